@@ -1,0 +1,97 @@
+"""From a configuration to the objects that it names."""
+
+import functools
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from alframe.config import Component, DataConfig, RunConfig
+from alframe.datasets.base import Dataset
+from alframe.datasets.cache import CachedImages, Resize, prepared
+from alframe.errors import ConfigError
+from alframe.learner import Learner, LearnerSetup
+from alframe.plugins import Kind, registry
+from alframe.strategy import Strategy
+
+READERS = 8
+"""Threads that decode images when a dataset is prepared: decoding waits for disks as well."""
+
+
+def build_strategy(config: RunConfig) -> Strategy:
+    """The strategy, once it is sure that the learner provides what it requires.
+
+    Raises:
+        ConfigError: a signal is missing; names the learners that have it.
+    """
+    strategy: Strategy = _factory("strategies", config.strategy)()
+    learner = registry().get("learners", config.learner.name)
+    missing = strategy.requires - provides(learner.load())
+    if missing:
+        fitting = [
+            e.name for e in registry().all("learners") if strategy.requires <= provides(e.load())
+        ]
+        raise ConfigError(
+            f"strategy {config.strategy.name!r} requires {_list(missing)}, which learner "
+            f"{learner.name!r} does not provide; learners that do: {_list(fitting) or 'none'}"
+        )
+    return strategy
+
+
+def provides(learner: Callable[..., Any]) -> frozenset[str]:
+    """The signals that a learner's factory declares."""
+    declared: frozenset[str] = getattr(learner, "provides", frozenset())
+    return declared
+
+
+def build_dataset(config: RunConfig) -> Dataset:
+    """The dataset, its annotations read and checked, its images not yet."""
+    dataset: Dataset = _factory("datasets", config.dataset)()
+    return dataset
+
+
+def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
+    """Decode every image once: what is broken is found now, and the cache is filled.
+
+    Raises:
+        DataError: images that cannot be read, all of them, unless they are to be skipped.
+    """
+    cached = CachedImages(
+        dataset.images,
+        Resize(data.resize, data.long, data.short),
+        mode=data.cache,
+        limit_bytes=int(data.cache_gb * 2**30),
+        folder=Path(data.cache_dir) if data.cache_dir else _cache_folder(),
+    )
+    return replace(prepared(dataset, cached, READERS), images=cached)
+
+
+def build_learner(config: RunConfig, classes: tuple[str, ...]) -> Learner:
+    """The learner, and through it the detector, for these classes."""
+    from alframe.training.device import pick_device
+
+    setup = LearnerSetup(
+        classes=classes,
+        device=pick_device(config.device),
+        build_model=_factory("detectors", config.detector, num_classes=len(classes)),
+        data=config.data,
+        training=config.training,
+        evaluation=config.evaluation,
+    )
+    learner: Learner = _factory("learners", config.learner, setup=setup)()
+    return learner
+
+
+def _factory(kind: Kind, component: Component, **injected: Any) -> Callable[[], Any]:
+    factory = registry().get(kind, component.name).load()
+    return functools.partial(factory, **injected, **component.options)
+
+
+def _cache_folder() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "alframe"
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

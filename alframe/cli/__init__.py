@@ -1,0 +1,99 @@
+"""The command line. One file per verb; a verb's imports happen when it is used."""
+
+import errno
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from alframe import __version__
+from alframe.errors import AlframeError
+from alframe.plugins import registry
+
+BUILTIN = {
+    "run": ("alframe.cli.run:run", "Run active learning: fit, evaluate, select, annotate."),
+    "ls": ("alframe.cli.ls:ls", "List strategies, learners, detectors, datasets and plugins."),
+    "validate": ("alframe.cli.validate:validate", "Check a configuration and a dataset."),
+    "env": ("alframe.cli.env:env", "Print versions and devices: what a bug report needs."),
+}
+"""Verb -> (where its command lies, its one line of help)."""
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs: built-in ones first, then those of plugins."""
+        return [*BUILTIN, *(e.name for e in registry().all("commands"))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one verb, or None if there is no such verb."""
+        from pkgutil import resolve_name
+
+        if cmd_name in BUILTIN:
+            command: click.Command = resolve_name(BUILTIN[cmd_name][0])
+            return command
+        if cmd_name in self.list_commands(ctx):
+            loaded: click.Command = registry().get("commands", cmd_name).load()  # type: ignore[assignment]
+            return loaded
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line a verb, without importing any."""
+        rows = [(name, line) for name, (_, line) in BUILTIN.items()]
+        rows += [(e.name, _sentence(e.summary)) for e in registry().all("commands")]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _sentence(summary: str) -> str:
+    return summary[:1].upper() + summary[1:].rstrip(".") + "."
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="alframe")
+@click.option("-v", "--verbose", is_flag=True, help="Log what happens to standard error.")
+def cli(verbose: bool) -> None:
+    """Choose the images worth labelling: active learning for object detection.
+
+    "alframe run" without options shows it at work on drawn shapes, in about two minutes on a CPU.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setLevel(logging.INFO if verbose else logging.WARNING)
+    root = logging.getLogger("alframe")
+    root.setLevel(logging.INFO)
+    root.handlers = [handler]
+    for plugin in registry().broken:
+        click.echo(
+            f"warning: plugin {plugin.name} of {plugin.package} {plugin.version} is left out: "
+            f"{plugin.problem}",
+            err=True,
+        )
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 2 something that the user can mend, 130 Ctrl-C."""
+    try:
+        code = cli.main(args=args, prog_name="alframe", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except AlframeError as error:
+        for problem in error.problems:
+            click.echo(f"error: {problem}", err=True)
+        sys.exit(2)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # "alframe ls | head": whoever read has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        click.echo(f"error: {error.filename or 'a file'}: {error.strerror}", err=True)
+        sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)

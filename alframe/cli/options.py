@@ -1,0 +1,58 @@
+"""The options that make a configuration, shared by ``run`` and ``validate``."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from alframe.config import RunConfig
+from alframe.errors import together
+from alframe.resolve import Layer, from_file, from_overrides, merge, resolve
+
+_OPTIONS = (
+    click.option("--config", metavar="FILE|NAME", help="A YAML file, or the name of a preset."),
+    click.option("--strategy", metavar="S", help="What to label next (alframe ls strategies)."),
+    click.option("--learner", metavar="L", help="How to train; the strategy's own by default."),
+    click.option("--detector", metavar="D", help="What to train (alframe ls detectors)."),
+    click.option("--dataset", metavar="NAME", help="What to choose from (alframe ls datasets)."),
+    click.option("--data-root", metavar="DIR", help="Where the dataset lies."),
+    click.option("--seed", metavar="N", help="The root of all randomness."),
+    click.option("--output", metavar="DIR", help="The run directory."),
+    click.option("--device", metavar="auto|cpu|cuda[:i]", help="Where to compute."),
+    click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]..."),
+)
+
+
+def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of :func:`config_from` to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def config_from(flags: dict[str, Any], *, base: Layer | None = None) -> RunConfig:
+    """Resolve what the command line says.
+
+    Args:
+        flags: values of the options above, by name.
+        base: a configuration underneath (of a run to be resumed).
+    """
+    return resolve(layers_from(flags, base=base))
+
+
+def layers_from(flags: dict[str, Any], *, base: Layer | None = None) -> list[Layer]:
+    """The layers that the command line gives, weakest first; every unreadable one is reported."""
+    return together(
+        lambda: base or {},
+        lambda: from_file(flags["config"]) if flags["config"] else {},
+        lambda: _flags_layer(flags),
+        lambda: from_overrides(flags["overrides"]),
+    )
+
+
+def _flags_layer(flags: dict[str, Any]) -> Layer:
+    names = ("strategy", "learner", "detector", "dataset")
+    layer: Layer = {k: {"name": flags[k]} for k in names if flags[k] is not None}
+    if flags["data_root"] is not None:
+        layer = merge([layer, {"dataset": {"root": flags["data_root"]}}])
+    return layer | {k: flags[k] for k in ("seed", "output", "device") if flags[k] is not None}

@@ -1,0 +1,98 @@
+"""``alframe run``."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alframe.cli.options import config_from, config_options
+from alframe.config import RunConfig
+from alframe.errors import RunError
+
+
+@click.command()
+@config_options
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+def run(resume: bool, **flags: Any) -> None:
+    """Run active learning: fit, evaluate, select, annotate, cycle after cycle.
+
+    \b
+    alframe run
+    alframe run --strategy entropy --detector retina --dataset voc --data-root VOCdevkit
+    alframe run --config my.yaml training.lr=0.0005 budget.cycles=4
+    alframe run --output runs/mine --resume
+    """  # noqa: D301
+    config, path = _resumed(flags) if resume else _new(flags)
+    from alframe.run import run as start  # torch is imported here
+
+    click.echo(f"run      {path}")
+    click.echo(f"method   {config.strategy.name} on {config.learner.name}/{config.detector.name}")
+    click.echo(f"dataset  {config.dataset.name}")
+    began = time.monotonic()
+    try:
+        for cycle in start(config, path, resume=resume):
+            click.echo(_line(cycle))
+    except KeyboardInterrupt as error:
+        click.echo(f"\nstopped; go on with: alframe run --output {path} --resume", err=True)
+        raise click.exceptions.Exit(130) from error
+    click.echo(f"done in {time.monotonic() - began:.0f} s: alframe report {path}")
+
+
+def _new(flags: dict[str, Any]) -> tuple[RunConfig, Path]:
+    config = config_from(flags)
+    path = Path(config.output) if config.output else _unused(_default_path(config))
+    return config, path
+
+
+def _resumed(flags: dict[str, Any]) -> tuple[RunConfig, Path]:
+    """The run to go on with: the named one, or the newest of this configuration's name."""
+    if flags["output"] is None:
+        config = config_from(flags)
+        path = Path(config.output) if config.output else _newest(_default_path(config))
+        return config, path
+    from alframe.rundir import stored_layer
+
+    path = Path(flags["output"])
+    return config_from(flags, base=stored_layer(path)), path
+
+
+def _default_path(config: RunConfig) -> Path:
+    names = [config.dataset.name, config.detector.name, config.strategy.name]
+    if config.learner.name not in ("plain", config.strategy.name):
+        names.append(config.learner.name)
+    return Path("runs") / "-".join([*names, f"seed{config.seed}"])
+
+
+def _numbered(path: Path) -> list[Path]:
+    """``path``, ``path-2``, ``path-3``, ... as far as they exist, and the first free one."""
+    found = [path]
+    while found[-1].exists():
+        found.append(path.with_name(f"{path.name}-{len(found) + 1}"))
+    return found
+
+
+def _unused(path: Path) -> Path:
+    return _numbered(path)[-1]
+
+
+def _newest(path: Path) -> Path:
+    existing = _numbered(path)[:-1]
+    if not existing:
+        raise RunError(f"{path} holds no run: nothing to resume. Name one with --output")
+    return existing[-1]
+
+
+def _line(cycle: Mapping[str, Any]) -> str:
+    metrics = cycle["metrics"]
+    shown = "  ".join(
+        f"{name} {'-' if value is None else f'{100 * value:5.1f} %'}"
+        for name, value in metrics.items()
+        if not isinstance(value, Mapping)
+    )
+    seconds = ", ".join(f"{k} {v:.0f} s" for k, v in cycle["seconds"].items())
+    return (
+        f"cycle {cycle['cycle']}  {cycle['labelled']:5d} images  {cycle['boxes']:6d} boxes  "
+        f"{shown}  ({seconds})"
+    )

@@ -1,0 +1,196 @@
+"""The configuration of a run: typed sections, YAML and ``key=value`` on top of each other.
+
+:func:`alframe.resolve.resolve` builds a :class:`RunConfig` from presets, files and overrides.
+Sections that name a plugin (:class:`Component`) hold the plugin's own options beside ``name``;
+they are checked against the signature of its factory.
+"""
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+class Section(BaseModel):
+    """A part of the configuration; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Component(BaseModel):
+    """A plugin by name, and its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.model_extra or {})
+
+
+class DataConfig(Section):
+    """How images come from files to the model.
+
+    Attributes:
+        resize: ``fit`` keeps the ratio, as large as fits ``long`` and ``short``; ``stretch``
+            makes every image ``long`` wide and ``short`` high; ``none`` leaves them.
+        long: pixels of the longer side.
+        short: pixels of the shorter side.
+        pad: batches are padded to a multiple of this many pixels.
+        cache: keep decoded, resized images in ``ram``, in a memory-mapped file on ``disk`` that
+            later runs use again, or not at all (``off``).
+        cache_gb: the cache's limit; images beyond it are decoded each time.
+        cache_dir: where the disk cache lies; null is the user's cache folder.
+        workers: processes that load images; 0 loads in the main process.
+    """
+
+    resize: Literal["fit", "stretch", "none"] = "fit"
+    long: int = Field(default=1000, ge=1)
+    short: int = Field(default=600, ge=1)
+    pad: int = Field(default=32, ge=1)
+    cache: Literal["ram", "disk", "off"] = "ram"
+    cache_gb: float = Field(default=4.0, ge=0)
+    cache_dir: str | None = None
+    workers: int = Field(default=0, ge=0)
+
+
+class TrainingConfig(Section):
+    """How a learner trains its model in each cycle.
+
+    Attributes:
+        passes: length, in passes over the labelled images; or
+        iterations: length, in batches. Exactly one of the two is set.
+        batch_size: images of one optimiser step.
+        accumulate: the batch is computed in this many parts, to save memory.
+        optimizer: ``sgd`` or ``adamw``.
+        lr: learning rate.
+        momentum: of SGD.
+        weight_decay: on every trained parameter.
+        schedule: ``step`` multiplies by ``gamma`` at each of ``milestones`` (in the unit of the
+            length); ``cosine`` falls to zero at the end.
+        milestones: see ``schedule``.
+        gamma: see ``schedule``.
+        warmup: iterations of linear warm-up at the start of each phase.
+        warmup_start: factor on the learning rate in the first iteration of a warm-up.
+        clip_norm: largest norm of the gradient; null does not clip.
+        augment: what is done to training images, in order.
+        precision: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 where the device has it.
+        channels_last: memory format of images and weights.
+        compile: run the model through ``torch.compile``.
+        ema: decay of an exponential moving average of the weights, which is then evaluated and
+            queried in place of the trained ones; null keeps none.
+        on_nonfinite: ``stop`` with the names of the images, or ``skip`` the step and count it.
+    """
+
+    passes: int | None = Field(default=None, ge=1)
+    iterations: int | None = Field(default=None, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    lr: float = Field(default=1e-3, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=5e-4, ge=0)
+    schedule: Literal["step", "cosine"] = "step"
+    milestones: tuple[float, ...] = ()
+    gamma: float = Field(default=0.1, gt=0, le=1)
+    warmup: int = Field(default=0, ge=0)
+    warmup_start: float = Field(default=0.001, ge=0, le=1)
+    clip_norm: float | None = Field(default=None, gt=0)
+    augment: tuple[Literal["hflip"], ...] = ("hflip",)
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    channels_last: bool = True
+    compile: bool = False
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    on_nonfinite: Literal["stop", "skip"] = "stop"
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.passes is None) == (self.iterations is None):
+            raise ValueError("set exactly one of training.passes and training.iterations")
+        return self
+
+    @property
+    def length(self) -> int:
+        """Passes or iterations, whichever is set."""
+        return self.passes or self.iterations or 0
+
+
+class EvaluationConfig(Section):
+    """How a learner runs its model for evaluation and signals.
+
+    Attributes:
+        batch_size: images a forward pass.
+        coco: also compute COCO AP (pycocotools).
+    """
+
+    batch_size: int = Field(default=16, ge=1)
+    coco: bool = True
+
+
+def _amount(value: Any) -> Any:
+    """Accept 827, "827" and "5%"."""
+    if isinstance(value, str) and not value.endswith("%"):
+        return int(value)
+    if isinstance(value, str):
+        share = float(value[:-1])
+        if not 0 < share <= 100:
+            raise ValueError("a share of the pool lies between 0% and 100%")
+        return value
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError('expected a number of images, at least 1, or a share such as "5%"')
+    return value
+
+
+Amount = Annotated[int | str, BeforeValidator(_amount)]
+
+
+class BudgetConfig(Section):
+    """What may be labelled, in images.
+
+    Attributes:
+        initial: images labelled at random before the first cycle; a number, or a share of the
+            pool such as ``5%`` (rounded down, at least 1).
+        per_cycle: images that each selection adds; likewise.
+        cycles: how many times to train; selections are one fewer.
+    """
+
+    initial: Amount = "5%"
+    per_cycle: Amount = "2.5%"
+    cycles: int = Field(default=7, ge=1)
+
+    def images(self, pool: int) -> tuple[int, int]:
+        """``initial`` and ``per_cycle`` in images, for a pool of this size."""
+        return _images(self.initial, pool), _images(self.per_cycle, pool)
+
+
+def _images(amount: int | str, pool: int) -> int:
+    if isinstance(amount, int):
+        return amount
+    # Rounded before the floor, so that 7% of 100 is 7 and not 7.000000000000001.
+    return max(1, math.floor(round(float(amount[:-1]) * pool / 100, 6)))
+
+
+class RunConfig(Section):
+    """One run: a strategy, a learner, a detector and a dataset, and how they are used.
+
+    Attributes:
+        seed: the root of all randomness.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        output: the run directory; null names one under ``runs/``.
+        keep_models: keep the final model of ``all`` cycles or of the ``last`` one.
+    """
+
+    seed: int = Field(default=0, ge=0)
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    output: str | None = None
+    keep_models: Literal["all", "last"] = "all"
+    dataset: Component
+    detector: Component
+    learner: Component
+    strategy: Component
+    data: DataConfig = DataConfig()
+    training: TrainingConfig
+    evaluation: EvaluationConfig = EvaluationConfig()
+    budget: BudgetConfig = BudgetConfig()

@@ -1,0 +1,15 @@
+"""Datasets: images, annotations and what lies between them and a model."""
+
+from alframe.plugins import Registrar, hookimpl
+
+
+@hookimpl
+def register(registry: Registrar) -> None:
+    """The built-in datasets."""
+    registry.dataset(
+        "voc", "alframe.datasets.voc:voc", summary="Pascal VOC layout, a VOCdevkit or one folder"
+    )
+    registry.dataset("coco", "alframe.datasets.coco:coco", summary="COCO layout, native JSON")
+    registry.dataset(
+        "shapes", "alframe.datasets.shapes:shapes", summary="drawn shapes, nothing to download"
+    )

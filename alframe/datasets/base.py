@@ -1,0 +1,145 @@
+"""What a dataset is: pixels on one side, annotations on the other, joined by stable ids.
+
+The two sides never hold a reference to each other. A learner or strategy that is handed an
+:class:`ImageSet` of unlabelled items therefore has no path to their targets: there is none.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+OnBadItem = Literal["error", "skip"]
+
+
+class ImageSource(Protocol):
+    """Pixels by id. Knows nothing of annotations."""
+
+    def read(self, item: str) -> NDArray[np.uint8]:
+        """Decode one image to RGB, uint8 [H, W, 3].
+
+        Raises:
+            DataError: the file is missing, truncated or not an image; the message names it.
+        """
+        ...
+
+    def size(self, item: str) -> tuple[int, int]:
+        """(height, width) of the original image in pixels, the frame of its target's boxes."""
+        ...
+
+    def stamp(self, item: str) -> str:
+        """A string that changes when the image does (for files: length and time of change)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The annotation of one image.
+
+    Attributes:
+        boxes: float32 [N, 4], x1 y1 x2 y2 in pixels of the original image, 0-based.
+        labels: int64 [N], indices into ``Dataset.classes``. An image classified as a whole has
+            labels and no boxes.
+        difficult: bool [N]. Background in training and ignored in evaluation (Pascal VOC).
+        crowd: bool [N]. Left out of training and ignored in evaluation (COCO ``iscrowd``).
+        area: float32 [N], square pixels; of the segmentation where there is one, else the box.
+    """
+
+    boxes: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    difficult: NDArray[np.bool_]
+    crowd: NDArray[np.bool_]
+    area: NDArray[np.float32]
+
+    @staticmethod
+    def of(
+        boxes: object,
+        labels: object,
+        difficult: object = None,
+        crowd: object = None,
+        area: object = None,
+    ) -> "Target":
+        """Build a target from array-likes; flags default to false, areas to those of the boxes."""
+        b = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
+        y = np.asarray(labels, dtype=np.int64).reshape(-1)
+        flags = [
+            np.zeros(len(y), dtype=np.bool_) if f is None else np.asarray(f, dtype=np.bool_)
+            for f in (difficult, crowd)
+        ]
+        own = (b[:, 2:] - b[:, :2]).prod(axis=1)
+        a = np.asarray(own if area is None else area, dtype=np.float32)
+        return Target(b, y, flags[0], flags[1], a)
+
+    def trainable(self) -> NDArray[np.bool_]:
+        """The objects that a detector is trained on, bool [N]: neither difficult nor crowd."""
+        return ~(self.difficult | self.crowd)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Items whose pixels may be read: the unlabelled view. It cannot return a target."""
+
+    images: ImageSource
+    ids: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class LabelledSet(ImageSet):
+    """Items whose targets are known: to a learner once annotated, to evaluation always."""
+
+    targets: Mapping[str, Target]
+
+    def __post_init__(self) -> None:
+        # Keep only the targets of these ids: what a learner holds is what it may see.
+        object.__setattr__(self, "targets", {i: self.targets[i] for i in self.ids})
+
+    def boxes(self) -> int:
+        """How many objects are annotated in these items."""
+        return sum(len(t.labels) for t in self.targets.values())
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A pool to choose from and a test split to evaluate on.
+
+    Attributes:
+        name: as registered, for reports.
+        classes: names; ``Target.labels`` index them.
+        images: pixels of every id in ``pool`` and ``test``.
+        targets: annotations of every id in ``pool`` and ``test``; only the oracle and
+            evaluation are handed this.
+        pool: ids of the items that may be labelled, sorted.
+        test: ids of the evaluation split, sorted.
+        notes: what loading dropped, clipped or skipped, one sentence each.
+        on_bad_item: what to do with an image that cannot be decoded.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    images: ImageSource
+    targets: Mapping[str, Target]
+    pool: tuple[str, ...]
+    test: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=())
+    on_bad_item: OnBadItem = "error"
+
+    def fingerprint(self) -> str:
+        """SHA-256 over classes, splits and annotations; runs with the same can be compared."""
+        digest = hashlib.sha256(repr((self.classes, self.pool, self.test)).encode())
+        for item in (*self.pool, *self.test):
+            target = self.targets[item]
+            for part in (target.boxes, target.labels, target.difficult, target.crowd):
+                digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
+
+
+def batched(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """Consecutive slices of ``ids`` of at most ``size``."""
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

@@ -1,0 +1,217 @@
+"""Images in one memory-mapped file, written whole or not at all and never trusted unchecked."""
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import time
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alframe.datasets.threads import over
+from alframe.errors import DataError
+
+FORMAT = "alframe-images-1"
+_IMAGES = "images.bin"
+_INDEX = "index.json"
+_PARTIAL = ".partial-"
+_STALE_SECONDS = 24 * 3600
+
+log = logging.getLogger(__name__)
+
+
+class Slot(NamedTuple):
+    """Where an image lies in the file, in bytes, and its shape in pixels."""
+
+    offset: int
+    height: int
+    width: int
+
+    @property
+    def length(self) -> int:
+        """Bytes of the image."""
+        return self.height * self.width * 3
+
+
+class DiskStore:
+    """A finished cache. Pickles as a path: every process maps the file itself.
+
+    Args:
+        folder: with the images and their index.
+        slots: where the images are.
+        checked: ids of images that decoded without a problem, in the file or beyond its limit.
+    """
+
+    def __init__(self, folder: Path, slots: Mapping[str, Slot], checked: Iterable[str]) -> None:
+        self._path = folder / _IMAGES
+        self._slots = slots
+        self._map: NDArray[np.uint8] | None = None
+        self.checked = frozenset(checked)
+
+    def get(self, item: str) -> NDArray[np.uint8] | None:
+        """The image, uint8 [H, W, 3] and read-only, or None where the file does not have it."""
+        slot = self._slots.get(item)
+        if slot is None:
+            return None
+        if self._map is None:
+            self._map = _mapped(self._path)
+        rows = self._map[slot.offset : slot.offset + slot.length]
+        return rows.reshape(slot.height, slot.width, 3)
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_map": None}
+
+
+class DiskWriter:
+    """Writes a cache beside its place and moves it there at the end.
+
+    Args:
+        home: folder of all caches.
+        key: name of this one.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+
+    def __init__(self, home: Path, key: str) -> None:
+        self._target = home / key
+        self._lock = threading.Lock()
+        self._slots: dict[str, tuple[Slot, int]] = {}
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            _remove_stale(home)
+            self._partial = Path(tempfile.mkdtemp(prefix=key + _PARTIAL, dir=home))
+            self._file = (self._partial / _IMAGES).open("wb")
+        except OSError as error:
+            raise _unwritable(home, error) from error
+
+    def put(self, item: str, slot: Slot, image: NDArray[np.uint8]) -> None:
+        """Write one image into its slot; any thread may."""
+        content = np.ascontiguousarray(image).data
+        checksum = zlib.crc32(content)
+        with self._lock:
+            try:
+                self._file.seek(slot.offset)
+                self._file.write(content)
+            except OSError as error:
+                raise _unwritable(self._partial, error) from error
+            self._slots[item] = (slot, checksum)
+
+    def commit(self, checked: Iterable[str], workers: int) -> DiskStore:
+        """Put the finished cache in its place, unless another process was faster.
+
+        Args:
+            checked: ids of the images that decoded without a problem.
+            workers: threads.
+
+        Raises:
+            DataError: the folder cannot be written.
+        """
+        ids = sorted(checked)
+        other = load(self._target.parent, self._target.name, workers)
+        if other is not None:  # and may be in use: replace only what is broken
+            return other
+        try:
+            self._finish(ids)
+            if self._target.exists():
+                shutil.rmtree(self._target)
+            self._partial.rename(self._target)
+        except OSError as error:
+            raise _unwritable(self._target, error) from error
+        return DiskStore(self._target, {i: slot for i, (slot, _) in self._slots.items()}, ids)
+
+    def close(self) -> None:
+        """Remove what was not committed."""
+        self._file.close()
+        shutil.rmtree(self._partial, ignore_errors=True)
+
+    def _finish(self, checked: list[str]) -> None:
+        _sync(self._file)
+        self._file.close()
+        index = {
+            "format": FORMAT,
+            "key": self._target.name,
+            "bytes": (self._partial / _IMAGES).stat().st_size,
+            "slots": {item: [*slot, checksum] for item, (slot, checksum) in self._slots.items()},
+            "checked": checked,
+        }
+        with (self._partial / _INDEX).open("w", encoding="utf-8") as stream:
+            json.dump(index, stream)
+            _sync(stream)
+
+
+def load(home: Path, key: str, workers: int) -> DiskStore | None:
+    """A cache of an earlier run, or None where there is none that can be trusted.
+
+    Every image is compared with its checksum: a file that was cut, overwritten or put there by
+    someone else must not become training data.
+    """
+    folder = home / key
+    if not folder.exists():
+        return None
+    try:
+        slots, checksums, checked = _read_index(folder, key)
+        store = DiskStore(folder, slots, checked)
+        _verify(store, checksums, workers)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        log.warning("%s is not a usable image cache (%s): building it anew", folder, error)
+        return None
+    log.info("reusing the image cache %s: %d images", folder, len(store))
+    return store
+
+
+def _read_index(folder: Path, key: str) -> tuple[dict[str, Slot], dict[str, int], list[str]]:
+    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+    length = (folder / _IMAGES).stat().st_size
+    if (index["format"], index["key"], index["bytes"]) != (FORMAT, key, length):
+        raise ValueError("its index does not fit")
+    slots = {item: Slot(*map(int, row[:3])) for item, row in index["slots"].items()}
+    if any(min(s) < 0 or s.offset + s.length > length for s in slots.values()):
+        raise ValueError("its index points outside of the file")
+    return slots, {item: int(row[3]) for item, row in index["slots"].items()}, index["checked"]
+
+
+def _verify(store: DiskStore, checksums: Mapping[str, int], workers: int) -> None:
+    def is_whole(item: str) -> bool:
+        image = store.get(item)
+        return image is not None and zlib.crc32(image.data) == checksums[item]
+
+    for item, whole in over(tuple(checksums), is_whole, workers, "checking the cache"):
+        if not whole:
+            raise ValueError(f"image {item} was changed")
+
+
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    try:
+        return np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error}): start again to rebuild it") from error
+
+
+def _sync(stream: Any) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _remove_stale(home: Path) -> None:
+    """Remove what killed processes left; nobody writes one cache for a day."""
+    for partial in home.glob(f"*{_PARTIAL}*"):
+        if time.time() - partial.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _unwritable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"{path} cannot be written as an image cache ({error}): free space, name another folder, "
+        "or keep images in memory or not at all (dataset.cache=ram|off)"
+    )

@@ -1,0 +1,99 @@
+"""COCO: one JSON file of instances and one folder of images for each split."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from alframe.datasets.assemble import Annotated, Found, assemble
+from alframe.datasets.base import Dataset, OnBadItem
+from alframe.datasets.coco_json import CocoImage, read_annotations
+from alframe.datasets.files import REMEDY, ImageFiles, Listing, header_size, inside
+from alframe.datasets.problems import Problems
+from alframe.errors import DataError
+
+
+def coco(
+    root: str,
+    *,
+    pool_annotations: str = "annotations/instances_train2017.json",
+    pool_images: str = "train2017",
+    test_annotations: str = "annotations/instances_val2017.json",
+    test_images: str = "val2017",
+    classes: Sequence[str] | None = None,
+    skip_empty: bool = False,
+    on_bad_item: OnBadItem = "error",
+) -> Dataset:
+    """Read a dataset in the format of COCO instances.
+
+    Ids are the path of an image below ``root`` without suffix: ``train2017/000000000009``.
+
+    Args:
+        root: the folder of everything below.
+        pool_annotations: JSON file of the items that may be labelled.
+        pool_images: folder of their images.
+        test_annotations: JSON file of the evaluation split.
+        test_images: folder of its images.
+        classes: names to keep, in the order of their labels. By default those found in the pool,
+            in the order of their category ids.
+        skip_empty: leave images without any object out of the pool. By default they stay: a real
+            pool has them too, and a strategy should learn to avoid them. MI-AOD left them out,
+            so that its pool of train2017 has 117,266 images of 118,287.
+        on_bad_item: ``skip`` leaves out items with an unusable image or annotation, and notes it.
+
+    Raises:
+        DataError: with every problem found: a file, a field or an image.
+    """
+    home = Path(root).expanduser()
+    if not home.is_dir():
+        raise DataError(
+            f"{home} is not a folder: expected one with {pool_annotations} and {pool_images}/; "
+            "set dataset.root"
+        )
+    reader = _Reader(home, Problems(on_bad_item))
+    pool = reader.read(pool_annotations, pool_images, "dataset.pool_images")
+    test = reader.read(test_annotations, test_images, "dataset.test_images")
+    homes = [home, home / pool_images, home / test_images]
+    found = Found(
+        images=ImageFiles(reader.paths, homes, reader.sizes),
+        sizes=reader.sizes,
+        objects=reader.objects,
+        pool=pool,
+        test=test,
+        problems=reader.problems,
+        known=reader.categories,
+    )
+    return assemble("coco", found, classes, skip_empty=skip_empty)
+
+
+class _Reader:
+    def __init__(self, home: Path, problems: Problems) -> None:
+        self.problems = problems
+        self.paths: dict[str, Path] = {}
+        self.sizes: dict[str, tuple[int, int]] = {}
+        self.objects: list[Annotated] = []
+        self.categories: list[str] = []
+        self._home = home
+        self._listing = Listing()
+
+    def read(self, annotations: str, images: str, setting: str) -> list[str]:
+        """Read one split; the ids of its images."""
+        folder = inside(self._home, images) if images not in (".", "") else self._home
+        if not folder.is_dir():
+            raise DataError(f"{folder} is not a folder: expected images there; set {setting}")
+        prefix = PurePosixPath(images).as_posix()
+        file = read_annotations(
+            inside(self._home, annotations), folder, "" if prefix == "." else prefix, self.problems
+        )
+        self.categories += [c for c in file.categories.values() if c not in self.categories]
+        self.objects += file.objects
+        for image in file.images:
+            try:
+                self._add(image)
+            except DataError as error:
+                self.problems.add(image.item, *error.problems)
+        return [image.item for image in file.images]
+
+    def _add(self, image: CocoImage) -> None:
+        if image.path not in self._listing:
+            raise DataError(f"{image.path} is missing: {REMEDY}")
+        self.sizes[image.item] = image.size or header_size(image.path)
+        self.paths[image.item] = image.path

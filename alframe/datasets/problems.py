@@ -1,0 +1,80 @@
+"""Problems found while reading a dataset: collected in one pass, then raised or skipped."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+from alframe.datasets.base import OnBadItem
+from alframe.errors import DataError
+
+MOST_LINES = 10
+MOST_NAMES = 5
+
+log = logging.getLogger(__name__)
+
+
+class Problems:
+    """What is wrong with the items of a dataset.
+
+    Args:
+        on_bad_item: whether :meth:`settle` raises the problems or reports the items as skipped.
+    """
+
+    def __init__(self, on_bad_item: OnBadItem) -> None:
+        self.on_bad_item: OnBadItem = on_bad_item
+        self._found: list[tuple[str, str]] = []
+        self.items: set[str] = set()
+
+    def add(self, item: str, *sentences: str) -> None:
+        """Note what is wrong with ``item``: an id, or the place of a row that belongs to none."""
+        self.items.add(item)
+        self._found.extend((item, sentence) for sentence in sentences)
+
+    def settle(self) -> tuple[str, ...]:
+        """End the pass: nothing was wrong, or all of it is raised, or a note says what to skip.
+
+        Returns:
+            Notes for the dataset. The caller leaves out the ids in ``items``.
+
+        Raises:
+            DataError: with every problem, where bad items are errors.
+        """
+        if not self._found:
+            return ()
+        lines = shortened([sentence for _, sentence in self._found])
+        if self.on_bad_item == "error":
+            raise DataError(lines)
+        for line in lines:
+            log.warning("skipped: %s", line)
+        return (f"skipped {skipped(self.items)}",)
+
+
+def skipped(items: Iterable[str]) -> str:
+    """The part of a note that counts and names what ``on_bad_item=skip`` left out."""
+    ordered = sorted(items)
+    return f"{plural(len(ordered), 'bad item')} (dataset.on_bad_item=skip): {named(ordered)}"
+
+
+def shortened(lines: Sequence[str]) -> list[str]:
+    """The first lines of a long list of problems, and how many more there are."""
+    if len(lines) <= MOST_LINES:
+        return list(lines)
+    return [*lines[:MOST_LINES], f"... and {len(lines) - MOST_LINES:,} more"]
+
+
+def named(names: Sequence[str]) -> str:
+    """The first names of a list, and how many more there are: ``a, b and 3 more``."""
+    shown = ", ".join(names[:MOST_NAMES])
+    rest = len(names) - MOST_NAMES
+    return f"{shown} and {rest:,} more" if rest > 0 else shown
+
+
+def tallied(counts: Mapping[str, int]) -> str:
+    """The first names of a tally with their counts: ``a (2), b (1) and 3 more``."""
+    return named([f"{name} ({count:,})" for name, count in counts.items()])
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 box``, ``2 boxes``, ``1,204 items``."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count:,} {noun}{'es' if noun.endswith(('x', 's')) else 's'}"

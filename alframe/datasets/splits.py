@@ -1,0 +1,80 @@
+"""Which classes a dataset has, and which items its two splits."""
+
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+
+from alframe.datasets.problems import named, plural
+from alframe.errors import DataError
+
+Counts = Mapping[str, int]
+
+
+def choose_classes(
+    pool: Counts, test: Counts, wanted: Sequence[str] | None, known: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The classes of a dataset.
+
+    Args:
+        pool: how many objects of each class the pool has.
+        test: likewise the test split.
+        wanted: the classes asked for, in their order; None takes those found in the pool.
+        known: names that the annotations declare, in their order. Without them found classes
+            are sorted by name.
+
+    Raises:
+        DataError: a wanted class is unknown everywhere or given twice; or none is wanted and a
+            class appears only in the test split, so that it could never be learnt.
+    """
+    if wanted is not None:
+        return _wanted(wanted, {*pool, *test, *known})
+    order = {name: rank for rank, name in enumerate(known)}
+    found = tuple(sorted(pool, key=lambda name: (order.get(name, len(order)), name)))
+    if not found:
+        raise DataError("no usable object in the pool: expected annotated boxes, found none")
+    unlearnable = [
+        f"class {name!r} has {plural(count, 'object')} in the test split and none in the pool: add "
+        f"some to the pool, or leave it out with dataset.classes={list(found)}"
+        for name, count in sorted(test.items())
+        if name not in pool
+    ]
+    if unlearnable:
+        raise DataError(unlearnable)
+    return found
+
+
+def check_splits(pool: Sequence[str], test: Sequence[str]) -> None:
+    """Both splits have items, and none is in both.
+
+    Raises:
+        DataError: otherwise.
+    """
+    for split, ids in (("pool", pool), ("test split", test)):
+        if not ids:
+            raise DataError(f"the {split} is empty: expected at least one usable item")
+    common = sorted(set(pool) & set(test))
+    if common:
+        raise DataError(
+            f"{plural(len(common), 'item')} in the pool and in the test split, which must not "
+            f"overlap: {named(common)}; change dataset.pool or dataset.test"
+        )
+
+
+def _wanted(wanted: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
+    problems = [
+        f"dataset.classes names {name!r}, which no annotation has{_closest(name, known)}; "
+        f"known: {', '.join(sorted(known)) or 'none'}"
+        for name in wanted
+        if name not in known
+    ]
+    if len(set(wanted)) != len(wanted):
+        problems.append(f"dataset.classes names a class twice: {list(wanted)}")
+    if not wanted:
+        problems.append("dataset.classes is empty: name at least one class, or leave it out")
+    if problems:
+        raise DataError(problems)
+    return tuple(wanted)
+
+
+def _closest(name: str, known: Collection[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f" (closest: {close[0]!r})" if close else ""

@@ -1,0 +1,164 @@
+"""Where a Pascal VOC dataset keeps its images, annotations and lists; and its default splits."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from alframe.datasets.files import Listing, inside
+from alframe.errors import DataError
+
+Splits = tuple[str, ...]
+
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
+# Its test annotations were never published; some copies have the list all the same.
+_WITHOUT_TEST = "VOC2012"
+_EXPECTED = (
+    "expected a VOCdevkit with VOC<year> folders, or one folder with JPEGImages, Annotations and "
+    "ImageSets/Main"
+)
+
+
+@dataclass(frozen=True)
+class VocFolder:
+    """One folder with ``JPEGImages``, ``Annotations`` and ``ImageSets/Main``.
+
+    Attributes:
+        name: its name in a devkit (``VOC2007``), empty for a folder that stands alone.
+        path: where it is.
+    """
+
+    name: str
+    path: Path
+
+    @property
+    def images(self) -> Path:
+        """The folder of the images."""
+        return self.path / "JPEGImages"
+
+    def item(self, stem: str) -> str:
+        """The id of an image."""
+        return f"{self.name}/{stem}" if self.name else stem
+
+    def split(self, name: str) -> str:
+        """A list of this folder as a user names it: ``VOC2007:trainval`` or ``trainval``."""
+        return f"{self.name}:{name}" if self.name else name
+
+    def lists(self) -> set[str]:
+        """The names of all lists."""
+        return {path.stem for path in (self.path / "ImageSets" / "Main").glob("*.txt")}
+
+    def stems(self, name: str) -> list[str]:
+        """The images of one list.
+
+        Raises:
+            DataError: there is no such list.
+        """
+        path = inside(self.path / "ImageSets" / "Main", f"{name}.txt")
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except FileNotFoundError:
+            known = ", ".join(map(self.split, sorted(self.lists()))) or "none"
+            raise DataError(
+                f"{path} is missing: expected the list of split {self.split(name)!r}; "
+                f"lists that are there: {known}"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read as a list of images: {error}") from None
+        return [line.strip() for line in lines if line.strip()]
+
+    def annotation(self, stem: str) -> Path:
+        """The annotation of an image; raises DataError where the name leaves the folder."""
+        return inside(self.path / "Annotations", f"{stem}.xml")
+
+    def image(self, stem: str, listing: Listing) -> Path:
+        """The file of an image.
+
+        Raises:
+            DataError: there is none, or its name leaves the folder.
+        """
+        for suffix in _SUFFIXES:
+            path = inside(self.images, stem + suffix)
+            if path in listing:
+                return path
+        raise DataError(
+            f"{self.images / stem}.jpg is missing (nor is there a .jpeg or .png): add the image, "
+            "take it out of the list, or set dataset.on_bad_item=skip"
+        )
+
+
+def find_folders(root: Path) -> dict[str, VocFolder]:
+    """The VOC folders of a devkit by name, or the one folder that ``root`` is, under ``""``.
+
+    Raises:
+        DataError: neither is there.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder: {_EXPECTED}; set dataset.root")
+    if _is_voc(root):
+        return {"": VocFolder("", root)}
+    devkit = root / "VOCdevkit" if (root / "VOCdevkit").is_dir() else root
+    folders = [path for path in sorted(devkit.glob("VOC*")) if _is_voc(path)]
+    if not folders:
+        found = ", ".join(sorted(path.name for path in devkit.iterdir())[:8]) or "nothing"
+        raise DataError(f"{devkit} holds {found}: {_EXPECTED}; set dataset.root")
+    return {path.name: VocFolder(path.name, path) for path in folders}
+
+
+def parse_split(split: str, folders: Mapping[str, VocFolder]) -> tuple[VocFolder, str]:
+    """The folder and the list that ``VOC2007:trainval`` or ``trainval`` names.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    name, _, listed = split.rpartition(":")
+    if name not in folders:
+        example = next(iter(folders.values())).split("trainval")
+        known = ", ".join(filter(None, folders)) or "one plain folder, so a name without colon"
+        raise DataError(f"unknown split {split!r}: expected a name like {example!r}; found {known}")
+    return folders[name], listed
+
+
+def default_splits(folders: Mapping[str, VocFolder]) -> tuple[Splits, Splits]:
+    """(pool, test) for a user who named none.
+
+    The test list of VOC2007, or of another folder that has a published one, is evaluated on; the
+    pool is the trainval lists of 2007 and 2012, or of the other folders where neither is there.
+    Without any test list, a val list takes its place and that folder's train list joins the pool.
+
+    Raises:
+        DataError: no folder has such lists.
+    """
+    main = [n for n in ("VOC2007", "VOC2012") if n in folders] or sorted(folders)
+    lists = {name: folders[name].lists() for name in main}
+    tested = next((n for n in main if "test" in lists[n] and n != _WITHOUT_TEST), None)
+    if tested is not None:
+        pool = _named(folders, lists, "trainval") or _named(folders, lists, "train")
+        test = folders[tested].split("test")
+    else:
+        tested = next((n for n in main if {"train", "val"} <= lists[n]), None)
+        if tested is None:
+            raise _no_default(folders, lists)
+        others = {n: have for n, have in lists.items() if n != tested}
+        pool = (folders[tested].split("train"), *_named(folders, others, "trainval"))
+        test = folders[tested].split("val")
+    if not pool:
+        raise _no_default(folders, lists)
+    return tuple(sorted(pool)), (test,)
+
+
+def _named(
+    folders: Mapping[str, VocFolder], lists: Mapping[str, set[str]], wanted: str
+) -> tuple[str, ...]:
+    return tuple(folders[name].split(wanted) for name, have in lists.items() if wanted in have)
+
+
+def _no_default(folders: Mapping[str, VocFolder], lists: Mapping[str, Iterable[str]]) -> DataError:
+    known = [folders[name].split(one) for name, have in lists.items() for one in sorted(have)]
+    return DataError(
+        "no default splits: expected lists trainval and test (or train and val) in "
+        f"ImageSets/Main, found {', '.join(known) or 'none'}; set dataset.pool and dataset.test"
+    )
+
+
+def _is_voc(path: Path) -> bool:
+    return (path / "JPEGImages").is_dir() and (path / "Annotations").is_dir()

@@ -1,0 +1,72 @@
+"""What can go wrong that a user can mend. The command line prints these and exits with 2.
+
+    AlframeError
+    ├── ConfigError      a setting is unknown, missing, of the wrong type or contradicts another
+    ├── DataError        a dataset, an image or an annotation cannot be used
+    ├── PluginError      a plugin is unknown, doubled or cannot be loaded
+    ├── RunError         a run directory is locked, foreign, unwritable or of another configuration
+    ├── SelectionError   a strategy broke its contract: budget, ids or a non-finite score
+    └── TrainingError    training cannot go on: a non-finite loss, memory that does not suffice
+
+Every other exception is a bug and shows its traceback.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+class AlframeError(Exception):
+    """An error whose message tells a user what was expected, what was found and what to do.
+
+    Args:
+        problems: one message, or several found at the same time; each is one line or two.
+    """
+
+    def __init__(self, problems: str | Iterable[str]) -> None:
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class ConfigError(AlframeError):
+    """A setting is unknown, missing, of the wrong type or contradicts another."""
+
+
+class DataError(AlframeError):
+    """A dataset, an image or an annotation cannot be used."""
+
+
+class PluginError(AlframeError):
+    """A plugin is unknown, doubled or cannot be loaded."""
+
+
+class RunError(AlframeError):
+    """A run directory is locked, foreign, unwritable or of another configuration."""
+
+
+class SelectionError(AlframeError):
+    """A strategy broke its contract: budget, ids or a non-finite score."""
+
+
+class TrainingError(AlframeError):
+    """Training cannot go on: a non-finite loss, or memory that does not suffice."""
+
+
+def together(*checks: Callable[[], Any]) -> list[Any]:
+    """Make every check, and only then complain: all their problems in one error.
+
+    Returns:
+        What the checks returned.
+
+    Raises:
+        AlframeError: the problems of every check that failed.
+    """
+    results: list[Any] = []
+    found: list[str] = []
+    for check in checks:
+        try:
+            results.append(check())
+        except AlframeError as error:
+            found += error.problems
+    if found:
+        raise AlframeError(found)
+    return results

@@ -1,0 +1,59 @@
+"""The journal: an append-only record of what a run has done; resuming reads it back."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from alframe.errors import RunError
+
+Event = Mapping[str, Any]
+
+
+class Journal:
+    """One JSON object a line, each on the disk before :meth:`append` returns.
+
+    Args:
+        path: ``journal.jsonl``. A last line that a kill cut short is removed: its event never
+            happened.
+
+    Raises:
+        RunError: a line in the middle is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._events: list[Event] = []
+        if path.exists():
+            self._read(path.read_bytes())
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events)
+
+    def of(self, event: str) -> list[Event]:
+        """All events of one kind, in order."""
+        return [e for e in self._events if e["event"] == event]
+
+    def append(self, event: str, **details: Any) -> None:
+        """Add an event and sync it to the disk."""
+        entry = {"event": event, **details}
+        with self._path.open("ab") as file:
+            file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._events.append(entry)
+
+    def _read(self, raw: bytes) -> None:
+        whole, newline, rest = raw.rpartition(b"\n")
+        if rest:
+            with self._path.open("r+b") as file:
+                file.truncate(len(whole) + len(newline))
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                self._events.append(json.loads(line))
+            except ValueError as error:
+                raise RunError(
+                    f"{self._path}, line {number} is damaged: {error}. Restore the file, or "
+                    "start anew with another --output"
+                ) from error

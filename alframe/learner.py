@@ -1,0 +1,175 @@
+"""The learner: owns a model, fits it, evaluates it, and streams signals over images."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from alframe.datasets.base import ImageSet, LabelledSet
+from alframe.seeds import Seeds
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Bool, Float, Int
+    from torch import Tensor
+
+    from alframe.config import DataConfig, EvaluationConfig, TrainingConfig
+
+Metrics = Mapping[str, Any]
+"""Results of an evaluation, ready for JSON; fractions 0..1. Detection: ``mAP50``, ``mAP50_11pt``,
+``mAP`` and ``AP50`` (a mapping from class name)."""
+
+# The names of the signals. A plugin may add names of its own; strategy and learner only have
+# to agree on what is behind them.
+DETECTIONS = "detections"
+"""A :class:`Detections`."""
+CLASS_PROBS = "class_probs"
+"""A :class:`ClassProbs`."""
+EMBEDDING = "embedding"
+"""float Tensor [B, D]: one vector an image, a global average over the backbone's last level."""
+DISAGREEMENT = "disagreement"
+"""float Tensor [B, A]: squared disagreement of two classifiers, one number an anchor."""
+PREDICTED_LOSS = "predicted_loss"
+"""float Tensor [B]: the loss that a learner expects on the image."""
+
+
+@dataclass(frozen=True)
+class ClassProbs:
+    """Class probabilities of every prediction before any filtering.
+
+    Attributes:
+        values: [B, A, K]; A predictions an image (1 for a classifier of whole images).
+        exclusive: True where the K probabilities are of one softmax and sum to 1 (K includes
+            background, last, where the model has it); False where each class is a binary
+            decision of its own (sigmoid).
+    """
+
+    values: "Float[Tensor, 'B A K']"
+    exclusive: bool
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What remains after thresholding and non-maximum suppression, padded to the longest image.
+
+    Attributes:
+        boxes: [B, N, 4], x1 y1 x2 y2 in pixels of the original image.
+        scores: [B, N], descending.
+        labels: [B, N], indices into the dataset's classes.
+        valid: [B, N]; False marks padding.
+        probs: [B, N, K], the class probabilities of the prediction behind each box; see
+            :class:`ClassProbs` for K and ``exclusive``.
+        exclusive: see :class:`ClassProbs`.
+    """
+
+    boxes: "Float[Tensor, 'B N 4']"
+    scores: "Float[Tensor, 'B N']"
+    labels: "Int[Tensor, 'B N']"
+    valid: "Bool[Tensor, 'B N']"
+    probs: "Float[Tensor, 'B N K']"
+    exclusive: bool
+
+
+@dataclass(frozen=True)
+class SignalBatch:
+    """Signals of a few images: ``values[name]`` has one entry an id, in the order of ``ids``."""
+
+    ids: tuple[str, ...]
+    values: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+
+class Checkpoint(Protocol):
+    """Where a fit keeps its state, so that a killed run goes on from its last finished epoch."""
+
+    def load(self) -> dict[str, Any] | None:
+        """The last saved state of this cycle's fit, or None."""
+        ...
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep ``state`` (tensors, numbers, strings and containers of them), replacing the last."""
+        ...
+
+
+class Recorder(Protocol):
+    """Where a fit reports scalars (TensorBoard)."""
+
+    def scalar(self, name: str, value: float, step: int) -> None:
+        """Record one number."""
+        ...
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """What the loop lends a learner for one fit.
+
+    Attributes:
+        cycle: 0, 1, ...
+        seeds: scoped to this cycle; ``seeds.rng("order", 3)`` is the same in every process.
+        checkpoint: saves and restores the state of this fit.
+        recorder: takes losses and learning rates.
+        phase_finished: called with the name of each finished phase and its summary.
+    """
+
+    cycle: int
+    seeds: Seeds
+    checkpoint: Checkpoint
+    recorder: Recorder
+    phase_finished: Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class LearnerSetup:
+    """What a learner's factory is given, besides the options of its configuration section.
+
+    Attributes:
+        classes: names of the classes, in label order.
+        device: where to compute.
+        build_model: makes a fresh model from the ``detector`` section. Its weights are drawn
+            from torch's global generator: call it under :func:`alframe.training.device.seeded`.
+        data: the ``data`` section: padding and workers.
+        training: the ``training`` section.
+        evaluation: the ``evaluation`` section.
+    """
+
+    classes: tuple[str, ...]
+    device: "torch.device"
+    build_model: "Callable[[], torch.nn.Module]"
+    data: "DataConfig"
+    training: "TrainingConfig"
+    evaluation: "EvaluationConfig"
+
+
+class Learner(Protocol):
+    """Fits, evaluates and streams signals. One object lives through all cycles of a run.
+
+    Attributes:
+        provides: names of the signals that it can stream; an attribute of the class (or of the
+            factory function), so that it is known before anything is built.
+    """
+
+    provides: ClassVar[frozenset[str]]
+
+    def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
+        """Train for one cycle, starting anew, or going on from ``context.checkpoint``."""
+        ...
+
+    def evaluate(self, test: LabelledSet) -> Metrics:
+        """Measure the fitted model."""
+        ...
+
+    def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+        """Stream the named signals: every id exactly once, in batches, in any order of ids.
+
+        Memory does not grow with the number of images. The model is left as it was.
+        """
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """The fitted model, for ``torch.save`` and ``weights_only`` loading."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state_dict` gave, ready to evaluate and to stream signals."""
+        ...

@@ -1,0 +1,265 @@
+"""The cycle as a resumable state machine: fit, evaluate, select, annotate.
+
+Every step ends with an event in the journal. A step whose event is there is not repeated; one
+whose event is missing is done (again) from the same seeds, a fit from its last checkpoint. So a
+run may be killed anywhere and goes on to the same selections and the same numbers.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from alframe.config import BudgetConfig
+from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target
+from alframe.errors import ConfigError, SelectionError
+from alframe.journal import Event
+from alframe.learner import FitContext, Learner, Recorder, SignalBatch
+from alframe.oracle import Oracle
+from alframe.pool import Pool
+from alframe.rundir import RunDir
+from alframe.seeds import Seeds
+from alframe.strategy import Query, Selection, Strategy, check_finite
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DeclaredSignals:
+    """What a strategy sees of a learner: the signals it declared, over the images of the pool."""
+
+    learner: Learner
+    images: ImageSource
+    declared: frozenset[str]
+
+    def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
+        """Stream the named signals of ``ids``.
+
+        Raises:
+            SelectionError: a signal that the strategy did not declare in ``requires``.
+        """
+        if undeclared := sorted(names - self.declared):
+            raise SelectionError(f"the strategy asks for {undeclared} but does not require it")
+        return self.learner.signals(ImageSet(self.images, tuple(ids)), names)
+
+
+class Loop:
+    """One run: cycles of fit, evaluate, select and annotate.
+
+    Args:
+        dataset: the pool, and the split to evaluate on.
+        learner: owns the model.
+        strategy: chooses.
+        oracle: answers.
+        run: where everything is kept.
+        budget: how many images to label.
+        seeds: the root of the run's randomness.
+        recorder: takes scalars while fitting.
+
+    Raises:
+        ConfigError: the budget asks for more images than the pool has.
+    """
+
+    def __init__(
+        self,
+        *,
+        dataset: Dataset,
+        learner: Learner,
+        strategy: Strategy,
+        oracle: Oracle,
+        run: RunDir,
+        budget: BudgetConfig,
+        seeds: Seeds,
+        recorder: Recorder,
+    ) -> None:
+        self._dataset, self._learner, self._strategy = dataset, learner, strategy
+        self._oracle, self._run, self._seeds, self._recorder = oracle, run, seeds, recorder
+        self._cycles = budget.cycles
+        self._initial, self._per_cycle = budget.images(len(dataset.pool))
+        check_budget(budget, len(dataset.pool))
+        self._pool = Pool(dataset.pool)
+        self._targets: dict[str, Target] = {}
+        self._fitted: int | None = None
+
+    def run(self) -> Iterator[Mapping[str, Any]]:
+        """Go on from wherever the journal stands; yields each cycle as it is finished.
+
+        Cycles that were finished before are yielded first. The iterator ends early when the
+        oracle has not answered yet, or when the pool is exhausted.
+        """
+        self._start()
+        cycles: list[Mapping[str, Any]] = []
+        for cycle in range(self._cycles):
+            if not self._annotated(cycle):
+                logger.info("cycle %d waits for the oracle", cycle)
+                return
+            if cycle > 0 and not self._chosen(cycle):
+                break  # the pool is exhausted: nothing was added
+            cycles.append(self._cycle(cycle))
+            self._run.write_cycles(cycles)
+            yield cycles[-1]
+        self._finish()
+
+    def _start(self) -> None:
+        """Draw the initial set, or find it in the journal."""
+        if not self._run.journal.of("initial"):
+            order = self._seeds.rng("initial").permutation(len(self._pool))
+            ids = sorted(self._pool.unlabelled[i] for i in order[: self._initial])
+            digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()
+            self._run.update_manifest(initial_sha256=digest)
+            self._run.journal.append("initial", ids=ids, sha256=digest)
+
+    def _chosen(self, cycle: int) -> list[str]:
+        """What was chosen for ``cycle``: the initial set, or the selection of the cycle before."""
+        event = self._event("selected", cycle - 1) if cycle else self._run.journal.of("initial")[0]
+        ids: list[str] = event["ids"] if event else []
+        return ids
+
+    def _annotated(self, cycle: int) -> bool:
+        """Bring the answers for ``cycle`` into the pool; False while some are missing."""
+        ids = self._chosen(cycle)
+        self._pool.query(ids, cycle)
+        answers = self._oracle.annotate(ids)
+        self._targets.update(answers)
+        self._pool.label(i for i in ids if i in answers)
+        if self._pool.queried:
+            return False
+        if not self._event("annotated", cycle):
+            boxes = sum(len(answers[i].labels) for i in ids)
+            self._run.journal.append("annotated", cycle=cycle, images=len(ids), boxes=boxes)
+        return True
+
+    def _cycle(self, cycle: int) -> Mapping[str, Any]:
+        labelled = LabelledSet(self._dataset.images, self._pool.labelled, self._targets)
+        if not self._event("cycle_started", cycle):
+            self._run.journal.append(
+                "cycle_started", cycle=cycle, labelled=len(labelled), boxes=labelled.boxes()
+            )
+        fit = self._event("fitted", cycle) or self._fit(cycle, labelled)
+        self._run.fit_state(cycle).clear()
+        result = self._event("evaluated", cycle) or self._evaluate(cycle)
+        chosen = self._event("selected", cycle) or self._select(cycle, labelled)
+        seconds = {
+            "fit": fit["seconds"],
+            "evaluate": result["seconds"],
+            "select": chosen["seconds"],
+        }
+        return {
+            "cycle": cycle,
+            "labelled": len(labelled),
+            "boxes": labelled.boxes(),
+            "metrics": result["metrics"],
+            "seconds": {k: round(v, 3) for k, v in seconds.items()},
+            "selected": chosen["ids"],
+        }
+
+    def _fit(self, cycle: int, labelled: LabelledSet) -> Event:
+        state = self._run.fit_state(cycle)
+        context = FitContext(
+            cycle=cycle,
+            seeds=self._seeds.within("cycle", cycle),
+            checkpoint=state,
+            recorder=self._recorder,
+            phase_finished=lambda name, summary: self._run.journal.append(
+                "phase_finished", cycle=cycle, phase=name, **summary
+            ),
+        )
+        unlabelled = ImageSet(self._dataset.images, self._pool.unlabelled)
+        self._learner.fit(labelled, unlabelled, context)
+        self._fitted = cycle
+        self._run.save_model(cycle, self._learner.state_dict())
+        return self._record("fitted", cycle, seconds=state.elapsed())
+
+    def _evaluate(self, cycle: int) -> Event:
+        self._ensure_model(cycle)
+        started = time.monotonic()
+        test = LabelledSet(self._dataset.images, self._dataset.test, self._dataset.targets)
+        metrics = self._learner.evaluate(test)
+        elapsed = time.monotonic() - started
+        return self._record("evaluated", cycle, metrics=metrics, seconds=elapsed)
+
+    def _select(self, cycle: int, labelled: LabelledSet) -> Event:
+        wanted = min(self._per_cycle, len(self._pool.unlabelled))
+        if cycle == self._cycles - 1 or not wanted:
+            return self._record("selected", cycle, ids=[], seconds=0.0)
+        self._ensure_model(cycle)
+        started = time.monotonic()
+        selection = self._strategy.select(self._query(cycle, labelled, wanted))
+        check_selection(selection, self._pool.unlabelled, wanted)
+        if selection.scores is not None:
+            self._run.write_scores(cycle, selection.scores)
+        elapsed = time.monotonic() - started
+        return self._record("selected", cycle, ids=list(selection.ids), seconds=elapsed)
+
+    def _query(self, cycle: int, labelled: LabelledSet, budget: int) -> Query:
+        return Query(
+            learner=DeclaredSignals(self._learner, self._dataset.images, self._strategy.requires),
+            unlabelled=self._pool.unlabelled,
+            labelled=labelled.ids,
+            targets=labelled.targets,
+            classes=self._dataset.classes,
+            budget=budget,
+            rng=self._seeds.within("cycle", cycle).rng("strategy"),
+            cycle=cycle,
+        )
+
+    def _ensure_model(self, cycle: int) -> None:
+        """After a kill the learner is empty: give it the cycle's model."""
+        if self._fitted != cycle:
+            self._learner.load_state_dict(self._run.load_model(cycle))
+            self._fitted = cycle
+
+    def _finish(self) -> None:
+        if not self._run.journal.of("finished"):
+            self._run.journal.append("finished")
+            self._run.update_manifest(finished=datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def _event(self, name: str, cycle: int) -> Event | None:
+        found = (e for e in self._run.journal.of(name) if e.get("cycle") == cycle)
+        return next(found, None)
+
+    def _record(self, name: str, cycle: int, **details: Any) -> Event:
+        self._run.journal.append(name, cycle=cycle, **details)
+        return {"event": name, "cycle": cycle, **details}
+
+
+def check_budget(budget: BudgetConfig, pool: int) -> None:
+    """Refuse a budget that the pool cannot fill.
+
+    Raises:
+        ConfigError: says how many images are asked for and how many there are.
+    """
+    initial, per_cycle = budget.images(pool)
+    if initial > pool:
+        raise ConfigError(
+            f"budget.initial asks for {initial} images, the pool has {pool}: lower it, or give a "
+            "share such as budget.initial=10%"
+        )
+    asked = initial + per_cycle * (budget.cycles - 1)
+    if asked > pool:
+        fits = 1 + (pool - initial) // per_cycle
+        raise ConfigError(
+            f"the budget asks for {asked} images ({initial} + {budget.cycles - 1} x {per_cycle}), "
+            f"the pool has {pool}: set budget.cycles={fits}, or lower budget.per_cycle"
+        )
+
+
+def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> None:
+    """Hold a strategy to its contract: ``wanted`` unique unlabelled ids and finite scores.
+
+    Raises:
+        SelectionError: says what was broken.
+    """
+    ids = selection.ids
+    foreign = sorted(set(ids) - set(unlabelled))
+    if foreign:
+        raise SelectionError(f"the strategy chose {foreign[:3]}, which are not unlabelled items")
+    if len(set(ids)) != len(ids):
+        raise SelectionError("the strategy chose an item twice")
+    if len(ids) != wanted:
+        raise SelectionError(f"the strategy chose {len(ids)} items, the budget is {wanted}")
+    if selection.scores is not None:
+        check_finite(selection.scores)

@@ -1,0 +1,82 @@
+"""Options of a component, checked against the signature of its factory."""
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from alframe.plugins import unknown
+
+
+@functools.cache
+def options_model(factory: Callable[..., Any], injected: frozenset[str]) -> type[BaseModel]:
+    """A pydantic model of the keyword arguments that users may set.
+
+    Args:
+        factory: a class or function with annotated parameters.
+        injected: names of parameters that the framework fills in.
+    """
+    call = factory.__init__ if inspect.isclass(factory) else factory
+    hints = typing.get_type_hints(call)
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(factory).parameters.items():
+        if name in injected or parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            continue
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[name] = (hints.get(name, Any), default)
+    return create_model("Options", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def check_options(
+    factory: Callable[..., Any], given: Mapping[str, Any], injected: frozenset[str], where: str
+) -> tuple[dict[str, Any], list[str]]:
+    """All options with their defaults filled in, and every problem found.
+
+    Args:
+        factory: what will be called.
+        given: what the user set.
+        injected: parameters that the framework fills in.
+        where: the section's name, for messages.
+    """
+    model = options_model(factory, injected)
+    try:
+        return model(**given).model_dump(), []
+    except ValidationError as error:
+        return dict(given), problems(error, where, model)
+
+
+def problems(error: ValidationError, where: str, model: type[BaseModel]) -> list[str]:
+    """One line for each thing that pydantic found."""
+    return [_sentence(dict(e), where, model) for e in error.errors()]
+
+
+def _sentence(error: dict[str, Any], where: str, model: type[BaseModel]) -> str:
+    path = [str(part) for part in error["loc"] if not _is_branch(part)]
+    key = ".".join(([where] if where else []) + path)
+    if error["type"] == "extra_forbidden":
+        owner = _model_at(model, path[:-1])
+        return unknown(f"setting {key!r}:", path[-1], owner.model_fields)
+    if error["type"] == "missing":
+        return f"{key} is required: give {key}=..."
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" + (f" (got {error['input']!r})" if path else "")
+
+
+def _is_branch(part: Any) -> bool:
+    """Pydantic names the tried member of a union in the path: int, constrained-str, ..."""
+    return isinstance(part, str) and (part in _BRANCHES or "[" in part or "-" in part)
+
+
+_BRANCHES = {"int", "float", "str", "bool", "none", "tuple", "list", "dict"}
+
+
+def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
+    for name in path:
+        inner = model.model_fields[name].annotation
+        if not (inspect.isclass(inner) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    return model

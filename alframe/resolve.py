@@ -1,0 +1,222 @@
+"""From presets, a file, flags and ``key=value`` to one checked configuration.
+
+Later layers win: presets < ``--config`` < flags < ``key=value``. Presets are the YAML files of
+``alframe.configs``. One with a ``when`` mapping applies where all its names match, the more
+specific after the more general: ``retina.yaml`` (detector retina), then ``retina-voc.yaml``
+(detector retina on dataset voc). One without is applied only by ``--config NAME``, except
+``default.yaml``, which is where everything starts.
+"""
+
+import functools
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from alframe.config import RunConfig
+from alframe.errors import ConfigError, PluginError
+from alframe.options import check_options, problems
+from alframe.plugins import Entry, Kind, registry, unknown
+
+Layer = dict[str, Any]
+
+COMPONENTS: dict[str, Kind] = {
+    "dataset": "datasets",
+    "detector": "detectors",
+    "learner": "learners",
+    "strategy": "strategies",
+}
+INJECTED = frozenset({"setup", "num_classes"})
+"""Parameters of factories that the framework fills in."""
+
+
+def resolve(layers: Iterable[Layer]) -> RunConfig:
+    """Put ``layers`` on top of the presets they call for and check the whole.
+
+    Args:
+        layers: nested mappings, weakest first; see :func:`from_file` and :func:`from_overrides`.
+
+    Raises:
+        ConfigError: every problem found, a line each.
+    """
+    given = merge(_expanded(layer) for layer in layers)
+    presets = _presets()
+    names = merge([presets["default"], given])
+    entries, found = _entries(names)
+    if not found:
+        named = {section: entry.name for section, entry in entries.items()}
+        applied = [p for p in presets.values() if _applies(p, named)]
+        base = [{k: v for k, v in p.items() if k != "when"} for p in applied]
+        defaults = {section: {"name": name} for section, name in named.items()}
+        return _checked(merge([presets["default"], *base, given, defaults]), entries)
+    raise ConfigError(found)
+
+
+def from_file(name: str) -> Layer:
+    """Read a YAML file, or the preset of that name.
+
+    Raises:
+        ConfigError: no such file or preset, not YAML, or not a mapping.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"} or path.exists():
+        try:
+            return _mapping(path.read_text(encoding="utf-8"), str(path))
+        except OSError as error:
+            raise ConfigError(f"--config {name}: {error.strerror}") from error
+    presets = {k: v for k, v in _presets().items() if "when" not in v}
+    if name not in presets:
+        raise ConfigError(unknown("config", name, presets) + " Or give the path of a YAML file.")
+    return presets[name]
+
+
+def from_overrides(pairs: Iterable[str]) -> Layer:
+    """Parse ``training.lr=0.01`` and the like; values are read as YAML.
+
+    Raises:
+        ConfigError: a word without ``=``, or a value that is not YAML; all of them at once.
+    """
+    layer: Layer = {}
+    found = []
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            found.append(f"expected key=value, got {pair!r}; options start with --")
+            continue
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            found.append(f"{key}: {text!r} is not a YAML value; quote it")
+            continue
+        nested = functools.reduce(lambda inner, k: {k: inner}, key.split(".")[::-1], value)
+        layer = merge([layer, _named(nested)])
+    if found:
+        raise ConfigError(found)
+    return layer
+
+
+def merge(layers: Iterable[Mapping[str, Any]]) -> Layer:
+    """Nested mappings on top of each other; the later wins."""
+    merged: Layer = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = merged.get(key)
+            if isinstance(old, dict) and isinstance(value, dict):
+                merged[key] = merge([old, value])
+            else:
+                merged[key] = value
+    return merged
+
+
+def to_yaml(config: RunConfig) -> str:
+    """The configuration as a file that ``--config`` reads back."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def differences(old: RunConfig, new: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """The settings in which two configurations differ: dotted key -> (old, new)."""
+    a, b = settings(old), settings(new)
+    return {k: (a.get(k), b.get(k)) for k in sorted({*a, *b}) if a.get(k) != b.get(k)}
+
+
+def settings(config: RunConfig) -> Layer:
+    """Every setting under its dotted key, as on the command line."""
+    return flat(config.model_dump(mode="json"))
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> Layer:
+    """Nested mappings as one, with dotted keys."""
+    items: Layer = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            items |= flat(value, f"{prefix}{key}.")
+        else:
+            items[prefix + key] = value
+    return items
+
+
+@functools.cache
+def _presets() -> dict[str, Layer]:
+    folder = resources.files("alframe.configs")
+    files = sorted(f.name for f in folder.iterdir() if f.name.endswith(".yaml"))
+    loaded = {
+        name.removesuffix(".yaml"): _expanded(
+            _mapping(folder.joinpath(name).read_text(encoding="utf-8"), name)
+        )
+        for name in files
+    }
+    # The more conditions, the later: the special wins over the general.
+    return dict(sorted(loaded.items(), key=lambda item: len(item[1].get("when", {}))))
+
+
+def _applies(preset: Layer, names: Mapping[str, str]) -> bool:
+    return "when" in preset and all(names.get(k) == v for k, v in preset["when"].items())
+
+
+def _mapping(text: str, where: str) -> Layer:
+    try:
+        loaded = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{where}: expected sections such as 'training:', got {loaded!r:.60}")
+    return loaded
+
+
+def _named(layer: Mapping[str, Any]) -> Layer:
+    """``strategy: entropy`` is short for ``strategy: {name: entropy}``."""
+    return {
+        k: {"name": v} if k in COMPONENTS and isinstance(v, str) else v for k, v in layer.items()
+    }
+
+
+def _expanded(layer: Mapping[str, Any]) -> Layer:
+    """A whole layer, so that it can be merged.
+
+    A length of training in one unit takes the place of one in the other unit.
+    """
+    expanded = _named(layer)
+    training = expanded.get("training")
+    if isinstance(training, dict) and ("passes" in training) != ("iterations" in training):
+        other = "iterations" if "passes" in training else "passes"
+        expanded["training"] = {**training, other: None}
+    return expanded
+
+
+def _entries(names: Layer) -> tuple[dict[str, Entry], list[str]]:
+    """The registry entries of the four components; the learner follows from the strategy."""
+    entries: dict[str, Entry] = {}
+    found: list[str] = []
+    for section in ("dataset", "detector", "strategy", "learner"):
+        wanted = names.get(section) or {}
+        name = wanted.get("name") if isinstance(wanted, dict) else wanted
+        if section == "learner" and name is None and "strategy" in entries:
+            name = entries["strategy"].learner
+        if name is None and section == "learner":
+            continue  # the strategy is unknown and already reported
+        try:
+            entries[section] = registry().get(COMPONENTS[section], str(name))
+        except PluginError as error:
+            found.extend(error.problems)
+    return entries, found
+
+
+def _checked(tree: Layer, entries: Mapping[str, Entry]) -> RunConfig:
+    found: list[str] = []
+    for section, entry in entries.items():
+        given = {k: v for k, v in tree[section].items() if k != "name"}
+        options, wrong = check_options(entry.load(), given, INJECTED, section)
+        found += wrong
+        tree[section] = {"name": entry.name, **options}
+    try:
+        config = RunConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError([*found, *problems(error, "", RunConfig)]) from error
+    if found:
+        raise ConfigError(found)
+    return config

@@ -1,0 +1,125 @@
+"""One run, from its configuration to its last cycle."""
+
+import contextlib
+import logging
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from alframe import __version__
+from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
+from alframe.config import RunConfig
+from alframe.datasets.base import Dataset
+from alframe.errors import RunError
+from alframe.loop import Loop, check_budget
+from alframe.oracle import SimulatedOracle
+from alframe.rundir import RunDir, open_run
+from alframe.seeds import Seeds
+
+logger = logging.getLogger(__name__)
+
+PACKAGES = ("alframe", "torch", "torchvision", "timm", "numpy", "pycocotools", "Pillow")
+"""Packages whose versions are part of a run's record."""
+
+
+def run(config: RunConfig, path: Path, *, resume: bool = False) -> Iterator[Mapping[str, Any]]:
+    """Run all cycles in ``path``, yielding each as it is finished (the objects of cycles.jsonl).
+
+    Whatever can be checked is checked before the run directory is made: names, capabilities,
+    device, annotations, images, budget.
+
+    Raises:
+        AlframeError: a user can mend it; see :mod:`alframe.errors`.
+    """
+    strategy = build_strategy(config)
+    dataset = build_dataset(config)
+    learner = build_learner(config, dataset.classes)
+    check_budget(config.budget, len(dataset.pool))
+    dataset = prepare_images(dataset, config.data)
+    for note in dataset.notes:
+        logger.warning("%s: %s", dataset.name, note)
+    from alframe.tensorboard import TensorBoard  # takes a second to import
+
+    with open_run(path, config, resume=resume) as run_dir:
+        _describe(run_dir, config, dataset)
+        with contextlib.closing(TensorBoard(path / "tensorboard")) as recorder:
+            loop = Loop(
+                dataset=dataset,
+                learner=learner,
+                strategy=strategy,
+                oracle=SimulatedOracle(dataset.targets),
+                run=run_dir,
+                budget=config.budget,
+                seeds=Seeds(config.seed),
+                recorder=recorder,
+            )
+            yield from loop.run()
+
+
+def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset) -> None:
+    """Write the manifest, or hold the dataset against it."""
+    fingerprint = dataset.fingerprint()
+    known = run_dir.manifest()
+    if known and known["dataset"]["fingerprint"] != fingerprint:
+        raise RunError(
+            f"{config.dataset.name} has changed since {run_dir.path} was started: its images, "
+            "splits or annotations are not the same. Restore it, or choose another --output"
+        )
+    if not known:
+        run_dir.update_manifest(
+            **environment(config.device),
+            seed=config.seed,
+            dataset={
+                "name": dataset.name,
+                "fingerprint": fingerprint,
+                "pool": len(dataset.pool),
+                "test": len(dataset.test),
+                "classes": list(dataset.classes),
+                "notes": list(dataset.notes),
+            },
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+
+def environment(device: str = "auto") -> dict[str, Any]:
+    """Versions, device and revision: what a bug report and a manifest need."""
+    import torch
+
+    from alframe.training.device import has_bf16, pick_device
+
+    picked = pick_device(device)
+    cuda = picked.type == "cuda"
+    return {
+        "versions": {p: _version(p) for p in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": str(picked),
+        "device_name": torch.cuda.get_device_name(picked) if cuda else platform.processor(),
+        "cuda": torch.version.cuda if cuda else None,
+        "threads": torch.get_num_threads(),
+        "bf16": has_bf16(picked),
+        "git": _revision(),
+        "command": sys.argv,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return __version__ if package == "alframe" else None
+
+
+def _revision() -> str | None:
+    """The commit of the checkout that this package runs from, or None."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,268 @@
+"""The run directory: configuration, manifest, journal, results, scores and checkpoints."""
+
+import contextlib
+import csv
+import fcntl
+import hashlib
+import io
+import json
+import logging
+import pickle
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alframe.atomic import atomic, sync_folder, write_text
+from alframe.config import RunConfig
+from alframe.errors import RunError
+from alframe.journal import Journal
+from alframe.resolve import Layer, differences, from_file, resolve, settings, to_yaml
+
+logger = logging.getLogger(__name__)
+
+FREE_TO_CHANGE = frozenset({"output", "device", "keep_models", "data.workers", "data.cache_dir"})
+"""Settings that a resumed run may change: none of them is part of what is computed."""
+
+
+class RunDir:
+    """The files of one run; their names are a contract with other programs.
+
+    Make one with :func:`open_run`, which also holds the lock.
+    """
+
+    def __init__(self, path: Path, config: RunConfig) -> None:
+        self.path = path
+        self.config = config
+        self.journal = Journal(path / "journal.jsonl")
+        for folder in ("checkpoints", "scores", "tensorboard"):
+            (path / folder).mkdir(exist_ok=True)
+
+    def manifest(self) -> dict[str, Any]:
+        """What ``manifest.json`` holds so far."""
+        path = self.path / "manifest.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def update_manifest(self, **entries: Any) -> None:
+        """Add or replace entries of ``manifest.json``."""
+        merged = {**self.manifest(), **entries}
+        write_text(self.path / "manifest.json", json.dumps(merged, indent=2) + "\n")
+
+    def write_cycles(self, cycles: Sequence[Mapping[str, Any]]) -> None:
+        """Write ``cycles.jsonl`` and ``results.csv`` anew from all finished cycles."""
+        lines = "".join(json.dumps(c, ensure_ascii=False) + "\n" for c in cycles)
+        write_text(self.path / "cycles.jsonl", lines)
+        write_text(self.path / "results.csv", _table(cycles))
+
+    def write_scores(self, cycle: int, scores: Mapping[str, float]) -> None:
+        """Write ``scores/cycle_NN.npz``: ids and scores of every candidate."""
+        ids = sorted(scores)
+        with atomic(self.path / "scores" / f"cycle_{cycle:02d}.npz") as file:
+            values = np.array([scores[i] for i in ids], dtype=np.float64)
+            np.savez_compressed(file, ids=np.array(ids, dtype=np.str_), scores=values)
+
+    def model_path(self, cycle: int) -> Path:
+        """Where the final model of a cycle lies."""
+        return self.path / "checkpoints" / f"cycle_{cycle:02d}.pt"
+
+    def save_model(self, cycle: int, state: Mapping[str, Any]) -> None:
+        """Keep the final model of a cycle, and drop the earlier ones where so configured."""
+        self._save(self.model_path(cycle), {"state": state})
+        if self.config.keep_models == "last":
+            for earlier in range(cycle):
+                self.model_path(earlier).unlink(missing_ok=True)
+
+    def load_model(self, cycle: int) -> Any:
+        """The final model of a cycle.
+
+        Raises:
+            RunError: it is missing, damaged or of another configuration.
+        """
+        return self._load(self.model_path(cycle))["state"]
+
+    def fit_state(self, cycle: int) -> "FitState":
+        """The checkpoint of the training of ``cycle``."""
+        return FitState(self, cycle)
+
+    def _save(self, path: Path, content: Mapping[str, Any]) -> None:
+        import torch
+
+        with atomic(path) as file:
+            torch.save({"configuration": self._fingerprint(), **content}, file)
+
+    def _load(self, path: Path) -> dict[str, Any]:
+        import torch
+
+        try:
+            loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError as error:
+            raise RunError(f"{path} is missing; start anew with another --output") from error
+        except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
+            raise RunError(
+                f"{path} is not a checkpoint of alframe or is damaged: delete it to repeat the "
+                "training of its cycle, or start anew with another --output"
+            ) from error
+        if not isinstance(loaded, dict) or loaded.get("configuration") != self._fingerprint():
+            raise RunError(
+                f"{path} was written under another configuration than {self.path}/config.yaml: "
+                "delete it, or start anew with another --output"
+            )
+        return loaded
+
+    def _fingerprint(self) -> str:
+        return fingerprint(self.config)
+
+
+class FitState:
+    """Where the fit of one cycle keeps its state (:class:`alframe.learner.Checkpoint`).
+
+    Attributes:
+        seconds: spent on this cycle's fit by earlier processes, as of the last saved state.
+    """
+
+    def __init__(self, run: RunDir, cycle: int) -> None:
+        self._run, self._cycle = run, cycle
+        self._path = run.path / "checkpoints" / "latest.pt"
+        self._started = time.monotonic()
+        self.seconds = 0.0
+
+    def load(self) -> dict[str, Any] | None:
+        """The last saved state of this cycle's fit, or None."""
+        if not self._path.exists():
+            return None
+        saved = self._run._load(self._path)
+        if saved["cycle"] != self._cycle:
+            return None
+        self.seconds = saved["seconds"]
+        state: dict[str, Any] = saved["state"]
+        return state
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the last saved state."""
+        content = {"cycle": self._cycle, "seconds": self.elapsed(), "state": state}
+        self._run._save(self._path, content)
+
+    def elapsed(self) -> float:
+        """Seconds that this cycle's fit has taken, in all processes."""
+        return self.seconds + time.monotonic() - self._started
+
+    def clear(self) -> None:
+        """Drop the state: the fit is finished."""
+        self._path.unlink(missing_ok=True)
+
+
+def fingerprint(config: RunConfig) -> str:
+    """SHA-256 of every setting that is part of what a run computes."""
+    kept = {k: v for k, v in settings(config).items() if k not in FREE_TO_CHANGE}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def stored_layer(path: Path) -> Layer:
+    """The configuration that the run in ``path`` was started with, as a layer to resolve.
+
+    Raises:
+        RunError: there is no run.
+    """
+    file = path / "config.yaml"
+    if not file.exists():
+        raise RunError(f"{path} holds no run (no config.yaml): nothing to resume")
+    return from_file(str(file))
+
+
+@contextlib.contextmanager
+def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]:
+    """Make or reopen a run directory and hold its lock.
+
+    Raises:
+        RunError: it holds a run and ``resume`` is false; it was started with another
+            configuration; another process uses it; it cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_locked(path / ".lock"))
+            _claim(path, config, resume)
+            stack.enter_context(_log_file(path / "run.log"))
+            run = RunDir(path, config)
+        except OSError as error:
+            raise RunError(
+                f"cannot write to {path}: {error.strerror} ({error.filename}); choose another "
+                "--output"
+            ) from error
+        yield run
+
+
+def _claim(path: Path, config: RunConfig, resume: bool) -> None:
+    exists = (path / "config.yaml").exists()
+    if exists and not resume:
+        raise RunError(f"{path} already holds a run: add --resume, or choose another --output")
+    if not exists and any(not p.name.startswith(".") for p in path.iterdir()):
+        raise RunError(f"{path} is not empty and holds no run: choose another --output")
+    if exists:
+        _refuse_changes(path, differences(resolve([stored_layer(path)]), config))
+    else:
+        write_text(path / "config.yaml", _header(path) + to_yaml(config))
+        sync_folder(path.parent)
+
+
+def _header(path: Path) -> str:
+    return f"# alframe run --config {path / 'config.yaml'} --output ANOTHER_FOLDER\n"
+
+
+def _refuse_changes(path: Path, changed: dict[str, tuple[Any, Any]]) -> None:
+    refused = {k: v for k, v in changed.items() if k not in FREE_TO_CHANGE}
+    if refused:
+        raise RunError(
+            f"{path} was started with {key} = {old!r}, now it is {new!r}: resume it as it was, "
+            "or choose another --output"
+            for key, (old, new) in refused.items()
+        )
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(
+                f"{path.parent} is in use by another process: wait for it, or choose another "
+                "--output"
+            ) from error
+        yield
+
+
+@contextlib.contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger("alframe")
+    root.addHandler(handler)
+    try:
+        yield
+    except BaseException:
+        logger.exception("the run stopped")
+        raise
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _table(cycles: Sequence[Mapping[str, Any]]) -> str:
+    rows = [_row(c) for c in cycles]
+    columns = list(dict.fromkeys(k for row in rows for k in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _row(cycle: Mapping[str, Any]) -> dict[str, Any]:
+    row = {k: cycle[k] for k in ("cycle", "labelled", "boxes")}
+    for name, value in cycle["metrics"].items():
+        nested = value if isinstance(value, dict) else None
+        row |= {f"{name}/{k}": v for k, v in nested.items()} if nested else {name: value}
+    return row | {f"seconds/{k}": v for k, v in cycle["seconds"].items()}

@@ -1,0 +1,134 @@
+"""The strategy: turns signals into a selection."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from alframe.datasets.base import Target
+from alframe.errors import SelectionError
+from alframe.learner import SignalBatch
+
+
+class SignalReader(Protocol):
+    """The part of a learner that a strategy may use."""
+
+    def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
+        """Stream the named signals of ``ids``, each id exactly once, in batches."""
+        ...
+
+
+@dataclass(frozen=True)
+class Query:
+    """Everything that a strategy may see. No target of an unlabelled item is reachable from here.
+
+    Attributes:
+        learner: streams the signals that the strategy declared in ``requires``, and no others.
+        unlabelled: ids to choose from, sorted.
+        labelled: ids that have been annotated, sorted.
+        targets: annotations of the labelled items.
+        classes: names of the classes, in label order.
+        budget: how many images to choose.
+        rng: the strategy's own generator for this cycle.
+        cycle: 0, 1, ...
+    """
+
+    learner: SignalReader
+    unlabelled: tuple[str, ...]
+    labelled: tuple[str, ...]
+    targets: Mapping[str, Target]
+    classes: tuple[str, ...]
+    budget: int
+    rng: np.random.Generator
+    cycle: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The chosen items, best first.
+
+    Attributes:
+        ids: exactly the budget, or the whole pool where that is smaller; unique, unlabelled.
+        scores: of every candidate that was scored, for reports and for verifying the choice.
+    """
+
+    ids: tuple[str, ...]
+    scores: Mapping[str, float] | None = None
+
+
+class Strategy(Protocol):
+    """Chooses what to label next."""
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """Names of the signals that :meth:`select` asks for; a plain attribute will do."""
+        ...
+
+    def select(self, query: Query) -> Selection:
+        """Choose ``query.budget`` of ``query.unlabelled``."""
+        ...
+
+
+class ScoringStrategy(ABC):
+    """A strategy that gives each image one number and takes the largest.
+
+    Subclasses write :meth:`score`; streaming, progress, ranking, ties (the smaller id first)
+    and the refusal of non-finite scores are done here.
+    """
+
+    requires: frozenset[str]
+
+    @abstractmethod
+    def score(self, batch: SignalBatch) -> Any:
+        """One number an image, [B], higher is chosen first (a tensor or anything numpy takes)."""
+
+    def select(self, query: Query) -> Selection:
+        """Score every unlabelled item and take the ``budget`` largest."""
+        scores = self.scores(query)
+        return Selection(top(scores, query.budget), scores)
+
+    def scores(self, query: Query) -> dict[str, float]:
+        """The score of every unlabelled item.
+
+        Raises:
+            SelectionError: a score is not finite; the message names the image.
+        """
+        scores: dict[str, float] = {}
+        batches = query.learner.signals(query.unlabelled, self.requires)
+        total = len(query.unlabelled)
+        with tqdm(total=total, desc="score", unit="img", leave=False, disable=None) as bar:
+            for batch in batches:
+                scores.update(zip(batch.ids, _floats(self.score(batch)), strict=True))
+                bar.update(len(batch.ids))
+        check_finite(scores)
+        return scores
+
+
+def _floats(values: Any) -> list[float]:
+    if hasattr(values, "detach"):
+        values = values.detach().double().cpu()
+    return [float(v) for v in np.asarray(values, dtype=np.float64)]
+
+
+def check_finite(scores: Mapping[str, float]) -> None:
+    """Refuse NaN and infinity, which a ranking would put at an end without a word.
+
+    Raises:
+        SelectionError: naming the images.
+    """
+    bad = sorted(i for i, s in scores.items() if not math.isfinite(s))
+    if bad:
+        shown = ", ".join(f"{i} ({scores[i]})" for i in bad[:3])
+        raise SelectionError(
+            f"{len(bad)} of {len(scores)} scores are not finite: {shown}. "
+            "The model has diverged or the strategy divides by zero; lower the learning rate first."
+        )
+
+
+def top(scores: Mapping[str, float], n: int) -> tuple[str, ...]:
+    """The ids of the ``n`` largest scores, largest first; equal scores in the order of ids."""
+    return tuple(sorted(scores, key=lambda i: (-scores[i], i))[:n])

@@ -1,0 +1,55 @@
+"""What a model is given: a few images of one shape, with targets or without."""
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int, UInt8
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images padded at the right and the bottom to one shape.
+
+    Attributes:
+        ids: the items.
+        images: uint8 [B, 3, H, W], RGB; zero in the padding.
+        sizes: int64 [B, 2], height and width of each image without its padding.
+        originals: int64 [B, 2], height and width before resizing.
+        boxes: float32 [B, M, 4], x1 y1 x2 y2 in pixels of ``images``; zero in rows of padding.
+            None for unlabelled images.
+        labels: int64 [B, M], class indices; -1 marks rows of padding. None for unlabelled images.
+    """
+
+    ids: tuple[str, ...]
+    images: "UInt8[Tensor, 'B 3 H W']"
+    sizes: "Int[Tensor, 'B 2']"
+    originals: "Int[Tensor, 'B 2']"
+    boxes: "Float[Tensor, 'B M 4'] | None" = None
+    labels: "Int[Tensor, 'B M'] | None" = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on another device; copies overlap computation where memory is pinned."""
+        return self._map(lambda t: t.to(device, non_blocking=True))
+
+    def pin_memory(self) -> "Batch":
+        """The batch in page-locked memory (called by the DataLoader)."""
+        return self._map(lambda t: t.pin_memory())
+
+    def split(self, parts: int) -> list["Batch"]:
+        """At most ``parts`` batches of nearly equal length, in order."""
+        step = -(-len(self) // parts)
+        return [self._slice(slice(i, i + step)) for i in range(0, len(self), step)]
+
+    def _slice(self, rows: slice) -> "Batch":
+        return replace(self._map(lambda t: t[rows]), ids=self.ids[rows])
+
+    def _map(self, change) -> "Batch":  # type: ignore[no-untyped-def]
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "ids"}
+        return replace(self, **{k: change(t) for k, t in tensors.items() if t is not None})

@@ -1,0 +1,192 @@
+"""From items to batches: order, augmentation, padding.
+
+Order and augmentation follow from the seeds, the pass and the item alone, so a stream can start
+at any batch: that is what makes a resumed training equal to an uninterrupted one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from alframe.datasets.base import ImageSet, LabelledSet
+from alframe.seeds import Seeds
+from alframe.training.augment import AUGMENTATIONS, Sample
+from alframe.training.batch import Batch
+
+MIN_SIDE = 1.0
+"""Pixels. Smaller boxes after resizing are left out: log(0) in their code, and every anchor
+would tie at IoU 0."""
+
+Key = tuple[str, int | None]
+"""An item and its pass; the pass is None where nothing is augmented."""
+
+
+def read_sample(images: ImageSet, item: str) -> Sample:
+    """Read one image, and its trainable objects in the pixels of the resized image."""
+    image, original = images.images.read(item), images.images.size(item)
+    if not isinstance(images, LabelledSet):
+        return Sample(item, image, original)
+    target = images.targets[item]
+    kept = target.trainable()
+    height, width = image.shape[0] / original[0], image.shape[1] / original[1]
+    boxes = target.boxes[kept] * np.array([width, height, width, height], np.float32)
+    large = ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)
+    return Sample(item, image, original, boxes[large], target.labels[kept][large])
+
+
+class Samples(Dataset[Sample]):
+    """Map-style dataset over :data:`Key`, for torch's DataLoader."""
+
+    def __init__(self, images: ImageSet, seeds: Seeds, augment: Sequence[str]) -> None:
+        self._images, self._seeds = images, seeds
+        self._augment = [AUGMENTATIONS[name] for name in augment]
+
+    def __getitem__(self, key: Key) -> Sample:
+        item, passed = key
+        sample = read_sample(self._images, item)
+        if passed is None or not self._augment:
+            return sample
+        rng = self._seeds.rng("augment", passed, item)
+        for augmentation in self._augment:
+            sample = augmentation(sample, rng)
+        return sample
+
+
+@dataclass(frozen=True)
+class Collate:
+    """Puts samples into one batch, padded at the right and the bottom.
+
+    Attributes:
+        pad: height and width are made a multiple of this.
+    """
+
+    pad: int
+
+    def __call__(self, samples: Sequence[Sample]) -> Batch:
+        """Make a batch; boxes and labels are None if any sample is unlabelled."""
+        sizes = np.array([s.image.shape[:2] for s in samples])
+        height, width = -(-sizes.max(axis=0) // self.pad) * self.pad
+        images = np.zeros((len(samples), height, width, 3), np.uint8)
+        for canvas, sample in zip(images, samples, strict=True):
+            canvas[: sample.image.shape[0], : sample.image.shape[1]] = sample.image
+        boxes, labels = _padded_targets(samples)
+        return Batch(
+            ids=tuple(s.item for s in samples),
+            images=torch.from_numpy(images).permute(0, 3, 1, 2),  # [B, H, W, 3] -> [B, 3, H, W]
+            sizes=torch.from_numpy(sizes),
+            originals=torch.tensor([s.original for s in samples]),
+            boxes=boxes,
+            labels=labels,
+        )
+
+
+def _padded_targets(
+    samples: Sequence[Sample],
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    if any(s.labels is None for s in samples):
+        return None, None
+    most = max(1, *(len(s.labels) for s in samples if s.labels is not None), 1)
+    boxes = np.zeros((len(samples), most, 4), np.float32)
+    labels = np.full((len(samples), most), -1, np.int64)
+    for row, sample in enumerate(samples):
+        if sample.boxes is not None and sample.labels is not None:
+            boxes[row, : len(sample.labels)] = sample.boxes
+            labels[row, : len(sample.labels)] = sample.labels
+    return torch.from_numpy(boxes), torch.from_numpy(labels)
+
+
+class TrainingStream:
+    """An endless sequence of training batches over a set of images.
+
+    Each pass shuffles the images within their orientation (wide, or not), fills each group up
+    to whole batches by repetition, and shuffles the batches (specs/miaod.md 1.3, after
+    mmdetection's group sampler).
+
+    Args:
+        images: labelled or unlabelled items.
+        batch_size: images a batch.
+        pad: see :class:`Collate`.
+        augment: names of augmentations.
+        seeds: of this stream.
+        workers: processes that load images.
+        pin: page-locked memory, for copies to a GPU.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        *,
+        batch_size: int,
+        pad: int,
+        augment: Sequence[str],
+        seeds: Seeds,
+        workers: int = 0,
+        pin: bool = False,
+    ) -> None:
+        self._seeds, self._batch_size = seeds, batch_size
+        self._groups = [g for g in _by_orientation(images) if len(g)]
+        self._samples = Samples(images, seeds, augment)
+        self._loading: dict[str, Any] = {
+            "collate_fn": Collate(pad),
+            "num_workers": workers,
+            "pin_memory": pin,
+        }
+
+    def batches_per_pass(self) -> int:
+        """How many batches go once through the images."""
+        return sum(-(-len(g) // self._batch_size) for g in self._groups)
+
+    def batches(self, start: int, stop: int) -> Iterator[Batch]:
+        """Batches number ``start`` to ``stop``, counted from the beginning of the stream."""
+        keys = [self._keys(i) for i in range(start, stop)]
+        return iter(_loader(self._samples, keys, self._loading))
+
+    def _keys(self, number: int) -> list[Key]:
+        passed, position = divmod(number, self.batches_per_pass())
+        return [(item, passed) for item in self._order(passed)[position]]
+
+    def _order(self, passed: int) -> list[list[str]]:
+        if getattr(self, "_pass", None) != passed:
+            self._pass, self._batches = passed, self._shuffled(self._seeds.rng("order", passed))
+        return self._batches
+
+    def _shuffled(self, rng: np.random.Generator) -> list[list[str]]:
+        batches: list[list[str]] = []
+        for group in self._groups:
+            order = rng.permutation(group)
+            filled = np.resize(order, -(-len(order) // self._batch_size) * self._batch_size)
+            batches += filled.reshape(-1, self._batch_size).tolist()
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def inference_batches(
+    images: ImageSet, *, batch_size: int, pad: int, workers: int = 0, pin: bool = False
+) -> Iterator[Batch]:
+    """Every image once, without augmentation; images of like shape share a batch."""
+    plain = ImageSet(images.images, tuple(sorted(images.ids)))
+    keys: list[list[Key]] = [
+        [(str(i), None) for i in group[start : start + batch_size]]
+        for group in _by_orientation(plain)
+        for start in range(0, len(group), batch_size)
+    ]
+    loading = {"collate_fn": Collate(pad), "num_workers": workers, "pin_memory": pin}
+    return iter(_loader(Samples(plain, Seeds(0), ()), keys, loading))
+
+
+def _by_orientation(images: ImageSet) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+    wide = np.array([w > h for h, w in map(images.images.size, images.ids)], dtype=bool)
+    ids = np.array(images.ids, dtype=np.str_)
+    return ids[wide], ids[~wide]
+
+
+def _loader(
+    samples: Samples, keys: Sequence[list[Key]], loading: dict[str, Any]
+) -> "DataLoader[Any]":
+    # A generator of its own: the loader would otherwise draw from torch's global one.
+    sampler: Any = keys
+    return DataLoader(samples, batch_sampler=sampler, generator=torch.Generator(), **loading)

@@ -1,0 +1,70 @@
+"""Device, precision and randomness of a computation."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+
+from alframe.errors import ConfigError
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:1`` as a device.
+
+    Raises:
+        ConfigError: there is no such CUDA device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device={name}: {torch.cuda.device_count()} CUDA devices are visible; use cpu or auto"
+        )
+    return device
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 products are computed in hardware."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    mkldnn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return bool(mkldnn and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def autocast(
+    device: torch.device, precision: Literal["fp32", "bf16", "auto"]
+) -> "torch.autocast | contextlib.nullcontext[Any]":
+    """The context in which a model is run."""
+    if precision == "fp32" or (precision == "auto" and not has_bf16(device)):
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+@contextlib.contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generators for a while and put back their states afterwards.
+
+    Layers draw their initial weights and dropout masks from the global generators: there is no
+    other way. Outside of this context they are left alone.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
+
+
+def rng_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """The states of torch's global generators, for a checkpoint."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_rng_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
+    """Restore what :func:`rng_state` gave."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)

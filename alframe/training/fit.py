@@ -1,0 +1,262 @@
+"""The fit loop that learners share: phases, optimiser, schedule, precision, checkpoints."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from alframe.config import TrainingConfig
+from alframe.errors import TrainingError
+from alframe.learner import FitContext
+from alframe.training.batch import Batch
+from alframe.training.data import TrainingStream
+from alframe.training.device import autocast, rng_state, seeded, set_rng_state
+from alframe.training.phases import Losses, LossFn, Phase
+from alframe.training.schedule import lr_factor
+from alframe.training.tally import Tally
+
+logger = logging.getLogger(__name__)
+
+READ_EVERY = 20
+"""Iterations between two looks at the losses; each look waits for the device."""
+SHORTEST_EPOCH = 100
+"""Iterations between two checkpoints at least, where the length is counted in iterations."""
+
+
+def fit(
+    model: nn.Module,
+    phases: Sequence[Phase],
+    streams: Mapping[str, TrainingStream],
+    config: TrainingConfig,
+    context: FitContext,
+    device: torch.device,
+) -> nn.Module:
+    """Train ``model`` through ``phases``, going on from ``context.checkpoint`` where it has one.
+
+    Args:
+        model: on ``device``; trained in place.
+        phases: in order; their lengths sum to the length of the schedule.
+        streams: batches by name; ``labelled`` counts the passes.
+        config: the ``training`` section.
+        context: seeds, checkpoint, recorder of this cycle.
+        device: where to compute.
+
+    Returns:
+        The model to evaluate: ``model``, or its moving average.
+
+    Raises:
+        TrainingError: a loss is not finite, or memory does not suffice for half a batch.
+    """
+    with seeded(context.seeds.integer("training"), device):
+        fitter = Fitter(model, phases, streams, config, context, device)
+        return fitter.run()
+
+
+class Fitter:
+    """The state of one fit. See :func:`fit`."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        phases: Sequence[Phase],
+        streams: Mapping[str, TrainingStream],
+        config: TrainingConfig,
+        context: FitContext,
+        device: torch.device,
+    ) -> None:
+        self._model, self._phases, self._streams = model, phases, streams
+        self._config, self._context, self._device = config, context, device
+        self._trainable = {n for n, p in model.named_parameters() if p.requires_grad}
+        self._pass = streams["labelled"].batches_per_pass()
+        self._parts = config.accumulate
+        self._skipped = 0
+        self._ema = _moving_average(model, config.ema)
+        if config.compile:
+            model.compile()
+
+    def run(self) -> nn.Module:
+        """Train; returns the model to evaluate."""
+        saved = self._context.checkpoint.load()
+        first = saved["phase"] if saved else 0
+        total = sum(map(self._iterations, self._phases))
+        with tqdm(total=total, desc="fit", unit="it", leave=False, disable=None) as bar:
+            bar.update(sum(map(self._iterations, self._phases[:first])))
+            for index in range(first, len(self._phases)):
+                self._run_phase(index, saved, bar)
+                saved = None
+        self._freeze(self._trainable.__contains__)
+        return self._ema.module if self._ema else self._model
+
+    def _run_phase(self, index: int, saved: dict[str, Any] | None, bar: Any) -> None:
+        phase, length = self._phases[index], self._iterations(self._phases[index])
+        self._freeze(phase.trains)
+        optimizer = self._optimizer()
+        before = sum(map(self._iterations, self._phases[:index]))
+        prefix = f"cycle_{self._context.cycle:02d}/{index}_{phase.name}"
+        tally = Tally(self._context.recorder, prefix)
+        start = self._restore(saved, optimizer, tally) if saved else 0
+        bar.set_description(f"cycle {self._context.cycle} {phase.name}")
+        bar.update(start)
+        batches = self._batches(index, start, length)
+        self._model.train()
+        for iteration in range(start, length):
+            lr = self._lr(before, iteration)
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            for step, stream in zip(phase.steps, batches, strict=True):
+                self._step(step.loss, next(stream).to(self._device), optimizer, tally)
+            bar.update()
+            done = iteration + 1
+            ends_epoch = done % self._epoch() == 0 or done == length
+            if ends_epoch or done % READ_EVERY == 0:
+                tally.flush(before + done)
+                self._context.recorder.scalar(f"{prefix}/lr", lr, before + done)
+            if ends_epoch and done < length:
+                self._save(index, done, optimizer, tally)
+        self._finish_phase(index, tally)
+
+    def _finish_phase(self, index: int, tally: Tally) -> None:
+        summary: dict[str, Any] = {"index": index, "means": tally.means()}
+        if self._skipped:
+            summary["skipped"], self._skipped = self._skipped, 0
+        self._context.phase_finished(self._phases[index].name, summary)
+        if index + 1 < len(self._phases):
+            self._save(index + 1, 0, None, None)
+
+    def _step(
+        self, loss: LossFn, batch: Batch, optimizer: torch.optim.Optimizer, tally: Tally
+    ) -> None:
+        optimizer.zero_grad()
+        values = self._backward_within_memory(loss, batch, optimizer)
+        if self._config.on_nonfinite == "skip" and not bool(torch.isfinite(values["total"])):
+            self._skipped += 1
+            logger.warning("skipped a step with a non-finite loss on %s", ", ".join(batch.ids))
+            return
+        if self._config.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self._parameters(), self._config.clip_norm)
+        optimizer.step()
+        if self._ema:
+            self._ema.update_parameters(self._model)
+        tally.add(batch.ids, values)
+
+    def _backward_within_memory(
+        self, loss: LossFn, batch: Batch, optimizer: torch.optim.Optimizer
+    ) -> dict[str, Tensor]:
+        """Back-propagate; out of memory, do it once more in twice as many parts."""
+        try:
+            return self._backward(loss, batch)
+        except torch.OutOfMemoryError:
+            self._parts *= 2
+            logger.warning(
+                "out of memory with %d images; from here on a batch is computed in %d parts",
+                len(batch),
+                self._parts,
+            )
+        optimizer.zero_grad()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        try:
+            return self._backward(loss, batch)
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(
+                f"out of memory with a batch of {len(batch)} images in {self._parts} parts: lower "
+                "training.batch_size or data.long and data.short, or set training.accumulate"
+            ) from error
+
+    def _backward(self, loss: LossFn, batch: Batch) -> dict[str, Tensor]:
+        """Gradients of one batch, in parts weighted by their images; returns its scalars."""
+        values: dict[str, Tensor] = {}
+        for part in batch.split(self._parts):
+            share = len(part) / len(batch)
+            with autocast(self._device, self._config.precision):
+                losses: Losses = loss(self._model, part)
+            total = losses.total()
+            (total * share).backward()  # type: ignore[no-untyped-call]
+            for name, value in {**losses.terms, **losses.stats, "total": total}.items():
+                weighted = value.detach() * share
+                values[name] = values[name] + weighted if name in values else weighted
+        return values
+
+    def _batches(self, index: int, start: int, stop: int) -> list[Iterator[Batch]]:
+        """An iterator for each step of the phase; earlier phases have used up some batches."""
+        iterators = []
+        for step in self._phases[index].steps:
+            used = sum(
+                self._iterations(p)
+                for p in self._phases[:index]
+                if step.stream in {s.stream for s in p.steps}
+            )
+            iterators.append(self._streams[step.stream].batches(used + start, used + stop))
+        return iterators
+
+    def _iterations(self, phase: Phase) -> int:
+        return phase.length * self._pass if self._config.passes else phase.length
+
+    def _epoch(self) -> int:
+        return self._pass if self._config.passes else max(self._pass, SHORTEST_EPOCH)
+
+    def _lr(self, before: int, iteration: int) -> float:
+        done = before + iteration
+        progress = done / self._pass if self._config.passes else done
+        return self._config.lr * lr_factor(self._config, progress, iteration)
+
+    def _freeze(self, trains: Callable[[str], bool]) -> None:
+        for name, parameter in self._model.named_parameters():
+            parameter.requires_grad_(name in self._trainable and trains(name))
+
+    def _parameters(self) -> list[nn.Parameter]:
+        return [p for p in self._model.parameters() if p.requires_grad]
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        c = self._config
+        if c.optimizer == "adamw":
+            return torch.optim.AdamW(self._parameters(), c.lr, weight_decay=c.weight_decay)
+        return torch.optim.SGD(
+            self._parameters(), c.lr, momentum=c.momentum, weight_decay=c.weight_decay
+        )
+
+    def _save(self, phase: int, iteration: int, *stateful: Any) -> None:
+        """Keep everything that the next iteration depends on.
+
+        The schedule is a function of the iteration, as order and augmentation are: none of them
+        has a state to be kept.
+        """
+        optimizer, tally = (s.state_dict() if s else None for s in stateful)
+        self._context.checkpoint.save(
+            {
+                "phase": phase,
+                "iteration": iteration,
+                "model": self._model.state_dict(),
+                "ema": self._ema.state_dict() if self._ema else None,
+                "optimizer": optimizer,
+                "tally": tally,
+                "parts": self._parts,
+                "skipped": self._skipped,
+                "rng": rng_state(self._device),
+            }
+        )
+
+    def _restore(self, saved: dict[str, Any], *stateful: Any) -> int:
+        """Take up a saved state; returns the iteration to go on with."""
+        self._model.load_state_dict(saved["model"])
+        if self._ema:
+            self._ema.load_state_dict(saved["ema"])
+        names = ("optimizer", "tally")
+        for target, name in zip(stateful, names, strict=True):
+            if saved[name] is not None:
+                target.load_state_dict(saved[name])
+        self._parts, self._skipped = saved["parts"], saved["skipped"]
+        set_rng_state(saved["rng"], self._device)
+        iteration: int = saved["iteration"]
+        return iteration
+
+
+def _moving_average(model: nn.Module, decay: float | None) -> AveragedModel | None:
+    if decay is None:
+        return None
+    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)

@@ -1,0 +1,74 @@
+"""Losses of a phase: summed on the device, looked at now and then, means at the end."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alframe.errors import TrainingError
+from alframe.learner import Recorder
+
+
+class Tally:
+    """Collects scalars without waiting for the device, and reads them in bulk.
+
+    Args:
+        recorder: takes the mean of each bulk.
+        prefix: of the recorded names.
+    """
+
+    def __init__(self, recorder: Recorder, prefix: str) -> None:
+        self._recorder, self._prefix = recorder, prefix
+        self._pending: list[tuple[Sequence[str], dict[str, Tensor]]] = []
+        self.sums: dict[str, float] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, ids: Sequence[str], values: Mapping[str, Tensor]) -> None:
+        """Take the scalars of one step, and the items that they were computed on."""
+        self._pending.append((ids, {k: v.detach() for k, v in values.items()}))
+
+    def flush(self, step: int) -> None:
+        """Read what is pending, with one synchronisation.
+
+        Raises:
+            TrainingError: a value is not finite; the message names the images of that step.
+        """
+        if not self._pending:
+            return
+        flat = [(ids, k, v) for ids, values in self._pending for k, v in values.items()]
+        numbers = torch.stack([v.float() for _, _, v in flat]).tolist()
+        self._pending.clear()
+        bulk: dict[str, list[float]] = {}
+        for (ids, name, _), number in zip(flat, numbers, strict=True):
+            refuse_nonfinite(name, number, ids)
+            bulk.setdefault(name, []).append(number)
+        for name, values in bulk.items():
+            self.sums[name] = self.sums.get(name, 0.0) + sum(values)
+            self.counts[name] = self.counts.get(name, 0) + len(values)
+            self._recorder.scalar(f"{self._prefix}/{name}", sum(values) / len(values), step)
+
+    def means(self) -> dict[str, float]:
+        """The mean of each scalar over the phase so far."""
+        return {k: self.sums[k] / self.counts[k] for k in self.sums}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Sums and counts, for a checkpoint."""
+        return {"sums": dict(self.sums), "counts": dict(self.counts)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` gave."""
+        self.sums, self.counts = dict(state["sums"]), dict(state["counts"])
+
+
+def refuse_nonfinite(name: str, value: float, ids: Sequence[str]) -> None:
+    """Stop on NaN and infinity.
+
+    Raises:
+        TrainingError: naming the loss and the images.
+    """
+    if value != value or abs(value) == float("inf"):
+        raise TrainingError(
+            f"the loss {name!r} became {value} on {', '.join(ids)}: look at their boxes, lower "
+            "training.lr, set training.clip_norm, or skip such steps (training.on_nonfinite=skip)"
+        )

@@ -1,0 +1,185 @@
+"""Run directories, as reports read them. Nothing of the run is imported or executed."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from alframe.errors import RunError
+from alframe.resolve import flat
+from alframe.rundir import FREE_TO_CHANGE
+
+NOT_METHOD = FREE_TO_CHANGE | {"seed"}
+"""Settings in which two runs of one method may differ; ``dataset.*`` as well."""
+
+
+class Cycle(BaseModel):
+    """A line of ``cycles.jsonl``.
+
+    Attributes:
+        cycle: 0, 1, ...
+        labelled: images that this cycle trained on.
+        boxes: objects annotated in them.
+        metrics: fractions 0..1 by name; one may be a mapping, as ``AP50`` is by class.
+        seconds: by part of the cycle: fit, evaluate, select.
+        selected: ids that this cycle chose for the next.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    cycle: int = Field(ge=0)
+    labelled: int = Field(ge=0)
+    boxes: int = Field(ge=0)
+    metrics: dict[str, Any]
+    seconds: dict[str, float] = {}
+    selected: tuple[str, ...] = ()
+
+    def numbers(self) -> dict[str, float | None]:
+        """Every metric under its dotted name (``AP50.cat``); None where it is not a number."""
+        return {k: _finite(v) for k, v in flat(self.metrics).items()}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory.
+
+    Attributes:
+        path: the directory.
+        config: ``config.yaml``.
+        manifest: ``manifest.json``.
+        cycles: the finished cycles, in order.
+    """
+
+    path: Path
+    config: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    cycles: tuple[Cycle, ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return bool(self.manifest.get("finished"))
+
+    @property
+    def seed(self) -> int | None:
+        """The root of the run's randomness."""
+        return self.config.get("seed")
+
+    @property
+    def dataset(self) -> tuple[str, str]:
+        """Name and fingerprint: runs that share both can be compared."""
+        return self.name("dataset"), str(self._dataset.get("fingerprint", ""))
+
+    @property
+    def pool(self) -> int | None:
+        """How many images may be labelled, where the manifest says so."""
+        size = self._dataset.get("pool")
+        return size if isinstance(size, int) else None
+
+    @property
+    def _dataset(self) -> Mapping[str, Any]:
+        found = self.manifest.get("dataset")
+        return found if isinstance(found, Mapping) else {}
+
+    def name(self, section: str) -> str:
+        """The name of the strategy, learner, detector or dataset."""
+        found = self.config.get(section)
+        return str(found.get("name", "?") if isinstance(found, Mapping) else found or "?")
+
+    def method(self) -> dict[str, Any]:
+        """The settings that make the method, under dotted names: not seed, output or dataset."""
+        settings = flat(self.config).items()
+        return {k: v for k, v in settings if k not in NOT_METHOD and not k.startswith("dataset")}
+
+
+def read_runs(paths: Iterable[Path]) -> list[Run]:
+    """Read run directories, and those in folders, each once, in the order given.
+
+    Raises:
+        RunError: a path holds no run, a file of a run is missing or damaged, or no run has a
+            finished cycle; all problems at once.
+    """
+    runs: dict[Path, Run] = {}
+    problems: list[str] = []
+    for path in paths:
+        try:
+            for folder in _find(path):
+                if folder.resolve() not in runs:
+                    runs[folder.resolve()] = read_run(folder)
+        except RunError as error:
+            problems += error.problems
+    if problems:
+        raise RunError(problems)
+    if not any(run.cycles for run in runs.values()):
+        raise RunError(f"{run.path}: no finished cycle yet" for run in runs.values())
+    return list(runs.values())
+
+
+def read_run(path: Path) -> Run:
+    """Read one run directory.
+
+    Raises:
+        RunError: a file is missing or damaged; the message names it.
+    """
+    config = _read(path / "config.yaml", yaml.safe_load, yaml.YAMLError)
+    manifest = _read(path / "manifest.json", json.loads, ValueError)
+    return Run(path, config, manifest, tuple(_cycles(path / "cycles.jsonl")))
+
+
+def _find(path: Path) -> Sequence[Path]:
+    """The run directory itself, or all those below a folder."""
+    if _is_run(path):
+        return [path]
+    found = [f.parent for f in sorted(path.rglob("config.yaml")) if _is_run(f.parent)]
+    if not found:
+        raise RunError(
+            f"{path} is not a run directory and holds none: expected config.yaml and manifest.json"
+        )
+    return found
+
+
+def _is_run(path: Path) -> bool:
+    return all((path / name).is_file() for name in ("config.yaml", "manifest.json"))
+
+
+def _read(path: Path, parse: Any, failure: type[Exception]) -> Mapping[str, Any]:
+    try:
+        loaded = parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from error
+    except (failure, UnicodeDecodeError) as error:
+        raise RunError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+    if not isinstance(loaded, Mapping):
+        raise RunError(f"{path} is damaged: expected a mapping, got {type(loaded).__name__}")
+    return loaded
+
+
+def _cycles(path: Path) -> Iterator[Cycle]:
+    last = -1
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            found = Cycle.model_validate(json.loads(line))
+        except ValueError as error:
+            raise RunError(f"{path}, line {number} is damaged: {_reason(error)}") from error
+        if found.cycle <= last:
+            raise RunError(f"{path}, line {number} is damaged: cycle {found.cycle} after {last}")
+        last = found.cycle
+        yield found
+
+
+def _reason(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the line'}: {first['msg']}"
+
+
+def _finite(value: Any) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and math.isfinite(value) else None

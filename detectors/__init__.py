@@ -1,0 +1,16 @@
+"""Detectors: what is trained."""
+
+from alframe.plugins import Registrar, hookimpl
+
+
+@hookimpl
+def register(registry: Registrar) -> None:
+    """The built-in detectors, and the learner that trains any of them."""
+    retinanet = "alframe.detectors.retinanet:RetinaNet"
+    registry.detector("retina", retinanet, summary="RetinaNet, ResNet-50 FPN (MI-AOD's)")
+    registry.detector("retina-tiny", retinanet, summary="RetinaNet small enough for a CPU")
+    registry.learner(
+        "plain",
+        "alframe.detectors.learner:DetectionLearner",
+        summary="trains the detector on labelled images",
+    )

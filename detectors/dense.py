@@ -1,0 +1,224 @@
+"""What dense detectors share: feature levels, towers over anchors, matching, losses, detection."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, get_args
+
+from torch import Tensor, nn
+
+from alframe.detectors.anchors import AnchorGrid, Anchors
+from alframe.detectors.boxes import encode
+from alframe.detectors.checks import one_of
+from alframe.detectors.losses import Normalizer, at_least_float32, box_loss, normalise
+from alframe.detectors.matching import Assignment, Matching, match
+from alframe.detectors.postprocess import PostProcess, detect
+from alframe.learner import Detections
+from alframe.training.batch import Batch
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the trunk makes of a batch; every tower reads the same.
+
+    Attributes:
+        levels: feature maps [B, F, H, W], one for each level of anchors, fine to coarse.
+        deepest: the backbone's last map [B, F, H, W]; its global average describes the image.
+        input_shape: height and width of the padded input, in pixels.
+    """
+
+    levels: "tuple[Float[Tensor, 'B F H W'], ...]"
+    deepest: "Float[Tensor, 'B F H W']"
+    input_shape: tuple[int, int]
+
+
+class Predictions(NamedTuple):
+    """Raw output for every anchor: what :meth:`DenseDetector.detect` is given.
+
+    Attributes:
+        class_logits: [B, A, K].
+        box_deltas: [B, A, 4], see :func:`alframe.detectors.boxes.encode`.
+        anchors: the A anchors.
+    """
+
+    class_logits: "Float[Tensor, 'B A K']"
+    box_deltas: "Float[Tensor, 'B A 4']"
+    anchors: Anchors
+
+
+@dataclass(frozen=True)
+class BoxRegression:
+    """How boxes are learnt.
+
+    Attributes:
+        stds: divide the deltas, see :func:`alframe.detectors.boxes.encode`.
+        beta: of the smooth L1 loss; 0 is plain L1.
+    """
+
+    stds: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    beta: float = 0.0
+
+
+class DenseDetector(nn.Module, ABC):
+    """A detector that classifies and refines every anchor of a fixed grid.
+
+    A training method composes its own step from the parts; a plain one calls :meth:`loss`::
+
+        features = detector.features(batch)
+        anchors = detector.anchors(features)
+        assignment = detector.assign(anchors, batch)
+        logits = detector.class_tower(features.levels)              # [B, A, K]
+        loss = detector.normalise(detector.class_loss(logits, assignment), assignment)
+
+    A sub-class sets :attr:`class_tower` and :attr:`box_tower` and implements :meth:`features`,
+    :meth:`new_class_tower` and :meth:`class_loss`.
+
+    Args:
+        num_classes: C, foreground only.
+        exclusive: whether an anchor has one class, or none: softmax over C + 1 channels, the last
+            one background. Else each class is a decision of its own: sigmoid over C channels.
+        grid: where anchors are.
+        matching: which anchor has to find which object.
+        regression: how boxes are learnt.
+        normalizer: see :func:`alframe.detectors.losses.normalise`.
+        postprocess: how detections are made of predictions.
+
+    Attributes:
+        class_tower: levels -> class logits [B, A, K].
+        box_tower: levels -> box deltas [B, A, 4].
+    """
+
+    class_tower: nn.Module
+    box_tower: nn.Module
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        exclusive: bool,
+        grid: AnchorGrid,
+        matching: Matching,
+        regression: BoxRegression,
+        normalizer: Normalizer,
+        postprocess: PostProcess,
+    ) -> None:
+        super().__init__()
+        one_of("normalizer", normalizer, get_args(Normalizer))
+        self.num_classes = num_classes
+        self.exclusive = exclusive
+        self.grid = grid
+        self.matching = matching
+        self.regression = regression
+        self.normalizer: Normalizer = normalizer
+        self.postprocess = postprocess
+
+    @property
+    def score_channels(self) -> int:
+        """K: numbers that the class tower gives for an anchor."""
+        return self.num_classes + 1 if self.exclusive else self.num_classes
+
+    @abstractmethod
+    def features(self, batch: Batch) -> Features:
+        """Run the trunk: everything that the towers share. Targets are not looked at."""
+
+    @abstractmethod
+    def new_class_tower(self, channels: int | None = None) -> nn.Module:
+        """Another tower of the classifier's kind, freshly initialised, on the same device.
+
+        Args:
+            channels: numbers for an anchor; the classifier's own K if None.
+        """
+
+    @abstractmethod
+    def class_loss(
+        self, logits: "Float[Tensor, 'B A K']", assignment: Assignment
+    ) -> "Float[Tensor, ' B']":
+        """Classification loss of each image, summed over its anchors."""
+
+    def anchors(self, features: Features) -> Anchors:
+        """The anchors of these levels, on their device; remembered for each shape."""
+        shapes = [(level.shape[-2], level.shape[-1]) for level in features.levels]
+        return self.grid.at(shapes, features.deepest.device)
+
+    def assign(self, anchors: Anchors, batch: Batch) -> Assignment:
+        """What each anchor has to predict.
+
+        Raises:
+            ValueError: the batch is unlabelled.
+        """
+        if batch.boxes is None or batch.labels is None:
+            raise ValueError(
+                f"a detection loss needs boxes and labels; images {', '.join(batch.ids)} are "
+                "unlabelled (an image without objects has zero rows of them, not None)"
+            )
+        return match(anchors.boxes, batch.boxes, batch.labels, self.matching)
+
+    def box_loss(
+        self, deltas: "Float[Tensor, 'B A 4']", anchors: Anchors, assignment: Assignment
+    ) -> "Float[Tensor, ' B']":
+        """Box loss of each image, summed over its positive anchors."""
+        targets = encode(assignment.boxes, anchors.boxes, self.regression.stds)
+        return box_loss(deltas, targets, assignment.positive, self.regression.beta)
+
+    def normalise(self, sums: "Float[Tensor, ' B']", assignment: Assignment) -> "Float[Tensor, '']":
+        """The batch's loss, from the summed loss of each of its images."""
+        return normalise(sums, assignment.positives, self.normalizer)
+
+    def probabilities(self, logits: "Float[Tensor, 'B A K']") -> "Float[Tensor, 'B A K']":
+        """Class probabilities; the last one is background if :attr:`exclusive`."""
+        logits = at_least_float32(logits)
+        return logits.softmax(dim=-1) if self.exclusive else logits.sigmoid()
+
+    def foreground(self, probabilities: "Float[Tensor, 'B A K']") -> "Float[Tensor, 'B A C']":
+        """The probabilities of the C classes, without background (a view)."""
+        return probabilities[..., : self.num_classes]
+
+    def detect(
+        self,
+        class_logits: "Float[Tensor, 'B A K']",
+        box_deltas: "Float[Tensor, 'B A 4']",
+        anchors: Anchors,
+        batch: Batch,
+    ) -> Detections:
+        """Objects found, as boxes in pixels of the original images.
+
+        Args:
+            class_logits: of every anchor.
+            box_deltas: of every anchor.
+            anchors: the anchors.
+            batch: for the sizes of its images.
+        """
+        return detect(
+            self.probabilities(class_logits),
+            at_least_float32(box_deltas),
+            anchors,
+            batch,
+            exclusive=self.exclusive,
+            stds=self.regression.stds,
+            options=self.postprocess,
+        )
+
+    def forward(self, batch: Batch) -> Predictions:
+        """Raw predictions for every anchor; ``detector.detect(*detector(batch), batch)``."""
+        features = self.features(batch)
+        return Predictions(
+            self.class_tower(features.levels),
+            self.box_tower(features.levels),
+            self.anchors(features),
+        )
+
+    def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
+        """The plain detector's loss: ``cls`` and ``box``, to be added up.
+
+        Raises:
+            ValueError: the batch is unlabelled.
+        """
+        class_logits, box_deltas, anchors = self(batch)
+        assignment = self.assign(anchors, batch)
+        sums = {
+            "cls": self.class_loss(class_logits, assignment),
+            "box": self.box_loss(box_deltas, anchors, assignment),
+        }
+        return {name: self.normalise(value, assignment) for name, value in sums.items()}

@@ -1,0 +1,193 @@
+"""COCO's average precision, computed by pycocotools from arrays instead of annotation files."""
+
+import io
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+from pycocotools.cocoeval import COCOeval
+
+from alframe.datasets.base import Target
+from alframe.detectors.evaluation_results import (
+    DetectionResults,
+    DetectionTable,
+    ObjectTable,
+    tabulate,
+)
+
+PER_IMAGE = 100
+"""COCO counts so many detections of a class in an image, the surest."""
+
+
+@dataclass(frozen=True, eq=False)
+class CocoResult:
+    """Average precision by COCO's rules, as fractions; nan where there is no object to find.
+
+    Attributes:
+        per_class: float64 [K], AP averaged over overlaps .5, .55, ... .95.
+        ap: the same, averaged over the classes that have objects.
+        ap50: AP at an overlap of .5.
+        ap75: AP at an overlap of .75.
+        small: AP of objects of less than 32 x 32 square pixels; None if not asked for.
+        medium: AP of objects between small and large; None if not asked for.
+        large: AP of objects of more than 96 x 96 square pixels; None if not asked for.
+    """
+
+    per_class: NDArray[np.float64]
+    ap: float
+    ap50: float
+    ap75: float
+    small: float | None
+    medium: float | None
+    large: float | None
+
+
+def coco_ap(
+    results: DetectionResults,
+    targets: Mapping[str, Target],
+    num_classes: int,
+    *,
+    sizes: bool = True,
+) -> CocoResult:
+    """Average precision by COCO's rules (Lin et al. 2014; ``COCOeval``, 101-point, 100 per image).
+
+    Crowd regions are ``iscrowd``: ignored, overlap relative to the detection's own area, any
+    number of detections. Difficult objects, which COCO does not know, are ignored as in VOC: by
+    their plain overlap, any number of detections. Writing them as ``iscrowd`` in a file, the only
+    way a file has, would also excuse every small detection inside a large difficult object.
+    ``Target.area`` decides on small, medium and large. Equal scores are ordered by image id, then
+    by order of adding.
+
+    Args:
+        results: the detections.
+        targets: the annotations of every test image, by id.
+        num_classes: K; labels are 0..K-1.
+        sizes: also compute AP by size of object, which takes about three times as long.
+    """
+    detections, objects = tabulate(results, targets, num_classes)
+    found = _by_class(detections.labels, _ranked(detections), num_classes)
+    truth = _by_class(objects.labels, np.arange(len(objects.labels)), num_classes)
+    classes = zip(found, truth, strict=True)
+    precision = np.stack(
+        [_evaluate_class(detections, objects, d, o, sizes) for d, o in classes], axis=1
+    )  # [T, K, S]
+    by_size = [_mean(precision[:, :, s]) for s in range(precision.shape[2])]
+    small, medium, large = by_size[1:] if sizes else (None, None, None)
+    return CocoResult(
+        per_class=precision[:, :, 0].mean(axis=0),
+        ap=by_size[0],
+        ap50=_mean(precision[0, :, 0]),
+        ap75=_mean(precision[5, :, 0]),
+        small=small,
+        medium=medium,
+        large=large,
+    )
+
+
+def _ranked(detections: DetectionTable) -> NDArray[np.int64]:
+    """Rows by image, then by descending score: at most ``PER_IMAGE`` of an image and class."""
+    order = np.lexsort((-detections.scores, detections.labels, detections.image))  # stable
+    starts = np.diff(detections.image[order], prepend=-1) != 0
+    starts |= np.diff(detections.labels[order], prepend=-1) != 0
+    row = np.arange(len(order))
+    rank = row - np.maximum.accumulate(np.where(starts, row, 0))
+    return order[rank < PER_IMAGE]
+
+
+def _by_class(
+    labels: NDArray[np.int64], rows: NDArray[np.int64], num_classes: int
+) -> list[NDArray[np.int64]]:
+    """Split row numbers by class, each part in the given order."""
+    order = rows[np.argsort(labels[rows], kind="stable")]
+    ends = np.cumsum(np.bincount(labels[rows], minlength=num_classes))
+    return np.split(order, ends[:-1])
+
+
+def _evaluate_class(
+    detections: DetectionTable,
+    objects: ObjectTable,
+    found: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    sizes: bool,
+) -> NDArray[np.float64]:
+    """AP of one class by overlap and size, nan without objects; [T, S]."""
+    evaluator: Any = COCOeval(iouType="bbox")
+    slots = _slots(detections, objects, found, truth)
+    areas = evaluator.params.areaRng if sizes else evaluator.params.areaRng[:1]
+    most = max(len(found), 1)  # PER_IMAGE was seen to
+    evaluator.params.imgIds, evaluator.params.catIds = list(range(len(slots))), [0]
+    evaluator.params.areaRng, evaluator.params.maxDets = areas, [most]
+    for slot, (dt, gt) in enumerate(slots):
+        evaluator._dts[slot, 0] = _detection_records(detections, dt)
+        evaluator._gts[slot, 0] = _object_records(objects, gt)
+        evaluator.ious[slot, 0] = _overlaps(detections, objects, dt, gt)
+    evaluator.evalImgs = [
+        evaluator.evaluateImg(slot, 0, area, most) for area in areas for slot in range(len(slots))
+    ]
+    evaluator._paramsEval = evaluator.params
+    with redirect_stdout(io.StringIO()):
+        evaluator.accumulate()
+    precision: NDArray[np.float64] = evaluator.eval["precision"][:, :, 0, :, 0]  # [T, R, S]
+    mean: NDArray[np.float64] = np.where(precision < 0, np.nan, precision).mean(axis=1)
+    return mean  # [T, R, S] -> [T, S]
+
+
+def _slots(
+    detections: DetectionTable,
+    objects: ObjectTable,
+    found: NDArray[np.int64],
+    truth: NDArray[np.int64],
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Split one class's rows into (detections, objects) of what COCOeval takes for an image.
+
+    COCOeval matches image by image, then sorts all detections by score. Images without an object
+    of the class have nothing to match, so neighbours among them become one slot: far fewer calls,
+    and every number and the order of equal scores stay as they were.
+    """
+    images = np.unique(objects.image[truth])  # slots 1, 3, 5, ...; what lies between: 0, 2, ...
+    image = detections.image[found]
+    slot = np.searchsorted(images, image) + np.searchsorted(images, image, side="right")
+    dts = np.split(found, np.searchsorted(slot, np.arange(1, 2 * len(images) + 1)))
+    gts = np.split(truth, np.searchsorted(objects.image[truth], images))
+    return [(dt, gts[(n + 1) // 2] if n % 2 else truth[:0]) for n, dt in enumerate(dts)]
+
+
+def _detection_records(table: DetectionTable, rows: NDArray[np.int64]) -> list[dict[str, float]]:
+    sides = table.boxes[rows, 2:] - table.boxes[rows, :2]
+    columns = (rows + 1).tolist(), table.scores[rows].tolist(), sides.prod(axis=1).tolist()
+    return [
+        {"id": i, "score": score, "area": area} for i, score, area in zip(*columns, strict=True)
+    ]
+
+
+def _object_records(table: ObjectTable, rows: NDArray[np.int64]) -> list[dict[str, float]]:
+    """``iscrowd`` stands for "any number of detections"; ``_overlaps`` asks which are crowds."""
+    columns = (rows + 1).tolist(), (~table.counted[rows]).tolist(), table.area[rows].tolist()
+    return [
+        {"id": i, "ignore": ignored, "iscrowd": ignored, "area": area}
+        for i, ignored, area in zip(*columns, strict=True)
+    ]
+
+
+def _overlaps(
+    detections: DetectionTable, objects: ObjectTable, dt: NDArray[np.int64], gt: NDArray[np.int64]
+) -> Any:
+    """Overlap of each detection with each object, float64 [n, m]; [] where one is missing."""
+    if not (len(dt) and len(gt)):
+        return []
+    iou: Any = coco_mask.iou  # its type hints forget arrays of float64
+    crowd = objects.crowd[gt].tolist()
+    return iou(_xywh(detections.boxes[dt]), _xywh(objects.boxes[gt]), crowd)
+
+
+def _xywh(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+
+
+def _mean(precision: NDArray[np.float64]) -> float:
+    known = precision[~np.isnan(precision)]
+    return float(known.mean()) if known.size else float("nan")

@@ -1,0 +1,165 @@
+"""The plain detection learner: trains a detector on labelled images, and the base of others."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from alframe.datasets.base import ImageSet, LabelledSet
+from alframe.detectors.dense import DenseDetector
+from alframe.detectors.evaluation import DetectionResults, metrics
+from alframe.learner import (
+    CLASS_PROBS,
+    DETECTIONS,
+    EMBEDDING,
+    ClassProbs,
+    FitContext,
+    LearnerSetup,
+    Metrics,
+    SignalBatch,
+)
+from alframe.seeds import Seeds
+from alframe.training.batch import Batch
+from alframe.training.data import TrainingStream, inference_batches
+from alframe.training.device import autocast, seeded
+from alframe.training.fit import fit
+from alframe.training.phases import Losses, Phase, Step
+
+
+class DetectionLearner:
+    """Trains a :class:`~alframe.detectors.dense.DenseDetector` anew in each cycle.
+
+    Learners that add to the model or to its training override :meth:`build`, :meth:`detector`,
+    :meth:`phases`, :meth:`streams` and :meth:`read`.
+
+    Args:
+        setup: classes, device, model and the training section.
+    """
+
+    provides: ClassVar[frozenset[str]] = frozenset({DETECTIONS, CLASS_PROBS, EMBEDDING})
+
+    def __init__(self, setup: LearnerSetup) -> None:
+        self.setup = setup
+        self._model: nn.Module | None = None
+
+    @property
+    def model(self) -> nn.Module:
+        """The fitted model."""
+        if self._model is None:
+            raise RuntimeError("the learner has not been fitted yet")
+        return self._model
+
+    def build(self) -> nn.Module:
+        """A fresh model."""
+        return self.setup.build_model()
+
+    def detector(self, model: nn.Module) -> DenseDetector:
+        """The detector in ``model``, which makes the detections."""
+        assert isinstance(model, DenseDetector)
+        return model
+
+    def phases(self) -> tuple[Phase, ...]:
+        """One phase over the labelled images."""
+        return (Phase("label", self.setup.training.length, (Step("labelled", detection_loss),)),)
+
+    def streams(
+        self, labelled: LabelledSet, unlabelled: ImageSet, seeds: Seeds
+    ) -> dict[str, TrainingStream]:
+        """The batches that the phases ask for, by name; the plain learner uses labelled ones."""
+        return {"labelled": self.stream(labelled, seeds.within("labelled"))}
+
+    def stream(self, images: ImageSet, seeds: Seeds) -> TrainingStream:
+        """Training batches over ``images``, as configured."""
+        return TrainingStream(
+            images,
+            batch_size=self.setup.training.batch_size,
+            pad=self.setup.data.pad,
+            augment=self.setup.training.augment,
+            seeds=seeds,
+            workers=self.setup.data.workers,
+            pin=self.setup.device.type == "cuda",
+        )
+
+    def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
+        """Train a fresh model; see :func:`alframe.training.fit.fit` for resuming and errors."""
+        model = self._fresh(context.seeds.integer("weights"))
+        self._model = fit(
+            model,
+            self.phases(),
+            self.streams(labelled, unlabelled, context.seeds),
+            self.setup.training,
+            context,
+            self.setup.device,
+        ).eval()
+
+    def evaluate(self, test: LabelledSet) -> Metrics:
+        """VOC AP50 by both rules, per class, and COCO AP unless switched off."""
+        results = DetectionResults()
+        images = ImageSet(test.images, test.ids)
+        for batch in self.signals(images, frozenset({DETECTIONS})):
+            found = batch[DETECTIONS]
+            columns = (found.valid, found.boxes.float(), found.scores.float(), found.labels)
+            valid, boxes, scores, labels = (c.cpu().numpy() for c in columns)
+            for row, item in enumerate(batch.ids):
+                kept = valid[row]
+                results.add(item, boxes[row, kept], scores[row, kept], labels[row, kept])
+        coco = self.setup.evaluation.coco
+        return metrics(results, test.targets, self.setup.classes, coco)
+
+    def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+        """Stream the named signals, batches of images of like shape."""
+        if unknown := sorted(names - self.provides):
+            raise ValueError(f"{type(self).__name__} does not provide {unknown}")
+        setup = self.setup
+        self.model.eval()
+        batches = inference_batches(
+            images,
+            batch_size=setup.evaluation.batch_size,
+            pad=setup.data.pad,
+            workers=setup.data.workers,
+            pin=setup.device.type == "cuda",
+        )
+        for batch in batches:
+            with torch.inference_mode(), autocast(setup.device, setup.training.precision):
+                values = self.read(batch.to(setup.device), names)
+            yield SignalBatch(batch.ids, values)
+
+    def read(self, batch: Batch, names: frozenset[str]) -> dict[str, Any]:
+        """The named signals of one batch; computes what they need and no more."""
+        detector = self.detector(self.model)
+        features = detector.features(batch)
+        values: dict[str, Any] = {}
+        if EMBEDDING in names:
+            values[EMBEDDING] = features.deepest.float().mean(dim=(2, 3))  # [B, D, H, W] -> [B, D]
+        if not names & {CLASS_PROBS, DETECTIONS}:
+            return values
+        logits = detector.class_tower(features.levels)
+        if CLASS_PROBS in names:
+            values[CLASS_PROBS] = ClassProbs(detector.probabilities(logits), detector.exclusive)
+        if DETECTIONS in names:
+            deltas, anchors = detector.box_tower(features.levels), detector.anchors(features)
+            values[DETECTIONS] = detector.detect(logits, deltas, anchors, batch)
+        return values
+
+    def state_dict(self) -> dict[str, Any]:
+        """The model's weights."""
+        return self.model.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Build the model and give it ``state``."""
+        self._model = self._fresh(seed=0).eval()
+        self._model.load_state_dict(state)
+
+    def _fresh(self, seed: int) -> nn.Module:
+        with seeded(seed, self.setup.device):
+            model = self.build().to(self.setup.device)
+        if self.setup.training.channels_last:
+            model.to(memory_format=torch.channels_last)
+        return model
+
+
+def detection_loss(model: nn.Module, batch: Batch) -> Losses:
+    """The detector's own loss on labelled images."""
+    assert isinstance(model, DenseDetector)
+    return Losses(model.loss(batch))

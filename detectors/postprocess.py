@@ -1,0 +1,199 @@
+"""From scores and deltas of every anchor to a few boxes an image: fixed shapes, whole batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms, nms
+
+from alframe.detectors.anchors import Anchors
+from alframe.detectors.boxes import UNIT_STDS, clip_boxes, decode, rescale_boxes
+from alframe.detectors.checks import one_of
+from alframe.learner import Detections
+from alframe.training.batch import Batch
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
+Candidates = Literal["anchors", "pairs"]
+
+
+@dataclass(frozen=True)
+class PostProcess:
+    """How detections are made of predictions.
+
+    Attributes:
+        score_threshold: a class is a candidate above this probability.
+        nms_iou: of two candidates of one class that overlap more, the weaker is dropped.
+        max_detections: at most so many an image.
+        candidates: what is counted in the pre-selection of each level: ``"anchors"``, by their
+            best class, each then with all of its classes (mmdet; MI-AOD); ``"pairs"`` of an anchor
+            and a class (torchvision, RetinaNet's section 4).
+        per_level: size of the pre-selection of each level; None keeps everything.
+        per_image: at most so many pairs of an image, the best, go into the suppression.
+            # Deviation: mmdet and torchvision have no such bound. The result is the same unless
+            fewer than ``max_detections`` survive out of so many while weaker ones are left.
+    """
+
+    score_threshold: float = 0.05
+    nms_iou: float = 0.5
+    max_detections: int = 100
+    candidates: Candidates = "anchors"
+    per_level: int | None = 1000
+    per_image: int = 2000
+
+    def __post_init__(self) -> None:
+        one_of("candidates", self.candidates, get_args(Candidates))
+
+
+class Pairs(NamedTuple):
+    """Pairs of an anchor and a class, a fixed number an image; descending scores.
+
+    Attributes:
+        scores: [B, N]; not above the threshold in places of padding.
+        anchors: [B, N], indices of anchors.
+        labels: [B, N], indices of classes.
+    """
+
+    scores: "Float[Tensor, 'B N']"
+    anchors: "Int[Tensor, 'B N']"
+    labels: "Int[Tensor, 'B N']"
+
+
+@torch.no_grad()
+def detect(
+    probs: "Float[Tensor, 'B A K']",
+    deltas: "Float[Tensor, 'B A 4']",
+    anchors: Anchors,
+    batch: Batch,
+    *,
+    exclusive: bool,
+    stds: Sequence[float] = UNIT_STDS,
+    options: PostProcess = PostProcess(),
+) -> Detections:
+    """Select, decode, clip, suppress; boxes come back in pixels of the original images.
+
+    Shapes depend on the options only. The host waits for the device twice a batch, in
+    :func:`suppress`.
+
+    Args:
+        probs: class probabilities of every anchor, background last if ``exclusive``.
+        deltas: box deltas of every anchor.
+        anchors: the anchors.
+        batch: for the sizes of its images, before and after resizing.
+        exclusive: whether the last class is background.
+        stds: see :func:`alframe.detectors.boxes.decode`.
+        options: thresholds and limits.
+    """
+    scores = probs[..., :-1] if exclusive else probs
+    pairs = best_pairs(scores, anchors.per_level, options)
+    boxes = decode(_rows(deltas, pairs.anchors), anchors.boxes[pairs.anchors], stds)
+    boxes = clip_boxes(boxes, batch.sizes)  # [B, N, 4]
+    candidate = pairs.scores > options.score_threshold
+    kept = suppress(boxes, pairs, candidate, options.nms_iou)
+    first = kept.sort(dim=1, descending=True, stable=True).indices[:, : options.max_detections]
+    return Detections(
+        boxes=_rows(rescale_boxes(boxes, batch.sizes, batch.originals), first),
+        scores=pairs.scores.gather(1, first),
+        labels=pairs.labels.gather(1, first),
+        valid=kept.gather(1, first),
+        probs=_rows(probs, pairs.anchors.gather(1, first)),
+        exclusive=exclusive,
+    )
+
+
+def best_pairs(
+    scores: "Float[Tensor, 'B A C']", per_level: Sequence[int], options: PostProcess
+) -> Pairs:
+    """The pre-selection of every level, together, best first.
+
+    Args:
+        scores: foreground probabilities.
+        per_level: how many of the A anchors each level has.
+        options: rule and limits; its threshold is not applied.
+    """
+    limit = options.per_level
+    select = _pairs_of_best_anchors if options.candidates == "anchors" else _best_pairs
+    levels, first = [], 0
+    for level in torch.split(scores, list(per_level), dim=1):
+        pairs = select(level, level.shape[1] * level.shape[2] if limit is None else limit)
+        levels.append(pairs._replace(anchors=pairs.anchors + first))
+        first += level.shape[1]
+    return _top(Pairs(*(torch.cat(parts, dim=1) for parts in zip(*levels, strict=True))), options)
+
+
+def _pairs_of_best_anchors(scores: Tensor, limit: int) -> Pairs:
+    """Every class of the ``limit`` anchors with the best classes: [B, A, C] -> [B, limit * C]."""
+    batch, anchors, classes = scores.shape
+    best = scores.amax(dim=2)  # [B, A, C] -> [B, A]
+    rows = best.topk(min(limit, anchors), dim=1, sorted=False).indices
+    labels = torch.arange(classes, device=scores.device).expand(batch, rows.shape[1], -1)
+    return Pairs(
+        _rows(scores, rows).flatten(1),
+        rows.unsqueeze(-1).expand_as(labels).flatten(1),
+        labels.flatten(1),
+    )
+
+
+def _best_pairs(scores: Tensor, limit: int) -> Pairs:
+    """The ``limit`` best pairs: [B, A, C] -> [B, limit]."""
+    flat = scores.flatten(1)  # [B, A, C] -> [B, A * C]
+    top = flat.topk(min(limit, flat.shape[1]), dim=1, sorted=False)
+    classes = scores.shape[2]
+    return Pairs(top.values, top.indices // classes, top.indices % classes)
+
+
+def _top(pairs: Pairs, options: PostProcess) -> Pairs:
+    top = pairs.scores.topk(min(options.per_image, pairs.scores.shape[1]), dim=1)
+    return Pairs(top.values, *(part.gather(1, top.indices) for part in pairs[1:]))
+
+
+def suppress(
+    boxes: "Float[Tensor, 'B N 4']", pairs: Pairs, candidate: "Bool[Tensor, 'B N']", iou: float
+) -> "Bool[Tensor, 'B N']":
+    """Which boxes remain of each class of each image: greedy non-maximum suppression.
+
+    Args:
+        boxes: x1 y1 x2 y2, not negative.
+        pairs: their scores and labels.
+        candidate: False for padding, which neither remains nor suppresses.
+        iou: of two boxes that overlap more, the weaker goes.
+    """
+    image, place = candidate.nonzero(as_tuple=True)  # synchronises
+    together = nms_in_one_call if boxes.is_cuda else nms_group_by_group
+    kept = together(
+        boxes[image, place], pairs.scores[image, place], pairs.labels[image, place], image, iou
+    )
+    remains = torch.zeros_like(candidate)
+    remains[image[kept], place[kept]] = True
+    return remains
+
+
+def nms_in_one_call(
+    boxes: Tensor, scores: Tensor, labels: Tensor, image: Tensor, iou: float
+) -> Tensor:
+    """Indices of what remains; groups are moved apart, then suppressed together (one launch).
+
+    Classes are moved along x and images along y: along one axis only, the coordinates of the last
+    of images x classes would be too large for the precision of float32.
+    """
+    step = boxes.amax() + 1 if len(boxes) else 1
+    shift = torch.stack([labels, image], dim=1) * step  # [n, 2]
+    kept: Tensor = nms(boxes + shift.repeat(1, 2), scores, iou)  # synchronises
+    return kept
+
+
+def nms_group_by_group(
+    boxes: Tensor, scores: Tensor, labels: Tensor, image: Tensor, iou: float
+) -> Tensor:
+    """Indices of what remains; quicker on a CPU, where one long list costs its square."""
+    classes = labels.amax() + 1 if len(labels) else 1
+    kept: Tensor = batched_nms(boxes.double(), scores.double(), image * classes + labels, iou)
+    return kept
+
+
+def _rows(values: Tensor, rows: Tensor) -> Tensor:
+    """Rows of each image: [B, A, D], [B, N] -> [B, N, D]."""
+    return values.gather(1, rows.unsqueeze(-1).expand(-1, -1, values.shape[2]))

@@ -1,0 +1,94 @@
+"""Feature extractors from timm: by name, with weights, in the style of those weights."""
+
+import difflib
+from typing import Any, Literal
+
+import timm
+from torch import nn
+
+from alframe.detectors.pixels import PixelRange
+from alframe.detectors.weights import load_weights
+from alframe.errors import ConfigError
+
+Style = Literal["pytorch", "caffe"]
+
+CAFFE_PIXELS = PixelRange(mean=(103.939, 116.779, 123.68), bgr=True)
+CAFFE_BATCH_NORM_EPS = 1e-3
+
+
+def timm_body(name: str, weights: str, style: Style) -> tuple[nn.Module, PixelRange]:
+    """A timm model that returns its feature maps, and the pixels it expects.
+
+    Args:
+        name: of a model, with or without a tag: ``"resnet50"``, ``"resnet50.tv_in1k"``.
+        weights: ``"none"``, ``"pretrained"`` (timm downloads them) or the path of a state dict.
+        style: ``"caffe"`` for a ResNet whose weights came from Caffe (Detectron, mmdet): see
+            :func:`to_caffe`.
+
+    Raises:
+        ConfigError: an unknown name, a model without feature maps, unusable weights.
+    """
+    _check_name(name)
+    if style == "caffe" and weights == "pretrained":
+        raise ConfigError("style: timm has no weights in 'caffe' style; give weights=PATH")
+    body = _create(name, pretrained=weights == "pretrained")
+    if style == "caffe":
+        to_caffe(body, name)
+    if weights not in ("none", "pretrained"):
+        load_weights(body, weights)
+    return body, CAFFE_PIXELS if style == "caffe" else _pixels(name)
+
+
+def _check_name(name: str) -> None:
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        close = difflib.get_close_matches(architecture, [*timm.list_models(), "tiny"])
+        raise ConfigError(f"backbone: unknown name {name!r}{_hint(close)} (timm.list_models())")
+    tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
+    if tag and tag not in tags:
+        raise ConfigError(f"backbone: {architecture!r} has no tag {tag!r}; known: {tags}")
+
+
+def _hint(close: list[str]) -> str:
+    return f"; did you mean {', '.join(close)}?" if close else ""
+
+
+def _create(name: str, *, pretrained: bool) -> nn.Module:
+    try:
+        body: nn.Module = timm.create_model(name, features_only=True, pretrained=pretrained)
+    except Exception as error:  # timm and the hub raise whatever their transport does
+        first = str(error).partition("\n")[0]
+        if pretrained:
+            raise ConfigError(
+                f"weights: 'pretrained' of {name!r} could not be had ({first}). Without a network, "
+                "give weights=PATH of a state dict, or weights=none."
+            ) from error
+        raise ConfigError(f"backbone: {name!r} gives no feature maps ({first})") from error
+    if str(getattr(body, "output_fmt", "NCHW")).rpartition(".")[2] != "NCHW":
+        raise ConfigError(f"backbone: {name!r} gives no maps of channels first; choose a ConvNet")
+    return body
+
+
+def _pixels(name: str) -> PixelRange:
+    config: Any = timm.get_pretrained_cfg(name)
+    mean, std = (tuple(255 * x for x in values) for values in (config.mean, config.std))
+    return PixelRange(mean, std)
+
+
+def to_caffe(body: nn.Module, name: str) -> None:
+    """Give a ResNet the form that Caffe's weights were trained in.
+
+    The stride of a stage is in its first 1x1 convolution instead of the first 3x3 one, and
+    BatchNorm has an epsilon of 1e-3.
+
+    Raises:
+        ConfigError: not a ResNet with bottlenecks.
+    """
+    for stage in ("layer2", "layer3", "layer4"):
+        block = next(getattr(body, stage, nn.Module()).children(), None)
+        if not hasattr(block, "conv3"):
+            raise ConfigError(f"style: 'caffe' is for ResNets with bottlenecks, not for {name!r}")
+        block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride  # type: ignore[union-attr]
+    for module in body.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = CAFFE_BATCH_NORM_EPS

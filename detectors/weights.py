@@ -1,0 +1,78 @@
+"""Backbone weights from a file, checked key by key."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from alframe.errors import ConfigError
+
+NAMED = 3
+"""How many offending keys an error names."""
+
+
+def load_weights(body: nn.Module, path: str | Path) -> None:
+    """Load a file made by ``torch.save(model.state_dict())`` into a backbone.
+
+    Half precision is converted. Layers that the backbone does not have (classifier, final
+    pooling) are left out; everything that it does have must be there, in its shape.
+
+    Args:
+        body: a timm model made with ``features_only=True``, or any module.
+        path: the file, with the key names of the whole classification model.
+
+    Raises:
+        ConfigError: no such file; not a state dict; missing, unknown or mis-shaped tensors.
+    """
+    state = _used(_read(Path(path).expanduser()), body)
+    own = body.state_dict()
+    needed = {key for key in own if not key.endswith("num_batches_tracked")}
+    shapes = (key for key in state.keys() & own.keys() if state[key].shape != own[key].shape)
+    problems = [
+        *_name("missing", needed - state.keys()),
+        *_name("unknown to the backbone", state.keys() - own.keys()),
+        *_name("of another shape", shapes),
+    ]
+    if problems:
+        raise ConfigError(
+            f"weights: {path} does not fit the backbone: {'; '.join(problems)}. "
+            "Give the file of this very model (timm's or torchvision's key names)."
+        )
+    body.load_state_dict(own | state)
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    if not path.is_file():
+        raise ConfigError(
+            f"weights: no file {path}; expected 'none', 'pretrained' or the path of a state dict"
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a broken or malicious file makes of it
+        first = str(error).partition("\n")[0]
+        raise ConfigError(f"weights: cannot read {path}: {first}") from error
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ConfigError(f"weights: {path} is not a state dict (a mapping from name to tensor)")
+    return state
+
+
+def _used(state: Mapping[str, Tensor], body: nn.Module) -> dict[str, Tensor]:
+    """What is under a child that the backbone has, by the backbone's names."""
+    children = {name for name, _ in body.named_children()}
+    renamed = {_flat_name(key, children): value for key, value in state.items()}
+    return {key: value for key, value in renamed.items() if key.partition(".")[0] in children}
+
+
+def _flat_name(key: str, children: set[str]) -> str:
+    """``stages.0.x`` -> ``stages_0.x`` where timm's feature extractor has a child of that name."""
+    first, _, rest = key.partition(".")
+    second, _, rest = rest.partition(".")
+    joined = f"{first}_{second}"
+    return f"{joined}.{rest}" if joined in children else key
+
+
+def _name(what: str, keys: Iterable[str]) -> list[str]:
+    found = sorted(keys)
+    more = ", ..." if len(found) > NAMED else ""
+    return [f"{len(found)} {what} ({', '.join(found[:NAMED])}{more})"] if found else []

@@ -1,0 +1,31 @@
+"""Fixtures that every test may use."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        pytest.skip(f"{path.name}/ is not beside this checkout")
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real photographs with annotations in VOC layout."""
+    return _folder(SHARED / "data")
+
+
+@pytest.fixture(scope="session")
+def shared_golden() -> Path:
+    """Numbers that the reference implementation of MI-AOD produced."""
+    return _folder(SHARED / "golden")
+
+
+@pytest.fixture(scope="session")
+def shared_weights() -> Path:
+    """ImageNet weights."""
+    return _folder(SHARED / "weights")

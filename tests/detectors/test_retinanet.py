@@ -1,0 +1,324 @@
+"""RetinaNet as a whole: the contract of DenseDetector, initialisation, sizes, learning."""
+
+import copy
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from alframe.detectors.dense import DenseDetector
+from alframe.detectors.retinanet import RetinaNet
+from alframe.errors import ConfigError
+from alframe.training.batch import Batch
+
+TINY = {
+    "backbone": "tiny",
+    "weights": "none",
+    "frozen_stages": -1,
+    "norm_eval": False,
+    "strides": (8, 16, 32),
+    "fpn_channels": 64,
+    "tower_convs": 2,
+    "tower_norm": "group",
+    "anchor_size": 3.5,
+    "scales_per_octave": 2,
+    "anchor_ratios": (1.0,),
+}
+
+
+def tiny(num_classes=3, **changes):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return RetinaNet(num_classes, **(TINY | changes))
+
+
+def drawing(images=2, classes=3, side=64):
+    """Bright squares on a dark ground; the class is the colour."""
+    pixels = torch.zeros(images, 3, side, side, dtype=torch.uint8)
+    boxes, labels = torch.zeros(images, 2, 4), torch.full((images, 2), -1)
+    for i in range(images):
+        x, colour = 6 + 10 * (i % 2), i % min(classes, 3)
+        pixels[i, colour, 20:50, x : x + 30] = 255
+        boxes[i, 0] = torch.tensor([x, 20, x + 30, 50])
+        labels[i, 0] = colour
+    sizes = torch.tensor([[side, side]] * images)
+    return Batch(tuple(f"im{i}" for i in range(images)), pixels, sizes, sizes, boxes, labels)
+
+
+def padded(batch, height, width):
+    """The same images in a larger frame."""
+    images = batch.images.new_zeros(len(batch), 3, height, width)
+    images[:, :, : batch.images.shape[2], : batch.images.shape[3]] = batch.images
+    return replace(batch, images=images)
+
+
+@pytest.fixture(scope="module")
+def resnet():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return RetinaNet(20, weights="none")
+
+
+def test_shapes_of_every_part():
+    model, batch = tiny(), drawing()
+    features = model.features(batch)
+    assert [tuple(level.shape[1:]) for level in features.levels] == [
+        (64, 8, 8),
+        (64, 4, 4),
+        (64, 2, 2),
+    ]
+    assert features.deepest.shape == (2, 160, 2, 2)
+    assert features.input_shape == (64, 64)
+    anchors = model.anchors(features)
+    assert anchors.per_level == (128, 32, 8)
+    logits, deltas = model.class_tower(features.levels), model.box_tower(features.levels)
+    assert logits.shape == (2, 168, 3)
+    assert deltas.shape == (2, 168, 4)
+    assignment = model.assign(anchors, batch)
+    assert model.class_loss(logits, assignment).shape == (2,)
+    assert model.box_loss(deltas, anchors, assignment).shape == (2,)
+    assert model.probabilities(logits).shape == (2, 168, model.score_channels)
+    assert model.foreground(model.probabilities(logits)).shape == (2, 168, model.num_classes)
+    assert not model.exclusive
+
+
+def test_towers_flatten_as_anchors_are_laid_out():
+    model = tiny()
+    levels = [torch.randn(2, 64, 3, 4), torch.randn(2, 64, 2, 2)]
+    found = model.box_tower(levels)
+    raw = model.box_tower.output(model.box_tower.convs(levels[0]))
+    for row, column, anchor in [(0, 0, 1), (1, 2, 0), (2, 3, 1)]:
+        place = (row * 4 + column) * 2 + anchor
+        expected = raw[:, 4 * anchor : 4 * anchor + 4, row, column]
+        torch.testing.assert_close(found[:, place], expected)
+
+
+def test_initialisation_of_the_paper(resnet):
+    for tower, bias in ((resnet.class_tower, -math.log(99)), (resnet.box_tower, 0.0)):
+        assert len(tower.convs) == 4
+        for conv in (m for m in tower.modules() if isinstance(m, nn.Conv2d)):
+            assert conv.weight.std().item() == pytest.approx(0.01, rel=0.05)
+            expected = bias if conv is tower.output else 0.0
+            torch.testing.assert_close(conv.bias, torch.full_like(conv.bias, expected))
+    assert resnet.class_tower.output.out_channels == 9 * 20
+    for conv in (m for m in resnet.fpn.modules() if isinstance(m, nn.Conv2d)):
+        fan = conv.weight[0].numel() + conv.weight[:, 0].numel()
+        assert conv.weight.abs().max().item() == pytest.approx(math.sqrt(6 / fan), rel=1e-3)
+        assert (conv.bias == 0).all()
+    assert [conv.in_channels for conv in resnet.fpn.extras] == [2048, 256]
+
+
+def test_frozen_and_trained_parts_of_the_default(resnet):
+    fixed = {k.split(".")[2] for k, p in resnet.named_parameters() if not p.requires_grad}
+    assert fixed == {"conv1", "bn1", "layer1"}
+    norms = [m for m in resnet.train().modules() if isinstance(m, nn.BatchNorm2d)]
+    assert norms
+    assert not any(norm.training for norm in norms)
+
+
+def test_sizes(resnet):
+    count = sum(p.numel() for p in tiny(5).parameters())
+    assert count == pytest.approx(1.0e6, rel=0.02)
+    # torchvision's own has 34,014,999 for 91 classes; P6 from C5 instead of P5 has more inputs
+    from_c5 = 9 * 256 * (2048 - 256)
+    fewer_classes = 9 * 71 * (256 * 9 + 1)
+    norms = 53_120  # torchvision counts those of its frozen BatchNorm as buffers
+    expected = 34_014_999 + from_c5 - fewer_classes + norms
+    assert sum(p.numel() for p in resnet.parameters()) == expected
+
+
+def test_a_new_tower_is_like_the_classifier_but_fresh():
+    model = tiny()
+    tower, wider = model.new_class_tower(), model.new_class_tower(channels=4)
+    assert tower.state_dict().keys() == model.class_tower.state_dict().keys()
+    assert not torch.equal(tower.output.weight, model.class_tower.output.weight)
+    levels = model.features(drawing()).levels
+    assert tower(levels).shape == (2, 168, 3)
+    assert wider(levels).shape == (2, 168, 4)
+
+
+def test_fresh_loss_is_that_of_the_prior(resnet):
+    """Sum over A anchors and C classes of 0.75 * 0.01^2 * -log 0.99, but for the positives."""
+    batch = replace(drawing(), boxes=torch.zeros(2, 0, 4), labels=torch.zeros(2, 0).long())
+    with torch.no_grad():
+        losses = resnet.loss(batch)
+    anchors = 9 * (64 + 16 + 4 + 1 + 1)
+    each = 0.75 * 0.01**2 * -math.log(0.99)
+    assert losses["cls"].item() == pytest.approx(anchors * 20 * each, rel=0.05)
+    assert losses["box"].item() == 0
+
+
+def test_losses_are_the_normalised_sums():
+    model, batch = tiny(), drawing()
+    logits, deltas, anchors = model(batch)
+    assignment = model.assign(anchors, batch)
+    positives = assignment.positives.clamp(min=1)
+    for normalizer in ("batch", "image"):
+        model.normalizer = normalizer
+        losses = model.loss(batch)
+        for name, sums in (
+            ("cls", model.class_loss(logits, assignment)),
+            ("box", model.box_loss(deltas, anchors, assignment)),
+        ):
+            mean = (
+                sums.sum() / positives.sum() if normalizer == "batch" else (sums / positives).mean()
+            )
+            torch.testing.assert_close(losses[name], mean)
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_images_without_boxes_train(rows):
+    batch = replace(drawing(), boxes=torch.zeros(2, rows, 4), labels=torch.full((2, rows), -1))
+    model = tiny()
+    losses = model.loss(batch)
+    sum(losses.values()).backward()
+    assert losses["box"].item() == 0
+    assert losses["cls"].item() > 0
+    gradients = [p.grad for p in model.parameters() if p.requires_grad]
+    assert all(torch.isfinite(g).all() for g in gradients)
+
+
+def test_unlabelled_images_have_no_loss_but_predictions():
+    model, batch = tiny().eval(), replace(drawing(), boxes=None, labels=None)
+    with pytest.raises(ValueError, match="images im0, im1 are unlabelled"):
+        model.loss(batch)
+    assert model.detect(*model(batch), batch).boxes.shape[0] == 2
+
+
+def test_one_class():
+    model, batch = tiny(1), drawing(classes=1)
+    sum(model.loss(batch).values()).backward()
+    assert model.detect(*model(batch), batch).probs.shape[-1] == 1
+
+
+def test_learns_to_find_squares():
+    model, batch = tiny(), drawing(4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(100):
+        optimizer.zero_grad()
+        sum(model.loss(batch).values()).backward()
+        optimizer.step()
+    with torch.no_grad():
+        found = model.eval().detect(*model(batch), batch)
+    assert torch.equal(found.labels[:, 0], batch.labels[:, 0])
+    assert (found.scores[:, 0] > 0.5).all()
+    assert (found.boxes[:, 0] - batch.boxes[:, 0]).abs().max() < 5
+
+
+def test_padding_does_not_change_what_is_decoded():
+    """The same logits in a larger frame: same boxes; what lies in the padding is clipped."""
+    model, batch = tiny().eval(), drawing()
+    larger = padded(batch, 96, 128)
+    small, large = model.anchors(model.features(batch)), model.anchors(model.features(larger))
+    for i, (level, wide) in enumerate(
+        zip(small.boxes.split(small.per_level), large.boxes.split(large.per_level), strict=True)
+    ):
+        h, w = 8 >> i, 8 >> i
+        grid = wide.view(12 >> i, 16 >> i, 2, 4)[:h, :w]
+        assert torch.equal(grid.reshape(-1, 4), level)
+    found = model.detect(*model(larger), larger)
+    assert (found.boxes[found.valid] <= 64).all()
+
+
+def test_padding_holds_what_uint8_zero_would_not():
+    model, batch = tiny(), drawing()
+    noisy = padded(batch, 96, 96)
+    noisy.images[:, :, 64:] = 200
+    clean = padded(batch, 96, 96)
+    for one, other in zip(model.features(noisy).levels, model.features(clean).levels, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_detections_are_in_pixels_of_the_original():
+    model, batch = tiny().eval(), drawing()
+    model.postprocess = replace(model.postprocess, score_threshold=0.0)
+    predictions = model(batch)
+    found = model.detect(*predictions, batch)
+    doubled = replace(batch, originals=batch.originals * torch.tensor([2, 3]))
+    scaled = model.detect(*predictions, doubled)
+    torch.testing.assert_close(scaled.boxes, found.boxes * torch.tensor([3.0, 2, 3, 2]))
+
+
+def test_mixed_precision_gives_single_losses_and_detections():
+    model, batch = tiny(), drawing()
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = model.loss(batch)
+        predictions = model(batch)
+        found = model.detect(*predictions, batch)
+    assert predictions.class_logits.dtype == torch.bfloat16
+    assert {v.dtype for v in losses.values()} == {torch.float32}
+    assert found.boxes.dtype == found.probs.dtype == torch.float32
+
+
+def test_trains_after_inference_on_the_same_shape():
+    model, batch = tiny(), drawing()
+    with torch.inference_mode():
+        model.detect(*model(batch), batch)
+    sum(model.loss(batch).values()).backward()
+
+
+def test_a_copy_is_independent():
+    model = tiny(frozen_stages=1)
+    twin = copy.deepcopy(model)
+    assert {id(m) for m in twin.backbone._frozen} <= {id(m) for m in twin.modules()}
+    twin.class_tower.output.bias.data.fill_(0)
+    assert model.class_tower.output.bias[0].item() == pytest.approx(-math.log(99))
+
+
+class Softmax(DenseDetector):
+    """The least that a detector with exclusive classes has to write."""
+
+    def __init__(self, like):
+        super().__init__(
+            like.num_classes,
+            exclusive=True,
+            grid=like.grid,
+            matching=like.matching,
+            regression=like.regression,
+            normalizer="batch",
+            postprocess=like.postprocess,
+        )
+        self.trunk = like
+        self.class_tower, self.box_tower = self.new_class_tower(), like.box_tower
+
+    def features(self, batch):
+        return self.trunk.features(batch)
+
+    def new_class_tower(self, channels=None):
+        return self.trunk.new_class_tower(channels or self.score_channels)
+
+    def class_loss(self, logits, assignment):
+        target = torch.where(assignment.labels < 0, self.num_classes, assignment.labels)
+        return nn.functional.cross_entropy(logits.mT, target, reduction="none").sum(dim=1)
+
+
+def test_exclusive_classes_need_no_other_interface():
+    model, batch = Softmax(tiny()), drawing()
+    assert model.score_channels == 4
+    sum(model.loss(batch).values()).backward()
+    logits = model(batch).class_logits
+    probs = model.probabilities(logits)
+    torch.testing.assert_close(probs.sum(dim=-1), torch.ones(2, 168))
+    assert torch.equal(model.foreground(probs), probs[..., :3])
+    assert model.detect(*model(batch), batch).exclusive
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"extra_levels": "c4"}, "extra_levels: expected one of .*'c5', 'p5'.* got 'c4'"),
+        ({"tower_norm": "batch"}, "tower_norm: expected one of"),
+        ({"box_loss": "giou"}, "box_loss: expected one of"),
+        ({"normalizer": "mean"}, "normalizer: expected one of"),
+        ({"claim": "all"}, "claim: expected one of"),
+        ({"strides": (8, 16, 48)}, r"each must be twice the one before, got \[8, 16, 48\]"),
+        ({"strides": (2, 4, 8)}, r"begin at one of .*\[4, 8, 16, 32\].* got \[2, 4, 8\]"),
+        ({"strides": (8, 16)}, "go to 32 or beyond, got"),
+        ({"strides": ()}, r"got \[\]"),
+    ],
+)
+def test_settings_that_cannot_work(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        tiny(**settings)

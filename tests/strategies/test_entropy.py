@@ -1,0 +1,104 @@
+import math
+
+import pytest
+import torch
+
+from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs, Detections, SignalBatch
+from alframe.strategies.entropy import Entropy, entropy
+from alframe.strategies.uncertainty import aggregate
+
+
+def h(*p: float) -> float:
+    return -sum(x * math.log(x) for x in p if x > 0)
+
+
+def detections(
+    probs: list[list[list[float]]], exclusive: bool, valid: list[list[int]]
+) -> SignalBatch:
+    """Scores are the largest foreground probability; boxes do not matter."""
+    p = torch.tensor(probs)
+    found = Detections(
+        boxes=torch.zeros(*p.shape[:2], 4),
+        scores=p[..., :2].amax(dim=-1),
+        labels=torch.zeros(p.shape[:2], dtype=torch.long),
+        valid=torch.tensor(valid, dtype=torch.bool),
+        probs=p,
+        exclusive=exclusive,
+    )
+    return SignalBatch(("a", "b"), {DETECTIONS: found})
+
+
+# Image a: two detections; image b: one below the score threshold and one that is padding.
+PROBS = [[[0.5, 0.1], [0.9, 0.2]], [[0.04, 0.01], [0.8, 0.8]]]
+VALID = [[1, 1], [1, 0]]
+
+
+def test_binary_entropies_are_summed_over_classes() -> None:
+    value = entropy(torch.tensor([0.5, 0.1, 0.0, 1.0]), exclusive=False)
+    assert float(value) == pytest.approx(h(0.5, 0.5) + h(0.1, 0.9))
+
+
+def test_softmax_entropy_is_of_one_distribution() -> None:
+    value = entropy(torch.tensor([[0.5, 0.25, 0.25], [1.0, 0.0, 0.0]]), exclusive=True)
+    assert value.tolist() == pytest.approx([h(0.5, 0.25, 0.25), 0.0])
+    uniform = entropy(torch.full((20,), 0.05), exclusive=True)
+    assert float(uniform) == pytest.approx(math.log(20))
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("mean", (h(0.5, 0.5) + h(0.1, 0.9) + h(0.9, 0.1) + h(0.2, 0.8)) / 2),
+        ("sum", h(0.5, 0.5) + h(0.1, 0.9) + h(0.9, 0.1) + h(0.2, 0.8)),
+        ("max", h(0.5, 0.5) + h(0.1, 0.9)),
+        ("topk", h(0.5, 0.5) + h(0.1, 0.9)),
+    ],
+)
+def test_detections_by_hand(how: str, expected: float) -> None:
+    strategy = Entropy(aggregate=how, k=1, empty=-7.0)  # type: ignore[arg-type]
+    assert strategy.requires == {DETECTIONS}
+    scores = strategy.score(detections(PROBS, exclusive=False, valid=VALID))
+    assert scores.tolist() == pytest.approx([expected, -7.0]), "b has no detection above 0.05"
+
+
+def test_anchors_by_hand() -> None:
+    strategy = Entropy(unit="anchors")
+    assert strategy.requires == {CLASS_PROBS}
+    values = torch.tensor([[[0.5, 0.3, 0.2], [1.0, 0.0, 0.0]]])
+    batch = SignalBatch(("a",), {CLASS_PROBS: ClassProbs(values, exclusive=True)})
+    assert strategy.score(batch).tolist() == pytest.approx([h(0.5, 0.3, 0.2) / 2])
+
+
+def test_aggregate_against_a_loop() -> None:
+    generator = torch.Generator().manual_seed(0)
+    values = torch.rand(6, 9, generator=generator)
+    valid = torch.rand(6, 9, generator=generator) < 0.4
+    valid[3] = False
+    rows = [v[m].tolist() for v, m in zip(values, valid, strict=True)]
+    expected = {
+        "mean": [sum(r) / len(r) if r else 0.0 for r in rows],
+        "sum": [sum(r) for r in rows],
+        "max": [max(r, default=0.0) for r in rows],
+        "topk": [sum(sorted(r)[-2:]) / len(r[-2:]) if r else 0.0 for r in rows],
+    }
+    for how, numbers in expected.items():
+        result = aggregate(values, valid, how, k=2)  # type: ignore[arg-type]
+        assert result.tolist() == pytest.approx(numbers), how
+
+
+def test_no_detection_slot_at_all_is_an_empty_image() -> None:
+    nothing = SignalBatch(
+        ("a",),
+        {
+            DETECTIONS: Detections(
+                torch.zeros(1, 0, 4),
+                torch.zeros(1, 0),
+                torch.zeros(1, 0, dtype=torch.long),
+                torch.zeros(1, 0, dtype=torch.bool),
+                torch.zeros(1, 0, 3),
+                False,
+            )
+        },
+    )
+    for how in ("mean", "sum", "topk", "max"):
+        assert Entropy(aggregate=how, empty=0.5).score(nothing).tolist() == [0.5]  # type: ignore[arg-type]

@@ -1,0 +1,80 @@
+"""The rules of the house that a reader relies on."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LAYERS = ("alframe", "detectors", "strategies", "benchmarks")
+"""Imports go from a layer to earlier ones only."""
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def sources(layer: str) -> list[Path]:
+    links = {ROOT / "alframe" / name for name in (*LAYERS[1:], "configs")}
+    files = [p for p in (ROOT / layer).rglob("*.py") if not links & set(p.parents)]
+    assert files
+    return files
+
+
+def imported(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_run_one_way(layer: str) -> None:
+    later = LAYERS[LAYERS.index(layer) + 1 :]
+    for file in sources(layer):
+        for module in imported(file):
+            top, *rest = module.split(".")
+            assert top not in (*LAYERS[1:], "configs"), f"{file}: import alframe.{top}"
+            assert not (top == "alframe" and rest and rest[0] in later), f"{file}: {module}"
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_global_random_generator(layer: str) -> None:
+    for file in sources(layer):
+        text = file.read_text(encoding="utf-8")
+        assert "import random" not in text, file
+        for name in ("seed", "rand", "randn", "shuffle", "choice", "permutation"):
+            assert f"np.random.{name}(" not in text, file
+
+
+def test_every_package_is_listed_and_every_link_points_home() -> None:
+    tool = PYPROJECT["tool"]["setuptools"]
+    found = {
+        ("alframe." if p.parts[0] != "alframe" else "") + ".".join(p.parts)
+        for layer in (*LAYERS, "configs")
+        for p in ({f.parent.relative_to(ROOT) for f in sources(layer)})
+    }
+    assert set(tool["packages"]) == found
+    for name in (*LAYERS[1:], "configs"):
+        assert tool["package-dir"][f"alframe.{name}"] == name
+        link = ROOT / "alframe" / name
+        assert link.is_symlink()
+        assert str(link.readlink()) == f"../{name}"
+
+
+def test_listing_and_help_import_nothing_heavy() -> None:
+    heavy = ("torch", "timm", "torchvision", "matplotlib", "scipy", "pydantic", "PIL")
+    code = (
+        "import sys; from alframe.cli import main\n"
+        "for args in (['--help'], ['ls'], ['ls', 'plugins']):\n"
+        "    try: main(args)\n"
+        "    except SystemExit as e: assert e.code == 0\n"
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

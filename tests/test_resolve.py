@@ -1,0 +1,213 @@
+"""Layers, presets and errors of the configuration."""
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import yaml
+
+from alframe.config import BudgetConfig, RunConfig
+from alframe.errors import ConfigError
+from alframe.resolve import (
+    differences,
+    from_file,
+    from_overrides,
+    merge,
+    resolve,
+    settings,
+    to_yaml,
+)
+
+PRESETS = sorted(
+    f.name for f in resources.files("alframe.configs").iterdir() if f.name.endswith(".yaml")
+)
+
+
+def named(*pairs: str) -> RunConfig:
+    return resolve([from_overrides(pairs)])
+
+
+def test_the_default_needs_nothing() -> None:
+    config = resolve([])
+    assert (config.dataset.name, config.detector.name) == ("shapes", "retina-tiny")
+    assert (config.strategy.name, config.learner.name) == ("entropy", "plain")
+
+
+def test_later_layers_win_and_sections_are_merged() -> None:
+    assert merge([{"a": {"x": 1, "y": 2}, "b": 1}, {"a": {"y": 3}}, {"b": {"z": 0}}]) == {
+        "a": {"x": 1, "y": 3},
+        "b": {"z": 0},
+    }
+    config = resolve(
+        [{"training": {"lr": 0.5, "batch_size": 3}}, from_overrides(["training.lr=2"])]
+    )
+    assert (config.training.lr, config.training.batch_size) == (2.0, 3)
+
+
+def test_a_short_form_names_a_component_and_keeps_its_options() -> None:
+    config = resolve([{"strategy": "entropy"}, from_overrides(["strategy.unit=anchors"])])
+    assert config.strategy.options["unit"] == "anchors"
+    assert config.strategy.options["aggregate"] == "mean", "defaults are written out"
+
+
+def test_more_specific_presets_win() -> None:
+    general = named("detector=retina", "dataset=voc", "dataset.root=x")
+    special = named("detector=retina", "dataset=coco", "dataset.root=x")
+    assert (general.data.long, general.data.short) == (1000, 600)
+    assert (special.data.long, special.data.short) == (1333, 800)
+    assert special.training.warmup == 500
+    assert general.training.passes == special.training.passes == 26
+
+
+def test_setting_the_other_length_replaces_the_preset_one() -> None:
+    assert named("training.passes=3").training.iterations is None
+    with pytest.raises(ConfigError, match=r"exactly one of training.passes and"):
+        named("training.passes=3", "training.iterations=4")
+
+
+def test_the_main_command_is_the_papers_configuration() -> None:
+    """specs/miaod.md 1.1, 1.3, 2.1, 2.2, 3.1, 3.2, 4.3 and 5, number by number."""
+    config = named("strategy=entropy", "detector=retina", "dataset=voc", "dataset.root=VOCdevkit")
+    assert config.training.model_dump() == {
+        "passes": 26,
+        "iterations": None,
+        "batch_size": 2,
+        "accumulate": 1,
+        "optimizer": "sgd",
+        "lr": 1e-3,
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "schedule": "step",
+        "milestones": (24.0,),
+        "gamma": 0.1,
+        "warmup": 0,
+        "warmup_start": 0.001,
+        "clip_norm": None,
+        "augment": ("hflip",),
+        "precision": "fp32",
+        "channels_last": True,
+        "compile": False,
+        "ema": None,
+        "on_nonfinite": "stop",
+    }
+    assert config.budget == BudgetConfig(initial=827, per_cycle=413, cycles=7)
+    data = config.data
+    assert (data.resize, data.long, data.short, data.pad) == ("fit", 1000, 600, 32)
+    expected = {
+        "backbone": "resnet50.tv_in1k",
+        "weights": "pretrained",
+        "style": "pytorch",
+        "frozen_stages": 1,
+        "norm_eval": True,
+        "strides": (8, 16, 32, 64, 128),
+        "fpn_channels": 256,
+        "extra_levels": "c5",
+        "relu_before_p7": False,
+        "tower_convs": 4,
+        "tower_norm": "none",
+        "anchor_size": 4.0,
+        "scales_per_octave": 3,
+        "anchor_ratios": (0.5, 1.0, 2.0),
+        "anchor_rounding": False,
+        "positive_iou": 0.5,
+        "negative_iou": 0.4,
+        "claim": "ties",
+        "focal_alpha": 0.25,
+        "focal_gamma": 2.0,
+        "box_loss": "l1",
+        "normalizer": "batch",
+        "score_threshold": 0.05,
+        "nms_iou": 0.5,
+        "candidates": "anchors",
+        "candidates_per_level": 1000,
+        "max_detections": 100,
+    }
+    options = config.detector.options
+    assert {
+        k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k in expected
+    } == expected
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_resolves_and_shows_its_command(name: str) -> None:
+    text = resources.files("alframe.configs").joinpath(name).read_text(encoding="utf-8")
+    assert text.startswith("# alframe "), "the first line is the command"
+    when = (yaml.safe_load(text) or {}).get("when", {})
+    layer = {k: {"name": v} for k, v in when.items()}
+    if when.get("dataset") in ("voc", "coco"):
+        layer["dataset"]["root"] = "x"
+    if not when:
+        layer = from_file(name.removesuffix(".yaml"))
+    assert resolve([layer])
+
+
+def test_there_are_presets() -> None:
+    assert len(PRESETS) >= 6
+
+
+def test_a_resolved_configuration_is_read_back_as_it_was(tmp_path: Path) -> None:
+    config = named("detector=retina", "dataset=voc", "dataset.root=x", "seed=3")
+    file = tmp_path / "mine.yaml"
+    file.write_text(to_yaml(config))
+    again = resolve([from_file(str(file))])
+    assert settings(again) == settings(config)
+    assert differences(config, again) == {}
+    changed = resolve([from_file(str(file)), from_overrides(["training.lr=0.5"])])
+    assert differences(config, changed) == {"training.lr": (0.001, 0.5)}
+    assert settings(config)["budget.initial"] == 827
+
+
+@pytest.mark.parametrize(
+    ("pairs", "messages"),
+    [
+        (["strategy=entrpy"], ["unknown strategy 'entrpy'; known: .*Did you mean 'entropy'"]),
+        (["training.lrr=1"], [r"unknown setting 'training\.lrr'.*Did you mean 'lr'"]),
+        (["strategy.unti=anchors"], [r"unknown setting 'strategy\.unti'.*Did you mean 'unit'"]),
+        (["trainig.lr=1"], ["unknown setting 'trainig'.*Did you mean 'training'"]),
+        (["training.lr=fast"], [r"training\.lr: .*number.*got 'fast'"]),
+        (["strategy.unit=boxes"], [r"strategy\.unit: .*'detections' or 'anchors'.*got 'boxes'"]),
+        (["budget.initial=0"], [r"budget\.initial: expected a number of images"]),
+        (["budget.per_cycle=101%"], [r"budget\.per_cycle: a share of the pool lies between"]),
+        (["dataset=voc"], [r"dataset\.root is required: give dataset\.root="]),
+        (["device=tpu"], ["device: "]),
+        (["seed=-1"], ["seed: "]),
+        (["detector.strides=8"], [r"detector\.strides: "]),
+    ],
+)
+def test_errors_name_the_setting_and_the_remedy(pairs: list[str], messages: list[str]) -> None:
+    for message in messages:
+        with pytest.raises(ConfigError, match=message):
+            named(*pairs)
+
+
+def test_all_problems_are_reported_at_once() -> None:
+    with pytest.raises(ConfigError) as error:
+        named("training.lr=-1", "strategy.k=many", "budgt=3", "detector.backbon=x", "seed=a")
+    assert len(error.value.problems) == 5
+    with pytest.raises(ConfigError) as error:
+        named("strategy=a", "detector=b", "dataset=c", "learner=d")
+    assert len(error.value.problems) == 4
+
+
+def test_overrides_that_cannot_be_read_are_all_named() -> None:
+    with pytest.raises(ConfigError) as error:
+        from_overrides(["lr", "a=[1", "=3"])
+    assert len(error.value.problems) == 3
+    assert "expected key=value, got 'lr'" in error.value.problems[0]
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    for text in ("a: [1", "- 1\n- 2"):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=r"mine\.yaml"):
+            from_file(str(file))
+    with pytest.raises(ConfigError, match="No such file"):
+        from_file(str(tmp_path / "other.yaml"))
+    with pytest.raises(ConfigError, match=r"unknown config 'defalt'.*Did you mean 'default'"):
+        from_file("defalt")
+
+
+def test_shares_of_the_pool_are_rounded_down() -> None:
+    assert BudgetConfig(initial="5%", per_cycle="2.5%").images(16551) == (827, 413)
+    assert BudgetConfig(initial="7%", per_cycle="0.001%").images(100) == (7, 1)

@@ -1,0 +1,83 @@
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from alframe.errors import SelectionError
+from alframe.learner import SignalBatch
+from alframe.loop import DeclaredSignals, check_selection
+from alframe.strategy import Query, ScoringStrategy, Selection, top
+from tests.fakes import FakeLearner, fake_dataset
+
+
+class ByNumber(ScoringStrategy):
+    requires = frozenset({"number"})
+
+    def score(self, batch: SignalBatch) -> Any:
+        return batch["number"]
+
+
+class Reader:
+    def __init__(self, numbers: dict[str, float], tensors: bool = False) -> None:
+        self.numbers, self.tensors = numbers, tensors
+
+    def signals(self, ids: Any, names: frozenset[str]) -> Any:
+        assert names == {"number"}
+        for item in reversed(ids):  # any order is allowed
+            value = [self.numbers[item]]
+            yield SignalBatch((item,), {"number": torch.tensor(value) if self.tensors else value})
+
+
+def query(numbers: dict[str, float], budget: int, **more: Any) -> Query:
+    return Query(
+        learner=Reader(numbers, **more),
+        unlabelled=tuple(sorted(numbers)),
+        labelled=(),
+        targets={},
+        classes=("a",),
+        budget=budget,
+        rng=np.random.default_rng(0),
+        cycle=0,
+    )
+
+
+def test_the_largest_scores_are_taken_and_ties_go_to_the_smaller_id() -> None:
+    numbers = {"d": 1.0, "a": 2.0, "c": 2.0, "b": 0.5}
+    for tensors in (False, True):
+        selection = ByNumber().select(query(numbers, 3, tensors=tensors))
+        assert selection.ids == ("a", "c", "d")
+        assert selection.scores == numbers
+
+
+def test_top_takes_everything_when_the_pool_is_smaller() -> None:
+    assert top({"b": 1.0, "a": 1.0}, 5) == ("a", "b")
+    assert top({}, 5) == ()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_score_that_is_not_finite_is_refused_by_name(bad: float) -> None:
+    with pytest.raises(SelectionError, match=r"1 of 3 scores are not finite: b \("):
+        ByNumber().select(query({"a": 1.0, "b": bad, "c": 2.0}, 1))
+
+
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        (Selection(("a",)), "chose 1 items, the budget is 2"),
+        (Selection(("a", "a")), "twice"),
+        (Selection(("a", "x")), "not unlabelled"),
+        (Selection(("a", "b"), {"a": 1.0, "b": math.nan}), "not finite: b"),
+    ],
+)
+def test_a_broken_selection_is_refused(selection: Selection, message: str) -> None:
+    with pytest.raises(SelectionError, match=message):
+        check_selection(selection, ("a", "b", "c"), 2)
+
+
+def test_a_strategy_cannot_ask_for_a_signal_that_it_did_not_declare() -> None:
+    dataset = fake_dataset()
+    reader = DeclaredSignals(FakeLearner(), dataset.images, frozenset())
+    with pytest.raises(SelectionError, match=r"asks for .'number'. but does not require it"):
+        reader.signals(dataset.pool, frozenset({"number"}))

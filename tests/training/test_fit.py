@@ -1,0 +1,281 @@
+"""The fit loop on a model of a few numbers."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from alframe.config import TrainingConfig
+from alframe.datasets.base import ImageSet
+from alframe.errors import TrainingError
+from alframe.learner import FitContext
+from alframe.seeds import Seeds
+from alframe.training import fit as fit_module
+from alframe.training.batch import Batch
+from alframe.training.data import TrainingStream
+from alframe.training.fit import fit
+from alframe.training.phases import Losses, Phase, Step
+from tests.fakes import FakeImages, MemoryCheckpoint, Numbers
+
+CPU = torch.device("cpu")
+IDS = tuple(f"i{n}" for n in range(10))
+
+
+class Toy(nn.Module):
+    """Predicts the brightness of an image through two layers, with dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.first, self.second = nn.Linear(1, 4), nn.Linear(4, 1)
+        self.drop = nn.Dropout(0.5)
+        self.norm = nn.BatchNorm1d(4)
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        x = batch.images.float().mean(dim=(1, 2, 3))[:, None] / 255
+        return self.second(self.drop(self.norm(self.first(x))))
+
+
+def loss(model: nn.Module, batch: Batch) -> Losses:
+    error = (model(batch) - 0.3).square().mean()
+    return Losses({"error": error}, {"images": torch.tensor(float(len(batch)))})
+
+
+def evaluating() -> Toy:
+    """A toy that stays in evaluation mode: no dropout, no batch statistics."""
+    model = Toy().eval()
+    model.train = lambda mode=True: model  # type: ignore[method-assign, assignment]
+    return model
+
+
+class Killed(BaseException):
+    pass
+
+
+class Journal:
+    def __init__(self) -> None:
+        self.phases: list[tuple[str, dict[str, Any]]] = []
+
+    def __call__(self, name: str, summary: Any) -> None:
+        self.phases.append((name, summary))
+
+
+def streams() -> dict[str, TrainingStream]:
+    settings: dict[str, Any] = {"batch_size": 3, "pad": 8, "augment": ("hflip",)}
+    return {
+        name: TrainingStream(ImageSet(FakeImages(), ids), seeds=Seeds(0).within(name), **settings)
+        for name, ids in {"labelled": IDS, "unlabelled": IDS[:5]}.items()
+    }
+
+
+def train(
+    config: TrainingConfig,
+    phases: tuple[Phase, ...],
+    *,
+    checkpoint: Any = None,
+    model: Toy | None = None,
+    journal: Journal | None = None,
+) -> nn.Module:
+    context = FitContext(
+        cycle=0,
+        seeds=Seeds(1),
+        checkpoint=checkpoint or MemoryCheckpoint(),
+        recorder=Numbers(),
+        phase_finished=journal or Journal(),
+    )
+    return fit(model or Toy(), phases, streams(), config, context, CPU)
+
+
+def weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {k: v.clone() for k, v in model.state_dict().items()}
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+LABELLED = Step("labelled", loss)
+PHASES = (
+    Phase("first", 2, (LABELLED,)),
+    Phase("second", 2, (LABELLED, Step("unlabelled", loss)), lambda n: n.startswith("second")),
+    Phase("third", 1, (LABELLED,)),
+)
+SGD = {"optimizer": "sgd", "lr": 0.05, "channels_last": False}
+ADAM = {"optimizer": "adamw", "lr": 0.05, "schedule": "cosine", "ema": 0.9, "clip_norm": 1.0}
+
+
+@pytest.mark.parametrize("settings", [SGD, ADAM], ids=["sgd", "adamw-ema"])
+def test_killed_after_any_epoch_it_ends_in_the_same_weights(settings: Any) -> None:
+    config = TrainingConfig(passes=5, **settings)
+    checkpoint, journal = MemoryCheckpoint(), Journal()
+    expected = weights(train(config, PHASES, checkpoint=checkpoint, journal=journal))
+    assert len(checkpoint.states) == 4, "after each pass, and none after the last"
+    for number in range(len(checkpoint.states)):
+        resumed, again = MemoryCheckpoint(), Journal()
+        resumed.states = checkpoint.states[: number + 1]
+        # A learner builds its model anew after a kill: other initial weights must not matter.
+        model = Toy()
+        nn.init.zeros_(model.first.weight)
+        assert same(
+            weights(train(config, PHASES, checkpoint=resumed, model=model, journal=again)), expected
+        )
+        assert again.phases == journal.phases[-len(again.phases) :]
+
+
+def test_killed_in_an_epoch_it_ends_in_the_same_weights() -> None:
+    config = TrainingConfig(passes=5, **SGD)
+    expected = weights(train(config, PHASES))
+    for step in range(1, 27, 4):
+        checkpoint, left = MemoryCheckpoint(), [step]
+
+        def dying(model: nn.Module, batch: Batch, left: list[int] = left) -> Losses:
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed
+            return loss(model, batch)
+
+        mortal = tuple(
+            Phase(p.name, p.length, tuple(Step(s.stream, dying) for s in p.steps), p.trains)
+            for p in PHASES
+        )
+        with pytest.raises(Killed):
+            train(config, mortal, checkpoint=checkpoint)
+        assert same(weights(train(config, PHASES, checkpoint=checkpoint)), expected)
+
+
+def test_a_phase_trains_only_what_it_names() -> None:
+    config = TrainingConfig(passes=2, **SGD)
+    model = Toy()
+    before = weights(model)
+    model.norm.weight.requires_grad_(False)
+    only_second = Phase("only", 2, (LABELLED,), lambda n: n.startswith(("second", "norm")))
+    after = weights(train(config, (only_second,), model=model))
+    changed = {k for k in before if not torch.equal(before[k], after[k])}
+    statistics = {"norm.running_mean", "norm.running_var", "norm.num_batches_tracked"}
+    assert changed - statistics == {"second.weight", "second.bias", "norm.bias"}
+    frozen = [n for n, p in model.named_parameters() if not p.requires_grad]
+    assert frozen == ["norm.weight"], "what the phase froze is free again"
+
+
+def test_iterations_count_batches() -> None:
+    seen = []
+
+    def counting(model: nn.Module, batch: Batch) -> Losses:
+        seen.append(batch.ids)
+        return loss(model, batch)
+
+    train(TrainingConfig(iterations=7, **SGD), (Phase("p", 7, (Step("labelled", counting),)),))
+    assert len(seen) == 7
+
+
+def test_one_step_of_sgd_by_hand() -> None:
+    """w <- w - lr * (gradient + weight decay * w), the gradient of the mean over the batch."""
+    config = TrainingConfig(iterations=1, **SGD, weight_decay=0.1, augment=())
+    model = evaluating()
+    batch = next(iter(streams()["labelled"].batches(0, 1)))
+    losses = loss(model, batch)
+    (gradient,) = torch.autograd.grad(losses.total(), [model.second.weight])
+    expected = model.second.weight - 0.05 * (gradient + 0.1 * model.second.weight)
+    train(config, (Phase("p", 1, (LABELLED,)),), model=model)
+    torch.testing.assert_close(model.second.weight, expected)
+
+
+def test_accumulation_gives_the_gradient_of_the_whole_batch() -> None:
+    results = []
+    for parts in (1, 2, 3):
+        model = evaluating()
+        config = TrainingConfig(iterations=4, **SGD, accumulate=parts)
+        results.append(weights(train(config, (Phase("p", 4, (LABELLED,)),), model=model)))
+    for other in results[1:]:
+        torch.testing.assert_close(results[0], other)
+
+
+def test_a_nonfinite_loss_stops_and_names_the_images() -> None:
+    batches: list[tuple[str, ...]] = []
+
+    def broken(model: nn.Module, batch: Batch) -> Losses:
+        batches.append(batch.ids)
+        good = loss(model, batch).terms["error"]
+        return Losses({"error": good, "box": good * (float("nan") if len(batches) == 3 else 1)})
+
+    phases = (Phase("p", 5, (Step("labelled", broken),)),)
+    with pytest.raises(TrainingError, match="the loss 'box' became nan on") as error:
+        train(TrainingConfig(passes=5, **SGD), phases)
+    assert ", ".join(batches[2]) in str(error.value)
+
+
+def test_a_nonfinite_step_is_skipped_and_counted_if_so_configured(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calls = [0]
+
+    def broken(model: nn.Module, batch: Batch) -> Losses:
+        calls[0] += 1
+        return Losses({"error": loss(model, batch).total() * (float("inf") ** (calls[0] % 2))})
+
+    journal, model = Journal(), Toy()
+    config = TrainingConfig(passes=1, on_nonfinite="skip", **SGD)
+    train(config, (Phase("p", 1, (Step("labelled", broken),)),), model=model, journal=journal)
+    assert journal.phases[0][1]["skipped"] == 2
+    assert "skipped a step with a non-finite loss on i" in caplog.text
+    assert all(torch.isfinite(v).all() for v in model.state_dict().values())
+
+
+def test_out_of_memory_is_retried_in_halves_once(caplog: pytest.LogCaptureFixture) -> None:
+    sizes = []
+
+    def hungry(model: nn.Module, batch: Batch) -> Losses:
+        sizes.append(len(batch))
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError
+        return loss(model, batch)
+
+    phases = (Phase("p", 2, (Step("labelled", hungry),)),)
+    train(TrainingConfig(iterations=2, **SGD), phases, model=evaluating())
+    assert sizes == [3, 2, 1, 2, 1]
+    assert "from here on a batch is computed in 2 parts" in caplog.text
+
+
+def test_out_of_memory_with_half_a_batch_says_what_to_do() -> None:
+    def starving(model: nn.Module, batch: Batch) -> Losses:
+        raise torch.OutOfMemoryError
+
+    phases = (Phase("p", 2, (Step("labelled", starving),)),)
+    with pytest.raises(TrainingError, match=r"batch of 3 images in 2 parts: lower training\.batch"):
+        train(TrainingConfig(iterations=2, **SGD), phases)
+
+
+def test_the_moving_average_by_hand() -> None:
+    """avg <- 0.9 avg + 0.1 w after each step, starting from the first trained weights."""
+    path: list[torch.Tensor] = []
+
+    def spying(model: nn.Module, batch: Batch) -> Losses:
+        path.append(model.second.weight.detach().clone())  # type: ignore[union-attr, operator]
+        return loss(model, batch)
+
+    model = Toy()
+    config = TrainingConfig(iterations=4, ema=0.9, **SGD)
+    averaged = train(config, (Phase("p", 4, (Step("labelled", spying),)),), model=model)
+    after = [*path[1:], model.second.weight.detach()]
+    expected = after[0]
+    for step in after[1:]:
+        expected = 0.9 * expected + 0.1 * step
+    torch.testing.assert_close(averaged.second.weight, expected)  # type: ignore[union-attr]
+
+
+def test_means_of_losses_and_stats_are_reported_per_phase() -> None:
+    journal = Journal()
+    train(TrainingConfig(passes=5, **SGD), PHASES, journal=journal)
+    assert [name for name, _ in journal.phases] == ["first", "second", "third"]
+    means = journal.phases[0][1]["means"]
+    assert means["images"] == 3.0
+    assert means["total"] == pytest.approx(means["error"])
+
+
+def test_the_global_generator_is_left_alone() -> None:
+    before = torch.get_rng_state()
+    train(TrainingConfig(passes=5, **SGD), PHASES)
+    assert torch.equal(before, torch.get_rng_state())
+    assert fit_module.READ_EVERY > 1
