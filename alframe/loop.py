@@ -152,9 +152,17 @@ class Loop:
             "labelled": len(labelled),
             "boxes": labelled.boxes(),
             "metrics": result["metrics"],
+            "phases": self._phases(cycle),
             "seconds": {k: round(v, 3) for k, v in seconds.items()},
             "selected": chosen["ids"],
         }
+
+    def _phases(self, cycle: int) -> list[Mapping[str, Any]]:
+        """The summaries of a fit's phases; one that a kill made to be repeated counts once."""
+        events = (e for e in self._run.journal.of("phase_finished") if e["cycle"] == cycle)
+        summaries = {e["index"]: e for e in events}
+        left_out = ("event", "cycle", "index")
+        return [{k: v for k, v in e.items() if k not in left_out} for e in summaries.values()]
 
     def _fit(self, cycle: int, labelled: LabelledSet) -> Event:
         state = self._run.fit_state(cycle)

@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import pickle
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -243,7 +244,9 @@ def _log_file(path: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        logger.exception("the run stopped")
+        # For the file only: on the terminal the command line says what is to be said.
+        stopped = (logger.name, logging.ERROR, __file__, 0, "the run stopped", (), sys.exc_info())
+        handler.handle(logger.makeRecord(*stopped))
         raise
     finally:
         root.removeHandler(handler)

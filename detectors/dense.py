@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
+import torch
 from torch import Tensor, nn
 
 from alframe.detectors.anchors import AnchorGrid, Anchors
@@ -137,6 +138,8 @@ class DenseDetector(nn.Module, ABC):
     ) -> "Float[Tensor, ' B']":
         """Classification loss of each image, summed over its anchors."""
 
+    # Remembered tensors are no part of a compiled graph.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def anchors(self, features: Features) -> Anchors:
         """The anchors of these levels, on their device; remembered for each shape."""
         shapes = [(level.shape[-2], level.shape[-1]) for level in features.levels]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from alframe.datasets.base import ImageSet, LabelledSet
-from alframe.detectors.dense import DenseDetector
+from alframe.detectors.dense import DenseDetector, Features
 from alframe.detectors.evaluation import DetectionResults, metrics
 from alframe.learner import (
     CLASS_PROBS,
@@ -42,6 +42,7 @@ class DetectionLearner:
     def __init__(self, setup: LearnerSetup) -> None:
         self.setup = setup
         self._model: nn.Module | None = None
+        self._fresh(seed=0)  # a backbone or weights that cannot be had are found out now
 
     @property
     def model(self) -> nn.Module:
@@ -59,8 +60,8 @@ class DetectionLearner:
         assert isinstance(model, DenseDetector)
         return model
 
-    def phases(self) -> tuple[Phase, ...]:
-        """One phase over the labelled images."""
+    def phases(self, unlabelled: ImageSet) -> tuple[Phase, ...]:
+        """One phase over the labelled images; ``unlabelled`` is what is left of the pool."""
         return (Phase("label", self.setup.training.length, (Step("labelled", detection_loss),)),)
 
     def streams(
@@ -86,7 +87,7 @@ class DetectionLearner:
         model = self._fresh(context.seeds.integer("weights"))
         self._model = fit(
             model,
-            self.phases(),
+            self.phases(unlabelled),
             self.streams(labelled, unlabelled, context.seeds),
             self.setup.training,
             context,
@@ -111,8 +112,7 @@ class DetectionLearner:
         """Stream the named signals, batches of images of like shape."""
         if unknown := sorted(names - self.provides):
             raise ValueError(f"{type(self).__name__} does not provide {unknown}")
-        setup = self.setup
-        self.model.eval()
+        setup, detector = self.setup, self.detector(self.model.eval())
         batches = inference_batches(
             images,
             batch_size=setup.evaluation.batch_size,
@@ -122,13 +122,13 @@ class DetectionLearner:
         )
         for batch in batches:
             with torch.inference_mode(), autocast(setup.device, setup.training.precision):
-                values = self.read(batch.to(setup.device), names)
+                moved = batch.to(setup.device)
+                values = self.read(moved, detector.features(moved), names)
             yield SignalBatch(batch.ids, values)
 
-    def read(self, batch: Batch, names: frozenset[str]) -> dict[str, Any]:
-        """The named signals of one batch; computes what they need and no more."""
+    def read(self, batch: Batch, features: Features, names: frozenset[str]) -> dict[str, Any]:
+        """The named signals of one batch, from its features; computes no more than they need."""
         detector = self.detector(self.model)
-        features = detector.features(batch)
         values: dict[str, Any] = {}
         if EMBEDDING in names:
             values[EMBEDDING] = features.deepest.float().mean(dim=(2, 3))  # [B, D, H, W] -> [B, D]

@@ -1,6 +1,11 @@
 """Fixtures that every test may use."""
 
+import os
 from pathlib import Path
+
+# Before torch is imported, and inherited by the processes that tests start: threads that wait
+# for each other on a busy machine make small tensors slower, not faster.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

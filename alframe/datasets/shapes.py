@@ -18,9 +18,9 @@ from alframe.seeds import Seeds
 NAMES = tuple(OUTLINES)
 
 _EMPTY_SHARE = 0.12
-_EXTENT = (16 / 128, 54 / 128)  # longer side of a box, as a share of the image
+_EXTENT = (20 / 128, 58 / 128)  # longer side of a box, as a share of the image
 _OVERLAP = 0.25  # at most this share of the smaller of two boxes is common
-_TILT = np.pi / 6  # full turns would need many more examples of each class
+_TILT = np.pi / 18  # a larger one takes many more examples of each class
 _TRIES = 12
 # Class k is drawn in proportion to 1 / (k + 1): common ones are learnt from any sample,
 # rare ones only by those who look for them.

@@ -64,7 +64,10 @@ def _root(path: Path) -> Element:
             "image out of the list"
         ) from None
     except (ParseError, OSError, ValueError, LookupError) as error:
-        raise DataError(f"{path} is not well-formed XML ({error}); correct the file") from None
+        raise DataError(
+            f"{path} is not well-formed XML ({error}): correct the file, or set "
+            "dataset.on_bad_item=skip"
+        ) from None
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     if root.tag != "annotation":

@@ -68,8 +68,8 @@ def test_boxes_lie_in_the_image_and_are_neither_tiny_nor_huge(dataset):
     assert boxes.min() >= 0
     assert boxes.max() <= 128
     assert sides.min() > 6
-    assert sides.max() <= 54.01
-    assert np.median(sides.max(axis=1)) == pytest.approx(28, abs=3)
+    assert sides.max() <= 58.01
+    assert np.median(sides.max(axis=1)) == pytest.approx(32, abs=3)
 
 
 def test_classes_are_out_of_balance_and_some_images_are_empty(dataset):

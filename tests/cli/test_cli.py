@@ -1,0 +1,275 @@
+"""The command line as its users meet it: what they type, what they read, the exit code."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from alframe.cli import main
+
+SMALL = (
+    "dataset.pool=30",
+    "dataset.test=6",
+    "dataset.size=64",
+    "detector.fpn_channels=16",
+    "training.iterations=4",
+    "training.batch_size=4",
+    "budget.initial=4",
+    "budget.per_cycle=3",
+    "budget.cycles=2",
+)
+Alframe = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def alframe(capsys: pytest.CaptureFixture[str]) -> Alframe:
+    def call(*args: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exit_:
+            main(args)
+        out, err = capsys.readouterr()
+        code = exit_.value.code
+        return code if isinstance(code, int) else -1, out, err
+
+    return call
+
+
+@pytest.fixture
+def voc_folder(tmp_path: Path, shared_data: Path) -> Path:
+    """A VOC folder with a few real photographs."""
+    source, root = shared_data / "bccd", tmp_path / "voc"
+    for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (root / folder).mkdir(parents=True)
+    for split, count in (("trainval", 8), ("test", 3)):
+        ids = (source / f"ImageSets/Main/{split}.txt").read_text().split()[:count]
+        (root / f"ImageSets/Main/{split}.txt").write_text("\n".join(ids) + "\n")
+        for item in ids:
+            shutil.copy(source / f"JPEGImages/{item}.jpg", root / "JPEGImages")
+            shutil.copy(source / f"Annotations/{item}.xml", root / "Annotations")
+    return root
+
+
+def first(root: Path, split: str = "trainval") -> str:
+    return (root / f"ImageSets/Main/{split}.txt").read_text().split()[0]
+
+
+def refused(result: tuple[int, str, str], *needles: str, lines: int = 1) -> None:
+    """Exit 2, and as many short lines as there are problems; no traceback."""
+    code, _, err = result
+    assert code == 2, err
+    shown = err.strip().splitlines()
+    assert sum(line.startswith(("error: ", "Error: ")) for line in shown) == lines, err
+    assert "Traceback" not in err
+    for needle in needles:
+        assert needle in err
+
+
+def test_a_run_ends_with_its_files_and_can_be_reported(alframe: Alframe, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    code, out, err = alframe("run", "--output", str(path), *SMALL)
+    assert code == 0, err
+    assert out.count("mAP50 ") == 2
+    expected = {
+        "config.yaml", "manifest.json", "journal.jsonl", "cycles.jsonl", "results.csv", "scores",
+        "checkpoints", "tensorboard", "run.log",
+    }  # fmt: skip
+    assert {p.name for p in path.iterdir() if not p.name.startswith(".")} == expected
+    manifest = json.loads((path / "manifest.json").read_text())
+    assert {"versions", "device", "git", "dataset", "seed", "initial_sha256", "started",
+            "finished"} <= set(manifest)  # fmt: skip
+    assert list((path / "tensorboard").iterdir())
+    cycles = [json.loads(line) for line in (path / "cycles.jsonl").read_text().splitlines()]
+    assert [c["labelled"] for c in cycles] == [4, 7]
+    assert set(cycles[0]["metrics"]) == {"mAP50", "mAP50_11pt", "mAP", "AP50"}
+    assert set(cycles[0]["phases"][0]["means"]) == {"cls", "box", "total"}
+    code, out, err = alframe("report", str(path))
+    assert code == 0, err
+    assert "entropy" in out
+    assert (path / "report" / "curves.png").exists()
+
+
+def test_one_seed_one_run(alframe: Alframe, tmp_path: Path) -> None:
+    def selected(name: str, *more: str) -> list[list[str]]:
+        path = tmp_path / name
+        assert alframe("run", "--output", str(path), *SMALL, "strategy.unit=anchors", *more)[0] == 0
+        lines = (path / "cycles.jsonl").read_text().splitlines()
+        return [json.loads(line)["selected"] for line in lines]
+
+    assert selected("a") == selected("b") != selected("c", "seed=1")
+
+
+def test_a_config_of_a_run_repeats_it(alframe: Alframe, tmp_path: Path) -> None:
+    for name, args in (("a", SMALL), ("b", ("--config", str(tmp_path / "a" / "config.yaml")))):
+        assert alframe("run", "--output", str(tmp_path / name), *args)[0] == 0
+    a, b = ((tmp_path / n / "journal.jsonl").read_text().splitlines()[0] for n in "ab")
+    assert a == b
+
+
+def test_an_existing_run_is_not_overwritten(alframe: Alframe, tmp_path: Path) -> None:
+    path = str(tmp_path / "run")
+    assert alframe("run", "--output", path, *SMALL)[0] == 0
+    before = (tmp_path / "run" / "cycles.jsonl").read_bytes()
+    refused(alframe("run", "--output", path, *SMALL), "already holds a run: add --resume")
+    changed = alframe("run", "--output", path, "--resume", "training.lr=0.5", "seed=9")
+    refused(changed, "training.lr = 0.003, now it is 0.5", "seed = 0, now it is 9", lines=2)
+    code, out, _ = alframe("run", "--output", path, "--resume")
+    assert code == 0
+    assert out.count("mAP50 ") == 2
+    assert (tmp_path / "run" / "cycles.jsonl").read_bytes() == before
+
+
+def test_default_names_are_numbered_and_the_newest_is_resumed(
+    alframe: Alframe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert alframe("run", *SMALL)[0] == 0
+    names = sorted(p.name for p in (tmp_path / "runs").iterdir())
+    assert names == ["shapes-retina-tiny-entropy-seed0", "shapes-retina-tiny-entropy-seed0-2"]
+    code, out, _ = alframe("run", "--resume", *SMALL)
+    assert code == 0
+    assert "run      runs/shapes-retina-tiny-entropy-seed0-2" in out
+    refused(alframe("run", "--resume", "--seed", "7", *SMALL), "nothing to resume")
+
+
+@pytest.mark.parametrize(
+    ("args", "needles", "lines"),
+    [
+        (["--strategy", "entrpy"], ["unknown strategy 'entrpy'", "Did you mean 'entropy'"], 1),
+        (["--strategy", "x", "--detector", "y", "--dataset", "z"], ["'x'", "'y'", "'z'"], 3),
+        (["training.lrr=1"], ["training.lrr", "Did you mean 'lr'"], 1),
+        (["training.lr=fast", "seed=x", "strategy.k=many"], ["lr", "seed", "strategy.k"], 3),
+        (["--dataset", "voc"], ["dataset.root is required"], 1),
+        (["--dataset", "voc", "--data-root", "/nowhere"], ["/nowhere"], 1),
+        (["--data-root", "/nowhere"], ["unknown setting 'dataset.root'"], 1),
+        (["--config", "nowhere.yaml"], ["nowhere.yaml"], 1),
+        (["--no-such-flag"], ["No such option"], 1),
+        (["budget.initial=501"], ["asks for 501 images, the pool has 500"], 1),
+        (["budget.per_cycle=200"], ["the budget asks for", "budget.cycles="], 1),
+        (["--device", "cuda:7"], ["device=cuda:7", "CUDA devices are visible"], 1),
+        (["detector.backbone=resnet5O"], ["resnet5O"], 1),
+        (["detector.weights=nowhere.pth"], ["nowhere.pth"], 1),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_made(
+    alframe: Alframe, tmp_path: Path, args: list[str], needles: list[str], lines: int
+) -> None:
+    output = tmp_path / "run"
+    refused(alframe("run", "--output", str(output), *args), *needles, lines=lines)
+    assert not output.exists()
+
+
+def test_an_output_that_cannot_be_written_is_refused(alframe: Alframe, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    refused(alframe("run", "--output", str(tmp_path / "file"), *SMALL), "cannot write to")
+    refused(alframe("run", "--output", "/proc/alframe/run", *SMALL), "cannot write to /proc")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("precious")
+    refused(alframe("run", "--output", str(tmp_path / "other"), *SMALL), "is not empty")
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(alframe: Alframe, tmp_path: Path) -> None:
+    for name, more in (("a", ()), ("b", ("seed=1",))):
+        assert alframe("run", "--output", str(tmp_path / name), *SMALL, *more)[0] == 0
+    models = [tmp_path / n / "checkpoints" / "cycle_01.pt" for n in "ab"]
+    journal = tmp_path / "a" / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    until = next(i for i, line in enumerate(lines) if '"fitted", "cycle": 1' in line)
+    journal.write_text("".join(lines[: until + 1]))  # as if killed before the last evaluation
+    for content, needle in (
+        (models[1].read_bytes(), "written under another configuration"),
+        (b"PK\x03\x04 cut short", "damaged"),
+    ):
+        models[0].write_bytes(content)
+        refused(alframe("run", "--output", str(tmp_path / "a"), "--resume"), needle, "cycle_01.pt")
+
+
+def test_a_damaged_journal_is_named(alframe: Alframe, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    assert alframe("run", "--output", str(path), *SMALL)[0] == 0
+    journal = path / "journal.jsonl"
+    journal.write_text("nonsense\n" + journal.read_text())
+    refused(alframe("run", "--output", str(path), "--resume"), "journal.jsonl, line 1 is damaged")
+
+
+def break_jpeg(root: Path) -> None:
+    file = root / "JPEGImages" / f"{first(root)}.jpg"
+    file.write_bytes(file.read_bytes()[:3000])
+
+
+def break_xml(root: Path) -> None:
+    (root / "Annotations" / f"{first(root)}.xml").write_text("<annotation><object>")
+
+
+def remove_image(root: Path) -> None:
+    (root / "JPEGImages" / f"{first(root)}.jpg").unlink()
+
+
+def rename_class(root: Path) -> None:
+    file = root / "Annotations" / f"{first(root, 'test')}.xml"
+    file.write_text(file.read_text().replace("<name>RBC</name>", "<name>Alien</name>"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "needles"),
+    [
+        (break_jpeg, ["jpg", "on_bad_item=skip"]),
+        (break_xml, ["xml", "on_bad_item=skip"]),
+        (remove_image, ["jpg", "on_bad_item=skip"]),
+        (rename_class, ["Alien", "dataset.classes="]),
+    ],
+)
+def test_damaged_data_is_named_by_run_and_by_validate(
+    alframe: Alframe,
+    tmp_path: Path,
+    voc_folder: Path,
+    damage: Callable[[Path], None],
+    needles: list[str],
+) -> None:
+    damage(voc_folder)
+    args = ("--dataset", "voc", "--data-root", str(voc_folder), "budget.initial=2",
+            "budget.per_cycle=1", "budget.cycles=2")  # fmt: skip
+    output = tmp_path / "run"
+    refused(alframe("run", "--output", str(output), *args), *needles)
+    assert not output.exists()
+    refused(alframe("validate", *args), *needles)
+    if "on_bad_item=skip" in needles:
+        code, out, err = alframe("validate", *args, "dataset.on_bad_item=skip")
+        assert code == 0, err
+        assert "valid: 7 images to choose from" in out
+        assert first(voc_folder) in out
+
+
+def test_validate_reports_every_problem(alframe: Alframe, voc_folder: Path) -> None:
+    ids = (voc_folder / "ImageSets/Main/trainval.txt").read_text().split()
+    (voc_folder / "Annotations" / f"{ids[1]}.xml").unlink()
+    break_xml(voc_folder)
+    result = alframe("validate", "--dataset", "voc", "--data-root", str(voc_folder))
+    refused(result, ids[0], ids[1], lines=2)
+
+
+def test_validate_takes_a_file(alframe: Alframe, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "dataset: {name: shapes, pool: 20, test: 5}\nbudget: {initial: 5, per_cycle: 5}"
+    )
+    code, out, _ = alframe("validate", str(file), "budget.cycles=3")
+    assert code == 0
+    assert out == ("valid: 20 images to choose from, 5 to test on, 5 classes; labels 5 + 2 x 5\n")
+    file.write_text("datset: shapes")
+    refused(alframe("validate", str(file)), "Did you mean 'dataset'")
+
+
+def test_ls_and_env(alframe: Alframe) -> None:
+    code, out, _ = alframe("ls")
+    assert code == 0
+    for name in ("entropy", "random", "retina", "retina-tiny", "voc", "coco", "shapes", "plain"):
+        assert any(line.startswith(name + " ") for line in out.splitlines())
+    assert alframe("ls", "plugins")[1].count("alframe") >= 4
+    code, out, _ = alframe("env")
+    assert {"versions", "device", "python"} <= set(json.loads(out))
+
+
+def test_an_unknown_verb_says_what_is_known(alframe: Alframe) -> None:
+    refused(alframe("rum"), "No such command 'rum'")

@@ -1,0 +1,182 @@
+"""The plain detection learner on a tiny RetinaNet and drawn shapes."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
+from alframe.datasets.base import ImageSet, LabelledSet, Target
+from alframe.detectors.learner import DetectionLearner
+from alframe.errors import ConfigError
+from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING, FitContext
+from alframe.resolve import from_overrides, resolve
+from alframe.seeds import Seeds
+from tests.fakes import MemoryCheckpoint, Numbers
+
+ALL = frozenset({DETECTIONS, CLASS_PROBS, EMBEDDING})
+SMALL = (
+    "dataset.pool=24",
+    "dataset.test=6",
+    "dataset.size=64",
+    "detector.fpn_channels=16",
+    "training.iterations=6",
+    "training.batch_size=4",
+    "evaluation.batch_size=4",
+)
+
+
+def made(*pairs: str) -> tuple[DetectionLearner, Any]:
+    config = resolve([from_overrides((*SMALL, *pairs))])
+    dataset = prepare_images(build_dataset(config), config.data)
+    learner = build_learner(config, dataset.classes)
+    assert isinstance(learner, DetectionLearner)
+    return learner, dataset
+
+
+def context(seed: int = 0) -> FitContext:
+    return FitContext(0, Seeds(seed), MemoryCheckpoint(), Numbers(), lambda name, summary: None)
+
+
+def fitted(*pairs: str, targets: Any = None) -> tuple[DetectionLearner, Any]:
+    learner, dataset = made(*pairs)
+    ids = dataset.pool[:8]
+    labelled = LabelledSet(dataset.images, ids, targets or dataset.targets)
+    learner.fit(labelled, ImageSet(dataset.images, dataset.pool[8:]), context())
+    return learner, dataset
+
+
+def collected(learner: DetectionLearner, images: ImageSet) -> dict[str, tuple[torch.Tensor, ...]]:
+    found = {}
+    for batch in learner.signals(images, ALL):
+        detections, probs = batch[DETECTIONS], batch[CLASS_PROBS]
+        for row, item in enumerate(batch.ids):
+            kept = detections.valid[row]
+            found[item] = (
+                batch[EMBEDDING][row],
+                probs.values[row],
+                detections.boxes[row][kept],
+                detections.scores[row][kept],
+                detections.probs[row][kept],
+            )
+    return found
+
+
+def test_signals_have_the_shapes_that_they_promise() -> None:
+    learner, dataset = fitted("detector.score_threshold=0.001")
+    found = collected(learner, ImageSet(dataset.images, dataset.pool))
+    assert sorted(found) == sorted(dataset.pool)
+    anchors = 2 * (8 * 8 + 4 * 4 + 2 * 2)  # 64 px at strides 8, 16, 32; two anchors a cell
+    for embedding, probs, boxes, scores, of_boxes in found.values():
+        assert embedding.shape == (160,)
+        assert probs.shape == (anchors, 5)
+        assert boxes.shape == (len(scores), 4)
+        assert ((boxes >= 0) & (boxes <= 64)).all()
+        assert (scores[:-1] >= scores[1:]).all()
+        torch.testing.assert_close(of_boxes.amax(dim=1) >= scores, scores > -1)
+
+
+def test_signals_do_not_depend_on_the_batch_nor_on_the_order_of_ids() -> None:
+    learner, dataset = fitted()
+    whole = collected(learner, ImageSet(dataset.images, dataset.pool))
+    learner.setup = learner.setup.__class__(
+        **{
+            **{f: getattr(learner.setup, f) for f in learner.setup.__dataclass_fields__},
+            "evaluation": learner.setup.evaluation.model_copy(update={"batch_size": 1}),
+        }
+    )
+    alone = collected(learner, ImageSet(dataset.images, dataset.pool[::-1]))
+    for item, values in whole.items():
+        for a, b in zip(values, alone[item], strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_signals_leave_the_model_and_the_global_generator_alone() -> None:
+    learner, dataset = fitted()
+    before = {k: v.clone() for k, v in learner.state_dict().items()}
+    state = torch.get_rng_state()
+    collected(learner, ImageSet(dataset.images, dataset.pool))
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(torch.equal(v, before[k]) for k, v in learner.state_dict().items())
+    assert not any(isinstance(v, torch.Tensor) and v.requires_grad for v in before.values())
+
+
+def test_only_what_is_asked_for_is_streamed() -> None:
+    learner, dataset = fitted()
+    (batch, *_) = learner.signals(ImageSet(dataset.images, dataset.pool), frozenset({EMBEDDING}))
+    assert set(batch.values) == {EMBEDDING}
+    with pytest.raises(ValueError, match="does not provide"):
+        next(learner.signals(ImageSet(dataset.images, ()), frozenset({"disagreement"})))
+
+
+def test_a_restored_model_gives_the_same_numbers() -> None:
+    learner, dataset = fitted("training.ema=0.5")
+    other, _ = made("training.ema=0.5")
+    other.load_state_dict(learner.state_dict())
+    images = ImageSet(dataset.images, dataset.pool)
+    a, b = collected(learner, images), collected(other, images)
+    assert all(torch.equal(x, y) for i in a for x, y in zip(a[i], b[i], strict=True))
+    test = LabelledSet(dataset.images, dataset.test, dataset.targets)
+    assert learner.evaluate(test) == other.evaluate(test)
+
+
+def test_one_seed_one_model() -> None:
+    a, b = (fitted()[0].state_dict() for _ in range(2))
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_training_lowers_the_loss_and_finds_the_shapes() -> None:
+    """Eight images learnt by heart: most objects of them are found."""
+    easy = ("dataset.classes=2", "dataset.size=128")
+    learner, dataset = fitted("training.iterations=250", *easy)
+    metrics = learner.evaluate(LabelledSet(dataset.images, dataset.pool[:8], dataset.targets))
+    assert metrics["mAP50"] > 0.6
+    untrained, _ = fitted("training.iterations=1", *easy)
+    before = untrained.evaluate(LabelledSet(dataset.images, dataset.pool[:8], dataset.targets))
+    assert (before["mAP50"] or 0) < 0.1
+
+
+def test_one_class_and_images_without_objects_train() -> None:
+    learner, dataset = made("dataset.classes=1")
+    empty = Target.of([], [])
+    ids = dataset.pool[:6]
+    targets = {i: empty if n < 5 else dataset.targets[i] for n, i in enumerate(ids)}
+    learner.fit(LabelledSet(dataset.images, ids, targets), ImageSet(dataset.images, ()), context())
+    assert all(torch.isfinite(v).all() for v in learner.state_dict().values())
+
+
+def test_bf16_trains_as_well() -> None:
+    exact, rounded = (fitted(f"training.precision={p}")[0].state_dict() for p in ("fp32", "bf16"))
+    distance = [(exact[k].float() - rounded[k].float()).abs().max() for k in exact]
+    assert 0 < max(distance) < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch.compile's own
+def test_compiled_training_equals_eager_training() -> None:
+    eager, compiled = (
+        fitted(f"training.compile={c}", "training.iterations=3")[0].state_dict()
+        for c in ("false", "true")
+    )
+    for name, value in eager.items():
+        torch.testing.assert_close(compiled[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_a_learner_that_lacks_a_signal_is_named_with_one_that_has_it() -> None:
+    config = resolve([from_overrides(SMALL)])
+    assert build_strategy(config).requires == {DETECTIONS}
+
+    class Demanding:
+        requires = frozenset({"telepathy", EMBEDDING})
+
+    from alframe import build
+
+    original = build._factory
+    try:
+        build._factory = lambda kind, component, **more: Demanding  # type: ignore[assignment]
+        with pytest.raises(
+            ConfigError, match=r"requires telepathy, which learner 'plain' does not"
+        ):
+            build_strategy(config)
+    finally:
+        build._factory = original

@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from alframe.atomic import atomic, write_text
+from alframe.errors import RunError
+from alframe.journal import Journal
+from alframe.resolve import from_overrides, resolve
+from alframe.rundir import fingerprint, open_run
+
+
+def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_text(path, "old")
+    with pytest.raises(TypeError), atomic(path) as file:
+        file.writelines([b"half", 2])  # type: ignore[list-item]
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_line_cut_short_by_a_kill_never_happened(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.append("one", cycle=0)
+    journal.append("two", cycle=0)
+    whole = path.read_bytes()
+    for cut in range(len(whole.splitlines(keepends=True)[0]), len(whole)):
+        path.write_bytes(whole[:cut])
+        again = Journal(path)
+        assert [e["event"] for e in again] == ["one"]
+        again.append("three")
+        assert [e["event"] for e in Journal(path)] == ["one", "three"]
+
+
+def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text('{"event": "one"}\nnonsense\n{"event": "two"}\n')
+    with pytest.raises(RunError, match=r"journal\.jsonl, line 2 is damaged"):
+        Journal(path)
+
+
+def test_what_a_run_computes_is_in_its_fingerprint_and_nothing_else() -> None:
+    def of(*pairs: str) -> str:
+        return fingerprint(resolve([from_overrides(pairs)]))
+
+    assert of() == of("output=x", "device=cpu", "data.workers=3", "keep_models=last")
+    assert len({of(), of("seed=1"), of("training.lr=0.1"), of("strategy=random")}) == 4
+
+
+def test_settings_that_change_nothing_may_change_on_resume(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False):
+        pass
+    with open_run(tmp_path / "run", resolve([from_overrides(["data.workers=1"])]), resume=True):
+        pass
+    other = resolve([from_overrides(["training.lr=9", "seed=4"])])
+    with pytest.raises(RunError) as error, open_run(tmp_path / "run", other, resume=True):
+        pass
+    assert len(error.value.problems) == 2
+
+
+def test_results_are_a_flat_table_too(tmp_path: Path) -> None:
+    cycle = {
+        "cycle": 0,
+        "labelled": 5,
+        "boxes": 7,
+        "metrics": {"mAP50": 0.25, "AP50": {"dog": 0.5, "cat": None}},
+        "phases": [],
+        "seconds": {"fit": 1.5},
+        "selected": ["x"],
+    }
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.write_cycles([cycle, {**cycle, "cycle": 1}])
+    lines = (tmp_path / "run" / "results.csv").read_text().splitlines()
+    assert lines == [
+        "cycle,labelled,boxes,mAP50,AP50/dog,AP50/cat,seconds/fit",
+        "0,5,7,0.25,0.5,,1.5",
+        "1,5,7,0.25,0.5,,1.5",
+    ]
+    stored = (tmp_path / "run" / "cycles.jsonl").read_text().splitlines()
+    assert json.loads(stored[0]) == cycle
+
+
+def test_a_run_that_stops_says_why_in_its_log(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ZeroDivisionError),
+        open_run(tmp_path / "run", resolve([]), resume=False),
+    ):
+        _ = 1 / 0
+    assert "ZeroDivisionError" in (tmp_path / "run" / "run.log").read_text()
