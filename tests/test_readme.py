@@ -1,0 +1,95 @@
+"""What the README says holds: its commands resolve, its plugin works, its folders are there."""
+
+import importlib
+import re
+import shlex
+import sys
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from alframe.cli import BUILTIN, cli, main
+from alframe.cli.options import config_from
+from alframe.plugins import registry
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = {
+    language: re.findall(rf"```{language}\n(.*?)```", README, re.S)
+    for language in ("bash", "python", "toml")
+}
+COMMANDS = [
+    shlex.split(line)[1:]
+    for block in BLOCKS["bash"]
+    for line in block.splitlines()
+    if line.startswith("alframe ")
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_is_understood(command: list[str]) -> None:
+    verb, *args = command
+    assert verb in [*BUILTIN, *(e.name for e in registry().all("commands"))]
+    if verb in ("run", "validate") and "--resume" not in args:
+        click_command = cli.get_command(None, verb)  # type: ignore[arg-type]
+        assert click_command is not None
+        flags = click_command.make_context(verb, args).params
+        assert config_from(flags)
+
+
+def test_there_are_commands() -> None:
+    assert len(COMMANDS) >= 5
+    assert "pip install . && alframe run" in BLOCKS["bash"][0]
+    assert "pip install '.[test]' && pytest" in BLOCKS["bash"][1]
+
+
+def test_the_plugin_of_the_tutorial_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = BLOCKS["python"]
+    (project,) = BLOCKS["toml"]
+    name, module = re.findall(r"^(\S+) = \"(my_strategy)\"$", project, re.M)[0]
+    (tmp_path / f"{module}.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    point = SimpleNamespace(
+        name=name,
+        dist=SimpleNamespace(name=name, version="0.1"),
+        load=lambda: importlib.import_module(module),
+    )
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
+    registry.cache_clear()
+    try:
+        run("ls", "strategies")
+        assert re.search(r"fewest-objects +strategies +my-strategy +0\.1", capsys.readouterr().out)
+        small = ("dataset.pool=12", "dataset.test=4", "dataset.size=64", "training.iterations=2",
+                 "budget.initial=4", "budget.per_cycle=4", "budget.cycles=2")  # fmt: skip
+        output = ("--output", str(tmp_path / "run"))
+        run("run", "--strategy", "fewest-objects", "strategy.threshold=0.5", *output, *small)
+        assert "fewest-objects on plain/retina-tiny" in capsys.readouterr().out
+    finally:
+        registry.cache_clear()
+        sys.modules.pop(module, None)
+
+
+def run(*args: str) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(args)
+    assert exit_.value.code == 0
+
+
+def test_every_folder_and_file_that_it_names_is_there() -> None:
+    table = README.split("## Where everything lies")[1].split("\n## ")[0]
+    for row in re.findall(r"^\| `(\w+/)` \| (.*) \|$", table, re.M):
+        folder, described = row
+        assert (ROOT / folder).is_dir()
+        for name in re.findall(r"`([\w.]+(?:\.py|/))`", described):
+            assert (ROOT / folder / name).exists(), name
+
+
+def test_every_verb_is_in_the_readme() -> None:
+    verbs: list[Any] = [*BUILTIN, *(e.name for e in registry().all("commands"))]
+    for verb in verbs:
+        assert f"`alframe {verb}" in README
