@@ -18,7 +18,7 @@ from alframe.datasets.base import Dataset
 from alframe.errors import RunError
 from alframe.loop import Loop, check_budget
 from alframe.oracle import SimulatedOracle
-from alframe.rundir import RunDir, open_run
+from alframe.rundir import RunDir, check_claim, open_run
 from alframe.seeds import Seeds
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ def run(config: RunConfig, path: Path, *, resume: bool = False) -> Iterator[Mapp
     Raises:
         AlframeError: a user can mend it; see :mod:`alframe.errors`.
     """
+    check_claim(path, config, resume=resume)
     strategy = build_strategy(config)
     dataset = build_dataset(config)
     learner = build_learner(config, dataset.classes)

@@ -184,7 +184,10 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
         try:
             path.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_locked(path / ".lock"))
-            _claim(path, config, resume)
+            check_claim(path, config, resume=resume)
+            if not (path / "config.yaml").exists():
+                write_text(path / "config.yaml", _header(path) + to_yaml(config))
+                sync_folder(path.parent)
             stack.enter_context(_log_file(path / "run.log"))
             run = RunDir(path, config)
         except OSError as error:
@@ -195,17 +198,19 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
         yield run
 
 
-def _claim(path: Path, config: RunConfig, resume: bool) -> None:
-    exists = (path / "config.yaml").exists()
-    if exists and not resume:
-        raise RunError(f"{path} already holds a run: add --resume, or choose another --output")
-    if not exists and any(not p.name.startswith(".") for p in path.iterdir()):
-        raise RunError(f"{path} is not empty and holds no run: choose another --output")
-    if exists:
+def check_claim(path: Path, config: RunConfig, *, resume: bool) -> None:
+    """Refuse a folder that this run may not use; makes nothing.
+
+    Raises:
+        RunError: it holds a run and ``resume`` is false, a run of another configuration, or
+            something that is not a run.
+    """
+    if (path / "config.yaml").exists():
+        if not resume:
+            raise RunError(f"{path} already holds a run: add --resume, or choose another --output")
         _refuse_changes(path, differences(resolve([stored_layer(path)]), config))
-    else:
-        write_text(path / "config.yaml", _header(path) + to_yaml(config))
-        sync_folder(path.parent)
+    elif path.is_dir() and any(not p.name.startswith(".") for p in path.iterdir()):
+        raise RunError(f"{path} is not empty and holds no run: choose another --output")
 
 
 def _header(path: Path) -> str:

@@ -213,11 +213,10 @@ class Fitter:
 
     def _optimizer(self) -> torch.optim.Optimizer:
         c = self._config
+        shared: dict[str, Any] = {"lr": c.lr, "weight_decay": c.weight_decay, "fused": True}
         if c.optimizer == "adamw":
-            return torch.optim.AdamW(self._parameters(), c.lr, weight_decay=c.weight_decay)
-        return torch.optim.SGD(
-            self._parameters(), c.lr, momentum=c.momentum, weight_decay=c.weight_decay
-        )
+            return torch.optim.AdamW(self._parameters(), **shared)
+        return torch.optim.SGD(self._parameters(), momentum=c.momentum, **shared)
 
     def _save(self, phase: int, iteration: int, *stateful: Any) -> None:
         """Keep everything that the next iteration depends on.
