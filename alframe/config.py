@@ -56,6 +56,9 @@ class DataConfig(Section):
     workers: int = Field(default=0, ge=0)
 
 
+Augment = Literal["crop", "expand", "expand_crop", "hflip", "photometric"]
+
+
 class TrainingConfig(Section):
     """How a learner trains its model in each cycle.
 
@@ -72,10 +75,12 @@ class TrainingConfig(Section):
             length); ``cosine`` falls to zero at the end.
         milestones: see ``schedule``.
         gamma: see ``schedule``.
-        warmup: iterations of linear warm-up at the start of each phase.
+        restart: each phase of a learner that has several begins with a fresh optimiser and a
+            warm-up (MI-AOD's code); otherwise one optimiser goes through all phases.
+        warmup: iterations of linear warm-up; see ``restart``.
         warmup_start: factor on the learning rate in the first iteration of a warm-up.
         clip_norm: largest norm of the gradient; null does not clip.
-        augment: what is done to training images, in order.
+        augment: what is done to training images, in order; SSD: photometric, expand_crop, hflip.
         precision: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 where the device has it.
         channels_last: memory format of images and weights.
         compile: run the model through ``torch.compile``.
@@ -95,10 +100,11 @@ class TrainingConfig(Section):
     schedule: Literal["step", "cosine"] = "step"
     milestones: tuple[float, ...] = ()
     gamma: float = Field(default=0.1, gt=0, le=1)
+    restart: bool = True
     warmup: int = Field(default=0, ge=0)
     warmup_start: float = Field(default=0.001, ge=0, le=1)
     clip_norm: float | None = Field(default=None, gt=0)
-    augment: tuple[Literal["hflip"], ...] = ("hflip",)
+    augment: tuple[Augment, ...] = ("hflip",)
     precision: Literal["fp32", "bf16", "auto"] = "fp32"
     channels_last: bool = True
     compile: bool = False

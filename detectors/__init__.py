@@ -9,6 +9,9 @@ def register(registry: Registrar) -> None:
     retinanet = "alframe.detectors.retinanet:RetinaNet"
     registry.detector("retina", retinanet, summary="RetinaNet, ResNet-50 FPN (MI-AOD's)")
     registry.detector("retina-tiny", retinanet, summary="RetinaNet small enough for a CPU")
+    ssd = "alframe.detectors.ssd:SSD"
+    registry.detector("ssd", ssd, summary="SSD300, VGG-16 (MI-AOD's)")
+    registry.detector("ssd-lite0", ssd, summary="SSD on EfficientNet-Lite0, for a CPU")
     registry.learner(
         "plain",
         "alframe.detectors.learner:DetectionLearner",

@@ -1,8 +1,9 @@
 """What dense detectors share: feature levels, towers over anchors, matching, losses, detection."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -138,12 +139,10 @@ class DenseDetector(nn.Module, ABC):
     ) -> "Float[Tensor, ' B']":
         """Classification loss of each image, summed over its anchors."""
 
-    # Remembered tensors are no part of a compiled graph.
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def anchors(self, features: Features) -> Anchors:
         """The anchors of these levels, on their device; remembered for each shape."""
         shapes = [(level.shape[-2], level.shape[-1]) for level in features.levels]
-        return self.grid.at(shapes, features.deepest.device)
+        return _at(self.grid, shapes, features.deepest.device)
 
     def assign(self, anchors: Anchors, batch: Batch) -> Assignment:
         """What each anchor has to predict.
@@ -225,3 +224,8 @@ class DenseDetector(nn.Module, ABC):
             "box": self.box_loss(box_deltas, anchors, assignment),
         }
         return {name: self.normalise(value, assignment) for name, value in sums.items()}
+
+
+_At = Callable[[AnchorGrid, list[tuple[int, int]], torch.device], Anchors]
+_at = cast(_At, torch.compiler.disable(AnchorGrid.at))  # type: ignore[no-untyped-call]
+"""Looked up outside of compiled graphs: remembered tensors are no part of them."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
+from alframe.detectors.initial import xavier
+
 if TYPE_CHECKING:
     from jaxtyping import Float
 
@@ -47,7 +49,7 @@ class FeaturePyramid(nn.Module):
             nn.Conv2d(channels, channels, 3, padding=1) for _ in in_channels
         )
         self.extras = nn.ModuleList(nn.Conv2d(n, channels, 3, 2, 1) for n in widths)
-        self.apply(_initialise)
+        self.apply(xavier)
 
     def forward(self, maps: "Sequence[Float[Tensor, 'B F H W']]") -> tuple[Tensor, ...]:
         """The levels, fine to coarse, from the backbone's maps, fine to coarse."""
@@ -67,10 +69,3 @@ class FeaturePyramid(nn.Module):
             source = conv(source)
             levels.append(source)
         return levels
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

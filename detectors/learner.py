@@ -7,9 +7,13 @@ import torch
 from torch import nn
 
 from alframe.datasets.base import ImageSet, LabelledSet
+from alframe.detectors.box_features import box_features
+from alframe.detectors.boxes import rescale_boxes
 from alframe.detectors.dense import DenseDetector, Features
 from alframe.detectors.evaluation import DetectionResults, metrics
 from alframe.learner import (
+    ANCHORS,
+    BOX_FEATURES,
     CLASS_PROBS,
     DETECTIONS,
     EMBEDDING,
@@ -37,7 +41,9 @@ class DetectionLearner:
         setup: classes, device, model and the training section.
     """
 
-    provides: ClassVar[frozenset[str]] = frozenset({DETECTIONS, CLASS_PROBS, EMBEDDING})
+    provides: ClassVar[frozenset[str]] = frozenset(
+        {ANCHORS, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING}
+    )
 
     def __init__(self, setup: LearnerSetup) -> None:
         self.setup = setup
@@ -132,15 +138,21 @@ class DetectionLearner:
         values: dict[str, Any] = {}
         if EMBEDDING in names:
             values[EMBEDDING] = features.deepest.float().mean(dim=(2, 3))  # [B, D, H, W] -> [B, D]
-        if not names & {CLASS_PROBS, DETECTIONS}:
+        if ANCHORS in names:
+            boxes = detector.anchors(features).boxes.expand(len(batch), -1, -1)  # [B, A, 4]
+            values[ANCHORS] = rescale_boxes(boxes, batch.sizes, batch.originals)
+        if not names & {BOX_FEATURES, CLASS_PROBS, DETECTIONS}:
             return values
         logits = detector.class_tower(features.levels)
         if CLASS_PROBS in names:
             values[CLASS_PROBS] = ClassProbs(detector.probabilities(logits), detector.exclusive)
-        if DETECTIONS in names:
+        if names & {BOX_FEATURES, DETECTIONS}:
             deltas, anchors = detector.box_tower(features.levels), detector.anchors(features)
-            values[DETECTIONS] = detector.detect(logits, deltas, anchors, batch)
-        return values
+            found = detector.detect(logits, deltas, anchors, batch)
+            values[DETECTIONS] = found
+            if BOX_FEATURES in names:
+                values[BOX_FEATURES] = box_features(found.boxes, features, batch)
+        return {name: value for name, value in values.items() if name in names}
 
     def state_dict(self) -> dict[str, Any]:
         """The model's weights."""

@@ -25,7 +25,21 @@ def load_weights(body: nn.Module, path: str | Path) -> None:
     Raises:
         ConfigError: no such file; not a state dict; missing, unknown or mis-shaped tensors.
     """
-    state = _used(_read(Path(path).expanduser()), body)
+    use_weights(body, read_weights(path), path)
+
+
+def use_weights(body: nn.Module, state: Mapping[str, Tensor], path: str | Path) -> None:
+    """Give a backbone a state dict that has been read; see :func:`load_weights`.
+
+    Args:
+        body: likewise.
+        state: by the key names of the whole classification model.
+        path: where it came from, for messages.
+
+    Raises:
+        ConfigError: missing, unknown or mis-shaped tensors.
+    """
+    state = _used(state, body)
     own = body.state_dict()
     needed = {key for key in own if not key.endswith("num_batches_tracked")}
     shapes = (key for key in state.keys() & own.keys() if state[key].shape != own[key].shape)
@@ -42,7 +56,13 @@ def load_weights(body: nn.Module, path: str | Path) -> None:
     body.load_state_dict(own | state)
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
+def read_weights(path: str | Path) -> Mapping[str, Tensor]:
+    """Read a file made by ``torch.save(model.state_dict())``.
+
+    Raises:
+        ConfigError: no such file; not a state dict.
+    """
+    path = Path(path).expanduser()
     if not path.is_file():
         raise ConfigError(
             f"weights: no file {path}; expected 'none', 'pretrained' or the path of a state dict"

@@ -1,6 +1,11 @@
 """What is done to training images, one at a time, before they are put into a batch.
 
 An augmentation of an unlabelled image gets a sample without targets, so it cannot look at them.
+None changes the shape of an image: batches come out as ``data.resize`` makes them, in training
+and in evaluation alike, and the cache holds images of that size.
+
+# Deviation: SSD resizes after these augmentations, we before: a crop is enlarged from the resized
+image, not cut from the original. In return images are decoded and shrunk once, not in each pass.
 """
 
 from collections.abc import Callable
@@ -8,6 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from alframe.training.photometric import distorted
+from alframe.training.windows import Window, cropped, expanded, seen, shown
+
+MIN_SIDE = 1.0
+"""Pixels. Smaller boxes are left out: log(0) in their code, and every anchor would tie at IoU 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,5 +55,52 @@ def hflip(sample: Sample, rng: np.random.Generator) -> Sample:
     return replace(flipped, boxes=boxes)
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"hflip": hflip}
+def photometric(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Light and colour; see :func:`alframe.training.photometric.distorted`."""
+    return replace(sample, image=distorted(sample.image, rng))
+
+
+def expand(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Zoom out; see :func:`alframe.training.windows.expanded`."""
+    return _through(expanded(_whole(sample), rng), sample)
+
+
+def crop(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Zoom in: on objects, if they are known. See :func:`alframe.training.windows.cropped`."""
+    return _through(_cropped(_whole(sample), sample, rng), sample)
+
+
+def expand_crop(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Zoom out, then in; sharper than one after the other, as pixels are resampled once."""
+    return _through(_cropped(expanded(_whole(sample), rng), sample, rng), sample)
+
+
+def _whole(sample: Sample) -> Window:
+    return Window(0.0, 0.0, float(sample.image.shape[1]), float(sample.image.shape[0]))
+
+
+def _cropped(window: Window, sample: Sample, rng: np.random.Generator) -> Window:
+    (height, width), (high, wide) = sample.image.shape[:2], sample.original
+    return cropped(window, sample.boxes, rng, aspect=(high / height) / (wide / width))
+
+
+def _through(window: Window, sample: Sample) -> Sample:
+    """The sample as the window shows it."""
+    if window == _whole(sample):
+        return sample
+    visible = replace(sample, image=shown(sample.image, window))
+    if sample.boxes is None or sample.labels is None:
+        return visible
+    height, width = sample.image.shape[:2]
+    boxes, kept = seen(sample.boxes, window, (height, width), MIN_SIDE)
+    return replace(visible, boxes=boxes[kept], labels=sample.labels[kept])
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "crop": crop,
+    "expand": expand,
+    "expand_crop": expand_crop,
+    "hflip": hflip,
+    "photometric": photometric,
+}
 """By the names of ``training.augment``."""

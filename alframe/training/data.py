@@ -15,12 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.seeds import Seeds
-from alframe.training.augment import AUGMENTATIONS, Sample
+from alframe.training.augment import AUGMENTATIONS, MIN_SIDE, Sample
 from alframe.training.batch import Batch
-
-MIN_SIDE = 1.0
-"""Pixels. Smaller boxes after resizing are left out: log(0) in their code, and every anchor
-would tie at IoU 0."""
 
 Key = tuple[str, int | None]
 """An item and its pass; the pass is None where nothing is augmented."""

@@ -74,6 +74,7 @@ class Fitter:
         self._pass = streams["labelled"].batches_per_pass()
         self._parts = config.accumulate
         self._skipped = 0
+        self._optimizer: torch.optim.Optimizer | None = None
         self._ema = _moving_average(model, config.ema)
         if config.compile:
             model.compile()
@@ -94,7 +95,7 @@ class Fitter:
     def _run_phase(self, index: int, saved: dict[str, Any] | None, bar: Any) -> None:
         phase, length = self._phases[index], self._iterations(self._phases[index])
         self._freeze(phase.trains)
-        optimizer = self._optimizer()
+        optimizer = self._optimizer_of_phase()
         before = sum(map(self._iterations, self._phases[:index]))
         prefix = f"cycle_{self._context.cycle:02d}/{index}_{phase.name}"
         tally = Tally(self._context.recorder, prefix)
@@ -117,15 +118,28 @@ class Fitter:
                 self._context.recorder.scalar(f"{prefix}/lr", lr, before + done)
             if ends_epoch and done < length:
                 self._save(index, done, optimizer, tally)
-        self._finish_phase(index, tally)
+        self._finish_phase(index, optimizer, tally)
 
-    def _finish_phase(self, index: int, tally: Tally) -> None:
+    def _optimizer_of_phase(self) -> torch.optim.Optimizer:
+        """A fresh one over what the phase trains, or the one that goes through all phases.
+
+        That one knows every parameter; those that a phase froze have no gradient and rest.
+        """
+        if self._config.restart:
+            return _optimizer(self._parameters(), self._config)
+        if self._optimizer is None:
+            named = self._model.named_parameters()
+            everything = [p for name, p in named if name in self._trainable]
+            self._optimizer = _optimizer(everything, self._config)
+        return self._optimizer
+
+    def _finish_phase(self, index: int, optimizer: torch.optim.Optimizer, tally: Tally) -> None:
         summary: dict[str, Any] = {"index": index, "means": tally.means()}
         if self._skipped:
             summary["skipped"], self._skipped = self._skipped, 0
         self._context.phase_finished(self._phases[index].name, summary)
         if index + 1 < len(self._phases):
-            self._save(index + 1, 0, None, None)
+            self._save(index + 1, 0, None if self._config.restart else optimizer, None)
 
     def _step(
         self, loss: LossFn, batch: Batch, optimizer: torch.optim.Optimizer, tally: Tally
@@ -202,7 +216,8 @@ class Fitter:
     def _lr(self, before: int, iteration: int) -> float:
         done = before + iteration
         progress = done / self._pass if self._config.passes else done
-        return self._config.lr * lr_factor(self._config, progress, iteration)
+        since_start = iteration if self._config.restart else done
+        return self._config.lr * lr_factor(self._config, progress, since_start)
 
     def _freeze(self, trains: Callable[[str], bool]) -> None:
         for name, parameter in self._model.named_parameters():
@@ -210,13 +225,6 @@ class Fitter:
 
     def _parameters(self) -> list[nn.Parameter]:
         return [p for p in self._model.parameters() if p.requires_grad]
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        c = self._config
-        shared: dict[str, Any] = {"lr": c.lr, "weight_decay": c.weight_decay, "fused": True}
-        if c.optimizer == "adamw":
-            return torch.optim.AdamW(self._parameters(), **shared)
-        return torch.optim.SGD(self._parameters(), momentum=c.momentum, **shared)
 
     def _save(self, phase: int, iteration: int, *stateful: Any) -> None:
         """Keep everything that the next iteration depends on.
@@ -259,3 +267,10 @@ def _moving_average(model: nn.Module, decay: float | None) -> AveragedModel | No
         return None
     average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
     return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+
+
+def _optimizer(parameters: list[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
+    shared: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "fused": True}
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, **shared)
+    return torch.optim.SGD(parameters, momentum=config.momentum, **shared)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from alframe import build
 from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.detectors.learner import DetectionLearner
@@ -16,6 +17,7 @@ from tests.fakes import MemoryCheckpoint, Numbers
 
 ALL = frozenset({DETECTIONS, CLASS_PROBS, EMBEDDING})
 SMALL = (
+    "strategy=entropy",
     "dataset.pool=24",
     "dataset.test=6",
     "dataset.size=64",
@@ -162,21 +164,15 @@ def test_compiled_training_equals_eager_training() -> None:
         torch.testing.assert_close(compiled[name], value, rtol=1e-3, atol=1e-4)
 
 
-def test_a_learner_that_lacks_a_signal_is_named_with_one_that_has_it() -> None:
+def test_a_learner_that_lacks_a_signal_is_named_with_one_that_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     config = resolve([from_overrides(SMALL)])
     assert build_strategy(config).requires == {DETECTIONS}
 
     class Demanding:
         requires = frozenset({"telepathy", EMBEDDING})
 
-    from alframe import build
-
-    original = build._factory
-    try:
-        build._factory = lambda kind, component, **more: Demanding  # type: ignore[assignment]
-        with pytest.raises(
-            ConfigError, match=r"requires telepathy, which learner 'plain' does not"
-        ):
-            build_strategy(config)
-    finally:
-        build._factory = original
+    monkeypatch.setattr(build, "_strategy", lambda component: Demanding)
+    with pytest.raises(ConfigError, match=r"requires telepathy, which learner 'plain' does not"):
+        build_strategy(config)

@@ -106,9 +106,10 @@ SGD = {"optimizer": "sgd", "lr": 0.05, "channels_last": False}
 ADAM = {"optimizer": "adamw", "lr": 0.05, "schedule": "cosine", "ema": 0.9, "clip_norm": 1.0}
 
 
+@pytest.mark.parametrize("restart", [True, False])
 @pytest.mark.parametrize("settings", [SGD, ADAM], ids=["sgd", "adamw-ema"])
-def test_killed_after_any_epoch_it_ends_in_the_same_weights(settings: Any) -> None:
-    config = TrainingConfig(passes=5, **settings)
+def test_killed_after_any_epoch_it_ends_in_the_same_weights(settings: Any, restart: bool) -> None:
+    config = TrainingConfig(passes=5, restart=restart, **settings)
     checkpoint, journal = MemoryCheckpoint(), Journal()
     expected = weights(train(config, PHASES, checkpoint=checkpoint, journal=journal))
     assert len(checkpoint.states) == 4, "after each pass, and none after the last"
@@ -157,6 +158,29 @@ def test_a_phase_trains_only_what_it_names() -> None:
     assert changed - statistics == {"second.weight", "second.bias", "norm.bias"}
     frozen = [n for n, p in model.named_parameters() if not p.requires_grad]
     assert frozen == ["norm.weight"], "what the phase froze is free again"
+
+
+@pytest.mark.parametrize("settings", [SGD, ADAM], ids=["sgd", "adamw-ema"])
+def test_without_restarts_two_phases_are_one(settings: Any) -> None:
+    two = (Phase("a", 2, (LABELLED,)), Phase("b", 3, (LABELLED,)))
+    one = (Phase("c", 5, (LABELLED,)),)
+    kept = TrainingConfig(passes=5, restart=False, warmup=4, **settings)
+    assert same(weights(train(kept, two)), weights(train(kept, one)))
+    fresh = TrainingConfig(passes=5, restart=True, warmup=4, **settings)
+    assert not same(weights(train(fresh, two)), weights(train(fresh, one)))
+
+
+def test_without_restarts_what_a_phase_freezes_rests() -> None:
+    frozen: list[torch.Tensor] = []
+
+    def spying(model: nn.Module, batch: Batch) -> Losses:
+        frozen.append(model.first.weight.detach().clone())  # type: ignore[union-attr, operator]
+        return loss(model, batch)
+
+    config = TrainingConfig(passes=5, restart=False, weight_decay=0.1, **SGD)
+    second = Step("labelled", spying)
+    train(config, (PHASES[0], Phase("b", 3, (second,), lambda n: n.startswith("second"))))
+    assert all(torch.equal(frozen[0], later) for later in frozen)
 
 
 def test_iterations_count_batches() -> None:

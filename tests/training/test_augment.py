@@ -1,0 +1,254 @@
+"""Augmentations: geometry worked by hand, against loops, and what they may look at."""
+
+import colorsys
+from dataclasses import replace
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from alframe.config import Augment
+from alframe.training import photometric as light
+from alframe.training.augment import AUGMENTATIONS, Sample, crop, expand, expand_crop, photometric
+from alframe.training.photometric import distorted
+from alframe.training.windows import GROUND, LEAST_IOUS, Window, cropped, expanded, seen, shown
+
+WHOLE = Window(0.0, 0.0, 60.0, 40.0)
+BOXES = np.array([[10, 5, 30, 25], [35, 10, 55, 38]], np.float32)
+
+
+def picture(height: int = 40, width: int = 60) -> Any:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def sample(**changes: Any) -> Sample:
+    return replace(Sample("x", picture(), (40, 60), BOXES, np.array([4, 7])), **changes)
+
+
+def iou(a: Any, b: Any) -> float:
+    shared = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0).prod()
+    return float(shared / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared))
+
+
+def test_the_configuration_knows_every_name() -> None:
+    assert set(get_args(Augment)) == set(AUGMENTATIONS)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_shape_labels_and_source_are_kept(name: str) -> None:
+    given = sample()
+    pixels, boxes = given.image.copy(), BOXES.copy()
+    given.image.flags.writeable = False  # as one that comes from the cache
+    for seed in range(20):
+        found = AUGMENTATIONS[name](given, np.random.default_rng(seed))
+        assert found.image.shape == (40, 60, 3)
+        assert found.image.dtype == np.uint8
+        assert found.boxes is not None
+        assert found.labels is not None
+        assert found.boxes.dtype == np.float32
+        assert len(found.boxes) == len(found.labels)
+        assert set(found.labels) <= {4, 7}
+        assert (found.boxes >= 0).all()
+        assert (found.boxes <= [60, 40, 60, 40]).all()
+        again = AUGMENTATIONS[name](given, np.random.default_rng(seed))
+        assert (again.image == found.image).all()
+    assert (given.image == pixels).all()
+    assert (boxes == BOXES).all()
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_unlabelled_and_empty_images(name: str) -> None:
+    """The same numbers are drawn for both, as neither has objects to look at."""
+    empty = sample(boxes=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64))
+    for seed in range(20):
+        hidden, none = (
+            AUGMENTATIONS[name](given, np.random.default_rng(seed))
+            for given in (sample(boxes=None, labels=None), empty)
+        )
+        assert hidden.boxes is None
+        assert hidden.labels is None
+        assert (hidden.image == none.image).all()
+
+
+def test_expanded_windows_hold_the_old_one() -> None:
+    rng = np.random.default_rng(0)
+    windows = [expanded(WHOLE, rng) for _ in range(2000)]
+    moved = [w for w in windows if w != WHOLE]
+    assert 900 < len(moved) < 1100, "half of them"
+    ratios = np.array([w.width / WHOLE.width for w in moved])
+    assert ratios.min() > 1
+    assert ratios.max() < 4
+    assert ratios.mean() == pytest.approx(2.5, abs=0.1)
+    for window in moved:
+        assert window.height / WHOLE.height == pytest.approx(window.width / WHOLE.width)
+        assert window.x1 <= 0
+        assert window.y1 <= 0
+        assert window.x2 >= 60
+        assert window.y2 >= 40
+
+
+@pytest.mark.parametrize("boxes", [BOXES, None])
+def test_crops_obey_a_rule(boxes: Any) -> None:
+    rng = np.random.default_rng(0)
+    windows = [cropped(WHOLE, boxes, rng) for _ in range(600)]
+    inner = np.array([w for w in windows if w != WHOLE])
+    sides = inner[:, 2:] - inner[:, :2]
+    assert (inner[:, :2] >= 0).all()
+    assert (inner[:, 2:] <= [60, 40]).all()
+    assert (sides >= [18, 12]).all()
+    ratio = sides[:, 1] / sides[:, 0]
+    assert (ratio >= 0.5).all()
+    assert (ratio <= 2).all()
+    assert 80 / 600 < np.mean([w == WHOLE for w in windows]) < 400 / 600
+    if boxes is not None:
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+        for window in inner:
+            assert any((window[:2] < c).all() and (c < window[2:]).all() for c in centres)
+
+
+class Rule:
+    """A generator that draws one rule first, then goes on as another does."""
+
+    def __init__(self, rule: int) -> None:
+        self._rules, self._rng = [rule, len(LEAST_IOUS)], np.random.default_rng(1)
+
+    def integers(self, _: int) -> int:
+        return self._rules.pop(0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rng, name)
+
+
+@pytest.mark.parametrize("rule", range(len(LEAST_IOUS)))
+def test_every_object_is_overlapped_as_the_rule_says(rule: int) -> None:
+    one = np.array([[5, 5, 50, 35]], np.float32)
+    window = cropped(WHOLE, one, Rule(rule))  # type: ignore[arg-type]
+    assert window == WHOLE or iou(np.array(window), one[0]) >= LEAST_IOUS[rule]
+    assert rule == len(LEAST_IOUS) - 1 or window != WHOLE
+
+
+def test_a_rule_that_no_window_obeys_is_drawn_again() -> None:
+    corners = np.array([[0, 0, 5, 5], [55, 35, 60, 40]], np.float32)
+    assert cropped(WHOLE, corners, Rule(4)) == WHOLE  # type: ignore[arg-type]
+
+
+def test_the_shape_of_a_crop_is_bounded_in_pixels_of_the_original() -> None:
+    rng, tall = np.random.default_rng(0), Window(0.0, 0.0, 300.0, 300.0)
+    ratios = [w.height / w.width for w in (cropped(tall, None, rng, aspect=3) for _ in range(300))]
+    assert max(ratios) <= 1  # the whole window, which is never refused, apart
+    assert min(ratios) < 0.4
+    ids = sample(image=picture(40, 40), original=(40, 120))  # was three times as wide
+    found = {crop(ids, np.random.default_rng(i)).image.shape for i in range(5)}
+    assert found == {(40, 40, 3)}
+
+
+def test_a_window_within_the_image_is_enlarged() -> None:
+    image = np.zeros((40, 80, 3), np.uint8)
+    image[:20, :40] = 200
+    found = shown(image, Window(20, 10, 60, 30))
+    assert (found[:18, :38] == 200).all()
+    assert (found[22:] == 0).all()
+    assert (found[:, 42:] == 0).all()
+
+
+def test_around_the_image_lies_the_ground() -> None:
+    image = np.full((4, 8, 3), 9, np.uint8)
+    found = shown(image, Window(-8, 0, 8, 8))
+    assert (found[:2, 4:] == 9).all()
+    assert (found[2:] == GROUND).all()
+    assert (found[:, :4] == GROUND).all()
+    assert (shown(image, Window(-20, -20, -10, -10)) == GROUND).all()
+
+
+def test_boxes_move_with_the_pixels() -> None:
+    """A bright square on black, wherever the window puts it."""
+    image = np.zeros((80, 120, 3), np.uint8)
+    image[20:60, 40:80] = 255
+    boxes = np.array([[40, 20, 80, 60]], np.float32)
+    given = Sample("x", image, (80, 120), boxes, np.array([0]))
+    for seed in range(30):
+        found = expand_crop(given, np.random.default_rng(seed))
+        assert found.boxes is not None
+        bright = found.image[..., 0] > 190
+        if not len(found.boxes):
+            continue
+        rows, columns = bright.any(axis=1).nonzero()[0], bright.any(axis=0).nonzero()[0]
+        box = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
+        assert found.boxes[0].tolist() == pytest.approx(box, abs=2)
+
+
+def test_boxes_are_cut_and_those_without_a_centre_or_a_side_left_out() -> None:
+    boxes = np.array(
+        [[10, 10, 20, 20], [18, 10, 40, 20], [0, 0, 4, 4], [12, 12, 12.4, 19]], np.float32
+    )
+    window = Window(10, 10, 30, 20)  # shown twice as wide and four times as high
+    moved, kept = seen(boxes, window, (40, 40), least=1.0)
+    assert kept.tolist() == [True, True, False, False]
+    assert moved[kept].tolist() == [[0, 0, 20, 40], [16, 0, 40, 40]]
+
+
+def test_expanding_and_cropping_at_once_is_sharper_than_in_turn() -> None:
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    sharp = {}
+    for name in ("both", "in turn"):
+        contrast = []
+        for seed in range(40):
+            rng, one = np.random.default_rng(seed), Sample("x", stripes, (64, 64))
+            found = expand_crop(one, rng) if name == "both" else crop(expand(one, rng), rng)
+            contrast.append(found.image.astype(float).std())
+        sharp[name] = np.mean(contrast)
+    assert sharp["both"] > sharp["in turn"]
+
+
+class Draws:
+    """A generator that gives each of five steps, or none, with fixed amounts."""
+
+    def __init__(self, *steps: int, amount: float, first: bool = True) -> None:
+        self._steps, self._amount, self._first = steps, amount, first
+
+    def random(self, size: int | None = None) -> Any:
+        if size is None:
+            return 0.0 if self._first else 1.0
+        return np.array([0.0 if i in self._steps else 1.0 for i in range(size)])
+
+    def uniform(self, low: float, high: float) -> float:
+        assert low <= self._amount <= high
+        return self._amount
+
+    def permutation(self, count: int) -> Any:
+        return np.arange(count)[::-1]
+
+
+@pytest.mark.parametrize(
+    ("draws", "expected"),
+    [
+        (Draws(amount=0), [10, 100, 240]),
+        (Draws(0, amount=-20), [0, 80, 220]),
+        (Draws(1, amount=1.5), [15, 150, 255]),
+        (Draws(1, amount=0.5, first=False), [5, 50, 120]),
+        (Draws(4, amount=0), [240, 100, 10]),
+    ],
+)
+def test_light_worked_by_hand(draws: Any, expected: list[int]) -> None:
+    image = np.full((1, 1, 3), [10, 100, 240], np.uint8)
+    assert distorted(image, draws)[0, 0].tolist() == expected
+
+
+@pytest.mark.parametrize(("step", "amount"), [(2, 0.6), (2, 1.4), (3, -17.0), (3, 12.0)])
+def test_colour_is_that_of_hsv(step: int, amount: float) -> None:
+    image = np.clip(picture(8, 8), 60, 190)  # saturations that stay below 1
+    found = distorted(image, Draws(step, amount=amount))  # type: ignore[arg-type]
+    for pixel, changed in zip(image.reshape(-1, 3) / 255, found.reshape(-1, 3), strict=True):
+        h, s, v = colorsys.rgb_to_hsv(*pixel)
+        s = min(s * amount, 1) if step == 2 else s
+        h = (h + amount / 360) % 1 if step == 3 else h
+        expected = 255 * np.array(colorsys.hsv_to_rgb(h, s, v))
+        assert np.abs(changed - expected).max() <= 4
+
+
+def test_light_leaves_objects_alone() -> None:
+    found = photometric(sample(), np.random.default_rng(3))
+    assert found.boxes is BOXES
+    assert light.BRIGHTNESS == 32
+    assert light.HUE == 18
