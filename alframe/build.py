@@ -25,7 +25,7 @@ def build_strategy(config: RunConfig) -> Strategy:
     Raises:
         ConfigError: a signal is missing; names the learners that have it.
     """
-    strategy: Strategy = _factory("strategies", config.strategy)()
+    strategy = _strategy(config.strategy)
     learner = registry().get("learners", config.learner.name)
     missing = strategy.requires - provides(learner.load())
     if missing:
@@ -81,6 +81,16 @@ def build_learner(config: RunConfig, classes: tuple[str, ...]) -> Learner:
     )
     learner: Learner = _factory("learners", config.learner, setup=setup)()
     return learner
+
+
+def _strategy(component: Component) -> Strategy:
+    """The strategy, and inside a wrapper (``power:entropy``) the one that it wraps."""
+    name, _, wrapped = component.name.partition(":")
+    options = component.options
+    if wrapped:
+        options["of"] = _strategy(Component(**options["of"]))
+    strategy: Strategy = registry().get("strategies", name).load()(**options)
+    return strategy
 
 
 def _factory(kind: Kind, component: Component, **injected: Any) -> Callable[[], Any]:

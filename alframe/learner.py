@@ -26,8 +26,16 @@ CLASS_PROBS = "class_probs"
 """A :class:`ClassProbs`."""
 EMBEDDING = "embedding"
 """float Tensor [B, D]: one vector an image, a global average over the backbone's last level."""
+BOX_FEATURES = "box_features"
+"""float Tensor [B, N, F]: a vector for each of ``detections``, in their order, the backbone's last
+level averaged over the box; of no meaning where they are padding."""
 DISAGREEMENT = "disagreement"
 """float Tensor [B, A]: squared disagreement of two classifiers, one number an anchor."""
+ANCHORS = "anchors"
+"""float Tensor [B, A, 4]: the boxes that signals of A numbers are about, x1 y1 x2 y2 in pixels of
+the original image."""
+ANCHOR_WEIGHT = "anchor_weight"
+"""float Tensor [B, A]: how much each anchor counts in training; sums to the number of levels."""
 PREDICTED_LOSS = "predicted_loss"
 """float Tensor [B]: the loss that a learner expects on the image."""
 

@@ -49,20 +49,27 @@ def check_options(
 
 
 def problems(error: ValidationError, where: str, model: type[BaseModel]) -> list[str]:
-    """One line for each thing that pydantic found."""
-    return [_sentence(dict(e), where, model) for e in error.errors()]
+    """One line for each setting that pydantic objects to."""
+    settings: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for found in error.errors():
+        path = tuple(str(part) for part in found["loc"] if not _is_branch(part))
+        settings.setdefault(path, []).append(dict(found))
+    return [_sentence(path, found, where, model) for path, found in settings.items()]
 
 
-def _sentence(error: dict[str, Any], where: str, model: type[BaseModel]) -> str:
-    path = [str(part) for part in error["loc"] if not _is_branch(part)]
-    key = ".".join(([where] if where else []) + path)
-    if error["type"] == "extra_forbidden":
+def _sentence(
+    path: tuple[str, ...], errors: list[dict[str, Any]], where: str, model: type[BaseModel]
+) -> str:
+    """What is wrong with one setting; of a union, what each of its members expected."""
+    key, first = ".".join(([where] if where else []) + list(path)), errors[0]
+    if first["type"] == "extra_forbidden":
         owner = _model_at(model, path[:-1])
         return unknown(f"setting {key!r}:", path[-1], owner.model_fields)
-    if error["type"] == "missing":
+    if first["type"] == "missing":
         return f"{key} is required: give {key}=..."
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}" + (f" (got {error['input']!r})" if path else "")
+    messages = dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in errors)
+    got = f" (got {first['input']!r})" if path else ""
+    return (f"{key}: " if key else "") + "; or: ".join(messages) + got
 
 
 def _is_branch(part: Any) -> bool:
@@ -73,7 +80,7 @@ def _is_branch(part: Any) -> bool:
 _BRANCHES = {"int", "float", "str", "bool", "none", "tuple", "list", "dict"}
 
 
-def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
+def _model_at(model: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel]:
     for name in path:
         inner = model.model_fields[name].annotation
         if not (inspect.isclass(inner) and issubclass(inner, BaseModel)):

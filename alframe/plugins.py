@@ -67,6 +67,7 @@ class Entry:
         package: the distribution that brought it.
         version: of that distribution.
         learner: for a strategy, the learner it wants unless the user names another.
+        wraps: for a strategy, whether it works on top of another one.
     """
 
     kind: Kind
@@ -76,6 +77,7 @@ class Entry:
     package: str = GROUP
     version: str = __version__
     learner: str = "plain"
+    wraps: bool = False
 
     def load(self) -> Callable[..., Any]:
         """Import the factory.
@@ -110,13 +112,20 @@ class Registrar:
 
     def __init__(self, package: str, version: str) -> None:
         self.entries: list[Entry] = []
-        self._origin = {"package": package, "version": version}
+        self._origin: dict[str, Any] = {"package": package, "version": version}
 
     def strategy(
         self, name: str, factory: str | Callable[..., Any], *, summary: str, learner: str = "plain"
     ) -> None:
         """``factory(**options) -> Strategy``; ``learner`` is the one it wants by default."""
         self._add("strategies", name, factory, summary, learner=learner)
+
+    def wrapper(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
+        """``factory(of: Strategy, **options) -> Strategy``, used as ``NAME:STRATEGY``.
+
+        Its ``requires`` includes that of the strategy ``of``, whose learner is wanted.
+        """
+        self._add("strategies", name, factory, summary, wraps=True)
 
     def learner(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
         """``factory(setup: LearnerSetup, **options) -> Learner``."""
@@ -134,7 +143,7 @@ class Registrar:
         """``factory`` is a :class:`click.Command`, the verb ``alframe NAME``."""
         self._add("commands", name, factory, summary)
 
-    def _add(self, kind: Kind, name: str, factory: Any, summary: str, **more: str) -> None:
+    def _add(self, kind: Kind, name: str, factory: Any, summary: str, **more: Any) -> None:
         self.entries.append(Entry(kind, name, factory, summary, **self._origin, **more))
 
 

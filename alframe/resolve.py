@@ -5,10 +5,14 @@ Later layers win: presets < ``--config`` < flags < ``key=value``. Presets are th
 specific after the more general: ``retina.yaml`` (detector retina), then ``retina-voc.yaml``
 (detector retina on dataset voc). One without is applied only by ``--config NAME``, except
 ``default.yaml``, which is where everything starts.
+
+A strategy may wrap another: ``power:entropy``, or ``{name: power, of: entropy}``, or with options
+``{name: power, beta: 2, of: {name: entropy, aggregate: sum}}``. The resolved configuration has
+both, the whole name and the parts.
 """
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,7 @@ import yaml
 from pydantic import ValidationError
 
 from alframe.config import RunConfig
-from alframe.errors import ConfigError, PluginError
+from alframe.errors import AlframeError, ConfigError
 from alframe.options import check_options, problems
 from alframe.plugins import Entry, Kind, registry, unknown
 
@@ -29,7 +33,7 @@ COMPONENTS: dict[str, Kind] = {
     "learner": "learners",
     "strategy": "strategies",
 }
-INJECTED = frozenset({"setup", "num_classes"})
+INJECTED = frozenset({"setup", "num_classes", "of"})
 """Parameters of factories that the framework fills in."""
 
 
@@ -47,7 +51,7 @@ def resolve(layers: Iterable[Layer]) -> RunConfig:
     names = merge([presets["default"], given])
     entries, found = _entries(names)
     if not found:
-        named = {section: entry.name for section, entry in entries.items()}
+        named = {section: _full_name(chain) for section, chain in entries.items()}
         applied = [p for p in presets.values() if _applies(p, named)]
         base = [{k: v for k, v in p.items() if k != "when"} for p in applied]
         defaults = {section: {"name": name} for section, name in named.items()}
@@ -170,9 +174,23 @@ def _mapping(text: str, where: str) -> Layer:
 
 def _named(layer: Mapping[str, Any]) -> Layer:
     """``strategy: entropy`` is short for ``strategy: {name: entropy}``."""
-    return {
+    named = {
         k: {"name": v} if k in COMPONENTS and isinstance(v, str) else v for k, v in layer.items()
     }
+    if isinstance(named.get("strategy"), dict):
+        named["strategy"] = _unwrapped(named["strategy"])
+    return named
+
+
+def _unwrapped(strategy: Layer) -> Layer:
+    """``{name: power:entropy}`` is short for ``{name: power, of: {name: entropy}}``."""
+    name, colon, wrapped = str(strategy.get("name")).partition(":")
+    if colon:
+        of = merge([_named({"strategy": wrapped}), _named({"strategy": strategy.get("of", {})})])
+        return {**strategy, "name": name, "of": of["strategy"]}
+    if isinstance(strategy.get("of"), str | dict):
+        return {**strategy, "of": _named({"strategy": strategy["of"]})["strategy"]}
+    return strategy
 
 
 def _expanded(layer: Mapping[str, Any]) -> Layer:
@@ -188,31 +206,64 @@ def _expanded(layer: Mapping[str, Any]) -> Layer:
     return expanded
 
 
-def _entries(names: Layer) -> tuple[dict[str, Entry], list[str]]:
-    """The registry entries of the four components; the learner follows from the strategy."""
-    entries: dict[str, Entry] = {}
+def _entries(names: Layer) -> tuple[dict[str, list[Entry]], list[str]]:
+    """The registry entries of the four components; the learner follows from the strategy.
+
+    A wrapper is followed by the entry of what it wraps, so each section has a list of them.
+    """
+    entries: dict[str, list[Entry]] = {}
     found: list[str] = []
     for section in ("dataset", "detector", "strategy", "learner"):
         wanted = names.get(section) or {}
-        name = wanted.get("name") if isinstance(wanted, dict) else wanted
-        if section == "learner" and name is None and "strategy" in entries:
-            name = entries["strategy"].learner
-        if name is None and section == "learner":
-            continue  # the strategy is unknown and already reported
+        if section == "learner" and _name(wanted) is None:
+            if "strategy" not in entries:
+                continue  # the strategy is unknown and already reported
+            wanted = entries["strategy"][-1].learner
         try:
-            entries[section] = registry().get(COMPONENTS[section], str(name))
-        except PluginError as error:
+            entries[section] = _chain(section, wanted)
+        except AlframeError as error:
             found.extend(error.problems)
     return entries, found
 
 
-def _checked(tree: Layer, entries: Mapping[str, Entry]) -> RunConfig:
+def _chain(section: str, wanted: Any) -> list[Entry]:
+    """The entry that is named, and those of what it wraps.
+
+    Raises:
+        PluginError: a name is unknown.
+        ConfigError: a wrapper wraps nothing, or something that is none wraps.
+    """
+    entry = registry().get(COMPONENTS[section.partition(".")[0]], str(_name(wanted)))
+    of = wanted.get("of") if isinstance(wanted, dict) and entry.kind == "strategies" else None
+    if entry.wraps and _name(of) is not None:
+        return [entry, *_chain(f"{section}.of", of)]
+    if entry.wraps:
+        raise ConfigError(
+            f"strategy {entry.name!r} works on top of another: name it {entry.name}:NAME, or "
+            f"give {section}.of=NAME"
+        )
+    if of is not None:
+        wrappers = ", ".join(e.name for e in registry().all("strategies") if e.wraps)
+        raise ConfigError(
+            f"{section}.of: strategy {entry.name!r} does not work on top of another; "
+            f"those that do: {wrappers or 'none'}"
+        )
+    return [entry]
+
+
+def _name(wanted: Any) -> Any:
+    return wanted.get("name") if isinstance(wanted, dict) else wanted
+
+
+def _full_name(chain: Sequence[Entry]) -> str:
+    return ":".join(entry.name for entry in chain)
+
+
+def _checked(tree: Layer, entries: Mapping[str, Sequence[Entry]]) -> RunConfig:
     found: list[str] = []
-    for section, entry in entries.items():
-        given = {k: v for k, v in tree[section].items() if k != "name"}
-        options, wrong = check_options(entry.load(), given, INJECTED, section)
+    for section, chain in entries.items():
+        tree[section], wrong = _component(tree[section], chain, section)
         found += wrong
-        tree[section] = {"name": entry.name, **options}
     try:
         config = RunConfig.model_validate(tree)
     except ValidationError as error:
@@ -220,3 +271,15 @@ def _checked(tree: Layer, entries: Mapping[str, Entry]) -> RunConfig:
     if found:
         raise ConfigError(found)
     return config
+
+
+def _component(given: Layer, chain: Sequence[Entry], where: str) -> tuple[Layer, list[str]]:
+    """A component's name and all of its options, those of what it wraps under ``of``."""
+    entry, *wrapped = chain
+    left_out = {"name", "of"} if wrapped else {"name"}
+    own = {k: v for k, v in given.items() if k not in left_out}
+    options, found = check_options(entry.load(), own, INJECTED, where)
+    if wrapped:
+        options["of"], more = _component(given["of"], wrapped, f"{where}.of")
+        found += more
+    return {"name": _full_name(chain), **options}, found

@@ -16,6 +16,7 @@ from alframe.resolve import from_overrides, resolve
 from alframe.rundir import open_run
 
 OVERRIDES = (
+    "strategy=entropy",
     "dataset.pool=40",
     "dataset.test=8",
     "dataset.size=64",

@@ -3,7 +3,7 @@
 import importlib
 import re
 import shlex
-import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from alframe.cli.options import config_from
 from alframe.plugins import registry
 
 ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "tests" / "plugin_example"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = {
     language: re.findall(rf"```{language}\n(.*?)```", README, re.S)
@@ -46,32 +47,41 @@ def test_there_are_commands() -> None:
     assert "pip install '.[test]' && pytest" in BLOCKS["bash"][1]
 
 
+def test_the_tutorial_is_the_plugin_of_the_example() -> None:
+    blocks = [*BLOCKS["python"], *BLOCKS["toml"]]
+    names = [block.partition("\n")[0].removeprefix("# ") for block in blocks]
+    assert names == ["my_strategy.py", "test_my_strategy.py", "pyproject.toml"]
+    for name, block in zip(names, blocks, strict=True):
+        assert block == (EXAMPLE / name).read_text(encoding="utf-8"), name
+
+
 def test_the_plugin_of_the_tutorial_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (code,) = BLOCKS["python"]
-    (project,) = BLOCKS["toml"]
-    name, module = re.findall(r"^(\S+) = \"(my_strategy)\"$", project, re.M)[0]
-    (tmp_path / f"{module}.py").write_text(code)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    """Loaded without being installed; .ci/smoke installs it."""
+    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    ((name, module),) = project["entry-points"]["alframe"].items()
+    monkeypatch.syspath_prepend(str(EXAMPLE))
     point = SimpleNamespace(
         name=name,
-        dist=SimpleNamespace(name=name, version="0.1"),
+        dist=SimpleNamespace(name=project["name"], version=project["version"]),
         load=lambda: importlib.import_module(module),
     )
     monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
     registry.cache_clear()
     try:
-        run("ls", "strategies")
-        assert re.search(r"fewest-objects +strategies +my-strategy +0\.1", capsys.readouterr().out)
-        small = ("dataset.pool=12", "dataset.test=4", "dataset.size=64", "training.iterations=2",
+        run("ls")
+        shown = capsys.readouterr().out
+        assert re.search(r"fewest-objects +strategies +my-strategy +0\.1", shown)
+        assert re.search(r"discs +datasets +my-strategy +0\.1", shown)
+        small = ("dataset.pool=12", "dataset.test=4", "training.iterations=2",
                  "budget.initial=4", "budget.per_cycle=4", "budget.cycles=2")  # fmt: skip
         output = ("--output", str(tmp_path / "run"))
-        run("run", "--strategy", "fewest-objects", "strategy.threshold=0.5", *output, *small)
+        named = ("--strategy", "fewest-objects", "--dataset", "discs")
+        run("run", *named, "strategy.threshold=0.5", *output, *small)
         assert "fewest-objects on plain/retina-tiny" in capsys.readouterr().out
     finally:
         registry.cache_clear()
-        sys.modules.pop(module, None)
 
 
 def run(*args: str) -> None:

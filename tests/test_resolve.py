@@ -30,7 +30,7 @@ def named(*pairs: str) -> RunConfig:
 def test_the_default_needs_nothing() -> None:
     config = resolve([])
     assert (config.dataset.name, config.detector.name) == ("shapes", "retina-tiny")
-    assert (config.strategy.name, config.learner.name) == ("entropy", "plain")
+    assert (config.strategy.name, config.learner.name) == ("miaod", "miaod")
 
 
 def test_later_layers_win_and_sections_are_merged() -> None:
@@ -80,6 +80,7 @@ def test_the_main_command_is_the_papers_configuration() -> None:
         "schedule": "step",
         "milestones": (24.0,),
         "gamma": 0.1,
+        "restart": True,
         "warmup": 0,
         "warmup_start": 0.001,
         "clip_norm": None,
@@ -128,6 +129,20 @@ def test_the_main_command_is_the_papers_configuration() -> None:
     } == expected
 
 
+def test_miaod_on_voc_and_coco_is_as_published() -> None:
+    """specs/miaod.md 2 (lambda), 3.1 (26 passes, 3 : 1, two rounds), 4.1 (k) and 4.3 (budgets)."""
+    for dataset, budget in (("voc", (827, 413, 7)), ("coco", (2345, 2345, 5))):
+        config = named("strategy=miaod", "detector=retina", f"dataset={dataset}", "dataset.root=x")
+        learner, strategy = config.learner, config.strategy
+        assert (learner.name, learner.options["discrepancy_weight"]) == ("miaod", 0.5)
+        assert (learner.options["label_ratio"], learner.options["rounds"]) == (3, 2)
+        assert (learner.options["skip"], learner.options["mask_padding"]) == ("batch", False)
+        assert (strategy.options["k"], strategy.options["score_fraction"]) == (10000, 1.0)
+        assert (config.training.passes, config.training.restart) == (26, True)
+        b = config.budget
+        assert (b.initial, b.per_cycle, b.cycles) == budget
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_resolves_and_shows_its_command(name: str) -> None:
     text = resources.files("alframe.configs").joinpath(name).read_text(encoding="utf-8")
@@ -162,10 +177,10 @@ def test_a_resolved_configuration_is_read_back_as_it_was(tmp_path: Path) -> None
     [
         (["strategy=entrpy"], ["unknown strategy 'entrpy'; known: .*Did you mean 'entropy'"]),
         (["training.lrr=1"], [r"unknown setting 'training\.lrr'.*Did you mean 'lr'"]),
-        (["strategy.unti=anchors"], [r"unknown setting 'strategy\.unti'.*Did you mean 'unit'"]),
+        (["strategy=entropy", "strategy.unti=x"], [r"unknown setting 'strategy\.unti'.*'unit'"]),
         (["trainig.lr=1"], ["unknown setting 'trainig'.*Did you mean 'training'"]),
         (["training.lr=fast"], [r"training\.lr: .*number.*got 'fast'"]),
-        (["strategy.unit=boxes"], [r"strategy\.unit: .*'detections' or 'anchors'.*got 'boxes'"]),
+        (["strategy=entropy", "strategy.unit=x"], [r"strategy\.unit: .*'anchors'.*got 'x'"]),
         (["budget.initial=0"], [r"budget\.initial: expected a number of images"]),
         (["budget.per_cycle=101%"], [r"budget\.per_cycle: a share of the pool lies between"]),
         (["dataset=voc"], [r"dataset\.root is required: give dataset\.root="]),

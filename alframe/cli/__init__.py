@@ -16,6 +16,7 @@ BUILTIN = {
     "run": ("alframe.cli.run:run", "Run active learning: fit, evaluate, select, annotate."),
     "ls": ("alframe.cli.ls:ls", "List strategies, learners, detectors, datasets and plugins."),
     "validate": ("alframe.cli.validate:validate", "Check a configuration and a dataset."),
+    "predict": ("alframe.cli.predict:predict", "Show what a run's model finds in images."),
     "env": ("alframe.cli.env:env", "Print versions and devices: what a bug report needs."),
 }
 """Verb -> (where its command lies, its one line of help)."""

@@ -52,6 +52,7 @@ class ImageFiles:
         paths: the file of each id.
         folders: where files may lie. A link from inside to outside of all of them is refused.
         sizes: (height, width) as annotated, by id; read from the file's header where missing.
+        remedy: what the error for an unreadable file tells to do.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class ImageFiles:
         paths: Mapping[str, Path],
         folders: Iterable[Path],
         sizes: Mapping[str, tuple[int, int]] | None = None,
+        remedy: str = REMEDY,
     ) -> None:
         self._paths = {item: str(path) for item, path in paths.items()}
         self._folders = tuple(
             {os.path.realpath(folder).rstrip(os.sep) + os.sep for folder in folders}
         )
         self._sizes = dict(sizes or {})
+        self._remedy = remedy
 
     def read(self, item: str) -> NDArray[np.uint8]:
         """Decode one image to RGB, uint8 [H, W, 3], upright as its EXIF orientation says.
@@ -77,12 +80,12 @@ class ImageFiles:
             with Image.open(path) as image:
                 return _rgb(image)
         except Exception as error:  # decoders raise anything on foreign bytes
-            raise _unreadable(path, error) from error
+            raise _unreadable(path, error, self._remedy) from error
 
     def size(self, item: str) -> tuple[int, int]:
         """(height, width) in pixels: as annotated, else from the header of the file."""
         if item not in self._sizes:
-            self._sizes[item] = header_size(self._checked(item))
+            self._sizes[item] = header_size(self._checked(item), self._remedy)
         return self._sizes[item]
 
     def stamp(self, item: str) -> str:
@@ -91,7 +94,7 @@ class ImageFiles:
         try:
             status = Path(path).stat()
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise _unreadable(path, error, self._remedy) from error
         return f"{status.st_size}-{status.st_mtime_ns}"
 
     def _checked(self, item: str) -> str:
@@ -104,7 +107,7 @@ class ImageFiles:
         )
 
 
-def header_size(path: str | Path) -> tuple[int, int]:
+def header_size(path: str | Path, remedy: str = REMEDY) -> tuple[int, int]:
     """(height, width) in pixels of an upright image, without decoding it.
 
     Raises:
@@ -115,7 +118,7 @@ def header_size(path: str | Path) -> tuple[int, int]:
             width, height = image.size
             turned = image.getexif().get(_EXIF_ORIENTATION) in _SIDES_SWAPPED
     except Exception as error:  # see ImageFiles.read
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error, remedy) from error
     return (width, height) if turned else (height, width)
 
 
@@ -142,8 +145,8 @@ def _names_in(folder: str) -> list[str]:
         return []
 
 
-def _unreadable(path: str | Path, error: Exception) -> DataError:
+def _unreadable(path: str | Path, error: Exception, remedy: str) -> DataError:
     if isinstance(error, FileNotFoundError):
-        return DataError(f"{path} is missing: {REMEDY}")
+        return DataError(f"{path} is missing: {remedy}")
     reason = str(error).partition("\n")[0] or type(error).__name__
-    return DataError(f"{path} cannot be read as an image ({reason}): {REMEDY}")
+    return DataError(f"{path} cannot be read as an image ({reason}): {remedy}")

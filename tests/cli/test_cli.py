@@ -10,6 +10,8 @@ import pytest
 from alframe.cli import main
 
 SMALL = (
+    "--strategy",
+    "entropy",
     "dataset.pool=30",
     "dataset.test=6",
     "dataset.size=64",

@@ -13,6 +13,8 @@ from alframe.datasets.shapes import shapes
 from tests.datasets.builders import xml, xml_object
 
 TINY = (
+    "--strategy",
+    "random",
     "data.resize=none",
     "detector.fpn_channels=16",
     "training.iterations=2",

@@ -1,0 +1,90 @@
+"""``alframe predict``."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from alframe.predict import Prediction
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="Folder of the pictures.")
+@click.option("--cycle", type=int, help="Whose model; the last one by default.")
+@click.option("--threshold", default=0.3, show_default=True, help="Least score of a box.")
+@click.option(
+    "--opacity", default=0.5, show_default=True, type=click.FloatRange(0, 1), help="Of the map."
+)
+@click.option("--weighted", is_flag=True, help="Weigh the map as training did (MI-AOD).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object an image.")
+@click.option("--device", default="auto", show_default=True, help="Where to compute.")
+def predict(
+    run: Path,
+    images: tuple[Path, ...],
+    output: Path | None,
+    cycle: int | None,
+    threshold: float,
+    opacity: float,
+    weighted: bool,
+    as_json: bool,
+    device: str,
+) -> None:
+    """Show what a RUN's model finds in IMAGES, and where it is uncertain.
+
+    For each image: boxes, the score by which the run's strategy would choose it, and a picture.
+    Where the learner has two classifiers (MI-AOD) the picture carries a heat map of their
+    squared disagreement, spread over the anchors.
+
+    \b
+    alframe predict runs/mine photo.jpg
+    alframe predict runs/mine photos/*.jpg --json > predictions.jsonl
+    """  # noqa: D301
+    from alframe.predict import Predictor
+
+    folder = output or run / "predictions"
+    predictor = Predictor(run, cycle=cycle, device=device)
+    pictures = _pictures(images, folder)
+    predictions = predictor(images, threshold=threshold, weighted=weighted)
+    for prediction, picture in zip(predictions, pictures, strict=True):
+        _save(prediction, picture, opacity, predictor.classes)
+        if as_json:
+            click.echo(json.dumps({**prediction.to_json(), "picture": str(picture)}))
+        else:
+            click.echo(_text(prediction, picture))
+
+
+def _pictures(images: Sequence[Path], folder: Path) -> list[Path]:
+    """A file for each image's picture; images of one name from several folders are numbered."""
+    seen: Counter[str] = Counter()
+    pictures = []
+    for image in images:
+        seen[image.stem] += 1
+        number = f"-{seen[image.stem]}" if seen[image.stem] > 1 else ""
+        pictures.append(folder / f"{image.stem}{number}.png")
+    return pictures
+
+
+def _save(prediction: "Prediction", path: Path, opacity: float, classes: tuple[str, ...]) -> None:
+    from alframe.atomic import atomic
+    from alframe.predict import paint
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as file:
+        paint(prediction, opacity, classes).save(file, "PNG")
+
+
+def _text(prediction: "Prediction", picture: Path) -> str:
+    score = "" if prediction.score is None else f"  uncertainty {prediction.score:.4g}"
+    lines = [f"{prediction.path}{score}  -> {picture}"]
+    for name, value, box in zip(
+        prediction.labels, prediction.scores, prediction.boxes, strict=True
+    ):
+        corners = "  ".join(f"{v:.1f}" for v in box)
+        lines.append(f"  {name}  {value:.2f}  [{corners}]")
+    return "\n".join(lines)

@@ -1,0 +1,100 @@
+"""Pictures of what a detector found, and of where it is uncertain."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, Float64, UInt8
+
+COLOURS = (
+    (0, 114, 178),
+    (213, 94, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (230, 159, 0),
+    (86, 180, 233),
+    (240, 228, 66),
+)
+"""Okabe and Ito's, which colour-blind people can tell apart; by class, repeated."""
+
+
+def heat_map(
+    boxes: "Float32[NDArray[np.float32], 'A 4']",
+    values: "Float64[NDArray[np.float64], ' A']",
+    height: int,
+    width: int,
+) -> "Float64[NDArray[np.float64], 'H W']":
+    """Spread the value of each box evenly over the pixels that it covers, and add up.
+
+    The map sums to the values of the boxes that lie in the image: a small box makes a bright
+    spot, a large one of the same value a faint veil.
+
+    Args:
+        boxes: x1 y1 x2 y2 in pixels; what lies outside of the image is cut off.
+        values: one for each box, not negative.
+        height: of the map.
+        width: of the map.
+    """
+    limits = np.array([width, height, width, height])
+    x1, y1, x2, y2 = np.clip(np.rint(boxes), 0, limits).astype(np.int64).T
+    area = (x2 - x1) * (y2 - y1)
+    density = np.divide(values, area, out=np.zeros(len(values)), where=area > 0)
+    # Corners of a summed-area table: as much work for a large box as for a small one.
+    corners = np.zeros((height + 1, width + 1))
+    for ys, xs, sign in ((y1, x1, 1), (y1, x2, -1), (y2, x1, -1), (y2, x2, 1)):
+        np.add.at(corners, (ys, xs), sign * density)
+    heat: NDArray[np.float64] = corners.cumsum(axis=0).cumsum(axis=1)[:height, :width]
+    return heat.clip(min=0.0)
+
+
+def overlay(
+    image: "UInt8[NDArray[np.uint8], 'H W 3']",
+    heat: "Float64[NDArray[np.float64], 'H W']",
+    opacity: float,
+) -> "UInt8[NDArray[np.uint8], 'H W 3']":
+    """Lay a heat map over an image: where there is no heat the image is seen as it is.
+
+    Args:
+        image: RGB.
+        heat: not negative; scaled to its own maximum.
+        opacity: of the hottest place, 0 to 1; others are fainter in proportion.
+    """
+    from matplotlib import colormaps
+
+    scaled = heat / heat.max() if heat.max() > 0 else heat
+    coloured = colormaps["inferno"](scaled)[..., :3] * 255  # [H, W] -> [H, W, 3]
+    share = opacity * scaled[..., None]
+    mixed = (1 - share) * image + share * coloured
+    return np.asarray(np.rint(mixed), dtype=np.uint8)
+
+
+def with_boxes(
+    image: "UInt8[NDArray[np.uint8], 'H W 3']",
+    boxes: "Float32[NDArray[np.float32], 'N 4']",
+    labels: Sequence[int],
+    captions: Sequence[str],
+) -> Image.Image:
+    """Draw boxes with captions.
+
+    Args:
+        image: RGB.
+        boxes: x1 y1 x2 y2 in pixels.
+        labels: choose the colours.
+        captions: one for each box.
+    """
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    thickness = max(1, round(max(picture.size) / 300))
+    size = max(10, round(max(picture.size) / 45))
+    font = ImageFont.load_default(size=size)
+    for box, label, caption in zip(boxes.tolist(), labels, captions, strict=True):
+        colour = COLOURS[label % len(COLOURS)]
+        draw.rectangle(box, outline=colour, width=thickness)
+        left, top = box[0], max(0.0, box[1] - size - 2)
+        draw.rectangle(draw.textbbox((left, top), caption, font=font), fill=colour)
+        draw.text((left, top), caption, font=font, fill="white")
+    return picture

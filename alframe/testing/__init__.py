@@ -1,0 +1,33 @@
+"""The conformance kit: hold a plugin to what the framework relies on, in its own tests.
+
+::
+
+    from alframe.testing import check_strategy
+
+    def test_it_keeps_the_contract():
+        check_strategy(MyStrategy)
+
+Each check makes the plugin anew with the factory it is given, as often as it likes, and raises an
+AssertionError that says what was expected. It takes seconds and needs neither data nor a GPU.
+Whatever is registered in alframe itself goes through the same checks.
+"""
+
+from alframe.testing.dataset import check_dataset
+from alframe.testing.detector import check_detector
+from alframe.testing.fitting import tiny_setup
+from alframe.testing.learner import check_learner
+from alframe.testing.poison import PoisonedTargets, poisoned
+from alframe.testing.strategy import check_strategy
+from alframe.testing.synthetic import SyntheticImages, SyntheticLearner
+
+__all__ = [
+    "PoisonedTargets",
+    "SyntheticImages",
+    "SyntheticLearner",
+    "check_dataset",
+    "check_detector",
+    "check_learner",
+    "check_strategy",
+    "poisoned",
+    "tiny_setup",
+]

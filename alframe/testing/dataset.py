@@ -1,0 +1,153 @@
+"""The conformance check of a dataset."""
+
+import gc
+from collections.abc import Callable, Sequence
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alframe.datasets.base import Dataset, Target
+from alframe.testing.expect import expect, generators_left_alone
+
+SAMPLED = 5
+"""Images of each split that are decoded."""
+APART = (type, ModuleType, FunctionType)
+"""What everything refers to in the end."""
+
+
+def check_dataset(factory: Callable[[], Dataset]) -> None:
+    """Hold a dataset to its contract.
+
+    - Classes have names, each once.
+    - Ids are unique strings, sorted; no item is in the pool and in the test split.
+    - Every item has a target, with boxes in its image and labels among the classes.
+    - An image is uint8 [H, W, 3] of the size that it is said to have, the same each time.
+    - From the images there is no way to the targets.
+    - Made again, it is the same; the global generators are left alone.
+
+    Args:
+        factory: makes the dataset: ``functools.partial(my_dataset, root=...)``.
+
+    Raises:
+        AssertionError: says what was expected.
+    """
+    with generators_left_alone("the dataset"):
+        dataset = factory()
+        for rule in (has_classes, has_splits, has_targets, has_images, keeps_targets_apart):
+            rule(dataset)
+        again = factory()
+    expect(
+        dataset.fingerprint() == again.fingerprint(),
+        "made a second time, the dataset has other classes, splits or annotations: expected the "
+        "same; draw from a generator of a fixed seed",
+    )
+    for item in _sample(dataset):
+        expect(
+            np.array_equal(dataset.images.read(item), again.images.read(item)),
+            f"{item}: expected the same pixels when the dataset is made a second time",
+        )
+
+
+def has_classes(dataset: Dataset) -> None:
+    """Names of classes, each once."""
+    names = dataset.classes
+    expect(
+        isinstance(names, tuple) and names and all(isinstance(n, str) and n for n in names),
+        f"classes is {names!r:.80}: expected a tuple of names",
+    )
+    expect(len(set(names)) == len(names), f"classes is {list(names)}: expected each name once")
+
+
+def has_splits(dataset: Dataset) -> None:
+    """Unique strings, sorted; two splits that share nothing."""
+    for split, ids in (("pool", dataset.pool), ("test", dataset.test)):
+        expect(
+            isinstance(ids, tuple) and all(isinstance(i, str) for i in ids),
+            f"{split} is {ids!r:.80}: expected a tuple of strings",
+        )
+        expect(ids, f"{split} is empty: expected at least one item")
+        expect(len(set(ids)) == len(ids), f"{split} holds an id twice: expected unique ids")
+        expect(list(ids) == sorted(ids), f"{split} is not sorted: expected {sorted(ids)[:3]} first")
+    common = sorted(set(dataset.pool) & set(dataset.test))
+    expect(not common, f"{common[:3]} are in pool and test: expected splits that share nothing")
+
+
+def has_targets(dataset: Dataset) -> None:
+    """A target for every item, in the frame of its image."""
+    for item in (*dataset.pool, *dataset.test):
+        expect(item in dataset.targets, f"{item} has no target: expected one, if without boxes")
+        target = dataset.targets[item]
+        _check_arrays(item, target)
+        _check_values(item, target, dataset)
+
+
+def _check_arrays(item: str, target: Target) -> None:
+    count = len(target.labels)
+    arrays: dict[str, tuple[NDArray[Any], tuple[int, ...], type[np.generic]]] = {
+        "labels": (target.labels, (count,), np.int64),
+        "difficult": (target.difficult, (count,), np.bool_),
+        "crowd": (target.crowd, (count,), np.bool_),
+    }
+    if len(target.boxes):  # an image classified as a whole has none
+        arrays["boxes"] = (target.boxes, (count, 4), np.float32)
+        arrays["area"] = (target.area, (count,), np.float32)
+    for name, (array, shape, dtype) in arrays.items():
+        expect(
+            array.shape == shape and array.dtype == dtype,
+            f"{item}: {name} is {array.dtype} {array.shape}: expected {dtype.__name__} {shape}; "
+            "build it with Target.of",
+        )
+
+
+def _check_values(item: str, target: Target, dataset: Dataset) -> None:
+    count = len(dataset.classes)
+    expect(
+        ((target.labels >= 0) & (target.labels < count)).all(),
+        f"{item}: labels are {target.labels.tolist()}: expected 0 to {count - 1}",
+    )
+    height, width = dataset.images.size(item)
+    corners, far = target.boxes.reshape(-1, 2, 2), np.array([width, height])
+    inside = ((corners >= 0) & (corners <= far)).all() and (corners[:, 1] > corners[:, 0]).all()
+    expect(
+        inside,
+        f"{item}: boxes are {target.boxes.tolist()}: expected x1 < x2, y1 < y2 in pixels of its "
+        f"{width} x {height} image",
+    )
+
+
+def has_images(dataset: Dataset) -> None:
+    """Pixels as promised, the same each time."""
+    for item in _sample(dataset):
+        image = dataset.images.read(item)
+        shape = (*dataset.images.size(item), 3)
+        expect(
+            image.dtype == np.uint8 and image.shape == shape,
+            f"{item}: read gives {image.dtype} {image.shape}: expected uint8 {shape}, as size says",
+        )
+        stamps = {dataset.images.stamp(item) for _ in range(2)}
+        expect(
+            len(stamps) == 1 and all(isinstance(s, str) for s in stamps),
+            f"{item}: stamp gives {stamps}: expected one string while the image does not change",
+        )
+
+
+def keeps_targets_apart(dataset: Dataset) -> None:
+    """No chain of references leads from the images to a target."""
+    seen, waiting = set[int](), [object(), dataset.images]
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen or isinstance(thing, APART):
+            continue
+        seen.add(id(thing))
+        expect(
+            not isinstance(thing, Target),
+            "the images hold a reference to targets: expected none, as whoever is given unlabelled "
+            "images must have no way to their annotations",
+        )
+        waiting += gc.get_referents(thing)
+
+
+def _sample(dataset: Dataset) -> Sequence[str]:
+    return (*dataset.pool[:SAMPLED], *dataset.test[:SAMPLED])

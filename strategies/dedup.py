@@ -1,0 +1,72 @@
+"""Dedup: leaves out near-duplicates of what is chosen or labelled."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from alframe.errors import ConfigError
+from alframe.learner import EMBEDDING
+from alframe.strategies.gather import embeddings
+from alframe.strategy import Query, Selection, Strategy
+
+
+class Dedup:
+    """Walks the choice of another strategy, best first, and skips near-duplicates.
+
+    For video frames, bursts and re-used photographs, of which strategies love to choose all. An
+    image is skipped when the cosine of its embedding with that of a labelled image, or of one
+    taken before it, reaches ``similarity``. If too few are left, skipped ones fill the budget,
+    in their order. Use it as ``--strategy dedup:entropy``. The rule is ours; it has no paper.
+
+    The other strategy is asked for ``factor`` times the budget; its scores are passed on. What
+    it does with an image without detections holds; an embedding of zeros is like no other.
+
+    Cost: that of the other strategy at this larger budget, and one forward pass over the labelled
+    images and its choice; O((labelled + factor x budget) x D) memory.
+
+    Args:
+        of: the strategy that ranks: its choice is best first.
+        similarity: cosine from which on two images are near-duplicates.
+        factor: how many times the budget to look at.
+
+    Raises:
+        ConfigError: an option is out of range.
+    """
+
+    def __init__(self, of: Strategy, similarity: float = 0.98, factor: int = 4) -> None:
+        if not -1 <= similarity <= 1:
+            raise ConfigError(f"similarity: expected a cosine, -1 to 1, got {similarity}")
+        if factor < 1:
+            raise ConfigError(f"factor: expected at least 1, got {factor}")
+        self.requires = of.requires | {EMBEDDING}
+        self._of, self._similarity, self._factor = of, similarity, factor
+
+    def select(self, query: Query) -> Selection:
+        """Choose ``query.budget`` ids that are not much alike, as far as there are such."""
+        wanted = min(self._factor * query.budget, len(query.unlabelled))
+        ranked = self._of.select(replace(query, budget=wanted))
+        kept = self._kept(query, ranked.ids) if ranked.ids else []
+        ids = dict.fromkeys([*kept, *ranked.ids])
+        return Selection(tuple(ids)[: query.budget], ranked.scores)
+
+    def _kept(self, query: Query, ranked: Sequence[str]) -> list[str]:
+        """The first ``query.budget`` of ``ranked`` that are like nothing before them."""
+        labelled = sorted(query.labelled)
+        units = _units(embeddings(query, (*labelled, *ranked)))
+        known, vectors = units[: len(labelled)], units[len(labelled) :]
+        alike = torch.zeros(len(vectors), dtype=torch.bool, device=vectors.device)
+        for block in torch.split(known, 1024):
+            alike |= (vectors @ block.T >= self._similarity).any(dim=1)  # [N, M] -> [N]
+        kept: list[str] = []
+        for row, item in enumerate(ranked):
+            if len(kept) < query.budget and not alike[row]:
+                kept.append(item)
+                alike |= vectors @ vectors[row] >= self._similarity
+        return kept
+
+
+def _units(vectors: Tensor) -> Tensor:
+    """Vectors of length 1, in float64 so that a duplicate has a cosine of 1; zeros stay."""
+    return torch.nn.functional.normalize(vectors.double())

@@ -1,0 +1,146 @@
+"""DivProto: entropy without repetition, within images and between them."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from alframe.errors import ConfigError
+from alframe.strategies.instances import REQUIRES, Instances, instances
+from alframe.strategy import Query, Selection, check_finite, top
+
+
+class DivProto:
+    """Walks the ranking by entropy and rejects images that show nothing new.
+
+    Wu et al., "Entropy-based Active Learning for Object Detection with Progressive Diversity
+    Constraint" (CVPR 2022).
+
+    1. Within an image (section 3.2, algorithm 1): the most uncertain detection is kept and those
+       of its class with a cosine above ``within`` to it are dropped, again and again. The image
+       scores the sum of the kept entropies.
+    2. Between images (section 3.3, algorithm 2): an image's prototype of a class is the
+       entropy-weighted mean of the kept features. Along the ranking an image is rejected when for
+       each of its classes an image taken before has a prototype with a cosine above ``between``.
+    3. A share ``reserved`` of the budget is for the rarest classes, a fraction ``rare`` of all,
+       in equal parts: an image counts for such a class if it shows it with a score above
+       ``rare_score`` and the class's part is not used up; other images share the rest.
+
+    What is then missing of the budget is filled by the ranking. Features are the signal
+    ``box_features``. An image without detections scores 0 and has no prototype: it is never
+    rejected as a repetition, and comes last.
+
+    # Deviation: rare classes are those with the fewest annotated objects so far.
+
+    Cost: one forward pass over the pool; O(images x classes shown on them x F) memory;
+    O(images walked x budget x F) time at worst.
+
+    Args:
+        within: cosine above which detections of one image repeat each other.
+        between: cosine above which images repeat each other in a class.
+        min_score: detections count above this score.
+        rare: fraction of the classes that are rare, rounded down.
+        reserved: share of the budget that is theirs.
+        rare_score: see above.
+
+    Raises:
+        ConfigError: ``rare`` or ``reserved`` is not between 0 and 1.
+    """
+
+    requires = REQUIRES
+
+    def __init__(
+        self,
+        within: float = 0.5,
+        between: float = 0.7,
+        min_score: float = 0.05,
+        rare: float = 0.5,
+        reserved: float = 0.75,
+        rare_score: float = 0.3,
+    ) -> None:
+        for option, value in (("rare", rare), ("reserved", reserved)):
+            if not 0 <= value <= 1:
+                raise ConfigError(f"{option}: expected 0 to 1, got {value}")
+        self._within, self._between, self._min_score = within, between, min_score
+        self._rare, self._reserved, self._rare_score = rare, reserved, rare_score
+
+    def select(self, query: Query) -> Selection:
+        """Choose ``query.budget`` ids."""
+        shown: dict[str, Shown] = {}
+        for batch in query.learner.signals(query.unlabelled, self.requires):
+            for item, found in instances(batch, self._min_score):
+                shown[item] = self._summary(found)
+        scores = {item: s.score for item, s in shown.items()}
+        check_finite(scores)
+        ranking = top(scores, len(scores))
+        taken = self._walk(ranking, shown, self._quotas(query), query.budget)
+        return Selection(tuple(dict.fromkeys([*taken, *ranking]))[: query.budget], scores)
+
+    def _summary(self, found: Instances) -> "Shown":
+        kept = found.take(unrepeated(found, self._within))
+        sure = set(found.labels[found.scores > self._rare_score].tolist())
+        return Shown(float(kept.entropies.double().sum()), prototypes(kept), sure)
+
+    def _quotas(self, query: Query) -> dict[int, int]:
+        """How many images each rare class is entitled to."""
+        targets = (query.targets[item] for item in query.labelled)
+        counts = Counter(int(label) for t in targets for label in t.labels[t.trainable()])
+        order = sorted(range(len(query.classes)), key=lambda c: (counts[c], c))
+        rare = order[: int(self._rare * len(order))]
+        return {c: int(self._reserved * query.budget / len(rare)) for c in rare}
+
+    def _walk(
+        self, ranking: tuple[str, ...], shown: "dict[str, Shown]", quotas: dict[int, int], n: int
+    ) -> list[str]:
+        taken: list[str] = []
+        known: dict[int, list[Tensor]] = {}
+        free = n - sum(quotas.values())
+        for item in ranking:
+            if len(taken) == n:
+                break
+            entitled = [c for c in sorted(shown[item].sure) if quotas.get(c, 0) > 0]
+            if not (entitled or free) or self._repeats(shown[item].prototypes, known):
+                continue
+            taken.append(item)
+            free -= not entitled
+            for c in entitled:
+                quotas[c] -= 1
+            for c, prototype in shown[item].prototypes.items():
+                known.setdefault(c, []).append(prototype)
+        return taken
+
+    def _repeats(self, mine: dict[int, Tensor], known: dict[int, list[Tensor]]) -> bool:
+        return bool(mine) and all(
+            c in known and float((torch.stack(known[c]) @ prototype).max()) > self._between
+            for c, prototype in mine.items()
+        )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is kept of an image: score, prototypes by class, classes that it surely shows."""
+
+    score: float
+    prototypes: dict[int, Tensor]
+    sure: set[int]
+
+
+def unrepeated(found: Instances, threshold: float) -> Tensor:
+    """Rows that are kept, the most uncertain first, of equal ones the first."""
+    order = found.entropies.sort(descending=True, stable=True).indices
+    labels, features = found.labels[order], found.features[order]
+    same = labels.unsqueeze(1) == labels
+    repeats = (same & (features @ features.T > threshold)).tolist()
+    kept: list[int] = []
+    for row in range(len(order)):
+        if not any(repeats[row][other] for other in kept):
+            kept.append(row)
+    return order[kept]
+
+
+def prototypes(found: Instances) -> dict[int, Tensor]:
+    """Of each class the entropy-weighted mean of its features, of length 1."""
+    weighted = found.features * found.entropies.unsqueeze(1)
+    sums = {c: weighted[found.labels == c].sum(dim=0) for c in sorted(set(found.labels.tolist()))}
+    return {c: v / v.norm().clamp(min=1e-12) for c, v in sums.items()}

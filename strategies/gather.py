@@ -1,0 +1,60 @@
+"""What selections by diversity begin with: a vector of every image, in one table."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from alframe.errors import SelectionError
+from alframe.learner import EMBEDDING, SignalBatch
+from alframe.strategy import Query
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+def embeddings(query: Query, ids: Sequence[str]) -> "Float[Tensor, 'N D']":
+    """The embeddings of ``ids``; see :func:`gather`."""
+    return gather(query, ids, frozenset({EMBEDDING}), lambda batch: batch[EMBEDDING])
+
+
+def gather(
+    query: Query,
+    ids: Sequence[str],
+    names: frozenset[str],
+    vectors: Callable[[SignalBatch], Tensor],
+) -> "Float[Tensor, 'N D']":
+    """Vectors of ``ids``, in their order, float32, on the learner's device.
+
+    Args:
+        query: for its learner.
+        ids: of which images.
+        names: the signals that are needed.
+        vectors: makes [B, D] of a batch of signals.
+
+    Raises:
+        SelectionError: a number is not finite; the message names the image.
+    """
+    rows = {item: row for row, item in enumerate(ids)}
+    table = torch.empty(0, 0)
+    with tqdm(total=len(ids), desc="read", unit="img", leave=False, disable=None) as bar:
+        for batch in query.learner.signals(ids, names):
+            values = vectors(batch).float()
+            _check_finite(batch.ids, values)
+            if not len(table):
+                table = values.new_empty(len(ids), values.shape[1])
+            table[[rows[item] for item in batch.ids]] = values
+            bar.update(len(batch.ids))
+    return table
+
+
+def _check_finite(ids: Sequence[str], values: Tensor) -> None:
+    finite = values.isfinite().all(dim=1)
+    if not finite.all():
+        bad = [item for item, good in zip(ids, finite.tolist(), strict=True) if not good]
+        raise SelectionError(
+            f"the features of {', '.join(bad[:3])} are not finite: the model has diverged; lower "
+            "the learning rate first"
+        )

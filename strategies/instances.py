@@ -1,0 +1,63 @@
+"""The detections of each image with their features, one image at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from alframe.errors import SelectionError
+from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch
+from alframe.strategies.entropy import entropy
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+REQUIRES = frozenset({DETECTIONS, BOX_FEATURES})
+
+
+@dataclass(frozen=True)
+class Instances:
+    """The detections of one image, on the CPU, descending scores.
+
+    Attributes:
+        labels: [N].
+        scores: [N].
+        entropies: [N], see :func:`alframe.strategies.entropy.entropy`.
+        features: [N, F], of length 1 (or zeros).
+    """
+
+    labels: "Int[Tensor, ' N']"
+    scores: "Float[Tensor, ' N']"
+    entropies: "Float[Tensor, ' N']"
+    features: "Float[Tensor, 'N F']"
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, *rows: int | Tensor) -> "Instances":
+        """Some of the detections."""
+        columns = (self.labels, self.scores, self.entropies, self.features)
+        return Instances(*(column[rows] for column in columns))
+
+
+def instances(batch: SignalBatch, min_score: float) -> Iterator[tuple[str, Instances]]:
+    """Each image's detections with a score above ``min_score``.
+
+    Raises:
+        SelectionError: an entropy or a feature is not finite; the message names the image.
+    """
+    found, features = batch[DETECTIONS], batch[BOX_FEATURES].float()
+    directions = torch.nn.functional.normalize(features, dim=-1)
+    columns = (found.labels, found.scores, entropy(found.probs, found.exclusive), directions)
+    every = Instances(*(column.cpu() for column in columns))
+    kept = (found.valid & (found.scores > min_score)).cpu()
+    finite = every.features.isfinite().all(dim=-1) & every.entropies.isfinite()
+    for row, item in enumerate(batch.ids):
+        if not finite[row, kept[row]].all():
+            raise SelectionError(
+                f"the detections of {item} are not finite: the model has diverged; lower the "
+                "learning rate first"
+            )
+        yield item, every.take(row, kept[row])

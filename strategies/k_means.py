@@ -1,0 +1,90 @@
+"""k-means: seeding by distance (k-means++), and Lloyd's iterations."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+BLOCK = 8192
+"""Rows whose distances are computed at a time."""
+
+
+def seeds(
+    points: "Float[Tensor, 'N D']", count: int, rng: np.random.Generator, first: int
+) -> list[int]:
+    """Rows drawn one after the other, in proportion to the squared distance to the nearest drawn.
+
+    k-means++ (Arthur & Vassilvitskii, SODA 2007, section 2.2). Where every row left is a
+    duplicate of a drawn one, the first of them is next. O(N D count) time, O(N) memory.
+
+    Args:
+        points: to draw from.
+        count: how many, at most N.
+        rng: draws.
+        first: the row to begin with.
+    """
+    own = torch.linalg.vecdot(points, points)
+    nearest = np.full(len(points), np.inf)
+    left = np.ones(len(points), dtype=np.bool_)
+    drawn = [first][:count]
+    while drawn and len(drawn) < count:
+        last = drawn[-1]
+        distances = (own + own[last] - 2 * (points @ points[last])).clamp(min=0)
+        left[last] = False
+        nearest = np.where(left, np.minimum(nearest, distances.double().cpu().numpy()), 0)
+        drawn.append(_drawn(nearest, left, rng.random()))
+    return drawn
+
+
+def _drawn(weights: np.ndarray, left: np.ndarray, where: float) -> int:
+    """The row at the fraction ``where`` of the sum of weights."""
+    total = np.cumsum(weights)
+    if total[-1] <= 0:
+        return int(left.argmax())
+    row = int(np.searchsorted(total, where * total[-1], side="right"))
+    return row if weights[row] > 0 else int(weights.argmax())
+
+
+def k_means(
+    points: "Float[Tensor, 'N D']", clusters: int, rng: np.random.Generator, iterations: int
+) -> "Int[Tensor, ' N']":
+    """The cluster of each row: Lloyd's iterations from k-means++ seeds.
+
+    A cluster that loses its last row keeps its centre. Stops early when nothing changes.
+
+    Args:
+        points: what to cluster.
+        clusters: how many, at most N.
+        rng: draws the seeds.
+        iterations: at most so many.
+    """
+    rows = seeds(points, clusters, rng, first=int(rng.integers(len(points))))
+    centres = points[rows]
+    labels = _nearest(points, centres)
+    for _ in range(iterations):
+        centres = _means(points, labels, centres)
+        before, labels = labels, _nearest(points, centres)
+        if torch.equal(before, labels):
+            break
+    return labels
+
+
+def _nearest(points: Tensor, centres: Tensor) -> Tensor:
+    own = torch.linalg.vecdot(centres, centres)
+    parts = [
+        torch.addmm(own, block, centres.T, alpha=-2).argmin(dim=1)
+        for block in torch.split(points, BLOCK)
+    ]
+    return torch.cat(parts)
+
+
+def _means(points: Tensor, labels: Tensor, centres: Tensor) -> Tensor:
+    """The mean of each cluster's rows; a cluster without rows keeps its centre."""
+    sums = torch.zeros_like(centres, dtype=torch.float64).index_add_(0, labels, points.double())
+    counts = labels.bincount(minlength=len(centres)).unsqueeze(1)
+    means = (sums / counts.clamp(min=1)).to(points.dtype)
+    return torch.where(counts > 0, means, centres)

@@ -1,0 +1,1 @@
+"""Learning Loss: a network that predicts its own loss (Yoo & Kweon, CVPR 2019)."""

@@ -1,0 +1,138 @@
+"""The learner of Learning Loss: a detector that also learns what its loss will be."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from alframe.datasets.base import ImageSet
+from alframe.detectors.dense import DenseDetector, Features
+from alframe.detectors.learner import DetectionLearner
+from alframe.errors import ConfigError
+from alframe.learner import PREDICTED_LOSS, LearnerSetup
+from alframe.strategies.ll4al.losses import image_loss, ranking_loss
+from alframe.strategies.ll4al.module import LL4ALModel
+from alframe.training.batch import Batch
+from alframe.training.phases import Losses, Phase, Step
+
+
+class LL4ALLearner(DetectionLearner):
+    """Trains any dense detector together with a loss module (Yoo & Kweon, CVPR 2019).
+
+    The target loss of an image is the sum of its class and box losses over its own positive
+    anchors. What is minimised is the mean target loss of a batch, plus ``weight`` times the
+    ranking loss of the predictions (equation 3). From ``joint`` of the schedule on, the module
+    trains on detached features and leaves the detector to itself (section 4.1: epoch 120 of 200;
+    240 of 300 for SSD, section 4.2).
+
+    These are two phases, ``joint`` and ``detached``. They share one optimiser and one warm-up,
+    whatever ``training.restart`` says: a fresh start at 80 % would disturb the detector, which is
+    compared with others that have no such break.
+
+    # Deviation: the detector's own ``normalizer`` is not used, as the loss of an image must not
+    depend on the others in its batch.
+
+    Args:
+        setup: classes, device, model and the training section.
+        weight: of the ranking loss, lambda of the paper.
+        margin: see :func:`~alframe.strategies.ll4al.losses.ranking_loss`.
+        joint: share of the schedule in which the ranking loss trains the detector as well; 1
+            never stops, 0 never begins.
+        hidden: see :class:`~alframe.strategies.ll4al.module.LossModule`.
+
+    Raises:
+        ConfigError: an option is out of range, or a batch holds no pair of images.
+    """
+
+    provides: ClassVar[frozenset[str]] = DetectionLearner.provides | {PREDICTED_LOSS}
+
+    def __init__(
+        self,
+        setup: LearnerSetup,
+        weight: float = 1.0,
+        margin: float = 1.0,
+        joint: float = 0.8,
+        hidden: int = 128,
+    ) -> None:
+        _check(setup, weight=weight, margin=margin, joint=joint, hidden=hidden)
+        self._weight, self._margin, self._joint, self._hidden = weight, margin, joint, hidden
+        training = setup.training.model_copy(update={"restart": False})
+        super().__init__(replace(setup, training=training))  # builds a model: last
+
+    def build(self) -> LL4ALModel:
+        """A fresh detector, with a loss module."""
+        return LL4ALModel(super().detector(super().build()), self._hidden)
+
+    def detector(self, model: nn.Module) -> DenseDetector:
+        """The detector in ``model``."""
+        assert isinstance(model, LL4ALModel)
+        return model.detector
+
+    def phases(self, unlabelled: ImageSet) -> tuple[Phase, ...]:
+        """Joint and then detached training on the labelled images."""
+        length = self.setup.training.length
+        joint = round(self._joint * length)
+        parts = (("joint", joint, False), ("detached", length - joint, True))
+        return tuple(
+            Phase(name, part, (Step("labelled", partial(self.loss, detached=detached)),))
+            for name, part, detached in parts
+            if part
+        )
+
+    def loss(self, model: nn.Module, batch: Batch, *, detached: bool) -> Losses:
+        """Target and ranking loss of a labelled batch; the latter may leave the detector alone."""
+        assert isinstance(model, LL4ALModel)
+        features = model.detector.features(batch)
+        each = target_losses(model.detector, features, batch)
+        levels = features.levels
+        if detached:
+            levels = tuple(level.detach() for level in levels)
+        target = each["cls"] + each["box"]
+        ranking = ranking_loss(model.loss_module(levels), target, self._margin)
+        terms = {name: values.mean() for name, values in each.items()}
+        return Losses(terms | {"ranking": self._weight * ranking})
+
+    def read(self, batch: Batch, features: Features, names: frozenset[str]) -> dict[str, Any]:
+        """The named signals of one batch; the predicted loss takes the loss module and no tower."""
+        values = super().read(batch, features, names)
+        if PREDICTED_LOSS in names:
+            assert isinstance(self.model, LL4ALModel)
+            values[PREDICTED_LOSS] = self.model.loss_module(features.levels)
+        return values
+
+
+def target_losses(detector: DenseDetector, features: Features, batch: Batch) -> dict[str, Tensor]:
+    """Class and box loss of each image, [B] each, as a mean over its positive anchors."""
+    anchors = detector.anchors(features)
+    assignment = detector.assign(anchors, batch)
+    logits, deltas = detector.class_tower(features.levels), detector.box_tower(features.levels)
+    sums = {
+        "cls": detector.class_loss(logits, assignment),
+        "box": detector.box_loss(deltas, anchors, assignment),
+    }
+    return {name: image_loss(each, assignment.positives) for name, each in sums.items()}
+
+
+def _check(setup: LearnerSetup, *, weight: float, margin: float, joint: float, hidden: int) -> None:
+    numbers = {
+        "weight": (weight, 0),
+        "margin": (margin, 0),
+        "joint": (joint, 0),
+        "hidden": (hidden, 1),
+    }
+    problems = [
+        f"{name}: expected at least {least}, got {value}"
+        for name, (value, least) in numbers.items()
+        if not value >= least
+    ]
+    if joint > 1:
+        problems.append(f"joint: expected a share of the schedule, 0 to 1, got {joint}")
+    size, parts = setup.training.batch_size, setup.training.accumulate
+    if size < 2 * parts:
+        problems.append(
+            f"training.batch_size={size} in {parts} parts: the loss module learns from pairs; "
+            f"give at least {2 * parts}, or lower training.accumulate"
+        )
+    if problems:
+        raise ConfigError(problems)

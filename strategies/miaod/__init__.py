@@ -1,0 +1,1 @@
+"""MI-AOD: multiple instance active learning for object detection (Yuan et al., CVPR 2021)."""

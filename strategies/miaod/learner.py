@@ -1,0 +1,183 @@
+"""The learner of MI-AOD: two classifiers that are made to agree, and to disagree."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar, get_args
+
+from torch import nn
+
+from alframe.datasets.base import ImageSet, LabelledSet
+from alframe.detectors.checks import one_of
+from alframe.detectors.dense import DenseDetector, Features
+from alframe.detectors.learner import DetectionLearner
+from alframe.errors import ConfigError
+from alframe.learner import ANCHOR_WEIGHT, DISAGREEMENT, FitContext, LearnerSetup
+from alframe.seeds import Seeds
+from alframe.strategies.miaod.losses import Skip
+from alframe.strategies.miaod.model import MIAODModel
+from alframe.strategies.miaod.timetable import phase_lengths, phase_names
+from alframe.strategies.miaod.variants import OBJECTIVES, Mode
+from alframe.training.batch import Batch
+from alframe.training.data import TrainingStream
+from alframe.training.phases import Phase, Step
+
+logger = logging.getLogger(__name__)
+
+VANISHED = 1e-4
+"""Below this mean difference of probabilities the two classifiers say the same."""
+
+
+class MIAODLearner(DetectionLearner):
+    """Trains any dense detector by multiple instance active learning (Yuan et al., CVPR 2021).
+
+    A fit is a label phase, and then ``rounds`` times a min, a max and a label phase, all within
+    the length of the training section (specs/miaod.md 3.1):
+
+    ========  ===============================  ==================================  =============
+    phase     labelled batch                   unlabelled batch                    trains
+    ========  ===============================  ==================================  =============
+    label     detection + image loss                                               everything
+    min       detection + image loss           discrepancy + image loss of         all but the
+                                               pseudo-labels                       classifiers
+    max       classification                   minus discrepancy                   classifiers
+    ========  ===============================  ==================================  =============
+
+    Each batch has its own backward pass and optimiser step, labelled before unlabelled. The
+    unlabelled images are as many as there are labelled ones, drawn anew in each cycle. When none
+    are left, only the label phases remain, stretched to the full length.
+
+    # Deviation: in an unlabelled step of a min phase the code gives the box tower a gradient of
+    exact zeros, with which SGD's momentum and weight decay go on; here the tower rests. Likewise
+    the code tops up too small a pool with labelled images; here its images come round again.
+
+    Args:
+        setup: classes, device, model and the training section.
+        mode: ``sound``: the authors' code, but with probabilities of the foreground where the
+            detector's classes exclude each other (softmax); ``parity``: the code to the letter,
+            which takes the sigmoid of such logits and background for a class; ``paper``: the
+            paper's order, frozen sets and losses. Without exclusive classes ``sound`` and
+            ``parity`` are the same. See :mod:`alframe.strategies.miaod.variants`.
+        discrepancy_weight: lambda of the paper.
+        label_ratio: length of a label phase to that of a min or max phase; 3 in the code for
+            RetinaNet, 5 for SSD.
+        rounds: how often min and max are done.
+        skip: pseudo-labels are not used for the whole ``batch``, or only for the ``image``, when
+            an image has none.
+        mask_padding: leave anchors in the padding out of weights, pseudo-labels and score.
+
+    Raises:
+        ConfigError: an option is out of range, or the training too short for its phases.
+    """
+
+    provides: ClassVar[frozenset[str]] = DetectionLearner.provides | {
+        ANCHOR_WEIGHT,
+        DISAGREEMENT,
+    }
+
+    def __init__(
+        self,
+        setup: LearnerSetup,
+        mode: Mode = "sound",
+        discrepancy_weight: float = 0.5,
+        label_ratio: int = 3,
+        rounds: int = 2,
+        skip: Skip = "batch",
+        mask_padding: bool = False,
+    ) -> None:
+        one_of("mode", mode, get_args(Mode))
+        one_of("skip", skip, get_args(Skip))
+        _at_least("discrepancy_weight", discrepancy_weight, 0)
+        _at_least("label_ratio", label_ratio, 1)
+        _at_least("rounds", rounds, 1)
+        self._objective = OBJECTIVES[mode](
+            setup.training.batch_size, discrepancy_weight, skip, mask_padding
+        )
+        self._label_ratio = label_ratio
+        self._names = phase_names(self._objective.order, rounds)
+        phase_lengths(self._names, setup.training.length, label_ratio)
+        super().__init__(setup)  # builds a model, for which the above is needed
+
+    def build(self) -> MIAODModel:
+        """A fresh detector, with a second classifier and a MIL head."""
+        detector = super().detector(super().build())
+        return MIAODModel(detector, self._objective.mil_classes(detector))
+
+    def detector(self, model: nn.Module) -> DenseDetector:
+        """The detector in ``model``; f1 makes the detections (specs/miaod.md 5)."""
+        assert isinstance(model, MIAODModel)
+        return model.detector
+
+    def phases(self, unlabelled: ImageSet) -> tuple[Phase, ...]:
+        """Label phases, and min and max phases unless nothing is unlabelled."""
+        labelled = Step("labelled", self._objective.label)
+        steps = {
+            "label": (labelled,),
+            "min": (labelled, Step("unlabelled", self._objective.minimise)),
+            "max": (
+                Step("labelled", self._objective.maximise_labelled),
+                Step("unlabelled", self._objective.maximise),
+            ),
+        }
+        names = [n for n in self._names if n == "label" or len(unlabelled)]
+        lengths = phase_lengths(names, self.setup.training.length, self._label_ratio)
+        return tuple(
+            Phase(name, length, steps[name], partial(self._objective.trains, name))
+            for name, length in zip(names, lengths, strict=True)
+        )
+
+    def streams(
+        self, labelled: LabelledSet, unlabelled: ImageSet, seeds: Seeds
+    ) -> dict[str, TrainingStream]:
+        """Labelled batches, and batches of a part of the unlabelled images."""
+        streams = super().streams(labelled, unlabelled, seeds)
+        if len(unlabelled):
+            count = len(unlabelled) if self._objective.whole_pool else len(labelled)
+            part = drawn(unlabelled, count, seeds)
+            streams["unlabelled"] = self.stream(part, seeds.within("unlabelled"))
+        return streams
+
+    def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
+        """Train a fresh model, and warn of phases in which there was nothing to learn."""
+        if not len(unlabelled):
+            logger.info("cycle %d: nothing is unlabelled, so no min and max phases", context.cycle)
+
+        def finished(name: str, summary: Mapping[str, Any]) -> None:
+            warn_if_vanished(context.cycle, name, summary.get("means", {}))
+            context.phase_finished(name, summary)
+
+        super().fit(labelled, unlabelled, replace(context, phase_finished=finished))
+
+    def read(self, batch: Batch, features: Features, names: frozenset[str]) -> dict[str, Any]:
+        """The named signals of one batch; disagreement takes the two classifiers and no more."""
+        values = super().read(batch, features, names)
+        assert isinstance(self.model, MIAODModel)
+        if DISAGREEMENT in names:
+            values[DISAGREEMENT] = self._objective.disagreement(self.model, features, batch)
+        if ANCHOR_WEIGHT in names:
+            values[ANCHOR_WEIGHT] = self._objective.anchor_weights(self.model, features, batch)
+        return values
+
+
+def drawn(images: ImageSet, count: int, seeds: Seeds) -> ImageSet:
+    """``count`` of ``images`` at random, or all where there are fewer."""
+    order = seeds.rng("unlabelled").permutation(len(images))
+    return ImageSet(images.images, tuple(images.ids[i] for i in sorted(order[:count])))
+
+
+def warn_if_vanished(cycle: int, phase: str, means: Mapping[str, float]) -> None:
+    """Say so when the two classifiers agree on nothing being there (specs/miaod.md 8, 22)."""
+    if means.get("disagreement", 1) < VANISHED and not means.get("pseudo_label_rate", 1):
+        logger.warning(
+            "cycle %d, %s phase: both classifiers say that unlabelled images show nothing (mean "
+            "difference %.1e, no pseudo-label); train longer, or begin with more labelled images",
+            cycle,
+            phase,
+            means["disagreement"],
+        )
+
+
+def _at_least(option: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ConfigError(f"{option}: expected at least {least}, got {value}")

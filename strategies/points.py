@@ -1,0 +1,114 @@
+"""Points among which distances are compared fast, and exactly where it matters.
+
+Many distances at a time come from a product in float32 (on a GPU in float64), with a bound on
+its rounding error. Pairs that the bound leaves undecided are settled by differences in float64.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+SETTLED_AT_ONCE = 2**22
+"""Numbers that are compared in float64 at a time."""
+
+
+@dataclass(frozen=True)
+class Points(ABC):
+    """Points with a distance of the form ``own[i] + own[j] + left[i] @ right[j]``.
+
+    Attributes:
+        left: [N, E].
+        low: [N], ``own`` less a bound on the point's share in rounding errors.
+        high: [N], ``own`` plus that bound.
+        vectors: [N, D], what exact distances are made of.
+    """
+
+    left: "Float[Tensor, 'N E']"
+    low: "Float[Tensor, ' N']"
+    high: "Float[Tensor, ' N']"
+    vectors: "Float[Tensor, 'N D']"
+
+    @abstractmethod
+    def right(self) -> "Float[Tensor, 'N E']":
+        """The other factor of the product."""
+
+    @abstractmethod
+    def exact(self, a: "Float[Tensor, 'P D']", b: "Float[Tensor, 'P D']") -> "Float[Tensor, ' P']":
+        """Distances between vectors, row by row, in float64; 0 between equal ones."""
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def take(self, rows: Tensor | slice) -> Self:
+        """Some of the points."""
+        return self._each(lambda values: values[rows])
+
+    def cpu(self) -> Self:
+        """The same points in main memory."""
+        return self._each(Tensor.cpu)
+
+    def products(self, centres: Self) -> "Float[Tensor, 'N M']":
+        """Distances less this point's ``own``, at most its rounding error too small."""
+        return torch.addmm(centres.high, self.left, centres.right().T)
+
+    def upper(self, centres: Self) -> "Float[Tensor, ' N']":
+        """A bound from above on the distance to the nearest of ``centres``, float64."""
+        return (self.products(centres).amin(dim=1) + self.high).double()
+
+    def nearest(self, centres: Self, known: "Float[Tensor, ' N']") -> "Float[Tensor, ' N']":
+        """The smaller of ``known`` and the distance to the nearest of ``centres``, in float64."""
+        return self.settled(self.products(centres), centres, known)
+
+    def settled(
+        self,
+        products: "Float[Tensor, 'N M']",
+        centres: Self,
+        known: "Float[Tensor, ' N']",
+    ) -> "Float[Tensor, ' N']":
+        """As :meth:`nearest`, with the ``products`` at hand."""
+        least = torch.minimum(known.to(products.dtype), products.amin(dim=1) + self.high)
+        limit = least - self.low + (centres.high - centres.low).amax()
+        rows, columns = (products <= limit.unsqueeze(1)).nonzero(as_tuple=True)
+        step = max(1, SETTLED_AT_ONCE // self.left.shape[1])
+        for i, j in zip(torch.split(rows, step), torch.split(columns, step), strict=True):
+            distances = self.exact(self.vectors[i].double(), centres.vectors[j].double())
+            known = known.scatter_reduce(0, i, distances, "amin")
+        return known
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        values = (getattr(self, field.name) for field in fields(self))
+        return type(self)(*(change(v) if isinstance(v, Tensor) else v for v in values))
+
+
+@dataclass(frozen=True)
+class Euclidean(Points):
+    """Points of a vector space; squared distances, which rank as distances do.
+
+    ``left`` is ``vectors`` less their mean, so that less is lost to rounding.
+    """
+
+    @classmethod
+    def of(cls, vectors: "Float[Tensor, 'N D']") -> "Euclidean":
+        """Wrap ``vectors``. Needs as much memory again."""
+        working = vectors.double() if vectors.is_cuda else vectors.float()
+        left = working - working.mean(dim=0, dtype=torch.float64).to(working.dtype)
+        own = torch.linalg.vecdot(left, left)
+        # A dot product of D terms is off by at most D/2 eps of |a||b| <= (|a|^2 + |b|^2) / 2
+        # (Higham 2002, section 3.1), here twice; the rest is centring, adding and comparing.
+        error = own * ((left.shape[1] + 32) * torch.finfo(left.dtype).eps / 2)
+        return cls(left, own - error, own + error, vectors)
+
+    def right(self) -> Tensor:
+        """Of |a - b|^2 = |a|^2 + |b|^2 - 2 a @ b."""
+        return -2 * self.left
+
+    def exact(self, a: Tensor, b: Tensor) -> Tensor:
+        """Sums of squared differences."""
+        return (a - b).square_().sum(dim=1)

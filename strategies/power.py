@@ -1,0 +1,79 @@
+"""Power: a random draw in proportion to scores, instead of the top of their ranking."""
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alframe.errors import ConfigError, SelectionError
+from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
+
+Kind = Literal["power", "softmax", "softrank"]
+
+
+class Power:
+    """Adds Gumbel noise to the scores of another strategy, then takes the largest.
+
+    Stochastic Batch Acquisition (Kirsch et al., TMLR 2023, section 3): the best by score are much
+    alike, and a draw without replacement is a cheap remedy. With the noise of scale 1 / ``beta``
+    (the Gumbel-top-k trick), images are drawn without replacement with probabilities in
+    proportion to score^beta (``power``), exp(beta score) (``softmax``) or rank^-beta
+    (``softrank``, the best has rank 1). Use it as ``--strategy power:entropy``.
+
+    An image with score 0, such as one without detections, has probability 0 in ``power``: such
+    images come last, among themselves by noise alone. The scores that are reported are the other
+    strategy's, without noise.
+
+    Cost: that of the other strategy.
+
+    Args:
+        of: the strategy that scores.
+        kind: what the noise is added to: the logarithm of the score, the score itself, or minus
+            the logarithm of its rank.
+        beta: larger is closer to the ranking.
+
+    Raises:
+        ConfigError: ``of`` gives no scores, or an option is out of range.
+    """
+
+    def __init__(self, of: Strategy, kind: Kind = "power", beta: float = 1.0) -> None:
+        if not isinstance(of, ScoringStrategy):
+            raise ConfigError(
+                f"power needs a strategy that scores images; {type(of).__name__} does not"
+            )
+        if kind not in get_args(Kind):
+            raise ConfigError(f"kind: expected one of {', '.join(get_args(Kind))}, got {kind!r}")
+        if not beta > 0:
+            raise ConfigError(f"beta: expected above 0, got {beta}")
+        self.requires = of.requires
+        self._of, self._kind, self._beta = of, kind, beta
+
+    def select(self, query: Query) -> Selection:
+        """Let the other strategy score, and draw ``query.budget`` ids.
+
+        Raises:
+            SelectionError: a score is negative, where its logarithm is needed.
+        """
+        scores = self._of.select(query).scores or {}
+        ids = sorted(scores)
+        noise = query.rng.gumbel(scale=1 / self._beta, size=len(ids))
+        values = self._values(ids, np.array([scores[i] for i in ids], dtype=np.float64))
+        order = np.lexsort((-noise, -(values + noise)))  # by noise alone among -inf
+        return Selection(tuple(ids[i] for i in order[: query.budget]), scores)
+
+    def _values(self, ids: list[str], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What noise is added to."""
+        if self._kind == "softmax":
+            return scores
+        if self._kind == "softrank":
+            ranks = np.empty(len(ids))
+            ranks[np.argsort(-scores, kind="stable")] = np.arange(1, len(ids) + 1)
+            return -np.log(ranks)
+        if (scores < 0).any():
+            item = ids[int(scores.argmin())]
+            raise SelectionError(
+                f"power takes the logarithm of scores, and that of {item} is {scores.min()}: set "
+                "kind to softmax or softrank"
+            )
+        with np.errstate(divide="ignore"):
+            return np.log(scores)

@@ -1,0 +1,167 @@
+"""PPAL: entropy weighted by how hard classes are, then diversity of what is on the images."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alframe.datasets.base import Target
+from alframe.detectors.boxes import box_iou
+from alframe.errors import ConfigError
+from alframe.learner import DETECTIONS, Detections
+from alframe.strategies.instances import REQUIRES, Instances, instances
+from alframe.strategy import Query, Selection, check_finite, top
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+class PPAL:
+    """Yang et al., "Plug and Play Active Learning for Object Detection" (CVPR 2024).
+
+    1. Difficulty-calibrated uncertainty (section 3.2): the entropy of each detection times
+       ``1 + alpha ub log(b d + 1)``, b = exp(1 / alpha) - 1, d the difficulty of its class;
+       summed over the image. The best ``factor`` times the budget are candidates.
+    2. Category-conditioned matching similarity (section 3.3): for each detection of one image the
+       largest cosine to one of the same class on the other, averaged with the detections' scores
+       as weights; both directions averaged. k-center greedy on 1 - similarity among the
+       candidates, beginning with the best of them.
+
+    The difficulty of a class is the mean over its annotated objects of the smallest
+    ``1 - score^xi IoU^(1 - xi)`` of the detections of its class (equation 3).
+
+    # Deviation: the paper keeps it as a moving average over matched boxes while it trains; here
+    it is measured with the trained model on the labelled images, which needs nothing of the
+    learner, and an object that is not found counts as 1.
+
+    # Deviation: k-center's picks are taken; the paper refines them by k-medoids.
+
+    An image without detections scores 0. Among candidates its similarity to any other is 0.
+
+    Cost: a forward pass over labelled and unlabelled images; O((factor x budget)^2 + boxes of the
+    candidates x F) memory; products of all pairs of boxes of one class.
+
+    Args:
+        alpha: of the weight; smaller is steeper.
+        ub: how much more the hardest class counts.
+        xi: share of the score in the difficulty; the rest is the overlap's.
+        factor: candidates for each image of the budget.
+        min_score: detections count above this score.
+
+    Raises:
+        ConfigError: an option is out of range.
+    """
+
+    requires = REQUIRES
+
+    def __init__(
+        self,
+        alpha: float = 0.3,
+        ub: float = 0.2,
+        xi: float = 0.6,
+        factor: int = 4,
+        min_score: float = 0.05,
+    ) -> None:
+        if not alpha > 0:
+            raise ConfigError(f"alpha: expected above 0, got {alpha}")
+        if not 0 <= xi <= 1:
+            raise ConfigError(f"xi: expected 0 to 1, got {xi}")
+        if factor < 1:
+            raise ConfigError(f"factor: expected at least 1, got {factor}")
+        self._alpha, self._ub, self._xi = alpha, ub, xi
+        self._factor, self._min_score = factor, min_score
+
+    def select(self, query: Query) -> Selection:
+        """Choose ``query.budget`` ids."""
+        weights = self.weights(self._difficulties(query))
+        scores: dict[str, float] = {}
+        for batch in query.learner.signals(query.unlabelled, self.requires):
+            for item, found in instances(batch, self._min_score):
+                scores[item] = float((found.entropies * weights[found.labels]).double().sum())
+        check_finite(scores)
+        candidates = top(scores, self._factor * query.budget)
+        if len(candidates) <= query.budget:
+            return Selection(candidates, scores)
+        shown = self._found(query, candidates)
+        distances = 1 - similarities([shown[item] for item in candidates], len(query.classes))
+        return Selection(tuple(candidates[i] for i in spread(distances, query.budget)), scores)
+
+    def weights(self, difficulties: Tensor) -> Tensor:
+        """What the entropy of each class is multiplied by, [C] -> [C]."""
+        b = math.expm1(1 / self._alpha)
+        return 1 + self._alpha * self._ub * torch.log(b * difficulties + 1)
+
+    def _difficulties(self, query: Query) -> Tensor:
+        """[C]; the mean of the others for a class of which nothing is annotated."""
+        sums = torch.zeros(len(query.classes), 2, dtype=torch.float64)
+        for batch in query.learner.signals(query.labelled, frozenset({DETECTIONS})):
+            for row, item in enumerate(batch.ids):
+                for label, value in difficulties(
+                    batch[DETECTIONS], row, query.targets[item], self._xi
+                ):
+                    sums[label] += torch.tensor([value, 1.0], dtype=torch.float64)
+        total, count = sums.sum(dim=0).tolist()
+        mean = total / count if count else 1.0
+        return torch.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1].clamp(min=1), mean).float()
+
+    def _found(self, query: Query, ids: tuple[str, ...]) -> dict[str, Instances]:
+        """The detections of the candidates: few, where those of the pool would be many."""
+        found: dict[str, Instances] = {}
+        for batch in query.learner.signals(ids, self.requires):
+            found.update(instances(batch, self._min_score))
+        return found
+
+
+def difficulties(found: Detections, row: int, target: Target, xi: float) -> list[tuple[int, float]]:
+    """Label and difficulty of each annotated object of one image."""
+    objects = target.trainable()
+    labels = torch.from_numpy(target.labels[objects])
+    boxes = torch.from_numpy(target.boxes[objects])
+    valid = found.valid[row].cpu()
+    scores, own = found.scores[row].cpu()[valid].float(), found.labels[row].cpu()[valid]
+    overlaps = box_iou(boxes, found.boxes[row].cpu()[valid].float())  # [M, N]
+    quality = scores**xi * overlaps ** (1 - xi) * (labels.unsqueeze(1) == own)
+    best = torch.cat([quality, quality.new_zeros(len(labels), 1)], dim=1).amax(dim=1)
+    return list(zip(labels.tolist(), (1 - best).tolist(), strict=True))
+
+
+def similarities(found: list[Instances], classes: int) -> "Float[Tensor, 'N N']":
+    """Category-conditioned matching similarity of every two images; 0 without detections."""
+    total = torch.zeros(len(found), len(found))
+    image = torch.repeat_interleave(torch.arange(len(found)), torch.tensor([*map(len, found)]))
+    labels = torch.cat([f.labels for f in found])
+    scores = torch.cat([f.scores for f in found]).float()
+    features = torch.cat([f.features for f in found])
+    for label in range(classes):
+        rows = (labels == label).nonzero().squeeze(1)
+        if len(rows):
+            best = _best_matches(features[rows], image[rows], len(found))  # [rows, images]
+            total.index_add_(0, image[rows], best * scores[rows].unsqueeze(1))
+    mass = torch.zeros(len(found)).index_add_(0, image, scores)
+    directed = total / mass.clamp(min=1e-12).unsqueeze(1)
+    return (directed + directed.T) / 2
+
+
+def _best_matches(features: Tensor, image: Tensor, images: int) -> Tensor:
+    """The largest cosine of each detection to one of each image; 0 where there is none."""
+    best = features.new_full((len(features), images), -torch.inf)
+    for begin in range(0, len(features), 1024):
+        rows = slice(begin, begin + 1024)
+        cosines = features[rows] @ features.T
+        best[rows] = best[rows].scatter_reduce(1, image.expand_as(cosines), cosines, "amax")
+    return best.masked_fill_(best == -torch.inf, 0)
+
+
+def spread(distances: "Float[Tensor, 'N N']", count: int) -> list[int]:
+    """k-center greedy, beginning with row 0; of equal ones the first."""
+    matrix: NDArray[np.float64] = distances.double().numpy()
+    nearest = matrix[0].copy()
+    picks = [0][:count]
+    while len(picks) < count:
+        nearest[picks] = -np.inf
+        picks.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, matrix[picks[-1]])
+    return picks

@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from alframe.errors import ConfigError
+from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch
+from alframe.strategies.badge import BADGE, projection
+from tests.strategies.asking import detections, query, rows
+
+FOUND = {"a": [[0.8, 0.1], [0.3, 0.6]], "b": [], "c": [[0.9, 0.0], [0.04, 0.03]]}
+FEATURES = {"a": [[1, 2, 0], [0, 1, 4]], "b": torch.zeros(0, 3), "c": [[5, 0, 0], [9, 9, 9]]}
+
+
+def batch(exclusive: bool = False) -> SignalBatch:
+    makers = {DETECTIONS: detections(FOUND, exclusive=exclusive), BOX_FEATURES: rows(FEATURES)}
+    return SignalBatch(("a", "b", "c"), {name: make("abc") for name, make in makers.items()})
+
+
+def test_gradient_embeddings_by_hand() -> None:
+    """a: (-.2, .1) x (1, 2, 0) and (.3, -.4) x (0, 1, 4); c: one, the other scores below 0.05."""
+    expected = [
+        [-0.1, (-0.4 + 0.3) / 2, 0.6, 0.05, (0.2 - 0.4) / 2, -0.8],
+        [0, 0, 0, 0, 0, 0],
+        [-0.5, 0, 0, 0, 0, 0],
+    ]
+    torch.testing.assert_close(BADGE().embed(batch(), seed=0), torch.tensor(expected))
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_it_is_the_gradient_of_the_loss_at_the_pseudo_label(exclusive: bool) -> None:
+    """Against autograd on a linear layer."""
+    classes = 3 if exclusive else 2
+    weight = torch.randn(classes, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    feature = torch.tensor([0.5, -1.0, 2.0, 0.1])
+    logits = weight @ feature
+    probs = logits.softmax(0) if exclusive else logits.sigmoid()
+    label = int(probs[:2].argmax())
+    onehot = torch.nn.functional.one_hot(torch.tensor(label), classes).float()
+    if exclusive:
+        loss = torch.nn.functional.cross_entropy(logits, torch.tensor(label))
+    else:
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, onehot, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, weight)
+    found = detections({"a": [probs.tolist()]}, exclusive=exclusive)("a")
+    values = {DETECTIONS: found, BOX_FEATURES: feature.reshape(1, 1, 4)}
+    embedded = BADGE(min_score=0.0).embed(SignalBatch(("a",), values), seed=0)
+    torch.testing.assert_close(embedded[0], gradient.flatten())
+
+
+def test_the_longest_gradient_is_first_and_nothing_is_drawn_twice_over_something() -> None:
+    makers = {DETECTIONS: detections(FOUND), BOX_FEATURES: rows(FEATURES)}
+    for seed in range(5):
+        ids = BADGE().select(query(makers, "abc", 3, seed=seed)).ids
+        assert ids[0] == "a"
+        assert sorted(ids) == ["a", "b", "c"]
+
+
+def test_wide_features_are_projected_and_distances_kept() -> None:
+    points = torch.randn(20, 5000, generator=torch.Generator().manual_seed(0))
+    small = points @ projection(5000, 400, seed=1)
+    ratio = torch.pdist(small) / torch.pdist(points)
+    assert 0.85 < float(ratio.min()) < float(ratio.max()) < 1.15
+    assert BADGE(dimensions=2).embed(batch(), seed=1).shape == (3, 4)
+    assert BADGE(dimensions=None).embed(batch(), seed=1).shape == (3, 6)
+    with pytest.raises(ConfigError, match="dimensions: expected at least 1 or null, got 0"):
+        BADGE(dimensions=0)

@@ -1,0 +1,43 @@
+from collections import Counter
+
+from alframe.learner import DETECTIONS
+from alframe.strategies.balanced_random import BalancedRandom
+from alframe.strategy import Selection
+from tests.strategies.asking import detections, query
+
+# Class a is on 12 images, class b on 3, nothing on 5.
+FOUND = {f"a{n:02d}": [[0.9, 0.0]] for n in range(12)}
+FOUND |= {f"b{n}": [[0.1, 0.5]] for n in range(3)}
+FOUND |= {f"n{n}": [[0.2, 0.2]] for n in range(5)}
+
+
+def drawn(budget: int, seed: int = 0) -> Selection:
+    return BalancedRandom().select(
+        query({DETECTIONS: detections(FOUND)}, list(FOUND), budget, seed=seed)
+    )
+
+
+def kinds(selection: Selection) -> dict[str, int]:
+    return dict(Counter(item[0] for item in selection.ids))
+
+
+def test_every_class_gets_its_share_and_leaves_what_it_cannot_fill() -> None:
+    assert kinds(drawn(4)) == {"a": 2, "b": 2}
+    assert kinds(drawn(10)) == {"a": 7, "b": 3}
+    assert kinds(drawn(17)) == {"a": 12, "b": 3, "n": 2}, "images that show nothing come last"
+
+
+def test_an_odd_budget_favours_no_class_and_no_image() -> None:
+    """400 draws of 3: 1.5 of each class; each b image 200 times, standard deviation 10."""
+    counts: Counter[str] = Counter()
+    for seed in range(400):
+        counts.update(drawn(3, seed).ids)
+    of_b = [counts[f"b{n}"] for n in range(3)]
+    assert abs(sum(of_b) - 600) < 5 * 10
+    assert all(abs(n - 200) < 5 * 10 for n in of_b)
+
+
+def test_an_image_counts_for_every_class_on_it() -> None:
+    both = {"x": [[0.9, 0.0], [0.0, 0.9]], "y": [[0.9, 0.0]], "z": []}
+    asked = query({DETECTIONS: detections(both)}, "xyz", 2)
+    assert sorted(BalancedRandom().select(asked).ids) == ["x", "y"]

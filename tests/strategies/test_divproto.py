@@ -1,0 +1,82 @@
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from alframe.datasets.base import Target
+from alframe.errors import ConfigError, SelectionError
+from alframe.learner import BOX_FEATURES, DETECTIONS
+from alframe.strategies.divproto import DivProto, prototypes, unrepeated
+from alframe.strategies.instances import Instances
+from alframe.strategy import Query
+from tests.strategies.asking import detections, query, rows
+
+EAST, NORTH = [1.0, 0.0], [0.0, 1.0]
+
+
+def h(*p: float) -> float:
+    return -sum(x * math.log(x) + (1 - x) * math.log(1 - x) for x in p if 0 < x < 1)
+
+
+def found(labels: list[int], entropies: list[float], features: Any) -> Instances:
+    scores = torch.full((len(labels),), 0.5)
+    vectors = torch.nn.functional.normalize(torch.tensor(features))
+    return Instances(torch.tensor(labels), scores, torch.tensor(entropies), vectors)
+
+
+def test_repetitions_within_an_image_by_hand() -> None:
+    """Row 1 is kept first; 0 and 4 repeat it; 2 is of another class; 3 points elsewhere."""
+    mine = found([0, 0, 1, 0, 0], [0.2, 0.9, 0.1, 0.8, 0.5], [EAST, EAST, EAST, NORTH, [2.0, 0.1]])
+    assert unrepeated(mine, 0.5).tolist() == [1, 3, 2]
+    assert unrepeated(mine, 1.1).tolist() == [1, 3, 4, 0, 2]
+    assert unrepeated(mine.take(torch.tensor([], dtype=torch.long)), 0.5).tolist() == []
+
+
+def test_prototypes_by_hand() -> None:
+    mine = found([0, 0, 1], [3.0, 4.0, 0.5], [EAST, NORTH, EAST])
+    result = prototypes(mine)
+    torch.testing.assert_close(result[0], torch.tensor([0.6, 0.8]))
+    torch.testing.assert_close(result[1], torch.tensor(EAST))
+
+
+# Entropy falls from a to e; a and b look the same, c looks different, e is of class 1.
+FOUND = {"a": [[0.5, 0]], "b": [[0.45, 0]], "c": [[0.4, 0]], "d": [], "e": [[0, 0.35]]}
+FEATURES = {"a": [EAST], "b": [[1.0, 0.2]], "c": [NORTH], "d": torch.zeros(0, 2), "e": [EAST]}
+NO_QUOTA = {"reserved": 0.0}
+
+
+def asked(budget: int, **more: Any) -> Query:
+    makers = {DETECTIONS: detections(FOUND), BOX_FEATURES: rows(FEATURES)}
+    return query(makers, "edcba", budget, **more)
+
+
+def test_repetitions_between_images_are_rejected_and_fill_the_end() -> None:
+    selection = DivProto(**NO_QUOTA).select(asked(3))
+    assert selection.ids == ("a", "c", "e"), "class 1 of e is new, whatever it looks like"
+    assert selection.scores == pytest.approx(
+        {"a": h(0.5), "b": h(0.45), "c": h(0.4), "d": 0.0, "e": h(0.35)}
+    )
+    assert DivProto(**NO_QUOTA).select(asked(5)).ids == ("a", "c", "e", "d", "b")
+    assert DivProto(between=1.0, **NO_QUOTA).select(asked(3)).ids == ("a", "b", "c")
+
+
+def test_a_share_is_reserved_for_rare_classes() -> None:
+    """Class 1 is rarer among the labelled: of a budget of 2, one image has to show it."""
+    targets = {"l": Target.of([[0, 0, 1, 1]] * 3, [0, 0, 1])}
+    question = asked(2, labelled=["l"], targets=targets)
+    assert DivProto(reserved=0.5).select(question).ids == ("a", "e")
+    assert DivProto(reserved=0.5, rare_score=0.4).select(question).ids == ("a", "b"), (
+        "nothing shows class 1 for sure: the ranking fills the share"
+    )
+
+
+def test_features_that_are_not_finite_are_refused_by_name() -> None:
+    makers = {
+        DETECTIONS: detections(FOUND),
+        BOX_FEATURES: rows(FEATURES | {"c": [[math.nan, 0.0]]}),
+    }
+    with pytest.raises(SelectionError, match="the detections of c are not finite"):
+        DivProto().select(query(makers, "abcde", 1))
+    with pytest.raises(ConfigError, match="rare: expected 0 to 1, got 2"):
+        DivProto(rare=2)

@@ -1,0 +1,23 @@
+import pytest
+import torch
+
+from alframe.errors import SelectionError
+from alframe.learner import EMBEDDING
+from alframe.strategies.gather import embeddings
+from tests.strategies.asking import query, rows
+
+
+def test_rows_are_in_the_order_of_the_ids_that_are_asked_for() -> None:
+    asked = query({EMBEDDING: rows({i: [float(i), 1.0] for i in "012345"})}, "0123456", 1)
+    table = embeddings(asked, list("30514"))
+    assert table.tolist() == [[3, 1], [0, 1], [5, 1], [1, 1], [4, 1]]
+    assert embeddings(asked, []).shape[0] == 0
+
+
+def test_an_image_whose_vector_is_not_finite_is_named() -> None:
+    table = {"a": [1.0], "b": [float("nan")], "c": [2.0]}
+    with pytest.raises(SelectionError, match="the features of b are not finite"):
+        embeddings(query({EMBEDDING: rows(table)}, "abc", 1), "abc")
+    assert torch.equal(
+        embeddings(query({EMBEDDING: rows(table)}, "", 1), "ac")[1], torch.ones(1) * 2
+    )

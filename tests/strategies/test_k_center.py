@@ -1,0 +1,116 @@
+"""The lazy search against float64 throughout, most of all where points are nearly as far."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from alframe.strategies import k_center as module
+from alframe.strategies.k_center import k_center
+from alframe.strategies.points import Euclidean
+
+
+def reference(vectors: NDArray[np.float32], centres: int, count: int) -> list[int]:
+    """One point after the other, by differences in float64."""
+    x = vectors.astype(np.float64)
+    nearest = np.full(len(x), np.inf)
+    nearest[:centres] = -np.inf
+    for c in range(centres):
+        nearest = np.minimum(nearest, ((x - x[c]) ** 2).sum(axis=1))
+    picks: list[int] = []
+    for _ in range(count):
+        picks.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, ((x - x[picks[-1]]) ** 2).sum(axis=1))
+        nearest[picks[-1]] = -np.inf
+    return picks
+
+
+def picked(vectors: NDArray[np.float32], centres: int, count: int) -> list[int]:
+    return k_center(Euclidean.of(torch.from_numpy(vectors)), centres, count)
+
+
+def test_by_hand() -> None:
+    """On a line, a centre at 0: 10 is farthest, then 4 (4 from 0), then 7 (3 from both sides)."""
+    line = np.array([[0], [1], [4], [10], [7], [9]], dtype=np.float32)
+    assert picked(line, 1, 5) == [3, 2, 4, 1, 5]
+
+
+def test_equally_far_points_are_picked_in_the_order_of_rows() -> None:
+    square = np.array([[0, 0], [1, 1], [-1, 1], [1, -1], [-1, -1]], dtype=np.float32)
+    assert picked(square, 1, 4) == [1, 2, 3, 4]
+
+
+def test_without_centres_the_first_row_is_the_first_pick() -> None:
+    line = np.array([[5], [0], [9], [4]], dtype=np.float32)
+    assert picked(line, 0, 4) == [0, 1, 2, 3]
+    assert picked(line, 0, 1) == [0]
+    assert picked(line, 0, 0) == []
+
+
+def kinds() -> dict[str, NDArray[np.float32]]:
+    rng = np.random.default_rng(0)
+    plain = rng.standard_normal((1500, 16), dtype=np.float32)
+    few = rng.standard_normal((40, 16), dtype=np.float32)
+    return {
+        "normal": plain,
+        "far from the origin": plain + 100,
+        "duplicates": few[rng.integers(0, 40, 1500)],
+        "near duplicates": few[rng.integers(0, 40, 1500)] + 1e-6 * plain,
+        "quantised": np.round(plain),
+        "one value": np.ones((1500, 16), dtype=np.float32),
+        "corners of a cube": rng.integers(0, 2, (1500, 8)).astype(np.float32),
+        "clusters": np.repeat(few, 38, axis=0)[:1500] + np.float32(0.1) * plain,
+        "wide range": plain * np.exp(3 * rng.standard_normal((1500, 1))).astype(np.float32),
+        "narrow": plain[:, :1],
+    }
+
+
+@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("centres", [0, 1, 75, 700])
+def test_picks_equal_float64(kind: str, centres: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = kinds()[kind]
+    monkeypatch.setattr(module, "BOUNDING", (16, 4))
+    monkeypatch.setattr(module, "TABLE", 64)
+    for window, count in ((512, 200), (16, 100)):
+        monkeypatch.setattr(module, "WINDOW", window)
+        monkeypatch.setattr(module, "BLOCK", 2 * window)
+        assert picked(vectors, centres, count) == (
+            reference(vectors, max(centres, 1), count)
+            if centres
+            else [0, *reference(vectors, 1, count - 1)]
+        )
+
+
+@pytest.mark.parametrize("kind", ["normal", "duplicates", "one value"])
+def test_the_whole_pool(kind: str) -> None:
+    vectors = kinds()[kind][:300]
+    assert picked(vectors, 20, 280) == reference(vectors, 20, 280)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_picks_equal_float64_at_size(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mixed = rng.standard_normal((8000, 256), dtype=np.float32) @ rng.standard_normal(
+        (256, 256), dtype=np.float32
+    )
+    vectors = np.maximum(mixed, 0)  # as after a ReLU
+    assert picked(vectors, 400, 300) == reference(vectors, 400, 300)
+
+
+def test_bounds_hold_and_settled_distances_are_those_of_float64() -> None:
+    vectors = torch.from_numpy(kinds()["far from the origin"])
+    points = Euclidean.of(vectors)
+    rows, centres = points.take(slice(0, 500)), points.take(slice(500, 600))
+    true = torch.cdist(vectors[:500].double(), vectors[500:600].double()).square().amin(dim=1)
+    assert (rows.upper(centres) >= true).all()
+    settled = rows.nearest(centres, torch.full((500,), torch.inf, dtype=torch.float64))
+    torch.testing.assert_close(settled, true, rtol=1e-12, atol=0)
+    assert torch.equal(rows.nearest(centres, settled / 2), settled / 2)
+
+
+@pytest.mark.gpu
+def test_picks_on_a_gpu_are_the_same() -> None:
+    for vectors in kinds().values():
+        points = Euclidean.of(torch.from_numpy(vectors).cuda())
+        assert k_center(points, 75, 200) == picked(vectors, 75, 200)

@@ -1,0 +1,54 @@
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from alframe.strategies.k_means import k_means, seeds
+
+
+def test_seeds_are_drawn_in_proportion_to_the_squared_distance() -> None:
+    """From 0: the others are at 1, 2 and 3, so with probabilities 1/14, 4/14 and 9/14."""
+    line = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
+    counts = np.zeros(4)
+    for seed in range(2000):
+        first, second = seeds(line, 2, np.random.default_rng(seed), first=0)
+        assert first == 0
+        counts[second] += 1
+    p = np.array([0, 1, 4, 9]) / 14
+    assert (abs(counts - 2000 * p) <= 5 * np.sqrt(2000 * p * (1 - p))).all()
+
+
+def test_duplicates_come_last_and_in_order() -> None:
+    points = torch.tensor([[1.0], [0.0], [1.0], [0.0], [1.0]])
+    assert seeds(points, 5, np.random.default_rng(0), first=2) in ([2, 1, 0, 3, 4], [2, 3, 0, 1, 4])
+    assert seeds(points, 1, np.random.default_rng(0), first=4) == [4]
+    assert seeds(points, 0, np.random.default_rng(0), first=4) == []
+
+
+def test_separate_clusters_are_found() -> None:
+    rng = np.random.default_rng(0)
+    truth = torch.from_numpy(rng.integers(0, 4, 200))
+    centres = 20 * torch.eye(4)
+    points = centres[truth] + torch.from_numpy(rng.standard_normal((200, 4), dtype=np.float32))
+    labels = k_means(points, 4, np.random.default_rng(1), iterations=50)
+    table = torch.zeros(4, 4, dtype=torch.long)
+    table.index_put_((truth, labels), torch.ones(200, dtype=torch.long), accumulate=True)
+    assert (table > 0).sum() == 4, "one label for each cluster"
+
+
+def test_iterations_do_not_raise_the_sum_of_squares() -> None:
+    points = torch.from_numpy(np.random.default_rng(0).standard_normal((300, 3), dtype=np.float32))
+
+    def inertia(iterations: int) -> float:
+        labels = k_means(points, 7, np.random.default_rng(0), iterations)
+        parts = [points[labels == c] for c in range(7)]
+        return sum(float((p - p.mean(dim=0)).square().sum()) for p in parts if len(p))
+
+    sums = [inertia(n) for n in (0, 1, 2, 5, 20)]
+    assert all(after <= before + 1e-3 for before, after in pairwise(sums))
+
+
+def test_more_clusters_than_different_points() -> None:
+    points = torch.tensor([[0.0], [0.0], [5.0]])
+    labels = k_means(points, 3, np.random.default_rng(0), iterations=10)
+    assert labels[0] == labels[1] != labels[2]

@@ -1,0 +1,107 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from alframe.datasets.base import Target
+from alframe.errors import ConfigError
+from alframe.learner import BOX_FEATURES, DETECTIONS
+from alframe.strategies.instances import Instances
+from alframe.strategies.ppal import PPAL, difficulties, similarities, spread
+from tests.strategies.asking import detections, query, rows
+
+
+def h(p: float) -> float:
+    return -(p * math.log(p) + (1 - p) * math.log(1 - p))
+
+
+def test_difficulties_by_hand() -> None:
+    """Object 0 is found with IoU 1/2; object 1 only as another class; the last is difficult."""
+    boxes = {"a": [[0, 0, 10, 5], [20, 0, 30, 10]]}
+    found = detections({"a": [[0.7, 0.1], [0.8, 0.2]]}, boxes=boxes)("a")
+    target = Target.of(
+        [[0, 0, 10, 10], [20, 0, 30, 10], [50, 50, 60, 60]], [0, 1, 1], difficult=[0, 0, 1]
+    )
+    (first, easy), (second, hard) = difficulties(found, 0, target, xi=0.6)
+    assert (first, second) == (0, 1)
+    assert easy == pytest.approx(1 - 0.7**0.6 * 0.5**0.4)
+    assert hard == 1.0
+    assert difficulties(detections({"a": []})("a"), 0, target, 0.6) == [(0, 1.0), (1, 1.0)]
+
+
+def test_weights_by_hand() -> None:
+    """1 for the easiest class; for the hardest 1 + alpha ub log(exp(1 / alpha)) = 1 + ub."""
+    b = math.exp(1 / 0.3) - 1
+    expected = [1.0, 1 + 0.3 * 0.2 * math.log(b / 2 + 1), 1.2]
+    assert PPAL().weights(torch.tensor([0.0, 0.5, 1.0])).tolist() == pytest.approx(expected)
+
+
+def image(labels: list[int], scores: list[float], features: list[list[float]]) -> Instances:
+    vectors = torch.nn.functional.normalize(torch.tensor(features).reshape(-1, 2))
+    return Instances(torch.tensor(labels), torch.tensor(scores), torch.ones(len(labels)), vectors)
+
+
+def test_similarity_by_hand() -> None:
+    first = image([0, 0, 1], [0.6, 0.2, 0.2], [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    second = image([0], [0.5], [[3.0, 4.0]])
+    nothing = image([], [], [])
+    forth, back = (0.6 * 0.6 + 0.2 * 0.8 + 0.2 * 0) / 1.0, 0.8
+    result = similarities([first, nothing, second], 2)
+    between = (forth + back) / 2
+    expected = [[1, 0, between], [0, 0, 0], [between, 0, 1]]
+    torch.testing.assert_close(result, torch.tensor(expected, dtype=torch.float32))
+
+
+def test_similarities_against_loops() -> None:
+    rng = np.random.default_rng(0)
+    images = []
+    for _ in range(15):
+        n = int(rng.integers(0, 6))
+        vectors = rng.standard_normal((n, 2)).tolist()
+        images.append(image(rng.integers(0, 3, n).tolist(), rng.random(n).tolist(), vectors))
+
+    def one_way(a: Instances, b: Instances) -> float:
+        total = 0.0
+        for label, score, vector in zip(a.labels, a.scores, a.features, strict=True):
+            best = [float(vector @ b.features[n]) for n in range(len(b)) if b.labels[n] == label]
+            total += float(score) * max(best, default=0.0)
+        return total / float(a.scores.sum()) if len(a) else 0.0
+
+    result = similarities(images, 3)
+    for i, a in enumerate(images):
+        for j, b in enumerate(images):
+            assert float(result[i, j]) == pytest.approx(
+                (one_way(a, b) + one_way(b, a)) / 2, abs=1e-5
+            )
+
+
+def test_spread_by_hand() -> None:
+    line = torch.tensor([[0.0], [1.0], [9.0], [4.0]])
+    assert spread(torch.cdist(line, line), 4) == [0, 2, 3, 1]
+
+
+def test_uncertain_images_that_differ_are_chosen() -> None:
+    """a, b and c are candidates; b looks as a does. Class 1 is never found, so it weighs 1.2."""
+    found = {"a": [[0.5, 0]], "b": [[0.5, 0]], "c": [[0, 0.4]], "d": [[0.1, 0]], "e": [],
+             "l": [[0.9, 0]]}  # fmt: skip
+    features = {i: [[1.0, 0.0]] for i in "abcdl"} | {"e": torch.zeros(0, 2)}
+    boxes = {i: [[0, 0, 10, 10]] for i in "abcdl"} | {"e": torch.zeros(0, 4)}
+    targets = {"l": Target.of([[0, 0, 10, 10], [20, 20, 30, 30]], [0, 1])}
+    makers = {DETECTIONS: detections(found, boxes=boxes), BOX_FEATURES: rows(features)}
+    asked = query(makers, "edcba", 2, labelled=["l"], targets=targets)
+    selection = PPAL(factor=2).select(asked)
+    b, d = math.exp(1 / 0.3) - 1, 1 - 0.9**0.6
+    weight = 1 + 0.06 * math.log(b * d + 1)
+    assert selection.scores == pytest.approx(
+        {"a": weight * h(0.5), "b": weight * h(0.5), "c": 1.2 * h(0.4), "d": weight * h(0.1),
+         "e": 0.0}, rel=1e-5)  # fmt: skip
+    assert selection.ids == ("c", "a"), "c has the largest score, since its class is hard"
+    everything = query(makers, "edcba", 5, labelled=["l"], targets=targets)
+    assert PPAL().select(everything).ids == ("c", "a", "b", "d", "e")
+
+
+def test_options_out_of_range() -> None:
+    for option, value in (("alpha", 0.0), ("xi", 1.5), ("factor", 0)):
+        with pytest.raises(ConfigError, match=f"{option}: expected"):
+            PPAL(**{option: value})  # type: ignore[arg-type]

@@ -1,0 +1,154 @@
+"""Whatever is registered keeps its contract: the conformance kit over the whole registry."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alframe.build import build_learner, build_strategy, provides
+from alframe.config import BudgetConfig
+from alframe.datasets.shapes import shapes
+from alframe.errors import ConfigError
+from alframe.loop import Loop
+from alframe.oracle import SimulatedOracle
+from alframe.plugins import Entry, Kind, registry
+from alframe.resolve import from_overrides, resolve
+from alframe.rundir import open_run
+from alframe.seeds import Seeds
+from alframe.strategy import Strategy
+from alframe.testing import (
+    check_dataset,
+    check_detector,
+    check_learner,
+    check_strategy,
+    poisoned,
+    tiny_setup,
+)
+from tests.datasets.builders import coco_root, voc_folder
+from tests.fakes import Numbers
+
+WRAPPED = "entropy"
+"""What wrappers are put around."""
+LARGE = {"retina": 64, "ssd": 300, "ssd-lite0": 256}
+"""Detectors that take seconds, and the side of the images that they need."""
+
+
+def entries(kind: Kind, **slow: object) -> list[Any]:
+    marks = {name: [pytest.mark.slow] for name in slow}
+    return [pytest.param(e, id=e.name, marks=marks.get(e.name, [])) for e in registry().all(kind)]
+
+
+def named(entry: Entry) -> str:
+    return f"{entry.name}:{WRAPPED}" if entry.wraps else entry.name
+
+
+def strategy(entry: Entry) -> Strategy:
+    learner = next(
+        e.name
+        for e in [registry().get("learners", entry.learner), *registry().all("learners")]
+        if fits(entry, e)
+    )
+    return build_strategy(resolve([{"strategy": named(entry), "learner": learner}]))
+
+
+def fits(strategy: Entry, learner: Entry) -> bool:
+    config = resolve([{"strategy": named(strategy), "learner": learner.name}])
+    try:
+        return build_strategy(config).requires <= provides(learner.load())
+    except ConfigError:
+        return False
+
+
+@pytest.mark.parametrize("entry", entries("strategies"))
+def test_strategy(entry: Entry) -> None:
+    check_strategy(partial(strategy, entry))
+
+
+@pytest.mark.parametrize("entry", entries("learners"))
+def test_learner(entry: Entry) -> None:
+    check_learner(entry.load())  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", entries("learners"))
+def test_learner_on_a_softmax_detector(entry: Entry) -> None:
+    small = ("backbone=tiny", "weights=none", "frozen_stages=-1", "norm_eval=false", "size=64",
+             "strides=[8,16,32,64]", "anchor_ratios=[[2],[2,3],[2],[2]]")  # fmt: skip
+    setup = tiny_setup("detector=ssd-lite0", *(f"detector.{option}" for option in small))
+    check_learner(entry.load(), setup=setup)  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("entry", entries("detectors", **LARGE))
+def test_detector(entry: Entry) -> None:
+    options = resolve([{"detector": {"name": entry.name, "weights": "none"}}]).detector.options
+    options |= {"frozen_stages": -1, "norm_eval": False}
+    side = LARGE.get(entry.name, 64)
+    check_detector(lambda classes: entry.load()(num_classes=classes, **options), side=side)
+
+
+ROOTS: dict[str, Callable[[Path], object]] = {
+    "coco": coco_root,
+    "voc": partial(voc_folder, trainval=["000001", "000002"], test=["000003"]),
+}
+"""How to write a tiny dataset of those that read files."""
+
+
+@pytest.mark.parametrize("entry", entries("datasets"))
+def test_dataset(entry: Entry, tmp_path: Path) -> None:
+    options: dict[str, Any] = {}
+    if entry.name in ROOTS:
+        ROOTS[entry.name](tmp_path / "root")
+        options["root"] = str(tmp_path / "root")
+    check_dataset(partial(entry.load(), **options))
+
+
+PASSES = {"miaod": 13}
+"""Of learners that need several phases."""
+
+
+def run_poisoned(strategy: str, learner: str, path: Path) -> list[tuple[str, ...]]:
+    """Two cycles on a dataset of which nobody but the oracle may read the pool's targets."""
+    tiny = ("training.batch_size=4", "evaluation.coco=false", "device=cpu", "data.resize=none")
+    length = f"training.passes={PASSES.get(learner, 1)}"
+    names = {"strategy": strategy, "learner": learner}
+    config = resolve([names, from_overrides((*tiny, length))])
+    dataset = shapes(pool=10, test=2, size=64, classes=2)
+    with open_run(path, config, resume=False) as run:
+        loop = Loop(
+            dataset=poisoned(dataset),
+            learner=build_learner(config, dataset.classes),
+            strategy=build_strategy(config),
+            oracle=SimulatedOracle(dataset.targets),
+            run=run,
+            budget=BudgetConfig(initial=4, per_cycle=3, cycles=2),
+            seeds=Seeds(0),
+            recorder=Numbers(),
+        )
+        return [tuple(cycle["selected"]) for cycle in loop.run()]
+
+
+PAIRS = [(s, lr) for s in registry().all("strategies") for lr in registry().all("learners")]
+
+
+def own(strategy: Entry, learner: Entry) -> bool:
+    return learner.name == strategy.learner
+
+
+@pytest.mark.parametrize(
+    ("strategy", "learner"),
+    [
+        pytest.param(
+            s, lr, id=f"{s.name}-{lr.name}", marks=[] if own(s, lr) else [pytest.mark.slow]
+        )
+        for s, lr in PAIRS
+    ],
+)
+def test_nobody_reads_a_hidden_target(strategy: Entry, learner: Entry, tmp_path: Path) -> None:
+    if not fits(strategy, learner):
+        pytest.skip(f"{learner.name} does not provide what {strategy.name} requires")
+    first, last = run_poisoned(named(strategy), learner.name, tmp_path / "run")
+    assert len(set(first)) == 3
+    assert last == ()

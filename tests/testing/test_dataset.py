@@ -1,0 +1,96 @@
+"""One dataset that breaks each rule of the conformance kit, and one that breaks none."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alframe.datasets.base import Dataset, Target
+from alframe.testing import check_dataset
+from tests.fakes import FakeImages, fake_dataset
+
+
+class KnowsTargets(FakeImages):
+    def __init__(self) -> None:
+        super().__init__()
+        self._cache = {"x": [lambda: None, {"deep": [Target.of([], [])]}]}
+
+
+class NewEachTime(FakeImages):
+    def read(self, item: str) -> Any:
+        return np.random.default_rng().integers(0, 256, (8, 8, 3), np.uint8)
+
+
+class Floats(FakeImages):
+    def read(self, item: str) -> Any:
+        return super().read(item) / 255
+
+
+class WrongSize(FakeImages):
+    def size(self, item: str) -> tuple[int, int]:
+        return 9, 8
+
+
+class NewStamp(FakeImages):
+    def stamp(self, item: str) -> str:
+        return str(np.random.default_rng().random())
+
+
+def but(**changes: Any) -> Callable[[], Dataset]:
+    return lambda: replace(fake_dataset(), **changes)
+
+
+def with_target(target: Target) -> Callable[[], Dataset]:
+    return but(targets={**fake_dataset().targets, "p003": target})
+
+
+def shuffled() -> Dataset:
+    labels = np.random.default_rng().integers(0, 10**6, 12)
+    classes = tuple(f"class {n}" for n in range(10**6))
+    known = fake_dataset()
+    targets = {i: Target.of([[1, 1, 6, 7]], [n]) for i, n in zip(known.pool, labels, strict=True)}
+    return replace(known, classes=classes, targets={**known.targets, **targets})
+
+
+def drawn_globally() -> Dataset:
+    random.random()
+    return fake_dataset()
+
+
+def test_a_good_dataset_passes() -> None:
+    check_dataset(fake_dataset)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (but(classes=["a", "b"]), "classes is .*: expected a tuple of names"),
+        (but(classes=("a", "a")), "classes is .'a', 'a'.: expected each name once"),
+        (but(pool=("p001", "p000")), "pool is not sorted: expected .'p000', 'p001'. first"),
+        (but(pool=("p000", "p000")), "pool holds an id twice: expected unique ids"),
+        (but(pool=(1, 2)), "pool is .1, 2.: expected a tuple of strings"),
+        (but(test=()), "test is empty: expected at least one item"),
+        (but(test=("p000", "t000")), "'p000'. are in pool and test: expected splits that share"),
+        (but(pool=("p000", "p999")), "p999 has no target: expected one, if without boxes"),
+        (with_target(Target.of([[1, 1, 6, 7]], [2])), "p003: labels are .2.: expected 0 to 1"),
+        (with_target(Target.of([[1, 1, 9, 7]], [0])), r"p003: boxes are .*: expected x1 < x2"),
+        (with_target(Target.of([[6, 1, 1, 7]], [0])), r"expected x1 < x2, y1 < y2 in pixels"),
+        (
+            with_target(replace(Target.of([[1, 1, 6, 7]], [0]), crowd=np.zeros(2, bool))),
+            r"p003: crowd is bool \(2,\): expected bool_? \(1,\); build it with Target.of",
+        ),
+        (but(images=KnowsTargets()), "the images hold a reference to targets: expected none"),
+        (but(images=Floats()), "read gives float64 .*: expected uint8"),
+        (but(images=WrongSize()), r"read gives uint8 \(8, 8, 3\): expected uint8 \(9, 8, 3\)"),
+        (but(images=NewStamp()), "stamp gives .*: expected one string while the image does not"),
+        (but(images=NewEachTime()), "expected the same pixels when the dataset is made a second"),
+        (shuffled, "made a second time, the dataset has other classes, splits or annotations"),
+        (drawn_globally, "the dataset moved the global generator of random"),
+    ],
+)
+def test_a_dataset_that_breaks_a_rule(broken: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_dataset(broken)

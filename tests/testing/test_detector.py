@@ -1,0 +1,125 @@
+"""One detector that breaks each rule of the conformance kit, and one that breaks none."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from alframe.testing import check_detector
+from tests.detectors.drawing import small_retinanet
+
+
+def altered(**methods: Any) -> Callable[[int], nn.Module]:
+    """A detector of which some methods are others: each is given the original and its arguments."""
+
+    def factory(classes: int) -> nn.Module:
+        model: Any = made(classes)
+        for name, method in methods.items():
+            setattr(model, name, partial(method, getattr(model, name)))
+        return model
+
+    return factory
+
+
+def made(classes: int) -> nn.Module:
+    """A detector whose weights follow from torch's generator, and its anchors from it alone."""
+    seed = int(torch.randint(2**31, ()))
+    return small_retinanet(classes, seed=seed, fpn_channels=16, tower_convs=1)
+
+
+def unseeded(classes: int) -> nn.Module:
+    return small_retinanet(classes, seed=int(np.random.default_rng().integers(2**31)))
+
+
+def drawing_globally(classes: int) -> nn.Module:
+    np.random.rand()  # noqa: NPY002
+    return made(classes)
+
+
+def batch_normed(classes: int) -> nn.Module:
+    model: Any = made(classes)
+    model.eval = lambda: model
+    features = model.features
+
+    def mixed(batch: Any) -> Any:
+        found = features(batch)
+        return replace(found, levels=tuple(x - x.mean(dim=0) for x in found.levels))
+
+    model.features = mixed
+    return model
+
+
+def untrained(classes: int) -> nn.Module:
+    model = made(classes)
+    model.register_parameter("spare", nn.Parameter(torch.zeros(1)))
+    return model
+
+
+def scaled_boxes(detect: Any, logits: Any, deltas: Any, anchors: Any, batch: Any) -> Any:
+    found = detect(logits, deltas, anchors, batch)
+    return replace(found, boxes=found.boxes * 3)
+
+
+def raised_scores(detect: Any, logits: Any, deltas: Any, anchors: Any, batch: Any) -> Any:
+    found = detect(logits, deltas, anchors, batch)
+    return replace(found, scores=found.scores + 0.1)
+
+
+def worst_first(detect: Any, logits: Any, deltas: Any, anchors: Any, batch: Any) -> Any:
+    found = detect(logits, deltas, anchors, batch)
+    return replace(found, scores=found.scores.flip(1), valid=found.valid | True)
+
+
+def zero_loss(loss: Any, batch: Any) -> Any:
+    return {name: value * 0 for name, value in loss(batch).items()}
+
+
+def infinite_loss(loss: Any, batch: Any) -> Any:
+    return {name: value / 0 for name, value in loss(batch).items()}
+
+
+def loss_of_anything(loss: Any, batch: Any) -> Any:
+    if batch.boxes is None:
+        return {"cls": torch.zeros(())}
+    return loss(batch)
+
+
+def loss_without_names(loss: Any, batch: Any) -> Any:
+    if batch.boxes is None:
+        raise ValueError("no")
+    return loss(batch)
+
+
+def test_a_good_detector_passes() -> None:
+    check_detector(made)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (unseeded, "made twice under one torch.manual_seed, the detector has other weights"),
+        (drawing_globally, "the detector, being made, moved the global generator of numpy"),
+        (altered(class_loss=lambda f, *a: f(*a).sum()), r"class_loss: \(\), expected \(3,\)"),
+        (altered(loss=infinite_loss), "loss 'cls' is inf: expected a finite number"),
+        (altered(loss=zero_loss), "all gradients are 0: expected it to learn"),
+        (untrained, r".'spare'. got no gradient: expected one, or requires_grad=False"),
+        (altered(loss=loss_of_anything), "unlabelled images have a loss: expected a ValueError"),
+        (altered(loss=loss_without_names), "is refused with 'no': expected their ids"),
+        (altered(detect=scaled_boxes), "boxes lie outside of their .* image: expected pixels"),
+        (altered(detect=raised_scores), "a score is not the probability of its label"),
+        (altered(detect=worst_first), "scores are not descending: expected the best first"),
+        (batch_normed, "depend on the other images of a batch: expected them not to"),
+        (
+            altered(new_class_tower=lambda new, channels=None: new(5)),
+            "new_class_tower has other parameters than class_tower",
+        ),
+    ],
+)
+def test_a_detector_that_breaks_a_rule(broken: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_detector(broken)

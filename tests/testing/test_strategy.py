@@ -1,0 +1,183 @@
+"""One strategy that breaks each rule of the conformance kit, and one that breaks none."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from alframe.learner import EMBEDDING, PREDICTED_LOSS, SignalBatch
+from alframe.strategy import Query, ScoringStrategy, Selection, top
+from alframe.testing import check_strategy
+
+
+class Good(ScoringStrategy):
+    requires = frozenset({PREDICTED_LOSS})
+
+    def score(self, batch: SignalBatch) -> Any:
+        return batch[PREDICTED_LOSS]
+
+
+class FewerThanAsked(Good):
+    def select(self, query: Query) -> Selection:
+        return replace(super().select(query), ids=super().select(query).ids[:4])
+
+
+class OneTwice(Good):
+    def select(self, query: Query) -> Selection:
+        ids = super().select(query).ids
+        return Selection((*ids[:1], *ids[:-1]))
+
+
+class AlreadyLabelled(Good):
+    def select(self, query: Query) -> Selection:
+        return Selection((query.labelled[0], *super().select(query).ids[1:]))
+
+
+class ListOfIds(Good):
+    def select(self, query: Query) -> Selection:
+        return Selection(list(super().select(query).ids))  # type: ignore[arg-type]
+
+
+class ScoresOfLabelled(Good):
+    def select(self, query: Query) -> Selection:
+        chosen = super().select(query)
+        return Selection(chosen.ids, {**(chosen.scores or {}), query.labelled[0]: 0.0})
+
+
+class RandomOfItsOwn(Good):
+    requires = frozenset()
+
+    def select(self, query: Query) -> Selection:
+        ids = np.random.default_rng().permutation(query.unlabelled).tolist()
+        return Selection(tuple(ids[: query.budget]))
+
+
+class Remembers(Good):
+    calls = 0
+
+    def score(self, batch: SignalBatch) -> Any:
+        self.calls += 1
+        return batch[PREDICTED_LOSS] * (-1) ** (self.calls // 4)
+
+
+class FirstToCome(Good):
+    def select(self, query: Query) -> Selection:
+        batches = query.learner.signals(query.unlabelled, self.requires)
+        ids = [i for batch in batches for i in batch.ids]
+        return Selection(tuple(ids[: query.budget]))
+
+
+class RelativeToItsBatch(Good):
+    def score(self, batch: SignalBatch) -> Any:
+        return batch[PREDICTED_LOSS] - batch[PREDICTED_LOSS].mean()
+
+
+class Undeclared(Good):
+    def select(self, query: Query) -> Selection:
+        list(query.learner.signals(query.unlabelled, frozenset({EMBEDDING})))
+        return super().select(query)
+
+
+class RequiresAList(Good):
+    requires = [PREDICTED_LOSS]  # type: ignore[assignment]  # noqa: RUF012
+
+
+class Peeks(Good):
+    def select(self, query: Query) -> Selection:
+        boxes = {i: float(len(query.targets[i].boxes)) for i in query.unlabelled}
+        return Selection(top(boxes, query.budget), boxes)
+
+
+class Trains(Good):
+    def select(self, query: Query) -> Selection:
+        query.learner.learner.weights[0] += 1  # type: ignore[attr-defined]
+        return super().select(query)
+
+
+class Fits(Good):
+    def select(self, query: Query) -> Selection:
+        query.learner.learner.fit(None, None, None)  # type: ignore[attr-defined]
+        return super().select(query)
+
+
+class NotANumberFirst(Good):
+    def select(self, query: Query) -> Selection:
+        scores = {}
+        for batch in query.learner.signals(query.unlabelled, self.requires):
+            scores |= zip(batch.ids, batch[PREDICTED_LOSS].numpy(), strict=True)
+        ids, values = sorted(scores), np.array([scores[i] for i in sorted(scores)])
+        order = np.argsort(values, kind="stable")[::-1] if len(ids) else []
+        return Selection(tuple(ids[i] for i in order[: query.budget]))
+
+
+class LeavesItOut(Good):
+    def select(self, query: Query) -> Selection:
+        scores = {}
+        for batch in query.learner.signals(query.unlabelled, self.requires):
+            scores |= zip(batch.ids, batch[PREDICTED_LOSS].tolist(), strict=True)
+        finite = {i: s for i, s in scores.items() if np.isfinite(s)}
+        return Selection(top(finite, query.budget), finite)
+
+
+class Chokes(Good):
+    def score(self, batch: SignalBatch) -> Any:
+        return [int(value) for value in batch[PREDICTED_LOSS].tolist()]
+
+
+def draws_from(draw: Callable[[], object]) -> type[Good]:
+    class DrawsGlobally(Good):
+        def select(self, query: Query) -> Selection:
+            draw()
+            return super().select(query)
+
+    return DrawsGlobally
+
+
+def test_a_good_strategy_passes() -> None:
+    check_strategy(Good)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (FewerThanAsked, "with 12 unlabelled items, budget 5: the strategy chose 4 items"),
+        (OneTwice, "the strategy chose an item twice"),
+        (AlreadyLabelled, r"chose .'labelled/0'., which are not unlabelled items"),
+        (ListOfIds, r"Selection.ids is \[.*: expected a tuple of ids"),
+        (ScoresOfLabelled, "scored what is not unlabelled: expected scores of candidates alone"),
+        (RandomOfItsOwn, "another object, the same seed: expected the same selection, got"),
+        (Remembers, "the same object once more, the same seed: expected the same selection"),
+        (FirstToCome, "its signals in another order or other batches: expected the same"),
+        (RelativeToItsBatch, "in another order or other batches: expected the same selection"),
+        (Undeclared, r"asks for .'embedding'. but does not require it"),
+        (RequiresAList, r"requires is .'predicted_loss'.: expected a frozenset"),
+        (Peeks, "the target of 'pool/00' was read"),
+        (Trains, "the strategy changed the learner: expected it to be left"),
+        (Fits, "the learner was fitted: expected only signals to be asked for"),
+        (NotANumberFirst, "is chosen whichever it is: expected NaN not to count as the largest"),
+        (LeavesItOut, "signals of pool/00 are NaN: expected .* got scores of the others alone"),
+        (Chokes, "signals of pool/00 are NaN: expected a SelectionError .* got ValueError"),
+        (draws_from(random.random), "moved the global generator of random: expected it to draw"),
+        (draws_from(np.random.rand), "moved the global generator of numpy"),
+        (draws_from(lambda: torch.rand(1)), "moved the global generator of torch"),
+    ],
+)
+def test_a_strategy_that_breaks_a_rule(broken: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_strategy(broken)
+
+
+def test_a_strategy_with_a_signal_of_its_own() -> None:
+    class Telepathic(Good):
+        requires = frozenset({"telepathy"})
+
+        def score(self, batch: SignalBatch) -> Any:
+            return batch["telepathy"]
+
+    check_strategy(
+        Telepathic, signals={"telepathy": lambda ids: torch.tensor([float(i[-2:]) for i in ids])}
+    )
