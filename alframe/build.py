@@ -10,9 +10,9 @@ from typing import Any
 from alframe.config import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.datasets.cache import CachedImages, Resize, prepared
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, PluginError
 from alframe.learner import Learner, LearnerSetup
-from alframe.plugins import Kind, registry
+from alframe.plugins import Entry, Kind, registry
 from alframe.strategy import Strategy
 
 READERS = 8
@@ -29,9 +29,7 @@ def build_strategy(config: RunConfig) -> Strategy:
     learner = registry().get("learners", config.learner.name)
     missing = strategy.requires - provides(learner.load())
     if missing:
-        fitting = [
-            e.name for e in registry().all("learners") if strategy.requires <= provides(e.load())
-        ]
+        fitting = [e.name for e in registry().all("learners") if strategy.requires <= signals(e)]
         raise ConfigError(
             f"strategy {config.strategy.name!r} requires {_list(missing)}, which learner "
             f"{learner.name!r} does not provide; learners that do: {_list(fitting) or 'none'}"
@@ -43,6 +41,14 @@ def provides(learner: Callable[..., Any]) -> frozenset[str]:
     """The signals that a learner's factory declares."""
     declared: frozenset[str] = getattr(learner, "provides", frozenset())
     return declared
+
+
+def signals(learner: Entry) -> frozenset[str]:
+    """What a registered learner provides; nothing if it cannot be loaded."""
+    try:
+        return provides(learner.load())
+    except PluginError:
+        return frozenset()
 
 
 def build_dataset(config: RunConfig) -> Dataset:

@@ -40,7 +40,7 @@ class DataConfig(Section):
         short: pixels of the shorter side.
         pad: batches are padded to a multiple of this many pixels.
         cache: keep decoded, resized images in ``ram``, in a memory-mapped file on ``disk`` that
-            later runs use again, or not at all (``off``).
+            later runs use again, or not at all (``none``).
         cache_gb: the cache's limit; images beyond it are decoded each time.
         cache_dir: where the disk cache lies; null is the user's cache folder.
         workers: processes that load images; 0 loads in the main process.
@@ -50,7 +50,7 @@ class DataConfig(Section):
     long: int = Field(default=1000, ge=1)
     short: int = Field(default=600, ge=1)
     pad: int = Field(default=32, ge=1)
-    cache: Literal["ram", "disk", "off"] = "ram"
+    cache: Literal["ram", "disk", "none"] = "ram"
     cache_gb: float = Field(default=4.0, ge=0)
     cache_dir: str | None = None
     workers: int = Field(default=0, ge=0)

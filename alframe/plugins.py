@@ -237,7 +237,7 @@ def _load(built: Registry, plugin: Plugin, load: Callable[[], Any]) -> None:
     except Exception as error:  # a stranger's code may raise anything
         if plugin.package == GROUP:
             raise
-        problem = f"{type(error).__name__}: {error}"
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
         built.plugins.append(Plugin(plugin.name, plugin.package, plugin.version, problem))
         return
     built.add(plugin, registrar.entries)

@@ -152,7 +152,7 @@ def image_source(images: Sequence[Path], config: RunConfig) -> CachedImages:
     data = config.data
     resize = Resize(data.resize, data.long, data.short)
     together(*(functools.partial(files.read, item) for item in paths))
-    return CachedImages(files, resize, "off", limit_bytes=0)
+    return CachedImages(files, resize, "none", limit_bytes=0)
 
 
 def paint(prediction: Prediction, opacity: float, classes: Sequence[str]) -> Image.Image:

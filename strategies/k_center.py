@@ -13,9 +13,9 @@ from torch import Tensor
 
 from alframe.strategies.points import Points
 
-WINDOW = 512
+WINDOW = 1024
 """Points that are brought up to date at a time."""
-BLOCK = 1024
+BLOCK = 2048
 """Rows, and columns, of one product."""
 BOUNDING = 256, 8
 """The first bounds come from every 8th of the centres that are given, but from 256 at least."""

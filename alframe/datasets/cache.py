@@ -21,7 +21,7 @@ from alframe.errors import DataError
 
 __all__ = ["CacheMode", "CachedImages", "Resize", "prepared"]
 
-CacheMode = Literal["ram", "disk", "off"]
+CacheMode = Literal["ram", "disk", "none"]
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class CachedImages:
         self._source = source
         self._resize = resize
         self._mode = mode
-        self._limit = 0 if mode == "off" else limit_bytes
+        self._limit = 0 if mode == "none" else limit_bytes
         self._folder = None if folder is None else Path(folder)
         self._store: _Store = _RamStore()
 
@@ -143,7 +143,7 @@ class CachedImages:
                 break
             slots[item] = slot
             end += slot.length
-        if self._mode != "off" and len(slots) < len(known):
+        if self._mode != "none" and len(slots) < len(known):
             log.warning(
                 "the image cache holds %d of %d images (limit %.2f GiB); the others are decoded "
                 "at every use: raise the limit, or choose a smaller size",

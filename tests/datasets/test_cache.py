@@ -114,7 +114,7 @@ def kept(request, source, tmp_path):
 
 
 class TestEveryMode:
-    @pytest.mark.parametrize("mode", ["ram", "disk", "off"])
+    @pytest.mark.parametrize("mode", ["ram", "disk", "none"])
     def test_the_same_pixels(self, source, tmp_path, mode):
         images = cached(source, mode, folder=tmp_path)
         before = [images.read(item) for item in IDS]
@@ -126,7 +126,7 @@ class TestEveryMode:
             assert (new == np.full((5, 10, 3), ord(item))).all()
             assert type(new) is np.ndarray
 
-    @pytest.mark.parametrize("mode", ["ram", "disk", "off"])
+    @pytest.mark.parametrize("mode", ["ram", "disk", "none"])
     def test_nobody_can_spoil_the_cache(self, source, tmp_path, mode):
         images = cached(source, mode, folder=tmp_path)
         images.prepare(IDS, workers=1)
@@ -143,7 +143,7 @@ class TestEveryMode:
         assert kept.stamp("a") == "a1"
 
     def test_off_decodes_each_time(self, source):
-        images = cached(source, "off")
+        images = cached(source, "none")
         images.prepare(IDS, workers=1)
         images.read("a")
         assert source.reads == [*IDS, "a"]

@@ -12,6 +12,9 @@ from alframe.datasets.base import Dataset, Target
 from alframe.testing import check_dataset
 from tests.fakes import FakeImages, fake_dataset
 
+OWN = np.random.default_rng(0)
+"""A generator that nobody handed over: it goes on from call to call."""
+
 
 class KnowsTargets(FakeImages):
     def __init__(self) -> None:
@@ -21,7 +24,7 @@ class KnowsTargets(FakeImages):
 
 class NewEachTime(FakeImages):
     def read(self, item: str) -> Any:
-        return np.random.default_rng().integers(0, 256, (8, 8, 3), np.uint8)
+        return OWN.integers(0, 256, (8, 8, 3), np.uint8)
 
 
 class Floats(FakeImages):
@@ -36,7 +39,7 @@ class WrongSize(FakeImages):
 
 class NewStamp(FakeImages):
     def stamp(self, item: str) -> str:
-        return str(np.random.default_rng().random())
+        return str(OWN.random())
 
 
 def but(**changes: Any) -> Callable[[], Dataset]:
@@ -48,7 +51,7 @@ def with_target(target: Target) -> Callable[[], Dataset]:
 
 
 def shuffled() -> Dataset:
-    labels = np.random.default_rng().integers(0, 10**6, 12)
+    labels = OWN.integers(0, 10**6, 12)
     classes = tuple(f"class {n}" for n in range(10**6))
     known = fake_dataset()
     targets = {i: Target.of([[1, 1, 6, 7]], [n]) for i, n in zip(known.pool, labels, strict=True)}

@@ -16,6 +16,9 @@ from alframe.testing import PoisonedTargets, check_learner
 HIDDEN = PoisonedTargets({}, [f"pool/{n:06d}" for n in range(99)])
 """The annotations of the pool, as a learner must not find them."""
 
+OWN = np.random.default_rng(0)
+"""A generator that nobody handed over: it goes on from call to call."""
+
 
 class Line:
     """A learner of one number: the mean of the labelled images, and a little noise."""
@@ -60,7 +63,7 @@ class NoProvides(Line):
 class Unseeded(Line):
     def fit(self, *args: Any) -> None:
         super().fit(*args)
-        self.weight = self.weight + np.random.default_rng().random()
+        self.weight = self.weight + OWN.random()
 
 
 class ForgetsItsCheckpoint(Line):
