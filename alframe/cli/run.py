@@ -62,7 +62,7 @@ def _default_path(config: RunConfig) -> Path:
     names = [config.dataset.name, config.detector.name, config.strategy.name]
     if config.learner.name not in ("plain", config.strategy.name):
         names.append(config.learner.name)
-    return Path("runs") / "-".join([*names, f"seed{config.seed}"])
+    return Path("runs") / "-".join([*names, f"seed{config.seed}"]).replace(":", "-")
 
 
 def _numbered(path: Path) -> list[Path]:

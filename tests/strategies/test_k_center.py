@@ -71,7 +71,7 @@ def test_picks_equal_float64(kind: str, centres: int, monkeypatch: pytest.Monkey
     vectors = kinds()[kind]
     monkeypatch.setattr(module, "BOUNDING", (16, 4))
     monkeypatch.setattr(module, "TABLE", 64)
-    for window, count in ((512, 200), (16, 100)):
+    for window, count in ((512, 150), (16, 80)):
         monkeypatch.setattr(module, "WINDOW", window)
         monkeypatch.setattr(module, "BLOCK", 2 * window)
         assert picked(vectors, centres, count) == (
