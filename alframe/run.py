@@ -100,7 +100,7 @@ def environment(device: str = "auto") -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": str(picked),
-        "device_name": torch.cuda.get_device_name(picked) if cuda else platform.processor(),
+        "device_name": torch.cuda.get_device_name(picked) if cuda else platform.processor() or platform.machine(),
         "cuda": torch.version.cuda if cuda else None,
         "threads": torch.get_num_threads(),
         "bf16": has_bf16(picked),
