@@ -95,12 +95,13 @@ def environment(device: str = "auto") -> dict[str, Any]:
 
     picked = pick_device(device)
     cuda = picked.type == "cuda"
+    processor = platform.processor() or platform.machine()
     return {
         "versions": {p: _version(p) for p in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": str(picked),
-        "device_name": torch.cuda.get_device_name(picked) if cuda else platform.processor() or platform.machine(),
+        "device_name": torch.cuda.get_device_name(picked) if cuda else processor,
         "cuda": torch.version.cuda if cuda else None,
         "threads": torch.get_num_threads(),
         "bf16": has_bf16(picked),
