@@ -105,7 +105,7 @@ def test_killed_in_every_stage_it_ends_in_the_same_numbers(tmp_path: Path, proce
     for number, event in enumerate((*STAGES, *STAGES)):
         # Twice through the stages: in the first cycle, then in the second.
         count = 1 + (number >= len(STAGES))
-        kills += kill_after(processes, path, event, count, delay=float(rng.uniform(0, 0.25)))
+        kills += kill_after(processes, path, event, count, delay=float(rng.uniform(0, 0.15)))
     assert kills >= 10
     finish(processes, path)
     assert outcome(path) == expected
