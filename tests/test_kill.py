@@ -30,15 +30,22 @@ OVERRIDES = (
     "budget.per_cycle=6",
     "budget.cycles=3",
 )
-STAGES = {
-    "initial": "annotating the first images",
-    "cycle_started": "training",
-    "fitted": "evaluating",
-    "evaluated": "selecting",
-    "selected": "annotating",
-    "annotated": "between cycles",
-}
-KILLS = 12
+STAGES = (
+    ("initial", 1),  # annotating the first images
+    ("cycle_started", 1),  # training
+    ("fitted", 1),  # evaluating
+    ("evaluated", 1),  # selecting
+    ("selected", 1),  # annotating
+    ("annotated", 2),  # between two cycles
+    ("cycle_started", 2),
+    ("fitted", 2),
+    ("evaluated", 2),
+    ("selected", 2),
+    ("annotated", 3),
+    ("cycle_started", 3),
+    ("fitted", 3),
+)
+"""After which event to kill, and after which occurrence of it."""
 
 
 def work(path: str) -> None:
@@ -102,9 +109,7 @@ def test_killed_in_every_stage_it_ends_in_the_same_numbers(tmp_path: Path, proce
     assert any(v for numbers in expected[1].values() for v in numbers["scores"])
 
     rng, path, kills = np.random.default_rng(0), tmp_path / "killed", 0
-    for number, event in enumerate((*STAGES, *STAGES)):
-        # Twice through the stages: in the first cycle, then in the second.
-        count = 1 + (number >= len(STAGES))
+    for event, count in STAGES:
         kills += kill_after(processes, path, event, count, delay=float(rng.uniform(0, 0.15)))
     assert kills >= 10
     finish(processes, path)
