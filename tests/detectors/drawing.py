@@ -9,24 +9,26 @@ from alframe.detectors.ssd import SSD
 from alframe.training.batch import Batch
 
 SMALL = {"backbone": "tiny", "weights": "none"}
+TINY = {
+    **SMALL,
+    "frozen_stages": -1,
+    "norm_eval": False,
+    "strides": (8, 16, 32),
+    "fpn_channels": 64,
+    "tower_convs": 2,
+    "tower_norm": "group",
+    "anchor_size": 3.5,
+    "scales_per_octave": 2,
+    "anchor_ratios": (1.0,),
+}
+"""Settings of the small RetinaNet."""
 
 
 def small_retinanet(num_classes=3, seed=0, **changes):
     """A RetinaNet of three levels for 64 pixels."""
-    settings = {
-        "frozen_stages": -1,
-        "norm_eval": False,
-        "strides": (8, 16, 32),
-        "fpn_channels": 64,
-        "tower_convs": 2,
-        "tower_norm": "group",
-        "anchor_size": 3.5,
-        "scales_per_octave": 2,
-        "anchor_ratios": (1.0,),
-    }
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return RetinaNet(num_classes, **(SMALL | settings | changes))
+        return RetinaNet(num_classes, **(TINY | changes))
 
 
 def small_ssd(num_classes=3, seed=0, **changes):

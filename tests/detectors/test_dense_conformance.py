@@ -176,4 +176,4 @@ def test_trains_after_inference_on_the_same_shape(make):
     model, batch = make(), drawing()
     with torch.inference_mode():
         model.detect(*model(batch), batch)
-    gradients(model, batch)
+    assert gradients(model, batch)

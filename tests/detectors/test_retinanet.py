@@ -11,47 +11,8 @@ from torch import nn
 from alframe.detectors.dense import DenseDetector
 from alframe.detectors.retinanet import RetinaNet
 from alframe.errors import ConfigError
-from alframe.training.batch import Batch
-
-TINY = {
-    "backbone": "tiny",
-    "weights": "none",
-    "frozen_stages": -1,
-    "norm_eval": False,
-    "strides": (8, 16, 32),
-    "fpn_channels": 64,
-    "tower_convs": 2,
-    "tower_norm": "group",
-    "anchor_size": 3.5,
-    "scales_per_octave": 2,
-    "anchor_ratios": (1.0,),
-}
-
-
-def tiny(num_classes=3, **changes):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return RetinaNet(num_classes, **(TINY | changes))
-
-
-def drawing(images=2, classes=3, side=64):
-    """Bright squares on a dark ground; the class is the colour."""
-    pixels = torch.zeros(images, 3, side, side, dtype=torch.uint8)
-    boxes, labels = torch.zeros(images, 2, 4), torch.full((images, 2), -1)
-    for i in range(images):
-        x, colour = 6 + 10 * (i % 2), i % min(classes, 3)
-        pixels[i, colour, 20:50, x : x + 30] = 255
-        boxes[i, 0] = torch.tensor([x, 20, x + 30, 50])
-        labels[i, 0] = colour
-    sizes = torch.tensor([[side, side]] * images)
-    return Batch(tuple(f"im{i}" for i in range(images)), pixels, sizes, sizes, boxes, labels)
-
-
-def padded(batch, height, width):
-    """The same images in a larger frame."""
-    images = batch.images.new_zeros(len(batch), 3, height, width)
-    images[:, :, : batch.images.shape[2], : batch.images.shape[3]] = batch.images
-    return replace(batch, images=images)
+from tests.detectors.drawing import drawing, padded
+from tests.detectors.drawing import small_retinanet as tiny
 
 
 @pytest.fixture(scope="module")
@@ -250,13 +211,6 @@ def test_mixed_precision_gives_single_losses_and_detections():
     assert predictions.class_logits.dtype == torch.bfloat16
     assert {v.dtype for v in losses.values()} == {torch.float32}
     assert found.boxes.dtype == found.probs.dtype == torch.float32
-
-
-def test_trains_after_inference_on_the_same_shape():
-    model, batch = tiny(), drawing()
-    with torch.inference_mode():
-        model.detect(*model(batch), batch)
-    sum(model.loss(batch).values()).backward()
 
 
 def test_a_copy_is_independent():

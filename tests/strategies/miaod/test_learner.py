@@ -28,7 +28,7 @@ from alframe.strategies.miaod.learner import MIAODLearner, drawn, warn_if_vanish
 from alframe.strategies.miaod.timetable import phase_lengths, phase_names
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses, Phase, Step
-from tests.detectors.test_retinanet import TINY
+from tests.detectors.drawing import TINY
 from tests.fakes import FakeImages, MemoryCheckpoint
 
 IMAGES = FakeImages(64, 64)

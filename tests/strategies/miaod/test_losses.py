@@ -17,7 +17,9 @@ from alframe.strategies.miaod.model import MIAODModel
 from alframe.strategies.miaod.objectives import Objective
 from alframe.strategies.miaod.variants import OBJECTIVES
 from alframe.strategies.miaod.view import inside
-from tests.detectors.test_retinanet import TINY, Softmax, drawing, padded, tiny
+from tests.detectors.drawing import TINY, drawing, padded
+from tests.detectors.drawing import small_retinanet as tiny
+from tests.detectors.test_retinanet import Softmax
 
 LEVELS = (6, 3, 1)
 SMALL = json.loads((Path(__file__).parent / "golden_small.json").read_text(encoding="utf-8"))
