@@ -123,6 +123,25 @@ def test_files_that_are_no_state_dict(tmp_path):
         build_backbone(SMALL, weights=str(tmp_path / "text.pth"))
 
 
+def test_pretrained_weights_come_through_timm(monkeypatch, tmp_path):
+    """A file on this disk stands in for the hub; timm does the rest as it does for users."""
+    real = timm_body.timm.create_model
+    published = real(SMALL, pretrained=False)
+    torch.save(published.state_dict(), tmp_path / "published.pth")
+
+    def create(name, **settings):
+        local = {"file": str(tmp_path / "published.pth"), "hf_hub_id": None, "url": ""}
+        return real(name, **settings, pretrained_cfg_overlay=local)
+
+    monkeypatch.setattr(timm_body.timm, "create_model", create)
+    loaded = build_backbone(SMALL, weights="pretrained").state_dict()
+    expected = {k: v for k, v in published.state_dict().items() if not k.startswith("fc.")}
+    for name, value in expected.items():
+        # The shortest key that ends so: layers of blocks may have the name of one of the stem.
+        key = min((k for k in loaded if f".{k}".endswith(f".{name}")), key=len)
+        assert torch.equal(loaded[key], value), name
+
+
 def test_no_network(monkeypatch):
     def create(name, **_):
         raise OSError("We couldn't connect to the Hub\nlong story")
