@@ -16,7 +16,7 @@ from alframe.datasets.base import ImageSet
 from alframe.datasets.cache import CachedImages, Resize
 from alframe.datasets.files import ImageFiles
 from alframe.errors import RunError, together
-from alframe.learner import ANCHOR_WEIGHT, ANCHORS, DETECTIONS, DISAGREEMENT, Learner
+from alframe.learner import ANCHOR_WEIGHT, ANCHORS, DETECTIONS, DISAGREEMENT
 from alframe.painting import heat_map, overlay, with_boxes
 from alframe.plugins import registry
 from alframe.resolve import from_overrides, resolve
@@ -124,7 +124,7 @@ class Predictor:
             )
 
     def _signals(self, weighted: bool) -> frozenset[str]:
-        available = provided(self._learner, self._config)
+        available = provides(registry().get("learners", self._config.learner.name).load())
         if weighted and ANCHOR_WEIGHT not in available:
             raise RunError(
                 f"learner {self._config.learner.name!r} has no weights of anchors: leave out "
@@ -133,11 +133,6 @@ class Predictor:
         wanted = {DETECTIONS, ANCHORS, *self._strategy.requires}
         wanted |= {DISAGREEMENT} & available
         return frozenset(wanted | ({ANCHOR_WEIGHT} if weighted else set()))
-
-
-def provided(learner: Learner, config: RunConfig) -> frozenset[str]:
-    """The signals of a run's learner."""
-    return provides(registry().get("learners", config.learner.name).load())
 
 
 def image_source(images: Sequence[Path], config: RunConfig) -> CachedImages:

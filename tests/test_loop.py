@@ -1,7 +1,7 @@
 """The loop with a fake learner: killed at every point, it ends in the same place."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +153,6 @@ def test_an_oracle_that_is_still_at_work_stops_the_run_until_it_is_done(tmp_path
     dataset = fake_dataset()
 
     class Slow:
-        patience: Callable[[int], bool] = staticmethod(lambda n: n < 4)
-
         def annotate(self, ids: Sequence[str]) -> Mapping[str, Target]:
             known = [i for i in ids if i not in hidden]
             return {i: dataset.targets[i] for i in known}
