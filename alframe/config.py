@@ -160,11 +160,14 @@ class BudgetConfig(Section):
             pool such as ``5%`` (rounded down, at least 1).
         per_cycle: images that each selection adds; likewise.
         cycles: how many times to train; selections are one fewer.
+        initial_set: a JSON file with the ids to label first, ``{"ids": [...]}``, in the place of
+            a random draw; null draws.
     """
 
     initial: Amount = "5%"
     per_cycle: Amount = "2.5%"
     cycles: int = Field(default=7, ge=1)
+    initial_set: str | None = None
 
     def images(self, pool: int) -> tuple[int, int]:
         """``initial`` and ``per_cycle`` in images, for a pool of this size."""
@@ -186,12 +189,15 @@ class RunConfig(Section):
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         output: the run directory; null names one under ``runs/``.
         keep_models: keep the final model of ``all`` cycles or of the ``last`` one.
+        first_cycle: a run with the same learner, data and seed, whose first cycle is taken over
+            instead of trained again; null trains.
     """
 
     seed: int = Field(default=0, ge=0)
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     output: str | None = None
     keep_models: Literal["all", "last"] = "all"
+    first_cycle: str | None = None
     dataset: Component
     detector: Component
     learner: Component

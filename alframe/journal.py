@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ class Journal:
     """One JSON object a line, each on the disk before :meth:`append` returns.
 
     Args:
-        path: ``journal.jsonl``. A last line that a kill cut short is removed: its event never
-            happened.
+        path: ``journal.jsonl``. A last line that a kill cut short never happened; it is removed
+            by the next event, so that reading the journal of a live run leaves it alone.
 
     Raises:
         RunError: a line in the middle is damaged.
@@ -25,6 +25,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._events: list[Event] = []
+        self._torn: int | None = None
         if path.exists():
             self._read(path.read_bytes())
 
@@ -37,18 +38,24 @@ class Journal:
 
     def append(self, event: str, **details: Any) -> None:
         """Add an event and sync it to the disk."""
-        entry = {"event": event, **details}
+        self.extend([{"event": event, **details}])
+
+    def extend(self, events: Sequence[Event]) -> None:
+        """Add several events with one write; a kill may leave the first few of them."""
+        lines = "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in events)
+        if self._torn is not None:
+            os.truncate(self._path, self._torn)
+            self._torn = None
         with self._path.open("ab") as file:
-            file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+            file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
-        self._events.append(entry)
+        self._events += events
 
     def _read(self, raw: bytes) -> None:
         whole, newline, rest = raw.rpartition(b"\n")
         if rest:
-            with self._path.open("r+b") as file:
-                file.truncate(len(whole) + len(newline))
+            self._torn = len(whole) + len(newline)
         for number, line in enumerate(whole.splitlines(), 1):
             try:
                 self._events.append(json.loads(line))

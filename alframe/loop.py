@@ -5,7 +5,6 @@ whose event is missing is done (again) from the same seeds, a fit from its last 
 run may be killed anywhere and goes on to the same selections and the same numbers.
 """
 
-import hashlib
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 from alframe.config import BudgetConfig
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target
 from alframe.errors import ConfigError, SelectionError
+from alframe.initial import digest, draw
 from alframe.journal import Event
 from alframe.learner import FitContext, Learner, Recorder, SignalBatch
 from alframe.oracle import Oracle
@@ -23,6 +23,7 @@ from alframe.pool import Pool
 from alframe.rundir import RunDir
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Selection, Strategy, check_finite
+from alframe.usage import peak_memory
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Loop:
         budget: how many images to label.
         seeds: the root of the run's randomness.
         recorder: takes scalars while fitting.
+        initial: ids to label first; None draws ``budget.initial`` of them.
 
     Raises:
         ConfigError: the budget asks for more images than the pool has.
@@ -74,12 +76,13 @@ class Loop:
         budget: BudgetConfig,
         seeds: Seeds,
         recorder: Recorder,
+        initial: Sequence[str] | None = None,
     ) -> None:
         self._dataset, self._learner, self._strategy = dataset, learner, strategy
         self._oracle, self._run, self._seeds, self._recorder = oracle, run, seeds, recorder
         self._cycles = budget.cycles
-        self._initial, self._per_cycle = budget.images(len(dataset.pool))
-        check_budget(budget, len(dataset.pool))
+        count, self._per_cycle = check_budget(budget, len(dataset.pool), initial)
+        self._initial = tuple(initial or draw(dataset.pool, count, seeds))
         self._pool = Pool(dataset.pool)
         self._targets: dict[str, Target] = {}
         self._fitted: int | None = None
@@ -104,13 +107,11 @@ class Loop:
         self._finish()
 
     def _start(self) -> None:
-        """Draw the initial set, or find it in the journal."""
+        """Record the initial set, unless the journal has it."""
         if not self._run.journal.of("initial"):
-            order = self._seeds.rng("initial").permutation(len(self._pool))
-            ids = sorted(self._pool.unlabelled[i] for i in order[: self._initial])
-            digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()
-            self._run.update_manifest(initial_sha256=digest)
-            self._run.journal.append("initial", ids=ids, sha256=digest)
+            ids, sha256 = list(self._initial), digest(self._initial)
+            self._run.update_manifest(initial_sha256=sha256)
+            self._run.journal.append("initial", ids=ids, sha256=sha256)
 
     def _chosen(self, cycle: int) -> list[str]:
         """What was chosen for ``cycle``: the initial set, or the selection of the cycle before."""
@@ -154,6 +155,7 @@ class Loop:
             "metrics": result["metrics"],
             "phases": self._phases(cycle),
             "seconds": {k: round(v, 3) for k, v in seconds.items()},
+            "memory": chosen["memory"],
             "selected": chosen["ids"],
         }
 
@@ -192,15 +194,15 @@ class Loop:
     def _select(self, cycle: int, labelled: LabelledSet) -> Event:
         wanted = min(self._per_cycle, len(self._pool.unlabelled))
         if cycle == self._cycles - 1 or not wanted:
-            return self._record("selected", cycle, ids=[], seconds=0.0)
+            return self._record("selected", cycle, ids=[], seconds=0.0, memory=peak_memory())
         self._ensure_model(cycle)
         started = time.monotonic()
         selection = self._strategy.select(self._query(cycle, labelled, wanted))
         check_selection(selection, self._pool.unlabelled, wanted)
         if selection.scores is not None:
             self._run.write_scores(cycle, selection.scores)
-        elapsed = time.monotonic() - started
-        return self._record("selected", cycle, ids=list(selection.ids), seconds=elapsed)
+        elapsed, ids = time.monotonic() - started, list(selection.ids)
+        return self._record("selected", cycle, ids=ids, seconds=elapsed, memory=peak_memory())
 
     def _query(self, cycle: int, labelled: LabelledSet, budget: int) -> Query:
         return Query(
@@ -234,25 +236,29 @@ class Loop:
         return {"event": name, "cycle": cycle, **details}
 
 
-def check_budget(budget: BudgetConfig, pool: int) -> None:
-    """Refuse a budget that the pool cannot fill.
+def check_budget(
+    budget: BudgetConfig, pool: int, initial: Sequence[str] | None = None
+) -> tuple[int, int]:
+    """Images of the initial set and of each selection, if a pool of this size can fill them.
 
     Raises:
         ConfigError: says how many images are asked for and how many there are.
     """
-    initial, per_cycle = budget.images(pool)
-    if initial > pool:
+    drawn, per_cycle = budget.images(pool)
+    first = len(initial) if initial else drawn
+    if first > pool:
         raise ConfigError(
-            f"budget.initial asks for {initial} images, the pool has {pool}: lower it, or give a "
+            f"budget.initial asks for {first} images, the pool has {pool}: lower it, or give a "
             "share such as budget.initial=10%"
         )
-    asked = initial + per_cycle * (budget.cycles - 1)
+    asked = first + per_cycle * (budget.cycles - 1)
     if asked > pool:
-        fits = 1 + (pool - initial) // per_cycle
+        fits = 1 + (pool - first) // per_cycle
         raise ConfigError(
-            f"the budget asks for {asked} images ({initial} + {budget.cycles - 1} x {per_cycle}), "
+            f"the budget asks for {asked} images ({first} + {budget.cycles - 1} x {per_cycle}), "
             f"the pool has {pool}: set budget.cycles={fits}, or lower budget.per_cycle"
         )
+    return first, per_cycle
 
 
 def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> None:

@@ -16,10 +16,12 @@ from alframe.build import build_dataset, build_learner, build_strategy, prepare_
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import RunError
+from alframe.initial import initial_set
 from alframe.loop import Loop, check_budget
 from alframe.oracle import SimulatedOracle
 from alframe.rundir import RunDir, check_claim, open_run
 from alframe.seeds import Seeds
+from alframe.takeover import check_source, take_over
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +42,19 @@ def run(config: RunConfig, path: Path, *, resume: bool = False) -> Iterator[Mapp
     strategy = build_strategy(config)
     dataset = build_dataset(config)
     learner = build_learner(config, dataset.classes)
-    check_budget(config.budget, len(dataset.pool))
+    check_budget(config.budget, len(dataset.pool), initial_set(config.budget, dataset.pool))
     dataset = prepare_images(dataset, config.data)
+    initial = initial_set(config.budget, dataset.pool)  # again: broken images may be left out
+    if config.first_cycle:
+        check_source(Path(config.first_cycle), config, dataset.fingerprint())
     for note in dataset.notes:
         logger.warning("%s: %s", dataset.name, note)
     from alframe.tensorboard import TensorBoard  # takes a second to import
 
     with open_run(path, config, resume=resume) as run_dir:
         _describe(run_dir, config, dataset)
+        if config.first_cycle:
+            take_over(run_dir, Path(config.first_cycle))
         with contextlib.closing(TensorBoard(path / "tensorboard")) as recorder:
             loop = Loop(
                 dataset=dataset,
@@ -58,6 +65,7 @@ def run(config: RunConfig, path: Path, *, resume: bool = False) -> Iterator[Mapp
                 budget=config.budget,
                 seeds=Seeds(config.seed),
                 recorder=recorder,
+                initial=initial,
             )
             yield from loop.run()
 

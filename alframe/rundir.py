@@ -24,7 +24,9 @@ from alframe.resolve import Layer, differences, from_file, resolve, settings, to
 
 logger = logging.getLogger(__name__)
 
-FREE_TO_CHANGE = frozenset({"output", "device", "keep_models", "data.workers", "data.cache_dir"})
+FREE_TO_CHANGE = frozenset(
+    {"output", "device", "keep_models", "first_cycle", "data.workers", "data.cache_dir"}
+)
 """Settings that a resumed run may change: none of them is part of what is computed."""
 
 

@@ -76,7 +76,7 @@ def outcome(path: Path) -> Any:
     cycles = [json.loads(line) for line in (path / "cycles.jsonl").read_text().splitlines()]
     scores = {p.name: dict(np.load(p)) for p in sorted((path / "scores").iterdir())}
     numbers = {n: {k: v.tolist() for k, v in s.items()} for n, s in scores.items()}
-    return [{k: v for k, v in c.items() if k != "seconds"} for c in cycles], numbers
+    return [{k: v for k, v in c.items() if k not in ("seconds", "memory")} for c in cycles], numbers
 
 
 def finish(processes: Any, path: Path) -> None:

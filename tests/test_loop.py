@@ -35,6 +35,7 @@ def run_loop(
     budget: BudgetConfig | None = None,
     config: RunConfig = CONFIG,
     seed: int = 0,
+    initial: Sequence[str] | None = None,
 ) -> list[Mapping[str, Any]]:
     dataset = dataset or fake_dataset()
     with open_run(path, config, resume=(path / "config.yaml").exists()) as run:
@@ -47,18 +48,19 @@ def run_loop(
             budget=budget or BudgetConfig(initial=3, per_cycle=2, cycles=4),
             seeds=Seeds(seed),
             recorder=Numbers(),
+            initial=initial,
         )
         return list(loop.run())
 
 
-def without_seconds(cycles: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in c.items() if k != "seconds"} for c in cycles]
+def without_costs(cycles: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in c.items() if k not in ("seconds", "memory")} for c in cycles]
 
 
 def files_of(path: Path) -> dict[str, Any]:
     lines = (path / "cycles.jsonl").read_text().splitlines()
     return {
-        "cycles": without_seconds([json.loads(line) for line in lines]),
+        "cycles": without_costs([json.loads(line) for line in lines]),
         "scores": sorted(p.name for p in (path / "scores").iterdir()),
         "models": sorted(p.name for p in (path / "checkpoints").iterdir()),
     }
@@ -72,7 +74,7 @@ def test_the_labelled_set_grows_by_what_was_selected(tmp_path: Path) -> None:
     chosen = [i for c in cycles for i in c["selected"]]
     assert len(set(chosen)) == 6
     assert files_of(tmp_path / "run") == {
-        "cycles": without_seconds(cycles),
+        "cycles": without_costs(cycles),
         "scores": ["cycle_00.npz", "cycle_01.npz", "cycle_02.npz"],
         "models": [f"cycle_0{i}.pt" for i in range(4)],
     }
@@ -82,7 +84,7 @@ def test_one_seed_one_result_and_another_seed_another(tmp_path: Path) -> None:
     a, b, c = (
         run_loop(tmp_path / name, seed=seed) for name, seed in zip("abc", (0, 0, 1), strict=True)
     )
-    assert without_seconds(a) == without_seconds(b) != without_seconds(c)
+    assert without_costs(a) == without_costs(b) != without_costs(c)
 
 
 def test_killed_at_every_point_it_ends_the_same(
@@ -158,12 +160,12 @@ def test_an_oracle_that_is_still_at_work_stops_the_run_until_it_is_done(tmp_path
             return {i: dataset.targets[i] for i in known}
 
     hidden: set[str] = set()
-    everything = without_seconds(run_loop(tmp_path / "whole"))
+    everything = without_costs(run_loop(tmp_path / "whole"))
     hidden.add(everything[1]["selected"][0])
     waiting = run_loop(tmp_path / "run", oracle=Slow())
-    assert without_seconds(waiting) == everything[:2]
+    assert without_costs(waiting) == everything[:2]
     hidden.clear()
-    assert without_seconds(run_loop(tmp_path / "run", oracle=Slow())) == everything
+    assert without_costs(run_loop(tmp_path / "run", oracle=Slow())) == everything
 
 
 def test_the_learner_never_sees_a_target_of_an_unlabelled_item(tmp_path: Path) -> None:

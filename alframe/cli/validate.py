@@ -25,19 +25,19 @@ def validate(file: str | None, **flags: Any) -> None:
     config = config_from(flags)
     from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
     from alframe.datasets.base import Dataset
+    from alframe.initial import initial_set
     from alframe.loop import check_budget
 
-    def check_data() -> Dataset:
+    def check_data() -> tuple[Dataset, int, int]:
         dataset = build_dataset(config)
         build_learner(config, dataset.classes)
         prepared = prepare_images(dataset, config.data)
-        check_budget(config.budget, len(prepared.pool))
-        return prepared
+        given = initial_set(config.budget, prepared.pool)
+        return prepared, *check_budget(config.budget, len(prepared.pool), given)
 
-    _, dataset = together(lambda: build_strategy(config), check_data)
+    _, (dataset, initial, per_cycle) = together(lambda: build_strategy(config), check_data)
     for note in dataset.notes:
         click.echo(f"note: {note}")
-    initial, per_cycle = config.budget.images(len(dataset.pool))
     click.echo(
         f"valid: {len(dataset.pool)} images to choose from, {len(dataset.test)} to test on, "
         f"{len(dataset.classes)} classes; labels {initial} + {config.budget.cycles - 1} x "

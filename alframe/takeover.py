@@ -1,0 +1,52 @@
+"""Taking over the first cycle of another run.
+
+Strategies that share a learner share its first cycle too: the same initial set, weights and data
+order give the same model. A benchmark trains it once; each run copies it and goes on from there.
+"""
+
+from pathlib import Path
+
+from alframe.config import RunConfig
+from alframe.errors import RunError
+from alframe.resolve import differences, resolve
+from alframe.rundir import FREE_TO_CHANGE, RunDir, stored_layer
+
+STEPS = ("initial", "annotated", "cycle_started", "phase_finished", "fitted", "evaluated")
+"""Events of a cycle up to the selection, which is the strategy's and not taken over."""
+
+MAY_DIFFER = FREE_TO_CHANGE | {"budget.cycles", "budget.per_cycle"}
+"""Settings that the first cycle does not depend on; ``strategy.*`` as well."""
+
+
+def check_source(source: Path, config: RunConfig, fingerprint: str) -> None:
+    """Refuse a run whose first cycle is not that of ``config`` on the data of ``fingerprint``.
+
+    Raises:
+        RunError: there is no such run, its first cycle is not finished, or it was computed with
+            other settings or on other data; names every setting that differs.
+    """
+    stored = resolve([stored_layer(source)])
+    changed = differences(stored, config)
+    found = [
+        f"first_cycle={source}: it was computed with {key} = {old!r}, here it is {new!r}"
+        for key, (old, new) in changed.items()
+        if key not in MAY_DIFFER and not key.startswith("strategy.")
+    ]
+    other = RunDir(source, stored)
+    if not any(e["cycle"] == 0 for e in other.journal.of("evaluated")):
+        found.append(f"first_cycle={source}: its first cycle is not finished yet")
+    elif other.manifest()["dataset"]["fingerprint"] != fingerprint:
+        found.append(f"first_cycle={source}: it was computed on other data")
+    if found:
+        raise RunError(found)
+
+
+def take_over(run: RunDir, source: Path) -> None:
+    """Copy model and events of the first cycle in ``source``, unless that has been done."""
+    other = RunDir(source, resolve([stored_layer(source)]))
+    events = [e for e in other.journal if e["event"] in STEPS and e.get("cycle", 0) == 0]
+    known = list(run.journal)
+    if missing := [e for e in events if e not in known]:
+        run.save_model(0, other.load_model(0))
+        run.update_manifest(initial_sha256=other.manifest()["initial_sha256"])
+        run.journal.extend(missing)
