@@ -33,8 +33,10 @@ import pluggy
 from alframe import __version__
 from alframe.errors import PluginError
 
-Kind = Literal["strategies", "learners", "detectors", "datasets", "commands"]
-KINDS: tuple[Kind, ...] = ("strategies", "learners", "detectors", "datasets", "commands")
+Kind = Literal["strategies", "learners", "detectors", "datasets", "suites", "commands"]
+KINDS: tuple[Kind, ...] = (
+    "strategies", "learners", "detectors", "datasets", "suites", "commands",
+)  # fmt: skip
 DEFAULT_PLUGINS = (
     "alframe.datasets",
     "alframe.detectors",
@@ -138,6 +140,10 @@ class Registrar:
     def dataset(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
         """``factory(**options) -> Dataset``."""
         self._add("datasets", name, factory, summary)
+
+    def suite(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
+        """``factory()`` is a mapping, the content of a :class:`alframe.benchmarks.suite.Suite`."""
+        self._add("suites", name, factory, summary)
 
     def command(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
         """``factory`` is a :class:`click.Command`, the verb ``alframe NAME``."""

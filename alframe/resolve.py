@@ -46,7 +46,7 @@ def resolve(layers: Iterable[Layer]) -> RunConfig:
     Raises:
         ConfigError: every problem found, a line each.
     """
-    given = merge(_expanded(layer) for layer in layers)
+    given = merge(expanded(layer) for layer in layers)
     presets = _presets()
     names = merge([presets["default"], given])
     entries, found = _entries(names)
@@ -147,7 +147,7 @@ def _presets() -> dict[str, Layer]:
     folder = resources.files("alframe.configs")
     files = sorted(f.name for f in folder.iterdir() if f.name.endswith(".yaml"))
     loaded = {
-        name.removesuffix(".yaml"): _expanded(
+        name.removesuffix(".yaml"): expanded(
             _mapping(folder.joinpath(name).read_text(encoding="utf-8"), name)
         )
         for name in files
@@ -193,8 +193,8 @@ def _unwrapped(strategy: Layer) -> Layer:
     return strategy
 
 
-def _expanded(layer: Mapping[str, Any]) -> Layer:
-    """A whole layer, so that it can be merged.
+def expanded(layer: Mapping[str, Any]) -> Layer:
+    """A layer with its short forms written out (``strategy: entropy``), ready to be merged.
 
     A length of training in one unit takes the place of one in the other unit.
     """

@@ -185,7 +185,7 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
     with contextlib.ExitStack() as stack:
         try:
             path.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_locked(path / ".lock"))
+            stack.enter_context(locked(path / ".lock"))
             check_claim(path, config, resume=resume)
             if not (path / "config.yaml").exists():
                 write_text(path / "config.yaml", _header(path) + to_yaml(config))
@@ -230,7 +230,7 @@ def _refuse_changes(path: Path, changed: dict[str, tuple[Any, Any]]) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -128,7 +128,7 @@ def read_run(path: Path) -> Run:
     """
     config = _read(path / "config.yaml", yaml.safe_load, yaml.YAMLError)
     manifest = _read(path / "manifest.json", json.loads, ValueError)
-    return Run(path, config, manifest, tuple(_cycles(path / "cycles.jsonl")))
+    return Run(path, config, manifest, tuple(read_cycles(path / "cycles.jsonl")))
 
 
 def _find(path: Path) -> Sequence[Path]:
@@ -159,7 +159,12 @@ def _read(path: Path, parse: Any, failure: type[Exception]) -> Mapping[str, Any]
     return loaded
 
 
-def _cycles(path: Path) -> Iterator[Cycle]:
+def read_cycles(path: Path) -> Iterator[Cycle]:
+    """The finished cycles of a run; none where the file is missing.
+
+    Raises:
+        RunError: a line is damaged; the message names it.
+    """
     last = -1
     lines = path.read_bytes().splitlines() if path.exists() else []
     for number, line in enumerate(lines, 1):

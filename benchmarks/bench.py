@@ -1,0 +1,148 @@
+"""``alframe bench``: run a suite and report it."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from alframe.benchmarks.cells import Cell
+    from alframe.benchmarks.engines import Engine
+    from alframe.benchmarks.suite import Suite
+    from alframe.benchmarks.work import Work
+
+
+def _seeds(context: click.Context, parameter: click.Parameter, text: str | None) -> list[int]:
+    """``0,1,2`` or ``0-5`` or both."""
+    seeds: list[int] = []
+    try:
+        for part in (text or "").split(",") if text else ():
+            first, dash, last = part.partition("-")
+            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+    except ValueError:
+        raise click.BadParameter(f"expected 0,1,2 or 0-5, got {text!r}") from None
+    return sorted(set(seeds))
+
+
+@click.command()
+@click.argument("suite", metavar="SUITE")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder.  [default: bench/SUITE]")
+@click.option("--seeds", callback=_seeds, metavar="0,1,2|0-5", help="In place of the suite's.")
+@click.option("--strategy", "strategies", multiple=True, metavar="S", help="One more row.")
+@click.option("--data-root", metavar="DIR", help="Where the dataset lies.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+@click.option("--address", help="Of the Ray cluster.  [default: one on this machine]")
+@click.option("--jobs", type=click.IntRange(1), help="Runs at a time.  [default: one per device]")
+@click.option("--threads", type=click.IntRange(1), help="Of each run.  [default: 1 on the CPU]")
+@click.option("--status", is_flag=True, help="Show where the suite stands, and run nothing.")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+def bench(
+    suite: str,
+    output: Path | None,
+    seeds: list[int],
+    strategies: Sequence[str],
+    data_root: str | None,
+    engine: str,
+    address: str | None,
+    jobs: int | None,
+    threads: int | None,
+    status: bool,
+    overrides: Sequence[str],
+) -> None:
+    """Run every cell of a suite, methods x problems x seeds, and write its report.
+
+    SUITE is a name (alframe ls suites) or a YAML file. Killed or stopped, the same command goes
+    on: finished cells are not repeated. One that fails is tried once more, then listed.
+
+    \b
+    alframe bench smoke
+    alframe bench voc-retina --data-root VOCdevkit --strategy my-strategy --seeds 0-5
+    alframe bench smoke --status
+    """  # noqa: D301
+    from alframe.benchmarks.cells import cells
+    from alframe.benchmarks.suite import FILE, load, read
+
+    wanted = _changed(load(suite), seeds, strategies, data_root, overrides)
+    folder = output or Path("bench") / Path(suite).stem
+    if (folder / FILE).exists():
+        wanted = wanted.joined(read(folder / FILE))
+    every = cells(wanted)
+    if status:
+        _show_status(folder, every)
+        return
+    with _opened(folder, wanted, every) as work:
+        _run(work, _engine(engine, address, jobs, threads))
+    _finish(work)
+
+
+def _changed(
+    suite: "Suite",
+    seeds: Sequence[int],
+    strategies: Sequence[str],
+    data_root: str | None,
+    overrides: Sequence[str],
+) -> "Suite":
+    """The suite as the command line wants it."""
+    from alframe.resolve import from_overrides
+
+    root = {"dataset": {"root": data_root}} if data_root else {}
+    changed = suite.overridden([root, from_overrides(overrides)]).with_strategies(strategies)
+    return changed.model_copy(update={"seeds": tuple(seeds)}) if seeds else changed
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, suite: "Suite", every: "Sequence[Cell]") -> "Iterator[Work]":
+    """The suite's folder, locked, with everything in it that the cells need."""
+    from alframe.benchmarks.prepare import prepare
+    from alframe.benchmarks.suite import FILE, write
+    from alframe.benchmarks.work import Work
+    from alframe.rundir import locked
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / ".lock"):
+        prepare(folder, every)
+        write(suite, folder / FILE)
+        yield Work(folder, every)
+
+
+def _engine(name: str, address: str | None, jobs: int | None, threads: int | None) -> "Engine":
+    from alframe.benchmarks.engines import LocalEngine, RayEngine
+    from alframe.errors import ConfigError
+
+    if name == "ray":
+        return RayEngine(address, jobs, threads)
+    if address:
+        raise ConfigError("--address is of a Ray cluster: add --engine ray")
+    return LocalEngine(jobs, threads)
+
+
+def _run(work: "Work", engine: "Engine") -> None:
+    total = len(work.cells)
+    done = sum(work.state(c) == "finished" for c in work.cells)
+    click.echo(f"{total} runs, {done} of them finished, {engine.slots} at a time, {work.folder}")
+    try:
+        for number, outcome in enumerate(work.run(engine), done + 1):
+            result = f"FAILED: {outcome.failed}" if outcome.failed else "finished"
+            click.echo(f"[{number}/{total}] {outcome.cell.name}  {outcome.seconds:.0f} s  {result}")
+    except KeyboardInterrupt as error:
+        click.echo("\nstopped; the same command goes on from here", err=True)
+        raise click.exceptions.Exit(130) from error
+
+
+def _finish(work: "Work") -> None:
+    """List the cells that failed; exit code 1 if there are any."""
+    failed = [c for c in work.cells if work.state(c) == "failed"]
+    for cell in failed:
+        click.echo(f"failed: {cell.name}: {work.failure(cell)} ({work.log(cell)})", err=True)
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _show_status(folder: Path, every: "Sequence[Cell]") -> None:
+    from alframe.benchmarks.status import status_lines
+    from alframe.benchmarks.work import Work
+
+    for line in status_lines(Work(folder, every)):
+        click.echo(line)

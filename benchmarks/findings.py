@@ -1,0 +1,349 @@
+"""What a report says, before it is written as markdown, LaTeX, JSON or a page.
+
+Metrics are fractions here, percent in what people read. ``None`` is a number that does not exist:
+the spread of a single run, a level that was not reached, a test that could not decide.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Axis = Literal["images", "boxes", "seconds"]
+"""What labelling costs: images, boxes revealed, or modelled seconds (specs: see Costs)."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Several runs' values of one quantity.
+
+    Attributes:
+        mean: over ``n`` runs.
+        sd: standard deviation, n - 1 in the denominator; None for one run.
+        n: runs.
+        interval: 95 % confidence interval of the mean by Student's t; None for one run.
+    """
+
+    mean: float
+    sd: float | None
+    n: int
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A method at one size of the labelled set.
+
+    Attributes:
+        labelled: images.
+        boxes: annotated in them, mean over the runs.
+        value: the metric.
+    """
+
+    labelled: int
+    boxes: float
+    value: Summary
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row: one learner and one strategy, run with several seeds.
+
+    Attributes:
+        name: as the suite calls it.
+        learner: its name.
+        strategy: its name.
+        points: by size of the labelled set, ascending.
+        area: the metric's mean height over the budget (AUBC) for each axis; empty where fewer
+            than two cycles are finished.
+        seconds: mean of a whole run by part: fit, evaluate, select.
+        memory: peak gigabytes of a run, the largest, by place: ``host``, ``device``.
+    """
+
+    name: str
+    learner: str
+    strategy: str
+    points: tuple[Point, ...]
+    area: Mapping[Axis, Summary]
+    seconds: Mapping[str, float]
+    memory: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A method against another, seed by seed, by the area under the budget curve.
+
+    Attributes:
+        method: the one.
+        against: the other.
+        axis: of the area.
+        n: seeds that both have.
+        difference: mean of (method - against) over the seeds; None without a common seed.
+        wins: seeds in which the method is ahead.
+        ties: seeds in which they are equal.
+        p_t: two-sided, paired t test; None for n < 2 or differences that are all equal.
+        p_sign_flip: two-sided, exact sign-flip test.
+        p_holm: ``p_sign_flip`` after Holm's correction over the pairs of the table.
+        decidable: False where n is so small that no outcome could reach ``alpha``.
+        significant: ``p_holm`` below ``alpha``.
+        within_noise: the mean difference is no larger than that of one run repeated.
+    """
+
+    method: str
+    against: str
+    axis: Axis
+    n: int
+    difference: float | None
+    wins: int
+    ties: int
+    p_t: float | None
+    p_sign_flip: float | None
+    p_holm: float | None
+    decidable: bool
+    significant: bool
+    within_noise: bool
+
+
+@dataclass(frozen=True)
+class Saving:
+    """How much labelling a method saves to reach a level.
+
+    Attributes:
+        method: the one.
+        level: of the metric.
+        needed: budget at which the mean curve reaches the level; None: not reached.
+        baseline: the same of random selection.
+        saving: 1 - needed / baseline; None where one of them is.
+    """
+
+    method: str
+    level: float
+    needed: float | None
+    baseline: float | None
+    saving: float | None
+
+
+@dataclass(frozen=True)
+class Published:
+    """A row of somebody's paper.
+
+    Attributes:
+        method: its name there.
+        values: by number of labelled images; fractions.
+        source: ``table`` (exact), ``FAQ`` (exact, by the authors) or ``figure`` (read off it,
+            +- 0.15 points).
+        full: full supervision, or None.
+        spread: standard deviations by number of labelled images, where given.
+    """
+
+    method: str
+    values: Mapping[int, float]
+    source: Literal["table", "FAQ", "figure"]
+    full: float | None = None
+    spread: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What one method selected, all cycles and seeds together.
+
+    Attributes:
+        method: its name.
+        histogram: share of each class among the boxes of the selected images, in class order.
+        boxes_per_image: mean over the selected images.
+    """
+
+    method: str
+    histogram: tuple[float, ...]
+    boxes_per_image: float
+
+
+@dataclass(frozen=True)
+class Selections:
+    """What the methods selected, against the pool.
+
+    Attributes:
+        classes: names.
+        pool: share of each class among the boxes of the pool.
+        pool_boxes_per_image: mean over the pool.
+        methods: one each.
+        overlap: Jaccard index of what two methods selected, mean over common seeds;
+            ``overlap[i][j]`` for ``methods[i]`` and ``methods[j]``; None without a common seed.
+    """
+
+    classes: tuple[str, ...]
+    pool: tuple[float, ...]
+    pool_boxes_per_image: float
+    methods: tuple[Chosen, ...]
+    overlap: tuple[tuple[float | None, ...], ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A selected image for the gallery.
+
+    Attributes:
+        item: its id.
+        score: by the strategy; None where it has none.
+        jpeg: the image with its annotated boxes.
+    """
+
+    item: str
+    score: float | None
+    jpeg: bytes
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The first images that a method selected in one cycle of one run.
+
+    Attributes:
+        method: its name.
+        seed: of the run.
+        cycle: whose selection it is.
+        pictures: best first.
+    """
+
+    method: str
+    seed: int
+    cycle: int
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """All methods on one dataset with one detector.
+
+    Attributes:
+        name: as the suite calls it.
+        dataset: name.
+        detector: name.
+        pool: images that may be labelled; None where the runs disagree.
+        methods: in the suite's order.
+        full: full supervision by learner.
+        published: rows to lie beneath.
+        comparisons: every method against random, and against the best baseline.
+        savings: by method; empty without full supervision or without random selection.
+        selections: None where the dataset cannot be read.
+        galleries: by method; empty where the dataset cannot be read.
+        noise: largest difference of the metric between a run and its repetition; None if none
+            was repeated.
+    """
+
+    name: str
+    dataset: str
+    detector: str
+    pool: int | None
+    methods: tuple[Method, ...]
+    full: Mapping[str, Summary] = field(default_factory=dict)
+    published: tuple[Published, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    savings: tuple[Saving, ...] = ()
+    selections: Selections | None = None
+    galleries: tuple[Gallery, ...] = ()
+    noise: float | None = None
+
+    @property
+    def columns(self) -> list[int]:
+        """Every size of the labelled set at which a method or a paper has a value."""
+        ours = {p.labelled for m in self.methods for p in m.points}
+        return sorted(ours | {n for p in self.published for n in p.values})
+
+
+@dataclass(frozen=True)
+class WinMatrix:
+    """Pairwise penalty matrix (Ash et al., ICLR 2020, section 5).
+
+    Attributes:
+        methods: names.
+        cells: (problem, size of the labelled set) pairs that were compared.
+        share: ``share[i][j]`` of the cells in which method i beats method j by the corrected
+            test.
+        decidable: False where n is too small for any win.
+    """
+
+    methods: tuple[str, ...]
+    cells: int
+    share: tuple[tuple[float, ...], ...]
+    decidable: bool
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Performance profile (Dolan and More, 2002).
+
+    Attributes:
+        problems: how many (dataset, detector, seed, level) were posed.
+        ratios: method -> its ratio of budget needed to the smallest needed, ascending, one for
+            each problem that it solved.
+    """
+
+    problems: int
+    ratios: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A cell of the suite that has no result.
+
+    Attributes:
+        cell: its name: problem/method/seed.
+        state: ``missing``, ``running``, ``unfinished`` or ``failed``.
+        reason: the last error of a failed one.
+        path: its run directory.
+    """
+
+    cell: str
+    state: str
+    reason: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Modelled seconds of annotation: images * image + boxes * box.
+
+    The default is Su, Deng and Fei-Fei, "Crowdsourcing annotations for visual object detection"
+    (HCOMP 2012), medians: 25.5 s to draw a box and 9.0 s to verify it, 7.8 s to verify that an
+    image is covered.
+    """
+
+    image: float = 7.8
+    box: float = 34.5
+
+    def seconds(self, images: float, boxes: float) -> float:
+        """What labelling takes."""
+        return images * self.image + boxes * self.box
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A whole report.
+
+    Attributes:
+        title: of the suite, or "Report".
+        metric: what the tables hold, ``mAP50`` for example.
+        command: that makes the runs; empty for runs that are not of one suite.
+        problems: one section each.
+        wins: None with fewer than two methods.
+        profile: None where there are no levels.
+        costs: of the axis of seconds.
+        alpha: level of the tests.
+        unfinished: cells without a result.
+        environment: versions, device and threads, as the manifests have it; entries in which
+            runs differ list every value.
+    """
+
+    title: str
+    metric: str
+    command: str
+    problems: tuple[Problem, ...]
+    wins: WinMatrix | None
+    profile: Profile | None
+    costs: Costs
+    alpha: float
+    unfinished: tuple[Unfinished, ...]
+    environment: Mapping[str, Any]
+
+    def method_names(self) -> Sequence[str]:
+        """Of all problems, in the order of their first appearance."""
+        return list(dict.fromkeys(m.name for p in self.problems for m in p.methods))

@@ -1,0 +1,85 @@
+"""What is checked and written before the first cell of a suite is started."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from alframe.benchmarks.cells import Cell
+from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
+from alframe.config import RunConfig
+from alframe.datasets.base import Dataset
+from alframe.errors import AlframeError, ConfigError, RunError, together
+from alframe.initial import draw, read_initial, write_initial
+from alframe.loop import check_budget
+from alframe.resolve import settings
+from alframe.seeds import Seeds
+
+
+def prepare(folder: Path, cells: Sequence[Cell]) -> None:
+    """Check every method, and write the initial set of each problem and seed.
+
+    Raises:
+        AlframeError: methods of one problem differ in dataset or budget, the pool is too small,
+            a method cannot be built, or a file of before does not fit the dataset; all problems.
+    """
+    runs = [c for c in cells if c.kind == "run"]
+    problems = dict.fromkeys(c.problem for c in runs)
+    together(*(partial(_prepare, folder, p, [c for c in runs if c.problem == p]) for p in problems))
+
+
+def _prepare(folder: Path, problem: str, cells: Sequence[Cell]) -> None:
+    config = _common(problem, cells)
+    dataset = _dataset(config)
+    count, _ = check_budget(config.budget, len(dataset.pool))
+    methods = {c.method: c for c in cells}.values()
+    together(*(partial(_check, cell, dataset.classes) for cell in methods))
+    folder.mkdir(parents=True, exist_ok=True)
+    for cell in {c.seed: c for c in cells}.values():
+        _write(cell.initial_set(folder), dataset, count, cell.seed)
+
+
+def _check(cell: Cell, classes: tuple[str, ...]) -> None:
+    """Build what the method needs, only to see that it can be built."""
+    try:
+        build_strategy(cell.config)
+        build_learner(cell.config, classes)
+    except AlframeError as error:
+        raise ConfigError(
+            f"{cell.method} on {cell.problem}: {p}" for p in error.problems
+        ) from error
+
+
+def _write(path: Path, dataset: Dataset, count: int, seed: int) -> None:
+    ids = draw(dataset.pool, count, Seeds(seed))
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_initial(path, ids)
+    elif read_initial(path, dataset.pool) != ids:
+        raise RunError(
+            f"{path} is not what seed {seed} draws from {dataset.name}: the dataset or the budget "
+            "has changed; restore it, or choose another --output"
+        )
+
+
+def _common(problem: str, cells: Sequence[Cell]) -> RunConfig:
+    """The configuration of one of the cells, once they are sure to share dataset and budget."""
+    parts = [_data_and_budget(c.config) for c in cells]
+    for cell, part in zip(cells, parts, strict=True):
+        if differ := [k for k in parts[0] if part.get(k) != parts[0][k]]:
+            raise ConfigError(
+                f"{cell.method} on {problem}: {key} = {part.get(key)!r}, but {cells[0].method} "
+                f"has {parts[0][key]!r}; methods of one problem share dataset and budget"
+                for key in differ
+            )
+    return cells[0].config
+
+
+def _data_and_budget(config: RunConfig) -> dict[str, object]:
+    kept = ("dataset.", "budget.")
+    return {k: v for k, v in settings(config).items() if k.startswith(kept)}
+
+
+def _dataset(config: RunConfig) -> Dataset:
+    """The dataset, without items that are to be left out: finding those takes decoding all."""
+    dataset = build_dataset(config)
+    return prepare_images(dataset, config.data) if dataset.on_bad_item == "skip" else dataset

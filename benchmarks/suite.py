@@ -1,0 +1,164 @@
+"""A suite: a grid of runs, methods x problems x seeds, as a YAML file.
+
+A method is what a row of the table is made of: a strategy, a learner, and their options. A
+problem is what it is tried on: a dataset and a detector. Both are layers of a run's configuration
+(:mod:`alframe.resolve`), above the suite's ``settings`` and below its ``overrides``.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from alframe.atomic import write_text
+from alframe.benchmarks.findings import Costs
+from alframe.errors import ConfigError
+from alframe.options import problems as validation_problems
+from alframe.plugins import registry
+from alframe.resolve import Layer, expanded, flat, merge
+
+FILE = "suite.yaml"
+
+
+class ProblemEntry(BaseModel):
+    """What methods are tried on.
+
+    Attributes:
+        settings: a layer of configuration: dataset, detector, budget, training, ...
+        published: name of the published table that lies beneath (``alframe.benchmarks.published``).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    settings: Layer = {}
+    published: str | None = None
+
+
+class CostEntry(BaseModel):
+    """See :class:`alframe.benchmarks.findings.Costs`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image: float = Field(default=Costs.image, ge=0)
+    box: float = Field(default=Costs.box, ge=0)
+
+
+class Suite(BaseModel):
+    """A grid of runs.
+
+    Attributes:
+        title: for people.
+        metric: what tables and statistics are about.
+        seeds: every method is run with each of them.
+        settings: a layer of configuration for every run.
+        problems: by name.
+        methods: layers of configuration by name, the rows of the tables.
+        overrides: a layer above all others, what the command line said.
+        baselines: names of the methods among which the best baseline is looked for.
+        full_supervision: with which seeds each learner is also trained on the whole pool.
+        replay: a method whose first seed is run twice, to see how much repetition alone changes.
+        costs: seconds of annotation by image and by box.
+        alpha: level of the tests.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    metric: str = "mAP50"
+    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    settings: Layer = {}
+    problems: dict[str, ProblemEntry] = Field(min_length=1)
+    methods: dict[str, Layer] = Field(min_length=1)
+    overrides: Layer = {}
+    baselines: tuple[str, ...] = ("random",)
+    full_supervision: Literal["all", "first", "none"] = "first"
+    replay: str | None = None
+    costs: CostEntry = CostEntry()
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+
+    @property
+    def full_seeds(self) -> tuple[int, ...]:
+        """See ``full_supervision``."""
+        return {"all": self.seeds, "first": self.seeds[:1], "none": ()}[self.full_supervision]
+
+    def overridden(self, layers: Sequence[Layer]) -> "Suite":
+        """The suite with layers on top of everything."""
+        merged = merge(map(expanded, (self.overrides, *layers)))
+        return self.model_copy(update={"overrides": merged})
+
+    def with_strategies(self, names: Sequence[str]) -> "Suite":
+        """The suite with a row more for each named strategy."""
+        rows: dict[str, Layer] = {name: {"strategy": name} for name in names}
+        return self.model_copy(update={"methods": rows | self.methods})
+
+    def joined(self, earlier: "Suite") -> "Suite":
+        """This suite, with the methods and seeds that were run before.
+
+        Raises:
+            ConfigError: something else differs; names every setting.
+        """
+        ours, theirs = (_comparable(s) for s in (self, earlier))
+        for key in self.methods.keys() & earlier.methods.keys():
+            ours |= flat({f"methods.{key}": self.methods[key]})
+            theirs |= flat({f"methods.{key}": earlier.methods[key]})
+        differ = [k for k in sorted({*ours, *theirs}) if ours.get(k) != theirs.get(k)]
+        if differ:
+            raise ConfigError(
+                f"the suite was started with {k} = {theirs.get(k)!r}, now it is {ours.get(k)!r}: "
+                "give the same, or choose another --output"
+                for k in differ
+            )
+        methods = earlier.methods | self.methods
+        seeds = tuple(sorted({*self.seeds, *earlier.seeds}))
+        return self.model_copy(update={"methods": methods, "seeds": seeds})
+
+
+def _comparable(suite: Suite) -> dict[str, Any]:
+    return flat(suite.model_dump(mode="json", include={"settings", "problems", "overrides"}))
+
+
+def load(name: str) -> Suite:
+    """The suite of that name, or in that YAML file.
+
+    Raises:
+        ConfigError: no such suite or file, or it is not a suite; every problem.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        return read(path)
+    content: Mapping[str, Any] = registry().get("suites", name).load()()
+    return _checked(content, f"suite {name}")
+
+
+def read(path: Path) -> Suite:
+    """The suite in a YAML file; errors as in :func:`load`."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    return _checked(content, str(path))
+
+
+def write(suite: Suite, path: Path) -> None:
+    """Write a suite for :func:`read`."""
+    content = suite.model_dump(mode="json")
+    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def _checked(content: Any, where: str) -> Suite:
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{where}: expected a mapping with title, problems and methods")
+    try:
+        suite = Suite.model_validate(content)
+    except ValidationError as error:
+        found = validation_problems(error, "", Suite)
+        raise ConfigError(f"{where}: {problem}" for problem in found) from error
+    named = {"baselines": suite.baselines, "replay": (suite.replay,) if suite.replay else ()}
+    unknown = [(k, m) for k, names in named.items() for m in names if m not in suite.methods]
+    if unknown:
+        raise ConfigError(f"{where}: {key}: there is no method {m!r}" for key, m in unknown)
+    return suite

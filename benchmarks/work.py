@@ -1,0 +1,151 @@
+"""The work list of a suite: what is done, what can be done now, and who does it.
+
+The state lies in the run directories and in ``journal.jsonl`` of the suite's folder, so a list
+that was killed goes on: finished cells are not repeated, unfinished ones are resumed.
+"""
+
+import fcntl
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from alframe.atomic import write_text
+from alframe.benchmarks.cells import Cell
+from alframe.benchmarks.engines import Engine
+from alframe.journal import Journal
+from alframe.resolve import to_yaml
+
+State = Literal["missing", "running", "unfinished", "failed", "finished"]
+
+ATTEMPTS = 2
+"""A cell that fails is tried once more, then listed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a cell ended.
+
+    Attributes:
+        cell: the cell.
+        failed: why it failed; None if it did not.
+        seconds: that its process took.
+    """
+
+    cell: Cell
+    failed: str | None
+    seconds: float
+
+
+class Work:
+    """The cells of a suite in its folder.
+
+    Args:
+        folder: where everything lies.
+        cells: all of them.
+    """
+
+    def __init__(self, folder: Path, cells: Sequence[Cell]) -> None:
+        self.folder, self.cells = folder, cells
+        self._journal = Journal(folder / "journal.jsonl")
+        self._stopping = threading.Event()
+
+    def state(self, cell: Cell) -> State:
+        """Where a cell stands, by what its folder says."""
+        path = cell.path(self.folder)
+        if not (path / "config.yaml").exists():
+            return "failed" if self.failure(cell) else "missing"
+        if _is_finished(path):
+            return "finished"
+        if _is_locked(path):
+            return "running"
+        return "failed" if self.failure(cell) else "unfinished"
+
+    def failure(self, cell: Cell) -> str | None:
+        """The last error of a cell, unless it has been started again since."""
+        events = [e for e in self._journal if e.get("cell") == cell.name]
+        return str(events[-1]["reason"]) if events and events[-1]["event"] == "failed" else None
+
+    def log(self, cell: Cell) -> Path:
+        """Where its process writes."""
+        return self.folder / "logs" / f"{cell.name.replace('/', '-')}.log"
+
+    def run(self, engine: Engine) -> Iterator[Outcome]:
+        """Work off what is not finished, yielding each cell that ends.
+
+        A cell whose shared first cycle failed is not started, and fails with it.
+        """
+        waiting = [c for c in self.cells if self.state(c) != "finished"]
+        ended = {c.name: None for c in self.cells if c not in waiting}
+        running: dict[Future[Outcome], Cell] = {}
+        with ThreadPoolExecutor(engine.slots) as pool:
+            try:
+                while waiting or running:
+                    for cell in [c for c in waiting if c.first is None or c.first in ended]:
+                        waiting.remove(cell)
+                        running[pool.submit(self._run, cell, engine)] = cell
+                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        outcome = future.result()
+                        ended[running.pop(future).name] = None
+                        self._record(outcome)
+                        yield outcome
+            except BaseException:
+                self._stopping.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                engine.stop()
+                raise
+
+    def _run(self, cell: Cell, engine: Engine) -> Outcome:
+        started = time.monotonic()
+        for _ in range(ATTEMPTS):
+            code = engine.call(self._arguments(cell), self.log(cell))
+            if code == 0 or self._stopping.is_set():
+                break
+        reason = None if code == 0 else last_error(self.log(cell)) or f"exit code {code}"
+        return Outcome(cell, reason, time.monotonic() - started)
+
+    def _arguments(self, cell: Cell) -> list[str]:
+        path = cell.path(self.folder)
+        file = self.folder / "cells" / f"{cell.name.replace('/', '-')}.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, to_yaml(cell.settings(self.folder)))
+        resume = ["--resume"] if (path / "config.yaml").exists() else []
+        return ["run", "--config", str(file), "--output", str(path), *resume]
+
+    def _record(self, outcome: Outcome) -> None:
+        details = {"cell": outcome.cell.name, "seconds": round(outcome.seconds, 1)}
+        if outcome.failed is None:
+            self._journal.append("finished", **details)
+        else:
+            self._journal.append("failed", **details, reason=outcome.failed)
+
+
+def last_error(log: Path) -> str | None:
+    """The last message of a process: its last line that says ``error:``, or that is not blank."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    errors = [line for line in lines if "error:" in line.lower()]
+    said = errors or [line for line in lines if line.strip()]
+    return said[-1].strip().removeprefix("error: ") if said else None
+
+
+def _is_finished(path: Path) -> bool:
+    manifest = path / "manifest.json"
+    return manifest.exists() and bool(json.loads(manifest.read_text()).get("finished"))
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a process holds the run directory."""
+    lock = path / ".lock"
+    if not lock.exists():
+        return False
+    with lock.open("r") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
