@@ -174,6 +174,15 @@ def stored_layer(path: Path) -> Layer:
     return from_file(str(file))
 
 
+def stored_scores(path: Path, cycle: int) -> dict[str, float] | None:
+    """What a run's strategy gave each candidate; None where it gave no scores."""
+    file = path / "scores" / f"cycle_{cycle:02d}.npz"
+    if not file.exists():
+        return None
+    with np.load(file, allow_pickle=False) as stored:
+        return dict(zip(stored["ids"].tolist(), stored["scores"].tolist(), strict=True))
+
+
 @contextlib.contextmanager
 def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]:
     """Make or reopen a run directory and hold its lock.

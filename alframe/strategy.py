@@ -89,7 +89,11 @@ class ScoringStrategy(ABC):
     def select(self, query: Query) -> Selection:
         """Score every unlabelled item and take the ``budget`` largest."""
         scores = self.scores(query)
-        return Selection(top(scores, query.budget), scores)
+        return Selection(self.choose(scores, query), scores)
+
+    def choose(self, scores: Mapping[str, float], query: Query) -> tuple[str, ...]:
+        """The ``budget`` largest; ``alframe verify`` makes the choice again by it."""
+        return top(scores, query.budget)
 
     def scores(self, query: Query) -> dict[str, float]:
         """The score of every unlabelled item.

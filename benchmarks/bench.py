@@ -1,6 +1,8 @@
 """``alframe bench``: run a suite and report it."""
 
 import contextlib
+import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,7 +91,9 @@ def _changed(
 
     root = {"dataset": {"root": data_root}} if data_root else {}
     changed = suite.overridden([root, from_overrides(overrides)]).with_strategies(strategies)
-    return changed.model_copy(update={"seeds": tuple(seeds)}) if seeds else changed
+    command = f"alframe {shlex.join(sys.argv[1:])}"
+    updates = {"command": command} | ({"seeds": tuple(seeds)} if seeds else {})
+    return changed.model_copy(update=updates)
 
 
 @contextlib.contextmanager
@@ -132,7 +136,11 @@ def _run(work: "Work", engine: "Engine") -> None:
 
 
 def _finish(work: "Work") -> None:
-    """List the cells that failed; exit code 1 if there are any."""
+    """Write the report and list the cells that failed; exit code 1 if there are any."""
+    from alframe.benchmarks.report import findings_of, write
+
+    for path in write(findings_of([work.folder]), work.folder / "report"):
+        click.echo(f"wrote {path}", err=True)
     failed = [c for c in work.cells if work.state(c) == "failed"]
     for cell in failed:
         click.echo(f"failed: {cell.name}: {work.failure(cell)} ({work.log(cell)})", err=True)

@@ -1,4 +1,4 @@
-"""Learning curves: the metric over the number of labelled images, a line per method."""
+"""Learning curves: the metric over labelled images and over boxes, a line per method."""
 
 import io
 import itertools
@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alframe.benchmarks.tables import Row, Table, share_text
+from alframe.benchmarks.findings import Method, Point, Problem
+from alframe.benchmarks.page.numbers import size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,22 +22,26 @@ MARKERS = "osD^vPX*"
 INK, FAINT = "#333333", "#DDDDDD"
 
 
-def draw(tables: Sequence[Table]) -> "Figure":
-    """Draw a panel per dataset, one below the other.
+def draw(problems: Sequence[Problem], metric: str) -> "Figure":
+    """Draw two panels per problem, over images and over boxes.
 
     The band is one standard deviation to either side, where there are several runs. Needs no
     display and leaves matplotlib's global state alone.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.0, 4.5 * len(tables)), facecolor="white")
-    styles = _styles(tables)
+    figure = Figure(figsize=(12.5, 4.5 * len(problems)), facecolor="white")
+    styles = _styles(problems)
     figure.set_layout_engine("constrained", hspace=0.08)
-    panels = figure.subplots(len(tables), squeeze=False)[:, 0]
-    for axes, table in zip(panels, tables, strict=True):
-        for row in table.rows:
-            _line(axes, row, *styles[row.method])
-        _decorate(axes, table)
+    panels = figure.subplots(len(problems), 2, squeeze=False, sharey="row")
+    for (images, boxes), problem in zip(panels, problems, strict=True):
+        for method in problem.methods:
+            _line(images, method, [p.labelled for p in method.points], *styles[method.name])
+            _line(boxes, method, [p.boxes for p in method.points], *styles[method.name])
+        _decorate(images, problem, metric)
+        _plain(boxes)
+        boxes.set_xlabel("annotated boxes", color=INK)
+        _legend(boxes, problem)
     return figure
 
 
@@ -56,62 +61,66 @@ def to_bytes(figure: "Figure", kind: str) -> bytes:
     return file.getvalue()
 
 
-def _styles(tables: Sequence[Table]) -> dict[str, tuple[str, str]]:
+def _styles(problems: Sequence[Problem]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each method, the same in every panel."""
-    methods = dict.fromkeys(row.method for table in tables for row in table.rows)
+    methods = dict.fromkeys(m.name for problem in problems for m in problem.methods)
     looks = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False)
     return dict(zip(methods, looks, strict=False))
 
 
-def _line(axes: "Axes", row: Row, colour: str, marker: str) -> None:
-    x = [cell.labelled for cell in row.cells]
-    y = [100 * cell.mean for cell in row.cells]
+def _line(axes: "Axes", method: Method, x: Sequence[float], colour: str, marker: str) -> None:
+    y = [100 * point.value.mean for point in method.points]
     # A run that goes on does not end in a firm line.
-    style = "-" if all(run.finished for run in row.runs) else "--"
-    label = row.title if len(row.runs) == 1 else f"{row.title}, n = {len(row.runs)}"
+    style = "-" if method.finished else "--"
+    runs = len(method.runs)
+    label = method.title if runs == 1 else f"{method.title}, n = {runs}"
     axes.plot(
         x, y, style, color=colour, marker=marker, label=textwrap.fill(label, 30),
         linewidth=1.8, markersize=6.5, markeredgecolor="white", markeredgewidth=0.6, zorder=3,
     )  # fmt: skip
-    spread = [math.nan if cell.sd is None else 100 * cell.sd for cell in row.cells]
+    spread = [_spread(point) for point in method.points]
     low = [mean - sd for mean, sd in zip(y, spread, strict=True)]
     high = [mean + sd for mean, sd in zip(y, spread, strict=True)]
     axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0, zorder=2)
 
 
-def _decorate(axes: "Axes", table: Table) -> None:
-    axes.set_title(table.dataset, loc="left", fontsize=11, fontweight="bold", color=INK)
-    axes.set_xlabel("labelled images" + (" (share of the pool)" if table.pool else ""), color=INK)
-    axes.set_ylabel(f"{table.metric}, %", color=INK)
+def _spread(point: Point) -> float:
+    return math.nan if point.value.sd is None else 100 * point.value.sd
+
+
+def _decorate(axes: "Axes", problem: Problem, metric: str) -> None:
+    axes.set_title(problem.name, loc="left", fontsize=11, fontweight="bold", color=INK)
+    axes.set_xlabel("labelled images" + (" (share of the pool)" if problem.pool else ""), color=INK)
+    axes.set_ylabel(f"{metric}, %", color=INK)
+    _plain(axes)
+    _label_counts(axes, problem)
+
+
+def _plain(axes: "Axes") -> None:
     axes.grid(axis="y", color=FAINT, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#999999")
     axes.tick_params(colors=INK, labelsize=9)
-    _label_counts(axes, table)
-    _legend(axes, several=any(len(row.runs) > 1 for row in table.rows))
 
 
-def _label_counts(axes: "Axes", table: Table) -> None:
+def _label_counts(axes: "Axes", problem: Problem) -> None:
     """Ticks at the counts themselves where there is room for their labels."""
     from matplotlib.ticker import MaxNLocator
 
-    columns = table.columns
+    columns = sorted({point.labelled for m in problem.methods for point in m.points})
     gaps = [b - a for a, b in itertools.pairwise(columns)]
     if gaps and min(gaps) < 0.08 * (columns[-1] - columns[0]):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         return
-    shares = [table.share(n) for n in columns]
-    texts = [
-        str(n) if share is None else f"{n}\n{share_text(share)}"
-        for n, share in zip(columns, shares, strict=True)
-    ]
-    axes.set_xticks(columns, texts)
+    shares = [f"\n{size(n / problem.pool)}" if problem.pool else "" for n in columns]
+    axes.set_xticks(columns, [f"{n}{text}" for n, text in zip(columns, shares, strict=True)])
 
 
-def _legend(axes: "Axes", *, several: bool) -> None:
+def _legend(axes: "Axes", problem: Problem) -> None:
     """Beside the curves, in the order in which they end."""
     lines = sorted(axes.get_lines(), key=lambda line: -_last(line.get_ydata()))
+    several = any(len(method.runs) > 1 for method in problem.methods)
     axes.legend(
         handles=lines, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0,
         frameon=False, fontsize=9, labelcolor=INK, handlelength=2.4,

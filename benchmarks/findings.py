@@ -45,6 +45,23 @@ class Point:
 
 
 @dataclass(frozen=True)
+class RunRecord:
+    """One run, as it stands behind the numbers.
+
+    Attributes:
+        path: its directory.
+        seed: the root of its randomness.
+        finished: whether it came to its end.
+        cycles: the objects of its ``cycles.jsonl``.
+    """
+
+    path: str
+    seed: int | None
+    finished: bool
+    cycles: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
 class Method:
     """A row: one learner and one strategy, run with several seeds.
 
@@ -57,6 +74,7 @@ class Method:
             than two cycles are finished.
         seconds: mean of a whole run by part: fit, evaluate, select.
         memory: peak gigabytes of a run, the largest, by place: ``host``, ``device``.
+        runs: one for each seed.
     """
 
     name: str
@@ -66,6 +84,17 @@ class Method:
     area: Mapping[Axis, Summary]
     seconds: Mapping[str, float]
     memory: Mapping[str, float]
+    runs: tuple[RunRecord, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether every run came to its end."""
+        return all(run.finished for run in self.runs)
+
+    @property
+    def title(self) -> str:
+        """The name, marked if a run is unfinished."""
+        return self.name if self.finished else f"{self.name} (unfinished)"
 
 
 @dataclass(frozen=True)
@@ -129,15 +158,15 @@ class Published:
     Attributes:
         method: its name there.
         values: by number of labelled images; fractions.
-        source: ``table`` (exact), ``FAQ`` (exact, by the authors) or ``figure`` (read off it,
-            +- 0.15 points).
+        source: ``table`` of the paper, ``FAQ`` of the authors, their ``entry`` on Papers with
+            Code (all exact), or ``figure`` (read off it, +- 0.15 points).
         full: full supervision, or None.
         spread: standard deviations by number of labelled images, where given.
     """
 
     method: str
     values: Mapping[int, float]
-    source: Literal["table", "FAQ", "figure"]
+    source: Literal["table", "FAQ", "entry", "figure"]
     full: float | None = None
     spread: Mapping[int, float] = field(default_factory=dict)
 
@@ -227,6 +256,7 @@ class Problem:
         galleries: by method; empty where the dataset cannot be read.
         noise: largest difference of the metric between a run and its repetition; None if none
             was repeated.
+        notes: what a reader has to know before comparing the rows.
     """
 
     name: str
@@ -241,6 +271,7 @@ class Problem:
     selections: Selections | None = None
     galleries: tuple[Gallery, ...] = ()
     noise: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[int]:
@@ -272,7 +303,7 @@ class Profile:
     """Performance profile (Dolan and More, 2002).
 
     Attributes:
-        problems: how many (dataset, detector, seed, level) were posed.
+        problems: how many (dataset, detector, seed, level) any method solved.
         ratios: method -> its ratio of budget needed to the smallest needed, ascending, one for
             each problem that it solved.
     """

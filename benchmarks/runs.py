@@ -14,7 +14,7 @@ from alframe.errors import RunError
 from alframe.resolve import flat
 from alframe.rundir import FREE_TO_CHANGE
 
-NOT_METHOD = FREE_TO_CHANGE | {"seed"}
+NOT_METHOD = FREE_TO_CHANGE | {"seed", "budget.initial_set"}
 """Settings in which two runs of one method may differ; ``dataset.*`` as well."""
 
 
@@ -28,6 +28,7 @@ class Cycle(BaseModel):
         metrics: fractions 0..1 by name; one may be a mapping, as ``AP50`` is by class.
         seconds: by part of the cycle: fit, evaluate, select.
         selected: ids that this cycle chose for the next.
+        memory: peak GiB of the process so far, by place: host, device.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,10 +39,18 @@ class Cycle(BaseModel):
     metrics: dict[str, Any]
     seconds: dict[str, float] = {}
     selected: tuple[str, ...] = ()
+    memory: dict[str, float] = {}
 
     def numbers(self) -> dict[str, float | None]:
         """Every metric under its dotted name (``AP50.cat``); None where it is not a number."""
         return {k: _finite(v) for k, v in flat(self.metrics).items()}
+
+    def value(self, metric: str) -> float | None:
+        """One metric; ``AP50.cat,dog`` is the mean of AP50.cat and AP50.dog."""
+        start, dot, last = metric.rpartition(".")
+        values = [self.numbers().get(start + dot + name) for name in last.split(",")]
+        found = [value for value in values if value is not None]
+        return sum(found) / len(found) if len(found) == len(values) else None
 
 
 @dataclass(frozen=True)

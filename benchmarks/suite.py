@@ -61,6 +61,7 @@ class Suite(BaseModel):
         replay: a method whose first seed is run twice, to see how much repetition alone changes.
         costs: seconds of annotation by image and by box.
         alpha: level of the tests.
+        command: that runs it, for the report.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,6 +78,7 @@ class Suite(BaseModel):
     replay: str | None = None
     costs: CostEntry = CostEntry()
     alpha: float = Field(default=0.05, gt=0, lt=1)
+    command: str = ""
 
     @property
     def full_seeds(self) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """Power: a random draw in proportion to scores, instead of the top of their ranking."""
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import numpy as np
@@ -55,11 +56,15 @@ class Power:
             SelectionError: a score is negative, where its logarithm is needed.
         """
         scores = self._of.select(query).scores or {}
+        return Selection(self.choose(scores, query), scores)
+
+    def choose(self, scores: Mapping[str, float], query: Query) -> tuple[str, ...]:
+        """Draw by scores that are known, with the noise of the query's generator."""
         ids = sorted(scores)
         noise = query.rng.gumbel(scale=1 / self._beta, size=len(ids))
         values = self._values(ids, np.array([scores[i] for i in ids], dtype=np.float64))
         order = np.lexsort((-noise, -(values + noise)))  # by noise alone among -inf
-        return Selection(tuple(ids[i] for i in order[: query.budget]), scores)
+        return tuple(ids[i] for i in order[: query.budget])
 
     def _values(self, ids: list[str], scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """What noise is added to."""

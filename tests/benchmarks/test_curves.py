@@ -8,23 +8,30 @@ from matplotlib import rcParams
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from alframe.benchmarks.collect import of_runs
 from alframe.benchmarks.curves import COLOURS, MARKERS, draw, to_bytes
 from alframe.benchmarks.runs import read_runs
-from alframe.benchmarks.tables import tabulate
 from tests.benchmarks.fake_runs import write_run
 
 
+def drawn(folder):
+    return draw(of_runs(read_runs([folder]), "mAP50").problems, "mAP50")
+
+
 @pytest.fixture
-def tables(tmp_path):
+def figure(tmp_path):
     write_run(tmp_path / "1", [0.1, 0.2, 0.3], seed=0)
     write_run(tmp_path / "2", [0.2, 0.4, 0.4], seed=1)
     write_run(tmp_path / "3", [0.5, 0.6], strategy="miaod", finished=False)
-    return tabulate(read_runs([tmp_path]), "mAP50")
+    return drawn(tmp_path)
 
 
-def test_lines_are_the_means_in_percent(tables):
-    (axes,) = draw(tables).axes
-    random, miaod = axes.get_lines()
+def test_lines_are_the_means_in_percent_over_images_and_over_boxes(figure):
+    images, boxes = figure.axes
+    random, miaod = images.get_lines()
+    np.testing.assert_allclose(
+        np.asarray(boxes.get_lines()[0].get_xydata(), float), [[30, 15], [60, 30], [90, 35]]
+    )
     np.testing.assert_allclose(
         np.asarray(random.get_xydata(), float), [[10, 15], [20, 30], [30, 35]]
     )
@@ -32,8 +39,8 @@ def test_lines_are_the_means_in_percent(tables):
     assert (random.get_linestyle(), miaod.get_linestyle()) == ("-", "--")
 
 
-def test_band_is_one_standard_deviation_of_several_runs_and_none_of_one(tables):
-    (axes,) = draw(tables).axes
+def test_band_is_one_standard_deviation_of_several_runs_and_none_of_one(figure):
+    axes = figure.axes[0]
     random, miaod = axes.collections
     corners = np.asarray(random.get_paths()[0].vertices)
     sd = 100 * np.array([0.005, 0.02, 0.005]) ** 0.5
@@ -42,33 +49,31 @@ def test_band_is_one_standard_deviation_of_several_runs_and_none_of_one(tables):
     assert sum(np.size(path.vertices) for path in miaod.get_paths()) == 0
 
 
-def test_legend_names_methods_in_the_order_in_which_they_end(tables):
-    (axes,) = draw(tables).axes
-    legend = axes.get_legend()
+def test_legend_names_methods_in_the_order_in_which_they_end(figure):
+    legend = figure.axes[1].get_legend()
     assert legend is not None
     assert [t.get_text() for t in legend.get_texts()] == ["miaod (unfinished)", "random, n = 2"]
     assert legend.get_title().get_text() == "mean ± sd of n runs"
 
 
-def test_legend_lies_beside_the_curves(tables):
-    figure = draw(tables)
+def test_legend_lies_beside_the_curves(figure):
     to_bytes(figure, "png")
-    (axes,) = figure.axes
+    axes = figure.axes[1]
     legend = axes.get_legend()
     assert legend is not None
     assert legend.get_window_extent().x0 > axes.get_window_extent().x1
     assert legend.get_window_extent().x1 <= figure.bbox.x1
 
 
-def test_counts_and_shares_under_the_axis(tables):
-    (axes,) = draw(tables).axes
+def test_counts_and_shares_under_the_axis(figure):
+    axes = figure.axes[0]
     labels = [t.get_text() for t in axes.get_xticklabels()]
     assert labels == ["10\n5 %", "20\n10 %", "30\n15 %"]
 
 
 def test_counts_that_lie_too_close_are_left_to_matplotlib(tmp_path):
     write_run(tmp_path / "a", [n / 100 for n in range(40)])
-    (axes,) = draw(tabulate(read_runs([tmp_path]), "mAP50")).axes
+    axes = drawn(tmp_path).axes[0]
     ticks = axes.get_xticks()
     assert len(ticks) < 15
     assert all(tick == int(tick) for tick in ticks)
@@ -78,7 +83,7 @@ def test_a_panel_per_dataset_with_the_same_look_of_a_method(tmp_path):
     write_run(tmp_path / "1", [0.1, 0.2], strategy="random", dataset="a")
     write_run(tmp_path / "2", [0.1, 0.2], strategy="miaod", dataset="b")
     write_run(tmp_path / "3", [0.1, 0.2], strategy="random", dataset="b")
-    first, second = draw(tabulate(read_runs([tmp_path]), "mAP50")).axes
+    first, _, second, _ = drawn(tmp_path).axes
     looks = [
         {str(line.get_label()): (line.get_color(), line.get_marker()) for line in axes.get_lines()}
         for axes in (first, second)
@@ -86,25 +91,25 @@ def test_a_panel_per_dataset_with_the_same_look_of_a_method(tmp_path):
     assert looks[0]["random"] == looks[1]["random"] != looks[1]["miaod"]
 
 
-def test_png_shows_every_line(tables):
-    pixels = np.asarray(Image.open(io.BytesIO(to_bytes(draw(tables), "png"))).convert("RGB"))
-    assert pixels.shape == (720, 1280, 3)
+def test_png_shows_every_line(figure):
+    pixels = np.asarray(Image.open(io.BytesIO(to_bytes(figure, "png"))).convert("RGB"))
+    assert pixels.shape == (720, 2000, 3)
     assert (pixels == 255).all(axis=2).mean() > 0.5
     for colour in COLOURS[:2]:
         wanted = np.round(np.array(to_rgb(colour)) * 255)
         assert (abs(pixels - wanted) <= 2).all(axis=2).sum() > 500
 
 
-def test_equal_tables_give_equal_svg_and_settings_stay(tables):
-    assert to_bytes(draw(tables), "svg") == to_bytes(draw(tables), "svg")
+def test_equal_runs_give_equal_svg_and_settings_stay(figure, tmp_path):
+    assert to_bytes(figure, "svg") == to_bytes(drawn(tmp_path), "svg")
     assert rcParams["svg.hashsalt"] is None
 
 
-def test_method_without_a_value_is_named_but_not_drawn(tables):
-    empty = tabulate([run for row in tables[0].rows for run in row.runs], "AP50.ring")
-    figure = draw(empty)
-    (axes,) = figure.axes
-    assert [np.size(line.get_xdata()) for line in axes.get_lines()] == [0, 0]
+def test_a_method_without_a_value_is_named_but_not_drawn(tmp_path):
+    write_run(tmp_path / "1", [None])
+    write_run(tmp_path / "2", [0.1], strategy="miaod")
+    figure = drawn(tmp_path)
+    assert [np.size(line.get_xdata()) for line in figure.axes[0].get_lines()] == [0, 1]
     assert to_bytes(figure, "png")
 
 

@@ -1,0 +1,249 @@
+"""From run directories, or the folder of a suite, to findings."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alframe.benchmarks.cells import Cell, cells
+from alframe.benchmarks.entry import (
+    AXES,
+    Entry,
+    curve_of,
+    full_supervision,
+    method_rows,
+)
+from alframe.benchmarks.findings import (
+    Comparison,
+    Costs,
+    Findings,
+    Gallery,
+    Problem,
+    Saving,
+    Selections,
+    Unfinished,
+)
+from alframe.benchmarks.methods import grouped, methods
+from alframe.benchmarks.published import published
+from alframe.benchmarks.runs import Run, read_run
+from alframe.benchmarks.selected import selected
+from alframe.benchmarks.statistics import (
+    Curve,
+    compare,
+    label_savings,
+    performance_profile,
+    replay_noise,
+    win_matrix,
+)
+from alframe.benchmarks.suite import FILE, Suite, read
+from alframe.benchmarks.work import Work
+from alframe.errors import AlframeError, RunError
+from alframe.plugins import unknown
+
+BASELINE = "random"
+
+
+def of_runs(runs: Sequence[Run], metric: str) -> Findings:
+    """Findings of any runs; a problem for each dataset, for only those can be compared.
+
+    Raises:
+        RunError: no run has the metric; says which there are.
+    """
+    datasets = grouped((run.dataset, run) for run in runs)
+    shared = Counter(name for name, _ in datasets)
+    entries = [
+        Entry(f"{name} [{mark[:8]}]" if shared[name] > 1 else name, methods(group))
+        for (name, mark), group in datasets.items()
+    ]
+    return _findings("Report", "", entries, metric, (BASELINE,), Costs(), 0.05, ())
+
+
+def of_suite(folder: Path, metric: str | None = None) -> Findings:
+    """Findings of a suite, as far as it has come.
+
+    Raises:
+        RunError: no cell has a finished cycle, or none has the metric.
+    """
+    suite = read(folder / FILE)
+    work = Work(folder, cells(suite))
+    entries = [_entry(suite, work, problem) for problem in suite.problems]
+    return _findings(
+        suite.title,
+        suite.command,
+        entries,
+        metric or suite.metric,
+        suite.baselines,
+        Costs(suite.costs.image, suite.costs.box),
+        suite.alpha,
+        tuple(_unfinished(work)),
+    )
+
+
+def _entry(suite: Suite, work: Work, problem: str) -> Entry:
+    """What the cells of a problem have come to; those without a run directory are left out."""
+    found = {c.name: (c, r) for c in work.cells if c.problem == problem and (r := _run(work, c))}
+    of_kind = {
+        kind: [(c, r) for c, r in found.values() if c.kind == kind]
+        for kind in ("run", "full", "replay")
+    }
+    runs = {(c.method, c.seed): r for c, r in of_kind["run"]}
+    name = suite.problems[problem].published
+    return Entry(
+        name=problem,
+        methods={m: [r for (method, _), r in runs.items() if method == m] for m in suite.methods},
+        full={
+            c.method: [r for other, r in of_kind["full"] if other.method == c.method]
+            for c, _ in of_kind["full"]
+        },
+        replays=[
+            (runs[c.method, c.seed], r) for c, r in of_kind["replay"] if (c.method, c.seed) in runs
+        ],
+        published=published(name) if name else (),
+    )
+
+
+def _run(work: Work, cell: Cell) -> Run | None:
+    path = cell.path(work.folder)
+    started = (path / "config.yaml").exists() and (path / "manifest.json").exists()
+    return read_run(path) if started else None
+
+
+def _unfinished(work: Work) -> Iterator[Unfinished]:
+    for cell in work.cells:
+        state = work.state(cell)
+        if state != "finished":
+            path = str(cell.path(work.folder))
+            yield Unfinished(cell.name, state, work.failure(cell) or "", path)
+
+
+def _findings(
+    title: str,
+    command: str,
+    entries: Sequence[Entry],
+    metric: str,
+    baselines: Sequence[str],
+    costs: Costs,
+    alpha: float,
+    unfinished: tuple[Unfinished, ...],
+) -> Findings:
+    _check(entries, metric)
+    curves = [curve for entry in entries for curve in entry.curves(metric)]
+    problems = tuple(_problem(e, metric, baselines, costs, alpha) for e in entries if e.runs())
+    levels = {e.name: level for e in entries if (level := _level(e, metric)) is not None}
+    return Findings(
+        title=title,
+        metric=metric,
+        command=command,
+        problems=problems,
+        wins=win_matrix(curves, alpha),
+        profile=performance_profile(curves, levels, "images", costs),
+        costs=costs,
+        alpha=alpha,
+        unfinished=unfinished,
+        environment=_environment([run for entry in entries for run in entry.runs()]),
+    )
+
+
+def _check(entries: Sequence[Entry], metric: str) -> None:
+    cycles = [cycle for entry in entries for run in entry.runs() for cycle in run.cycles]
+    if not cycles:
+        raise RunError("there is nothing to report: no run has a finished cycle yet")
+    if all(cycle.value(metric) is None for cycle in cycles):
+        known = {name for cycle in cycles for name in cycle.numbers()}
+        names = {f"{n.split('.', 1)[0]}.CLASS" if "." in n else n for n in known}
+        raise RunError(unknown("metric", metric, names))
+
+
+def _problem(
+    entry: Entry, metric: str, baselines: Sequence[str], costs: Costs, alpha: float
+) -> Problem:
+    curves, noise = entry.curves(metric), _noise(entry, metric)
+    runs, notes = entry.runs(), list(_notes(entry))
+    chosen: Selections | None = None
+    galleries: tuple[Gallery, ...] = ()
+    try:
+        chosen, galleries = selected(entry.methods)
+    except AlframeError as error:
+        notes.append(f"What was selected cannot be shown: {error}")
+    pools = {run.pool for run in runs}
+    return Problem(
+        name=entry.name,
+        dataset=runs[0].name("dataset"),
+        detector=", ".join(dict.fromkeys(run.name("detector") for run in runs)),
+        pool=runs[0].pool if len(pools) == 1 else None,
+        methods=method_rows(entry, metric, costs),
+        full=full_supervision(entry, metric),
+        published=entry.published,
+        comparisons=tuple(_comparisons(curves, baselines, costs, alpha, noise)),
+        savings=_savings(curves, _level(entry, metric), costs),
+        selections=chosen,
+        galleries=galleries,
+        noise=noise,
+        notes=tuple(notes),
+    )
+
+
+def _comparisons(
+    curves: Sequence[Curve],
+    baselines: Sequence[str],
+    costs: Costs,
+    alpha: float,
+    noise: float | None,
+) -> Iterator[Comparison]:
+    for axis in AXES:
+        yield from compare(
+            curves,
+            axis,
+            costs,
+            baseline=BASELINE,
+            baselines=baselines,
+            alpha=alpha,
+            noise=noise,
+        )
+
+
+def _savings(curves: Sequence[Curve], full: float | None, costs: Costs) -> tuple[Saving, ...]:
+    return () if full is None else label_savings(curves, full, "images", costs, baseline=BASELINE)
+
+
+def _level(entry: Entry, metric: str) -> float | None:
+    """Full supervision of the learner with which random selection was run: one level for all."""
+    baseline = entry.methods.get(BASELINE) or ()
+    full = full_supervision(entry, metric)
+    learners = [run.name("learner") for run in baseline]
+    return full[learners[0]].mean if learners and learners[0] in full else None
+
+
+def _noise(entry: Entry, metric: str) -> float | None:
+    found = []
+    for pair in entry.replays:
+        run, again = (curve_of(r, entry.name, "", metric) for r in pair)
+        if run and again and (difference := replay_noise(run, again)) is not None:
+            found.append(difference)
+    return max(found, default=None)
+
+
+def _notes(entry: Entry) -> Iterator[str]:
+    """What a reader has to know before comparing the rows."""
+    for method, runs in entry.methods.items():
+        for run in runs:
+            if not run.finished:
+                count = len(run.cycles)
+                so_far = f"{count} cycle{'' if count == 1 else 's'} so far"
+                yield f"{method}, seed {run.seed} (unfinished): {so_far}, {run.path}"
+        for seed, times in Counter(run.seed for run in runs).items():
+            if times > 1:
+                yield f"{method}: seed {seed} was run {times} times; the spread is not of seeds"
+
+
+KEPT = ("versions", "python", "platform", "device_name", "cuda", "threads", "bf16", "git")
+
+
+def _environment(runs: Sequence[Run]) -> Mapping[str, Any]:
+    """What the manifests say of machine and software; several values where runs differ."""
+    found: dict[str, Any] = {}
+    for key in KEPT:
+        values = [run.manifest[key] for run in runs if key in run.manifest]
+        if different := [v for i, v in enumerate(values) if v not in values[:i]]:
+            found[key] = different[0] if len(different) == 1 else different
+    return found

@@ -1,0 +1,125 @@
+r"""The cycle table in LaTeX, for ``\usepackage{booktabs}``."""
+
+import re
+from collections.abc import Sequence
+
+from alframe.benchmarks.cycle_table import (
+    SOURCES,
+    Line,
+    Value,
+    own_lines,
+    published_lines,
+    sources_of,
+)
+from alframe.benchmarks.findings import Problem
+from alframe.benchmarks.page.numbers import size
+
+DIGITS = 1
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "[": "{[}",  # an argument, at the start of a row
+    "*": "{*}",  # likewise
+    "±": r"$\pm$",
+}
+MARKS = {
+    "table": r"$^{\dagger}$",
+    "FAQ": r"$^{\ddagger}$",
+    "entry": r"$^{\S}$",
+    "figure": r"$^{\ast}$",
+}
+"""At the names of published rows, explained in the caption."""
+
+
+def latex(problem: Problem, metric: str) -> str:
+    r"""A ``table`` environment: a row a method, a column a size of the labelled set.
+
+    Percent with one decimal, ``mean \pm sd``; the best of our rows in bold; published rows
+    beneath, marked with their source.
+    """
+    own, published = own_lines(problem, DIGITS), published_lines(problem)
+    full = any(line.full for line in (*own, *published))
+    rules = [_body(problem.columns, lines, full) for lines in (own, published) if lines]
+    parts = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_caption(problem, metric, own, published)}}}",
+        rf"\label{{tab:{_label(problem.name)}}}",
+        r"\smallskip",
+        rf"\begin{{tabular}}{{@{{}}l{'r' * (len(problem.columns) + full)}@{{}}}}",
+        r"\toprule",
+        *_head(problem, full),
+        r"\midrule",
+        "\n\\midrule\n".join(rules),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text that LaTeX prints as it is; white space becomes single spaces."""
+    return "".join(SPECIAL.get(letter, letter) for letter in " ".join(text.split()))
+
+
+def _label(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "cycles"
+
+
+def _caption(problem: Problem, metric: str, own: Sequence[Line], published: Sequence[Line]) -> str:
+    pool = f" (share of the pool of {problem.pool:,})" if problem.pool else ""
+    counts = {line.n for line in own if line.n}
+    spread = ""
+    if max(counts, default=1) > 1:
+        runs = str(*counts) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+        spread = rf" Mean $\pm$ standard deviation of {runs} runs."
+    notes = [f"{MARKS[s]}Published: {escape(SOURCES[s])}." for s in sources_of(published)]
+    subject = escape(f"{metric} in % on {problem.dataset} with {problem.detector}")
+    return " ".join([f"{subject}, by number of labelled images{pool}.{spread}", *notes])
+
+
+def _head(problem: Problem, full: bool) -> list[str]:
+    counts = [str(labelled) for labelled in problem.columns]
+    lines = [_row(["Method", *counts, *(["full"] if full else [])])]
+    if problem.pool:
+        shares = [escape(size(n / problem.pool)) for n in problem.columns]
+        lines.append(_row(["", *shares, *([escape("100 %")] if full else [])]))
+    return lines
+
+
+def _body(columns: Sequence[int], lines: Sequence[Line], full: bool) -> str:
+    return "\n".join(
+        _row(
+            [
+                escape(line.name) + MARKS.get(line.source, ""),
+                *(_cell(line.values.get(labelled)) for labelled in columns),
+                *([_cell(line.full)] if full else []),
+            ]
+        )
+        for line in lines
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _cell(value: Value | None) -> str:
+    if value is None:
+        return "--"
+    text = rf"{value.mean} \pm {value.sd}" if value.sd else value.mean
+    bold = rf"\mathbf{{{text}}}" if value.best else text
+    fewer = "" if value.n is None else rf" {{\scriptsize ($n = {value.n}$)}}"
+    return f"${bold}${fewer}"

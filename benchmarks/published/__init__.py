@@ -1,0 +1,52 @@
+"""Figures of papers, to lie beneath our own. Never a baseline: those are run.
+
+One YAML file a benchmark: where its rows come from, the sizes of the labelled set that its columns
+stand for, and percentages. ``source`` is one of :attr:`Published.source`.
+"""
+
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from alframe.benchmarks.findings import Published
+from alframe.errors import ConfigError
+from alframe.plugins import unknown
+
+
+def names() -> list[str]:
+    """The tables that there are."""
+    files = (f.name for f in resources.files(__name__).iterdir())
+    return sorted(name.removesuffix(".yaml") for name in files if name.endswith(".yaml"))
+
+
+def published(name: str) -> tuple[Published, ...]:
+    """The rows of a table, as fractions by number of labelled images.
+
+    Raises:
+        ConfigError: there is no such table.
+    """
+    if name not in names():
+        raise ConfigError(unknown("published table", name, names()))
+    text = resources.files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    content = yaml.safe_load(text)
+    return tuple(_row(row, content["labelled"]) for row in content["rows"])
+
+
+def _row(row: dict[str, Any], labelled: list[int]) -> Published:
+    full = row.get("full")
+    return Published(
+        method=row["method"],
+        values=_fractions(labelled, row["values"]),
+        source=row["source"],
+        full=None if full is None else _fraction(full),
+        spread=_fractions(labelled, row["spread"]) if "spread" in row else {},
+    )
+
+
+def _fractions(labelled: list[int], percent: list[float]) -> dict[int, float]:
+    return {n: _fraction(value) for n, value in zip(labelled, percent, strict=True)}
+
+
+def _fraction(percent: float) -> float:
+    return round(percent / 100, 6)  # 78.37 is .7837, and not .7837000000000001

@@ -1,0 +1,106 @@
+"""What the methods of a problem selected: classes, overlap, pictures."""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from itertools import chain
+from statistics import fmean
+
+import numpy as np
+from PIL import Image
+
+from alframe.benchmarks.findings import Chosen, Gallery, Picture, Selections
+from alframe.benchmarks.runs import Run
+from alframe.build import build_dataset
+from alframe.datasets.base import Dataset, Target
+from alframe.errors import RunError
+from alframe.painting import with_boxes
+from alframe.resolve import resolve
+from alframe.rundir import stored_layer, stored_scores
+
+PICTURES = 6
+"""Images in a gallery."""
+SIDE = 240
+"""Pixels of their longer side."""
+
+
+def selected(
+    methods: Mapping[str, Sequence[Run]],
+) -> tuple[Selections | None, tuple[Gallery, ...]]:
+    """Statistics and pictures of the selections; nothing where nothing was selected.
+
+    Raises:
+        AlframeError: the dataset cannot be read, or is not the one that the runs were made on.
+    """
+    choosing = {m: [r for r in runs if _ids(r)] for m, runs in methods.items()}
+    choosing = {m: runs for m, runs in choosing.items() if runs}
+    if not choosing:
+        return None, ()
+    dataset = _dataset(next(iter(choosing.values()))[0])
+    galleries = tuple(_gallery(method, runs[0], dataset) for method, runs in choosing.items())
+    return _selections(choosing, dataset), galleries
+
+
+def _dataset(run: Run) -> Dataset:
+    """The dataset of a run, as far as its selections go."""
+    dataset = build_dataset(resolve([stored_layer(run.path)]))
+    if unknown := [i for i in _ids(run) if i not in dataset.targets]:
+        raise RunError(f"{dataset.name} has no {unknown[0]}")
+    return dataset
+
+
+def _ids(run: Run) -> list[str]:
+    return [i for cycle in run.cycles for i in cycle.selected]
+
+
+def _selections(methods: Mapping[str, Sequence[Run]], dataset: Dataset) -> Selections:
+    pool = [dataset.targets[i] for i in dataset.pool]
+    return Selections(
+        classes=dataset.classes,
+        pool=_histogram(pool, len(dataset.classes)),
+        pool_boxes_per_image=fmean(len(t.labels) for t in pool),
+        methods=tuple(_chosen(m, runs, dataset) for m, runs in methods.items()),
+        overlap=tuple(tuple(_overlap(a, b) for b in methods.values()) for a in methods.values()),
+    )
+
+
+def _chosen(method: str, runs: Sequence[Run], dataset: Dataset) -> Chosen:
+    targets = [dataset.targets[i] for i in chain.from_iterable(map(_ids, runs))]
+    histogram = _histogram(targets, len(dataset.classes))
+    return Chosen(method, histogram, fmean(len(t.labels) for t in targets))
+
+
+def _histogram(targets: Sequence[Target], classes: int) -> tuple[float, ...]:
+    """Share of each class among the boxes."""
+    labels = np.concatenate([t.labels for t in targets])
+    counts = np.bincount(labels, minlength=classes)
+    return tuple((counts / max(1, counts.sum())).tolist())
+
+
+def _overlap(a: Sequence[Run], b: Sequence[Run]) -> float | None:
+    """Jaccard index of what two methods selected, mean over the seeds that both have."""
+    ours, theirs = ({run.seed: set(_ids(run)) for run in runs} for runs in (a, b))
+    common = [s for s in ours if s in theirs]
+    shares = [len(ours[s] & theirs[s]) / len(ours[s] | theirs[s]) for s in common]
+    return fmean(shares) if shares else None
+
+
+def _gallery(method: str, run: Run, dataset: Dataset) -> Gallery:
+    """The first selection: methods that share a learner chose by the same model."""
+    first = next(c for c in run.cycles if c.selected)
+    scores = stored_scores(run.path, first.cycle) or {}
+    pictures = (Picture(i, scores.get(i), _jpeg(dataset, i)) for i in first.selected[:PICTURES])
+    return Gallery(method, run.seed or 0, first.cycle, tuple(pictures))
+
+
+def _jpeg(dataset: Dataset, item: str) -> bytes:
+    """The image, made small, with its annotation."""
+    image, target = dataset.images.read(item), dataset.targets[item]
+    height, width = image.shape[:2]
+    scale = SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+    names = [dataset.classes[label] for label in target.labels]
+    picture = with_boxes(small, target.boxes * np.float32(scale), target.labels.tolist(), names)
+    file = BytesIO()
+    picture.save(file, "JPEG", quality=80)
+    return file.getvalue()

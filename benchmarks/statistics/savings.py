@@ -1,0 +1,76 @@
+"""Labelling that a method saves on the way to a level."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from alframe.benchmarks.findings import Axis, Costs, Saving
+from alframe.benchmarks.statistics.crossing import first_crossing
+from alframe.benchmarks.statistics.curve import Curve, Floats, by_method
+
+
+def label_savings(
+    curves: Sequence[Curve],
+    full: float,
+    axis: Axis,
+    costs: Costs,
+    *,
+    q: float = 0.9,
+    baseline: str = "random",
+) -> tuple[Saving, ...]:
+    """What each method of one problem saves against a baseline at q of full supervision.
+
+    Args:
+        curves: at most one for each method and seed.
+        full: the metric of full supervision. One number for all, for a method with a better
+            reference of its own would be asked for more than the baseline.
+        axis: of the budget.
+        costs: of the axis of seconds.
+        q: share of ``full`` that is to be reached.
+        baseline: name of the method to compare with.
+
+    Returns:
+        One for each method but the baseline, in the order of the curves; empty without the
+        baseline.
+    """
+    methods = {name: tuple(seeds.values()) for name, seeds in by_method(curves).items()}
+    theirs = methods.pop(baseline, None)
+    if theirs is None:
+        return ()
+    return tuple(saving(ours, theirs, q * full, axis, costs) for ours in methods.values())
+
+
+def saving(
+    curves: Sequence[Curve], baseline: Sequence[Curve], level: float, axis: Axis, costs: Costs
+) -> Saving:
+    """1 - budget of a method / budget of the baseline, at which their mean curves reach a level.
+
+    Args:
+        curves: of one method, one for each seed.
+        baseline: of another, one for each seed.
+        level: of the metric.
+        axis: of the budget.
+        costs: of the axis of seconds.
+
+    Returns:
+        Budgets of the first crossings. Where a mean curve starts above the level its budget is an
+        upper bound, and the saving with it is one of what was tried.
+    """
+    needed = first_crossing(*_mean_curve(curves, axis, costs), level)
+    theirs = first_crossing(*_mean_curve(baseline, axis, costs), level)
+    share = None if needed is None or not theirs else 1 - needed / theirs
+    return Saving(curves[0].method, level=level, needed=needed, baseline=theirs, saving=share)
+
+
+def _mean_curve(curves: Sequence[Curve], axis: Axis, costs: Costs) -> tuple[Floats, Floats]:
+    """Budgets [C] that all curves cover, ascending, and the mean of their values there [C].
+
+    Beyond the end of a curve the mean would be of other seeds, and jump for that reason alone.
+    The budgets are those of every cycle of every curve, so the mean is linear between them.
+    """
+    lines = [curve.along(axis, costs) for curve in curves]
+    low, high = max(x[0] for x, _ in lines), min(x[-1] for x, _ in lines)
+    if low > high:
+        return np.empty(0), np.empty(0)
+    budgets = np.unique(np.clip(np.concatenate([x for x, _ in lines]), low, high))
+    return budgets, np.mean([np.interp(budgets, x, y) for x, y in lines], axis=0)

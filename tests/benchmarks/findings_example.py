@@ -1,0 +1,202 @@
+"""Findings written by hand: a problem with everything, and one with as little as is allowed."""
+
+import dataclasses
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import Image
+
+from alframe.benchmarks.findings import (
+    Chosen,
+    Comparison,
+    Costs,
+    Findings,
+    Gallery,
+    Method,
+    Picture,
+    Point,
+    Problem,
+    Profile,
+    Published,
+    RunRecord,
+    Saving,
+    Selections,
+    Summary,
+    Unfinished,
+    WinMatrix,
+)
+
+
+def jpeg(colour: str = "teal") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), colour).save(file, "JPEG")
+    return file.getvalue()
+
+
+def summary(mean: float, sd: float | None = 0.01, n: int = 3) -> Summary:
+    return Summary(mean, sd, n, None if sd is None else (mean - 2 * sd, mean + 2 * sd))
+
+
+RANDOM = Method(
+    name="random",
+    learner="plain",
+    strategy="random",
+    points=(
+        Point(827, 2500.0, summary(0.2831, 0.0123)),
+        Point(1240, 3700.0, summary(0.4942, 0.0050)),
+        Point(1654, 4900.0, summary(0.5603, None, 1)),
+    ),
+    area={"images": summary(0.45), "boxes": summary(0.44), "seconds": summary(0.445)},
+    seconds={"fit": 7200.0, "evaluate": 360.0, "select": 36.0},
+    memory={"host": 3.25, "device": 11.5},
+)
+MIAOD = Method(
+    name="miaod",
+    learner="miaod",
+    strategy="miaod",
+    points=(
+        Point(827, 2500.0, summary(0.4718, 0.0031)),
+        Point(1240, 3900.0, summary(0.5841, 0.0042)),
+        Point(1654, 5200.0, summary(0.56034, 0.0035)),  # prints as random's does
+    ),
+    area={"images": summary(0.55), "boxes": summary(0.54), "seconds": summary(0.545)},
+    seconds={"fit": 14400.0, "evaluate": 720.0, "select": 180.0},
+    memory={"host": 4.0},
+    runs=tuple(
+        RunRecord(f"runs/m{n}", n, n < 2, ({"cycle": 0, "labelled": 827},)) for n in range(3)
+    ),
+)
+ENTROPY = Method(
+    name="entropy_of plain",
+    learner="plain",
+    strategy="entropy",
+    points=(Point(827, 2500.0, summary(0.2831, None, 1)),),
+    area={"images": summary(0.41, None, 1)},
+    seconds={},
+    memory={},
+)
+
+COMPARISONS = (
+    Comparison(
+        "miaod", "random", "images", 6, 0.1, 6, 0, 0.0004, 0.03125, 0.03125, True, True, False
+    ),
+    Comparison(
+        "random", "miaod", "boxes", 6, -0.1, 0, 0, 0.0004, 0.03125, 0.03125, True, True, False
+    ),
+    Comparison(
+        "entropy_of plain", "random", "seconds", 6, -0.0012, 2, 1, 0.7, 0.625, 1.0, True, False,
+        True,
+    ),
+    Comparison("miaod", "random", "boxes", 3, 0.09, 3, 0, 0.01, 0.25, 0.25, False, False, False),
+    Comparison(
+        "entropy_of plain", "miaod", "images", 0, None, 0, 0, None, None, None, False, False, False
+    ),
+)  # fmt: skip
+
+FULL_PROBLEM = Problem(
+    name="voc-retina",
+    dataset="voc",
+    detector="retina",
+    pool=16551,
+    methods=(RANDOM, MIAOD, ENTROPY),
+    full={"plain": summary(0.7728, 0.0021), "miaod": summary(0.7837, None, 1)},
+    published=(
+        Published("MI-AOD", {827: 0.4718, 1240: 0.5841, 2067: 0.6772}, "table", full=0.7837),
+        Published("core-set", {827: 0.291, 1240: 0.454}, "figure"),
+        Published("MI-AOD, mean", {1654: 0.6683}, "FAQ", spread={1654: 0.0077}),
+        Published("LL4AL", {827: 0.3}, "entry"),
+    ),
+    comparisons=COMPARISONS,
+    savings=(
+        Saving("random", 0.69552, 4000.0, 4000.0, 0.0),
+        Saving("miaod", 0.69552, 2500.0, 4000.0, 0.375),
+        Saving("entropy_of plain", 0.69552, None, 4000.0, None),
+    ),
+    selections=Selections(
+        classes=("cat", "dog"),
+        pool=(0.6, 0.4),
+        pool_boxes_per_image=2.5,
+        methods=(
+            Chosen("random", (0.61, 0.39), 2.51),
+            Chosen("miaod", (0.2, 0.8), 3.75),
+            Chosen("entropy_of plain", (0.5, 0.5), 3.0),
+        ),
+        overlap=((1.0, 0.05, None), (0.05, 1.0, 0.43), (None, 0.43, 1.0)),
+    ),
+    galleries=(
+        Gallery(
+            "miaod", 0, 1,
+            (Picture("VOC2007/000005", 0.91236, jpeg()), Picture("VOC2012/7", None, jpeg("red"))),
+        ),
+    ),
+    noise=0.0031,
+    notes=("miaod, seed 2 (unfinished): 1 cycle so far, runs/m2",),
+)  # fmt: skip
+
+BARE_PROBLEM = Problem(
+    name="shapes-ssd",
+    dataset="shapes",
+    detector="ssd",
+    pool=None,
+    methods=(
+        Method("random", "plain", "random", (Point(25, 60.0, summary(0.5, None, 1)),), {}, {}, {}),
+    ),
+)
+
+FINDINGS = Findings(
+    title="Paper suite",
+    metric="mAP50",
+    command="alframe bench paper --output results",
+    problems=(FULL_PROBLEM, BARE_PROBLEM),
+    wins=WinMatrix(
+        methods=("random", "miaod"), cells=14, share=((0.0, 0.07), (0.64, 0.0)), decidable=True
+    ),
+    profile=Profile(4, {"random": (1.0, 1.5, 2.0), "miaod": (1.0, 1.0, 1.0, 1.25)}),
+    costs=Costs(),
+    alpha=0.05,
+    unfinished=(
+        Unfinished("voc-retina/entropy_of plain/1", "failed", "CUDA out of memory", "runs/e1"),
+        Unfinished("voc-retina/entropy_of plain/2", "missing", "", "runs/e2"),
+    ),
+    environment={
+        "alframe": "0.1.0",
+        "versions": [{"torch": "2.11.0", "timm": "1.0.9"}, {"torch": "2.12.0", "timm": "1.0.9"}],
+        "git": ["a1b2", "c3d4"],
+        "device": {"name": "H200", "threads": 16},
+    },
+)
+
+BARE = Findings(
+    title="Report",
+    metric="mAP50",
+    command="",
+    problems=(BARE_PROBLEM,),
+    wins=None,
+    profile=None,
+    costs=Costs(),
+    alpha=0.05,
+    unfinished=(),
+    environment={},
+)
+
+CURVES = {
+    "voc-retina": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 4"><g id="a"/></svg>',
+    "/profile": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 3"><g id="a"/></svg>',
+}
+
+
+def with_names(value: Any, rename: Any) -> Any:
+    """The same with every text renamed; not empty ones, those that the code chooses, and runs."""
+    if isinstance(value, str):
+        return rename(value) if value else value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fixed = ("axis", "source", "area", "runs")
+        names = [f.name for f in dataclasses.fields(value) if f.name not in fixed]
+        changed = {name: with_names(getattr(value, name), rename) for name in names}
+        return dataclasses.replace(value, **changed)
+    if isinstance(value, Mapping):
+        return {with_names(k, rename): with_names(v, rename) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(with_names(v, rename) for v in value)
+    return value

@@ -1,0 +1,17 @@
+"""Curves for tests: ten images a cycle and three boxes an image, where nothing else is said."""
+
+from alframe.benchmarks.findings import Costs
+from alframe.benchmarks.statistics import Curve
+
+COSTS = Costs()
+
+
+def curve(values, method="random", seed=0, problem="p", images=None, boxes=None):
+    images = tuple(images or (10 * (i + 1) for i in range(len(values))))
+    boxes = tuple(boxes or (3 * n for n in images))
+    return Curve(problem, method, seed, images, boxes, tuple(values))
+
+
+def flat(heights, method="random", problem="p", cycles=2):
+    """A curve for each seed, at one height over all cycles: its area, too."""
+    return [curve([h] * cycles, method, seed, problem) for seed, h in enumerate(heights)]

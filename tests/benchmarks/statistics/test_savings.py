@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+
+from alframe.benchmarks.findings import Saving
+from alframe.benchmarks.statistics import label_savings, saving
+from alframe.benchmarks.statistics.crossing import first_crossing
+from tests.benchmarks.statistics.curves import COSTS, curve
+
+
+class TestCrossing:
+    @pytest.mark.parametrize(
+        ("values", "level", "expected"),
+        [
+            ([0.2, 0.4, 0.6], 0.5, 25),
+            ([0.2, 0.4, 0.6], 0.4, 20),
+            ([0.2, 0.4, 0.6], 0.6, 30),
+            ([0.2, 0.4, 0.6], 0.61, None),
+            # the first point is enough: what less would have done is not known
+            ([0.2, 0.4, 0.6], 0.1, 10),
+            # up to .5 at 20, down, and up again: the first time counts
+            ([0.3, 0.5, 0.2, 0.6], 0.4, 15),
+            ([0.3, 0.3, 0.3], 0.3, 10),
+            # .9 * .8 is .7200000000000001
+            ([0.2, 0.72], 0.9 * 0.8, 20),
+        ],
+    )
+    def test_by_hand(self, values, level, expected) -> None:
+        budgets = np.arange(10.0, 10.0 * len(values) + 1, 10.0)
+        found = first_crossing(budgets, np.array(values), level)
+        assert found == (None if expected is None else pytest.approx(expected))
+
+    def test_no_points(self) -> None:
+        assert first_crossing(np.empty(0), np.empty(0), 0.0) is None
+
+
+RANDOM = [curve([0.1, 0.3, 0.5], seed=0), curve([0.1, 0.5, 0.7], seed=1)]
+"""Mean curve .1 .4 .6 at 10 20 30 images."""
+NEW = [curve([0.1, 0.5, 0.7], "new", 0), curve([0.2, 0.5, 0.9], "new", 1)]
+"""Mean curve .15 .5 .8."""
+
+
+def test_where_the_mean_curves_cross() -> None:
+    # .5: random between .4 at 20 and .6 at 30: 25; the new one at 20; 1 - 20 / 25 = .2
+    found = saving(NEW, RANDOM, 0.5, "images", COSTS)
+    assert (found.method, found.level) == ("new", 0.5)
+    assert found.needed == pytest.approx(20)
+    assert found.baseline == pytest.approx(25)
+    assert found.saving == pytest.approx(0.2)
+
+
+def test_a_method_that_needs_more_saves_less_than_nothing() -> None:
+    assert saving(RANDOM, NEW, 0.5, "images", COSTS).saving == pytest.approx(1 - 25 / 20)
+
+
+def test_not_reached_stays_not_reached() -> None:
+    found = saving(NEW, RANDOM, 0.7, "images", COSTS)
+    # 20 + 10 * (.7 - .5) / .3
+    assert found.needed == pytest.approx(20 + 20 / 3)
+    assert (found.baseline, found.saving) == (None, None)
+    assert saving(RANDOM, NEW, 0.7, "images", COSTS).saving is None
+    assert saving(NEW, RANDOM, 0.9, "images", COSTS) == Saving("new", 0.9, None, None, None)
+
+
+def test_mean_over_boxes_that_all_seeds_cover() -> None:
+    # values .2 at 20, .4 at 40 boxes and .3 at 30, .5 at 50: common 30 .. 40, where the means are
+    # (.3 + .3) / 2 and (.4 + .4) / 2
+    ours = [
+        curve([0.2, 0.4], "new", 0, images=[10, 20], boxes=[20, 40]),
+        curve([0.3, 0.5], "new", 1, images=[10, 20], boxes=[30, 50]),
+    ]
+    theirs = [curve([0.0, 0.5], images=[10, 20], boxes=[20, 70])]
+    found = saving(ours, theirs, 0.35, "boxes", COSTS)
+    # random: .35 of .5 on the way from 20 to 70
+    assert found.needed == pytest.approx(35)
+    assert found.baseline == pytest.approx(55)
+    assert saving(ours, theirs, 0.3, "boxes", COSTS).needed == pytest.approx(30)
+    assert saving(ours, theirs, 0.45, "boxes", COSTS).needed is None
+
+
+def test_cycles_at_different_sizes_are_interpolated() -> None:
+    # random 0: .1 at 10, .5 at 30, so .3 at 20; random 1: .3 at 20 too
+    apart = [
+        curve([0.1, 0.5], seed=0, images=[10, 30]),
+        curve([0.1, 0.3, 0.7], seed=1, images=[10, 20, 30]),
+    ]
+    assert saving(NEW, apart, 0.3, "images", COSTS).baseline == pytest.approx(20)
+
+
+def test_seeds_that_cover_nothing_in_common() -> None:
+    apart = [curve([0.1, 0.9], seed=0), curve([0.1, 0.9], seed=1, images=[30, 40])]
+    assert saving(NEW, apart, 0.5, "images", COSTS).baseline is None
+
+
+def test_a_baseline_that_costs_nothing_leaves_nothing_to_save() -> None:
+    free = [curve([0.6, 0.7], boxes=[0, 5])]
+    assert saving(NEW, free, 0.5, "boxes", COSTS).saving is None
+
+
+def test_savings_of_every_method_but_the_baseline() -> None:
+    other = [curve([0.1, 0.2, 0.3], "other", 0)]
+    new, late = label_savings([*NEW, *RANDOM, *other], 0.625, "images", COSTS, q=0.8)
+    assert (new.method, new.saving) == ("new", pytest.approx(0.2))
+    assert (late.method, late.needed, late.saving) == ("other", None, None)
+    assert late.baseline == pytest.approx(25)
+    (nine,) = label_savings([*NEW, *RANDOM], 0.6, "images", COSTS)
+    assert nine.level == pytest.approx(0.54)
+
+
+def test_no_savings_without_the_baseline() -> None:
+    assert label_savings(NEW, 0.6, "images", COSTS) == ()
+    assert label_savings([], 0.6, "images", COSTS) == ()

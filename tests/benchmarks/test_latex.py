@@ -1,0 +1,82 @@
+r"""The LaTeX table, line by line."""
+
+import dataclasses
+
+import pytest
+
+from alframe.benchmarks.latex import escape, latex
+from tests.benchmarks.findings_example import BARE_PROBLEM, FULL_PROBLEM
+
+
+def test_the_whole_table():
+    assert latex(FULL_PROBLEM, "mAP50").splitlines() == [
+        r"\begin{table}",
+        r"\centering",
+        r"\caption{mAP50 in \% on voc with retina, by number of labelled images (share of the pool "
+        r"of 16,551). Mean $\pm$ standard deviation of 1 to 3 runs. $^{\dagger}$Published: exact, "
+        r"from a table of the paper. $^{\ddagger}$Published: exact, from the authors' FAQ. "
+        r"$^{\S}$Published: exact, from the authors' entry on Papers with Code. "
+        r"$^{\ast}$Published: read off a figure, $\pm$0.15.}",
+        r"\label{tab:voc-retina}",
+        r"\smallskip",
+        r"\begin{tabular}{@{}lrrrrr@{}}",
+        r"\toprule",
+        r"Method & 827 & 1240 & 1654 & 2067 & full \\",
+        r" & 5 \% & 7.5 \% & 10 \% & 12.5 \% & 100 \% \\",
+        r"\midrule",
+        r"random & $28.3 \pm 1.2$ & $49.4 \pm 0.5$ & $\mathbf{56.0}$ {\scriptsize ($n = 1$)} & -- "
+        r"& $77.3 \pm 0.2$ \\",
+        r"miaod (unfinished) & $\mathbf{47.2 \pm 0.3}$ & $\mathbf{58.4 \pm 0.4}$ "
+        r"& $\mathbf{56.0 \pm 0.4}$ & -- & $78.4$ \\",
+        r"entropy\_of plain & $28.3$ & -- & -- & -- & $77.3 \pm 0.2$ \\",
+        r"\midrule",
+        r"MI-AOD$^{\dagger}$ & $47.18$ & $58.41$ & -- & $67.72$ & $78.37$ \\",
+        r"core-set$^{\ast}$ & $29.1$ & $45.4$ & -- & -- & -- \\",
+        r"MI-AOD, mean$^{\ddagger}$ & -- & -- & $66.83 \pm 0.77$ & -- & -- \\",
+        r"LL4AL$^{\S}$ & $30.0$ & -- & -- & -- & -- \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+
+
+def test_one_run_without_pool_or_papers():
+    lines = latex(BARE_PROBLEM, "mAP").splitlines()
+    assert lines[2] == r"\caption{mAP in \% on shapes with ssd, by number of labelled images.}"
+    assert lines[5:] == [
+        r"\begin{tabular}{@{}lr@{}}",
+        r"\toprule",
+        r"Method & 25 \\",
+        r"\midrule",
+        r"random & $50.0$ \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+
+
+def test_runs_that_agree_are_counted_once():
+    problem = dataclasses.replace(FULL_PROBLEM, methods=FULL_PROBLEM.methods[:2], published=())
+    assert latex(problem, "mAP50").splitlines()[2].endswith("standard deviation of 3 runs.}")
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("a_b & c%", r"a\_b \& c\%"),
+        (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("$x^2~#1", r"\$x\textasciicircum{}2\textasciitilde{}\#1"),
+        ("a<b>|c", r"a\textless{}b\textgreater{}\textbar{}c"),
+        ("two\n\nparagraphs", "two paragraphs"),
+    ],
+)
+def test_escape(name, printed):
+    assert escape(name) == printed
+
+
+def test_a_name_is_not_taken_for_an_argument_of_the_row_before():
+    methods = tuple(dataclasses.replace(m, name="[2cm]*") for m in FULL_PROBLEM.methods)
+    problem = dataclasses.replace(FULL_PROBLEM, methods=methods, name="voc: [SSD]")
+    text = latex(problem, "mAP50")
+    assert r"{[}2cm]{*} & " in text
+    assert r"\label{tab:voc-ssd}" in text
