@@ -85,7 +85,8 @@ class Work:
         with ThreadPoolExecutor(engine.slots) as pool:
             try:
                 while waiting or running:
-                    for cell in [c for c in waiting if c.first is None or c.first in ended]:
+                    ready = [c for c in waiting if c.first is None or c.first in ended]
+                    for cell in ready[: engine.slots - len(running)]:
                         waiting.remove(cell)
                         running[pool.submit(self._run, cell, engine)] = cell
                     done, _ = wait(running, return_when=FIRST_COMPLETED)

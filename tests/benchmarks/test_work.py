@@ -37,6 +37,12 @@ def test_every_cell_once_and_none_before_what_it_waits_for(tmp_path: Path, slots
     assert list(Work(tmp_path, GRID).run(FakeEngine())) == []
 
 
+def test_cells_are_started_in_the_order_of_the_list(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    list(Work(tmp_path, GRID).run(engine))
+    assert [name for name, _ in engine.calls] == [c.name for c in GRID]
+
+
 def test_a_cell_that_fails_is_tried_once_more(tmp_path: Path) -> None:
     tried: list[str] = []
 
