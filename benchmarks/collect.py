@@ -1,18 +1,14 @@
 """From run directories, or the folder of a suite, to findings."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from alframe.benchmarks.cells import Cell, cells
-from alframe.benchmarks.entry import (
-    AXES,
-    Entry,
-    curve_of,
-    full_supervision,
-    method_rows,
-)
+from alframe.benchmarks.entry import AXES, Entry, curve_of, full_supervision, method_rows
+from alframe.benchmarks.environments import environment
 from alframe.benchmarks.findings import (
     Comparison,
     Costs,
@@ -43,6 +39,23 @@ from alframe.plugins import unknown
 BASELINE = "random"
 
 
+@dataclass(frozen=True)
+class Terms:
+    """On which methods are compared.
+
+    Attributes:
+        metric: what the tables hold.
+        baselines: names of the methods among which the best baseline is looked for.
+        costs: of annotation.
+        alpha: level of the tests.
+    """
+
+    metric: str
+    baselines: tuple[str, ...] = (BASELINE,)
+    costs: Costs = Costs()
+    alpha: float = 0.05
+
+
 def of_runs(runs: Sequence[Run], metric: str) -> Findings:
     """Findings of any runs; a problem for each dataset, for only those can be compared.
 
@@ -55,7 +68,7 @@ def of_runs(runs: Sequence[Run], metric: str) -> Findings:
         Entry(f"{name} [{mark[:8]}]" if shared[name] > 1 else name, methods(group))
         for (name, mark), group in datasets.items()
     ]
-    return _findings("Report", "", entries, metric, (BASELINE,), Costs(), 0.05, ())
+    return _findings("Report", entries, Terms(metric))
 
 
 def of_suite(folder: Path, metric: str | None = None) -> Findings:
@@ -66,17 +79,11 @@ def of_suite(folder: Path, metric: str | None = None) -> Findings:
     """
     suite = read(folder / FILE)
     work = Work(folder, cells(suite))
+    costs = Costs(suite.costs.image, suite.costs.box)
+    terms = Terms(metric or suite.metric, suite.baselines, costs, suite.alpha)
     entries = [_entry(suite, work, problem) for problem in suite.problems]
-    return _findings(
-        suite.title,
-        suite.command,
-        entries,
-        metric or suite.metric,
-        suite.baselines,
-        Costs(suite.costs.image, suite.costs.box),
-        suite.alpha,
-        tuple(_unfinished(work)),
-    )
+    found = _findings(suite.title, entries, terms)
+    return replace(found, command=suite.command, unfinished=tuple(_unfinished(work)))
 
 
 def _entry(suite: Suite, work: Work, problem: str) -> Entry:
@@ -116,31 +123,22 @@ def _unfinished(work: Work) -> Iterator[Unfinished]:
             yield Unfinished(cell.name, state, work.failure(cell) or "", path)
 
 
-def _findings(
-    title: str,
-    command: str,
-    entries: Sequence[Entry],
-    metric: str,
-    baselines: Sequence[str],
-    costs: Costs,
-    alpha: float,
-    unfinished: tuple[Unfinished, ...],
-) -> Findings:
+def _findings(title: str, entries: Sequence[Entry], terms: Terms) -> Findings:
+    metric = terms.metric
     _check(entries, metric)
     curves = [curve for entry in entries for curve in entry.curves(metric)]
-    problems = tuple(_problem(e, metric, baselines, costs, alpha) for e in entries if e.runs())
     levels = {e.name: level for e in entries if (level := _level(e, metric)) is not None}
     return Findings(
         title=title,
         metric=metric,
-        command=command,
-        problems=problems,
-        wins=win_matrix(curves, alpha),
-        profile=performance_profile(curves, levels, "images", costs),
-        costs=costs,
-        alpha=alpha,
-        unfinished=unfinished,
-        environment=_environment([run for entry in entries for run in entry.runs()]),
+        command="",
+        problems=tuple(_problem(e, terms) for e in entries if e.runs()),
+        wins=win_matrix(curves, terms.alpha),
+        profile=performance_profile(curves, levels, "images", terms.costs),
+        costs=terms.costs,
+        alpha=terms.alpha,
+        unfinished=(),
+        environment=environment([run for entry in entries for run in entry.runs()]),
     )
 
 
@@ -154,10 +152,8 @@ def _check(entries: Sequence[Entry], metric: str) -> None:
         raise RunError(unknown("metric", metric, names))
 
 
-def _problem(
-    entry: Entry, metric: str, baselines: Sequence[str], costs: Costs, alpha: float
-) -> Problem:
-    curves, noise = entry.curves(metric), _noise(entry, metric)
+def _problem(entry: Entry, terms: Terms) -> Problem:
+    curves, noise = entry.curves(terms.metric), _noise(entry, terms.metric)
     runs, notes = entry.runs(), list(_notes(entry))
     chosen: Selections | None = None
     galleries: tuple[Gallery, ...] = ()
@@ -171,11 +167,11 @@ def _problem(
         dataset=runs[0].name("dataset"),
         detector=", ".join(dict.fromkeys(run.name("detector") for run in runs)),
         pool=runs[0].pool if len(pools) == 1 else None,
-        methods=method_rows(entry, metric, costs),
-        full=full_supervision(entry, metric),
+        methods=method_rows(entry, terms.metric, terms.costs),
+        full=full_supervision(entry, terms.metric),
         published=entry.published,
-        comparisons=tuple(_comparisons(curves, baselines, costs, alpha, noise)),
-        savings=_savings(curves, _level(entry, metric), costs),
+        comparisons=tuple(_comparisons(curves, terms, noise)),
+        savings=_savings(curves, _level(entry, terms.metric), terms.costs),
         selections=chosen,
         galleries=galleries,
         noise=noise,
@@ -184,22 +180,12 @@ def _problem(
 
 
 def _comparisons(
-    curves: Sequence[Curve],
-    baselines: Sequence[str],
-    costs: Costs,
-    alpha: float,
-    noise: float | None,
+    curves: Sequence[Curve], terms: Terms, noise: float | None
 ) -> Iterator[Comparison]:
+    """On each axis a family of its own, for Holm's correction."""
+    options: dict[str, Any] = {"baseline": BASELINE, "baselines": terms.baselines}
     for axis in AXES:
-        yield from compare(
-            curves,
-            axis,
-            costs,
-            baseline=BASELINE,
-            baselines=baselines,
-            alpha=alpha,
-            noise=noise,
-        )
+        yield from compare(curves, axis, terms.costs, alpha=terms.alpha, noise=noise, **options)
 
 
 def _savings(curves: Sequence[Curve], full: float | None, costs: Costs) -> tuple[Saving, ...]:
@@ -234,16 +220,3 @@ def _notes(entry: Entry) -> Iterator[str]:
         for seed, times in Counter(run.seed for run in runs).items():
             if times > 1:
                 yield f"{method}: seed {seed} was run {times} times; the spread is not of seeds"
-
-
-KEPT = ("versions", "python", "platform", "device_name", "cuda", "threads", "bf16", "git")
-
-
-def _environment(runs: Sequence[Run]) -> Mapping[str, Any]:
-    """What the manifests say of machine and software; several values where runs differ."""
-    found: dict[str, Any] = {}
-    for key in KEPT:
-        values = [run.manifest[key] for run in runs if key in run.manifest]
-        if different := [v for i, v in enumerate(values) if v not in values[:i]]:
-            found[key] = different[0] if len(different) == 1 else different
-    return found

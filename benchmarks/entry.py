@@ -61,7 +61,9 @@ def curve_of(run: Run, problem: str, method: str, metric: str) -> Curve | None:
 def method_rows(entry: Entry, metric: str, costs: Costs) -> tuple[Method, ...]:
     """A row for each method."""
     curves = entry.curves(metric)
-    heights = {axis: areas(curves, axis, costs) for axis in AXES}
+    heights: dict[Axis, dict[str, dict[int, float]]] = {
+        axis: areas(curves, axis, costs) for axis in AXES
+    }
     return tuple(
         Method(
             name=name,
@@ -69,9 +71,9 @@ def method_rows(entry: Entry, metric: str, costs: Costs) -> tuple[Method, ...]:
             strategy=runs[0].name("strategy"),
             points=_points(runs, metric),
             area={
-                axis: summarise(tuple(found[name].values()))
-                for axis, found in heights.items()
-                if found.get(name)
+                axis: summarise(tuple(heights[axis][name].values()))
+                for axis in AXES
+                if heights[axis].get(name)
             },
             seconds=_seconds(runs),
             memory=_memory(runs),

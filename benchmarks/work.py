@@ -102,7 +102,7 @@ class Work:
                 raise
 
     def _run(self, cell: Cell, engine: Engine) -> Outcome:
-        started = time.monotonic()
+        started, code = time.monotonic(), 1
         for _ in range(ATTEMPTS):
             code = engine.call(self._arguments(cell), self.log(cell))
             if code == 0 or self._stopping.is_set():
