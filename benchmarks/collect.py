@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Terms:
 
     metric: str
     baselines: tuple[str, ...] = (BASELINE,)
-    costs: Costs = Costs()
+    costs: Costs = field(default_factory=Costs)
     alpha: float = 0.05
 
 

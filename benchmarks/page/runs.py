@@ -37,7 +37,8 @@ def single_run(problem: Problem) -> Grid | None:
     metrics = list(dict.fromkeys(m for c in cycles for m in c["metrics"] if "." not in m))
     parts = list(dict.fromkeys(part for c in cycles for part in c["seconds"]))
     counts = (Head("cycle"), Head("labelled"), Head("boxes"), Head("new boxes per new image"))
-    rows, before = [], {"labelled": 0, "boxes": 0}
+    rows = []
+    before: Mapping[str, Any] = {"labelled": 0, "boxes": 0}
     for cycle in cycles:
         new = cycle["labelled"] - before["labelled"]
         density = (cycle["boxes"] - before["boxes"]) / new if new else None
