@@ -5,7 +5,7 @@ the spread of a single run, a level that was not reached, a test that could not 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Axis = Literal["images", "boxes", "seconds"]
@@ -375,6 +375,7 @@ class Findings:
     unfinished: tuple[Unfinished, ...]
     environment: Mapping[str, Any]
 
-    def method_names(self) -> Sequence[str]:
-        """Of all problems, in the order of their first appearance."""
-        return list(dict.fromkeys(m.name for p in self.problems for m in p.methods))
+    def without_pictures(self) -> "Findings":
+        """The same without images of the dataset, which may not be everybody's to publish."""
+        problems = tuple(replace(problem, galleries=()) for problem in self.problems)
+        return replace(self, problems=problems)

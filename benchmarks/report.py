@@ -28,8 +28,13 @@ FORMATS = ("md", "csv", "json", "html", "tex")
     default=FORMATS,
     help="What to write besides curves.png and curves.svg; may be repeated.  [default: all]",
 )
+@click.option("--pictures/--no-pictures", default=True, help="Show selected images on the page.")
 def report(
-    runs: Sequence[Path], metric: str | None, output: Path | None, formats: Sequence[str]
+    runs: Sequence[Path],
+    metric: str | None,
+    output: Path | None,
+    formats: Sequence[str],
+    pictures: bool,
 ) -> None:
     """Tabulate, draw and compare runs: the seeds of each method are averaged.
 
@@ -44,6 +49,7 @@ def report(
     from alframe.benchmarks.markdown import summary
 
     findings = findings_of(runs, metric)
+    findings = findings if pictures else findings.without_pictures()
     click.echo(summary(findings), nl=False)
     for path in write(findings, output or _folder(runs), formats):
         click.echo(f"wrote {path}", err=True)

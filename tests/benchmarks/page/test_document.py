@@ -130,6 +130,13 @@ def test_names_are_text_wherever_they_stand(page, attack):
     assert [text(e).replace(spaced, "") for e in attacked.iter()] == [text(e) for e in page.iter()]
 
 
+def test_without_pictures_no_photograph_is_in_it():
+    found = parse(render(FINDINGS.without_pictures(), CURVES))
+    assert not any("image/jpeg" in address for address in addresses(found))
+    assert "Selected first" not in text(found)
+    assert "Overlap of the selections" in text(found)
+
+
 def test_every_text_of_the_findings_is_shown():
     counter = iter(range(10**6))
     seen: list[str] = []
