@@ -4,7 +4,7 @@ Metrics are fractions here, percent in what people read. ``None`` is a number th
 the spread of a single run, a level that was not reached, a test that could not decide.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 

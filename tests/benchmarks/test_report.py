@@ -11,9 +11,8 @@ from alframe.benchmarks.report import report
 from alframe.errors import RunError
 from tests.benchmarks.fake_runs import write_run
 
-FILES = [
-    "curves.png", "curves.svg", "report.csv", "report.html", "report.json", "report.md", "report.tex",
-]  # fmt: skip
+FILES = ["curves.png", "curves.svg"]
+FILES += [f"report.{kind}" for kind in ("csv", "html", "json", "md", "tex")]
 
 
 @pytest.fixture
