@@ -65,8 +65,12 @@ class TrainingConfig(Section):
     Attributes:
         passes: length, in passes over the labelled images; or
         iterations: length, in batches. Exactly one of the two is set.
-        batch_size: images of one optimiser step.
-        accumulate: the batch is computed in this many parts, to save memory.
+        batch_size: images of one optimiser step, whatever number of processes computes it.
+        accumulate: the batch, or a process's share of it, is computed in this many parts, to save
+            memory.
+        per_process: ``batch_size`` and ``lr`` are those of one process: N processes take N times
+            the images at N times the rate (the linear scaling rule). ``passes`` then hold fewer
+            iterations; where the length is in ``iterations``, it stays.
         optimizer: ``sgd`` or ``adamw``.
         lr: learning rate.
         momentum: of SGD.
@@ -93,6 +97,7 @@ class TrainingConfig(Section):
     iterations: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=16, ge=1)
     accumulate: int = Field(default=1, ge=1)
+    per_process: bool = False
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: float = Field(default=1e-3, gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,15 @@ from alframe.config import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import RunError
 from alframe.initial import initial_set
+from alframe.learner import Learner
 from alframe.loop import Loop, check_budget
 from alframe.oracle import SimulatedOracle
 from alframe.rundir import RunDir, check_claim, open_run
 from alframe.seeds import Seeds
+from alframe.strategy import Strategy
 from alframe.takeover import check_source, take_over
+from alframe.training.distributed import active, first, in_turn, size
+from alframe.training.scaling import scaled
 
 logger = logging.getLogger(__name__)
 
@@ -33,17 +38,48 @@ def run(config: RunConfig, path: Path, *, resume: bool = False) -> Iterator[Mapp
     """Run all cycles in ``path``, yielding each as it is finished (the objects of cycles.jsonl).
 
     Whatever can be checked is checked before the run directory is made: names, capabilities,
-    device, annotations, images, budget.
+    device, annotations, images, budget. Of several processes, the first one yields the cycles and
+    keeps the directory; see :mod:`alframe.training.distributed`.
 
     Raises:
         AlframeError: a user can mend it; see :mod:`alframe.errors`.
     """
-    check_claim(path, config, resume=resume)
+    if first():
+        check_claim(path, config, resume=resume)
     strategy = build_strategy(config)
     dataset = build_dataset(config)
-    learner = build_learner(config, dataset.classes)
-    check_budget(config.budget, len(dataset.pool), initial_set(config.budget, dataset.pool))
-    dataset = prepare_images(dataset, config.data)
+    learner = build_learner(_of_all_processes(config), dataset.classes)
+    if first():
+        check_budget(config.budget, len(dataset.pool), initial_set(config.budget, dataset.pool))
+    dataset = _prepared(dataset, config)
+    if not active():
+        yield from _cycles(config, path, resume, strategy, dataset, learner)
+        return
+    from alframe.training.team import assembled  # imports torch
+
+    with assembled(learner, dataset, config) as leader:
+        if leader is not None:
+            yield from _cycles(config, path, resume, strategy, dataset, leader)
+
+
+def _of_all_processes(config: RunConfig) -> RunConfig:
+    return config.model_copy(update={"training": scaled(config.training, size())})
+
+
+def _prepared(dataset: Dataset, config: RunConfig) -> Dataset:
+    """The dataset with its images; a cache on disk is written by one process and read by all."""
+    prepare = partial(prepare_images, dataset, config.data)
+    return in_turn(prepare) if config.data.cache == "disk" else prepare()
+
+
+def _cycles(
+    config: RunConfig,
+    path: Path,
+    resume: bool,
+    strategy: Strategy,
+    dataset: Dataset,
+    learner: Learner,
+) -> Iterator[Mapping[str, Any]]:
     initial = initial_set(config.budget, dataset.pool)  # again: broken images may be left out
     if config.first_cycle:
         check_source(Path(config.first_cycle), config, dataset.fingerprint())
@@ -79,9 +115,15 @@ def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset) -> None:
             f"{config.dataset.name} has changed since {run_dir.path} was started: its images, "
             "splits or annotations are not the same. Restore it, or choose another --output"
         )
+    if known and config.training.per_process and known.get("processes", 1) != size():
+        raise RunError(
+            f"{run_dir.path} was started with {known.get('processes', 1)} processes, which set its "
+            f"batch size (training.per_process); now there are {size()}: resume it with as many"
+        )
     if not known:
         run_dir.update_manifest(
             **environment(config.device),
+            processes=size(),
             seed=config.seed,
             dataset={
                 "name": dataset.name,

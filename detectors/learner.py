@@ -1,6 +1,6 @@
 """The plain detection learner: trains a detector on labelled images, and the base of others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import torch
@@ -44,6 +44,7 @@ class DetectionLearner:
     provides: ClassVar[frozenset[str]] = frozenset(
         {ANCHORS, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING}
     )
+    measured: ClassVar[frozenset[str]] = frozenset({DETECTIONS})
 
     def __init__(self, setup: LearnerSetup) -> None:
         self.setup = setup
@@ -102,9 +103,12 @@ class DetectionLearner:
 
     def evaluate(self, test: LabelledSet) -> Metrics:
         """VOC AP50 by both rules, per class, and COCO AP unless switched off."""
+        return self.measure(test, self.signals(ImageSet(test.images, test.ids), self.measured))
+
+    def measure(self, test: LabelledSet, stream: Iterable[SignalBatch]) -> Metrics:
+        """:meth:`evaluate`, from the detections of the test images; also of several processes."""
         results = DetectionResults()
-        images = ImageSet(test.images, test.ids)
-        for batch in self.signals(images, frozenset({DETECTIONS})):
+        for batch in stream:
             found = batch[DETECTIONS]
             columns = (found.valid, found.boxes.float(), found.scores.float(), found.labels)
             valid, boxes, scores, labels = (c.cpu().numpy() for c in columns)

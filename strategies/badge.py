@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.errors import ConfigError
 from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch
+from alframe.strategies.checks import at_least
 from alframe.strategies.gather import gather
 from alframe.strategies.k_means import seeds
 from alframe.strategy import Query, Selection
@@ -51,8 +51,8 @@ class BADGE:
     requires: ClassVar[frozenset[str]] = frozenset({DETECTIONS, BOX_FEATURES})
 
     def __init__(self, dimensions: int | None = 64, min_score: float = 0.05) -> None:
-        if dimensions is not None and dimensions < 1:
-            raise ConfigError(f"dimensions: expected at least 1 or null, got {dimensions}")
+        if dimensions is not None:
+            at_least("dimensions", dimensions, 1)
         self._dimensions, self._min_score = dimensions, min_score
 
     def select(self, query: Query) -> Selection:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 from torch import Tensor
 
-from alframe.errors import ConfigError
+from alframe.detectors.checks import one_of
+from alframe.errors import SelectionError
 from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
 from alframe.strategies.entropy import entropy
 from alframe.strategies.gather import gather
@@ -27,14 +28,16 @@ class CDAL:
     """k-center greedy on contextual diversity (Agarwal et al., ECCV 2020; the variant CDAL-CS).
 
     For each image and each class predicted on it, the distributions of the predictions of this
-    class are averaged, weighted by their entropy (section 3.1, equation 1): what the class is
-    confused with there. The distance of two images is the symmetric Kullback-Leibler divergence
-    of these distributions, halved and summed over classes (equations 2 and 3). Then k-center:
-    the image farthest from all that are labelled or taken. With nothing labelled the smallest id
-    is first; the authors' code begins at random.
+    class are averaged, weighted by their entropy (section 3.1): what the class is confused with
+    there. The distance of two images, their pairwise contextual diversity, is the symmetric
+    Kullback-Leibler divergence of these distributions, halved and summed over classes (the
+    authors' code takes the mean over the classes that both images show). Then k-center: the image
+    farthest from all that are labelled or taken. With nothing labelled the smallest id is first;
+    the authors' code draws the first pick of each cycle.
 
     # Deviation: a sigmoid detector's probabilities are divided by their sum; the paper's models
     are softmax ones. Softmax distributions include background, but it is no class of its own.
+    The only class of a sigmoid detector is confused with nothing: then the selection is refused.
 
     Cost: one forward pass over labelled and unlabelled images; O(images x C x K) memory, some
     1,300 numbers an image for 20 classes; time as k-center at that width.
@@ -47,20 +50,24 @@ class CDAL:
             all and is taken last; or it is taken for ``uniform``, as if nothing were known.
 
     Raises:
-        ConfigError: ``missing`` is not one of these.
+        ConfigError: ``unit`` or ``missing`` is not one of these.
     """
 
     def __init__(
         self, unit: Unit = "anchors", min_score: float = 0.05, missing: Missing = "skip"
     ) -> None:
-        if missing not in get_args(Missing):
-            raise ConfigError(f"missing: expected skip or uniform, got {missing!r}")
+        one_of("unit", unit, get_args(Unit))
+        one_of("missing", missing, get_args(Missing))
         self.requires = frozenset({DETECTIONS if unit == "detections" else CLASS_PROBS})
         self._unit: Unit = unit
         self._min_score, self._uniform = min_score, missing == "uniform"
 
     def select(self, query: Query) -> Selection:
-        """Summarise every image and pick ``query.budget`` of the unlabelled ones."""
+        """Summarise every image and pick ``query.budget`` of the unlabelled ones.
+
+        Raises:
+            SelectionError: the detector knows one class and no background.
+        """
         ids = (*sorted(query.labelled), *sorted(query.unlabelled))
         count = min(query.budget, len(query.unlabelled))
         if not count:
@@ -78,6 +85,11 @@ class CDAL:
         else:
             found = batch[DETECTIONS]
             probs, exclusive, valid = found.probs.float(), found.exclusive, found.valid
+        if probs.shape[-1] == 1:
+            raise SelectionError(
+                "cdal compares what classes are confused with, and the detector knows one class "
+                "and no background: choose another strategy, or a softmax detector (SSD)"
+            )
         valid = valid & (probs[..., :classes] > self._min_score).any(dim=-1)
         return contexts(probs, exclusive, valid, classes, uniform=self._uniform).flatten(1)
 

@@ -6,10 +6,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from alframe.errors import ConfigError
 from alframe.learner import EMBEDDING
+from alframe.strategies.checks import at_least, in_range
 from alframe.strategies.gather import embeddings
 from alframe.strategy import Query, Selection, Strategy
+
+ROUNDING = 1e-12
+"""By so much the cosine of one direction with itself may fall short of 1."""
 
 
 class Dedup:
@@ -28,7 +31,7 @@ class Dedup:
 
     Args:
         of: the strategy that ranks: its choice is best first.
-        similarity: cosine from which on two images are near-duplicates.
+        similarity: cosine from which on two images are near-duplicates; 1 is for copies alone.
         factor: how many times the budget to look at.
 
     Raises:
@@ -36,12 +39,10 @@ class Dedup:
     """
 
     def __init__(self, of: Strategy, similarity: float = 0.98, factor: int = 4) -> None:
-        if not -1 <= similarity <= 1:
-            raise ConfigError(f"similarity: expected a cosine, -1 to 1, got {similarity}")
-        if factor < 1:
-            raise ConfigError(f"factor: expected at least 1, got {factor}")
+        in_range("similarity", similarity, -1, 1)
+        at_least("factor", factor, 1)
         self.requires = of.requires | {EMBEDDING}
-        self._of, self._similarity, self._factor = of, similarity, factor
+        self._of, self._similarity, self._factor = of, similarity - ROUNDING, factor
 
     def select(self, query: Query) -> Selection:
         """Choose ``query.budget`` ids that are not much alike, as far as there are such."""
@@ -68,5 +69,5 @@ class Dedup:
 
 
 def _units(vectors: Tensor) -> Tensor:
-    """Vectors of length 1, in float64 so that a duplicate has a cosine of 1; zeros stay."""
+    """Vectors of length 1, in float64 so that a copy has a cosine of 1 but for ROUNDING."""
     return torch.nn.functional.normalize(vectors.double())

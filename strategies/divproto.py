@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alframe.errors import ConfigError
+from alframe.strategies.checks import in_range
 from alframe.strategies.instances import REQUIRES, Instances, instances
 from alframe.strategy import Query, Selection, check_finite, top
 
@@ -17,21 +17,26 @@ class DivProto:
     Wu et al., "Entropy-based Active Learning for Object Detection with Progressive Diversity
     Constraint" (CVPR 2022).
 
-    1. Within an image (section 3.2, algorithm 1): the most uncertain detection is kept and those
-       of its class with a cosine above ``within`` to it are dropped, again and again. The image
-       scores the sum of the kept entropies.
-    2. Between images (section 3.3, algorithm 2): an image's prototype of a class is the
-       entropy-weighted mean of the kept features. Along the ranking an image is rejected when for
-       each of its classes an image taken before has a prototype with a cosine above ``between``.
-    3. A share ``reserved`` of the budget is for the rarest classes, a fraction ``rare`` of all,
-       in equal parts: an image counts for such a class if it shows it with a score above
-       ``rare_score`` and the class's part is not used up; other images share the rest.
+    1. Within an image (entropy-based NMS): the most uncertain detection is kept and those of its
+       class with a cosine above ``within`` to it are dropped, again and again. The image scores
+       the sum of the kept entropies.
+    2. Between images (diverse prototypes): an image's prototype of a class is the entropy-weighted
+       mean of the kept features. Along the ranking an image is rejected when for each of its
+       classes an image taken before has a prototype with a cosine above ``between``.
+    3. A share ``reserved`` of the budget is for the classes with the fewest annotated objects, a
+       fraction ``rare`` of all, in equal parts: an image counts for such a class if it shows it
+       with a score above ``rare_score`` and the class's part is not used up; other images share
+       the rest, and are held back when that is used up.
 
-    What is then missing of the budget is filled by the ranking. Features are the signal
-    ``box_features``. An image without detections scores 0 and has no prototype: it is never
-    rejected as a repetition, and comes last.
+    What is then missing of the budget is filled along the ranking: first from images that were
+    held back and repeat nothing, then from all. An image without detections scores 0 and has no
+    prototype: it is at the end of the ranking, and never rejected as a repetition.
 
-    # Deviation: rare classes are those with the fewest annotated objects so far.
+    # Deviation: in the paper's algorithm 2 images that show no rare class wait until the rare
+    ones have had their share, and are then taken by entropy alone.
+
+    # Deviation: entropies are those of :func:`~alframe.strategies.entropy.entropy`; features are
+    the signal ``box_features``, brought to length 1 before prototypes are made of them.
 
     Cost: one forward pass over the pool; O(images x classes shown on them x F) memory;
     O(images walked x budget x F) time at worst.
@@ -59,9 +64,8 @@ class DivProto:
         reserved: float = 0.75,
         rare_score: float = 0.3,
     ) -> None:
-        for option, value in (("rare", rare), ("reserved", reserved)):
-            if not 0 <= value <= 1:
-                raise ConfigError(f"{option}: expected 0 to 1, got {value}")
+        in_range("rare", rare, 0, 1)
+        in_range("reserved", reserved, 0, 1)
         self._within, self._between, self._min_score = within, between, min_score
         self._rare, self._reserved, self._rare_score = rare, reserved, rare_score
 
@@ -93,28 +97,22 @@ class DivProto:
     def _walk(
         self, ranking: tuple[str, ...], shown: "dict[str, Shown]", quotas: dict[int, int], n: int
     ) -> list[str]:
-        taken: list[str] = []
-        known: dict[int, list[Tensor]] = {}
+        taken, held_back = Taken(self._between), []
         free = n - sum(quotas.values())
         for item in ranking:
-            if len(taken) == n:
+            if len(taken.ids) == n:
                 break
             entitled = [c for c in sorted(shown[item].sure) if quotas.get(c, 0) > 0]
-            if not (entitled or free) or self._repeats(shown[item].prototypes, known):
-                continue
-            taken.append(item)
-            free -= not entitled
-            for c in entitled:
-                quotas[c] -= 1
-            for c, prototype in shown[item].prototypes.items():
-                known.setdefault(c, []).append(prototype)
-        return taken
-
-    def _repeats(self, mine: dict[int, Tensor], known: dict[int, list[Tensor]]) -> bool:
-        return bool(mine) and all(
-            c in known and float((torch.stack(known[c]) @ prototype).max()) > self._between
-            for c, prototype in mine.items()
-        )
+            if not (entitled or free):
+                held_back.append(item)
+            elif taken.add(item, shown[item].prototypes):
+                free -= not entitled
+                for c in entitled:
+                    quotas[c] -= 1
+        for item in held_back:
+            if len(taken.ids) < n:
+                taken.add(item, shown[item].prototypes)
+        return taken.ids
 
 
 @dataclass(frozen=True)
@@ -124,6 +122,31 @@ class Shown:
     score: float
     prototypes: dict[int, Tensor]
     sure: set[int]
+
+
+class Taken:
+    """The images that are taken, and their prototypes by class.
+
+    Args:
+        threshold: cosine above which prototypes repeat each other.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self.ids: list[str] = []
+        self._threshold, self._known = threshold, dict[int, list[Tensor]]()
+
+    def add(self, item: str, prototypes: dict[int, Tensor]) -> bool:
+        """Take an image, unless all of its prototypes repeat others: whether it was taken."""
+        known = self._known
+        if prototypes and all(
+            c in known and float((torch.stack(known[c]) @ prototype).max()) > self._threshold
+            for c, prototype in prototypes.items()
+        ):
+            return False
+        self.ids.append(item)
+        for c, prototype in prototypes.items():
+            known.setdefault(c, []).append(prototype)
+        return True
 
 
 def unrepeated(found: Instances, threshold: float) -> Tensor:

@@ -46,14 +46,14 @@ def instances(batch: SignalBatch, min_score: float) -> Iterator[tuple[str, Insta
     """Each image's detections with a score above ``min_score``.
 
     Raises:
-        SelectionError: an entropy or a feature is not finite; the message names the image.
+        SelectionError: a score, an entropy or a feature is not finite; the message names the image.
     """
     found, features = batch[DETECTIONS], batch[BOX_FEATURES].float()
     directions = torch.nn.functional.normalize(features, dim=-1)
     columns = (found.labels, found.scores, entropy(found.probs, found.exclusive), directions)
     every = Instances(*(column.cpu() for column in columns))
-    kept = (found.valid & (found.scores > min_score)).cpu()
-    finite = every.features.isfinite().all(dim=-1) & every.entropies.isfinite()
+    kept = (found.valid & ~(found.scores <= min_score)).cpu()  # NaN stays, to be refused
+    finite = every.features.isfinite().all(dim=-1) & (every.scores + every.entropies).isfinite()
     for row, item in enumerate(batch.ids):
         if not finite[row, kept[row]].all():
             raise SelectionError(

@@ -27,17 +27,21 @@ def seeds(
         rng: draws.
         first: the row to begin with.
     """
-    own = torch.linalg.vecdot(points, points)
     nearest = np.full(len(points), np.inf)
     left = np.ones(len(points), dtype=np.bool_)
     drawn = [first][:count]
     while drawn and len(drawn) < count:
-        last = drawn[-1]
-        distances = (own + own[last] - 2 * (points @ points[last])).clamp(min=0)
-        left[last] = False
-        nearest = np.where(left, np.minimum(nearest, distances.double().cpu().numpy()), 0)
+        left[drawn[-1]] = False
+        nearest = np.where(left, np.minimum(nearest, _squares(points, drawn[-1])), 0)
         drawn.append(_drawn(nearest, left, rng.random()))
     return drawn
+
+
+def _squares(points: Tensor, row: int) -> np.ndarray:
+    """Squared distances to one row, from differences, so that it is 0 to a duplicate."""
+    one = points[row : row + 1]
+    distances = torch.cdist(points, one, compute_mode="donot_use_mm_for_euclid_dist")
+    return distances.squeeze(1).double().square().cpu().numpy()
 
 
 def _drawn(weights: np.ndarray, left: np.ndarray, where: float) -> int:
@@ -45,8 +49,7 @@ def _drawn(weights: np.ndarray, left: np.ndarray, where: float) -> int:
     total = np.cumsum(weights)
     if total[-1] <= 0:
         return int(left.argmax())
-    row = int(np.searchsorted(total, where * total[-1], side="right"))
-    return row if weights[row] > 0 else int(weights.argmax())
+    return int(np.searchsorted(total, where * total[-1], side="right"))  # its weight is not 0
 
 
 def k_means(

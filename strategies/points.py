@@ -102,6 +102,7 @@ class Euclidean(Points):
         own = torch.linalg.vecdot(left, left)
         # A dot product of D terms is off by at most D/2 eps of |a||b| <= (|a|^2 + |b|^2) / 2
         # (Higham 2002, section 3.1), here twice; the rest is centring, adding and comparing.
+        # Sums in lanes stay far below that, so there is room for the error of `own`, too.
         error = own * ((left.shape[1] + 32) * torch.finfo(left.dtype).eps / 2)
         return cls(left, own - error, own + error, vectors)
 

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from alframe.detectors.checks import one_of
 from alframe.errors import ConfigError, SelectionError
 from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
 
@@ -42,8 +43,7 @@ class Power:
             raise ConfigError(
                 f"power needs a strategy that scores images; {type(of).__name__} does not"
             )
-        if kind not in get_args(Kind):
-            raise ConfigError(f"kind: expected one of {', '.join(get_args(Kind))}, got {kind!r}")
+        one_of("kind", kind, get_args(Kind))
         if not beta > 0:
             raise ConfigError(f"beta: expected above 0, got {beta}")
         self.requires = of.requires

@@ -1,6 +1,7 @@
 """PPAL: entropy weighted by how hard classes are, then diversity of what is on the images."""
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,32 +13,40 @@ from alframe.datasets.base import Target
 from alframe.detectors.boxes import box_iou
 from alframe.errors import ConfigError
 from alframe.learner import DETECTIONS, Detections
+from alframe.strategies.checks import at_least, in_range
 from alframe.strategies.instances import REQUIRES, Instances, instances
 from alframe.strategy import Query, Selection, check_finite, top
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+AT_ONCE = 2**24
+"""Cosines that are computed at a time."""
+
 
 class PPAL:
     """Yang et al., "Plug and Play Active Learning for Object Detection" (CVPR 2024).
 
-    1. Difficulty-calibrated uncertainty (section 3.2): the entropy of each detection times
+    1. Difficulty-calibrated uncertainty sampling: the entropy of each detection times
        ``1 + alpha ub log(b d + 1)``, b = exp(1 / alpha) - 1, d the difficulty of its class;
        summed over the image. The best ``factor`` times the budget are candidates.
-    2. Category-conditioned matching similarity (section 3.3): for each detection of one image the
-       largest cosine to one of the same class on the other, averaged with the detections' scores
-       as weights; both directions averaged. k-center greedy on 1 - similarity among the
-       candidates, beginning with the best of them.
+    2. Category-conditioned matching similarity: for each detection of one image (1 + cosine) / 2
+       to the likest of the same class on the other, and 0 if there is none, averaged with the
+       detections' scores as weights; both directions averaged. k-center greedy on 1 - similarity
+       among the candidates, beginning with the best of them.
 
     The difficulty of a class is the mean over its annotated objects of the smallest
-    ``1 - score^xi IoU^(1 - xi)`` of the detections of its class (equation 3).
+    ``1 - score^xi IoU^(1 - xi)`` of the detections of its class; 1 if nothing is annotated.
 
     # Deviation: the paper keeps it as a moving average over matched boxes while it trains; here
     it is measured with the trained model on the labelled images, which needs nothing of the
     learner, and an object that is not found counts as 1.
 
-    # Deviation: k-center's picks are taken; the paper refines them by k-medoids.
+    # Deviation: entropies are those of :func:`~alframe.strategies.entropy.entropy`, over all
+    classes, and features are the signal ``box_features``; the authors' code takes the binary
+    entropy of the score, and features of the classifier's tower at the box's centre.
+
+    # Deviation: k-center's picks are taken; the authors begin at random and refine by k-medoids.
 
     An image without detections scores 0. Among candidates its similarity to any other is 0.
 
@@ -67,10 +76,8 @@ class PPAL:
     ) -> None:
         if not alpha > 0:
             raise ConfigError(f"alpha: expected above 0, got {alpha}")
-        if not 0 <= xi <= 1:
-            raise ConfigError(f"xi: expected 0 to 1, got {xi}")
-        if factor < 1:
-            raise ConfigError(f"factor: expected at least 1, got {factor}")
+        in_range("xi", xi, 0, 1)
+        at_least("factor", factor, 1)
         self._alpha, self._ub, self._xi = alpha, ub, xi
         self._factor, self._min_score = factor, min_score
 
@@ -95,7 +102,7 @@ class PPAL:
         return 1 + self._alpha * self._ub * torch.log(b * difficulties + 1)
 
     def _difficulties(self, query: Query) -> Tensor:
-        """[C]; the mean of the others for a class of which nothing is annotated."""
+        """[C]; 1 for a class of which nothing is annotated."""
         sums = torch.zeros(len(query.classes), 2, dtype=torch.float64)
         for batch in query.learner.signals(query.labelled, frozenset({DETECTIONS})):
             for row, item in enumerate(batch.ids):
@@ -103,9 +110,7 @@ class PPAL:
                     batch[DETECTIONS], row, query.targets[item], self._xi
                 ):
                     sums[label] += torch.tensor([value, 1.0], dtype=torch.float64)
-        total, count = sums.sum(dim=0).tolist()
-        mean = total / count if count else 1.0
-        return torch.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1].clamp(min=1), mean).float()
+        return torch.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1].clamp(min=1), 1.0).float()
 
     def _found(self, query: Query, ids: tuple[str, ...]) -> dict[str, Instances]:
         """The detections of the candidates: few, where those of the pool would be many."""
@@ -129,7 +134,7 @@ def difficulties(found: Detections, row: int, target: Target, xi: float) -> list
 
 
 def similarities(found: list[Instances], classes: int) -> "Float[Tensor, 'N N']":
-    """Category-conditioned matching similarity of every two images; 0 without detections."""
+    """Category-conditioned matching similarity of every two images, 0 to 1."""
     total = torch.zeros(len(found), len(found))
     image = torch.repeat_interleave(torch.arange(len(found)), torch.tensor([*map(len, found)]))
     labels = torch.cat([f.labels for f in found])
@@ -137,22 +142,21 @@ def similarities(found: list[Instances], classes: int) -> "Float[Tensor, 'N N']"
     features = torch.cat([f.features for f in found])
     for label in range(classes):
         rows = (labels == label).nonzero().squeeze(1)
-        if len(rows):
-            best = _best_matches(features[rows], image[rows], len(found))  # [rows, images]
-            total.index_add_(0, image[rows], best * scores[rows].unsqueeze(1))
+        for part, best in _best_matches(features[rows], image[rows], len(found)):
+            total.index_add_(0, image[rows[part]], best * scores[rows[part]].unsqueeze(1))
     mass = torch.zeros(len(found)).index_add_(0, image, scores)
     directed = total / mass.clamp(min=1e-12).unsqueeze(1)
     return (directed + directed.T) / 2
 
 
-def _best_matches(features: Tensor, image: Tensor, images: int) -> Tensor:
-    """The largest cosine of each detection to one of each image; 0 where there is none."""
-    best = features.new_full((len(features), images), -torch.inf)
-    for begin in range(0, len(features), 1024):
-        rows = slice(begin, begin + 1024)
+def _best_matches(features: Tensor, image: Tensor, images: int) -> Iterator[tuple[slice, Tensor]]:
+    """Some detections after others, and how like them the likest of each image is, [D, images]."""
+    step = max(1, AT_ONCE // max(images, len(features)))
+    for begin in range(0, len(features), step):
+        rows = slice(begin, begin + step)
         cosines = features[rows] @ features.T
-        best[rows] = best[rows].scatter_reduce(1, image.expand_as(cosines), cosines, "amax")
-    return best.masked_fill_(best == -torch.inf, 0)
+        none = cosines.new_full((len(cosines), images), -1)
+        yield rows, (1 + none.scatter_reduce(1, image.expand_as(cosines), cosines, "amax")) / 2
 
 
 def spread(distances: "Float[Tensor, 'N N']", count: int) -> list[int]:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from alframe.errors import ConfigError
 from alframe.learner import EMBEDDING
+from alframe.strategies.checks import at_least
 from alframe.strategies.gather import embeddings
 from alframe.strategies.k_means import k_means
 from alframe.strategy import Query, Selection
@@ -14,27 +14,30 @@ from alframe.strategy import Query, Selection
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-BLOCK = 4096
-"""Rows whose distances to their cluster are computed at a time."""
+AT_ONCE = 2**24
+"""Distances that are computed at a time."""
 
 
 class TypiClust:
     """Clusters all images and takes the most typical one of each cluster that is not covered.
 
     Hacohen et al., "Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets"
-    (ICML 2022), algorithm 1. Embeddings of length 1 are clustered by k-means into as many
-    clusters as there are labelled and wanted images; the next image comes from the cluster with
-    the fewest labelled and taken ones, among these from the largest, and is its most typical:
-    the one with the smallest mean distance to its nearest neighbours in the cluster (typicality,
-    equation 1, is the inverse).
+    (ICML 2022). Embeddings of length 1 are clustered by k-means into as many clusters as there
+    are labelled and wanted images; the next image comes from the cluster with the fewest labelled
+    and taken ones, among these from the largest, and is its most typical: the one with the
+    smallest mean distance to its nearest neighbours in the cluster (typicality is the inverse).
 
     # Deviation: the paper's embeddings are self-supervised; here they are the learner's, and
     those of pretrained weights are what the strategy is for: cold starts.
 
+    # Deviation: the authors' code sorts the clusters once and goes round, whatever is labelled in
+    them; looks for neighbours, at most half of the cluster, among unlabelled images alone; and
+    averages squared distances.
+
     It does not look at detections: an image without any counts like every other.
 
     Cost: one forward pass over labelled and unlabelled images; O(images x D) memory;
-    O(images x D x clusters) time for each iteration of k-means.
+    O(images x D x clusters) time for each iteration of k-means, then O(size^2 x D) a cluster.
 
     Args:
         max_clusters: most clusters; with fewer than are wanted, clusters take turns.
@@ -55,10 +58,9 @@ class TypiClust:
         min_size: int = 5,
         iterations: int = 100,
     ) -> None:
-        given = {"max_clusters": max_clusters, "neighbours": neighbours, "iterations": iterations}
-        for option, value in given.items():
-            if value < 1:
-                raise ConfigError(f"{option}: expected at least 1, got {value}")
+        at_least("max_clusters", max_clusters, 1)
+        at_least("neighbours", neighbours, 1)
+        at_least("iterations", iterations, 1)
         self._max_clusters, self._neighbours = max_clusters, neighbours
         self._min_size, self._iterations = min_size, iterations
 
@@ -112,7 +114,7 @@ def spread(points: "Float[Tensor, 'N D']", neighbours: int) -> "Float[Tensor, ' 
     precise = points.double()
     parts = [
         torch.cdist(block, precise).topk(count + 1, dim=1, largest=False).values
-        for block in torch.split(precise, BLOCK)
+        for block in torch.split(precise, max(1, AT_ONCE // len(precise)))
     ]
     # The nearest of all is the point itself, or a duplicate of it, at distance 0.
     return torch.cat(parts).sum(dim=1) / count

@@ -1,12 +1,14 @@
 """What uncertainty strategies share: one number a prediction, aggregated to the image."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
+from alframe.detectors.checks import one_of
 from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
+from alframe.strategies.checks import at_least
 from alframe.strategy import ScoringStrategy
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ class UncertaintyStrategy(ScoringStrategy):
         k: predictions that ``topk`` averages, the most uncertain ones.
         min_score: detections at or below it are left out; of no effect on anchors.
         empty: score of an image without detections; 0 chooses it last.
+
+    Raises:
+        ConfigError: an option is out of range.
     """
 
     def __init__(
@@ -39,6 +44,9 @@ class UncertaintyStrategy(ScoringStrategy):
         min_score: float = 0.05,
         empty: float = 0.0,
     ) -> None:
+        one_of("unit", unit, get_args(Unit))
+        one_of("aggregate", aggregate, get_args(Aggregate))
+        at_least("k", k, 1)
         self.requires = frozenset({DETECTIONS if unit == "detections" else CLASS_PROBS})
         self._unit: Unit = unit
         self._aggregate: Aggregate = aggregate
@@ -58,7 +66,7 @@ class UncertaintyStrategy(ScoringStrategy):
                 each, torch.ones_like(each, dtype=torch.bool), self._aggregate, self._k
             )
         found = batch[DETECTIONS]
-        valid = found.valid & (found.scores > self._min_score)
+        valid = found.valid & ~(found.scores <= self._min_score)  # NaN stays, to be refused
         each = self.uncertainty(found.probs, found.exclusive)
         scores = aggregate(each, valid, self._aggregate, self._k)
         return torch.where(valid.any(dim=1), scores, self._empty)

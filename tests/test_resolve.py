@@ -73,6 +73,7 @@ def test_the_main_command_is_the_papers_configuration() -> None:
         "iterations": None,
         "batch_size": 2,
         "accumulate": 1,
+        "per_process": False,
         "optimizer": "sgd",
         "lr": 1e-3,
         "momentum": 0.9,

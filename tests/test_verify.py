@@ -73,7 +73,7 @@ def test_another_score_is_found(entropy: Path) -> None:
         ids, scores = stored["ids"], stored["scores"]
     np.savez(file, ids=ids, scores=-scores)
     assert "should have been chosen" in verdicts(entropy)[2].problem
-    np.savez(file, ids=ids[1:], scores=scores[1:])
+    np.savez(file, ids=np.append(ids, "a"), scores=np.append(scores, 0))
     assert verdicts(entropy)[2].problem == "they are not of the unlabelled images"
 
 
@@ -109,3 +109,9 @@ def test_command_line(entropy: Path) -> None:
     failed = CliRunner().invoke(verify, [str(entropy)], catch_exceptions=False)
     assert failed.exit_code == 1
     assert "initial set: DIFFERS, the manifest has another hash" in failed.stdout
+
+
+def test_scores_of_a_part_of_the_pool_will_do(tmp_path: Path) -> None:
+    start(tmp_path / "run", "strategy=ll4al", "strategy.subpool=12", "learner.name=ll4al",
+          "budget.cycles=2")  # fmt: skip
+    assert [v.problem for v in verdicts(tmp_path / "run")] == ["", ""]

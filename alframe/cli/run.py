@@ -10,6 +10,7 @@ import click
 from alframe.cli.options import config_from, config_options
 from alframe.config import RunConfig
 from alframe.errors import RunError
+from alframe.training.distributed import decided, first, processes
 
 
 @click.command()
@@ -23,21 +24,33 @@ def run(resume: bool, **flags: Any) -> None:
     alframe run --strategy entropy --detector retina --dataset voc --data-root VOCdevkit
     alframe run --config my.yaml training.lr=0.0005 budget.cycles=4
     alframe run --output runs/mine --resume
+    torchrun --nproc_per_node 4 -m alframe run --detector retina --dataset voc
     """  # noqa: D301
-    config, path = _resumed(flags) if resume else _new(flags)
+    with processes():
+        _run(flags, resume)
+
+
+def _run(flags: dict[str, Any], resume: bool) -> None:
+    config, path = decided(lambda: _resumed(flags) if resume else _new(flags))
     from alframe.run import run as start  # torch is imported here
 
-    click.echo(f"run      {path}")
-    click.echo(f"method   {config.strategy.name} on {config.learner.name}/{config.detector.name}")
-    click.echo(f"dataset  {config.dataset.name}")
+    _say(f"run      {path}")
+    _say(f"method   {config.strategy.name} on {config.learner.name}/{config.detector.name}")
+    _say(f"dataset  {config.dataset.name}")
     began = time.monotonic()
     try:
         for cycle in start(config, path, resume=resume):
-            click.echo(_line(cycle))
+            _say(_line(cycle))
     except KeyboardInterrupt as error:
-        click.echo(f"\nstopped; go on with: alframe run --output {path} --resume", err=True)
+        _say(f"\nstopped; go on with: alframe run --output {path} --resume", err=True)
         raise click.exceptions.Exit(130) from error
-    click.echo(f"done in {time.monotonic() - began:.0f} s: alframe report {path}")
+    _say(f"done in {time.monotonic() - began:.0f} s: alframe report {path}")
+
+
+def _say(line: str, *, err: bool = False) -> None:
+    """Print a line, once, however many processes there are."""
+    if first():
+        click.echo(line, err=err)
 
 
 def _new(flags: dict[str, Any]) -> tuple[RunConfig, Path]:

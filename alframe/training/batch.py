@@ -1,6 +1,7 @@
 """What a model is given: a few images of one shape, with targets or without."""
 
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -8,6 +9,17 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int, UInt8
+
+
+def shares(length: int, parts: int) -> list[slice]:
+    """Consecutive parts of a sequence that differ by one at most; fewer if they would be empty.
+
+    Shares of equal shares are shares of the whole: 2 processes that compute in 3 parts each have
+    the 6 parts of one process, if the whole is even.
+    """
+    parts = min(parts, length)
+    ends = [-(-length * part // parts) for part in range(parts + 1)]
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 @dataclass(frozen=True)
@@ -44,8 +56,7 @@ class Batch:
 
     def split(self, parts: int) -> list["Batch"]:
         """At most ``parts`` batches of nearly equal length, in order."""
-        step = -(-len(self) // parts)
-        return [self._slice(slice(i, i + step)) for i in range(0, len(self), step)]
+        return [self._slice(rows) for rows in shares(len(self), parts)]
 
     def _slice(self, rows: slice) -> "Batch":
         return replace(self._map(lambda t: t[rows]), ids=self.ids[rows])

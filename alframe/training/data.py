@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.seeds import Seeds
 from alframe.training.augment import AUGMENTATIONS, MIN_SIDE, Sample
-from alframe.training.batch import Batch
+from alframe.training.batch import Batch, shares
 
 Key = tuple[str, int | None]
 """An item and its pass; the pass is None where nothing is augmented."""
@@ -105,7 +105,7 @@ class TrainingStream:
 
     Args:
         images: labelled or unlabelled items.
-        batch_size: images a batch.
+        batch_size: images a batch, of all processes together.
         pad: see :class:`Collate`.
         augment: names of augmentations.
         seeds: of this stream.
@@ -124,7 +124,8 @@ class TrainingStream:
         workers: int = 0,
         pin: bool = False,
     ) -> None:
-        self._seeds, self._batch_size = seeds, batch_size
+        self.batch_size = batch_size
+        self._seeds = seeds
         self._groups = [g for g in _by_orientation(images) if len(g)]
         self._samples = Samples(images, seeds, augment)
         self._loading: dict[str, Any] = {
@@ -135,11 +136,20 @@ class TrainingStream:
 
     def batches_per_pass(self) -> int:
         """How many batches go once through the images."""
-        return sum(-(-len(g) // self._batch_size) for g in self._groups)
+        return sum(-(-len(g) // self.batch_size) for g in self._groups)
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """Batches number ``start`` to ``stop``, counted from the beginning of the stream."""
-        keys = [self._keys(i) for i in range(start, stop)]
+    def batches(self, start: int, stop: int, part: int = 0, parts: int = 1) -> Iterator[Batch]:
+        """Batches number ``start`` to ``stop``, counted from the beginning of the stream.
+
+        Args:
+            start: the first one.
+            stop: the one after the last.
+            part: read only this one of the :func:`~alframe.training.batch.shares` of each batch.
+                It is padded to the shape of its own images.
+            parts: how many shares there are; at most ``batch_size``.
+        """
+        rows = shares(self.batch_size, parts)[part]
+        keys = [self._keys(i)[rows] for i in range(start, stop)]
         return iter(_loader(self._samples, keys, self._loading))
 
     def _keys(self, number: int) -> list[Key]:
@@ -155,8 +165,8 @@ class TrainingStream:
         batches: list[list[str]] = []
         for group in self._groups:
             order = rng.permutation(group)
-            filled = np.resize(order, -(-len(order) // self._batch_size) * self._batch_size)
-            batches += filled.reshape(-1, self._batch_size).tolist()
+            filled = np.resize(order, -(-len(order) // self.batch_size) * self.batch_size)
+            batches += filled.reshape(-1, self.batch_size).tolist()
         return [batches[i] for i in rng.permutation(len(batches))]
 
 
@@ -164,14 +174,28 @@ def inference_batches(
     images: ImageSet, *, batch_size: int, pad: int, workers: int = 0, pin: bool = False
 ) -> Iterator[Batch]:
     """Every image once, without augmentation; images of like shape share a batch."""
+    keys: list[list[Key]] = [[(i, None) for i in ids] for ids in _in_batches(images, batch_size)]
+    loading = {"collate_fn": Collate(pad), "num_workers": workers, "pin_memory": pin}
+    plain = ImageSet(images.images, images.ids)
+    return iter(_loader(Samples(plain, Seeds(0), ()), keys, loading))
+
+
+def dealt(images: ImageSet, batch_size: int, part: int, parts: int) -> ImageSet:
+    """Every ``parts``-th batch of :func:`inference_batches`, from number ``part`` on.
+
+    One batch of each part in turn, and again, gives the batches of the whole in their order.
+    """
+    batches = _in_batches(images, batch_size)[part::parts]
+    return ImageSet(images.images, tuple(i for ids in batches for i in ids))
+
+
+def _in_batches(images: ImageSet, batch_size: int) -> list[list[str]]:
     plain = ImageSet(images.images, tuple(sorted(images.ids)))
-    keys: list[list[Key]] = [
-        [(str(i), None) for i in group[start : start + batch_size]]
+    return [
+        group[start : start + batch_size].tolist()
         for group in _by_orientation(plain)
         for start in range(0, len(group), batch_size)
     ]
-    loading = {"collate_fn": Collate(pad), "num_workers": workers, "pin_memory": pin}
-    return iter(_loader(Samples(plain, Seeds(0), ()), keys, loading))
 
 
 def _by_orientation(images: ImageSet) -> tuple[NDArray[np.str_], NDArray[np.str_]]:

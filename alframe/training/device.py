@@ -1,28 +1,48 @@
 """Device, precision and randomness of a computation."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
 
 from alframe.errors import ConfigError
+from alframe.training.distributed import active
 
 
 def pick_device(name: str) -> torch.device:
-    """``auto``, ``cpu``, ``cuda`` or ``cuda:1`` as a device.
+    """``auto``, ``cpu``, ``cuda`` or ``cuda:1`` as a device; each of several processes has its own.
 
     Raises:
-        ConfigError: there is no such CUDA device.
+        ConfigError: there is no such CUDA device, or processes would have to share it.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
+    if device.type == "cuda" and active():
+        return _own(device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(
             f"device={name}: {torch.cuda.device_count()} CUDA devices are visible; use cpu or auto"
         )
     return device
+
+
+def _own(device: torch.device) -> torch.device:
+    """The CUDA device of this process, by its number on its machine."""
+    if device.index is not None:
+        raise ConfigError(
+            f"device={device}: each process takes a GPU of its own; set device=cuda or auto, and "
+            "choose GPUs with CUDA_VISIBLE_DEVICES"
+        )
+    number, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if number >= count:
+        raise ConfigError(
+            f"process {number + 1} on this machine finds {count} CUDA devices: start one process a "
+            "GPU (--nproc_per_node), or set device=cpu"
+        )
+    return torch.device("cuda", number)
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -12,10 +13,12 @@ from tqdm import tqdm
 from alframe.config import TrainingConfig
 from alframe.errors import TrainingError
 from alframe.learner import FitContext
+from alframe.training import distributed
 from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream
 from alframe.training.device import autocast, rng_state, seeded, set_rng_state
-from alframe.training.phases import Losses, LossFn, Phase
+from alframe.training.parallel import parallel, unfinished
+from alframe.training.phases import Phase, Step
 from alframe.training.schedule import lr_factor
 from alframe.training.tally import Tally
 
@@ -75,6 +78,7 @@ class Fitter:
         self._parts = config.accumulate
         self._skipped = 0
         self._optimizer: torch.optim.Optimizer | None = None
+        self._computation: nn.Module = model  # until the first phase
         self._ema = _moving_average(model, config.ema)
         if config.compile:
             model.compile()
@@ -84,7 +88,8 @@ class Fitter:
         saved = self._context.checkpoint.load()
         first = saved["phase"] if saved else 0
         total = sum(map(self._iterations, self._phases))
-        with tqdm(total=total, desc="fit", unit="it", leave=False, disable=None) as bar:
+        hidden = None if distributed.first() else True
+        with tqdm(total=total, desc="fit", unit="it", leave=False, disable=hidden) as bar:
             bar.update(sum(map(self._iterations, self._phases[:first])))
             for index in range(first, len(self._phases)):
                 self._run_phase(index, saved, bar)
@@ -95,6 +100,7 @@ class Fitter:
     def _run_phase(self, index: int, saved: dict[str, Any] | None, bar: Any) -> None:
         phase, length = self._phases[index], self._iterations(self._phases[index])
         self._freeze(phase.trains)
+        self._computation = parallel(self._model)
         optimizer = self._optimizer_of_phase()
         before = sum(map(self._iterations, self._phases[:index]))
         prefix = f"cycle_{self._context.cycle:02d}/{index}_{phase.name}"
@@ -109,7 +115,7 @@ class Fitter:
             for group in optimizer.param_groups:
                 group["lr"] = lr
             for step, stream in zip(phase.steps, batches, strict=True):
-                self._step(step.loss, next(stream).to(self._device), optimizer, tally)
+                self._step(step, next(stream).to(self._device), optimizer, tally)
             bar.update()
             done = iteration + 1
             ends_epoch = done % self._epoch() == 0 or done == length
@@ -142,13 +148,15 @@ class Fitter:
             self._save(index + 1, 0, None if self._config.restart else optimizer, None)
 
     def _step(
-        self, loss: LossFn, batch: Batch, optimizer: torch.optim.Optimizer, tally: Tally
+        self, step: Step, batch: Batch, optimizer: torch.optim.Optimizer, tally: Tally
     ) -> None:
         optimizer.zero_grad()
-        values = self._backward_within_memory(loss, batch, optimizer)
-        if self._config.on_nonfinite == "skip" and not bool(torch.isfinite(values["total"])):
+        values = self._backward_within_memory(step, batch, optimizer)
+        skips = self._config.on_nonfinite == "skip"
+        if skips and not torch.isfinite(distributed.summed(values["total"])):
             self._skipped += 1
-            logger.warning("skipped a step with a non-finite loss on %s", ", ".join(batch.ids))
+            ids = chain.from_iterable(distributed.gathered(batch.ids))
+            logger.warning("skipped a step with a non-finite loss on %s", ", ".join(ids))
             return
         if self._config.clip_norm is not None:
             nn.utils.clip_grad_norm_(self._parameters(), self._config.clip_norm)
@@ -158,12 +166,17 @@ class Fitter:
         tally.add(batch.ids, values)
 
     def _backward_within_memory(
-        self, loss: LossFn, batch: Batch, optimizer: torch.optim.Optimizer
+        self, step: Step, batch: Batch, optimizer: torch.optim.Optimizer
     ) -> dict[str, Tensor]:
-        """Back-propagate; out of memory, do it once more in twice as many parts."""
+        """Back-propagate; out of memory, do it once more in twice as many parts.
+
+        One of several processes stops instead: the others are waiting for its gradients.
+        """
         try:
-            return self._backward(loss, batch)
-        except torch.OutOfMemoryError:
+            return self._backward(step, batch)
+        except torch.OutOfMemoryError as error:
+            if distributed.size() > 1:
+                raise self._out_of_memory(batch) from error
             self._parts *= 2
             logger.warning(
                 "out of memory with %d images; from here on a batch is computed in %d parts",
@@ -174,24 +187,32 @@ class Fitter:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         try:
-            return self._backward(loss, batch)
+            return self._backward(step, batch)
         except torch.OutOfMemoryError as error:
-            raise TrainingError(
-                f"out of memory with a batch of {len(batch)} images in {self._parts} parts: lower "
-                "training.batch_size or data.long and data.short, or set training.accumulate"
-            ) from error
+            raise self._out_of_memory(batch) from error
 
-    def _backward(self, loss: LossFn, batch: Batch) -> dict[str, Tensor]:
-        """Gradients of one batch, in parts weighted by their images; returns its scalars."""
+    def _out_of_memory(self, batch: Batch) -> TrainingError:
+        return TrainingError(
+            f"out of memory with a batch of {len(batch)} images in {self._parts} parts: lower "
+            "training.batch_size or data.long and data.short, or set training.accumulate"
+        )
+
+    def _backward(self, step: Step, batch: Batch) -> dict[str, Tensor]:
+        """Gradients of one batch, in parts weighted by their images; returns its scalars.
+
+        Of several processes, each has its share of the batch, and its share of the scalars; their
+        gradients are averaged, so each counts as many times as there are processes.
+        """
         values: dict[str, Tensor] = {}
-        for part in batch.split(self._parts):
-            share = len(part) / len(batch)
-            with autocast(self._device, self._config.precision):
-                losses: Losses = loss(self._model, part)
-            total = losses.total()
-            (total * share).backward()  # type: ignore[no-untyped-call]
-            for name, value in {**losses.terms, **losses.stats, "total": total}.items():
-                weighted = value.detach() * share
+        parts = batch.split(self._parts)
+        for number, part in enumerate(parts, 1):
+            share = len(part) / self._streams[step.stream].batch_size
+            with unfinished(self._computation, more=number < len(parts)):
+                with autocast(self._device, self._config.precision):
+                    total, scalars = self._computation(step.loss, part)
+                (total * (share * distributed.size())).backward()
+            for name, value in scalars.items():
+                weighted = value * share
                 values[name] = values[name] + weighted if name in values else weighted
         return values
 
@@ -204,7 +225,8 @@ class Fitter:
                 for p in self._phases[:index]
                 if step.stream in {s.stream for s in p.steps}
             )
-            iterators.append(self._streams[step.stream].batches(used + start, used + stop))
+            own = (distributed.rank(), distributed.size())
+            iterators.append(self._streams[step.stream].batches(used + start, used + stop, *own))
         return iterators
 
     def _iterations(self, phase: Phase) -> int:

@@ -8,10 +8,16 @@ from torch import Tensor
 
 from alframe.errors import TrainingError
 from alframe.learner import Recorder
+from alframe.training.distributed import gathered
+
+Numbers = list[tuple[Sequence[str], dict[str, float]]]
+"""Of each step its items and its scalars."""
 
 
 class Tally:
     """Collects scalars without waiting for the device, and reads them in bulk.
+
+    Each of several processes adds its share of a step's scalars; what is read is their sum.
 
     Args:
         recorder: takes the mean of each bulk.
@@ -32,21 +38,27 @@ class Tally:
         """Read what is pending, with one synchronisation.
 
         Raises:
-            TrainingError: a value is not finite; the message names the images of that step.
+            TrainingError: a value is not finite, in every process; the message names the images
+                of that step.
         """
         if not self._pending:
             return
-        flat = [(ids, k, v) for ids, values in self._pending for k, v in values.items()]
-        numbers = torch.stack([v.float() for _, _, v in flat]).tolist()
-        self._pending.clear()
         bulk: dict[str, list[float]] = {}
-        for (ids, name, _), number in zip(flat, numbers, strict=True):
-            refuse_nonfinite(name, number, ids)
-            bulk.setdefault(name, []).append(number)
+        for ids, numbers in added_up(gathered(self._read())):
+            for name, number in numbers.items():
+                refuse_nonfinite(name, number, ids)
+                bulk.setdefault(name, []).append(number)
         for name, values in bulk.items():
             self.sums[name] = self.sums.get(name, 0.0) + sum(values)
             self.counts[name] = self.counts.get(name, 0) + len(values)
             self._recorder.scalar(f"{self._prefix}/{name}", sum(values) / len(values), step)
+
+    def _read(self) -> Numbers:
+        values = [v.float() for _, step in self._pending for v in step.values()]
+        numbers = iter(torch.stack(values).tolist())
+        read = [(ids, {name: next(numbers) for name in step}) for ids, step in self._pending]
+        self._pending.clear()
+        return read
 
     def means(self) -> dict[str, float]:
         """The mean of each scalar over the phase so far."""
@@ -59,6 +71,18 @@ class Tally:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` gave."""
         self.sums, self.counts = dict(state["sums"]), dict(state["counts"])
+
+
+def added_up(processes: Sequence[Numbers]) -> Numbers:
+    """The steps of all processes together: the items of each step, and the sums of its scalars."""
+    whole: Numbers = []
+    for shares in zip(*processes, strict=True):
+        sums: dict[str, float] = {}
+        for _, numbers in shares:
+            for name, number in numbers.items():
+                sums[name] = sums.get(name, 0.0) + number
+        whole.append(([item for ids, _ in shares for item in ids], sums))
+    return whole
 
 
 def refuse_nonfinite(name: str, value: float, ids: Sequence[str]) -> None:

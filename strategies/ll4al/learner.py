@@ -13,6 +13,7 @@ from alframe.errors import ConfigError
 from alframe.learner import PREDICTED_LOSS, LearnerSetup
 from alframe.strategies.ll4al.losses import image_loss, ranking_loss
 from alframe.strategies.ll4al.module import LL4ALModel
+from alframe.training import distributed
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses, Phase, Step
 
@@ -128,11 +129,11 @@ def _check(setup: LearnerSetup, *, weight: float, margin: float, joint: float, h
     ]
     if joint > 1:
         problems.append(f"joint: expected a share of the schedule, 0 to 1, got {joint}")
-    size, parts = setup.training.batch_size, setup.training.accumulate
+    size, parts = setup.training.batch_size, setup.training.accumulate * distributed.size()
     if size < 2 * parts:
         problems.append(
             f"training.batch_size={size} in {parts} parts: the loss module learns from pairs; "
-            f"give at least {2 * parts}, or lower training.accumulate"
+            f"give at least {2 * parts}, lower training.accumulate, or start fewer processes"
         )
     if problems:
         raise ConfigError(problems)

@@ -27,9 +27,10 @@ def ranking_loss(
 ) -> "Float[Tensor, '']":
     """How wrongly the predictions rank the images of a batch (section 3.3, equation 2).
 
-    Image i is compared with image B - 1 - i. A pair costs max(0, -s (p_i - p_j) + margin), where
-    s is the sign of t_i - t_j; the result is the mean over pairs. The scale of the losses, which
-    falls while training, plays no part. The middle image of an odd batch forms no pair.
+    Of an even number B of images, image i is compared with image B - 1 - i; the last image of an
+    odd batch is left out. A pair costs max(0, -s (p_i - p_j) + margin), where s is the sign of
+    t_i - t_j; the result is the mean over pairs. The scale of the losses, which falls while
+    training, plays no part.
 
     # Deviation: s is 0 where two losses are equal, which teaches nothing; -1 in the paper.
 
@@ -41,9 +42,9 @@ def ranking_loss(
     Returns:
         A scalar; 0 for fewer than two images.
     """
-    half = len(target) // 2
-    predicted, target = at_least_float32(predicted), target.detach()
-    sign = (target - target.flip(0))[:half].sign()
-    lead = (predicted - predicted.flip(0))[:half]
+    pairs = len(target) // 2
+    predicted, target = at_least_float32(predicted[: 2 * pairs]), target[: 2 * pairs].detach()
+    sign = (target - target.flip(0))[:pairs].sign()
+    lead = (predicted - predicted.flip(0))[:pairs]
     each = (margin - sign * lead).clamp(min=0)  # [pairs]
-    return each.sum() / max(half, 1)
+    return each.sum() / max(pairs, 1)

@@ -14,6 +14,9 @@ class LL4AL(ScoringStrategy):
     Learning Loss (Yoo & Kweon, CVPR 2019), section 3.1. An image without objects or detections
     is scored like any other: its loss is that of taking it for background.
 
+    Predictions are trained to rank, not to be losses, and may be negative: ``power`` around this
+    strategy needs ``kind: softrank`` or ``softmax``.
+
     Cost: one forward pass of trunk and loss module over the pool; O(1) memory an image.
 
     Args:

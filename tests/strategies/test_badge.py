@@ -61,5 +61,5 @@ def test_wide_features_are_projected_and_distances_kept() -> None:
     assert 0.85 < float(ratio.min()) < float(ratio.max()) < 1.15
     assert BADGE(dimensions=2).embed(batch(), seed=1).shape == (3, 4)
     assert BADGE(dimensions=None).embed(batch(), seed=1).shape == (3, 6)
-    with pytest.raises(ConfigError, match="dimensions: expected at least 1 or null, got 0"):
+    with pytest.raises(ConfigError, match="dimensions: expected at least 1, got 0"):
         BADGE(dimensions=0)

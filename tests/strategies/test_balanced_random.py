@@ -1,7 +1,7 @@
-from collections import Counter
+from collections import Counter, deque
 
 from alframe.learner import DETECTIONS
-from alframe.strategies.balanced_random import BalancedRandom
+from alframe.strategies.balanced_random import BalancedRandom, _in_turn
 from alframe.strategy import Selection
 from tests.strategies.asking import detections, query
 
@@ -35,6 +35,10 @@ def test_an_odd_budget_favours_no_class_and_no_image() -> None:
     of_b = [counts[f"b{n}"] for n in range(3)]
     assert abs(sum(of_b) - 600) < 5 * 10
     assert all(abs(n - 200) < 5 * 10 for n in of_b)
+
+
+def test_a_class_does_not_lose_its_turn_to_an_image_that_another_has_given() -> None:
+    assert list(_in_turn([deque("xy"), deque("xz"), deque()])) == ["x", "z", "y"]
 
 
 def test_an_image_counts_for_every_class_on_it() -> None:

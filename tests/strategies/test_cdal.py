@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, SelectionError
 from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs
 from alframe.strategies.cdal import CDAL, LEAST, Contexts, contexts
 from alframe.strategies.k_center import k_center
@@ -108,5 +108,27 @@ def test_what_is_missing_may_count_as_unknown() -> None:
     asked = query({DETECTIONS: detections(found)}, "mz", 1, labelled=["l"])
     assert CDAL(unit="detections").select(asked).ids == ("m",), "the smaller id of two at 0"
     assert CDAL(unit="detections", missing="uniform").select(asked).ids == ("z",)
-    with pytest.raises(ConfigError, match="missing: expected skip or uniform, got 'no'"):
+    with pytest.raises(ConfigError, match=r"missing: expected one of .*, got 'no'"):
         CDAL(missing="no")  # type: ignore[arg-type]
+
+
+def test_background_is_no_prediction() -> None:
+    """m shows nothing above 0.05 but background, as z does; n shows class a, as l does."""
+    found = {"l": [[0.5, 0.1, 0.4]], "m": [[0.04, 0.01, 0.95]], "n": [[0.4, 0.2, 0.4]]}
+    asked = query(
+        {CLASS_PROBS: lambda ids: ClassProbs(torch.tensor([found[i] for i in ids]), True)},
+        "mn",
+        2,
+        labelled=["l"],
+    )
+    assert CDAL().select(asked).ids == ("n", "m")
+
+
+def test_one_class_is_confused_with_background_or_with_nothing() -> None:
+    sigmoid = query({DETECTIONS: detections({"a": [[0.9]]}, classes=1)}, "a", 1, classes="c")
+    with pytest.raises(SelectionError, match="the detector knows one class and no background"):
+        CDAL(unit="detections").select(sigmoid)
+    found = {"l": [[0.9, 0.1]], "m": [[0.8, 0.2]], "n": [[0.6, 0.4]]}
+    maker = detections(found, classes=1, exclusive=True)
+    softmax = query({DETECTIONS: maker}, "mn", 1, labelled=["l"], classes="c")
+    assert CDAL(unit="detections").select(softmax).ids == ("n",)

@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
 from alframe.errors import ConfigError
@@ -41,13 +42,22 @@ def test_only_a_few_embeddings_are_read() -> None:
     assert question.learner.read == 6 + 2 + 1  # type: ignore[attr-defined]
 
 
+def test_copies_alone() -> None:
+    """Of ten directions each stands twice, at another length."""
+    vectors = np.random.default_rng(0).standard_normal((10, 64))
+    table = {f"{n:02d}": (1 + 2 * (n % 2)) * vectors[n // 2] for n in range(20)}
+    makers = {"number": rows({i: -float(i) for i in table}), EMBEDDING: rows(table)}
+    chosen = Dedup(ByNumber(), similarity=1).select(query(makers, list(table), 10)).ids
+    assert chosen == tuple(f"{n:02d}" for n in range(0, 20, 2))
+
+
 def test_around_a_strategy_without_scores() -> None:
     """Farthest from l first; b, of length 3, before a."""
     assert Dedup(CoreSet()).select(asked(2)).ids == ("b", "c")
 
 
 def test_options_out_of_range() -> None:
-    with pytest.raises(ConfigError, match="similarity: expected a cosine"):
+    with pytest.raises(ConfigError, match="similarity: expected -1 to 1, got 2"):
         Dedup(ByNumber(), similarity=2)
     with pytest.raises(ConfigError, match="factor: expected at least 1, got 0"):
         Dedup(ByNumber(), factor=0)

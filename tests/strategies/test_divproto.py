@@ -66,9 +66,40 @@ def test_a_share_is_reserved_for_rare_classes() -> None:
     targets = {"l": Target.of([[0, 0, 1, 1]] * 3, [0, 0, 1])}
     question = asked(2, labelled=["l"], targets=targets)
     assert DivProto(reserved=0.5).select(question).ids == ("a", "e")
-    assert DivProto(reserved=0.5, rare_score=0.4).select(question).ids == ("a", "b"), (
-        "nothing shows class 1 for sure: the ranking fills the share"
+    assert DivProto(reserved=0.5, rare_score=0.4).select(question).ids == ("a", "c"), (
+        "nothing shows class 1 for sure: the next that is no repetition gets its share"
     )
+
+
+def test_no_class_gets_more_than_its_part() -> None:
+    """Of 4, one is for class 2 and one for class 3; f shows class 2 as well, but too late."""
+    found = {"a": [0, 0, 0.5, 0], "b": [0.49, 0, 0, 0], "c": [0.48, 0, 0, 0],
+             "f": [0, 0, 0.47, 0], "g": [0, 0, 0, 0.46]}  # fmt: skip
+    makers = {
+        DETECTIONS: detections({i: [p] for i, p in found.items()}, classes=4),
+        BOX_FEATURES: rows({"a": [EAST], "b": [EAST], "c": [NORTH], "f": [NORTH], "g": [EAST]}),
+    }
+    targets = {"l": Target.of([[0, 0, 1, 1]] * 2, [0, 1])}
+    question = query(makers, "abcfg", 4, labelled=["l"], targets=targets, classes="wxyz")
+    assert DivProto(reserved=0.5).select(question).ids == ("a", "b", "c", "g")
+
+
+def test_an_image_with_one_new_class_is_no_repetition() -> None:
+    """Class 0 of b looks as on a, class 1 does not."""
+    found = {"a": [[0.5, 0], [0, 0.2]], "b": [[0.5, 0], [0, 0.1]], "c": [[0.2, 0]]}
+    features = {"a": [EAST, NORTH], "b": [EAST, EAST], "c": [NORTH]}
+    makers = {DETECTIONS: detections(found), BOX_FEATURES: rows(features)}
+    assert DivProto(**NO_QUOTA).select(query(makers, "abc", 2)).ids == ("a", "b")
+
+
+def test_what_is_dropped_within_an_image_counts_for_nothing() -> None:
+    """a has the entropy and the prototype of its first detection, so b is no repetition."""
+    found = {"a": [[0.5, 0], [0.2, 0]], "b": [[0.5, 0]], "c": [[0.1, 0]]}
+    features = {"a": [EAST, [1.0, 1.0]], "b": [[1.0, 1.2]], "c": [NORTH]}
+    makers = {DETECTIONS: detections(found), BOX_FEATURES: rows(features)}
+    selection = DivProto(**NO_QUOTA).select(query(makers, "abc", 2))
+    assert selection.ids == ("a", "b")
+    assert selection.scores == pytest.approx({"a": h(0.5), "b": h(0.5), "c": h(0.1)})
 
 
 def test_features_that_are_not_finite_are_refused_by_name() -> None:

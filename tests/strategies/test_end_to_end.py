@@ -1,27 +1,22 @@
-"""Every registered strategy in a tiny run on shapes, with the learner that it wants."""
+"""Every registered strategy on drawn shapes: in tiny runs, and asking every learner that fits."""
 
+import functools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from alframe.build import build_strategy
+from alframe.errors import ConfigError
+from alframe.learner import Learner
+from alframe.loop import DeclaredSignals, check_selection
 from alframe.plugins import registry
 from alframe.resolve import from_overrides, resolve
 from alframe.run import run
+from alframe.strategy import Query
+from alframe.testing.fitting import LABELLED, Bench, tiny_setup
 
-SMALL = (
-    "dataset.pool=30",
-    "dataset.test=6",
-    "dataset.size=64",
-    "detector.fpn_channels=16",
-    "training.passes=14",
-    "training.batch_size=4",
-    "evaluation.coco=false",
-    "budget.initial=8",
-    "budget.per_cycle=5",
-    "budget.cycles=2",
-    "device=cpu",
-)
 NAMES = [
     name
     for entry in registry().all("strategies")
@@ -29,12 +24,46 @@ NAMES = [
         [f"{entry.name}:entropy", f"{entry.name}:most-objects"] if entry.wraps else [entry.name]
     )
 ]
+NESTED = ["dedup:coreset", "dedup:ll4al", "dedup:power:margin", "power:miaod"]
+LEARNERS = [entry.name for entry in registry().all("learners")]
+OWN = {e.name: e.learner for e in registry().all("strategies") if e.learner != "plain"}
+"""Strategies that read what only their own learner provides."""
+
+FAST = ("training.warmup=0", "training.lr=0.01")
+"""After a few steps there are detections, if poor ones."""
+SMALL = (
+    "dataset.pool=24",
+    "dataset.test=6",
+    "dataset.size=64",
+    "training.batch_size=4",
+    "evaluation.coco=false",
+    "budget.initial=8",
+    "budget.per_cycle=5",
+    "budget.cycles=2",
+    "device=cpu",
+    *FAST,
+)
+DETECTORS = {
+    "retina-tiny": ("detector.fpn_channels=16", "detector.tower_convs=1"),
+    "ssd-lite0": (
+        "detector.weights=none",
+        "detector.frozen_stages=-1",
+        "detector.norm_eval=false",
+        "detector.size=64",
+        "detector.strides=[16,32,64]",
+        "detector.anchor_ratios=[[2,3],[2,3],[2]]",
+        "data.resize=none",
+    ),
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*NAMES, "dedup:coreset", "dedup:power:ll4al", "power:miaod"])
-def test_one_seed_one_selection(name: str, tmp_path: Path) -> None:
-    config = resolve([from_overrides([f"strategy={name}", *SMALL])])
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("name", [*NAMES, *NESTED])
+def test_one_seed_one_selection(name: str, detector: str, tmp_path: Path) -> None:
+    length = 13 if "miaod" in name else 4  # MI-AOD's phases take at least 13
+    names = (f"strategy={name}", f"detector={detector}", f"training.iterations={length}")
+    config = resolve([from_overrides([*names, *SMALL, *DETECTORS[detector]])])
     chosen = []
     for again in ("first", "second"):
         assert len(list(run(config, tmp_path / again))) == 2
@@ -42,3 +71,48 @@ def test_one_seed_one_selection(name: str, tmp_path: Path) -> None:
         chosen.append(json.loads(lines[0])["selected"])
     assert chosen[0] == chosen[1]
     assert len(set(chosen[0])) == 5
+
+
+@pytest.mark.parametrize(
+    ("strategy", "learner"), [(s, lr) for s, own in OWN.items() for lr in LEARNERS if lr != own]
+)
+def test_a_pair_that_does_not_fit_is_refused_before_data_is_read(
+    strategy: str, learner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alframe.run.build_dataset", lambda config: pytest.fail("data was read"))
+    config = resolve([{"strategy": strategy, "learner": learner}])
+    with pytest.raises(ConfigError, match=f"which learner '{learner}' .* do: .*{OWN[strategy]}"):
+        next(run(config, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@functools.cache
+def fitted(learner: str) -> tuple[Bench, Learner]:
+    """A learner that was fitted while most targets of the pool were hidden."""
+    setup = tiny_setup(*FAST, *DETECTORS["retina-tiny"])
+    bench = Bench(registry().get("learners", learner).load(), setup)
+    return bench, bench.fit()[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize("name", NAMES)
+def test_no_strategy_reads_a_hidden_target_of_any_learner(name: str, learner: str) -> None:
+    if OWN.get(name, learner) != learner:
+        pytest.skip(f"{name} wants the learner {OWN[name]}")
+    strategy = build_strategy(resolve([{"strategy": name, "learner": learner}]))
+    bench, model = fitted(learner)
+    data, hidden = bench.dataset, bench.unlabelled.ids
+    with pytest.raises(AssertionError, match="was read"):
+        data.targets[hidden[0]]
+    query = Query(
+        learner=DeclaredSignals(model, data.images, strategy.requires),
+        unlabelled=hidden,
+        labelled=data.pool[:LABELLED],
+        targets=data.targets,
+        classes=data.classes,
+        budget=2,
+        rng=np.random.default_rng(0),
+        cycle=1,
+    )
+    check_selection(strategy.select(query), hidden, 2)

@@ -1,8 +1,10 @@
 import math
+from typing import Any
 
 import pytest
 import torch
 
+from alframe.errors import ConfigError
 from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs, Detections, SignalBatch
 from alframe.strategies.entropy import Entropy, entropy
 from alframe.strategies.uncertainty import aggregate
@@ -61,12 +63,39 @@ def test_detections_by_hand(how: str, expected: float) -> None:
     assert scores.tolist() == pytest.approx([expected, -7.0]), "b has no detection above 0.05"
 
 
-def test_anchors_by_hand() -> None:
+@pytest.mark.parametrize(
+    ("exclusive", "expected"),
+    [
+        (True, h(0.5, 0.3, 0.2) / 2),
+        (False, (h(0.5, 0.5) + h(0.3, 0.7) + h(0.2, 0.8)) / 2),
+    ],
+)
+def test_anchors_by_hand(exclusive: bool, expected: float) -> None:
     strategy = Entropy(unit="anchors")
     assert strategy.requires == {CLASS_PROBS}
     values = torch.tensor([[[0.5, 0.3, 0.2], [1.0, 0.0, 0.0]]])
-    batch = SignalBatch(("a",), {CLASS_PROBS: ClassProbs(values, exclusive=True)})
-    assert strategy.score(batch).tolist() == pytest.approx([h(0.5, 0.3, 0.2) / 2])
+    batch = SignalBatch(("a",), {CLASS_PROBS: ClassProbs(values, exclusive)})
+    assert strategy.score(batch).tolist() == pytest.approx([expected])
+
+
+def test_a_detection_that_is_not_a_number_is_not_left_out() -> None:
+    batch = detections([[[math.nan, 0.1]], [[0.5, 0.1]]], exclusive=False, valid=[[1], [1]])
+    diverged, fine = Entropy().score(batch).tolist()
+    assert math.isnan(diverged)
+    assert fine == pytest.approx(h(0.5, 0.5) + h(0.1, 0.9))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"k": 0}, "k: expected at least 1, got 0"),
+        ({"unit": "boxes"}, "unit: expected one of .'detections', 'anchors'., got 'boxes'"),
+        ({"aggregate": "median"}, "aggregate: expected one of .*'topk'., got 'median'"),
+    ],
+)
+def test_options_out_of_range(options: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Entropy(**options)
 
 
 def test_aggregate_against_a_loop() -> None:

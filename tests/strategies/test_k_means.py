@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from alframe.strategies.k_means import k_means, seeds
+from alframe.strategies.k_means import _means, k_means, seeds
 
 
 def test_seeds_are_drawn_in_proportion_to_the_squared_distance() -> None:
@@ -18,11 +18,24 @@ def test_seeds_are_drawn_in_proportion_to_the_squared_distance() -> None:
     assert (abs(counts - 2000 * p) <= 5 * np.sqrt(2000 * p * (1 - p))).all()
 
 
+def test_the_nearest_of_all_that_are_drawn_counts() -> None:
+    """Once 0 and 10 are drawn, 1 and 9 are both at 1, so as likely as each other."""
+    line = torch.tensor([[0.0], [10.0], [1.0], [9.0]])
+    drawn = [seeds(line, 3, np.random.default_rng(seed), first=0) for seed in range(1000)]
+    thirds = [third for _, second, third in drawn if second == 1]
+    assert len(thirds) > 400
+    assert abs(thirds.count(2) - len(thirds) / 2) < 5 * (len(thirds) / 4) ** 0.5
+
+
 def test_duplicates_come_last_and_in_order() -> None:
     points = torch.tensor([[1.0], [0.0], [1.0], [0.0], [1.0]])
     assert seeds(points, 5, np.random.default_rng(0), first=2) in ([2, 1, 0, 3, 4], [2, 3, 0, 1, 4])
     assert seeds(points, 1, np.random.default_rng(0), first=4) == [4]
     assert seeds(points, 0, np.random.default_rng(0), first=4) == []
+    different = torch.randn(6, 50, generator=torch.Generator().manual_seed(0))
+    rows = seeds(different.repeat(3, 1), 18, np.random.default_rng(0), first=3)
+    assert sorted(row % 6 for row in rows[:6]) == list(range(6))
+    assert rows[6:] == sorted(rows[6:])
 
 
 def test_separate_clusters_are_found() -> None:
@@ -52,3 +65,8 @@ def test_more_clusters_than_different_points() -> None:
     points = torch.tensor([[0.0], [0.0], [5.0]])
     labels = k_means(points, 3, np.random.default_rng(0), iterations=10)
     assert labels[0] == labels[1] != labels[2]
+
+
+def test_a_cluster_without_rows_keeps_its_centre() -> None:
+    points, centres = torch.tensor([[1.0], [3.0]]), torch.tensor([[7.0], [8.0]])
+    assert _means(points, torch.tensor([1, 1]), centres).tolist() == [[7.0], [2.0]]

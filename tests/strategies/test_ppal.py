@@ -7,6 +7,7 @@ import torch
 from alframe.datasets.base import Target
 from alframe.errors import ConfigError
 from alframe.learner import BOX_FEATURES, DETECTIONS
+from alframe.strategies import ppal
 from alframe.strategies.instances import Instances
 from alframe.strategies.ppal import PPAL, difficulties, similarities, spread
 from tests.strategies.asking import detections, query, rows
@@ -46,14 +47,16 @@ def test_similarity_by_hand() -> None:
     first = image([0, 0, 1], [0.6, 0.2, 0.2], [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
     second = image([0], [0.5], [[3.0, 4.0]])
     nothing = image([], [], [])
-    forth, back = (0.6 * 0.6 + 0.2 * 0.8 + 0.2 * 0) / 1.0, 0.8
+    forth, back = (0.6 * (1 + 0.6) / 2 + 0.2 * (1 + 0.8) / 2 + 0.2 * 0) / 1.0, (1 + 0.8) / 2
     result = similarities([first, nothing, second], 2)
     between = (forth + back) / 2
     expected = [[1, 0, between], [0, 0, 0], [between, 0, 1]]
     torch.testing.assert_close(result, torch.tensor(expected, dtype=torch.float32))
 
 
-def test_similarities_against_loops() -> None:
+@pytest.mark.parametrize("at_once", [2**24, 50])
+def test_similarities_against_loops(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ppal, "AT_ONCE", at_once)
     rng = np.random.default_rng(0)
     images = []
     for _ in range(15):
@@ -65,7 +68,7 @@ def test_similarities_against_loops() -> None:
         total = 0.0
         for label, score, vector in zip(a.labels, a.scores, a.features, strict=True):
             best = [float(vector @ b.features[n]) for n in range(len(b)) if b.labels[n] == label]
-            total += float(score) * max(best, default=0.0)
+            total += float(score) * (1 + max(best, default=-1.0)) / 2
         return total / float(a.scores.sum()) if len(a) else 0.0
 
     result = similarities(images, 3)
@@ -79,6 +82,7 @@ def test_similarities_against_loops() -> None:
 def test_spread_by_hand() -> None:
     line = torch.tensor([[0.0], [1.0], [9.0], [4.0]])
     assert spread(torch.cdist(line, line), 4) == [0, 2, 3, 1]
+    assert spread(torch.zeros(3, 3), 3) == [0, 1, 2]
 
 
 def test_uncertain_images_that_differ_are_chosen() -> None:
@@ -97,6 +101,12 @@ def test_uncertain_images_that_differ_are_chosen() -> None:
         {"a": weight * h(0.5), "b": weight * h(0.5), "c": 1.2 * h(0.4), "d": weight * h(0.1),
          "e": 0.0}, rel=1e-5)  # fmt: skip
     assert selection.ids == ("c", "a"), "c has the largest score, since its class is hard"
+    three = query(makers, "edcba", 3, labelled=["l"], targets=targets)
+    assert PPAL(factor=1).select(three).ids == ("c", "a", "b"), "no more candidates than wanted"
+    nothing = query(makers, "edcba", 1, labelled=["l"], targets={"l": Target.of([], [])})
+    scores = PPAL().select(nothing).scores
+    assert scores is not None
+    assert scores["a"] == pytest.approx(1.2 * h(0.5)), "a class of which nothing is known is hard"
     everything = query(makers, "edcba", 5, labelled=["l"], targets=targets)
     assert PPAL().select(everything).ids == ("c", "a", "b", "d", "e")
 

@@ -20,6 +20,8 @@ def test_every_item_is_as_likely_as_any_other() -> None:
     asked = query({f"i{n}": 0.0 for n in range(6)}, 2)
     counts: Counter[str] = Counter()
     for seed in range(6000):
-        counts.update(Random().select(replace(asked, rng=np.random.default_rng(seed))).ids)
+        ids = Random().select(replace(asked, rng=np.random.default_rng(seed))).ids
+        assert len(set(ids)) == 2
+        counts.update(ids)
     assert all(abs(n - 2000) < 5 * 36.5 for n in counts.values())
     assert len(counts) == 6

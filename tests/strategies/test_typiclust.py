@@ -29,6 +29,13 @@ def test_clusters_take_turns() -> None:
     assert everything == [2, 3, 4, 5, 6, 0, 1]
 
 
+def test_one_cluster_at_most_gives_its_most_typical_unlabelled_images() -> None:
+    """Around c, which is labelled: b and d are next to it, a and e at the ends."""
+    vectors = {i: [1.0, n / 10] for n, i in enumerate("abcde", start=-2)}
+    asked = query({EMBEDDING: rows(vectors)}, "abde", 3, labelled=["c"])
+    assert TypiClust(max_clusters=1).select(asked).ids == ("b", "d", "a")
+
+
 def test_the_middle_of_each_uncovered_cluster_is_chosen() -> None:
     """Three directions in space, five images around each; one is labelled."""
     vectors: dict[str, list[float]] = {}
@@ -36,7 +43,7 @@ def test_the_middle_of_each_uncovered_cluster_is_chosen() -> None:
         for n, off in enumerate((-0.2, -0.1, 0.0, 0.1, 0.2)):
             vector = [0.0, 0.0, 0.0]
             vector[axis], vector[(axis + 1) % 3] = 1.0, off
-            vectors[f"{name}{n}"] = [7 * v for v in vector]  # length does not matter
+            vectors[f"{name}{n}"] = [7.0**n * v for v in vector]  # length does not matter
     unlabelled = sorted(set(vectors) - {"y0"})
     asked = query({EMBEDDING: rows(vectors)}, unlabelled, 2, labelled=["y0"])
     assert sorted(TypiClust().select(asked).ids) == ["x2", "z2"]

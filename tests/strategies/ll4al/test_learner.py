@@ -235,3 +235,11 @@ def test_options_that_cannot_work(options: Any, training: Any, message: str) -> 
     given = replace(given, training=given.training.model_copy(update=training))
     with pytest.raises(ConfigError, match=message):
         LL4ALLearner(given, **options)
+
+
+def test_every_process_needs_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alframe.training.distributed.size", lambda: 3)
+    given = setup()
+    training = given.training.model_copy(update={"batch_size": 5})
+    with pytest.raises(ConfigError, match=r"batch_size=5 in 3 parts: .* at least 6, lower"):
+        LL4ALLearner(replace(given, training=training))

@@ -1,0 +1,160 @@
+"""Several processes at work on one run: ``torchrun --nproc_per_node N -m alframe run ...``.
+
+torchrun starts the processes, on one machine or on many, and stops all of them when one fails. The
+first one (rank 0) decides and keeps the run directory; :mod:`alframe.training.team` says what the
+others do. Without torchrun nothing happens here, and torch.distributed is not even imported.
+
+What the processes tell each other goes through the CPU (gloo), gradients of GPUs through NCCL.
+"""
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(days=1)
+"""How long a process waits for another: the first one may be long in choosing, and torchrun
+notices at once when one has died."""
+
+LAUNCHED = frozenset({"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"})
+"""What torchrun puts into the environment."""
+
+
+def launched() -> bool:
+    """Whether torchrun has started this process."""
+    return os.environ.keys() >= LAUNCHED
+
+
+def active() -> bool:
+    """Whether this process has joined others (a group of one counts)."""
+    if not launched():
+        return False
+    import torch.distributed as dist
+
+    return dist.is_initialized()
+
+
+def rank() -> int:
+    """The number of this process, 0 for the first; 0 without torchrun."""
+    return int(os.environ["RANK"]) if active() else 0
+
+
+def size() -> int:
+    """How many processes there are; 1 without torchrun."""
+    return int(os.environ["WORLD_SIZE"]) if active() else 1
+
+
+def first() -> bool:
+    """Whether this process decides, writes and speaks."""
+    return rank() == 0
+
+
+@contextlib.contextmanager
+def processes() -> Iterator[None]:
+    """Join the processes that torchrun has started, as long as the context lasts.
+
+    When several fail, by the same cause or because one has left, the first to do so says why and
+    the others leave without a word. Warnings come from the first process alone.
+    """
+    if not launched():
+        yield
+        return
+    import torch.distributed as dist
+
+    _join()
+    if not first():
+        logging.getLogger("alframe").setLevel(logging.ERROR)
+    try:
+        yield
+    except Exception:
+        if _first_to_fail():
+            raise
+        raise SystemExit(2) from None
+    dist.destroy_process_group()
+
+
+def _join() -> None:
+    # Imported later, as DDP does, dynamo would keep the group alive beyond its destruction: its
+    # threads then may wake up while Python shuts down, and abort the process.
+    import torch._dynamo
+    import torch.distributed as dist
+
+    cuda, own = torch.cuda.is_available(), int(os.environ["LOCAL_RANK"])
+    if cuda and own < torch.cuda.device_count():
+        torch.cuda.set_device(own)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
+
+
+def _first_to_fail() -> bool:
+    """Ask torchrun's store, which outlives the processes."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store = TCPStore(host, port, is_master=False, timeout=timedelta(seconds=30))
+    return bool(store.add(f"alframe/failures/{start}", 1) == 1)
+
+
+def decided(choose: Callable[[], T]) -> T:
+    """What the first process chooses, in every process; the others do not choose."""
+    if not active():
+        return choose()
+    import torch.distributed as dist
+
+    box: list[T | None] = [choose() if first() else None]
+    dist.broadcast_object_list(box)
+    return box[0]  # type: ignore[return-value]
+
+
+def gathered(value: T) -> list[T]:
+    """The values of all processes, in each of them."""
+    if not active():
+        return [value]
+    import torch.distributed as dist
+
+    values = [value] * size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def collected(value: T) -> list[T]:
+    """The values of all processes, in the first one; nothing in the others."""
+    if not active():
+        return [value]
+    import torch.distributed as dist
+
+    values = [value] * size() if first() else None
+    dist.gather_object(value, values)
+    return values or []
+
+
+def summed(value: "Tensor") -> "Tensor":
+    """The sum over all processes, in each of them."""
+    if not active():
+        return value
+    import torch.distributed as dist
+
+    total = value.detach().clone()
+    dist.all_reduce(total)
+    return total
+
+
+def in_turn(work: Callable[[], T]) -> T:
+    """Work in the first process, and then in the others, which find what it has left behind."""
+    if not first():
+        decided(_nothing)
+        return work()
+    done = work()
+    decided(_nothing)
+    return done
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,92 @@
+"""What several processes tell each other, and how they end."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from alframe.errors import ConfigError
+from alframe.training import distributed
+from alframe.training.device import pick_device
+from tests.training.processes import side_by_side
+
+
+def talk(folder: Path) -> dict[str, Any]:
+    rank = distributed.rank()
+    mark = folder / "left behind"
+
+    def work() -> bool:
+        if rank == 0:
+            time.sleep(0.2)
+            mark.touch()
+        return mark.exists()
+
+    return {
+        "rank": rank,
+        "size": distributed.size(),
+        "first": distributed.first(),
+        "decided": distributed.decided(lambda: f"by {rank}"),
+        "gathered": distributed.gathered({"rank": rank}),
+        "collected": distributed.collected(rank),
+        "summed": float(distributed.summed(torch.tensor(rank + 1.0))),
+        "in_turn": distributed.in_turn(work),
+        "device": str(pick_device("auto" if not torch.cuda.is_available() else "cpu")),
+    }
+
+
+def test_processes_agree(tmp_path: Path) -> None:
+    answers = side_by_side(talk, tmp_path, processes=3)
+    for rank, answer in enumerate(answers):
+        assert answer == {
+            "rank": rank,
+            "size": 3,
+            "first": rank == 0,
+            "decided": "by 0",
+            "gathered": [{"rank": 0}, {"rank": 1}, {"rank": 2}],
+            "collected": [0, 1, 2] if rank == 0 else [],
+            "summed": 6.0,
+            "in_turn": True,
+            "device": "cpu",
+        }
+
+
+def test_one_process_agrees_with_itself(tmp_path: Path) -> None:
+    answer = talk(tmp_path)
+    assert not distributed.active()
+    assert (answer["rank"], answer["size"], answer["first"]) == (0, 1, True)
+    assert (answer["decided"], answer["gathered"]) == ("by 0", [{"rank": 0}])
+    assert (answer["collected"], answer["summed"], answer["in_turn"]) == ([0], 1.0, True)
+
+
+def fail(only: int | None) -> list[int]:
+    if only is None or distributed.rank() == only:
+        raise ConfigError("look here")
+    return distributed.gathered(0)
+
+
+@pytest.mark.parametrize("only", [0, 1, None], ids=["first", "second", "both"])
+def test_one_says_why_and_all_leave(only: int | None) -> None:
+    answers = side_by_side(fail, only)
+    failed = [a for a in answers if isinstance(a, ConfigError)]
+    assert [str(a) for a in failed] == ["look here"]
+    assert only is None or answers[only] is failed[0]
+    (silent,) = (a for a in answers if a is not failed[0])
+    assert isinstance(silent, SystemExit)
+    assert silent.code == 2
+
+
+def test_a_device_for_each_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alframe.training.device.active", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setitem(os.environ, "LOCAL_RANK", "1")
+    assert str(pick_device("auto")) == str(pick_device("cuda")) == "cuda:1"
+    assert str(pick_device("cpu")) == "cpu"
+    with pytest.raises(ConfigError, match="device=cuda:1: each process takes a GPU of its own"):
+        pick_device("cuda:1")
+    monkeypatch.setitem(os.environ, "LOCAL_RANK", "2")
+    with pytest.raises(ConfigError, match="process 3 on this machine finds 2 CUDA devices"):
+        pick_device("auto")
