@@ -35,13 +35,27 @@ def initial_set(budget: BudgetConfig, pool: Sequence[str]) -> tuple[str, ...] | 
 
 
 def read_initial(path: Path, pool: Sequence[str]) -> tuple[str, ...]:
+    """The ids in a file of :func:`write_initial`, sorted, if all are of the pool.
+
+    Raises:
+        ConfigError: as for :func:`stored_ids`, or an id is not of the pool; all such ids.
+    """
+    ids, known = stored_ids(path), set(pool)
+    if foreign := [i for i in ids if i not in known]:
+        more = [f"and {len(foreign) - 5} more"] if foreign[5:] else []
+        raise ConfigError(
+            [*(f"{_where(path)}: {i!r} is not in the pool" for i in foreign[:5]), *more]
+        )
+    return ids
+
+
+def stored_ids(path: Path) -> tuple[str, ...]:
     """The ids in a file of :func:`write_initial`, sorted.
 
     Raises:
-        ConfigError: the file cannot be read or does not match its hash, or an id is not of the
-            pool; all problems at once.
+        ConfigError: the file cannot be read, or does not match its hash.
     """
-    where = f"budget.initial_set={path}"
+    where = _where(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -51,15 +65,15 @@ def read_initial(path: Path, pool: Sequence[str]) -> tuple[str, ...]:
     ids = _ids(content)
     if not ids:
         raise ConfigError(f'{where}: expected {{"ids": [...]}} with at least one id, a string each')
-    known = set(pool)
-    found = [f"{where}: {i!r} is not in the pool" for i in ids if i not in known]
     if len(set(ids)) != len(ids):
-        found.append(f"{where}: an id is there twice")
+        raise ConfigError(f"{where}: an id is there twice")
     if content.get("sha256", digest(ids)) != digest(ids):
-        found.append(f"{where}: the ids do not match its sha256; restore the file")
-    if found:
-        raise ConfigError([*found[:5], *([f"and {len(found) - 5} more"] if found[5:] else [])])
+        raise ConfigError(f"{where}: the ids do not match its sha256; restore the file")
     return tuple(sorted(ids))
+
+
+def _where(path: Path) -> str:
+    return f"budget.initial_set={path}"
 
 
 def _ids(content: Any) -> list[str]:

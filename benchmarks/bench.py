@@ -99,14 +99,15 @@ def _changed(
 @contextlib.contextmanager
 def _opened(folder: Path, suite: "Suite", every: "Sequence[Cell]") -> "Iterator[Work]":
     """The suite's folder, locked, with everything in it that the cells need."""
-    from alframe.benchmarks.prepare import prepare
+    from alframe.benchmarks.prepare import initial_sets, write_initial_sets
     from alframe.benchmarks.suite import FILE, write
     from alframe.benchmarks.work import Work
     from alframe.rundir import locked
 
+    sets = initial_sets(every)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock"):
-        prepare(folder, every)
+        write_initial_sets(folder, sets)
         write(suite, folder / FILE)
         yield Work(folder, every)
 

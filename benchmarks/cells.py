@@ -82,7 +82,7 @@ Key = tuple[str, str, int]
 
 def _grid(suite: Suite) -> dict[Key, RunConfig]:
     grid: dict[Key, RunConfig] = {}
-    found: dict[str, None] = {}
+    found: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for problem, entry in suite.problems.items():
         for method, layer in suite.methods.items():
             for seed in suite.seeds:
@@ -90,9 +90,14 @@ def _grid(suite: Suite) -> dict[Key, RunConfig]:
                 try:
                     grid[problem, method, seed] = resolve([merge(map(expanded, layers))])
                 except AlframeError as error:
-                    found |= dict.fromkeys(f"{method} on {problem}: {p}" for p in error.problems)
+                    for text in error.problems:
+                        found[problem, text][method] = None
     if found:
-        raise ConfigError(found)
+        raise ConfigError(
+            f"{'every method' if len(names) == len(suite.methods) else ', '.join(names)} on "
+            f"{problem}: {text}"
+            for (problem, text), names in found.items()
+        )
     return grid
 
 

@@ -9,33 +9,54 @@ from alframe.build import build_dataset, build_learner, build_strategy, prepare_
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import AlframeError, ConfigError, RunError, together
-from alframe.initial import draw, read_initial, write_initial
+from alframe.initial import draw, stored_ids, write_initial
 from alframe.loop import check_budget
 from alframe.resolve import settings
 from alframe.seeds import Seeds
 
 
-def prepare(folder: Path, cells: Sequence[Cell]) -> None:
-    """Check every method, and write the initial set of each problem and seed.
+def initial_sets(cells: Sequence[Cell]) -> list[tuple[Cell, tuple[str, ...]]]:
+    """Check every method, and draw the initial set of each problem and seed; writes nothing.
+
+    Returns:
+        For each problem and seed a cell, and the ids that all of them begin with.
 
     Raises:
         AlframeError: methods of one problem differ in dataset or budget, the pool is too small,
-            a method cannot be built, or a file of before does not fit the dataset; all problems.
+            or a method cannot be built; all problems.
     """
     runs = [c for c in cells if c.kind == "run"]
     problems = dict.fromkeys(c.problem for c in runs)
-    together(*(partial(_prepare, folder, p, [c for c in runs if c.problem == p]) for p in problems))
+    drawn = together(*(partial(_drawn, p, [c for c in runs if c.problem == p]) for p in problems))
+    return [pair for pairs in drawn for pair in pairs]
 
 
-def _prepare(folder: Path, problem: str, cells: Sequence[Cell]) -> None:
+def _drawn(problem: str, cells: Sequence[Cell]) -> list[tuple[Cell, tuple[str, ...]]]:
     config = _common(problem, cells)
     dataset = _dataset(config)
     count, _ = check_budget(config.budget, len(dataset.pool))
     methods = {c.method: c for c in cells}.values()
     together(*(partial(_check, cell, dataset.classes) for cell in methods))
-    folder.mkdir(parents=True, exist_ok=True)
-    for cell in {c.seed: c for c in cells}.values():
-        _write(cell.initial_set(folder), dataset, count, cell.seed)
+    seeds = {c.seed: c for c in cells}.values()
+    return [(cell, draw(dataset.pool, count, Seeds(cell.seed))) for cell in seeds]
+
+
+def write_initial_sets(folder: Path, sets: Sequence[tuple[Cell, tuple[str, ...]]]) -> None:
+    """Write the initial sets, where they are not there yet.
+
+    Raises:
+        RunError: there is another one.
+    """
+    for cell, ids in sets:
+        path = cell.initial_set(folder)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_initial(path, ids)
+        elif stored_ids(path) != ids:
+            raise RunError(
+                f"{path} is not what seed {cell.seed} draws from {cell.config.dataset.name}: the "
+                "dataset has changed; restore it, or choose another --output"
+            )
 
 
 def _check(cell: Cell, classes: tuple[str, ...]) -> None:
@@ -47,18 +68,6 @@ def _check(cell: Cell, classes: tuple[str, ...]) -> None:
         raise ConfigError(
             f"{cell.method} on {cell.problem}: {p}" for p in error.problems
         ) from error
-
-
-def _write(path: Path, dataset: Dataset, count: int, seed: int) -> None:
-    ids = draw(dataset.pool, count, Seeds(seed))
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_initial(path, ids)
-    elif read_initial(path, dataset.pool) != ids:
-        raise RunError(
-            f"{path} is not what seed {seed} draws from {dataset.name}: the dataset or the budget "
-            "has changed; restore it, or choose another --output"
-        )
 
 
 def _common(problem: str, cells: Sequence[Cell]) -> RunConfig:

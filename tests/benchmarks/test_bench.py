@@ -15,8 +15,11 @@ import yaml
 from click.testing import CliRunner
 
 from alframe.benchmarks.bench import bench
-from alframe.errors import AlframeError, ConfigError
-from tests.benchmarks.tiny_suite import CONTENT
+from alframe.benchmarks.cells import cells
+from alframe.benchmarks.prepare import initial_sets, write_initial_sets
+from alframe.errors import AlframeError, ConfigError, RunError
+from alframe.initial import write_initial
+from tests.benchmarks.tiny_suite import CONTENT, tiny_suite
 
 COSTS = {"seconds", "memory"}
 
@@ -58,7 +61,21 @@ def test_a_method_that_cannot_be_built_is_refused_before_anything_is_run(
     arguments = [str(suite), "--output", str(tmp_path / "out"), "training.iterations=6"]
     with pytest.raises(AlframeError, match=r"miaod on shapes: .* too little for 7 phases"):
         CliRunner().invoke(bench, arguments, catch_exceptions=False)
-    assert not (tmp_path / "out" / "suite.yaml").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_initial_set_that_does_not_fit_the_dataset_is_not_replaced(tmp_path: Path) -> None:
+    grid = cells(tiny_suite())
+    sets = initial_sets(grid)
+    assert [c.seed for c, _ in sets] == [0, 1]
+    write_initial_sets(tmp_path, sets)
+    file = tmp_path / "initial" / "shapes" / "seed-1.json"
+    before = file.read_text()
+    write_initial_sets(tmp_path, sets)
+    assert file.read_text() == before
+    write_initial(file, ["another"])
+    with pytest.raises(RunError, match=r"seed-1\.json is not what seed 1 draws from shapes"):
+        write_initial_sets(tmp_path, sets)
 
 
 def test_methods_of_one_problem_share_dataset_and_budget(suite: Path, tmp_path: Path) -> None:

@@ -81,3 +81,11 @@ def test_every_problem_of_every_method_is_said_once() -> None:
     assert len(error.value.problems) == 2
     assert "a on shapes: unknown strategy 'no'" in str(error.value)
     assert "b on shapes: training.lr" in str(error.value)
+
+
+def test_what_all_methods_share_is_said_once() -> None:
+    with pytest.raises(ConfigError) as error:
+        cells(tiny_suite(settings={"dataset": "voc"}))
+    assert list(error.value.problems) == [
+        "every method on shapes: dataset.root is required: give dataset.root=..."
+    ]
