@@ -14,7 +14,7 @@ from alframe.seeds import Seeds
 
 def draw(pool: Sequence[str], count: int, seeds: Seeds) -> tuple[str, ...]:
     """``count`` ids of ``pool`` at random, sorted; the seeds alone decide which."""
-    order = seeds.rng("initial").permutation(len(pool))
+    order: list[int] = seeds.rng("initial").permutation(len(pool)).tolist()
     return tuple(sorted(pool[i] for i in order[:count]))
 
 

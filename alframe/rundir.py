@@ -240,6 +240,11 @@ def _refuse_changes(path: Path, changed: dict[str, tuple[Any, Any]]) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
+    """Hold the lock ``path``, which is in the folder that it protects.
+
+    Raises:
+        RunError: another process holds it.
+    """
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
