@@ -85,9 +85,14 @@ class TrainingConfig(Section):
         warmup_start: factor on the learning rate in the first iteration of a warm-up.
         clip_norm: largest norm of the gradient; null does not clip.
         augment: what is done to training images, in order; SSD: photometric, expand_crop, hflip.
-        precision: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 where the device has it.
+        precision: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on a GPU that has it; on a CPU
+            that has it, both are timed on the learner's own model when a run begins, and the
+            faster one is written into its ``config.yaml``: fix it to compare runs.
         channels_last: memory format of images and weights.
-        compile: run the model through ``torch.compile``.
+        compile: run the losses through ``torch.compile``, which takes minutes at the start:
+            ``true`` fuses operations; ``graphs`` also launches them together (CUDA graphs), for a
+            GPU that waits for launches: small batches of few shapes. A resumed run then agrees
+            with an uninterrupted one up to rounding.
         ema: decay of an exponential moving average of the weights, which is then evaluated and
             queried in place of the trained ones; null keeps none.
         on_nonfinite: ``stop`` with the names of the images, or ``skip`` the step and count it.
@@ -112,7 +117,7 @@ class TrainingConfig(Section):
     augment: tuple[Augment, ...] = ("hflip",)
     precision: Literal["fp32", "bf16", "auto"] = "fp32"
     channels_last: bool = True
-    compile: bool = False
+    compile: bool | Literal["graphs"] = False
     ema: float | None = Field(default=None, gt=0, lt=1)
     on_nonfinite: Literal["stop", "skip"] = "stop"
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from alframe.datasets.base import ImageSet, LabelledSet
+from alframe.profiling import Tick, unwatched
 from alframe.seeds import Seeds
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class FitContext:
         checkpoint: saves and restores the state of this fit.
         recorder: takes losses and learning rates.
         phase_finished: called with the name of each finished phase and its summary.
+        tick: called after each iteration (:mod:`alframe.profiling`).
     """
 
     cycle: int
@@ -125,6 +127,7 @@ class FitContext:
     checkpoint: Checkpoint
     recorder: Recorder
     phase_finished: Callable[[str, Mapping[str, Any]], None]
+    tick: Tick = unwatched
 
 
 @dataclass(frozen=True)

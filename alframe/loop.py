@@ -20,7 +20,8 @@ from alframe.journal import Event
 from alframe.learner import FitContext, Learner, Recorder, SignalBatch
 from alframe.oracle import Oracle
 from alframe.pool import Pool
-from alframe.rundir import RunDir
+from alframe.profiling import Profiling, Tick, unwatched
+from alframe.rundir import FitState, RunDir
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Selection, Strategy, check_finite
 from alframe.usage import peak_memory
@@ -35,6 +36,7 @@ class DeclaredSignals:
     learner: Learner
     images: ImageSource
     declared: frozenset[str]
+    tick: Tick = unwatched
 
     def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
         """Stream the named signals of ``ids``.
@@ -44,7 +46,12 @@ class DeclaredSignals:
         """
         if undeclared := sorted(names - self.declared):
             raise SelectionError(f"the strategy asks for {undeclared} but does not require it")
-        return self.learner.signals(ImageSet(self.images, tuple(ids)), names)
+        return self._ticking(self.learner.signals(ImageSet(self.images, tuple(ids)), names))
+
+    def _ticking(self, stream: Iterator[SignalBatch]) -> Iterator[SignalBatch]:
+        for batch in stream:
+            yield batch
+            self.tick()
 
 
 class Loop:
@@ -60,6 +67,7 @@ class Loop:
         seeds: the root of the run's randomness.
         recorder: takes scalars while fitting.
         initial: ids to label first; None draws ``budget.initial`` of them.
+        profiling: watches the first fit and the first selection.
 
     Raises:
         ConfigError: the budget asks for more images than the pool has.
@@ -77,7 +85,9 @@ class Loop:
         seeds: Seeds,
         recorder: Recorder,
         initial: Sequence[str] | None = None,
+        profiling: Profiling | None = None,
     ) -> None:
+        self._profiling = profiling or Profiling(None)
         self._dataset, self._learner, self._strategy = dataset, learner, strategy
         self._oracle, self._run, self._seeds, self._recorder = oracle, run, seeds, recorder
         self._cycles = budget.cycles
@@ -168,7 +178,15 @@ class Loop:
 
     def _fit(self, cycle: int, labelled: LabelledSet) -> Event:
         state = self._run.fit_state(cycle)
-        context = FitContext(
+        unlabelled = ImageSet(self._dataset.images, self._pool.unlabelled)
+        with self._profiling.watching("training") as tick:
+            self._learner.fit(labelled, unlabelled, self._context(cycle, state, tick))
+        self._fitted = cycle
+        self._run.save_model(cycle, self._learner.state_dict())
+        return self._record("fitted", cycle, seconds=state.elapsed())
+
+    def _context(self, cycle: int, state: FitState, tick: Tick) -> FitContext:
+        return FitContext(
             cycle=cycle,
             seeds=self._seeds.within("cycle", cycle),
             checkpoint=state,
@@ -176,12 +194,8 @@ class Loop:
             phase_finished=lambda name, summary: self._run.journal.append(
                 "phase_finished", cycle=cycle, phase=name, **summary
             ),
+            tick=tick,
         )
-        unlabelled = ImageSet(self._dataset.images, self._pool.unlabelled)
-        self._learner.fit(labelled, unlabelled, context)
-        self._fitted = cycle
-        self._run.save_model(cycle, self._learner.state_dict())
-        return self._record("fitted", cycle, seconds=state.elapsed())
 
     def _evaluate(self, cycle: int) -> Event:
         self._ensure_model(cycle)
@@ -197,16 +211,18 @@ class Loop:
             return self._record("selected", cycle, ids=[], seconds=0.0, memory=peak_memory())
         self._ensure_model(cycle)
         started = time.monotonic()
-        selection = self._strategy.select(self._query(cycle, labelled, wanted))
+        with self._profiling.watching("scoring") as tick:
+            selection = self._strategy.select(self._query(cycle, labelled, wanted, tick))
         check_selection(selection, self._pool.unlabelled, wanted)
         if selection.scores is not None:
             self._run.write_scores(cycle, selection.scores)
         elapsed, ids = time.monotonic() - started, list(selection.ids)
         return self._record("selected", cycle, ids=ids, seconds=elapsed, memory=peak_memory())
 
-    def _query(self, cycle: int, labelled: LabelledSet, budget: int) -> Query:
+    def _query(self, cycle: int, labelled: LabelledSet, budget: int, tick: Tick) -> Query:
+        images, requires = self._dataset.images, self._strategy.requires
         return Query(
-            learner=DeclaredSignals(self._learner, self._dataset.images, self._strategy.requires),
+            learner=DeclaredSignals(self._learner, images, requires, tick),
             unlabelled=self._pool.unlabelled,
             labelled=labelled.ids,
             targets=labelled.targets,

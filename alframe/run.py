@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
@@ -15,17 +16,19 @@ from typing import Any
 from alframe import __version__
 from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.config import RunConfig
-from alframe.datasets.base import Dataset
+from alframe.datasets.base import Dataset, ImageSet
 from alframe.errors import RunError
 from alframe.initial import initial_set
 from alframe.learner import Learner
 from alframe.loop import Loop, check_budget
 from alframe.oracle import SimulatedOracle
+from alframe.precision import with_precision, with_precision_of
+from alframe.profiling import Profiling
 from alframe.rundir import RunDir, check_claim, open_run
 from alframe.seeds import Seeds
 from alframe.strategy import Strategy
 from alframe.takeover import check_source, take_over
-from alframe.training.distributed import active, first, in_turn, size
+from alframe.training.distributed import active, decided, first, in_turn, size
 from alframe.training.scaling import scaled
 
 logger = logging.getLogger(__name__)
@@ -34,16 +37,25 @@ PACKAGES = ("alframe", "torch", "torchvision", "timm", "numpy", "pycocotools", "
 """Packages whose versions are part of a run's record."""
 
 
-def run(config: RunConfig, path: Path, *, resume: bool = False) -> Iterator[Mapping[str, Any]]:
+def run(
+    config: RunConfig, path: Path, *, resume: bool = False, profile: bool = False
+) -> Iterator[Mapping[str, Any]]:
     """Run all cycles in ``path``, yielding each as it is finished (the objects of cycles.jsonl).
 
     Whatever can be checked is checked before the run directory is made: names, capabilities,
     device, annotations, images, budget. Of several processes, the first one yields the cycles and
     keeps the directory; see :mod:`alframe.training.distributed`.
 
+    Args:
+        config: of the run; of a stopped one, the same again.
+        path: of the run directory.
+        resume: go on with a run that is there.
+        profile: watch the beginning of a fit and a selection (:mod:`alframe.profiling`).
+
     Raises:
         AlframeError: a user can mend it; see :mod:`alframe.errors`.
     """
+    config = decided(partial(with_precision_of, config, path))
     if first():
         check_claim(path, config, resume=resume)
     strategy = build_strategy(config)
@@ -52,14 +64,31 @@ def run(config: RunConfig, path: Path, *, resume: bool = False) -> Iterator[Mapp
     if first():
         check_budget(config.budget, len(dataset.pool), initial_set(config.budget, dataset.pool))
     dataset = _prepared(dataset, config)
+    choice = _choice(config, dataset, learner)
+    if config.training.precision == "auto":
+        config = with_precision(config, choice["chosen"])
+        learner = build_learner(_of_all_processes(config), dataset.classes)
+    profiling = Profiling(path / "profile" if profile else None)
+    cycles = partial(_cycles, config, path, resume, strategy, dataset, choice, profiling)
     if not active():
-        yield from _cycles(config, path, resume, strategy, dataset, learner)
+        yield from cycles(learner)
         return
     from alframe.training.team import assembled  # imports torch
 
     with assembled(learner, dataset, config) as leader:
         if leader is not None:
-            yield from _cycles(config, path, resume, strategy, dataset, leader)
+            yield from cycles(leader)
+
+
+def _choice(config: RunConfig, dataset: Dataset, learner: Learner) -> dict[str, Any]:
+    """The precision, for the manifest; what is to be tried is tried by the first process."""
+    if config.training.precision != "auto":
+        return {"chosen": config.training.precision}
+    from alframe.training.device import pick_device
+    from alframe.training.precision import choose  # imports torch
+
+    images, device = ImageSet(dataset.images, dataset.pool), pick_device(config.device)
+    return asdict(decided(lambda: choose(learner, images, device)))
 
 
 def _of_all_processes(config: RunConfig) -> RunConfig:
@@ -78,6 +107,8 @@ def _cycles(
     resume: bool,
     strategy: Strategy,
     dataset: Dataset,
+    precision: Mapping[str, Any],
+    profiling: Profiling,
     learner: Learner,
 ) -> Iterator[Mapping[str, Any]]:
     initial = initial_set(config.budget, dataset.pool)  # again: broken images may be left out
@@ -88,7 +119,7 @@ def _cycles(
     from alframe.tensorboard import TensorBoard  # takes a second to import
 
     with open_run(path, config, resume=resume) as run_dir:
-        _describe(run_dir, config, dataset)
+        _describe(run_dir, config, dataset, precision)
         if config.first_cycle:
             take_over(run_dir, Path(config.first_cycle))
         with contextlib.closing(TensorBoard(path / "tensorboard")) as recorder:
@@ -102,11 +133,14 @@ def _cycles(
                 seeds=Seeds(config.seed),
                 recorder=recorder,
                 initial=initial,
+                profiling=profiling,
             )
             yield from loop.run()
 
 
-def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset) -> None:
+def _describe(
+    run_dir: RunDir, config: RunConfig, dataset: Dataset, precision: Mapping[str, Any]
+) -> None:
     """Write the manifest, or hold the dataset against it."""
     fingerprint = dataset.fingerprint()
     known = run_dir.manifest()
@@ -124,6 +158,7 @@ def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset) -> None:
         run_dir.update_manifest(
             **environment(config.device),
             processes=size(),
+            precision=precision,
             seed=config.seed,
             dataset={
                 "name": dataset.name,

@@ -50,23 +50,31 @@ class AnchorGrid:
             raise ValueError(
                 f"anchors for {len(self.cells)} levels, got {len(shapes)} feature maps"
             )
-        return _anchors(self, tuple(shapes), device)
+        return _remembered(self, tuple(shapes), device)
+
+    def laid(
+        self, cells: "Sequence[Float[Tensor, 'n 4']]", shapes: Sequence[tuple[int, int]]
+    ) -> Anchors:
+        """Anchors made of :attr:`cells` that are tensors already, on their device."""
+        levels = [
+            _level(cell, shape, stride, self.offset)
+            for cell, shape, stride in zip(cells, shapes, self.strides, strict=True)
+        ]
+        return Anchors(torch.cat(levels), tuple(len(level) for level in levels))
 
 
 @lru_cache(maxsize=32)
 @torch.inference_mode(False)  # or anchors first asked for in inference could not be trained with
-def _anchors(
+def _remembered(
     grid: AnchorGrid, shapes: tuple[tuple[int, int], ...], device: torch.device
 ) -> Anchors:
-    levels = [
-        _level(torch.tensor(cell), shape, stride, grid.offset)
-        for cell, shape, stride in zip(grid.cells, shapes, grid.strides, strict=True)
-    ]
-    return Anchors(torch.cat(levels).to(device), tuple(len(level) for level in levels))
+    return grid.laid([torch.tensor(cell, device=device) for cell in grid.cells], shapes)
 
 
 def _level(cell: Tensor, shape: tuple[int, int], stride: int, offset: float) -> Tensor:
-    y, x = ((torch.arange(n, dtype=torch.float32) + offset) * stride for n in shape)
+    y, x = (
+        (torch.arange(n, dtype=torch.float32, device=cell.device) + offset) * stride for n in shape
+    )
     y, x = torch.meshgrid(y, x, indexing="ij")
     centres = torch.stack([x, y, x, y], dim=-1)  # [H, W, 4]
     return (centres[:, :, None] + cell).reshape(-1, 4)  # [H, W, n, 4] -> [H * W * n, 4]

@@ -82,11 +82,17 @@ def decode(
     return torch.cat([centre - half, centre + half], dim=-1)
 
 
+def _constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Numbers on a device; remembered, but not in a compiled graph, which makes them there."""
+    if torch.compiler.is_compiling():
+        return torch.stack([torch.full((), value, device=device) for value in values])
+    return _remembered(values, device)
+
+
 @lru_cache(maxsize=32)
 @torch.inference_mode(False)  # or a constant first used in inference could not be trained with
-def _constant(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """Numbers on a device; remembered, as each copy to it makes the host wait."""
-    return torch.tensor(values, device=device)
+def _remembered(values: tuple[float, ...], device: torch.device) -> Tensor:
+    return torch.tensor(values, device=device)  # a copy, for which the host waits
 
 
 def _centre_and_side(boxes: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,8 @@
 """What dense detectors share: feature levels, towers over anchors, matching, losses, detection."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -115,6 +114,8 @@ class DenseDetector(nn.Module, ABC):
         self.regression = regression
         self.normalizer: Normalizer = normalizer
         self.postprocess = postprocess
+        for level, cell in enumerate(grid.cells):
+            self.register_buffer(f"cell_{level}", torch.tensor(cell), persistent=False)
 
     @property
     def score_channels(self) -> int:
@@ -140,9 +141,15 @@ class DenseDetector(nn.Module, ABC):
         """Classification loss of each image, summed over its anchors."""
 
     def anchors(self, features: Features) -> Anchors:
-        """The anchors of these levels, on their device; remembered for each shape."""
+        """The anchors of these levels, on their device; remembered for each shape.
+
+        In a compiled graph, of which remembered tensors are no part, they are laid anew.
+        """
         shapes = [(level.shape[-2], level.shape[-1]) for level in features.levels]
-        return _at(self.grid, shapes, features.deepest.device)
+        if torch.compiler.is_compiling():
+            cells = [self.get_buffer(f"cell_{level}") for level in range(len(shapes))]
+            return self.grid.laid(cells, shapes)
+        return self.grid.at(shapes, features.deepest.device)
 
     def assign(self, anchors: Anchors, batch: Batch) -> Assignment:
         """What each anchor has to predict.
@@ -224,8 +231,3 @@ class DenseDetector(nn.Module, ABC):
             "box": self.box_loss(box_deltas, anchors, assignment),
         }
         return {name: self.normalise(value, assignment) for name, value in sums.items()}
-
-
-_At = Callable[[AnchorGrid, list[tuple[int, int]], torch.device], Anchors]
-_at = cast(_At, torch.compiler.disable(AnchorGrid.at))  # type: ignore[no-untyped-call]
-"""Looked up outside of compiled graphs: remembered tensors are no part of them."""

@@ -1,6 +1,6 @@
 """The plain detection learner: trains a detector on labelled images, and the base of others."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import torch
@@ -11,6 +11,7 @@ from alframe.detectors.box_features import box_features
 from alframe.detectors.boxes import rescale_boxes
 from alframe.detectors.dense import DenseDetector, Features
 from alframe.detectors.evaluation import DetectionResults, metrics
+from alframe.detectors.placement import placed
 from alframe.learner import (
     ANCHORS,
     BOX_FEATURES,
@@ -29,6 +30,7 @@ from alframe.training.data import TrainingStream, inference_batches
 from alframe.training.device import autocast, seeded
 from alframe.training.fit import fit
 from alframe.training.phases import Losses, Phase, Step
+from alframe.training.precision import Precision, made_up
 
 
 class DetectionLearner:
@@ -88,6 +90,19 @@ class DetectionLearner:
             workers=self.setup.data.workers,
             pin=self.setup.device.type == "cuda",
         )
+
+    def rehearsal(self, images: ImageSet) -> Callable[[Precision], object]:
+        """One step of the first phase, without the optimiser; :mod:`alframe.training.precision`."""
+        setup, model = self.setup, self._fresh(seed=0).train()
+        batch = made_up(images, setup.data, setup.training.batch_size).to(setup.device)
+        loss = self.phases(ImageSet(images.images, ()))[0].steps[0].loss
+
+        def once(precision: Precision) -> None:
+            with autocast(setup.device, precision):
+                total = loss(model, batch).total()
+            total.backward()  # type: ignore[no-untyped-call]
+
+        return once
 
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Train a fresh model; see :func:`alframe.training.fit.fit` for resuming and errors."""
@@ -169,10 +184,9 @@ class DetectionLearner:
 
     def _fresh(self, seed: int) -> nn.Module:
         with seeded(seed, self.setup.device):
-            model = self.build().to(self.setup.device)
-        if self.setup.training.channels_last:
-            model.to(memory_format=torch.channels_last)
-        return model
+            model = self.build()
+        channels_last = self.setup.training.channels_last
+        return placed(model, self.setup.device, channels_last=channels_last)
 
 
 def detection_loss(model: nn.Module, batch: Batch) -> Losses:

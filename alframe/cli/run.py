@@ -16,7 +16,8 @@ from alframe.training.distributed import decided, first, processes
 @click.command()
 @config_options
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
-def run(resume: bool, **flags: Any) -> None:
+@click.option("--profile", is_flag=True, help="Show where the time goes, with a trace.")
+def run(resume: bool, profile: bool, **flags: Any) -> None:
     """Run active learning: fit, evaluate, select, annotate, cycle after cycle.
 
     \b
@@ -27,10 +28,10 @@ def run(resume: bool, **flags: Any) -> None:
     torchrun --nproc_per_node 4 -m alframe run --detector retina --dataset voc
     """  # noqa: D301
     with processes():
-        _run(flags, resume)
+        _run(flags, resume, profile)
 
 
-def _run(flags: dict[str, Any], resume: bool) -> None:
+def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
     config, path = decided(lambda: _resumed(flags) if resume else _new(flags))
     from alframe.run import run as start  # torch is imported here
 
@@ -39,12 +40,23 @@ def _run(flags: dict[str, Any], resume: bool) -> None:
     _say(f"dataset  {config.dataset.name}")
     began = time.monotonic()
     try:
-        for cycle in start(config, path, resume=resume):
+        for cycle in start(config, path, resume=resume, profile=profile):
             _say(_line(cycle))
     except KeyboardInterrupt as error:
         _say(f"\nstopped; go on with: alframe run --output {path} --resume", err=True)
         raise click.exceptions.Exit(130) from error
+    if profile:
+        _show_profile(path / "profile")
     _say(f"done in {time.monotonic() - began:.0f} s: alframe report {path}")
+
+
+def _show_profile(folder: Path) -> None:
+    """The summaries, and where the traces lie."""
+    summaries = sorted(folder.glob("*.txt"))
+    for file in summaries:
+        _say(f"\n{file.read_text(encoding='utf-8')}")
+    traces = f"traces   {folder}/*.json.gz, for https://ui.perfetto.dev"
+    _say(traces if summaries else "profile  none: no fit was long enough")
 
 
 def _say(line: str, *, err: bool = False) -> None:

@@ -7,16 +7,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from alframe.config import TrainingConfig
 from alframe.errors import TrainingError
 from alframe.learner import FitContext
+from alframe.profiling import span
 from alframe.training import distributed
 from alframe.training.batch import Batch
+from alframe.training.compiled import compiled
 from alframe.training.data import TrainingStream
 from alframe.training.device import autocast, rng_state, seeded, set_rng_state
+from alframe.training.optimizer import moving_average, optimizer_of
 from alframe.training.parallel import parallel, unfinished
 from alframe.training.phases import Phase, Step
 from alframe.training.schedule import lr_factor
@@ -72,6 +74,9 @@ class Fitter:
         device: torch.device,
     ) -> None:
         self._model, self._phases, self._streams = model, phases, streams
+        if config.compile:
+            graphs = config.compile == "graphs" and distributed.size() == 1
+            self._phases = compiled(phases, device, graphs=graphs)
         self._config, self._context, self._device = config, context, device
         self._trainable = {n for n, p in model.named_parameters() if p.requires_grad}
         self._pass = streams["labelled"].batches_per_pass()
@@ -79,9 +84,7 @@ class Fitter:
         self._skipped = 0
         self._optimizer: torch.optim.Optimizer | None = None
         self._computation: nn.Module = model  # until the first phase
-        self._ema = _moving_average(model, config.ema)
-        if config.compile:
-            model.compile()
+        self._ema = moving_average(model, config.ema)
 
     def run(self) -> nn.Module:
         """Train; returns the model to evaluate."""
@@ -115,8 +118,11 @@ class Fitter:
             for group in optimizer.param_groups:
                 group["lr"] = lr
             for step, stream in zip(phase.steps, batches, strict=True):
-                self._step(step, next(stream).to(self._device), optimizer, tally)
+                with span("data"):
+                    batch = next(stream).to(self._device)
+                self._step(step, batch, optimizer, tally)
             bar.update()
+            self._context.tick()
             done = iteration + 1
             ends_epoch = done % self._epoch() == 0 or done == length
             if ends_epoch or done % READ_EVERY == 0:
@@ -132,11 +138,11 @@ class Fitter:
         That one knows every parameter; those that a phase froze have no gradient and rest.
         """
         if self._config.restart:
-            return _optimizer(self._parameters(), self._config)
+            return optimizer_of(self._parameters(), self._config)
         if self._optimizer is None:
             named = self._model.named_parameters()
             everything = [p for name, p in named if name in self._trainable]
-            self._optimizer = _optimizer(everything, self._config)
+            self._optimizer = optimizer_of(everything, self._config)
         return self._optimizer
 
     def _finish_phase(self, index: int, optimizer: torch.optim.Optimizer, tally: Tally) -> None:
@@ -158,11 +164,12 @@ class Fitter:
             ids = chain.from_iterable(distributed.gathered(batch.ids))
             logger.warning("skipped a step with a non-finite loss on %s", ", ".join(ids))
             return
-        if self._config.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self._parameters(), self._config.clip_norm)
-        optimizer.step()
-        if self._ema:
-            self._ema.update_parameters(self._model)
+        with span("optimizer"):
+            if self._config.clip_norm is not None:
+                nn.utils.clip_grad_norm_(self._parameters(), self._config.clip_norm)
+            optimizer.step()
+            if self._ema:
+                self._ema.update_parameters(self._model)
         tally.add(batch.ids, values)
 
     def _backward_within_memory(
@@ -208,9 +215,10 @@ class Fitter:
         for number, part in enumerate(parts, 1):
             share = len(part) / self._streams[step.stream].batch_size
             with unfinished(self._computation, more=number < len(parts)):
-                with autocast(self._device, self._config.precision):
+                with span("forward"), autocast(self._device, self._config.precision):
                     total, scalars = self._computation(step.loss, part)
-                (total * (share * distributed.size())).backward()
+                with span("backward"):
+                    (total * (share * distributed.size())).backward()
             for name, value in scalars.items():
                 weighted = value * share
                 values[name] = values[name] + weighted if name in values else weighted
@@ -282,17 +290,3 @@ class Fitter:
         set_rng_state(saved["rng"], self._device)
         iteration: int = saved["iteration"]
         return iteration
-
-
-def _moving_average(model: nn.Module, decay: float | None) -> AveragedModel | None:
-    if decay is None:
-        return None
-    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
-
-
-def _optimizer(parameters: list[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
-    shared: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "fused": True}
-    if config.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, **shared)
-    return torch.optim.SGD(parameters, momentum=config.momentum, **shared)

@@ -1,0 +1,137 @@
+"""``alframe speed``: measure ours against the peers'."""
+
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from alframe.benchmarks.speed.case import Case
+    from alframe.benchmarks.speed.row import Row
+    from alframe.benchmarks.speed.setting import Setting
+
+OnCpu = Literal["wall", "processor"]
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[CASE]...")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]")
+@click.option("--quick", is_flag=True, help="Small shapes, two turns: shows that the cases run.")
+@click.option("--repeats", type=click.IntRange(1), default=7, show_default=True, help="Turns.")
+@click.option("--threads", type=click.IntRange(1), help="Of torch.  [default: all cores]")
+@click.option(
+    "--clock",
+    type=click.Choice(["wall", "processor"]),
+    default="wall",
+    show_default=True,
+    help="On a CPU: time that passes, or that this process computes, for a machine others use.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Folder for speed.json and speed.md."
+)
+def speed(
+    names: Sequence[str],
+    device: str,
+    quick: bool,
+    repeats: int,
+    threads: int | None,
+    clock: OnCpu,
+    output: Path | None,
+) -> None:
+    """Measure training, inference, loading, evaluation and selection, side by side with peers.
+
+    CASE is a case or a family of them: train, infer, miaod, launches, precision, data, evaluation,
+    k-center, growth; all where none is named. Sides are measured in turns; what counts is the ratio
+    of their times. Random weights and drawn images: nothing is downloaded.
+
+    \b
+    alframe speed
+    alframe speed train infer/ssd-300 --repeats 11 --output speed
+    alframe speed --device cuda --output speed-gpu
+    """  # noqa: D301
+    from alframe.benchmarks.speed.cases import all_cases, chosen
+    from alframe.benchmarks.speed.results import text, write
+    from alframe.benchmarks.speed.targets import TARGETS
+
+    setting = _setting(device, quick, repeats, threads, clock)
+    cases = chosen(all_cases(setting), names)
+    rows: list[Row] = []
+    facts, targets = _facts(setting), () if quick else TARGETS
+    for more in _measured(cases, setting):
+        rows += more
+        if output:
+            write(output, rows, targets, facts)
+    click.echo(text(rows, targets, facts), nl=False)
+    if any(row.failed for row in rows):
+        raise click.exceptions.Exit(1)
+
+
+def _setting(
+    device: str, quick: bool, repeats: int, threads: int | None, clock: OnCpu
+) -> "Setting":
+    import torch
+
+    from alframe.benchmarks.speed.clock import clock_for
+    from alframe.benchmarks.speed.setting import Setting
+    from alframe.training.device import pick_device
+
+    if threads:
+        torch.set_num_threads(threads)
+    picked = pick_device(device)
+    return Setting(picked, clock_for(picked, clock), quick, 2 if quick else repeats)
+
+
+def _facts(setting: "Setting") -> dict[str, Any]:
+    """Where and how it is measured."""
+    from alframe.benchmarks.speed.roofline import peak
+    from alframe.benchmarks.speed.stock import precisions
+    from alframe.run import environment
+
+    peaks = (
+        {}
+        if setting.quick
+        else {
+            precision: peak(setting.device, precision, setting.clock) / 1e9
+            for precision in precisions(setting.device)
+        }
+    )
+    return {
+        **environment(str(setting.device)),
+        "command": f"alframe {shlex.join(sys.argv[1:])}",
+        "processor": _processor(),
+        "clock": setting.clock.__name__,
+        "GFLOP/s of large products": peaks,
+    }
+
+
+def _processor() -> str:
+    """The processor's name, where Linux tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return f"{next(names, platform.processor())}, {os.cpu_count()} cores"
+
+
+def _measured(cases: "Sequence[Case]", setting: "Setting") -> "Iterator[Sequence[Row]]":
+    """The rows of each case as it is done; one that fails is a row, and the next one begins."""
+    from alframe.benchmarks.speed.contest import reason, release
+    from alframe.benchmarks.speed.row import Row
+
+    for number, case in enumerate(cases, 1):
+        started = time.monotonic()
+        try:
+            rows = case(setting)
+        except Exception as error:
+            rows = [Row(case.name, "", failed=reason(error))]
+        release()
+        failed = sum(row.failed is not None for row in rows)
+        note = f", {failed} FAILED" if failed else ""
+        seconds = time.monotonic() - started
+        click.echo(f"[{number}/{len(cases)}] {case.name}  {seconds:.0f} s{note}", err=True)
+        yield rows

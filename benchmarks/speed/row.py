@@ -1,0 +1,53 @@
+"""One line of the result: what was measured of one way of doing something."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from alframe.benchmarks.speed.spread import Spread
+
+SECONDS = "seconds"
+"""Of one call."""
+RATIO = "ratio"
+"""Seconds over those of ``against`` in the same turn."""
+ROOFLINE = "roofline"
+"""Operations a second, as a share of what a product of large matrices reaches."""
+OPERATIONS = "operations"
+"""Calls into the library that compute something; on a GPU each is a launch at least."""
+SYNCHRONISATIONS = "synchronisations"
+"""Times that the host waits for the device."""
+MEMORY = "GiB"
+"""Largest resident memory of the process."""
+TIME_EXPONENT, MEMORY_EXPONENT = "time exponent", "memory exponent"
+"""a of size ** a, between the two largest sizes; 1 is linear."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Measurements of one side of a case.
+
+    Attributes:
+        case: for example ``train/retina-300``.
+        side: for example ``ours bf16``.
+        measures: by name.
+        items: what one call handles, in ``unit``.
+        unit: of the items.
+        against: the side of the same case that ``ratio`` refers to.
+        failed: why there are no measurements.
+    """
+
+    case: str
+    side: str
+    measures: Mapping[str, Spread] = field(default_factory=dict)
+    items: int = 1
+    unit: str = ""
+    against: str | None = None
+    failed: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON: every measurement, and the median of each measure."""
+        measures = {
+            name: {"median": spread.median, "values": list(spread.values)}
+            for name, spread in self.measures.items()
+        }
+        return {**self.__dict__, "measures": measures}

@@ -1,0 +1,106 @@
+"""The scoring of a pool, end to end: from files to a selection."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from alframe.benchmarks.speed.case import Case
+from alframe.benchmarks.speed.contest import Side, contest
+from alframe.benchmarks.speed.jpegs import jpegs
+from alframe.benchmarks.speed.loading import CACHED, DECODED, cached
+from alframe.benchmarks.speed.row import Row
+from alframe.benchmarks.speed.setting import Setting
+from alframe.build import build_learner, build_strategy
+from alframe.config import RunConfig
+from alframe.datasets.base import ImageSet, ImageSource
+from alframe.datasets.cache import Resize
+from alframe.detectors.learner import DetectionLearner
+from alframe.learner import SignalBatch
+from alframe.loop import DeclaredSignals
+from alframe.resolve import from_overrides, resolve
+from alframe.strategies.entropy import Entropy
+from alframe.strategy import Query, Selection
+from alframe.training.batch import Batch
+from alframe.training.data import inference_batches
+from alframe.training.device import autocast
+
+CLASSES = ("a", "b", "c", "d", "e")
+SMALL = ("detector=retina-tiny", "data.resize=fit", "data.long=320", "data.short=320")
+LARGE = (
+    "detector=retina",
+    "detector.weights=none",
+    "detector.frozen_stages=-1",
+    "detector.norm_eval=false",
+    "data.resize=fit",
+    "evaluation.batch_size=32",
+    "training.precision=bf16",
+)
+BUDGET = 10
+DECODING, NETWORK = "decoding alone", "network alone"
+
+
+def cases(setting: Setting) -> Iterator[Case]:
+    """A small detector on a CPU; RetinaNet-R50 on a GPU, fed by all cores."""
+    yield Case(f"data/scoring-{'resnet50' if setting.cuda else 'tiny'}", _scoring)
+
+
+def _scoring(name: str, setting: Setting) -> Sequence[Row]:
+    count = 16 if setting.quick else 4000 if setting.cuda else 150
+    scorer = Scorer(_config(setting))
+    data = scorer.config.data
+    with jpegs(count) as (files, ids):
+        resize = Resize("fit", data.long, data.short)
+        decoded, kept = cached(files, ids, resize, "none"), cached(files, ids, resize, "ram")
+        first = next(scorer.batches(kept, ids)).to(setting.device)
+        sides = [
+            Side(DECODING, lambda: [batch.ids for batch in scorer.batches(decoded, ids)]),
+            Side(DECODED, lambda: scorer.select(decoded, ids), DECODING),
+            Side(NETWORK, lambda: scorer.network(first, -(-count // len(first)))),
+            Side(CACHED, lambda: scorer.select(kept, ids), NETWORK),
+        ]
+        return contest(name, sides, setting, items=count, unit="images")
+
+
+def _config(setting: Setting) -> RunConfig:
+    workers = (os.cpu_count() or 1) if setting.cuda else 0
+    changes = [*(LARGE if setting.cuda else SMALL), "strategy=entropy", f"data.workers={workers}"]
+    return resolve([from_overrides([*changes, f"device={setting.device}"])])
+
+
+class Scorer:
+    """A detector with random weights, and a strategy that scores by its detections.
+
+    Args:
+        config: of a run.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        learner, strategy = build_learner(config, CLASSES), build_strategy(config)
+        assert isinstance(learner, DetectionLearner)
+        assert isinstance(strategy, Entropy)
+        learner.load_state_dict(learner.build().state_dict())
+        self.config, self._learner, self._strategy = config, learner, strategy
+
+    def batches(self, images: ImageSource, ids: Sequence[str]) -> Iterator[Batch]:
+        """What the detector reads."""
+        data, cuda = self.config.data, self._learner.setup.device.type == "cuda"
+        size, workers = self.config.evaluation.batch_size, data.workers
+        items = ImageSet(images, tuple(ids))
+        return inference_batches(items, batch_size=size, pad=data.pad, workers=workers, pin=cuda)
+
+    def select(self, images: ImageSource, ids: Sequence[str]) -> Selection:
+        """A whole selection."""
+        reader = DeclaredSignals(self._learner, images, self._strategy.requires)
+        rng = np.random.default_rng(0)
+        return self._strategy.select(Query(reader, tuple(ids), (), {}, CLASSES, BUDGET, rng, 0))
+
+    def network(self, batch: Batch, times: int) -> None:
+        """Score one batch that is on the device already, again and again."""
+        setup, names = self._learner.setup, self._strategy.requires
+        detector = self._learner.detector(self._learner.model)
+        for _ in range(times):
+            with torch.inference_mode(), autocast(setup.device, setup.training.precision):
+                values = self._learner.read(batch, detector.features(batch), names)
+            self._strategy.score(SignalBatch(batch.ids, values)).tolist()

@@ -1,0 +1,51 @@
+"""The results as a table in markdown."""
+
+from collections.abc import Iterable, Sequence
+
+from alframe.benchmarks.markdown import grid
+from alframe.benchmarks.speed.row import RATIO, ROOFLINE, SECONDS, Row
+from alframe.benchmarks.speed.spread import Spread
+from alframe.benchmarks.speed.targets import Target, targets_of
+
+HEADS = (
+    "case", "side", "time", "per second", "time / against", "against", "of the roofline", "other",
+    "target", "",
+)  # fmt: skip
+WORDS = [head in ("case", "side", "against", "other", "target", "") for head in HEADS]
+IN_COLUMNS = frozenset({SECONDS, RATIO, ROOFLINE})
+"""Measures with a column of their own."""
+
+
+def table(rows: Iterable[Row], targets: Sequence[Target]) -> str:
+    """A line for each side of each case: medians, and of ratios also the smallest and largest."""
+    return grid(HEADS, (_line(row, targets_of(row, targets)) for row in rows), WORDS)
+
+
+def _line(row: Row, targets: Sequence[Target]) -> list[str]:
+    m = row.measures
+    others = [f"{_number(v.median)} {name}" for name, v in m.items() if name not in IN_COLUMNS]
+    return [
+        row.case,
+        row.side,
+        _time(m[SECONDS].median) if SECONDS in m else "",
+        f"{_number(row.items / m[SECONDS].median)} {row.unit}" if SECONDS in m else "",
+        _ratio(m[RATIO]) if RATIO in m else "",
+        (row.against or "") if RATIO in m else "",
+        f"{100 * m[ROOFLINE].median:.0f} %" if ROOFLINE in m else "",
+        f"failed: {row.failed}" if row.failed else ", ".join(others),
+        ", ".join(map(str, targets)),
+        ", ".join("PASS" if target.met(row) else "MISS" for target in targets),
+    ]
+
+
+def _ratio(spread: Spread) -> str:
+    return f"{spread.median:.2f} ({spread.low:.2f}-{spread.high:.2f})"
+
+
+def _time(seconds: float) -> str:
+    return f"{_number(1000 * seconds)} ms" if seconds < 1 else f"{_number(seconds)} s"
+
+
+def _number(value: float) -> str:
+    """Three digits at least, no exponent."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

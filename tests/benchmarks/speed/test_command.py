@@ -1,0 +1,73 @@
+"""``alframe speed`` from the command line."""
+
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from alframe.benchmarks.speed import evaluation
+from alframe.benchmarks.speed.command import speed
+from alframe.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def few_images(monkeypatch):
+    made_up = evaluation._made_up
+    monkeypatch.setattr(evaluation, "_made_up", lambda images: made_up(10))
+
+
+def invoke(*args):
+    return CliRunner().invoke(speed, [*args, "--quick", "--device", "cpu"], catch_exceptions=False)
+
+
+def test_some_cases(tmp_path):
+    result = invoke("evaluation", "k-center/16551x256", "--output", str(tmp_path / "out"))
+    assert result.exit_code == 0
+    steps = re.sub(r" \d+ s", " N s", result.stderr)
+    assert steps.splitlines() == [
+        "[1/3] evaluation/voc  N s",
+        "[2/3] evaluation/coco  N s",
+        "[3/3] k-center/16551x256  N s",
+    ]
+    assert result.stdout == (tmp_path / "out" / "speed.md").read_text()
+    assert "PASS" not in result.stdout, "a quick run is held against no target"
+    content = json.loads((tmp_path / "out" / "speed.json").read_text())
+    assert [row["side"] for row in content["rows"]] == [
+        *("loop", "ours", "pycocotools", "ours"),
+        *("one product a pick", "ours"),
+    ]
+    ours, loop = (content["rows"][i]["measures"] for i in (1, 0))
+    values = zip(ours["seconds"]["values"], loop["seconds"]["values"], strict=True)
+    assert ours["ratio"]["values"] == [a / b for a, b in values]
+    assert content["clock"] == "wall"
+    assert content["command"].startswith("alframe ")
+    assert "/" not in content["command"].split()[0]
+
+
+def test_a_case_that_fails_is_reported_and_the_next_begins(monkeypatch, tmp_path):
+    def broken(images):
+        raise MemoryError("not enough")
+
+    monkeypatch.setattr(evaluation, "_made_up", broken)
+    result = invoke("evaluation/voc", "k-center/16551x256", "--output", str(tmp_path))
+    assert result.exit_code == 1
+    assert re.search(r"^\[1/2\] evaluation/voc  \d+ s, 1 FAILED$", result.stderr, re.M)
+    assert "| evaluation/voc |  |  |  |  |  |  | failed: MemoryError: not enough |" in result.stdout
+    assert "| k-center/16551x256 | ours |" in result.stdout
+
+
+def test_unknown_cases_are_refused():
+    with pytest.raises(ConfigError, match="no case or family fast on this device"):
+        invoke("fast")
+
+
+@pytest.mark.slow
+def test_every_case_runs():
+    result = invoke("--clock", "processor")
+    assert result.exit_code == 0, result.stdout
+    for family in ("train", "infer", "miaod", "launches", "precision", "data", "growth"):
+        assert f"| {family}/" in result.stdout
+    assert "| launches/post-processing-b16 | ours |  |  |  |  |  | 75 operations, 2 syn" in (
+        result.stdout
+    )

@@ -1,0 +1,53 @@
+"""Where a model lies, and which library computes its convolutions."""
+
+import pytest
+import torch
+from torch import nn
+
+from alframe.detectors import placement
+from alframe.detectors.placement import placed
+
+CPU = torch.device("cpu")
+
+
+def model():
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.Conv2d(8, 8, 1),
+        nn.Conv2d(8, 4, 1, stride=2),
+        nn.Conv2d(4, 4, 1, padding=1, bias=False),
+    )
+
+
+def dilations(layers):
+    return [layer.dilation for layer in layers]
+
+
+@pytest.fixture
+def one_thread(monkeypatch):
+    monkeypatch.setattr(placement.torch, "get_num_threads", lambda: 1)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_with_one_thread_1x1_kernels_are_dilated_which_changes_nothing():
+    plain = model()
+    images = torch.rand(2, 3, 9, 7, requires_grad=True)
+    expected = plain(images)
+    (gradient,) = torch.autograd.grad(expected.square().sum(), images)
+    assert placed(plain, CPU, channels_last=False) is plain
+    assert dilations(plain) == [(1, 1), (2, 2), (1, 1), (2, 2)]
+    found = plain(images)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(torch.autograd.grad(found.square().sum(), images)[0], gradient)
+
+
+def test_with_more_threads_they_are_left_as_they_are(monkeypatch):
+    monkeypatch.setattr(placement.torch, "get_num_threads", lambda: 2)
+    assert dilations(placed(model(), CPU)) == [(1, 1)] * 4
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_the_layout_of_weights(channels_last):
+    weight = placed(model(), CPU, channels_last=channels_last)[0].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last) == channels_last
+    assert weight.is_contiguous() != channels_last
