@@ -155,7 +155,7 @@ def _processors() -> int:
 
 def _connected(address: str | None) -> Any:
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ConfigError("--engine ray needs Ray: pip install 'alframe[ray]'") from error
     try:

@@ -47,7 +47,7 @@ def cases(setting: Setting) -> Iterator[Case]:
 
 
 def _scoring(name: str, setting: Setting) -> Sequence[Row]:
-    count = 16 if setting.quick else 4000 if setting.cuda else 150
+    count = 16 if setting.quick else 4000 if setting.cuda else 160  # whole batches
     scorer = Scorer(_config(setting))
     data = scorer.config.data
     with jpegs(count) as (files, ids):
@@ -57,7 +57,7 @@ def _scoring(name: str, setting: Setting) -> Sequence[Row]:
         sides = [
             Side(DECODING, lambda: [batch.ids for batch in scorer.batches(decoded, ids)]),
             Side(DECODED, lambda: scorer.select(decoded, ids), DECODING),
-            Side(NETWORK, lambda: scorer.network(first, -(-count // len(first)))),
+            Side(NETWORK, lambda: scorer.network(first, count // len(first))),
             Side(CACHED, lambda: scorer.select(kept, ids), NETWORK),
         ]
         return contest(name, sides, setting, items=count, unit="images")
