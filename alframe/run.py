@@ -2,21 +2,17 @@
 
 import contextlib
 import logging
-import platform
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from alframe import __version__
 from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset, ImageSet
+from alframe.environment import environment
 from alframe.errors import RunError
 from alframe.initial import initial_set
 from alframe.learner import Learner
@@ -32,9 +28,6 @@ from alframe.training.distributed import active, decided, first, in_turn, size
 from alframe.training.scaling import scaled
 
 logger = logging.getLogger(__name__)
-
-PACKAGES = ("alframe", "torch", "torchvision", "timm", "numpy", "pycocotools", "Pillow")
-"""Packages whose versions are part of a run's record."""
 
 
 def run(
@@ -170,43 +163,3 @@ def _describe(
             },
             started=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-
-
-def environment(device: str = "auto") -> dict[str, Any]:
-    """Versions, device and revision: what a bug report and a manifest need."""
-    import torch
-
-    from alframe.training.device import has_bf16, pick_device
-
-    picked = pick_device(device)
-    cuda = picked.type == "cuda"
-    processor = platform.processor() or platform.machine()
-    return {
-        "versions": {p: _version(p) for p in PACKAGES},
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": str(picked),
-        "device_name": torch.cuda.get_device_name(picked) if cuda else processor,
-        "cuda": torch.version.cuda if cuda else None,
-        "threads": torch.get_num_threads(),
-        "bf16": has_bf16(picked),
-        "git": _revision(),
-        "command": sys.argv,
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return __version__ if package == "alframe" else None
-
-
-def _revision() -> str | None:
-    """The commit of the checkout that this package runs from, or None."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -78,9 +78,14 @@ class ScoringStrategy(ABC):
 
     Subclasses write :meth:`score`; streaming, progress, ranking, ties (the smaller id first)
     and the refusal of non-finite scores are done here.
+
+    Attributes:
+        requires: names of the signals that are scored.
+        signed: scores may be negative, so whoever takes logarithms of them is told in time.
     """
 
     requires: frozenset[str]
+    signed: ClassVar[bool] = False
 
     @abstractmethod
     def score(self, batch: SignalBatch) -> Any:

@@ -35,7 +35,8 @@ class Power:
         beta: larger is closer to the ranking.
 
     Raises:
-        ConfigError: ``of`` gives no scores, or an option is out of range.
+        ConfigError: ``of`` gives no scores, or such as may be negative where ``kind`` is ``power``;
+            or an option is out of range.
     """
 
     def __init__(self, of: Strategy, kind: Kind = "power", beta: float = 1.0) -> None:
@@ -44,6 +45,11 @@ class Power:
                 f"power needs a strategy that scores images; {type(of).__name__} does not"
             )
         one_of("kind", kind, get_args(Kind))
+        if kind == "power" and of.signed:
+            raise ConfigError(
+                f"kind: power takes logarithms, and scores of {type(of).__name__} may be negative; "
+                "expected softrank or softmax"
+            )
         if not beta > 0:
             raise ConfigError(f"beta: expected above 0, got {beta}")
         self.requires = of.requires

@@ -1,7 +1,5 @@
 """``alframe speed``: measure ours against the peers'."""
 
-import os
-import platform
 import shlex
 import sys
 import time
@@ -91,7 +89,7 @@ def _facts(setting: "Setting") -> dict[str, Any]:
     """Where and how it is measured."""
     from alframe.benchmarks.speed.roofline import peak
     from alframe.benchmarks.speed.stock import precisions
-    from alframe.run import environment
+    from alframe.environment import environment
 
     peaks = (
         {}
@@ -104,18 +102,9 @@ def _facts(setting: "Setting") -> dict[str, Any]:
     return {
         **environment(str(setting.device)),
         "command": f"alframe {shlex.join(sys.argv[1:])}",
-        "processor": _processor(),
         "clock": setting.clock.__name__,
         "GFLOP/s of large products": peaks,
     }
-
-
-def _processor() -> str:
-    """The processor's name, where Linux tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return f"{next(names, platform.processor())}, {os.cpu_count()} cores"
 
 
 def _measured(cases: "Sequence[Case]", setting: "Setting") -> "Iterator[Sequence[Row]]":

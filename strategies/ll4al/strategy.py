@@ -29,6 +29,7 @@ class LL4AL(ScoringStrategy):
     """
 
     requires = frozenset({PREDICTED_LOSS})
+    signed = True
 
     def __init__(self, subpool: int | None = None) -> None:
         if subpool is not None and subpool < 1:

@@ -8,6 +8,7 @@ import pytest
 from alframe.errors import ConfigError, SelectionError
 from alframe.learner import SignalBatch
 from alframe.strategies.coreset import CoreSet
+from alframe.strategies.ll4al.strategy import LL4AL
 from alframe.strategies.power import Kind, Power
 from alframe.strategy import ScoringStrategy
 from tests.strategies.asking import query, rows
@@ -80,3 +81,9 @@ def test_what_it_cannot_wrap_and_options_out_of_range() -> None:
         Power(ByNumber(), beta=0)
     with pytest.raises(ConfigError, match=r"kind: expected one of .*, got 'gumbel'"):
         Power(ByNumber(), kind="gumbel")  # type: ignore[arg-type]
+
+
+def test_scores_that_may_be_negative_are_refused_before_anything_is_trained() -> None:
+    with pytest.raises(ConfigError, match="LL4AL may be negative; expected softrank or softmax"):
+        Power(LL4AL())
+    assert Power(LL4AL(), kind="softrank").requires == LL4AL.requires

@@ -1,0 +1,61 @@
+"""What a run was computed with: versions, device, revision."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from alframe import __version__
+
+PACKAGES = ("alframe", "torch", "torchvision", "timm", "numpy", "pycocotools", "Pillow")
+"""Packages whose versions are part of a run's record."""
+
+
+def environment(device: str = "auto") -> dict[str, Any]:
+    """Versions, device and revision: what a bug report and a manifest need."""
+    import torch
+
+    from alframe.training.device import has_bf16, pick_device
+
+    picked = pick_device(device)
+    cuda = picked.type == "cuda"
+    return {
+        "versions": {p: _version(p) for p in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": str(picked),
+        "device_name": torch.cuda.get_device_name(picked) if cuda else processor_name(),
+        "cuda": torch.version.cuda if cuda else None,
+        "threads": torch.get_num_threads(),
+        "bf16": has_bf16(picked),
+        "git": _revision(),
+        "command": sys.argv,
+    }
+
+
+def processor_name(info: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's model, where Linux tells it, and the number of its cores."""
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    usual = platform.processor() or platform.machine()
+    return f"{next(models, usual)}, {os.cpu_count()} cores"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return __version__ if package == "alframe" else None
+
+
+def _revision() -> str | None:
+    """The commit of the checkout that this package runs from, or None."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
