@@ -23,8 +23,17 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         temporary.replace(path)
         sync_folder(path.parent)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write that fails does not know it
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_torn(folder: Path) -> None:
+    """Remove what killed processes were writing into ``folder``; nobody may be writing now."""
+    for torn in folder.glob(".*.tmp"):
+        torn.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

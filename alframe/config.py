@@ -147,16 +147,21 @@ class EvaluationConfig(Section):
 
 def _amount(value: Any) -> Any:
     """Accept 827, "827" and "5%"."""
-    if isinstance(value, str) and not value.endswith("%"):
-        return int(value)
-    if isinstance(value, str):
-        share = float(value[:-1])
-        if not 0 < share <= 100:
+    if isinstance(value, str) and value.endswith("%"):
+        if not 0 < _share(value) <= 100:
             raise ValueError("a share of the pool lies between 0% and 100%")
         return value
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise ValueError('expected a number of images, at least 1, or a share such as "5%"')
-    return value
+    return number
+
+
+def _share(text: str) -> float:
+    try:
+        return float(text[:-1])
+    except ValueError:
+        return math.nan
 
 
 Amount = Annotated[int | str, BeforeValidator(_amount)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alframe.atomic import sync_folder
 from alframe.errors import RunError
 
 Event = Mapping[str, Any]
@@ -46,10 +47,13 @@ class Journal:
         if self._torn is not None:
             os.truncate(self._path, self._torn)
             self._torn = None
+        new = not self._path.exists()
         with self._path.open("ab") as file:
             file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
+        if new:
+            sync_folder(self._path.parent)
         self._events += events
 
     def _read(self, raw: bytes) -> None:

@@ -112,7 +112,8 @@ class Loop:
             if cycle > 0 and not self._chosen(cycle):
                 break  # the pool is exhausted: nothing was added
             cycles.append(self._cycle(cycle))
-            self._run.write_cycles(cycles)
+            if not self._event("selected", cycle + 1):  # otherwise the files know of more cycles
+                self._run.write_cycles(cycles)
             yield cycles[-1]
         self._finish()
 
@@ -150,7 +151,8 @@ class Loop:
                 "cycle_started", cycle=cycle, labelled=len(labelled), boxes=labelled.boxes()
             )
         fit = self._event("fitted", cycle) or self._fit(cycle, labelled)
-        self._run.fit_state(cycle).clear()
+        if not self._event("evaluated", cycle):  # otherwise the state is that of a later cycle
+            self._run.fit_state(cycle).clear()
         result = self._event("evaluated", cycle) or self._evaluate(cycle)
         chosen = self._event("selected", cycle) or self._select(cycle, labelled)
         seconds = {

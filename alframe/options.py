@@ -43,7 +43,7 @@ def check_options(
     """
     model = options_model(factory, injected)
     try:
-        return model(**given).model_dump(), []
+        return model.model_validate(dict(given)).model_dump(), []
     except ValidationError as error:
         return dict(given), problems(error, where, model)
 
@@ -67,9 +67,23 @@ def _sentence(
         return unknown(f"setting {key!r}:", path[-1], owner.model_fields)
     if first["type"] == "missing":
         return f"{key} is required: give {key}=..."
-    messages = dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in errors)
+    messages = dict.fromkeys(map(_message, errors))
     got = f" (got {first['input']!r})" if path else ""
     return (f"{key}: " if key else "") + "; or: ".join(messages) + got
+
+
+def _message(error: dict[str, Any]) -> str:
+    """In pydantic's words, but for those that speak of Python's types."""
+    if error["type"] in _IN_WORDS:
+        return _IN_WORDS[error["type"]]
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+_IN_WORDS = {
+    "model_type": "expected settings of this section, such as NAME=VALUE",
+    "sequence_str": "expected a list, such as [a, b]",
+    "tuple_type": "expected a list, such as [a, b]",
+}
 
 
 def _is_branch(part: Any) -> bool:

@@ -1,7 +1,7 @@
 """A finished model of a run on images of one's own."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,16 @@ from alframe.config import RunConfig
 from alframe.datasets.base import ImageSet
 from alframe.datasets.cache import CachedImages, Resize
 from alframe.datasets.files import ImageFiles
-from alframe.errors import RunError, together
+from alframe.errors import DataError, RunError, together
 from alframe.learner import ANCHOR_WEIGHT, ANCHORS, DETECTIONS, DISAGREEMENT
 from alframe.painting import heat_map, overlay, with_boxes
 from alframe.plugins import registry
 from alframe.resolve import from_overrides, resolve
 from alframe.rundir import RunDir, stored_layer
 from alframe.strategy import ScoringStrategy
+
+SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""Of what counts as an image in a folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,8 @@ class Predictor:
     """
 
     def __init__(self, path: Path, *, cycle: int | None = None, device: str = "auto") -> None:
-        config = resolve([stored_layer(path), from_overrides([f"device={device}"])])
+        own = from_overrides([f"device={device}", "data.workers=0"])  # there is one image at a time
+        config = resolve([stored_layer(path), own])
         run = RunDir(path, config)
         kept = [c for c in range(config.budget.cycles) if run.model_path(c).exists()]
         if not kept or cycle not in (None, *kept):
@@ -135,6 +139,28 @@ class Predictor:
         return frozenset(wanted | ({ANCHOR_WEIGHT} if weighted else set()))
 
 
+def image_files(paths: Iterable[Path]) -> list[Path]:
+    """The files in ``paths``, and in place of each folder the images that lie in it, by name.
+
+    Raises:
+        DataError: a folder without images, all of those.
+    """
+    files: list[Path] = []
+    empty: list[str] = []
+    for path in paths:
+        inside = sorted(p for p in path.iterdir() if _is_image(p)) if path.is_dir() else [path]
+        files += inside
+        if not inside:
+            empty.append(f"{path} holds no image ({', '.join(sorted(SUFFIXES))})")
+    if empty:
+        raise DataError(empty)
+    return files
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
 def image_source(images: Sequence[Path], config: RunConfig) -> CachedImages:
     """Image files under the ids ``"0"``, ``"1"``, ..., resized as the run's were.
 
@@ -146,8 +172,13 @@ def image_source(images: Sequence[Path], config: RunConfig) -> CachedImages:
     files = ImageFiles(paths, folders, remedy="give the path of an image")
     data = config.data
     resize = Resize(data.resize, data.long, data.short)
-    together(*(functools.partial(files.read, item) for item in paths))
+    together(*(functools.partial(_decode, files, item) for item in paths))
     return CachedImages(files, resize, "none", limit_bytes=0)
+
+
+def _decode(files: ImageFiles, item: str) -> None:
+    """Read an image and drop it: all of them may be more than memory holds."""
+    files.read(item)
 
 
 def paint(prediction: Prediction, opacity: float, classes: Sequence[str]) -> Image.Image:

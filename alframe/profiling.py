@@ -1,7 +1,9 @@
 """Where the time goes: some iterations of a training and of a scoring, under torch's profiler."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,15 +90,33 @@ def summary(profiler: "profile", name: str) -> str:
 def _by_span(profiler: "profile", name: str) -> Iterator[str]:
     """A line for each span; what launches work for a GPU does not wait until it is done."""
     count = profiler.step_num - SKIPPED - WARM_UP  # one more may have begun, and not come to an end
-    events: list[Any] = profiler.events()  # type: ignore[no-untyped-call]
+    everything: list[Any] = profiler.events()  # type: ignore[no-untyped-call]
+    events = [e for e in everything if e.device_type.name == "CPU"]  # a GPU has its own spans
     iterations = [event for event in events if event.name == ITERATION][:count]
     spans = {part: [e for e in events if e.name == PREFIX + part] for part in SPANS}
+    on_gpu = _time_on_gpu(events)
     whole = sum(each.cpu_time_total for each in iterations)
     yield f"{name}: {count} iterations, {whole / 1e6:.2f} s"
     yield f"{'span':<12} {'ms an iteration':>16} {'share':>7} {'ms on the GPU':>14}"
     for label, found in {**spans, "whole": iterations}.items():
         if found:
             host = sum(each.cpu_time_total for each in found)
-            device = sum(each.device_time_total for each in found)
+            device = sum(map(on_gpu, found))
             each = 1000 * count  # microseconds of all -> milliseconds of one
             yield f"{label:<12} {host / each:>16.2f} {host / whole:>7.0%} {device / each:>14.2f}"
+
+
+def _time_on_gpu(events: Sequence[Any]) -> Callable[[Any], float]:
+    """From a span to the microseconds of all kernels that were launched in the course of it.
+
+    The backward pass launches its own from another thread, so they are no children of its span.
+    """
+    launches = sorted((e.time_range.start, k.duration) for e in events for k in e.kernels)
+    times = [time for time, _ in launches]
+    sums: list[float] = [0.0, *accumulate(duration for _, duration in launches)]
+
+    def within(span: Any) -> float:
+        begin, end = (bisect_left(times, t) for t in (span.time_range.start, span.time_range.end))
+        return sums[end] - sums[begin]
+
+    return within

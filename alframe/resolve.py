@@ -1,6 +1,7 @@
 """From presets, a file, flags and ``key=value`` to one checked configuration.
 
-Later layers win: presets < ``--config`` < flags < ``key=value``. Presets are the YAML files of
+Later layers win: presets < ``--config`` < flags < ``key=value``; one that names another component
+leaves nothing of the options of the one before. Presets are the YAML files of
 ``alframe.configs``. One with a ``when`` mapping applies where all its names match, the more
 specific after the more general: ``retina.yaml`` (detector retina), then ``retina-voc.yaml``
 (detector retina on dataset voc). One without is applied only by ``--config NAME``, except
@@ -22,6 +23,8 @@ from pydantic import ValidationError
 
 from alframe.config import RunConfig
 from alframe.errors import AlframeError, ConfigError
+from alframe.layers import without_renamed
+from alframe.lengths import in_one_unit, stale_milestones
 from alframe.options import check_options, problems
 from alframe.plugins import Entry, Kind, registry, unknown
 
@@ -46,16 +49,20 @@ def resolve(layers: Iterable[Layer]) -> RunConfig:
     Raises:
         ConfigError: every problem found, a line each.
     """
-    given = merge(expanded(layer) for layer in layers)
+    given: Layer = {}
+    for layer in map(expanded, layers):
+        given = merge([without_renamed(given, layer, COMPONENTS), layer])
     presets = _presets()
     names = merge([presets["default"], given])
     entries, found = _entries(names)
     if not found:
         named = {section: _full_name(chain) for section, chain in entries.items()}
         applied = [p for p in presets.values() if _applies(p, named)]
-        base = [{k: v for k, v in p.items() if k != "when"} for p in applied]
+        without_when = [{k: v for k, v in p.items() if k != "when"} for p in applied]
+        base = merge([presets["default"], *without_when])
         defaults = {section: {"name": name} for section, name in named.items()}
-        return _checked(merge([presets["default"], *base, given, defaults]), entries)
+        stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
+        return _checked(merge([base, given, defaults]), entries, stale)
     raise ConfigError(found)
 
 
@@ -63,14 +70,16 @@ def from_file(name: str) -> Layer:
     """Read a YAML file, or the preset of that name.
 
     Raises:
-        ConfigError: no such file or preset, not YAML, or not a mapping.
+        ConfigError: no such file or preset, not UTF-8, not YAML, or not a mapping.
     """
     path = Path(name)
-    if path.suffix in {".yaml", ".yml"} or path.exists():
+    if path.suffix in {".yaml", ".yml"} or (path.exists() and not path.is_dir()):
         try:
             return _mapping(path.read_text(encoding="utf-8"), str(path))
         except OSError as error:
             raise ConfigError(f"--config {name}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"--config {name} is not UTF-8: {error}") from error
     presets = {k: v for k, v in _presets().items() if "when" not in v}
     if name not in presets:
         raise ConfigError(unknown("config", name, presets) + " Or give the path of a YAML file.")
@@ -200,9 +209,8 @@ def expanded(layer: Mapping[str, Any]) -> Layer:
     """
     expanded = _named(layer)
     training = expanded.get("training")
-    if isinstance(training, dict) and ("passes" in training) != ("iterations" in training):
-        other = "iterations" if "passes" in training else "passes"
-        expanded["training"] = {**training, other: None}
+    if isinstance(training, dict):
+        expanded["training"] = in_one_unit(training)
     return expanded
 
 
@@ -259,8 +267,7 @@ def _full_name(chain: Sequence[Entry]) -> str:
     return ":".join(entry.name for entry in chain)
 
 
-def _checked(tree: Layer, entries: Mapping[str, Sequence[Entry]]) -> RunConfig:
-    found: list[str] = []
+def _checked(tree: Layer, entries: Mapping[str, Sequence[Entry]], found: list[str]) -> RunConfig:
     for section, chain in entries.items():
         tree[section], wrong = _component(tree[section], chain, section)
         found += wrong

@@ -7,25 +7,28 @@ import hashlib
 import io
 import json
 import logging
-import pickle
 import sys
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from alframe.atomic import atomic, sync_folder, write_text
+from alframe import checkpoints
+from alframe.atomic import atomic, remove_torn, sync_folder, write_text
 from alframe.config import RunConfig
 from alframe.errors import RunError
 from alframe.journal import Journal
-from alframe.resolve import Layer, differences, from_file, resolve, settings, to_yaml
+from alframe.resolve import Layer, differences, flat, from_file, resolve, to_yaml
 
 logger = logging.getLogger(__name__)
 
 FREE_TO_CHANGE = frozenset(
-    {"output", "device", "keep_models", "first_cycle", "data.workers", "data.cache_dir"}
+    {"output", "device", "keep_models", "first_cycle", "data.workers"}
+    | {"data.cache", "data.cache_gb", "data.cache_dir"}
 )
 """Settings that a resumed run may change: none of them is part of what is computed."""
 
@@ -40,8 +43,7 @@ class RunDir:
         self.path = path
         self.config = config
         self.journal = Journal(path / "journal.jsonl")
-        for folder in ("checkpoints", "scores", "tensorboard"):
-            (path / folder).mkdir(exist_ok=True)
+        self._fingerprint = fingerprint(stored_layer(path))
 
     def manifest(self) -> dict[str, Any]:
         """What ``manifest.json`` holds so far."""
@@ -83,39 +85,18 @@ class RunDir:
         Raises:
             RunError: it is missing, damaged or of another configuration.
         """
-        return self._load(self.model_path(cycle))["state"]
+        remedy = "restore the file, or start anew with another --output"
+        return self._load(self.model_path(cycle), remedy)["state"]
 
     def fit_state(self, cycle: int) -> "FitState":
         """The checkpoint of the training of ``cycle``."""
         return FitState(self, cycle)
 
     def _save(self, path: Path, content: Mapping[str, Any]) -> None:
-        import torch
+        checkpoints.save(path, self._fingerprint, content)
 
-        with atomic(path) as file:
-            torch.save({"configuration": self._fingerprint(), **content}, file)
-
-    def _load(self, path: Path) -> dict[str, Any]:
-        import torch
-
-        try:
-            loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except FileNotFoundError as error:
-            raise RunError(f"{path} is missing; start anew with another --output") from error
-        except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
-            raise RunError(
-                f"{path} is not a checkpoint of alframe or is damaged: delete it to repeat the "
-                "training of its cycle, or start anew with another --output"
-            ) from error
-        if not isinstance(loaded, dict) or loaded.get("configuration") != self._fingerprint():
-            raise RunError(
-                f"{path} was written under another configuration than {self.path}/config.yaml: "
-                "delete it, or start anew with another --output"
-            )
-        return loaded
-
-    def _fingerprint(self) -> str:
-        return fingerprint(self.config)
+    def _load(self, path: Path, remedy: str) -> dict[str, Any]:
+        return checkpoints.load(path, self._fingerprint, remedy)
 
 
 class FitState:
@@ -135,7 +116,8 @@ class FitState:
         """The last saved state of this cycle's fit, or None."""
         if not self._path.exists():
             return None
-        saved = self._run._load(self._path)
+        remedy = "delete it to repeat the training of its cycle from the beginning"
+        saved = self._run._load(self._path, remedy)
         if saved["cycle"] != self._cycle:
             return None
         self.seconds = saved["seconds"]
@@ -156,9 +138,14 @@ class FitState:
         self._path.unlink(missing_ok=True)
 
 
-def fingerprint(config: RunConfig) -> str:
-    """SHA-256 of every setting that is part of what a run computes."""
-    kept = {k: v for k, v in settings(config).items() if k not in FREE_TO_CHANGE}
+def fingerprint(stored: Layer) -> str:
+    """SHA-256 of every setting that is part of what a run computes.
+
+    Args:
+        stored: its ``config.yaml``. Settings that a later version adds are not part of it, so that
+            version still reads the checkpoints.
+    """
+    kept = {k: v for k, v in flat(stored).items() if k not in FREE_TO_CHANGE}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
@@ -170,17 +157,24 @@ def stored_layer(path: Path) -> Layer:
     """
     file = path / "config.yaml"
     if not file.exists():
-        raise RunError(f"{path} holds no run (no config.yaml): nothing to resume")
+        raise RunError(f"{path} holds no run: there is no config.yaml in it")
     return from_file(str(file))
 
 
 def stored_scores(path: Path, cycle: int) -> dict[str, float] | None:
-    """What a run's strategy gave each candidate; None where it gave no scores."""
+    """What a run's strategy gave each candidate; None where it gave no scores.
+
+    Raises:
+        RunError: the file is damaged.
+    """
     file = path / "scores" / f"cycle_{cycle:02d}.npz"
     if not file.exists():
         return None
-    with np.load(file, allow_pickle=False) as stored:
-        return dict(zip(stored["ids"].tolist(), stored["scores"].tolist(), strict=True))
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+            return dict(zip(stored["ids"].tolist(), stored["scores"].tolist(), strict=True))
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError) as error:
+        raise RunError(f"{file} is damaged ({error}): restore it") from error
 
 
 @contextlib.contextmanager
@@ -200,6 +194,9 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
                 write_text(path / "config.yaml", _header(path) + to_yaml(config))
                 sync_folder(path.parent)
             stack.enter_context(_log_file(path / "run.log"))
+            for folder in ("checkpoints", "scores", "tensorboard"):
+                (path / folder).mkdir(exist_ok=True)
+                remove_torn(path / folder)
             run = RunDir(path, config)
         except OSError as error:
             raise RunError(
@@ -216,6 +213,8 @@ def check_claim(path: Path, config: RunConfig, *, resume: bool) -> None:
         RunError: it holds a run and ``resume`` is false, a run of another configuration, or
             something that is not a run.
     """
+    if path.exists() and not path.is_dir():
+        raise RunError(f"cannot write to {path}: it is not a folder; choose another --output")
     if (path / "config.yaml").exists():
         if not resume:
             raise RunError(f"{path} already holds a run: add --resume, or choose another --output")

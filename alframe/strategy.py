@@ -111,16 +111,22 @@ class ScoringStrategy(ABC):
         total = len(query.unlabelled)
         with tqdm(total=total, desc="score", unit="img", leave=False, disable=None) as bar:
             for batch in batches:
-                scores.update(zip(batch.ids, _floats(self.score(batch)), strict=True))
+                scores.update(zip(batch.ids, self._floats(batch), strict=True))
                 bar.update(len(batch.ids))
         check_finite(scores)
         return scores
 
-
-def _floats(values: Any) -> list[float]:
-    if hasattr(values, "detach"):
-        values = values.detach().double().cpu()
-    return [float(v) for v in np.asarray(values, dtype=np.float64)]
+    def _floats(self, batch: SignalBatch) -> list[float]:
+        values = self.score(batch)
+        if hasattr(values, "detach"):
+            values = values.detach().double().cpu()
+        numbers = np.asarray(values, dtype=np.float64)
+        if numbers.shape != (len(batch.ids),):
+            raise TypeError(
+                f"{type(self).__name__}.score: expected one number for each of {len(batch.ids)} "
+                f"images, got shape {list(numbers.shape)}"
+            )
+        return [float(number) for number in numbers]
 
 
 def check_finite(scores: Mapping[str, float]) -> None:

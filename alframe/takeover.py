@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alframe.config import RunConfig
 from alframe.errors import RunError
+from alframe.initial import digest, stored_ids
 from alframe.resolve import differences, resolve
 from alframe.rundir import FREE_TO_CHANGE, RunDir, stored_layer
 
@@ -22,27 +23,39 @@ def check_source(source: Path, config: RunConfig, fingerprint: str) -> None:
     """Refuse a run whose first cycle is not that of ``config`` on the data of ``fingerprint``.
 
     Raises:
-        RunError: there is no such run, its first cycle is not finished, or it was computed with
-            other settings or on other data; names every setting that differs.
+        RunError: there is no such run, its first cycle is not finished, its model was not kept, or
+            it was computed with other settings or on other data; names every setting that differs.
     """
     stored = resolve([stored_layer(source)])
-    changed = differences(stored, config)
+    other, changed = RunDir(source, stored), differences(stored, config)
+    if _began_with(other, config.budget.initial_set):
+        changed.pop("budget.initial_set", None)
     found = [
         f"first_cycle={source}: it was computed with {key} = {old!r}, here it is {new!r}"
         for key, (old, new) in changed.items()
         if key not in MAY_DIFFER and not key.startswith("strategy.")
     ]
-    other = RunDir(source, stored)
     if not any(e["cycle"] == 0 for e in other.journal.of("evaluated")):
         found.append(f"first_cycle={source}: its first cycle is not finished yet")
+    elif not other.model_path(0).exists():
+        found.append(f"first_cycle={source}: the model of its first cycle was not kept")
     elif other.manifest()["dataset"]["fingerprint"] != fingerprint:
         found.append(f"first_cycle={source}: it was computed on other data")
     if found:
         raise RunError(found)
 
 
+def _began_with(other: RunDir, file: str | None) -> bool:
+    """Whether a run began with the ids in ``file``, wherever that lay then."""
+    return file is not None and digest(stored_ids(Path(file))) == other.manifest().get(
+        "initial_sha256"
+    )
+
+
 def take_over(run: RunDir, source: Path) -> None:
-    """Copy model and events of the first cycle in ``source``, unless that has been done."""
+    """Copy model and events of the first cycle in ``source``, unless the run has one already."""
+    if run.journal.of("evaluated"):
+        return
     other = RunDir(source, resolve([stored_layer(source)]))
     events = [e for e in other.journal if e["event"] in STEPS and e.get("cycle", 0) == 0]
     known = list(run.journal)

@@ -9,14 +9,14 @@ from alframe.build import build_dataset, build_learner, build_strategy, prepare_
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset, ImageSet
 from alframe.errors import RunError
-from alframe.initial import digest, draw, initial_set
+from alframe.initial import digest, draw, read_initial
 from alframe.learner import Learner, SignalBatch
-from alframe.resolve import resolve
+from alframe.resolve import from_overrides, resolve
 from alframe.rundir import RunDir, stored_layer, stored_scores
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Strategy
 
-Source = Literal["the seed", "the stored scores", "the stored model"]
+Source = Literal["the seed", "its file", "the stored scores", "the stored model"]
 
 
 @runtime_checkable
@@ -58,8 +58,8 @@ class Verifier:
     """
 
     def __init__(self, path: Path, device: str = "auto") -> None:
-        config = resolve([stored_layer(path)])
-        self._config = config.model_copy(update={"device": device})
+        config = resolve([stored_layer(path), from_overrides([f"device={device}"])])
+        self._config = config
         self._run = RunDir(path, config)
         self._seeds = Seeds(config.seed)
         self._strategy: Strategy = build_strategy(config)
@@ -86,10 +86,15 @@ class Verifier:
 
     def _verdict_on_initial(self, ids: list[str]) -> Verdict:
         budget, pool = self._config.budget, self._dataset.pool
-        expected = initial_set(budget, pool) or draw(pool, budget.images(len(pool))[0], self._seeds)
         if digest(ids) != self._run.manifest()["initial_sha256"]:
             return Verdict(None, "the seed", "the manifest has another hash")
-        return Verdict(None, "the seed", _difference(ids, expected))
+        drawn = draw(pool, budget.images(len(pool))[0], self._seeds)
+        if not budget.initial_set or list(drawn) == ids:  # the files of suites hold what is drawn
+            return Verdict(None, "the seed", _difference(ids, drawn))
+        file = Path(budget.initial_set)
+        if not file.exists():
+            return Verdict(None, None, f"its file is not there: {file}")
+        return Verdict(None, "its file", _difference(ids, read_initial(file, pool)))
 
     def _verdict(self, cycle: int, ids: list[str], labelled: list[str]) -> Verdict:
         query = self._query(cycle, len(ids), labelled)

@@ -18,14 +18,17 @@ if TYPE_CHECKING:
 
 def _seeds(context: click.Context, parameter: click.Parameter, text: str | None) -> list[int]:
     """``0,1,2`` or ``0-5`` or both."""
-    seeds: list[int] = []
-    try:
-        for part in (text or "").split(",") if text else ():
-            first, dash, last = part.partition("-")
-            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
-    except ValueError:
-        raise click.BadParameter(f"expected 0,1,2 or 0-5, got {text!r}") from None
-    return sorted(set(seeds))
+    seeds: set[int] = set()
+    for part in text.split(",") if text else ():
+        first, dash, last = part.partition("-")
+        try:
+            found = range(int(first), int(last if dash else first) + 1)
+        except ValueError:
+            found = range(0)
+        if not found:
+            raise click.BadParameter(f"expected 0,1,2 or 0-5, got {text!r}")
+        seeds.update(found)
+    return sorted(seeds)
 
 
 @click.command()
@@ -137,14 +140,14 @@ def _run(work: "Work", engine: "Engine") -> None:
 
 
 def _finish(work: "Work") -> None:
-    """Write the report and list the cells that failed; exit code 1 if there are any."""
+    """List the cells that failed and write the report; exit code 1 if any failed."""
     from alframe.benchmarks.report import findings_of, write
 
-    for path in write(findings_of([work.folder]), work.folder / "report"):
-        click.echo(f"wrote {path}", err=True)
     failed = [c for c in work.cells if work.state(c) == "failed"]
     for cell in failed:
         click.echo(f"failed: {cell.name}: {work.failure(cell)} ({work.log(cell)})", err=True)
+    for path in write(findings_of([work.folder]), work.folder / "report"):
+        click.echo(f"wrote {path}", err=True)
     if failed:
         raise click.exceptions.Exit(1)
 

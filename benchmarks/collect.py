@@ -10,6 +10,7 @@ from alframe.benchmarks.cells import Cell, cells
 from alframe.benchmarks.entry import AXES, Entry, curve_of, full_supervision, method_rows
 from alframe.benchmarks.environments import environment
 from alframe.benchmarks.findings import (
+    Axis,
     Comparison,
     Costs,
     Findings,
@@ -20,11 +21,13 @@ from alframe.benchmarks.findings import (
     Unfinished,
 )
 from alframe.benchmarks.methods import grouped, methods
+from alframe.benchmarks.notes import notes
 from alframe.benchmarks.published import published
 from alframe.benchmarks.runs import Run, read_run
 from alframe.benchmarks.selected import selected
 from alframe.benchmarks.statistics import (
     Curve,
+    common_span,
     compare,
     label_savings,
     performance_profile,
@@ -154,13 +157,13 @@ def _check(entries: Sequence[Entry], metric: str) -> None:
 
 def _problem(entry: Entry, terms: Terms) -> Problem:
     curves, noise = entry.curves(terms.metric), _noise(entry, terms.metric)
-    runs, notes = entry.runs(), list(_notes(entry))
+    runs, found = entry.runs(), list(notes(entry, terms.metric))
     chosen: Selections | None = None
     galleries: tuple[Gallery, ...] = ()
     try:
         chosen, galleries = selected(entry.methods)
     except AlframeError as error:
-        notes.append(f"What was selected cannot be shown: {error}")
+        found.append(f"What was selected cannot be shown: {error}")
     pools = {run.pool for run in runs}
     return Problem(
         name=entry.name,
@@ -170,13 +173,23 @@ def _problem(entry: Entry, terms: Terms) -> Problem:
         methods=method_rows(entry, terms.metric, terms.costs),
         full=full_supervision(entry, terms.metric),
         published=entry.published,
+        spans=_spans(curves, terms.costs),
         comparisons=tuple(_comparisons(curves, terms, noise)),
         savings=_savings(curves, _level(entry, terms.metric), terms.costs),
         selections=chosen,
         galleries=galleries,
         noise=noise,
-        notes=tuple(notes),
+        notes=tuple(found),
     )
+
+
+def _spans(curves: Sequence[Curve], costs: Costs) -> dict[Axis, tuple[float, float]]:
+    """The range of budgets over which areas are taken, for each axis that has one."""
+    found: dict[Axis, tuple[float, float]] = {}
+    for axis in AXES:
+        if span := common_span(curves, axis, costs):
+            found[axis] = span
+    return found
 
 
 def _comparisons(
@@ -207,16 +220,3 @@ def _noise(entry: Entry, metric: str) -> float | None:
         if run and again and (difference := replay_noise(run, again)) is not None:
             found.append(difference)
     return max(found, default=None)
-
-
-def _notes(entry: Entry) -> Iterator[str]:
-    """What a reader has to know before comparing the rows."""
-    for method, runs in entry.methods.items():
-        for run in runs:
-            if not run.finished:
-                count = len(run.cycles)
-                so_far = f"{count} cycle{'' if count == 1 else 's'} so far"
-                yield f"{method}, seed {run.seed} (unfinished): {so_far}, {run.path}"
-        for seed, times in Counter(run.seed for run in runs).items():
-            if times > 1:
-                yield f"{method}: seed {seed} was run {times} times; the spread is not of seeds"

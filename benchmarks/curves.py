@@ -61,6 +61,11 @@ def to_bytes(figure: "Figure", kind: str) -> bytes:
     return file.getvalue()
 
 
+def words(text: str) -> str:
+    """Text for matplotlib, whose dollars are no formula."""
+    return text.replace("$", r"\$")
+
+
 def _styles(problems: Sequence[Problem]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each method, the same in every panel."""
     methods = dict.fromkeys(m.name for problem in problems for m in problem.methods)
@@ -75,7 +80,7 @@ def _line(axes: "Axes", method: Method, x: Sequence[float], colour: str, marker:
     runs = len(method.runs)
     label = method.title if runs == 1 else f"{method.title}, n = {runs}"
     axes.plot(
-        x, y, style, color=colour, marker=marker, label=textwrap.fill(label, 30),
+        x, y, style, color=colour, marker=marker, label=words(textwrap.fill(label, 30)),
         linewidth=1.8, markersize=6.5, markeredgecolor="white", markeredgewidth=0.6, zorder=3,
     )  # fmt: skip
     spread = [_spread(point) for point in method.points]
@@ -89,9 +94,9 @@ def _spread(point: Point) -> float:
 
 
 def _decorate(axes: "Axes", problem: Problem, metric: str) -> None:
-    axes.set_title(problem.name, loc="left", fontsize=11, fontweight="bold", color=INK)
+    axes.set_title(words(problem.name), loc="left", fontsize=11, fontweight="bold", color=INK)
     axes.set_xlabel("labelled images" + (" (share of the pool)" if problem.pool else ""), color=INK)
-    axes.set_ylabel(f"{metric}, %", color=INK)
+    axes.set_ylabel(words(f"{metric}, %"), color=INK)
     _plain(axes)
     _label_counts(axes, problem)
 

@@ -23,7 +23,7 @@ class Value:
         number: the mean.
         mean: its text.
         sd: text of the standard deviation; empty where there is none.
-        n: runs, where they are fewer than the row says; else None.
+        n: runs, where they are not as many as the row says; else None.
         best: no method of ours has a larger one in this column, as printed.
     """
 
@@ -74,7 +74,7 @@ def _own(problem: Problem, method: Method, best: Mapping[int, float], digits: in
     n = max((p.value.n for p in method.points), default=0)
     values = {p.labelled: _value(p.value, n, digits, best.get(p.labelled)) for p in method.points}
     full = problem.full.get(method.learner)
-    return Line(method.title, n, "", values, _value(full, full.n, digits) if full else None)
+    return Line(method.title, n, "", values, _value(full, n, digits) if full else None)
 
 
 def _value(summary: Summary, n: int, digits: int, best: float | None = None) -> Value:

@@ -49,12 +49,12 @@ class LocalEngine:
     def __init__(self, jobs: int | None = None, threads: int | None = None) -> None:
         import torch
 
-        devices = torch.cuda.device_count()
-        self.slots = jobs or devices or max(1, _processors() // (threads or 1))
+        devices = _devices(torch.cuda.device_count())
+        self.slots = jobs or len(devices) or max(1, _processors() // (threads or 1))
         self._threads = threads or (max(1, _processors() // self.slots) if devices else 1)
         self._devices: queue.Queue[str | None] = queue.Queue()
         for slot in range(self.slots):
-            self._devices.put(str(slot % devices) if devices else None)
+            self._devices.put(devices[slot % len(devices)] if devices else None)
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = threading.Event()
 
@@ -108,10 +108,11 @@ class RayEngine:
 
     def call(self, arguments: Sequence[str], log: Path) -> int:
         """See :class:`Engine`; a machine that is lost counts as a failed process."""
-        task = self._remote.remote(list(arguments), log, self._threads)
+        task = self._remote.remote(list(arguments), log.absolute(), self._threads, Path.cwd())
         try:
             code: int = self._ray.get(task)
         except self._ray.exceptions.RayError as error:
+            log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("a") as file:
                 file.write(f"error: {' '.join(str(error).split())}\n")
             return 1
@@ -122,17 +123,30 @@ class RayEngine:
         self._ray.shutdown()
 
 
-def call_here(arguments: Sequence[str], log: Path, threads: int) -> int:
-    """Run ``alframe`` in a process on this machine; returns its exit code."""
-    with start(arguments, log, threads, {}) as process:
+def call_here(arguments: Sequence[str], log: Path, threads: int, folder: Path) -> int:
+    """Run ``alframe`` in a process on this machine, in ``folder``; returns its exit code."""
+    with start(arguments, log, threads, {}, folder) as process:
         return process.wait()
 
 
 @contextlib.contextmanager
 def start(
-    arguments: Sequence[str], log: Path, threads: int, variables: Mapping[str, str]
+    arguments: Sequence[str],
+    log: Path,
+    threads: int,
+    variables: Mapping[str, str],
+    folder: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of ``alframe`` that ends with this one; its output is appended to ``log``."""
+    """A process of ``alframe`` that ends with this one; its output is appended to ``log``.
+
+    Args:
+        arguments: of the command line.
+        log: a file.
+        threads: of the process.
+        variables: of its environment, above those of this process.
+        folder: where it works; None is where this process does. A worker of Ray may work
+            elsewhere, and relative paths are meant from where the suite was started.
+    """
     environment = os.environ | variables | {"OMP_NUM_THREADS": str(threads)}
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -143,10 +157,17 @@ def start(
             stdout=file,
             stderr=subprocess.STDOUT,
             env=environment,
+            cwd=folder,
             start_new_session=True,  # Ctrl-C is the parent's to handle
         ) as process,
     ):
         yield process
+
+
+def _devices(count: int) -> list[str]:
+    """What ``CUDA_VISIBLE_DEVICES`` calls the devices that this process may use."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return [d.strip() for d in visible.split(",")][:count] if visible else [*map(str, range(count))]
 
 
 def _processors() -> int:

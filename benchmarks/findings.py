@@ -105,8 +105,8 @@ class Comparison:
         method: the one.
         against: the other.
         axis: of the area.
-        n: seeds that both have.
-        difference: mean of (method - against) over the seeds; None without a common seed.
+        n: seeds in which both have an area.
+        difference: mean of (method - against) over these seeds; None without one.
         wins: seeds in which the method is ahead.
         ties: seeds in which they are equal.
         p_t: two-sided, paired t test; None for n < 2 or differences that are all equal.
@@ -250,6 +250,8 @@ class Problem:
         methods: in the suite's order.
         full: full supervision by learner.
         published: rows to lie beneath.
+        spans: from which to which budget areas are taken on each axis: what all finished runs
+            cover, so that none gains by having bought more.
         comparisons: every method against random, and against the best baseline.
         savings: by method; empty without full supervision or without random selection.
         selections: None where the dataset cannot be read.
@@ -266,6 +268,7 @@ class Problem:
     methods: tuple[Method, ...]
     full: Mapping[str, Summary] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
+    spans: Mapping[Axis, tuple[float, float]] = field(default_factory=dict)
     comparisons: tuple[Comparison, ...] = ()
     savings: tuple[Saving, ...] = ()
     selections: Selections | None = None

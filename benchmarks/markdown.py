@@ -1,5 +1,6 @@
 """The report in markdown: the same sections as the page, without its pictures."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from alframe.benchmarks.findings import Findings
@@ -10,7 +11,7 @@ from alframe.benchmarks.page.sections import sections
 
 def markdown(findings: Findings) -> str:
     """The whole text; tables as GitHub reads them."""
-    return f"# {findings.title}\n\n" + "\n".join(map(_section, sections(findings, {})))
+    return f"# {_words(findings.title)}\n\n" + "\n".join(map(_section, sections(findings, {})))
 
 
 def summary(findings: Findings) -> str:
@@ -20,9 +21,9 @@ def summary(findings: Findings) -> str:
 
 
 def _section(section: Section) -> str:
-    parts = [f"## {section.title}\n"]
+    parts = [f"## {_words(section.title)}\n"]
     if section.about:
-        parts.append(f"{section.about}\n")
+        parts.append(f"{_words(section.about)}\n")
     parts += [text for block in section.blocks if (text := _block(block))]
     return "\n".join(parts)
 
@@ -31,18 +32,18 @@ def _block(block: Block) -> str:
     if isinstance(block, Pictures):
         return ""
     body = _table(block) if isinstance(block, Grid) else _text(block)
-    return f"### {block.title}\n\n{body}"
+    return f"### {_words(block.title)}\n\n{body}"
 
 
 def _text(block: Text) -> str:
-    return f"```\n{block.text}\n```\n" if block.code else f"{block.text}\n"
+    return f"```\n{block.text}\n```\n" if block.code else f"{_words(block.text)}\n"
 
 
 def _table(block: Grid) -> str:
     rows = [_row(row) for row in (*block.rows, *block.beneath)]
     words = [head.words for head in block.heads]
     table = grid([_head(head) for head in block.heads], rows, words)
-    return table + "".join(f"\n{note}\n" for note in block.notes)
+    return table + "".join(f"\n{_words(note)}\n" for note in block.notes)
 
 
 def _head(head: Head) -> str:
@@ -74,4 +75,9 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], words: Sequence[bo
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return _words(text).replace("|", "\\|").replace("\n", " ")
+
+
+def _words(text: str) -> str:
+    """Text in which nothing is taken for a tag."""
+    return re.sub(r"<(?=[A-Za-z/!?])", r"\<", text)

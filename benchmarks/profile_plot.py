@@ -4,7 +4,7 @@ import itertools
 import textwrap
 from typing import TYPE_CHECKING
 
-from alframe.benchmarks.curves import COLOURS, FAINT, INK
+from alframe.benchmarks.curves import COLOURS, FAINT, INK, words
 from alframe.benchmarks.findings import Profile
 
 if TYPE_CHECKING:
@@ -30,16 +30,10 @@ def draw(profile: Profile) -> "Figure":
     looks = zip(itertools.cycle(COLOURS), itertools.cycle(STYLES), strict=False)
     for (method, ratios), (colour, style) in zip(profile.ratios.items(), looks, strict=False):
         x, y = _steps(ratios, profile.problems, end)
-        axes.plot(
-            x, y, style, color=colour, drawstyle="steps-post", linewidth=1.8, label=_label(method)
-        )
+        label = words(textwrap.fill(method, 30))
+        axes.plot(x, y, style, color=colour, drawstyle="steps-post", linewidth=1.8, label=label)
     _decorate(axes, profile, end)
     return figure
-
-
-def _label(method: str) -> str:
-    """Its name, whose dollars are no formula."""
-    return textwrap.fill(method, 30).replace("$", r"\$")
 
 
 def _end(profile: Profile) -> float:

@@ -45,6 +45,9 @@ def _dataset(run: Run) -> Dataset:
     dataset = build_dataset(resolve([stored_layer(run.path)]))
     if unknown := [i for i in _ids(run) if i not in dataset.targets]:
         raise RunError(f"{dataset.name} has no {unknown[0]}")
+    # Where items may be left out, which ones is only known once all images are decoded.
+    if dataset.on_bad_item == "error" and dataset.fingerprint() != run.dataset[1]:
+        raise RunError(f"{dataset.name} is not what it was when {run.path} was made")
     return dataset
 
 

@@ -5,7 +5,7 @@ problem is what it is tried on: a dataset and a detector. Both are layers of a r
 (:mod:`alframe.resolve`), above the suite's ``settings`` and below its ``overrides``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alframe.atomic import write_text
 from alframe.benchmarks.findings import Costs
+from alframe.benchmarks.published import names as tables
 from alframe.errors import ConfigError
 from alframe.options import problems as validation_problems
-from alframe.plugins import registry
+from alframe.plugins import registry, unknown
 from alframe.resolve import Layer, expanded, flat, merge
 
 FILE = "suite.yaml"
@@ -159,8 +160,23 @@ def _checked(content: Any, where: str) -> Suite:
     except ValidationError as error:
         found = validation_problems(error, "", Suite)
         raise ConfigError(f"{where}: {problem}" for problem in found) from error
-    named = {"baselines": suite.baselines, "replay": (suite.replay,) if suite.replay else ()}
-    unknown = [(k, m) for k, names in named.items() for m in names if m not in suite.methods]
-    if unknown:
-        raise ConfigError(f"{where}: {key}: there is no method {m!r}" for key, m in unknown)
+    if found := list(_contradictions(suite)):
+        raise ConfigError(f"{where}: {problem}" for problem in found)
     return suite
+
+
+def _contradictions(suite: Suite) -> Iterator[str]:
+    """Names that cannot be folders, or that name nothing."""
+    for kind, named in (("problems", suite.problems), ("methods", suite.methods)):
+        for name in named:
+            if name in {"", ".", ".."} or "/" in name:
+                yield f"{kind}: {name!r} cannot be the name of a folder; choose another, without /"
+    for method in suite.baselines:
+        if method not in suite.methods:
+            yield f"baselines: there is no method {method!r}"
+    if suite.replay is not None and suite.replay not in suite.methods:
+        yield f"replay: there is no method {suite.replay!r}"
+    for name, problem in suite.problems.items():
+        if problem.published is not None and problem.published not in tables():
+            where = f"published table of problem {name}:"
+            yield unknown(where, problem.published, tables())

@@ -66,13 +66,13 @@ class Work:
         return "failed" if self.failure(cell) else "unfinished"
 
     def failure(self, cell: Cell) -> str | None:
-        """The last error of a cell, unless it has been started again since."""
+        """The last error of a cell, unless it has finished since."""
         events = [e for e in self._journal if e.get("cell") == cell.name]
         return str(events[-1]["reason"]) if events and events[-1]["event"] == "failed" else None
 
     def log(self, cell: Cell) -> Path:
         """Where its process writes."""
-        return self.folder / "logs" / f"{cell.name.replace('/', '-')}.log"
+        return self.folder / "logs" / f"{cell.name}.log"
 
     def run(self, engine: Engine) -> Iterator[Outcome]:
         """Work off what is not finished, yielding each cell that ends.
@@ -80,7 +80,7 @@ class Work:
         A cell whose shared first cycle failed is not started, and fails with it.
         """
         waiting = [c for c in self.cells if self.state(c) != "finished"]
-        ended = {c.name: None for c in self.cells if c not in waiting}
+        ended: dict[str, str | None] = {c.name: None for c in self.cells if c not in waiting}
         running: dict[Future[Outcome], Cell] = {}
         with ThreadPoolExecutor(engine.slots) as pool:
             try:
@@ -88,11 +88,12 @@ class Work:
                     ready = [c for c in waiting if c.first is None or c.first in ended]
                     for cell in ready[: engine.slots - len(running)]:
                         waiting.remove(cell)
-                        running[pool.submit(self._run, cell, engine)] = cell
+                        failed = ended[cell.first] if cell.first else None
+                        running[pool.submit(self._run, cell, engine, failed)] = cell
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
                         outcome = future.result()
-                        ended[running.pop(future).name] = None
+                        ended[running.pop(future).name] = outcome.failed
                         self._record(outcome)
                         yield outcome
             except BaseException:
@@ -101,18 +102,25 @@ class Work:
                 engine.stop()
                 raise
 
-    def _run(self, cell: Cell, engine: Engine) -> Outcome:
-        started, code = time.monotonic(), 1
-        for _ in range(ATTEMPTS):
-            code = engine.call(self._arguments(cell), self.log(cell))
-            if code == 0 or self._stopping.is_set():
+    def _run(self, cell: Cell, engine: Engine, first_failed: str | None) -> Outcome:
+        started = time.monotonic()
+        failed = f"{cell.first} failed: {first_failed}" if first_failed else None
+        for _ in range(0 if first_failed else ATTEMPTS):
+            failed = self._attempt(cell, engine)
+            if failed is None or self._stopping.is_set():
                 break
-        reason = None if code == 0 else last_error(self.log(cell)) or f"exit code {code}"
-        return Outcome(cell, reason, time.monotonic() - started)
+        return Outcome(cell, failed, time.monotonic() - started)
+
+    def _attempt(self, cell: Cell, engine: Engine) -> str | None:
+        """Why one process of a cell failed, by what it said itself; None if it did not."""
+        log = self.log(cell)
+        before = log.stat().st_size if log.exists() else 0
+        code = engine.call(self._arguments(cell), log)
+        return None if code == 0 else last_error(log, before) or _exit(code)
 
     def _arguments(self, cell: Cell) -> list[str]:
         path = cell.path(self.folder)
-        file = self.folder / "cells" / f"{cell.name.replace('/', '-')}.yaml"
+        file = self.folder / "cells" / f"{cell.name}.yaml"
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, to_yaml(cell.settings(self.folder)))
         resume = ["--resume"] if (path / "config.yaml").exists() else []
@@ -126,12 +134,18 @@ class Work:
             self._journal.append("failed", **details, reason=outcome.failed)
 
 
-def last_error(log: Path) -> str | None:
-    """The last message of a process: its last line that says ``error:``, or that is not blank."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    errors = [line for line in lines if "error:" in line.lower()]
-    said = errors or [line for line in lines if line.strip()]
-    return said[-1].strip().removeprefix("error: ") if said else None
+def last_error(log: Path, start: int = 0) -> str | None:
+    """The last line of a log, from byte ``start`` on, that says ``error:``; None without one.
+
+    A process that was killed says nothing: what others said before it is not its reason.
+    """
+    said = log.read_bytes()[start:].decode(errors="replace") if log.exists() else ""
+    errors = [line for line in said.splitlines() if "error:" in line.lower()]
+    return errors[-1].strip().removeprefix("error: ") if errors else None
+
+
+def _exit(code: int) -> str:
+    return f"exit code {code}" if code > 0 else f"killed by signal {-code} (out of memory?)"
 
 
 def _is_finished(path: Path) -> bool:

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from alframe.datasets.base import ImageSet, LabelledSet
@@ -12,6 +14,7 @@ from alframe.detectors.boxes import rescale_boxes
 from alframe.detectors.dense import DenseDetector, Features
 from alframe.detectors.evaluation import DetectionResults, metrics
 from alframe.detectors.placement import placed
+from alframe.errors import TrainingError
 from alframe.learner import (
     ANCHORS,
     BOX_FEATURES,
@@ -121,7 +124,11 @@ class DetectionLearner:
         return self.measure(test, self.signals(ImageSet(test.images, test.ids), self.measured))
 
     def measure(self, test: LabelledSet, stream: Iterable[SignalBatch]) -> Metrics:
-        """:meth:`evaluate`, from the detections of the test images; also of several processes."""
+        """:meth:`evaluate`, from the detections of the test images; also of several processes.
+
+        Raises:
+            TrainingError: a detection is not finite; the message names the image.
+        """
         results = DetectionResults()
         for batch in stream:
             found = batch[DETECTIONS]
@@ -129,22 +136,18 @@ class DetectionLearner:
             valid, boxes, scores, labels = (c.cpu().numpy() for c in columns)
             for row, item in enumerate(batch.ids):
                 kept = valid[row]
+                _refuse_nonfinite(item, boxes[row, kept], scores[row, kept])
                 results.add(item, boxes[row, kept], scores[row, kept], labels[row, kept])
         coco = self.setup.evaluation.coco
         return metrics(results, test.targets, self.setup.classes, coco)
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
-        """Stream the named signals, batches of images of like shape."""
+        """Stream the named signals; see :func:`~alframe.training.data.inference_batches`."""
         if unknown := sorted(names - self.provides):
             raise ValueError(f"{type(self).__name__} does not provide {unknown}")
         setup, detector = self.setup, self.detector(self.model.eval())
-        batches = inference_batches(
-            images,
-            batch_size=setup.evaluation.batch_size,
-            pad=setup.data.pad,
-            workers=setup.data.workers,
-            pin=setup.device.type == "cuda",
-        )
+        pin = setup.device.type == "cuda"
+        batches = inference_batches(images, setup.data, setup.evaluation.batch_size, pin=pin)
         for batch in batches:
             with torch.inference_mode(), autocast(setup.device, setup.training.precision):
                 moved = batch.to(setup.device)
@@ -187,6 +190,14 @@ class DetectionLearner:
             model = self.build()
         channels_last = self.setup.training.channels_last
         return placed(model, self.setup.device, channels_last=channels_last)
+
+
+def _refuse_nonfinite(item: str, *found: NDArray[np.float32]) -> None:
+    if not all(np.isfinite(values).all() for values in found):
+        raise TrainingError(
+            f"the detections of {item} are not finite: the model has diverged; lower training.lr, "
+            "or set training.clip_norm"
+        )
 
 
 def detection_loss(model: nn.Module, batch: Batch) -> Losses:

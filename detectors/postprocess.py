@@ -91,7 +91,7 @@ def detect(
     pairs = best_pairs(scores, anchors.per_level, options)
     boxes = decode(_rows(deltas, pairs.anchors), anchors.boxes[pairs.anchors], stds)
     boxes = clip_boxes(boxes, batch.sizes)  # [B, N, 4]
-    candidate = pairs.scores > options.score_threshold
+    candidate = ~(pairs.scores <= options.score_threshold)  # NaN stays, to be refused
     kept = suppress(boxes, pairs, candidate, options.nms_iou)
     first = kept.sort(dim=1, descending=True, stable=True).indices[:, : options.max_detections]
     return Detections(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from alframe.detectors.anchors import AnchorGrid
+from alframe.detectors.anchors import AnchorGrid, Anchors
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.checks import one_of
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
@@ -141,15 +141,25 @@ class SSD(DenseDetector):
         """
         height, width = batch.images.shape[-2:]
         if min(height, width) < self.size:
-            raise ConfigError(
-                f"data: expected images of {self.size} x {self.size} pixels, got {width} x "
-                f"{height}: set data.resize=stretch data.long={self.size} "
-                f"data.short={self.size} data.pad=1"
-            )
+            raise _wrong_size(self.size, height, width)
         maps = self.backbone(batch.images, batch.sizes)
         levels = [norm(maps[i]) for i, norm in zip(self._read, self.norms, strict=True)]
         levels += self.extras(levels[-1])
         return Features(tuple(levels), maps[-1], (height, width))
+
+    def anchors(self, features: Features) -> Anchors:
+        """The anchors of these levels; see :meth:`.DenseDetector.anchors`.
+
+        Raises:
+            ConfigError: of images larger than those that the levels were made for, a level has
+                other cells than the image has strides.
+        """
+        height, width = features.input_shape
+        for level, stride in zip(features.levels, self.grid.strides, strict=True):
+            rows, columns = level.shape[-2:]
+            if max(abs(rows * stride - height), abs(columns * stride - width)) >= stride:
+                raise _wrong_size(self.size, height, width)
+        return super().anchors(features)
 
     def new_class_tower(self, channels: int | None = None) -> LevelTower:
         """Another tower like the classifier, freshly initialised, on the same device.
@@ -178,6 +188,13 @@ def _check(size: int, strides: Sequence[int], ratios: Sequence[Sequence[float]])
             f"anchor_ratios: expected a list for each of the {len(strides)} levels, got "
             f"{len(ratios)}"
         )
+
+
+def _wrong_size(size: int, height: int, width: int) -> ConfigError:
+    return ConfigError(
+        f"data: expected images of {size} x {size} pixels, got {width} x {height}: set "
+        f"data.resize=stretch data.long={size} data.short={size} data.pad=1"
+    )
 
 
 def _backbone(

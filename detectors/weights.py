@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from alframe.errors import ConfigError
 
+MADE = "expected a file made by torch.save(model.state_dict())"
 NAMED = 3
 """How many offending keys an error names."""
 
@@ -69,11 +70,17 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ConfigError(f"weights: cannot read {path}: {error}") from error
     except Exception as error:  # whatever a broken or malicious file makes of it
-        first = str(error).partition("\n")[0]
-        raise ConfigError(f"weights: cannot read {path}: {first}") from error
+        # Not its text: torch advises to load the file unsafely.
+        raise ConfigError(
+            f"weights: cannot read {path} ({type(error).__name__}): {MADE}"
+        ) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ConfigError(f"weights: {path} is not a state dict (a mapping from name to tensor)")
+        raise ConfigError(
+            f"weights: {path} is not a state dict (a mapping from name to tensor): {MADE}"
+        )
     return state
 
 

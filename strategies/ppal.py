@@ -12,8 +12,9 @@ from torch import Tensor
 from alframe.datasets.base import Target
 from alframe.detectors.boxes import box_iou
 from alframe.errors import ConfigError
-from alframe.learner import DETECTIONS, Detections
+from alframe.learner import DETECTIONS, Detections, SignalBatch
 from alframe.strategies.checks import at_least, in_range
+from alframe.strategies.entropy import entropy
 from alframe.strategies.instances import REQUIRES, Instances, instances
 from alframe.strategy import Query, Selection, check_finite, top
 
@@ -50,8 +51,9 @@ class PPAL:
 
     An image without detections scores 0. Among candidates its similarity to any other is 0.
 
-    Cost: a forward pass over labelled and unlabelled images; O((factor x budget)^2 + boxes of the
-    candidates x F) memory; products of all pairs of boxes of one class.
+    Cost: a forward pass over labelled and unlabelled images, and another over the candidates;
+    O((factor x budget)^2 + boxes of the candidates x F) memory; products of all pairs of boxes of
+    one class.
 
     Args:
         alpha: of the weight; smaller is steeper.
@@ -85,9 +87,8 @@ class PPAL:
         """Choose ``query.budget`` ids."""
         weights = self.weights(self._difficulties(query))
         scores: dict[str, float] = {}
-        for batch in query.learner.signals(query.unlabelled, self.requires):
-            for item, found in instances(batch, self._min_score):
-                scores[item] = float((found.entropies * weights[found.labels]).double().sum())
+        for batch in query.learner.signals(query.unlabelled, frozenset({DETECTIONS})):
+            scores.update(zip(batch.ids, self._uncertainties(batch, weights), strict=True))
         check_finite(scores)
         candidates = top(scores, self._factor * query.budget)
         if len(candidates) <= query.budget:
@@ -100,6 +101,15 @@ class PPAL:
         """What the entropy of each class is multiplied by, [C] -> [C]."""
         b = math.expm1(1 / self._alpha)
         return 1 + self._alpha * self._ub * torch.log(b * difficulties + 1)
+
+    def _uncertainties(self, batch: SignalBatch, weights: Tensor) -> list[float]:
+        """Sum of the weighted entropies of each image's detections."""
+        found = batch[DETECTIONS]
+        counted = found.valid & ~(found.scores <= self._min_score)  # NaN stays, to be refused
+        each = entropy(found.probs, found.exclusive) * weights.to(found.labels.device)[found.labels]
+        total: Tensor = each.double().masked_fill(~counted, 0).sum(dim=1)  # [B, N] -> [B]
+        values: list[float] = total.tolist()
+        return values
 
     def _difficulties(self, query: Query) -> Tensor:
         """[C]; 1 for a class of which nothing is annotated."""

@@ -14,7 +14,7 @@ from alframe.errors import ConfigError
 from alframe.loop import Loop, check_budget
 from alframe.oracle import Oracle, SimulatedOracle
 from alframe.resolve import from_overrides, resolve
-from alframe.rundir import open_run
+from alframe.rundir import RunDir, open_run
 from alframe.seeds import Seeds
 from tests.fakes import FakeLearner, Numbers, fake_dataset
 from tests.test_strategy import ByNumber
@@ -127,6 +127,25 @@ def test_killed_at_every_point_it_ends_the_same(
         assert files_of(path) == expected, point
 
 
+@pytest.mark.parametrize("cycle", [0, 2])
+def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path: Path, cycle: int) -> None:
+    """Looking back at finished cycles leaves alone what the interrupted one has saved."""
+    epochs, budget = Countdown(), BudgetConfig(initial=3, per_cycle=2, cycles=3)
+    epochs.left = 4 * cycle + 4  # the last one of this cycle: three are saved
+
+    def run() -> None:
+        def touch(name: str) -> None:
+            if name == "epoch":
+                epochs(name)
+
+        run_loop(tmp_path / "run", learner=FakeLearner(4, touch), budget=budget)
+
+    with pytest.raises(Killed):
+        run()
+    run()
+    assert epochs.count == 3 * 4 + 1, "one epoch was begun twice"
+
+
 class Countdown:
     """Dies at the given point."""
 
@@ -149,6 +168,18 @@ def test_a_finished_run_is_not_repeated(tmp_path: Path) -> None:
     learner = FakeLearner()
     assert run_loop(tmp_path / "run", learner=learner) == first
     assert learner.fits == 0
+
+
+def test_looking_back_takes_no_cycle_out_of_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run_loop(tmp_path / "run")
+    written: list[int] = []
+    monkeypatch.setattr(RunDir, "write_cycles", lambda _, cycles: written.append(len(cycles)))
+    assert run_loop(tmp_path / "run") == whole
+    assert written == [4]
+    run_loop(tmp_path / "other")
+    assert written == [4, 1, 2, 3, 4]
 
 
 def test_an_oracle_that_is_still_at_work_stops_the_run_until_it_is_done(tmp_path: Path) -> None:

@@ -50,6 +50,30 @@ def test_a_short_form_names_a_component_and_keeps_its_options() -> None:
     assert config.strategy.options["aggregate"] == "mean", "defaults are written out"
 
 
+def test_another_component_leaves_nothing_of_the_options_before() -> None:
+    """miaod and entropy both know ``k``, in different units."""
+    file = {"strategy": {"name": "miaod", "k": 0.5}, "detector": {"backbone": "resnet18"}}
+    other = resolve([file, from_overrides(["strategy=entropy"])])
+    assert other.strategy.options == named("strategy=entropy").strategy.options
+    same = resolve([file, from_overrides(["strategy=miaod", "detector=retina-tiny"])])
+    assert (same.strategy.options["k"], same.detector.options["backbone"]) == (0.5, "resnet18")
+    assert named("strategy.k=3", "strategy=entropy").strategy.options["k"] == 3
+    wrapped = {"strategy": {"name": "power:entropy", "beta": 2.0, "of": {"k": 3}}}
+    inner = resolve([wrapped, from_overrides(["strategy=power:margin"])]).strategy
+    assert (inner.name, inner.options["beta"]) == ("power:margin", 2.0)
+    assert inner.options["of"] == {"name": "margin", **named("strategy=margin").strategy.options}
+
+
+def test_a_list_is_asked_for_in_words() -> None:
+    for pair in ("training.augment=hflip", "training.milestones=5"):
+        with pytest.raises(ConfigError, match=r"expected a list, such as \[a, b\] \(got"):
+            named(pair)
+    with pytest.raises(ConfigError, match="expected a list"):
+        named("dataset=voc", "dataset.root=x", "dataset.pool=trainval")
+    with pytest.raises(ConfigError, match="training: expected settings of this section"):
+        named("training=5")
+
+
 def test_more_specific_presets_win() -> None:
     general = named("detector=retina", "dataset=voc", "dataset.root=x")
     special = named("detector=retina", "dataset=coco", "dataset.root=x")
@@ -142,6 +166,8 @@ def test_miaod_on_voc_and_coco_is_as_published() -> None:
         assert (config.training.passes, config.training.restart) == (26, True)
         b = config.budget
         assert (b.initial, b.per_cycle, b.cycles) == budget
+        only_with_objects = config.dataset.options.get("skip_empty", False)
+        assert only_with_objects is (dataset == "coco"), "117,266 of 118,287"
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -218,10 +244,42 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(ConfigError, match=r"mine\.yaml"):
             from_file(str(file))
+    file.write_bytes("größe: 1".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"mine\.yaml is not UTF-8"):
+        from_file(str(file))
     with pytest.raises(ConfigError, match="No such file"):
         from_file(str(tmp_path / "other.yaml"))
     with pytest.raises(ConfigError, match=r"unknown config 'defalt'.*Did you mean 'default'"):
         from_file("defalt")
+
+
+def test_a_folder_does_not_hide_a_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lite0").mkdir()
+    assert from_file("lite0")["detector"]["backbone"] == "tf_efficientnet_lite0"
+
+
+def test_a_key_that_is_no_name_is_an_error_of_the_user() -> None:
+    with pytest.raises(ConfigError, match="True"):
+        resolve([yaml.safe_load("dataset: {on: 1}")])
+
+
+def test_milestones_of_a_preset_are_not_taken_for_another_unit() -> None:
+    of_voc = ("detector=retina", "dataset=voc", "dataset.root=x")
+    with pytest.raises(ConfigError) as error:
+        named(*of_voc, "training.iterations=9000", "seed=a")
+    assert len(error.value.problems) == 2
+    assert "training.milestones=[24] of the preset are in passes" in error.value.problems[0]
+    for more in ("training.milestones=[6000]", "training.schedule=cosine"):
+        assert named(*of_voc, "training.iterations=9000", more).training.length == 9000
+    assert named(*of_voc, "training.passes=30").training.milestones == (24,)
+
+
+@pytest.mark.parametrize("amount", ["0", "-5", "0%", "101%", "x%", "many", "5.5", 5.0, True, 0])
+def test_an_amount_is_a_number_of_images_or_a_share(amount: object) -> None:
+    with pytest.raises(ValueError, match=r"expected a number of images|between 0% and 100%"):
+        BudgetConfig(initial=amount)  # type: ignore[arg-type]
+    assert BudgetConfig(initial="12").images(100)[0] == 12
 
 
 def test_shares_of_the_pool_are_rounded_down() -> None:

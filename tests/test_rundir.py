@@ -1,8 +1,14 @@
+import errno
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+import yaml
 
+from alframe import checkpoints
 from alframe.atomic import atomic, write_text
 from alframe.errors import RunError
 from alframe.journal import Journal
@@ -17,6 +23,27 @@ def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
         file.writelines([b"half", 2])  # type: ignore[list-item]
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_named_whoever_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``torch.save`` hides it behind an error of its own, as it goes on to close its archive."""
+    path = tmp_path / "cycle_00.pt"
+    whole = Path.open
+
+    class Full(io.BytesIO):
+        def write(self, content: Any) -> int:
+            if self.tell() > 1000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content)
+
+    monkeypatch.setattr(Path, "open", lambda *_: Full())
+    with pytest.raises(OSError, match="No space left on device") as error:
+        checkpoints.save(path, "", {"state": torch.zeros(10_000)})
+    assert error.value.filename == str(path)
+    monkeypatch.setattr(Path, "open", whole)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_line_cut_short_by_a_kill_never_happened(tmp_path: Path) -> None:
@@ -42,10 +69,45 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
 
 def test_what_a_run_computes_is_in_its_fingerprint_and_nothing_else() -> None:
     def of(*pairs: str) -> str:
-        return fingerprint(resolve([from_overrides(pairs)]))
+        return fingerprint(resolve([from_overrides(pairs)]).model_dump(mode="json"))
 
-    assert of() == of("output=x", "device=cpu", "data.workers=3", "keep_models=last")
+    assert of() == of("output=x", "device=cpu", "data.workers=3", "data.cache=disk")
     assert len({of(), of("seed=1"), of("training.lr=0.1"), of("strategy=random")}) == 4
+
+
+def test_checkpoints_are_read_by_a_version_that_knows_more_settings(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False):
+        pass
+    config = tmp_path / "run" / "config.yaml"
+    config.write_text(config.read_text().replace("  on_nonfinite: stop\n", ""))  # an old one
+    with open_run(tmp_path / "run", resolve([]), resume=True) as run:
+        run.save_model(0, {"weight": 1})
+        assert "on_nonfinite" not in config.read_text()
+        old = yaml.safe_load(config.read_text())
+        stored = torch.load(run.model_path(0), weights_only=True)["configuration"]
+        assert stored == fingerprint(old), "what the old version had written"
+        assert run.load_model(0) == {"weight": 1}
+
+
+def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.save_model(0, {})
+    torn = tmp_path / "run" / "checkpoints" / ".latest.pt.01234567.tmp"
+    torn.write_bytes(b"half")
+    with open_run(tmp_path / "run", resolve([]), resume=True):
+        assert [p.name for p in torn.parent.iterdir()] == ["cycle_00.pt"]
+
+
+def test_a_damaged_file_is_deleted_only_where_that_helps(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.fit_state(1).save({})
+        run.save_model(0, {})
+        for path in (run.model_path(0), run.path / "checkpoints" / "latest.pt"):
+            path.write_bytes(b"PK\x03\x04 cut short")
+        with pytest.raises(RunError, match=r"cycle_00\.pt is not .* restore the file"):
+            run.load_model(0)
+        with pytest.raises(RunError, match=r"latest\.pt is not .* delete it to repeat"):
+            run.fit_state(1).load()
 
 
 def test_settings_that_change_nothing_may_change_on_resume(tmp_path: Path) -> None:

@@ -81,3 +81,15 @@ def test_a_strategy_cannot_ask_for_a_signal_that_it_did_not_declare() -> None:
     reader = DeclaredSignals(FakeLearner(), dataset.images, frozenset())
     with pytest.raises(SelectionError, match=r"asks for .'number'. but does not require it"):
         reader.signals(dataset.pool, frozenset({"number"}))
+
+
+class OfClasses(ByNumber):
+    def score(self, batch: SignalBatch) -> Any:
+        return np.zeros((len(batch.ids), 3))
+
+
+def test_scores_that_are_not_one_number_an_image_are_named_by_their_shape() -> None:
+    with pytest.raises(
+        TypeError, match=r"OfClasses.score: expected one number for each of 1 .*\[1, 3\]"
+    ):
+        OfClasses().select(query({"a": 1.0}, 1))

@@ -1,6 +1,7 @@
 """A first cycle taken over from another run is as good as one's own."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from alframe.errors import RunError
+from alframe.initial import write_initial
 from alframe.journal import Journal
 from alframe.resolve import from_overrides, resolve
 from alframe.run import run
@@ -56,6 +58,24 @@ def test_a_kill_while_taking_over_loses_nothing(tmp_path: Path, first: Path) -> 
         assert start(tmp_path / "run", *pairs, resume=True) == whole
 
 
+def test_a_first_cycle_of_its_own_is_kept(tmp_path: Path, first: Path) -> None:
+    pairs = ("strategy=random", "budget.cycles=2")
+    whole = start(tmp_path / "run", *pairs)
+    journal = (tmp_path / "run" / "journal.jsonl").read_bytes()
+    assert start(tmp_path / "run", *pairs, f"first_cycle={first}", resume=True) == whole
+    assert (tmp_path / "run" / "journal.jsonl").read_bytes() == journal
+
+
+def test_a_model_that_was_not_kept_is_missed_before_anything_is_made(
+    tmp_path: Path, first: Path
+) -> None:
+    source = shutil.copytree(first, tmp_path / "source")
+    (source / "checkpoints" / "cycle_00.pt").unlink()
+    with pytest.raises(RunError, match="the model of its first cycle was not kept"):
+        start(tmp_path / "run", "strategy=random", f"first_cycle={source}")
+    assert not (tmp_path / "run").exists()
+
+
 def test_every_setting_that_differs_is_named(tmp_path: Path, first: Path) -> None:
     with pytest.raises(RunError) as error:
         start(
@@ -63,6 +83,18 @@ def test_every_setting_that_differs_is_named(tmp_path: Path, first: Path) -> Non
         )
     assert len(error.value.problems) == 2
     assert "training.lr = 0.003, here it is 1.0" in str(error.value)
+
+
+def test_the_initial_set_may_lie_elsewhere_but_not_be_another(tmp_path: Path) -> None:
+    here, there, other = (tmp_path / f"{name}.json" for name in ("here", "there", "other"))
+    for file, begin in ((here, 0), (there, 0), (other, 1)):
+        write_initial(file, [f"pool/{n:06d}" for n in range(begin, begin + 8)])
+    first, cycles = tmp_path / "first", "budget.cycles=1"
+    start(first, "strategy=random", cycles, f"budget.initial_set={here}")
+    pairs = ("strategy=entropy", cycles, f"first_cycle={first}")
+    start(tmp_path / "run", *pairs, f"budget.initial_set={there}")
+    with pytest.raises(RunError, match=r"computed with budget\.initial_set = '.*here\.json'"):
+        start(tmp_path / "wrong", *pairs, f"budget.initial_set={other}")
 
 
 def test_a_run_without_a_first_cycle_is_refused(tmp_path: Path, first: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from alframe.cli.verify import verify
-from alframe.errors import RunError
+from alframe.errors import ConfigError, RunError
+from alframe.initial import write_initial
 from alframe.verify import Verdict, Verifier
 from tests.test_takeover import start
 
@@ -77,10 +78,40 @@ def test_another_score_is_found(entropy: Path) -> None:
     assert verdicts(entropy)[2].problem == "they are not of the unlabelled images"
 
 
+def test_damaged_scores_are_named(entropy: Path) -> None:
+    file = entropy / "scores" / "cycle_01.npz"
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    for content in (b"", b"no zip", whole[:middle], whole[:middle] + b"x" + whole[middle + 1 :]):
+        file.write_bytes(content)
+        with pytest.raises(RunError, match=r"cycle_01\.npz is damaged .* restore it"):
+            verdicts(entropy)
+
+
 def test_another_initial_set_is_found(entropy: Path) -> None:
     ids = Verifier(entropy, "cpu")._initial()
     change(entropy / "journal.jsonl", "initial", ids=ids[1:])
     assert verdicts(entropy)[0].problem == "the manifest has another hash"
+
+
+def test_an_initial_set_from_a_file(tmp_path: Path) -> None:
+    file, path = tmp_path / "initial.json", tmp_path / "run"
+    write_initial(file, [f"pool/{n:06d}" for n in range(8)])
+    start(path, "strategy=random", "budget.cycles=1", f"budget.initial_set={file}")
+    assert verdicts(path) == [Verdict(None, "its file")]
+    file.rename(tmp_path / "elsewhere.json")
+    assert verdicts(path) == [Verdict(None, None, f"its file is not there: {file}")]
+    write_initial(file, [f"pool/{n:06d}" for n in range(1, 9)])
+    problem = "1 of 8 differ, pool/000008 should have been chosen"
+    assert verdicts(path) == [Verdict(None, "its file", problem)]
+
+
+def test_a_file_with_what_the_seed_draws_is_not_needed(runs: Path, tmp_path: Path) -> None:
+    file, path = tmp_path / "initial.json", tmp_path / "run"
+    write_initial(file, Verifier(runs / "random", "cpu")._initial())
+    start(path, "strategy=random", "budget.cycles=1", f"budget.initial_set={file}")
+    file.unlink()
+    assert verdicts(path) == [Verdict(None, "the seed")]
 
 
 def test_a_model_that_was_not_kept(runs: Path, tmp_path: Path) -> None:
@@ -96,6 +127,11 @@ def test_other_data_is_refused(entropy: Path) -> None:
     config.write_text(config.read_text().replace("pool: 30", "pool: 31"))
     with pytest.raises(RunError, match="was made on other data than shapes is now"):
         Verifier(entropy)
+
+
+def test_a_device_that_is_none_is_refused(entropy: Path) -> None:
+    with pytest.raises(ConfigError, match="device: "):
+        Verifier(entropy, "gpu")
 
 
 def test_command_line(entropy: Path) -> None:

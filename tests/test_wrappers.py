@@ -48,12 +48,13 @@ def test_every_way_to_say_it_resolves_to_the_same(layer: Any) -> None:
     assert settings(said)["strategy.of.aggregate"] == "sum"
 
 
-def test_what_is_wrapped_can_be_changed() -> None:
-    base = yaml.safe_load(to_yaml(named("strategy=power:entropy", "strategy.of.unit=anchors")))
+def test_what_is_wrapped_can_be_changed_and_takes_its_options_with_it() -> None:
+    pairs = ("strategy.beta=2", "strategy.of.unit=anchors")
+    base = yaml.safe_load(to_yaml(named("strategy=power:entropy", *pairs)))
     config = named("strategy=power:margin", base=base)
-    assert config.strategy.name == "power:margin"
+    assert (config.strategy.name, config.strategy.options["beta"]) == ("power:margin", 2)
     assert config.strategy.options["of"] == {**POWER_SUM["of"], "name": "margin",
-                                             "unit": "anchors", "aggregate": "mean"}  # fmt: skip
+                                             "aggregate": "mean"}  # fmt: skip
 
 
 def test_requires_is_the_union_and_the_learner_that_of_what_is_wrapped() -> None:

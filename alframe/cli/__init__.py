@@ -22,6 +22,19 @@ BUILTIN = {
 }
 """Verb -> (where its command lies, its one line of help)."""
 
+MENDABLE = frozenset(
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EEXIST,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+"""Disks that are full, and places where one may not write."""
+
 
 class Verbs(click.Group):
     """A group whose commands are imported when they are called."""
@@ -94,7 +107,7 @@ def main(args: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if error.errno not in MENDABLE:
             raise
         click.echo(f"error: {error.filename or 'a file'}: {error.strerror}", err=True)
         sys.exit(2)

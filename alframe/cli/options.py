@@ -1,6 +1,7 @@
 """The options that make a configuration, shared by ``run`` and ``validate``."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -10,7 +11,12 @@ from alframe.errors import together
 from alframe.resolve import Layer, from_file, from_overrides, merge, resolve
 
 _OPTIONS = (
-    click.option("--config", metavar="FILE|NAME", help="A YAML file, or the name of a preset."),
+    click.option(
+        "--config",
+        multiple=True,
+        metavar="FILE|NAME",
+        help="A YAML file, or the name of a preset. Of several, the later wins.",
+    ),
     click.option("--strategy", metavar="S", help="What to label next (alframe ls strategies)."),
     click.option("--learner", metavar="L", help="How to train; the strategy's own by default."),
     click.option("--detector", metavar="D", help="What to train (alframe ls detectors)."),
@@ -44,7 +50,7 @@ def layers_from(flags: dict[str, Any], *, base: Layer | None = None) -> list[Lay
     """The layers that the command line gives, weakest first; every unreadable one is reported."""
     return together(
         lambda: base or {},
-        lambda: from_file(flags["config"]) if flags["config"] else {},
+        *(partial(from_file, name) for name in flags["config"]),
         lambda: _flags_layer(flags),
         lambda: from_overrides(flags["overrides"]),
     )

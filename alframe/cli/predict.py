@@ -1,8 +1,8 @@
 """``alframe predict``."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ def predict(
     as_json: bool,
     device: str,
 ) -> None:
-    """Show what a RUN's model finds in IMAGES, and where it is uncertain.
+    """Show what a RUN's model finds in IMAGES, files or folders, and where it is uncertain.
 
     For each image: boxes, the score by which the run's strategy would choose it, and a picture.
     Where the learner has two classifiers (MI-AOD) the picture carries a heat map of their
@@ -43,14 +43,14 @@ def predict(
 
     \b
     alframe predict runs/mine photo.jpg
-    alframe predict runs/mine photos/*.jpg --json > predictions.jsonl
+    alframe predict runs/mine photos --json > predictions.jsonl
     """  # noqa: D301
-    from alframe.predict import Predictor
+    from alframe.predict import Predictor, image_files
 
-    folder = output or run / "predictions"
     predictor = Predictor(run, cycle=cycle, device=device)
-    pictures = _pictures(images, folder)
-    predictions = predictor(images, threshold=threshold, weighted=weighted)
+    files = image_files(images)
+    pictures = _pictures(files, output or run / "predictions")
+    predictions = predictor(files, threshold=threshold, weighted=weighted)
     for prediction, picture in zip(predictions, pictures, strict=True):
         _save(prediction, picture, opacity, predictor.classes)
         if as_json:
@@ -60,13 +60,14 @@ def predict(
 
 
 def _pictures(images: Sequence[Path], folder: Path) -> list[Path]:
-    """A file for each image's picture; images of one name from several folders are numbered."""
-    seen: Counter[str] = Counter()
-    pictures = []
+    """A file for each image's picture; numbered where it would be another's, or an image."""
+    taken = {image.resolve() for image in images}
+    pictures: list[Path] = []
     for image in images:
-        seen[image.stem] += 1
-        number = f"-{seen[image.stem]}" if seen[image.stem] > 1 else ""
-        pictures.append(folder / f"{image.stem}{number}.png")
+        numbered = (folder / f"{image.stem}-{number}.png" for number in count(2))
+        names = chain([folder / f"{image.stem}.png"], numbered)
+        pictures.append(next(p for p in names if p.resolve() not in taken))
+        taken.add(pictures[-1].resolve())
     return pictures
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from alframe.cli.options import config_from, config_options
+from alframe.cli.options import config_from, config_options, layers_from
 from alframe.config import RunConfig
 from alframe.errors import RunError
+from alframe.resolve import merge
 from alframe.training.distributed import decided, first, processes
 
 
@@ -43,7 +44,9 @@ def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
         for cycle in start(config, path, resume=resume, profile=profile):
             _say(_line(cycle))
     except KeyboardInterrupt as error:
-        _say(f"\nstopped; go on with: alframe run --output {path} --resume", err=True)
+        resume_it = f"go on with: alframe run --output {path} --resume"
+        begun = (path / "config.yaml").exists()
+        _say(f"\nstopped; {resume_it if begun else 'nothing was done yet'}", err=True)
         raise click.exceptions.Exit(130) from error
     if profile:
         _show_profile(path / "profile")
@@ -73,13 +76,13 @@ def _new(flags: dict[str, Any]) -> tuple[RunConfig, Path]:
 
 def _resumed(flags: dict[str, Any]) -> tuple[RunConfig, Path]:
     """The run to go on with: the named one, or the newest of this configuration's name."""
-    if flags["output"] is None:
+    output = merge(layers_from(flags)).get("output")
+    if not isinstance(output, str):
         config = config_from(flags)
-        path = Path(config.output) if config.output else _newest(_default_path(config))
-        return config, path
+        return config, _newest(_default_path(config))
     from alframe.rundir import stored_layer
 
-    path = Path(flags["output"])
+    path = Path(output)
     return config_from(flags, base=stored_layer(path)), path
 
 

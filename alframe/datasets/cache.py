@@ -146,7 +146,7 @@ class CachedImages:
         if self._mode != "none" and len(slots) < len(known):
             log.warning(
                 "the image cache holds %d of %d images (limit %.2f GiB); the others are decoded "
-                "at every use: raise the limit, or choose a smaller size",
+                "at every use: raise data.cache_gb, or choose a smaller size",
                 len(slots), len(known), self._limit / 2**30,
             )  # fmt: skip
         return slots

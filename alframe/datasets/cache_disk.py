@@ -1,5 +1,6 @@
 """Images in one memory-mapped file, written whole or not at all and never trusted unchecked."""
 
+import contextlib
 import json
 import logging
 import os
@@ -118,22 +119,33 @@ class DiskWriter:
             DataError: the folder cannot be written.
         """
         ids = sorted(checked)
-        other = load(self._target.parent, self._target.name, workers)
-        if other is not None:  # and may be in use: replace only what is broken
-            return other
         try:
             self._finish(ids)
-            if self._target.exists():
+            if not self._moved():
+                other = load(self._target.parent, self._target.name, workers)
+                if other is not None:  # and may be in use: replace only what is broken
+                    return other
                 shutil.rmtree(self._target)
-            self._partial.rename(self._target)
+                self._partial.rename(self._target)
         except OSError as error:
             raise _unwritable(self._target, error) from error
         return DiskStore(self._target, {i: slot for i, (slot, _) in self._slots.items()}, ids)
 
     def close(self) -> None:
         """Remove what was not committed."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # on a full disk: what it holds is thrown away
+            self._file.close()
         shutil.rmtree(self._partial, ignore_errors=True)
+
+    def _moved(self) -> bool:
+        """Move the cache to its place: False where there is one already."""
+        try:
+            self._partial.rename(self._target)
+        except OSError:
+            if not self._target.exists():
+                raise
+            return False
+        return True
 
     def _finish(self, checked: list[str]) -> None:
         _sync(self._file)
@@ -206,12 +218,13 @@ def _sync(stream: Any) -> None:
 def _remove_stale(home: Path) -> None:
     """Remove what killed processes left; nobody writes one cache for a day."""
     for partial in home.glob(f"*{_PARTIAL}*"):
-        if time.time() - partial.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(partial, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process has just finished it
+            if time.time() - partial.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(partial, ignore_errors=True)
 
 
 def _unwritable(path: Path, error: OSError) -> DataError:
     return DataError(
-        f"{path} cannot be written as an image cache ({error}): free space, name another folder, "
-        "or keep images in memory or not at all (dataset.cache=ram|off)"
+        f"{path} cannot be written as an image cache ({error}): free space, name another folder "
+        "(data.cache_dir), or keep images in memory or not at all (data.cache=ram|none)"
     )

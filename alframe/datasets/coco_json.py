@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -76,7 +77,7 @@ class _Reader:
         self._prefix = PurePosixPath(prefix)
         self._problems = problems
         self._owners: dict[Key, str] = {}
-        self._items: set[str] = set()
+        self._items: dict[str, Path] = {}
 
     def add_image(self, place: "_Place", row: Row) -> None:
         """Add one row of ``images``, or what is wrong with it to the problems."""
@@ -89,9 +90,9 @@ class _Reader:
             item = (self._prefix / path.relative_to(self._folder)).with_suffix("").as_posix()
             if key in self._owners or item in self._items:
                 self._problems.add(self._owners.get(key, item))
-                raise _WrongFieldError(f": the image appears twice (id {key!r}, {name!r})")
+                raise _WrongFieldError(_twice(key, name, path, self._items.get(item, path)))
             self.file.images.append(CocoImage(item, path, _size(row)))
-            self._items.add(item)
+            self._items[item] = path
         except _WrongFieldError as error:
             self._problems.add(item, f"{place}{error}")
         if key is not None:  # also of a bad image, whose objects are then no further problem
@@ -114,6 +115,15 @@ class _Reader:
             return inside(self._folder, name)
         except DataError as error:
             raise _WrongFieldError(f".file_name: {error}") from None
+
+
+def _twice(key: Key, name: str, path: Path, before: Path) -> str:
+    if path == before:
+        return f": the image appears twice (id {key!r}, {name!r})"
+    return (
+        f": {name!r} and {before.name!r} differ in their suffix alone, which is no part of an "
+        "image's id: rename one of the two"
+    )
 
 
 def _object(row: Row, owner: str, categories: Mapping[Key, str]) -> Annotated:
@@ -240,4 +250,6 @@ def _box(value: Any) -> Box | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether it is one, finite, that also a float can hold."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return bool(number and abs(value) <= sys.float_info.max)

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from alframe.training.distributed import first
+
 T = TypeVar("T")
 
 
@@ -15,12 +17,14 @@ def over(
     """Each item and what ``function`` returns for it, in order.
 
     Worth it where the work releases the interpreter's lock: decoding, reading, checksums. The bar
-    is drawn only in a terminal. An exception, also Ctrl-C, drops what has not begun.
+    is drawn only in a terminal, and by the first of several processes. An exception, also Ctrl-C,
+    drops what has not begun.
     """
     executor = ThreadPoolExecutor(max(workers, 1))
     try:
         results = executor.map(function, items)
-        bar = tqdm(results, desc=title, total=len(items), unit="image", disable=None, leave=False)
+        total, hidden = len(items), None if first() else True
+        bar = tqdm(results, desc=title, total=total, unit="image", disable=hidden, leave=False)
         yield from zip(items, bar, strict=True)
     finally:
         executor.shutdown(cancel_futures=True)

@@ -107,9 +107,10 @@ def _number(parent: Element, tag: str, place: str, problems: list[str]) -> float
         value = float(_text(parent, tag))
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        problems.append(f"{place}: <{tag}> must be a number, got {_shown(parent, tag)}")
-    return value
+    if math.isfinite(value):
+        return value
+    problems.append(f"{place}: <{tag}> must be a number, got {_shown(parent, tag)}")
+    return math.nan
 
 
 def _text(parent: Element, tag: str) -> str:

@@ -1,5 +1,6 @@
 """The conformance check of a strategy."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +9,11 @@ import numpy as np
 
 from alframe.datasets.base import Target
 from alframe.errors import SelectionError
+from alframe.learner import SignalBatch
 from alframe.loop import DeclaredSignals, check_selection
 from alframe.pool import Pool
 from alframe.seeds import Seeds
-from alframe.strategy import Query, Selection, Strategy
+from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
 from alframe.testing.expect import expect, generators_left_alone
 from alframe.testing.poison import PoisonedTargets
 from alframe.testing.synthetic import SIDE, Synthesis, SyntheticImages, SyntheticLearner
@@ -31,6 +33,7 @@ def check_strategy(
       with budgets of 0, 1 and the whole pool, and with pools of 0 and 1.
     - One seed gives one selection, in a new object and in the same once more.
     - The order of the pool, and that in which signals are streamed, do not matter.
+    - A :class:`~alframe.strategy.ScoringStrategy` gives one number an image.
     - It asks for no signal that it does not declare in ``requires``.
     - It reads no target of an unlabelled item.
     - It changes nothing in the learner.
@@ -47,9 +50,15 @@ def check_strategy(
     """
     for exclusive in (False, True):
         bench = Bench(factory, signals or {}, exclusive)
-        for rule in (declares_signals, takes_the_budget, repeats_itself, ignores_order):
+        for rule in (
+            declares_signals,
+            scores_each_image,
+            takes_the_budget,
+            repeats_itself,
+            ignores_order,
+            refuses_what_is_not_finite,
+        ):
             rule(bench)
-        refuses_what_is_not_finite(bench)
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,10 @@ class Bench:
         expect(
             np.array_equal(before["weights"], learner.state_dict()["weights"]),
             "the strategy changed the learner: expected it to be left as it was",
+        )
+        expect(
+            isinstance(selection, Selection),
+            f"select gives {selection!r:.80}: expected a Selection",
         )
         check_selection(selection, ids, min(budget, pool))
         expect(
@@ -141,6 +154,28 @@ def declares_signals(bench: Bench) -> None:
         isinstance(requires, frozenset) and all(isinstance(name, str) for name in requires),
         f"requires is {requires!r}: expected a frozenset of names of signals",
     )
+
+
+def scores_each_image(bench: Bench) -> None:
+    """One number an image, where the framework ranks them."""
+    strategy = bench.factory()
+    if not isinstance(strategy, ScoringStrategy):
+        return
+    score = strategy.score
+
+    def watched(batch: SignalBatch) -> Any:
+        values = score(batch)
+        found, count = tuple(np.shape(values)), len(batch.ids)
+        expect(
+            found == (count,),
+            f"score gives values of shape {found} for {count} images: expected ({count},), one "
+            "number an image",
+        )
+        return values
+
+    strategy.score = watched  # type: ignore[method-assign]
+    with contextlib.suppress(SelectionError):  # which the next rules tell more of
+        bench.ask(strategy=strategy)
 
 
 def takes_the_budget(bench: Bench) -> None:

@@ -13,7 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from alframe.config import DataConfig
 from alframe.datasets.base import ImageSet, LabelledSet
+from alframe.datasets.resize import Resize
 from alframe.seeds import Seeds
 from alframe.training.augment import AUGMENTATIONS, MIN_SIDE, Sample
 from alframe.training.batch import Batch, shares
@@ -66,7 +68,7 @@ class Collate:
     def __call__(self, samples: Sequence[Sample]) -> Batch:
         """Make a batch; boxes and labels are None if any sample is unlabelled."""
         sizes = np.array([s.image.shape[:2] for s in samples])
-        height, width = -(-sizes.max(axis=0) // self.pad) * self.pad
+        height, width = _padded((sizes[:, 0].max(), sizes[:, 1].max()), self.pad)
         images = np.zeros((len(samples), height, width, 3), np.uint8)
         for canvas, sample in zip(images, samples, strict=True):
             canvas[: sample.image.shape[0], : sample.image.shape[1]] = sample.image
@@ -171,31 +173,46 @@ class TrainingStream:
 
 
 def inference_batches(
-    images: ImageSet, *, batch_size: int, pad: int, workers: int = 0, pin: bool = False
+    images: ImageSet, data: DataConfig, batch_size: int, *, pin: bool = False
 ) -> Iterator[Batch]:
-    """Every image once, without augmentation; images of like shape share a batch."""
-    keys: list[list[Key]] = [[(i, None) for i in ids] for ids in _in_batches(images, batch_size)]
-    loading = {"collate_fn": Collate(pad), "num_workers": workers, "pin_memory": pin}
+    """Every image once, without augmentation.
+
+    Only images that are padded to one shape share a batch. So what a model computes of an image
+    does not depend on the others, and a pool has few shapes. The largest shape comes first: it
+    shows at once whether memory suffices.
+    """
+    batches = _in_batches(images, data, batch_size)
+    keys: list[list[Key]] = [[(i, None) for i in ids] for ids in batches]
+    loading = {"collate_fn": Collate(data.pad), "num_workers": data.workers, "pin_memory": pin}
     plain = ImageSet(images.images, images.ids)
     return iter(_loader(Samples(plain, Seeds(0), ()), keys, loading))
 
 
-def dealt(images: ImageSet, batch_size: int, part: int, parts: int) -> ImageSet:
+def dealt(images: ImageSet, data: DataConfig, batch_size: int, part: int, parts: int) -> ImageSet:
     """Every ``parts``-th batch of :func:`inference_batches`, from number ``part`` on.
 
     One batch of each part in turn, and again, gives the batches of the whole in their order.
     """
-    batches = _in_batches(images, batch_size)[part::parts]
+    batches = _in_batches(images, data, batch_size)[part::parts]
     return ImageSet(images.images, tuple(i for ids in batches for i in ids))
 
 
-def _in_batches(images: ImageSet, batch_size: int) -> list[list[str]]:
-    plain = ImageSet(images.images, tuple(sorted(images.ids)))
+def _in_batches(images: ImageSet, data: DataConfig, batch_size: int) -> list[list[str]]:
+    resize = Resize(data.resize, data.long, data.short)
+    groups: dict[tuple[int, int], list[str]] = {}
+    for item in sorted(images.ids):
+        shape = _padded(resize.shape(*images.images.size(item)), data.pad)
+        groups.setdefault(shape, []).append(item)
     return [
-        group[start : start + batch_size].tolist()
-        for group in _by_orientation(plain)
+        group[start : start + batch_size]
+        for _, group in sorted(groups.items(), reverse=True)
         for start in range(0, len(group), batch_size)
     ]
+
+
+def _padded(shape: tuple[int, int], pad: int) -> tuple[int, int]:
+    height, width = shape
+    return -(-height // pad) * pad, -(-width // pad) * pad
 
 
 def _by_orientation(images: ImageSet) -> tuple[NDArray[np.str_], NDArray[np.str_]]:

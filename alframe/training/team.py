@@ -52,15 +52,14 @@ class Member:
     Args:
         learner: the same in all processes.
         images: of the dataset.
-        batch_size: of inference; shares of the images are whole batches of this size.
-        device: where the leader's signals are to be.
+        config: of the run: shares of the images are whole batches of its evaluation, and its
+            device is where the leader's signals are to be.
     """
 
-    def __init__(
-        self, learner: Learner, images: ImageSource, batch_size: int, device: torch.device
-    ) -> None:
+    def __init__(self, learner: Learner, images: ImageSource, config: RunConfig) -> None:
         self.learner = learner
-        self._images, self._batch_size, self._device = images, batch_size, device
+        self._images, self._device = images, pick_device(config.device)
+        self._data, self._batch_size = config.data, config.evaluation.batch_size
         self._streams: dict[int, Iterator[SignalBatch]] = {}
 
     def fit(
@@ -82,7 +81,8 @@ class Member:
 
     def open(self, number: int, ids: tuple[str, ...], names: frozenset[str]) -> None:
         """Begin a stream of signals over the share of this process."""
-        share = dealt(ImageSet(self._images, ids), self._batch_size, rank(), size())
+        images = ImageSet(self._images, ids)
+        share = dealt(images, self._data, self._batch_size, rank(), size())
         self._streams[number] = iter(self.learner.signals(share, names))
 
     def next(self, number: int) -> list[SignalBatch]:
@@ -194,8 +194,7 @@ def assembled(learner: Learner, dataset: Dataset, config: RunConfig) -> Iterator
             f"processes {other} read another {dataset.name} than process 0: put the same files on "
             "all machines"
         )
-    device, batch_size = pick_device(config.device), config.evaluation.batch_size
-    member = Member(learner, dataset.images, batch_size, device)
+    member = Member(learner, dataset.images, config)
     if not first():
         follow(member)
         yield None

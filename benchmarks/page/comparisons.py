@@ -4,6 +4,8 @@ from alframe.benchmarks.findings import Comparison, Problem, Profile, Saving
 from alframe.benchmarks.page.blocks import EMPTY, Cell, Grid, Head, Row
 from alframe.benchmarks.page.cycles import AXES
 from alframe.benchmarks.page.numbers import p_value, percent, plural, points, share
+from alframe.benchmarks.statistics.profile import QS
+from alframe.benchmarks.statistics.savings import Q
 
 NOT_REACHED = Cell("not reached", look="faint")
 
@@ -40,7 +42,11 @@ def savings(problem: Problem) -> Grid | None:
         return None
     heads = ("method", "level, %", "images needed", "random needs", "saving")
     rows = tuple(_saved(saving) for saving in problem.savings)
-    return Grid("Label savings", tuple(Head(text) for text in heads), rows)
+    note = (
+        f"Level: {share(Q)} of full supervision of the learner that random selection was run with. "
+        "Images at which the mean curve of the seeds first reaches it, interpolated linearly."
+    )
+    return Grid("Label savings", tuple(Head(text) for text in heads), rows, notes=(note,))
 
 
 def solved(profile: Profile | None) -> Grid | None:
@@ -58,7 +64,12 @@ def solved(profile: Profile | None) -> Grid | None:
         )
         for method, ratios in profile.ratios.items()
     )
-    note = f"Of {plural(profile.problems, 'problem')}: a dataset, detector, seed and level each."
+    *levels, last = (f"{100 * q:g}" for q in QS)
+    note = (
+        f"Of {plural(profile.problems, 'problem')}: a dataset, detector, seed and level each. "
+        f"Levels: {', '.join(levels)} and {last} % of full supervision; those that no method "
+        "reaches are left out."
+    )
     return Grid("Problems solved", heads, rows, notes=(note,))
 
 
@@ -89,7 +100,7 @@ def _p(p: float | None) -> Cell:
 
 def _verdict(comparison: Comparison) -> Cell:
     if comparison.difference is None:
-        return Cell("no common seed", look="faint")
+        return Cell("no seed with both areas", look="faint")
     if not comparison.decidable:
         return Cell("n too small to decide", look="faint")
     if not comparison.significant:

@@ -50,7 +50,12 @@ def areas(problem: Problem, metric: str, costs: Costs) -> Grid | None:
     ]
     if not found:
         return None
-    notes = [f"Area under the budget curve over the range of the budget, in {metric} %."]
+    notes = [f"Area under the budget curve divided by the range of the budget, in {metric} %."]
+    if problem.spans:
+        ranges = (
+            f"{low:,.0f} to {high:,.0f} {AXES[a]}" for a, (low, high) in problem.spans.items()
+        )
+        notes.append(f"Over what all finished runs cover: {', '.join(ranges)}.")
     if "seconds" in found:
         notes.append(f"Modelled seconds: {costs.image:g} an image and {costs.box:g} a box.")
     heads = (Head("method"), *(Head(f"over {AXES[axis]}") for axis in found))

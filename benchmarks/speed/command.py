@@ -46,12 +46,14 @@ def speed(
 
     CASE is a case or a family of them: train, infer, miaod, launches, precision, data, evaluation,
     k-center, growth; all where none is named. Sides are measured in turns; what counts is the ratio
-    of their times. Random weights and drawn images: nothing is downloaded.
+    of their times. Random weights and drawn images: nothing is downloaded. On a GPU, what is
+    compiled takes minutes before it is measured: most of them in train.
 
     \b
     alframe speed
     alframe speed train infer/ssd-300 --repeats 11 --output speed
-    alframe speed --device cuda --output speed-gpu
+    alframe speed --device cuda train --output speed-gpu/train
+    alframe speed --device cuda infer miaod launches precision data k-center
     """  # noqa: D301
     from alframe.benchmarks.speed.cases import all_cases, chosen
     from alframe.benchmarks.speed.results import text, write
@@ -82,6 +84,8 @@ def _setting(
     if threads:
         torch.set_num_threads(threads)
     picked = pick_device(device)
+    if picked.type == "cuda" and picked.index is not None:
+        torch.cuda.set_device(picked)  # whose streams the clock's events are of
     return Setting(picked, clock_for(picked, clock), quick, 2 if quick else repeats)
 
 
@@ -109,7 +113,7 @@ def _facts(setting: "Setting") -> dict[str, Any]:
 
 def _measured(cases: "Sequence[Case]", setting: "Setting") -> "Iterator[Sequence[Row]]":
     """The rows of each case as it is done; one that fails is a row, and the next one begins."""
-    from alframe.benchmarks.speed.contest import reason, release
+    from alframe.benchmarks.speed.contest import forget, reason
     from alframe.benchmarks.speed.row import Row
 
     for number, case in enumerate(cases, 1):
@@ -118,7 +122,7 @@ def _measured(cases: "Sequence[Case]", setting: "Setting") -> "Iterator[Sequence
             rows = case(setting)
         except Exception as error:
             rows = [Row(case.name, "", failed=reason(error))]
-        release()
+        forget()
         failed = sum(row.failed is not None for row in rows)
         note = f", {failed} FAILED" if failed else ""
         seconds = time.monotonic() - started

@@ -1,8 +1,10 @@
 """Several ways of doing the same, in turns."""
 
+import contextlib
 import gc
 import logging
 import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ import torch
 
 from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.roofline import Precision, peak
-from alframe.benchmarks.speed.row import RATIO, ROOFLINE, SECONDS, Row
+from alframe.benchmarks.speed.row import GFLOP, RATIO, ROOFLINE, SECONDS, Row
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.spread import Spread, ratios
 
@@ -103,6 +105,8 @@ class _Turns:
         found = {SECONDS: Spread(tuple(own))}
         if side.against and side.against not in self.failures:
             found[RATIO] = ratios(own, self._samples[side.against])
+        if side.flops:
+            found[GFLOP] = Spread.of(side.flops / 1e9)
         if side.flops and not setting.quick:
             rate = side.flops / peak(setting.device, side.precision, setting.clock)
             found[ROOFLINE] = Spread(tuple(rate / seconds for seconds in own))
@@ -135,8 +139,21 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text:.200}"
 
 
+def forget() -> None:
+    """Drop everything that was compiled and recorded, and with it the memory of CUDA graphs.
+
+    Else the next shapes of the same code are taken for a sign that they vary, and the graphs of
+    the next case are ones for any shape.
+    """
+    with contextlib.suppress(RuntimeError):  # after some errors a GPU refuses everything
+        if "torch._dynamo" in sys.modules:  # else nothing was, and the import takes a second
+            torch.compiler.reset()
+    release()
+
+
 def release() -> None:
     """Give back the memory of what has failed or finished."""
     gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    with contextlib.suppress(RuntimeError):
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

@@ -12,6 +12,7 @@ from alframe.benchmarks.speed.clock import processor
 from alframe.benchmarks.speed.row import (
     MEMORY,
     MEMORY_EXPONENT,
+    PER_IMAGE,
     SECONDS,
     TIME_EXPONENT,
     Row,
@@ -27,9 +28,11 @@ GROWTH = "growth"
 
 
 def cases(setting: Setting) -> Iterator[Case]:
-    """A strategy that ranks scores, and one that compares images with one another."""
-    del setting
-    for strategy in STRATEGIES:
+    """A strategy that ranks scores, and one that compares images with one another.
+
+    The memory is that of the host, and most of the time goes into drawing: not for GPUs.
+    """
+    for strategy in () if setting.cuda else STRATEGIES:
         yield Case(f"growth/{strategy}", partial(_grow, strategy))
 
 
@@ -41,11 +44,13 @@ def _grow(strategy: str, name: str, setting: Setting) -> Sequence[Row]:
         Row(name, f"{size:,} images", {k: Spread.of(v) for k, v in each.items()}, size, "images")
         for size, each in zip(sizes, measured, strict=True)
     ]
-    exponents = {
+    memory = [each[MEMORY] for each in measured]
+    growth = {
         TIME_EXPONENT: exponent(sizes, [each[SECONDS] for each in measured]),
-        MEMORY_EXPONENT: exponent(*_beyond_first(sizes, [each[MEMORY] for each in measured])),
+        MEMORY_EXPONENT: exponent(*_beyond_first(sizes, memory)),
+        PER_IMAGE: 2**20 * (memory[-1] - memory[0]) / (sizes[-1] - sizes[0]),
     }
-    return [*rows, Row(name, GROWTH, {k: Spread.of(v) for k, v in exponents.items()})]
+    return [*rows, Row(name, GROWTH, {k: Spread.of(v) for k, v in growth.items()})]
 
 
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:

@@ -69,16 +69,17 @@ def _inputs(count: int, setting: Setting) -> tuple[Pair, Batch]:
 
 
 def _networks(pair: Pair, batch: Batch) -> dict[str, Callable[[], Iterable[Tensor]]]:
-    """From images to the towers' output; ours includes the scaling of pixels, stock does not."""
+    """From images to the towers' output, the scaling of pixels included."""
     ours, stock = pair.ours, pair.stock
-    pixels = batch.images.float()
+    images, _ = pair.stock_inputs(batch)
 
     def own() -> Iterable[Tensor]:
         levels = ours.features(batch).levels
         return ours.class_tower(levels), ours.box_tower(levels)
 
     def theirs() -> Iterable[Tensor]:
-        outputs: dict[str, Tensor] = stock.head(list(stock.backbone(pixels).values()))
+        scaled, _ = stock.transform(images)
+        outputs: dict[str, Tensor] = stock.head(list(stock.backbone(scaled.tensors).values()))
         return outputs.values()
 
     return {"torchvision": theirs, "ours": own}
@@ -87,9 +88,10 @@ def _networks(pair: Pair, batch: Batch) -> dict[str, Callable[[], Iterable[Tenso
 def _rows(
     name: str, wholes: Mapping[str, Work], networks: Mapping[str, Work], count: int
 ) -> Sequence[Row]:
-    """What the whole takes beyond the network."""
+    """What the whole takes beyond the network, when anchors are remembered."""
     rows = []
     for side, whole in wholes.items():
+        whole()
         more = [a - b for a, b in zip(counted(whole), counted(networks[side]), strict=True)]
         operations, waits = map(Spread.of, map(float, more))
         measures = {OPERATIONS: operations, SYNCHRONISATIONS: waits}

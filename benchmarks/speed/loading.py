@@ -19,9 +19,9 @@ DECODED, CACHED = "from JPEG", "from the cache"
 
 
 def cases(setting: Setting) -> Iterator[Case]:
-    """Loading alone; it has nothing to do with the device."""
-    del setting
-    yield Case("data/loading-300", _loading)
+    """Loading alone, in which GPUs have no part."""
+    if not setting.cuda:
+        yield Case("data/loading-300", _loading)
 
 
 def _loading(name: str, setting: Setting) -> Sequence[Row]:

@@ -59,7 +59,7 @@ class Pair:
         assert batch.labels is not None
         sizes = batch.sizes.tolist()
         images = [
-            image[:, :height, :width].float() / 255
+            image[:, :height, :width].float().contiguous() / 255
             for image, (height, width) in zip(batch.images, sizes, strict=True)
         ]
         targets = [

@@ -1,4 +1,8 @@
-"""What is aimed at, and whether it was reached."""
+"""What is aimed at, and whether it was reached.
+
+Not measured here, as it takes whole trainings: that mAP with bf16 stays within the noise of seeds,
+and that the paper's curve of one method on VOC takes an hour on an H200.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,6 +10,7 @@ from dataclasses import dataclass
 from alframe.benchmarks.speed.row import (
     MEMORY_EXPONENT,
     OPERATIONS,
+    PER_IMAGE,
     RATIO,
     ROOFLINE,
     SECONDS,
@@ -45,8 +50,8 @@ class Target:
 
 
 def targets_of(row: Row, targets: Iterable[Target]) -> list[Target]:
-    """Those that a row is held against."""
-    return [t for t in targets if (t.case, t.side) == (row.case, row.side)]
+    """Those that a row is held against; a case that failed as a whole, against all of its own."""
+    return [t for t in targets if t.case == row.case and row.side in ("", t.side)]
 
 
 def _on_cpu(case: str, fp32: float, bf16: float) -> tuple[Target, ...]:
@@ -55,7 +60,7 @@ def _on_cpu(case: str, fp32: float, bf16: float) -> tuple[Target, ...]:
 
 
 def _on_gpu(case: str, measure: str, bound: float, *, least: bool = False) -> tuple[Target, ...]:
-    """For each way of running ours; one of them has to reach it."""
+    """For each way of training ours; one of them has to reach it."""
     ways = ("ours bf16", "ours compiled bf16", "ours with graphs bf16")
     return tuple(Target(case, way, measure, bound, least) for way in ways)
 
@@ -71,8 +76,8 @@ TARGETS = (
     *_on_gpu("train/retina-608x1024-b16", RATIO, 1 / 1.5),
     *_on_gpu("train/retina-608x1024-b16", ROOFLINE, 0.35, least=True),
     *_on_gpu("train/ssd-300-b32", RATIO, 1 / 2),
-    *_on_gpu("infer/retina-608x1024-b32", RATIO, 1 / 3),
-    *_on_gpu("infer/ssd-300-b32", RATIO, 1 / 3),
+    # Learners compile no inference, so it is the plain one that has to be fast.
+    *(Target(f"infer/{n}-b32", "ours bf16", RATIO, 1 / 3) for n in ("retina-608x1024", "ssd-300")),
     *(
         Target(f"miaod/phases-{shape}", phase, RATIO, bound)
         for shape in ("300", "640", "608x1024-b2", "608x1024-b16")
@@ -102,5 +107,7 @@ TARGETS = (
         for strategy in ("entropy", "coreset")
         for measure in (TIME_EXPONENT, MEMORY_EXPONENT)
     ),
+    # The pixels of one are 3 KiB: no image stays, only names, targets and scores.
+    Target("growth/entropy", "growth", PER_IMAGE, 2),
 )
 """Ratios are of time, so that twice as fast is 0.5. Cases have other names on a GPU."""

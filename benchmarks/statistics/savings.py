@@ -8,6 +8,9 @@ from alframe.benchmarks.findings import Axis, Costs, Saving
 from alframe.benchmarks.statistics.crossing import first_crossing
 from alframe.benchmarks.statistics.curve import Curve, Floats, by_method
 
+Q = 0.9
+"""Share of full supervision that is to be reached."""
+
 
 def label_savings(
     curves: Sequence[Curve],
@@ -15,7 +18,7 @@ def label_savings(
     axis: Axis,
     costs: Costs,
     *,
-    q: float = 0.9,
+    q: float = Q,
     baseline: str = "random",
 ) -> tuple[Saving, ...]:
     """What each method of one problem saves against a baseline at q of full supervision.

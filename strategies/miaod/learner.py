@@ -63,8 +63,8 @@ class MIAODLearner(DetectionLearner):
         label_ratio: length of a label phase to that of a min or max phase; 3 in the code for
             RetinaNet, 5 for SSD.
         rounds: how often min and max are done.
-        skip: pseudo-labels are not used for the whole ``batch``, or only for the ``image``, when
-            an image has none.
+        skip: pseudo-labels are not used for the whole ``batch`` (of one in parts, for the part), or
+            only for the ``image``, when an image has none.
         mask_padding: leave anchors in the padding out of weights, pseudo-labels and score.
 
     Raises:

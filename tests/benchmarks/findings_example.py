@@ -131,6 +131,7 @@ FULL_PROBLEM = Problem(
         ),
     ),
     noise=0.0031,
+    spans={"images": (827, 1240), "boxes": (2070.0, 3100.5)},
     notes=("miaod, seed 2 (unfinished): 1 cycle so far, runs/m2",),
 )  # fmt: skip
 
@@ -191,7 +192,7 @@ def with_names(value: Any, rename: Any) -> Any:
     if isinstance(value, str):
         return rename(value) if value else value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fixed = ("axis", "source", "area", "runs")
+        fixed = ("axis", "source", "area", "spans", "runs")
         names = [f.name for f in dataclasses.fields(value) if f.name not in fixed]
         changed = {name: with_names(getattr(value, name), rename) for name in names}
         return dataclasses.replace(value, **changed)

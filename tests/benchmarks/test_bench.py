@@ -14,12 +14,14 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from alframe.benchmarks.bench import bench
+from alframe.benchmarks.bench import _finish, bench
 from alframe.benchmarks.cells import cells
 from alframe.benchmarks.prepare import initial_sets, write_initial_sets
+from alframe.benchmarks.suite import FILE, write
+from alframe.benchmarks.work import Work
 from alframe.errors import AlframeError, ConfigError, RunError
 from alframe.initial import write_initial
-from tests.benchmarks.tiny_suite import CONTENT, tiny_suite
+from tests.benchmarks.tiny_suite import CONTENT, FakeEngine, tiny_suite
 
 COSTS = {"seconds", "memory"}
 
@@ -98,8 +100,9 @@ def test_status_runs_nothing(suite: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--seeds", "x"], "expected 0,1,2 or 0-5"), (["--engine", "slurm"], "'slurm' is not one of")],
-)
+    [(["--seeds", "x"], "expected 0,1,2 or 0-5"), (["--seeds", "0,5-3"], "expected 0,1,2 or 0-5"),
+     (["--engine", "slurm"], "'slurm' is not one of")],
+)  # fmt: skip
 def test_wrong_options(suite: Path, arguments: Sequence[str], message: str) -> None:
     result = CliRunner().invoke(bench, [str(suite), *arguments])
     assert result.exit_code == 2
@@ -113,6 +116,20 @@ def test_an_address_needs_ray(suite: Path, tmp_path: Path) -> None:
             [str(suite), "--output", str(tmp_path / "o"), "--address", "auto"],
             catch_exceptions=False,
         )
+
+
+def test_where_everything_failed_the_reasons_are_listed_though_there_is_no_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = tiny_suite(seeds=[0], full_supervision="none", replay=None)
+    write(suite, tmp_path / FILE)
+    work = Work(tmp_path, cells(suite))
+    list(work.run(FakeEngine(lambda _: 2)))
+    with pytest.raises(RunError, match="there is nothing to report"):
+        _finish(work)
+    listed = [line for line in capsys.readouterr().err.splitlines() if line.startswith("failed: ")]
+    assert len(listed) == len(work.cells) == 3
+    assert listed[0].startswith("failed: first/shapes/plain/seed-0: first/shapes/plain/seed-0 has")
 
 
 @pytest.fixture(scope="module")

@@ -75,6 +75,18 @@ def test_columns_and_notes(folder: Path) -> None:
     assert f"random, seed 2 (unfinished): 1 cycle so far, {folder / '3'}" in problem.notes
 
 
+def test_areas_are_taken_over_what_all_finished_runs_cover(tmp_path: Path) -> None:
+    write_run(tmp_path / "1", [0.1, 0.2, 0.3])
+    write_run(tmp_path / "2", [0.1, 0.2], strategy="entropy")
+    write_run(tmp_path / "3", [0.1], strategy="miaod", finished=False)
+    (problem,) = findings(tmp_path).problems
+    assert problem.spans == {
+        "images": (10, 20), "boxes": (30, 60),
+        "seconds": (10 * 7.8 + 30 * 34.5, 20 * 7.8 + 60 * 34.5),
+    }  # fmt: skip
+    assert problem.methods[0].area["images"].mean == pytest.approx(0.15)
+
+
 def test_a_seed_that_was_run_twice_is_said(tmp_path: Path) -> None:
     write_run(tmp_path / "1", [0.1, 0.2])
     write_run(tmp_path / "2", [0.2, 0.2])

@@ -113,6 +113,14 @@ def test_a_method_without_a_value_is_named_but_not_drawn(tmp_path):
     assert to_bytes(figure, "png")
 
 
+def test_dollars_in_names_are_no_formula(tmp_path):
+    write_run(tmp_path / "1", [0.1], strategy="a$^$b", dataset="c$_$")
+    figure = drawn(tmp_path)
+    assert to_bytes(figure, "svg")  # a wrong formula would be an error
+    (label,) = figure.axes[1].get_legend().get_texts()
+    assert label.get_text() == r"a\$^\$b"
+
+
 def test_colours_and_markers_do_not_repeat_in_step():
     assert np.gcd(len(COLOURS), len(MARKERS)) == 1
     assert len(set(COLOURS)) * len(set(MARKERS)) == 56

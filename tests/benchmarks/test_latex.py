@@ -27,8 +27,8 @@ def test_the_whole_table():
         r"random & $28.3 \pm 1.2$ & $49.4 \pm 0.5$ & $\mathbf{56.0}$ {\scriptsize ($n = 1$)} & -- "
         r"& $77.3 \pm 0.2$ \\",
         r"miaod (unfinished) & $\mathbf{47.2 \pm 0.3}$ & $\mathbf{58.4 \pm 0.4}$ "
-        r"& $\mathbf{56.0 \pm 0.4}$ & -- & $78.4$ \\",
-        r"entropy\_of plain & $28.3$ & -- & -- & -- & $77.3 \pm 0.2$ \\",
+        r"& $\mathbf{56.0 \pm 0.4}$ & -- & $78.4$ {\scriptsize ($n = 1$)} \\",
+        r"entropy\_of plain & $28.3$ & -- & -- & -- & $77.3 \pm 0.2$ {\scriptsize ($n = 3$)} \\",
         r"\midrule",
         r"MI-AOD$^{\dagger}$ & $47.18$ & $58.41$ & -- & $67.72$ & $78.37$ \\",
         r"core-set$^{\ast}$ & $29.1$ & $45.4$ & -- & -- & -- \\",

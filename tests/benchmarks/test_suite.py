@@ -97,6 +97,14 @@ def test_nothing_else_may_differ_from_what_was_run() -> None:
         ("title: x", "problems is required"),
         ("title: x\nproblems: {a: {}}\nmethods: {b: {}}\nmethod: {}", "Did you mean 'methods'"),
         ("title: x\nproblems: {a: {}}\nmethods: {b: {}}\nreplay: c", "there is no method 'c'"),
+        (
+            "title: x\nproblems: {a: {published: voc-retna}}\nmethods: {random: {}}",
+            "unknown published table of problem a: 'voc-retna'; known: coco-retina",
+        ),
+        (
+            "title: x\nproblems: {a: {}}\nmethods: {random: {}, ../b: {}}",
+            "methods: '../b' cannot be",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, message: str) -> None:
@@ -106,6 +114,17 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, message: s
         load(str(path))
     assert str(path) in str(error.value)
     assert message in str(error.value)
+
+
+def test_all_contradictions_of_a_file_are_said_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("title: x\nproblems: {a/b: {published: c}}\nmethods: {d: {}}\nreplay: e")
+    with pytest.raises(ConfigError) as error:
+        load(str(path))
+    starts = ("problems: 'a/b'", "baselines: there", "replay: there", "unknown published")
+    assert len(error.value.problems) == len(starts)
+    for problem, start in zip(error.value.problems, starts, strict=True):
+        assert problem.startswith(f"{path}: {start}")
 
 
 def test_unknown_suites_and_files() -> None:

@@ -4,6 +4,8 @@ import fcntl
 import os
 import signal
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,9 +112,63 @@ def test_an_interruption_stops_the_engine_and_starts_nothing_more(tmp_path: Path
 def test_the_last_error_of_a_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     assert last_error(log) is None
-    log.write_text("\n")
+    log.write_text("cycle 0\n")
     assert last_error(log) is None
     log.write_text("cycle 0\nTraceback (most recent call last):\nKeyError: 3\n")
     assert last_error(log) == "KeyError: 3"
     log.write_text("error: the first\nerror: the last\nlater words\n\n")
     assert last_error(log) == "the last"
+    assert last_error(log, log.stat().st_size) is None
+
+
+@pytest.mark.parametrize(
+    ("codes", "reason"),
+    [
+        ((2, -9), "killed by signal 9 (out of memory?)"),
+        ((-9, 2), "run/shapes/random/seed-0 has failed"),
+        ((2, 3), "exit code 3"),
+    ],
+)
+def test_the_reason_is_what_the_last_attempt_said(
+    tmp_path: Path, codes: tuple[int, int], reason: str
+) -> None:
+    class Loud(FakeEngine):
+        """Only an exit code of 2 comes with a message."""
+
+        def call(self, arguments: Sequence[str], log: Path) -> int:
+            code = super().call(arguments, log)
+            if code != 2:
+                log.write_text(log.read_text().rpartition("WARNING")[0])
+            return code
+
+    (cell,) = [c for c in GRID if c.name == "run/shapes/random/seed-0"]
+    given = iter(codes)
+    (outcome,) = Work(tmp_path, [replace(cell, first=None)]).run(Loud(lambda _: next(given)))
+    assert outcome.failed == reason
+
+
+def test_what_waits_for_a_first_cycle_that_failed_is_listed_with_it(tmp_path: Path) -> None:
+    first = "first/shapes/plain/seed-0"
+    engine = FakeEngine(lambda name: 2 * (name == first))
+    reasons = {o.cell.name: o.failed for o in Work(tmp_path, GRID).run(engine) if o.failed}
+    waited = [c.name for c in GRID if c.first == first]
+    assert reasons == {first: f"{first} has failed"} | dict.fromkeys(
+        waited, f"{first} failed: {first} has failed"
+    )
+    assert not {name for name, _ in engine.calls} & {*waited}
+    work = Work(tmp_path, GRID)
+    assert sorted(by_state(work)["failed"]) == sorted(reasons)
+    assert [o.failed for o in work.run(FakeEngine())] == [None] * len(reasons)
+
+
+def test_cells_with_similar_names_have_files_of_their_own(tmp_path: Path) -> None:
+    suite = tiny_suite(
+        problems={"a": {}, "a-b": {}},
+        methods={"b-c": {"strategy": "random"}, "c": {"strategy": "entropy"}},
+        seeds=[0], replay=None, baselines=["c"],
+    )  # fmt: skip
+    grid = cells(suite)
+    work = Work(tmp_path, grid)
+    assert [o.failed for o in work.run(FakeEngine())] == [None] * len(grid)
+    assert len({work.log(c) for c in grid}) == len(grid)
+    assert len(list((tmp_path / "cells").rglob("*.yaml"))) == len(grid)

@@ -121,6 +121,32 @@ def test_an_existing_run_is_not_overwritten(alframe: Alframe, tmp_path: Path) ->
     assert (tmp_path / "run" / "cycles.jsonl").read_bytes() == before
 
 
+def test_a_run_is_resumed_however_its_folder_is_named(alframe: Alframe, tmp_path: Path) -> None:
+    path = str(tmp_path / "run")
+    assert alframe("run", f"output={path}", *SMALL)[0] == 0
+    code, out, err = alframe("run", f"output={path}", "--resume")
+    assert code == 0, err
+    assert out.count("mAP50 ") == 2
+    refused(alframe("run", f"output={path}x", "--resume"), "holds no run")
+
+
+def test_ctrl_c_names_a_run_only_where_there_is_one(
+    alframe: Alframe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for place, needle in (
+        ("alframe.run.prepare_images", "stopped; nothing was done yet"),
+        ("alframe.loop.Loop._cycle", f"alframe run --output {tmp_path / 'run'} --resume"),
+    ):
+        monkeypatch.setattr(place, interrupted)
+        code, _, err = alframe("run", "--output", str(tmp_path / "run"), *SMALL)
+        assert code == 130
+        assert needle in err
+        monkeypatch.undo()
+
+
 def test_default_names_are_numbered_and_the_newest_is_resumed(
     alframe: Alframe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +275,33 @@ def test_validate_reports_every_problem(alframe: Alframe, voc_folder: Path) -> N
     break_xml(voc_folder)
     result = alframe("validate", "--dataset", "voc", "--data-root", str(voc_folder))
     refused(result, ids[0], ids[1], lines=2)
+
+
+def test_validate_reports_learner_budget_and_images_together(
+    alframe: Alframe, voc_folder: Path
+) -> None:
+    break_jpeg(voc_folder)
+    args = ("--dataset", "voc", "--data-root", str(voc_folder), "--device", "cuda:7")
+    result = alframe("validate", *args, "budget.initial=50")
+    refused(result, "device=cuda:7", "asks for 50 images", f"{first(voc_folder)}.jpg", lines=3)
+
+
+def test_validate_looks_at_the_first_cycle(alframe: Alframe, tmp_path: Path) -> None:
+    assert alframe("run", "--output", str(tmp_path / "run"), *SMALL)[0] == 0
+    given = (*SMALL, f"first_cycle={tmp_path / 'run'}")
+    assert alframe("validate", *given)[0] == 0
+    refused(alframe("validate", *given, "training.lr=0.5"), "computed with training.lr = 0.003")
+
+
+def test_of_several_files_the_later_wins(alframe: Alframe, tmp_path: Path) -> None:
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text("dataset: {pool: 20, test: 5}\nbudget: {initial: 5, per_cycle: 5}")
+    two.write_text("dataset: {pool: 30}\nbudget: {cycles: 2}")
+    for given in (("--config", str(one), "--config", str(two)), ("--config", str(one), str(two))):
+        code, out, _ = alframe("validate", *given)
+        assert code == 0
+        assert out.startswith("valid: 30 images to choose from, 5 to test on")
+        assert out.endswith("labels 5 + 1 x 5\n")
 
 
 def test_validate_takes_a_file(alframe: Alframe, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from alframe.datasets.files import ImageFiles
 from alframe.datasets.shapes import shapes
 from alframe.errors import RunError
 from alframe.predict import Predictor
@@ -63,6 +65,60 @@ def test_two_images_of_one_name_keep_their_pictures_apart(
     code, _, err = alframe("predict", str(run), str(photo), str(other), "--output", str(tmp_path))
     assert code == 0, err
     assert {p.name for p in tmp_path.glob("*.png")} == {"photo.png", "photo-2.png"}
+
+
+def test_an_image_is_not_overwritten_by_its_picture(
+    alframe: Alframe, run: Path, photo: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "mine"
+    own.mkdir()
+    with Image.open(photo) as image:
+        image.save(own / "a.png")
+        image.save(own / "a-2.png")
+    before = {p.name: p.read_bytes() for p in own.iterdir()}
+    code, _, err = alframe("predict", str(run), str(own), "--output", str(own))
+    assert code == 0, err
+    assert {name: (own / name).read_bytes() for name in before} == before
+    assert {p.name for p in own.iterdir()} == {*before, "a-3.png", "a-2-2.png"}
+
+
+def test_a_folder_stands_for_its_images(
+    alframe: Alframe, run: Path, photo: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    for name in ("b.JPG", "a.jpg", ".hidden.jpg"):
+        shutil.copy(photo, folder / name)
+    (folder / "notes.txt").write_text("of the day")
+    code, out, err = alframe("predict", str(run), str(folder), str(photo), "--json")
+    assert code == 0, err
+    images = [json.loads(line)["image"] for line in out.splitlines()]
+    assert images == [str(folder / "a.jpg"), str(folder / "b.JPG"), str(photo)]
+    refused(alframe("predict", str(run), str(folder / "more")), "more holds no image")
+
+
+def test_pixels_of_one_image_are_held_at_a_time(
+    run: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[weakref.ref[object]] = []
+    read = ImageFiles.read
+
+    def watched(self: ImageFiles, item: str) -> object:
+        assert sum(one() is not None for one in alive) <= 1
+        image = read(self, item)
+        alive.append(weakref.ref(image))
+        return image
+
+    monkeypatch.setattr(ImageFiles, "read", watched)
+    assert len(list(Predictor(run)([photo] * 6))) == 6
+    assert len(alive) >= 12, "all were tried first"
+
+
+def test_a_file_in_the_way_is_named(
+    alframe: Alframe, run: Path, photo: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    refused(alframe("predict", str(run), str(photo), "--output", str(tmp_path / "file")), "/file: ")
 
 
 def test_what_cannot_be_read_is_named_at_once(

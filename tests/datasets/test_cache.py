@@ -3,7 +3,10 @@ import logging
 import multiprocessing
 import os
 import pickle
+import re
 from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from alframe.datasets import cache_disk
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.cache import CachedImages, CacheMode, Resize, prepared
+from alframe.datasets.cache_disk import DiskWriter
 from alframe.datasets.voc import voc
 from alframe.errors import ConfigError, DataError
 
@@ -285,10 +289,45 @@ class TestDisk:
         assert images.read("b")[0, 0, 0] == ord("b")
         assert list(tmp_path.iterdir()) == [folder]
 
+    def test_another_process_was_faster_by_a_moment(self, source, tmp_path, monkeypatch):
+        finish, inodes = DiskWriter._finish, []
+
+        def meanwhile(writer, checked):
+            finish(writer, checked)
+            monkeypatch.undo()
+            cached(source, "disk", folder=tmp_path).prepare(IDS, workers=1)
+            inodes.append(writer._target.stat().st_ino)
+
+        monkeypatch.setattr(DiskWriter, "_finish", meanwhile)
+        images = cached(source, "disk", folder=tmp_path)
+        images.prepare(IDS, workers=1)
+        assert [path.stat().st_ino for path in tmp_path.iterdir()] == inodes
+        assert images.read("b")[0, 0, 0] == ord("b")
+
+    def test_what_others_remove_meanwhile_is_no_problem(self, source, tmp_path):
+        (tmp_path / "gone.partial-x").symlink_to("nowhere")
+        assert cached(source, "disk", folder=tmp_path).prepare(IDS, workers=1) == {}
+
     def test_unwritable_folder(self, source, tmp_path):
         (tmp_path / "file").write_text("")
-        with pytest.raises(DataError, match=r"cannot be written as an image cache .*ram\|off"):
+        with pytest.raises(DataError, match="cannot be written as an image cache") as caught:
             cached(source, "disk", folder=tmp_path / "file").prepare(IDS, workers=1)
+        remedy = re.search(r"data\.cache=(\S+)\)", str(caught.value))
+        assert remedy
+        assert set(remedy[1].split("|")) < set(get_args(CacheMode))
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+    def test_full_disk(self, source, tmp_path, monkeypatch):
+        """600 bytes of images wait in the stream's buffer, and cannot be written when it closes."""
+        opened = Path.open
+
+        def full(path, mode="r", **options):
+            return opened(Path("/dev/full") if path.name == "images.bin" else path, mode, **options)
+
+        monkeypatch.setattr(Path, "open", full)
+        with pytest.raises(DataError, match=r"No space left on device.*free space"):
+            cached(source, "disk", folder=tmp_path).prepare(IDS, workers=1)
+        assert list(tmp_path.iterdir()) == []
 
     def test_needs_a_folder(self, source):
         with pytest.raises(ValueError, match="needs a folder"):

@@ -174,6 +174,7 @@ BAD_OBJECTS = {
     "three": ({"bbox": [1, 2, 3]}, r"annotations\[0\]\.bbox: expected four numbers .*\[1, 2, 3\]"),
     "text": ({"bbox": [1, 2, 3, "4"]}, "bbox: expected four numbers"),
     "nan": ({"bbox": [1, 2, 3, float("nan")]}, "bbox: expected four numbers"),
+    "huge": ({"bbox": [1, 2, 3, 10**400]}, "bbox: expected four numbers"),
     "crowd": ({"iscrowd": "no"}, 'iscrowd: expected 0 or 1, got "no"'),
     "area": ({"area": -1}, "area: expected a number >= 0, got -1"),
 }
@@ -220,10 +221,17 @@ def test_an_id_given_to_two_images_spoils_both(tmp_path):
     assert coco(str(tmp_path), on_bad_item="skip").pool == ("train2017/3",)
 
 
-def test_a_file_given_to_two_images_is_spoilt(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("2.jpg", r"images\[2\]: the image appears twice \(id 3, '2.jpg'\)"),
+        ("2.png", r"images\[2\]: '2.png' and '2.jpg' differ in their suffix alone.*rename one"),
+    ],
+)
+def test_two_images_of_one_file_or_one_name_spoil_both(tmp_path, name, message):
     content = coco_content(2)
-    content["images"].append({"id": 3, "file_name": "2.png"})
-    with pytest.raises(DataError, match=r"images\[2\]: the image appears twice \(id 3, '2.png'\)"):
+    content["images"].append({"id": 3, "file_name": name})
+    with pytest.raises(DataError, match=message):
         load(tmp_path, content)
     assert coco(str(tmp_path), on_bad_item="skip").pool == ("train2017/1",)
 

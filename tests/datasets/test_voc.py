@@ -150,6 +150,7 @@ BROKEN = {
     "nan": (xml(xml_object(box=(1, 2, 3, "nan"))), "<ymax> must be a number, got 'nan'"),
     "flag": (xml(xml_object(difficult="yes")), "<difficult> must be 0 or 1, got 'yes'"),
     "size": (xml(size=("wide", 80)), "<size>: <width> must be a number, got 'wide'"),
+    "infinite": (xml(size=("inf", 80)), "<size>: <width> must be a number, got 'inf'"),
 }
 
 

@@ -116,10 +116,16 @@ def test_an_error_names_three_keys_at_most(tmp_path):
 def test_files_that_are_no_state_dict(tmp_path):
     with pytest.raises(ConfigError, match=r"no file .*gone\.pth; expected 'none', 'pretrained'"):
         build_backbone(SMALL, weights=str(tmp_path / "gone.pth"))
-    with pytest.raises(ConfigError, match="is not a state dict"):
-        build_backbone(SMALL, weights=saved(tmp_path, [1, 2]))
+    for content in ([1, 2], {"state_dict": {"a": torch.zeros(1)}, "epoch": 3}):
+        with pytest.raises(
+            ConfigError, match=r"is not a state dict .*torch\.save\(model\.state_dict"
+        ):
+            build_backbone(SMALL, weights=saved(tmp_path, content))
+    with pytest.raises(ConfigError, match=r"cannot read .* expected a file made by") as unsafe:
+        build_backbone(SMALL, weights=saved(tmp_path, torch.nn.Linear(1, 1)))
+    assert "\x1b" not in str(unsafe.value)
     (tmp_path / "text.pth").write_text("hello")
-    with pytest.raises(ConfigError, match=r"cannot read .*text\.pth"):
+    with pytest.raises(ConfigError, match=r"cannot read .*text\.pth \(\w+\): expected a file made"):
         build_backbone(SMALL, weights=str(tmp_path / "text.pth"))
 
 

@@ -18,8 +18,8 @@ DETECTORS = {
 @pytest.mark.parametrize("kind", DETECTORS)
 def test_anchors(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     detector: DenseDetector = DETECTORS[kind]()
-    levels = tuple(torch.zeros(1, 16, side, side + 1) for side in (5, 3, 2))
-    features = Features(levels, levels[-1], (64, 64))
+    levels = tuple(torch.zeros(1, 16, side, side + 1) for side in (4, 2, 1))
+    features = Features(levels, levels[-1], (64, 80))
     remembered = detector.anchors(features)
     assert detector.anchors(features) is remembered
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)

@@ -1,5 +1,6 @@
 """The plain detection learner on a tiny RetinaNet and drawn shapes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,11 @@ from alframe import build
 from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.detectors.learner import DetectionLearner
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, TrainingError
 from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING, FitContext
 from alframe.resolve import from_overrides, resolve
 from alframe.seeds import Seeds
-from tests.fakes import MemoryCheckpoint, Numbers
+from tests.fakes import FakeImages, MemoryCheckpoint, Numbers
 
 ALL = frozenset({DETECTIONS, CLASS_PROBS, EMBEDDING})
 SMALL = (
@@ -78,16 +79,30 @@ def test_signals_have_the_shapes_that_they_promise() -> None:
         torch.testing.assert_close(of_boxes.amax(dim=1) >= scores, scores > -1)
 
 
-def test_signals_do_not_depend_on_the_batch_nor_on_the_order_of_ids() -> None:
-    learner, dataset = fitted()
-    whole = collected(learner, ImageSet(dataset.images, dataset.pool))
-    learner.setup = learner.setup.__class__(
-        **{
-            **{f: getattr(learner.setup, f) for f in learner.setup.__dataclass_fields__},
-            "evaluation": learner.setup.evaluation.model_copy(update={"batch_size": 1}),
-        }
-    )
-    alone = collected(learner, ImageSet(dataset.images, dataset.pool[::-1]))
+class Cut(FakeImages):
+    """Images of another source, of five sizes."""
+
+    def __init__(self, whole: Any) -> None:
+        self._whole = whole
+
+    def read(self, item: str) -> Any:
+        height, width = self.size(item)
+        return self._whole.read(item)[:height, :width]
+
+    def size(self, item: str) -> tuple[int, int]:
+        number = int(item.rpartition("/")[2]) % 5
+        return 64 - 9 * number, 20 + 10 * number
+
+
+def test_signals_depend_neither_on_the_batch_nor_on_the_order_of_ids() -> None:
+    """Of images of unlike sizes, each is padded as if it were alone."""
+    learner, dataset = fitted("data.resize=none", "detector.score_threshold=0.001")
+    images = Cut(dataset.images)
+    whole = collected(learner, ImageSet(images, dataset.pool))
+    single = learner.setup.evaluation.model_copy(update={"batch_size": 1})
+    learner.setup = replace(learner.setup, evaluation=single)
+    alone = collected(learner, ImageSet(images, dataset.pool[::-1]))
+    assert len({probs.shape for _, probs, *_ in alone.values()}) > 1
     for item, values in whole.items():
         for a, b in zip(values, alone[item], strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
@@ -153,15 +168,17 @@ def test_bf16_trains_as_well() -> None:
     assert 0 < max(distance) < 0.05
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::UserWarning")  # torch.compile's own
-def test_compiled_training_equals_eager_training() -> None:
-    eager, compiled = (
-        fitted(f"training.compile={c}", "training.iterations=3")[0].state_dict()
-        for c in ("false", "true")
-    )
-    for name, value in eager.items():
-        torch.testing.assert_close(compiled[name], value, rtol=1e-3, atol=1e-4)
+def test_a_model_that_has_diverged_is_neither_measured_nor_asked() -> None:
+    learner, dataset = fitted()
+    broken = dict(learner.state_dict())
+    for name in [n for n in broken if n.startswith("class_tower.output.")]:
+        broken[name] = torch.full_like(broken[name], torch.nan)
+    learner.load_state_dict(broken)
+    test = LabelledSet(dataset.images, dataset.test, dataset.targets)
+    with pytest.raises(TrainingError, match=r"detections of test/0+ are not finite.*training\.lr"):
+        learner.evaluate(test)
+    (batch, *_) = learner.signals(ImageSet(dataset.images, dataset.pool), ALL)
+    assert batch[DETECTIONS].valid.any(dim=1).all()
 
 
 def test_a_learner_that_lacks_a_signal_is_named_with_one_that_has_it(

@@ -1,5 +1,7 @@
 """Where a model lies, and which library computes its convolutions."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -44,6 +46,22 @@ def test_with_one_thread_1x1_kernels_are_dilated_which_changes_nothing():
 def test_with_more_threads_they_are_left_as_they_are(monkeypatch):
     monkeypatch.setattr(placement.torch, "get_num_threads", lambda: 2)
     assert dilations(placed(model(), CPU)) == [(1, 1)] * 4
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_without_onednn_they_are_left_as_they_are(monkeypatch):
+    """What computes dilated convolutions then is slower still."""
+    monkeypatch.setattr(placement.torch.backends.mkldnn, "is_available", lambda: False)
+    assert dilations(placed(model(), CPU)) == [(1, 1)] * 4
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_weights_go_from_a_dilated_model_to_one_that_is_not():
+    plain, dilated = model(), placed(model(), CPU)
+    plain.load_state_dict(dilated.state_dict())
+    images = torch.rand(1, 3, 5, 5)
+    torch.testing.assert_close(plain(images), dilated(images))
+    assert dilations(copy.deepcopy(dilated)) == dilations(dilated)
 
 
 @pytest.mark.parametrize("channels_last", [True, False])

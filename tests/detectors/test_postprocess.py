@@ -142,6 +142,13 @@ def test_nothing_found():
     assert torch.isfinite(found.boxes).all()
 
 
+def test_what_is_not_a_number_is_not_taken_for_nothing():
+    apart = [[0, 0, 10, 10], [20, 0, 30, 10]]
+    boxes, _, found = one_image(apart, [[float("nan")], [0.9]])
+    assert boxes == apart
+    assert found.scores[0, :2].isnan().tolist() == [True, False]
+
+
 def test_shapes_do_not_depend_on_what_is_found():
     shapes = {one_image(SAME, [[p] * 2] * 2, max_detections=3)[2].boxes.shape for p in (0.0, 0.9)}
     assert shapes == {(1, 3, 4)}

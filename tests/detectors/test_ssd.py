@@ -257,6 +257,14 @@ def test_small_images_are_refused_with_the_remedy():
         small_ssd()(drawing(side=32))
 
 
+def test_large_images_are_refused_where_anchors_would_miss_their_cells():
+    """The last level has two cells fewer than the one before: 3 - 2, but 6 - 2 in 192 pixels."""
+    model = small_ssd(size=96, strides=(8, 16, 32, 96))
+    assert model(drawing(side=96)).anchors.per_level[-1] == 4
+    with pytest.raises(ConfigError, match="expected images of 96 x 96 pixels, got 192 x 192"):
+        model(drawing(side=192))
+
+
 @pytest.mark.parametrize("name", ["resnet10t", "tf_efficientnet_lite0"])
 def test_any_backbone_of_timm(name):
     strides, ratios = (16, 32, 64, 128), [[2.0]] * 4

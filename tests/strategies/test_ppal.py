@@ -1,11 +1,12 @@
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
 
 from alframe.datasets.base import Target
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, SelectionError
 from alframe.learner import BOX_FEATURES, DETECTIONS
 from alframe.strategies import ppal
 from alframe.strategies.instances import Instances
@@ -109,6 +110,25 @@ def test_uncertain_images_that_differ_are_chosen() -> None:
     assert scores["a"] == pytest.approx(1.2 * h(0.5)), "a class of which nothing is known is hard"
     everything = query(makers, "edcba", 5, labelled=["l"], targets=targets)
     assert PPAL().select(everything).ids == ("c", "a", "b", "d", "e")
+
+
+def test_features_are_asked_for_candidates_alone() -> None:
+    found = {"a": [[0.5, 0]], "b": [[0.4, 0]], "c": [[0.3, 0]], "d": [[0.1, 0]]}
+    features, asked = {i: [[1.0, 0.0]] for i in "abcd"}, []
+
+    def watched(ids: Sequence[str]) -> torch.Tensor:
+        asked.extend(ids)
+        return rows(features)(ids)
+
+    makers = {DETECTIONS: detections(found), BOX_FEATURES: watched}
+    assert PPAL(factor=2).select(query(makers, "abcd", 1)).ids == ("a",)
+    assert sorted(asked) == ["a", "b"]
+
+
+def test_images_that_are_not_finite_are_refused_by_name() -> None:
+    makers = {DETECTIONS: detections({"a": [[0.5, 0]], "b": [[0.5, math.nan], [0.1, 0.1]]})}
+    with pytest.raises(SelectionError, match=r"1 of 2 scores are not finite: b \(nan\)"):
+        PPAL().select(query(makers, "ab", 1))
 
 
 def test_options_out_of_range() -> None:

@@ -40,6 +40,21 @@ class AlreadyLabelled(Good):
         return Selection((query.labelled[0], *super().select(query).ids[1:]))
 
 
+class OneNumberForAll(Good):
+    def score(self, batch: SignalBatch) -> Any:
+        return batch[PREDICTED_LOSS].sum()
+
+
+class OneNumberTooFew(Good):
+    def score(self, batch: SignalBatch) -> Any:
+        return batch[PREDICTED_LOSS].tolist()[1:]
+
+
+class NoSelection(Good):
+    def select(self, query: Query) -> Selection:
+        return list(super().select(query).ids)  # type: ignore[return-value]
+
+
 class ListOfIds(Good):
     def select(self, query: Query) -> Selection:
         return Selection(list(super().select(query).ids))  # type: ignore[arg-type]
@@ -150,6 +165,9 @@ def test_a_good_strategy_passes() -> None:
         (FewerThanAsked, "with 12 unlabelled items, budget 5: the strategy chose 4 items"),
         (OneTwice, "the strategy chose an item twice"),
         (AlreadyLabelled, r"chose .'labelled/0'., which are not unlabelled items"),
+        (OneNumberForAll, r"score gives values of shape \(\) for 5 images: expected \(5,\)"),
+        (OneNumberTooFew, r"score gives values of shape \(4,\) for 5 images: expected \(5,\)"),
+        (NoSelection, r"select gives \['pool/.*: expected a Selection"),
         (ListOfIds, r"Selection.ids is \[.*: expected a tuple of ids"),
         (ScoresOfLabelled, "scored what is not unlabelled: expected scores of candidates alone"),
         (RandomOfItsOwn, "another object, the same seed: expected the same selection, got"),

@@ -1,4 +1,4 @@
-"""Compiled losses: one graph, few of them, and the numbers of the plain ones."""
+"""Compiled losses: one graph, and few of them."""
 
 from collections.abc import Callable
 from dataclasses import replace

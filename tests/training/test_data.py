@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from alframe.config import DataConfig
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.seeds import Seeds
 from alframe.training.augment import Sample, hflip
@@ -24,6 +25,7 @@ class Mixed(FakeImages):
         return (40, 60) if item.startswith("w") else (60, 40)
 
 
+HALF = DataConfig(resize="fit", long=30, short=20, pad=8)
 IDS = (*(f"w{i}" for i in range(5)), *(f"t{i}" for i in range(3)))
 
 
@@ -66,10 +68,29 @@ def test_workers_make_the_same_batches() -> None:
 
 def test_inference_visits_each_image_once_whatever_the_order_of_ids() -> None:
     images = ImageSet(Mixed(), IDS)
-    batches = ids_of(inference_batches(images, batch_size=2, pad=8))
+    batches = ids_of(inference_batches(images, HALF, 2))
     assert sorted(i for b in batches for i in b) == sorted(IDS)
     shuffled = ImageSet(Mixed(), IDS[::-1])
-    assert ids_of(inference_batches(shuffled, batch_size=2, pad=8)) == batches
+    assert ids_of(inference_batches(shuffled, HALF, 2)) == batches
+
+
+class Many(FakeImages):
+    """As high as their number, and twice as wide."""
+
+    def read(self, item: str) -> Any:
+        return np.zeros((*self.size(item), 3), np.uint8)
+
+    def size(self, item: str) -> tuple[int, int]:
+        return int(item), 2 * int(item)
+
+
+def test_images_are_batched_for_inference_only_with_those_padded_to_one_shape() -> None:
+    images = ImageSet(Many(), ("9", "16", "5", "8", "24", "17"))
+    batches = list(inference_batches(images, DataConfig(resize="none", pad=8), 2))
+    assert ids_of(batches) == [("24",), ("17",), ("16",), ("9",), ("5", "8")]
+    wider = list(inference_batches(images, DataConfig(resize="none", pad=16), 2))
+    assert ids_of(wider) == [("17", "24"), ("16", "9"), ("5", "8")]
+    assert [tuple(b.images.shape[2:]) for b in wider] == [(32, 48), (16, 32), (16, 16)]
 
 
 def test_boxes_are_scaled_with_the_image_and_untrainable_ones_left_out() -> None:

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alframe.config import DataConfig
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.errors import DataError
 from alframe.learner import FitContext, Metrics, SignalBatch
@@ -29,7 +30,7 @@ class Batching(FakeLearner):
     """Streams batches, as detectors do, and says which process computed them."""
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
-        for batch in inference_batches(images, batch_size=BATCH, pad=8):
+        for batch in inference_batches(images, DataConfig(), BATCH):
             numbers = torch.tensor([float(len(item)) for item in batch.ids])
             yield SignalBatch(batch.ids, {"number": numbers, "by": distributed.rank()})
 
@@ -140,6 +141,9 @@ def test_another_dataset_is_refused() -> None:
     assert str(error).startswith("processes [1] read another fake than process 0: put the same")
 
 
+DATA = DataConfig(resize="none", pad=8)
+
+
 class Sides(FakeImages):
     """Wide and tall images."""
 
@@ -162,9 +166,9 @@ def test_dealt_batches_in_turn_are_those_of_one_process(
     )
 
     def ids(of: ImageSet) -> list[tuple[str, ...]]:
-        return [b.ids for b in inference_batches(of, batch_size=size, pad=8)]
+        return [b.ids for b in inference_batches(of, DATA, size)]
 
-    hands = [ids(dealt(images, size, part, parts)) for part in range(parts)]
+    hands = [ids(dealt(images, DATA, size, part, parts)) for part in range(parts)]
     rounds = itertools.zip_longest(*hands)
     assert [batch for each in rounds for batch in each if batch is not None] == ids(images)
 

@@ -2,12 +2,15 @@
 
 import json
 import re
+import sys
+from types import ModuleType
 
 import pytest
+import torch
 from click.testing import CliRunner
 
-from alframe.benchmarks.speed import evaluation
-from alframe.benchmarks.speed.command import speed
+from alframe.benchmarks.speed import contest, evaluation
+from alframe.benchmarks.speed.command import _setting, speed
 from alframe.errors import ConfigError
 
 
@@ -21,9 +24,12 @@ def invoke(*args):
     return CliRunner().invoke(speed, [*args, "--quick", "--device", "cpu"], catch_exceptions=False)
 
 
-def test_some_cases(tmp_path):
+def test_some_cases(tmp_path, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(contest, "forget", lambda: forgotten.append(1))
     result = invoke("evaluation", "k-center/16551x256", "--output", str(tmp_path / "out"))
     assert result.exit_code == 0
+    assert len(forgotten) == 3, "after each case"
     steps = re.sub(r" \d+ s", " N s", result.stderr)
     assert steps.splitlines() == [
         "[1/3] evaluation/voc  N s",
@@ -57,6 +63,27 @@ def test_a_case_that_fails_is_reported_and_the_next_begins(monkeypatch, tmp_path
     assert "| k-center/16551x256 | ours |" in result.stdout
 
 
+def test_what_was_compiled_is_forgotten(monkeypatch):
+    """Of a second shape, a graph would be made that is for any."""
+    reset = []
+    monkeypatch.setattr(torch.compiler, "reset", lambda: reset.append(1))
+    monkeypatch.setitem(sys.modules, "torch._dynamo", ModuleType("dynamo"))
+    contest.forget()
+    assert reset == [1]
+    monkeypatch.delitem(sys.modules, "torch._dynamo")
+    contest.forget()
+    assert reset == [1], "nothing was compiled, and nothing is imported"
+
+
+@pytest.mark.parametrize(("device", "current"), [("cuda:1", [1]), ("cuda", []), ("cpu", [])])
+def test_events_are_of_the_device_that_is_measured(device, current, monkeypatch):
+    chosen = []
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: chosen.append(device.index))
+    monkeypatch.setattr("alframe.training.device.pick_device", torch.device)
+    assert _setting(device, True, 7, None, "wall").device == torch.device(device)
+    assert chosen == current
+
+
 def test_unknown_cases_are_refused():
     with pytest.raises(ConfigError, match="no case or family fast on this device"):
         invoke("fast")
@@ -68,6 +95,7 @@ def test_every_case_runs():
     assert result.exit_code == 0, result.stdout
     for family in ("train", "infer", "miaod", "launches", "precision", "data", "growth"):
         assert f"| {family}/" in result.stdout
-    assert "| launches/post-processing-b16 | ours |  |  |  |  |  | 75 operations, 2 syn" in (
-        result.stdout
-    )
+    for part, waits in (("loss", 0), ("post-processing", 2)):
+        counted = rf"{part}-b%d \| ours .* (\d+) operations, {waits} syn"
+        few, many = (re.findall(counted % n, result.stdout) for n in (2, 16))
+        assert few == many != [], "the same for every batch"

@@ -5,7 +5,7 @@ import torch
 
 from alframe.benchmarks.speed import contest as module
 from alframe.benchmarks.speed.contest import Side, contest
-from alframe.benchmarks.speed.row import RATIO, ROOFLINE, SECONDS
+from alframe.benchmarks.speed.row import GFLOP, RATIO, ROOFLINE, SECONDS
 from alframe.benchmarks.speed.setting import Setting
 
 CPU = torch.device("cpu")
@@ -96,3 +96,4 @@ def test_the_share_of_the_roofline(monkeypatch):
     clock = Clock({"a": [1, 2, 3, 4]})
     found = rows(clock, [clock.side("a", flops=600)], repeats=3)
     assert found["a"].measures[ROOFLINE].values == pytest.approx((0.3, 0.2, 0.15))
+    assert found["a"].measures[GFLOP].median == pytest.approx(6e-7)

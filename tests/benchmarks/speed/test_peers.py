@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 import torch
 
+from alframe.benchmarks.speed import growth
 from alframe.benchmarks.speed.batches import made_up
 from alframe.benchmarks.speed.centres import features, one_product_each
+from alframe.benchmarks.speed.clock import wall
 from alframe.benchmarks.speed.evaluation import CLASSES, _made_up
 from alframe.benchmarks.speed.growth import _beyond_first, exponent
 from alframe.benchmarks.speed.pairs import retinanets, ssds
 from alframe.benchmarks.speed.peers import coco_by_records, k_center_by_products, voc_by_loop
+from alframe.benchmarks.speed.row import MEMORY, SECONDS
+from alframe.benchmarks.speed.setting import Setting
 from alframe.detectors.evaluation import coco_ap, voc_ap
 from alframe.strategies.k_center import k_center
 from alframe.strategies.points import Euclidean
@@ -80,3 +84,13 @@ def test_growth_by_hand():
     assert (sizes, costs) == ([10, 30], [1, 3])
     assert exponent(sizes, costs) == pytest.approx(1)
     assert _beyond_first((10, 20, 40), (5.0, 5.0, 4.9))[1] == [2**-10] * 2
+
+
+def test_what_is_said_of_growth(monkeypatch):
+    """1 GiB, and 9 and 99 thousand images more that take 2 KiB each; time grows tenfold."""
+    costs = {n: {SECONDS: n / 1000, MEMORY: 1 + (n - 1000) / 2**19} for n in growth.SIZES}
+    monkeypatch.setattr(growth, "_measured", lambda strategy, size, setting: costs[size])
+    rows = growth._grow("entropy", "growth/entropy", Setting(CPU, wall))
+    assert [row.side for row in rows[:3]] == ["1,000 images", "10,000 images", "100,000 images"]
+    said = {name: spread.median for name, spread in rows[3].measures.items()}
+    assert said == pytest.approx({"time exponent": 1, "memory exponent": 1, "KiB an image": 2})

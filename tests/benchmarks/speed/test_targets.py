@@ -42,6 +42,9 @@ def test_a_bound_is_kept_by_the_median():
     assert not failed.met(BROKEN)
     assert targets_of(OURS, WANTED) == [ratio, roof]
     assert targets_of(STOCK, WANTED) == []
+    whole = Row("train/retina", "", failed="ValueError")
+    assert targets_of(whole, WANTED) == list(WANTED)
+    assert not any(target.met(whole) for target in WANTED)
 
 
 def test_the_table():
