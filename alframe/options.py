@@ -95,8 +95,13 @@ _BRANCHES = {"int", "float", "str", "bool", "none", "tuple", "list", "dict"}
 
 
 def _model_at(model: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel]:
-    for name in path:
+    """The model that has the keys at a path; a mapping of names to models is passed through."""
+    rest = iter(path)
+    for name in rest:
         inner = model.model_fields[name].annotation
+        if typing.get_origin(inner) is not None and typing.get_args(inner):
+            inner = typing.get_args(inner)[-1]
+            next(rest, None)
         if not (inspect.isclass(inner) and issubclass(inner, BaseModel)):
             break
         model = inner

@@ -96,6 +96,10 @@ def test_nothing_else_may_differ_from_what_was_run() -> None:
         ("title: [", "is not YAML"),
         ("title: x", "problems is required"),
         ("title: x\nproblems: {a: {}}\nmethods: {b: {}}\nmethod: {}", "Did you mean 'methods'"),
+        (
+            "title: x\nproblems: {a: {setings: {}}}\nmethods: {b: {}}",
+            "known: published, settings. Did",
+        ),
         ("title: x\nproblems: {a: {}}\nmethods: {b: {}}\nreplay: c", "there is no method 'c'"),
         (
             "title: x\nproblems: {a: {published: voc-retna}}\nmethods: {random: {}}",
