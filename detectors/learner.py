@@ -13,6 +13,7 @@ from alframe.detectors.box_features import box_features
 from alframe.detectors.boxes import rescale_boxes
 from alframe.detectors.dense import DenseDetector, Features
 from alframe.detectors.evaluation import DetectionResults, metrics
+from alframe.detectors.folding import for_inference
 from alframe.detectors.placement import placed
 from alframe.errors import TrainingError
 from alframe.learner import (
@@ -54,6 +55,7 @@ class DetectionLearner:
     def __init__(self, setup: LearnerSetup) -> None:
         self.setup = setup
         self._model: nn.Module | None = None
+        self._lean: DenseDetector | None = None
         self._fresh(seed=0)  # a backbone or weights that cannot be had are found out now
 
     @property
@@ -110,6 +112,7 @@ class DetectionLearner:
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Train a fresh model; see :func:`alframe.training.fit.fit` for resuming and errors."""
         model = self._fresh(context.seeds.integer("weights"))
+        self._lean = None
         self._model = fit(
             model,
             self.phases(unlabelled),
@@ -145,7 +148,7 @@ class DetectionLearner:
         """Stream the named signals; see :func:`~alframe.training.data.inference_batches`."""
         if unknown := sorted(names - self.provides):
             raise ValueError(f"{type(self).__name__} does not provide {unknown}")
-        setup, detector = self.setup, self.detector(self.model.eval())
+        setup, detector = self.setup, self._for_inference()
         pin = setup.device.type == "cuda"
         batches = inference_batches(images, setup.data, setup.evaluation.batch_size, pin=pin)
         for batch in batches:
@@ -153,6 +156,12 @@ class DetectionLearner:
                 moved = batch.to(setup.device)
                 values = self.read(moved, detector.features(moved), names)
             yield SignalBatch(batch.ids, values)
+
+    def _for_inference(self) -> DenseDetector:
+        """The fitted detector, folded once."""
+        if self._lean is None:
+            self._lean = for_inference(self.detector(self.model.eval()))
+        return self._lean
 
     def read(self, batch: Batch, features: Features, names: frozenset[str]) -> dict[str, Any]:
         """The named signals of one batch, from its features; computes no more than they need."""
@@ -182,7 +191,7 @@ class DetectionLearner:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Build the model and give it ``state``."""
-        self._model = self._fresh(seed=0).eval()
+        self._model, self._lean = self._fresh(seed=0).eval(), None
         self._model.load_state_dict(state)
 
     def _fresh(self, seed: int) -> nn.Module:

@@ -15,6 +15,7 @@ from alframe.benchmarks.speed.roofline import Precision, flops
 from alframe.benchmarks.speed.row import Row
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.steps import inference, sgd, training
+from alframe.detectors.folding import for_inference
 from alframe.detectors.learner import detection_loss
 from alframe.detectors.placement import placed
 from alframe.detectors.retinanet import RetinaNet
@@ -78,12 +79,14 @@ def _selection(size: tuple[int, int, int], name: str, setting: Setting) -> Seque
     model, batch = _model(setting).eval(), made_up(*size).to(setting.device)
     objective = Objective(len(batch))
 
+    plain = for_inference(model.detector)
+
     def disagreement() -> object:
-        return objective.disagreement(model, model.detector.features(batch), batch)
+        return objective.disagreement(model, plain.features(batch), batch)
 
     device, precision = setting.device, _precision(setting)
     sides = [
-        Side(PLAIN, inference(partial(model.detector, batch), device, precision)),
+        Side(PLAIN, inference(partial(plain, batch), device, precision)),
         Side("selection", inference(disagreement, device, precision), PLAIN),
     ]
     return contest(name, sides, setting, items=len(batch), unit="images")

@@ -10,7 +10,7 @@ from alframe.benchmarks.speed.batches import made_up
 from alframe.benchmarks.speed.case import Case
 from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.contest import Side, contest
-from alframe.benchmarks.speed.roofline import Precision, flops
+from alframe.benchmarks.speed.roofline import Precision
 from alframe.benchmarks.speed.row import Row
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.steps import sgd, training
@@ -64,9 +64,8 @@ def _train(network: Network, name: str, setting: Setting) -> Sequence[Row]:
     works: dict[Precision, Work] = {
         precision: training(loss, optimizer, device, precision) for precision in ("fp32", "bf16")
     }
-    count = flops(works["fp32"])
     sides = [
-        Side(precision, work, None if precision == "fp32" else "fp32", count, precision)
+        Side(precision, work, None if precision == "fp32" else "fp32", precision=precision)
         for precision, work in works.items()
     ]
     return contest(name, sides, setting, items=network.count, unit="images")

@@ -17,6 +17,7 @@ from alframe.benchmarks.speed.row import Row
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.steps import inference, sgd, training
 from alframe.detectors.dense import DenseDetector, Predictions
+from alframe.detectors.folding import for_inference
 from alframe.detectors.learner import detection_loss
 from alframe.training.batch import Batch
 from alframe.training.compiled import Compiled
@@ -105,7 +106,7 @@ def _train(shape: Shape, name: str, setting: Setting) -> Sequence[Row]:
 def _infer(shape: Shape, name: str, setting: Setting) -> Sequence[Row]:
     device = setting.device
     pair, batch = shape.inputs(device)
-    ours, stock = pair.ours.eval(), pair.stock.eval()
+    ours, stock = for_inference(pair.ours), pair.stock.eval()
     images, _ = pair.stock_inputs(batch)
     forwards = _forwards(ours, setting)
 

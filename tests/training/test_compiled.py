@@ -136,7 +136,9 @@ def test_without_a_compiler_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("kind", LEARNERS)
 def test_a_step_is_one_graph_for_any_shape(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """``fullgraph`` refuses to leave it. A few are made, and those of one cycle serve the next."""
-    counter = torch._dynamo.testing.CompileCounter()
+    from torch._dynamo.testing import CompileCounter
+
+    counter = CompileCounter()
     make = torch.compile
     monkeypatch.setattr(module.torch, "compile", lambda f: make(f, backend=counter, fullgraph=True))
     torch._dynamo.reset()

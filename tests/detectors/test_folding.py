@@ -1,0 +1,95 @@
+"""Folded detectors compute what they did before, and leave the model alone."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from alframe.detectors.backbones import Backbone
+from alframe.detectors.dense import DenseDetector
+from alframe.detectors.folding import for_inference
+from alframe.detectors.pixels import PixelRange
+from alframe.detectors.placement import placed
+from alframe.detectors.retinanet import RetinaNet
+from alframe.detectors.ssd import SSD
+from alframe.training.batch import Batch
+
+SIDE = 64
+SMALL: dict[str, Any] = {"weights": "none", "frozen_stages": -1, "norm_eval": False}
+
+
+def used(detector: DenseDetector) -> DenseDetector:
+    """With statistics and scales that matter, and activations that stay in range."""
+    generator = torch.Generator().manual_seed(0)
+    for module in detector.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor, low in ((module.running_mean, -0.5), (module.running_var, 0.5)):
+                assert tensor is not None
+                tensor.copy_(low + torch.rand(tensor.shape, generator=generator))
+            nn.init.uniform_(module.weight, 0.5, 1.0, generator=generator)
+            nn.init.uniform_(module.bias, -0.5, 0.5, generator=generator)
+    return placed(detector, torch.device("cpu")).eval()
+
+
+def images(count: int = 2) -> Batch:
+    pixels = torch.randint(
+        0, 256, (count, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(1)
+    )
+    sizes = torch.full((count, 2), SIDE)
+    return Batch(("a", "b")[:count], pixels.to(torch.uint8), sizes, sizes, None, None)
+
+
+def norms(detector: nn.Module) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in detector.modules())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["resnet10t", "tf_efficientnet_lite0", "mobilenetv3_small_050"])
+def test_without_norms_it_computes_the_same(name: str) -> None:
+    detector = used(RetinaNet(2, backbone=name, fpn_channels=16, strides=(8, 16, 32), **SMALL))
+    before = {name: value.clone() for name, value in detector.state_dict().items()}
+    lean = for_inference(detector)
+    assert norms(detector) > norms(lean) == 0
+    assert type(lean) is type(detector)
+    for found, expected in zip(lean(images()), detector(images()), strict=True):
+        for a, b in zip(_tensors(found), _tensors(expected), strict=True):
+            assert float((a - b).abs().max()) <= 1e-5 * float(b.abs().max())
+    after = detector.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_what_has_no_such_norm_is_shared() -> None:
+    detector = SSD(2, backbone="tiny", size=64, strides=(16, 32, 64),
+                   anchor_ratios=[[2, 3], [2], [2]], **SMALL)  # fmt: skip
+    assert for_inference(detector).backbone is detector.backbone
+
+
+class Crossed(nn.Module):
+    """Registered in another order than it computes in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, 2, 1)
+        self.late = nn.BatchNorm2d(8)
+        self.other = nn.Conv2d(8, 8, 3, 1, 1)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        return [self.late(self.other(self.conv(image)).sigmoid())]
+
+
+def test_a_backbone_that_folding_would_change_is_left_as_it_is() -> None:
+    detector = RetinaNet(2, backbone="tiny", strides=(8, 16, 32), **SMALL)
+    pixels = PixelRange(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    body = Crossed()
+    nn.init.constant_(body.late.bias, 3.0)
+    detector.backbone = Backbone(body, (8,), (2,), pixels)
+    assert for_inference(detector).backbone is detector.backbone
+
+
+def _tensors(found: Any) -> list[Tensor]:
+    """What a detector predicts, and lays anchors on."""
+    if isinstance(found, Tensor):
+        return [found.float()]
+    values = found.values() if isinstance(found, dict) else vars(found).values()
+    return [tensor for value in values if isinstance(value, Tensor) for tensor in _tensors(value)]
