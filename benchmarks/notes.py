@@ -53,7 +53,7 @@ def _on_full_supervision(entry: Entry) -> Iterator[str]:
 
 
 def _differing(references: Sequence[Run], runs: Sequence[Run]) -> str:
-    """The settings of the recipe in which runs differ."""
+    """The settings of the recipe in which runs differ; one that an older version lacks does not."""
     ours, theirs = ({k: repr(v) for k, v in r[0].method().items()} for r in (runs, references))
-    names = [k for k in ours | theirs if not k.startswith(NOT_RECIPE)]
-    return ", ".join(k for k in names if ours.get(k) != theirs.get(k))
+    names = [k for k in ours if k in theirs and not k.startswith(NOT_RECIPE)]
+    return ", ".join(k for k in names if ours[k] != theirs[k])

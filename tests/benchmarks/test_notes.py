@@ -45,7 +45,7 @@ def test_full_supervision_of_another_recipe(tmp_path: Path) -> None:
         "slow": [run(tmp_path / "1", [0.1])],
         "fast": [run(tmp_path / "2", [0.1], settings={"lr": 1.0}, strategy="entropy")],
     }
-    full = {"plain": [run(tmp_path / "3", [0.3], seed=1)]}
+    full = {"plain": [run(tmp_path / "3", [0.3], seed=1, settings={"new": 1})]}
     assert list(notes(Entry("a", methods, full), "mAP50")) == [
         "fast: full supervision of its learner was run with other training.lr"
     ]
