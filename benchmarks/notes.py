@@ -1,7 +1,7 @@
 """What a reader has to know before comparing the rows of a problem."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from alframe.benchmarks.entry import Entry
@@ -48,12 +48,12 @@ def _on_full_supervision(entry: Entry) -> Iterator[str]:
     """Methods whose recipe is not that of the full supervision of their learner."""
     for method, runs in entry.methods.items():
         references = entry.full.get(runs[0].name("learner")) if runs else None
-        if references and (differ := _differing(references[:1], runs[:1])):
+        if references and (differ := _differing(references[0], runs[0])):
             yield f"{method}: full supervision of its learner was run with other {differ}"
 
 
-def _differing(references: Sequence[Run], runs: Sequence[Run]) -> str:
-    """The settings of the recipe in which runs differ; one that an older version lacks does not."""
-    ours, theirs = ({k: repr(v) for k, v in r[0].method().items()} for r in (runs, references))
+def _differing(reference: Run, run: Run) -> str:
+    """The settings of the recipe in which two differ; one that an older version lacks does not."""
+    ours, theirs = run.method(), reference.method()
     names = [k for k in ours if k in theirs and not k.startswith(NOT_RECIPE)]
     return ", ".join(k for k in names if ours[k] != theirs[k])

@@ -1,6 +1,7 @@
 """Weights of other libraries' detectors, under our names."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,15 +27,30 @@ SSD = {
     "head.classification_head.module_list.": "class_tower.outputs.",
     "head.regression_head.module_list.": "box_tower.outputs.",
 }
+RETINANET_OPTIONS: dict[str, Any] = {
+    "extra_levels": "p5",
+    "relu_before_p7": True,
+    "anchor_rounding": True,
+    "claim": "own",
+    "normalizer": "image",
+    "candidates": "pairs",
+    "max_detections": 300,
+}
+"""What makes our RetinaNet the one of torchvision."""
+SSD_OPTIONS: dict[str, Any] = {
+    "first_anchor": 0.07,
+    "anchor_range": (0.15, 0.9),
+    "anchor_clipping": True,
+    "score_threshold": 0.01,
+}
+"""What makes our SSD the one of torchvision."""
 
 
 def from_torchvision_retinanet(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state of :class:`alframe.detectors.retinanet.RetinaNet` from torchvision's.
 
-    The detector that it fits is made with ``extra_levels="p5"``, ``relu_before_p7=True``,
-    ``anchor_rounding=True``, ``claim="own"``, ``normalizer="image"``, ``candidates="pairs"`` and
-    ``max_detections=300``, and has as many classes as torchvision counts (91 in its published
-    weights, background included).
+    The detector that it fits is made with :data:`RETINANET_OPTIONS`, and has as many classes as
+    torchvision counts (91 in its published weights, background included).
 
     torchvision spaces the anchors of a level by ``input side // map side``, we by its stride:
     the same for sides that the coarsest stride divides.
@@ -54,10 +70,9 @@ def from_torchvision_retinanet(state: Mapping[str, Tensor]) -> dict[str, Tensor]
 def from_torchvision_ssd(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state of :class:`alframe.detectors.ssd.SSD` from torchvision's.
 
-    The detector that it fits is made with ``first_anchor=0.07``, ``anchor_range=(0.15, 0.9)``,
-    ``anchor_clipping=True`` and ``score_threshold=0.01``, and has one class fewer than torchvision
-    counts (90 with its published weights). Class c of ours is c + 1 of theirs: their background
-    comes first, ours last.
+    The detector that it fits is made with :data:`SSD_OPTIONS`, and has one class fewer than
+    torchvision counts (90 with its published weights). Class c of ours is c + 1 of theirs: their
+    background comes first, ours last.
 
     torchvision divides by the positives of the batch and by 1 where there are none; we count 1
     for each image without any. It keeps 400 candidates of each class, we

@@ -105,14 +105,11 @@ class RetinaNet(DenseDetector):
         one_of("tower_norm", tower_norm, ("none", "group"))
         one_of("box_loss", box_loss, ("l1", "smooth_l1"))
         scales = octave_scales(scales_per_octave)
-        cells = tuple(
-            retina_cell(stride * anchor_size, scales, anchor_ratios, rounded=anchor_rounding)
-            for stride in strides
-        )
+        grid = _grid(strides, anchor_size, scales, anchor_ratios, rounded=anchor_rounding)
         super().__init__(
             num_classes,
             exclusive=False,
-            grid=AnchorGrid(cells, tuple(strides)),
+            grid=grid,
             matching=Matching(positive_iou, negative_iou, claim),
             regression=BoxRegression(beta=beta if box_loss == "smooth_l1" else 0.0),
             normalizer=normalizer,
@@ -137,7 +134,7 @@ class RetinaNet(DenseDetector):
             extra_source=extra_levels,
             relu_between_extras=relu_before_p7,
         )
-        self._tower = partial(Tower, fpn_channels, tower_convs, len(cells[0]), norm=tower_norm)
+        self._tower = partial(Tower, fpn_channels, tower_convs, len(grid.cells[0]), norm=tower_norm)
         self.class_tower = self._tower(num_classes)
         self.box_tower = self._tower(4, prior=0.5)
 
@@ -161,6 +158,19 @@ class RetinaNet(DenseDetector):
     ) -> "Float[Tensor, ' B']":
         """Focal loss of each image, summed over its anchors and classes."""
         return focal_loss(logits, assignment.labels, self.focal_alpha, self.focal_gamma)
+
+
+def _grid(
+    strides: Sequence[int],
+    anchor_size: float,
+    scales: Sequence[float],
+    ratios: Sequence[float],
+    *,
+    rounded: bool,
+) -> AnchorGrid:
+    sides = [stride * anchor_size for stride in strides]
+    cells = tuple(retina_cell(side, scales, ratios, rounded=rounded) for side in sides)
+    return AnchorGrid(cells, tuple(strides))
 
 
 def _maps_read(backbone: Backbone, strides: Sequence[int]) -> list[int]:

@@ -99,14 +99,10 @@ class SSD(DenseDetector):
         _check(size, strides, anchor_ratios)
         sides = ssd_sides(size, first_anchor, anchor_range, len(strides))
         longest = size if anchor_clipping else math.inf
-        cells = tuple(
-            ssd_cell(side, after, ratios, longest)
-            for (side, after), ratios in zip(pairwise(sides), anchor_ratios, strict=True)
-        )
         super().__init__(
             num_classes,
             exclusive=True,
-            grid=AnchorGrid(cells, tuple(strides), offset=0.5),
+            grid=_grid(strides, sides, anchor_ratios, longest),
             matching=Matching(positive_iou, negative_iou, claim),
             regression=BoxRegression(box_stds, beta),
             normalizer=normalizer,
@@ -188,6 +184,19 @@ def _check(size: int, strides: Sequence[int], ratios: Sequence[Sequence[float]])
             f"anchor_ratios: expected a list for each of the {len(strides)} levels, got "
             f"{len(ratios)}"
         )
+
+
+def _grid(
+    strides: Sequence[int],
+    sides: Sequence[int],
+    ratios: Sequence[Sequence[float]],
+    longest: float,
+) -> AnchorGrid:
+    cells = tuple(
+        ssd_cell(side, after, own, longest)
+        for (side, after), own in zip(pairwise(sides), ratios, strict=True)
+    )
+    return AnchorGrid(cells, tuple(strides), offset=0.5)
 
 
 def _wrong_size(size: int, height: int, width: int) -> ConfigError:

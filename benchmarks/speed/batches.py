@@ -1,9 +1,13 @@
 """Batches of made-up images: pixels and boxes are random, shapes are what matters."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from alframe.training.augment import Sample
 from alframe.training.batch import Batch
+from alframe.training.data import Collate
 
 OBJECTS = 8
 """Most objects of an image; each has from one to so many."""
@@ -20,21 +24,12 @@ def made_up(count: int, height: int, width: int, *, pad: int = 32, classes: int 
         classes: labels are below it.
     """
     generator = torch.Generator().manual_seed(0)
-    padded = [-(-side // pad) * pad for side in (height, width)]
-    images = torch.zeros(count, *padded, 3, dtype=torch.uint8)
     shape = (count, height, width, 3)
-    images[:, :height, :width] = torch.randint(
-        0, 256, shape, generator=generator, dtype=torch.uint8
-    )
-    sizes = torch.tensor([[height, width]] * count)
-    return Batch(
-        ids=tuple(f"image {n}" for n in range(count)),
-        images=images.permute(0, 3, 1, 2),  # [B, H, W, 3] -> [B, 3, H, W]
-        sizes=sizes,
-        originals=sizes,
-        boxes=_boxes(count, height, width, generator),
-        labels=_labels(count, classes, generator),
-    )
+    pixels = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8).numpy()
+    samples = [Sample(f"image {n}", image, (height, width)) for n, image in enumerate(pixels)]
+    boxes = _boxes(count, height, width, generator)
+    labels = _labels(count, classes, generator)
+    return replace(Collate(pad)(samples), boxes=boxes, labels=labels)
 
 
 def _boxes(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:

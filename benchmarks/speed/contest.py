@@ -107,9 +107,9 @@ class _Turns:
             found[RATIO] = ratios(own, self._samples[side.against])
         if side.flops:
             found[GFLOP] = Spread.of(side.flops / 1e9)
-        if side.flops and not setting.quick:
-            rate = side.flops / peak(setting.device, side.precision, setting.clock)
-            found[ROOFLINE] = Spread(tuple(rate / seconds for seconds in own))
+            if not setting.quick:
+                rate = side.flops / peak(setting.device, side.precision, setting.clock)
+                found[ROOFLINE] = Spread(tuple(rate / seconds for seconds in own))
         return found
 
     def _first_calls(self, side: Side) -> int:

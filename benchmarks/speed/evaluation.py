@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alframe.benchmarks.speed.case import Case
 from alframe.benchmarks.speed.contest import Side, contest
@@ -56,8 +57,6 @@ def _made_up(images: int) -> tuple[DetectionResults, dict[str, Target]]:
     return results, targets
 
 
-def _boxes(
-    rng: np.random.Generator, count: int
-) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+def _boxes(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
     first, side = rng.uniform(0, 300, (count, 2)), rng.uniform(20, 200, (count, 2))
     return np.hstack([first, first + side])

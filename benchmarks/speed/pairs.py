@@ -8,7 +8,12 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection import retinanet_resnet50_fpn, ssd300_vgg16
 
-from alframe.detectors.convert import from_torchvision_retinanet, from_torchvision_ssd
+from alframe.detectors.convert import (
+    RETINANET_OPTIONS,
+    SSD_OPTIONS,
+    from_torchvision_retinanet,
+    from_torchvision_ssd,
+)
 from alframe.detectors.dense import DenseDetector
 from alframe.detectors.placement import placed
 from alframe.detectors.retinanet import RetinaNet
@@ -17,26 +22,8 @@ from alframe.training.batch import Batch
 from alframe.training.device import seeded
 
 CLASSES = 20
-RETINANET: dict[str, Any] = {
-    "weights": "none",
-    "frozen_stages": -1,
-    "norm_eval": False,
-    "extra_levels": "p5",
-    "relu_before_p7": True,
-    "anchor_rounding": True,
-    "claim": "own",
-    "normalizer": "image",
-    "candidates": "pairs",
-    "max_detections": 300,
-}
-SSD300: dict[str, Any] = {
-    "weights": "none",
-    "first_anchor": 0.07,
-    "anchor_range": (0.15, 0.9),
-    "anchor_clipping": True,
-    "score_threshold": 0.01,
-}
-"""What makes ours theirs; see :mod:`alframe.detectors.convert`."""
+UNTRAINED: dict[str, Any] = {"weights": "none", "frozen_stages": -1, "norm_eval": False}
+"""Of the backbone, all of which is trained."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +73,7 @@ def retinanets(height: int, width: int, device: torch.device) -> Pair:
     with torch.no_grad():
         classifier.bias.fill_(-6.2)
         classifier.weight.mul_(2.5)
-    ours = RetinaNet(CLASSES, **RETINANET)
+    ours = RetinaNet(CLASSES, **RETINANET_OPTIONS, **UNTRAINED)
     return _pair(ours, stock, from_torchvision_retinanet, 0, device)
 
 
@@ -98,7 +85,8 @@ def ssds(device: torch.device) -> Pair:
         for layer in stock.head.classification_head.module_list:
             layer.weight.mul_(0.23)
             layer.bias.view(-1, CLASSES + 1)[:, 0] += 7  # most anchors are background
-    return _pair(SSD(CLASSES, **SSD300), stock, from_torchvision_ssd, 1, device)
+    ours = SSD(CLASSES, **SSD_OPTIONS, **UNTRAINED)
+    return _pair(ours, stock, from_torchvision_ssd, 1, device)
 
 
 def _pair(

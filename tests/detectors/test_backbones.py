@@ -83,7 +83,9 @@ def test_weights_of_a_model_that_timm_flattens(tmp_path):
 
 def test_weights_without_counters_load(tmp_path, small_state):
     bare = {k: v for k, v in small_state.items() if not k.endswith("num_batches_tracked")}
-    build_backbone(SMALL, weights=saved(tmp_path, bare))
+    found = build_backbone(SMALL, weights=saved(tmp_path, bare)).body.state_dict()
+    assert set(bare) - set(found) == {"fc.weight", "fc.bias"}
+    assert all(torch.equal(found[key], bare[key]) for key in set(bare) & set(found))
 
 
 def changed(state, **changes):

@@ -11,12 +11,7 @@ from alframe.detectors.dense import DenseDetector
 from alframe.detectors.folding import for_inference
 from alframe.detectors.pixels import PixelRange
 from alframe.detectors.placement import placed
-from alframe.detectors.retinanet import RetinaNet
-from alframe.detectors.ssd import SSD
-from alframe.training.batch import Batch
-
-SIDE = 64
-SMALL: dict[str, Any] = {"weights": "none", "frozen_stages": -1, "norm_eval": False}
+from tests.detectors.drawing import drawing, small_retinanet, small_ssd
 
 
 def used(detector: DenseDetector) -> DenseDetector:
@@ -32,14 +27,6 @@ def used(detector: DenseDetector) -> DenseDetector:
     return placed(detector, torch.device("cpu")).eval()
 
 
-def images(count: int = 2) -> Batch:
-    pixels = torch.randint(
-        0, 256, (count, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(1)
-    )
-    sizes = torch.full((count, 2), SIDE)
-    return Batch(("a", "b")[:count], pixels.to(torch.uint8), sizes, sizes, None, None)
-
-
 def norms(detector: nn.Module) -> int:
     return sum(isinstance(module, nn.BatchNorm2d) for module in detector.modules())
 
@@ -47,12 +34,12 @@ def norms(detector: nn.Module) -> int:
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["resnet10t", "tf_efficientnet_lite0", "mobilenetv3_small_050"])
 def test_without_norms_it_computes_the_same(name: str) -> None:
-    detector = used(RetinaNet(2, backbone=name, fpn_channels=16, strides=(8, 16, 32), **SMALL))
+    detector = used(small_retinanet(2, backbone=name, fpn_channels=16))
     before = {name: value.clone() for name, value in detector.state_dict().items()}
     lean = for_inference(detector)
     assert norms(detector) > norms(lean) == 0
     assert type(lean) is type(detector)
-    for found, expected in zip(lean(images()), detector(images()), strict=True):
+    for found, expected in zip(lean(drawing()), detector(drawing()), strict=True):
         for a, b in zip(_tensors(found), _tensors(expected), strict=True):
             assert float((a - b).abs().max()) <= 1e-5 * float(b.abs().max())
     after = detector.state_dict()
@@ -60,8 +47,7 @@ def test_without_norms_it_computes_the_same(name: str) -> None:
 
 
 def test_what_has_no_such_norm_is_shared() -> None:
-    detector = SSD(2, backbone="tiny", size=64, strides=(16, 32, 64),
-                   anchor_ratios=[[2, 3], [2], [2]], **SMALL)  # fmt: skip
+    detector = small_ssd()
     assert for_inference(detector).backbone is detector.backbone
 
 
@@ -79,7 +65,7 @@ class Crossed(nn.Module):
 
 
 def test_a_backbone_that_folding_would_change_is_left_as_it_is() -> None:
-    detector = RetinaNet(2, backbone="tiny", strides=(8, 16, 32), **SMALL)
+    detector = small_retinanet()
     pixels = PixelRange(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     body = Crossed()
     nn.init.constant_(body.late.bias, 3.0)

@@ -4,16 +4,14 @@ import pytest
 import torch
 from torchvision.models.detection import ssd300_vgg16
 
-from alframe.detectors.convert import from_torchvision_ssd
+from alframe.detectors.convert import SSD_OPTIONS, from_torchvision_ssd
 from alframe.detectors.ssd import SSD
 from alframe.training.batch import Batch
 
 CLASSES = 5
 AS_TORCHVISION = {
+    **SSD_OPTIONS,
     "weights": "none",
-    "first_anchor": 0.07,
-    "anchor_range": (0.15, 0.9),
-    "anchor_clipping": True,
     "score_threshold": 0.2,  # in place of 400 candidates a class: so few are above it
     "candidates_per_image": 5000,
 }

@@ -4,25 +4,19 @@ import pytest
 import torch
 from torchvision.models.detection import retinanet_resnet50_fpn
 
-from alframe.detectors.convert import from_torchvision_retinanet
+from alframe.detectors.convert import RETINANET_OPTIONS, from_torchvision_retinanet
 from alframe.detectors.retinanet import RetinaNet
 from alframe.training.batch import Batch
 
 CLASSES = 5
 SIDES = (256, 384)  # multiples of 128: torchvision's anchors are then spaced by the strides
 AS_TORCHVISION = {
+    **RETINANET_OPTIONS,
     "backbone": "resnet50.tv_in1k",
     "weights": "none",
     "frozen_stages": -1,
     "norm_eval": False,
-    "extra_levels": "p5",
-    "relu_before_p7": True,
-    "anchor_rounding": True,
-    "claim": "own",
-    "normalizer": "image",
-    "candidates": "pairs",
     "candidates_per_image": 5000,
-    "max_detections": 300,
 }
 
 
