@@ -4,7 +4,7 @@ import fcntl
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +88,15 @@ def test_a_cell_that_another_process_holds_is_running(tmp_path: Path) -> None:
         assert by_state(Work(tmp_path, GRID))["running"] == [cell.name]
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C is noticed, also where the tests were started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_an_interruption_stops_the_engine_and_starts_nothing_more(tmp_path: Path) -> None:
     released = threading.Event()
 
