@@ -23,8 +23,9 @@ def for_inference(detector: D) -> D:
     """The detector in eval mode, with a backbone that computes the same in fewer operations.
 
     With fixed statistics BatchNorm is a scale and a shift of each channel, so the convolution
-    before it can do both: 53 layers of ResNet-50 go, and on a CPU some 5 to 9 % of its time. The model is left as it is; all but the backbone is shared with it. Fold anew when
-    weights have changed.
+    before it can do both: 53 layers of ResNet-50 go, and on a CPU some 5 to 9 % of its time. The
+    model is left as it is; all but the backbone is shared with it. Fold anew when weights have
+    changed.
 
     Args:
         detector: its ``backbone`` is folded if it is a :class:`.Backbone`, and if that changes
