@@ -154,7 +154,7 @@ class Loop:
         if not self._event("evaluated", cycle):  # otherwise the state is that of a later cycle
             self._run.fit_state(cycle).clear()
         result = self._event("evaluated", cycle) or self._evaluate(cycle)
-        chosen = self._event("selected", cycle) or self._select(cycle, labelled)
+        chosen = self._selected(cycle) or self._select(cycle, labelled)
         seconds = {
             "fit": fit["seconds"],
             "evaluate": result["seconds"],
@@ -207,9 +207,19 @@ class Loop:
         elapsed = time.monotonic() - started
         return self._record("evaluated", cycle, metrics=metrics, seconds=elapsed)
 
+    def _selected(self, cycle: int) -> Event | None:
+        """The selection of a cycle, unless it was the last one and is so no longer."""
+        event = self._event("selected", cycle)
+        return event if event and (event["ids"] or not self._wanted(cycle)) else None
+
+    def _wanted(self, cycle: int) -> int:
+        """How many images a cycle may select: none in the last one."""
+        last = cycle == self._cycles - 1
+        return 0 if last else min(self._per_cycle, len(self._pool.unlabelled))
+
     def _select(self, cycle: int, labelled: LabelledSet) -> Event:
-        wanted = min(self._per_cycle, len(self._pool.unlabelled))
-        if cycle == self._cycles - 1 or not wanted:
+        wanted = self._wanted(cycle)
+        if not wanted:
             return self._record("selected", cycle, ids=[], seconds=0.0, memory=peak_memory())
         self._ensure_model(cycle)
         started = time.monotonic()
@@ -241,13 +251,14 @@ class Loop:
             self._fitted = cycle
 
     def _finish(self) -> None:
-        if not self._run.journal.of("finished"):
+        if not self._run.manifest().get("finished"):
             self._run.journal.append("finished")
             self._run.update_manifest(finished=datetime.now(UTC).isoformat(timespec="seconds"))
 
     def _event(self, name: str, cycle: int) -> Event | None:
-        found = (e for e in self._run.journal.of(name) if e.get("cycle") == cycle)
-        return next(found, None)
+        """The last such event: more cycles add a selection to a cycle that had none."""
+        found = [e for e in self._run.journal.of(name) if e.get("cycle") == cycle]
+        return found[-1] if found else None
 
     def _record(self, name: str, cycle: int, **details: Any) -> Event:
         self._run.journal.append(name, cycle=cycle, **details)

@@ -21,16 +21,21 @@ from alframe import checkpoints
 from alframe.atomic import atomic, remove_torn, sync_folder, write_text
 from alframe.config import RunConfig
 from alframe.errors import RunError
+from alframe.initial import digest, stored_ids
 from alframe.journal import Journal
 from alframe.resolve import Layer, differences, flat, from_file, resolve, to_yaml
 
 logger = logging.getLogger(__name__)
 
 FREE_TO_CHANGE = frozenset(
-    {"output", "device", "keep_models", "first_cycle", "data.workers"}
+    {"output", "device", "keep_models", "first_cycle", "dataset.root", "data.workers"}
     | {"data.cache", "data.cache_gb", "data.cache_dir"}
+    | {"evaluation.batch_size", "training.accumulate"}
 )
-"""Settings that a resumed run may change: none of them is part of what is computed."""
+"""Settings that a resumed run may change: where things lie and how much memory they may take.
+
+Wherever a dataset lies, its fingerprint has to be the same.
+"""
 
 
 class RunDir:
@@ -87,6 +92,21 @@ class RunDir:
         """
         remedy = "restore the file, or start anew with another --output"
         return self._load(self.model_path(cycle), remedy)["state"]
+
+    def began_with(self, file: str | None) -> bool:
+        """Whether the ids in ``file`` are those that the run began with, wherever they lay then."""
+        known = self.manifest().get("initial_sha256")
+        return file is not None and digest(stored_ids(Path(file))) == known
+
+    def raise_cycles(self) -> None:
+        """Write down that there are more cycles now than the run was started with, if so."""
+        stored, cycles = resolve([stored_layer(self.path)]), self.config.budget.cycles
+        if cycles <= stored.budget.cycles:
+            return
+        budget = stored.budget.model_copy(update={"cycles": cycles})
+        raised = stored.model_copy(update={"budget": budget})
+        self.update_manifest(finished=None)  # first, so that a kill leaves no finished half
+        write_text(self.path / "config.yaml", _header(self.path) + to_yaml(raised))
 
     def fit_state(self, cycle: int) -> "FitState":
         """The checkpoint of the training of ``cycle``."""
@@ -145,7 +165,8 @@ def fingerprint(stored: Layer) -> str:
         stored: its ``config.yaml``. Settings that a later version adds are not part of it, so that
             version still reads the checkpoints.
     """
-    kept = {k: v for k, v in flat(stored).items() if k not in FREE_TO_CHANGE}
+    left_out = FREE_TO_CHANGE | {"budget.cycles"}  # which may be raised
+    kept = {k: v for k, v in flat(stored).items() if k not in left_out}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
@@ -181,6 +202,8 @@ def stored_scores(path: Path, cycle: int) -> dict[str, float] | None:
 def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]:
     """Make or reopen a run directory and hold its lock.
 
+    A run may be reopened with more ``budget.cycles`` than it had: those are added to it.
+
     Raises:
         RunError: it holds a run and ``resume`` is false; it was started with another
             configuration; another process uses it; it cannot be written.
@@ -198,6 +221,7 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
                 (path / folder).mkdir(exist_ok=True)
                 remove_torn(path / folder)
             run = RunDir(path, config)
+            run.raise_cycles()
         except OSError as error:
             raise RunError(
                 f"cannot write to {path}: {error.strerror} ({error.filename}); choose another "
@@ -218,7 +242,7 @@ def check_claim(path: Path, config: RunConfig, *, resume: bool) -> None:
     if (path / "config.yaml").exists():
         if not resume:
             raise RunError(f"{path} already holds a run: add --resume, or choose another --output")
-        _refuse_changes(path, differences(resolve([stored_layer(path)]), config))
+        _refuse_changes(path, config)
     elif path.is_dir() and any(not p.name.startswith(".") for p in path.iterdir()):
         raise RunError(f"{path} is not empty and holds no run: choose another --output")
 
@@ -227,9 +251,14 @@ def _header(path: Path) -> str:
     return f"# alframe run --config {path / 'config.yaml'} --output ANOTHER_FOLDER\n"
 
 
-def _refuse_changes(path: Path, changed: dict[str, tuple[Any, Any]]) -> None:
-    refused = {k: v for k, v in changed.items() if k not in FREE_TO_CHANGE}
-    if refused:
+def _refuse_changes(path: Path, config: RunConfig) -> None:
+    stored = resolve([stored_layer(path)])
+    changed, allowed = differences(stored, config), set(FREE_TO_CHANGE)
+    if config.budget.cycles > stored.budget.cycles:
+        allowed.add("budget.cycles")
+    if RunDir(path, stored).began_with(config.budget.initial_set):
+        allowed.add("budget.initial_set")
+    if refused := {k: v for k, v in changed.items() if k not in allowed}:
         raise RunError(
             f"{path} was started with {key} = {old!r}, now it is {new!r}: resume it as it was, "
             "or choose another --output"

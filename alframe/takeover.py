@@ -8,7 +8,6 @@ from pathlib import Path
 
 from alframe.config import RunConfig
 from alframe.errors import RunError
-from alframe.initial import digest, stored_ids
 from alframe.resolve import differences, resolve
 from alframe.rundir import FREE_TO_CHANGE, RunDir, stored_layer
 
@@ -28,7 +27,7 @@ def check_source(source: Path, config: RunConfig, fingerprint: str) -> None:
     """
     stored = resolve([stored_layer(source)])
     other, changed = RunDir(source, stored), differences(stored, config)
-    if _began_with(other, config.budget.initial_set):
+    if other.began_with(config.budget.initial_set):
         changed.pop("budget.initial_set", None)
     found = [
         f"first_cycle={source}: it was computed with {key} = {old!r}, here it is {new!r}"
@@ -43,13 +42,6 @@ def check_source(source: Path, config: RunConfig, fingerprint: str) -> None:
         found.append(f"first_cycle={source}: it was computed on other data")
     if found:
         raise RunError(found)
-
-
-def _began_with(other: RunDir, file: str | None) -> bool:
-    """Whether a run began with the ids in ``file``, wherever that lay then."""
-    return file is not None and digest(stored_ids(Path(file))) == other.manifest().get(
-        "initial_sha256"
-    )
 
 
 def take_over(run: RunDir, source: Path) -> None:

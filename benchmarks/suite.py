@@ -19,6 +19,7 @@ from alframe.errors import ConfigError
 from alframe.options import problems as validation_problems
 from alframe.plugins import registry, unknown
 from alframe.resolve import Layer, expanded, flat, merge
+from alframe.rundir import FREE_TO_CHANGE
 
 FILE = "suite.yaml"
 
@@ -119,7 +120,10 @@ class Suite(BaseModel):
 
 
 def _comparable(suite: Suite) -> dict[str, Any]:
-    return flat(suite.model_dump(mode="json", include={"settings", "problems", "overrides"}))
+    """Everything that a suite which goes on may not change."""
+    kept = flat(suite.model_dump(mode="json", include={"settings", "problems", "overrides"}))
+    free = tuple(f".{key}" for key in FREE_TO_CHANGE)
+    return {k: v for k, v in kept.items() if not k.endswith(free)}
 
 
 def load(name: str) -> Suite:

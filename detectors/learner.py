@@ -145,7 +145,11 @@ class DetectionLearner:
         return metrics(results, test.targets, self.setup.classes, coco)
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
-        """Stream the named signals; see :func:`~alframe.training.data.inference_batches`."""
+        """Stream the named signals; see :func:`~alframe.training.data.inference_batches`.
+
+        Raises:
+            TrainingError: out of memory.
+        """
         if unknown := sorted(names - self.provides):
             raise ValueError(f"{type(self).__name__} does not provide {unknown}")
         setup, detector = self.setup, self._for_inference()
@@ -153,8 +157,11 @@ class DetectionLearner:
         batches = inference_batches(images, setup.data, setup.evaluation.batch_size, pin=pin)
         for batch in batches:
             with torch.inference_mode(), autocast(setup.device, setup.training.precision):
-                moved = batch.to(setup.device)
-                values = self.read(moved, detector.features(moved), names)
+                try:
+                    moved = batch.to(setup.device)
+                    values = self.read(moved, detector.features(moved), names)
+                except torch.OutOfMemoryError as error:
+                    raise _out_of_memory(len(batch)) from error
             yield SignalBatch(batch.ids, values)
 
     def _for_inference(self) -> DenseDetector:
@@ -199,6 +206,15 @@ class DetectionLearner:
             model = self.build()
         channels_last = self.setup.training.channels_last
         return placed(model, self.setup.device, channels_last=channels_last)
+
+
+def _out_of_memory(images: int) -> TrainingError:
+    if images == 1:
+        return TrainingError("out of memory with a single image: lower data.long and data.short")
+    return TrainingError(
+        f"out of memory with {images} images at a time in evaluation or scoring: resume with "
+        f"evaluation.batch_size={images // 2}"
+    )
 
 
 def _refuse_nonfinite(item: str, *found: NDArray[np.float32]) -> None:

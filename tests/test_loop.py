@@ -170,6 +170,18 @@ def test_a_finished_run_is_not_repeated(tmp_path: Path) -> None:
     assert learner.fits == 0
 
 
+def test_a_finished_run_goes_on_with_more_cycles_as_if_it_had_always_had_them(
+    tmp_path: Path,
+) -> None:
+    budget = BudgetConfig(initial=3, per_cycle=2, cycles=2)
+    assert len(run_loop(tmp_path / "run", budget=budget)) == 2
+    learner = FakeLearner()
+    more = run_loop(tmp_path / "run", learner=learner)
+    assert without_costs(more) == without_costs(run_loop(tmp_path / "whole"))
+    assert files_of(tmp_path / "run") == files_of(tmp_path / "whole")
+    assert learner.fits == 2
+
+
 def test_looking_back_takes_no_cycle_out_of_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,10 +10,12 @@ import yaml
 
 from alframe import checkpoints
 from alframe.atomic import atomic, write_text
+from alframe.config import RunConfig
 from alframe.errors import RunError
+from alframe.initial import digest, write_initial
 from alframe.journal import Journal
 from alframe.resolve import from_overrides, resolve
-from alframe.rundir import fingerprint, open_run
+from alframe.rundir import fingerprint, open_run, stored_layer
 
 
 def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
@@ -71,7 +73,7 @@ def test_what_a_run_computes_is_in_its_fingerprint_and_nothing_else() -> None:
     def of(*pairs: str) -> str:
         return fingerprint(resolve([from_overrides(pairs)]).model_dump(mode="json"))
 
-    assert of() == of("output=x", "device=cpu", "data.workers=3", "data.cache=disk")
+    assert of() == of("output=x", "device=cpu", "data.workers=3", "budget.cycles=9")
     assert len({of(), of("seed=1"), of("training.lr=0.1"), of("strategy=random")}) == 4
 
 
@@ -119,6 +121,39 @@ def test_settings_that_change_nothing_may_change_on_resume(tmp_path: Path) -> No
     with pytest.raises(RunError) as error, open_run(tmp_path / "run", other, resume=True):
         pass
     assert len(error.value.problems) == 2
+
+
+def test_cycles_may_be_raised_and_not_lowered(tmp_path: Path) -> None:
+    def of(cycles: int) -> RunConfig:
+        return resolve([from_overrides([f"budget.cycles={cycles}"])])
+
+    with open_run(tmp_path / "run", of(3), resume=False) as run:
+        run.save_model(0, {"weight": 1})
+        run.update_manifest(seed=4, finished="2026-01-01")
+    with open_run(tmp_path / "run", of(3), resume=True) as run:
+        assert run.manifest() == {"seed": 4, "finished": "2026-01-01"}
+    with open_run(tmp_path / "run", of(5), resume=True) as run:
+        assert run.manifest() == {"seed": 4, "finished": None}
+        assert resolve([stored_layer(run.path)]) == of(5)
+        assert run.load_model(0) == {"weight": 1}
+    refused = open_run(tmp_path / "run", of(4), resume=True)
+    with pytest.raises(RunError, match=r"budget\.cycles = 5, now it is 4"), refused:
+        pass
+
+
+def test_the_initial_set_may_lie_elsewhere_on_resume_but_not_be_another(tmp_path: Path) -> None:
+    def of(name: str) -> RunConfig:
+        return resolve([from_overrides([f"budget.initial_set={tmp_path / name}"])])
+
+    for name, ids in (("here", "ab"), ("there", "ab"), ("other", "ac")):
+        write_initial(tmp_path / name, ids)
+    with open_run(tmp_path / "run", of("here"), resume=False) as run:
+        run.update_manifest(initial_sha256=digest("ab"))
+    with open_run(tmp_path / "run", of("there"), resume=True):
+        pass
+    refused = open_run(tmp_path / "run", of("other"), resume=True)
+    with pytest.raises(RunError, match=r"was started with budget\.initial_set"), refused:
+        pass
 
 
 def test_results_are_a_flat_table_too(tmp_path: Path) -> None:

@@ -89,6 +89,11 @@ def test_nothing_else_may_differ_from_what_was_run() -> None:
     assert "overrides.training.lr = None, now it is 2" in str(error.value)
 
 
+def test_what_a_resumed_run_may_change_a_suite_may() -> None:
+    moved = tiny_suite().overridden([from_overrides(["dataset.root=there", "data.workers=2"])])
+    assert moved.joined(tiny_suite()).overrides == moved.overrides
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -181,6 +181,22 @@ def test_a_model_that_has_diverged_is_neither_measured_nor_asked() -> None:
     assert batch[DETECTIONS].valid.any(dim=1).all()
 
 
+@pytest.mark.parametrize(
+    ("images", "remedy"),
+    [(4, r"4 images at a time.*resume with evaluation\.batch_size=2"), (1, "lower data.long")],
+)
+def test_memory_that_does_not_suffice_for_scoring_is_said_with_the_remedy(
+    images: int, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: Any) -> Any:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(DetectionLearner, "read", read)
+    learner, data = fitted("training.iterations=1", f"evaluation.batch_size={images}")
+    with pytest.raises(TrainingError, match=remedy):
+        next(learner.signals(ImageSet(data.images, data.pool), frozenset({DETECTIONS})))
+
+
 def test_a_learner_that_lacks_a_signal_is_named_with_one_that_has_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
