@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from tqdm import tqdm
 
 from alframe.config import TrainingConfig
@@ -112,7 +113,7 @@ class Fitter:
         bar.set_description(f"cycle {self._context.cycle} {phase.name}")
         bar.update(start)
         batches = self._batches(index, start, length)
-        self._model.train()
+        self._train_mode()
         for iteration in range(start, length):
             lr = self._lr(before, iteration)
             for group in optimizer.param_groups:
@@ -146,10 +147,14 @@ class Fitter:
         return self._optimizer
 
     def _finish_phase(self, index: int, optimizer: torch.optim.Optimizer, tally: Tally) -> None:
-        summary: dict[str, Any] = {"index": index, "means": tally.means()}
+        name, means = self._phases[index].name, tally.means()
+        summary: dict[str, Any] = {"index": index, "means": means}
         if self._skipped:
             summary["skipped"], self._skipped = self._skipped, 0
-        self._context.phase_finished(self._phases[index].name, summary)
+        shown = ", ".join(f"{key} {value:.4g}" for key, value in means.items())
+        position = f"phase {index + 1} of {len(self._phases)} ({name})"
+        logger.info("cycle %d: %s: %s", self._context.cycle, position, shown)
+        self._context.phase_finished(name, summary)
         if index + 1 < len(self._phases):
             self._save(index + 1, 0, None if self._config.restart else optimizer, None)
 
@@ -252,6 +257,14 @@ class Fitter:
     def _freeze(self, trains: Callable[[str], bool]) -> None:
         for name, parameter in self._model.named_parameters():
             parameter.requires_grad_(name in self._trainable and trains(name))
+
+    def _train_mode(self) -> None:
+        """Train mode, but BatchNorm whose weights rest in this phase keeps its statistics too."""
+        self._model.train()
+        for module in self._model.modules():
+            own = [*module.parameters(recurse=False)]
+            if isinstance(module, _BatchNorm) and own and not any(p.requires_grad for p in own):
+                module.training = False
 
     def _parameters(self) -> list[nn.Parameter]:
         return [p for p in self._model.parameters() if p.requires_grad]

@@ -56,8 +56,8 @@ class Phase:
             iterations.
         steps: done one after the other in every iteration; each has its own batch, backward
             pass and optimiser step.
-        trains: which parameters are trained, by name; the others keep their values. Parameters
-            that the model itself froze stay frozen.
+        trains: which parameters are trained, by name; the others keep their values, and their
+            BatchNorm its statistics. Parameters that the model itself froze stay frozen.
     """
 
     name: str

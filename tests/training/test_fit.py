@@ -146,6 +146,17 @@ def test_killed_in_an_epoch_it_ends_in_the_same_weights() -> None:
         assert same(weights(train(config, PHASES, checkpoint=checkpoint)), expected)
 
 
+@pytest.mark.parametrize(("trained", "moves"), [("norm", True), ("second", False)])
+def test_batch_norm_rests_with_its_weights(trained: str, moves: bool) -> None:
+    phase = Phase("part", 2, (LABELLED,), lambda name: name.startswith(trained))
+    before, after = (
+        Toy().norm,
+        train(TrainingConfig(passes=2, **SGD), (phase,)).get_submodule("norm"),
+    )
+    for name in ("running_mean", "running_var", "weight", "bias"):
+        assert torch.equal(getattr(before, name), getattr(after, name)) is not moves, name
+
+
 def test_a_phase_trains_only_what_it_names() -> None:
     config = TrainingConfig(passes=2, **SGD)
     model = Toy()
