@@ -31,8 +31,9 @@ def build_strategy(config: RunConfig) -> Strategy:
     if missing:
         fitting = [e.name for e in registry().all("learners") if strategy.requires <= signals(e)]
         raise ConfigError(
-            f"strategy {config.strategy.name!r} requires {_list(missing)}, which learner "
-            f"{learner.name!r} does not provide; learners that do: {_list(fitting) or 'none'}"
+            f"strategy {config.strategy.name!r} requires the signal {_list(missing)}, which "
+            f"learner {learner.name!r} does not provide; learners that do: "
+            f"{_list(fitting) or 'none'}"
         )
     return strategy
 
@@ -73,15 +74,26 @@ def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
     return replace(prepared(dataset, cached, READERS), images=cached)
 
 
-def build_learner(config: RunConfig, classes: tuple[str, ...]) -> Learner:
-    """The learner, and through it the detector, for these classes."""
-    from alframe.training.device import pick_device
+def build_learner(
+    config: RunConfig, classes: tuple[str, ...], *, restored: bool = False
+) -> Learner:
+    """The learner, and through it the detector, for these classes.
 
+    Args:
+        config: of the run.
+        classes: their names, in label order.
+        restored: whether a state will be loaded, so that initial weights need not be had.
+    """
+    from alframe.training.device import pick_device, workers
+
+    detector, device = config.detector, pick_device(config.device)
+    if restored and "weights" in detector.options:
+        detector = detector.model_copy(update={"weights": "none"})
     setup = LearnerSetup(
         classes=classes,
-        device=pick_device(config.device),
-        build_model=_factory("detectors", config.detector, num_classes=len(classes)),
-        data=config.data,
+        device=device,
+        build_model=_factory("detectors", detector, num_classes=len(classes)),
+        data=config.data.model_copy(update={"workers": workers(config.data.workers, device)}),
         training=config.training,
         evaluation=config.evaluation,
     )

@@ -6,9 +6,10 @@ they are checked against the signature of its factory.
 """
 
 import math
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
@@ -43,7 +44,8 @@ class DataConfig(Section):
             later runs use again, or not at all (``none``).
         cache_gb: the cache's limit; images beyond it are decoded each time.
         cache_dir: where the disk cache lies; null is the user's cache folder.
-        workers: processes that load images; 0 loads in the main process.
+        workers: processes that load images; 0 loads in the main process. By default (null) 0 on
+            the CPU, and for a GPU one for each of its processors, but no more than 8.
     """
 
     resize: Literal["fit", "stretch", "none"] = "fit"
@@ -53,7 +55,7 @@ class DataConfig(Section):
     cache: Literal["ram", "disk", "none"] = "ram"
     cache_gb: float = Field(default=4.0, ge=0)
     cache_dir: str | None = None
-    workers: int = Field(default=0, ge=0)
+    workers: int | None = Field(default=None, ge=0)
 
 
 Augment = Literal["crop", "expand", "expand_crop", "hflip", "photometric"]
@@ -167,6 +169,15 @@ def _share(text: str) -> float:
 Amount = Annotated[int | str, BeforeValidator(_amount)]
 
 
+def _device(value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise ValueError("expected auto, cpu, cuda or cuda:N")
+    return value
+
+
+Device = Annotated[str, AfterValidator(_device)]
+
+
 class BudgetConfig(Section):
     """What may be labelled, in images.
 
@@ -209,7 +220,7 @@ class RunConfig(Section):
     """
 
     seed: int = Field(default=0, ge=0)
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: Device = "auto"
     output: str | None = None
     keep_models: Literal["all", "last"] = "all"
     first_cycle: str | None = None

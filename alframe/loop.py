@@ -260,8 +260,10 @@ class Loop:
         found = [e for e in self._run.journal.of(name) if e.get("cycle") == cycle]
         return found[-1] if found else None
 
-    def _record(self, name: str, cycle: int, **details: Any) -> Event:
+    def _record(self, name: str, cycle: int, *, seconds: float, **details: Any) -> Event:
+        details["seconds"] = seconds
         self._run.journal.append(name, cycle=cycle, **details)
+        logger.info("cycle %d: %s, %.0f s", cycle, name, seconds)
         return {"event": name, "cycle": cycle, **details}
 
 

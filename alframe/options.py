@@ -2,8 +2,9 @@
 
 import functools
 import inspect
+import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -19,15 +20,29 @@ def options_model(factory: Callable[..., Any], injected: frozenset[str]) -> type
         factory: a class or function with annotated parameters.
         injected: names of parameters that the framework fills in.
     """
-    call = factory.__init__ if inspect.isclass(factory) else factory
-    hints = typing.get_type_hints(call)
+    settable = {
+        name: parameter
+        for name, parameter in inspect.signature(factory).parameters.items()
+        if name not in injected and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    }
+    hints = _hints(factory, settable)
     fields: dict[str, Any] = {}
-    for name, parameter in inspect.signature(factory).parameters.items():
-        if name in injected or parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            continue
+    for name, parameter in settable.items():
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints.get(name, Any), default)
     return create_model("Options", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _hints(factory: Callable[..., Any], names: Collection[str]) -> dict[str, Any]:
+    """The types of these parameters; those of others may be known to type checkers alone."""
+    while isinstance(factory, functools.partial):
+        factory = factory.func
+    call: Any = factory.__init__ if inspect.isclass(factory) else factory
+    if not names:  # a class without an __init__ has no annotations either
+        return {}
+    annotations = {k: v for k, v in call.__annotations__.items() if k in names}
+    shown = types.SimpleNamespace(__annotations__=annotations)
+    return typing.get_type_hints(shown, globalns=call.__globals__)
 
 
 def check_options(
@@ -66,7 +81,7 @@ def _sentence(
         owner = _model_at(model, path[:-1])
         return unknown(f"setting {key!r}:", path[-1], owner.model_fields)
     if first["type"] == "missing":
-        return f"{key} is required: give {key}=..."
+        return f"{key} is required: give {_FLAGS.get(key, '')}{key}=..."
     messages = dict.fromkeys(map(_message, errors))
     got = f" (got {first['input']!r})" if path else ""
     return (f"{key}: " if key else "") + "; or: ".join(messages) + got
@@ -75,7 +90,7 @@ def _sentence(
 def _message(error: dict[str, Any]) -> str:
     """In pydantic's words, but for those that speak of Python's types."""
     if error["type"] in _IN_WORDS:
-        return _IN_WORDS[error["type"]]
+        return _IN_WORDS[error["type"]].format(**error.get("ctx", {}))
     return str(error["msg"]).removeprefix("Value error, ")
 
 
@@ -83,7 +98,22 @@ _IN_WORDS = {
     "model_type": "expected settings of this section, such as NAME=VALUE",
     "sequence_str": "expected a list, such as [a, b]",
     "tuple_type": "expected a list, such as [a, b]",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "string_type": "expected text",
+    "literal_error": "expected {expected}",
+    "greater_than": "expected more than {gt:g}",
+    "greater_than_equal": "expected at least {ge:g}",
+    "less_than": "expected less than {lt:g}",
+    "less_than_equal": "expected at most {le:g}",
 }
+
+_FLAGS = {"dataset.root": "--data-root DIR, or "}
 
 
 def _is_branch(part: Any) -> bool:

@@ -134,7 +134,11 @@ class Registrar:
         self._add("learners", name, factory, summary)
 
     def detector(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
-        """``factory(num_classes: int, **options) -> torch.nn.Module``."""
+        """``factory(num_classes: int, **options) -> torch.nn.Module``.
+
+        An option ``weights`` is of initial weights, and ``none`` among its values: a model whose
+        state is loaded is built with that.
+        """
         self._add("detectors", name, factory, summary)
 
     def dataset(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:

@@ -86,7 +86,7 @@ class Predictor:
         self.classes: tuple[str, ...] = tuple(run.manifest()["dataset"]["classes"])
         self._config = config
         self._strategy = build_strategy(config)
-        self._learner = build_learner(config, self.classes)
+        self._learner = build_learner(config, self.classes, restored=True)
         self._learner.load_state_dict(run.load_model(kept[-1] if cycle is None else cycle))
 
     def __call__(

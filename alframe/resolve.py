@@ -13,7 +13,7 @@ both, the whole name and the parts.
 """
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -57,9 +57,8 @@ def resolve(layers: Iterable[Layer]) -> RunConfig:
     entries, found = _entries(names)
     if not found:
         named = {section: _full_name(chain) for section, chain in entries.items()}
-        applied = [p for p in presets.values() if _applies(p, named)]
-        without_when = [{k: v for k, v in p.items() if k != "when"} for p in applied]
-        base = merge([presets["default"], *without_when])
+        applied = [layer for p in presets.values() for layer in _applied(p, named)]
+        base = merge([presets["default"], *applied])
         defaults = {section: {"name": name} for section, name in named.items()}
         stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
         return _checked(merge([base, given, defaults]), entries, stale)
@@ -165,8 +164,24 @@ def _presets() -> dict[str, Layer]:
     return dict(sorted(loaded.items(), key=lambda item: len(item[1].get("when", {}))))
 
 
-def _applies(preset: Layer, names: Mapping[str, str]) -> bool:
-    return "when" in preset and all(names.get(k) == v for k, v in preset["when"].items())
+def _applied(preset: Layer, names: Mapping[str, str]) -> Iterator[Layer]:
+    """What a preset gives where its names match; for a strategy that is wrapped, under ``of``."""
+    if "when" not in preset:
+        return
+    when, layer = preset["when"], {k: v for k, v in preset.items() if k != "when"}
+    links = names["strategy"].split(":")
+    for depth in range(len(links) if "strategy" in when else 1):
+        inner = {**names, "strategy": ":".join(links[depth:])}
+        if all(inner.get(k) == v for k, v in when.items()):
+            yield _under_of(layer, depth)
+
+
+def _under_of(layer: Layer, depth: int) -> Layer:
+    if not depth or "strategy" not in layer:
+        return layer
+    options = {k: v for k, v in layer["strategy"].items() if k != "name"}
+    nested = functools.reduce(lambda inner, _: {"of": inner}, range(depth), options)
+    return {**layer, "strategy": nested}
 
 
 def _mapping(text: str, where: str) -> Layer:

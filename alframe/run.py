@@ -15,6 +15,7 @@ from alframe.datasets.base import Dataset, ImageSet
 from alframe.environment import environment
 from alframe.errors import RunError
 from alframe.initial import initial_set
+from alframe.journal import Journal
 from alframe.learner import Learner
 from alframe.loop import Loop, check_budget
 from alframe.oracle import SimulatedOracle
@@ -105,7 +106,7 @@ def _cycles(
     learner: Learner,
 ) -> Iterator[Mapping[str, Any]]:
     initial = initial_set(config.budget, dataset.pool)  # again: broken images may be left out
-    if config.first_cycle:
+    if config.first_cycle and not Journal(path / "journal.jsonl").of("evaluated"):
         check_source(Path(config.first_cycle), config, dataset.fingerprint())
     for note in dataset.notes:
         logger.warning("%s: %s", dataset.name, note)
@@ -113,6 +114,7 @@ def _cycles(
 
     with open_run(path, config, resume=resume) as run_dir:
         _describe(run_dir, config, dataset, precision)
+        run_dir.adopt()
         if config.first_cycle:
             take_over(run_dir, Path(config.first_cycle))
         with contextlib.closing(TensorBoard(path / "tensorboard")) as recorder:

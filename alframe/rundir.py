@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import fcntl
 import hashlib
 import io
 import json
@@ -23,6 +22,7 @@ from alframe.config import RunConfig
 from alframe.errors import RunError
 from alframe.initial import digest, stored_ids
 from alframe.journal import Journal
+from alframe.locks import locked
 from alframe.resolve import Layer, differences, flat, from_file, resolve, to_yaml
 
 logger = logging.getLogger(__name__)
@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 FREE_TO_CHANGE = frozenset(
     {"output", "device", "keep_models", "first_cycle", "dataset.root", "data.workers"}
     | {"data.cache", "data.cache_gb", "data.cache_dir"}
-    | {"evaluation.batch_size", "training.accumulate"}
+    | {"evaluation.batch_size"}
 )
-"""Settings that a resumed run may change: where things lie and how much memory they may take.
+"""Settings that a resumed run may change: where things lie and how they are computed, not what.
 
 Wherever a dataset lies, its fingerprint has to be the same.
 """
@@ -98,15 +98,17 @@ class RunDir:
         known = self.manifest().get("initial_sha256")
         return file is not None and digest(stored_ids(Path(file))) == known
 
-    def raise_cycles(self) -> None:
-        """Write down that there are more cycles now than the run was started with, if so."""
-        stored, cycles = resolve([stored_layer(self.path)]), self.config.budget.cycles
-        if cycles <= stored.budget.cycles:
-            return
-        budget = stored.budget.model_copy(update={"cycles": cycles})
-        raised = stored.model_copy(update={"budget": budget})
-        self.update_manifest(finished=None)  # first, so that a kill leaves no finished half
-        write_text(self.path / "config.yaml", _header(self.path) + to_yaml(raised))
+    def adopt(self) -> None:
+        """Write into ``config.yaml`` how many cycles there are now, and where the data lie."""
+        stored, config = resolve([stored_layer(self.path)]), self.config
+        budget = stored.budget.model_copy(update={"cycles": config.budget.cycles})
+        root = {k: v for k, v in config.dataset.options.items() if k == "root"}
+        dataset = stored.dataset.model_copy(update=root)
+        adopted = stored.model_copy(update={"budget": budget, "dataset": dataset})
+        if budget != stored.budget:
+            self.update_manifest(finished=None)  # first, so that a kill leaves no finished half
+        if adopted != stored:
+            write_text(self.path / "config.yaml", _header(self.path) + to_yaml(adopted))
 
     def fit_state(self, cycle: int) -> "FitState":
         """The checkpoint of the training of ``cycle``."""
@@ -202,7 +204,7 @@ def stored_scores(path: Path, cycle: int) -> dict[str, float] | None:
 def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]:
     """Make or reopen a run directory and hold its lock.
 
-    A run may be reopened with more ``budget.cycles`` than it had: those are added to it.
+    A run may be reopened with more ``budget.cycles`` than it had; see :meth:`RunDir.adopt`.
 
     Raises:
         RunError: it holds a run and ``resume`` is false; it was started with another
@@ -221,7 +223,6 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
                 (path / folder).mkdir(exist_ok=True)
                 remove_torn(path / folder)
             run = RunDir(path, config)
-            run.raise_cycles()
         except OSError as error:
             raise RunError(
                 f"cannot write to {path}: {error.strerror} ({error.filename}); choose another "
@@ -264,24 +265,6 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
             "or choose another --output"
             for key, (old, new) in refused.items()
         )
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock ``path``, which is in the folder that it protects.
-
-    Raises:
-        RunError: another process holds it.
-    """
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(
-                f"{path.parent} is in use by another process: wait for it, or choose another "
-                "--output"
-            ) from error
-        yield
 
 
 @contextlib.contextmanager

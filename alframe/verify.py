@@ -1,9 +1,9 @@
-"""Recomputing the selections of a run from what it has stored."""
+"""Recomputing the selections of a run from what it has stored, and its records from those."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.config import RunConfig
@@ -11,12 +11,14 @@ from alframe.datasets.base import Dataset, ImageSet
 from alframe.errors import RunError
 from alframe.initial import digest, draw, read_initial
 from alframe.learner import Learner, SignalBatch
-from alframe.resolve import from_overrides, resolve
+from alframe.records import difference, selections, selections_due
+from alframe.resolve import Layer, resolve
 from alframe.rundir import RunDir, stored_layer, stored_scores
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Strategy
+from alframe.verdict import Source, Verdict, compared
 
-Source = Literal["the seed", "its file", "the stored scores", "the stored model"]
+INITIAL, CYCLES = "initial set", "cycles.jsonl"
 
 
 @runtime_checkable
@@ -28,37 +30,26 @@ class ChoosesByScore(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Of one selection.
-
-    Attributes:
-        cycle: whose selection it is; None is the initial set.
-        source: what it was recomputed from; None if it cannot be.
-        problem: what is wrong, or why it cannot be recomputed; empty if it is the same.
-    """
-
-    cycle: int | None
-    source: Source | None
-    problem: str = ""
-
-
 class Verifier:
     """Recomputes what a run chose.
 
-    A choice that follows from stored scores is made again from them; one that needs no signals,
-    from the seed; any other by the model of its cycle, where that was kept.
+    Each cycle but the last has to have chosen as many images as the budget says. A choice that
+    follows from stored scores is made again from them; one that needs no signals, from the seed;
+    any other by the model of its cycle, where that was kept. The scores themselves are not made
+    again, nor are metrics: ``cycles.jsonl`` is held against the journal.
 
     Args:
         path: the run directory.
         device: where to compute.
+        data_root: where the dataset lies, if not where the run found it.
 
     Raises:
         RunError: there is no run, or it was made on other data.
     """
 
-    def __init__(self, path: Path, device: str = "auto") -> None:
-        config = resolve([stored_layer(path), from_overrides([f"device={device}"])])
+    def __init__(self, path: Path, device: str = "auto", data_root: str | None = None) -> None:
+        own: Layer = {"device": device} | ({"dataset": {"root": data_root}} if data_root else {})
+        config = resolve([stored_layer(path), own])
         self._config = config
         self._run = RunDir(path, config)
         self._seeds = Seeds(config.seed)
@@ -69,45 +60,64 @@ class Verifier:
             raise RunError(f"{path} was made on other data than {config.dataset.name} is now")
 
     def __call__(self) -> Iterator[Verdict]:
-        """A verdict on the initial set and on each selection, in order."""
-        labelled = list(self._initial())
+        """A verdict on the initial set, on each selection, and on ``cycles.jsonl``, in order."""
+        labelled, chosen = self._initial(), selections(self._run.journal)
         yield self._verdict_on_initial(labelled)
-        for event in self._run.journal.of("selected"):
-            if event["ids"]:
-                yield self._verdict(event["cycle"], event["ids"], labelled)
-                labelled += event["ids"]
+        for cycle in range(self._due()):
+            ids, wanted = chosen.get(cycle, []), self._wanted(cycle, len(labelled))
+            if ids or wanted:  # otherwise the pool was exhausted
+                yield self._verdict(ids, self._query(cycle, wanted, labelled))
+            labelled = labelled + ids
+        yield self._verdict_on_cycles()
 
     def _initial(self) -> list[str]:
         events = self._run.journal.of("initial")
         if not events:
             raise RunError(f"{self._run.path} has not chosen anything yet")
-        ids: list[str] = events[0]["ids"]
-        return ids
+        return list(events[0]["ids"])
+
+    def _due(self) -> int:
+        """How many selections there have to be; a finished run has one before each later cycle."""
+        finished = self._run.manifest().get("finished")
+        later = self._config.budget.cycles - 1 if finished else 0
+        return max(later, selections_due(self._run.journal))
+
+    def _wanted(self, cycle: int, labelled: int) -> int:
+        """How many images a cycle had to choose: none in the last one."""
+        budget, pool = self._config.budget, len(self._dataset.pool)
+        left = max(0, pool - labelled)
+        return min(budget.images(pool)[1], left) if cycle < budget.cycles - 1 else 0
 
     def _verdict_on_initial(self, ids: list[str]) -> Verdict:
         budget, pool = self._config.budget, self._dataset.pool
         if digest(ids) != self._run.manifest()["initial_sha256"]:
-            return Verdict(None, "the seed", "the manifest has another hash")
+            return Verdict(INITIAL, "the seed", "the manifest has another hash")
         drawn = draw(pool, budget.images(len(pool))[0], self._seeds)
         if not budget.initial_set or list(drawn) == ids:  # the files of suites hold what is drawn
-            return Verdict(None, "the seed", _difference(ids, drawn))
+            return compared(INITIAL, "the seed", ids, drawn)
         file = Path(budget.initial_set)
         if not file.exists():
-            return Verdict(None, None, f"its file is not there: {file}")
-        return Verdict(None, "its file", _difference(ids, read_initial(file, pool)))
+            return Verdict(INITIAL, None, f"its file is not there: {file}")
+        return compared(INITIAL, "its file", ids, read_initial(file, pool))
 
-    def _verdict(self, cycle: int, ids: list[str], labelled: list[str]) -> Verdict:
-        query = self._query(cycle, len(ids), labelled)
+    def _verdict(self, ids: list[str], query: Query) -> Verdict:
+        cycle, about = query.cycle, f"selection of cycle {query.cycle}"
+        if len(ids) != query.budget:
+            return Verdict(about, "the budget", f"{len(ids)} chosen instead of {query.budget}")
         scores = stored_scores(self._run.path, cycle)
         if scores is not None and isinstance(self._strategy, ChoosesByScore):
             if not scores.keys() <= set(query.unlabelled):  # some: a strategy may score a part
-                return Verdict(cycle, "the stored scores", "they are not of the unlabelled images")
+                return Verdict(about, "the stored scores", "they are not of the unlabelled images")
             chosen = self._strategy.choose(scores, query)
-            return Verdict(cycle, "the stored scores", _difference(ids, chosen))
+            return compared(about, "the stored scores", ids, chosen)
         if self._strategy.requires and not self._run.model_path(cycle).exists():
-            return Verdict(cycle, None, "its model was not kept (keep_models=all keeps them)")
+            return Verdict(about, None, "its model was not kept (keep_models=all keeps them)")
         source: Source = "the stored model" if self._strategy.requires else "the seed"
-        return Verdict(cycle, source, _difference(ids, self._strategy.select(query).ids))
+        return compared(about, source, ids, self._strategy.select(query).ids)
+
+    def _verdict_on_cycles(self) -> Verdict:
+        events, path = list(self._run.journal), self._run.path / CYCLES
+        return Verdict(CYCLES, "the journal", difference(path, events, self._dataset.targets))
 
     def _query(self, cycle: int, budget: int, labelled: list[str]) -> Query:
         known = set(labelled)
@@ -127,7 +137,7 @@ class Verifier:
     ) -> Iterator[SignalBatch]:
         """Signals of the model that was stored for ``cycle``."""
         if self._learner is None:
-            self._learner = build_learner(self._config, self._dataset.classes)
+            self._learner = build_learner(self._config, self._dataset.classes, restored=True)
         self._learner.load_state_dict(self._run.load_model(cycle))
         yield from self._learner.signals(ImageSet(self._dataset.images, tuple(ids)), names)
 
@@ -145,13 +155,3 @@ class _StoredModel:
 
 def _dataset(config: RunConfig) -> Dataset:
     return prepare_images(build_dataset(config), config.data)
-
-
-def _difference(stored: Sequence[str], chosen: Sequence[str]) -> str:
-    """What differs, in words; empty where nothing does. The order counts."""
-    if list(stored) == list(chosen):
-        return ""
-    missing = [i for i in chosen if i not in set(stored)]
-    if not missing:
-        return "the same images in another order"
-    return f"{len(missing)} of {len(stored)} differ, {missing[0]} should have been chosen"

@@ -34,7 +34,12 @@ def _seeds(context: click.Context, parameter: click.Parameter, text: str | None)
 @click.command()
 @click.argument("suite", metavar="SUITE")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder.  [default: bench/SUITE]")
-@click.option("--seeds", callback=_seeds, metavar="0,1,2|0-5", help="In place of the suite's.")
+@click.option(
+    "--seeds",
+    callback=_seeds,
+    metavar="0,1,2|0-5",
+    help="In place of the suite's; added to those that the folder has.",
+)
 @click.option("--strategy", "strategies", multiple=True, metavar="S", help="One more row.")
 @click.option("--data-root", metavar="DIR", help="Where the dataset lies.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
@@ -95,7 +100,7 @@ def _changed(
     root = {"dataset": {"root": data_root}} if data_root else {}
     changed = suite.overridden([root, from_overrides(overrides)]).with_strategies(strategies)
     command = f"alframe {shlex.join(sys.argv[1:])}"
-    updates = {"command": command} | ({"seeds": tuple(seeds)} if seeds else {})
+    updates = {"commands": (command,)} | ({"seeds": tuple(seeds)} if seeds else {})
     return changed.model_copy(update=updates)
 
 
@@ -105,7 +110,7 @@ def _opened(folder: Path, suite: "Suite", every: "Sequence[Cell]") -> "Iterator[
     from alframe.benchmarks.prepare import initial_sets, write_initial_sets
     from alframe.benchmarks.suite import FILE, write
     from alframe.benchmarks.work import Work
-    from alframe.rundir import locked
+    from alframe.locks import locked
 
     sets = initial_sets(every)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,13 @@
 """From run directories, or the folder of a suite, to findings."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from alframe.benchmarks.cells import Cell, cells
-from alframe.benchmarks.entry import AXES, Entry, curve_of, full_supervision, method_rows
+from alframe.benchmarks.cells import cells
+from alframe.benchmarks.entries import entries_of_runs, entries_of_suite
+from alframe.benchmarks.entry import Entry, curve_of, full_supervision
 from alframe.benchmarks.environments import environment
 from alframe.benchmarks.findings import (
     Axis,
@@ -20,10 +20,12 @@ from alframe.benchmarks.findings import (
     Selections,
     Unfinished,
 )
-from alframe.benchmarks.methods import grouped, methods
+from alframe.benchmarks.methods import baseline_of
 from alframe.benchmarks.notes import notes
-from alframe.benchmarks.published import published
-from alframe.benchmarks.runs import Run, read_run
+from alframe.benchmarks.published import comparable
+from alframe.benchmarks.recipe import recipe
+from alframe.benchmarks.rows import AXES, method_rows
+from alframe.benchmarks.runs import Run
 from alframe.benchmarks.selected import selected
 from alframe.benchmarks.statistics import (
     Curve,
@@ -34,12 +36,10 @@ from alframe.benchmarks.statistics import (
     replay_noise,
     win_matrix,
 )
-from alframe.benchmarks.suite import FILE, Suite, read
+from alframe.benchmarks.suite import FILE, read
 from alframe.benchmarks.work import Work
 from alframe.errors import AlframeError, RunError
 from alframe.plugins import unknown
-
-BASELINE = "random"
 
 
 @dataclass(frozen=True)
@@ -48,30 +48,25 @@ class Terms:
 
     Attributes:
         metric: what the tables hold.
-        baselines: names of the methods among which the best baseline is looked for.
+        baselines: names of the methods among which the best baseline is looked for; empty:
+            random selection alone.
         costs: of annotation.
         alpha: level of the tests.
     """
 
     metric: str
-    baselines: tuple[str, ...] = (BASELINE,)
+    baselines: tuple[str, ...] = ()
     costs: Costs = field(default_factory=Costs)
     alpha: float = 0.05
 
 
 def of_runs(runs: Sequence[Run], metric: str) -> Findings:
-    """Findings of any runs; a problem for each dataset, for only those can be compared.
+    """Findings of any runs.
 
     Raises:
         RunError: no run has the metric; says which there are.
     """
-    datasets = grouped((run.dataset, run) for run in runs)
-    shared = Counter(name for name, _ in datasets)
-    entries = [
-        Entry(f"{name} [{mark[:8]}]" if shared[name] > 1 else name, methods(group))
-        for (name, mark), group in datasets.items()
-    ]
-    return _findings("Report", entries, Terms(metric))
+    return _findings("Report", entries_of_runs(runs), Terms(metric))
 
 
 def of_suite(folder: Path, metric: str | None = None) -> Findings:
@@ -84,38 +79,8 @@ def of_suite(folder: Path, metric: str | None = None) -> Findings:
     work = Work(folder, cells(suite))
     costs = Costs(suite.costs.image, suite.costs.box)
     terms = Terms(metric or suite.metric, suite.baselines, costs, suite.alpha)
-    entries = [_entry(suite, work, problem) for problem in suite.problems]
-    found = _findings(suite.title, entries, terms)
-    return replace(found, command=suite.command, unfinished=tuple(_unfinished(work)))
-
-
-def _entry(suite: Suite, work: Work, problem: str) -> Entry:
-    """What the cells of a problem have come to; those without a run directory are left out."""
-    found = {c.name: (c, r) for c in work.cells if c.problem == problem and (r := _run(work, c))}
-    of_kind = {
-        kind: [(c, r) for c, r in found.values() if c.kind == kind]
-        for kind in ("run", "full", "replay")
-    }
-    runs = {(c.method, c.seed): r for c, r in of_kind["run"]}
-    name = suite.problems[problem].published
-    return Entry(
-        name=problem,
-        methods={m: [r for (method, _), r in runs.items() if method == m] for m in suite.methods},
-        full={
-            c.method: [r for other, r in of_kind["full"] if other.method == c.method]
-            for c, _ in of_kind["full"]
-        },
-        replays=[
-            (runs[c.method, c.seed], r) for c, r in of_kind["replay"] if (c.method, c.seed) in runs
-        ],
-        published=published(name) if name else (),
-    )
-
-
-def _run(work: Work, cell: Cell) -> Run | None:
-    path = cell.path(work.folder)
-    started = (path / "config.yaml").exists() and (path / "manifest.json").exists()
-    return read_run(path) if started else None
+    found = _findings(suite.title, entries_of_suite(suite, work), terms)
+    return replace(found, commands=suite.commands, unfinished=tuple(_unfinished(work)))
 
 
 def _unfinished(work: Work) -> Iterator[Unfinished]:
@@ -130,18 +95,19 @@ def _findings(title: str, entries: Sequence[Entry], terms: Terms) -> Findings:
     metric = terms.metric
     _check(entries, metric)
     curves = [curve for entry in entries for curve in entry.curves(metric)]
+    failed = [attempt for entry in entries for attempt in entry.failures(metric)]
     levels = {e.name: level for e in entries if (level := _level(e, metric)) is not None}
     return Findings(
         title=title,
         metric=metric,
-        command="",
+        commands=(),
         problems=tuple(_problem(e, terms) for e in entries if e.runs()),
         wins=win_matrix(curves, terms.alpha),
-        profile=performance_profile(curves, levels, "images", terms.costs),
+        profile=performance_profile(curves, levels, "images", terms.costs, failed=failed),
         costs=terms.costs,
         alpha=terms.alpha,
         unfinished=(),
-        environment=environment([run for entry in entries for run in entry.runs()]),
+        environment=environment([run for entry in entries for _, run in entry.behind()]),
     )
 
 
@@ -156,7 +122,7 @@ def _check(entries: Sequence[Entry], metric: str) -> None:
 
 
 def _problem(entry: Entry, terms: Terms) -> Problem:
-    curves, noise = entry.curves(terms.metric), _noise(entry, terms.metric)
+    curves, noise = entry.whole_curves(terms.metric), _noise(entry, terms.metric)
     runs, found = entry.runs(), list(notes(entry, terms.metric))
     chosen: Selections | None = None
     galleries: tuple[Gallery, ...] = ()
@@ -165,6 +131,7 @@ def _problem(entry: Entry, terms: Terms) -> Problem:
     except AlframeError as error:
         found.append(f"What was selected cannot be shown: {error}")
     pools = {run.pool for run in runs}
+    baseline = baseline_of(entry.methods)
     return Problem(
         name=entry.name,
         dataset=runs[0].name("dataset"),
@@ -172,14 +139,15 @@ def _problem(entry: Entry, terms: Terms) -> Problem:
         pool=runs[0].pool if len(pools) == 1 else None,
         methods=method_rows(entry, terms.metric, terms.costs),
         full=full_supervision(entry, terms.metric),
-        published=entry.published,
+        published=comparable(entry.published, terms.metric, pools),
         spans=_spans(curves, terms.costs),
-        comparisons=tuple(_comparisons(curves, terms, noise)),
-        savings=_savings(curves, _level(entry, terms.metric), terms.costs),
+        comparisons=tuple(_comparisons(curves, baseline, terms, noise)),
+        savings=_savings(curves, baseline, _level(entry, terms.metric), terms.costs),
         selections=chosen,
         galleries=galleries,
         noise=noise,
         notes=tuple(found),
+        recipe=recipe(runs),
     )
 
 
@@ -193,24 +161,28 @@ def _spans(curves: Sequence[Curve], costs: Costs) -> dict[Axis, tuple[float, flo
 
 
 def _comparisons(
-    curves: Sequence[Curve], terms: Terms, noise: float | None
+    curves: Sequence[Curve], baseline: str | None, terms: Terms, noise: float | None
 ) -> Iterator[Comparison]:
     """On each axis a family of its own, for Holm's correction."""
-    options: dict[str, Any] = {"baseline": BASELINE, "baselines": terms.baselines}
+    options: dict[str, Any] = {"baseline": baseline or "", "baselines": terms.baselines}
     for axis in AXES:
         yield from compare(curves, axis, terms.costs, alpha=terms.alpha, noise=noise, **options)
 
 
-def _savings(curves: Sequence[Curve], full: float | None, costs: Costs) -> tuple[Saving, ...]:
-    return () if full is None else label_savings(curves, full, "images", costs, baseline=BASELINE)
+def _savings(
+    curves: Sequence[Curve], baseline: str | None, full: float | None, costs: Costs
+) -> tuple[Saving, ...]:
+    if full is None or baseline is None:
+        return ()
+    return label_savings(curves, full, "images", costs, baseline=baseline)
 
 
 def _level(entry: Entry, metric: str) -> float | None:
     """Full supervision of the learner with which random selection was run: one level for all."""
-    baseline = entry.methods.get(BASELINE) or ()
+    baseline = baseline_of(entry.methods)
     full = full_supervision(entry, metric)
-    learners = [run.name("learner") for run in baseline]
-    return full[learners[0]].mean if learners and learners[0] in full else None
+    learner = entry.methods[baseline][0].name("learner") if baseline else None
+    return full[learner].mean if learner in full else None
 
 
 def _noise(entry: Entry, metric: str) -> float | None:

@@ -70,6 +70,11 @@ def sources_of(lines: Iterable[Line]) -> list[str]:
     return [source for source in SOURCES if source in found]
 
 
+def models_of(problem: Problem) -> str:
+    """What published rows were measured with; empty where nobody says."""
+    return ", ".join(dict.fromkeys(row.model for row in problem.published if row.model))
+
+
 def _own(problem: Problem, method: Method, best: Mapping[int, float], digits: int) -> Line:
     n = max((p.value.n for p in method.points), default=0)
     values = {p.labelled: _value(p.value, n, digits, best.get(p.labelled)) for p in method.points}

@@ -1,15 +1,11 @@
 """One problem's runs, as statistics and findings take them."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 
-from alframe.benchmarks.findings import Axis, Costs, Method, Point, Published, RunRecord, Summary
+from alframe.benchmarks.findings import Published, Summary
 from alframe.benchmarks.runs import Run
-from alframe.benchmarks.statistics import Curve, areas, summarise
-
-AXES: tuple[Axis, ...] = ("images", "boxes", "seconds")
+from alframe.benchmarks.statistics import Curve, summarise
 
 
 @dataclass(frozen=True)
@@ -22,6 +18,8 @@ class Entry:
         full: runs on the whole pool, by learner.
         replays: pairs of a run and its repetition.
         published: rows of papers.
+        others: every further run behind a number, by what it is for.
+        failed: method and seed of the runs that ended with an error.
     """
 
     name: str
@@ -29,24 +27,54 @@ class Entry:
     full: Mapping[str, Sequence[Run]] = field(default_factory=dict)
     replays: Sequence[tuple[Run, Run]] = ()
     published: tuple[Published, ...] = ()
+    others: Mapping[str, Sequence[Run]] = field(default_factory=dict)
+    failed: Collection[tuple[str, int]] = ()
 
     def runs(self) -> list[Run]:
         """The runs of all methods."""
         return [run for runs in self.methods.values() for run in runs]
 
-    def curves(self, metric: str) -> list[Curve]:
-        """A curve for each method and seed; of several runs with one seed the first counts.
+    def behind(self) -> list[tuple[str, Run]]:
+        """Every run behind a number, after the name of its method or of what it is for."""
+        rows = [*self.methods.items(), *self.others.items()]
+        return [(name, run) for name, runs in rows for run in runs if run.cycles]
 
-        Runs that have not come to their end are left out: they would shorten the range over
-        which all are compared.
+    def curves(self, metric: str) -> list[Curve]:
+        """Of the runs that came to their end: a curve for each method and seed.
+
+        Of several runs with one seed the first counts.
         """
+        return self._curves(metric, whole=False)
+
+    def whole_curves(self, metric: str) -> list[Curve]:
+        """The same without runs that lack the metric in their first or last cycle.
+
+        They would shorten the range over which all are compared.
+        """
+        return self._curves(metric, whole=True)
+
+    def failures(self, metric: str) -> list[tuple[str, str, int]]:
+        """Problem, method and seed of what was run and has no curve."""
+        found = [(m, r.seed or 0) for m, runs in self.methods.items() for r in runs if r.finished]
+        known = {(curve.method, curve.seed) for curve in self.curves(metric)}
+        ended = dict.fromkeys([*self.failed, *found])
+        return [(self.name, *attempt) for attempt in ended if attempt not in known]
+
+    def _curves(self, metric: str, whole: bool) -> list[Curve]:
         found: dict[tuple[str, int], Curve] = {}
         for method, runs in self.methods.items():
             for run in runs:
-                curve = curve_of(run, self.name, method, metric) if run.finished else None
+                usable = is_whole(run, metric) if whole else run.finished
+                curve = curve_of(run, self.name, method, metric) if usable else None
                 if curve is not None:
                     found.setdefault((method, curve.seed), curve)
         return list(found.values())
+
+
+def is_whole(run: Run, metric: str) -> bool:
+    """Whether a run came to its end with the metric in its first and last cycle."""
+    ends = (*run.cycles[:1], *run.cycles[-1:])
+    return run.finished and all(cycle.value(metric) is not None for cycle in ends)
 
 
 def curve_of(run: Run, problem: str, method: str, metric: str) -> Curve | None:
@@ -58,39 +86,6 @@ def curve_of(run: Run, problem: str, method: str, metric: str) -> Curve | None:
     return Curve(problem, method, run.seed or 0, images, boxes, values)
 
 
-def method_rows(entry: Entry, metric: str, costs: Costs) -> tuple[Method, ...]:
-    """A row for each method."""
-    curves = entry.curves(metric)
-    heights: dict[Axis, dict[str, dict[int, float]]] = {
-        axis: areas(curves, axis, costs) for axis in AXES
-    }
-    return tuple(
-        Method(
-            name=name,
-            learner=runs[0].name("learner"),
-            strategy=runs[0].name("strategy"),
-            points=_points(runs, metric),
-            area={
-                axis: summarise(tuple(heights[axis][name].values()))
-                for axis in AXES
-                if heights[axis].get(name)
-            },
-            seconds=_seconds(runs),
-            memory=_memory(runs),
-            runs=tuple(record(run) for run in runs),
-        )
-        for name, runs in entry.methods.items()
-        if runs
-    )
-
-
-def record(run: Run) -> RunRecord:
-    """What stands behind the numbers of a run."""
-    left_out = {"metrics", "selected"}
-    cycles = (c.model_dump(exclude=left_out) | {"metrics": c.numbers()} for c in run.cycles)
-    return RunRecord(str(run.path), run.seed, run.finished, tuple(cycles))
-
-
 def full_supervision(entry: Entry, metric: str) -> dict[str, Summary]:
     """What each learner reaches on the whole pool."""
     found: dict[str, Summary] = {}
@@ -99,35 +94,4 @@ def full_supervision(entry: Entry, metric: str) -> dict[str, Summary]:
         values = [value for value in last if value is not None]
         if values:
             found[learner] = summarise(values)
-    return found
-
-
-def _points(runs: Sequence[Run], metric: str) -> tuple[Point, ...]:
-    values: dict[int, list[tuple[int, float]]] = defaultdict(list)
-    for run in runs:
-        for cycle in run.cycles:
-            if (value := cycle.value(metric)) is not None:
-                values[cycle.labelled].append((cycle.boxes, value))
-    return tuple(
-        Point(labelled, fmean(b for b, _ in found), summarise([v for _, v in found]))
-        for labelled, found in sorted(values.items())
-    )
-
-
-def _seconds(runs: Sequence[Run]) -> dict[str, float]:
-    """Mean over the finished runs of the sum over their cycles."""
-    sums: dict[str, list[float]] = defaultdict(list)
-    for run in runs:
-        for part in dict.fromkeys(p for c in run.cycles for p in c.seconds):
-            if run.finished:
-                sums[part].append(sum(c.seconds.get(part, 0.0) for c in run.cycles))
-    return {part: fmean(values) for part, values in sums.items()}
-
-
-def _memory(runs: Sequence[Run]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for run in runs:
-        for cycle in run.cycles:
-            for place, size in cycle.memory.items():
-                found[place] = max(size, found.get(place, 0.0))
     return found

@@ -111,7 +111,7 @@ class Comparison:
         ties: seeds in which they are equal.
         p_t: two-sided, paired t test; None for n < 2 or differences that are all equal.
         p_sign_flip: two-sided, exact sign-flip test.
-        p_holm: ``p_sign_flip`` after Holm's correction over the pairs of the table.
+        p_holm: ``p_sign_flip`` after Holm's correction over the pairs of the axis.
         decidable: False where n is so small that no outcome could reach ``alpha``.
         significant: ``p_holm`` below ``alpha``.
         within_noise: the mean difference is no larger than that of one run repeated.
@@ -139,16 +139,23 @@ class Saving:
     Attributes:
         method: the one.
         level: of the metric.
+        n: seeds that both have: the mean curves are over these.
         needed: budget at which the mean curve reaches the level; None: not reached.
         baseline: the same of random selection.
-        saving: 1 - needed / baseline; None where one of them is.
+        saving: 1 - needed / baseline; None where one of them is, or both are upper bounds.
+        needed_at_most: ``needed`` is an upper bound, for the mean curve starts at the level or
+            above; then ``saving`` is a lower bound.
+        baseline_at_most: the same of ``baseline``; then ``saving`` is an upper bound.
     """
 
     method: str
     level: float
+    n: int
     needed: float | None
     baseline: float | None
     saving: float | None
+    needed_at_most: bool = False
+    baseline_at_most: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,9 @@ class Published:
             Code (all exact), or ``figure`` (read off it, +- 0.15 points).
         full: full supervision, or None.
         spread: standard deviations by number of labelled images, where given.
+        model: detector and backbone.
+        metric: what the values are, by our name of it; empty: that of the report.
+        pool: images that may be labelled; None: not known.
     """
 
     method: str
@@ -169,6 +179,9 @@ class Published:
     source: Literal["table", "FAQ", "entry", "figure"]
     full: float | None = None
     spread: Mapping[int, float] = field(default_factory=dict)
+    model: str = ""
+    metric: str = ""
+    pool: int | None = None
 
 
 @dataclass(frozen=True)
@@ -195,8 +208,9 @@ class Selections:
         pool: share of each class among the boxes of the pool.
         pool_boxes_per_image: mean over the pool.
         methods: one each.
-        overlap: Jaccard index of what two methods selected, mean over common seeds;
-            ``overlap[i][j]`` for ``methods[i]`` and ``methods[j]``; None without a common seed.
+        overlap: Jaccard index of what two methods selected in the cycles in which both did, mean
+            over common seeds; ``overlap[i][j]`` for ``methods[i]`` and ``methods[j]``; None
+            without such a cycle.
     """
 
     classes: tuple[str, ...]
@@ -259,6 +273,7 @@ class Problem:
         noise: largest difference of the metric between a run and its repetition; None if none
             was repeated.
         notes: what a reader has to know before comparing the rows.
+        recipe: how all rows were trained, by part: image size, length, budget, ...
     """
 
     name: str
@@ -275,6 +290,7 @@ class Problem:
     galleries: tuple[Gallery, ...] = ()
     noise: float | None = None
     notes: tuple[str, ...] = ()
+    recipe: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[int]:
@@ -309,10 +325,13 @@ class Profile:
         problems: how many (dataset, detector, seed, level) any method solved.
         ratios: method -> its ratio of budget needed to the smallest needed, ascending, one for
             each problem that it solved.
+        left_out: seeds by name of the problem that some method was not run with, or that have no
+            level.
     """
 
     problems: int
     ratios: Mapping[str, tuple[float, ...]]
+    left_out: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -356,7 +375,7 @@ class Findings:
     Attributes:
         title: of the suite, or "Report".
         metric: what the tables hold, ``mAP50`` for example.
-        command: that makes the runs; empty for runs that are not of one suite.
+        commands: that made the runs, in order; empty for runs that are not of one suite.
         problems: one section each.
         wins: None with fewer than two methods.
         profile: None where there are no levels.
@@ -369,7 +388,7 @@ class Findings:
 
     title: str
     metric: str
-    command: str
+    commands: tuple[str, ...]
     problems: tuple[Problem, ...]
     wins: WinMatrix | None
     profile: Profile | None

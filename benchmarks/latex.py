@@ -1,5 +1,6 @@
 r"""The cycle table in LaTeX, for ``\usepackage{booktabs}``."""
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -7,6 +8,7 @@ from alframe.benchmarks.cycle_table import (
     SOURCES,
     Line,
     Value,
+    models_of,
     own_lines,
     published_lines,
     sources_of,
@@ -42,11 +44,22 @@ MARKS = {
 """At the names of published rows, explained in the caption."""
 
 
-def latex(problem: Problem, metric: str) -> str:
+def tables(problems: Sequence[Problem], metric: str) -> str:
+    """A table for each problem, each under a label of its own."""
+    found: dict[str, str] = {}
+    for problem in problems:
+        first = _label(problem.name)
+        numbered = (f"{first}-{n}" for n in itertools.count(2))
+        label = next(one for one in itertools.chain([first], numbered) if one not in found)
+        found[label] = latex(problem, metric, label)
+    return "\n".join(found.values())
+
+
+def latex(problem: Problem, metric: str, label: str | None = None) -> str:
     r"""A ``table`` environment: a row a method, a column a size of the labelled set.
 
     Percent with one decimal, ``mean \pm sd``; the best of our rows in bold; published rows
-    beneath, marked with their source.
+    beneath, marked with their source. The label is made of the problem's name, if not given.
     """
     own, published = own_lines(problem, DIGITS), published_lines(problem)
     full = any(line.full for line in (*own, *published))
@@ -55,7 +68,7 @@ def latex(problem: Problem, metric: str) -> str:
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{_caption(problem, metric, own, published)}}}",
-        rf"\label{{tab:{_label(problem.name)}}}",
+        rf"\label{{tab:{label or _label(problem.name)}}}",
         r"\smallskip",
         rf"\begin{{tabular}}{{@{{}}l{'r' * (len(problem.columns) + full)}@{{}}}}",
         r"\toprule",
@@ -85,7 +98,9 @@ def _caption(problem: Problem, metric: str, own: Sequence[Line], published: Sequ
     if max(counts, default=1) > 1:
         runs = str(*counts) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
         spread = rf" Mean $\pm$ standard deviation of {runs} runs."
-    notes = [f"{MARKS[s]}Published: {escape(SOURCES[s])}." for s in sources_of(published)]
+    models = models_of(problem)
+    notes = [f"Published rows: {escape(models)}."] if models else []
+    notes += [f"{MARKS[s]}Published: {escape(SOURCES[s])}." for s in sources_of(published)]
     subject = escape(f"{metric} in % on {problem.dataset} with {problem.detector}")
     return " ".join([f"{subject}, by number of labelled images{pool}.{spread}", *notes])
 

@@ -1,25 +1,52 @@
 """Runs sorted into methods: configurations that differ in the seed alone."""
 
-import json
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from alframe.benchmarks.runs import Run
 
+BASELINE = {"strategy": "random", "learner": "plain"}
+"""What every other method is compared with."""
+
+OWN = ("strategy.", "learner.", "training.restart")
+"""Settings that are the method's: the others are the recipe, alike for all methods of a problem.
+
+Restarts are between the phases of a learner: one that has a single phase knows none.
+"""
+
+Parts = tuple[str, str]
+"""Names of strategy and learner."""
+
 Keyed = TypeVar("Keyed", bound=Hashable)
 
 
-def methods(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs by the shortest name that tells their method from the others.
+def methods(problems: Sequence[Sequence[Run]]) -> list[dict[str, list[Run]]]:
+    """The runs of each problem by the shortest name that tells their method from the others.
 
-    The name is that of the strategy; where that is not enough, with the learner or detector that
-    differs, else with the settings that differ. Methods come in the order of their first run.
+    The name is that of the strategy; where that is not enough, with the learner, and with the
+    settings that differ. It means one method in all problems, whatever they differ in as
+    problems: recipe and detector, with the options that suit it. Methods come in the order of
+    their first run.
     """
-    groups = grouped((json.dumps(r.method(), sort_keys=True, default=str), r) for r in runs)
-    firsts = [group[0] for group in groups.values()]
-    alike = grouped((run.name("strategy"), run) for run in firsts)
-    names = [_name(run, alike[run.name("strategy")]) for run in firsts]
-    return dict(zip(names, groups.values(), strict=True))
+    groups: dict[Parts, list[tuple[int, Run]]] = {}
+    for problem, runs in enumerate(problems):
+        for run in runs:
+            groups.setdefault(_parts(run), []).append((problem, run))
+    telling = {parts: _telling(group) for parts, group in groups.items()}
+    return [grouped((_name(run, telling), run) for run in runs) for runs in problems]
+
+
+def baseline_of(methods: Mapping[str, Sequence[Run]]) -> str | None:
+    """Random selection with the plain learner, whatever it is called; None without a run of it.
+
+    Of several the one that is called random, else the first.
+    """
+    found = [
+        name
+        for name, runs in methods.items()
+        if runs and all(runs[0].name(section) == value for section, value in BASELINE.items())
+    ]
+    return min(found, key=lambda name: name != BASELINE["strategy"], default=None)
 
 
 def grouped(pairs: Iterable[tuple[Keyed, Run]]) -> dict[Keyed, list[Run]]:
@@ -30,15 +57,32 @@ def grouped(pairs: Iterable[tuple[Keyed, Run]]) -> dict[Keyed, list[Run]]:
     return groups
 
 
-def _name(run: Run, alike: Sequence[Run]) -> str:
-    if len(alike) == 1:
-        return run.name("strategy")
-    parts = [s for s in ("learner", "detector") if len({r.name(s) for r in alike}) > 1]
-    if len({tuple(r.name(s) for s in parts) for r in alike}) == len(alike):
-        named: dict[str, Any] = {s: run.name(s) for s in parts}
-    else:
-        settings = [r.method() for r in alike]
-        keys = dict.fromkeys(k for s in settings for k in s)
-        differ = [k for k in keys if len({repr(s.get(k)) for s in settings}) > 1]
-        named = {k: run.method().get(k) for k in differ}
-    return f"{run.name('strategy')} ({', '.join(f'{k}={v}' for k, v in named.items())})"
+def _parts(run: Run) -> Parts:
+    return run.name("strategy"), run.name("learner")
+
+
+def _name(run: Run, telling: Mapping[Parts, Sequence[str]]) -> str:
+    strategy, learner = parts = _parts(run)
+    settings = run.method()
+    alone = sum(other == strategy for other, _ in telling) == 1
+    named: dict[str, Any] = {} if alone else {"learner": learner}
+    named |= {key: settings.get(key) for key in telling[parts]}
+    return f"{strategy} ({', '.join(f'{k}={v}' for k, v in named.items())})" if named else strategy
+
+
+def _telling(runs: Sequence[tuple[int, Run]]) -> list[str]:
+    """The settings that differ in one problem; those that are the method's own, on one detector.
+
+    Options that presets choose for a detector do not make another method.
+    """
+    settings = [(problem, run.name("detector"), run.method()) for problem, run in runs]
+    keys = dict.fromkeys(key for _, _, found in settings for key in found)
+
+    def differ(key: str) -> bool:
+        values: dict[Hashable, set[str]] = {}
+        for problem, detector, found in settings:
+            group = detector if key.startswith(OWN) else problem
+            values.setdefault(group, set()).add(repr(found.get(key)))
+        return any(len(group) > 1 for group in values.values())
+
+    return [key for key in keys if differ(key)]

@@ -109,7 +109,7 @@ def _files(findings: "Findings", formats: Sequence[str]) -> Mapping[str, bytes]:
     from alframe.benchmarks import page, profile_plot
     from alframe.benchmarks.curves import draw, to_bytes
     from alframe.benchmarks.export import to_csv, to_json
-    from alframe.benchmarks.latex import latex
+    from alframe.benchmarks.latex import tables
     from alframe.benchmarks.markdown import markdown
 
     metric = findings.metric
@@ -121,7 +121,7 @@ def _files(findings: "Findings", formats: Sequence[str]) -> Mapping[str, bytes]:
         "csv": lambda: to_csv(findings),
         "json": lambda: to_json(findings),
         "html": lambda: page.render(findings, svg),
-        "tex": lambda: "\n".join(latex(p, metric) for p in findings.problems),
+        "tex": lambda: tables(findings.problems, metric),
     }
     written = {f"report.{kind}": texts[kind]().encode() for kind in FORMATS if kind in formats}
     figure = draw(findings.problems, metric)

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from alframe.benchmarks.suite import FILE
 from alframe.errors import RunError
 from alframe.resolve import flat
 from alframe.rundir import FREE_TO_CHANGE
@@ -110,8 +111,8 @@ def read_runs(paths: Iterable[Path]) -> list[Run]:
     """Read run directories, and those in folders, each once, in the order given.
 
     Raises:
-        RunError: a path holds no run, a file of a run is missing or damaged, or no run has a
-            finished cycle; all problems at once.
+        RunError: a path holds no run, or a suite; a file of a run is missing or damaged; or no run
+            has a finished cycle; all problems at once.
     """
     runs: dict[Path, Run] = {}
     problems: list[str] = []
@@ -141,7 +142,7 @@ def read_run(path: Path) -> Run:
 
 
 def _find(path: Path) -> Sequence[Path]:
-    """The run directory itself, or all those below a folder."""
+    """The run directory itself, or all those below a folder that holds no suite."""
     if _is_run(path):
         return [path]
     found = [f.parent for f in sorted(path.rglob("config.yaml")) if _is_run(f.parent)]
@@ -149,7 +150,18 @@ def _find(path: Path) -> Sequence[Path]:
         raise RunError(
             f"{path} is not a run directory and holds none: expected config.yaml and manifest.json"
         )
+    if suites := dict.fromkeys(s for f in found for s in _above(f, path) if (s / FILE).is_file()):
+        raise RunError(
+            f"{path} holds the suite {suite}, whose runs are not all rows of a table: report that "
+            "folder alone, or name runs"
+            for suite in suites
+        )
     return found
+
+
+def _above(run: Path, top: Path) -> Iterator[Path]:
+    """The folders from ``top`` down to the one that holds the run."""
+    return (folder for folder in run.parents if folder.is_relative_to(top))
 
 
 def _is_run(path: Path) -> bool:

@@ -81,10 +81,20 @@ def _histogram(targets: Sequence[Target], classes: int) -> tuple[float, ...]:
 
 def _overlap(a: Sequence[Run], b: Sequence[Run]) -> float | None:
     """Jaccard index of what two methods selected, mean over the seeds that both have."""
-    ours, theirs = ({run.seed: set(_ids(run)) for run in runs} for runs in (a, b))
-    common = [s for s in ours if s in theirs]
-    shares = [len(ours[s] & theirs[s]) / len(ours[s] | theirs[s]) for s in common]
+    ours, theirs = ({run.seed: run for run in runs} for runs in (a, b))
+    found = (_jaccard(ours[seed], theirs[seed]) for seed in ours if seed in theirs)
+    shares = [share for share in found if share is not None]
     return fmean(shares) if shares else None
+
+
+def _jaccard(a: Run, b: Run) -> float | None:
+    """Over the cycles in which both selected, for one may have come further than the other."""
+    ours, theirs = ({c.cycle: c.selected for c in run.cycles if c.selected} for run in (a, b))
+    common = ours.keys() & theirs.keys()
+    if not common:
+        return None
+    first, second = ({i for cycle in common for i in of[cycle]} for of in (ours, theirs))
+    return len(first & second) / len(first | second)
 
 
 def _gallery(method: str, run: Run, dataset: Dataset) -> Gallery:

@@ -63,7 +63,7 @@ class Suite(BaseModel):
         replay: a method whose first seed is run twice, to see how much repetition alone changes.
         costs: seconds of annotation by image and by box.
         alpha: level of the tests.
-        command: that runs it, for the report.
+        commands: those that ran it, in order, for the report.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -80,7 +80,7 @@ class Suite(BaseModel):
     replay: str | None = None
     costs: CostEntry = CostEntry()
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    command: str = ""
+    commands: tuple[str, ...] = ()
 
     @property
     def full_seeds(self) -> tuple[int, ...]:
@@ -98,7 +98,10 @@ class Suite(BaseModel):
         return self.model_copy(update={"methods": rows | self.methods})
 
     def joined(self, earlier: "Suite") -> "Suite":
-        """This suite, with the methods and seeds that were run before.
+        """This suite, with the methods and seeds that were run before and the commands that did.
+
+        What was run before comes first, so that the first seed and the first method of a learner,
+        which are repeated and fully supervised, stay the same.
 
         Raises:
             ConfigError: something else differs; names every setting.
@@ -114,9 +117,12 @@ class Suite(BaseModel):
                 "give the same, or choose another --output"
                 for k in differ
             )
-        methods = earlier.methods | self.methods
-        seeds = tuple(sorted({*self.seeds, *earlier.seeds}))
-        return self.model_copy(update={"methods": methods, "seeds": seeds})
+        added = {
+            "methods": earlier.methods | self.methods,
+            "seeds": tuple(dict.fromkeys((*earlier.seeds, *self.seeds))),
+            "commands": tuple(dict.fromkeys((*earlier.commands, *self.commands))),
+        }
+        return self.model_copy(update=added)
 
 
 def _comparable(suite: Suite) -> dict[str, Any]:

@@ -4,7 +4,6 @@ The state lies in the run directories and in ``journal.jsonl`` of the suite's fo
 that was killed goes on: finished cells are not repeated, unfinished ones are resumed.
 """
 
-import fcntl
 import json
 import threading
 import time
@@ -18,6 +17,7 @@ from alframe.atomic import write_text
 from alframe.benchmarks.cells import Cell
 from alframe.benchmarks.engines import Engine
 from alframe.journal import Journal
+from alframe.locks import is_locked
 from alframe.resolve import to_yaml
 
 State = Literal["missing", "running", "unfinished", "failed", "finished"]
@@ -61,7 +61,7 @@ class Work:
             return "failed" if self.failure(cell) else "missing"
         if _is_finished(path):
             return "finished"
-        if _is_locked(path):
+        if is_locked(path / ".lock"):
             return "running"
         return "failed" if self.failure(cell) else "unfinished"
 
@@ -151,16 +151,3 @@ def _exit(code: int) -> str:
 def _is_finished(path: Path) -> bool:
     manifest = path / "manifest.json"
     return manifest.exists() and bool(json.loads(manifest.read_text()).get("finished"))
-
-
-def _is_locked(path: Path) -> bool:
-    """Whether a process holds the run directory."""
-    lock = path / ".lock"
-    if not lock.exists():
-        return False
-    with lock.open("r") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

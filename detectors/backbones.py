@@ -33,6 +33,7 @@ class Backbone(nn.Module):
         pixels: the scale of the images.
         frozen: modules that are never trained; their statistics do not change either.
         norm_eval: no BatchNorm changes its statistics; scale and shift are trained.
+        warning: what is wrong with training it, said when that begins.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Backbone(nn.Module):
         pixels: PixelRange,
         frozen: tuple[nn.Module, ...] = (),
         norm_eval: bool = False,
+        warning: str = "",
     ) -> None:
         super().__init__()
         self.body = body
         self.scaling = PixelScaling(pixels)
         self.channels, self.strides = channels, strides
         self.norm_eval = norm_eval
+        self._warning = warning
         self._frozen = frozen  # a tuple: they are registered under body already
         for module in frozen:
             for parameter in module.parameters(recurse=False):
@@ -69,6 +72,9 @@ class Backbone(nn.Module):
     def train(self, mode: bool = True) -> "Backbone":
         """As ever, but frozen modules, and BatchNorm under ``norm_eval``, stay in eval mode."""
         super().train(mode)
+        if mode and self._warning:
+            log.warning(self._warning)
+            self._warning = ""
         for module in self._frozen:
             module.training = False
         for module in self.modules():
@@ -99,14 +105,6 @@ def build_backbone(
         ConfigError: an unknown name or style, unusable weights, no such stage.
     """
     one_of("style", style, ("pytorch", "caffe"))
-    if weights == "none" and (frozen_stages >= 0 or norm_eval):
-        log.warning(
-            "weights=none with frozen_stages=%d and norm_eval=%s keeps random values in backbone "
-            "%s; frozen_stages=-1 and norm_eval=false train all of it",
-            frozen_stages,
-            norm_eval,
-            name,
-        )
     if name == TINY:
         return _tiny(weights, style, frozen_stages)
     body, pixels = timm_body(name, weights, style)
@@ -118,6 +116,17 @@ def build_backbone(
         pixels,
         tuple(_up_to_stage(body, info.module_name(), frozen_stages)),
         norm_eval,
+        _random(name, frozen_stages, norm_eval) if weights == "none" else "",
+    )
+
+
+def _random(name: str, frozen_stages: int, norm_eval: bool) -> str:
+    """What to say of a backbone of random values, a part of which is not trained."""
+    if frozen_stages < 0 and not norm_eval:
+        return ""
+    return (
+        f"weights=none with frozen_stages={frozen_stages} and norm_eval={norm_eval} keeps random "
+        f"values in backbone {name}; frozen_stages=-1 and norm_eval=false train all of it"
     )
 
 
@@ -131,7 +140,8 @@ def _tiny(weights: str, style: str, frozen_stages: int) -> Backbone:
         load_weights(body, weights)
     stages = [f"stages.{i}" for i in range(len(WIDTHS))]
     frozen = tuple(_up_to_stage(body, stages, frozen_stages))
-    return Backbone(body, WIDTHS, (4, 8, 16, 32), TINY_PIXELS, frozen)
+    warning = _random(TINY, frozen_stages, norm_eval=False) if weights == "none" else ""
+    return Backbone(body, WIDTHS, (4, 8, 16, 32), TINY_PIXELS, frozen, warning=warning)
 
 
 def _up_to_stage(body: nn.Module, stages: list[str], last: int) -> Iterator[nn.Module]:

@@ -92,7 +92,7 @@ class DetectionLearner:
             pad=self.setup.data.pad,
             augment=self.setup.training.augment,
             seeds=seeds,
-            workers=self.setup.data.workers,
+            workers=self.setup.data.workers or 0,
             pin=self.setup.device.type == "cuda",
         )
 
@@ -152,7 +152,7 @@ class DetectionLearner:
         """
         if unknown := sorted(names - self.provides):
             raise ValueError(f"{type(self).__name__} does not provide {unknown}")
-        setup, detector = self.setup, self._for_inference()
+        setup, detector = self.setup, self.for_inference()
         pin = setup.device.type == "cuda"
         batches = inference_batches(images, setup.data, setup.evaluation.batch_size, pin=pin)
         for batch in batches:
@@ -164,7 +164,7 @@ class DetectionLearner:
                     raise _out_of_memory(len(batch)) from error
             yield SignalBatch(batch.ids, values)
 
-    def _for_inference(self) -> DenseDetector:
+    def for_inference(self) -> DenseDetector:
         """The fitted detector, folded once."""
         if self._lean is None:
             self._lean = for_inference(self.detector(self.model.eval()))

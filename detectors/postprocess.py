@@ -48,6 +48,11 @@ class PostProcess:
         one_of("candidates", self.candidates, get_args(Candidates))
 
 
+MOST_BOXES = 2**16
+"""Of all images that are suppressed together: a GPU compares each with each, so memory and time
+grow with the square. 32 images of 2,000 candidates."""
+
+
 class Pairs(NamedTuple):
     """Pairs of an anchor and a class, a fixed number an image; descending scores.
 
@@ -161,6 +166,12 @@ def suppress(
         candidate: False for padding, which neither remains nor suppresses.
         iou: of two boxes that overlap more, the weaker goes.
     """
+    images = max(1, MOST_BOXES // max(1, candidate.shape[1]))  # at a time
+    parts = zip(*(torch.split(t, images) for t in (boxes, *pairs, candidate)), strict=True)
+    return torch.cat([_suppress(b, Pairs(*p), c, iou) for b, *p, c in parts])
+
+
+def _suppress(boxes: Tensor, pairs: Pairs, candidate: Tensor, iou: float) -> Tensor:
     image, place = candidate.nonzero(as_tuple=True)  # synchronises
     together = nms_in_one_call if boxes.is_cuda else nms_group_by_group
     kept = together(

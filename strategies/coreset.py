@@ -16,7 +16,7 @@ class CoreSet:
     nearest one that is labelled or taken; equal distances go to the smaller id. Embeddings are
     averages over the backbone's last level, not normalised. This is the greedy rule, which stays
     within twice the best radius, without the paper's mixed-integer refinement; MI-AOD compares
-    with the greedy rule too (specs/miaod.md 7). With nothing labelled the smallest id is first.
+    with the greedy rule too (issue 70 of its code). With nothing labelled the smallest id is first.
 
     It does not look at detections: an image without any counts like every other. There are no
     scores, since an image's distance depends on what was taken before it.

@@ -65,9 +65,13 @@ class Power:
         return Selection(self.choose(scores, query), scores)
 
     def choose(self, scores: Mapping[str, float], query: Query) -> tuple[str, ...]:
-        """Draw by scores that are known, with the noise of the query's generator."""
+        """Draw by scores that are known.
+
+        The noise has a generator of its own, which does not depend on what the other strategy
+        has drawn from the query's: so the choice can be made again from the scores alone.
+        """
         ids = sorted(scores)
-        noise = query.rng.gumbel(scale=1 / self._beta, size=len(ids))
+        noise = query.rng.spawn(1)[0].gumbel(scale=1 / self._beta, size=len(ids))
         values = self._values(ids, np.array([scores[i] for i in ids], dtype=np.float64))
         order = np.lexsort((-noise, -(values + noise)))  # by noise alone among -inf
         return tuple(ids[i] for i in order[: query.budget])

@@ -1,5 +1,6 @@
 """Layers, presets and errors of the configuration."""
 
+import functools
 from importlib import resources
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import yaml
 
 from alframe.config import BudgetConfig, RunConfig
 from alframe.errors import ConfigError
+from alframe.options import check_options
 from alframe.resolve import (
     differences,
     from_file,
@@ -170,6 +172,34 @@ def test_miaod_on_voc_and_coco_is_as_published() -> None:
         assert only_with_objects is (dataset == "coco"), "117,266 of 118,287"
 
 
+@pytest.mark.parametrize(("detector", "k"), [("retina", 10000), ("ssd", 10000), ("ssd-lite0", 0.1)])
+def test_a_wrapped_strategy_has_its_presets(detector: str, k: float) -> None:
+    """configs/MIAOD_SSD.py of the reference has k = 10000 too: all 8,732 anchors."""
+    for wrappers in ("", "power:", "dedup:power:"):
+        config = named(f"strategy={wrappers}miaod", f"detector={detector}")
+        options = config.strategy.options
+        for _ in range(wrappers.count(":")):
+            options = options["of"]
+        assert options["k"] == k, wrappers
+    assert named("strategy=power:miaod", "strategy.of.k=7", "detector=ssd").strategy.options["of"][
+        "k"
+    ] == 7  # fmt: skip
+
+
+def test_factories_as_plugins_write_them() -> None:
+    """Types that only a type checker imports, of what is injected; and partial."""
+
+    def learner(setup: "OnlyForTypeCheckers", depth: int = 3) -> None:  # type: ignore[name-defined]  # noqa: F821
+        del setup, depth
+
+    injected = frozenset({"setup"})
+    for factory in (learner, functools.partial(learner, depth=4)):
+        assert check_options(factory, {"depth": "5"}, injected, "x") == ({"depth": 5}, [])
+    assert check_options(functools.partial(learner, depth=4), {}, injected, "x")[0] == {"depth": 4}
+    (problem,) = check_options(learner, {"depth": "deep"}, injected, "x")[1]
+    assert problem == "x.depth: expected a whole number (got 'deep')"
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_resolves_and_shows_its_command(name: str) -> None:
     text = resources.files("alframe.configs").joinpath(name).read_text(encoding="utf-8")
@@ -210,9 +240,14 @@ def test_a_resolved_configuration_is_read_back_as_it_was(tmp_path: Path) -> None
         (["strategy=entropy", "strategy.unit=x"], [r"strategy\.unit: .*'anchors'.*got 'x'"]),
         (["budget.initial=0"], [r"budget\.initial: expected a number of images"]),
         (["budget.per_cycle=101%"], [r"budget\.per_cycle: a share of the pool lies between"]),
-        (["dataset=voc"], [r"dataset\.root is required: give dataset\.root="]),
-        (["device=tpu"], ["device: "]),
-        (["seed=-1"], ["seed: "]),
+        (["dataset=voc"], [r"dataset\.root is required: give --data-root DIR, or dataset\.root="]),
+        (["device=tpu"], ["device: expected auto, cpu, cuda or cuda:N.*got 'tpu'"]),
+        (["seed=-1"], [r"seed: expected at least 0 \(got -1\)"]),
+        (["data.long=big"], [r"data\.long: expected a whole number \(got 'big'\)"]),
+        (["data.channels=1"], [r"unknown setting 'data\.channels'"]),
+        (["training.gamma=2"], [r"training\.gamma: expected at most 1 \(got 2\)"]),
+        (["training.channels_last=maybe"], ["expected true or false"]),
+        (["data.resize=crop"], ["expected 'fit', 'stretch' or 'none'"]),
         (["detector.strides=8"], [r"detector\.strides: "]),
     ],
 )

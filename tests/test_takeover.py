@@ -76,6 +76,14 @@ def test_a_model_that_was_not_kept_is_missed_before_anything_is_made(
     assert not (tmp_path / "run").exists()
 
 
+def test_what_was_taken_over_is_not_looked_for_again(tmp_path: Path, first: Path) -> None:
+    source = shutil.copytree(first, tmp_path / "source")
+    pairs = ("strategy=random", f"first_cycle={source}")
+    whole = start(tmp_path / "run", *pairs)
+    shutil.rmtree(source)
+    assert start(tmp_path / "run", *pairs, resume=True) == whole
+
+
 def test_every_setting_that_differs_is_named(tmp_path: Path, first: Path) -> None:
     with pytest.raises(RunError) as error:
         start(

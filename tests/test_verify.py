@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,12 @@ from click.testing import CliRunner
 from alframe.cli.verify import verify
 from alframe.errors import ConfigError, RunError
 from alframe.initial import write_initial
-from alframe.verify import Verdict, Verifier
+from alframe.journal import Event
+from alframe.verdict import Verdict
+from alframe.verify import Verifier
 from tests.test_takeover import start
+
+RECORDS, STRICT = Verdict("cycles.jsonl", "the journal"), ["--strict"]
 
 
 def verdicts(path: Path) -> list[Verdict]:
@@ -43,10 +48,27 @@ def entropy(runs: Path, tmp_path: Path) -> Path:
 )
 def test_an_honest_run_is_verified(runs: Path, strategy: str, source: str) -> None:
     assert verdicts(runs / strategy) == [
-        Verdict(None, "the seed"),
-        Verdict(0, source),  # type: ignore[arg-type]
-        Verdict(1, source),  # type: ignore[arg-type]
+        Verdict("initial set", "the seed"),
+        Verdict("selection of cycle 0", source),  # type: ignore[arg-type]
+        Verdict("selection of cycle 1", source),  # type: ignore[arg-type]
+        RECORDS,
     ]
+
+
+def wrong(path: Path) -> dict[str, str]:
+    """What is found in a run, by what it is about."""
+    return {v.about: v.problem for v in verdicts(path) if v.problem}
+
+
+def of_cycle(event: Event, cycle: int) -> bool:
+    return bool(event["event"] == "selected" and event["cycle"] == cycle)
+
+
+def edit(path: Path, by: Callable[[Event], Event | None]) -> None:
+    """Rewrite the events of the journal; those that become None are taken out."""
+    file = path / "journal.jsonl"
+    kept = [e for line in file.read_text().splitlines() if (e := by(json.loads(line)))]
+    file.write_text("".join(json.dumps(e) + "\n" for e in kept))
 
 
 def change(path: Path, event: str, **details: object) -> None:
@@ -98,12 +120,12 @@ def test_an_initial_set_from_a_file(tmp_path: Path) -> None:
     file, path = tmp_path / "initial.json", tmp_path / "run"
     write_initial(file, [f"pool/{n:06d}" for n in range(8)])
     start(path, "strategy=random", "budget.cycles=1", f"budget.initial_set={file}")
-    assert verdicts(path) == [Verdict(None, "its file")]
+    assert verdicts(path) == [Verdict("initial set", "its file"), RECORDS]
     file.rename(tmp_path / "elsewhere.json")
-    assert verdicts(path) == [Verdict(None, None, f"its file is not there: {file}")]
+    assert verdicts(path)[0] == Verdict("initial set", None, f"its file is not there: {file}")
     write_initial(file, [f"pool/{n:06d}" for n in range(1, 9)])
     problem = "1 of 8 differ, pool/000008 should have been chosen"
-    assert verdicts(path) == [Verdict(None, "its file", problem)]
+    assert verdicts(path)[0] == Verdict("initial set", "its file", problem)
 
 
 def test_a_file_with_what_the_seed_draws_is_not_needed(runs: Path, tmp_path: Path) -> None:
@@ -111,7 +133,7 @@ def test_a_file_with_what_the_seed_draws_is_not_needed(runs: Path, tmp_path: Pat
     write_initial(file, Verifier(runs / "random", "cpu")._initial())
     start(path, "strategy=random", "budget.cycles=1", f"budget.initial_set={file}")
     file.unlink()
-    assert verdicts(path) == [Verdict(None, "the seed")]
+    assert verdicts(path) == [Verdict("initial set", "the seed"), RECORDS]
 
 
 def test_a_model_that_was_not_kept(runs: Path, tmp_path: Path) -> None:
@@ -120,6 +142,77 @@ def test_a_model_that_was_not_kept(runs: Path, tmp_path: Path) -> None:
     verdict = verdicts(path)[1]
     assert verdict.source is None
     assert "keep_models=all" in verdict.problem
+    codes = [CliRunner().invoke(verify, [str(path), *more]).exit_code for more in ([], STRICT)]
+    assert codes == [0, 1]
+
+
+def test_a_cut_selection_is_found(entropy: Path) -> None:
+    edit(entropy, lambda e: e | {"ids": e["ids"][:2]} if of_cycle(e, 1) else e)
+    assert wrong(entropy)["selection of cycle 1"] == "2 chosen instead of 6"
+    edit(entropy, lambda e: e | {"ids": []} if of_cycle(e, 1) else e)
+    assert wrong(entropy)["selection of cycle 1"] == "0 chosen instead of 6"
+
+
+def test_a_cut_selection_is_found_though_it_cannot_be_made_again(entropy: Path) -> None:
+    shutil.rmtree(entropy / "scores")
+    shutil.rmtree(entropy / "checkpoints")
+    edit(entropy, lambda e: e | {"ids": e["ids"][:2]} if of_cycle(e, 1) else e)
+    cut = Verdict("selection of cycle 1", "the budget", "2 chosen instead of 6")
+    assert [v.source for v in verdicts(entropy)] == ["the seed", None, "the budget", "the journal"]
+    assert verdicts(entropy)[2] == cut
+
+
+@pytest.mark.parametrize("last", [0, 1, 2])
+def test_events_that_were_taken_out_are_missed(entropy: Path, last: int) -> None:
+    """All that the journal has of the cycles from ``last`` on, or this selection alone."""
+    whole = (entropy / "journal.jsonl").read_text()
+    edit(entropy, lambda e: None if of_cycle(e, last) else e)
+    assert wrong(entropy)["cycles.jsonl"] == "number of cycles: 3 instead of 2"
+    (entropy / "journal.jsonl").write_text(whole)
+    edit(entropy, lambda e: None if e.get("cycle", -1) >= last else e)
+    missing = {f"selection of cycle {n}": "0 chosen instead of 6" for n in range(last, 2)}
+    records = f"number of cycles: 3 instead of {last}"
+    assert wrong(entropy) == missing | {"cycles.jsonl": records}
+
+
+def test_a_selection_too_many_is_found(entropy: Path) -> None:
+    edit(entropy, lambda e: e | {"ids": ["pool/000000"]} if of_cycle(e, 2) else e)
+    assert wrong(entropy)["selection of cycle 2"] == "1 chosen instead of 0"
+
+
+def test_an_unfinished_run_needs_the_selections_before_the_cycle_that_it_is_in(
+    entropy: Path,
+) -> None:
+    path = entropy / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"finished": None}))
+    edit(entropy, lambda e: None if of_cycle(e, 2) or e["event"] == "finished" else e)
+    lines = (entropy / "cycles.jsonl").read_text().splitlines(keepends=True)
+    (entropy / "cycles.jsonl").write_text("".join(lines[:2]))
+    assert wrong(entropy) == {}
+    edit(entropy, lambda e: None if of_cycle(e, 1) else e)
+    assert wrong(entropy)["selection of cycle 1"] == "0 chosen instead of 6"
+
+
+def test_false_records_are_found(entropy: Path) -> None:
+    file = entropy / "cycles.jsonl"
+    cycles = [json.loads(line) for line in file.read_text().splitlines()]
+    cycles[1] |= {"labelled": 99, "metrics": {"mAP50": 0.99}}
+    file.write_text("".join(json.dumps(c) + "\n" for c in cycles))
+    assert wrong(entropy) == {"cycles.jsonl": "it has other labelled, metrics in cycle 1"}
+
+
+def test_a_pool_that_ended_is_no_fault(entropy: Path) -> None:
+    """As where broken images leave fewer than the budget asks for."""
+    verifier = Verifier(entropy, "cpu")
+    assert [verifier._wanted(0, labelled) for labelled in (8, 24, 27, 30)] == [6, 6, 3, 0]
+    assert verifier._wanted(2, 8) == 0
+
+
+def test_a_run_with_cycles_added_is_verified(runs: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(runs / "random", tmp_path / "random"))
+    start(path, "strategy=random", "budget.cycles=4", resume=True)
+    assert wrong(path) == {}
+    assert len(verdicts(path)) == 5
 
 
 def test_other_data_is_refused(entropy: Path) -> None:
@@ -137,9 +230,10 @@ def test_a_device_that_is_none_is_refused(entropy: Path) -> None:
 def test_command_line(entropy: Path) -> None:
     done = CliRunner().invoke(verify, [str(entropy)], catch_exceptions=False)
     assert done.exit_code == 0
-    assert done.stdout.splitlines()[-2:] == [
+    assert done.stdout.splitlines()[-3:] == [
         "selection of cycle 1: the same (from the stored scores)",
-        "3 of 3 verified",
+        "cycles.jsonl: the same (from the journal)",
+        "4 of 4 verified",
     ]
     change(entropy / "journal.jsonl", "initial", ids=["a"])
     failed = CliRunner().invoke(verify, [str(entropy)], catch_exceptions=False)
@@ -147,7 +241,14 @@ def test_command_line(entropy: Path) -> None:
     assert "initial set: DIFFERS, the manifest has another hash" in failed.stdout
 
 
+def test_noise_on_scores_of_a_part_of_the_pool_is_drawn_again(tmp_path: Path) -> None:
+    """The part is drawn from the same generator before: it must not move the noise."""
+    start(tmp_path / "run", "strategy=power:ll4al", "strategy.of.subpool=12", "learner.name=ll4al",
+          "strategy.kind=softmax", "budget.cycles=2")  # fmt: skip
+    assert [v.problem for v in verdicts(tmp_path / "run")] == ["", "", ""]
+
+
 def test_scores_of_a_part_of_the_pool_will_do(tmp_path: Path) -> None:
     start(tmp_path / "run", "strategy=ll4al", "strategy.subpool=12", "learner.name=ll4al",
           "budget.cycles=2")  # fmt: skip
-    assert [v.problem for v in verdicts(tmp_path / "run")] == ["", ""]
+    assert [v.problem for v in verdicts(tmp_path / "run")] == ["", "", ""]

@@ -61,7 +61,7 @@ def test_requires_is_the_union_and_the_learner_that_of_what_is_wrapped() -> None
     config = named("strategy=dedup:power:miaod")
     assert config.learner.name == "miaod"
     assert build_strategy(config).requires == {"disagreement", "embedding"}
-    with pytest.raises(ConfigError, match="'dedup:power:miaod' requires disagreement, which lear"):
+    with pytest.raises(ConfigError, match="'dedup:power:miaod' requires the signal disagree"):
         build_strategy(named("strategy=dedup:power:miaod", "learner=plain"))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from alframe import __version__
+from alframe.cli.stopping import exit_code, terminable
 from alframe.errors import AlframeError
 from alframe.plugins import registry
 
@@ -73,11 +74,12 @@ def _sentence(summary: str) -> str:
 def cli(verbose: bool) -> None:
     """Choose the images worth labelling: active learning for object detection.
 
-    "alframe run" without options shows it at work on drawn shapes, in about two minutes on a CPU.
+    "alframe run" without options shows it at work on synthetic shapes, in two minutes on a CPU.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    handler.setLevel(logging.INFO if verbose else logging.WARNING)
+    bars = sys.stderr.isatty()  # without a terminal there are none, and lines tell of progress
+    handler.setLevel(logging.INFO if verbose or not bars else logging.WARNING)
     root = logging.getLogger("alframe")
     root.setLevel(logging.INFO)
     root.handlers = [handler]
@@ -90,9 +92,10 @@ def cli(verbose: bool) -> None:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 2 something that the user can mend, 130 Ctrl-C."""
+    """Run the command line and exit: 0 done, 2 what the user can mend, 130 Ctrl-C, 143 SIGTERM."""
     try:
-        code = cli.main(args=args, prog_name="alframe", standalone_mode=False)
+        with terminable():
+            code = cli.main(args=args, prog_name="alframe", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -100,9 +103,9 @@ def main(args: Sequence[str] | None = None) -> None:
         for problem in error.problems:
             click.echo(f"error: {problem}", err=True)
         sys.exit(2)
-    except click.Abort:
+    except click.Abort as error:
         click.echo("interrupted", err=True)
-        sys.exit(130)
+        sys.exit(exit_code(error.__cause__))
     except BrokenPipeError:  # "alframe ls | head": whoever read has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from alframe.cli.options import config_from, config_options, layers_from
+from alframe.cli.stopping import exit_code
 from alframe.config import RunConfig
 from alframe.errors import RunError
 from alframe.resolve import merge
@@ -47,7 +48,7 @@ def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
         resume_it = f"go on with: alframe run --output {path} --resume"
         begun = (path / "config.yaml").exists()
         _say(f"\nstopped; {resume_it if begun else 'nothing was done yet'}", err=True)
-        raise click.exceptions.Exit(130) from error
+        raise click.exceptions.Exit(exit_code(error)) from error
     if profile:
         _show_profile(path / "profile")
     _say(f"done in {time.monotonic() - began:.0f} s: alframe report {path}")

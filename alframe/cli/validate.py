@@ -1,5 +1,8 @@
 """``alframe validate``."""
 
+import logging
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,9 +10,13 @@ import click
 
 from alframe.cli.options import config_from, config_options
 from alframe.config import RunConfig
-from alframe.errors import together
+from alframe.datasets.problems import plural
+from alframe.errors import DataError, together
+from alframe.resolve import to_yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from alframe.datasets.base import Dataset
 
 
@@ -19,9 +26,11 @@ if TYPE_CHECKING:
 def validate(file: str | None, **flags: Any) -> None:
     """Check a configuration and its dataset without training: every problem, not the first.
 
+    Prints the whole configuration with all defaults, as YAML for "alframe run --config".
+
     \b
     alframe validate my.yaml
-    alframe validate --dataset voc --data-root VOCdevkit
+    alframe validate --dataset voc --data-root VOCdevkit > my.yaml
     """  # noqa: D301
     # click hands the first word to FILE; a key=value is an override, not a file.
     if file and "=" in file:
@@ -33,13 +42,43 @@ def validate(file: str | None, **flags: Any) -> None:
     _, (dataset, initial, per_cycle) = together(
         lambda: build_strategy(config), lambda: _checked_data(config)
     )
+    click.echo(to_yaml(config), nl=False)
     for note in dataset.notes:
-        click.echo(f"note: {note}")
+        click.echo(f"note: {note}", err=True)
     click.echo(
-        f"valid: {len(dataset.pool)} images to choose from, {len(dataset.test)} to test on, "
-        f"{len(dataset.classes)} classes; labels {initial} + {config.budget.cycles - 1} x "
-        f"{per_cycle}"
+        f"valid: {len(dataset.pool)} images to choose from, {len(dataset.test)} to test on; labels "
+        f"{initial} + {config.budget.cycles - 1} x {per_cycle}; "
+        f"{plural(len(dataset.classes), 'class')}: {', '.join(_counted(dataset))}",
+        err=True,
     )
+
+
+def _counted(dataset: "Dataset") -> "Iterator[str]":
+    """Each class with its objects in the pool."""
+    counts = Counter(label for i in dataset.pool for label in dataset.targets[i].labels.tolist())
+    for label, name in enumerate(dataset.classes):
+        yield f"{name} {counts[label]:,}"
+
+
+def _unreadable(config: RunConfig) -> tuple[str, ...]:
+    """What is wrong with the images, where the annotations of others are bad."""
+    from alframe.build import build_dataset, prepare_images
+
+    if config.dataset.options.get("on_bad_item") != "error":
+        return ()
+    skipping = config.dataset.model_copy(update={"on_bad_item": "skip"})
+    logging.disable(logging.WARNING)  # it would say that items are skipped
+    try:
+        rest = build_dataset(config.model_copy(update={"dataset": skipping}))
+    except DataError:  # nothing is left, or more is wrong than items: that has been said
+        return ()
+    finally:
+        logging.disable(logging.NOTSET)
+    try:
+        prepare_images(replace(rest, on_bad_item="error"), config.data)
+    except DataError as error:
+        return error.problems
+    return ()
 
 
 def _checked_data(config: RunConfig) -> "tuple[Dataset, int, int]":
@@ -54,7 +93,10 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, int, int]":
         given = initial_set(config.budget, dataset.pool)
         return check_budget(config.budget, len(dataset.pool), given)
 
-    dataset = build_dataset(config)
+    try:
+        dataset = build_dataset(config)
+    except DataError as error:
+        raise DataError([*error.problems, *_unreadable(config)]) from error
     *_, prepared = together(
         lambda: build_learner(config, dataset.classes),
         lambda: budget(dataset),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from alframe.datasets.base import Dataset, ImageSource, Target
 from alframe.datasets.boxes import Cleaning, clean_boxes
 from alframe.datasets.problems import Problems, named, plural, tallied
-from alframe.datasets.splits import check_splits, choose_classes
+from alframe.datasets.splits import alike, check_splits, choose_classes
 
 Box = tuple[float, float, float, float]
 
@@ -84,6 +84,7 @@ def assemble(
     chosen = choose_classes(*_count(objects, cleaning, pool), classes, found.known)
     label_of = {label: index for index, label in enumerate(chosen)}
     labels = np.array([label_of.get(thing.name, -1) for thing in objects], dtype=np.int64)
+    notes += alike(chosen)
     notes += [*cleaning.notes([thing.owner for thing in objects]), *_left_out(objects, labels)]
     if skip_empty:
         pool, note = _without_empty(pool, objects, labels)

@@ -42,6 +42,20 @@ def choose_classes(
     return found
 
 
+def alike(classes: Sequence[str]) -> list[str]:
+    """A note on classes whose names differ only in case, spaces, hyphens or underscores."""
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        plain = name.casefold().replace(" ", "").replace("-", "").replace("_", "")
+        groups.setdefault(plain, []).append(name)
+    return [
+        f"the classes {', '.join(map(repr, names))} have nearly one name: if they are one class, "
+        "correct the annotations"
+        for names in groups.values()
+        if len(names) > 1
+    ]
+
+
 def check_splits(pool: Sequence[str], test: Sequence[str]) -> None:
     """Both splits have items, and none is in both.
 

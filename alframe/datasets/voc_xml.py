@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 from alframe.datasets.assemble import Box
 from alframe.errors import DataError
 
+REMEDY = "correct the annotation, or set dataset.on_bad_item=skip"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _FLAGS = {"": False, "0": False, "1": True}
 
@@ -44,7 +45,7 @@ def read_annotation(path: Path) -> VocAnnotation:
     size = _size(root, problems)
     objects = [_object(e, n, problems) for n, e in enumerate(root.findall("object"), start=1)]
     if problems:
-        raise DataError(f"{path}: {problem}; correct the annotation" for problem in problems)
+        raise DataError(f"{path}: {problem}; {REMEDY}" for problem in problems)
     return VocAnnotation(size, tuple(o for o in objects if o is not None))
 
 
@@ -60,14 +61,11 @@ def _root(path: Path) -> Element:
         root: Element = parser.close()
     except FileNotFoundError:
         raise DataError(
-            f"{path} is missing: expected the annotation of a listed image; add it, or take the "
-            "image out of the list"
+            f"{path} is missing: expected the annotation of a listed image; add it, take the image "
+            "out of the list, or set dataset.on_bad_item=skip"
         ) from None
     except (ParseError, OSError, ValueError, LookupError) as error:
-        raise DataError(
-            f"{path} is not well-formed XML ({error}): correct the file, or set "
-            "dataset.on_bad_item=skip"
-        ) from None
+        raise DataError(f"{path} is not well-formed XML ({error}): {REMEDY}") from None
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     if root.tag != "annotation":

@@ -105,7 +105,8 @@ class Bench:
         )
         expect(
             isinstance(selection, Selection),
-            f"select gives {selection!r:.80}: expected a Selection",
+            f"select gives {selection!r:.80}: expected alframe.strategy.Selection(ids), a tuple of "
+            "ids, best first",
         )
         check_selection(selection, ids, min(budget, pool))
         expect(

@@ -109,10 +109,14 @@ class SyntheticLearner:
         """Stream the named signals.
 
         Raises:
-            KeyError: there is no such signal.
+            AssertionError: there is no such signal.
         """
-        if unknown := sorted(names - self._makers.keys()):
-            raise KeyError(f"no values for {unknown}: give them with signals={{name: maker}}")
+        unknown = sorted(names - self._makers.keys())
+        expect(
+            not unknown,
+            f"the strategy requires {unknown}, which alframe does not name: expected makers of "
+            "their values, signals={name: maker}, where maker(ids) gives a tensor with a row an id",
+        )
         order = Seeds(self._shuffle).rng("stream").permutation(len(images))
         for part in batched([images.ids[i] for i in order], self._batch_size):
             ids = tuple(part)

@@ -84,10 +84,16 @@ def _has_gradients(model: nn.Module) -> bool:
 
 
 def _check_compiler(device: torch.device) -> None:
-    usual = "clang++" if sys.platform == "darwin" else "g++"
-    name = os.environ.get("CXX", usual)
-    if device.type == "cpu" and shutil.which(name) is None:
+    """A CPU's code is C++; Triton, for GPUs, compiles what launches it, in C."""
+    if device.type == "cpu":
+        language, variable = "C++", "CXX"
+        usual = ["clang++"] if sys.platform == "darwin" else ["g++"]
+    else:
+        language, variable, usual = "C", "CC", ["gcc", "clang"]
+    names = [os.environ[variable]] if variable in os.environ else usual
+    if not any(map(shutil.which, names)):
         raise ConfigError(
-            f"training.compile needs a C++ compiler on a CPU, and there is no {name}: install it, "
-            "name another in the environment variable CXX, or set training.compile=false"
+            f"training.compile needs a {language} compiler, and there is no {' or '.join(names)}: "
+            f"install it, name another in the environment variable {variable}, or set "
+            "training.compile=false"
         )

@@ -20,8 +20,10 @@ from alframe.seeds import Seeds
 from alframe.training.augment import AUGMENTATIONS, MIN_SIDE, Sample
 from alframe.training.batch import Batch, shares
 
-Key = tuple[str, int | None]
-"""An item and its pass; the pass is None where nothing is augmented."""
+Place = tuple[str, int]
+"""An item, and how often it has come before in its pass."""
+Key = tuple[str, *tuple[int, ...]]
+"""An item, and what its augmentation follows from; nothing where it is not augmented."""
 
 
 def read_sample(images: ImageSet, item: str) -> Sample:
@@ -45,11 +47,12 @@ class Samples(Dataset[Sample]):
         self._augment = [AUGMENTATIONS[name] for name in augment]
 
     def __getitem__(self, key: Key) -> Sample:
-        item, passed = key
+        item, *origin = key
         sample = read_sample(self._images, item)
-        if passed is None or not self._augment:
+        if not origin or not self._augment:
             return sample
-        rng = self._seeds.rng("augment", passed, item)
+        passed, *again = origin
+        rng = self._seeds.rng("augment", passed, item, *again)
         for augmentation in self._augment:
             sample = augmentation(sample, rng)
         return sample
@@ -102,8 +105,8 @@ class TrainingStream:
     """An endless sequence of training batches over a set of images.
 
     Each pass shuffles the images within their orientation (wide, or not), fills each group up
-    to whole batches by repetition, and shuffles the batches (specs/miaod.md 1.3, after
-    mmdetection's group sampler).
+    to whole batches by repetition, and shuffles the batches, as mmdetection's ``GroupSampler``.
+    An image that is repeated is augmented anew.
 
     Args:
         images: labelled or unlabelled items.
@@ -156,19 +159,22 @@ class TrainingStream:
 
     def _keys(self, number: int) -> list[Key]:
         passed, position = divmod(number, self.batches_per_pass())
-        return [(item, passed) for item in self._order(passed)[position]]
+        places = self._order(passed)[position]
+        return [(item, passed, again) if again else (item, passed) for item, again in places]
 
-    def _order(self, passed: int) -> list[list[str]]:
+    def _order(self, passed: int) -> list[list[Place]]:
         if getattr(self, "_pass", None) != passed:
             self._pass, self._batches = passed, self._shuffled(self._seeds.rng("order", passed))
         return self._batches
 
-    def _shuffled(self, rng: np.random.Generator) -> list[list[str]]:
-        batches: list[list[str]] = []
+    def _shuffled(self, rng: np.random.Generator) -> list[list[Place]]:
+        batches: list[list[Place]] = []
         for group in self._groups:
-            order = rng.permutation(group)
-            filled = np.resize(order, -(-len(order) // self.batch_size) * self.batch_size)
-            batches += filled.reshape(-1, self.batch_size).tolist()
+            order: list[str] = rng.permutation(group).tolist()
+            starts = range(0, len(order), self.batch_size)
+            places = [divmod(n, len(order)) for n in range(len(starts) * self.batch_size)]
+            filled = [(order[position], again) for again, position in places]
+            batches += [filled[start : start + self.batch_size] for start in starts]
         return [batches[i] for i in rng.permutation(len(batches))]
 
 
@@ -182,8 +188,8 @@ def inference_batches(
     shows at once whether memory suffices.
     """
     batches = _in_batches(images, data, batch_size)
-    keys: list[list[Key]] = [[(i, None) for i in ids] for ids in batches]
-    loading = {"collate_fn": Collate(data.pad), "num_workers": data.workers, "pin_memory": pin}
+    keys: list[list[Key]] = [[(i,) for i in ids] for ids in batches]
+    loading = {"collate_fn": Collate(data.pad), "num_workers": data.workers or 0, "pin_memory": pin}
     plain = ImageSet(images.images, images.ids)
     return iter(_loader(Samples(plain, Seeds(0), ()), keys, loading))
 

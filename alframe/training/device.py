@@ -10,6 +10,9 @@ import torch
 from alframe.errors import ConfigError
 from alframe.training.distributed import active
 
+MOST_WORKERS = 8
+"""Processes that load images for one GPU, where nobody has set how many."""
+
 
 def pick_device(name: str) -> torch.device:
     """``auto``, ``cpu``, ``cuda`` or ``cuda:1`` as a device; each of several processes has its own.
@@ -26,7 +29,23 @@ def pick_device(name: str) -> torch.device:
         raise ConfigError(
             f"device={name}: {torch.cuda.device_count()} CUDA devices are visible; use cpu or auto"
         )
+    if device.index is not None:
+        torch.cuda.set_device(device)  # what asks for no device, such as pinning, takes this one
     return device
+
+
+def workers(configured: int | None, device: torch.device) -> int:
+    """How many processes load images, see :class:`alframe.config.DataConfig`.
+
+    On the CPU they would take the model's time. A GPU waits for one process that reads, augments
+    and collates; its processors are this machine's, divided by the processes that have a GPU.
+    """
+    if configured is not None:
+        return configured
+    if device.type == "cpu":
+        return 0
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return min(MOST_WORKERS, (os.cpu_count() or 1) // here)
 
 
 def _own(device: torch.device) -> torch.device:

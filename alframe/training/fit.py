@@ -1,6 +1,7 @@
 """The fit loop that learners share: phases, optimiser, schedule, precision, checkpoints."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -151,6 +152,8 @@ class Fitter:
         summary: dict[str, Any] = {"index": index, "means": means}
         if self._skipped:
             summary["skipped"], self._skipped = self._skipped, 0
+        if self._parts != self._config.accumulate:
+            summary["accumulate"] = self._parts  # since memory did not suffice for fewer
         shown = ", ".join(f"{key} {value:.4g}" for key, value in means.items())
         position = f"phase {index + 1} of {len(self._phases)} ({name})"
         logger.info("cycle %d: %s: %s", self._context.cycle, position, shown)
@@ -230,17 +233,17 @@ class Fitter:
         return values
 
     def _batches(self, index: int, start: int, stop: int) -> list[Iterator[Batch]]:
-        """An iterator for each step of the phase; earlier phases have used up some batches."""
-        iterators = []
-        for step in self._phases[index].steps:
-            used = sum(
-                self._iterations(p)
-                for p in self._phases[:index]
-                if step.stream in {s.stream for s in p.steps}
-            )
-            own = (distributed.rank(), distributed.size())
-            iterators.append(self._streams[step.stream].batches(used + start, used + stop, *own))
-        return iterators
+        """An iterator for each step of the phase; earlier phases have used up some batches.
+
+        Steps that read one stream share its iterator, so that each has batches of its own.
+        """
+        own = (distributed.rank(), distributed.size())
+        iterators: dict[str, Iterator[Batch]] = {}
+        for name, times in _readers(self._phases[index]).items():
+            used = sum(self._iterations(p) * _readers(p)[name] for p in self._phases[:index])
+            begin, end = used + start * times, used + stop * times
+            iterators[name] = self._streams[name].batches(begin, end, *own)
+        return [iterators[step.stream] for step in self._phases[index].steps]
 
     def _iterations(self, phase: Phase) -> int:
         return phase.length * self._pass if self._config.passes else phase.length
@@ -303,3 +306,8 @@ class Fitter:
         set_rng_state(saved["rng"], self._device)
         iteration: int = saved["iteration"]
         return iteration
+
+
+def _readers(phase: Phase) -> Counter[str]:
+    """How many steps of a phase read each stream."""
+    return Counter(step.stream for step in phase.steps)

@@ -3,8 +3,8 @@
 N processes make the steps of one process with ``training.accumulate=N``: each computes one of the
 parts. What a loss takes from a whole batch (the number of positives that it is divided by) is
 therefore taken from the part, in both. Sums are rounded in another order, and where images differ
-in size a part is padded no more than its own images need. So the number of processes may change
-when a run is resumed.
+in size a part is padded no more than its own images need. A run that is resumed by another number
+of processes goes on as if it had another ``training.accumulate``.
 """
 
 import contextlib

@@ -12,7 +12,7 @@ def lr_factor(config: TrainingConfig, progress: float, since_start: int) -> floa
         config: schedule, milestones, gamma, warm-up.
         progress: how far the whole fit is, in the unit of its length (passes or iterations).
         since_start: iterations since the optimiser's first; with one for each phase, warm-up
-            starts anew in each (mmcv; specs/miaod.md 3.2).
+            starts anew in each, as mmcv's hooks do.
     """
     if config.schedule == "cosine":
         factor = 0.5 * (1 + math.cos(math.pi * min(progress / config.length, 1.0)))

@@ -1,13 +1,13 @@
-"""Which method is better, shown by which test, and what it saves."""
+"""Which method is better, shown by which test."""
 
-from alframe.benchmarks.findings import Comparison, Problem, Profile, Saving
+from collections import Counter
+from collections.abc import Sequence
+
+from alframe.benchmarks.findings import Axis, Comparison, Problem
 from alframe.benchmarks.page.blocks import EMPTY, Cell, Grid, Head, Row
 from alframe.benchmarks.page.cycles import AXES
-from alframe.benchmarks.page.numbers import p_value, percent, plural, points, share
-from alframe.benchmarks.statistics.profile import QS
-from alframe.benchmarks.statistics.savings import Q
-
-NOT_REACHED = Cell("not reached", look="faint")
+from alframe.benchmarks.page.numbers import p_value, percent, plural, points
+from alframe.benchmarks.statistics import least_seeds
 
 
 def comparisons(problem: Problem, metric: str, alpha: float) -> Grid | None:
@@ -28,49 +28,32 @@ def comparisons(problem: Problem, metric: str, alpha: float) -> Grid | None:
     notes = [
         f"Differences of AUBC in percentage points of {metric}, paired by seed. Tests are "
         "two-sided: paired t, exact sign-flip, and the latter after Holm's correction, which "
-        f"decides at {alpha:g}."
+        f"decides at {alpha:g}.",
+        _families(problem.comparisons, alpha),
     ]
+    if len({c.against for c in problem.comparisons}) > 1:
+        notes.append(
+            "Against random selection and the best baseline: that of the largest mean AUBC over "
+            "the seeds that all baselines have."
+        )
     if problem.noise is not None:
         notes.append(f"One run repeated differs by up to {percent(problem.noise)} points.")
     rows = tuple(_compared(c) for c in problem.comparisons)
     return Grid("Comparisons", heads, rows, notes=tuple(notes))
 
 
-def savings(problem: Problem) -> Grid | None:
-    """How much less has to be labelled than with random selection."""
-    if not problem.savings:
-        return None
-    heads = ("method", "level, %", "images needed", "random needs", "saving")
-    rows = tuple(_saved(saving) for saving in problem.savings)
-    note = (
-        f"Level: {share(Q)} of full supervision of the learner that random selection was run with. "
-        "Images at which the mean curve of the seeds first reaches it, interpolated linearly."
+def _families(comparisons: Sequence[Comparison], alpha: float) -> str:
+    """What is corrected together, and how many seeds that takes."""
+    of_axis: Counter[Axis] = Counter(c.axis for c in comparisons)
+    sizes: dict[int, list[Axis]] = {}
+    for axis, pairs in of_axis.items():
+        sizes.setdefault(pairs, []).append(axis)
+    needed = (
+        f"{plural(least_seeds(pairs, alpha), 'seed')} or more for {plural(pairs, 'pair')} "
+        f"({', '.join(AXES[axis] for axis in axes)})"
+        for pairs, axes in sizes.items()
     )
-    return Grid("Label savings", tuple(Head(text) for text in heads), rows, notes=(note,))
-
-
-def solved(profile: Profile | None) -> Grid | None:
-    """The two ends of each line of the performance profile."""
-    if profile is None or not profile.problems:
-        return None
-    heads = (Head("method"), Head("solved"), Head("with the least budget"))
-    rows = tuple(
-        Row(
-            method,
-            (
-                _share_of(len(ratios), profile.problems),
-                _share_of(sum(ratio <= 1 for ratio in ratios), profile.problems),
-            ),
-        )
-        for method, ratios in profile.ratios.items()
-    )
-    *levels, last = (f"{100 * q:g}" for q in QS)
-    note = (
-        f"Of {plural(profile.problems, 'problem')}: a dataset, detector, seed and level each. "
-        f"Levels: {', '.join(levels)} and {last} % of full supervision; those that no method "
-        "reaches are left out."
-    )
-    return Grid("Problems solved", heads, rows, notes=(note,))
+    return f"The correction is over the pairs of one axis: it can decide with {'; '.join(needed)}."
 
 
 def _compared(comparison: Comparison) -> Row:
@@ -108,21 +91,3 @@ def _verdict(comparison: Comparison) -> Cell:
     if comparison.difference > 0:
         return Cell("better", look="better")
     return Cell("worse", look="worse")
-
-
-def _saved(saving: Saving) -> Row:
-    cells = (
-        Cell(percent(saving.level), 100 * saving.level),
-        _budget(saving.needed),
-        _budget(saving.baseline),
-        NOT_REACHED if saving.saving is None else Cell(share(saving.saving, 1), saving.saving),
-    )
-    return Row(saving.method, cells)
-
-
-def _budget(images: float | None) -> Cell:
-    return NOT_REACHED if images is None else Cell(f"{images:,.0f}", images)
-
-
-def _share_of(count: int, whole: int) -> Cell:
-    return Cell(f"{count}/{whole}", count / whole, share(count / whole))

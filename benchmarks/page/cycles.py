@@ -4,6 +4,7 @@ from alframe.benchmarks.cycle_table import (
     SOURCES,
     Line,
     Value,
+    models_of,
     own_lines,
     published_lines,
     sources_of,
@@ -90,7 +91,11 @@ def _notes(problem: Problem, metric: str, own: list[Line], published: list[Line]
         notes[0] += " Bold: the best of our rows."
     if published:
         sources = [f"{source}: {SOURCES[source]}" for source in sources_of(published)]
-        notes.append(f"Published rows are copied from papers, not run here; {'; '.join(sources)}.")
+        models = models_of(problem)
+        of = f" ({models})" if models else ""
+        notes.append(
+            f"Published rows{of} are copied from papers, not run here; {'; '.join(sources)}."
+        )
     return [*notes, *problem.notes]
 
 

@@ -26,7 +26,10 @@ def overlap(selections: Selections | None) -> Grid | None:
     if selections is None or len(selections.methods) < 2:
         return None
     names = [chosen.method for chosen in selections.methods]
-    note = "Images that both selected, as a share of those that either selected (Jaccard index)."
+    note = (
+        "Images that both selected, as a share of those that either selected (Jaccard index), over "
+        "the cycles in which both did."
+    )
     return _square("Overlap of the selections", names, selections.overlap, note)
 
 

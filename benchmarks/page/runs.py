@@ -1,22 +1,27 @@
 """About the runs: what they took, which have no result, where they ran."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import stdev
 from typing import Any
 
-from alframe.benchmarks.findings import Costs, Method, Problem, Unfinished
+from alframe.benchmarks.findings import Costs, Method, Problem, RunRecord, Unfinished
 from alframe.benchmarks.page.blocks import EMPTY, Cell, Grid, Head, Row, Text
 
 UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
 
 Column = tuple[Head, list[Cell]]
 
+Spent = tuple[float | None, float | None]
+"""Seconds of a method's runs: mean, and standard deviation if there are several."""
+
 
 def resources(problem: Problem) -> Grid | None:
-    """Mean time of a whole run by part, and the largest peak of memory."""
+    """Time of a whole run by part, and the largest peak of memory."""
     methods = [m for m in problem.methods if m.seconds or m.memory]
-    columns = [_time(part, [m.seconds.get(part) for m in methods]) for part in _parts(methods)]
+    parts = _parts(methods)
+    columns = [_time(part, [_spent(m, [part]) for m in methods]) for part in parts]
     if columns:
-        columns.append(_time("whole run", [sum(m.seconds.values()) or None for m in methods]))
+        columns.append(_time("whole run", [_spent(m, parts) for m in methods]))
     columns += [
         _memory(place, [m.memory.get(place) for m in methods]) for place in _places(methods)
     ]
@@ -24,7 +29,10 @@ def resources(problem: Problem) -> Grid | None:
         return None
     cells = zip(*(column for _, column in columns), strict=True)
     rows = tuple(Row(m.name, row) for m, row in zip(methods, cells, strict=True))
-    notes = ("Time: mean over the runs. Memory: the largest peak.",)
+    notes = (
+        "Time: mean ± standard deviation over the finished runs. It is wall clock: runs that "
+        "share a machine slow each other. Memory: the largest peak.",
+    )
     return Grid("Time and memory", (Head("method"), *(h for h, _ in columns)), rows, notes=notes)
 
 
@@ -73,9 +81,10 @@ def costs(constants: Costs) -> Text:
     )
 
 
-def command(text: str) -> Text | None:
-    """What makes the runs."""
-    return Text("Command", text, code=True) if text else None
+def commands(lines: Sequence[str]) -> Text | None:
+    """What made the runs, a line each, in order."""
+    title = "Command" if len(lines) == 1 else "Commands"
+    return Text(title, "\n".join(lines), code=True) if lines else None
 
 
 def environment(entries: Mapping[str, Any]) -> Grid | None:
@@ -94,19 +103,35 @@ def _places(methods: Iterable[Method]) -> list[str]:
     return list(dict.fromkeys(place for method in methods for place in method.memory))
 
 
-def _time(title: str, seconds: Sequence[float | None]) -> Column:
+def _spent(method: Method, parts: Sequence[str]) -> Spent:
+    found = [method.seconds[part] for part in parts if part in method.seconds]
+    runs = [run for run in method.runs if run.finished]
+    sums = [sum(seconds) for run in runs if (seconds := list(_seconds(run, parts)))]
+    return (sum(found) if found else None), (stdev(sums) if len(sums) > 1 else None)
+
+
+def _seconds(run: RunRecord, parts: Sequence[str]) -> Iterator[float]:
+    for cycle in run.cycles:
+        seconds = cycle.get("seconds", {})
+        yield from (seconds[part] for part in parts if part in seconds)
+
+
+def _time(title: str, spent: Sequence[Spent]) -> Column:
     """In the largest unit of which the longest time is at least two."""
-    longest = max((s for s in seconds if s is not None), default=0.0)
+    longest = max((mean for mean, _ in spent if mean is not None), default=0.0)
     unit, length = next(((u, s) for u, s in UNITS if longest >= 2 * s), UNITS[-1])
-    return Head(title, unit), [_number(s, length) for s in seconds]
+    return Head(title, unit), [_number(mean, length, sd) for mean, sd in spent]
 
 
 def _memory(place: str, gigabytes: Sequence[float | None]) -> Column:
     return Head(f"{place} memory", "GB"), [_number(value) for value in gigabytes]
 
 
-def _number(value: float | None, unit: float = 1.0) -> Cell:
-    return EMPTY if value is None else Cell(f"{value / unit:.2f}", value)
+def _number(value: float | None, unit: float = 1.0, sd: float | None = None) -> Cell:
+    if value is None:
+        return EMPTY
+    spread = "" if sd is None else f" ± {sd / unit:.2f}"
+    return Cell(f"{value / unit:.2f}{spread}", value)
 
 
 def _flat(entries: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, str]]:

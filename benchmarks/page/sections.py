@@ -4,18 +4,21 @@ from collections.abc import Iterable, Mapping
 
 from alframe.benchmarks.findings import Findings, Problem
 from alframe.benchmarks.page.blocks import Block, Picture, Pictures, Section, data_uri
-from alframe.benchmarks.page.comparisons import comparisons, savings, solved
+from alframe.benchmarks.page.comparisons import comparisons
 from alframe.benchmarks.page.cycles import areas, cycles, full_supervision
 from alframe.benchmarks.page.matrices import overlap, wins
 from alframe.benchmarks.page.numbers import plural
+from alframe.benchmarks.page.profile import solved
+from alframe.benchmarks.page.recipe import recipes
 from alframe.benchmarks.page.runs import (
-    command,
+    commands,
     costs,
     environment,
     resources,
     single_run,
     without_result,
 )
+from alframe.benchmarks.page.savings import savings
 from alframe.benchmarks.page.selections import classes, pictures
 
 PROFILE = "/profile"
@@ -69,7 +72,8 @@ def _missing(findings: Findings) -> Section:
 
 def _runs(findings: Findings) -> Section:
     environs = environment(findings.environment)
-    parts = [command(findings.command), costs(findings.costs), environs]
+    recipe = recipes(findings.problems)
+    parts = [commands(findings.commands), recipe, costs(findings.costs), environs]
     return Section("How it was made", _there(parts))
 
 

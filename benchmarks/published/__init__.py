@@ -1,9 +1,11 @@
 """Figures of papers, to lie beneath our own. Never a baseline: those are run.
 
-One YAML file a benchmark: where its rows come from, the sizes of the labelled set that its columns
-stand for, and percentages. ``source`` is one of :attr:`Published.source`.
+One YAML file a benchmark: where its rows come from, what was measured (``model``, ``metric``,
+``pool``), the sizes of the labelled set that its columns stand for, and percentages. ``source`` is
+one of :attr:`Published.source`.
 """
 
+from collections.abc import Collection, Sequence
 from importlib import resources
 from typing import Any
 
@@ -30,17 +32,31 @@ def published(name: str) -> tuple[Published, ...]:
         raise ConfigError(unknown("published table", name, names()))
     text = resources.files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     content = yaml.safe_load(text)
-    return tuple(_row(row, content["labelled"]) for row in content["rows"])
+    return tuple(_row(row, content) for row in content["rows"])
 
 
-def _row(row: dict[str, Any], labelled: list[int]) -> Published:
-    full = row.get("full")
+def comparable(
+    rows: Sequence[Published], metric: str, pools: Collection[int | None]
+) -> tuple[Published, ...]:
+    """The rows that may lie beneath runs: same metric, same pool as far as it is known."""
+    return tuple(
+        row
+        for row in rows
+        if row.metric in ("", metric) and (row.pool is None or {*pools} <= {None, row.pool})
+    )
+
+
+def _row(row: dict[str, Any], table: dict[str, Any]) -> Published:
+    full, labelled = row.get("full"), table["labelled"]
     return Published(
         method=row["method"],
         values=_fractions(labelled, row["values"]),
         source=row["source"],
         full=None if full is None else _fraction(full),
         spread=_fractions(labelled, row["spread"]) if "spread" in row else {},
+        model=table["model"],
+        metric=table["metric"],
+        pool=table["pool"],
     )
 
 

@@ -123,7 +123,7 @@ class Scorer:
     def network(self, batch: Batch, times: int) -> None:
         """Score one batch that is on the device already, again and again."""
         setup, names = self._learner.setup, self._strategy.requires
-        detector = self._learner.detector(self._learner.model)
+        detector = self._learner.for_inference()
         for _ in range(times):
             with torch.inference_mode(), autocast(setup.device, setup.training.precision):
                 values = self._learner.read(batch, detector.features(batch), names)

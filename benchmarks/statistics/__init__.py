@@ -8,16 +8,18 @@ with the same seed start from the same labelled images, so methods are compared 
 - :func:`compare`: areas against random selection and the best baseline, with p values
 - :func:`win_matrix`: which method beats which, and how often
 - :func:`saving`, :func:`label_savings`: labelling saved on the way to a level
+- :func:`least_seeds`: with how many seeds tests can come out at all
 - :func:`performance_profile`, :func:`share_within`: budgets as multiples of the smallest
 - :func:`replay_noise`: how much a run differs from its repetition
 
-A run that is unfinished shortens the range over which areas, savings and profiles compare, for all
-methods: leave it out there. :func:`win_matrix` compares what is there.
+A run that is unfinished, or has no value in its first or last cycle, shortens the range over which
+areas and savings compare, for all methods: leave it out there. :func:`performance_profile` and
+:func:`win_matrix` compare what is there.
 """
 
 from alframe.benchmarks.statistics.area import areas, aubc, common_span
 from alframe.benchmarks.statistics.comparisons import compare
-from alframe.benchmarks.statistics.correction import decidable, holm
+from alframe.benchmarks.statistics.correction import decidable, holm, least_seeds
 from alframe.benchmarks.statistics.curve import Curve
 from alframe.benchmarks.statistics.noise import replay_noise
 from alframe.benchmarks.statistics.paired import Paired, pair
@@ -37,6 +39,7 @@ __all__ = [
     "decidable",
     "holm",
     "label_savings",
+    "least_seeds",
     "pair",
     "performance_profile",
     "replay_noise",

@@ -27,8 +27,10 @@ def compare(
         axis: of the areas.
         costs: of the axis of seconds.
         baseline: name of the method that all others are compared with; need not be there.
-        baselines: names of methods that nobody proposes: all others are compared with that of
-            the largest mean area over its seeds, too.
+        baselines: names of methods that nobody proposes: all others are compared with the best
+            of them, too. That is the one of the largest mean area over the seeds that all of them
+            have. Those without a seed do not count; nor, where no seed is common, those with the
+            fewest, the last named first.
         alpha: level of the tests. Their family, for Holm's correction, is what is returned.
         noise: of :func:`replay_noise`; None if no run was repeated. It is that of a single cycle,
             so the area, a mean over cycles, is marked rather too often.
@@ -67,8 +69,13 @@ def compare(
 
 def _best(heights: Mapping[str, Mapping[int, float]], names: Iterable[str]) -> list[str]:
     """The name with the largest mean area, the first of equals; none where none has an area."""
-    means = {name: fmean(heights[name].values()) for name in names if heights.get(name)}
-    return [max(means, key=means.__getitem__)] if means else []
+    ranked = {name: heights[name] for name in names if heights.get(name)}
+    while ranked:
+        if seeds := set.intersection(*map(set, ranked.values())):
+            means = {name: fmean(found[seed] for seed in seeds) for name, found in ranked.items()}
+            return [max(means, key=means.__getitem__)]
+        del ranked[min(reversed(ranked), key=lambda name: len(ranked[name]))]
+    return []
 
 
 def _pairs(methods: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:

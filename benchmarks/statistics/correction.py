@@ -1,6 +1,7 @@
 """Holm's correction: p values of a family of tests that is read as a whole."""
 
 from collections.abc import Sequence
+from itertools import count
 
 from alframe.benchmarks.statistics.sign_flip import smallest_p
 
@@ -40,3 +41,8 @@ def decidable(ns: Sequence[int], alpha: float) -> tuple[bool, ...]:
     """
     best = holm([smallest_p(n) if n else None for n in ns])
     return tuple(p is not None and p < alpha for p in best)
+
+
+def least_seeds(pairs: int, alpha: float) -> int:
+    """The smallest n with which pairs of n seeds each are :func:`decidable`."""
+    return next(n for n in count(1) if pairs * smallest_p(n) < alpha)

@@ -1,4 +1,8 @@
-"""Labelling that a method saves on the way to a level."""
+"""Labelling that a method saves on the way to a level.
+
+A curve that starts at the level or above it says only that its first budget is enough: less was
+not tried. Such a budget is an upper bound, and the saving with it a bound as well.
+"""
 
 from collections.abc import Sequence
 
@@ -36,7 +40,7 @@ def label_savings(
         One for each method but the baseline, in the order of the curves; empty without the
         baseline.
     """
-    methods = {name: tuple(seeds.values()) for name, seeds in by_method(curves).items()}
+    methods = {name: [*seeds.values()] for name, seeds in by_method(curves).items()}
     theirs = methods.pop(baseline, None)
     if theirs is None:
         return ()
@@ -48,6 +52,9 @@ def saving(
 ) -> Saving:
     """1 - budget of a method / budget of the baseline, at which their mean curves reach a level.
 
+    The means are over the seeds that both have. Seeds are easy or hard: with others of them a
+    method would save labels against itself.
+
     Args:
         curves: of one method, one for each seed.
         baseline: of another, one for each seed.
@@ -56,23 +63,43 @@ def saving(
         costs: of the axis of seconds.
 
     Returns:
-        Budgets of the first crossings. Where a mean curve starts above the level its budget is an
-        upper bound, and the saving with it is one of what was tried.
+        Budgets of the first crossings; two upper bounds have no saving.
     """
-    needed = first_crossing(*_mean_curve(curves, axis, costs), level)
-    theirs = first_crossing(*_mean_curve(baseline, axis, costs), level)
-    share = None if needed is None or not theirs else 1 - needed / theirs
-    return Saving(curves[0].method, level=level, needed=needed, baseline=theirs, saving=share)
+    seeds = {c.seed for c in curves} & {c.seed for c in baseline}
+    needed, at_most = _reached([c for c in curves if c.seed in seeds], level, axis, costs)
+    theirs, theirs_at_most = _reached([c for c in baseline if c.seed in seeds], level, axis, costs)
+    unknown = at_most and theirs_at_most
+    return Saving(
+        curves[0].method,
+        level=level,
+        n=len(seeds),
+        needed=needed,
+        baseline=theirs,
+        saving=None if needed is None or not theirs or unknown else 1 - needed / theirs,
+        needed_at_most=at_most,
+        baseline_at_most=theirs_at_most,
+    )
+
+
+def _reached(
+    curves: Sequence[Curve], level: float, axis: Axis, costs: Costs
+) -> tuple[float | None, bool]:
+    """Where the mean curve first reaches a level, and whether that is its first budget."""
+    budgets, values = _mean_curve(curves, axis, costs)
+    found = first_crossing(budgets, values, level)
+    return found, found is not None and found == float(budgets[0])
 
 
 def _mean_curve(curves: Sequence[Curve], axis: Axis, costs: Costs) -> tuple[Floats, Floats]:
     """Budgets [C] that all curves cover, ascending, and the mean of their values there [C].
 
     Beyond the end of a curve the mean would be of other seeds, and jump for that reason alone.
-    The budgets are those of every cycle of every curve, so the mean is linear between them.
+    The budgets are those of every cycle of every curve, so the mean is linear between them. There
+    are none where the curves cover nothing in common, and without any curve.
     """
     lines = [curve.along(axis, costs) for curve in curves]
-    low, high = max(x[0] for x, _ in lines), min(x[-1] for x, _ in lines)
+    low = max((x[0] for x, _ in lines), default=np.inf)
+    high = min((x[-1] for x, _ in lines), default=-np.inf)
     if low > high:
         return np.empty(0), np.empty(0)
     budgets = np.unique(np.clip(np.concatenate([x for x, _ in lines]), low, high))

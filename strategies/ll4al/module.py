@@ -36,10 +36,15 @@ class LossModule(nn.Module):
         self.output = nn.Linear(hidden * len(widths), 1)
 
     def forward(self, levels: "Sequence[Float[Tensor, 'B F H W']]") -> "Float[Tensor, ' B']":
-        """The predicted loss of each image; its gradient goes into the levels."""
-        pooled = [level.mean(dim=(2, 3)) for level in levels]  # [B, F, H, W] -> [B, F]
-        parts = [branch(x) for branch, x in zip(self.branches, pooled, strict=True)]
-        predicted: Tensor = self.output(torch.cat(parts, dim=1))
+        """The predicted loss of each image; its gradient goes into the levels.
+
+        In float32 also under autocast: bfloat16 has a few dozen values in the range of a pool's
+        predictions, and among equals the id would decide.
+        """
+        with torch.autocast(levels[0].device.type, enabled=False):
+            pooled = [level.float().mean(dim=(2, 3)) for level in levels]  # [B, F, H, W] -> [B, F]
+            parts = [branch(x) for branch, x in zip(self.branches, pooled, strict=True)]
+            predicted: Tensor = self.output(torch.cat(parts, dim=1))
         return predicted.squeeze(1)  # [B, 1] -> [B]
 
 

@@ -33,7 +33,7 @@ class MIAODLearner(DetectionLearner):
     """Trains any dense detector by multiple instance active learning (Yuan et al., CVPR 2021).
 
     A fit is a label phase, and then ``rounds`` times a min, a max and a label phase, all within
-    the length of the training section (specs/miaod.md 3.1):
+    the length of the training section (the code's ``tools/train.py``):
 
     ========  ===============================  ==================================  =============
     phase     labelled batch                   unlabelled batch                    trains
@@ -105,7 +105,7 @@ class MIAODLearner(DetectionLearner):
         return MIAODModel(detector, self._objective.mil_classes(detector))
 
     def detector(self, model: nn.Module) -> DenseDetector:
-        """The detector in ``model``; f1 makes the detections (specs/miaod.md 5)."""
+        """The detector in ``model``; f1 makes the detections (``single_stage.py:108``)."""
         assert isinstance(model, MIAODModel)
         return model.detector
 
@@ -167,7 +167,7 @@ def drawn(images: ImageSet, count: int, seeds: Seeds) -> ImageSet:
 
 
 def warn_if_vanished(cycle: int, phase: str, means: Mapping[str, float]) -> None:
-    """Say so when the two classifiers agree on nothing being there (specs/miaod.md 8, 22)."""
+    """Say so when the two classifiers agree on nothing being there."""
     if means.get("disagreement", 1) < VANISHED and not means.get("pseudo_label_rate", 1):
         logger.warning(
             "cycle %d, %s phase: both classifiers say that unlabelled images show nothing (mean "

@@ -13,7 +13,7 @@ class MIAOD(ScoringStrategy):
     """Takes the images with the largest mean of their ``k`` largest disagreements.
 
     MI-AOD (Yuan et al., CVPR 2021), section 3.4; the code's ``apis/test.py:15-37`` and
-    ``active_datasets.py:60-75`` (specs/miaod.md 4). Anchors count whether they show an object or
+    ``active_datasets.py:60-75``. Anchors count whether they show an object or
     not; there is no weight, no threshold, no suppression of neighbours and no diversity.
 
     # Deviation: a score that is not a number is an error; the code ranks it first.

@@ -14,8 +14,8 @@ def phase_names(between: Sequence[str], rounds: int) -> tuple[str, ...]:
 def phase_lengths(names: Sequence[str], length: int, label_ratio: int) -> tuple[int, ...]:
     """Whole numbers that sum to ``length``; label phases are ``label_ratio`` times the others.
 
-    Each phase ends where it would without rounding, rounded down (specs/miaod.md 3.1: 26 passes
-    at 3:1 are 6, 2, 2, 6, 2, 2, 6; 304 at 5:1 are 80, 16, 16, 80, 16, 16, 80).
+    Each phase ends where it would without rounding, rounded down (the code's configurations: 26
+    passes at 3:1 are 6, 2, 2, 6, 2, 2, 6; 304 at 5:1 are 80, 16, 16, 80, 16, 16, 80).
 
     Raises:
         ConfigError: a phase would have no length.
@@ -25,7 +25,8 @@ def phase_lengths(names: Sequence[str], length: int, label_ratio: int) -> tuple[
     lengths = tuple(end - start for start, end in pairwise(ends))
     if not all(lengths):
         raise ConfigError(
-            f"training.passes or training.iterations is {length}: too little for {len(names)} "
-            f"phases; give {sum(shares)}, or lower learner.rounds or learner.label_ratio"
+            f"training.passes (or training.iterations) is {length}: too little for the "
+            f"{len(names)} phases of MI-AOD ({', '.join(names)}); give {sum(shares)} or more, or "
+            "lower learner.rounds or learner.label_ratio"
         )
     return lengths

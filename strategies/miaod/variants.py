@@ -24,7 +24,7 @@ class Parity(Objective):
 
     Weights, pseudo-labels and score take the sigmoid of logits that were trained with a softmax,
     and background for one more class, of which labelled images never have an object and
-    unlabelled ones nearly always (specs/miaod.md 8, number 10). Other detectors: no difference.
+    unlabelled ones nearly always (the code's ``MIAOD_head.py``). Other detectors: no difference.
     """
 
     def mil_classes(self, detector: DenseDetector) -> int:

@@ -16,32 +16,37 @@ def write_run(
     *,
     strategy: str = "random",
     learner: str = "plain",
+    detector: str = "retina",
     seed: int = 0,
     finished: bool = True,
     dataset: str = "shapes",
     fingerprint: str = "f" * 64,
     settings: Mapping[str, Any] | None = None,
+    manifest: Mapping[str, Any] | None = None,
 ) -> Path:
-    """A run with mAP50 ``values``, 10 images more a cycle and 3 boxes in each of them."""
+    """A run with mAP50 ``values``, 10 images more a cycle and 3 boxes in each of them.
+
+    ``settings`` are of its training, ``manifest`` goes on top of what is in ``manifest.json``.
+    """
     path.mkdir(parents=True)
     config = {
         "seed": seed,
         "output": str(path),
         "device": "cpu",
         "dataset": {"name": dataset},
-        "detector": {"name": "retina"},
+        "detector": {"name": detector},
         "learner": {"name": learner},
         "strategy": {"name": strategy},
         "training": {"lr": 0.1, **(settings or {})},
     }
-    manifest: dict[str, Any] = {
+    recorded: dict[str, Any] = {
         "seed": seed,
         "dataset": {"name": dataset, "fingerprint": fingerprint, "pool": POOL},
     }
     if finished:
-        manifest["finished"] = "2026-01-01T00:00:00+00:00"
+        recorded["finished"] = "2026-01-01T00:00:00+00:00"
     (path / "config.yaml").write_text(yaml.safe_dump(config))
-    (path / "manifest.json").write_text(json.dumps(manifest))
+    (path / "manifest.json").write_text(json.dumps({**recorded, **(manifest or {})}))
     lines = [json.dumps(cycle(n, value)) + "\n" for n, value in enumerate(values)]
     if lines:
         (path / "cycles.jsonl").write_text("".join(lines))

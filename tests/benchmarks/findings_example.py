@@ -64,7 +64,14 @@ MIAOD = Method(
     seconds={"fit": 14400.0, "evaluate": 720.0, "select": 180.0},
     memory={"host": 4.0},
     runs=tuple(
-        RunRecord(f"runs/m{n}", n, n < 2, ({"cycle": 0, "labelled": 827},)) for n in range(3)
+        RunRecord(f"runs/m{n}", n, n < 2, ({"cycle": 0, "labelled": 827, "seconds": seconds},))
+        for n, seconds in enumerate(
+            (
+                {"fit": 18000.0, "evaluate": 720.0, "select": 60.0},
+                {"fit": 10800.0, "evaluate": 720.0, "select": 300.0},
+                {"fit": 99999.0},
+            )
+        )
     ),
 )
 ENTROPY = Method(
@@ -102,16 +109,18 @@ FULL_PROBLEM = Problem(
     methods=(RANDOM, MIAOD, ENTROPY),
     full={"plain": summary(0.7728, 0.0021), "miaod": summary(0.7837, None, 1)},
     published=(
-        Published("MI-AOD", {827: 0.4718, 1240: 0.5841, 2067: 0.6772}, "table", full=0.7837),
+        Published(
+            "MI-AOD", {827: 0.4718, 1240: 0.5841, 2067: 0.6772}, "table", full=0.7837, model="R-50"
+        ),
         Published("core-set", {827: 0.291, 1240: 0.454}, "figure"),
         Published("MI-AOD, mean", {1654: 0.6683}, "FAQ", spread={1654: 0.0077}),
         Published("LL4AL", {827: 0.3}, "entry"),
     ),
     comparisons=COMPARISONS,
     savings=(
-        Saving("random", 0.69552, 4000.0, 4000.0, 0.0),
-        Saving("miaod", 0.69552, 2500.0, 4000.0, 0.375),
-        Saving("entropy_of plain", 0.69552, None, 4000.0, None),
+        Saving("random", 0.69552, 3, 4000.0, 4000.0, 0.0),
+        Saving("miaod", 0.69552, 2, 2500.0, 4000.0, 0.375),
+        Saving("entropy_of plain", 0.69552, 1, None, 4000.0, None),
     ),
     selections=Selections(
         classes=("cat", "dog"),
@@ -133,6 +142,7 @@ FULL_PROBLEM = Problem(
     noise=0.0031,
     spans={"images": (827, 1240), "boxes": (2070.0, 3100.5)},
     notes=("miaod, seed 2 (unfinished): 1 cycle so far, runs/m2",),
+    recipe={"batch": "2 images", "precision": "fp32; bf16"},
 )  # fmt: skip
 
 BARE_PROBLEM = Problem(
@@ -148,12 +158,16 @@ BARE_PROBLEM = Problem(
 FINDINGS = Findings(
     title="Paper suite",
     metric="mAP50",
-    command="alframe bench paper --output results",
+    commands=("alframe bench paper --output results", "alframe bench paper --seeds 0-5"),
     problems=(FULL_PROBLEM, BARE_PROBLEM),
     wins=WinMatrix(
         methods=("random", "miaod"), cells=14, share=((0.0, 0.07), (0.64, 0.0)), decidable=True
     ),
-    profile=Profile(4, {"random": (1.0, 1.5, 2.0), "miaod": (1.0, 1.0, 1.0, 1.25)}),
+    profile=Profile(
+        4,
+        {"random": (1.0, 1.5, 2.0), "miaod": (1.0, 1.0, 1.0, 1.25)},
+        {"voc-retina": (2,), "shapes-ssd": (0, 1)},
+    ),
     costs=Costs(),
     alpha=0.05,
     unfinished=(
@@ -171,7 +185,7 @@ FINDINGS = Findings(
 BARE = Findings(
     title="Report",
     metric="mAP50",
-    command="",
+    commands=(),
     problems=(BARE_PROBLEM,),
     wins=None,
     profile=None,
@@ -192,7 +206,7 @@ def with_names(value: Any, rename: Any) -> Any:
     if isinstance(value, str):
         return rename(value) if value else value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fixed = ("axis", "source", "area", "spans", "runs")
+        fixed = ("axis", "source", "area", "spans", "seconds", "runs")
         names = [f.name for f in dataclasses.fields(value) if f.name not in fixed]
         changed = {name: with_names(getattr(value, name), rename) for name in names}
         return dataclasses.replace(value, **changed)

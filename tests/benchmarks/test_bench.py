@@ -14,7 +14,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from alframe.benchmarks.bench import _finish, bench
+from alframe.benchmarks.bench import _changed, _finish, bench
 from alframe.benchmarks.cells import cells
 from alframe.benchmarks.prepare import initial_sets, write_initial_sets
 from alframe.benchmarks.suite import FILE, write
@@ -61,7 +61,7 @@ def test_a_method_that_cannot_be_built_is_refused_before_anything_is_run(
     methods = {"random": {"strategy": "random"}, "miaod": {"strategy": "miaod"}}
     suite.write_text(yaml.safe_dump(CONTENT | {"methods": methods}))
     arguments = [str(suite), "--output", str(tmp_path / "out"), "training.iterations=6"]
-    with pytest.raises(AlframeError, match=r"miaod on shapes: .* too little for 7 phases"):
+    with pytest.raises(AlframeError, match=r"miaod on shapes: .* too little for the 7 phases"):
         CliRunner().invoke(bench, arguments, catch_exceptions=False)
     assert not (tmp_path / "out").exists()
 
@@ -96,6 +96,12 @@ def test_status_runs_nothing(suite: Path, tmp_path: Path) -> None:
     assert result.stdout.splitlines()[0].endswith("14 runs: 14 missing")
     assert "run/shapes/entropy/seed-5" in result.stdout
     assert not (tmp_path / "out").exists()
+
+
+def test_the_command_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["bin/alframe", "bench", "my suite", "--seeds", "0-5"])
+    changed = _changed(tiny_suite(commands=["another"]), [0], [], None, [])
+    assert changed.commands == ("alframe bench 'my suite' --seeds 0-5",)
 
 
 @pytest.mark.parametrize(

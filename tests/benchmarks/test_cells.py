@@ -87,5 +87,6 @@ def test_what_all_methods_share_is_said_once() -> None:
     with pytest.raises(ConfigError) as error:
         cells(tiny_suite(settings={"dataset": "voc"}))
     assert list(error.value.problems) == [
-        "every method on shapes: dataset.root is required: give dataset.root=..."
+        "every method on shapes: dataset.root is required: give --data-root DIR, or "
+        "dataset.root=..."
     ]

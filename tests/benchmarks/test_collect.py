@@ -3,16 +3,22 @@
 import csv
 import io
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from alframe.benchmarks.collect import of_runs
+from alframe.benchmarks.cells import cells
+from alframe.benchmarks.collect import of_runs, of_suite
 from alframe.benchmarks.export import to_csv, to_json
 from alframe.benchmarks.findings import Findings, Method
 from alframe.benchmarks.runs import read_runs
+from alframe.benchmarks.suite import FILE
+from alframe.benchmarks.suite import write as write_suite
 from alframe.errors import RunError
+from alframe.journal import Journal
 from tests.benchmarks.fake_runs import write_run
+from tests.benchmarks.tiny_suite import tiny_suite
 
 
 def findings(folder: Path, metric: str = "mAP50") -> Findings:
@@ -114,6 +120,43 @@ def test_datasets_are_kept_apart(tmp_path: Path) -> None:
     write_run(tmp_path / "3", [0.3], dataset="shapes", fingerprint="0123456789")
     names = [p.name for p in findings(tmp_path).problems]
     assert names == ["voc", "shapes [abcdef01]", "shapes [01234567]"]
+
+
+def suite_of(folder: Path, methods: Mapping[str, Sequence[float]], seeds: Sequence[int]) -> None:
+    """A suite of random and entropy with runs of these values, and full supervision of .4."""
+    suite = tiny_suite(seeds=seeds, replay=None)
+    write_suite(suite, folder / FILE)
+    for cell in cells(suite):
+        values = [0.4] if cell.kind == "full" else methods.get(cell.method)
+        if values:
+            strategy = cell.config.strategy.name
+            write_run(cell.path(folder), values, strategy=strategy, seed=cell.seed)
+
+
+def test_a_failed_cell_solves_no_problem(tmp_path: Path) -> None:
+    suite_of(tmp_path, {"random": [0.1, 0.4]}, seeds=[0, 1])
+    before = of_suite(tmp_path).profile
+    assert before is not None
+    # entropy was not run yet: random has its three levels with two seeds
+    assert (before.problems, before.ratios) == (6, {"random": (1.0,) * 6})
+    failed = {"cell": "run/shapes/entropy/seed-0", "seconds": 1.0, "reason": "out of memory"}
+    Journal(tmp_path / "journal.jsonl").append("failed", **failed)
+    after = of_suite(tmp_path).profile
+    assert after is not None
+    assert (after.problems, after.ratios) == (3, {"random": (1.0,) * 3, "entropy": ()})
+    assert after.left_out == {"shapes": (1,)}
+
+
+def test_a_run_without_a_number_in_its_last_cycle_is_out_of_areas_alone(tmp_path: Path) -> None:
+    write_run(tmp_path / "1", [0.1, 0.2, 0.6])
+    write_run(tmp_path / "2", [0.2, 0.3, 0.7], strategy="entropy")
+    write_run(tmp_path / "3", [0.2, 0.3, None], strategy="entropy", seed=1)
+    found = findings(tmp_path)
+    (problem,) = found.problems
+    assert problem.spans["images"] == (10, 30)
+    assert [c.n for c in problem.comparisons] == [1, 1, 1]
+    assert [p.value.n for p in problem.methods[1].points] == [2, 2, 1]
+    assert any("has no area (AUBC)" in note for note in problem.notes)
 
 
 def test_csv_has_a_line_a_point_in_fractions(folder: Path) -> None:

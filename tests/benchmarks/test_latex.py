@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from alframe.benchmarks.latex import escape, latex
+from alframe.benchmarks.latex import escape, latex, tables
 from tests.benchmarks.findings_example import BARE_PROBLEM, FULL_PROBLEM
 
 
@@ -13,10 +13,10 @@ def test_the_whole_table():
         r"\begin{table}",
         r"\centering",
         r"\caption{mAP50 in \% on voc with retina, by number of labelled images (share of the pool "
-        r"of 16,551). Mean $\pm$ standard deviation of 1 to 3 runs. $^{\dagger}$Published: exact, "
-        r"from a table of the paper. $^{\ddagger}$Published: exact, from the authors' FAQ. "
-        r"$^{\S}$Published: exact, from the authors' entry on Papers with Code. "
-        r"$^{\ast}$Published: read off a figure, $\pm$0.15.}",
+        r"of 16,551). Mean $\pm$ standard deviation of 1 to 3 runs. Published rows: R-50. "
+        r"$^{\dagger}$Published: exact, from a table of the paper. $^{\ddagger}$Published: exact, "
+        r"from the authors' FAQ. $^{\S}$Published: exact, from the authors' entry on Papers with "
+        r"Code. $^{\ast}$Published: read off a figure, $\pm$0.15.}",
         r"\label{tab:voc-retina}",
         r"\smallskip",
         r"\begin{tabular}{@{}lrrrrr@{}}",
@@ -80,3 +80,13 @@ def test_a_name_is_not_taken_for_an_argument_of_the_row_before():
     text = latex(problem, "mAP50")
     assert r"{[}2cm]{*} & " in text
     assert r"\label{tab:voc-ssd}" in text
+
+
+def test_no_two_tables_have_one_label():
+    names = ("my voc", "my-voc", "my voc 2", "\u4e2d")
+    problems = [dataclasses.replace(BARE_PROBLEM, name=name) for name in names]
+    labels = [x for x in tables(problems, "mAP").splitlines() if x.startswith(r"\label")]
+    assert labels == [
+        r"\label{tab:my-voc}", r"\label{tab:my-voc-2}", r"\label{tab:my-voc-2-2}",
+        r"\label{tab:cycles}",
+    ]  # fmt: skip

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from alframe.benchmarks.published import names, published
+from alframe.benchmarks.published import comparable, names, published
+from alframe.benchmarks.suite import load
 from alframe.errors import ConfigError
 
 SPECIFICATION = Path(__file__).parents[3] / "shared" / "specs" / "benchmarks.md"
@@ -27,6 +28,36 @@ def test_a_row_by_hand() -> None:
     ssd = published("voc-ssd")[0]
     assert (ssd.source, ssd.spread[1000], ssd.values[10000]) == ("FAQ", 0.0215, 0.7491)
     assert rows("coco-retina")["random"] == [6.7, 12.9, 15.6, 17.8, 19.0]
+
+
+def test_what_was_measured() -> None:
+    """VOC 2007 is scored by 11 points in MI-AOD's code (specs/miaod.md, 5)."""
+    found = {name: {(r.model, r.metric, r.pool) for r in published(name)} for name in names()}
+    assert found == {
+        "coco-retina": {("RetinaNet-R50", "mAP", 117266)},
+        "voc-retina": {("RetinaNet-R50", "mAP50_11pt", 16551)},
+        "voc-ssd": {("SSD300-VGG16", "mAP50_11pt", 16551)},
+    }
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_suites_with_published_rows_have_their_metric(name: str) -> None:
+    suite = load(name)
+    tables = {problem.published for problem in suite.problems.values()}
+    assert tables == {name}
+    assert {row.metric for row in published(name)} == {suite.metric}
+
+
+@pytest.mark.parametrize(
+    ("metric", "pools", "stay"),
+    [("mAP50_11pt", {16551}, True), ("mAP50_11pt", {None}, True), ("mAP50", {16551}, False),
+     ("mAP50_11pt", {200}, False), ("mAP50_11pt", {16551, 200}, False)],
+)  # fmt: skip
+def test_rows_lie_beneath_the_same_metric_and_pool_only(
+    metric: str, pools: set[int | None], stay: bool
+) -> None:
+    rows = published("voc-retina")
+    assert comparable(rows, metric, pools) == (rows if stay else ())
 
 
 def test_unknown_table() -> None:

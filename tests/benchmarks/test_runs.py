@@ -54,6 +54,16 @@ def test_flat():
 
 
 class TestErrors:
+    def test_a_folder_that_holds_a_suite(self, tmp_path):
+        write_run(tmp_path / "alone", [0.1])
+        runs = [write_run(tmp_path / "bench" / kind / "a", [0.1]) for kind in ("run", "first")]
+        (tmp_path / "bench" / "suite.yaml").write_text("")
+        with pytest.raises(RunError, match=r"holds the suite .*/bench, whose runs .* report that"):
+            read_runs([tmp_path])
+        with pytest.raises(RunError, match="holds the suite"):
+            read_runs([tmp_path / "bench"])
+        assert [run.path for run in read_runs([tmp_path / "bench" / "run"])] == runs[:1]
+
     def test_not_a_run_directory(self, tmp_path):
         (tmp_path / "config.yaml").write_text("a: 1")
         with pytest.raises(RunError, match=r"is not a run directory and holds none"):

@@ -54,13 +54,27 @@ def test_classes_of_all_cycles_and_seeds_against_the_pool(tmp_path: Path) -> Non
 def test_overlap_is_of_common_seeds(tmp_path: Path) -> None:
     methods = {
         "a": [write(tmp_path / "1", IDS[:3]), write(tmp_path / "2", IDS[:2], seed=1)],
-        "b": [write(tmp_path / "3", IDS[1:3], IDS[3:4]), write(tmp_path / "4", IDS[:2], seed=1)],
+        "b": [write(tmp_path / "3", IDS[1:4]), write(tmp_path / "4", IDS[:2], seed=1)],
         "c": [write(tmp_path / "5", IDS[:3], seed=2)],
     }
     found, _ = selected(methods)
     assert found is not None
     mean = (2 / 4 + 1) / 2  # seed 0: {1, 2} of {0, 1, 2, 3}; seed 1: the same
     assert found.overlap == ((1.0, mean, None), (mean, 1.0, None), (None, None, 1.0))
+
+
+def test_overlap_is_of_cycles_in_which_both_selected(tmp_path: Path) -> None:
+    whole = write(tmp_path / "1", IDS[:2], IDS[2:4], IDS[4:6])
+    begun = write(tmp_path / "2", IDS[1:3])  # cycle 0 alone: {1} of {0, 1, 2}
+    found, _ = selected(
+        {"whole": [whole], "begun": [begun], "same": [write(tmp_path / "3", IDS[:2])]}
+    )
+    assert found is not None
+    assert found.overlap[0] == pytest.approx((1.0, 1 / 3, 1.0))
+    later = write(tmp_path / "4", (), IDS[:2])
+    found, _ = selected({"begun": [begun], "later": [later]})
+    assert found is not None
+    assert found.overlap == ((1.0, None), (None, 1.0))
 
 
 def test_pictures_are_the_first_of_the_first_selection_with_their_scores(tmp_path: Path) -> None:

@@ -72,10 +72,27 @@ def test_written_and_read_back(tmp_path: Path) -> None:
 
 
 def test_methods_and_seeds_may_be_added_to_what_was_run() -> None:
-    earlier = tiny_suite(seeds=[0, 3])
+    earlier = tiny_suite(seeds=[3, 0])
     joined = tiny_suite().with_strategies(["margin"]).joined(earlier)
-    assert joined.seeds == (0, 1, 3)
+    assert joined.seeds == (3, 0, 1)
     assert list(joined.methods) == ["random", "entropy", "margin"]
+
+
+def test_what_is_repeated_and_fully_supervised_stays_when_seeds_are_added() -> None:
+    def extra(suite: Suite) -> list[str]:
+        return [c.name for c in cells(suite) if c.kind in ("replay", "full")]
+
+    earlier = tiny_suite(seeds=[3, 4])
+    assert extra(tiny_suite(seeds=[0, 1]).joined(earlier)) == extra(earlier)
+
+
+def test_every_command_that_ran_it_is_kept_once(tmp_path: Path) -> None:
+    first, second = "alframe bench tiny --seeds 0-5", "alframe bench tiny"
+    suite = tiny_suite(commands=[first])
+    for command in (second, first, second):
+        write(suite, tmp_path / "suite.yaml")
+        suite = tiny_suite(commands=[command]).joined(read(tmp_path / "suite.yaml"))
+    assert suite.commands == (first, second)
 
 
 def test_nothing_else_may_differ_from_what_was_run() -> None:

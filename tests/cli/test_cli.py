@@ -1,7 +1,10 @@
 """The command line as its users meet it: what they type, what they read, the exit code."""
 
 import json
+import os
+import re
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,15 +139,22 @@ def test_ctrl_c_names_a_run_only_where_there_is_one(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for place, needle in (
-        ("alframe.run.prepare_images", "stopped; nothing was done yet"),
-        ("alframe.loop.Loop._cycle", f"alframe run --output {tmp_path / 'run'} --resume"),
+    def terminated(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    go_on = f"alframe run --output {tmp_path / 'run'} --resume"
+    for place, stop, expected, needle in (
+        ("alframe.run.prepare_images", interrupted, 130, "stopped; nothing was done yet"),
+        ("alframe.loop.Loop._cycle", interrupted, 130, go_on),
+        ("alframe.loop.Loop._cycle", terminated, 143, go_on),
     ):
-        monkeypatch.setattr(place, interrupted)
-        code, _, err = alframe("run", "--output", str(tmp_path / "run"), *SMALL)
-        assert code == 130
+        monkeypatch.setattr(place, stop)
+        more = ["--resume"] if (tmp_path / "run").exists() else []
+        code, _, err = alframe("run", "--output", str(tmp_path / "run"), *more, *SMALL)
+        assert code == expected
         assert needle in err
         monkeypatch.undo()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_default_names_are_numbered_and_the_newest_is_resumed(
@@ -263,18 +273,34 @@ def test_damaged_data_is_named_by_run_and_by_validate(
     assert not output.exists()
     refused(alframe("validate", *args), *needles)
     if "on_bad_item=skip" in needles:
-        code, out, err = alframe("validate", *args, "dataset.on_bad_item=skip")
+        code, _, err = alframe("validate", *args, "dataset.on_bad_item=skip")
         assert code == 0, err
-        assert "valid: 7 images to choose from" in out
-        assert first(voc_folder) in out
+        assert "valid: 7 images to choose from" in err
+        assert first(voc_folder) in err
+
+
+def test_data_may_be_moved(alframe: Alframe, tmp_path: Path, voc_folder: Path) -> None:
+    size = ("data.long=64", "data.short=64", "detector.fpn_channels=16", "training.iterations=2",
+            "budget.initial=2", "budget.per_cycle=1", "budget.cycles=2")  # fmt: skip
+    run, there = str(tmp_path / "run"), str(tmp_path / "there")
+    args = ("--dataset", "voc", "--strategy", "entropy", "--output", run)
+    assert alframe("run", *args, "--data-root", str(voc_folder), *size)[0] == 0
+    voc_folder.rename(there)
+    refused(alframe("verify", run), "is not a folder")
+    assert alframe("verify", run, "--data-root", there)[0] == 0
+    assert alframe("run", "--output", run, "--resume", "--data-root", there)[0] == 0
+    code, out, _ = alframe("verify", run)
+    assert (code, out.splitlines()[-1]) == (0, "3 of 3 verified")
 
 
 def test_validate_reports_every_problem(alframe: Alframe, voc_folder: Path) -> None:
     ids = (voc_folder / "ImageSets/Main/trainval.txt").read_text().split()
     (voc_folder / "Annotations" / f"{ids[1]}.xml").unlink()
     break_xml(voc_folder)
+    (voc_folder / "JPEGImages" / f"{ids[2]}.jpg").write_bytes(b"none")
     result = alframe("validate", "--dataset", "voc", "--data-root", str(voc_folder))
-    refused(result, ids[0], ids[1], lines=2)
+    refused(result, ids[0], ids[1], f"{ids[2]}.jpg", lines=3)
+    assert "skipped" not in result[2]
 
 
 def test_validate_reports_learner_budget_and_images_together(
@@ -298,10 +324,9 @@ def test_of_several_files_the_later_wins(alframe: Alframe, tmp_path: Path) -> No
     one.write_text("dataset: {pool: 20, test: 5}\nbudget: {initial: 5, per_cycle: 5}")
     two.write_text("dataset: {pool: 30}\nbudget: {cycles: 2}")
     for given in (("--config", str(one), "--config", str(two)), ("--config", str(one), str(two))):
-        code, out, _ = alframe("validate", *given)
+        code, _, err = alframe("validate", *given)
         assert code == 0
-        assert out.startswith("valid: 30 images to choose from, 5 to test on")
-        assert out.endswith("labels 5 + 1 x 5\n")
+        assert err.startswith("valid: 30 images to choose from, 5 to test on; labels 5 + 1 x 5;")
 
 
 def test_validate_takes_a_file(alframe: Alframe, tmp_path: Path) -> None:
@@ -309,9 +334,15 @@ def test_validate_takes_a_file(alframe: Alframe, tmp_path: Path) -> None:
     file.write_text(
         "dataset: {name: shapes, pool: 20, test: 5}\nbudget: {initial: 5, per_cycle: 5}"
     )
-    code, out, _ = alframe("validate", str(file), "budget.cycles=3")
+    code, out, err = alframe("validate", str(file), "budget.cycles=3")
     assert code == 0
-    assert out == ("valid: 20 images to choose from, 5 to test on, 5 classes; labels 5 + 2 x 5\n")
+    assert re.fullmatch(
+        "valid: 20 images to choose from, 5 to test on; labels 5 [+] 2 x 5; 5 classes: "
+        r"\w+ \d+(, \w+ \d+){4}\n",
+        err,
+    )
+    file.write_text(out)
+    assert alframe("validate", str(file)) == (0, out, err), "a file for --config"
     file.write_text("datset: shapes")
     refused(alframe("validate", str(file)), "Did you mean 'dataset'")
 

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from alframe import checkpoints
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.shapes import shapes
 from alframe.errors import RunError
 from alframe.predict import Predictor
+from alframe.rundir import fingerprint, stored_layer
 from tests.cli.test_cli import SMALL, Alframe, alframe, refused
 
 __all__ = ["alframe"]  # the fixture
@@ -35,6 +38,20 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.jpg"
     Image.fromarray(dataset.images.read(dataset.pool[0])).save(path)
     return path
+
+
+def test_initial_weights_are_not_needed_once_there_is_a_model(
+    run: Path, photo: Path, tmp_path: Path
+) -> None:
+    moved = shutil.copytree(run, tmp_path / "moved")
+    text = (moved / "config.yaml").read_text()
+    assert "  weights: none\n" in text
+    (moved / "config.yaml").write_text(text.replace("  weights: none\n", "  weights: gone.pth\n"))
+    for model in (moved / "checkpoints").iterdir():
+        state = torch.load(model, weights_only=True)
+        checkpoints.save(model, fingerprint(stored_layer(moved)), {"state": state["state"]})
+    (expected,), (found,) = (list(Predictor(path)([photo])) for path in (run, moved))
+    assert found.scores.tolist() == expected.scores.tolist()
 
 
 def test_boxes_score_and_picture(alframe: Alframe, run: Path, photo: Path, tmp_path: Path) -> None:

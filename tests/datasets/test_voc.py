@@ -136,7 +136,7 @@ def test_an_empty_list(plain):
 
 
 BROKEN = {
-    "not xml": ("<annotation><object>", r"b\.xml is not well-formed XML .*correct the file"),
+    "not xml": ("<annotation><object>", r"b\.xml is not well-formed XML .*correct the annotation"),
     "no xml": ("JFIF\0\1", "not well-formed XML"),
     "other xml": ("<svg/>", "expected the root element <annotation>, got <svg>"),
     "encoding": ('<?xml version="1.0" encoding="klingon"?><annotation/>', "not well-formed"),

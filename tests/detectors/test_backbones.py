@@ -203,9 +203,11 @@ def test_frozen_stages(name, stage, frozen):
 
 
 def test_freezing_random_values_is_reported(caplog):
-    build_backbone("tiny", weights="none")
+    """When it is trained: a model that is loaded is built without weights, too."""
+    build_backbone("tiny", weights="none").train()
+    frozen = build_backbone("tiny", weights="none", frozen_stages=1).eval()
     assert not caplog.records
-    build_backbone("tiny", weights="none", frozen_stages=1)
+    frozen.train()
     assert "frozen_stages=-1 and norm_eval=false train all of it" in caplog.text
 
 

@@ -207,5 +207,7 @@ def test_a_learner_that_lacks_a_signal_is_named_with_one_that_has_it(
         requires = frozenset({"telepathy", EMBEDDING})
 
     monkeypatch.setattr(build, "_strategy", lambda component: Demanding)
-    with pytest.raises(ConfigError, match=r"requires telepathy, which learner 'plain' does not"):
+    with pytest.raises(
+        ConfigError, match=r"requires the signal telepathy, which learner 'plain' does not"
+    ):
         build_strategy(config)

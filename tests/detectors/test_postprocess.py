@@ -4,6 +4,7 @@ import pytest
 import torch
 from torchvision.ops import nms
 
+from alframe.detectors import postprocess
 from alframe.detectors.anchors import Anchors
 from alframe.detectors.boxes import decode
 from alframe.detectors.postprocess import (
@@ -178,6 +179,23 @@ def test_both_ways_of_suppression_equal_one_call_for_each_group(together):
     found = together(boxes, scores, labels, image, 0.5)
     assert sorted(found.tolist()) == expected.nonzero()[:, 0].tolist()
     assert together(boxes[:0], scores[:0], labels[:0], image[:0], 0.5).tolist() == []
+
+
+@pytest.mark.parametrize(("images", "calls"), [(3, 1), (2, 2), (1, 3), (0, 3)])
+def test_images_may_be_suppressed_a_few_at_a_time(images, calls, monkeypatch):
+    probs, deltas, anchors = crowd()
+    batch = batch_of([(150, 160)] * 3)
+    whole = detect(probs, deltas, anchors, batch, exclusive=False)
+    made, together = [], postprocess.nms_group_by_group
+    monkeypatch.setattr(
+        postprocess, "nms_group_by_group", lambda *a: made.append(a) or together(*a)
+    )
+    candidates = 160 * 4
+    monkeypatch.setattr(postprocess, "MOST_BOXES", images * candidates + 1)
+    found = detect(probs, deltas, anchors, batch, exclusive=False)
+    assert len(made) == calls
+    for name in ("boxes", "scores", "labels", "valid", "probs"):
+        assert torch.equal(getattr(whole, name), getattr(found, name))
 
 
 def test_padding_neither_remains_nor_suppresses():

@@ -1,7 +1,10 @@
 # my_strategy.py
-from alframe.learner import DETECTIONS
+import numpy as np
+
+from alframe.learner import DETECTIONS, EMBEDDING
 from alframe.plugins import hookimpl
-from alframe.strategy import ScoringStrategy
+from alframe.strategies.gather import embeddings
+from alframe.strategy import Query, ScoringStrategy, Selection
 
 
 class FewestObjects(ScoringStrategy):
@@ -15,7 +18,21 @@ class FewestObjects(ScoringStrategy):
         return -(found.valid & (found.scores > self.threshold)).sum(dim=1)
 
 
+class FarthestFirst:
+    requires = frozenset({EMBEDDING})
+
+    def select(self, query: Query) -> Selection:
+        points = embeddings(query, query.unlabelled).cpu().numpy()  # one row an id
+        nearest, chosen = np.full(len(points), np.inf), []
+        while len(chosen) < min(query.budget, len(points)):
+            chosen.append(int(nearest.argmax()))
+            nearest = np.minimum(nearest, np.linalg.norm(points - points[chosen[-1]], axis=1))
+            nearest[chosen] = -1
+        return Selection(tuple(query.unlabelled[i] for i in chosen))
+
+
 @hookimpl
 def register(registry):
     registry.strategy("fewest-objects", "my_strategy:FewestObjects", summary="emptiest first")
+    registry.strategy("farthest-first", "my_strategy:FarthestFirst", summary="far from each other")
     registry.dataset("discs", "my_dataset:discs", summary="bright discs in the dark")

@@ -1,12 +1,14 @@
 # test_my_strategy.py
+import pytest
 from my_dataset import discs
-from my_strategy import FewestObjects
+from my_strategy import FarthestFirst, FewestObjects
 
 from alframe.testing import check_dataset, check_strategy
 
 
-def test_the_strategy():
-    check_strategy(FewestObjects)
+@pytest.mark.parametrize("strategy", [FewestObjects, FarthestFirst])
+def test_the_strategies(strategy):
+    check_strategy(strategy)
 
 
 def test_the_dataset():

@@ -167,7 +167,7 @@ def test_a_good_strategy_passes() -> None:
         (AlreadyLabelled, r"chose .'labelled/0'., which are not unlabelled items"),
         (OneNumberForAll, r"score gives values of shape \(\) for 5 images: expected \(5,\)"),
         (OneNumberTooFew, r"score gives values of shape \(4,\) for 5 images: expected \(5,\)"),
-        (NoSelection, r"select gives \['pool/.*: expected a Selection"),
+        (NoSelection, r"select gives \['pool/.*: expected alframe\.strategy\.Selection"),
         (ListOfIds, r"Selection.ids is \[.*: expected a tuple of ids"),
         (ScoresOfLabelled, "scored what is not unlabelled: expected scores of candidates alone"),
         (RandomOfItsOwn, "another object, the same seed: expected the same selection, got"),

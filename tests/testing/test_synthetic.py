@@ -59,7 +59,7 @@ def test_signals_of_ones_own_can_be_made_up() -> None:
     images = ImageSet(SyntheticImages(), ("a", "b"))
     (batch,) = learner.signals(images, frozenset({"telepathy"}))
     assert batch["telepathy"] == 2
-    with pytest.raises(KeyError, match=r"no values for .'clairvoyance'.: give them with signals="):
+    with pytest.raises(AssertionError, match=r"requires .'clairvoyance'.*signals={name: maker}"):
         next(learner.signals(images, frozenset({"clairvoyance"})))
 
 

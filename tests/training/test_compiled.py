@@ -127,9 +127,15 @@ def test_a_loss_of_several_phases_is_compiled_once(backends: list[dict[str, Any]
 
 def test_without_a_compiler_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(ConfigError, match=r"needs a C\+\+ compiler .* there is no no-such-compil"):
+    with pytest.raises(
+        ConfigError, match=r"needs a C\+\+ compiler, and there is no no-such-compil"
+    ):
         compiled((), CPU, graphs=False)
+    monkeypatch.setattr(module.shutil, "which", lambda name: name == "clang" or None)
     compiled((), torch.device("cuda"), graphs=False)
+    monkeypatch.setattr(module.shutil, "which", lambda name: name == "g++" or None)
+    with pytest.raises(ConfigError, match=r"needs a C compiler, and there is no gcc or clang: "):
+        compiled((), torch.device("cuda"), graphs=False)
 
 
 @pytest.mark.slow

@@ -53,10 +53,14 @@ def computed(loss: LossFn, model: nn.Module, images: Batch) -> tuple[dict[str, f
 
 
 def sure(model: nn.Module) -> nn.Module:
-    """The model with classifiers that find something, so that there are pseudo-labels."""
+    """The model with classifiers that find something, so that there are pseudo-labels.
+
+    Drawn on the CPU, so that every device has the same.
+    """
     for name, parameter in model.named_parameters():
         if name.endswith(("class_tower.output.weight", "second.output.weight")):
-            nn.init.normal_(parameter, std=0.5)
+            drawn = nn.init.normal_(torch.empty(parameter.shape), std=0.5)
+            parameter.data.copy_(drawn)
     return model
 
 

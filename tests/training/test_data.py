@@ -53,6 +53,24 @@ def test_a_small_set_is_repeated_to_fill_a_batch() -> None:
     assert batch.ids == ("w0",) * 4
 
 
+def test_what_is_repeated_is_augmented_anew() -> None:
+    class Ramp(Mixed):
+        def read(self, item: str) -> Any:
+            columns = np.arange(30, dtype=np.uint8)[:, None]
+            return np.broadcast_to(columns, (20, 30, 3)).copy()
+
+    ids, settings = ("w0", "w1"), {"batch_size": 8, "pad": 8, "augment": ("hflip",)}
+    repeated = TrainingStream(ImageSet(Ramp(), ids), seeds=Seeds(0), **settings)
+    (batch,) = repeated.batches(0, 1)
+    assert Counter(batch.ids) == {"w0": 4, "w1": 4}
+    for item in ids:
+        of = [image for image, i in zip(batch.images, batch.ids, strict=True) if i == item]
+        flipped = {bool(image[0, 0, 0]) for image in of}
+        assert flipped == {True, False}, item
+    (again,) = repeated.batches(0, 1)
+    assert torch.equal(batch.images, again.images)
+
+
 def test_a_stream_taken_up_in_the_middle_goes_on_the_same() -> None:
     whole = ids_of(stream().batches(0, 12))
     assert ids_of(stream().batches(7, 12)) == whole[7:]

@@ -146,6 +146,23 @@ def test_killed_in_an_epoch_it_ends_in_the_same_weights() -> None:
         assert same(weights(train(config, PHASES, checkpoint=checkpoint)), expected)
 
 
+def test_two_steps_on_one_stream_have_batches_of_their_own() -> None:
+    seen: list[tuple[str, ...]] = []
+
+    def watching(model: nn.Module, batch: Batch) -> Losses:
+        seen.append(batch.ids)
+        return loss(model, batch)
+
+    step = Step("labelled", watching)
+    two, one = Phase("two", 1, (step, LABELLED, step)), Phase("one", 1, (step,))
+    stream = streams()["labelled"]
+    length = stream.batches_per_pass()
+    train(TrainingConfig(passes=2, **SGD), (two, one))
+    expected = [batch.ids for batch in stream.batches(0, 4 * length)]
+    assert seen[: 2 * length] == [ids for n, ids in enumerate(expected[: 3 * length]) if n % 3 != 1]
+    assert seen[2 * length :] == expected[3 * length :]
+
+
 @pytest.mark.parametrize(("trained", "moves"), [("norm", True), ("second", False)])
 def test_batch_norm_rests_with_its_weights(trained: str, moves: bool) -> None:
     phase = Phase("part", 2, (LABELLED,), lambda name: name.startswith(trained))

@@ -27,7 +27,8 @@ TITLES = [
     "Performance profile",
     "Problems solved",
     "Cells",
-    "Command",
+    "Commands",
+    "Recipe",
     "Modelled cost of labelling",
     "Environment",
 ]

@@ -44,6 +44,44 @@ def test_the_best_baseline_is_that_of_the_largest_mean_area() -> None:
     assert [(c.p_holm, c.significant) for c in found[:2]] == [(3 / 64, True), (1 / 16, False)]
 
 
+def against_which(*baselines: str, **heights: dict[int, float]) -> list[str]:
+    """Which baselines the method "new" is compared with, of areas by seed."""
+    curves = [curve([h, h], m, seed) for m, found in heights.items() for seed, h in found.items()]
+    found = compare(curves, "images", COSTS, baseline="none", baselines=baselines)
+    return [c.against for c in found if c.method == "new"]
+
+
+NEW = {0: 0.9, 1: 0.9, 2: 0.9, 3: 0.9}
+ENTROPY = {0: 0.2, 1: 0.3, 2: 0.7, 3: 0.8}
+
+
+class TestTheBestBaselineIsOfCommonSeeds:
+    def test_easy_seeds_alone_make_no_best(self) -> None:
+        # means .5 and .7, but .75 and .7 over seeds 2 and 3
+        found = against_which(
+            "coreset", "entropy", coreset={2: 0.65, 3: 0.75}, entropy=ENTROPY, new=NEW
+        )
+        assert found == ["entropy"]
+
+    def test_one_without_a_seed_does_not_count(self) -> None:
+        names = ("absent", "coreset", "entropy")
+        assert against_which(*names, coreset={0: 0.1}, entropy=ENTROPY, new=NEW) == ["entropy"]
+
+    def test_those_with_the_fewest_seeds_go_until_one_is_common(self) -> None:
+        # cdal shares no seed; the others share 0 and 1: .2 and .25
+        heights = {"random": {0: 0.3, 1: 0.1}, "entropy": ENTROPY, "cdal": {9: 0.95}}
+        names = ("random", "entropy", "cdal")
+        found = against_which(*names, **heights, new=NEW)
+        assert found == ["entropy"]
+        heights["random"] = {0: 0.3}  # there entropy has .2
+        assert against_which(*names, **heights, new=NEW) == ["random"]
+
+    def test_of_equally_few_the_last_named_goes(self) -> None:
+        heights = {"random": {0: 0.1}, "entropy": {1: 0.8}}
+        assert against_which("random", "entropy", **heights, new=NEW) == ["random"]
+        assert against_which("entropy", "random", **heights, new=NEW) == ["entropy"]
+
+
 def test_no_pair_twice() -> None:
     assert names(compare(SEVEN, "images", COSTS, baselines=("random",))) == [
         ("entropy", "random"),

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alframe.benchmarks.statistics import decidable, holm
+from alframe.benchmarks.statistics import decidable, holm, least_seeds
 
 PS = st.lists(st.floats(0, 1), max_size=8)
 
@@ -70,3 +70,18 @@ def test_decidable(ns, expected) -> None:
 def test_alpha_itself_is_not_below_alpha() -> None:
     assert decidable([3], 0.25) == (False,)
     assert decidable([3], 0.26) == (True,)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "alpha", "expected"),
+    [
+        (1, 0.05, 6),  # 2 / 2^6 = .031, 2 / 2^5 = .0625
+        (3, 0.05, 7),  # 6 / 2^7 = .047, 6 / 2^6 = .094
+        (9, 0.05, 9),  # 18 / 2^9 = .035, 18 / 2^8 = .070
+        (1, 0.0625, 6),  # 2 / 2^5 is not below it
+    ],
+)
+def test_least_seeds(pairs, alpha, expected) -> None:
+    assert least_seeds(pairs, alpha) == expected
+    assert all(decidable([expected] * pairs, alpha))
+    assert not any(decidable([expected - 1] * pairs, alpha))

@@ -35,6 +35,48 @@ def test_only_seeds_that_every_method_has() -> None:
     found = performance_profile(curves, FULL, "images", COSTS, qs=(0.5,))
     assert found is not None
     assert (found.problems, found.ratios) == (2, {"a": (1, 1), "b": (1, 1)})
+    assert found.left_out == {"p": (0, 3), "q": (0,)}
+
+
+HARD = [
+    *(curve([0.1, 0.5, 0.9], "stable", seed, problem) for problem in "pq" for seed in (0, 1)),
+    *(curve([0.1, 0.9, 0.9], "brittle", seed) for seed in (0, 1)),
+]
+"""Two problems; the brittle one is the better on the first and has failed on the second."""
+BOTH = {"p": 1.0, "q": 1.0}
+
+
+def test_a_failure_is_a_problem_not_solved() -> None:
+    failed = [("q", "brittle", 0), ("q", "brittle", 1)]
+    found = performance_profile(HARD, BOTH, "images", COSTS, failed=failed, qs=(0.5,))
+    # p: .5 at 20 and at 15, twice; q: stable alone, twice
+    assert found is not None
+    assert found.problems == 4
+    assert found.ratios["stable"] == pytest.approx((1, 1, 4 / 3, 4 / 3))
+    assert found.ratios["brittle"] == (1, 1)
+    assert found.left_out == {}
+
+
+def test_what_was_not_run_is_left_out_and_said() -> None:
+    found = performance_profile(
+        HARD, BOTH, "images", COSTS, failed=[("q", "brittle", 1)], qs=(0.5,)
+    )
+    assert found is not None
+    assert (found.problems, found.left_out) == (3, {"q": (0,)})
+
+
+def test_without_a_level_nothing_can_be_solved() -> None:
+    found = performance_profile(HARD, {"p": 1.0}, "images", COSTS, qs=(0.5,))
+    assert found is not None
+    assert (found.problems, found.left_out) == (2, {"q": (0, 1)})
+
+
+def test_a_method_that_failed_everywhere_is_there() -> None:
+    found = performance_profile(
+        HARD[:1], BOTH, "images", COSTS, failed=[("p", "brittle", 0)], qs=(0.5,)
+    )
+    assert found is not None
+    assert (found.problems, found.ratios) == (1, {"stable": (1,), "brittle": ()})
 
 
 def test_a_method_that_solves_nothing_is_there() -> None:

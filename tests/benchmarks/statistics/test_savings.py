@@ -58,7 +58,7 @@ def test_not_reached_stays_not_reached() -> None:
     assert found.needed == pytest.approx(20 + 20 / 3)
     assert (found.baseline, found.saving) == (None, None)
     assert saving(RANDOM, NEW, 0.7, "images", COSTS).saving is None
-    assert saving(NEW, RANDOM, 0.9, "images", COSTS) == Saving("new", 0.9, None, None, None)
+    assert saving(NEW, RANDOM, 0.9, "images", COSTS) == Saving("new", 0.9, 2, None, None, None)
 
 
 def test_mean_over_boxes_that_all_seeds_cover() -> None:
@@ -69,12 +69,51 @@ def test_mean_over_boxes_that_all_seeds_cover() -> None:
         curve([0.3, 0.5], "new", 1, images=[10, 20], boxes=[30, 50]),
     ]
     theirs = [curve([0.0, 0.5], images=[10, 20], boxes=[20, 70])]
+    theirs += [curve([0.0, 0.5], seed=1, images=[10, 20], boxes=[20, 70])]
     found = saving(ours, theirs, 0.35, "boxes", COSTS)
     # random: .35 of .5 on the way from 20 to 70
-    assert found.needed == pytest.approx(35)
+    assert (found.needed, found.needed_at_most) == (pytest.approx(35), False)
     assert found.baseline == pytest.approx(55)
-    assert saving(ours, theirs, 0.3, "boxes", COSTS).needed == pytest.approx(30)
+    # less than 30 boxes seed 1 never had: an upper bound
+    start = saving(ours, theirs, 0.3, "boxes", COSTS)
+    assert (start.needed, start.needed_at_most) == (pytest.approx(30), True)
     assert saving(ours, theirs, 0.45, "boxes", COSTS).needed is None
+
+
+def test_only_seeds_that_both_have() -> None:
+    # each seed is .1 above the one before; all four: mean .25 .35 .45, so .4 is reached at 25
+    four = [curve([0.1 * s + 0.1, 0.1 * s + 0.2, 0.1 * s + 0.3], seed=s) for s in range(4)]
+    good = [curve(c.values, "same", c.seed) for c in four[2:]]
+    # seeds 2 and 3: mean .35 .45 .55, .4 at 15, of the method and of random alike
+    found = saving(good, four, 0.4, "images", COSTS)
+    assert (found.n, found.saving) == (2, pytest.approx(0))
+    assert (found.needed, found.baseline) == (pytest.approx(15), pytest.approx(15))
+    assert saving(four, good, 0.4, "images", COSTS).baseline == pytest.approx(15)
+
+
+def test_no_seed_in_common() -> None:
+    others = [curve([0.1, 0.9], "other", 7)]
+    assert saving(others, RANDOM, 0.5, "images", COSTS) == Saving("other", 0.5, 0, None, None, None)
+
+
+HIGH = [curve([0.4, 0.5, 0.9], "high", seed) for seed in (0, 1)]
+
+
+def test_a_curve_that_starts_above_the_level_gives_bounds() -> None:
+    # .3 is reached by the high one before 10 images, by random at 10 + 10 * .2 / .3
+    found = saving(HIGH, RANDOM, 0.3, "images", COSTS)
+    assert (found.needed, found.needed_at_most) == (10, True)
+    assert (found.baseline, found.baseline_at_most) == (pytest.approx(50 / 3), False)
+    assert found.saving == pytest.approx(0.4)  # or more: 1 - 10 / (50 / 3)
+    back = saving(RANDOM, HIGH, 0.3, "images", COSTS)
+    assert (back.needed_at_most, back.baseline_at_most) == (False, True)
+    assert back.saving == pytest.approx(1 - 5 / 3)  # or less
+
+
+def test_of_two_bounds_nothing_is_known() -> None:
+    found = saving(HIGH, RANDOM, 0.1, "images", COSTS)
+    assert (found.needed_at_most, found.baseline_at_most, found.saving) == (True, True, None)
+    assert type(found.needed_at_most) is bool  # JSON knows no numpy
 
 
 def test_cycles_at_different_sizes_are_interpolated() -> None:
@@ -97,7 +136,7 @@ def test_a_baseline_that_costs_nothing_leaves_nothing_to_save() -> None:
 
 
 def test_savings_of_every_method_but_the_baseline() -> None:
-    other = [curve([0.1, 0.2, 0.3], "other", 0)]
+    other = [curve([0.1, 0.2, 0.3], "other", seed) for seed in (0, 1)]
     new, late = label_savings([*NEW, *RANDOM, *other], 0.625, "images", COSTS, q=0.8)
     assert (new.method, new.saving) == ("new", pytest.approx(0.2))
     assert (late.method, late.needed, late.saving) == ("other", None, None)

@@ -113,6 +113,18 @@ def test_the_module_by_hand() -> None:
     assert module([first, second]).tolist() == [3 + 3 + 0 + 0 + 1]
 
 
+def test_the_module_is_as_exact_under_autocast() -> None:
+    """In bfloat16 the predictions of many images would be equal, and the id would decide."""
+    torch.manual_seed(0)
+    module, level = LossModule([8]), torch.rand(400, 8, 2, 2)
+    expected = module([level])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = module([level])
+    assert found.dtype == torch.float32
+    assert torch.equal(found, expected)
+    assert len(found.unique()) > 390 > len(found.bfloat16().unique())
+
+
 @both
 def test_the_target_of_an_image_does_not_depend_on_the_others(make: Any) -> None:
     detector, batch = make().eval(), drawing(3)

@@ -385,7 +385,7 @@ def test_lengths_always_sum_to_the_whole() -> None:
         ({"rounds": 0}, "rounds: expected at least 1, got 0"),
         ({"label_ratio": 0}, "label_ratio: expected at least 1, got 0"),
         ({"discrepancy_weight": -1.0}, "discrepancy_weight: expected at least 0"),
-        ({}, "is 5: too little for 7 phases; give 13, or lower learner.rounds"),
+        ({}, "is 5: too little for the 7 phases .* give 13 or more, or lower learner.rounds"),
     ],
 )
 def test_options_that_cannot_work(options: Any, message: str) -> None:

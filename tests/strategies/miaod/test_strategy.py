@@ -138,5 +138,7 @@ def test_what_is_configured_by_name() -> None:
 
 def test_another_learner_is_refused_at_once() -> None:
     config = configured("strategy=miaod", "learner=plain")
-    with pytest.raises(ConfigError, match=r"requires disagreement, .* learners that do: .*miaod"):
+    with pytest.raises(
+        ConfigError, match=r"requires the signal disagreement, .* learners that do: .*miaod"
+    ):
         build_strategy(config)

@@ -1,0 +1,84 @@
+"""What a run's journal says of its cycles, and whether ``cycles.jsonl`` says the same."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alframe.datasets.base import Target
+from alframe.errors import RunError
+from alframe.journal import Event
+
+Record = Mapping[str, Any]
+
+
+def selections(events: Iterable[Event]) -> dict[int, list[str]]:
+    """What each cycle selected; its last event counts, for cycles may have been added to a run."""
+    return {e["cycle"]: list(e["ids"]) for e in events if e["event"] == "selected"}
+
+
+def selections_due(events: Iterable[Event]) -> int:
+    """How many selections there have to be: those there are, and one before each later cycle."""
+    traces = [e for e in events if "cycle" in e]
+    return max((e["cycle"] + bool(e.get("ids")) for e in traces), default=0)
+
+
+def difference(path: Path, events: Sequence[Event], targets: Mapping[str, Target]) -> str:
+    """What is wrong with ``cycles.jsonl``, which reports read; empty if nothing is.
+
+    Selections and metrics have to be those of the journal; the counts of images and boxes follow
+    from the selections. A kill may leave the file without the last selection of the journal.
+
+    Args:
+        path: of the file.
+        events: of the journal.
+        targets: of every image of the pool.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    found = _read(path)
+    problem = _compared(found, list(_expected(events, targets)))
+    if problem and events[-1]["event"] == "selected":
+        return _compared(found, list(_expected(events[:-1], targets)))
+    return problem
+
+
+def _expected(events: Sequence[Event], targets: Mapping[str, Target]) -> Iterator[Record]:
+    """As much of each cycle as follows from the journal."""
+    labelled = [i for e in events if e["event"] == "initial" for i in e["ids"]]
+    metrics = {e["cycle"]: e["metrics"] for e in events if e["event"] == "evaluated"}
+    for cycle, ids in sorted(selections(events).items()):
+        yield {
+            "cycle": cycle,
+            "labelled": len(labelled),
+            "boxes": sum(len(targets[i].labels) for i in labelled if i in targets),
+            "metrics": metrics.get(cycle),
+            "selected": ids,
+        }
+        labelled += ids
+
+
+def _compared(found: Sequence[Record], expected: Sequence[Record]) -> str:
+    if len(found) != len(expected):
+        return f"number of cycles: {len(found)} instead of {len(expected)}"
+    for one, other in zip(found, expected, strict=True):
+        if differ := [key for key in other if _text(one.get(key)) != _text(other[key])]:
+            return f"it has other {', '.join(differ)} in cycle {other['cycle']}"
+    return ""
+
+
+def _text(value: Any) -> str:
+    """For a comparison: of floats every digit, and NaN is NaN."""
+    return json.dumps(value, sort_keys=True)
+
+
+def _read(path: Path) -> list[Record]:
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    try:
+        found = [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise RunError(f"{path} is damaged ({error}): restore it") from error
+    if not all(isinstance(record, Mapping) for record in found):
+        raise RunError(f"{path} is damaged: expected an object in each line; restore it")
+    return found
