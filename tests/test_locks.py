@@ -37,6 +37,7 @@ import os, pathlib, sys
 from alframe.locks import locked
 with locked(pathlib.Path(sys.argv[1])):
     if not os.fork():  # the child lives until its input ends
+        os.write(1, b"x")
         os.read(0, 1)
         os._exit(0)
     os._exit(0)  # as if it had been killed
@@ -46,6 +47,8 @@ with locked(pathlib.Path(sys.argv[1])):
 def test_a_forked_process_does_not_hold_it(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FORKING, str(tmp_path / ".lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1) == b"x"
         process.wait()
         assert not is_locked(tmp_path / ".lock")
 
