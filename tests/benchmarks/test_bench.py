@@ -44,9 +44,9 @@ def run(suite: Path, output: Path, *more: str) -> subprocess.CompletedProcess[st
 
 
 def without_costs(tree: Any, folder: Path) -> Any:
-    """A report without what two equal suites may differ in: times, places, command."""
+    """A report without what two equal suites may differ in: times, places, commands."""
     if isinstance(tree, Mapping):
-        left_out = COSTS | {"environment", "command", "path"}
+        left_out = COSTS | {"environment", "commands", "path"}
         return {k: without_costs(v, folder) for k, v in tree.items() if k not in left_out}
     return [without_costs(v, folder) for v in tree] if isinstance(tree, list) else tree
 
