@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alframe.cli.stopping import exit_code
+
 if TYPE_CHECKING:
     from alframe.benchmarks.cells import Cell
     from alframe.benchmarks.engines import Engine
@@ -141,7 +143,7 @@ def _run(work: "Work", engine: "Engine") -> None:
             click.echo(f"[{number}/{total}] {outcome.cell.name}  {outcome.seconds:.0f} s  {result}")
     except KeyboardInterrupt as error:
         click.echo("\nstopped; the same command goes on from here", err=True)
-        raise click.exceptions.Exit(130) from error
+        raise click.exceptions.Exit(exit_code(error)) from error
 
 
 def _finish(work: "Work") -> None:

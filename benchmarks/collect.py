@@ -14,10 +14,8 @@ from alframe.benchmarks.findings import (
     Comparison,
     Costs,
     Findings,
-    Gallery,
     Problem,
     Saving,
-    Selections,
     Unfinished,
 )
 from alframe.benchmarks.methods import baseline_of
@@ -27,6 +25,7 @@ from alframe.benchmarks.recipe import recipe
 from alframe.benchmarks.rows import AXES, method_rows
 from alframe.benchmarks.runs import Run
 from alframe.benchmarks.selected import selected
+from alframe.benchmarks.selection_findings import Gallery, Selections
 from alframe.benchmarks.statistics import (
     Curve,
     common_span,

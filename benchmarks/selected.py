@@ -8,8 +8,8 @@ from statistics import fmean
 import numpy as np
 from PIL import Image
 
-from alframe.benchmarks.findings import Chosen, Gallery, Picture, Selections
 from alframe.benchmarks.runs import Run
+from alframe.benchmarks.selection_findings import Chosen, Gallery, Picture, Selections
 from alframe.build import build_dataset
 from alframe.datasets.base import Dataset, Target
 from alframe.errors import RunError

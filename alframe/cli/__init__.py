@@ -74,7 +74,7 @@ def _sentence(summary: str) -> str:
 def cli(verbose: bool) -> None:
     """Choose the images worth labelling: active learning for object detection.
 
-    "alframe run" without options shows it at work on synthetic shapes, in two minutes on a CPU.
+    "alframe run" without options shows it at work on drawn shapes, in about two minutes on a CPU.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from alframe.benchmarks.findings import Selections, WinMatrix
+from alframe.benchmarks.findings import WinMatrix
 from alframe.benchmarks.page.blocks import EMPTY, Block, Cell, Grid, Head, Row, Text
 from alframe.benchmarks.page.numbers import plural, share
+from alframe.benchmarks.selection_findings import Selections
 
 
 def wins(matrix: WinMatrix | None) -> Block | None:

@@ -1,8 +1,8 @@
 """What the methods selected: classes, boxes, pictures."""
 
-from alframe.benchmarks.findings import Gallery, Selections
 from alframe.benchmarks.page.blocks import Cell, Grid, Head, Picture, Pictures, Row, data_uri
 from alframe.benchmarks.page.numbers import share
+from alframe.benchmarks.selection_findings import Gallery, Selections
 
 
 def classes(selections: Selections | None) -> Grid | None:
