@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from alframe.datasets.base import OnBadItem
 from alframe.errors import DataError
@@ -10,6 +11,44 @@ MOST_LINES = 10
 MOST_NAMES = 5
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a file or an entry of one.
+
+    Attributes:
+        cause: what is wrong, the same words wherever it is: ``the image is missing``.
+        at: where: the path of a file, or a place in it.
+        remedy: what to do.
+    """
+
+    cause: str
+    at: str
+    remedy: str
+
+
+class BadItemError(DataError):
+    """A file or an entry cannot be used; whoever collects such errors tells each cause once.
+
+    Args:
+        problems: at least one.
+    """
+
+    def __init__(self, *problems: Problem) -> None:
+        self.found = problems
+        super().__init__(grouped(problems))
+
+
+def grouped(problems: Iterable[Problem]) -> list[str]:
+    """A line for each cause: what is wrong, how often, the first places and the remedy."""
+    places: dict[tuple[str, str], dict[str, None]] = {}
+    for problem in problems:
+        places.setdefault((problem.cause, problem.remedy), {})[problem.at] = None
+    return [
+        f"{cause}{f' ({len(at):,} times)' if len(at) > 1 else ''}: {named(list(at))}; {remedy}"
+        for (cause, remedy), at in places.items()
+    ]
 
 
 class Problems:
