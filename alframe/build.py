@@ -12,6 +12,7 @@ from alframe.datasets.base import Dataset
 from alframe.datasets.cache import CachedImages, Resize, prepared
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import Learner, LearnerSetup
+from alframe.oracle import Oracle, OracleSetup
 from alframe.plugins import Entry, Kind, registry
 from alframe.strategy import Strategy
 
@@ -99,6 +100,12 @@ def build_learner(
     )
     learner: Learner = _factory("learners", config.learner, setup=setup)()
     return learner
+
+
+def build_oracle(config: RunConfig, dataset: Dataset, folder: Path) -> Oracle:
+    """Who annotates; what people are asked and answer lies in ``folder``, the run directory."""
+    oracle: Oracle = _factory("oracles", config.oracle, setup=OracleSetup(dataset, folder))()
+    return oracle
 
 
 def _strategy(component: Component) -> Strategy:

@@ -208,7 +208,7 @@ def _images(amount: int | str, pool: int) -> int:
 
 
 class RunConfig(Section):
-    """One run: a strategy, a learner, a detector and a dataset, and how they are used.
+    """One run: a strategy, a learner, a detector, a dataset and an oracle, and how they are used.
 
     Attributes:
         seed: the root of all randomness.
@@ -228,6 +228,7 @@ class RunConfig(Section):
     detector: Component
     learner: Component
     strategy: Component
+    oracle: Component = Component(name="simulated")
     data: DataConfig = DataConfig()
     training: TrainingConfig
     evaluation: EvaluationConfig = EvaluationConfig()

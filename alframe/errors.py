@@ -6,7 +6,8 @@
     ├── PluginError      a plugin is unknown, doubled or cannot be loaded
     ├── RunError         a run directory is locked, foreign, unwritable or of another configuration
     ├── SelectionError   a strategy broke its contract: budget, ids or a non-finite score
-    └── TrainingError    training cannot go on: a non-finite loss, memory that does not suffice
+    ├── TrainingError    training cannot go on: a non-finite loss, memory that does not suffice
+    └── Waiting          no error: a run waits for people or for files; exit code 3
 
 Every other exception is a bug and shows its traceback.
 """
@@ -49,6 +50,10 @@ class SelectionError(AlframeError):
 
 class TrainingError(AlframeError):
     """Training cannot go on: a non-finite loss, or memory that does not suffice."""
+
+
+class Waiting(AlframeError):  # noqa: N818 - a status, not an error
+    """A run has come as far as it can: says what it waits for, and what to do. Exit code 3."""
 
 
 def together(*checks: Callable[[], Any]) -> list[Any]:

@@ -14,11 +14,11 @@ from typing import Any
 
 from alframe.config import BudgetConfig
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target
-from alframe.errors import ConfigError, SelectionError
+from alframe.errors import ConfigError, RunError, SelectionError
 from alframe.initial import digest, draw
 from alframe.journal import Event
 from alframe.learner import FitContext, Learner, Recorder, SignalBatch
-from alframe.oracle import Oracle
+from alframe.oracle import Oracle, asked
 from alframe.pool import Pool
 from alframe.profiling import Profiling, Tick, unwatched
 from alframe.rundir import FitState, RunDir
@@ -100,17 +100,18 @@ class Loop:
     def run(self) -> Iterator[Mapping[str, Any]]:
         """Go on from wherever the journal stands; yields each cycle as it is finished.
 
-        Cycles that were finished before are yielded first. The iterator ends early when the
-        oracle has not answered yet, or when the pool is exhausted.
+        Cycles that were finished before are yielded first. The iterator ends early when the pool
+        is exhausted.
+
+        Raises:
+            Waiting: the oracle, or the learner, waits for people or files; the run may be resumed.
         """
         self._start()
         cycles: list[Mapping[str, Any]] = []
         for cycle in range(self._cycles):
-            if not self._annotated(cycle):
-                logger.info("cycle %d waits for the oracle", cycle)
-                return
             if cycle > 0 and not self._chosen(cycle):
                 break  # the pool is exhausted: nothing was added
+            self._annotate(cycle)
             cycles.append(self._cycle(cycle))
             if not self._event("selected", cycle + 1):  # otherwise the files know of more cycles
                 self._run.write_cycles(cycles)
@@ -130,19 +131,35 @@ class Loop:
         ids: list[str] = event["ids"] if event else []
         return ids
 
-    def _annotated(self, cycle: int) -> bool:
-        """Bring the answers for ``cycle`` into the pool; False while some are missing."""
+    def _annotate(self, cycle: int) -> None:
+        """Bring the answers for ``cycle`` into the pool."""
         ids = self._chosen(cycle)
         self._pool.query(ids, cycle)
-        answers = self._oracle.annotate(ids)
-        self._targets.update(answers)
-        self._pool.label(i for i in ids if i in answers)
-        if self._pool.queried:
-            return False
-        if not self._event("annotated", cycle):
-            boxes = sum(len(answers[i].labels) for i in ids)
-            self._run.journal.append("annotated", cycle=cycle, images=len(ids), boxes=boxes)
-        return True
+        answers = asked(self._oracle, ids, cycle)
+        self._pool.ignore(i for i in ids if i in answers.ignored)
+        self._pool.label(i for i in ids if i in answers.targets)
+        self._targets.update(answers.targets)
+        before, sha256 = self._event("annotated", cycle), answers.sha256()
+        if before and before["sha256"] != sha256:
+            raise RunError(
+                f"the answers for cycle {cycle} have changed since the run trained on them: "
+                "restore them, or start anew with another --output"
+            )
+        if not self._pool.labelled:
+            raise RunError(
+                f"all {len(ids)} images to begin with are ignored, so there is nothing to train "
+                "on: start anew with others (budget.initial_set, or another seed)"
+            )
+        if not before:
+            self._run.journal.append(
+                "annotated",
+                cycle=cycle,
+                images=len(answers.targets),
+                boxes=sum(len(target.labels) for target in answers.targets.values()),
+                ignored=sorted(answers.ignored),
+                seconds=round(sum(answers.seconds.values()), 3) if answers.seconds else None,
+                sha256=sha256,
+            )
 
     def _cycle(self, cycle: int) -> Mapping[str, Any]:
         labelled = LabelledSet(self._dataset.images, self._pool.labelled, self._targets)

@@ -1,21 +1,66 @@
-"""Who answers a query."""
+"""The oracle: who annotates what a strategy has chosen."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
-from alframe.datasets.base import Target
+import numpy as np
+
+from alframe.datasets.base import Dataset, Target
+from alframe.errors import RunError
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an oracle says of the items that it was asked for.
+
+    Attributes:
+        targets: annotations, of every item that is not ignored.
+        ignored: items that cannot be labelled: they leave the pool, and are not asked for again.
+        seconds: what annotating an item took, where the tool knows.
+    """
+
+    targets: Mapping[str, Target]
+    ignored: frozenset[str] = frozenset()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def sha256(self) -> str:
+        """Over targets and ignored items, whatever their order: answers that change are noticed."""
+        digest = hashlib.sha256(repr(sorted(self.ignored)).encode())
+        for item in sorted(self.targets):
+            target = self.targets[item]
+            digest.update(f"\n{item}\0{len(target.labels)}\0".encode())
+            for part in (target.boxes, target.labels, target.difficult, target.crowd):
+                digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class OracleSetup:
+    """What an oracle's factory is given, besides the options of its configuration section.
+
+    Attributes:
+        dataset: what is annotated; its hidden targets are for a simulation.
+        folder: the run directory, where queries and answers of people lie.
+    """
+
+    dataset: Dataset
+    folder: Path
 
 
 class Oracle(Protocol):
-    """Annotates items.
+    """Annotates items."""
 
-    ``annotate`` may be asked again for items that it has answered (a resumed run does so) and
-    then gives the same answer. It may return fewer items than asked, when people are still at
-    work: the others stay ``queried``, the run stops there, and goes on when resumed.
-    """
+    def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
+        """Annotations of all ``ids``, which ``cycle`` trains on first.
 
-    def annotate(self, ids: Sequence[str]) -> Mapping[str, Target]:
-        """The targets of those ``ids`` that are annotated by now."""
+        A resumed run asks again for what was answered, and gets the same answers.
+
+        Raises:
+            Waiting: some are not answered yet; says how many, and what to do.
+        """
         ...
 
 
@@ -25,6 +70,34 @@ class SimulatedOracle:
     def __init__(self, targets: Mapping[str, Target]) -> None:
         self._targets = targets
 
-    def annotate(self, ids: Sequence[str]) -> Mapping[str, Target]:
+    def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
         """The ground truth of every one of ``ids``."""
-        return {i: self._targets[i] for i in ids}
+        del cycle
+        return Answers({i: self._targets[i] for i in ids})
+
+
+def simulated(setup: OracleSetup) -> SimulatedOracle:
+    """The ground truth that the dataset holds."""
+    return SimulatedOracle(setup.dataset.targets)
+
+
+def asked(oracle: Oracle, ids: Sequence[str], cycle: int) -> Answers:
+    """The answers of ``oracle``, if they are of ``ids``: each is annotated, or else ignored.
+
+    Raises:
+        Waiting: as :meth:`Oracle.annotate`.
+        RunError: an item has no answer, or two, or one that was not asked for.
+    """
+    answers = oracle.annotate(ids, cycle)
+    annotated, ignored = set(answers.targets), set(answers.ignored)
+    wrong = {
+        "without an answer": set(ids) - annotated - ignored,
+        "annotated and ignored": annotated & ignored,
+        "not asked for": (annotated | ignored) - set(ids),
+    }
+    if found := {what: sorted(items) for what, items in wrong.items() if items}:
+        raise RunError(
+            f"the oracle's answers for cycle {cycle}: {len(items)} {what}: {', '.join(items[:3])}"
+            for what, items in found.items()
+        )
+    return answers

@@ -1,4 +1,4 @@
-"""Plugins: strategies, learners, detectors, datasets and commands, by name.
+"""Plugins: strategies, learners, detectors, datasets, oracles and commands, by name.
 
 A plugin is a module with one hook::
 
@@ -33,12 +33,15 @@ import pluggy
 from alframe import __version__
 from alframe.errors import PluginError
 
-Kind = Literal["strategies", "learners", "detectors", "datasets", "suites", "commands"]
+Kind = Literal[
+    "strategies", "learners", "detectors", "datasets", "oracles", "suites", "commands"
+]  # fmt: skip
 KINDS: tuple[Kind, ...] = (
-    "strategies", "learners", "detectors", "datasets", "suites", "commands",
+    "strategies", "learners", "detectors", "datasets", "oracles", "suites", "commands",
 )  # fmt: skip
 DEFAULT_PLUGINS = (
     "alframe.datasets",
+    "alframe.annotations",
     "alframe.detectors",
     "alframe.strategies",
     "alframe.benchmarks",
@@ -54,7 +57,7 @@ class Hooks:
 
     @hookspec
     def register(self, registry: "Registrar") -> None:
-        """Name the plugin's strategies, learners, detectors, datasets and commands."""
+        """Name the plugin's strategies, learners, detectors, datasets, oracles and commands."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,10 @@ class Registrar:
     def dataset(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
         """``factory(**options) -> Dataset``."""
         self._add("datasets", name, factory, summary)
+
+    def oracle(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
+        """``factory(setup: OracleSetup, **options) -> Oracle``."""
+        self._add("oracles", name, factory, summary)
 
     def suite(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
         """``factory()`` is a mapping, the content of a :class:`alframe.benchmarks.suite.Suite`."""

@@ -17,6 +17,11 @@ def selections(events: Iterable[Event]) -> dict[int, list[str]]:
     return {e["cycle"]: list(e["ids"]) for e in events if e["event"] == "selected"}
 
 
+def ignored(events: Iterable[Event]) -> frozenset[str]:
+    """The items that annotators gave up."""
+    return frozenset(i for e in events if e["event"] == "annotated" for i in e["ignored"])
+
+
 def selections_due(events: Iterable[Event]) -> int:
     """How many selections there have to be: those there are, and one before each later cycle."""
     traces = [e for e in events if "cycle" in e]
@@ -32,7 +37,7 @@ def difference(path: Path, events: Sequence[Event], targets: Mapping[str, Target
     Args:
         path: of the file.
         events: of the journal.
-        targets: of every image of the pool.
+        targets: of every image that was annotated.
 
     Raises:
         RunError: the file is damaged.
@@ -46,13 +51,15 @@ def difference(path: Path, events: Sequence[Event], targets: Mapping[str, Target
 
 def _expected(events: Sequence[Event], targets: Mapping[str, Target]) -> Iterator[Record]:
     """As much of each cycle as follows from the journal."""
+    left_out = ignored(events)
+    known = targets.keys() - left_out
     labelled = [i for e in events if e["event"] == "initial" for i in e["ids"]]
     metrics = {e["cycle"]: e["metrics"] for e in events if e["event"] == "evaluated"}
     for cycle, ids in sorted(selections(events).items()):
         yield {
             "cycle": cycle,
-            "labelled": len(labelled),
-            "boxes": sum(len(targets[i].labels) for i in labelled if i in targets),
+            "labelled": sum(i not in left_out for i in labelled),
+            "boxes": sum(len(targets[i].labels) for i in labelled if i in known),
             "metrics": metrics.get(cycle),
             "selected": ids,
         }

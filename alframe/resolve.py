@@ -35,9 +35,15 @@ COMPONENTS: dict[str, Kind] = {
     "detector": "detectors",
     "learner": "learners",
     "strategy": "strategies",
+    "oracle": "oracles",
 }
-INJECTED = frozenset({"setup", "num_classes", "of"})
-"""Parameters of factories that the framework fills in."""
+INJECTED: dict[Kind, frozenset[str]] = {
+    "detectors": frozenset({"num_classes"}),
+    "learners": frozenset({"setup"}),
+    "strategies": frozenset({"of"}),
+    "oracles": frozenset({"setup"}),
+}
+"""Parameters of factories that the framework fills in, by kind."""
 
 
 def resolve(layers: Iterable[Layer]) -> RunConfig:
@@ -230,13 +236,13 @@ def expanded(layer: Mapping[str, Any]) -> Layer:
 
 
 def _entries(names: Layer) -> tuple[dict[str, list[Entry]], list[str]]:
-    """The registry entries of the four components; the learner follows from the strategy.
+    """The registry entries of the components; the learner follows from the strategy.
 
     A wrapper is followed by the entry of what it wraps, so each section has a list of them.
     """
     entries: dict[str, list[Entry]] = {}
     found: list[str] = []
-    for section in ("dataset", "detector", "strategy", "learner"):
+    for section in ("dataset", "detector", "strategy", "learner", "oracle"):
         wanted = names.get(section) or {}
         if section == "learner" and _name(wanted) is None:
             if "strategy" not in entries:
@@ -300,7 +306,7 @@ def _component(given: Layer, chain: Sequence[Entry], where: str) -> tuple[Layer,
     entry, *wrapped = chain
     left_out = {"name", "of"} if wrapped else {"name"}
     own = {k: v for k, v in given.items() if k not in left_out}
-    options, found = check_options(entry.load(), own, INJECTED, where)
+    options, found = check_options(entry.load(), own, INJECTED.get(entry.kind, frozenset()), where)
     if wrapped:
         options["of"], more = _component(given["of"], wrapped, f"{where}.of")
         found += more

@@ -9,7 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
+from alframe.build import (
+    build_dataset,
+    build_learner,
+    build_oracle,
+    build_strategy,
+    prepare_images,
+)
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset, ImageSet
 from alframe.environment import environment
@@ -18,7 +24,6 @@ from alframe.initial import initial_set
 from alframe.journal import Journal
 from alframe.learner import Learner
 from alframe.loop import Loop, check_budget
-from alframe.oracle import SimulatedOracle
 from alframe.precision import with_precision, with_precision_of
 from alframe.profiling import Profiling
 from alframe.rundir import RunDir, check_claim, open_run
@@ -122,7 +127,7 @@ def _cycles(
                 dataset=dataset,
                 learner=learner,
                 strategy=strategy,
-                oracle=SimulatedOracle(dataset.targets),
+                oracle=build_oracle(config, dataset, path),
                 run=run_dir,
                 budget=config.budget,
                 seeds=Seeds(config.seed),

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Source = Literal[
-    "the seed", "its file", "the budget", "the stored scores", "the stored model", "the journal"
-]
+    "the seed", "its file", "the budget", "the stored scores", "the stored model", "the journal",
+    "the oracle",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

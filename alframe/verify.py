@@ -5,9 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
+from alframe.build import (
+    build_dataset,
+    build_learner,
+    build_oracle,
+    build_strategy,
+    prepare_images,
+)
 from alframe.config import RunConfig
-from alframe.datasets.base import Dataset, ImageSet
+from alframe.datasets.base import Dataset, ImageSet, Target
 from alframe.errors import RunError
 from alframe.initial import digest, draw, read_initial
 from alframe.learner import Learner, SignalBatch
@@ -55,20 +61,35 @@ class Verifier:
         self._seeds = Seeds(config.seed)
         self._strategy: Strategy = build_strategy(config)
         self._dataset = _dataset(config)
+        self._oracle = build_oracle(config, self._dataset, path)
+        self._targets: dict[str, Target] = {}
         self._learner: Learner | None = None
         if self._run.manifest()["dataset"]["fingerprint"] != self._dataset.fingerprint():
             raise RunError(f"{path} was made on other data than {config.dataset.name} is now")
 
     def __call__(self) -> Iterator[Verdict]:
-        """A verdict on the initial set, on each selection, and on ``cycles.jsonl``, in order."""
-        labelled, chosen = self._initial(), selections(self._run.journal)
-        yield self._verdict_on_initial(labelled)
+        """On the initial set, each selection, answers that have changed, and ``cycles.jsonl``."""
+        asked, chosen = self._initial(), selections(self._run.journal)
+        yield self._verdict_on_initial(asked)
+        changed = list(self._changed_answers({-1: asked, **chosen}))
         for cycle in range(self._due()):
-            ids, wanted = chosen.get(cycle, []), self._wanted(cycle, len(labelled))
+            ids, wanted = chosen.get(cycle, []), self._wanted(cycle, len(asked))
             if ids or wanted:  # otherwise the pool was exhausted
-                yield self._verdict(ids, self._query(cycle, wanted, labelled))
-            labelled = labelled + ids
+                yield self._verdict(ids, self._query(cycle, wanted, asked))
+            asked = asked + ids
+        yield from changed
         yield self._verdict_on_cycles()
+
+    def _changed_answers(self, chosen: Mapping[int, list[str]]) -> Iterator[Verdict]:
+        """Take the oracle's answers; a verdict on those that are not what the run trained on."""
+        pool = set(self._dataset.pool)
+        for event in self._run.journal.of("annotated"):
+            cycle = event["cycle"]
+            ids = [i for i in chosen.get(cycle - 1, []) if i in pool]
+            answers = self._oracle.annotate(ids, cycle)
+            self._targets.update(answers.targets)
+            if answers.sha256() != event["sha256"]:
+                yield Verdict(f"answers for cycle {cycle}", "the oracle", "they have changed")
 
     def _initial(self) -> list[str]:
         events = self._run.journal.of("initial")
@@ -82,10 +103,10 @@ class Verifier:
         later = self._config.budget.cycles - 1 if finished else 0
         return max(later, selections_due(self._run.journal))
 
-    def _wanted(self, cycle: int, labelled: int) -> int:
+    def _wanted(self, cycle: int, asked: int) -> int:
         """How many images a cycle had to choose: none in the last one."""
         budget, pool = self._config.budget, len(self._dataset.pool)
-        left = max(0, pool - labelled)
+        left = max(0, pool - asked)
         return min(budget.images(pool)[1], left) if cycle < budget.cycles - 1 else 0
 
     def _verdict_on_initial(self, ids: list[str]) -> Verdict:
@@ -117,15 +138,15 @@ class Verifier:
 
     def _verdict_on_cycles(self) -> Verdict:
         events, path = list(self._run.journal), self._run.path / CYCLES
-        return Verdict(CYCLES, "the journal", difference(path, events, self._dataset.targets))
+        return Verdict(CYCLES, "the journal", difference(path, events, self._targets))
 
-    def _query(self, cycle: int, budget: int, labelled: list[str]) -> Query:
-        known = set(labelled)
+    def _query(self, cycle: int, budget: int, asked: list[str]) -> Query:
+        known = set(asked)
         return Query(
             learner=_StoredModel(self, cycle),
             unlabelled=tuple(i for i in self._dataset.pool if i not in known),
-            labelled=tuple(sorted(labelled)),
-            targets={i: self._dataset.targets[i] for i in labelled if i in self._dataset.targets},
+            labelled=tuple(sorted(known & self._targets.keys())),
+            targets={i: self._targets[i] for i in known & self._targets.keys()},
             classes=self._dataset.classes,
             budget=budget,
             rng=self._seeds.within("cycle", cycle).rng("strategy"),

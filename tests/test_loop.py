@@ -9,10 +9,11 @@ import pytest
 
 from alframe import atomic, journal
 from alframe.config import BudgetConfig, RunConfig
-from alframe.datasets.base import Dataset, Target
-from alframe.errors import ConfigError
+from alframe.datasets.base import Dataset
+from alframe.errors import ConfigError, RunError, Waiting
+from alframe.journal import Journal
 from alframe.loop import Loop, check_budget
-from alframe.oracle import Oracle, SimulatedOracle
+from alframe.oracle import Answers, Oracle, SimulatedOracle
 from alframe.resolve import from_overrides, resolve
 from alframe.rundir import RunDir, open_run
 from alframe.seeds import Seeds
@@ -105,13 +106,15 @@ def test_killed_at_every_point_it_ends_the_same(
 
     monkeypatch.setattr(journal.Journal, "append", append)
     monkeypatch.setattr(atomic, "sync_folder", sync_folder)
+    dataset = fake_dataset(pool=7)
     settings: dict[str, Any] = {
-        "dataset": fake_dataset(pool=7),
+        "dataset": dataset,
         "budget": BudgetConfig(initial=2, per_cycle=2, cycles=3),
     }
 
     def run(path: Path) -> None:
-        run_loop(path, learner=FakeLearner(epochs=2, touch=countdown), **settings)
+        people = People(dataset, ignored=dataset.pool[3:4], patience=1)
+        until_it_ends(path, people, learner=FakeLearner(epochs=2, touch=countdown), **settings)
 
     run(tmp_path / "whole")
     expected, points = files_of(tmp_path / "whole"), countdown.count
@@ -194,21 +197,78 @@ def test_looking_back_takes_no_cycle_out_of_the_files(
     assert written == [4, 1, 2, 3, 4]
 
 
-def test_an_oracle_that_is_still_at_work_stops_the_run_until_it_is_done(tmp_path: Path) -> None:
+class People:
+    """Answer in parts: each time they are asked, one item more is done; some they give up."""
+
+    def __init__(self, dataset: Dataset, ignored: Sequence[str] = (), patience: int = 0) -> None:
+        self._dataset, self.ignored, self.patience = dataset, frozenset(ignored), patience
+        self.waited: list[tuple[int, int]] = []
+
+    def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
+        done = self.waited.count((cycle, len(ids)))
+        if done < self.patience:
+            self.waited.append((cycle, len(ids)))
+            raise Waiting(f"{len(ids) - done} images to annotate")
+        targets = {i: self._dataset.targets[i] for i in ids if i not in self.ignored}
+        return Answers(targets, self.ignored & set(ids), dict.fromkeys(targets, 1.5))
+
+
+def until_it_ends(path: Path, oracle: Oracle, **settings: Any) -> list[Mapping[str, Any]]:
+    while True:
+        try:
+            return run_loop(path, oracle=oracle, **settings)
+        except Waiting:
+            continue
+
+
+def test_a_run_waits_for_people_and_goes_on_as_if_they_had_answered_at_once(
+    tmp_path: Path,
+) -> None:
+    dataset = fake_dataset()
+    given_up = run_loop(tmp_path / "known")[0]["selected"][:1]
+    at_once = run_loop(tmp_path / "whole", oracle=People(dataset, given_up))
+    assert [c["labelled"] for c in at_once] == [3, 4, 6, 8]
+    assert given_up[0] not in [i for c in at_once[1:] for i in c["selected"]]
+    slow = People(dataset, given_up, patience=2)
+    assert without_costs(until_it_ends(tmp_path / "run", slow)) == without_costs(at_once)
+    assert slow.waited == [(c, n) for c, n in ((0, 3), (1, 2), (2, 2), (3, 2)) for _ in range(2)]
+    events = [e for e in Journal(tmp_path / "run" / "journal.jsonl") if e["event"] == "annotated"]
+    assert [e["ignored"] for e in events] == [[], given_up, [], []]
+    assert [(e["images"], e["seconds"]) for e in events] == [(3, 4.5), (1, 1.5), (2, 3), (2, 3)]
+
+
+def test_answers_that_have_changed_since_are_found(tmp_path: Path) -> None:
+    dataset = fake_dataset()
+    oracle, first = People(dataset), dataset.pool[0]
+    run_loop(tmp_path / "run", oracle=oracle, initial=dataset.pool[:3])
+    oracle.ignored = frozenset({first})
+    with pytest.raises(RunError, match="answers for cycle 0 have changed"):
+        run_loop(tmp_path / "run", oracle=oracle, initial=dataset.pool[:3])
+
+
+def test_nothing_to_train_on(tmp_path: Path) -> None:
+    dataset = fake_dataset()
+    with pytest.raises(RunError, match="all 3 images to begin with are ignored"):
+        run_loop(tmp_path / "run", oracle=People(dataset, dataset.pool))
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        (lambda _: Answers({}), "3 without an answer: p00"),
+        (lambda t: Answers(t, frozenset(t)), "3 annotated and ignored"),
+        (lambda t: Answers({**t, "q": t["p000"]}), "1 not asked for: q"),
+    ],
+)
+def test_an_oracle_answers_what_it_was_asked(tmp_path: Path, answers: Any, message: str) -> None:
     dataset = fake_dataset()
 
-    class Slow:
-        def annotate(self, ids: Sequence[str]) -> Mapping[str, Target]:
-            known = [i for i in ids if i not in hidden]
-            return {i: dataset.targets[i] for i in known}
+    class Wrong:
+        def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
+            return answers({i: dataset.targets[i] for i in ids})  # type: ignore[no-any-return]
 
-    hidden: set[str] = set()
-    everything = without_costs(run_loop(tmp_path / "whole"))
-    hidden.add(everything[1]["selected"][0])
-    waiting = run_loop(tmp_path / "run", oracle=Slow())
-    assert without_costs(waiting) == everything[:2]
-    hidden.clear()
-    assert without_costs(run_loop(tmp_path / "run", oracle=Slow())) == everything
+    with pytest.raises(RunError, match=message):
+        run_loop(tmp_path / "run", oracle=Wrong(), initial=dataset.pool[:3])
 
 
 def test_the_learner_never_sees_a_target_of_an_unlabelled_item(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class NeedsNewer:
 
     @hookimpl
     def register(self, registry: Registrar) -> None:
-        registry.oracle("human", "x:y")  # type: ignore[attr-defined]
+        registry.judge("human", "x:y")  # type: ignore[attr-defined]
 
 
 class LacksARequirement:
@@ -168,7 +168,7 @@ def test_ls_plugins_says_which_are_broken_and_why(capsys: pytest.CaptureFixture[
     for expected in (
         r"absent +plugin +alframe-absent +1\.2 +left out: ImportError: No module named 'nowhere'",
         r"wrong +plugin +alframe-wrong +1\.2 +left out: PluginValidationError: (?s:.*)'more'",
-        r"newer +plugin +alframe-newer +1\.2 +left out: AttributeError: .* no attribute 'oracle'",
+        r"newer +plugin +alframe-newer +1\.2 +left out: AttributeError: .* no attribute 'judge'",
         r"doubled +plugin +alframe-doubled +1\.2 +left out: 'random' in strategies is claimed by "
         r"two packages, alframe .* and alframe-doubled 1\.2: uninstall one, or set ALFRAME_PLUGINS",
         r"mine +plugin +alframe-mine +1\.2\n",

@@ -49,6 +49,12 @@ def test_a_selection_is_due_before_each_later_cycle(length: int, due: int) -> No
     assert selections_due([*EVENTS, *ADDED][:length]) == due
 
 
+def test_what_annotators_gave_up_does_not_count(tmp_path: Path) -> None:
+    given_up: Event = {"event": "annotated", "cycle": 1, "ignored": ["b"]}
+    rest = CYCLES[1] | {"labelled": 1, "boxes": 1}
+    assert found(tmp_path, [CYCLES[0], rest], [*EVENTS[:3], given_up, *EVENTS[3:]]) == ""
+
+
 def test_an_honest_file(tmp_path: Path) -> None:
     assert found(tmp_path, CYCLES) == ""
     added = [CYCLES[0], CYCLES[1] | {"selected": ["c"]}]

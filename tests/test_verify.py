@@ -158,7 +158,9 @@ def test_a_cut_selection_is_found_though_it_cannot_be_made_again(entropy: Path) 
     shutil.rmtree(entropy / "checkpoints")
     edit(entropy, lambda e: e | {"ids": e["ids"][:2]} if of_cycle(e, 1) else e)
     cut = Verdict("selection of cycle 1", "the budget", "2 chosen instead of 6")
-    assert [v.source for v in verdicts(entropy)] == ["the seed", None, "the budget", "the journal"]
+    assert [v.source for v in verdicts(entropy)] == [
+        "the seed", None, "the budget", "the oracle", "the journal",
+    ]  # fmt: skip
     assert verdicts(entropy)[2] == cut
 
 

@@ -10,7 +10,7 @@ import click
 
 from alframe import __version__
 from alframe.cli.stopping import exit_code, terminable
-from alframe.errors import AlframeError
+from alframe.errors import AlframeError, Waiting
 from alframe.plugins import registry
 
 BUILTIN = {
@@ -92,13 +92,17 @@ def cli(verbose: bool) -> None:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 2 what the user can mend, 130 Ctrl-C, 143 SIGTERM."""
+    """Run the command line and exit: 0 done, 2 to mend, 3 waiting, 130 Ctrl-C, 143 SIGTERM."""
     try:
         with terminable():
             code = cli.main(args=args, prog_name="alframe", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
+    except Waiting as status:
+        for line in status.problems:
+            click.echo(line, err=True)
+        sys.exit(3)
     except AlframeError as error:
         for problem in error.problems:
             click.echo(f"error: {problem}", err=True)

@@ -21,7 +21,7 @@ import torch
 
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target
-from alframe.errors import DataError
+from alframe.errors import DataError, Waiting
 from alframe.learner import Checkpoint, FitContext, Learner, Metrics, SignalBatch
 from alframe.seeds import Seeds
 from alframe.training.data import dealt
@@ -199,7 +199,11 @@ def assembled(learner: Learner, dataset: Dataset, config: RunConfig) -> Iterator
         follow(member)
         yield None
         return
-    yield Leader(member)
+    try:
+        yield Leader(member)
+    except Waiting:
+        decided(_dismissed)
+        raise
     decided(_dismissed)  # after a failure, torchrun does it
 
 

@@ -1,0 +1,13 @@
+"""Annotations of people: the oracles that ask for them, and the files that they come in."""
+
+from alframe.plugins import Registrar, hookimpl
+
+
+@hookimpl
+def register(registry: Registrar) -> None:
+    """The built-in oracles."""
+    registry.oracle(
+        "simulated",
+        "alframe.oracle:simulated",
+        summary="reveals annotations that are already there",
+    )
