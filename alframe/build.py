@@ -12,6 +12,7 @@ from alframe.datasets.base import Dataset
 from alframe.datasets.cache import CachedImages, Resize, prepared
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import Learner, LearnerSetup
+from alframe.model import provides
 from alframe.oracle import Oracle, OracleSetup
 from alframe.plugins import Entry, Kind, registry
 from alframe.strategy import Strategy
@@ -21,34 +22,61 @@ READERS = 8
 
 
 def build_strategy(config: RunConfig) -> Strategy:
-    """The strategy, once it is sure that the learner provides what it requires.
+    """The strategy, once it is sure that learner and model provide what it requires.
 
     Raises:
-        ConfigError: a signal is missing; names the learners that have it.
+        ConfigError: the learner cannot train the model, or a signal is missing; names those that
+            would do.
     """
     strategy = _strategy(config.strategy)
-    learner = registry().get("learners", config.learner.name)
-    missing = strategy.requires - provides(learner.load())
+    _check_model(config)
+    missing = strategy.requires - signals(config)
     if missing:
-        fitting = [e.name for e in registry().all("learners") if strategy.requires <= signals(e)]
+        kinds: tuple[Kind, ...] = ("learners", "detectors")
+        theirs = {k: [e.name for e in registry().all(k) if missing <= _declared(e)] for k in kinds}
+        found = "; ".join(f"{k} that do: {_list(names) or 'none'}" for k, names in theirs.items())
         raise ConfigError(
             f"strategy {config.strategy.name!r} requires the signal {_list(missing)}, which "
-            f"learner {learner.name!r} does not provide; learners that do: "
-            f"{_list(fitting) or 'none'}"
+            f"neither learner {config.learner.name!r} nor model {config.detector.name!r} "
+            f"provides; {found}"
         )
     return strategy
 
 
-def provides(learner: Callable[..., Any]) -> frozenset[str]:
-    """The signals that a learner's factory declares."""
-    declared: frozenset[str] = getattr(learner, "provides", frozenset())
-    return declared
+def signals(config: RunConfig) -> frozenset[str]:
+    """What a run can stream: the signals of its learner and those of its model."""
+    learner = registry().get("learners", config.learner.name)
+    return provides(learner.load()) | provides(_model(config).load())
 
 
-def signals(learner: Entry) -> frozenset[str]:
-    """What a registered learner provides; nothing if it cannot be loaded."""
+def _model(config: RunConfig) -> Entry:
+    return registry().get("detectors", config.detector.name)
+
+
+def _check_model(config: RunConfig) -> None:
+    """Refuse a model that the learner cannot train, and name those that it can."""
+    wanted = getattr(registry().get("learners", config.learner.name).load(), "trains_only", None)
+    if wanted is None or _is_a(_model(config), wanted):
+        return
+    fitting = [e.name for e in registry().all("detectors") if _is_a(e, wanted)]
+    raise ConfigError(
+        f"learner {config.learner.name!r} trains a {wanted.__name__}, which model "
+        f"{config.detector.name!r} is not; models that fit: {_list(fitting) or 'none'}"
+    )
+
+
+def _is_a(entry: Entry, wanted: type) -> bool:
     try:
-        return provides(learner.load())
+        factory = entry.load()
+    except PluginError:
+        return False
+    return isinstance(factory, type) and issubclass(factory, wanted)
+
+
+def _declared(entry: Entry) -> frozenset[str]:
+    """The signals of a registered learner or model; none if it cannot be loaded."""
+    try:
+        return provides(entry.load())
     except PluginError:
         return frozenset()
 

@@ -156,8 +156,8 @@ class Learner(Protocol):
     """Fits, evaluates and streams signals. One object lives through all cycles of a run.
 
     Attributes:
-        provides: names of the signals that it can stream; an attribute of the class (or of the
-            factory function), so that it is known before anything is built.
+        provides: names of the signals that it can stream, beside those of its model; an attribute
+            of the class (or of the factory function), so that it is known before anything is built.
     """
 
     provides: ClassVar[frozenset[str]]

@@ -42,6 +42,7 @@ KINDS: tuple[Kind, ...] = (
 DEFAULT_PLUGINS = (
     "alframe.datasets",
     "alframe.annotations",
+    "alframe.training",
     "alframe.detectors",
     "alframe.strategies",
     "alframe.benchmarks",

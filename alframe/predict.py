@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from alframe.build import build_learner, build_strategy, provides
+from alframe.build import build_learner, build_strategy, signals
 from alframe.config import RunConfig
 from alframe.datasets.base import ImageSet
 from alframe.datasets.cache import CachedImages, Resize
@@ -18,7 +18,6 @@ from alframe.datasets.files import ImageFiles
 from alframe.errors import DataError, RunError, together
 from alframe.learner import ANCHOR_WEIGHT, ANCHORS, DETECTIONS, DISAGREEMENT
 from alframe.painting import heat_map, overlay, with_boxes
-from alframe.plugins import registry
 from alframe.resolve import from_overrides, resolve
 from alframe.rundir import RunDir, stored_layer
 from alframe.strategy import ScoringStrategy
@@ -128,7 +127,7 @@ class Predictor:
             )
 
     def _signals(self, weighted: bool) -> frozenset[str]:
-        available = provides(registry().get("learners", self._config.learner.name).load())
+        available = signals(self._config)
         if weighted and ANCHOR_WEIGHT not in available:
             raise RunError(
                 f"learner {self._config.learner.name!r} has no weights of anchors: leave out "

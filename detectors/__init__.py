@@ -5,15 +5,10 @@ from alframe.plugins import Registrar, hookimpl
 
 @hookimpl
 def register(registry: Registrar) -> None:
-    """The built-in detectors, and the learner that trains any of them."""
+    """The built-in detectors."""
     retinanet = "alframe.detectors.retinanet:RetinaNet"
     registry.detector("retina", retinanet, summary="RetinaNet, ResNet-50 FPN (MI-AOD's)")
     registry.detector("retina-tiny", retinanet, summary="RetinaNet small enough for a CPU")
     ssd = "alframe.detectors.ssd:SSD"
     registry.detector("ssd", ssd, summary="SSD300, VGG-16 (MI-AOD's)")
     registry.detector("ssd-lite0", ssd, summary="SSD on EfficientNet-Lite0, for a CPU")
-    registry.learner(
-        "plain",
-        "alframe.detectors.learner:DetectionLearner",
-        summary="trains the detector on labelled images",
-    )

@@ -6,7 +6,6 @@ from torch import Tensor
 from torchvision.ops import roi_align
 
 from alframe.detectors.boxes import rescale_boxes
-from alframe.detectors.dense import Features
 from alframe.training.batch import Batch
 
 if TYPE_CHECKING:
@@ -14,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def box_features(
-    boxes: "Float[Tensor, 'B N 4']", features: Features, batch: Batch
+    boxes: "Float[Tensor, 'B N 4']",
+    deepest: "Float[Tensor, 'B F H W']",
+    input_shape: tuple[int, int],
+    batch: Batch,
 ) -> "Float[Tensor, 'B N F']":
     """RoIAlign to a single cell (He et al., Mask R-CNN, 2017, section 3) on the deepest map.
 
@@ -22,11 +24,12 @@ def box_features(
 
     Args:
         boxes: x1 y1 x2 y2, in pixels of the original images.
-        features: of ``batch``.
+        deepest: the backbone's last map.
+        input_shape: height and width of the padded input, in pixels.
         batch: for the sizes of its images.
     """
-    deepest = features.deepest.float()
-    (height, width), (rows, columns) = features.input_shape, deepest.shape[-2:]
+    deepest = deepest.float()
+    (height, width), (rows, columns) = input_shape, deepest.shape[-2:]
     inputs = rescale_boxes(boxes.float(), batch.originals, batch.sizes)
     cells = inputs * inputs.new_tensor([columns / width, rows / height]).repeat(2)
     pooled: Tensor = roi_align(deepest, list(cells), output_size=1, aligned=True)

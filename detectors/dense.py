@@ -1,19 +1,34 @@
 """What dense detectors share: feature levels, towers over anchors, matching, losses, detection."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
+from alframe.datasets.base import LabelledSet
 from alframe.detectors.anchors import AnchorGrid, Anchors
-from alframe.detectors.boxes import encode
+from alframe.detectors.box_features import box_features
+from alframe.detectors.boxes import encode, rescale_boxes
 from alframe.detectors.checks import one_of
+from alframe.detectors.evaluation import measured
 from alframe.detectors.losses import Normalizer, at_least_float32, box_loss, normalise
 from alframe.detectors.matching import Assignment, Matching, match
 from alframe.detectors.postprocess import PostProcess, detect
-from alframe.learner import Detections
+from alframe.learner import (
+    ANCHORS,
+    BOX_FEATURES,
+    CLASS_PROBS,
+    DETECTIONS,
+    EMBEDDING,
+    ClassProbs,
+    Detections,
+    LearnerSetup,
+    Metrics,
+    SignalBatch,
+)
 from alframe.training.batch import Batch
 
 if TYPE_CHECKING:
@@ -90,6 +105,11 @@ class DenseDetector(nn.Module, ABC):
         class_tower: levels -> class logits [B, A, K].
         box_tower: levels -> box deltas [B, A, 4].
     """
+
+    provides: ClassVar[frozenset[str]] = frozenset(
+        {ANCHORS, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING}
+    )
+    measured: ClassVar[frozenset[str]] = frozenset({DETECTIONS})
 
     class_tower: nn.Module
     box_tower: nn.Module
@@ -231,3 +251,38 @@ class DenseDetector(nn.Module, ABC):
             "box": self.box_loss(box_deltas, anchors, assignment),
         }
         return {name: self.normalise(value, assignment) for name, value in sums.items()}
+
+    def read(self, batch: Batch, features: Features, names: frozenset[str]) -> dict[str, Any]:
+        """The named signals of one batch, from its features; computes no more than they need."""
+        values: dict[str, Any] = {}
+        if EMBEDDING in names:
+            values[EMBEDDING] = features.deepest.float().mean(dim=(2, 3))  # [B, D, H, W] -> [B, D]
+        if ANCHORS in names:
+            boxes = self.anchors(features).boxes.expand(len(batch), -1, -1)  # [B, A, 4]
+            values[ANCHORS] = rescale_boxes(boxes, batch.sizes, batch.originals)
+        if not names & {BOX_FEATURES, CLASS_PROBS, DETECTIONS}:
+            return values
+        logits = self.class_tower(features.levels)
+        if CLASS_PROBS in names:
+            values[CLASS_PROBS] = ClassProbs(self.probabilities(logits), self.exclusive)
+        if names & {BOX_FEATURES, DETECTIONS}:
+            deltas, anchors = self.box_tower(features.levels), self.anchors(features)
+            found = self.detect(logits, deltas, anchors, batch)
+            values[DETECTIONS] = found
+            if BOX_FEATURES in names:
+                values[BOX_FEATURES] = box_features(
+                    found.boxes, features.deepest, features.input_shape, batch
+                )
+        return {name: value for name, value in values.items() if name in names}
+
+    def measure(
+        self, test: LabelledSet, stream: Iterable[SignalBatch], setup: LearnerSetup
+    ) -> Metrics:
+        """VOC AP50 by both rules, per class, and COCO AP unless switched off."""
+        return measured(test, stream, setup)
+
+    def for_inference(self) -> "DenseDetector":
+        """The detector with BatchNorm folded into the convolutions of its backbone."""
+        from alframe.detectors.folding import for_inference  # knows this class
+
+        return for_inference(self)

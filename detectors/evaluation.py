@@ -1,19 +1,52 @@
 """Evaluation of detectors: Pascal VOC's and COCO's average precision.
 
-Collect detections in :class:`DetectionResults` while the test images stream by, then ask for
-:func:`metrics`, or for the details with :func:`voc_ap` and :func:`coco_ap`.
+:func:`measured` is what a detector's ``measure`` needs. For the details collect detections in
+:class:`DetectionResults` and ask :func:`voc_ap` and :func:`coco_ap`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from alframe.datasets.base import Target
+import numpy as np
+from numpy.typing import NDArray
+
+from alframe.datasets.base import LabelledSet, Target
 from alframe.detectors.evaluation_coco import CocoResult, coco_ap
 from alframe.detectors.evaluation_results import DetectionResults
 from alframe.detectors.evaluation_voc import VocResult, voc_ap
+from alframe.errors import TrainingError
+from alframe.learner import DETECTIONS, LearnerSetup, SignalBatch
 
-__all__ = ["CocoResult", "DetectionResults", "VocResult", "coco_ap", "metrics", "voc_ap"]
+__all__ = [
+    "CocoResult",
+    "DetectionResults",
+    "VocResult",
+    "coco_ap",
+    "measured",
+    "metrics",
+    "voc_ap",
+]
+
+
+def measured(
+    test: LabelledSet, stream: Iterable[SignalBatch], setup: LearnerSetup
+) -> dict[str, Any]:
+    """The metrics of any detector, from a stream of its detections: see :func:`metrics`.
+
+    Raises:
+        TrainingError: a detection is not finite; the message names the image.
+    """
+    results = DetectionResults()
+    for batch in stream:
+        found = batch[DETECTIONS]
+        columns = (found.valid, found.boxes.float(), found.scores.float(), found.labels)
+        valid, boxes, scores, labels = (c.cpu().numpy() for c in columns)
+        for row, item in enumerate(batch.ids):
+            kept = valid[row]
+            _refuse_nonfinite(item, boxes[row, kept], scores[row, kept])
+            results.add(item, boxes[row, kept], scores[row, kept], labels[row, kept])
+    return metrics(results, test.targets, setup.classes, setup.evaluation.coco)
 
 
 def metrics(
@@ -45,6 +78,14 @@ def metrics(
         name: _number(value) for name, value in zip(classes, voc.area.tolist(), strict=True)
     }
     return numbers
+
+
+def _refuse_nonfinite(item: str, *found: NDArray[np.float32]) -> None:
+    if not all(np.isfinite(values).all() for values in found):
+        raise TrainingError(
+            f"the detections of {item} are not finite: the model has diverged; lower training.lr, "
+            "or set training.clip_norm"
+        )
 
 
 def _number(value: float) -> float | None:

@@ -62,7 +62,7 @@ def work(path: str) -> None:
 def processes() -> Any:
     """Processes that start with everything imported, and share nothing else with this one."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["alframe.run", "alframe.detectors.learner", "tests.test_kill"])
+    context.set_forkserver_preload(["alframe.run", "alframe.training.learner", "tests.test_kill"])
     return context
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.learner import Learner, LearnerSetup
+from alframe.model import provides
 from alframe.testing.expect import expect, generators_left_alone
 from alframe.testing.fitting import Bench, Notes, tiny_setup
 
@@ -41,7 +42,7 @@ def check_learner(
         AssertionError: says what was expected.
     """
     bench = Bench(factory, setup or tiny_setup())
-    names = declared_signals(bench)
+    names = declared_signals(bench) | provides(bench.setup.build_model)
     learner, notes = bench.fit()
     expect(notes.phases, "phase_finished was not called: expected a call for each phase of a fit")
     repeats_itself(bench, learner)

@@ -13,10 +13,10 @@ import numpy as np
 from alframe.build import build_dataset, build_learner, build_strategy
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset
-from alframe.detectors.learner import DetectionLearner
 from alframe.loop import DeclaredSignals
 from alframe.resolve import from_overrides, resolve
 from alframe.strategy import Query
+from alframe.training.learner import PlainLearner
 
 LABELLED, BUDGET = 50, 100
 """Images that are labelled, and images to choose, however large the pool."""
@@ -41,7 +41,7 @@ def _config(strategy: str, images: int, device: str) -> RunConfig:
 
 def _query(config: RunConfig, dataset: Dataset, requires: frozenset[str]) -> Query:
     learner = build_learner(config, dataset.classes)
-    assert isinstance(learner, DetectionLearner)
+    assert isinstance(learner, PlainLearner)
     learner.load_state_dict(learner.build().state_dict())
     labelled = min(LABELLED, len(dataset.pool) // 4)
     return Query(

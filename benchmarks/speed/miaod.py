@@ -16,14 +16,14 @@ from alframe.benchmarks.speed.row import Row
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.steps import inference, sgd, training
 from alframe.detectors.folding import for_inference
-from alframe.detectors.learner import detection_loss
-from alframe.detectors.placement import placed
 from alframe.detectors.retinanet import RetinaNet
 from alframe.strategies.miaod.model import MIAODModel
 from alframe.strategies.miaod.objectives import Objective
 from alframe.training.batch import Batch
 from alframe.training.device import seeded
+from alframe.training.learner import model_loss
 from alframe.training.phases import LossFn
+from alframe.training.placement import placed
 
 PLAIN = "plain"
 
@@ -53,7 +53,7 @@ def _phases(size: tuple[int, int, int], name: str, setting: Setting) -> Sequence
         "min": (objective.minimise, partial(objective.trains, "min")),
         "max": (objective.maximise, partial(objective.trains, "max")),
     }
-    sides = [_step(PLAIN, deepcopy(model.detector), detection_loss, batch, setting)]
+    sides = [_step(PLAIN, deepcopy(model.detector), model_loss, batch, setting)]
     for phase, (loss, trains) in losses.items():
         own = deepcopy(model)
         for parameter_name, parameter in own.named_parameters():

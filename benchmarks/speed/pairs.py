@@ -15,11 +15,11 @@ from alframe.detectors.convert import (
     from_torchvision_ssd,
 )
 from alframe.detectors.dense import DenseDetector
-from alframe.detectors.placement import placed
 from alframe.detectors.retinanet import RetinaNet
 from alframe.detectors.ssd import SSD
 from alframe.training.batch import Batch
 from alframe.training.device import seeded
+from alframe.training.placement import placed
 
 CLASSES = 20
 UNTRAINED: dict[str, Any] = {"weights": "none", "frozen_stages": -1, "norm_eval": False}

@@ -14,10 +14,10 @@ from alframe.benchmarks.speed.roofline import Precision
 from alframe.benchmarks.speed.row import Row
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.steps import sgd, training
-from alframe.detectors.learner import detection_loss
-from alframe.detectors.placement import placed
 from alframe.detectors.retinanet import RetinaNet
 from alframe.training.device import has_bf16, seeded
+from alframe.training.learner import model_loss
+from alframe.training.placement import placed
 
 CLASSES = 5
 
@@ -59,7 +59,7 @@ def _train(network: Network, name: str, setting: Setting) -> Sequence[Row]:
     batch, optimizer = batch.to(device), sgd(model, fused=True)
 
     def loss() -> torch.Tensor:
-        return detection_loss(model, batch).total()
+        return model_loss(model, batch).total()
 
     works: dict[Precision, Work] = {
         precision: training(loss, optimizer, device, precision) for precision in ("fp32", "bf16")

@@ -18,7 +18,6 @@ from alframe.build import build_learner, build_strategy
 from alframe.config import RunConfig
 from alframe.datasets.base import ImageSet, ImageSource
 from alframe.datasets.cache import Resize
-from alframe.detectors.learner import DetectionLearner
 from alframe.learner import SignalBatch
 from alframe.loop import DeclaredSignals
 from alframe.resolve import from_overrides, resolve
@@ -27,6 +26,7 @@ from alframe.strategy import Query, Selection
 from alframe.training.batch import Batch
 from alframe.training.data import inference_batches
 from alframe.training.device import autocast
+from alframe.training.learner import PlainLearner
 
 CLASSES = ("a", "b", "c", "d", "e")
 SMALL = ("detector=retina-tiny", "data.resize=fit", "data.long=320", "data.short=320")
@@ -104,7 +104,7 @@ class Scorer:
 
     def __init__(self, config: RunConfig) -> None:
         learner, strategy = build_learner(config, CLASSES), build_strategy(config)
-        assert isinstance(learner, DetectionLearner)
+        assert isinstance(learner, PlainLearner)
         assert isinstance(strategy, Entropy)
         learner.load_state_dict(learner.build().state_dict())
         self.config, self._learner, self._strategy = config, learner, strategy

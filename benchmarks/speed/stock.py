@@ -18,10 +18,10 @@ from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.steps import inference, sgd, training
 from alframe.detectors.dense import DenseDetector, Predictions
 from alframe.detectors.folding import for_inference
-from alframe.detectors.learner import detection_loss
 from alframe.training.batch import Batch
 from alframe.training.compiled import Compiled
 from alframe.training.device import has_bf16
+from alframe.training.learner import model_loss
 from alframe.training.phases import LossFn
 
 Forward = Callable[[Batch], Predictions]
@@ -99,7 +99,7 @@ def _train(shape: Shape, name: str, setting: Setting) -> Sequence[Row]:
             yield way, training(partial(own_loss, loss), own_sgd, device, precision)
 
     first = precisions(device)[0]
-    count = flops(training(partial(own_loss, detection_loss), own_sgd, device, first))
+    count = flops(training(partial(own_loss, model_loss), own_sgd, device, first))
     return contest(name, _sides(work, device, count), setting, items=shape.count, unit="images")
 
 
@@ -139,10 +139,10 @@ def _sides(
 
 def _losses(setting: Setting) -> dict[str, LossFn]:
     """The ways in which a learner may compute its loss; compiling is for GPUs that wait."""
-    ways: dict[str, LossFn] = {"ours": detection_loss}
+    ways: dict[str, LossFn] = {"ours": model_loss}
     if setting.cuda:
-        ways["ours compiled"] = Compiled(detection_loss)
-        ways["ours with graphs"] = Compiled(detection_loss, graphs=True)
+        ways["ours compiled"] = Compiled(model_loss)
+        ways["ours with graphs"] = Compiled(model_loss, graphs=True)
     return ways
 
 

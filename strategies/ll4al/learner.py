@@ -2,23 +2,23 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from torch import Tensor, nn
 
 from alframe.datasets.base import ImageSet
 from alframe.detectors.dense import DenseDetector, Features
-from alframe.detectors.learner import DetectionLearner
 from alframe.errors import ConfigError
 from alframe.learner import PREDICTED_LOSS, LearnerSetup
 from alframe.strategies.ll4al.losses import image_loss, ranking_loss
 from alframe.strategies.ll4al.module import LL4ALModel
 from alframe.training import distributed
 from alframe.training.batch import Batch
+from alframe.training.learner import PlainLearner
 from alframe.training.phases import Losses, Phase, Step
 
 
-class LL4ALLearner(DetectionLearner):
+class LL4ALLearner(PlainLearner):
     """Trains any dense detector together with a loss module (Yoo & Kweon, CVPR 2019).
 
     The target loss of an image is the sum of its class and box losses over its own positive
@@ -46,7 +46,8 @@ class LL4ALLearner(DetectionLearner):
         ConfigError: an option is out of range, or a batch holds no pair of images.
     """
 
-    provides: ClassVar[frozenset[str]] = DetectionLearner.provides | {PREDICTED_LOSS}
+    provides: ClassVar[frozenset[str]] = frozenset({PREDICTED_LOSS})
+    trains_only = DenseDetector
 
     def __init__(
         self,
@@ -63,12 +64,11 @@ class LL4ALLearner(DetectionLearner):
 
     def build(self) -> LL4ALModel:
         """A fresh detector, with a loss module."""
-        return LL4ALModel(super().detector(super().build()), self._hidden)
+        return LL4ALModel(cast(DenseDetector, super().build()), self._hidden)
 
-    def detector(self, model: nn.Module) -> DenseDetector:
-        """The detector in ``model``."""
-        assert isinstance(model, LL4ALModel)
-        return model.detector
+    def inner(self, network: nn.Module) -> DenseDetector:
+        """The detector in ``network``."""
+        return cast(LL4ALModel, network).detector
 
     def phases(self, unlabelled: ImageSet) -> tuple[Phase, ...]:
         """Joint and then detached training on the labelled images."""
@@ -98,8 +98,7 @@ class LL4ALLearner(DetectionLearner):
         """The named signals of one batch; the predicted loss takes the loss module and no tower."""
         values = super().read(batch, features, names)
         if PREDICTED_LOSS in names:
-            assert isinstance(self.model, LL4ALModel)
-            values[PREDICTED_LOSS] = self.model.loss_module(features.levels)
+            values[PREDICTED_LOSS] = cast(LL4ALModel, self.network).loss_module(features.levels)
         return values
 
 

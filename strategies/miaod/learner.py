@@ -4,14 +4,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, cast, get_args
 
 from torch import nn
 
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.detectors.checks import one_of
 from alframe.detectors.dense import DenseDetector, Features
-from alframe.detectors.learner import DetectionLearner
 from alframe.errors import ConfigError
 from alframe.learner import ANCHOR_WEIGHT, DISAGREEMENT, FitContext, LearnerSetup
 from alframe.seeds import Seeds
@@ -21,6 +20,7 @@ from alframe.strategies.miaod.timetable import phase_lengths, phase_names
 from alframe.strategies.miaod.variants import OBJECTIVES, Mode
 from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream
+from alframe.training.learner import PlainLearner
 from alframe.training.phases import Phase, Step
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ VANISHED = 1e-4
 """Below this mean difference of probabilities the two classifiers say the same."""
 
 
-class MIAODLearner(DetectionLearner):
+class MIAODLearner(PlainLearner):
     """Trains any dense detector by multiple instance active learning (Yuan et al., CVPR 2021).
 
     A fit is a label phase, and then ``rounds`` times a min, a max and a label phase, all within
@@ -71,10 +71,8 @@ class MIAODLearner(DetectionLearner):
         ConfigError: an option is out of range, or the training too short for its phases.
     """
 
-    provides: ClassVar[frozenset[str]] = DetectionLearner.provides | {
-        ANCHOR_WEIGHT,
-        DISAGREEMENT,
-    }
+    provides: ClassVar[frozenset[str]] = frozenset({ANCHOR_WEIGHT, DISAGREEMENT})
+    trains_only = DenseDetector
 
     def __init__(
         self,
@@ -101,13 +99,12 @@ class MIAODLearner(DetectionLearner):
 
     def build(self) -> MIAODModel:
         """A fresh detector, with a second classifier and a MIL head."""
-        detector = super().detector(super().build())
+        detector = cast(DenseDetector, super().build())
         return MIAODModel(detector, self._objective.mil_classes(detector))
 
-    def detector(self, model: nn.Module) -> DenseDetector:
-        """The detector in ``model``; f1 makes the detections (``single_stage.py:108``)."""
-        assert isinstance(model, MIAODModel)
-        return model.detector
+    def inner(self, network: nn.Module) -> DenseDetector:
+        """The detector in ``network``; f1 makes the detections (``single_stage.py:108``)."""
+        return cast(MIAODModel, network).detector
 
     def phases(self, unlabelled: ImageSet) -> tuple[Phase, ...]:
         """Label phases, and min and max phases unless nothing is unlabelled."""
@@ -152,11 +149,11 @@ class MIAODLearner(DetectionLearner):
     def read(self, batch: Batch, features: Features, names: frozenset[str]) -> dict[str, Any]:
         """The named signals of one batch; disagreement takes the two classifiers and no more."""
         values = super().read(batch, features, names)
-        assert isinstance(self.model, MIAODModel)
+        model = cast(MIAODModel, self.network)
         if DISAGREEMENT in names:
-            values[DISAGREEMENT] = self._objective.disagreement(self.model, features, batch)
+            values[DISAGREEMENT] = self._objective.disagreement(model, features, batch)
         if ANCHOR_WEIGHT in names:
-            values[ANCHOR_WEIGHT] = self._objective.anchor_weights(self.model, features, batch)
+            values[ANCHOR_WEIGHT] = self._objective.anchor_weights(model, features, batch)
         return values
 
 

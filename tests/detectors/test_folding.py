@@ -10,7 +10,7 @@ from alframe.detectors.backbones import Backbone
 from alframe.detectors.dense import DenseDetector
 from alframe.detectors.folding import for_inference
 from alframe.detectors.pixels import PixelRange
-from alframe.detectors.placement import placed
+from alframe.training.placement import placed
 from tests.detectors.drawing import drawing, small_retinanet, small_ssd
 
 

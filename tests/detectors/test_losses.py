@@ -107,7 +107,7 @@ class Reference:
         tower.load_state_dict(state)
         return tower
 
-    def detection_losses(self):
+    def model_losses(self):
         strides = (8, 16, 32, 64, 128)
         cells = tuple(retina_cell(4 * s, octave_scales(3), (0.5, 1.0, 2.0)) for s in strides)
         shapes = [level.shape[2:] for level in self.levels]
@@ -135,7 +135,7 @@ def reference(request, shared_golden):
 
 @pytest.mark.parametrize("phase", ["label", "min", "max"])
 def test_reference_losses(reference, phase):
-    found = reference.detection_losses()
+    found = reference.model_losses()
     for name, value in zip(("l_det_cls", "l_det_loc"), found, strict=True):
         expected = reference.values[f"loss/{phase}/labelled/{name}"]
         assert value.item() == pytest.approx(float(expected), rel=1e-5)
@@ -144,7 +144,7 @@ def test_reference_losses(reference, phase):
 @pytest.mark.parametrize("phase", ["label", "max"])
 def test_reference_gradients(reference, phase):
     """Detection alone reaches f1, f2 and fr; in the max phase it alone reaches the features."""
-    sum(reference.detection_losses()).backward()
+    sum(reference.model_losses()).backward()
     for name, tower in reference.towers.items():
         for key, parameter in tower.named_parameters():
             place, _, kind = key.rpartition(".")

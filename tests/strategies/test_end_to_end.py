@@ -81,7 +81,7 @@ def test_a_pair_that_does_not_fit_is_refused_before_data_is_read(
 ) -> None:
     monkeypatch.setattr("alframe.run.build_dataset", lambda config: pytest.fail("data was read"))
     config = resolve([{"strategy": strategy, "learner": learner}])
-    with pytest.raises(ConfigError, match=f"which learner '{learner}' .* do: .*{OWN[strategy]}"):
+    with pytest.raises(ConfigError, match=f"neither learner '{learner}' .* do: .*{OWN[strategy]}"):
         next(run(config, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 

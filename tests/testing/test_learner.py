@@ -11,10 +11,13 @@ import torch
 
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.learner import EMBEDDING, PREDICTED_LOSS, FitContext, Metrics, SignalBatch
-from alframe.testing import PoisonedTargets, check_learner
+from alframe.testing import PoisonedTargets, check_learner, tiny_setup
 
 HIDDEN = PoisonedTargets({}, [f"pool/{n:06d}" for n in range(99)])
 """The annotations of the pool, as a learner must not find them."""
+
+SETUP = replace(tiny_setup(), build_model=torch.nn.Identity)
+"""A model without signals of its own: a learner streams those of its model as well."""
 
 OWN = np.random.default_rng(0)
 """A generator that nobody handed over: it goes on from call to call."""
@@ -170,7 +173,7 @@ class SeedsTorch(Line):
 
 
 def test_a_good_learner_passes() -> None:
-    check_learner(Line)
+    check_learner(Line, setup=SETUP)
 
 
 @pytest.mark.parametrize(
@@ -203,4 +206,4 @@ def test_a_good_learner_passes() -> None:
 )
 def test_a_learner_that_breaks_a_rule(broken: Any, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
-        check_learner(broken)
+        check_learner(broken, setup=SETUP)

@@ -108,7 +108,7 @@ def test_learners_rehearse_without_being_fitted(strategy):
     for precision in ("fp32", "bf16"):
         once(precision)
     with pytest.raises(RuntimeError, match="not been fitted"):
-        _ = learner.model
+        _ = learner.network
 
 
 def test_without_a_choice_auto_is_fp32_on_a_cpu():

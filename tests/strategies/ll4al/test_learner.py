@@ -189,7 +189,7 @@ def test_every_parameter_of_the_module_is_trained(make: Any) -> None:
     }
     after, means = fit(learner)
     module = {k for k in after if k.startswith("loss_module.")}
-    assert len(module) == 2 * (len(level_widths(learner.detector(learner.model))) + 1)
+    assert len(module) == 2 * (len(level_widths(learner.inner(learner.network))) + 1)
     assert {k for k in module if torch.equal(before[k], after[k])} == {CANCELS}
     assert set(means) == {"cls", "box", "ranking", "total"}
 
@@ -218,10 +218,10 @@ def test_killed_after_any_epoch_it_ends_in_the_same_weights() -> None:
 def test_the_signal_takes_no_tower() -> None:
     learner = LL4ALLearner(setup(passes=1))
     fit(learner)
-    assert isinstance(learner.model, LL4ALModel)
+    assert isinstance(learner.network, LL4ALModel)
     ran: list[str] = []
     for name in ("class_tower", "box_tower"):
-        tower = getattr(learner.model.detector, name)
+        tower = getattr(learner.network.detector, name)
         tower.register_forward_hook(lambda *_, name=name: ran.append(name))
     images = ImageSet(IMAGES, POOL)
     batches = list(learner.signals(images, frozenset({PREDICTED_LOSS})))

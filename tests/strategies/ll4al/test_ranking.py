@@ -27,7 +27,7 @@ def predicted(learner: LL4ALLearner, images: ImageSet) -> list[float]:
 
 
 def true(learner: LL4ALLearner, images: LabelledSet) -> list[float]:
-    detector, found = learner.detector(learner.model), {}
+    detector, found = learner.inner(learner.network), {}
     stream = TrainingStream(images, batch_size=20, pad=32, augment=(), seeds=Seeds(0))
     for batch in stream.batches(0, stream.batches_per_pass()):
         with torch.no_grad():

@@ -234,8 +234,8 @@ def test_a_fresh_model_goes_into_each_fit() -> None:
     one, other = Fit(learner).run(), Fit(learner).run()
     for name, value in one.states[-1].items():
         assert torch.equal(value, other.states[-1][name]), name
-    assert learner.model is learner.built
-    assert not learner.model.training
+    assert learner.network is learner.built
+    assert not learner.network.training
 
 
 def test_killed_after_any_epoch_it_ends_in_the_same_weights() -> None:
@@ -312,9 +312,9 @@ def fitted() -> Spied:
 
 
 def test_disagreement_takes_two_towers_and_no_more(fitted: Spied) -> None:
-    towers = {"f1": fitted.model.detector.class_tower, "f2": fitted.model.second}
-    towers |= {"fr": fitted.model.detector.box_tower, "fmil": fitted.model.mil}
-    towers["trunk"] = fitted.model.detector.fpn
+    towers = {"f1": fitted.network.detector.class_tower, "f2": fitted.network.second}
+    towers |= {"fr": fitted.network.detector.box_tower, "fmil": fitted.network.mil}
+    towers["trunk"] = fitted.network.detector.fpn
     ran: list[str] = []
     hooks = [
         tower.register_forward_hook(lambda *_, name=name: ran.append(name))
@@ -338,8 +338,8 @@ def test_disagreement_by_its_definition(fitted: Spied) -> None:
     sizes = torch.tensor([[64, 64]] * 2)
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
     with torch.no_grad():
-        levels = fitted.model.detector.features(Batch(POOL[:2], images, sizes, sizes)).levels
-        first, second = fitted.model.detector.class_tower(levels), fitted.model.second(levels)
+        levels = fitted.network.detector.features(Batch(POOL[:2], images, sizes, sizes)).levels
+        first, second = fitted.network.detector.class_tower(levels), fitted.network.second(levels)
     expected = (first.sigmoid() - second.sigmoid()).square().mean(dim=2)
     torch.testing.assert_close(batch[DISAGREEMENT], expected)
 

@@ -9,11 +9,11 @@ import torch
 from alframe import build
 from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.datasets.base import ImageSet, LabelledSet, Target
-from alframe.detectors.learner import DetectionLearner
 from alframe.errors import ConfigError, TrainingError
 from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING, FitContext
 from alframe.resolve import from_overrides, resolve
 from alframe.seeds import Seeds
+from alframe.training.learner import PlainLearner
 from tests.fakes import FakeImages, MemoryCheckpoint, Numbers
 
 ALL = frozenset({DETECTIONS, CLASS_PROBS, EMBEDDING})
@@ -29,11 +29,11 @@ SMALL = (
 )
 
 
-def made(*pairs: str) -> tuple[DetectionLearner, Any]:
+def made(*pairs: str) -> tuple[PlainLearner, Any]:
     config = resolve([from_overrides((*SMALL, *pairs))])
     dataset = prepare_images(build_dataset(config), config.data)
     learner = build_learner(config, dataset.classes)
-    assert isinstance(learner, DetectionLearner)
+    assert isinstance(learner, PlainLearner)
     return learner, dataset
 
 
@@ -41,7 +41,7 @@ def context(seed: int = 0) -> FitContext:
     return FitContext(0, Seeds(seed), MemoryCheckpoint(), Numbers(), lambda name, summary: None)
 
 
-def fitted(*pairs: str, targets: Any = None) -> tuple[DetectionLearner, Any]:
+def fitted(*pairs: str, targets: Any = None) -> tuple[PlainLearner, Any]:
     learner, dataset = made(*pairs)
     ids = dataset.pool[:8]
     labelled = LabelledSet(dataset.images, ids, targets or dataset.targets)
@@ -49,7 +49,7 @@ def fitted(*pairs: str, targets: Any = None) -> tuple[DetectionLearner, Any]:
     return learner, dataset
 
 
-def collected(learner: DetectionLearner, images: ImageSet) -> dict[str, tuple[torch.Tensor, ...]]:
+def collected(learner: PlainLearner, images: ImageSet) -> dict[str, tuple[torch.Tensor, ...]]:
     found = {}
     for batch in learner.signals(images, ALL):
         detections, probs = batch[DETECTIONS], batch[CLASS_PROBS]
@@ -191,7 +191,7 @@ def test_memory_that_does_not_suffice_for_scoring_is_said_with_the_remedy(
     def read(*_: Any) -> Any:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(DetectionLearner, "read", read)
+    monkeypatch.setattr(PlainLearner, "read", read)
     learner, data = fitted("training.iterations=1", f"evaluation.batch_size={images}")
     with pytest.raises(TrainingError, match=remedy):
         next(learner.signals(ImageSet(data.images, data.pool), frozenset({DETECTIONS})))
@@ -208,6 +208,6 @@ def test_a_learner_that_lacks_a_signal_is_named_with_one_that_has_it(
 
     monkeypatch.setattr(build, "_strategy", lambda component: Demanding)
     with pytest.raises(
-        ConfigError, match=r"requires the signal telepathy, which learner 'plain' does not"
+        ConfigError, match=r"requires the signal telepathy, which neither learner 'plain'"
     ):
         build_strategy(config)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from alframe.detectors import placement
-from alframe.detectors.placement import placed
+from alframe.training import placement
+from alframe.training.placement import placed
 
 CPU = torch.device("cpu")
 

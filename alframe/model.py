@@ -1,0 +1,77 @@
+"""The model: what is trained. It carries the task, so learners and strategies need not know it."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from alframe.datasets.base import LabelledSet
+from alframe.learner import LearnerSetup, Metrics, SignalBatch
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor, nn
+
+    from alframe.training.batch import Batch
+
+
+class Model(Protocol):
+    """A network (``torch.nn.Module``) with a loss, signals and a measure of its own.
+
+    Attributes:
+        provides: names of the signals that :meth:`read` gives; an attribute of the class, so that
+            it is known before anything is built.
+        measured: names of the signals that :meth:`measure` is given.
+    """
+
+    provides: ClassVar[frozenset[str]]
+    measured: ClassVar[frozenset[str]]
+
+    def loss(self, batch: "Batch") -> "dict[str, Float[Tensor, '']]":
+        """The terms of the loss on labelled images, to be added up.
+
+        Raises:
+            ValueError: the batch is unlabelled; names its images.
+        """
+        ...
+
+    def features(self, batch: "Batch") -> Any:
+        """What all signals share, such as the maps of a backbone; targets are not looked at."""
+        ...
+
+    def read(self, batch: "Batch", features: Any, names: frozenset[str]) -> dict[str, Any]:
+        """The named signals of one batch, from its features; computes no more than they need."""
+        ...
+
+    def measure(
+        self, test: LabelledSet, stream: Iterable[SignalBatch], setup: LearnerSetup
+    ) -> Metrics:
+        """Metrics of the test images, from a stream of the signals ``measured``.
+
+        The first metric is the headline: what a report shows unless it is told otherwise.
+        """
+        ...
+
+
+@runtime_checkable
+class Foldable(Protocol):
+    """A model with a form that infers faster, which shares its weights where it can."""
+
+    def for_inference(self) -> "Model":
+        """The model in eval mode, as fast as it can be; made anew when weights have changed."""
+        ...
+
+
+@runtime_checkable
+class Grouped(Protocol):
+    """A model whose parameters are not all trained at one rate (the backbone of a DETR)."""
+
+    def parameter_groups(self) -> "Iterable[tuple[float, Iterable[nn.Parameter]]]":
+        """Factors on the learning rate, and the parameters of each; the others have factor 1."""
+        ...
+
+
+def provides(factory: Callable[..., Any]) -> frozenset[str]:
+    """The signals that the factory of a model or a learner declares."""
+    while hasattr(factory, "func"):  # functools.partial
+        factory = factory.func
+    declared: frozenset[str] = getattr(factory, "provides", frozenset())
+    return declared

@@ -1,0 +1,181 @@
+"""The plain learner: trains any model on labelled images; the base of learners that do more."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from alframe.datasets.base import ImageSet, LabelledSet
+from alframe.errors import TrainingError
+from alframe.learner import FitContext, LearnerSetup, Metrics, SignalBatch
+from alframe.model import Foldable, Model, provides
+from alframe.seeds import Seeds
+from alframe.training.batch import Batch
+from alframe.training.data import TrainingStream, inference_batches
+from alframe.training.device import autocast, seeded
+from alframe.training.fit import fit
+from alframe.training.phases import Losses, Phase, Step
+from alframe.training.placement import placed
+from alframe.training.precision import Precision, made_up
+
+
+class PlainLearner:
+    """Trains a :class:`~alframe.model.Model` anew in each cycle.
+
+    Learners that add to the model or to its training override :meth:`build`, :meth:`inner`,
+    :meth:`phases`, :meth:`streams` and :meth:`read`.
+
+    Args:
+        setup: classes, device, model and the training section.
+
+    Attributes:
+        provides: signals of the learner's own, beside those of its model.
+        trains_only: the class of models that it can train; None trains any.
+    """
+
+    provides: ClassVar[frozenset[str]] = frozenset()
+    trains_only: ClassVar[type | None] = None
+
+    def __init__(self, setup: LearnerSetup) -> None:
+        self.setup = setup
+        self._network: nn.Module | None = None
+        self._lean: Model | None = None
+        self._fresh(seed=0)  # a backbone or weights that cannot be had are found out now
+
+    @property
+    def network(self) -> nn.Module:
+        """What was fitted: the model, and what a learner has added to it."""
+        if self._network is None:
+            raise RuntimeError("the learner has not been fitted yet")
+        return self._network
+
+    def build(self) -> nn.Module:
+        """A fresh network."""
+        return self.setup.build_model()
+
+    def inner(self, network: nn.Module) -> Model:
+        """The model in ``network``, which predicts."""
+        return network  # type: ignore[return-value]
+
+    def phases(self, unlabelled: ImageSet) -> tuple[Phase, ...]:
+        """One phase over the labelled images; ``unlabelled`` is what is left of the pool."""
+        return (Phase("label", self.setup.training.length, (Step("labelled", model_loss),)),)
+
+    def streams(
+        self, labelled: LabelledSet, unlabelled: ImageSet, seeds: Seeds
+    ) -> dict[str, TrainingStream]:
+        """The batches that the phases ask for, by name; the plain learner uses labelled ones."""
+        return {"labelled": self.stream(labelled, seeds.within("labelled"))}
+
+    def stream(self, images: ImageSet, seeds: Seeds) -> TrainingStream:
+        """Training batches over ``images``, as configured."""
+        return TrainingStream(
+            images,
+            batch_size=self.setup.training.batch_size,
+            pad=self.setup.data.pad,
+            augment=self.setup.training.augment,
+            seeds=seeds,
+            workers=self.setup.data.workers or 0,
+            pin=self.setup.device.type == "cuda",
+        )
+
+    def rehearsal(self, images: ImageSet) -> Callable[[Precision], object]:
+        """One step of the first phase, without the optimiser; :mod:`alframe.training.precision`."""
+        setup, network = self.setup, self._fresh(seed=0).train()
+        batch = made_up(images, setup.data, setup.training.batch_size).to(setup.device)
+        loss = self.phases(ImageSet(images.images, ()))[0].steps[0].loss
+
+        def once(precision: Precision) -> None:
+            with autocast(setup.device, precision):
+                total = loss(network, batch).total()
+            total.backward()  # type: ignore[no-untyped-call]
+
+        return once
+
+    def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
+        """Train a fresh network; see :func:`alframe.training.fit.fit` for resuming and errors."""
+        network = self._fresh(context.seeds.integer("weights"))
+        self._lean = None
+        self._network = fit(
+            network,
+            self.phases(unlabelled),
+            self.streams(labelled, unlabelled, context.seeds),
+            self.setup.training,
+            context,
+            self.setup.device,
+        ).eval()
+
+    def evaluate(self, test: LabelledSet) -> Metrics:
+        """Measure the fitted model as its task has it; see :meth:`alframe.model.Model.measure`."""
+        return self.measure(test, self.signals(ImageSet(test.images, test.ids), self.measured))
+
+    @property
+    def measured(self) -> frozenset[str]:
+        """The signals that :meth:`measure` is given."""
+        return self.inner(self.network).measured
+
+    def measure(self, test: LabelledSet, stream: Iterable[SignalBatch]) -> Metrics:
+        """:meth:`evaluate`, from the signals of the test images; also of several processes."""
+        return self.inner(self.network).measure(test, stream, self.setup)
+
+    def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+        """Stream the named signals; see :func:`~alframe.training.data.inference_batches`.
+
+        Raises:
+            TrainingError: out of memory.
+        """
+        setup, model = self.setup, self.for_inference()
+        if unknown := sorted(names - self.provides - provides(type(model))):
+            raise ValueError(f"{type(self).__name__} does not provide {unknown}")
+        pin = setup.device.type == "cuda"
+        batches = inference_batches(images, setup.data, setup.evaluation.batch_size, pin=pin)
+        for batch in batches:
+            with torch.inference_mode(), autocast(setup.device, setup.training.precision):
+                try:
+                    moved = batch.to(setup.device)
+                    values = self.read(moved, model.features(moved), names)
+                except torch.OutOfMemoryError as error:
+                    raise _out_of_memory(len(batch)) from error
+            yield SignalBatch(batch.ids, values)
+
+    def for_inference(self) -> Model:
+        """The fitted model, folded once."""
+        if self._lean is None:
+            model = self.inner(self.network.eval())
+            self._lean = model.for_inference() if isinstance(model, Foldable) else model
+        return self._lean
+
+    def read(self, batch: Batch, features: Any, names: frozenset[str]) -> dict[str, Any]:
+        """The named signals of one batch, from its features; computes no more than they need."""
+        model = self.inner(self.network)
+        return model.read(batch, features, names & model.provides)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The weights of the network."""
+        return self.network.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Build the network and give it ``state``."""
+        self._network, self._lean = self._fresh(seed=0).eval(), None
+        self._network.load_state_dict(state)
+
+    def _fresh(self, seed: int) -> nn.Module:
+        with seeded(seed, self.setup.device):
+            network = self.build()
+        channels_last = self.setup.training.channels_last
+        return placed(network, self.setup.device, channels_last=channels_last)
+
+
+def _out_of_memory(images: int) -> TrainingError:
+    if images == 1:
+        return TrainingError("out of memory with a single image: lower data.long and data.short")
+    return TrainingError(
+        f"out of memory with {images} images at a time in evaluation or scoring: resume with "
+        f"evaluation.batch_size={images // 2}"
+    )
+
+
+def model_loss(model: nn.Module, batch: Batch) -> Losses:
+    """The model's own loss on labelled images."""
+    return Losses(model.loss(batch))  # type: ignore[operator]
