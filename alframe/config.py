@@ -87,9 +87,9 @@ class TrainingConfig(Section):
         warmup_start: factor on the learning rate in the first iteration of a warm-up.
         clip_norm: largest norm of the gradient; null does not clip.
         augment: what is done to training images, in order; SSD: photometric, expand_crop, hflip.
-        precision: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on a GPU that has it; on a CPU
-            that has it, both are timed on the learner's own model when a run begins, and the
-            faster one is written into its ``config.yaml``: fix it to compare runs.
+        precision: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on a GPU or CPU that has the
+            instructions for it, else fp32. What a run has begun with is written into its
+            ``config.yaml``, and kept.
         channels_last: memory format of images and weights.
         compile: run the losses through ``torch.compile``, which takes minutes at the start:
             ``true`` fuses operations; ``graphs`` also launches them together (CUDA graphs), for a

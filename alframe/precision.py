@@ -1,4 +1,4 @@
-"""The precision of a run, once ``training.precision=auto`` has been settled.
+"""The precision of a run, where ``training.precision`` is ``auto``.
 
 It is written into the run's own ``config.yaml``, so that whatever reads a run computes as it did.
 """
@@ -10,23 +10,31 @@ from alframe.resolve import resolve
 from alframe.rundir import stored_layer
 
 
-def with_precision(config: RunConfig, precision: str) -> RunConfig:
-    """The configuration with this precision."""
+def settled(config: RunConfig, path: Path) -> RunConfig:
+    """The configuration with a precision, where it says ``auto``.
+
+    That of the run that is there counts, or of the one whose first cycle is to be taken over. A new
+    run computes in bf16 on a device that has the instructions for it.
+
+    Args:
+        config: of the run.
+        path: where it is kept, or will be.
+    """
+    if config.training.precision != "auto":
+        return config
+    precision = _earlier(config, path) or _of_device(config.device)
     training = config.training.model_copy(update={"precision": precision})
     return config.model_copy(update={"training": training})
 
 
-def with_precision_of(config: RunConfig, path: Path) -> RunConfig:
-    """The configuration with what an earlier run has settled on, where this one says ``auto``.
-
-    Args:
-        config: of the run.
-        path: where it is kept. If there is no run yet, the one counts whose first cycle is to be
-            taken over; without any, it stays ``auto``.
-    """
-    if config.training.precision != "auto":
-        return config
+def _earlier(config: RunConfig, path: Path) -> str | None:
     for folder in (path, Path(config.first_cycle or path)):
         if (folder / "config.yaml").exists():
-            return with_precision(config, resolve([stored_layer(folder)]).training.precision)
-    return config
+            return resolve([stored_layer(folder)]).training.precision
+    return None
+
+
+def _of_device(device: str) -> str:
+    from alframe.training.device import has_bf16, pick_device  # imports torch
+
+    return "bf16" if has_bf16(pick_device(device)) else "fp32"

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,14 +16,14 @@ from alframe.build import (
     prepare_images,
 )
 from alframe.config import RunConfig
-from alframe.datasets.base import Dataset, ImageSet
+from alframe.datasets.base import Dataset
 from alframe.environment import environment
 from alframe.errors import RunError
 from alframe.initial import initial_set
 from alframe.journal import Journal
 from alframe.learner import Learner
 from alframe.loop import Loop, check_budget
-from alframe.precision import with_precision, with_precision_of
+from alframe.precision import settled
 from alframe.profiling import Profiling
 from alframe.rundir import RunDir, check_claim, open_run
 from alframe.seeds import Seeds
@@ -54,7 +53,7 @@ def run(
     Raises:
         AlframeError: a user can mend it; see :mod:`alframe.errors`.
     """
-    config = decided(partial(with_precision_of, config, path))
+    config = decided(partial(settled, config, path))
     if first():
         check_claim(path, config, resume=resume)
     strategy = build_strategy(config)
@@ -63,12 +62,8 @@ def run(
     if first():
         check_budget(config.budget, len(dataset.pool), initial_set(config.budget, dataset.pool))
     dataset = _prepared(dataset, config)
-    choice = _choice(config, dataset, learner)
-    if config.training.precision == "auto":
-        config = with_precision(config, choice["chosen"])
-        learner = build_learner(_of_all_processes(config), dataset.classes)
     profiling = Profiling(path / "profile" if profile else None)
-    cycles = partial(_cycles, config, path, resume, strategy, dataset, choice, profiling)
+    cycles = partial(_cycles, config, path, resume, strategy, dataset, profiling)
     if not active():
         yield from cycles(learner)
         return
@@ -77,17 +72,6 @@ def run(
     with assembled(learner, dataset, config) as leader:
         if leader is not None:
             yield from cycles(leader)
-
-
-def _choice(config: RunConfig, dataset: Dataset, learner: Learner) -> dict[str, Any]:
-    """The precision, for the manifest; what is to be tried is tried by the first process."""
-    if config.training.precision != "auto":
-        return {"chosen": config.training.precision}
-    from alframe.training.device import pick_device
-    from alframe.training.precision import choose  # imports torch
-
-    images, device = ImageSet(dataset.images, dataset.pool), pick_device(config.device)
-    return asdict(decided(lambda: choose(learner, images, device)))
 
 
 def _of_all_processes(config: RunConfig) -> RunConfig:
@@ -106,7 +90,6 @@ def _cycles(
     resume: bool,
     strategy: Strategy,
     dataset: Dataset,
-    precision: Mapping[str, Any],
     profiling: Profiling,
     learner: Learner,
 ) -> Iterator[Mapping[str, Any]]:
@@ -118,7 +101,7 @@ def _cycles(
     from alframe.tensorboard import TensorBoard  # takes a second to import
 
     with open_run(path, config, resume=resume) as run_dir:
-        _describe(run_dir, config, dataset, precision)
+        _describe(run_dir, config, dataset)
         run_dir.adopt()
         if config.first_cycle:
             take_over(run_dir, Path(config.first_cycle))
@@ -138,9 +121,7 @@ def _cycles(
             yield from loop.run()
 
 
-def _describe(
-    run_dir: RunDir, config: RunConfig, dataset: Dataset, precision: Mapping[str, Any]
-) -> None:
+def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset) -> None:
     """Write the manifest, or hold the dataset against it."""
     fingerprint = dataset.fingerprint()
     known = run_dir.manifest()
@@ -158,7 +139,7 @@ def _describe(
         run_dir.update_manifest(
             **environment(config.device),
             processes=size(),
-            precision=precision,
+            precision=config.training.precision,
             seed=config.seed,
             dataset={
                 "name": dataset.name,

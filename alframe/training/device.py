@@ -75,12 +75,10 @@ def has_bf16(device: torch.device) -> bool:
 def autocast(
     device: torch.device, precision: Literal["fp32", "bf16", "auto"]
 ) -> "torch.autocast | contextlib.nullcontext[Any]":
-    """The context in which a model is run; ``auto``, where nobody has chosen, is bf16 on a GPU."""
-    if precision == "auto":
-        precision = "bf16" if device.type == "cuda" and has_bf16(device) else "fp32"
-    if precision == "fp32":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, torch.bfloat16)
+    """The context in which a model is run; ``auto``, where no run has settled it, is fp32."""
+    if precision == "bf16":
+        return torch.autocast(device.type, torch.bfloat16)
+    return contextlib.nullcontext()
 
 
 @contextlib.contextmanager

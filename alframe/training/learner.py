@@ -1,6 +1,6 @@
 """The plain learner: trains any model on labelled images; the base of learners that do more."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import torch
@@ -17,7 +17,6 @@ from alframe.training.device import autocast, seeded
 from alframe.training.fit import fit
 from alframe.training.phases import Losses, Phase, Step
 from alframe.training.placement import placed
-from alframe.training.precision import Precision, made_up
 
 
 class PlainLearner:
@@ -79,19 +78,6 @@ class PlainLearner:
             workers=self.setup.data.workers or 0,
             pin=self.setup.device.type == "cuda",
         )
-
-    def rehearsal(self, images: ImageSet) -> Callable[[Precision], object]:
-        """One step of the first phase, without the optimiser; :mod:`alframe.training.precision`."""
-        setup, network = self.setup, self._fresh(seed=0).train()
-        batch = made_up(images, setup.data, setup.training.batch_size).to(setup.device)
-        loss = self.phases(ImageSet(images.images, ()))[0].steps[0].loss
-
-        def once(precision: Precision) -> None:
-            with autocast(setup.device, precision):
-                total = loss(network, batch).total()
-            total.backward()  # type: ignore[no-untyped-call]
-
-        return once
 
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Train a fresh network; see :func:`alframe.training.fit.fit` for resuming and errors."""
