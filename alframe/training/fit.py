@@ -20,7 +20,7 @@ from alframe.training.batch import Batch
 from alframe.training.compiled import compiled
 from alframe.training.data import TrainingStream
 from alframe.training.device import autocast, rng_state, seeded, set_rng_state
-from alframe.training.optimizer import moving_average, optimizer_of
+from alframe.training.optimizer import moving_average, optimizer_of, set_lr
 from alframe.training.parallel import parallel, unfinished
 from alframe.training.phases import Phase, Step
 from alframe.training.schedule import lr_factor
@@ -117,8 +117,7 @@ class Fitter:
         self._train_mode()
         for iteration in range(start, length):
             lr = self._lr(before, iteration)
-            for group in optimizer.param_groups:
-                group["lr"] = lr
+            set_lr(optimizer, lr)
             for step, stream in zip(phase.steps, batches, strict=True):
                 with span("data"):
                     batch = next(stream).to(self._device)
@@ -140,11 +139,11 @@ class Fitter:
         That one knows every parameter; those that a phase froze have no gradient and rest.
         """
         if self._config.restart:
-            return optimizer_of(self._parameters(), self._config)
+            return optimizer_of(self._model, self._parameters(), self._config)
         if self._optimizer is None:
             named = self._model.named_parameters()
             everything = [p for name, p in named if name in self._trainable]
-            self._optimizer = optimizer_of(everything, self._config)
+            self._optimizer = optimizer_of(self._model, everything, self._config)
         return self._optimizer
 
     def _finish_phase(self, index: int, optimizer: torch.optim.Optimizer, tally: Tally) -> None:
