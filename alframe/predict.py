@@ -77,13 +77,13 @@ class Predictor:
         own = from_overrides([f"device={device}", "data.workers=0"])  # there is one image at a time
         config = resolve([stored_layer(path), own])
         run = RunDir(path, config)
-        kept = [c for c in range(config.budget.cycles) if run.model_path(c).exists()]
+        kept = run.kept_models()
         if not kept or cycle not in (None, *kept):
             raise RunError(
                 f"{path} has no model of {'any cycle' if cycle is None else f'cycle {cycle}'}; "
                 f"it has those of cycles: {', '.join(map(str, kept)) or 'none'}"
             )
-        self.classes: tuple[str, ...] = tuple(run.manifest()["dataset"]["classes"])
+        self.classes: tuple[str, ...] = tuple(run.described()["classes"])
         self._config = config
         self._strategy = build_strategy(config)
         self._learner = build_learner(config, self.classes, restored=True)

@@ -139,7 +139,7 @@ def _describe(
     """Write the manifest, or hold the dataset against it."""
     fingerprint = dataset.fingerprint()
     known = run_dir.manifest()
-    if known and known["dataset"]["fingerprint"] != fingerprint:
+    if known and run_dir.described()["fingerprint"] != fingerprint:
         raise RunError(
             f"{config.dataset.name} has changed since {run_dir.path} was started: its images, "
             "splits or annotations are not the same. Restore it, or choose another --output"

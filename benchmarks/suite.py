@@ -12,12 +12,13 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from alframe.atomic import write_text
+from alframe import checked
 from alframe.benchmarks.findings import Costs
 from alframe.benchmarks.published import names as tables
 from alframe.errors import ConfigError
 from alframe.options import problems as validation_problems
 from alframe.plugins import registry, unknown
+from alframe.reading import read_yaml
 from alframe.resolve import Layer, expanded, flat, merge
 from alframe.rundir import FREE_TO_CHANGE
 
@@ -147,19 +148,25 @@ def load(name: str) -> Suite:
 
 def read(path: Path) -> Suite:
     """The suite in a YAML file; errors as in :func:`load`."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    return _checked(content, str(path))
+    return _checked(read_yaml(path), str(path))
 
 
-def write(suite: Suite, path: Path) -> None:
-    """Write a suite for :func:`read`."""
+def stored(folder: Path) -> Suite:
+    """The suite in a folder, as :func:`write` wrote it.
+
+    Raises:
+        RunError: the file is damaged.
+        ConfigError: it is not a suite.
+    """
+    remedy = "Restore it; the runs below it can be reported one by one"
+    return _checked(checked.read_yaml(folder / FILE, remedy), str(folder / FILE))
+
+
+def write(suite: Suite, folder: Path) -> None:
+    """Write a suite for :func:`stored`."""
     content = suite.model_dump(mode="json")
-    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    checked.write_yaml(folder / FILE, text)
 
 
 def _checked(content: Any, where: str) -> Suite:

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 import click
 
 from alframe import __version__
+from alframe.cli.output import say
 from alframe.cli.stopping import exit_code, terminable
 from alframe.errors import AlframeError
 from alframe.plugins import registry
+from alframe.text import LineFormatter, printable
 
 BUILTIN = {
     "run": ("alframe.cli.run:run", "Run active learning: fit, evaluate, select, annotate."),
@@ -77,14 +79,14 @@ def cli(verbose: bool) -> None:
     "alframe run" without options shows it at work on drawn shapes, in about two minutes on a CPU.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(LineFormatter("%(levelname)s: %(message)s"))
     bars = sys.stderr.isatty()  # without a terminal there are none, and lines tell of progress
     handler.setLevel(logging.INFO if verbose or not bars else logging.WARNING)
     root = logging.getLogger("alframe")
     root.setLevel(logging.INFO)
     root.handlers = [handler]
     for plugin in registry().broken:
-        click.echo(
+        say(
             f"warning: plugin {plugin.name} of {plugin.package} {plugin.version} is left out: "
             f"{plugin.problem}",
             err=True,
@@ -97,14 +99,15 @@ def main(args: Sequence[str] | None = None) -> None:
         with terminable():
             code = cli.main(args=args, prog_name="alframe", standalone_mode=False)
     except click.ClickException as error:
+        error.message = printable(error.message)
         error.show()
         sys.exit(2)
     except AlframeError as error:
         for problem in error.problems:
-            click.echo(f"error: {problem}", err=True)
+            say(f"error: {problem}", err=True)
         sys.exit(2)
     except click.Abort as error:
-        click.echo("interrupted", err=True)
+        say("interrupted", err=True)
         sys.exit(exit_code(error.__cause__))
     except BrokenPipeError:  # "alframe ls | head": whoever read has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -112,6 +115,6 @@ def main(args: Sequence[str] | None = None) -> None:
     except OSError as error:
         if error.errno not in MENDABLE:
             raise
-        click.echo(f"error: {error.filename or 'a file'}: {error.strerror}", err=True)
+        say(f"error: {error.filename or 'a file'}: {error.strerror}", err=True)
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alframe.cli.output import say
+
 if TYPE_CHECKING:
     from alframe.predict import Prediction
 
@@ -45,18 +47,21 @@ def predict(
     alframe predict runs/mine photo.jpg
     alframe predict runs/mine photos --json > predictions.jsonl
     """  # noqa: D301
+    from alframe.atomic import UNLOCKED_IDLE, remove_torn
     from alframe.predict import Predictor, image_files
 
     predictor = Predictor(run, cycle=cycle, device=device)
     files = image_files(images)
-    pictures = _pictures(files, output or run / "predictions")
+    folder = output or run / "predictions"
+    remove_torn(folder, idle=UNLOCKED_IDLE)
+    pictures = _pictures(files, folder)
     predictions = predictor(files, threshold=threshold, weighted=weighted)
     for prediction, picture in zip(predictions, pictures, strict=True):
         _save(prediction, picture, opacity, predictor.classes)
         if as_json:
             click.echo(json.dumps({**prediction.to_json(), "picture": str(picture)}))
         else:
-            click.echo(_text(prediction, picture))
+            say(*_lines(prediction, picture))
 
 
 def _pictures(images: Sequence[Path], folder: Path) -> list[Path]:
@@ -80,7 +85,7 @@ def _save(prediction: "Prediction", path: Path, opacity: float, classes: tuple[s
         paint(prediction, opacity, classes).save(file, "PNG")
 
 
-def _text(prediction: "Prediction", picture: Path) -> str:
+def _lines(prediction: "Prediction", picture: Path) -> list[str]:
     score = "" if prediction.score is None else f"  uncertainty {prediction.score:.4g}"
     lines = [f"{prediction.path}{score}  -> {picture}"]
     for name, value, box in zip(
@@ -88,4 +93,4 @@ def _text(prediction: "Prediction", picture: Path) -> str:
     ):
         corners = "  ".join(f"{v:.1f}" for v in box)
         lines.append(f"  {name}  {value:.2f}  [{corners}]")
-    return "\n".join(lines)
+    return lines

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alframe.cli.options import config_from, config_options
+from alframe.cli.output import say
 from alframe.config import RunConfig
 from alframe.datasets.problems import plural
 from alframe.errors import DataError, together
@@ -44,8 +45,8 @@ def validate(file: str | None, **flags: Any) -> None:
     )
     click.echo(to_yaml(config), nl=False)
     for note in dataset.notes:
-        click.echo(f"note: {note}", err=True)
-    click.echo(
+        say(f"note: {note}", err=True)
+    say(
         f"valid: {len(dataset.pool)} images to choose from, {len(dataset.test)} to test on; labels "
         f"{initial} + {config.budget.cycles - 1} x {per_cycle}; "
         f"{plural(len(dataset.classes), 'class')}: {', '.join(_counted(dataset))}",
