@@ -15,7 +15,14 @@ from typing import Any
 
 from alframe.atomic import write_text
 from alframe.errors import RunError
-from alframe.reading import JSON_BYTES, parsed_json, parsed_yaml, read_bytes, read_text
+from alframe.reading import (
+    JSON_BYTES,
+    YAML_BYTES,
+    ValueProblem,
+    parsed_json,
+    read_bytes,
+    yaml_value,
+)
 
 KEY = "crc32"
 _IN_JSON = re.compile(rb'(.*),\s*"crc32": "([0-9a-f]{8})"\s*\}\s*', re.DOTALL)
@@ -140,14 +147,22 @@ def read_yaml(path: Path, remedy: str) -> Any:
     Raises:
         RunError: it cannot be read, or is damaged.
     """
-    text = read_text(path, error=RunError)
-    found = _IN_YAML.fullmatch(text)
-    if found and zlib.crc32(found[1].encode()) != int(found[2], 16):
-        raise RunError(
-            f"{path} is damaged: it has changed since it was written, its last line has another "
-            f"checksum. {remedy}; if you changed it on purpose, take its last line out"
-        )
-    return parsed_yaml(text, str(path), error=RunError)
+    try:
+        text = read_bytes(path, YAML_BYTES).decode("utf-8")
+        found = _IN_YAML.fullmatch(text)
+        if found and zlib.crc32(found[1].encode()) != int(found[2], 16):
+            raise ValueProblem(
+                "it has changed since it was written, its last line has another checksum; if you "
+                "changed it on purpose, take that line out"
+            )
+        return yaml_value(text)
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}; {remedy}") from error
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path} is damaged, it is not UTF-8: {remedy}") from error
+    except ValueProblem as error:
+        line = f" line {error.line}," if error.line else ""
+        raise RunError(f"{path} is damaged,{line} {error.text}: {remedy}") from error
 
 
 def _split(raw: bytes, end: bytes = b"}") -> tuple[bytes, int | None]:

@@ -18,7 +18,7 @@ def save(path: Path, configuration: str, content: Mapping[str, Any]) -> None:
 
     with sealed(path) as file:
         try:
-            torch.save({"configuration": configuration, **content}, file)
+            torch.save({"configuration": configuration, **content}, file)  # type: ignore[arg-type]
         except RuntimeError as error:  # torch closes its archive, and says that it is too short
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None

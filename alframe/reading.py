@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import yaml
 
-from alframe.errors import AlframeError, ConfigError
+from alframe.errors import ConfigError
 
 YAML_BYTES, JSON_BYTES = 1 << 20, 1 << 28
 """Limits of a file: 1 MiB of configuration, 256 MiB of a run's own records."""
@@ -66,46 +66,50 @@ def read_bytes(path: Path, limit: int) -> bytes:
         return file.read(limit)
 
 
-def read_text(
-    path: Path, where: str = "", *, limit: int = YAML_BYTES, error: type[AlframeError] = ConfigError
-) -> str:
+def read_text(path: Path, where: str) -> str:
     """A UTF-8 file.
 
     Args:
         path: of the file.
-        where: what messages call it; its path by default.
-        limit: in bytes.
-        error: what to raise.
+        where: what messages call it.
 
     Raises:
-        AlframeError: ``error``: it cannot be read, is too large, or is not UTF-8.
+        ConfigError: it cannot be read, is too large, or is not UTF-8.
     """
-    where = where or str(path)
     try:
-        return read_bytes(path, limit).decode("utf-8")
+        return read_bytes(path, YAML_BYTES).decode("utf-8")
     except OSError as failure:
-        raise error(f"cannot read {where}: {failure.strerror}") from failure
+        raise ConfigError(f"cannot read {where}: {failure.strerror}") from failure
     except UnicodeDecodeError as failure:
         line = failure.object[: failure.start].count(b"\n") + 1
-        raise error(f"{where} is not UTF-8, line {line}: save it as UTF-8") from failure
+        raise ConfigError(f"{where} is not UTF-8, line {line}: save it as UTF-8") from failure
 
 
-def read_yaml(path: Path, where: str = "", *, error: type[AlframeError] = ConfigError) -> Any:
-    """What a YAML file holds; arguments and errors as of :func:`read_text`."""
-    return parsed_yaml(read_text(path, where, error=error), where or str(path), error=error)
+def read_yaml(path: Path, where: str = "") -> Any:
+    """What a YAML file holds.
+
+    Args:
+        path: of the file.
+        where: what messages call it; its path by default.
+
+    Raises:
+        ConfigError: as of :func:`read_text` and :func:`parsed_yaml`.
+    """
+    where = where or str(path)
+    return parsed_yaml(read_text(path, where), where)
 
 
-def parsed_yaml(text: str, where: str, *, error: type[AlframeError] = ConfigError) -> Any:
+def parsed_yaml(text: str, where: str) -> Any:
     """What a YAML text holds.
 
     Raises:
-        AlframeError: ``error``: it is not YAML, or holds what no setting is; names the line.
+        ConfigError: it is not YAML, or holds what no setting is; names the line.
     """
     try:
         return yaml_value(text)
     except ValueProblem as problem:
         line = f", line {problem.line}" if problem.line else ""
-        raise error(f"{where} is not YAML of settings{line}: {problem.text}") from problem
+        raise ConfigError(f"{where} is not YAML of settings{line}: {problem.text}") from problem
 
 
 def yaml_value(text: str) -> Any:
@@ -167,15 +171,15 @@ def _check_size(text: str) -> None:
     opened: list[tuple[str | None, int]] = []
     count = 0
     for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in opened):
                 raise ValueProblem(f"*{event.anchor} stands within itself", line)
-            count += sizes.get(event.anchor, 1)
+            count += sizes.get(event.anchor or "", 1)
         elif isinstance(event, yaml.ScalarEvent):
             weight = 1 + len(event.value) // 64
             count += weight
-            sizes[event.anchor] = weight
+            sizes[event.anchor or ""] = weight
         elif isinstance(event, yaml.CollectionStartEvent):
             opened.append((event.anchor, count))
             count += 1

@@ -220,7 +220,7 @@ def stored_layer(path: Path) -> Layer:
     file = path / "config.yaml"
     if not file.exists():
         raise RunError(f"{path} holds no run: there is no config.yaml in it")
-    return as_layer(read_yaml(file, RESTORE.capitalize()), str(file), error=RunError)
+    return as_layer(read_yaml(file, RESTORE), str(file), error=RunError)
 
 
 def stored_scores(path: Path, cycle: int) -> dict[str, float] | None:

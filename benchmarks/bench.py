@@ -80,7 +80,7 @@ def bench(
     wanted = _changed(load(suite), seeds, strategies, data_root, overrides)
     folder = output or Path("bench") / Path(suite).stem
     if (folder / FILE).exists():
-        wanted = wanted.joined(stored(folder))
+        wanted = wanted.joined(stored(folder / FILE))
     every = cells(wanted)
     if status:
         _show_status(folder, every)
@@ -111,7 +111,7 @@ def _opened(folder: Path, suite: "Suite", every: "Sequence[Cell]") -> "Iterator[
     """The suite's folder, locked, with everything in it that the cells need."""
     from alframe.atomic import remove_torn
     from alframe.benchmarks.prepare import initial_sets, write_initial_sets
-    from alframe.benchmarks.suite import write
+    from alframe.benchmarks.suite import FILE, write
     from alframe.benchmarks.work import Work
     from alframe.locks import locked
 
@@ -122,7 +122,7 @@ def _opened(folder: Path, suite: "Suite", every: "Sequence[Cell]") -> "Iterator[
         for name in ("cells", "initial", "report"):
             remove_torn(folder / name, deep=True)
         write_initial_sets(folder, sets)
-        write(suite, folder)
+        write(suite, folder / FILE)
         yield Work(folder, every)
 
 

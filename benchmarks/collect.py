@@ -35,7 +35,7 @@ from alframe.benchmarks.statistics import (
     replay_noise,
     win_matrix,
 )
-from alframe.benchmarks.suite import stored
+from alframe.benchmarks.suite import FILE, stored
 from alframe.benchmarks.work import Work
 from alframe.errors import AlframeError, RunError
 from alframe.plugins import unknown
@@ -74,7 +74,7 @@ def of_suite(folder: Path, metric: str | None = None) -> Findings:
     Raises:
         RunError: no cell has a finished cycle, or none has the metric.
     """
-    suite = stored(folder)
+    suite = stored(folder / FILE)
     work = Work(folder, cells(suite))
     costs = Costs(suite.costs.image, suite.costs.box)
     terms = Terms(metric or suite.metric, suite.baselines, costs, suite.alpha)

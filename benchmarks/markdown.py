@@ -41,34 +41,38 @@ def _text(block: Text) -> str:
 
 
 def _table(block: Grid) -> str:
-    rows = [_row(row) for row in (*block.rows, *block.beneath)]
     to_left = [head.words for head in block.heads]
+    rows = [_row(row) for row in (*block.rows, *block.beneath)]
     table = grid([_head(head) for head in block.heads], rows, to_left)
     return table + "".join(f"\n{words(note)}\n" for note in block.notes)
 
 
 def _head(head: Head) -> str:
-    return words(f"{head.text} ({head.note})" if head.note else head.text)
+    return f"{head.text} ({head.note})" if head.note else head.text
 
 
-def _row(row: Row) -> list[str]:
-    name = f"{row.name} ({row.tag})" if row.tag else row.name
-    return [words(name), *map(_cell, row.cells)]
+def _row(row: Row) -> list[str | Cell]:
+    return [f"{row.name} ({row.tag})" if row.tag else row.name, *row.cells]
 
 
-def _cell(cell: Cell) -> str:
-    text = f"**{words(cell.text)}**" if cell.look == "best" else words(cell.text)
-    return f"{text} ({words(cell.note)})" if cell.note else text
-
-
-def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], to_left: Sequence[bool] = ()) -> str:
+def grid(
+    heads: Sequence[str], rows: Iterable[Sequence[str | Cell]], to_left: Sequence[bool] = ()
+) -> str:
     """A markdown table; the first column and those of words to the left, the others to the right.
 
     Args:
-        heads: of all columns, in markdown.
-        rows: texts, in markdown.
+        heads: of all columns.
+        rows: texts, or cells, of which the best are bold.
         to_left: for each column whether it holds words; none does by default.
     """
     left = [True, *(to_left or [False] * len(heads))[1:]]
     rules = ["---" if one else "---:" for one in left]
-    return "".join(f"| {' | '.join(line)} |\n" for line in (heads, rules, *rows))
+    lines = [list(map(words, heads)), rules, *(list(map(_cell, row)) for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _cell(cell: str | Cell) -> str:
+    if isinstance(cell, str):
+        return words(cell)
+    text = f"**{words(cell.text)}**" if cell.look == "best" else words(cell.text)
+    return f"{text} ({words(cell.note)})" if cell.note else text

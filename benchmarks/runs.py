@@ -136,9 +136,9 @@ def read_run(path: Path) -> Run:
     Raises:
         RunError: a file is missing or damaged; the message names it.
     """
-    config = read_yaml(path / "config.yaml", RESTORE.capitalize())
+    config = read_yaml(path / "config.yaml", RESTORE)
     if not isinstance(config, Mapping):
-        raise RunError(f"{path / 'config.yaml'} is damaged: expected a mapping; {RESTORE}")
+        raise RunError(f"{path / 'config.yaml'} is damaged: expected a mapping, got {config!r:.40}")
     manifest = read_object(path / "manifest.json", RESTORE)
     return Run(path, config, manifest, tuple(read_cycles(path / "cycles.jsonl")))
 

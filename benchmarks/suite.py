@@ -151,22 +151,22 @@ def read(path: Path) -> Suite:
     return _checked(read_yaml(path), str(path))
 
 
-def stored(folder: Path) -> Suite:
-    """The suite in a folder, as :func:`write` wrote it.
+def stored(path: Path) -> Suite:
+    """What :func:`write` wrote.
 
     Raises:
         RunError: the file is damaged.
         ConfigError: it is not a suite.
     """
-    remedy = "Restore it; the runs below it can be reported one by one"
-    return _checked(checked.read_yaml(folder / FILE, remedy), str(folder / FILE))
+    remedy = "restore it; the runs below it can be reported one by one"
+    return _checked(checked.read_yaml(path, remedy), str(path))
 
 
-def write(suite: Suite, folder: Path) -> None:
+def write(suite: Suite, path: Path) -> None:
     """Write a suite for :func:`stored`."""
     content = suite.model_dump(mode="json")
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    checked.write_yaml(folder / FILE, text)
+    checked.write_yaml(path, text)
 
 
 def _checked(content: Any, where: str) -> Suite:

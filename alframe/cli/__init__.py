@@ -1,6 +1,7 @@
 """The command line. One file per verb; a verb's imports happen when it is used."""
 
 import errno
+import io
 import logging
 import os
 import sys
@@ -13,7 +14,7 @@ from alframe.cli.output import say
 from alframe.cli.stopping import exit_code, terminable
 from alframe.errors import AlframeError
 from alframe.plugins import registry
-from alframe.text import LineFormatter, printable
+from alframe.text import LineFormatter
 
 BUILTIN = {
     "run": ("alframe.cli.run:run", "Run active learning: fit, evaluate, select, annotate."),
@@ -93,14 +94,21 @@ def cli(verbose: bool) -> None:
         )
 
 
+def _complain(error: click.ClickException) -> None:
+    """As click does, with a message in one line."""
+    said, message = io.StringIO(), error.format_message()
+    error.show(said)
+    click.echo(said.getvalue().removesuffix(f"Error: {message}\n"), err=True, nl=False)
+    say(f"Error: {message}", err=True)
+
+
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 2 what the user can mend, 130 Ctrl-C, 143 SIGTERM."""
     try:
         with terminable():
             code = cli.main(args=args, prog_name="alframe", standalone_mode=False)
     except click.ClickException as error:
-        error.message = printable(error.message)
-        error.show()
+        _complain(error)
         sys.exit(2)
     except AlframeError as error:
         for problem in error.problems:

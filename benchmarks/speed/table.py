@@ -6,7 +6,6 @@ from alframe.benchmarks.markdown import grid
 from alframe.benchmarks.speed.row import RATIO, ROOFLINE, SECONDS, Row
 from alframe.benchmarks.speed.spread import Spread
 from alframe.benchmarks.speed.targets import Target, targets_of
-from alframe.text import markdown
 
 HEADS = (
     "case", "side", "time", "per second", "time / against", "against", "of the roofline", "other",
@@ -19,8 +18,7 @@ IN_COLUMNS = frozenset({SECONDS, RATIO, ROOFLINE})
 
 def table(rows: Iterable[Row], targets: Sequence[Target]) -> str:
     """A line for each side of each case: medians, and of ratios also the smallest and largest."""
-    lines = (_line(row, targets_of(row, targets)) for row in rows)
-    return grid(HEADS, (list(map(markdown, line)) for line in lines), WORDS)
+    return grid(HEADS, (_line(row, targets_of(row, targets)) for row in rows), WORDS)
 
 
 def _line(row: Row, targets: Sequence[Target]) -> list[str]:
