@@ -77,6 +77,11 @@ def from_lines(raw: bytes, path: Path, remedy: str) -> tuple[list[dict[str, Any]
     return records, checksum
 
 
+def is_whole(line: bytes) -> bool:
+    """Whether a line has all that :func:`to_lines` writes, but its end."""
+    return _split(line)[1] is not None
+
+
 def damaged(path: Path, number: int, reason: str, remedy: str) -> RunError:
     """The error about a line of a file."""
     return RunError(f"{path}, line {number} is damaged: {reason}. {remedy}")

@@ -47,7 +47,7 @@ def load(
             f"{path} was written under another configuration than "
             f"{path.parents[1] / 'config.yaml'}: {remedy}"
         )
-    if wrong := [k for k, kind in expected.items() if not isinstance(loaded.get(k), kind)]:
+    if wrong := [k for k, t in expected.items() if k not in loaded or not isinstance(loaded[k], t)]:
         raise RunError(f"{path} is damaged, without its {', '.join(wrong)}: {remedy}")
     return loaded
 

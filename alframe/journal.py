@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe.atomic import sync_folder
-from alframe.checked import damaged, from_lines, read_lines, to_lines
+from alframe.checked import damaged, from_lines, is_whole, read_lines, to_lines
 from alframe.events import Event, problems
 
 __all__ = ["Event", "Journal"]
@@ -66,6 +66,9 @@ class Journal:
         whole, newline, rest = raw.rpartition(b"\n")
         if rest:
             self._torn = len(whole) + len(newline)
+            if is_whole(rest[:-1]):  # a kill leaves the beginning of a line, and nothing else
+                number = whole.count(b"\n") + len(newline) + 1
+                raise damaged(self._path, number, "its end has changed", REMEDY)
         events, self._checksum = from_lines(whole + newline, self._path, REMEDY)
         for number, reason in problems(events):
             raise damaged(self._path, number, reason, REMEDY)

@@ -35,6 +35,7 @@ def read_scores(path: Path) -> dict[str, float] | None:
         RunError: it cannot be read, or is damaged.
     """
     try:
+        # A SystemError is numpy's: of letters that Unicode has not.
         with unsealed(path) as file, zipfile.ZipFile(file) as archive:
             if sum(member.file_size for member in archive.infolist()) > LIMIT:
                 raise ValueError(f"it expands to more than {LIMIT >> 20} MiB")
@@ -44,7 +45,7 @@ def read_scores(path: Path) -> dict[str, float] | None:
         return None
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, ValueError, LookupError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, ValueError, LookupError, NotImplementedError, SystemError) as error:
         raise RunError(
             f"{path} is damaged ({error}): restore it, or delete it to have the selection checked "
             "by the model of its cycle"
