@@ -63,15 +63,15 @@ class Entry:
         if not isinstance(self.factory, str):
             return self.factory
         # A bug of ours shows its traceback; a stranger's module may raise anything.
-        caught: tuple[type[BaseException], ...] = (BaseException,)
-        if self.package == OWN:
-            caught = (ImportError, AttributeError, ValueError, SystemExit)
+        own = self.package == OWN
+        expected = (ImportError, AttributeError, ValueError, SystemExit)
         try:
-            with guest():
+            with contextlib.nullcontext() if own else guest():
                 loaded: Callable[..., Any] = resolve_name(self.factory)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            error.args = (f"while loading {self}",)
             raise
-        except caught as error:
+        except expected if own else BaseException as error:
             raise PluginError(
                 f"{self} cannot be loaded from {self.factory}: {described(error)}"
             ) from error

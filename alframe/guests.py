@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +14,13 @@ def guest() -> Iterator[None]:
     """Run code that is loaded on behalf of a plugin.
 
     What it prints goes to standard error, as the output of a command may be read by a program;
-    the working directory and the root logger's handlers and level are put back.
+    the working directory, the filters of warnings, and the root logger's handlers and level are
+    put back.
     """
     root, folder = logging.getLogger(), _folder()
     handlers, level = list(root.handlers), root.level
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
             yield
     finally:
         root.handlers[:] = handlers

@@ -144,7 +144,7 @@ def registry() -> Registry:
     found: set[str] = set()
     for point in installed(GROUP):
         found.add(point.name)
-        if wanted is None or point.name in wanted or point.unreadable:
+        if wanted is None or point.name in wanted or (wanted and point.unreadable):
             plugin = Plugin(point.name, point.package, point.version, point.problem)
             _load(built, plugin, point.load)
     for name in sorted((wanted or frozenset()) - found):

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,26 +198,46 @@ def test_a_plugin_that_is_wanted_and_not_there_is_said(
 def test_what_a_plugin_changes_for_everyone_is_put_back(
     strangers: Strangers, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    loud = "print('hello'); import os, logging; os.chdir('/'); logging.basicConfig(level=10)"
+    loud = (
+        "print('hello'); import os, logging, warnings; os.chdir('/')\n"
+        "logging.basicConfig(level=10); warnings.simplefilter('error', ResourceWarning)"
+    )
     strangers.install("loud", f"{loud}\n{FINE}", loud_factory=f"{loud}\nclass S: ...")
     strangers.install("later", strategy("later", "loud_factory:S"))
     root, before = logging.getLogger(), Path.cwd()
-    level, handlers = root.level, list(root.handlers)
+    level, handlers, filters = root.level, list(root.handlers), list(warnings.filters)
     assert call("ls", "strategies") == 0
     registry().get("strategies", "later").load()
     shown = capsys.readouterr()
     assert "hello" not in shown.out
     assert shown.err.count("hello") == 2
     assert (Path.cwd(), root.level, root.handlers) == (before, level, handlers)
+    assert list(warnings.filters) == filters
 
 
 def test_ctrl_c_while_plugins_are_loaded_says_where(
     strangers: Strangers, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    strangers.install("late", strategy("late", "made:S"), made="raise KeyboardInterrupt")
+    assert call("run", "--strategy", "late", *SMALL) == 130
+    expected = "interrupted while loading strategy 'late' of alframe-late 1.2"
+    assert expected in capsys.readouterr().err
     strangers.install("slow", "raise KeyboardInterrupt")
+    registry.cache_clear()
     assert call("ls") == 130
     expected = "interrupted while loading plugin slow of alframe-slow 1.2"
     assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("wanted", "told"), [("", False), ("good", True), (None, True)])
+def test_what_cannot_be_read_is_told_unless_no_plugin_is_wanted(
+    wanted: str | None, told: bool, strangers: Strangers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strangers.install("bad", entry_points=b"\xff")
+    strangers.install("good", FINE)
+    if wanted is not None:
+        monkeypatch.setenv("ALFRAME_PLUGINS", wanted)
+    assert list(strangers.problems()) == (["alframe-bad"] if told else [])
 
 
 def test_every_command_works_beside_a_plugin_that_exits(strangers: Strangers) -> None:
