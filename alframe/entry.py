@@ -64,14 +64,16 @@ class Entry:
             return self.factory
         # A bug of ours shows its traceback; a stranger's module may raise anything.
         own = self.package == OWN
-        expected = (ImportError, AttributeError, ValueError, SystemExit)
+        caught: tuple[type[BaseException], ...] = (BaseException,)
+        if own:
+            caught = (ImportError, AttributeError, ValueError, SystemExit)
         try:
             with contextlib.nullcontext() if own else guest():
                 loaded: Callable[..., Any] = resolve_name(self.factory)
         except KeyboardInterrupt as error:
             error.args = (f"while loading {self}",)
             raise
-        except expected if own else BaseException as error:
+        except caught as error:
             raise PluginError(
                 f"{self} cannot be loaded from {self.factory}: {described(error)}"
             ) from error
