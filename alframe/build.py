@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from alframe.config import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.datasets.cache import CachedImages, Resize, prepared
+from alframe.entry import OWN
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import Learner, LearnerSetup
 from alframe.plugins import Entry, Kind, registry
@@ -27,7 +28,8 @@ def build_strategy(config: RunConfig) -> Strategy:
     """
     strategy = _strategy(config.strategy)
     learner = registry().get("learners", config.learner.name)
-    missing = strategy.requires - provides(learner.load())
+    missing = _names(strategy.requires, f"requires of strategy {config.strategy.name!r}")
+    missing -= provides(learner.load())
     if missing:
         fitting = [e.name for e in registry().all("learners") if strategy.requires <= signals(e)]
         raise ConfigError(
@@ -38,10 +40,36 @@ def build_strategy(config: RunConfig) -> Strategy:
     return strategy
 
 
+def strangers(config: RunConfig) -> list[str]:
+    """What a run uses that is not alframe's own, for the reports of bugs."""
+    names: tuple[tuple[Kind, list[str]], ...] = (
+        ("datasets", [config.dataset.name]),
+        ("detectors", [config.detector.name]),
+        ("learners", [config.learner.name]),
+        ("strategies", config.strategy.name.split(":")),
+    )
+    entries = [registry().get(kind, name) for kind, each in names for name in each]
+    return [str(entry) for entry in entries if entry.package != OWN]
+
+
 def provides(learner: Callable[..., Any]) -> frozenset[str]:
-    """The signals that a learner's factory declares."""
-    declared: frozenset[str] = getattr(learner, "provides", frozenset())
-    return declared
+    """The signals that a learner's factory declares.
+
+    Raises:
+        PluginError: they are not names.
+    """
+    return _names(getattr(learner, "provides", frozenset()), f"provides of {learner!r:.80}")
+
+
+def _names(declared: object, what: str) -> frozenset[str]:
+    """Names of signals, in whichever kind of set.
+
+    Raises:
+        PluginError: it is something else.
+    """
+    if not isinstance(declared, Set) or not all(isinstance(name, str) for name in declared):
+        raise PluginError(f"{what} is {declared!r:.80}: expected a frozenset of names of signals")
+    return frozenset(declared)
 
 
 def signals(learner: Entry) -> frozenset[str]:
@@ -107,13 +135,13 @@ def _strategy(component: Component) -> Strategy:
     options = component.options
     if wrapped:
         options["of"] = _strategy(Component(**options["of"]))
-    strategy: Strategy = registry().get("strategies", name).load()(**options)
+    strategy: Strategy = registry().get("strategies", name).make(**options)
     return strategy
 
 
 def _factory(kind: Kind, component: Component, **injected: Any) -> Callable[[], Any]:
-    factory = registry().get(kind, component.name).load()
-    return functools.partial(factory, **injected, **component.options)
+    entry = registry().get(kind, component.name)
+    return functools.partial(entry.make, **injected, **component.options)
 
 
 def _cache_folder() -> Path:

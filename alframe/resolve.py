@@ -23,7 +23,7 @@ import yaml
 from pydantic import ValidationError
 
 from alframe.config import RunConfig
-from alframe.errors import AlframeError, ConfigError
+from alframe.errors import AlframeError, ConfigError, PluginError
 from alframe.layers import without_renamed
 from alframe.lengths import in_one_unit, stale_milestones
 from alframe.options import check_options, problems
@@ -307,7 +307,11 @@ def _component(given: Layer, chain: Sequence[Entry], where: str) -> tuple[Layer,
     entry, *wrapped = chain
     left_out = {"name", "of"} if wrapped else {"name"}
     own = {k: v for k, v in given.items() if k not in left_out}
-    options, found = check_options(entry.load(), own, INJECTED, where)
+    factory = entry.load()
+    try:
+        options, found = check_options(factory, own, INJECTED, where)
+    except PluginError as error:
+        raise PluginError(f"{entry}: {error}") from error
     if wrapped:
         options["of"], more = _component(given["of"], wrapped, f"{where}.of")
         found += more

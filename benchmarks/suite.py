@@ -142,7 +142,7 @@ def load(name: str) -> Suite:
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         return read(path)
-    content: Mapping[str, Any] = registry().get("suites", name).load()()
+    content: Mapping[str, Any] = registry().get("suites", name).make()
     return _checked(content, f"suite {name}")
 
 

@@ -12,7 +12,7 @@ import click
 from alframe import __version__
 from alframe.cli.output import say
 from alframe.cli.stopping import exit_code, terminable
-from alframe.errors import AlframeError
+from alframe.errors import AlframeError, PluginError
 from alframe.plugins import registry
 from alframe.text import LineFormatter
 
@@ -55,9 +55,22 @@ class Verbs(click.Group):
             command: click.Command = resolve_name(BUILTIN[cmd_name][0])
             return command
         if cmd_name in self.list_commands(ctx):
-            loaded: click.Command = registry().get("commands", cmd_name).load()  # type: ignore[assignment]
+            entry = registry().get("commands", cmd_name)
+            loaded = entry.load()
+            if not isinstance(loaded, click.Command):
+                raise PluginError(f"{entry} is {loaded!r:.80}: expected a click.Command")
             return loaded
         return None
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a verb; one of ours never exits in its midst, so whatever does is a plugin's bug."""
+        try:
+            return super().invoke(ctx)
+        except SystemExit as error:
+            silenced = "LOCAL_RANK" in os.environ and error.code == 2  # another process has spoken
+            if silenced or ctx.invoked_subcommand not in BUILTIN:
+                raise
+            raise RuntimeError(f"a plugin calls sys.exit({error.code!r}): it must not") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line a verb, without importing any."""
@@ -115,8 +128,11 @@ def main(args: Sequence[str] | None = None) -> None:
             say(f"error: {problem}", err=True)
         sys.exit(2)
     except click.Abort as error:
-        say("interrupted", err=True)
-        sys.exit(exit_code(error.__cause__))
+        cause = error.__cause__
+        if isinstance(cause, EOFError):  # click takes it for Ctrl-D at a prompt
+            raise cause from None
+        say(" ".join(["interrupted", *map(str, cause.args if cause else ())]), err=True)
+        sys.exit(exit_code(cause))
     except BrokenPipeError:  # "alframe ls | head": whoever read has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from alframe.build import strangers
 from alframe.cli.options import config_from, config_options, layers_from
 from alframe.cli.output import say
 from alframe.cli.stopping import exit_code
 from alframe.config import RunConfig
-from alframe.errors import RunError
+from alframe.errors import AlframeError, RunError
 from alframe.resolve import merge
 from alframe.text import command
 from alframe.training.distributed import decided, first, processes
@@ -51,6 +52,11 @@ def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
         begun = (path / "config.yaml").exists()
         _say("", f"stopped; {resume_it if begun else 'nothing was done yet'}", err=True)
         raise click.exceptions.Exit(exit_code(error)) from error
+    except Exception as error:
+        said = isinstance(error, AlframeError) or hasattr(error, "__notes__")
+        if not said and (others := strangers(config)):
+            error.add_note(f"this run uses {', '.join(others)}")
+        raise
     if profile:
         _show_profile(path / "profile")
     _say(f"done in {time.monotonic() - began:.0f} s: {command('report', path)}")

@@ -185,9 +185,9 @@ class CachedImages:
         return {item: problem for item, problem in results if problem is not None}
 
     def _shrunk(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        resized = self._resize.apply(image).view()
+        resized = self._resize.apply(image)
         resized.flags.writeable = False  # as one that comes from the cache
-        return resized
+        return resized.view()  # which cannot be made writable again
 
 
 def prepared(dataset: Dataset, cached: CachedImages, workers: int) -> Dataset:
