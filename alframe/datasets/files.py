@@ -101,7 +101,7 @@ class ImageFiles:
         real = os.path.realpath(path)
         if real.startswith(self._folders):
             return path
-        cause = "the image is a link that leads out of the dataset"
+        cause = "the image lies outside of the dataset, to which a link may not lead"
         remedy = f"put the file itself there, or {self.reading.remedy}"
         raise BadItemError(Problem(cause, f"{path} -> {real}", remedy))
 

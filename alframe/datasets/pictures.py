@@ -5,6 +5,7 @@ of several frames is its first one. Transparency is left out: colours are those 
 """
 
 import contextlib
+import math
 import os
 import re
 import stat
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from alframe.datasets.depth import deep_values, in_eight_bits, white_of
-from alframe.datasets.png import has_late_metadata
+from alframe.datasets.png import metadata_first
 from alframe.datasets.problems import BadItemError, Problem
 
 REMEDY = "replace the file, or set dataset.on_bad_item=skip"
@@ -77,6 +78,7 @@ class Reading:
 
 
 DEFAULT = Reading()
+OF_ANY_SIZE = Reading(max_megapixels=math.inf)
 
 
 class Picture(NamedTuple):
@@ -91,11 +93,12 @@ class Picture(NamedTuple):
     white: float | None
 
 
-def header_size(path: str | Path, reading: Reading = DEFAULT) -> tuple[int, int]:
+def header_size(path: str | Path, reading: Reading = OF_ANY_SIZE) -> tuple[int, int]:
     """(height, width) in pixels of an upright picture, without decoding it.
 
     Raises:
-        BadItemError: the file is missing, not a regular file, not a picture or too large.
+        BadItemError: the file is missing, not a regular file, not a picture, or too large for
+            ``reading``.
     """
     with _opened(path, reading) as (image, file):
         return _guarded(path, reading, lambda: _upright_size(image, _orientation(image, file)))
@@ -148,7 +151,7 @@ def regular_file(path: str | Path, remedy: str) -> Iterator[IO[bytes]]:
     """
     check_regular(path, remedy)
     try:
-        file = Path(path).open("rb")
+        file = Path(path).open("rb")  # noqa: SIM115  # what is raised below is not about opening
     except OSError as error:
         raise BadItemError(_inaccessible(path, error, remedy)) from error
     with file:
@@ -176,9 +179,7 @@ def check_regular(path: str | Path, remedy: str) -> os.stat_result:
 
 
 @contextlib.contextmanager
-def _opened(
-    path: str | Path, reading: Reading
-) -> Iterator[tuple[ImageFile.ImageFile, IO[bytes]]]:
+def _opened(path: str | Path, reading: Reading) -> Iterator[tuple[ImageFile.ImageFile, IO[bytes]]]:
     # From an open file, not by its name: Pillow maps named ones, and dies where one is cut.
     with regular_file(path, reading.remedy) as file, _WITHOUT_LIMIT:
         image = _guarded(path, reading, lambda: Image.open(file))
@@ -207,12 +208,11 @@ def _check(path: str | Path, image: Image.Image, reading: Reading) -> None:
 
 def _orientation(image: ImageFile.ImageFile, file: IO[bytes]) -> int:
     """The orientation that EXIF or XMP gives: 1 to 8, where 1 is upright."""
-    if image.format == "PNG" and has_late_metadata(file):
-        image = Image.open(file, formats=["PNG"])
-        image.load()
+    behind = metadata_first(file) if image.format == "PNG" else None
     try:
+        described = Image.open(behind, formats=["PNG"]) if behind else image
         # The method of all images, since that of PNG decodes.
-        value = Image.Image.getexif(image).get(_ORIENTATION)
+        value = Image.Image.getexif(described).get(_ORIENTATION)
     except Exception:  # damaged metadata, of which other programs take no notice either
         return 1
     return value if isinstance(value, int) and value in _TURNS else 1
@@ -255,7 +255,9 @@ def _cause(path: str | Path, error: Exception) -> str:
         return "memory does not suffice to decode the image"
     reason = str(error).partition("\n")[0] or type(error).__name__
     # Without what differs from file to file, so that a cause is told once.
-    return f"the file cannot be read as an image ({re.sub(r' [(][^()]*[0-9][^()]*[)]', '', reason)})"
+    return (
+        f"the file cannot be read as an image ({re.sub(r' [(][^()]*[0-9][^()]*[)]', '', reason)})"
+    )
 
 
 def _inaccessible(path: str | Path, error: OSError, remedy: str) -> Problem:
