@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -15,7 +15,7 @@ from alframe.datasets.base import Dataset, ImageSource
 from alframe.datasets.cache_disk import FORMAT, DiskWriter, Slot, load
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.looks import PLAIN, Look, look_at, notes_on, white_among
-from alframe.datasets.pictures import Picture
+from alframe.datasets.pictures import DEFAULT, Picture
 from alframe.datasets.problems import BadItemError, Problem, sentences, shortened, skipped
 from alframe.datasets.resize import Resize
 from alframe.datasets.splits import check_splits
@@ -94,9 +94,15 @@ class CachedImages:
         """What is white in images of more than 8 bits; None before there was one."""
         return self._source.reading.white if isinstance(self._source, ImageFiles) else None
 
-    def notes(self) -> list[str]:
-        """What is worth saying of the images that :meth:`prepare` has decoded."""
-        return notes_on(self._looks, self.white)
+    def notes(self, names: Mapping[str, str] | None = None) -> list[str]:
+        """What is worth saying of the images that :meth:`prepare` has decoded.
+
+        Args:
+            names: what to call them, by id; their ids by default.
+        """
+        reading = self._source.reading if isinstance(self._source, ImageFiles) else DEFAULT
+        looks = {names[i] if names else i: look for i, look in sorted(self._looks.items())}
+        return notes_on(looks, reading.white, reading.setting("white"))
 
     def read(self, item: str) -> NDArray[np.uint8]:
         """The resized image, RGB, uint8 [H, W, 3], read-only.
@@ -250,9 +256,10 @@ def prepared(dataset: Dataset, cached: CachedImages, workers: int) -> Dataset:
         DataError: with every such item, where ``on_bad_item`` is ``error``.
     """
     problems = cached.prepare((*dataset.pool, *dataset.test), workers)
-    notes = (*dataset.notes, *cached.notes())
+    if notes := cached.notes():
+        dataset = replace(dataset, notes=(*dataset.notes, *notes))
     if not problems:
-        return replace(dataset, notes=notes)
+        return dataset
     lines = shortened(sentences(problems.values()))
     if dataset.on_bad_item == "error":
         raise DataError(lines)
@@ -263,8 +270,8 @@ def prepared(dataset: Dataset, cached: CachedImages, workers: int) -> Dataset:
     )
     check_splits(pool, test)
     targets = {item: dataset.targets[item] for item in (*pool, *test)}
-    notes = (*notes, f"skipped {skipped(problems)}")
-    return replace(dataset, pool=pool, test=test, targets=targets, notes=notes)
+    noted = (*dataset.notes, f"skipped {skipped(problems)}")
+    return replace(dataset, pool=pool, test=test, targets=targets, notes=noted)
 
 
 def _key(resize: Resize, limit: int, known: dict[str, _Facts], source: ImageSource) -> str:
@@ -281,8 +288,8 @@ def _check_size(item: str, image: NDArray[np.uint8], size: tuple[int, int]) -> N
     at = f"{item} ({width} x {height} pixels, annotated {size[1]} x {size[0]})"
     if (width, height) == size:
         cause = (
-            "the annotation has the size of the image before it is turned as its EXIF orientation "
-            "says, so that boxes would be misplaced"
+            "the annotation has width and height of the image swapped, as where its EXIF "
+            "orientation was not heeded, so that boxes would be misplaced"
         )
         remedy = "annotate it upright, or remove the orientation from the file"
     else:

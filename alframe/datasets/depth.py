@@ -39,34 +39,39 @@ def deep_values(image: ImageFile.ImageFile, file: IO[bytes]) -> NDArray[Any] | N
     if image.mode == "RGBA" and _rawmode(image).startswith("LA"):  # 4 bytes a pixel, as RGBA has
         _decode_as(image, ["RGBA"] * len(image.tile))
         pairs = np.asarray(image)
-        return pairs[..., 0].astype(np.uint16) << 8 | pairs[..., 1]
+        return _joined(pairs[..., 0], pairs[..., 1])
     low = _again(image, file)
     _decode_as(image, halves)
     _decode_as(low, [_other_half(half) for half in halves])
     upper, lower = (np.asarray(each)[..., :3] for each in (image, low))
-    return upper.astype(np.uint16) << 8 | lower
+    return _joined(upper, lower)
 
 
 def white_of(values: NDArray[Any]) -> float:
     """The smallest usual white that no value exceeds; beyond all of them, the largest value."""
     if values.dtype.kind != "f":
-        largest, usual = float(values.max()), WHITES[1:]
-    else:
-        finite = values.max(where=np.isfinite(values), initial=0)
-        largest, usual = float(finite) / _OVERSHOOT, WHITES
-    return next((white for white in usual if white >= largest), largest)
+        largest = float(values.max())
+        return next((white for white in WHITES if white >= max(largest, 2)), largest)
+    largest = float(values.max(where=np.isfinite(values), initial=0)) / _OVERSHOOT
+    return next((white for white in WHITES if white >= largest), largest)
 
 
 def in_eight_bits(values: NDArray[Any], white: float) -> NDArray[np.uint8]:
     """Scale ``0`` to ``white`` to 0 to 255, rounded; what lies outside is cut, NaN is black."""
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        return _scaled(np.arange(_SIXTEEN + 1), white)[values]
+        table = _scaled(np.arange(_SIXTEEN + 1), white)
+        return table.take(values)
     return _scaled(values, white)
 
 
 def _scaled(values: NDArray[Any], white: float) -> NDArray[np.uint8]:
     scaled = np.nan_to_num(values * np.float64(255 / white), nan=0, posinf=255, neginf=0)
     return (np.clip(scaled, 0, 255) + 0.5).astype(np.uint8)
+
+
+def _joined(upper: NDArray[np.uint8], lower: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    joined: NDArray[np.uint16] = upper.astype(np.uint16) << 8 | lower
+    return joined
 
 
 def _one_channel(image: ImageFile.ImageFile) -> NDArray[Any]:

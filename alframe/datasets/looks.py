@@ -46,33 +46,33 @@ def white_among(looks: Mapping[str, Look]) -> float | None:
     return max((look.white for look in looks.values() if look.white is not None), default=None)
 
 
-def notes_on(looks: Mapping[str, Look], white: float | None) -> list[str]:
+def notes_on(looks: Mapping[str, Look], white: float | None, setting: str) -> list[str]:
     """A sentence for each thing that is worth saying.
 
     Args:
         looks: of the images, by id.
         white: as which their values were scaled.
+        setting: what sets it.
     """
     deep = {item: look.white for item, look in looks.items() if look.white is not None}
     notes = []
     if deep and white is not None:
         notes.append(
             f"{plural(len(deep), 'image')} of more than 8 bits, in which {white:,.10g} is taken as "
-            "white (data.white sets it)"
+            f"white ({setting} sets it)"
         )
         brighter = [item for item, own in deep.items() if own > white]
         if brighter:
             notes.append(
-                f"{plural(len(brighter), 'image')} with values above data.white={white:.10g}, "
+                f"{plural(len(brighter), 'image')} with values above {setting}={white:.10g}, "
                 f"which are cut: {named(brighter)}"
             )
     dark = [item for item, look in looks.items() if look.dark]
     if dark:
-        remedy = "set data.white to the value that is white" if set(dark) & deep.keys() else ""
-        notes.append(
-            f"{plural(len(dark), 'image')} nearly black: {named(dark)}; "
-            f"{remedy or 'check these files, and how they were converted'}"
-        )
+        remedy = "check these files, and how they were converted"
+        if set(dark) & deep.keys():
+            remedy = f"check them, and set {setting} to the value that is white"
+        notes.append(f"{plural(len(dark), 'image')} nearly black: {named(dark)}; {remedy}")
     flat = [item for item, look in looks.items() if look.flat]
     if flat:
         notes.append(

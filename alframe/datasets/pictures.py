@@ -32,6 +32,7 @@ PHOTOGRAPHS = frozenset(
 """Formats by which a file whose name does not say so is recognised as a picture."""
 
 _STARTS_A_PROGRAM = frozenset({"EPS"})
+_HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _ORIENTATION = 274  # of EXIF, and of TIFF's own tags
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -68,13 +69,17 @@ class Reading:
         white: the value that becomes 255 where a picture has more than 8 bits; None takes for each
             picture the smallest usual one that its values do not exceed.
         remedy: what the error for an unreadable file tells to do.
-        setting: what raises ``max_megapixels``, for its error.
+        flags: whether a user sets the first two by ``--white`` and the like, for messages.
     """
 
     max_megapixels: float = MAX_MEGAPIXELS
     white: float | None = None
     remedy: str = REMEDY
-    setting: str = "data.max_megapixels"
+    flags: bool = False
+
+    def setting(self, name: str) -> str:
+        """What a user sets."""
+        return f"--{name.replace('_', '-')}" if self.flags else f"data.{name}"
 
 
 DEFAULT = Reading()
@@ -197,9 +202,10 @@ def _check(path: str | Path, image: Image.Image, reading: Reading) -> None:
         cause = f"the image has no pixels ({width} x {height})"
         raise BadItemError(Problem(cause, str(path), reading.remedy))
     if (megapixels := width * height / 1e6) > reading.max_megapixels:
+        limit = f"{reading.setting('max_megapixels')}={reading.max_megapixels:.10g}"
         raise BadItemError(
             Problem(
-                f"the image is larger than {reading.setting}={reading.max_megapixels:.10g}",
+                f"the image is larger than the limit {limit}",
                 f"{path} ({width:,} x {height:,} pixels, {megapixels:,.1f} megapixels)",
                 "raise the limit if memory suffices (some 10 bytes a pixel), or replace the file",
             )
@@ -249,8 +255,7 @@ def _guarded(path: str | Path, reading: Reading, ask: Callable[[], T]) -> T:
 
 def _cause(path: str | Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        empty = not Path(path).stat().st_size
-        return "the file is empty" if empty else "the file is not an image that Pillow can read"
+        return _unknown(path)
     if isinstance(error, MemoryError):
         return "memory does not suffice to decode the image"
     reason = str(error).partition("\n")[0] or type(error).__name__
@@ -258,6 +263,16 @@ def _cause(path: str | Path, error: Exception) -> str:
     return (
         f"the file cannot be read as an image ({re.sub(r' [(][^()]*[0-9][^()]*[)]', '', reason)})"
     )
+
+
+def _unknown(path: str | Path) -> str:
+    with Path(path).open("rb") as file:
+        head = file.read(12)
+    if not head:
+        return "the file is empty"
+    if head[4:8] == b"ftyp" and head[8:] in _HEIC:
+        return "the image is HEIC, which Pillow cannot read: convert it to JPEG or PNG"
+    return "the file is not an image that Pillow can read"
 
 
 def _inaccessible(path: str | Path, error: OSError, remedy: str) -> Problem:

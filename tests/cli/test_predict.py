@@ -12,6 +12,7 @@ from PIL import Image
 
 from alframe import checkpoints
 from alframe.datasets.files import ImageFiles
+from alframe.datasets.pictures import Picture
 from alframe.datasets.shapes import shapes
 from alframe.errors import RunError
 from alframe.predict import Predictor
@@ -118,15 +119,15 @@ def test_pixels_of_one_image_are_held_at_a_time(
     run: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[weakref.ref[object]] = []
-    read = ImageFiles.read
+    picture = ImageFiles.picture
 
-    def watched(self: ImageFiles, item: str) -> object:
+    def watched(self: ImageFiles, item: str) -> Picture:
         assert sum(one() is not None for one in alive) <= 1
-        image = read(self, item)
-        alive.append(weakref.ref(image))
-        return image
+        decoded = picture(self, item)
+        alive.append(weakref.ref(decoded.pixels))
+        return decoded
 
-    monkeypatch.setattr(ImageFiles, "read", watched)
+    monkeypatch.setattr(ImageFiles, "picture", watched)
     assert len(list(Predictor(run)([photo] * 6))) == 6
     assert len(alive) >= 12, "all were tried first"
 

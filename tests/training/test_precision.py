@@ -9,10 +9,10 @@ from alframe.build import build_learner
 from alframe.config import DataConfig
 from alframe.datasets.base import ImageSet
 from alframe.errors import RunError
-from alframe.settled import as_settled
 from alframe.resolve import from_overrides, resolve
 from alframe.run import run
 from alframe.rundir import stored_layer
+from alframe.settled import as_settled
 from alframe.training import precision as module
 from alframe.training.device import autocast
 from alframe.training.precision import Choice, choose, faster, made_up
