@@ -69,9 +69,8 @@ def _scaled(values: NDArray[Any], white: float) -> NDArray[np.uint8]:
     return (np.clip(scaled, 0, 255) + 0.5).astype(np.uint8)
 
 
-def _joined(upper: NDArray[np.uint8], lower: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    joined: NDArray[np.uint16] = upper.astype(np.uint16) << 8 | lower
-    return joined
+def _joined(upper: NDArray[np.uint8], lower: NDArray[np.uint8]) -> NDArray[Any]:
+    return upper.astype(np.uint16) << 8 | lower
 
 
 def _one_channel(image: ImageFile.ImageFile) -> NDArray[Any]:

@@ -206,7 +206,7 @@ def _check(path: str | Path, image: Image.Image, reading: Reading) -> None:
         raise BadItemError(
             Problem(
                 f"the image is larger than the limit {limit}",
-                f"{path} ({width:,} x {height:,} pixels, {megapixels:,.1f} megapixels)",
+                f"{path} ({width:,} x {height:,} pixels, {megapixels:,.6g} megapixels)",
                 "raise the limit if memory suffices (some 10 bytes a pixel), or replace the file",
             )
         )

@@ -98,7 +98,7 @@ def test_the_order_of_images_does_not_matter(folder):
     ],
 )  # fmt: skip
 def test_the_smallest_usual_white_is_found(folder, factor, dtype, white):
-    dataset = folder(a=(RAMP * factor).astype(dtype), b=RAMP.astype(np.uint8))
+    dataset = folder(a=(RAMP.astype(np.float64) * factor).astype(dtype), b=RAMP.astype(np.uint8))
     noted, cached = filled(dataset)
     assert cached.white == white
     assert cached.read("a").max() >= 242
