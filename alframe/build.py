@@ -11,6 +11,8 @@ from alframe.config import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.datasets.cache import CachedImages, Resize, prepared
 from alframe.entry import OWN
+from alframe.datasets.files import ImageFiles
+from alframe.datasets.pictures import Reading
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import Learner, LearnerSetup
 from alframe.plugins import Entry, Kind, registry
@@ -83,6 +85,9 @@ def signals(learner: Entry) -> frozenset[str]:
 def build_dataset(config: RunConfig) -> Dataset:
     """The dataset, its annotations read and checked, its images not yet."""
     dataset: Dataset = _factory("datasets", config.dataset)()
+    images = dataset.images
+    if isinstance(images, ImageFiles):
+        return replace(dataset, images=images.reading_as(reading(config.data)))
     return dataset
 
 
@@ -100,6 +105,16 @@ def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
         folder=Path(data.cache_dir) if data.cache_dir else _cache_folder(),
     )
     return replace(prepared(dataset, cached, READERS), images=cached)
+
+
+def reading(data: DataConfig) -> Reading:
+    """How image files are read."""
+    return Reading(max_megapixels=data.max_megapixels, white=data.white)
+
+
+def white_in(dataset: Dataset) -> float | None:
+    """What is white in the images of a prepared dataset; None where all of them have 8 bits."""
+    return dataset.images.white if isinstance(dataset.images, CachedImages) else None
 
 
 def build_learner(

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 FREE_TO_CHANGE = frozenset(
     {"output", "device", "keep_models", "first_cycle", "dataset.root", "data.workers"}
-    | {"data.cache", "data.cache_gb", "data.cache_dir"}
+    | {"data.cache", "data.cache_gb", "data.cache_dir", "data.max_megapixels"}
     | {"evaluation.batch_size"}
 )
 """Settings that a resumed run may change: where things lie and how they are computed, not what.

@@ -87,7 +87,7 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, int, int]":
     from alframe.build import build_dataset, build_learner, prepare_images
     from alframe.initial import initial_set
     from alframe.loop import check_budget
-    from alframe.precision import with_precision_of
+    from alframe.settled import as_settled
     from alframe.takeover import check_source
 
     def budget(dataset: "Dataset") -> tuple[int, int]:
@@ -106,5 +106,5 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, int, int]":
     initial, per_cycle = budget(prepared)  # again: broken images may be left out
     if config.first_cycle:
         source = Path(config.first_cycle)
-        check_source(source, with_precision_of(config, source), prepared.fingerprint())
+        check_source(source, as_settled(config, source), prepared.fingerprint())
     return prepared, initial, per_cycle

@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 from alframe.datasets.assemble import Annotated, Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.coco_json import CocoImage, read_annotations
-from alframe.datasets.files import REMEDY, ImageFiles, Listing, header_size, inside
+from alframe.datasets.files import ImageFiles, Listing, inside
+from alframe.datasets.pictures import REMEDY, header_size
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
 

@@ -51,6 +51,14 @@ def grouped(problems: Iterable[Problem]) -> list[str]:
     ]
 
 
+def sentences(errors: Iterable[DataError]) -> list[str]:
+    """What several errors say, each cause once."""
+    errors = list(errors)
+    found = [p for error in errors if isinstance(error, BadItemError) for p in error.found]
+    others = [e.problems for e in errors if not isinstance(e, BadItemError)]
+    return [*grouped(found), *(line for lines in others for line in lines)]
+
+
 class Problems:
     """What is wrong with the items of a dataset.
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from alframe.datasets.assemble import Annotated, Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
-from alframe.datasets.files import ImageFiles, Listing, header_size
+from alframe.datasets.files import ImageFiles, Listing
+from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import Problems, plural, tallied
 from alframe.datasets.voc_layout import VocFolder, default_splits, find_folders, parse_split
 from alframe.datasets.voc_xml import VocObject, read_annotation
