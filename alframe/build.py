@@ -10,6 +10,7 @@ from typing import Any
 from alframe.config import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.datasets.cache import CachedImages, Resize, prepared
+from alframe.datasets.suspicions import check_objects, looked_through
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import Learner, LearnerSetup
 from alframe.plugins import Entry, Kind, registry
@@ -53,9 +54,13 @@ def signals(learner: Entry) -> frozenset[str]:
 
 
 def build_dataset(config: RunConfig) -> Dataset:
-    """The dataset, its annotations read and checked, its images not yet."""
+    """The dataset, its annotations read and checked, its images not yet.
+
+    Raises:
+        DataError: it cannot be used; with every problem found.
+    """
     dataset: Dataset = _factory("datasets", config.dataset)()
-    return dataset
+    return looked_through(dataset, config.detector.options.get("max_detections"))
 
 
 def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
@@ -71,7 +76,10 @@ def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
         limit_bytes=int(data.cache_gb * 2**30),
         folder=Path(data.cache_dir) if data.cache_dir else _cache_folder(),
     )
-    return replace(prepared(dataset, cached, READERS), images=cached)
+    usable = replace(prepared(dataset, cached, READERS), images=cached)
+    for test in (False, True):  # again: broken images may be left out
+        check_objects(usable, test=test)
+    return usable
 
 
 def build_learner(
