@@ -10,9 +10,10 @@ from typing import Any
 from alframe.config import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.datasets.cache import CachedImages, Resize, prepared
-from alframe.entry import OWN
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.pictures import Reading
+from alframe.datasets.suspicions import check_objects, looked_through
+from alframe.entry import OWN
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import Learner, LearnerSetup
 from alframe.plugins import Entry, Kind, registry
@@ -83,12 +84,16 @@ def signals(learner: Entry) -> frozenset[str]:
 
 
 def build_dataset(config: RunConfig) -> Dataset:
-    """The dataset, its annotations read and checked, its images not yet."""
+    """The dataset, its annotations read and checked, its images not yet.
+
+    Raises:
+        DataError: it cannot be used; with every problem found.
+    """
     dataset: Dataset = _factory("datasets", config.dataset)()
     images = dataset.images
     if isinstance(images, ImageFiles):
-        return replace(dataset, images=images.reading_as(reading(config.data)))
-    return dataset
+        dataset = replace(dataset, images=images.reading_as(reading(config.data)))
+    return looked_through(dataset, config.detector.options.get("max_detections"))
 
 
 def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
@@ -104,7 +109,10 @@ def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
         limit_bytes=int(data.cache_gb * 2**30),
         folder=Path(data.cache_dir) if data.cache_dir else _cache_folder(),
     )
-    return replace(prepared(dataset, cached, READERS), images=cached)
+    usable = replace(prepared(dataset, cached, READERS), images=cached)
+    for test in (False, True):  # again: broken images may be left out
+        check_objects(usable, test=test)
+    return usable
 
 
 def reading(data: DataConfig) -> Reading:

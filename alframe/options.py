@@ -7,6 +7,7 @@ import types
 import typing
 import warnings
 from collections.abc import Callable, Collection, Mapping
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -134,6 +135,8 @@ def problems(error: ValidationError, where: str, model: type[BaseModel]) -> list
     settings: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for found in error.errors():
         path = tuple(str(part) for part in found["loc"] if not _is_branch(part))
+        if found["type"] == "string_type" and path and path[-1].isdecimal():
+            path = path[:-1]  # the elements of a list are one problem
         settings.setdefault(path, []).append(dict(found))
     return [_sentence(path, found, where, model) for path, found in settings.items()]
 
@@ -150,6 +153,9 @@ def _sentence(
         return f"{key} is required: give {_FLAGS.get(key, '')}{key}=..."
     messages = dict.fromkeys(map(_message, errors))
     got = f" (got {first['input']!r})" if path else ""
+    if first["type"] == "string_type" and isinstance(first["input"], int | float | date | None):
+        got += ": quote it, as YAML takes yes, no, on, off, null, numbers and dates for no text, "
+        got += 'such as \'["yes", "no"]\''
     return (f"{key}: " if key else "") + "; or: ".join(messages) + got
 
 

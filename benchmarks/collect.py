@@ -116,6 +116,12 @@ def _check(entries: Sequence[Entry], metric: str) -> None:
         raise RunError("there is nothing to report: no run has a finished cycle yet")
     if all(cycle.value(metric) is None for cycle in cycles):
         known = {name for cycle in cycles for name in cycle.numbers()}
+        if metric in known:
+            raise RunError(
+                f"no run has a number for the metric {metric!r}: in none has the test split an "
+                "object to measure it by. Run again with a test split that has some, or choose "
+                "another --metric"
+            )
         names = {f"{n.split('.', 1)[0]}.CLASS" if "." in n else n for n in known}
         raise RunError(unknown("metric", metric, names))
 
