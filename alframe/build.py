@@ -10,9 +10,13 @@ from typing import Any
 from alframe.config import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.datasets.cache import CachedImages, Resize, prepared
+from alframe.datasets.files import ImageFiles
+from alframe.datasets.pictures import Reading
+from alframe.datasets.suspicions import check_objects, looked_through
+from alframe.entry import OWN
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import Learner, LearnerSetup
-from alframe.model import provides
+from alframe.model import provides, signal_names
 from alframe.oracle import Oracle, OracleSetup
 from alframe.plugins import Entry, Kind, registry
 from alframe.strategy import Strategy
@@ -30,7 +34,8 @@ def build_strategy(config: RunConfig) -> Strategy:
     """
     strategy = _strategy(config.strategy)
     _check_model(config)
-    missing = strategy.requires - signals(config)
+    missing = signal_names(strategy.requires, f"requires of strategy {config.strategy.name!r}")
+    missing -= signals(config)
     if missing:
         kinds: tuple[Kind, ...] = ("learners", "detectors")
         theirs = {k: [e.name for e in registry().all(k) if missing <= _declared(e)] for k in kinds}
@@ -47,6 +52,19 @@ def signals(config: RunConfig) -> frozenset[str]:
     """What a run can stream: the signals of its learner and those of its model."""
     learner = registry().get("learners", config.learner.name)
     return provides(learner.load()) | provides(_model(config).load())
+
+
+def strangers(config: RunConfig) -> list[str]:
+    """What a run uses that is not alframe's own, for the reports of bugs."""
+    names: tuple[tuple[Kind, list[str]], ...] = (
+        ("datasets", [config.dataset.name]),
+        ("detectors", [config.detector.name]),
+        ("learners", [config.learner.name]),
+        ("strategies", registry().chain(config.strategy.name)),
+        ("oracles", [config.oracle.name]),
+    )
+    entries = [registry().get(kind, name) for kind, each in names for name in each]
+    return [str(entry) for entry in entries if entry.package != OWN]
 
 
 def _model(config: RunConfig) -> Entry:
@@ -82,9 +100,16 @@ def _declared(entry: Entry) -> frozenset[str]:
 
 
 def build_dataset(config: RunConfig) -> Dataset:
-    """The dataset, its annotations read and checked, its images not yet."""
+    """The dataset, its annotations read and checked, its images not yet.
+
+    Raises:
+        DataError: it cannot be used; with every problem found.
+    """
     dataset: Dataset = _factory("datasets", config.dataset)()
-    return dataset
+    images = dataset.images
+    if isinstance(images, ImageFiles):
+        dataset = replace(dataset, images=images.reading_as(reading(config.data)))
+    return looked_through(dataset, config.detector.options.get("max_detections"))
 
 
 def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
@@ -100,7 +125,20 @@ def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
         limit_bytes=int(data.cache_gb * 2**30),
         folder=Path(data.cache_dir) if data.cache_dir else _cache_folder(),
     )
-    return replace(prepared(dataset, cached, READERS), images=cached)
+    usable = replace(prepared(dataset, cached, READERS), images=cached)
+    for test in (False, True):  # again: broken images may be left out
+        check_objects(usable, test=test)
+    return usable
+
+
+def reading(data: DataConfig) -> Reading:
+    """How image files are read."""
+    return Reading(max_megapixels=data.max_megapixels, white=data.white)
+
+
+def white_in(dataset: Dataset) -> float | None:
+    """What is white in the images of a prepared dataset; None where all of them have 8 bits."""
+    return dataset.images.white if isinstance(dataset.images, CachedImages) else None
 
 
 def build_learner(
@@ -138,17 +176,17 @@ def build_oracle(config: RunConfig, dataset: Dataset, folder: Path) -> Oracle:
 
 def _strategy(component: Component) -> Strategy:
     """The strategy, and inside a wrapper (``power:entropy``) the one that it wraps."""
-    name, _, wrapped = component.name.partition(":")
+    name, _, wrapped = registry().unwrapped(component.name)
     options = component.options
     if wrapped:
         options["of"] = _strategy(Component(**options["of"]))
-    strategy: Strategy = registry().get("strategies", name).load()(**options)
+    strategy: Strategy = registry().get("strategies", name).make(**options)
     return strategy
 
 
 def _factory(kind: Kind, component: Component, **injected: Any) -> Callable[[], Any]:
-    factory = registry().get(kind, component.name).load()
-    return functools.partial(factory, **injected, **component.options)
+    entry = registry().get(kind, component.name)
+    return functools.partial(entry.make, **injected, **component.options)
 
 
 def _cache_folder() -> Path:

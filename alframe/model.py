@@ -1,9 +1,10 @@
 """The model: what is trained. It carries the task, so learners and strategies need not know it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from alframe.datasets.base import LabelledSet
+from alframe.errors import PluginError
 from alframe.learner import LearnerSetup, Metrics, SignalBatch
 
 if TYPE_CHECKING:
@@ -70,8 +71,22 @@ class Grouped(Protocol):
 
 
 def provides(factory: Callable[..., Any]) -> frozenset[str]:
-    """The signals that the factory of a model or a learner declares."""
+    """The signals that the factory of a model or a learner declares.
+
+    Raises:
+        PluginError: they are not names.
+    """
     while hasattr(factory, "func"):  # functools.partial
         factory = factory.func
-    declared: frozenset[str] = getattr(factory, "provides", frozenset())
-    return declared
+    return signal_names(getattr(factory, "provides", frozenset()), f"provides of {factory!r:.80}")
+
+
+def signal_names(declared: object, what: str) -> frozenset[str]:
+    """Names of signals, in whichever kind of set.
+
+    Raises:
+        PluginError: it is something else.
+    """
+    if not isinstance(declared, Set) or not all(isinstance(name, str) for name in declared):
+        raise PluginError(f"{what} is {declared!r:.80}: expected a frozenset of names of signals")
+    return frozenset(declared)

@@ -1,14 +1,11 @@
 """The oracle: who annotates what a strategy has chosen."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
-from alframe.datasets.base import Dataset, Target
+from alframe.datasets.base import Dataset, Target, fingerprint
 from alframe.errors import RunError
 
 
@@ -28,13 +25,10 @@ class Answers:
 
     def sha256(self) -> str:
         """Over targets and ignored items, whatever their order: answers that change are noticed."""
-        digest = hashlib.sha256(repr(sorted(self.ignored)).encode())
-        for item in sorted(self.targets):
-            target = self.targets[item]
-            digest.update(f"\n{item}\0{len(target.labels)}\0".encode())
-            for part in (target.boxes, target.labels, target.difficult, target.crowd):
-                digest.update(np.ascontiguousarray(part).tobytes())
-        return digest.hexdigest()
+        ids = sorted(self.targets)
+        counts = [len(self.targets[item].labels) for item in ids]
+        named = repr((sorted(self.ignored), ids, counts)).encode()
+        return fingerprint((self.targets[item] for item in ids), named)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ both, the whole name and the parts.
 """
 
 import functools
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -22,11 +23,12 @@ import yaml
 from pydantic import ValidationError
 
 from alframe.config import RunConfig
-from alframe.errors import AlframeError, ConfigError
+from alframe.errors import AlframeError, ConfigError, PluginError
 from alframe.layers import without_renamed
 from alframe.lengths import in_one_unit, stale_milestones
 from alframe.options import check_options, problems
 from alframe.plugins import Entry, Kind, registry, unknown
+from alframe.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
 
 Layer = dict[str, Any]
 
@@ -37,6 +39,8 @@ COMPONENTS: dict[str, Kind] = {
     "strategy": "strategies",
     "oracle": "oracles",
 }
+DEPTH = 16
+"""Of names with dots, and of strategies that work on top of each other."""
 INJECTED: dict[Kind, frozenset[str]] = {
     "detectors": frozenset({"num_classes"}),
     "learners": frozenset({"setup"}),
@@ -75,16 +79,11 @@ def from_file(name: str) -> Layer:
     """Read a YAML file, or the preset of that name.
 
     Raises:
-        ConfigError: no such file or preset, not UTF-8, not YAML, or not a mapping.
+        ConfigError: no such file or preset, or it is not YAML of settings.
     """
     path = Path(name)
-    if path.suffix in {".yaml", ".yml"} or (path.exists() and not path.is_dir()):
-        try:
-            return _mapping(path.read_text(encoding="utf-8"), str(path))
-        except OSError as error:
-            raise ConfigError(f"--config {name}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"--config {name} is not UTF-8: {error}") from error
+    if path.suffix in {".yaml", ".yml"} or (os.path.lexists(path) and not path.is_dir()):
+        return as_layer(read_yaml(path, f"--config {name}"), f"--config {name}")
     presets = {k: v for k, v in _presets().items() if "when" not in v}
     if name not in presets:
         raise ConfigError(unknown("config", name, presets) + " Or give the path of a YAML file.")
@@ -104,10 +103,15 @@ def from_overrides(pairs: Iterable[str]) -> Layer:
         if not equals or not key:
             found.append(f"expected key=value, got {pair!r}; options start with --")
             continue
+        if key.count(".") > DEPTH:
+            found.append(f"expected at most {DEPTH} dots in a setting's name, got {key!r:.40}")
+            continue
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            found.append(f"{key}: {text!r} is not a YAML value; quote it")
+            value = yaml_value(text)
+            if isinstance(value, str) and "\n" in text:
+                raise ValueProblem("a line break would become a space")
+        except ValueProblem as problem:
+            found.append(f"{key}: {text!r:.80} is not a YAML value ({problem.text}); quote it")
             continue
         nested = functools.reduce(lambda inner, k: {k: inner}, key.split(".")[::-1], value)
         layer = merge([layer, _named(nested)])
@@ -162,7 +166,7 @@ def _presets() -> dict[str, Layer]:
     files = sorted(f.name for f in folder.iterdir() if f.name.endswith(".yaml"))
     loaded = {
         name.removesuffix(".yaml"): expanded(
-            _mapping(folder.joinpath(name).read_text(encoding="utf-8"), name)
+            as_layer(parsed_yaml(folder.joinpath(name).read_text(encoding="utf-8"), name), name)
         )
         for name in files
     }
@@ -175,7 +179,7 @@ def _applied(preset: Layer, names: Mapping[str, str]) -> Iterator[Layer]:
     if "when" not in preset:
         return
     when, layer = preset["when"], {k: v for k, v in preset.items() if k != "when"}
-    links = names["strategy"].split(":")
+    links = registry().chain(names["strategy"])
     for depth in range(len(links) if "strategy" in when else 1):
         inner = {**names, "strategy": ":".join(links[depth:])}
         if all(inner.get(k) == v for k, v in when.items()):
@@ -190,15 +194,16 @@ def _under_of(layer: Layer, depth: int) -> Layer:
     return {**layer, "strategy": nested}
 
 
-def _mapping(text: str, where: str) -> Layer:
-    try:
-        loaded = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
+def as_layer(loaded: Any, where: str, *, error: type[AlframeError] = ConfigError) -> Layer:
+    """What a YAML file holds, if it is a mapping; nothing is an empty one.
+
+    Raises:
+        AlframeError: ``error``: it is something else.
+    """
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise ConfigError(f"{where}: expected sections such as 'training:', got {loaded!r:.60}")
+        raise error(f"{where}: expected sections such as 'training:', got {loaded!r:.60}")
     return loaded
 
 
@@ -214,7 +219,9 @@ def _named(layer: Mapping[str, Any]) -> Layer:
 
 def _unwrapped(strategy: Layer) -> Layer:
     """``{name: power:entropy}`` is short for ``{name: power, of: {name: entropy}}``."""
-    name, colon, wrapped = str(strategy.get("name")).partition(":")
+    name, colon, wrapped = registry().unwrapped(str(strategy.get("name")))
+    if wrapped.count(":") > DEPTH:
+        raise ConfigError(f"strategy: expected at most {DEPTH} on top of each other")
     if colon:
         of = merge([_named({"strategy": wrapped}), _named({"strategy": strategy.get("of", {})})])
         return {**strategy, "name": name, "of": of["strategy"]}
@@ -306,7 +313,11 @@ def _component(given: Layer, chain: Sequence[Entry], where: str) -> tuple[Layer,
     entry, *wrapped = chain
     left_out = {"name", "of"} if wrapped else {"name"}
     own = {k: v for k, v in given.items() if k not in left_out}
-    options, found = check_options(entry.load(), own, INJECTED.get(entry.kind, frozenset()), where)
+    factory, injected = entry.load(), INJECTED.get(entry.kind, frozenset())
+    try:
+        options, found = check_options(factory, own, injected, where)
+    except PluginError as error:
+        raise PluginError(f"{entry}: {error}") from error
     if wrapped:
         options["of"], more = _component(given["of"], wrapped, f"{where}.of")
         found += more

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from alframe.benchmarks.findings import Method, Point, Problem
 from alframe.benchmarks.page.numbers import size
+from alframe.text import printable_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,8 +63,9 @@ def to_bytes(figure: "Figure", kind: str) -> bytes:
 
 
 def words(text: str) -> str:
-    """Text for matplotlib, whose dollars are no formula."""
-    return text.replace("$", r"\$")
+    """Text for matplotlib: dollars are no formula, and no name is left out of a legend."""
+    shown = printable_lines(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def _styles(problems: Sequence[Problem]) -> dict[str, tuple[str, str]]:

@@ -113,7 +113,9 @@ def _jpeg(dataset: Dataset, item: str) -> bytes:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
     names = [dataset.classes[label] for label in target.labels]
-    picture = with_boxes(small, target.boxes * np.float32(scale), target.labels.tolist(), names)
+    picture = with_boxes(
+        small, target.require_boxes() * np.float32(scale), target.labels.tolist(), names
+    )
     file = BytesIO()
     picture.save(file, "JPEG", quality=80)
     return file.getvalue()

@@ -146,12 +146,12 @@ def _detections(results: DetectionResults, ids: list[str]) -> DetectionTable:
 
 def _objects(targets: list[Target], ids: list[str]) -> ObjectTable:
     for item, target in zip(ids, targets, strict=True):
-        if len(target.boxes) != len(target.labels):
+        if len(target.require_boxes()) != len(target.labels):
             raise DataError(f"{item}: expected a box for every label; detections need boxes")
     none = Target.of([], [])
     return ObjectTable(
         np.repeat(np.arange(len(ids)), [len(t.labels) for t in targets]),
-        np.concatenate([t.boxes for t in (none, *targets)], dtype=np.float64),
+        np.concatenate([t.require_boxes() for t in (none, *targets)], dtype=np.float64),
         np.concatenate([t.labels for t in (none, *targets)]),
         np.concatenate([t.difficult for t in (none, *targets)]),
         np.concatenate([t.crowd for t in (none, *targets)]),

@@ -134,7 +134,7 @@ def difficulties(found: Detections, row: int, target: Target, xi: float) -> list
     """Label and difficulty of each annotated object of one image."""
     objects = target.trainable()
     labels = torch.from_numpy(target.labels[objects])
-    boxes = torch.from_numpy(target.boxes[objects])
+    boxes = torch.from_numpy(target.require_boxes()[objects])
     valid = found.valid[row].cpu()
     scores, own = found.scores[row].cpu()[valid].float(), found.labels[row].cpu()[valid]
     overlaps = box_iou(boxes, found.boxes[row].cpu()[valid].float())  # [M, N]

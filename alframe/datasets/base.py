@@ -4,10 +4,12 @@ The two sides never hold a reference to each other. A learner or strategy that i
 :class:`ImageSet` of unlabelled items therefore has no path to their targets: there is none.
 """
 
+import copyreg
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,22 +39,40 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """The annotation of one image.
+    """The annotation of one image. It cannot be changed: its arrays are read-only copies.
+
+    Labels are of every task, geometry is where the task has one: an image classified as a whole
+    has a label and no boxes.
 
     Attributes:
-        boxes: float32 [N, 4], x1 y1 x2 y2 in pixels of the original image, 0-based.
-        labels: int64 [N], indices into ``Dataset.classes``. An image classified as a whole has
-            labels and no boxes.
+        boxes: float32 [N, 4], x1 y1 x2 y2 in pixels of the original image, 0-based; or None.
+        labels: int64 [N], indices into ``Dataset.classes``.
         difficult: bool [N]. Background in training and ignored in evaluation (Pascal VOC).
         crowd: bool [N]. Left out of training and ignored in evaluation (COCO ``iscrowd``).
-        area: float32 [N], square pixels; of the segmentation where there is one, else the box.
+        area: float32 [N], square pixels; of the segmentation where there is one, else the box; 0
+            without geometry.
     """
 
-    boxes: NDArray[np.float32]
+    boxes: NDArray[np.float32] | None
     labels: NDArray[np.int64]
     difficult: NDArray[np.bool_]
     crowd: NDArray[np.bool_]
     area: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        parts = self.__dict__  # written to directly: there are as many targets as images
+        for name, array in parts.items():
+            if array is None:
+                continue
+            # A copy, as the base of a slice would lead to the annotations of other images; a view
+            # of it, as who owns memory may make it writable again.
+            owner = np.array(array)
+            owner.setflags(write=False)
+            parts[name] = owner.view()
+
+    def __reduce__(self) -> tuple[type["Target"], tuple[Any, ...]]:
+        """Unpickled and copied through the constructor, so that arrays are read-only there too."""
+        return type(self), tuple(self.__dict__.values())
 
     @staticmethod
     def of(
@@ -62,16 +82,29 @@ class Target:
         crowd: object = None,
         area: object = None,
     ) -> "Target":
-        """Build a target from array-likes; flags default to false, areas to those of the boxes."""
-        b = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
+        """Build a target from array-likes; flags default to false, areas to those of the boxes.
+
+        Without geometry ``boxes`` are None; an image without objects has zero rows of them.
+        """
+        b = None if boxes is None else np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
         y = np.asarray(labels, dtype=np.int64).reshape(-1)
         flags = [
             np.zeros(len(y), dtype=np.bool_) if f is None else np.asarray(f, dtype=np.bool_)
             for f in (difficult, crowd)
         ]
-        own = (b[:, 2:] - b[:, :2]).prod(axis=1)
+        own = np.zeros(len(y)) if b is None else (b[:, 2:] - b[:, :2]).prod(axis=1)
         a = np.asarray(own if area is None else area, dtype=np.float32)
         return Target(b, y, flags[0], flags[1], a)
+
+    def require_boxes(self) -> NDArray[np.float32]:
+        """The boxes, for code that is about boxes.
+
+        Raises:
+            ValueError: there is no geometry.
+        """
+        if self.boxes is None:
+            raise ValueError("the annotation has no boxes: expected that of a detection dataset")
+        return self.boxes
 
     def trainable(self) -> NDArray[np.bool_]:
         """The objects that a detector is trained on, bool [N]: neither difficult nor crowd."""
@@ -97,7 +130,8 @@ class LabelledSet(ImageSet):
 
     def __post_init__(self) -> None:
         # Keep only the targets of these ids: what a learner holds is what it may see.
-        object.__setattr__(self, "targets", {i: self.targets[i] for i in self.ids})
+        kept = {i: self.targets[i] for i in self.ids}
+        object.__setattr__(self, "targets", unchangeable(kept))
 
     def boxes(self) -> int:
         """How many objects are annotated in these items."""
@@ -118,6 +152,7 @@ class Dataset:
         test: ids of the evaluation split, sorted.
         notes: what loading dropped, clipped or skipped, one sentence each.
         on_bad_item: what to do with an image that cannot be decoded.
+        task: what a target is: ``detection``, ``classification``, ...
     """
 
     name: str
@@ -128,15 +163,32 @@ class Dataset:
     test: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
     on_bad_item: OnBadItem = "error"
+    task: str = "detection"
 
     def fingerprint(self) -> str:
         """SHA-256 over classes, splits and annotations; runs with the same can be compared."""
-        digest = hashlib.sha256(repr((self.classes, self.pool, self.test)).encode())
-        for item in (*self.pool, *self.test):
-            target = self.targets[item]
-            for part in (target.boxes, target.labels, target.difficult, target.crowd):
+        named = repr((self.classes, self.pool, self.test)).encode()
+        items = (*self.pool, *self.test)
+        return fingerprint((self.targets[item] for item in items), named)
+
+
+def fingerprint(targets: Iterable[Target], start: bytes = b"") -> str:
+    """SHA-256 over what annotations say, after the bytes in ``start``."""
+    digest = hashlib.sha256(start)
+    for target in targets:
+        for part in (target.boxes, target.labels, target.difficult, target.crowd):
+            if part is not None:
                 digest.update(np.ascontiguousarray(part).tobytes())
-        return digest.hexdigest()
+    return digest.hexdigest()
+
+
+def unchangeable(targets: Mapping[str, Target]) -> MappingProxyType[str, Target]:
+    """A view of ``targets`` that cannot add, remove or replace one."""
+    return MappingProxyType(targets)
+
+
+# Such a view goes to other processes, and is copied, as what it is.
+copyreg.pickle(MappingProxyType, lambda view: (unchangeable, (dict(view),)))
 
 
 def batched(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:

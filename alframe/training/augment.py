@@ -29,7 +29,8 @@ class Sample:
         item: its id.
         image: uint8 [H, W, 3], RGB.
         original: (height, width) before resizing.
-        boxes: float32 [N, 4], x1 y1 x2 y2 in pixels of ``image``; None if unlabelled.
+        boxes: float32 [N, 4], x1 y1 x2 y2 in pixels of ``image``; None if unlabelled, or
+            without geometry.
         labels: int64 [N]; None if unlabelled.
     """
 

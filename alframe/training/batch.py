@@ -32,7 +32,7 @@ class Batch:
         sizes: int64 [B, 2], height and width of each image without its padding.
         originals: int64 [B, 2], height and width before resizing.
         boxes: float32 [B, M, 4], x1 y1 x2 y2 in pixels of ``images``; zero in rows of padding.
-            None for unlabelled images.
+            None for unlabelled images, and for tasks without boxes.
         labels: int64 [B, M], class indices; -1 marks rows of padding. None for unlabelled images.
     """
 

@@ -33,6 +33,8 @@ def read_sample(images: ImageSet, item: str) -> Sample:
         return Sample(item, image, original)
     target = images.targets[item]
     kept = target.trainable()
+    if target.boxes is None:
+        return Sample(item, image, original, None, target.labels[kept])
     height, width = image.shape[0] / original[0], image.shape[1] / original[1]
     boxes = target.boxes[kept] * np.array([width, height, width, height], np.float32)
     large = ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)
@@ -69,7 +71,7 @@ class Collate:
     pad: int
 
     def __call__(self, samples: Sequence[Sample]) -> Batch:
-        """Make a batch; boxes and labels are None if any sample is unlabelled."""
+        """Make a batch; labels are None if any sample is unlabelled, boxes if any has none."""
         sizes = np.array([s.image.shape[:2] for s in samples])
         height, width = _padded((sizes[:, 0].max(), sizes[:, 1].max()), self.pad)
         images = np.zeros((len(samples), height, width, 3), np.uint8)
@@ -91,14 +93,16 @@ def _padded_targets(
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     if any(s.labels is None for s in samples):
         return None, None
+    boxed = all(s.boxes is not None for s in samples)
     most = max(1, *(len(s.labels) for s in samples if s.labels is not None), 1)
     boxes = np.zeros((len(samples), most, 4), np.float32)
     labels = np.full((len(samples), most), -1, np.int64)
     for row, sample in enumerate(samples):
-        if sample.boxes is not None and sample.labels is not None:
-            boxes[row, : len(sample.labels)] = sample.boxes
+        if sample.labels is not None:
             labels[row, : len(sample.labels)] = sample.labels
-    return torch.from_numpy(boxes), torch.from_numpy(labels)
+        if sample.boxes is not None:
+            boxes[row, : len(sample.boxes)] = sample.boxes
+    return torch.from_numpy(boxes) if boxed else None, torch.from_numpy(labels)
 
 
 class TrainingStream:

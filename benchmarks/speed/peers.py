@@ -41,7 +41,7 @@ def _annotations(targets: Targets, rows: Mapping[str, int]) -> Iterator[dict[str
     number = 0
     for item, row in rows.items():
         target = targets[item]
-        for box, label in zip(_xywh(target.boxes), target.labels.tolist(), strict=True):
+        for box, label in zip(_xywh(target.require_boxes()), target.labels.tolist(), strict=True):
             number += 1
             record = {"id": number, "image_id": row, "category_id": label, "bbox": box}
             yield {**record, "area": box[2] * box[3], "iscrowd": 0}
@@ -65,7 +65,9 @@ def voc_by_loop(results: DetectionResults, targets: Targets, classes: int) -> li
 
 
 def _voc_class(results: DetectionResults, targets: Targets, label: int) -> float:
-    truth = {item: t.boxes[t.labels == label].astype(np.float64) for item, t in targets.items()}
+    truth = {
+        item: t.require_boxes()[t.labels == label].astype(np.float64) for item, t in targets.items()
+    }
     taken = {item: np.zeros(len(boxes), dtype=bool) for item, boxes in truth.items()}
     detections = []
     for item in sorted(targets):

@@ -24,11 +24,11 @@ def test_the_whole_table():
         r"Method & 827 & 1240 & 1654 & 2067 & full \\",
         r" & 5 \% & 7.5 \% & 10 \% & 12.5 \% & 100 \% \\",
         r"\midrule",
-        r"random & $28.3 \pm 1.2$ & $49.4 \pm 0.5$ & $\mathbf{56.0}$ {\scriptsize ($n = 1$)} & -- "
-        r"& $77.3 \pm 0.2$ \\",
-        r"miaod (unfinished) & $\mathbf{47.2 \pm 0.3}$ & $\mathbf{58.4 \pm 0.4}$ "
-        r"& $\mathbf{56.0 \pm 0.4}$ & -- & $78.4$ {\scriptsize ($n = 1$)} \\",
-        r"entropy\_of plain & $28.3$ & -- & -- & -- & $77.3 \pm 0.2$ {\scriptsize ($n = 3$)} \\",
+        r"random & $28.31 \pm 1.23$ & $49.42 \pm 0.50$ & $\mathbf{56.03}$ {\scriptsize ($n = 1$)} "
+        r"& -- & $77.28 \pm 0.21$ \\",
+        r"miaod (unfinished) & $\mathbf{47.18 \pm 0.31}$ & $\mathbf{58.41 \pm 0.42}$ "
+        r"& $\mathbf{56.03 \pm 0.35}$ & -- & $78.37$ {\scriptsize ($n = 1$)} \\",
+        r"entropy\_of plain & $28.31$ & -- & -- & -- & $77.28 \pm 0.21$ {\scriptsize ($n = 3$)} \\",
         r"\midrule",
         r"MI-AOD$^{\dagger}$ & $47.18$ & $58.41$ & -- & $67.72$ & $78.37$ \\",
         r"core-set$^{\ast}$ & $29.1$ & $45.4$ & -- & -- & -- \\",
@@ -48,7 +48,7 @@ def test_one_run_without_pool_or_papers():
         r"\toprule",
         r"Method & 25 \\",
         r"\midrule",
-        r"random & $50.0$ \\",
+        r"random & $50.00$ \\",
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table}",

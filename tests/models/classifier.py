@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from alframe.datasets.base import Dataset, LabelledSet, Target
@@ -41,14 +39,29 @@ class Classifier(nn.Module):
     def measure(
         self, test: LabelledSet, stream: Iterable[SignalBatch], setup: LearnerSetup
     ) -> Metrics:
-        answers = {i: p.argmax() for b in stream for i, p in zip(b.ids, b[CLASS_PROBS].values[:, 0])}
-        right = [int(answers[i]) == test.targets[i].labels[0] for i in test.ids]
-        return {"accuracy": float(np.mean(right))}
+        found = {}
+        for batch in stream:  # [B, 1, C] -> [B]
+            chosen = batch[CLASS_PROBS].values.argmax(dim=2)[:, 0].tolist()
+            found.update(zip(batch.ids, chosen, strict=True))
+        return {"accuracy": float(np.mean([found[i] == test.targets[i].labels[0] for i in found]))}
+
+
+class Coloured:
+    """Images of one colour, which follows from the id."""
+
+    def read(self, item: str) -> Any:
+        return np.full((16, 16, 3), (200, 40, 40) if int(item) % 2 else (40, 40, 200), np.uint8)
+
+    def size(self, item: str) -> tuple[int, int]:
+        return 16, 16
+
+    def stamp(self, item: str) -> str:
+        return item
 
 
 def colours(pool: int = 40, test: int = 20) -> Dataset:
-    """Red and blue images."""
+    """Blue images, and red ones."""
     ids = [f"{n:03d}" for n in range(pool + test)]
     targets = {item: Target.of(None, [n % 2]) for n, item in enumerate(ids)}
     split = tuple(ids[:pool]), tuple(ids[pool:])
-    return Dataset("colours", ("red", "blue"), Noise(), targets, *split, task="classification")
+    return Dataset("colours", ("blue", "red"), Coloured(), targets, *split, task="classification")

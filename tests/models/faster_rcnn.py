@@ -33,8 +33,8 @@ class FasterRCNN(nn.Module):
     def __init__(self, num_classes: int, side: int = 128) -> None:
         super().__init__()
         backbone = resnet_fpn_backbone(backbone_name="resnet18", weights=None, trainable_layers=5)
-        sizes = {"min_size": side, "max_size": 2 * side, "box_detections_per_img": 20}
-        self.stock = Stock(backbone, num_classes + 1, **sizes)
+        proposals = dict.fromkeys(("rpn_post_nms_top_n_train", "rpn_post_nms_top_n_test"), 100)
+        self.stock = Stock(backbone, num_classes + 1, side, 2 * side, **proposals)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Of the proposals and of the boxes, torchvision's four terms."""

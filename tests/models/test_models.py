@@ -1,0 +1,117 @@
+"""Models of strangers, named by their place: another library's detector, and another task."""
+
+import functools
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alframe.build import build_strategy
+from alframe.errors import AlframeError, ConfigError
+from alframe.resolve import from_overrides, resolve
+from alframe.run import run
+from alframe.testing import check_learner, tiny_setup
+from alframe.training.learner import PlainLearner
+from tests.models.faster_rcnn import FasterRCNN
+
+SMALL = (
+    "budget.initial=4",
+    "budget.per_cycle=2",
+    "budget.cycles=2",
+    "training.batch_size=2",
+    "device=cpu",
+)
+FASTER_RCNN = (
+    *SMALL,
+    "detector=tests.models.faster_rcnn:FasterRCNN",
+    "detector.side=64",
+    "dataset.pool=10",
+    "dataset.test=3",
+    "dataset.size=64",
+    "training.passes=1",
+)
+CLASSIFIER = (
+    *SMALL,
+    "detector=tests.models.classifier:Classifier",
+    "dataset=tests.models.classifier:colours",
+    "data.resize=none",
+    "training.passes=20",
+    "training.lr=0.5",
+)
+
+
+def cycles(path: Path, *pairs: str) -> list[dict[str, Any]]:
+    list(run(resolve([from_overrides(pairs)]), path))
+    return [json.loads(line) for line in (path / "cycles.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("strategy", ["entropy", pytest.param("coreset", marks=pytest.mark.slow)])
+def test_a_detector_of_another_library(strategy: str, tmp_path: Path) -> None:
+    found = cycles(tmp_path / "run", f"strategy={strategy}", *FASTER_RCNN)
+    assert [c["labelled"] for c in found] == [4, 6]
+    assert list(found[0]["metrics"]) == ["mAP50", "mAP50_11pt", "mAP", "AP50"]
+
+
+@pytest.mark.slow
+def test_it_keeps_the_contract_of_a_learner() -> None:
+    setup = tiny_setup("training.passes=2")
+    model = functools.partial(FasterRCNN, num_classes=2, side=64)
+    check_learner(PlainLearner, setup=replace(setup, build_model=model))
+
+
+@pytest.mark.parametrize("strategy", [("entropy", "strategy.unit=anchors"), ("coreset",)])
+def test_another_task(strategy: tuple[str, ...], tmp_path: Path) -> None:
+    name, *options = strategy
+    found = cycles(tmp_path / "run", f"strategy={name}", *CLASSIFIER, *options)
+    assert [c["metrics"] for c in found] == [{"accuracy": 1.0}] * 2
+
+
+@pytest.mark.parametrize("pairs", [FASTER_RCNN, CLASSIFIER])
+def test_miaod_trains_neither_and_says_what_it_trains(
+    pairs: tuple[str, ...], tmp_path: Path
+) -> None:
+    config = resolve([from_overrides(["strategy=miaod", *pairs])])
+    wanted = r"trains a DenseDetector, which model 'tests\..*' is not; .* retina, retina-tiny, ssd,"
+    with pytest.raises(ConfigError, match=wanted):
+        next(run(config, tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("nowhere:Idea", "there is no module 'nowhere'"),
+        ("tests.models.classifier:Idea", "has no attribute 'Idea'"),
+        ("tests.models.classifier:Coloured", "expected something with"),
+        ("powr:entropy", "there is no module 'powr'"),
+        (":Idea", "there is no module ''"),
+    ],
+)
+def test_a_place_where_nothing_lies(place: str, message: str) -> None:
+    with pytest.raises(AlframeError, match=message):
+        build_strategy(resolve([{"strategy": place}]))
+
+
+def test_an_idea_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    idea = """
+from alframe.strategy import Selection
+
+class First:
+    requires = frozenset()
+
+    def __init__(self, last: bool = False):
+        self.last = last
+
+    def select(self, query):
+        ids = query.unlabelled[::-1] if self.last else query.unlabelled
+        return Selection(ids[: query.budget])
+"""
+    (tmp_path / "my_idea.py").write_text(idea)
+    monkeypatch.chdir(tmp_path)
+    config = resolve([from_overrides(["strategy=my_idea:First", "strategy.last=true"])])
+    assert config.strategy.options == {"last": True}
+    assert build_strategy(config).last  # type: ignore[attr-defined]
+    wrapped = resolve([from_overrides(["strategy=dedup:my_idea:First"])])
+    assert wrapped.strategy.name == "dedup:my_idea:First"
+    assert build_strategy(wrapped)
