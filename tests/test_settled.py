@@ -1,4 +1,4 @@
-"""``training.precision=auto``: a rule, and what a run has begun with."""
+"""What a run settles: ``training.precision=auto`` is a rule, and what a run has begun with."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from alframe.errors import RunError
-from alframe.precision import settled
 from alframe.resolve import from_overrides, resolve
 from alframe.run import run
 from alframe.rundir import stored_layer
+from alframe.settled import as_settled
 
 SMALL = (
     "strategy=entropy",
@@ -32,9 +32,9 @@ def test_a_device_that_has_bf16_computes_in_it(
 ) -> None:
     monkeypatch.setattr("alframe.training.device.has_bf16", lambda device: has)
     config = resolve([from_overrides(SMALL)])
-    assert settled(config, tmp_path).training.precision == precision
+    assert as_settled(config, tmp_path).training.precision == precision
     fixed = resolve([from_overrides([*SMALL, "training.precision=fp32"])])
-    assert settled(fixed, tmp_path) is fixed
+    assert as_settled(fixed, tmp_path) is fixed
 
 
 def test_a_run_keeps_what_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,8 +46,8 @@ def test_a_run_keeps_what_it_began_with(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("alframe.training.device.has_bf16", lambda device: False)
     assert len(list(run(config, path, resume=True))) == 2
     follower = config.model_copy(update={"first_cycle": str(path)})
-    assert settled(follower, tmp_path / "new").training.precision == "bf16"
-    assert settled(config, tmp_path / "new").training.precision == "fp32"
+    assert as_settled(follower, tmp_path / "new").training.precision == "bf16"
+    assert as_settled(config, tmp_path / "new").training.precision == "fp32"
     fixed = resolve([from_overrides([*SMALL, "training.precision=fp32"])])
     with pytest.raises(RunError, match=r"precision = 'bf16', now it is 'fp32'"):
         list(run(fixed, path, resume=True))
