@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 from alframe.datasets.problems import named, plural
 from alframe.errors import DataError
+from alframe.text import setting
 
 Counts = Mapping[str, int]
 
@@ -33,7 +34,7 @@ def choose_classes(
         raise DataError("no usable object in the pool: expected annotated boxes, found none")
     unlearnable = [
         f"class {name!r} has {plural(count, 'object')} in the test split and none in the pool: add "
-        f"some to the pool, or leave it out with dataset.classes={list(found)}"
+        f"some to the pool, or leave it out with {setting('dataset.classes', found)}"
         for name, count in sorted(test.items())
         if name not in pool
     ]
