@@ -151,6 +151,14 @@ def test_a_configuration_that_was_edited_is_named(tmp_path: Path) -> None:
     config.write_text(config.read_text().replace("seed: 0", "seed: 1", 1))
     with pytest.raises(RunError, match=r"config\.yaml is damaged, it has changed since it was"):
         stored_layer(tmp_path / "run")
+    whole = config.read_text()
+    for cut in (0, 100, len(whole) // 2, whole.rindex("\n", 0, -1) + 1):
+        config.write_text(whole[:cut])
+        with pytest.raises(
+            RunError, match=r"config\.yaml is damaged, (it has changed|it is empty)"
+        ):
+            stored_layer(tmp_path / "run")
+    config.write_text(whole)
     unchecked(config)
     assert stored_layer(tmp_path / "run")["seed"] == 1
 
@@ -159,8 +167,8 @@ def test_the_command_in_a_header_can_be_copied(tmp_path: Path) -> None:
     path = tmp_path / "it's\nmine: x"
     with open_run(path, resolve([]), resume=False):
         pass
-    first = (path / "config.yaml").read_text().splitlines()[0]
-    assert first.endswith("it\\'s\\x0amine: x/config.yaml' --output ANOTHER_FOLDER")
+    header = (path / "config.yaml").read_text().splitlines()[1]
+    assert header.endswith("it\\'s\\x0amine: x/config.yaml' --output ANOTHER_FOLDER")
     assert stored_layer(path)["seed"] == 0
 
 
