@@ -2,8 +2,8 @@
 
 JSON has it as a last key ``crc32``, in lines (``journal.jsonl``, ``cycles.jsonl``) carried on from
 line to line, so that one that was taken out, doubled or moved is noticed, too; YAML as a first
-line ``# crc32 ...``. A text without a checksum is taken as it is: other programs may write one. So a
-flip is noticed wherever it falls but in the checksum's own name; then nothing else has changed.
+line ``# crc32 ...``. A text without a checksum is taken as it is: other programs may write one. So
+a flip is noticed wherever it falls but in the checksum's own name; then nothing else has changed.
 """
 
 import json
