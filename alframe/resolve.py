@@ -29,6 +29,7 @@ from alframe.lengths import in_one_unit, stale_milestones
 from alframe.options import check_options, problems
 from alframe.plugins import Entry, Kind, registry, unknown
 from alframe.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
+from alframe.text import printable_lines
 
 Layer = dict[str, Any]
 
@@ -129,7 +130,11 @@ def merge(layers: Iterable[Mapping[str, Any]]) -> Layer:
 
 def to_yaml(config: RunConfig) -> str:
     """The configuration as a file that ``--config`` reads back."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    content = config.model_dump(mode="json")
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    if printable_lines(text) == text:
+        return text
+    return yaml.safe_dump(content, sort_keys=False)  # escapes what would not show
 
 
 def differences(old: RunConfig, new: RunConfig) -> dict[str, tuple[Any, Any]]:
