@@ -62,7 +62,8 @@ class Target:
             # A copy, as the base of a slice would lead to the annotations of other images; a view
             # of it, as who owns memory may make it writable again.
             owner = array.copy() if isinstance(array, np.ndarray) else np.array(array)
-            owner.setflags(False)  # write; as a keyword it would take three times as long
+            # Not writable; as a keyword, write=False, it would take three times as long.
+            owner.setflags(False)  # type: ignore[call-arg]
             parts[name] = owner[...]
 
     def __reduce__(self) -> tuple[type["Target"], tuple[Any, ...]]:
