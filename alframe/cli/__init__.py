@@ -97,11 +97,9 @@ def cli(verbose: bool) -> None:
     root.setLevel(logging.INFO)
     root.handlers = [handler]
     for plugin in registry().broken:
-        click.echo(
-            f"warning: plugin {plugin.name} of {plugin.package} {plugin.version} is left out: "
-            f"{plugin.problem}",
-            err=True,
-        )
+        owner = f"{plugin.package} {plugin.version}".rstrip()
+        line = f"warning: plugin {plugin.name} of {owner} is left out: {plugin.problem}"
+        click.echo(line, err=True)
 
 
 def main(args: Sequence[str] | None = None) -> None:
