@@ -100,11 +100,8 @@ def cli(verbose: bool) -> None:
     root.setLevel(logging.INFO)
     root.handlers = [handler]
     for plugin in registry().broken:
-        say(
-            f"warning: plugin {plugin.name} of {plugin.package} {plugin.version} is left out: "
-            f"{plugin.problem}",
-            err=True,
-        )
+        owner = f"{plugin.package} {plugin.version}".rstrip()
+        say(f"warning: plugin {plugin.name} of {owner} is left out: {plugin.problem}", err=True)
 
 
 def _complain(error: click.ClickException) -> None:
