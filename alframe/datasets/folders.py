@@ -15,8 +15,7 @@ NO_PICTURE = "without an image in it"
 DRAWN = "of pictures that were drawn"
 FOREIGN = "of a format that is not read (convert it to JPEG or PNG)"
 
-_DRAWN = "of pictures that were drawn"
-FOREIGN = frozenset(
+_FOREIGN = frozenset(
     {".heic", ".heif", ".hif", ".jxl", ".svg", ".psd", ".eps", ".ai", ".pdf"}
     | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw", ".raw"}
 )
@@ -60,11 +59,12 @@ def pictures_in(paths: Iterable[Path], drawn: Path | None = None) -> tuple[list[
     pictures: list[Given] = []
     notes: list[str] = []
     empty: list[str] = []
+    own = None if drawn is None else os.path.realpath(drawn)
     for path in paths:
         if not path.is_dir():
             pictures.append(Given(path, Path(path.name)))
             continue
-        found = list(_walk(path, set(), drawn and os.path.realpath(drawn)))
+        found = list(_walk(path, set(), own))
         inside = [p for p in found if isinstance(p, Path)]
         said = _said(path, [left for left in found if isinstance(left, Left)])
         notes += said
