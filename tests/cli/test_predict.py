@@ -141,6 +141,12 @@ def test_pictures_lie_as_their_images_do(
     drawn = ["a.png", "a-2.png", "one/a.png", "two/a.png"]
     assert [str(p.relative_to(output)) for p in pictures] == drawn
     assert all(p.exists() for p in pictures)
+    below = ("predict", str(run), str(folder), "--json", "--output", str(folder / "drawn"))
+    for _ in range(2):
+        code, out, err = alframe(*below)
+        assert code == 0, err
+        assert len(out.splitlines()) == 4
+    assert "1 file of pictures that were drawn: drawn" in err
 
 
 def test_paths_are_named_before_torch_is_imported(tmp_path: Path) -> None:
