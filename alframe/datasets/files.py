@@ -32,19 +32,6 @@ def inside(folder: Path, name: str) -> Path:
     return folder / relative
 
 
-class Listing:
-    """Which files exist. Asks for whole folders: a question per file is slow on network disks."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, frozenset[str]] = {}
-
-    def __contains__(self, path: Path) -> bool:
-        folder = str(path.parent)
-        if folder not in self._names:
-            self._names[folder] = frozenset(_names_in(folder))
-        return path.name in self._names[folder]
-
-
 class ImageFiles:
     """An :class:`~alframe.datasets.base.ImageSource` of image files.
 
@@ -136,13 +123,6 @@ def _sixteen_to_eight_bits(image: Image.Image) -> Image.Image:
     # Pillow's own conversion cuts everything above 255 to white.
     values: NDArray[Any] = np.asarray(image)
     return Image.fromarray(np.clip(values // 256, 0, 255).astype(np.uint8))
-
-
-def _names_in(folder: str) -> list[str]:
-    try:
-        return [path.name for path in Path(folder).iterdir()]
-    except OSError:  # a folder that is missing has no files
-        return []
 
 
 def _unreadable(path: str | Path, error: Exception, remedy: str) -> DataError:

@@ -14,7 +14,7 @@ from alframe.datasets.names import stem
 from alframe.datasets.objects import Annotated, Writing
 from alframe.datasets.problems import BadItemError, Problem, Problems, named, plural, tallied
 from alframe.datasets.voc_layout import VocFolder, default_splits, find_folders, parse_split
-from alframe.datasets.voc_list import VocList, bare, plain, read_list
+from alframe.datasets.voc_list import VocList, bare, is_annotation, is_below, plain, read_list
 from alframe.datasets.voc_xml import VocAnnotation, VocObject, read_annotation
 from alframe.errors import DataError
 
@@ -143,11 +143,15 @@ class _Reader:
 
     def _known(self, folder: VocFolder, name: str) -> bool:
         """Whether an image has exactly this name."""
-        exact = f"{name}.xml" in self.listing.folder(folder.annotations).files
-        return exact or bool(self._pictures(folder, name))
+        return self._annotated(folder, name) or bool(self._pictures(folder, name))
+
+    def _annotated(self, folder: VocFolder, name: str) -> bool:
+        return is_below(name) and f"{folder.annotations}/{name}.xml" in self.listing
 
     def _pictures(self, folder: VocFolder, name: str) -> list[str]:
         """Pictures of exactly this name, with any suffix, as paths below the folder of images."""
+        if not is_below(name):
+            return []
         inner, slash, last = name.rpartition("/")
         here = f"{folder.images}/{inner}" if slash else folder.images
         return [inner + slash + p for p in self.listing.folder(here).pictures.get(last, [])]
@@ -155,7 +159,7 @@ class _Reader:
     def _annotation(self, folder: VocFolder, listed: str) -> tuple[str, VocAnnotation]:
         """The annotation of a listed image, and its file."""
         file = f"{listed}.xml"
-        if f"{folder.annotations}/{file}" not in self.listing:
+        if not self._annotated(folder, listed):
             file = self._meant.find(folder.annotations, f"{bare(listed)}.xml", "annotation")
         path = f"{folder.annotations}/{file}"
         entry = self.listing.entry(path)
@@ -167,10 +171,12 @@ class _Reader:
 
     def _picture(self, folder: VocFolder, listed: str, annotation: VocAnnotation) -> str:
         """The picture of a listed image; of several with one stem, the one that is named."""
-        found = self._pictures(folder, listed)
+        name = plain(listed)
+        name = stem(name) if is_annotation(name) else name
+        found = self._pictures(folder, listed) or self._pictures(folder, name)
         if len(found) > 1:
             found = [name for name in found if name.rpartition("/")[2] == annotation.filename]
-        return found[0] if len(found) == 1 else self._meant.find(folder.images, plain(listed))
+        return found[0] if len(found) == 1 else self._meant.find(folder.images, name)
 
     def _check_same(self, folder: VocFolder, item: str, file: str, picture: str) -> None:
         """That what is listed under two names is one image with one annotation."""

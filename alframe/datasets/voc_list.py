@@ -59,7 +59,8 @@ def read_list(text: str, known: Callable[[str], bool]) -> VocList:
     found = VocList()
     seen: set[str] = set()
     for line in map(str.strip, text.splitlines()):
-        name = line if known(line) else _name(line, found)
+        whole = _normal(line)
+        name = whole if known(whole) else _normal(_name(line, found))
         if name in seen:
             found.again[name] += 1
         elif name:
@@ -81,9 +82,24 @@ def bare(name: str) -> str:
     return stem(plain(name))
 
 
+def is_annotation(name: str) -> bool:
+    """Whether a list names an annotation where it should name an image."""
+    return name.lower().endswith(".xml")
+
+
+def is_below(name: str) -> bool:
+    """Whether a name leads nowhere but down from a folder."""
+    return not name.startswith("/") and ".." not in name.split("/")
+
+
 def _name(line: str, found: VocList) -> str:
     uncommented = _ANNOTATION.sub("", _COMMENT.sub("", line).rstrip())
     name = _LABEL.sub("", uncommented)
     found.labelled += name != uncommented
+    return name
+
+
+def _normal(name: str) -> str:
+    """A path without what says nothing: ``./a//b`` is ``a/b``."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     return ("/" if name.startswith(("/", "\\")) else "") + "/".join(parts)
