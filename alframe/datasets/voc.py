@@ -143,10 +143,8 @@ class _Reader:
 
     def _known(self, folder: VocFolder, name: str) -> bool:
         """Whether an image has exactly this name."""
-        return self._annotated(folder, name) or bool(self._pictures(folder, name))
-
-    def _annotated(self, folder: VocFolder, name: str) -> bool:
-        return is_below(name) and f"{folder.annotations}/{name}.xml" in self.listing
+        annotation = f"{folder.annotations}/{name}.xml"
+        return (is_below(name) and annotation in self.listing) or bool(self._pictures(folder, name))
 
     def _pictures(self, folder: VocFolder, name: str) -> list[str]:
         """Pictures of exactly this name, with any suffix, as paths below the folder of images."""
@@ -158,22 +156,25 @@ class _Reader:
 
     def _annotation(self, folder: VocFolder, listed: str) -> tuple[str, VocAnnotation]:
         """The annotation of a listed image, and its file."""
-        file = f"{listed}.xml"
-        if not self._annotated(folder, listed):
+        path = f"{folder.annotations}/{listed}.xml"
+        entry = self.listing.entry(path) if is_below(listed) else None
+        if entry is None:
             file = self._meant.find(folder.annotations, f"{bare(listed)}.xml", "annotation")
-        path = f"{folder.annotations}/{file}"
-        entry = self.listing.entry(path)
+            path = f"{folder.annotations}/{file}"
+            entry = self.listing.entry(path)
         linked = path if entry is not None and entry.is_symlink() else path.rpartition("/")[0]
         if linked not in self._checked:
             check_link(linked, [self._home, folder.annotations])
             self._checked.add(linked)
-        return file, read_annotation(path)
+        return path, read_annotation(path)
 
     def _picture(self, folder: VocFolder, listed: str, annotation: VocAnnotation) -> str:
         """The picture of a listed image; of several with one stem, the one that is named."""
-        name = plain(listed)
-        name = stem(name) if is_annotation(name) else name
-        found = self._pictures(folder, listed) or self._pictures(folder, name)
+        found, name = self._pictures(folder, listed), listed
+        if not found:
+            name = plain(listed)
+            name = stem(name) if is_annotation(name) else name
+            found = self._pictures(folder, name)
         if len(found) > 1:
             found = [name for name in found if name.rpartition("/")[2] == annotation.filename]
         return found[0] if len(found) == 1 else self._meant.find(folder.images, name)
