@@ -1,5 +1,6 @@
 """Options of a component, checked against the signature of its factory."""
 
+import datetime
 import functools
 import inspect
 import types
@@ -7,9 +8,12 @@ import typing
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ValidationError, create_model
 
-from alframe.plugins import unknown
+from alframe.config import Section
+from alframe.hints import unknown_setting
+from alframe.locations import keys, owner
+from alframe.shown import shown
 
 
 @functools.cache
@@ -30,7 +34,7 @@ def options_model(factory: Callable[..., Any], injected: frozenset[str]) -> type
     for name, parameter in settable.items():
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints.get(name, Any), default)
-    return create_model("Options", __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model("Options", __base__=Section, **fields)
 
 
 def _hints(factory: Callable[..., Any], names: Collection[str]) -> dict[str, Any]:
@@ -46,7 +50,11 @@ def _hints(factory: Callable[..., Any], names: Collection[str]) -> dict[str, Any
 
 
 def check_options(
-    factory: Callable[..., Any], given: Mapping[str, Any], injected: frozenset[str], where: str
+    factory: Callable[..., Any],
+    given: Mapping[str, Any],
+    injected: frozenset[str],
+    where: str,
+    known: Collection[str] = (),
 ) -> tuple[dict[str, Any], list[str]]:
     """All options with their defaults filled in, and every problem found.
 
@@ -55,84 +63,95 @@ def check_options(
         given: what the user set.
         injected: parameters that the framework fills in.
         where: the section's name, for messages.
+        known: dotted keys of all settings of the run, for suggestions.
     """
     model = options_model(factory, injected)
     try:
         return model.model_validate(dict(given)).model_dump(), []
     except ValidationError as error:
-        return dict(given), problems(error, where, model)
+        return dict(given), problems(error, where, model, known)
 
 
-def problems(error: ValidationError, where: str, model: type[BaseModel]) -> list[str]:
-    """One line for each setting that pydantic objects to."""
+def problems(
+    error: ValidationError, where: str, model: type[BaseModel], known: Collection[str] = ()
+) -> list[str]:
+    """One line for each setting that pydantic objects to.
+
+    Args:
+        error: what it says.
+        where: the section's name.
+        model: what was validated.
+        known: dotted keys of all settings of the run, for suggestions.
+    """
     settings: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for found in error.errors():
-        path = tuple(str(part) for part in found["loc"] if not _is_branch(part))
+        foreign = found["type"] == "extra_forbidden"
+        path = tuple(keys(found["loc"], model, foreign=foreign))
         settings.setdefault(path, []).append(dict(found))
-    return [_sentence(path, found, where, model) for path, found in settings.items()]
+    return [_sentence(path, found, where, model, known) for path, found in settings.items()]
 
 
 def _sentence(
-    path: tuple[str, ...], errors: list[dict[str, Any]], where: str, model: type[BaseModel]
+    path: tuple[str, ...],
+    errors: list[dict[str, Any]],
+    where: str,
+    model: type[BaseModel],
+    known: Collection[str],
 ) -> str:
     """What is wrong with one setting; of a union, what each of its members expected."""
     key, first = ".".join(([where] if where else []) + list(path)), errors[0]
     if first["type"] == "extra_forbidden":
-        owner = _model_at(model, path[:-1])
-        return unknown(f"setting {key!r}:", path[-1], owner.model_fields)
+        lacking = owner(path, model)
+        own = lacking.model_fields if lacking else ()
+        return unknown_setting(key, path[-1], first["input"], own, known)
     if first["type"] == "missing":
         return f"{key} is required: give {_FLAGS.get(key, '')}{key}=..."
+    if first["type"] == "invalid_key":
+        return f"{key}: the name of a setting is text, not {first['input']!r}"
     messages = dict.fromkeys(map(_message, errors))
-    got = f" (got {first['input']!r})" if path else ""
+    got = f" (got {shown(first['input'])})" if path else ""
     return (f"{key}: " if key else "") + "; or: ".join(messages) + got
 
 
 def _message(error: dict[str, Any]) -> str:
     """In pydantic's words, but for those that speak of Python's types."""
+    if error["type"] == "string_type" and isinstance(error["input"], _UNQUOTED):
+        unquoted = "unquoted yes, no, on and off mean true and false"
+        why = f" ({unquoted})" if isinstance(error["input"], bool) else ""
+        return f"expected text: put it in quotes{why}"
     if error["type"] in _IN_WORDS:
         return _IN_WORDS[error["type"]].format(**error.get("ctx", {}))
     return str(error["msg"]).removeprefix("Value error, ")
 
 
+_UNQUOTED = (bool, int, float, datetime.date)
+"""What YAML makes of words without quotes."""
+
 _IN_WORDS = {
     "model_type": "expected settings of this section, such as NAME=VALUE",
+    "dict_type": "expected settings, such as NAME=VALUE",
     "sequence_str": "expected a list, such as [a, b]",
+    "is_instance_of": "expected a list, such as [a, b]",
+    "list_type": "expected a list, such as [a, b]",
     "tuple_type": "expected a list, such as [a, b]",
     "int_type": "expected a whole number",
     "int_parsing": "expected a whole number",
     "int_from_float": "expected a whole number",
+    "int_parsing_size": "expected a whole number of at most 18 digits",
     "float_type": "expected a number",
     "float_parsing": "expected a number",
+    "finite_number": "expected a finite number",
     "bool_type": "expected true or false",
     "bool_parsing": "expected true or false",
     "string_type": "expected text",
+    "string_unicode": "expected text",
     "literal_error": "expected {expected}",
     "greater_than": "expected more than {gt:g}",
     "greater_than_equal": "expected at least {ge:g}",
     "less_than": "expected less than {lt:g}",
     "less_than_equal": "expected at most {le:g}",
+    "too_short": "expected at least {min_length} of them",
+    "too_long": "expected at most {max_length} of them",
 }
 
 _FLAGS = {"dataset.root": "--data-root DIR, or "}
-
-
-def _is_branch(part: Any) -> bool:
-    """Pydantic names the tried member of a union in the path: int, constrained-str, ..."""
-    return isinstance(part, str) and (part in _BRANCHES or "[" in part or "-" in part)
-
-
-_BRANCHES = {"int", "float", "str", "bool", "none", "tuple", "list", "dict"}
-
-
-def _model_at(model: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel]:
-    """The model that has the keys at a path; a mapping of names to models is passed through."""
-    rest = iter(path)
-    for name in rest:
-        inner = model.model_fields[name].annotation
-        if typing.get_origin(inner) is not None and typing.get_args(inner):
-            inner = typing.get_args(inner)[-1]
-            next(rest, None)
-        if not (inspect.isclass(inner) and issubclass(inner, BaseModel)):
-            break
-        model = inner
-    return model

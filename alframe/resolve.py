@@ -13,7 +13,7 @@ both, the whole name and the parts.
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,13 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from alframe.config import RunConfig
+from alframe.config import RunConfig, Section
 from alframe.errors import AlframeError, ConfigError
 from alframe.layers import without_renamed
 from alframe.lengths import in_one_unit, stale_milestones
-from alframe.options import check_options, problems
+from alframe.options import check_options, options_model, problems
 from alframe.plugins import Entry, Kind, registry, unknown
+from alframe.shown import shown
 
 Layer = dict[str, Any]
 
@@ -97,6 +98,9 @@ def from_overrides(pairs: Iterable[str]) -> Layer:
         key, equals, text = pair.partition("=")
         if not equals or not key:
             found.append(f"expected key=value, got {pair!r}; options start with --")
+            continue
+        if not all(map(str.strip, key.split("."))):
+            found.append(f"expected key=value with names between the dots, got {pair!r}")
             continue
         try:
             value = yaml.safe_load(text)
@@ -208,7 +212,8 @@ def _named(layer: Mapping[str, Any]) -> Layer:
 
 def _unwrapped(strategy: Layer) -> Layer:
     """``{name: power:entropy}`` is short for ``{name: power, of: {name: entropy}}``."""
-    name, colon, wrapped = str(strategy.get("name")).partition(":")
+    given = strategy.get("name")
+    name, colon, wrapped = given.partition(":") if isinstance(given, str) else (given, "", "")
     if colon:
         of = merge([_named({"strategy": wrapped}), _named({"strategy": strategy.get("of", {})})])
         return {**strategy, "name": name, "of": of["strategy"]}
@@ -256,7 +261,10 @@ def _chain(section: str, wanted: Any) -> list[Entry]:
         PluginError: a name is unknown.
         ConfigError: a wrapper wraps nothing, or something that is none wraps.
     """
-    entry = registry().get(COMPONENTS[section.partition(".")[0]], str(_name(wanted)))
+    name = _name(wanted)
+    if isinstance(name, dict | list):
+        raise ConfigError(f"{section}: expected a name, such as {section}=NAME (got {shown(name)})")
+    entry = registry().get(COMPONENTS[section.partition(".")[0]], str(name))
     of = wanted.get("of") if isinstance(wanted, dict) and entry.kind == "strategies" else None
     if entry.wraps and _name(of) is not None:
         return [entry, *_chain(f"{section}.of", of)]
@@ -283,25 +291,47 @@ def _full_name(chain: Sequence[Entry]) -> str:
 
 
 def _checked(tree: Layer, entries: Mapping[str, Sequence[Entry]], found: list[str]) -> RunConfig:
+    known = [*_plain_settings(), *_component_settings(entries)]
     for section, chain in entries.items():
-        tree[section], wrong = _component(tree[section], chain, section)
+        tree[section], wrong = _component(tree[section], chain, section, known)
         found += wrong
     try:
         config = RunConfig.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError([*found, *problems(error, "", RunConfig)]) from error
+        found += problems(error, "", RunConfig, known)
+        raise ConfigError(dict.fromkeys(found)) from error
     if found:
         raise ConfigError(found)
     return config
 
 
-def _component(given: Layer, chain: Sequence[Entry], where: str) -> tuple[Layer, list[str]]:
+def _plain_settings() -> Iterator[str]:
+    """Dotted keys of what is not an option of a component."""
+    for name, field in RunConfig.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            yield from (f"{name}.{key}" for key in section.model_fields)
+        else:
+            yield name
+
+
+def _component_settings(entries: Mapping[str, Sequence[Entry]]) -> Iterator[str]:
+    """Dotted keys of the components' options, those of what one wraps under ``of``."""
+    for section, chain in entries.items():
+        for depth, entry in enumerate(chain):
+            options = options_model(entry.load(), INJECTED).model_fields
+            yield from (f"{section}.{'of.' * depth}{option}" for option in options)
+
+
+def _component(
+    given: Layer, chain: Sequence[Entry], where: str, known: Collection[str] = ()
+) -> tuple[Layer, list[str]]:
     """A component's name and all of its options, those of what it wraps under ``of``."""
     entry, *wrapped = chain
     left_out = {"name", "of"} if wrapped else {"name"}
     own = {k: v for k, v in given.items() if k not in left_out}
-    options, found = check_options(entry.load(), own, INJECTED, where)
+    options, found = check_options(entry.load(), own, INJECTED, where, known)
     if wrapped:
-        options["of"], more = _component(given["of"], wrapped, f"{where}.of")
+        options["of"], more = _component(given["of"], wrapped, f"{where}.of", known)
         found += more
     return {"name": _full_name(chain), **options}, found

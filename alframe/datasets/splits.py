@@ -69,7 +69,7 @@ def check_splits(pool: Sequence[str], test: Sequence[str]) -> None:
     if common:
         raise DataError(
             f"{plural(len(common), 'item')} in the pool and in the test split, which must not "
-            f"overlap: {named(common)}; change dataset.pool or dataset.test"
+            f"overlap: {named(common)}; take them out of one of the two"
         )
 
 
