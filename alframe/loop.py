@@ -23,6 +23,7 @@ from alframe.pool import Pool
 from alframe.profiling import Profiling, Tick, unwatched
 from alframe.rundir import FitState, RunDir
 from alframe.seeds import Seeds
+from alframe.smaller import smaller_budget
 from alframe.strategy import Query, Selection, Strategy, check_finite
 from alframe.usage import peak_memory
 
@@ -277,19 +278,20 @@ def check_budget(
     """
     drawn, per_cycle = budget.images(pool)
     first = len(initial) if initial else drawn
-    if first > pool:
-        raise ConfigError(
-            f"budget.initial asks for {first} images, the pool has {pool}: lower it, or give a "
-            "share such as budget.initial=10%"
-        )
     asked = first + per_cycle * (budget.cycles - 1)
-    if asked > pool:
+    if asked <= pool:
+        return first, per_cycle
+    try_this = smaller_budget(first, per_cycle, budget.cycles, pool, drawn=not initial)
+    remedies = [f"set {try_this}"] if try_this else []
+    text = f"budget.initial asks for {first} images, the pool has {pool}"
+    if first <= pool:
         fits = 1 + (pool - first) // per_cycle
-        raise ConfigError(
+        remedies.append(f"set budget.cycles={fits}")
+        text = (
             f"the budget asks for {asked} images ({first} + {budget.cycles - 1} x {per_cycle}), "
-            f"the pool has {pool}: set budget.cycles={fits}, or lower budget.per_cycle"
+            f"the pool has {pool}"
         )
-    return first, per_cycle
+    raise ConfigError(f"{text}: {'; or '.join(remedies) or 'lower it and budget.cycles'}")
 
 
 def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> None:
