@@ -19,7 +19,7 @@ from alframe.errors import DataError, RunError, together
 from alframe.learner import ANCHOR_WEIGHT, ANCHORS, DETECTIONS, DISAGREEMENT
 from alframe.painting import heat_map, overlay, with_boxes
 from alframe.plugins import registry
-from alframe.resolve import from_overrides, resolve
+from alframe.resolve import drafted, from_overrides
 from alframe.rundir import RunDir, stored_layer
 from alframe.strategy import ScoringStrategy
 
@@ -75,7 +75,9 @@ class Predictor:
 
     def __init__(self, path: Path, *, cycle: int | None = None, device: str = "auto") -> None:
         own = from_overrides([f"device={device}", "data.workers=0"])  # there is one image at a time
-        config = resolve([stored_layer(path), own])
+        draft = drafted([stored_layer(path), own])
+        draft.light()  # names a wrong device before torch is imported
+        config = draft.checked()
         run = RunDir(path, config)
         kept = [c for c in range(config.budget.cycles) if run.model_path(c).exists()]
         if not kept or cycle not in (None, *kept):
@@ -143,7 +145,8 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
     """The files in ``paths``, and in place of each folder the images that lie in it, by name.
 
     Raises:
-        DataError: a folder without images, all of those.
+        DataError: a folder without images, all of those; or files that cannot be read, all of
+            them, where one is missing: that is known before a model is loaded.
     """
     files: list[Path] = []
     empty: list[str] = []
@@ -154,6 +157,8 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
             empty.append(f"{path} holds no image ({', '.join(sorted(SUFFIXES))})")
     if empty:
         raise DataError(empty)
+    if not all(path.exists() for path in files):
+        _checked(files)
     return files
 
 
@@ -167,13 +172,18 @@ def image_source(images: Sequence[Path], config: RunConfig) -> CachedImages:
     Raises:
         DataError: files that cannot be read, all of them.
     """
+    data = config.data
+    resize = Resize(data.resize, data.long, data.short)
+    return CachedImages(_checked(images), resize, "none", limit_bytes=0)
+
+
+def _checked(images: Sequence[Path]) -> ImageFiles:
+    """Image files under their numbers, once all of them could be read."""
     paths = {str(number): path for number, path in enumerate(images)}
     folders = {p.resolve().parent for p in images}
     files = ImageFiles(paths, folders, remedy="give the path of an image")
-    data = config.data
-    resize = Resize(data.resize, data.long, data.short)
     together(*(functools.partial(_decode, files, item) for item in paths))
-    return CachedImages(files, resize, "none", limit_bytes=0)
+    return files
 
 
 def _decode(files: ImageFiles, item: str) -> None:

@@ -13,23 +13,20 @@ both, the whole name and the parts.
 """
 
 import functools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
-from alframe.config import RunConfig, Section
+from alframe.config import RunConfig
+from alframe.draft import LIGHT, Draft, Layer, full_name, has_options
 from alframe.errors import AlframeError, ConfigError
 from alframe.layers import without_renamed
 from alframe.lengths import in_one_unit, stale_milestones
-from alframe.options import check_options, options_model, problems
 from alframe.plugins import Entry, Kind, registry, unknown
 from alframe.shown import shown
-
-Layer = dict[str, Any]
 
 COMPONENTS: dict[str, Kind] = {
     "dataset": "datasets",
@@ -37,8 +34,6 @@ COMPONENTS: dict[str, Kind] = {
     "learner": "learners",
     "strategy": "strategies",
 }
-INJECTED = frozenset({"setup", "num_classes", "of"})
-"""Parameters of factories that the framework fills in."""
 
 
 def resolve(layers: Iterable[Layer]) -> RunConfig:
@@ -50,20 +45,30 @@ def resolve(layers: Iterable[Layer]) -> RunConfig:
     Raises:
         ConfigError: every problem found, a line each.
     """
+    return drafted(layers).checked()
+
+
+def drafted(layers: Iterable[Layer]) -> Draft:
+    """:func:`resolve`, up to what can be done without loading a component.
+
+    Raises:
+        ConfigError: names that are not known.
+    """
     given: Layer = {}
     for layer in map(expanded, layers):
         given = merge([without_renamed(given, layer, COMPONENTS), layer])
     presets = _presets()
     names = merge([presets["default"], given])
     entries, found = _entries(names)
-    if not found:
-        named = {section: _full_name(chain) for section, chain in entries.items()}
-        applied = [layer for p in presets.values() for layer in _applied(p, named)]
-        base = merge([presets["default"], *applied])
-        defaults = {section: {"name": name} for section, name in named.items()}
-        stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
-        return _checked(merge([base, given, defaults]), entries, stale)
-    raise ConfigError(found)
+    if found:
+        raise ConfigError(found)
+    named = {section: full_name(chain) for section, chain in entries.items()}
+    applied = [layer for p in presets.values() for layer in _applied(p, named)]
+    base = merge([presets["default"], *applied])
+    defaults = {section: {"name": name} for section, name in named.items()}
+    stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
+    plain = not any(has_options(given.get(section)) for section in COMPONENTS if section != LIGHT)
+    return Draft(merge([base, given, defaults]), entries, tuple(stale), plain)
 
 
 def from_file(name: str) -> Layer:
@@ -284,54 +289,3 @@ def _chain(section: str, wanted: Any) -> list[Entry]:
 
 def _name(wanted: Any) -> Any:
     return wanted.get("name") if isinstance(wanted, dict) else wanted
-
-
-def _full_name(chain: Sequence[Entry]) -> str:
-    return ":".join(entry.name for entry in chain)
-
-
-def _checked(tree: Layer, entries: Mapping[str, Sequence[Entry]], found: list[str]) -> RunConfig:
-    known = [*_plain_settings(), *_component_settings(entries)]
-    for section, chain in entries.items():
-        tree[section], wrong = _component(tree[section], chain, section, known)
-        found += wrong
-    try:
-        config = RunConfig.model_validate(tree)
-    except ValidationError as error:
-        found += problems(error, "", RunConfig, known)
-        raise ConfigError(dict.fromkeys(found)) from error
-    if found:
-        raise ConfigError(found)
-    return config
-
-
-def _plain_settings() -> Iterator[str]:
-    """Dotted keys of what is not an option of a component."""
-    for name, field in RunConfig.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, Section):
-            yield from (f"{name}.{key}" for key in section.model_fields)
-        else:
-            yield name
-
-
-def _component_settings(entries: Mapping[str, Sequence[Entry]]) -> Iterator[str]:
-    """Dotted keys of the components' options, those of what one wraps under ``of``."""
-    for section, chain in entries.items():
-        for depth, entry in enumerate(chain):
-            options = options_model(entry.load(), INJECTED).model_fields
-            yield from (f"{section}.{'of.' * depth}{option}" for option in options)
-
-
-def _component(
-    given: Layer, chain: Sequence[Entry], where: str, known: Collection[str] = ()
-) -> tuple[Layer, list[str]]:
-    """A component's name and all of its options, those of what it wraps under ``of``."""
-    entry, *wrapped = chain
-    left_out = {"name", "of"} if wrapped else {"name"}
-    own = {k: v for k, v in given.items() if k not in left_out}
-    options, found = check_options(entry.load(), own, INJECTED, where, known)
-    if wrapped:
-        options["of"], more = _component(given["of"], wrapped, f"{where}.of", known)
-        found += more
-    return {"name": _full_name(chain), **options}, found

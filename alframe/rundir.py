@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import logging
+import os
 import sys
 import time
 import zipfile
@@ -238,14 +239,31 @@ def check_claim(path: Path, config: RunConfig, *, resume: bool) -> None:
         RunError: it holds a run and ``resume`` is false, a run of another configuration, or
             something that is not a run.
     """
-    if path.exists() and not path.is_dir():
-        raise RunError(f"cannot write to {path}: it is not a folder; choose another --output")
+    _check_place(path)
     if (path / "config.yaml").exists():
         if not resume:
             raise RunError(f"{path} already holds a run: add --resume, or choose another --output")
         _refuse_changes(path, config)
     elif path.is_dir() and any(not p.name.startswith(".") for p in path.iterdir()):
         raise RunError(f"{path} is not empty and holds no run: choose another --output")
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a path at which no folder can be."""
+    try:
+        place = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
+        path.exists()  # fails where the name is too long
+    except OSError as error:
+        raise RunError(
+            f"cannot write to {path}: {error.strerror}; choose another --output"
+        ) from error
+    if not place.exists():
+        raise RunError(
+            f"cannot write to {path}: {place} is a link to nothing; choose another --output"
+        )
+    if not place.is_dir():
+        what = "it" if place == path else str(place)
+        raise RunError(f"cannot write to {path}: {what} is not a folder; choose another --output")
 
 
 def _header(path: Path) -> str:

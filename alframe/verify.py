@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from alframe.beforehand import check_root
 from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset, ImageSet
@@ -12,7 +13,7 @@ from alframe.errors import RunError
 from alframe.initial import digest, draw, read_initial
 from alframe.learner import Learner, SignalBatch
 from alframe.records import difference, selections, selections_due
-from alframe.resolve import Layer, resolve
+from alframe.resolve import Layer, drafted
 from alframe.rundir import RunDir, stored_layer, stored_scores
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Strategy
@@ -49,7 +50,9 @@ class Verifier:
 
     def __init__(self, path: Path, device: str = "auto", data_root: str | None = None) -> None:
         own: Layer = {"device": device} | ({"dataset": {"root": data_root}} if data_root else {})
-        config = resolve([stored_layer(path), own])
+        draft = drafted([stored_layer(path), own])
+        check_root(draft.light())  # before torch is imported
+        config = draft.checked()
         self._config = config
         self._run = RunDir(path, config)
         self._seeds = Seeds(config.seed)

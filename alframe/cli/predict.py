@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alframe.errors import together
+
 if TYPE_CHECKING:
     from alframe.predict import Prediction
 
@@ -46,9 +48,10 @@ def predict(
     alframe predict runs/mine photos --json > predictions.jsonl
     """  # noqa: D301
     from alframe.predict import Predictor, image_files
+    from alframe.rundir import stored_layer
 
+    _, files = together(lambda: stored_layer(run), lambda: image_files(images))  # without torch yet
     predictor = Predictor(run, cycle=cycle, device=device)
-    files = image_files(images)
     pictures = _pictures(files, output or run / "predictions")
     predictions = predictor(files, threshold=threshold, weighted=weighted)
     for prediction, picture in zip(predictions, pictures, strict=True):
