@@ -1,6 +1,5 @@
 """One run, from its configuration to its last cycle."""
 
-import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -123,7 +122,7 @@ def _cycles(
         run_dir.adopt()
         if config.first_cycle:
             take_over(run_dir, Path(config.first_cycle))
-        with contextlib.closing(TensorBoard(path / "tensorboard")) as recorder:
+        with TensorBoard(path / "tensorboard") as recorder:
             loop = Loop(
                 dataset=dataset,
                 learner=learner,

@@ -285,9 +285,18 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
         )
 
 
+class RunLog(logging.FileHandler):
+    """A log that says nothing of a disk that takes nothing: the run will, where it matters."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Leave a line out that cannot be written."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
 @contextlib.contextmanager
 def _log_file(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = RunLog(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger("alframe")
     root.addHandler(handler)
@@ -300,7 +309,8 @@ def _log_file(path: Path) -> Iterator[None]:
         raise
     finally:
         root.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):
+            handler.close()
 
 
 def _table(cycles: Sequence[Mapping[str, Any]]) -> str:

@@ -1,6 +1,5 @@
 """The command line. One file per verb; a verb's imports happen when it is used."""
 
-import errno
 import logging
 import os
 import sys
@@ -12,6 +11,8 @@ from alframe import __version__
 from alframe.cli.stopping import exit_code, terminable
 from alframe.errors import AlframeError
 from alframe.plugins import registry
+from alframe.refusals import refusal
+from alframe.training.workers import in_words
 
 BUILTIN = {
     "run": ("alframe.cli.run:run", "Run active learning: fit, evaluate, select, annotate."),
@@ -22,19 +23,6 @@ BUILTIN = {
     "env": ("alframe.cli.env:env", "Print versions and devices: what a bug report needs."),
 }
 """Verb -> (where its command lies, its one line of help)."""
-
-MENDABLE = frozenset(
-    {
-        errno.EACCES,
-        errno.EDQUOT,
-        errno.EEXIST,
-        errno.ENOSPC,
-        errno.ENOTDIR,
-        errno.EPERM,
-        errno.EROFS,
-    }
-)
-"""Disks that are full, and places where one may not write."""
 
 
 class Verbs(click.Group):
@@ -109,9 +97,24 @@ def main(args: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # "alframe ls | head": whoever read has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
-    except OSError as error:
-        if error.errno not in MENDABLE:
+    except (MemoryError, OSError, RuntimeError) as error:
+        problem = _refused(error)
+        if problem is None:
             raise
-        click.echo(f"error: {error.filename or 'a file'}: {error.strerror}", err=True)
+        click.echo(f"error: {problem}", err=True)
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refused(error: Exception) -> str | None:
+    """What the system refuses, in words; None where the error may be a bug."""
+    if isinstance(error, MemoryError):
+        why = f" ({error})" if str(error) else ""
+        return (
+            f"memory does not suffice{why}: lower training.batch_size, evaluation.batch_size, "
+            "data.long and data.short, or data.cache_gb"
+        )
+    if isinstance(error, OSError):
+        return refusal(error)
+    lost = in_words(error)  # a process that loads images: torch tells of it wherever we are
+    return lost and str(lost)

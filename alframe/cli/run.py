@@ -12,6 +12,7 @@ from alframe.cli.stopping import exit_code
 from alframe.config import RunConfig
 from alframe.draft import Draft
 from alframe.errors import ConfigError, RunError
+from alframe.refusals import stopped
 from alframe.resolve import drafted, merge
 from alframe.training.distributed import decided, first, processes
 
@@ -56,6 +57,10 @@ def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
         begun = (path / "config.yaml").exists()
         _say(f"\nstopped; {resume_it if begun else 'nothing was done yet'}", err=True)
         raise click.exceptions.Exit(exit_code(error)) from error
+    except OSError as error:
+        if (told := stopped(error, path)) is None:
+            raise
+        raise RunError(told) from error
     if profile:
         _show_profile(path / "profile")
     _say(f"done in {time.monotonic() - began:.0f} s: alframe report {path}")
