@@ -108,8 +108,8 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _refused(error: Exception) -> str | None:
     """What the system refuses, in words; None where the error may be a bug."""
-    if isinstance(error, MemoryError):
-        why = f" ({error})" if str(error) else ""
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator: can't allocate" in str(error):
+        why = f" ({error})" if str(error) and isinstance(error, MemoryError) else ""
         return (
             f"memory does not suffice{why}: lower training.batch_size, evaluation.batch_size, "
             "data.long and data.short, or data.cache_gb"

@@ -24,6 +24,7 @@ from alframe.training.optimizer import moving_average, optimizer_of
 from alframe.training.parallel import parallel, unfinished
 from alframe.training.phases import Phase, Step
 from alframe.training.schedule import lr_factor
+from alframe.training.small import large_enough
 from alframe.training.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -223,7 +224,11 @@ class Fitter:
         for number, part in enumerate(parts, 1):
             share = len(part) / self._streams[step.stream].batch_size
             with unfinished(self._computation, more=number < len(parts)):
-                with span("forward"), autocast(self._device, self._config.precision):
+                with (
+                    span("forward"),
+                    large_enough(part),
+                    autocast(self._device, self._config.precision),
+                ):
                     total, scalars = self._computation(step.loss, part)
                 with span("backward"):
                     (total * (share * distributed.size())).backward()

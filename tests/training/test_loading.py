@@ -109,6 +109,7 @@ def test_a_queue_that_cannot_send_does_not_wait_for_ever(monkeypatch: pytest.Mon
     assert "leave" not in repr(Queue._on_queue_feeder_error), "of other processes, not of ours"  # type: ignore[attr-defined]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # torch's, cut short
 def test_a_killed_process_is_told_of() -> None:
     with pytest.raises(TrainingError, match=r"was killed \(Killed\): memory does not suffice"):
         numbers(failing(lambda: os.kill(os.getpid(), signal.SIGKILL)), 1)
