@@ -21,6 +21,7 @@ from alframe.learner import FitContext, Learner, Recorder, SignalBatch
 from alframe.oracle import Oracle
 from alframe.pool import Pool
 from alframe.profiling import Profiling, Tick, unwatched
+from alframe.progress import over
 from alframe.rundir import FitState, RunDir
 from alframe.seeds import Seeds
 from alframe.smaller import smaller_budget
@@ -38,6 +39,7 @@ class DeclaredSignals:
     images: ImageSource
     declared: frozenset[str]
     tick: Tick = unwatched
+    title: str = "score"
 
     def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
         """Stream the named signals of ``ids``.
@@ -47,7 +49,8 @@ class DeclaredSignals:
         """
         if undeclared := sorted(names - self.declared):
             raise SelectionError(f"the strategy asks for {undeclared} but does not require it")
-        return self._ticking(self.learner.signals(ImageSet(self.images, tuple(ids)), names))
+        stream = self.learner.signals(ImageSet(self.images, tuple(ids)), names)
+        return self._ticking(over(stream, len(ids), self.title, "images", lambda b: len(b.ids)))
 
     def _ticking(self, stream: Iterator[SignalBatch]) -> Iterator[SignalBatch]:
         for batch in stream:
@@ -235,7 +238,9 @@ class Loop:
     def _query(self, cycle: int, labelled: LabelledSet, budget: int, tick: Tick) -> Query:
         images, requires = self._dataset.images, self._strategy.requires
         return Query(
-            learner=DeclaredSignals(self._learner, images, requires, tick),
+            learner=DeclaredSignals(
+                self._learner, images, requires, tick, title=f"cycle {cycle} score"
+            ),
             unlabelled=self._pool.unlabelled,
             labelled=labelled.ids,
             targets=labelled.targets,

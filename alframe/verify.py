@@ -12,6 +12,7 @@ from alframe.datasets.base import Dataset, ImageSet
 from alframe.errors import RunError
 from alframe.initial import digest, draw, read_initial
 from alframe.learner import Learner, SignalBatch
+from alframe.progress import over
 from alframe.records import difference, selections, selections_due
 from alframe.resolve import Layer, drafted
 from alframe.rundir import RunDir, stored_layer, stored_scores
@@ -142,7 +143,8 @@ class Verifier:
         if self._learner is None:
             self._learner = build_learner(self._config, self._dataset.classes, restored=True)
         self._learner.load_state_dict(self._run.load_model(cycle))
-        yield from self._learner.signals(ImageSet(self._dataset.images, tuple(ids)), names)
+        stream = self._learner.signals(ImageSet(self._dataset.images, tuple(ids)), names)
+        yield from over(stream, len(ids), f"cycle {cycle} score", "images", lambda b: len(b.ids))
 
 
 @dataclass(frozen=True)

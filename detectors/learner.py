@@ -28,6 +28,7 @@ from alframe.learner import (
     Metrics,
     SignalBatch,
 )
+from alframe.progress import over
 from alframe.seeds import Seeds
 from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream, inference_batches
@@ -134,7 +135,7 @@ class DetectionLearner:
             TrainingError: a detection is not finite; the message names the image.
         """
         results = DetectionResults()
-        for batch in stream:
+        for batch in over(stream, len(test), "evaluate", "images", lambda b: len(b.ids)):
             found = batch[DETECTIONS]
             columns = (found.valid, found.boxes.float(), found.scores.float(), found.labels)
             valid, boxes, scores, labels = (c.cpu().numpy() for c in columns)
