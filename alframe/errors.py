@@ -12,7 +12,7 @@ Every other exception is a bug and shows its traceback.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 
 class AlframeError(Exception):
@@ -25,6 +25,13 @@ class AlframeError(Exception):
     def __init__(self, problems: str | Iterable[str]) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
         super().__init__("\n".join(self.problems))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Whole through a pickle: loading processes and other members of a team send them."""
+        return _rebuilt, (type(self), self.problems), self.__dict__
+
+
+_Error = TypeVar("_Error", bound=AlframeError)
 
 
 class ConfigError(AlframeError):
@@ -49,6 +56,13 @@ class SelectionError(AlframeError):
 
 class TrainingError(AlframeError):
     """Training cannot go on: a non-finite loss, or memory that does not suffice."""
+
+
+def _rebuilt(kind: type[_Error], problems: tuple[str, ...]) -> _Error:
+    """An error whose class may take other arguments than its messages."""
+    error = kind.__new__(kind)
+    AlframeError.__init__(error, problems)
+    return error
 
 
 def together(*checks: Callable[[], Any]) -> list[Any]:

@@ -14,24 +14,22 @@ both, the whole name and the parts.
 
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
 from alframe.config import RunConfig
-from alframe.errors import AlframeError, ConfigError, PluginError
+from alframe.draft import LIGHT, Draft, Layer, full_name, has_options
+from alframe.errors import AlframeError, ConfigError
 from alframe.layers import without_renamed
 from alframe.lengths import in_one_unit, stale_milestones
-from alframe.options import check_options, problems
 from alframe.plugins import Entry, Kind, registry, unknown
 from alframe.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
+from alframe.shown import shown
 from alframe.text import printable_lines
-
-Layer = dict[str, Any]
 
 COMPONENTS: dict[str, Kind] = {
     "dataset": "datasets",
@@ -41,8 +39,6 @@ COMPONENTS: dict[str, Kind] = {
 }
 DEPTH = 16
 """Of names with dots, and of strategies that work on top of each other."""
-INJECTED = frozenset({"setup", "num_classes", "of"})
-"""Parameters of factories that the framework fills in."""
 
 
 def resolve(layers: Iterable[Layer]) -> RunConfig:
@@ -54,20 +50,30 @@ def resolve(layers: Iterable[Layer]) -> RunConfig:
     Raises:
         ConfigError: every problem found, a line each.
     """
+    return drafted(layers).checked()
+
+
+def drafted(layers: Iterable[Layer]) -> Draft:
+    """:func:`resolve`, up to what can be done without loading a component.
+
+    Raises:
+        ConfigError: names that are not known.
+    """
     given: Layer = {}
     for layer in map(expanded, layers):
         given = merge([without_renamed(given, layer, COMPONENTS), layer])
     presets = _presets()
     names = merge([presets["default"], given])
     entries, found = _entries(names)
-    if not found:
-        named = {section: _full_name(chain) for section, chain in entries.items()}
-        applied = [layer for p in presets.values() for layer in _applied(p, named)]
-        base = merge([presets["default"], *applied])
-        defaults = {section: {"name": name} for section, name in named.items()}
-        stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
-        return _checked(merge([base, given, defaults]), entries, stale)
-    raise ConfigError(found)
+    if found:
+        raise ConfigError(found)
+    named = {section: full_name(chain) for section, chain in entries.items()}
+    applied = [layer for p in presets.values() for layer in _applied(p, named)]
+    base = merge([presets["default"], *applied])
+    defaults = {section: {"name": name} for section, name in named.items()}
+    stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
+    plain = not any(has_options(given.get(section)) for section in COMPONENTS if section != LIGHT)
+    return Draft(merge([base, given, defaults]), entries, tuple(stale), plain)
 
 
 def from_file(name: str) -> Layer:
@@ -100,6 +106,9 @@ def from_overrides(pairs: Iterable[str]) -> Layer:
             continue
         if key.count(".") > DEPTH:
             found.append(f"expected at most {DEPTH} dots in a setting's name, got {key!r:.40}")
+            continue
+        if not all(map(str.strip, key.split("."))):
+            found.append(f"expected key=value with names between the dots, got {pair!r}")
             continue
         try:
             value = yaml_value(text)
@@ -218,7 +227,8 @@ def _named(layer: Mapping[str, Any]) -> Layer:
 
 def _unwrapped(strategy: Layer) -> Layer:
     """``{name: power:entropy}`` is short for ``{name: power, of: {name: entropy}}``."""
-    name, colon, wrapped = str(strategy.get("name")).partition(":")
+    given = strategy.get("name")
+    name, colon, wrapped = given.partition(":") if isinstance(given, str) else (given, "", "")
     if wrapped.count(":") > DEPTH:
         raise ConfigError(f"strategy: expected at most {DEPTH} on top of each other")
     if colon:
@@ -268,7 +278,10 @@ def _chain(section: str, wanted: Any) -> list[Entry]:
         PluginError: a name is unknown.
         ConfigError: a wrapper wraps nothing, or something that is none wraps.
     """
-    entry = registry().get(COMPONENTS[section.partition(".")[0]], str(_name(wanted)))
+    name = _name(wanted)
+    if isinstance(name, dict | list):
+        raise ConfigError(f"{section}: expected a name, such as {section}=NAME (got {shown(name)})")
+    entry = registry().get(COMPONENTS[section.partition(".")[0]], str(name))
     of = wanted.get("of") if isinstance(wanted, dict) and entry.kind == "strategies" else None
     if entry.wraps and _name(of) is not None:
         return [entry, *_chain(f"{section}.of", of)]
@@ -288,36 +301,3 @@ def _chain(section: str, wanted: Any) -> list[Entry]:
 
 def _name(wanted: Any) -> Any:
     return wanted.get("name") if isinstance(wanted, dict) else wanted
-
-
-def _full_name(chain: Sequence[Entry]) -> str:
-    return ":".join(entry.name for entry in chain)
-
-
-def _checked(tree: Layer, entries: Mapping[str, Sequence[Entry]], found: list[str]) -> RunConfig:
-    for section, chain in entries.items():
-        tree[section], wrong = _component(tree[section], chain, section)
-        found += wrong
-    try:
-        config = RunConfig.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError([*found, *problems(error, "", RunConfig)]) from error
-    if found:
-        raise ConfigError(found)
-    return config
-
-
-def _component(given: Layer, chain: Sequence[Entry], where: str) -> tuple[Layer, list[str]]:
-    """A component's name and all of its options, those of what it wraps under ``of``."""
-    entry, *wrapped = chain
-    left_out = {"name", "of"} if wrapped else {"name"}
-    own = {k: v for k, v in given.items() if k not in left_out}
-    factory = entry.load()
-    try:
-        options, found = check_options(factory, own, INJECTED, where)
-    except PluginError as error:
-        raise PluginError(f"{entry}: {error}") from error
-    if wrapped:
-        options["of"], more = _component(given["of"], wrapped, f"{where}.of")
-        found += more
-    return {"name": _full_name(chain), **options}, found

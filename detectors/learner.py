@@ -28,6 +28,7 @@ from alframe.learner import (
     Metrics,
     SignalBatch,
 )
+from alframe.progress import over
 from alframe.seeds import Seeds
 from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream, inference_batches
@@ -35,6 +36,7 @@ from alframe.training.device import autocast, seeded
 from alframe.training.fit import fit
 from alframe.training.phases import Losses, Phase, Step
 from alframe.training.precision import Precision, made_up
+from alframe.training.small import large_enough
 
 
 class DetectionLearner:
@@ -103,7 +105,7 @@ class DetectionLearner:
         loss = self.phases(ImageSet(images.images, ()))[0].steps[0].loss
 
         def once(precision: Precision) -> None:
-            with autocast(setup.device, precision):
+            with autocast(setup.device, precision), large_enough(batch):
                 total = loss(model, batch).total()
             total.backward()  # type: ignore[no-untyped-call]
 
@@ -133,7 +135,7 @@ class DetectionLearner:
             TrainingError: a detection is not finite; the message names the image.
         """
         results = DetectionResults()
-        for batch in stream:
+        for batch in over(stream, len(test), "evaluate", "images", lambda b: len(b.ids)):
             found = batch[DETECTIONS]
             columns = (found.valid, found.boxes.float(), found.scores.float(), found.labels)
             valid, boxes, scores, labels = (c.cpu().numpy() for c in columns)
@@ -156,7 +158,8 @@ class DetectionLearner:
         pin = setup.device.type == "cuda"
         batches = inference_batches(images, setup.data, setup.evaluation.batch_size, pin=pin)
         for batch in batches:
-            with torch.inference_mode(), autocast(setup.device, setup.training.precision):
+            precision = autocast(setup.device, setup.training.precision)
+            with torch.inference_mode(), precision, large_enough(batch):
                 try:
                     moved = batch.to(setup.device)
                     values = self.read(moved, detector.features(moved), names)
