@@ -1,9 +1,9 @@
 """Texts of ours with a checksum in them, so that a flipped bit is noticed when they are read.
 
 JSON has it as a last key ``crc32``, in lines (``journal.jsonl``, ``cycles.jsonl``) carried on from
-line to line, so that one that was taken out, doubled or moved is noticed, too; YAML as a last line
-``# crc32 ...``. A text without a checksum is taken as it is: other programs may write one. So a
-flip is noticed wherever it falls but in the checksum's own name, and then nothing else has changed.
+line to line, so that one that was taken out, doubled or moved is noticed, too; YAML as a first
+line ``# crc32 ...``. A text without a checksum is taken as it is: other programs may write one. So
+a flip is noticed wherever it falls but in the checksum's own name; then nothing else has changed.
 """
 
 import json
@@ -26,7 +26,7 @@ from alframe.reading import (
 
 KEY = "crc32"
 _IN_JSON = re.compile(rb'(.*),\s*"crc32": "([0-9a-f]{8})"\s*\}\s*', re.DOTALL)
-_IN_YAML = re.compile(r"(.*)# crc32 ([0-9a-f]{8})\n", re.DOTALL)
+_IN_YAML = re.compile(r"# crc32 ([0-9a-f]{8})\n(.*)", re.DOTALL)
 
 Record = Mapping[str, Any]
 
@@ -143,7 +143,7 @@ def read_object(path: Path, remedy: str) -> dict[str, Any]:
 
 def write_yaml(path: Path, text: str) -> None:
     """Write a YAML text with its checksum."""
-    write_text(path, f"{text}# crc32 {zlib.crc32(text.encode()):08x}\n")
+    write_text(path, f"# crc32 {zlib.crc32(text.encode()):08x}\n{text}")
 
 
 def read_yaml(path: Path, remedy: str) -> Any:
@@ -155,11 +155,13 @@ def read_yaml(path: Path, remedy: str) -> Any:
     try:
         text = read_bytes(path, YAML_BYTES).decode("utf-8")
         found = _IN_YAML.fullmatch(text)
-        if found and zlib.crc32(found[1].encode()) != int(found[2], 16):
+        if found and zlib.crc32(found[2].encode()) != int(found[1], 16):
             raise ValueProblem(
-                "it has changed since it was written, its last line has another checksum; if you "
+                "it has changed since it was written, its first line has another checksum; if you "
                 "changed it on purpose, take that line out"
             )
+        if not text:
+            raise ValueProblem("it is empty")
         return yaml_value(text)
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}; {remedy}") from error

@@ -7,15 +7,81 @@ they are checked against the signature of its factory.
 
 import math
 import re
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from alframe.locations import members
+
+LARGEST = 2**63
+"""Whole numbers stay below it: more is a slip, and nothing could count so far."""
+LONGEST_SIDE = 100_000
+"""Pixels."""
 
 
 class Section(BaseModel):
-    """A part of the configuration; unknown keys are errors."""
+    """A part of the configuration; unknown keys are errors.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    Nor is ``true`` a number, or a number infinite; and text is text that can be written.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_bool_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        possible = {*_classes(members(annotation))}
+        if isinstance(value, list | tuple) and any(isinstance(v, bool) for v in value):
+            possible = {*_classes(k for m in members(annotation) for k in get_args(m))}
+        elif not isinstance(value, bool):
+            return value
+        if possible & {int, float} and not possible & {bool, str}:
+            raise ValueError(f"expected a {'whole ' * (int in possible)}number, not true or false")
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _usable(cls, value: Any) -> Any:
+        for each in _scalars(value):
+            if isinstance(each, int) and abs(each) >= LARGEST:
+                raise ValueError("expected a whole number of at most 18 digits")
+            if isinstance(each, str):
+                _check_writable(each)
+        return value
+
+
+def _classes(annotations: Iterable[Any]) -> Iterator[type]:
+    return (each for each in annotations if isinstance(each, type))
+
+
+def _scalars(value: Any) -> Iterator[Any]:
+    inside = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict | list | tuple):
+        for each in inside:
+            yield from _scalars(each)
+    else:
+        yield value
+
+
+def _check_writable(text: str) -> None:
+    if "\0" in text:
+        raise ValueError("expected text without a zero byte")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # what the shell gave was not UTF-8
+        raise ValueError("expected text in UTF-8") from error
 
 
 class Component(BaseModel):
@@ -29,6 +95,16 @@ class Component(BaseModel):
     def options(self) -> dict[str, Any]:
         """Everything but the name."""
         return dict(self.model_extra or {})
+
+
+def _place(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("expected a path, got none; leave it out for the default")
+    return value
+
+
+Place = Annotated[str, BeforeValidator(_place)]
+"""The path of a file or folder."""
 
 
 class DataConfig(Section):
@@ -55,12 +131,12 @@ class DataConfig(Section):
     """
 
     resize: Literal["fit", "stretch", "none"] = "fit"
-    long: int = Field(default=1000, ge=1)
-    short: int = Field(default=600, ge=1)
-    pad: int = Field(default=32, ge=1)
+    long: int = Field(default=1000, ge=1, le=LONGEST_SIDE)
+    short: int = Field(default=600, ge=1, le=LONGEST_SIDE)
+    pad: int = Field(default=32, ge=1, le=LONGEST_SIDE)
     cache: Literal["ram", "disk", "none"] = "ram"
     cache_gb: float = Field(default=4.0, ge=0)
-    cache_dir: str | None = None
+    cache_dir: Place | None = None
     workers: int | None = Field(default=None, ge=0)
     max_megapixels: float = Field(default=100.0, gt=0, allow_inf_nan=False)
     white: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -177,13 +253,13 @@ def _share(text: str) -> float:
 Amount = Annotated[int | str, BeforeValidator(_amount)]
 
 
-def _device(value: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+def _device(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", value):
         raise ValueError("expected auto, cpu, cuda or cuda:N")
     return value
 
 
-Device = Annotated[str, AfterValidator(_device)]
+Device = Annotated[str, BeforeValidator(_device)]
 
 
 class BudgetConfig(Section):
@@ -201,7 +277,7 @@ class BudgetConfig(Section):
     initial: Amount = "5%"
     per_cycle: Amount = "2.5%"
     cycles: int = Field(default=7, ge=1)
-    initial_set: str | None = None
+    initial_set: Place | None = None
 
     def images(self, pool: int) -> tuple[int, int]:
         """``initial`` and ``per_cycle`` in images, for a pool of this size."""
@@ -229,9 +305,9 @@ class RunConfig(Section):
 
     seed: int = Field(default=0, ge=0)
     device: Device = "auto"
-    output: str | None = None
+    output: Place | None = None
     keep_models: Literal["all", "last"] = "all"
-    first_cycle: str | None = None
+    first_cycle: Place | None = None
     dataset: Component
     detector: Component
     learner: Component

@@ -13,7 +13,7 @@ Every other exception is a bug and shows its traceback.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 
 class AlframeError(Exception):
@@ -26,6 +26,13 @@ class AlframeError(Exception):
     def __init__(self, problems: str | Iterable[str]) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
         super().__init__("\n".join(self.problems))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Whole through a pickle: loading processes and other members of a team send them."""
+        return _rebuilt, (type(self), self.problems), self.__dict__
+
+
+_Error = TypeVar("_Error", bound=AlframeError)
 
 
 class ConfigError(AlframeError):
@@ -54,6 +61,13 @@ class TrainingError(AlframeError):
 
 class Waiting(AlframeError):  # noqa: N818 - a status, not an error
     """A run has come as far as it can: says what it waits for, and what to do. Exit code 3."""
+
+
+def _rebuilt(kind: type[_Error], problems: tuple[str, ...]) -> _Error:
+    """An error whose class may take other arguments than its messages."""
+    error = kind.__new__(kind)
+    AlframeError.__init__(error, problems)
+    return error
 
 
 def together(*checks: Callable[[], Any]) -> list[Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from alframe.atomic import sync_folder
+from alframe.atomic import named, sync_folder
 from alframe.checked import damaged, from_lines, is_whole, read_lines, to_lines
 from alframe.events import Event, problems
 
@@ -53,7 +53,7 @@ class Journal:
             os.truncate(self._path, self._torn)
             self._torn = None
         new = not self._path.exists()
-        with self._path.open("ab") as file:
+        with named(self._path), self._path.open("ab") as file:
             file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())

@@ -21,8 +21,10 @@ from alframe.learner import FitContext, Learner, Recorder, SignalBatch
 from alframe.oracle import Oracle, asked
 from alframe.pool import Pool
 from alframe.profiling import Profiling, Tick, unwatched
+from alframe.progress import over
 from alframe.rundir import FitState, RunDir
 from alframe.seeds import Seeds
+from alframe.smaller import smaller_budget
 from alframe.strategy import Query, Selection, Strategy, check_finite
 from alframe.untouched import untouched
 from alframe.usage import peak_memory
@@ -38,6 +40,7 @@ class DeclaredSignals:
     images: ImageSource
     declared: frozenset[str]
     tick: Tick = unwatched
+    title: str = "score"
 
     def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
         """Stream the named signals of ``ids``.
@@ -47,7 +50,8 @@ class DeclaredSignals:
         """
         if undeclared := sorted(names - self.declared):
             raise SelectionError(f"the strategy asks for {undeclared} but does not require it")
-        return self._ticking(self.learner.signals(ImageSet(self.images, tuple(ids)), names))
+        stream = self.learner.signals(ImageSet(self.images, tuple(ids)), names)
+        return self._ticking(over(stream, len(ids), self.title, "images", lambda b: len(b.ids)))
 
     def _ticking(self, stream: Iterator[SignalBatch]) -> Iterator[SignalBatch]:
         for batch in stream:
@@ -259,7 +263,9 @@ class Loop:
     def _query(self, cycle: int, labelled: LabelledSet, budget: int, tick: Tick) -> Query:
         images, requires = self._dataset.images, self._strategy.requires
         return Query(
-            learner=DeclaredSignals(self._learner, images, requires, tick),
+            learner=DeclaredSignals(
+                self._learner, images, requires, tick, title=f"cycle {cycle} score"
+            ),
             unlabelled=self._pool.unlabelled,
             labelled=labelled.ids,
             targets=labelled.targets,
@@ -302,19 +308,20 @@ def check_budget(
     """
     drawn, per_cycle = budget.images(pool)
     first = len(initial) if initial else drawn
-    if first > pool:
-        raise ConfigError(
-            f"budget.initial asks for {first} images, the pool has {pool}: lower it, or give a "
-            "share such as budget.initial=10%"
-        )
     asked = first + per_cycle * (budget.cycles - 1)
-    if asked > pool:
+    if asked <= pool:
+        return first, per_cycle
+    try_this = smaller_budget(first, per_cycle, budget.cycles, pool, drawn=not initial)
+    remedies = [f"set {try_this}"] if try_this else []
+    text = f"budget.initial asks for {first} images, the pool has {pool}"
+    if first <= pool:
         fits = 1 + (pool - first) // per_cycle
-        raise ConfigError(
+        remedies.append(f"set budget.cycles={fits}")
+        text = (
             f"the budget asks for {asked} images ({first} + {budget.cycles - 1} x {per_cycle}), "
-            f"the pool has {pool}: set budget.cycles={fits}, or lower budget.per_cycle"
+            f"the pool has {pool}"
         )
-    return first, per_cycle
+    raise ConfigError(f"{text}: {'; or '.join(remedies) or 'lower it and budget.cycles'}")
 
 
 def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> None:

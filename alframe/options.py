@@ -7,15 +7,17 @@ import types
 import typing
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from alframe.config import Section
 from alframe.errors import PluginError
-from alframe.plugins import unknown
+from alframe.hints import unknown_setting
+from alframe.locations import keys, owner
+from alframe.shown import shown
 
 
 @functools.cache
@@ -35,14 +37,17 @@ def options_model(factory: Callable[..., Any], injected: frozenset[str]) -> type
     for name, parameter in settable.items():
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints.get(name, Any), default)
-    # Values of other types than YAML has are only defaults; names may be those of pydantic's own.
-    free = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            return create_model("Options", __config__=free, **fields)
+            return create_model("Options", __base__=_Options, **fields)
     except (PydanticUserError, NameError, TypeError) as error:
         raise PluginError(f"its options cannot be had: {str(error).splitlines()[0]}") from error
+
+
+class _Options(Section):
+    # Values of other types than YAML has are only defaults.
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
 
 def _settable(
@@ -97,7 +102,11 @@ def _defined(factory: type) -> set[str]:
 
 
 def check_options(
-    factory: Callable[..., Any], given: Mapping[str, Any], injected: frozenset[str], where: str
+    factory: Callable[..., Any],
+    given: Mapping[str, Any],
+    injected: frozenset[str],
+    where: str,
+    known: Collection[str] = (),
 ) -> tuple[dict[str, Any], list[str]]:
     """All options with their defaults filled in, and every problem found.
 
@@ -106,6 +115,7 @@ def check_options(
         given: what the user set.
         injected: parameters that the framework fills in.
         where: the section's name, for messages.
+        known: dotted keys of all settings of the run, for suggestions.
 
     Raises:
         PluginError: see :func:`options_model`, or a default is nothing that YAML can hold.
@@ -116,7 +126,7 @@ def check_options(
         _check_storable(options)
         return options, []
     except ValidationError as error:
-        return dict(given), problems(error, where, model)
+        return dict(given), problems(error, where, model, known)
 
 
 def _check_storable(options: Mapping[str, Any]) -> None:
@@ -130,37 +140,53 @@ def _check_storable(options: Mapping[str, Any]) -> None:
             ) from error
 
 
-def problems(error: ValidationError, where: str, model: type[BaseModel]) -> list[str]:
-    """One line for each setting that pydantic objects to."""
+def problems(
+    error: ValidationError, where: str, model: type[BaseModel], known: Collection[str] = ()
+) -> list[str]:
+    """One line for each setting that pydantic objects to.
+
+    Args:
+        error: what it says.
+        where: the section's name.
+        model: what was validated.
+        known: dotted keys of all settings of the run, for suggestions.
+    """
     settings: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for found in error.errors():
-        path = tuple(str(part) for part in found["loc"] if not _is_branch(part))
+        foreign = found["type"] == "extra_forbidden"
+        path = tuple(keys(found["loc"], model, foreign=foreign))
         if found["type"] == "string_type" and path and path[-1].isdecimal():
             path = path[:-1]  # the elements of a list are one problem
         settings.setdefault(path, []).append(dict(found))
-    return [_sentence(path, found, where, model) for path, found in settings.items()]
+    return [_sentence(path, found, where, model, known) for path, found in settings.items()]
 
 
 def _sentence(
-    path: tuple[str, ...], errors: list[dict[str, Any]], where: str, model: type[BaseModel]
+    path: tuple[str, ...],
+    errors: list[dict[str, Any]],
+    where: str,
+    model: type[BaseModel],
+    known: Collection[str],
 ) -> str:
     """What is wrong with one setting; of a union, what each of its members expected."""
     key, first = ".".join(([where] if where else []) + list(path)), errors[0]
     if first["type"] == "extra_forbidden":
-        owner = _model_at(model, path[:-1])
-        return unknown(f"setting {key!r}:", path[-1], owner.model_fields)
+        lacking = owner(path, model)
+        own = lacking.model_fields if lacking else ()
+        return unknown_setting(key, path[-1], first["input"], own, known)
     if first["type"] == "missing":
         return f"{key} is required: give {_FLAGS.get(key, '')}{key}=..."
+    if first["type"] == "invalid_key":
+        return f"{key}: the name of a setting is text, not {first['input']!r}"
     messages = dict.fromkeys(map(_message, errors))
-    got = f" (got {first['input']!r})" if path else ""
-    if first["type"] == "string_type" and isinstance(first["input"], int | float | date | None):
-        got += ": quote it, as YAML takes yes, no, on, off, null, numbers and dates for no text, "
-        got += 'such as \'["yes", "no"]\''
+    got = f" (got {shown(first['input'])})" if path else ""
     return (f"{key}: " if key else "") + "; or: ".join(messages) + got
 
 
 def _message(error: dict[str, Any]) -> str:
     """In pydantic's words, but for those that speak of Python's types."""
+    if error["type"] == "string_type" and isinstance(error["input"], bool | int | float):
+        return "expected text: put it in quotes"
     if error["type"] in _IN_WORDS:
         return _IN_WORDS[error["type"]].format(**error.get("ctx", {}))
     return str(error["msg"]).removeprefix("Value error, ")
@@ -168,43 +194,29 @@ def _message(error: dict[str, Any]) -> str:
 
 _IN_WORDS = {
     "model_type": "expected settings of this section, such as NAME=VALUE",
+    "dict_type": "expected settings, such as NAME=VALUE",
     "sequence_str": "expected a list, such as [a, b]",
+    "is_instance_of": "expected a list, such as [a, b]",
+    "list_type": "expected a list, such as [a, b]",
     "tuple_type": "expected a list, such as [a, b]",
     "int_type": "expected a whole number",
     "int_parsing": "expected a whole number",
     "int_from_float": "expected a whole number",
+    "int_parsing_size": "expected a whole number of at most 18 digits",
     "float_type": "expected a number",
     "float_parsing": "expected a number",
+    "finite_number": "expected a finite number",
     "bool_type": "expected true or false",
     "bool_parsing": "expected true or false",
     "string_type": "expected text",
+    "string_unicode": "expected text",
     "literal_error": "expected {expected}",
     "greater_than": "expected more than {gt:g}",
     "greater_than_equal": "expected at least {ge:g}",
     "less_than": "expected less than {lt:g}",
     "less_than_equal": "expected at most {le:g}",
+    "too_short": "expected at least {min_length} of them",
+    "too_long": "expected at most {max_length} of them",
 }
 
 _FLAGS = {"dataset.root": "--data-root DIR, or "}
-
-
-def _is_branch(part: Any) -> bool:
-    """Pydantic names the tried member of a union in the path: int, constrained-str, ..."""
-    return isinstance(part, str) and (part in _BRANCHES or "[" in part or "-" in part)
-
-
-_BRANCHES = {"int", "float", "str", "bool", "none", "tuple", "list", "dict"}
-
-
-def _model_at(model: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel]:
-    """The model that has the keys at a path; a mapping of names to models is passed through."""
-    rest = iter(path)
-    for name in rest:
-        inner = model.model_fields[name].annotation
-        if typing.get_origin(inner) is not None and typing.get_args(inner):
-            inner = typing.get_args(inner)[-1]
-            next(rest, None)
-        if not (inspect.isclass(inner) and issubclass(inner, BaseModel)):
-            break
-        model = inner
-    return model

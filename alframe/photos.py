@@ -14,8 +14,9 @@ from alframe.datasets.cache import CachedImages, Resize
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.pictures import Reading
 from alframe.datasets.problems import sentences
+from alframe.draft import Layer
 from alframe.errors import DataError
-from alframe.resolve import Layer, resolve
+from alframe.resolve import resolve
 
 
 class Photos:

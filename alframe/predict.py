@@ -16,7 +16,7 @@ from alframe.errors import RunError
 from alframe.learner import ANCHOR_WEIGHT, ANCHORS, DETECTIONS, DISAGREEMENT
 from alframe.painting import heat_map, overlay, with_boxes
 from alframe.photos import Photos
-from alframe.resolve import from_overrides, resolve
+from alframe.resolve import drafted, from_overrides
 from alframe.rundir import RunDir, stored_layer
 from alframe.strategy import ScoringStrategy
 
@@ -71,7 +71,9 @@ class Predictor:
 
     def __init__(self, path: Path, *, cycle: int | None = None, device: str = "auto") -> None:
         own = from_overrides([f"device={device}", "data.workers=0"])  # there is one image at a time
-        config = resolve([stored_layer(path), own])
+        draft = drafted([stored_layer(path), own])
+        draft.light()  # names a wrong device before torch is imported
+        config = draft.checked()
         run = RunDir(path, config)
         kept = run.kept_models()
         if not kept or cycle not in (None, *kept):

@@ -14,23 +14,22 @@ both, the whole name and the parts.
 
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
 from alframe.config import RunConfig
-from alframe.errors import AlframeError, ConfigError, PluginError
+from alframe.draft import LIGHT, Draft, Layer, full_name, has_options
+from alframe.errors import AlframeError, ConfigError
 from alframe.layers import without_renamed
 from alframe.lengths import in_one_unit, stale_milestones
-from alframe.options import check_options, problems
 from alframe.plugins import Entry, Kind, registry, unknown
 from alframe.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
-
-Layer = dict[str, Any]
+from alframe.shown import shown
+from alframe.text import printable_lines
 
 COMPONENTS: dict[str, Kind] = {
     "dataset": "datasets",
@@ -41,13 +40,6 @@ COMPONENTS: dict[str, Kind] = {
 }
 DEPTH = 16
 """Of names with dots, and of strategies that work on top of each other."""
-INJECTED: dict[Kind, frozenset[str]] = {
-    "detectors": frozenset({"num_classes"}),
-    "learners": frozenset({"setup"}),
-    "strategies": frozenset({"of"}),
-    "oracles": frozenset({"setup"}),
-}
-"""Parameters of factories that the framework fills in, by kind."""
 
 
 def resolve(layers: Iterable[Layer]) -> RunConfig:
@@ -59,20 +51,30 @@ def resolve(layers: Iterable[Layer]) -> RunConfig:
     Raises:
         ConfigError: every problem found, a line each.
     """
+    return drafted(layers).checked()
+
+
+def drafted(layers: Iterable[Layer]) -> Draft:
+    """:func:`resolve`, up to what can be done without loading a component.
+
+    Raises:
+        ConfigError: names that are not known.
+    """
     given: Layer = {}
     for layer in map(expanded, layers):
         given = merge([without_renamed(given, layer, COMPONENTS), layer])
     presets = _presets()
     names = merge([presets["default"], given])
     entries, found = _entries(names)
-    if not found:
-        named = {section: _full_name(chain) for section, chain in entries.items()}
-        applied = [layer for p in presets.values() for layer in _applied(p, named)]
-        base = merge([presets["default"], *applied])
-        defaults = {section: {"name": name} for section, name in named.items()}
-        stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
-        return _checked(merge([base, given, defaults]), entries, stale)
-    raise ConfigError(found)
+    if found:
+        raise ConfigError(found)
+    named = {section: full_name(chain) for section, chain in entries.items()}
+    applied = [layer for p in presets.values() for layer in _applied(p, named)]
+    base = merge([presets["default"], *applied])
+    defaults = {section: {"name": name} for section, name in named.items()}
+    stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
+    plain = not any(has_options(given.get(section)) for section in COMPONENTS if section != LIGHT)
+    return Draft(merge([base, given, defaults]), entries, tuple(stale), plain)
 
 
 def from_file(name: str) -> Layer:
@@ -106,6 +108,9 @@ def from_overrides(pairs: Iterable[str]) -> Layer:
         if key.count(".") > DEPTH:
             found.append(f"expected at most {DEPTH} dots in a setting's name, got {key!r:.40}")
             continue
+        if not all(map(str.strip, key.split("."))):
+            found.append(f"expected key=value with names between the dots, got {pair!r}")
+            continue
         try:
             value = yaml_value(text)
             if isinstance(value, str) and "\n" in text:
@@ -135,7 +140,11 @@ def merge(layers: Iterable[Mapping[str, Any]]) -> Layer:
 
 def to_yaml(config: RunConfig) -> str:
     """The configuration as a file that ``--config`` reads back."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    content = config.model_dump(mode="json")
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    if printable_lines(text) == text:
+        return text
+    return yaml.safe_dump(content, sort_keys=False)  # escapes what would not show
 
 
 def differences(old: RunConfig, new: RunConfig) -> dict[str, tuple[Any, Any]]:
@@ -219,7 +228,9 @@ def _named(layer: Mapping[str, Any]) -> Layer:
 
 def _unwrapped(strategy: Layer) -> Layer:
     """``{name: power:entropy}`` is short for ``{name: power, of: {name: entropy}}``."""
-    name, colon, wrapped = registry().unwrapped(str(strategy.get("name")))
+    given = strategy.get("name")
+    parts = registry().unwrapped(given) if isinstance(given, str) else (given, "", "")
+    name, colon, wrapped = parts
     if wrapped.count(":") > DEPTH:
         raise ConfigError(f"strategy: expected at most {DEPTH} on top of each other")
     if colon:
@@ -269,7 +280,10 @@ def _chain(section: str, wanted: Any) -> list[Entry]:
         PluginError: a name is unknown.
         ConfigError: a wrapper wraps nothing, or something that is none wraps.
     """
-    entry = registry().get(COMPONENTS[section.partition(".")[0]], str(_name(wanted)))
+    name = _name(wanted)
+    if isinstance(name, dict | list):
+        raise ConfigError(f"{section}: expected a name, such as {section}=NAME (got {shown(name)})")
+    entry = registry().get(COMPONENTS[section.partition(".")[0]], str(name))
     of = wanted.get("of") if isinstance(wanted, dict) and entry.kind == "strategies" else None
     if entry.wraps and _name(of) is not None:
         return [entry, *_chain(f"{section}.of", of)]
@@ -289,36 +303,3 @@ def _chain(section: str, wanted: Any) -> list[Entry]:
 
 def _name(wanted: Any) -> Any:
     return wanted.get("name") if isinstance(wanted, dict) else wanted
-
-
-def _full_name(chain: Sequence[Entry]) -> str:
-    return ":".join(entry.name for entry in chain)
-
-
-def _checked(tree: Layer, entries: Mapping[str, Sequence[Entry]], found: list[str]) -> RunConfig:
-    for section, chain in entries.items():
-        tree[section], wrong = _component(tree[section], chain, section)
-        found += wrong
-    try:
-        config = RunConfig.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError([*found, *problems(error, "", RunConfig)]) from error
-    if found:
-        raise ConfigError(found)
-    return config
-
-
-def _component(given: Layer, chain: Sequence[Entry], where: str) -> tuple[Layer, list[str]]:
-    """A component's name and all of its options, those of what it wraps under ``of``."""
-    entry, *wrapped = chain
-    left_out = {"name", "of"} if wrapped else {"name"}
-    own = {k: v for k, v in given.items() if k not in left_out}
-    factory, injected = entry.load(), INJECTED.get(entry.kind, frozenset())
-    try:
-        options, found = check_options(factory, own, injected, where)
-    except PluginError as error:
-        raise PluginError(f"{entry}: {error}") from error
-    if wrapped:
-        options["of"], more = _component(given["of"], wrapped, f"{where}.of")
-        found += more
-    return {"name": _full_name(chain), **options}, found

@@ -1,6 +1,5 @@
 """One run, from its configuration to its last cycle."""
 
-import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -37,7 +36,12 @@ logger = logging.getLogger(__name__)
 
 
 def run(
-    config: RunConfig, path: Path, *, resume: bool = False, profile: bool = False
+    config: RunConfig,
+    path: Path,
+    *,
+    resume: bool = False,
+    profile: bool = False,
+    dataset: Dataset | None = None,
 ) -> Iterator[Mapping[str, Any]]:
     """Run all cycles in ``path``, yielding each as it is finished (the objects of cycles.jsonl).
 
@@ -50,6 +54,7 @@ def run(
         path: of the run directory.
         resume: go on with a run that is there.
         profile: watch the beginning of a fit and a selection (:mod:`alframe.profiling`).
+        dataset: of the configuration, where it has been read already.
 
     Raises:
         AlframeError: a user can mend it; see :mod:`alframe.errors`.
@@ -58,7 +63,7 @@ def run(
     if first():
         check_claim(path, config, resume=resume)
     strategy = build_strategy(config)
-    dataset = build_dataset(config)
+    dataset = dataset or build_dataset(config)
     learner = build_learner(_of_all_processes(config), dataset.classes)
     if first():
         check_budget(config.budget, len(dataset.pool), initial_set(config.budget, dataset.pool))
@@ -107,7 +112,7 @@ def _cycles(
         run_dir.adopt()
         if config.first_cycle:
             take_over(run_dir, Path(config.first_cycle))
-        with contextlib.closing(TensorBoard(path / "tensorboard")) as recorder:
+        with TensorBoard(path / "tensorboard") as recorder:
             loop = Loop(
                 dataset=dataset,
                 learner=learner,

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +16,12 @@ from alframe import checkpoints
 from alframe.atomic import remove_torn, sync_folder, write_text
 from alframe.checked import read_object, read_yaml, to_lines, write_object, write_yaml
 from alframe.config import RunConfig
+from alframe.draft import Layer
 from alframe.errors import RunError
 from alframe.initial import digest, stored_ids
 from alframe.journal import Journal
 from alframe.locks import locked
-from alframe.resolve import Layer, as_layer, differences, flat, resolve, to_yaml
+from alframe.resolve import as_layer, differences, flat, resolve, to_yaml
 from alframe.results import table
 from alframe.scores import read_scores, write_scores
 from alframe.text import LineFormatter, command, printable
@@ -271,14 +273,31 @@ def check_claim(path: Path, config: RunConfig, *, resume: bool) -> None:
         RunError: it holds a run and ``resume`` is false, a run of another configuration, or
             something that is not a run.
     """
-    if path.exists() and not path.is_dir():
-        raise RunError(f"cannot write to {path}: it is not a folder; choose another --output")
+    _check_place(path)
     if (path / "config.yaml").exists():
         if not resume:
             raise RunError(f"{path} already holds a run: add --resume, or choose another --output")
         _refuse_changes(path, config)
     elif path.is_dir() and any(not p.name.startswith(".") for p in path.iterdir()):
         raise RunError(f"{path} is not empty and holds no run: choose another --output")
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a path at which no folder can be."""
+    try:
+        place = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
+        path.exists()  # fails where the name is too long
+    except OSError as error:
+        raise RunError(
+            f"cannot write to {path}: {error.strerror}; choose another --output"
+        ) from error
+    if not place.exists():
+        raise RunError(
+            f"cannot write to {path}: {place} is a link to nothing; choose another --output"
+        )
+    if not place.is_dir():
+        what = "it" if place == path else str(place)
+        raise RunError(f"cannot write to {path}: {what} is not a folder; choose another --output")
 
 
 def _header(path: Path) -> str:
@@ -301,9 +320,18 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
         )
 
 
+class RunLog(logging.FileHandler):
+    """A log that says nothing of a disk that takes nothing: the run will, where it matters."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Leave a line out that cannot be written."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
 @contextlib.contextmanager
 def _log_file(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = RunLog(path, encoding="utf-8")
     handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger("alframe")
     root.addHandler(handler)
@@ -316,4 +344,5 @@ def _log_file(path: Path) -> Iterator[None]:
         raise
     finally:
         root.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):
+            handler.close()

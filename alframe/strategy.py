@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from alframe.datasets.base import Target, unchangeable
 from alframe.errors import SelectionError
@@ -114,12 +113,8 @@ class ScoringStrategy(ABC):
             SelectionError: a score is not finite; the message names the image.
         """
         scores: dict[str, float] = {}
-        batches = query.learner.signals(query.unlabelled, self.requires)
-        total = len(query.unlabelled)
-        with tqdm(total=total, desc="score", unit="img", leave=False, disable=None) as bar:
-            for batch in batches:
-                scores.update(zip(batch.ids, self._floats(batch), strict=True))
-                bar.update(len(batch.ids))
+        for batch in query.learner.signals(query.unlabelled, self.requires):
+            scores.update(zip(batch.ids, self._floats(batch), strict=True))
         check_finite(scores)
         return scores
 

@@ -4,6 +4,7 @@ Names of files, classes, metrics and plugins, and messages of strangers' code, m
 Inside the program they stay as they are; whatever shows them passes them through here.
 """
 
+import json
 import logging
 import re
 import shlex
@@ -51,6 +52,11 @@ class LineFormatter(logging.Formatter):
 def command(*words: object) -> str:
     """An ``alframe`` command to be copied into a shell."""
     return " ".join(["alframe", *(_quoted(str(word)) for word in words)])
+
+
+def setting(key: str, value: Any) -> str:
+    """A ``KEY=VALUE`` to be copied into a shell; texts and lists as YAML reads them."""
+    return _quoted(f"{key}={json.dumps(value, ensure_ascii=False)}")
 
 
 def _quoted(word: str) -> str:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from alframe.beforehand import check_root
 from alframe.build import (
     build_dataset,
     build_learner,
@@ -16,11 +17,13 @@ from alframe.build import (
 from alframe.checked import read_lines, read_records
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset, ImageSet, Target
+from alframe.draft import Layer
 from alframe.errors import RunError
 from alframe.initial import digest, draw, read_initial
 from alframe.learner import Learner, SignalBatch
+from alframe.progress import over
 from alframe.records import REMEDY, difference, selections, selections_due
-from alframe.resolve import Layer, resolve
+from alframe.resolve import drafted
 from alframe.results import table
 from alframe.rundir import RunDir, stored_layer, stored_scores
 from alframe.seeds import Seeds
@@ -59,7 +62,9 @@ class Verifier:
 
     def __init__(self, path: Path, device: str = "auto", data_root: str | None = None) -> None:
         own: Layer = {"device": device} | ({"dataset": {"root": data_root}} if data_root else {})
-        config = resolve([stored_layer(path), own])
+        draft = drafted([stored_layer(path), own])
+        check_root(draft.light())  # before torch is imported
+        config = draft.checked()
         self._config = config
         self._run = RunDir(path, config)
         self._seeds = Seeds(config.seed)
@@ -188,7 +193,8 @@ class Verifier:
         if self._learner is None:
             self._learner = build_learner(self._config, self._dataset.classes, restored=True)
         self._learner.load_state_dict(self._run.load_model(cycle))
-        yield from self._learner.signals(ImageSet(self._dataset.images, tuple(ids)), names)
+        stream = self._learner.signals(ImageSet(self._dataset.images, tuple(ids)), names)
+        yield from over(stream, len(ids), f"cycle {cycle} score", "images", lambda b: len(b.ids))
 
 
 @dataclass(frozen=True)

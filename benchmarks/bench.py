@@ -75,12 +75,15 @@ def bench(
     alframe bench smoke --status
     """  # noqa: D301
     from alframe.benchmarks.cells import cells
+    from alframe.benchmarks.prepare import check_places
     from alframe.benchmarks.suite import FILE, load, stored
 
     wanted = _changed(load(suite), seeds, strategies, data_root, overrides)
     folder = output or Path("bench") / Path(suite).stem
     if (folder / FILE).exists():
         wanted = wanted.joined(stored(folder / FILE))
+    if not status:
+        check_places(wanted)
     every = cells(wanted)
     if status:
         _show_status(folder, every)

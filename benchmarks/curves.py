@@ -4,6 +4,7 @@ import io
 import itertools
 import math
 import textwrap
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,8 @@ def to_bytes(figure: "Figure", kind: str) -> bytes:
     from matplotlib import rc_context
 
     file = io.BytesIO()
-    with rc_context({"svg.hashsalt": "alframe"}):  # else ids in the file are drawn at random
+    with rc_context({"svg.hashsalt": "alframe"}), warnings.catch_warnings():  # or ids are random
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         metadata = {"Date": None} if kind == "svg" else None
         figure.savefig(file, format=kind, dpi=160, metadata=metadata)
     return file.getvalue()

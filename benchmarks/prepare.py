@@ -4,15 +4,41 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from alframe.beforehand import check_paths
 from alframe.benchmarks.cells import Cell
+from alframe.benchmarks.suite import Suite
 from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset
+from alframe.draft import Layer
 from alframe.errors import AlframeError, ConfigError, RunError, together
 from alframe.initial import draw, stored_ids, write_initial
 from alframe.loop import check_budget
-from alframe.resolve import settings
+from alframe.resolve import drafted, expanded, merge, settings
 from alframe.seeds import Seeds
+
+
+def check_places(suite: Suite) -> None:
+    """Name paths at which nothing lies at once: the cells of a suite import torch.
+
+    Raises:
+        AlframeError: the folder of a problem's dataset, or a file that its runs begin with.
+    """
+    method = next(iter(suite.methods.values()))
+    together(
+        *(
+            partial(_check_paths, [suite.settings, problem.settings, method, suite.overrides])
+            for problem in suite.problems.values()
+        )
+    )
+
+
+def _check_paths(layers: Sequence[Layer]) -> None:
+    try:
+        light = drafted([merge(map(expanded, layers))]).light()
+    except AlframeError:
+        return  # the cells will say the same, and more
+    check_paths(light)
 
 
 def initial_sets(cells: Sequence[Cell]) -> list[tuple[Cell, tuple[str, ...]]]:

@@ -48,9 +48,9 @@ def report(
     alframe report runs --metric mAP --output tables --format md
     alframe report bench/smoke --metric AP50.disc,ring
     """  # noqa: D301 - the backspace is click's mark of lines to leave as they are
+    findings = findings_of(runs, metric)
     from alframe.benchmarks.markdown import summary
 
-    findings = findings_of(runs, metric)
     findings = findings if pictures else findings.without_pictures()
     say(*summary(findings).splitlines())
     for path in write(findings, output or _folder(runs), formats):
@@ -63,17 +63,17 @@ def findings_of(paths: Sequence[Path], metric: str | None = None) -> "Findings":
     Raises:
         RunError: a path holds neither, or no run has the metric.
     """
-    from alframe.benchmarks.collect import of_runs, of_suite
     from alframe.benchmarks.runs import read_runs
     from alframe.benchmarks.suite import FILE
     from alframe.errors import RunError
 
     suites = [path for path in paths if (path / FILE).is_file()]
-    if not suites:
-        return of_runs(read_runs(paths), metric or "mAP50")
-    if len(paths) > 1:
+    if suites and len(paths) > 1:
         raise RunError(f"{suites[0]} is a suite: report it alone, or name runs in it")
-    return of_suite(suites[0], metric)
+    runs = [] if suites else read_runs(paths)  # a wrong path is named before scipy is imported
+    from alframe.benchmarks.collect import of_runs, of_suite
+
+    return of_suite(suites[0], metric) if suites else of_runs(runs, metric or "mAP50")
 
 
 def write(findings: "Findings", folder: Path, formats: Sequence[str] = FORMATS) -> Iterator[Path]:

@@ -15,11 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from alframe import checked
 from alframe.benchmarks.findings import Costs
 from alframe.benchmarks.published import names as tables
+from alframe.draft import Layer
 from alframe.errors import ConfigError
 from alframe.options import problems as validation_problems
 from alframe.plugins import registry, unknown
 from alframe.reading import read_yaml
-from alframe.resolve import Layer, expanded, flat, merge
+from alframe.resolve import expanded, flat, merge
 from alframe.rundir import FREE_TO_CHANGE
 
 FILE = "suite.yaml"

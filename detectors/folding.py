@@ -10,6 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from alframe.detectors.backbones import Backbone
 from alframe.detectors.dense import DenseDetector
+from alframe.training.small import has_nothing_left
 
 D = TypeVar("D", bound=DenseDetector)
 
@@ -79,5 +80,10 @@ def _alike(body: nn.Module, lean: nn.Module) -> bool:
     """Whether both see the same in noise."""
     device = next(body.parameters()).device
     noise = torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(device)
-    pairs = zip(body(noise), lean(noise), strict=True)
+    try:
+        pairs = list(zip(body(noise), lean(noise), strict=True))
+    except (RuntimeError, ValueError) as error:
+        if has_nothing_left(error):  # of so small an image: it stays as it is
+            return False
+        raise
     return all(bool((a - b).abs().max() <= ALIKE * a.abs().max()) for a, b in pairs)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from alframe.errors import SelectionError
 from alframe.learner import EMBEDDING, SignalBatch
@@ -39,14 +38,12 @@ def gather(
     """
     rows = {item: row for row, item in enumerate(ids)}
     table = torch.empty(0, 0)
-    with tqdm(total=len(ids), desc="read", unit="img", leave=False, disable=None) as bar:
-        for batch in query.learner.signals(ids, names):
-            values = vectors(batch).float()
-            _check_finite(batch.ids, values)
-            if not len(table):
-                table = values.new_empty(len(ids), values.shape[1])
-            table[[rows[item] for item in batch.ids]] = values
-            bar.update(len(batch.ids))
+    for batch in query.learner.signals(ids, names):
+        values = vectors(batch).float()
+        _check_finite(batch.ids, values)
+        if not len(table):
+            table = values.new_empty(len(ids), values.shape[1])
+        table[[rows[item] for item in batch.ids]] = values
     return table
 
 

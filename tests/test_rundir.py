@@ -1,6 +1,7 @@
 import errno
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,78 @@ def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
     with open_run(tmp_path / "run", resolve([]), resume=False) as run:
         run.save_model(0, {})
     torn = tmp_path / "run" / "checkpoints" / ".latest.pt.01234567.tmp"
-    torn.write_bytes(b"half")
+    in_root = tmp_path / "run" / ".cycles.jsonl.89abcdef.tmp"
+    of_people = tmp_path / "run" / ".mine.tmp"
+    for path in (torn, in_root, of_people):
+        path.write_bytes(b"half")
     with open_run(tmp_path / "run", resolve([]), resume=True):
         assert [p.name for p in torn.parent.iterdir()] == ["cycle_00.pt"]
+        assert not in_root.exists()
+        assert of_people.exists()
+
+
+def test_a_model_of_another_cycle_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.save_model(0, {"weight": 1})
+        shutil.copy(run.model_path(0), run.model_path(1))
+        shutil.copy(run.model_path(0), run.path / "checkpoints" / "cycle_x.pt")
+        assert run.kept_models() == [0, 1]
+        with pytest.raises(RunError, match=r"cycle_01\.pt is the model of cycle 0: restore"):
+            run.load_model(1)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (None, "manifest.json is missing: restore it"),
+        ("{", "manifest.json is damaged, it is not JSON"),
+        ("[]", "manifest.json is damaged, expected an object, got []"),
+        ("{}", "does not say of which dataset the run is: restore it"),
+        ('{"dataset": {"fingerprint": 1, "classes": []}}', "does not say of which dataset"),
+        ('{"dataset": {"fingerprint": "f", "classes": [1]}}', "does not say of which dataset"),
+    ],
+)
+def test_a_damaged_manifest_says_what_can_still_be_done(
+    tmp_path: Path, text: str | None, problem: str
+) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.update_manifest(dataset={"fingerprint": "f", "classes": ["a"]})
+        run.journal.append("finished")
+        assert run.described()["classes"] == ["a"]
+    path = run.path / "manifest.json"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(RunError) as error:
+        run.described()
+    assert problem in str(error.value)
+    assert "what the run found is in results.csv and cycles.jsonl" in str(error.value)
+
+
+def test_a_configuration_that_was_edited_is_named(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False):
+        pass
+    config = tmp_path / "run" / "config.yaml"
+    config.write_text(config.read_text().replace("seed: 0", "seed: 1", 1))
+    with pytest.raises(RunError, match=r"config\.yaml is damaged, it has changed since it was"):
+        stored_layer(tmp_path / "run")
+    whole = config.read_text()
+    for cut in (0, 100, len(whole) // 2, whole.rindex("\n", 0, -1) + 1):
+        config.write_text(whole[:cut])
+        with pytest.raises(
+            RunError, match=r"config\.yaml is damaged, (it has changed|it is empty)"
+        ):
+            stored_layer(tmp_path / "run")
+    config.write_text(whole)
+    unchecked(config)
+    assert stored_layer(tmp_path / "run")["seed"] == 1
+
+
+def test_the_command_in_a_header_can_be_copied(tmp_path: Path) -> None:
+    path = tmp_path / "it's\nmine: x"
+    with open_run(path, resolve([]), resume=False):
+        pass
+    header = (path / "config.yaml").read_text().splitlines()[1]
+    assert header.endswith("it\\'s\\x0amine: x/config.yaml' --output ANOTHER_FOLDER")
+    assert stored_layer(path)["seed"] == 0
 
 
 def test_a_damaged_file_is_deleted_only_where_that_helps(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alframe.resolve import from_overrides
 from alframe.results import table
 from alframe.text import (
     LineFormatter,
@@ -19,6 +20,7 @@ from alframe.text import (
     markdown,
     markdown_code,
     printable,
+    setting,
 )
 
 
@@ -108,6 +110,13 @@ def test_a_command_can_be_copied(path: str) -> None:
     assert done.stdout == path.encode(errors="surrogateescape")
     if path.isprintable():
         assert shlex.split(told) == ["alframe", "report", path]
+
+
+def test_a_setting_can_be_copied() -> None:
+    told = setting("dataset.classes", ["a b", "it's", "$x", 'q"'])
+    (word,) = shlex.split(told)
+    layer = from_overrides([word])
+    assert layer == {"dataset": {"classes": ["a b", "it's", "$x", 'q"']}}
 
 
 def test_latex_escapes_what_acts() -> None:

@@ -1,6 +1,5 @@
 """The command line. One file per verb; a verb's imports happen when it is used."""
 
-import errno
 import io
 import logging
 import os
@@ -14,7 +13,9 @@ from alframe.cli.output import say
 from alframe.cli.stopping import exit_code, terminable
 from alframe.errors import AlframeError, PluginError, Waiting
 from alframe.plugins import registry
+from alframe.refusals import refusal
 from alframe.text import LineFormatter
+from alframe.training.workers import in_words
 
 BUILTIN = {
     "run": ("alframe.cli.run:run", "Run active learning: fit, evaluate, select, annotate."),
@@ -25,19 +26,6 @@ BUILTIN = {
     "env": ("alframe.cli.env:env", "Print versions and devices: what a bug report needs."),
 }
 """Verb -> (where its command lies, its one line of help)."""
-
-MENDABLE = frozenset(
-    {
-        errno.EACCES,
-        errno.EDQUOT,
-        errno.EEXIST,
-        errno.ENOSPC,
-        errno.ENOTDIR,
-        errno.EPERM,
-        errno.EROFS,
-    }
-)
-"""Disks that are full, and places where one may not write."""
 
 
 class Verbs(click.Group):
@@ -100,11 +88,8 @@ def cli(verbose: bool) -> None:
     root.setLevel(logging.INFO)
     root.handlers = [handler]
     for plugin in registry().broken:
-        say(
-            f"warning: plugin {plugin.name} of {plugin.package} {plugin.version} is left out: "
-            f"{plugin.problem}",
-            err=True,
-        )
+        owner = f"{plugin.package} {plugin.version}".rstrip()
+        say(f"warning: plugin {plugin.name} of {owner} is left out: {plugin.problem}", err=True)
 
 
 def _complain(error: click.ClickException) -> None:
@@ -139,9 +124,24 @@ def main(args: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # "alframe ls | head": whoever read has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
-    except OSError as error:
-        if error.errno not in MENDABLE:
+    except (MemoryError, OSError, RuntimeError) as error:
+        refused = _refused(error)
+        if refused is None:
             raise
-        say(f"error: {error.filename or 'a file'}: {error.strerror}", err=True)
+        say(f"error: {refused}", err=True)
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refused(error: Exception) -> str | None:
+    """What the system refuses, in words; None where the error may be a bug."""
+    if isinstance(error, MemoryError) or "DefaultCPUAllocator: can't allocate" in str(error):
+        why = f" ({error})" if str(error) and isinstance(error, MemoryError) else ""
+        return (
+            f"memory does not suffice{why}: lower training.batch_size, evaluation.batch_size, "
+            "data.long and data.short, or data.cache_gb"
+        )
+    if isinstance(error, OSError):
+        return refusal(error)
+    lost = in_words(error)  # a process that loads images: torch tells of it wherever we are
+    return None if lost is None else str(lost)

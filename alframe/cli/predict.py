@@ -69,8 +69,11 @@ def predict(
     from alframe.photos import Photos, data_of
     from alframe.rundir import stored_layer
 
+    folder = output or (None if as_json else run / "predictions")
     # Before torch is imported, which takes seconds.
-    stored, (given, left_out) = together(lambda: stored_layer(run), lambda: pictures_in(images))
+    stored, (given, left_out) = together(
+        lambda: stored_layer(run), lambda: pictures_in(images, folder)
+    )
     _say(left_out)
     data = data_of(stored, white=white, max_megapixels=max_megapixels)
     photos = Photos([image.path for image in given], data)
@@ -78,7 +81,6 @@ def predict(
     from alframe.predict import Predictor
 
     predictor = Predictor(run, cycle=cycle, device=device)
-    folder = output or (None if as_json else run / "predictions")
     if folder:
         remove_torn(folder, idle=UNLOCKED_IDLE)
     pictures = _pictures(given, folder) if folder else [None] * len(given)

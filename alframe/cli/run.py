@@ -1,21 +1,26 @@
 """``alframe run``."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from alframe.build import strangers
-from alframe.cli.options import config_from, config_options, layers_from
+from alframe.cli.options import config_options, layers_from
 from alframe.cli.output import say
 from alframe.cli.stopping import exit_code
 from alframe.config import RunConfig
-from alframe.errors import AlframeError, RunError
-from alframe.resolve import merge
+from alframe.draft import Draft
+from alframe.errors import AlframeError, ConfigError, RunError
+from alframe.refusals import stopped
+from alframe.resolve import drafted, merge
 from alframe.text import command
 from alframe.training.distributed import decided, first, processes
+
+if TYPE_CHECKING:
+    from alframe.datasets.base import Dataset
 
 
 @click.command()
@@ -37,21 +42,28 @@ def run(resume: bool, profile: bool, **flags: Any) -> None:
 
 
 def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
-    config, path = decided(lambda: _resumed(flags) if resume else _new(flags))
-    from alframe.run import run as start  # torch is imported here
+    read: list[Dataset] = []  # by the process that decides, and not sent to the others
+    config, path = decided(lambda: _resumed(flags, read) if resume else _new(flags, read))
+    from alframe.run import run as start
 
     _say(f"run      {path}")
     _say(f"method   {config.strategy.name} on {config.learner.name}/{config.detector.name}")
     _say(f"dataset  {config.dataset.name}")
     began = time.monotonic()
     try:
-        for cycle in start(config, path, resume=resume, profile=profile):
+        for cycle in start(
+            config, path, resume=resume, profile=profile, dataset=next(iter(read), None)
+        ):
             _say(_line(cycle))
     except KeyboardInterrupt as error:
         resume_it = f"go on with: {command('run', '--output', path, '--resume')}"
         begun = (path / "config.yaml").exists()
         _say("", f"stopped; {resume_it if begun else 'nothing was done yet'}", err=True)
         raise click.exceptions.Exit(exit_code(error)) from error
+    except OSError as error:
+        if (told := stopped(error, path)) is None:
+            raise
+        raise RunError(told) from error
     except Exception as error:
         said = isinstance(error, AlframeError) or hasattr(error, "__notes__")
         if not said and (others := strangers(config)):
@@ -77,22 +89,45 @@ def _say(*lines: str, err: bool = False) -> None:
         say(*lines, err=err)
 
 
-def _new(flags: dict[str, Any]) -> tuple[RunConfig, Path]:
-    config = config_from(flags)
-    path = Path(config.output) if config.output else _unused(_default_path(config))
-    return config, path
+def _new(flags: dict[str, Any], read: "list[Dataset]") -> tuple[RunConfig, Path]:
+    draft = drafted(layers_from(flags))
+    path = _checked(draft, lambda light: _unused(_default_path(light)), read, resume=False)
+    return draft.checked(), path
 
 
-def _resumed(flags: dict[str, Any]) -> tuple[RunConfig, Path]:
+def _resumed(flags: dict[str, Any], read: "list[Dataset]") -> tuple[RunConfig, Path]:
     """The run to go on with: the named one, or the newest of this configuration's name."""
-    output = merge(layers_from(flags)).get("output")
+    layers = layers_from(flags)
+    output = merge(layers).get("output")
     if not isinstance(output, str):
-        config = config_from(flags)
-        return config, _newest(_default_path(config))
+        draft = drafted(layers)
+        path = _checked(draft, lambda light: _newest(_default_path(light)), read, resume=True)
+        return draft.checked(), path
     from alframe.rundir import stored_layer
 
     path = Path(output)
-    return config_from(flags, base=stored_layer(path)), path
+    draft = drafted(layers_from(flags, base=stored_layer(path)))
+    _checked(draft, lambda _: path, read, resume=True)
+    return draft.checked(), path
+
+
+def _checked(
+    draft: Draft, default: Callable[[RunConfig], Path], read: "list[Dataset]", *, resume: bool
+) -> Path:
+    """The run directory, once paths and budget are sure to do; torch is not imported by then.
+
+    The dataset is kept in ``read``. Where settings are wrong, all of them are reported instead.
+    """
+    from alframe.beforehand import checked_dataset
+
+    try:
+        light = draft.light()
+    except ConfigError:
+        draft.checked()  # says the same and more
+        raise
+    path = Path(light.output) if light.output and not resume else default(light)
+    read.append(checked_dataset(light, path, resume=resume))
+    return path
 
 
 def _default_path(config: RunConfig) -> Path:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alframe.cli.options import config_from, config_options
+from alframe.cli.options import config_options, layers_from
 from alframe.cli.output import say
 from alframe.config import RunConfig
 from alframe.datasets.problems import plural
-from alframe.errors import DataError, together
-from alframe.resolve import to_yaml
+from alframe.draft import Draft
+from alframe.errors import ConfigError, DataError, together
+from alframe.resolve import drafted, to_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,9 @@ def validate(file: str | None, **flags: Any) -> None:
     if file and "=" in file:
         flags["overrides"], file = (file, *flags["overrides"]), None
     flags["config"] += (file,) if file else ()
-    config = config_from(flags)
+    draft = drafted(layers_from(flags))
+    _check_paths(draft)
+    config = draft.checked()
     from alframe.build import build_strategy
 
     _, (dataset, initial, per_cycle) = together(
@@ -52,6 +55,17 @@ def validate(file: str | None, **flags: Any) -> None:
         f"{plural(len(dataset.classes), 'class')}: {', '.join(_counted(dataset))}",
         err=True,
     )
+
+
+def _check_paths(draft: Draft) -> None:
+    """Name paths at which nothing lies at once, before torch is imported."""
+    from alframe.beforehand import check_paths
+
+    try:
+        light = draft.light()
+    except ConfigError:
+        return  # settings are wrong: all of them will be reported
+    check_paths(light)
 
 
 def _counted(dataset: "Dataset") -> "Iterator[str]":

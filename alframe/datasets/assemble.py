@@ -80,8 +80,8 @@ def assemble(
     objects = Objects(rows, found.sizes, frozenset(test))
     doubts = [objects.doubt(found.writing, test=which) for which in (False, True)]
     why = nothing_left(_lost(objects, test=False), doubts[0])
-    counts = (objects.usable(test=which) for which in (False, True))
-    chosen = choose_classes(*counts, classes, found.known, why)
+    in_pool, in_test = (objects.usable(test=which) for which in (False, True))
+    chosen = choose_classes(in_pool, in_test, classes, found.known, why)
     label_of = {label: index for index, label in enumerate(chosen)}
     labels = np.array([label_of.get(thing.name, -1) for thing in rows], dtype=np.int64)
     notes += [*alike(chosen), *objects.cleaning.notes(objects.owners), *_left_out(objects, labels)]

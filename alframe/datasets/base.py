@@ -66,9 +66,10 @@ class Target:
                 continue
             # A copy, as the base of a slice would lead to the annotations of other images; a view
             # of it, as who owns memory may make it writable again.
-            owner = np.array(array)
-            owner.setflags(write=False)
-            parts[name] = owner.view()
+            owner = array.copy() if isinstance(array, np.ndarray) else np.array(array)
+            # Not writable; as a keyword, write=False, it would take three times as long.
+            owner.setflags(False)  # type: ignore[call-arg]
+            parts[name] = owner[...]
 
     def __reduce__(self) -> tuple[type["Target"], tuple[Any, ...]]:
         """Unpickled and copied through the constructor, so that arrays are read-only there too."""

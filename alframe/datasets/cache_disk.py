@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from alframe.datasets.looks import Look
 from alframe.datasets.threads import over
 from alframe.errors import DataError
+from alframe.reading import parsed_json
 
 FORMAT = "alframe-images-2"
 _IMAGES = "images.bin"
@@ -219,7 +220,7 @@ def load(home: Path, key: str, workers: int) -> DiskStore | None:
 
 
 def _read_index(folder: Path, key: str) -> tuple[DiskStore, dict[str, int]]:
-    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+    index = parsed_json((folder / _INDEX).read_bytes())
     length = (folder / _IMAGES).stat().st_size
     if (index["format"], index["key"], index["bytes"]) != (FORMAT, key, length):
         raise ValueError("its index does not fit")

@@ -29,19 +29,6 @@ def inside(folder: Path, name: str) -> Path:
     return folder / relative
 
 
-class Listing:
-    """Which files exist. Asks for whole folders: a question per file is slow on network disks."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, frozenset[str]] = {}
-
-    def __contains__(self, path: Path) -> bool:
-        folder = str(path.parent)
-        if folder not in self._names:
-            self._names[folder] = frozenset(_names_in(folder))
-        return path.name in self._names[folder]
-
-
 class ImageFiles:
     """An :class:`~alframe.datasets.base.ImageSource` of image files.
 
@@ -104,10 +91,3 @@ class ImageFiles:
         cause = "the image lies outside of the dataset, to which a link may not lead"
         remedy = f"put the file itself there, or {self.reading.remedy}"
         raise BadItemError(Problem(cause, f"{path} -> {real}", remedy))
-
-
-def _names_in(folder: str) -> list[str]:
-    try:
-        return [path.name for path in Path(folder).iterdir()]
-    except OSError:  # a folder that is missing has no files
-        return []

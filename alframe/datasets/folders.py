@@ -12,6 +12,7 @@ from alframe.errors import DataError
 
 HIDDEN = "with a name that begins with a dot"
 NO_PICTURE = "without an image in it"
+DRAWN = "of pictures that were drawn"
 FOREIGN = "of a format that is not read (convert it to JPEG or PNG)"
 
 _FOREIGN = frozenset(
@@ -40,10 +41,14 @@ class Left(NamedTuple):
     reason: str
 
 
-def pictures_in(paths: Iterable[Path]) -> tuple[list[Given], list[str]]:
+def pictures_in(paths: Iterable[Path], drawn: Path | None = None) -> tuple[list[Given], list[str]]:
     """The files in ``paths``, and in place of each folder the pictures in it and below, by name.
 
     A file counts as a picture by its suffix, or else by its content.
+
+    Args:
+        paths: files and folders.
+        drawn: a folder of our own pictures, which is left out where it lies below one of those.
 
     Returns:
         Pictures, and a sentence for each reason to leave out others.
@@ -54,11 +59,12 @@ def pictures_in(paths: Iterable[Path]) -> tuple[list[Given], list[str]]:
     pictures: list[Given] = []
     notes: list[str] = []
     empty: list[str] = []
+    own = None if drawn is None else os.path.realpath(drawn)
     for path in paths:
         if not path.is_dir():
             pictures.append(Given(path, Path(path.name)))
             continue
-        found = list(_walk(path, set()))
+        found = list(_walk(path, set(), own))
         inside = [p for p in found if isinstance(p, Path)]
         said = _said(path, [left for left in found if isinstance(left, Left)])
         notes += said
@@ -71,7 +77,7 @@ def pictures_in(paths: Iterable[Path]) -> tuple[list[Given], list[str]]:
     return pictures, notes
 
 
-def _walk(folder: Path, seen: set[str]) -> Iterator[Path | Left]:
+def _walk(folder: Path, seen: set[str], drawn: str | None) -> Iterator[Path | Left]:
     """Each file below a folder, once even where links lead round in a circle."""
     real = os.path.realpath(folder)
     if real in seen:
@@ -85,8 +91,10 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path | Left]:
     for entry in entries:
         if entry.name.startswith("."):
             yield Left(entry, HIDDEN)
+        elif entry.is_dir() and os.path.realpath(entry) == drawn:
+            yield Left(entry, DRAWN)
         elif entry.is_dir():
-            yield from _walk(entry, seen)
+            yield from _walk(entry, seen, drawn)
         else:
             reason = _reason(entry)
             yield entry if reason is None else Left(entry, reason)

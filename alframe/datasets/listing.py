@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
-from alframe.datasets.names import is_picture, likeness, stem
+from alframe.datasets.names import SUFFIXES, is_picture, likeness, stem
 
 
 class Folder:
@@ -33,7 +33,12 @@ class Folder:
     @cached_property
     def pictures(self) -> dict[str, list[str]]:
         """Names of pictures by their stem."""
-        return _by(lambda name: name.rpartition(".")[0], filter(is_picture, self.files))
+        found: dict[str, list[str]] = {}
+        for name in self.files:  # of every dataset: it pays to split each name once
+            before, _, suffix = name.rpartition(".")
+            if f".{suffix.lower()}" in SUFFIXES:
+                found.setdefault(before, []).append(name)
+        return found
 
     @cached_property
     def alike(self) -> dict[str, list[str]]:
@@ -66,8 +71,9 @@ class Listing:
 
     def entry(self, path: str | Path) -> "os.DirEntry[str] | None":
         """A file, if it exists."""
-        folder, _, name = str(path).rpartition(os.sep)
-        return self.folder(folder or os.curdir).files.get(name)
+        parent, _, name = str(path).rpartition(os.sep)
+        known = self._folders.get(parent) or self.folder(parent or os.curdir)
+        return known.files.get(name)
 
     def __contains__(self, path: str | Path) -> bool:
         return self.entry(path) is not None

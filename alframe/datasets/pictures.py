@@ -33,6 +33,7 @@ PHOTOGRAPHS = frozenset(
 
 _STARTS_A_PROGRAM = frozenset({"EPS"})
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_TIFF = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 _ORIENTATION = 274  # of EXIF, and of TIFF's own tags
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -271,7 +272,9 @@ def _unknown(path: str | Path) -> str:
     if not head:
         return "the file is empty"
     if head[4:8] == b"ftyp" and head[8:] in _HEIC:
-        return "the image is HEIC, which Pillow cannot read: convert it to JPEG or PNG"
+        return "the image is HEIC, which Pillow cannot read (convert it to JPEG or PNG)"
+    if head[:4] in _TIFF:
+        return "the file is a TIFF of a kind that Pillow cannot read (such as 64-bit floats)"
     return "the file is not an image that Pillow can read"
 
 

@@ -8,6 +8,7 @@ from alframe.datasets.links import same_files
 from alframe.datasets.listing import Listing
 from alframe.datasets.problems import MOST_NAMES, named, plural
 from alframe.errors import DataError
+from alframe.text import setting
 
 Counts = Mapping[str, int]
 
@@ -41,7 +42,7 @@ def choose_classes(
         raise DataError(f"no usable object in the pool{why}")
     unlearnable = [
         f"class {name!r} has {plural(count, 'object')} in the test split and none in the pool: add "
-        f"some to the pool, or leave it out with dataset.classes={list(found)}"
+        f"some to the pool, or leave it out with {setting('dataset.classes', found)}"
         for name, count in sorted(test.items())
         if name not in pool
     ]

@@ -4,7 +4,7 @@
 can see, the numbers as they were written, is in :mod:`alframe.datasets.readings`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +28,8 @@ def looked_through(dataset: Dataset, max_detections: int | None = None) -> Datas
     """
     check_objects(dataset, test=False)
     check_objects(dataset, test=True)
-    notes = [*_twice(dataset), *_unlearnable(dataset), *_crowded(dataset, max_detections)]
+    table = _Table(dataset)
+    notes = [*_twice(table), *_unlearnable(dataset, table), *_crowded(table, max_detections)]
     return replace(dataset, notes=(*dataset.notes, *notes))
 
 
@@ -75,26 +76,51 @@ def nothing_left(lost: Mapping[str, int], why: str | None) -> str:
     )
 
 
-def _twice(dataset: Dataset) -> Iterator[str]:
+class _Table:
+    """All targets as columns: a row an object, images in the order of the pool and the test split.
+
+    Attributes:
+        ids: of the images.
+        owner: int64 [N], rows of ``ids``.
+        labels: int64 [N].
+        boxes: float32 [N, 4]; of images classified as a whole nan.
+        counted: bool [N], neither difficult nor crowd.
+        in_test: bool [N].
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.ids = (*dataset.pool, *dataset.test)
+        targets = [dataset.targets[item] for item in self.ids]
+        lengths = [len(target.labels) for target in targets]
+        self.owner = np.repeat(np.arange(len(targets)), lengths)
+        self.labels = np.concatenate([target.labels for target in targets])
+        difficult = np.concatenate([target.difficult for target in targets])
+        crowd = np.concatenate([target.crowd for target in targets])
+        self.counted = ~(difficult | crowd)
+        self.in_test = self.owner >= len(dataset.pool)
+        self.boxes = np.concatenate(
+            [
+                np.full((length, 4), np.nan, np.float32) if t.boxes is None else t.boxes
+                for t, length in zip(targets, lengths, strict=True)
+            ]
+        )
+
+    def tally(self, which: NDArray[np.bool_]) -> dict[str, int]:
+        """How many of some objects each image has, those that have any."""
+        counts = np.bincount(self.owner[which], minlength=len(self.ids))
+        return {self.ids[n]: int(counts[n]) for n in np.flatnonzero(counts).tolist()}
+
+
+def _twice(table: _Table) -> Iterator[str]:
     """Objects that are annotated more than once: same image, class and box."""
-    ids = (*dataset.pool, *dataset.test)
-    found = {item: target for item in ids if len((target := dataset.targets[item]).labels)}
-    if dataset.task != "detection" or not found:
-        return
-    owners, targets = list(found), list(found.values())
-    owner = np.repeat(np.arange(len(targets)), [len(target.labels) for target in targets])
-    boxes = np.concatenate([target.require_boxes() for target in targets])
-    labels = np.concatenate([target.labels for target in targets])
-    again = _repeated(np.column_stack([owner, labels, boxes.view(np.int32)]))
-    if not again.any():
-        return
-    counts = np.bincount(owner[again], minlength=len(owners))
-    tally = {owners[n]: int(counts[n]) for n in np.flatnonzero(counts).tolist()}
-    yield (
-        f"{plural(int(again.sum()), 'object')} annotated again with the same class and box: "
-        f"{tallied(tally)}; delete the copies, which count twice in training and can never be "
-        "found twice"
-    )
+    rows = np.column_stack([table.owner, table.labels, table.boxes.view(np.int32)])
+    again = _repeated(rows) & ~np.isnan(table.boxes).any(axis=1)
+    if again.any():
+        yield (
+            f"{plural(int(again.sum()), 'object')} annotated again with the same class and box: "
+            f"{tallied(table.tally(again))}; delete the copies, which count twice in training and "
+            "can never be found twice"
+        )
 
 
 def _repeated(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -106,9 +132,12 @@ def _repeated(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     return repeated
 
 
-def _unlearnable(dataset: Dataset) -> Iterator[str]:
+def _unlearnable(dataset: Dataset, table: _Table) -> Iterator[str]:
     """Classes of the test split that no object of the pool can teach."""
-    taught, asked = (_classes(dataset, ids) for ids in (dataset.pool, dataset.test))
+    taught, asked = (
+        set(np.unique(table.labels[table.counted & (table.in_test == test)]).tolist())
+        for test in (False, True)
+    )
     names = [dataset.classes[label] for label in sorted(asked - taught)]
     if names:
         verb = "has" if len(names) == 1 else "have"
@@ -118,16 +147,11 @@ def _unlearnable(dataset: Dataset) -> Iterator[str]:
         )
 
 
-def _classes(dataset: Dataset, ids: Sequence[str]) -> set[int]:
-    labels = [dataset.targets[i].labels[dataset.targets[i].trainable()] for i in ids]
-    return set(np.unique(np.concatenate(labels)).tolist()) if labels else set()
-
-
-def _crowded(dataset: Dataset, most: int | None) -> Iterator[str]:
+def _crowded(table: _Table, most: int | None) -> Iterator[str]:
     """Images of the test split with more objects than a detector finds."""
     if most is None:
         return
-    counts = {item: int(dataset.targets[item].trainable().sum()) for item in dataset.test}
+    counts = table.tally(table.counted & table.in_test)
     over = {item: count for item, count in counts.items() if count > most}
     if over:
         yield (

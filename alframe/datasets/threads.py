@@ -1,12 +1,10 @@
-"""One function over many items in threads, with a progress bar."""
+"""One function over many items in threads, telling how far it has come."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from tqdm import tqdm
-
-from alframe.training.distributed import first
+from alframe import progress
 
 T = TypeVar("T")
 
@@ -16,15 +14,14 @@ def over(
 ) -> Iterator[tuple[str, T]]:
     """Each item and what ``function`` returns for it, in order.
 
-    Worth it where the work releases the interpreter's lock: decoding, reading, checksums. The bar
-    is drawn only in a terminal, and by the first of several processes. An exception, also Ctrl-C,
+    Worth it where the work releases the interpreter's lock: decoding, reading, checksums. Progress
+    is told as :mod:`alframe.progress` does. An exception, also Ctrl-C,
     drops what has not begun.
     """
     executor = ThreadPoolExecutor(max(workers, 1))
     try:
         results = executor.map(function, items)
-        total, hidden = len(items), None if first() else True
-        bar = tqdm(results, desc=title, total=total, unit="image", disable=hidden, leave=False)
-        yield from zip(items, bar, strict=True)
+        told = progress.over(results, len(items), title, "images")
+        yield from zip(items, told, strict=True)
     finally:
         executor.shutdown(cancel_futures=True)

@@ -15,7 +15,7 @@ from alframe.datasets.objects import Annotated, Writing
 from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import BadItemError, Problem, Problems, named, plural, tallied
 from alframe.datasets.voc_layout import VocFolder, default_splits, find_folders, parse_split
-from alframe.datasets.voc_list import VocList, bare, plain, read_list
+from alframe.datasets.voc_list import VocList, bare, is_annotation, is_below, plain, read_list
 from alframe.datasets.voc_xml import VocAnnotation, VocObject, read_annotation
 from alframe.errors import DataError
 
@@ -144,34 +144,41 @@ class _Reader:
 
     def _known(self, folder: VocFolder, name: str) -> bool:
         """Whether an image has exactly this name."""
-        exact = f"{name}.xml" in self.listing.folder(folder.annotations).files
-        return exact or bool(self._pictures(folder, name))
+        annotation = f"{folder.annotations}/{name}.xml"
+        return (is_below(name) and annotation in self.listing) or bool(self._pictures(folder, name))
 
     def _pictures(self, folder: VocFolder, name: str) -> list[str]:
         """Pictures of exactly this name, with any suffix, as paths below the folder of images."""
+        if not is_below(name):
+            return []
         inner, slash, last = name.rpartition("/")
         here = f"{folder.images}/{inner}" if slash else folder.images
         return [inner + slash + p for p in self.listing.folder(here).pictures.get(last, [])]
 
     def _annotation(self, folder: VocFolder, listed: str) -> tuple[str, VocAnnotation]:
         """The annotation of a listed image, and its file."""
-        file = f"{listed}.xml"
-        if f"{folder.annotations}/{file}" not in self.listing:
+        path = f"{folder.annotations}/{listed}.xml"
+        entry = self.listing.entry(path) if is_below(listed) else None
+        if entry is None:
             file = self._meant.find(folder.annotations, f"{bare(listed)}.xml", "annotation")
-        path = f"{folder.annotations}/{file}"
-        entry = self.listing.entry(path)
+            path = f"{folder.annotations}/{file}"
+            entry = self.listing.entry(path)
         linked = path if entry is not None and entry.is_symlink() else path.rpartition("/")[0]
         if linked not in self._checked:
             check_link(linked, [self._home, folder.annotations])
             self._checked.add(linked)
-        return file, read_annotation(path)
+        return path, read_annotation(path)
 
     def _picture(self, folder: VocFolder, listed: str, annotation: VocAnnotation) -> str:
         """The picture of a listed image; of several with one stem, the one that is named."""
-        found = self._pictures(folder, listed)
+        found, name = self._pictures(folder, listed), listed
+        if not found:
+            name = plain(listed)
+            name = stem(name) if is_annotation(name) else name
+            found = self._pictures(folder, name)
         if len(found) > 1:
             found = [name for name in found if name.rpartition("/")[2] == annotation.filename]
-        return found[0] if len(found) == 1 else self._meant.find(folder.images, plain(listed))
+        return found[0] if len(found) == 1 else self._meant.find(folder.images, name)
 
     def _check_same(self, folder: VocFolder, item: str, file: str, picture: str) -> None:
         """That what is listed under two names is one image with one annotation."""

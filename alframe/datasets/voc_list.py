@@ -58,20 +58,26 @@ def read_list(text: str, known: Callable[[str], bool]) -> VocList:
     """
     found = VocList()
     seen: set[str] = set()
+    unknown: list[str] = []
     for line in map(str.strip, text.splitlines()):
-        name = line if known(line) else _name(line, found)
+        name = _normal(line)
+        if not known(name):
+            name = _normal(_name(line, found))
+            unknown.append(name)
         if name in seen:
             found.again[name] += 1
         elif name:
             seen.add(name)
             found.names.append(name)
-    found.paths += [name for name in found.names if not known(name) and known(bare(name))]
+    found.paths += [name for name in unknown if not known(name) and known(bare(name))]
     return found
 
 
 def plain(name: str) -> str:
     """A name without folders in front that say where the images or annotations are."""
     parts = name.split("/")
+    if len(parts) == 1:
+        return name
     where = [n for n, part in enumerate(parts) if likeness(part) in _FOLDERS]
     return "/".join(parts[where[-1] + 1 :]) if where else name
 
@@ -81,9 +87,26 @@ def bare(name: str) -> str:
     return stem(plain(name))
 
 
+def is_annotation(name: str) -> bool:
+    """Whether a list names an annotation where it should name an image."""
+    return name.lower().endswith(".xml")
+
+
+def is_below(name: str) -> bool:
+    """Whether a name leads nowhere but down from a folder."""
+    return not name.startswith("/") and ".." not in name.split("/")
+
+
 def _name(line: str, found: VocList) -> str:
     uncommented = _ANNOTATION.sub("", _COMMENT.sub("", line).rstrip())
     name = _LABEL.sub("", uncommented)
     found.labelled += name != uncommented
+    return name
+
+
+def _normal(name: str) -> str:
+    """A path without what says nothing: ``./a//b`` is ``a/b``."""
+    if "/" not in name and "\\" not in name:
+        return name
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     return ("/" if name.startswith(("/", "\\")) else "") + "/".join(parts)

@@ -1,9 +1,9 @@
 """What all checks share: assertions that cannot be switched off, and watched generators."""
 
 import contextlib
-import random
 import sys
 from collections.abc import Iterator
+from random import getrandbits, getstate, setstate
 from typing import Any
 
 import numpy as np
@@ -38,17 +38,17 @@ def generators_left_alone(whose: str, *, torch_too: bool = True) -> Iterator[Non
 @contextlib.contextmanager
 def _stirred(torch_too: bool) -> Iterator[None]:
     """Put the generators where nobody else has seeded them to, and back again."""
-    plain, drawn = random.getstate(), np.random.get_state()  # noqa: NPY002
+    plain, drawn = getstate(), np.random.get_state()  # noqa: NPY002
     torch: Any = sys.modules.get("torch") if torch_too else None
     seeded = torch.get_rng_state() if torch else None
-    random.random()  # noqa: S311
+    getrandbits(8)
     np.random.random()  # noqa: NPY002
     if torch:
         torch.rand(1)
     try:
         yield
     finally:
-        random.setstate(plain)
+        setstate(plain)
         np.random.set_state(drawn)  # noqa: NPY002
         if torch:
             torch.set_rng_state(seeded)
@@ -57,7 +57,7 @@ def _stirred(torch_too: bool) -> Iterator[None]:
 def _states(torch_too: bool) -> dict[str, object]:
     _, keys, position, *_ = np.random.get_state(legacy=True)  # noqa: NPY002 (watched, not used)
     states: dict[str, object] = {
-        "random": random.getstate(),
+        "random": getstate(),
         "numpy": (np.asarray(keys).tobytes(), position),
     }
     torch: Any = sys.modules.get("torch")

@@ -185,6 +185,15 @@ class Bench:
         """Another learner, fitted to the same from the same seeds."""
         return self.fit()[0]
 
+    @functools.cached_property
+    def taught(self) -> Learner:
+        """Another one, fitted to the test split."""
+        return self.teach(self.test())
+
+    def teach(self, labelled: LabelledSet, longer: int = 1) -> Learner:
+        """Another one, fitted to some images with nothing left unlabelled."""
+        return self.fit(labelled=labelled, unlabelled=ImageSet(self.images, ()), longer=longer)[0]
+
     @property
     def names(self) -> frozenset[str]:
         """The signals that it declares, and those that its model does."""

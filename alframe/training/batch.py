@@ -54,6 +54,14 @@ class Batch:
         """The batch in page-locked memory (called by the DataLoader)."""
         return self._map(lambda t: t.pin_memory())
 
+    def shared(self) -> "Batch":
+        """The batch in memory that other processes can read.
+
+        Raises:
+            RuntimeError: there is too little of it, or too many files are open.
+        """
+        return self._map(lambda t: t.share_memory_())
+
     def split(self, parts: int) -> list["Batch"]:
         """At most ``parts`` batches of nearly equal length, in order."""
         return [self._slice(rows) for rows in shares(len(self), parts)]

@@ -6,12 +6,10 @@ at any batch: that is what makes a resumed training equal to an uninterrupted on
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
 
 from alframe.config import DataConfig
 from alframe.datasets.base import ImageSet, LabelledSet
@@ -19,6 +17,7 @@ from alframe.datasets.resize import Resize
 from alframe.seeds import Seeds
 from alframe.training.augment import AUGMENTATIONS, MIN_SIDE, Sample
 from alframe.training.batch import Batch, shares
+from alframe.training.loading import loaded
 
 Place = tuple[str, int]
 """An item, and how often it has come before in its pass."""
@@ -41,14 +40,20 @@ def read_sample(images: ImageSet, item: str) -> Sample:
     return Sample(item, image, original, boxes[large], target.labels[kept][large])
 
 
-class Samples(Dataset[Sample]):
-    """Map-style dataset over :data:`Key`, for torch's DataLoader."""
+class Making:
+    """Makes a batch of the items in its keys."""
 
-    def __init__(self, images: ImageSet, seeds: Seeds, augment: Sequence[str]) -> None:
-        self._images, self._seeds = images, seeds
+    def __init__(
+        self, images: ImageSet, seeds: Seeds, augment: Sequence[str], collate: "Collate"
+    ) -> None:
+        self._images, self._seeds, self._collate = images, seeds, collate
         self._augment = [AUGMENTATIONS[name] for name in augment]
 
-    def __getitem__(self, key: Key) -> Sample:
+    def __call__(self, keys: Sequence[Key]) -> Batch:
+        """Read, augment and put together."""
+        return self._collate([self._sample(key) for key in keys])
+
+    def _sample(self, key: Key) -> Sample:
         item, *origin = key
         sample = read_sample(self._images, item)
         if not origin or not self._augment:
@@ -136,12 +141,8 @@ class TrainingStream:
         self.batch_size = batch_size
         self._seeds = seeds
         self._groups = [g for g in _by_orientation(images) if len(g)]
-        self._samples = Samples(images, seeds, augment)
-        self._loading: dict[str, Any] = {
-            "collate_fn": Collate(pad),
-            "num_workers": workers,
-            "pin_memory": pin,
-        }
+        self._making = Making(images, seeds, augment, Collate(pad))
+        self._workers, self._pin = workers, pin
 
     def batches_per_pass(self) -> int:
         """How many batches go once through the images."""
@@ -158,8 +159,8 @@ class TrainingStream:
             parts: how many shares there are; at most ``batch_size``.
         """
         rows = shares(self.batch_size, parts)[part]
-        keys = [self._keys(i)[rows] for i in range(start, stop)]
-        return iter(_loader(self._samples, keys, self._loading))
+        keys = (self._keys(i)[rows] for i in range(start, stop))
+        return loaded(self._making, keys, workers=self._workers, pin=self._pin)
 
     def _keys(self, number: int) -> list[Key]:
         passed, position = divmod(number, self.batches_per_pass())
@@ -193,9 +194,9 @@ def inference_batches(
     """
     batches = _in_batches(images, data, batch_size)
     keys: list[list[Key]] = [[(i,) for i in ids] for ids in batches]
-    loading = {"collate_fn": Collate(data.pad), "num_workers": data.workers or 0, "pin_memory": pin}
     plain = ImageSet(images.images, images.ids)
-    return iter(_loader(Samples(plain, Seeds(0), ()), keys, loading))
+    making = Making(plain, Seeds(0), (), Collate(data.pad))
+    return loaded(making, keys, workers=data.workers or 0, pin=pin)
 
 
 def dealt(images: ImageSet, data: DataConfig, batch_size: int, part: int, parts: int) -> ImageSet:
@@ -229,11 +230,3 @@ def _by_orientation(images: ImageSet) -> tuple[NDArray[np.str_], NDArray[np.str_
     wide = np.array([w > h for h, w in map(images.images.size, images.ids)], dtype=bool)
     ids = np.array(images.ids, dtype=np.str_)
     return ids[wide], ids[~wide]
-
-
-def _loader(
-    samples: Samples, keys: Sequence[list[Key]], loading: dict[str, Any]
-) -> "DataLoader[Any]":
-    # A generator of its own: the loader would otherwise draw from torch's global one.
-    sampler: Any = keys
-    return DataLoader(samples, batch_sampler=sampler, generator=torch.Generator(), **loading)

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from tqdm import tqdm
 
 from alframe.config import TrainingConfig
 from alframe.errors import TrainingError
 from alframe.learner import FitContext
 from alframe.profiling import span
+from alframe.progress import Progress
 from alframe.training import distributed
 from alframe.training.batch import Batch
 from alframe.training.compiled import compiled
@@ -24,6 +24,7 @@ from alframe.training.optimizer import moving_average, optimizer_of, set_lr
 from alframe.training.parallel import parallel, unfinished
 from alframe.training.phases import Phase, Step
 from alframe.training.schedule import lr_factor
+from alframe.training.small import large_enough
 from alframe.training.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -93,16 +94,15 @@ class Fitter:
         saved = self._context.checkpoint.load()
         first = saved["phase"] if saved else 0
         total = sum(map(self._iterations, self._phases))
-        hidden = None if distributed.first() else True
-        with tqdm(total=total, desc="fit", unit="it", leave=False, disable=hidden) as bar:
-            bar.update(sum(map(self._iterations, self._phases[:first])))
+        with Progress(total, "fit", "iterations") as progress:
+            progress.skip(sum(map(self._iterations, self._phases[:first])))
             for index in range(first, len(self._phases)):
-                self._run_phase(index, saved, bar)
+                self._run_phase(index, saved, progress)
                 saved = None
         self._freeze(self._trainable.__contains__)
         return self._ema.module if self._ema else self._model
 
-    def _run_phase(self, index: int, saved: dict[str, Any] | None, bar: Any) -> None:
+    def _run_phase(self, index: int, saved: dict[str, Any] | None, progress: Progress) -> None:
         phase, length = self._phases[index], self._iterations(self._phases[index])
         self._freeze(phase.trains)
         self._computation = parallel(self._model)
@@ -111,8 +111,8 @@ class Fitter:
         prefix = f"cycle_{self._context.cycle:02d}/{index}_{phase.name}"
         tally = Tally(self._context.recorder, prefix)
         start = self._restore(saved, optimizer, tally) if saved else 0
-        bar.set_description(f"cycle {self._context.cycle} {phase.name}")
-        bar.update(start)
+        progress.rename(f"cycle {self._context.cycle} {phase.name}")
+        progress.skip(start)
         batches = self._batches(index, start, length)
         self._train_mode()
         for iteration in range(start, length):
@@ -122,7 +122,7 @@ class Fitter:
                 with span("data"):
                     batch = next(stream).to(self._device)
                 self._step(step, batch, optimizer, tally)
-            bar.update()
+            progress.update(note=tally.last)
             self._context.tick()
             done = iteration + 1
             ends_epoch = done % self._epoch() == 0 or done == length
@@ -222,7 +222,11 @@ class Fitter:
         for number, part in enumerate(parts, 1):
             share = len(part) / self._streams[step.stream].batch_size
             with unfinished(self._computation, more=number < len(parts)):
-                with span("forward"), autocast(self._device, self._config.precision):
+                with (
+                    span("forward"),
+                    large_enough(part),
+                    autocast(self._device, self._config.precision),
+                ):
                     total, scalars = self._computation(step.loss, part)
                 with span("backward"):
                     (total * (share * distributed.size())).backward()

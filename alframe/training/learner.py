@@ -10,6 +10,7 @@ from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.errors import TrainingError
 from alframe.learner import FitContext, LearnerSetup, Metrics, SignalBatch
 from alframe.model import Foldable, Model, provides
+from alframe.progress import over
 from alframe.seeds import Seeds
 from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream, inference_batches
@@ -17,6 +18,7 @@ from alframe.training.device import autocast, seeded
 from alframe.training.fit import fit
 from alframe.training.phases import Losses, Phase, Step
 from alframe.training.placement import placed
+from alframe.training.small import large_enough
 
 
 class PlainLearner:
@@ -103,7 +105,8 @@ class PlainLearner:
 
     def measure(self, test: LabelledSet, stream: Iterable[SignalBatch]) -> Metrics:
         """:meth:`evaluate`, from the signals of the test images; also of several processes."""
-        return self.inner(self.network).measure(test, stream, self.setup)
+        watched = over(stream, len(test), "evaluate", "images", lambda batch: len(batch.ids))
+        return self.inner(self.network).measure(test, watched, self.setup)
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
         """Stream the named signals; see :func:`~alframe.training.data.inference_batches`.
@@ -117,7 +120,8 @@ class PlainLearner:
         pin = setup.device.type == "cuda"
         batches = inference_batches(images, setup.data, setup.evaluation.batch_size, pin=pin)
         for batch in batches:
-            with torch.inference_mode(), autocast(setup.device, setup.training.precision):
+            precision = autocast(setup.device, setup.training.precision)
+            with torch.inference_mode(), precision, large_enough(batch):
                 try:
                     moved = batch.to(setup.device)
                     values = self.read(moved, model.features(moved), names)

@@ -22,6 +22,9 @@ class Tally:
     Args:
         recorder: takes the mean of each bulk.
         prefix: of the recorded names.
+
+    Attributes:
+        last: the total loss when it was last read, in words; empty before.
     """
 
     def __init__(self, recorder: Recorder, prefix: str) -> None:
@@ -29,6 +32,7 @@ class Tally:
         self._pending: list[tuple[Sequence[str], dict[str, Tensor]]] = []
         self.sums: dict[str, float] = {}
         self.counts: dict[str, int] = {}
+        self.last = ""
 
     def add(self, ids: Sequence[str], values: Mapping[str, Tensor]) -> None:
         """Take the scalars of one step, and the items that they were computed on."""
@@ -48,6 +52,8 @@ class Tally:
             for name, number in numbers.items():
                 refuse_nonfinite(name, number, ids)
                 bulk.setdefault(name, []).append(number)
+        if totals := bulk.get("total"):
+            self.last = f"loss {sum(totals) / len(totals):.3g}"
         for name, values in bulk.items():
             self.sums[name] = self.sums.get(name, 0.0) + sum(values)
             self.counts[name] = self.counts.get(name, 0) + len(values)

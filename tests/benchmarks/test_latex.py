@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from alframe.benchmarks.latex import escape, latex, tables
+from alframe.benchmarks.page.cycles import cycles
 from tests.benchmarks.findings_example import BARE_PROBLEM, FULL_PROBLEM
 
 
@@ -90,3 +91,21 @@ def test_no_two_tables_have_one_label():
         r"\label{tab:my-voc}", r"\label{tab:my-voc-2}", r"\label{tab:my-voc-2-2}",
         r"\label{tab:cycles}",
     ]  # fmt: skip
+
+
+def test_bold_is_the_same_as_on_the_page():
+    """One decimal would round 47.18 and 47.22 alike, and make both bold here alone."""
+    method = FULL_PROBLEM.methods[0]
+    values = {"a": 0.47184, "b": 0.47216, "c": 0.47224}
+    points = {
+        name: dataclasses.replace(
+            method.points[0], value=dataclasses.replace(method.points[0].value, mean=mean, sd=None)
+        )
+        for name, mean in values.items()
+    }
+    methods = tuple(dataclasses.replace(method, name=n, points=(p,)) for n, p in points.items())
+    problem = dataclasses.replace(FULL_PROBLEM, methods=methods, published=())
+    page = [row.cells[1].look == "best" for row in cycles(problem, "mAP50").rows]
+    table = [r"\mathbf{47.22}" in line for line in latex(problem, "mAP50").splitlines()]
+    assert page == [False, True, True]
+    assert table.count(True) == 2

@@ -254,7 +254,7 @@ def rename_class(root: Path) -> None:
     [
         (break_jpeg, ["jpg", "on_bad_item=skip"]),
         (break_xml, ["xml", "on_bad_item=skip"]),
-        (remove_image, ["jpg", "on_bad_item=skip"]),
+        (remove_image, ["the image is missing", "on_bad_item=skip"]),
         (rename_class, ["Alien", "dataset.classes="]),
     ],
 )

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from alframe import checkpoints
+from alframe.checked import write_yaml
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.pictures import Picture
 from alframe.datasets.shapes import shapes
@@ -51,10 +52,11 @@ def test_initial_weights_are_not_needed_once_there_is_a_model(
     moved = shutil.copytree(run, tmp_path / "moved")
     text = (moved / "config.yaml").read_text()
     assert "  weights: none\n" in text
-    (moved / "config.yaml").write_text(text.replace("  weights: none\n", "  weights: gone.pth\n"))
+    write_yaml(moved / "config.yaml", text.replace("  weights: none\n", "  weights: gone.pth\n"))
     for model in (moved / "checkpoints").iterdir():
         state = torch.load(model, weights_only=True)
-        checkpoints.save(model, fingerprint(stored_layer(moved)), {"state": state["state"]})
+        content = {"cycle": state["cycle"], "state": state["state"]}
+        checkpoints.save(model, fingerprint(stored_layer(moved)), content)
     (expected,), (found,) = (list(Predictor(path)([photo])) for path in (run, moved))
     assert found.scores.tolist() == expected.scores.tolist()
 
@@ -141,6 +143,12 @@ def test_pictures_lie_as_their_images_do(
     drawn = ["a.png", "a-2.png", "one/a.png", "two/a.png"]
     assert [str(p.relative_to(output)) for p in pictures] == drawn
     assert all(p.exists() for p in pictures)
+    below = ("predict", str(run), str(folder), "--json", "--output", str(folder / "drawn"))
+    for _ in range(2):
+        code, out, err = alframe(*below)
+        assert code == 0, err
+        assert len(out.splitlines()) == 4
+    assert "1 file of pictures that were drawn: drawn" in err
 
 
 def test_paths_are_named_before_torch_is_imported(tmp_path: Path) -> None:
@@ -178,7 +186,7 @@ def test_the_limit_is_the_runs_unless_told(
     text = (strict / "config.yaml").read_text()
     assert "  max_megapixels: 100.0\n" in text
     strict_text = text.replace("max_megapixels: 100.0", "max_megapixels: 0.009")
-    (strict / "config.yaml").write_text(strict_text)
+    write_yaml(strict / "config.yaml", strict_text)
     refused(alframe("predict", str(strict), str(photo)), "(96 x 96 pixels, 0.009216 megapixels)")
     limit = ("--max-megapixels", "0.01")
     code, out, err = alframe("predict", str(strict), str(photo), "--json", *limit)

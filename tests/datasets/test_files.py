@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alframe.datasets.files import ImageFiles, Listing, inside
+from alframe.datasets.files import ImageFiles, inside
 from alframe.datasets.pictures import header_size
 from alframe.errors import DataError
 
@@ -147,11 +147,3 @@ def test_a_folder_whose_name_begins_alike_is_outside(tmp_path):
     (tmp_path / "data").mkdir()
     with pytest.raises(DataError, match="outside of the dataset"):
         ImageFiles({"a": path}, [tmp_path / "data"]).read("a")
-
-
-def test_listing(tmp_path):
-    path = image(tmp_path / "a.png")
-    listing = Listing()
-    assert path in listing
-    assert tmp_path / "b.png" not in listing
-    assert tmp_path / "no-folder" / "a.png" not in listing

@@ -1,6 +1,7 @@
 """One module opens pictures: right values, sizes that agree, and errors within a moment."""
 
 import os
+import pickle
 import socket
 import time
 import tracemalloc
@@ -293,6 +294,11 @@ BIG_TEXT = chunk(b"zTXt", b"k\0\0" + zlib.compress(b"a" * 9_000_000))
         ("a.png", lambda p: p.write_bytes(b""), "the file is empty"),
         ("a.png", lambda p: p.write_bytes(b"hello"), "the file is not an image that Pillow can"),
         ("a.jpg", lambda p: p.write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 40), "the image is HEIC"),
+        (
+            "a.png",
+            lambda p: p.write_bytes(tiff(np.zeros((2, 2, 1)), sample_format=3)),
+            "is a TIFF of",
+        ),
         ("a.jpg", cut, r"cannot be read as an image \(image file is truncated\)"),
         ("a.png", cut, r"cannot be read as an image \(image file is truncated\)"),
         ("a.gif", cut, r"cannot be read as an image \(image file is truncated\)"),
@@ -313,6 +319,17 @@ def test_broken_files_are_one_cause_each(tmp_path, name, make, cause):
         decoded(tmp_path / name)
     assert len(str(caught.value).splitlines()) == 1
     assert str(tmp_path) not in caught.value.found[0].cause  # so that it is the same for others
+
+
+def test_errors_come_from_other_processes_as_they_are(tmp_path):
+    with pytest.raises(BadItemError) as caught:
+        decoded(tmp_path / "a.png")
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (type(copy), copy.found, str(copy)) == (
+        BadItemError,
+        caught.value.found,
+        str(caught.value),
+    )
 
 
 def test_the_content_says_what_it_is(tmp_path):

@@ -133,6 +133,13 @@ class IgnoresLabels(Line):
         return 1 - abs(0.4 - share(test))
 
 
+class PrefersSquares(Line):
+    """The more of one class there is, the better, whatever it was taught."""
+
+    def measured(self, test: LabelledSet) -> float:
+        return share(test)
+
+
 class LearnsFromTheTest(Line):
     def evaluate(self, test: LabelledSet) -> Metrics:
         self.weight = self.weight + 1
@@ -355,6 +362,7 @@ def test_all_broken_rules_are_told_at_once() -> None:
         (gives(None), "metrics are None: expected a mapping"),
         (Wavers, "measured twice, metrics are .* and then .*: expected the same"),
         (IgnoresLabels, "and .* with the labels of the other class: expected it to be higher"),
+        (PrefersSquares, "with the labels of the other class: expected it to be higher with what"),
         (LearnsNothing, "the model is the same whatever it is fitted to: expected another one"),
         (rewrites(lambda s: first_image(s).fill(0)), "read-only .*: images and annotations are re"),
         (

@@ -1,0 +1,54 @@
+"""What the system refuses, in words: a user can mend it, and nothing that was finished is lost."""
+
+import errno
+import shlex
+from pathlib import Path
+
+MENDABLE = frozenset(
+    getattr(errno, name)
+    for name in (
+        # Disks that are full, and limits.
+        "ENOSPC", "EDQUOT", "EFBIG", "EMLINK", "EMFILE", "ENFILE", "ENOMEM", "EAGAIN",
+        # Places where one may not write, or that are something else.
+        "EACCES", "EPERM", "EROFS", "EEXIST", "ENOTDIR", "EISDIR", "ENAMETOOLONG", "ELOOP",
+        "ENXIO", "ENODEV", "EBUSY", "ETXTBSY", "EXDEV",
+        # Disks that are broken, or far away.
+        "EIO", "ESTALE", "ENOTCONN", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "EREMOTEIO",
+        "ENETUNREACH", "ENETDOWN", "ENOLCK", "EOPNOTSUPP", "ENOSYS",
+    )
+)  # fmt: skip
+"""Not among them: a file that is missing (ENOENT). One of ours that we forgot to make is a bug."""
+
+MADE = ("config.yaml", "checkpoints", "scores", "tensorboard")
+"""What a run directory has from its beginning."""
+
+
+def refusal(error: OSError) -> str | None:
+    """The file and what the system says of it; None where the error may be a bug."""
+    if error.errno not in MENDABLE:
+        return None
+    return f"{error.filename or 'a file'}: {error.strerror}"
+
+
+def stopped(error: OSError, path: Path) -> str | None:
+    """Why a run had to stop and how to go on; None where the error may be a bug.
+
+    Args:
+        error: what stopped it.
+        path: of the run directory.
+    """
+    go_on = f"go on with: alframe run --output {shlex.quote(str(path))} --resume"
+    if _is_gone(error, path):
+        return f"{path} was moved or deleted while the run was going on: put it back, and {go_on}"
+    text = refusal(error)
+    if text is None or not (path / "config.yaml").exists():
+        return text
+    return f"{text}; what is finished is kept: {go_on}"
+
+
+def _is_gone(error: OSError, path: Path) -> bool:
+    """A file could not be had because of the run directory, which is not what it was."""
+    if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ESTALE} or not error.filename:
+        return False
+    inside = Path(str(error.filename)).absolute().is_relative_to(path.absolute())
+    return inside and not all((path / name).exists() for name in MADE)

@@ -1,0 +1,127 @@
+"""Batches that are made in the main process, or in others that load images beside it.
+
+Whatever goes wrong in such a process comes back in place of a batch, and is raised here as what
+it is. So do errors of shared memory: a batch is moved there by the process that made it, not by
+the thread of a queue, which could tell nobody.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.queues import Queue
+from typing import Any, TypeVar
+
+import torch
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+from alframe.errors import AlframeError, TrainingError
+from alframe.training.batch import Batch
+from alframe.training.workers import cause, ended, in_words, refused
+
+Keys = TypeVar("Keys")
+
+
+@dataclass(frozen=True)
+class Failed:
+    """In place of a batch: why there is none."""
+
+    error: AlframeError
+
+
+class Batches(Dataset[Any]):
+    """Batches by what they are made of."""
+
+    def __init__(self, make: Callable[[Any], Batch]) -> None:
+        self._make = make
+
+    def __getitem__(self, keys: Any) -> "Batch | Failed":
+        if get_worker_info() is None:
+            return self._make(keys)
+        try:
+            return self._make(keys).shared()
+        except AlframeError as error:
+            return Failed(error)
+        except (MemoryError, OSError, RuntimeError) as error:
+            if told := refused(error):
+                return Failed(told)
+            raise
+
+
+def loaded(
+    make: Callable[[Keys], Batch],
+    keys: Iterable[Keys],
+    *,
+    workers: int,
+    pin: bool,
+) -> Iterator[Batch]:
+    """The batch of each of ``keys``, in order.
+
+    Args:
+        make: a batch of its keys, for example by reading images; augments by the keys alone.
+        keys: of every batch; an iterator is read as far as processes load ahead.
+        workers: processes that load; 0 loads in this one.
+        pin: page-locked memory, for copies to a GPU.
+
+    Raises:
+        AlframeError: what ``make`` raises.
+        TrainingError: a process was killed, or the system lacks what processes need: shared
+            memory, files, memory.
+    """
+    # A generator of its own: the loader would otherwise draw from torch's global one.
+    sampler: Any = keys
+    loader: DataLoader[Any] = DataLoader(
+        Batches(make), sampler=sampler, batch_size=None, collate_fn=_as_it_is,
+        generator=torch.Generator(), num_workers=workers, pin_memory=pin,
+        worker_init_fn=_no_silent_queue if workers else None,
+    )  # fmt: skip
+    batches: Iterator[Any] = iter(())
+    try:
+        batches = iter(loader)
+        for batch in batches:
+            if isinstance(batch, Failed):
+                raise batch.error
+            yield batch
+    except (RuntimeError, OSError, EOFError) as error:
+        if told := in_words(error) or (workers and (refused(error) or _lost(batches, error))):
+            raise told from error
+        raise
+    finally:
+        _end(batches)
+
+
+def _lost(batches: Iterator[Any], error: Exception) -> TrainingError | None:
+    """What became of a process with which a batch was lost on its way; None where none has died."""
+    if not isinstance(error, ConnectionError | EOFError | FileNotFoundError):
+        return None
+    try:
+        for process in getattr(batches, "_workers", ()):
+            process.join(timeout=1)
+            if process.exitcode:
+                return in_words(RuntimeError(ended(process.pid, process.exitcode)))
+    except RuntimeError as told:  # by torch's handler of the signal, in the meantime
+        return in_words(told)
+    return None
+
+
+def _end(batches: Iterator[Any]) -> None:
+    """End the processes now: of one that was killed, torch's handler complains at every signal."""
+    with contextlib.suppress(RuntimeError):
+        getattr(batches, "_shutdown_workers", _nothing)()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _no_silent_queue(_: int) -> None:
+    """End a process whose queue fails to send: the main one notices that, and nothing else."""
+    Queue._on_queue_feeder_error = staticmethod(_leave)  # type: ignore[attr-defined]
+
+
+def _leave(error: BaseException, _: object) -> None:
+    os._exit(cause(error) or 1)

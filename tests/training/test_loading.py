@@ -1,0 +1,163 @@
+"""Processes that load images: what goes wrong in them reaches the user, at once and in words."""
+
+import errno
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.queues import Queue
+from typing import Any
+
+import pytest
+import torch
+
+from alframe.datasets.problems import BadItemError, Problem
+from alframe.errors import AlframeError, DataError, TrainingError
+from alframe.training import loading
+from alframe.training.batch import Batch
+from alframe.training.loading import loaded
+from alframe.training.workers import cause, in_words
+
+SHM = r"shared memory \(/dev/shm\) does not suffice.*data\.workers=0.*--shm-size"
+FILES = r"too many open files.*data\.workers=0.*ulimit -n"
+
+
+def batch(keys: Sequence[int]) -> Batch:
+    images = torch.full((len(keys), 3, 4, 4), keys[0], dtype=torch.uint8)
+    return Batch(tuple(map(str, keys)), images, torch.ones(len(keys), 2), torch.ones(len(keys), 2))
+
+
+def failing(failure: Callable[[], Any]) -> Callable[[Sequence[int]], Batch]:
+    def make(keys: Sequence[int]) -> Batch:
+        if keys[0] == 3:
+            failure()
+        return batch(keys)
+
+    return make
+
+
+def raising(error: BaseException) -> Callable[[], Any]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def numbers(make: Callable[[Sequence[int]], Batch], workers: int) -> list[int]:
+    keys = ([i] for i in range(8))
+    return [int(b.images[0, 0, 0, 0]) for b in loaded(make, keys, workers=workers, pin=False)]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_come_in_order_and_errors_as_what_they_are(workers: int) -> None:
+    assert numbers(batch, workers) == [*range(8)]
+    bad = BadItemError(
+        Problem("gone", "a.jpg", "restore it"), Problem("gone", "b.jpg", "restore it")
+    )
+    for error in (DataError(["one", "two"]), TrainingError("three"), bad):
+        with pytest.raises(type(error)) as raised:
+            numbers(failing(raising(error)), workers)
+        assert raised.value.problems == error.problems
+        assert str(raised.value) == str(error), "without a traceback in it"
+    assert getattr(bad, "found", None), "what a subclass keeps is kept"
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    with pytest.raises(KeyError, match="Traceback"):
+        numbers(failing(raising(KeyError("ours"))), 1)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        numbers(failing(raising(RuntimeError("mat1 and mat2"))), 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("unable to allocate shared memory(shm): No space left on device (28)"), SHM),
+        (OSError(errno.EMFILE, "Too many open files"), FILES),
+        (RuntimeError("unable to open shared memory object: Too many open files (24)"), FILES),
+        (MemoryError(), r"memory does not suffice.*data\.workers=0"),
+    ],
+)
+def test_what_the_system_refuses_to_a_process(error: BaseException, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        numbers(failing(raising(error)), 1)
+
+
+def test_a_batch_that_finds_no_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
+    monkeypatch.setattr(Batch, "shared", lambda _: raising(full)())
+    with pytest.raises(TrainingError, match=SHM):
+        numbers(batch, 2)
+
+
+def test_a_queue_that_cannot_send_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unsendable(Batch):
+        def shared(self) -> "Unsendable":
+            return self
+
+        def __reduce__(self) -> Any:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def make(keys: Sequence[int]) -> Batch:
+        made = batch(keys)
+        return Unsendable(made.ids, made.images, made.sizes, made.originals)
+
+    began = time.monotonic()
+    with pytest.raises(TrainingError, match=SHM):
+        numbers(make, 1)
+    assert time.monotonic() - began < 20
+    assert "leave" not in repr(Queue._on_queue_feeder_error), "of other processes, not of ours"  # type: ignore[attr-defined]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # torch's, cut short
+def test_a_killed_process_is_told_of() -> None:
+    with pytest.raises(TrainingError, match=r"was killed \(Killed\): memory does not suffice"):
+        numbers(failing(lambda: os.kill(os.getpid(), signal.SIGKILL)), 1)
+    with pytest.raises(TrainingError, match=r"was killed \(Bus error\): shared memory"):
+        numbers(failing(lambda: os.kill(os.getpid(), signal.SIGBUS)), 1)
+    with pytest.raises(TrainingError, match="has ended"):
+        numbers(failing(lambda: os._exit(3)), 1)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.EAGAIN, r"starts no more processes.*ulimit -u"),
+        (errno.ENOMEM, "memory does not suffice"),
+        (errno.ENOSPC, SHM),
+        (errno.ENFILE, FILES),
+    ],
+)
+def test_processes_that_cannot_be_started(
+    number: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fork", raising(OSError(number, os.strerror(number))))
+    with pytest.raises(TrainingError, match=message):
+        numbers(batch, 1)
+
+
+def test_messages_of_torch_from_wherever_they_are_raised() -> None:
+    """As the handler of SIGCHLD raises them, and where a process is found dead."""
+    code = "DataLoader worker (pid 7) exited unexpectedly with exit code {}. Details are lost"
+    for text, message in (
+        (code.format(errno.EMFILE), "too many open files"),
+        (code.format(9), "has ended with code 9"),
+        ("DataLoader worker (pid(s) 7, 8) exited unexpectedly", "has ended"),
+        ("DataLoader worker (pid 7) is killed by signal: Killed. ", "memory does not suffice"),
+        ("DataLoader worker (pid 7) is killed by signal: Terminated. ", r"killed \(Terminated\)"),
+        ("Pin memory thread exited unexpectedly", "has ended"),
+    ):
+        with pytest.raises(AlframeError, match=message):
+            raise in_words(RuntimeError(text)) or AssertionError(text)
+    assert in_words(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None
+    assert cause(RuntimeError("received 0 items of ancdata")) == errno.EMFILE
+    assert cause(ValueError("no")) is None
+
+
+def test_keys_are_not_all_made_beforehand() -> None:
+    """A length of 10^15 batches takes no memory."""
+    made = []
+    keys = (made.append(i) or [i % 8] for i in range(10**15))  # type: ignore[func-returns-value]
+    stream = loading.loaded(batch, keys, workers=0, pin=False)
+    assert [next(stream).ids for _ in range(3)] == [("0",), ("1",), ("2",)]
+    assert len(made) <= 4
