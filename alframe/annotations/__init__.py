@@ -11,3 +11,8 @@ def register(registry: Registrar) -> None:
         "alframe.oracle:simulated",
         summary="reveals annotations that are already there",
     )
+    registry.oracle(
+        "files",
+        "alframe.annotations.files:FilesOracle",
+        summary="people, who are asked by a file and answer by one (COCO)",
+    )

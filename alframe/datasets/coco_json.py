@@ -32,11 +32,19 @@ REMEDY = "correct the file, or set dataset.on_bad_item=skip"
 
 @dataclass(frozen=True)
 class CocoImage:
-    """One image: its id in the dataset, its file, and (height, width) where they are given."""
+    """One image.
+
+    Attributes:
+        item: its id in the dataset.
+        path: its file.
+        size: (height, width) where they are given.
+        ignored: an annotator gave it up; ours, no field of COCO.
+    """
 
     item: str
     path: Path
     size: tuple[int, int] | None
+    ignored: bool = False
 
 
 @dataclass
@@ -114,7 +122,8 @@ class _Reader:
             if known in self._owners.values or item in self._items:
                 self._problems.add(self._owners.values.get(known, item))
                 raise _twice(known, name, path, self._items.get(item, path))
-            self._file.images.append(CocoImage(item, path, size(row)))
+            gave_up = bool(given(row, "ignored", flag, "0 or 1"))
+            self._file.images.append(CocoImage(item, path, size(row), gave_up))
             self._items[item] = path
         except WrongFieldError as error:
             self._problems.add(item, self._problem(error, "images", number))
