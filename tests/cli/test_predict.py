@@ -17,6 +17,7 @@ from alframe.errors import RunError
 from alframe.predict import Predictor
 from alframe.rundir import fingerprint, stored_layer
 from tests.cli.test_cli import SMALL, Alframe, alframe, refused
+from tests.stored import unchecked
 
 __all__ = ["alframe"]  # the fixture
 
@@ -44,12 +45,14 @@ def test_initial_weights_are_not_needed_once_there_is_a_model(
     run: Path, photo: Path, tmp_path: Path
 ) -> None:
     moved = shutil.copytree(run, tmp_path / "moved")
+    unchecked(moved / "config.yaml")
     text = (moved / "config.yaml").read_text()
     assert "  weights: none\n" in text
     (moved / "config.yaml").write_text(text.replace("  weights: none\n", "  weights: gone.pth\n"))
     for model in (moved / "checkpoints").iterdir():
         state = torch.load(model, weights_only=True)
-        checkpoints.save(model, fingerprint(stored_layer(moved)), {"state": state["state"]})
+        kept = {key: state[key] for key in ("cycle", "state")}
+        checkpoints.save(model, fingerprint(stored_layer(moved)), kept)
     (expected,), (found,) = (list(Predictor(path)([photo])) for path in (run, moved))
     assert found.scores.tolist() == expected.scores.tolist()
 
