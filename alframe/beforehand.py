@@ -28,6 +28,7 @@ def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:
             a budget that it cannot fill.
     """
     taken = [] if resume else [partial(check_claim, path, config, resume=False)]
+    dataset: Dataset
     *_, dataset = together(
         *taken,
         partial(_check_files, config, resume=resume),

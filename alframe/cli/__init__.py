@@ -98,10 +98,10 @@ def main(args: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except (MemoryError, OSError, RuntimeError) as error:
-        problem = _refused(error)
-        if problem is None:
+        refused = _refused(error)
+        if refused is None:
             raise
-        click.echo(f"error: {problem}", err=True)
+        click.echo(f"error: {refused}", err=True)
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -117,4 +117,4 @@ def _refused(error: Exception) -> str | None:
     if isinstance(error, OSError):
         return refusal(error)
     lost = in_words(error)  # a process that loads images: torch tells of it wherever we are
-    return lost and str(lost)
+    return None if lost is None else str(lost)
