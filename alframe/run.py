@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -164,6 +164,7 @@ def _describe(
             dataset={
                 "name": dataset.name,
                 "fingerprint": fingerprint,
+                "test_fingerprint": replace(dataset, pool=()).fingerprint(),
                 "pool": len(dataset.pool),
                 "test": len(dataset.test),
                 "classes": list(dataset.classes),
