@@ -28,13 +28,14 @@ def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:
             a budget that it cannot fill.
     """
     taken = [] if resume else [partial(check_claim, path, config, resume=False)]
+    dataset: Dataset
     *_, dataset = together(
         *taken,
         partial(_check_files, config, resume=resume),
         lambda: build_dataset(config),
     )
     check_budget(config.budget, len(dataset.pool), initial_set(config.budget, dataset.pool))
-    return dataset  # type: ignore[no-any-return]
+    return dataset
 
 
 def check_paths(config: RunConfig) -> None:

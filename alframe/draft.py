@@ -4,6 +4,7 @@ Learners, detectors and strategies import torch, which takes seconds. What is wr
 sections or the dataset is found without them.
 """
 
+import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,11 +85,8 @@ def component(
     entry, *wrapped = chain
     left_out = {"name", "of"} if wrapped else {"name"}
     own = {k: v for k, v in given.items() if k not in left_out}
-    factory = entry.load()
-    try:
-        options, found = check_options(factory, own, injected(entry), where, known)
-    except PluginError as error:
-        raise PluginError(f"{entry}: {error}") from error
+    with _options_of(entry):
+        options, found = check_options(entry.load(), own, injected(entry), where, known)
     if wrapped:
         options["of"], more = component(given["of"], wrapped, f"{where}.of", known)
         found += more
@@ -137,5 +135,17 @@ def _component_settings(entries: Mapping[str, Sequence[Entry]]) -> Iterator[str]
     """Dotted keys of the components' options, those of what one wraps under ``of``."""
     for section, chain in entries.items():
         for depth, entry in enumerate(chain):
-            options = options_model(entry.load(), injected(entry)).model_fields
+            with _options_of(entry):
+                options = options_model(entry.load(), injected(entry)).model_fields
             yield from (f"{section}.{'of.' * depth}{option}" for option in options)
+
+
+@contextlib.contextmanager
+def _options_of(entry: Entry) -> Iterator[None]:
+    """Say of which plugin the options are that cannot be had."""
+    try:
+        yield
+    except PluginError as error:
+        if str(entry) in str(error):
+            raise
+        raise PluginError(f"{entry}: {error}") from error

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import inspect
+import re
 import types
 import typing
 import warnings
@@ -155,8 +156,8 @@ def problems(
     for found in error.errors():
         foreign = found["type"] == "extra_forbidden"
         path = tuple(keys(found["loc"], model, foreign=foreign))
-        if found["type"] == "string_type" and path and path[-1].isdecimal():
-            path = path[:-1]  # the elements of a list are one problem
+        if found["type"] == "string_type" and path:  # elements of one list are one problem
+            path = (*path[:-1], re.sub(r"\[\d+\]$", "", path[-1]))
         settings.setdefault(path, []).append(dict(found))
     return [_sentence(path, found, where, model, known) for path, found in settings.items()]
 

@@ -22,7 +22,8 @@ from typing import Any
 import yaml
 
 from alframe.config import RunConfig
-from alframe.draft import LIGHT, Draft, Layer, full_name, has_options
+from alframe.draft import LIGHT, Draft, full_name, has_options
+from alframe.draft import Layer as Layer
 from alframe.errors import AlframeError, ConfigError
 from alframe.layers import without_renamed
 from alframe.lengths import in_one_unit, stale_milestones

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -151,6 +152,7 @@ def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset) -> None:
             dataset={
                 "name": dataset.name,
                 "fingerprint": fingerprint,
+                "test_fingerprint": replace(dataset, pool=()).fingerprint(),
                 "pool": len(dataset.pool),
                 "test": len(dataset.test),
                 "classes": list(dataset.classes),

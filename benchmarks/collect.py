@@ -16,6 +16,7 @@ from alframe.benchmarks.findings import (
     Findings,
     Problem,
     Saving,
+    Summary,
     Unfinished,
 )
 from alframe.benchmarks.methods import baseline_of
@@ -30,9 +31,9 @@ from alframe.benchmarks.statistics import (
     Curve,
     common_span,
     compare,
-    label_savings,
     performance_profile,
     replay_noise,
+    savings_within,
     win_matrix,
 )
 from alframe.benchmarks.suite import FILE, stored
@@ -95,7 +96,7 @@ def _findings(title: str, entries: Sequence[Entry], terms: Terms) -> Findings:
     _check(entries, metric)
     curves = [curve for entry in entries for curve in entry.curves(metric)]
     failed = [attempt for entry in entries for attempt in entry.failures(metric)]
-    levels = {e.name: level for e in entries if (level := _level(e, metric)) is not None}
+    levels = {e.name: full.mean for e in entries if (full := _reference(e, metric)) is not None}
     return Findings(
         title=title,
         metric=metric,
@@ -147,7 +148,7 @@ def _problem(entry: Entry, terms: Terms) -> Problem:
         published=comparable(entry.published, terms.metric, pools),
         spans=_spans(curves, terms.costs),
         comparisons=tuple(_comparisons(curves, baseline, terms, noise)),
-        savings=_savings(curves, baseline, _level(entry, terms.metric), terms.costs),
+        savings=_savings(curves, baseline, _reference(entry, terms.metric), terms.costs),
         selections=chosen,
         galleries=galleries,
         noise=noise,
@@ -175,19 +176,19 @@ def _comparisons(
 
 
 def _savings(
-    curves: Sequence[Curve], baseline: str | None, full: float | None, costs: Costs
+    curves: Sequence[Curve], baseline: str | None, full: Summary | None, costs: Costs
 ) -> tuple[Saving, ...]:
     if full is None or baseline is None:
         return ()
-    return label_savings(curves, full, "images", costs, baseline=baseline)
+    return savings_within(curves, full, "images", costs, baseline=baseline)
 
 
-def _level(entry: Entry, metric: str) -> float | None:
+def _reference(entry: Entry, metric: str) -> Summary | None:
     """Full supervision of the learner with which random selection was run: one level for all."""
     baseline = baseline_of(entry.methods)
     full = full_supervision(entry, metric)
     learner = entry.methods[baseline][0].name("learner") if baseline else None
-    return full[learner].mean if learner in full else None
+    return full.get(learner) if learner else None
 
 
 def _noise(entry: Entry, metric: str) -> float | None:

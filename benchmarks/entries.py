@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from alframe.benchmarks.cells import Cell
 from alframe.benchmarks.entry import Entry
+from alframe.benchmarks.growth import with_growth_joined
 from alframe.benchmarks.methods import grouped, methods
 from alframe.benchmarks.published import published
 from alframe.benchmarks.runs import Run, read_run
@@ -18,8 +19,12 @@ Key = tuple[str, str, str]
 
 
 def entries_of_runs(runs: Sequence[Run]) -> list[Entry]:
-    """A problem for each dataset and detector, for only runs that share both can be compared."""
-    problems = grouped(((*run.dataset, run.name("detector")), run) for run in runs)
+    """A problem for each dataset and detector, for only runs that share both can be compared.
+
+    Separate runs of growing size are one problem by their test split, and one curve a seed.
+    """
+    joined = with_growth_joined(runs)
+    problems = grouped(((*run.dataset, run.name("detector")), run) for run in joined)
     named = methods(list(problems.values()))
     return [Entry(_title(key, problems), rows) for key, rows in zip(problems, named, strict=True)]
 

@@ -148,6 +148,10 @@ class Saving:
         needed_at_most: ``needed`` is an upper bound, for the mean curve starts at the level or
             above; then ``saving`` is a lower bound.
         baseline_at_most: the same of ``baseline``; then ``saving`` is an upper bound.
+        between: the smallest and the largest saving for levels within the interval of full
+            supervision; None where it has none, or a saving does not exist at one of its ends.
+        undecided: why full supervision is no reference for a saving, which is then None; empty
+            where it is one.
     """
 
     method: str
@@ -158,6 +162,8 @@ class Saving:
     saving: float | None
     needed_at_most: bool = False
     baseline_at_most: bool = False
+    between: tuple[float, float] | None = None
+    undecided: str = ""
 
 
 @dataclass(frozen=True)

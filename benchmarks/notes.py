@@ -34,6 +34,10 @@ def notes(entry: Entry, metric: str) -> Iterator[str]:
 
 
 def _of_run(name: str, run: Run, metric: str) -> Iterator[str]:
+    if run.parts:
+        sizes = ", ".join(str(cycle.labelled) for cycle in run.cycles)
+        paths = ", ".join(map(str, run.parts))
+        yield f"{name}: a curve of separate runs of one cycle each ({sizes} images), {paths}"
     if not run.finished:
         so_far = f"{plural(len(run.cycles), 'cycle')} so far"
         yield f"{name} (unfinished): {so_far}, {run.path}"

@@ -42,7 +42,9 @@ def record(run: Run) -> RunRecord:
     """What stands behind the numbers of a run."""
     left_out = {"metrics", "selected"}
     cycles = (c.model_dump(exclude=left_out) | {"metrics": c.numbers()} for c in run.cycles)
-    return RunRecord(str(run.path), run.seed, run.finished, tuple(cycles))
+    return RunRecord(
+        ", ".join(map(str, run.parts or [run.path])), run.seed, run.finished, tuple(cycles)
+    )
 
 
 def _points(runs: Sequence[Run], metric: str) -> tuple[Point, ...]:

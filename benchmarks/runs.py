@@ -63,12 +63,15 @@ class Run:
         config: ``config.yaml``.
         manifest: ``manifest.json``.
         cycles: the finished cycles, in order.
+        parts: directories of the separate runs that this one was put together from; empty for a
+            run that is one.
     """
 
     path: Path
     config: Mapping[str, Any]
     manifest: Mapping[str, Any]
     cycles: tuple[Cycle, ...]
+    parts: tuple[Path, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -84,6 +87,11 @@ class Run:
     def dataset(self) -> tuple[str, str]:
         """Name and fingerprint: runs that share both can be compared."""
         return self.name("dataset"), str(self._dataset.get("fingerprint", ""))
+
+    @property
+    def test(self) -> str:
+        """The test split's fingerprint; empty for a run of a version that kept none."""
+        return str(self._dataset.get("test_fingerprint", ""))
 
     @property
     def pool(self) -> int | None:

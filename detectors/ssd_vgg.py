@@ -11,6 +11,7 @@ from torchvision.models.vgg import VGG16_Weights, cfgs, make_layers
 
 from alframe.detectors.backbones import Backbone
 from alframe.detectors.initial import xavier
+from alframe.detectors.network import impatient
 from alframe.detectors.pixels import PixelRange
 from alframe.detectors.timm_body import Style
 from alframe.detectors.weights import read_weights, use_weights
@@ -97,14 +98,15 @@ def vgg_backbone(weights: str, style: Style) -> Backbone:
 
 def _downloaded(style: Style) -> Mapping[str, Tensor]:
     try:
-        state: Mapping[str, Tensor] = PRETRAINED[style].get_state_dict(
-            check_hash=True, weights_only=True, map_location="cpu"
-        )
+        with impatient():
+            state: Mapping[str, Tensor] = PRETRAINED[style].get_state_dict(
+                check_hash=True, weights_only=True, map_location="cpu"
+            )
     except Exception as error:  # the hub raises whatever its transport does
         first = str(error).partition("\n")[0]
         raise ConfigError(
             f"weights: 'pretrained' of {VGG!r} could not be had ({first}). Without a network, "
-            "give weights=PATH of a state dict, or weights=none."
+            "give weights=PATH of a state dict, or weights=none (detector.weights)."
         ) from error
     return state
 

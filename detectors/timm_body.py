@@ -1,11 +1,13 @@
 """Feature extractors from timm: by name, with weights, in the style of those weights."""
 
 import difflib
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import timm
 from torch import nn
 
+from alframe.detectors.network import hub_if_reachable
 from alframe.detectors.pixels import PixelRange
 from alframe.detectors.weights import load_weights
 from alframe.errors import ConfigError
@@ -54,16 +56,19 @@ def _hint(close: list[str]) -> str:
 
 
 def _create(name: str, *, pretrained: bool) -> nn.Module:
-    try:
-        body: nn.Module = timm.create_model(name, features_only=True, pretrained=pretrained)
-    except Exception as error:  # timm and the hub raise whatever their transport does
-        first = str(error).partition("\n")[0]
-        if pretrained:
-            raise ConfigError(
-                f"weights: 'pretrained' of {name!r} could not be had ({first}). Without a network, "
-                "give weights=PATH of a state dict, or weights=none."
-            ) from error
-        raise ConfigError(f"backbone: {name!r} gives no feature maps ({first})") from error
+    with hub_if_reachable() if pretrained else nullcontext("") as unreachable:
+        try:
+            body: nn.Module = timm.create_model(name, features_only=True, pretrained=pretrained)
+        except Exception as error:  # timm and the hub raise whatever their transport does
+            of_hub = type(error).__module__.startswith("huggingface_hub")
+            first = (of_hub and unreachable) or str(error).partition("\n")[0]
+            if pretrained:
+                raise ConfigError(
+                    f"weights: 'pretrained' of {name!r} could not be had ({first}). Without a "
+                    "network, give weights=PATH of a state dict, or weights=none "
+                    "(detector.weights)."
+                ) from error
+            raise ConfigError(f"backbone: {name!r} gives no feature maps ({first})") from error
     if str(getattr(body, "output_fmt", "NCHW")).rpartition(".")[2] != "NCHW":
         raise ConfigError(f"backbone: {name!r} gives no maps of channels first; choose a ConvNet")
     return body

@@ -65,14 +65,16 @@ def predict(
     alframe predict runs/mine photos --json > predictions.jsonl
     """  # noqa: D301
     from alframe.atomic import UNLOCKED_IDLE, remove_torn
-    from alframe.datasets.folders import pictures_in
+    from alframe.datasets.folders import check_there, pictures_in
     from alframe.photos import Photos, data_of
     from alframe.rundir import stored_layer
 
     folder = output or (None if as_json else run / "predictions")
     # Before torch is imported, which takes seconds.
-    stored, (given, left_out) = together(
-        lambda: stored_layer(run), lambda: pictures_in(images, folder)
+    stored, (given, left_out), *_ = together(
+        lambda: stored_layer(run),
+        lambda: pictures_in(images, folder),
+        *([] if run.is_dir() else [lambda: check_there(images)]),  # all that can be said of them
     )
     _say(left_out)
     data = data_of(stored, white=white, max_megapixels=max_megapixels)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from alframe.datasets.names import SUFFIXES
 from alframe.datasets.pictures import is_picture
-from alframe.datasets.problems import BadItemError, named, plural
+from alframe.datasets.problems import BadItemError, Problem, grouped, named, plural
 from alframe.errors import DataError
 
 HIDDEN = "with a name that begins with a dot"
@@ -75,6 +75,18 @@ def pictures_in(paths: Iterable[Path], drawn: Path | None = None) -> tuple[list[
     if empty:
         raise DataError(empty)
     return pictures, notes
+
+
+def check_there(paths: Iterable[Path]) -> None:
+    """Refuse paths at which nothing lies.
+
+    Raises:
+        DataError: all of those.
+    """
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        problems = (Problem("the image is missing", str(path), "give its path") for path in missing)
+        raise DataError(grouped(problems))
 
 
 def _walk(folder: Path, seen: set[str], drawn: str | None) -> Iterator[Path | Left]:

@@ -100,7 +100,8 @@ class Meant:
                 f"{path} (there is {there})",
                 f"write its path below {folder}, move it there, {_SKIP}",
             )
-        return Problem(f"the {kind} is missing", path, _ADD[kind])
+        shown = path if kind == "annotation" or is_picture(path) else f"{path}.jpg"
+        return Problem(f"the {kind} is missing", shown, _ADD[kind])
 
     def _elsewhere(self, folder: Path) -> dict[str, str]:
         """Pictures anywhere below a folder, by the likeness of their stem: one of each."""

@@ -7,6 +7,7 @@ from alframe.benchmarks.statistics.savings import Q
 
 NOT_REACHED = Cell("not reached", look="faint")
 BOTH_START_ABOVE = Cell("both start above", look="faint")
+NOT_DECIDABLE = Cell("not decidable", look="faint")
 NO_COMMON_SEED = Cell("no common seed", look="faint")
 
 
@@ -26,6 +27,12 @@ def savings(problem: Problem) -> Grid | None:
             "≤, ≥: bounds. A mean curve that starts above the level needs no more than its first "
             "budget; less was not tried."
         )
+    if any(saving.between for saving in problem.savings):
+        notes.append(
+            "In parentheses: the saving at levels within the 95 % interval of full supervision."
+        )
+    reasons = dict.fromkeys(s.undecided for s in problem.savings if s.undecided)
+    notes += [f"Not decidable: {why}." for why in reasons]
     return Grid("Label savings", tuple(Head(text) for text in heads), rows, notes=tuple(notes))
 
 
@@ -50,8 +57,11 @@ def _share(saving: Saving) -> Cell:
     """A method's upper bound makes it a lower bound, that of random selection an upper one."""
     if not saving.n:
         return NO_COMMON_SEED
+    if saving.undecided:
+        return NOT_DECIDABLE
     if saving.saving is None:
         both = saving.needed_at_most and saving.baseline_at_most
         return BOTH_START_ABOVE if both else NOT_REACHED
     sign = "≥ " * saving.needed_at_most + "≤ " * saving.baseline_at_most
-    return Cell(f"{sign}{share(saving.saving, 1)}", saving.saving)
+    between = " to ".join(share(end, 1) for end in saving.between or ())
+    return Cell(f"{sign}{share(saving.saving, 1)}", saving.saving, note=between)

@@ -7,7 +7,8 @@ with the same seed start from the same labelled images, so methods are compared 
 - :func:`aubc`, :func:`areas`: area under a curve, over one range of budgets for all
 - :func:`compare`: areas against random selection and the best baseline, with p values
 - :func:`win_matrix`: which method beats which, and how often
-- :func:`saving`, :func:`label_savings`: labelling saved on the way to a level
+- :func:`saving`, :func:`label_savings`: labelling saved on the way to a level;
+  :func:`savings_within`: and whether full supervision is known well enough to say so
 - :func:`least_seeds`: with how many seeds tests can come out at all
 - :func:`performance_profile`, :func:`share_within`: budgets as multiples of the smallest
 - :func:`replay_noise`: how much a run differs from its repetition
@@ -24,7 +25,7 @@ from alframe.benchmarks.statistics.curve import Curve
 from alframe.benchmarks.statistics.noise import replay_noise
 from alframe.benchmarks.statistics.paired import Paired, pair
 from alframe.benchmarks.statistics.profile import performance_profile, share_within
-from alframe.benchmarks.statistics.savings import label_savings, saving
+from alframe.benchmarks.statistics.savings import label_savings, saving, savings_within
 from alframe.benchmarks.statistics.sign_flip import sign_flip_p, smallest_p
 from alframe.benchmarks.statistics.summary import summarise
 from alframe.benchmarks.statistics.wins import win_matrix
@@ -44,6 +45,7 @@ __all__ = [
     "performance_profile",
     "replay_noise",
     "saving",
+    "savings_within",
     "share_within",
     "sign_flip_p",
     "smallest_p",

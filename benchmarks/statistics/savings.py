@@ -2,18 +2,60 @@
 
 A curve that starts at the level or above it says only that its first budget is enough: less was
 not tried. Such a budget is an upper bound, and the saving with it a bound as well.
+
+The level is a share of full supervision, which is a mean over seeds and known up to its interval.
+A saving is decidable if it exists at both ends of that interval as well, and is told with what it
+is there. Of a single seed there is no interval, and nothing is decidable.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from alframe.benchmarks.findings import Axis, Costs, Saving
+from alframe.benchmarks.findings import Axis, Costs, Saving, Summary
 from alframe.benchmarks.statistics.crossing import first_crossing
 from alframe.benchmarks.statistics.curve import Curve, Floats, by_method
 
 Q = 0.9
 """Share of full supervision that is to be reached."""
+
+
+ONE_SEED = "full supervision was run with one seed"
+NOT_ALL = "it does not exist at both ends of the interval of full supervision"
+
+
+def savings_within(
+    curves: Sequence[Curve], full: Summary, axis: Axis, costs: Costs, *, baseline: str = "random"
+) -> tuple[Saving, ...]:
+    """:func:`label_savings` at the mean of full supervision, held against its interval.
+
+    Args:
+        curves: at most one for each method and seed.
+        full: the metric of full supervision over its seeds.
+        axis: of the budget.
+        costs: of the axis of seconds.
+        baseline: name of the method to compare with.
+
+    Returns:
+        As there; what the interval leaves open has no saving, and says why.
+    """
+    found = label_savings(curves, full.mean, axis, costs, baseline=baseline)
+    if full.interval is None:
+        return tuple(replace(s, saving=None, undecided=ONE_SEED) for s in found)
+    low, high = (
+        label_savings(curves, end, axis, costs, baseline=baseline) for end in full.interval
+    )
+    return tuple(_held_against(*same) for same in zip(found, low, high, strict=True))
+
+
+def _held_against(found: Saving, low: Saving, high: Saving) -> Saving:
+    if found.saving is None:
+        return found
+    if low.saving is None or high.saving is None:
+        return replace(found, saving=None, undecided=NOT_ALL)
+    all_three = (found.saving, low.saving, high.saving)
+    return replace(found, between=(min(all_three), max(all_three)))
 
 
 def label_savings(

@@ -43,7 +43,7 @@ finally:
         ("bench nowhere.yaml", ["cannot read nowhere.yaml"]),
         ("report nowhere", ["nowhere is not a run directory"]),
         ("verify nowhere", ["nowhere holds no run"]),
-        ("predict nowhere nothing.jpg", ["nowhere holds no run", "nothing.jpg is missing"]),
+        ("predict nowhere nothing.jpg", ["nowhere holds no run", "missing: nothing.jpg"]),
     ],
 )
 def test_it_is_named_without_torch(args: str, needles: list[str], tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from alframe.benchmarks.findings import Saving
-from alframe.benchmarks.statistics import label_savings, saving
+from alframe.benchmarks.findings import Saving, Summary
+from alframe.benchmarks.statistics import label_savings, saving, savings_within
 from alframe.benchmarks.statistics.crossing import first_crossing
+from alframe.benchmarks.statistics.savings import NOT_ALL, ONE_SEED
 from tests.benchmarks.statistics.curves import COSTS, curve
 
 
@@ -143,6 +144,29 @@ def test_savings_of_every_method_but_the_baseline() -> None:
     assert late.baseline == pytest.approx(25)
     (nine,) = label_savings([*NEW, *RANDOM], 0.6, "images", COSTS)
     assert nine.level == pytest.approx(0.54)
+
+
+def test_full_supervision_of_one_seed_decides_nothing() -> None:
+    (new,) = savings_within([*NEW, *RANDOM], Summary(0.5 / 0.9, None, 1, None), "images", COSTS)
+    assert (new.needed, new.baseline) == (pytest.approx(20), pytest.approx(25))
+    assert (new.saving, new.between, new.undecided) == (None, None, ONE_SEED)
+
+
+def test_a_saving_is_told_with_those_at_the_ends_of_the_interval() -> None:
+    # levels .4, .5, .56: random needs 20, 25, 28; the new one 10 + 10 * .25 / .35, 20, 22
+    full = Summary(0.5 / 0.9, 0.1, 3, (0.4 / 0.9, 0.56 / 0.9))
+    (new,) = savings_within([*NEW, *RANDOM], full, "images", COSTS)
+    assert (new.saving, new.undecided) == (pytest.approx(0.2), "")
+    assert new.between == pytest.approx((1 - (120 / 7) / 20, 1 - 22 / 28))
+    # whose interval ends at .7, which random does not reach, or at .1, where both begin
+    for low, high in ((0.4, 0.7), (0.1, 0.56)):
+        wide = Summary(0.5 / 0.9, 0.1, 3, (low / 0.9, high / 0.9))
+        (new,) = savings_within([*NEW, *RANDOM], wide, "images", COSTS)
+        assert (new.saving, new.between, new.undecided) == (None, None, NOT_ALL)
+    # what is not reached at the mean is said to be so
+    far = Summary(1.0, 0.1, 3, (0.9, 1.1))
+    (new,) = savings_within([*NEW, *RANDOM], far, "images", COSTS)
+    assert (new.needed, new.saving, new.undecided) == (None, None, "")
 
 
 def test_no_savings_without_the_baseline() -> None:
