@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
-    from alframe.config import DataConfig, EvaluationConfig, TrainingConfig
+    from alframe.config.sections import DataConfig, EvaluationConfig, TrainingConfig
 
 Metrics = Mapping[str, Any]
 """Results of an evaluation, ready for JSON; fractions 0..1. Detection: ``mAP50``, ``mAP50_11pt``,

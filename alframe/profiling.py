@@ -7,7 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alframe.atomic import write_text
+from alframe.files.atomic import write_text
 
 if TYPE_CHECKING:
     from torch.profiler import profile

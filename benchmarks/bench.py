@@ -101,7 +101,7 @@ def _changed(
     overrides: Sequence[str],
 ) -> "Suite":
     """The suite as the command line wants it."""
-    from alframe.resolve import from_overrides
+    from alframe.config.resolve import from_overrides
 
     root = {"dataset": {"root": data_root}} if data_root else {}
     changed = suite.overridden([root, from_overrides(overrides)]).with_strategies(strategies)
@@ -112,11 +112,11 @@ def _changed(
 @contextlib.contextmanager
 def _opened(folder: Path, suite: "Suite", every: "Sequence[Cell]") -> "Iterator[Work]":
     """The suite's folder, locked, with everything in it that the cells need."""
-    from alframe.atomic import remove_torn
     from alframe.benchmarks.prepare import initial_sets, write_initial_sets
     from alframe.benchmarks.suite import FILE, write
     from alframe.benchmarks.work import Work
-    from alframe.locks import locked
+    from alframe.files.atomic import remove_torn
+    from alframe.files.locks import locked
 
     sets = initial_sets(every)
     folder.mkdir(parents=True, exist_ok=True)

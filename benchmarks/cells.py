@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alframe.benchmarks.suite import Suite
-from alframe.config import Component, RunConfig
+from alframe.config.resolve import expanded, merge, resolve, settings
+from alframe.config.sections import Component, RunConfig
 from alframe.errors import AlframeError, ConfigError
-from alframe.resolve import expanded, merge, resolve, settings
-from alframe.takeover import MAY_DIFFER
+from alframe.runs.takeover import MAY_DIFFER
 
 Kind = Literal["first", "run", "full", "replay"]
 """``first``: the first cycle that methods with one learner share; ``run``: a method; ``full``: a

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from alframe.beforehand import check_paths
 from alframe.benchmarks.cells import Cell
 from alframe.benchmarks.suite import Suite
-from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
-from alframe.config import RunConfig
+from alframe.config.draft import Layer
+from alframe.config.resolve import drafted, expanded, merge, settings
+from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
-from alframe.draft import Layer
 from alframe.errors import AlframeError, ConfigError, RunError, together
-from alframe.initial import draw, stored_ids, write_initial
-from alframe.loop import check_budget
-from alframe.resolve import drafted, expanded, merge, settings
+from alframe.runs.beforehand import check_paths
+from alframe.runs.build import build_dataset, build_learner, build_strategy, prepare_images
+from alframe.runs.initial import draw, stored_ids, write_initial
+from alframe.runs.loop import check_budget
 from alframe.seeds import Seeds
 
 

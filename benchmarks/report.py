@@ -82,9 +82,9 @@ def write(findings: "Findings", folder: Path, formats: Sequence[str] = FORMATS) 
     Raises:
         RunError: the folder cannot be written.
     """
-    from alframe.atomic import atomic
     from alframe.errors import RunError
-    from alframe.locks import writing_into
+    from alframe.files.atomic import atomic
+    from alframe.files.locks import writing_into
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alframe.benchmarks.suite import FILE
-from alframe.checked import damaged, read_object, read_records, read_yaml
+from alframe.config.resolve import flat
 from alframe.errors import RunError
-from alframe.records import REMEDY
-from alframe.resolve import flat
-from alframe.rundir import FREE_TO_CHANGE, RESTORE
+from alframe.files.checked import damaged, read_object, read_records, read_yaml
+from alframe.runs.records import REMEDY
+from alframe.runs.rundir import FREE_TO_CHANGE, RESTORE
 
 NOT_METHOD = FREE_TO_CHANGE | {"seed", "budget.initial_set"}
 """Settings in which two runs of one method may differ; ``dataset.*`` as well."""

@@ -10,12 +10,12 @@ from PIL import Image
 
 from alframe.benchmarks.runs import Run
 from alframe.benchmarks.selection_findings import Chosen, Gallery, Picture, Selections
-from alframe.build import build_dataset
+from alframe.config.resolve import resolve
 from alframe.datasets.base import Dataset, Target
+from alframe.detectors.painting import with_boxes
 from alframe.errors import RunError
-from alframe.painting import with_boxes
-from alframe.resolve import resolve
-from alframe.rundir import stored_layer, stored_scores
+from alframe.runs.build import build_dataset
+from alframe.runs.rundir import stored_layer, stored_scores
 
 PICTURES = 6
 """Images in a gallery."""

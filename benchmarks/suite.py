@@ -2,7 +2,7 @@
 
 A method is what a row of the table is made of: a strategy, a learner, and their options. A
 problem is what it is tried on: a dataset and a detector. Both are layers of a run's configuration
-(:mod:`alframe.resolve`), above the suite's ``settings`` and below its ``overrides``.
+(:mod:`alframe.config.resolve`), above the suite's ``settings`` and below its ``overrides``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,16 +12,16 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from alframe import checked
 from alframe.benchmarks.findings import Costs
 from alframe.benchmarks.published import names as tables
-from alframe.draft import Layer
+from alframe.config.draft import Layer
+from alframe.config.options import problems as validation_problems
+from alframe.config.resolve import expanded, flat, merge
 from alframe.errors import ConfigError
-from alframe.options import problems as validation_problems
+from alframe.files import checked
+from alframe.files.reading import read_yaml
 from alframe.plugins import registry, unknown
-from alframe.reading import read_yaml
-from alframe.resolve import expanded, flat, merge
-from alframe.rundir import FREE_TO_CHANGE
+from alframe.runs.rundir import FREE_TO_CHANGE
 
 FILE = "suite.yaml"
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from alframe.atomic import write_text
 from alframe.benchmarks.cells import Cell
 from alframe.benchmarks.engines import Engine
-from alframe.checked import read_object
-from alframe.journal import Journal
-from alframe.locks import is_locked
-from alframe.resolve import to_yaml
+from alframe.config.resolve import to_yaml
+from alframe.files.atomic import write_text
+from alframe.files.checked import read_object
+from alframe.files.locks import is_locked
+from alframe.runs.journal import Journal
 
 State = Literal["missing", "running", "unfinished", "failed", "finished"]
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from alframe.build import build_learner, build_strategy
-from alframe.config import BudgetConfig
+from alframe.config.resolve import from_overrides, resolve
+from alframe.config.sections import BudgetConfig
 from alframe.datasets.shapes import shapes
 from alframe.errors import ConfigError
-from alframe.loop import Loop
 from alframe.oracle import SimulatedOracle
 from alframe.plugins import Entry, Kind, registry
-from alframe.resolve import from_overrides, resolve
-from alframe.rundir import open_run
+from alframe.runs.build import build_learner, build_strategy
+from alframe.runs.loop import Loop
+from alframe.runs.rundir import open_run
 from alframe.seeds import Seeds
 from alframe.strategy import Strategy
 from alframe.testing import (

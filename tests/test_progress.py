@@ -6,8 +6,8 @@ import pytest
 
 from alframe import progress
 from alframe.datasets import threads
-from alframe.loop import DeclaredSignals
 from alframe.progress import EVERY, Progress, over
+from alframe.runs.loop import DeclaredSignals
 from tests.fakes import FakeLearner, fake_dataset
 
 

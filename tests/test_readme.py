@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from alframe import plugins
 from alframe.cli import BUILTIN, cli, main
 from alframe.cli.options import config_from
-from alframe.discovery import Point
 from alframe.plugins import registry
+from alframe.plugins import registry as plugins
+from alframe.plugins.discovery import Point
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "tests" / "plugin_example"

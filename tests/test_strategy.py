@@ -7,7 +7,7 @@ import torch
 
 from alframe.errors import SelectionError
 from alframe.learner import SignalBatch
-from alframe.loop import DeclaredSignals, check_selection
+from alframe.runs.loop import DeclaredSignals, check_selection
 from alframe.strategy import Query, ScoringStrategy, Selection, top
 from tests.fakes import FakeLearner, fake_dataset
 

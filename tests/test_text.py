@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alframe.resolve import from_overrides
-from alframe.results import table
+from alframe.config.resolve import from_overrides
+from alframe.runs.results import table
 from alframe.text import (
     LineFormatter,
     command,

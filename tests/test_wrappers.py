@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import yaml
 
-from alframe.build import build_strategy
-from alframe.config import RunConfig
+from alframe.config.resolve import from_overrides, resolve, settings, to_yaml
+from alframe.config.sections import RunConfig
 from alframe.errors import ConfigError
-from alframe.resolve import from_overrides, resolve, settings, to_yaml
+from alframe.runs.build import build_strategy
 
 
 def named(*pairs: str, base: Any = None) -> RunConfig:

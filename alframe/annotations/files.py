@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alframe.atomic import write_text
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.boxes import clean_boxes
 from alframe.datasets.coco_json import CocoFile, read_annotations
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems, grouped, named, plural
 from alframe.errors import DataError, Waiting
+from alframe.files.atomic import write_text
 from alframe.oracle import Answers, OracleSetup
 from alframe.text import command
 

@@ -12,8 +12,8 @@ from alframe import __version__
 from alframe.cli.output import say
 from alframe.cli.stopping import exit_code, terminable
 from alframe.errors import AlframeError, PluginError, Waiting
+from alframe.files.refusals import refusal
 from alframe.plugins import registry
-from alframe.refusals import refusal
 from alframe.text import LineFormatter
 from alframe.training.workers import in_words
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from alframe.config import RunConfig
-from alframe.draft import Layer
+from alframe.config.draft import Layer
+from alframe.config.resolve import from_file, from_overrides, merge, resolve
+from alframe.config.sections import RunConfig
 from alframe.errors import together
-from alframe.resolve import from_file, from_overrides, merge, resolve
 
 _OPTIONS = (
     click.option(

@@ -13,7 +13,7 @@ from alframe.errors import together
 
 if TYPE_CHECKING:
     from alframe.datasets.folders import Given
-    from alframe.predict import Prediction
+    from alframe.detectors.predict import Prediction
 
 
 @click.command()
@@ -64,10 +64,10 @@ def predict(
     alframe predict runs/mine photo.jpg
     alframe predict runs/mine photos --json > predictions.jsonl
     """  # noqa: D301
-    from alframe.atomic import UNLOCKED_IDLE, remove_torn
     from alframe.datasets.folders import check_there, pictures_in
-    from alframe.photos import Photos, data_of
-    from alframe.rundir import stored_layer
+    from alframe.detectors.photos import Photos, data_of
+    from alframe.files.atomic import UNLOCKED_IDLE, remove_torn
+    from alframe.runs.rundir import stored_layer
 
     folder = output or (None if as_json else run / "predictions")
     # Before torch is imported, which takes seconds.
@@ -80,7 +80,7 @@ def predict(
     data = data_of(stored, white=white, max_megapixels=max_megapixels)
     photos = Photos([image.path for image in given], data)
     _say(photos.notes())
-    from alframe.predict import Predictor
+    from alframe.detectors.predict import Predictor
 
     predictor = Predictor(run, cycle=cycle, device=device)
     if folder:
@@ -121,8 +121,8 @@ def _numbered(path: Path, number: int) -> Path:
 
 
 def _save(prediction: "Prediction", path: Path, opacity: float, classes: tuple[str, ...]) -> None:
-    from alframe.atomic import atomic
-    from alframe.predict import paint
+    from alframe.detectors.predict import paint
+    from alframe.files.atomic import atomic
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as file:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alframe.build import strangers
 from alframe.cli.options import config_options, layers_from
 from alframe.cli.output import say
 from alframe.cli.stopping import exit_code
-from alframe.config import RunConfig
-from alframe.draft import Draft
+from alframe.config.draft import Draft
+from alframe.config.resolve import drafted, merge
+from alframe.config.sections import RunConfig
 from alframe.errors import AlframeError, ConfigError, RunError
-from alframe.refusals import stopped
-from alframe.resolve import drafted, merge
+from alframe.files.refusals import stopped
+from alframe.runs.build import strangers
 from alframe.text import command
 from alframe.training.distributed import decided, first, processes
 
@@ -44,7 +44,7 @@ def run(resume: bool, profile: bool, **flags: Any) -> None:
 def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
     read: list[Dataset] = []  # by the process that decides, and not sent to the others
     config, path = decided(lambda: _resumed(flags, read) if resume else _new(flags, read))
-    from alframe.run import run as start
+    from alframe.runs.run import run as start
 
     _say(f"run      {path}")
     _say(f"method   {config.strategy.name} on {config.learner.name}/{config.detector.name}")
@@ -103,7 +103,7 @@ def _resumed(flags: dict[str, Any], read: "list[Dataset]") -> tuple[RunConfig, P
         draft = drafted(layers)
         path = _checked(draft, lambda light: _newest(_default_path(light)), read, resume=True)
         return draft.checked(), path
-    from alframe.rundir import stored_layer
+    from alframe.runs.rundir import stored_layer
 
     path = Path(output)
     draft = drafted(layers_from(flags, base=stored_layer(path)))
@@ -118,7 +118,7 @@ def _checked(
 
     The dataset is kept in ``read``. Where settings are wrong, all of them are reported instead.
     """
-    from alframe.beforehand import checked_dataset
+    from alframe.runs.beforehand import checked_dataset
 
     try:
         light = draft.light()

@@ -10,11 +10,11 @@ import click
 
 from alframe.cli.options import config_options, layers_from
 from alframe.cli.output import say
-from alframe.config import RunConfig
+from alframe.config.draft import Draft
+from alframe.config.resolve import drafted, to_yaml
+from alframe.config.sections import RunConfig
 from alframe.datasets.problems import plural
-from alframe.draft import Draft
 from alframe.errors import ConfigError, DataError, together
-from alframe.resolve import drafted, to_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def validate(file: str | None, **flags: Any) -> None:
     draft = drafted(layers_from(flags))
     _check_paths(draft)
     config = draft.checked()
-    from alframe.build import build_strategy
+    from alframe.runs.build import build_strategy
 
     _, (dataset, initial, per_cycle) = together(
         lambda: build_strategy(config), lambda: _checked_data(config)
@@ -59,7 +59,7 @@ def validate(file: str | None, **flags: Any) -> None:
 
 def _check_paths(draft: Draft) -> None:
     """Name paths at which nothing lies at once, before torch is imported."""
-    from alframe.beforehand import check_paths
+    from alframe.runs.beforehand import check_paths
 
     try:
         light = draft.light()
@@ -77,7 +77,7 @@ def _counted(dataset: "Dataset") -> "Iterator[str]":
 
 def _unreadable(config: RunConfig) -> tuple[str, ...]:
     """What is wrong with the images, where the annotations of others are bad."""
-    from alframe.build import build_dataset, prepare_images
+    from alframe.runs.build import build_dataset, prepare_images
 
     if config.dataset.options.get("on_bad_item") != "error":
         return ()
@@ -98,11 +98,11 @@ def _unreadable(config: RunConfig) -> tuple[str, ...]:
 
 def _checked_data(config: RunConfig) -> "tuple[Dataset, int, int]":
     """The dataset, and how many images are labelled first and in each selection."""
-    from alframe.build import build_dataset, build_learner, prepare_images
-    from alframe.initial import initial_set
-    from alframe.loop import check_budget
-    from alframe.settled import as_settled
-    from alframe.takeover import check_source
+    from alframe.runs.build import build_dataset, build_learner, prepare_images
+    from alframe.runs.initial import initial_set
+    from alframe.runs.loop import check_budget
+    from alframe.runs.settled import as_settled
+    from alframe.runs.takeover import check_source
 
     def budget(dataset: "Dataset") -> tuple[int, int]:
         given = initial_set(config.budget, dataset.pool)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from alframe.datasets.looks import Look
 from alframe.datasets.threads import over
 from alframe.errors import DataError
-from alframe.reading import parsed_json
+from alframe.files.reading import parsed_json
 
 FORMAT = "alframe-images-2"
 _IMAGES = "images.bin"

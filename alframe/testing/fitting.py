@@ -40,8 +40,8 @@ def tiny_setup(*overrides: str) -> LearnerSetup:
     """
     import torch
 
+    from alframe.config.resolve import from_overrides, resolve
     from alframe.plugins import registry
-    from alframe.resolve import from_overrides, resolve
 
     config = resolve([from_overrides((*TINY, *overrides))])
     detector = registry().get("detectors", config.detector.name).load()

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from alframe.datasets.base import ImageSet
-from alframe.guests import described
 from alframe.learner import (
     ANCHOR_WEIGHT,
     CLASS_PROBS,
@@ -16,6 +15,7 @@ from alframe.learner import (
     LearnerSetup,
     Metrics,
 )
+from alframe.plugins.guests import described
 from alframe.testing.expect import expect, generators_left_alone
 from alframe.testing.fitting import Bench, Notes, tiny_setup
 from alframe.testing.rules import Rule, held

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from alframe.guests import described
+from alframe.plugins.guests import described
 
 Bench = TypeVar("Bench")
 

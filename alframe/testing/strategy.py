@@ -9,17 +9,17 @@ import numpy as np
 
 from alframe.datasets.base import Target
 from alframe.errors import SelectionError
-from alframe.guests import described
 from alframe.learner import SignalBatch
-from alframe.loop import DeclaredSignals, check_selection
+from alframe.plugins.guests import described
 from alframe.pool import Pool
+from alframe.runs.loop import DeclaredSignals, check_selection
+from alframe.runs.untouched import untouched
 from alframe.seeds import Seeds
 from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
 from alframe.testing.expect import expect, generators_left_alone
 from alframe.testing.poison import PoisonedTargets
 from alframe.testing.rules import Rule, held
 from alframe.testing.synthetic import SIDE, Synthesis, SyntheticImages, SyntheticLearner
-from alframe.untouched import untouched
 
 CLASSES = ("circle", "square", "star")
 LABELLED = tuple(f"labelled/{n}" for n in range(4))

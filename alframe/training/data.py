@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from alframe.config import DataConfig
+from alframe.config.sections import DataConfig
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.datasets.resize import Resize
 from alframe.seeds import Seeds

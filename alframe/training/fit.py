@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from alframe.config import TrainingConfig
+from alframe.config.sections import TrainingConfig
 from alframe.errors import TrainingError
 from alframe.learner import FitContext
 from alframe.profiling import span

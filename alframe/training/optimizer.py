@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from alframe.config import TrainingConfig
+from alframe.config.sections import TrainingConfig
 from alframe.model import Grouped
 
 FACTOR = "lr_factor"

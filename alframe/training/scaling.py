@@ -1,6 +1,6 @@
 """Batch size and learning rate of several processes."""
 
-from alframe.config import TrainingConfig
+from alframe.config.sections import TrainingConfig
 from alframe.errors import ConfigError
 
 

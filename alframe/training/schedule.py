@@ -2,7 +2,7 @@
 
 import math
 
-from alframe.config import TrainingConfig
+from alframe.config.sections import TrainingConfig
 
 
 def lr_factor(config: TrainingConfig, progress: float, since_start: int) -> float:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 
-from alframe.config import RunConfig
+from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target
 from alframe.errors import DataError, Waiting
 from alframe.learner import Checkpoint, FitContext, Learner, Metrics, SignalBatch

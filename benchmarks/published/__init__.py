@@ -11,8 +11,8 @@ from typing import Any
 
 from alframe.benchmarks.findings import Published
 from alframe.errors import ConfigError
+from alframe.files.reading import parsed_yaml
 from alframe.plugins import unknown
-from alframe.reading import parsed_yaml
 
 
 def names() -> list[str]:

@@ -95,7 +95,7 @@ def _facts(setting: "Setting") -> dict[str, Any]:
     """Where and how it is measured."""
     from alframe.benchmarks.speed.roofline import peak
     from alframe.benchmarks.speed.stock import precisions
-    from alframe.environment import environment
+    from alframe.runs.environment import environment
 
     peaks = (
         {}

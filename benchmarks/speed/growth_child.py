@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from alframe.build import build_dataset, build_learner, build_strategy
-from alframe.config import RunConfig
+from alframe.config.resolve import from_overrides, resolve
+from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
-from alframe.loop import DeclaredSignals
-from alframe.resolve import from_overrides, resolve
+from alframe.runs.build import build_dataset, build_learner, build_strategy
+from alframe.runs.loop import DeclaredSignals
 from alframe.strategy import Query
 from alframe.training.learner import PlainLearner
 

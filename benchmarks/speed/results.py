@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alframe.atomic import write_text
 from alframe.benchmarks.speed.row import Row
 from alframe.benchmarks.speed.table import table
 from alframe.benchmarks.speed.targets import Target, targets_of
+from alframe.files.atomic import write_text
 
 
 def write(

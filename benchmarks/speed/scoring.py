@@ -14,13 +14,13 @@ from alframe.benchmarks.speed.loading import CACHED, DECODED, cached
 from alframe.benchmarks.speed.row import RATIO, SECONDS, Row
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.spread import ratios
-from alframe.build import build_learner, build_strategy
-from alframe.config import RunConfig
+from alframe.config.resolve import from_overrides, resolve
+from alframe.config.sections import RunConfig
 from alframe.datasets.base import ImageSet, ImageSource
 from alframe.datasets.cache import Resize
 from alframe.learner import SignalBatch
-from alframe.loop import DeclaredSignals
-from alframe.resolve import from_overrides, resolve
+from alframe.runs.build import build_learner, build_strategy
+from alframe.runs.loop import DeclaredSignals
 from alframe.strategies.entropy import Entropy
 from alframe.strategy import Query, Selection
 from alframe.training.batch import Batch

@@ -3,7 +3,7 @@
 from importlib import resources
 from typing import Any
 
-from alframe.reading import parsed_yaml
+from alframe.files.reading import parsed_yaml
 
 SUITES = {
     "smoke": "drawn shapes, 6 methods x 3 seeds, minutes on a CPU",

@@ -20,7 +20,7 @@ from alframe.benchmarks.prepare import initial_sets, write_initial_sets
 from alframe.benchmarks.suite import FILE, write
 from alframe.benchmarks.work import Work
 from alframe.errors import AlframeError, ConfigError, RunError
-from alframe.initial import write_initial
+from alframe.runs.initial import write_initial
 from tests.benchmarks.tiny_suite import CONTENT, FakeEngine, tiny_suite
 
 COSTS = {"seconds", "memory"}

@@ -16,7 +16,7 @@ from alframe.benchmarks.runs import read_runs
 from alframe.benchmarks.suite import FILE
 from alframe.benchmarks.suite import write as write_suite
 from alframe.errors import RunError
-from alframe.journal import Journal
+from alframe.runs.journal import Journal
 from tests.benchmarks.fake_runs import write_run
 from tests.benchmarks.tiny_suite import tiny_suite
 

@@ -11,7 +11,7 @@ from alframe.benchmarks.published import published
 from alframe.benchmarks.runs import Run, read_run
 from alframe.benchmarks.suite import load
 from alframe.benchmarks.suites import SUITES
-from alframe.resolve import from_overrides
+from alframe.config.resolve import from_overrides
 from tests.benchmarks.fake_runs import write_run
 
 

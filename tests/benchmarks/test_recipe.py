@@ -4,7 +4,7 @@ from pathlib import Path
 
 from alframe.benchmarks.recipe import recipe
 from alframe.benchmarks.runs import Run
-from alframe.resolve import resolve
+from alframe.config.resolve import resolve
 from tests.benchmarks.tiny_suite import CONTENT
 
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from alframe.benchmarks.report import report
 from alframe.errors import RunError
-from alframe.locks import writing_into
+from alframe.files.locks import writing_into
 from tests.benchmarks.fake_runs import write_run
 
 FILES = ["curves.png", "curves.svg"]

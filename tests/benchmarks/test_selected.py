@@ -12,10 +12,10 @@ from PIL import Image
 
 from alframe.benchmarks.runs import Run, read_run
 from alframe.benchmarks.selected import PICTURES, SIDE, selected
-from alframe.build import build_dataset
+from alframe.config.resolve import resolve, to_yaml
 from alframe.errors import RunError
-from alframe.resolve import resolve, to_yaml
-from alframe.scores import write_scores
+from alframe.runs.build import build_dataset
+from alframe.runs.scores import write_scores
 from tests.benchmarks.fake_runs import cycle
 
 CONFIG = resolve([{"dataset": {"name": "shapes", "pool": 12, "test": 4, "size": 64}}])

@@ -9,8 +9,8 @@ from alframe.benchmarks.cells import cells
 from alframe.benchmarks.published import names, published
 from alframe.benchmarks.suite import Suite, load, read, write
 from alframe.benchmarks.suites import SUITES, content
+from alframe.config.resolve import from_overrides
 from alframe.errors import AlframeError, ConfigError
-from alframe.resolve import from_overrides
 from tests.benchmarks.tiny_suite import tiny_suite
 
 MANDATORY = {"random", "entropy", "coreset", "ll4al", "miaod", "miaod-random"}

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from alframe.benchmarks.suite import Suite
-from alframe.config import RunConfig
-from alframe.resolve import from_file, resolve
+from alframe.config.resolve import from_file, resolve
+from alframe.config.sections import RunConfig
 
 CONTENT = {
     "title": "Tiny",

@@ -144,9 +144,9 @@ def test_ctrl_c_names_a_run_only_where_there_is_one(
 
     go_on = f"alframe run --output {tmp_path / 'run'} --resume"
     for place, stop, expected, needle in (
-        ("alframe.run.prepare_images", interrupted, 130, "stopped; nothing was done yet"),
-        ("alframe.loop.Loop._cycle", interrupted, 130, go_on),
-        ("alframe.loop.Loop._cycle", terminated, 143, go_on),
+        ("alframe.runs.run.prepare_images", interrupted, 130, "stopped; nothing was done yet"),
+        ("alframe.runs.loop.Loop._cycle", interrupted, 130, go_on),
+        ("alframe.runs.loop.Loop._cycle", terminated, 143, go_on),
     ):
         monkeypatch.setattr(place, stop)
         more = ["--resume"] if (tmp_path / "run").exists() else []

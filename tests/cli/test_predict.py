@@ -13,14 +13,14 @@ import pytest
 import torch
 from PIL import Image
 
-from alframe import checkpoints
-from alframe.checked import write_yaml
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.pictures import Picture
 from alframe.datasets.shapes import shapes
+from alframe.detectors.predict import Predictor
 from alframe.errors import RunError
-from alframe.predict import Predictor
-from alframe.rundir import fingerprint, stored_layer
+from alframe.files import checkpoints
+from alframe.files.checked import write_yaml
+from alframe.runs.rundir import fingerprint, stored_layer
 from tests.cli.test_cli import SMALL, Alframe, alframe, refused
 from tests.datasets.encoded import png_header
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from alframe.config import BudgetConfig
+from alframe.config.resolve import from_overrides, resolve
+from alframe.config.sections import BudgetConfig
 from alframe.detectors.boxes import encode
 from alframe.detectors.losses import box_loss, normalise
 from alframe.detectors.matching import Matching, match
@@ -18,7 +19,6 @@ from alframe.detectors.ssd_anchors import ssd_cell, ssd_sides
 from alframe.detectors.ssd_levels import ChannelNorm, ExtraLevels, LevelTower
 from alframe.detectors.ssd_vgg import VGGBody, load_vgg, vgg_backbone
 from alframe.errors import ConfigError
-from alframe.resolve import from_overrides, resolve
 from tests.detectors.drawing import drawing, small_ssd
 
 CPU = torch.device("cpu")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from alframe.build import build_strategy
+from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import AlframeError, ConfigError
-from alframe.resolve import from_overrides, resolve
-from alframe.run import run
+from alframe.runs.build import build_strategy
+from alframe.runs.run import run
 from alframe.testing import check_learner, tiny_setup
 from alframe.training.learner import PlainLearner
 from tests.models.faster_rcnn import FasterRCNN

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alframe.build import build_strategy
+from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import ConfigError
 from alframe.learner import Learner
-from alframe.loop import DeclaredSignals, check_selection
 from alframe.plugins import registry
-from alframe.resolve import from_overrides, resolve
-from alframe.run import run
+from alframe.runs.build import build_strategy
+from alframe.runs.loop import DeclaredSignals, check_selection
+from alframe.runs.run import run
 from alframe.strategy import Query
 from alframe.testing.fitting import LABELLED, Bench, tiny_setup
 
@@ -79,7 +79,9 @@ def test_one_seed_one_selection(name: str, detector: str, tmp_path: Path) -> Non
 def test_a_pair_that_does_not_fit_is_refused_before_data_is_read(
     strategy: str, learner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("alframe.run.build_dataset", lambda config: pytest.fail("data was read"))
+    monkeypatch.setattr(
+        "alframe.runs.run.build_dataset", lambda config: pytest.fail("data was read")
+    )
     config = resolve([{"strategy": strategy, "learner": learner}])
     with pytest.raises(ConfigError, match=f"neither learner '{learner}' .* do: .*{OWN[strategy]}"):
         next(run(config, tmp_path / "run"))

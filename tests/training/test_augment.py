@@ -7,7 +7,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from alframe.config import Augment
+from alframe.config.sections import Augment
 from alframe.training import photometric as light
 from alframe.training.augment import AUGMENTATIONS, Sample, crop, expand, expand_crop, photometric
 from alframe.training.photometric import distorted

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from alframe.build import build_learner
+from alframe.config.resolve import from_overrides, resolve
 from alframe.datasets.base import ImageSet
 from alframe.errors import ConfigError
-from alframe.resolve import from_overrides, resolve
+from alframe.runs.build import build_learner
 from alframe.training import compiled as module
 from alframe.training.batch import Batch
 from alframe.training.compiled import Compiled, compiled, even

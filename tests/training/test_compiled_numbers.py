@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from alframe.build import build_dataset, build_learner, prepare_images
+from alframe.config.resolve import from_overrides, resolve
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.learner import FitContext
-from alframe.resolve import from_overrides, resolve
+from alframe.runs.build import build_dataset, build_learner, prepare_images
 from alframe.seeds import Seeds
 from alframe.training.batch import Batch
 from alframe.training.compiled import compiled

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from alframe.config import DataConfig
+from alframe.config.sections import DataConfig
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.seeds import Seeds
 from alframe.training.augment import Sample, hflip

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from alframe.config import TrainingConfig
+from alframe.config.sections import TrainingConfig
 from alframe.datasets.base import ImageSet
 from alframe.errors import TrainingError
 from alframe.learner import FitContext

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from alframe import build
-from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
+from alframe.config.resolve import from_overrides, resolve
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.errors import ConfigError, TrainingError
 from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING, FitContext
-from alframe.resolve import from_overrides, resolve
+from alframe.runs import build
+from alframe.runs.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.seeds import Seeds
 from alframe.training.learner import PlainLearner
 from tests.fakes import FakeImages, MemoryCheckpoint, Numbers

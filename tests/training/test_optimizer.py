@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from alframe.config import TrainingConfig
+from alframe.config.sections import TrainingConfig
 from alframe.training.optimizer import optimizer_of, parameter_groups, set_lr
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from alframe.config import TrainingConfig
+from alframe.config.sections import TrainingConfig
 from alframe.training.schedule import lr_factor
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from alframe.config import TrainingConfig
+from alframe.config.sections import TrainingConfig
 from alframe.detectors.folding import _alike
 from alframe.errors import TrainingError
 from alframe.learner import FitContext

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alframe.config import DataConfig
+from alframe.config.resolve import from_overrides, resolve
+from alframe.config.sections import DataConfig
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.errors import DataError
 from alframe.learner import FitContext, Metrics, SignalBatch
-from alframe.resolve import from_overrides, resolve
 from alframe.seeds import Seeds
 from alframe.training import distributed
 from alframe.training.data import dealt, inference_batches

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import RunError
-from alframe.resolve import from_overrides, resolve
-from alframe.run import run
+from alframe.runs.run import run
 from tests.training.processes import answer, side_by_side, started
 
 SMALL = (

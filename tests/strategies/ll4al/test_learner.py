@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from alframe.config import DataConfig, EvaluationConfig, TrainingConfig
+from alframe.config.sections import DataConfig, EvaluationConfig, TrainingConfig
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.datasets.shapes import DrawnImages
 from alframe.errors import ConfigError

@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from alframe.build import build_dataset, build_learner, prepare_images
+from alframe.config.resolve import resolve
 from alframe.datasets.base import Dataset, ImageSet, LabelledSet
 from alframe.learner import PREDICTED_LOSS, FitContext
-from alframe.resolve import resolve
+from alframe.runs.build import build_dataset, build_learner, prepare_images
 from alframe.seeds import Seeds
 from alframe.strategies.ll4al.learner import LL4ALLearner, target_losses
 from alframe.training.data import TrainingStream

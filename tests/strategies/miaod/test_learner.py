@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from alframe.config import DataConfig, EvaluationConfig, TrainingConfig
+from alframe.config.sections import DataConfig, EvaluationConfig, TrainingConfig
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.detectors.retinanet import RetinaNet
 from alframe.detectors.ssd import SSD

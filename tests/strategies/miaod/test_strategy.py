@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from alframe.build import build_strategy
+from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import ConfigError
 from alframe.learner import DISAGREEMENT, SignalBatch
-from alframe.resolve import from_overrides, resolve
+from alframe.runs.build import build_strategy
 from alframe.strategies.miaod.strategy import MIAOD
 from alframe.strategy import Query
 

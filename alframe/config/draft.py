@@ -1,0 +1,151 @@
+"""A configuration before its components are loaded, and what can be said of it by then.
+
+Learners, detectors and strategies import torch, which takes seconds. What is wrong with the plain
+sections or the dataset is found without them.
+"""
+
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from alframe.config.options import check_options, options_model, problems
+from alframe.config.sections import RunConfig, Section
+from alframe.errors import ConfigError, PluginError
+from alframe.plugins import Entry, Kind
+
+Layer = dict[str, Any]
+
+INJECTED: Mapping[Kind, frozenset[str]] = {
+    "detectors": frozenset({"num_classes"}),
+    "learners": frozenset({"setup"}),
+    "strategies": frozenset({"of"}),
+    "oracles": frozenset({"setup"}),
+}
+"""Parameters of factories that the framework fills in, by kind."""
+LIGHT = "dataset"
+"""The component that is loaded without torch."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Names that are known, and settings that are not checked yet.
+
+    Attributes:
+        tree: all layers on top of each other.
+        entries: of each component, followed by those of what it wraps.
+        found: what is wrong with how the layers meet.
+        plain: the user gave no options to components that import torch.
+    """
+
+    tree: Layer
+    entries: Mapping[str, Sequence[Entry]]
+    found: tuple[str, ...]
+    plain: bool
+
+    def light(self) -> RunConfig:
+        """The configuration without a look at the options of what imports torch.
+
+        Raises:
+            ConfigError: problems of the plain sections and of the dataset.
+        """
+        tree = {**self.tree, LIGHT: dict(self.tree[LIGHT])}
+        tree[LIGHT], found = component(tree[LIGHT], self.entries[LIGHT], LIGHT)
+        for section, chain in self.entries.items():
+            tree[section] = {**tree[section], "name": full_name(chain)}
+        return _validated(tree, [*self.found, *found])
+
+    def checked(self) -> RunConfig:
+        """The whole configuration.
+
+        Raises:
+            ConfigError: every problem found. Unless it takes torch to find others or to suggest
+                what was meant, torch has not been imported by then.
+        """
+        if self.plain:
+            try:
+                self.light()
+            except ConfigError as error:
+                if not any(p.startswith("unknown setting") for p in error.problems):
+                    raise
+        tree, found = dict(self.tree), list(self.found)
+        known = [*_plain_settings(), *_component_settings(self.entries)]
+        for section, chain in self.entries.items():
+            tree[section], wrong = component(tree[section], chain, section, known)
+            found += wrong
+        return _validated(tree, found, known)
+
+
+def component(
+    given: Layer, chain: Sequence[Entry], where: str, known: Collection[str] = ()
+) -> tuple[Layer, list[str]]:
+    """A component's name and all of its options, those of what it wraps under ``of``."""
+    entry, *wrapped = chain
+    left_out = {"name", "of"} if wrapped else {"name"}
+    own = {k: v for k, v in given.items() if k not in left_out}
+    with _options_of(entry):
+        options, found = check_options(entry.load(), own, injected(entry), where, known)
+    if wrapped:
+        options["of"], more = component(given["of"], wrapped, f"{where}.of", known)
+        found += more
+    return {"name": full_name(chain), **options}, found
+
+
+def injected(entry: Entry) -> frozenset[str]:
+    """The parameters of a factory that the framework fills in."""
+    return INJECTED.get(entry.kind, frozenset())
+
+
+def full_name(chain: Sequence[Entry]) -> str:
+    """``power:entropy``."""
+    return ":".join(entry.name for entry in chain)
+
+
+def has_options(component: Any) -> bool:
+    """Whether a component, or what it wraps, was given more than its name."""
+    if not isinstance(component, dict):
+        return False
+    return bool(component.keys() - {"name", "of"}) or has_options(component.get("of"))
+
+
+def _validated(tree: Layer, found: list[str], known: Collection[str] = ()) -> RunConfig:
+    try:
+        config = RunConfig.model_validate(tree)
+    except ValidationError as error:
+        found += problems(error, "", RunConfig, known)
+        raise ConfigError(dict.fromkeys(found)) from error
+    if found:
+        raise ConfigError(found)
+    return config
+
+
+def _plain_settings() -> Iterator[str]:
+    """Dotted keys of what is not an option of a component."""
+    for name, field in RunConfig.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            yield from (f"{name}.{key}" for key in section.model_fields)
+        else:
+            yield name
+
+
+def _component_settings(entries: Mapping[str, Sequence[Entry]]) -> Iterator[str]:
+    """Dotted keys of the components' options, those of what one wraps under ``of``."""
+    for section, chain in entries.items():
+        for depth, entry in enumerate(chain):
+            with _options_of(entry):
+                options = options_model(entry.load(), injected(entry)).model_fields
+            yield from (f"{section}.{'of.' * depth}{option}" for option in options)
+
+
+@contextlib.contextmanager
+def _options_of(entry: Entry) -> Iterator[None]:
+    """Say of which plugin the options are that cannot be had."""
+    try:
+        yield
+    except PluginError as error:
+        if str(entry) in str(error):
+            raise
+        raise PluginError(f"{entry}: {error}") from error

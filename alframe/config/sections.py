@@ -1,0 +1,319 @@
+"""The configuration of a run: typed sections, YAML and ``key=value`` on top of each other.
+
+:func:`alframe.config.resolve.resolve` builds a :class:`RunConfig` of presets, files and overrides.
+Sections that name a plugin (:class:`Component`) hold the plugin's own options beside ``name``;
+they are checked against the signature of its factory.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from alframe.config.locations import members
+
+LARGEST = 2**63
+"""Whole numbers stay below it: more is a slip, and nothing could count so far."""
+LONGEST_SIDE = 100_000
+"""Pixels."""
+
+
+class Section(BaseModel):
+    """A part of the configuration; unknown keys are errors.
+
+    Nor is ``true`` a number, or a number infinite; and text is text that can be written.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_bool_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        possible = {*_classes(members(annotation))}
+        if isinstance(value, list | tuple) and any(isinstance(v, bool) for v in value):
+            possible = {*_classes(k for m in members(annotation) for k in get_args(m))}
+        elif not isinstance(value, bool):
+            return value
+        if possible & {int, float} and not possible & {bool, str}:
+            raise ValueError(f"expected a {'whole ' * (int in possible)}number, not true or false")
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _usable(cls, value: Any) -> Any:
+        for each in _scalars(value):
+            if isinstance(each, int) and abs(each) >= LARGEST:
+                raise ValueError("expected a whole number of at most 18 digits")
+            if isinstance(each, str):
+                _check_writable(each)
+        return value
+
+
+def _classes(annotations: Iterable[Any]) -> Iterator[type]:
+    return (each for each in annotations if isinstance(each, type))
+
+
+def _scalars(value: Any) -> Iterator[Any]:
+    inside = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict | list | tuple):
+        for each in inside:
+            yield from _scalars(each)
+    else:
+        yield value
+
+
+def _check_writable(text: str) -> None:
+    if "\0" in text:
+        raise ValueError("expected text without a zero byte")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # what the shell gave was not UTF-8
+        raise ValueError("expected text in UTF-8") from error
+
+
+class Component(BaseModel):
+    """A plugin by name, and its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.model_extra or {})
+
+
+def _place(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("expected a path, got none; leave it out for the default")
+    return value
+
+
+Place = Annotated[str, BeforeValidator(_place)]
+"""The path of a file or folder."""
+
+
+class DataConfig(Section):
+    """How images come from files to the model.
+
+    Attributes:
+        resize: ``fit`` keeps the ratio, as large as fits ``long`` and ``short``; ``stretch``
+            makes every image ``long`` wide and ``short`` high; ``none`` leaves them.
+        long: pixels of the longer side.
+        short: pixels of the shorter side.
+        pad: batches are padded to a multiple of this many pixels.
+        cache: keep decoded, resized images in ``ram``, in a memory-mapped file on ``disk`` that
+            later runs use again, or not at all (``none``).
+        cache_gb: the cache's limit; images beyond it are decoded each time.
+        cache_dir: where the disk cache lies; null is the user's cache folder.
+        workers: processes that load images; 0 loads in the main process. By default (null) 0 on
+            the CPU, and for a GPU one for each of its processors, but no more than 8.
+        max_megapixels: images of more than as many million pixels are refused before they are
+            decoded; 400 lets in 20,000 x 20,000.
+        white: the value that is white in images of more than 8 bits (16-bit and float); smaller
+            ones are scaled in proportion, larger ones cut. By default (null) the smallest of 255,
+            1023, 4095, 16383 and 65535 (of floats also 1, with a tolerance of 5 %) that no value
+            in the dataset exceeds; a run writes it into its ``config.yaml``.
+    """
+
+    resize: Literal["fit", "stretch", "none"] = "fit"
+    long: int = Field(default=1000, ge=1, le=LONGEST_SIDE)
+    short: int = Field(default=600, ge=1, le=LONGEST_SIDE)
+    pad: int = Field(default=32, ge=1, le=LONGEST_SIDE)
+    cache: Literal["ram", "disk", "none"] = "ram"
+    cache_gb: float = Field(default=4.0, ge=0)
+    cache_dir: Place | None = None
+    workers: int | None = Field(default=None, ge=0)
+    max_megapixels: float = Field(default=100.0, gt=0, allow_inf_nan=False)
+    white: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+
+Augment = Literal["crop", "expand", "expand_crop", "hflip", "photometric"]
+
+
+class TrainingConfig(Section):
+    """How a learner trains its model in each cycle.
+
+    Attributes:
+        passes: length, in passes over the labelled images; or
+        iterations: length, in batches. Exactly one of the two is set.
+        batch_size: images of one optimiser step, whatever number of processes computes it.
+        accumulate: the batch, or a process's share of it, is computed in this many parts, to save
+            memory.
+        per_process: ``batch_size`` and ``lr`` are those of one process: N processes take N times
+            the images at N times the rate (the linear scaling rule). ``passes`` then hold fewer
+            iterations; where the length is in ``iterations``, it stays.
+        optimizer: ``sgd`` or ``adamw``.
+        lr: learning rate.
+        momentum: of SGD.
+        weight_decay: on every trained parameter.
+        schedule: ``step`` multiplies by ``gamma`` at each of ``milestones`` (in the unit of the
+            length); ``cosine`` falls to zero at the end.
+        milestones: see ``schedule``.
+        gamma: see ``schedule``.
+        restart: each phase of a learner that has several begins with a fresh optimiser and a
+            warm-up (MI-AOD's code); otherwise one optimiser goes through all phases.
+        warmup: iterations of linear warm-up; see ``restart``.
+        warmup_start: factor on the learning rate in the first iteration of a warm-up.
+        clip_norm: largest norm of the gradient; null does not clip.
+        augment: what is done to training images, in order; SSD: photometric, expand_crop, hflip.
+        precision: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on a GPU or CPU that has the
+            instructions for it, else fp32. What a run has begun with is written into its
+            ``config.yaml``, and kept.
+        channels_last: memory format of images and weights.
+        compile: run the losses through ``torch.compile``, which takes minutes at the start:
+            ``true`` fuses operations; ``graphs`` also launches them together (CUDA graphs), for a
+            GPU that waits for launches: small batches of few shapes. A resumed run then agrees
+            with an uninterrupted one up to rounding.
+        ema: decay of an exponential moving average of the weights, which is then evaluated and
+            queried in place of the trained ones; null keeps none.
+        on_nonfinite: ``stop`` with the names of the images, or ``skip`` the step and count it.
+    """
+
+    passes: int | None = Field(default=None, ge=1)
+    iterations: int | None = Field(default=None, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    per_process: bool = False
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    lr: float = Field(default=1e-3, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=5e-4, ge=0)
+    schedule: Literal["step", "cosine"] = "step"
+    milestones: tuple[float, ...] = ()
+    gamma: float = Field(default=0.1, gt=0, le=1)
+    restart: bool = True
+    warmup: int = Field(default=0, ge=0)
+    warmup_start: float = Field(default=0.001, ge=0, le=1)
+    clip_norm: float | None = Field(default=None, gt=0)
+    augment: tuple[Augment, ...] = ("hflip",)
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    channels_last: bool = True
+    compile: bool | Literal["graphs"] = False
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    on_nonfinite: Literal["stop", "skip"] = "stop"
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.passes is None) == (self.iterations is None):
+            raise ValueError("set exactly one of training.passes and training.iterations")
+        return self
+
+    @property
+    def length(self) -> int:
+        """Passes or iterations, whichever is set."""
+        return self.passes or self.iterations or 0
+
+
+class EvaluationConfig(Section):
+    """How a learner runs its model for evaluation and signals.
+
+    Attributes:
+        batch_size: images a forward pass.
+        coco: also compute COCO AP (pycocotools).
+    """
+
+    batch_size: int = Field(default=16, ge=1)
+    coco: bool = True
+
+
+def _amount(value: Any) -> Any:
+    """Accept 827, "827" and "5%"."""
+    if isinstance(value, str) and value.endswith("%"):
+        if not 0 < _share(value) <= 100:
+            raise ValueError("a share of the pool lies between 0% and 100%")
+        return value
+    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError('expected a number of images, at least 1, or a share such as "5%"')
+    return number
+
+
+def _share(text: str) -> float:
+    try:
+        return float(text[:-1])
+    except ValueError:
+        return math.nan
+
+
+Amount = Annotated[int | str, BeforeValidator(_amount)]
+
+
+def _device(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", value):
+        raise ValueError("expected auto, cpu, cuda or cuda:N")
+    return value
+
+
+Device = Annotated[str, BeforeValidator(_device)]
+
+
+class BudgetConfig(Section):
+    """What may be labelled, in images.
+
+    Attributes:
+        initial: images labelled at random before the first cycle; a number, or a share of the
+            pool such as ``5%`` (rounded down, at least 1).
+        per_cycle: images that each selection adds; likewise.
+        cycles: how many times to train; selections are one fewer.
+        initial_set: a JSON file with the ids to label first, ``{"ids": [...]}``, in the place of
+            a random draw; null draws.
+    """
+
+    initial: Amount = "5%"
+    per_cycle: Amount = "2.5%"
+    cycles: int = Field(default=7, ge=1)
+    initial_set: Place | None = None
+
+    def images(self, pool: int) -> tuple[int, int]:
+        """``initial`` and ``per_cycle`` in images, for a pool of this size."""
+        return _images(self.initial, pool), _images(self.per_cycle, pool)
+
+
+def _images(amount: int | str, pool: int) -> int:
+    if isinstance(amount, int):
+        return amount
+    # Rounded before the floor, so that 7% of 100 is 7 and not 7.000000000000001.
+    return max(1, math.floor(round(float(amount[:-1]) * pool / 100, 6)))
+
+
+class RunConfig(Section):
+    """One run: a strategy, a learner, a detector, a dataset and an oracle, and how they are used.
+
+    Attributes:
+        seed: the root of all randomness.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        output: the run directory; null names one under ``runs/``.
+        keep_models: keep the final model of ``all`` cycles or of the ``last`` one.
+        first_cycle: a run with the same learner, data and seed, whose first cycle is taken over
+            instead of trained again; null trains.
+    """
+
+    seed: int = Field(default=0, ge=0)
+    device: Device = "auto"
+    output: Place | None = None
+    keep_models: Literal["all", "last"] = "all"
+    first_cycle: Place | None = None
+    dataset: Component
+    detector: Component
+    learner: Component
+    strategy: Component
+    oracle: Component = Component(name="simulated")
+    data: DataConfig = DataConfig()
+    training: TrainingConfig
+    evaluation: EvaluationConfig = EvaluationConfig()
+    budget: BudgetConfig = BudgetConfig()

@@ -1,0 +1,90 @@
+"""A lock on a folder, held by a process for as long as it lives."""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from alframe.errors import RunError
+from alframe.files.atomic import remove_torn
+
+PATIENCE = 1.0
+"""Seconds to wait for a lock: who looks whether a run is going on holds it for a moment."""
+
+_held: set[IO[str]] = set()
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock ``path``, which is in the folder that it protects.
+
+    Raises:
+        RunError: another process holds it, for longer than a look at it takes.
+    """
+    with path.open("w") as file:
+        refused_after = time.monotonic() + PATIENCE
+        while not _taken(file):
+            if time.monotonic() > refused_after:
+                raise RunError(
+                    f"{path.parent} is in use by another process: wait for it, or choose another "
+                    "--output"
+                )
+            time.sleep(0.02)
+        _held.add(file)
+        try:
+            yield
+        finally:
+            _held.discard(file)
+
+
+@contextlib.contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Write files into a folder that has no lock: any number of processes may at a time.
+
+    One that is alone there removes what killed ones left.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # others write, or the file system has no such locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_torn(folder)
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock ``path``."""
+    if not path.exists():
+        return False
+    with path.open("r") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _taken(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _let_go() -> None:
+    """A lock belongs to all processes that have the file open: forked ones, which may outlive us.
+
+    A worker that loads images sees only after seconds that its parent has been killed.
+    """
+    while _held:
+        _held.pop().close()
+
+
+os.register_at_fork(after_in_child=_let_go)

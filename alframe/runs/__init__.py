@@ -1,0 +1,1 @@
+"""Runs: the loop, what it is built from, the run directory, and verifying what lies there."""

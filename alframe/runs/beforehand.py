@@ -1,0 +1,78 @@
+"""What can be known to fail before torch is imported, which takes seconds: paths and the budget."""
+
+from functools import partial
+from pathlib import Path
+
+from alframe.config.sections import RunConfig
+from alframe.datasets.base import Dataset
+from alframe.errors import ConfigError, together
+from alframe.runs.build import build_dataset
+from alframe.runs.initial import initial_set, stored_ids
+from alframe.runs.loop import check_budget
+from alframe.runs.rundir import check_claim, stored_layer
+
+WORDS = frozenset({"none", "pretrained"})
+"""Values of ``detector.weights`` that are no file."""
+
+
+def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:
+    """The dataset of a run, its annotations read, once nothing is in the way of starting it.
+
+    Args:
+        config: as far as it is known, see :meth:`alframe.config.draft.Draft.light`.
+        path: of the run directory.
+        resume: go on with a run that is there.
+
+    Raises:
+        AlframeError: a path that does not exist or may not be used, a dataset that cannot be read,
+            a budget that it cannot fill.
+    """
+    taken = [] if resume else [partial(check_claim, path, config, resume=False)]
+    dataset: Dataset
+    *_, dataset = together(
+        *taken,
+        partial(_check_files, config, resume=resume),
+        lambda: build_dataset(config),
+    )
+    check_budget(config.budget, len(dataset.pool), initial_set(config.budget, dataset.pool))
+    return dataset
+
+
+def check_paths(config: RunConfig) -> None:
+    """Refuse paths at which nothing lies.
+
+    Args:
+        config: as far as it is known.
+
+    Raises:
+        AlframeError: all of them.
+    """
+    together(partial(check_root, config), partial(_check_files, config, resume=False))
+
+
+def check_root(config: RunConfig) -> None:
+    """Refuse a folder of the dataset that is not there, in the dataset's own words."""
+    root = config.dataset.options.get("root")
+    if isinstance(root, str) and not Path(root).expanduser().is_dir():
+        build_dataset(config)
+
+
+def _check_files(config: RunConfig, *, resume: bool) -> None:
+    first, initial = config.first_cycle, config.budget.initial_set
+    together(
+        *([partial(stored_ids, Path(initial))] if initial else []),
+        *([partial(stored_layer, Path(first))] if first and not resume else []),
+        partial(_check_weights, config.detector.options.get("weights")),
+    )
+
+
+def _check_weights(weights: object) -> None:
+    """Refuse what looks like the path of a file and is none; a plugin may have names of its own."""
+    if not isinstance(weights, str) or weights in WORDS:
+        return
+    path = Path(weights).expanduser()
+    if (path.suffix or path.parent != Path()) and not path.is_file():
+        raise ConfigError(
+            f"detector.weights: no file {weights}; expected none, pretrained or the path of a "
+            "state dict"
+        )

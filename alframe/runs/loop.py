@@ -1,0 +1,347 @@
+"""The cycle as a resumable state machine: fit, evaluate, select, annotate.
+
+Every step ends with an event in the journal. A step whose event is there is not repeated; one
+whose event is missing is done (again) from the same seeds, a fit from its last checkpoint. So a
+run may be killed anywhere and goes on to the same selections and the same numbers.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from alframe.config.sections import BudgetConfig
+from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target
+from alframe.errors import ConfigError, RunError, SelectionError, TrainingError
+from alframe.learner import FitContext, Learner, Recorder, SignalBatch
+from alframe.oracle import Oracle, asked
+from alframe.pool import Pool
+from alframe.profiling import Profiling, Tick, unwatched
+from alframe.progress import over
+from alframe.runs.initial import digest, draw
+from alframe.runs.journal import Event
+from alframe.runs.rundir import FitState, RunDir
+from alframe.runs.smaller import smaller_budget
+from alframe.runs.untouched import untouched
+from alframe.runs.usage import peak_memory
+from alframe.seeds import Seeds
+from alframe.strategy import Query, Selection, Strategy, check_finite
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DeclaredSignals:
+    """What a strategy sees of a learner: the signals it declared, over the images of the pool."""
+
+    learner: Learner
+    images: ImageSource
+    declared: frozenset[str]
+    tick: Tick = unwatched
+    title: str = "score"
+
+    def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
+        """Stream the named signals of ``ids``.
+
+        Raises:
+            SelectionError: a signal that the strategy did not declare in ``requires``.
+        """
+        if undeclared := sorted(names - self.declared):
+            raise SelectionError(f"the strategy asks for {undeclared} but does not require it")
+        stream = self.learner.signals(ImageSet(self.images, tuple(ids)), names)
+        return self._ticking(over(stream, len(ids), self.title, "images", lambda b: len(b.ids)))
+
+    def _ticking(self, stream: Iterator[SignalBatch]) -> Iterator[SignalBatch]:
+        for batch in stream:
+            yield batch
+            self.tick()
+
+
+class Loop:
+    """One run: cycles of fit, evaluate, select and annotate.
+
+    Args:
+        dataset: the pool, and the split to evaluate on.
+        learner: owns the model.
+        strategy: chooses.
+        oracle: answers.
+        run: where everything is kept.
+        budget: how many images to label.
+        seeds: the root of the run's randomness.
+        recorder: takes scalars while fitting.
+        initial: ids to label first; None draws ``budget.initial`` of them.
+        profiling: watches the first fit and the first selection.
+
+    Raises:
+        ConfigError: the budget asks for more images than the pool has.
+    """
+
+    def __init__(
+        self,
+        *,
+        dataset: Dataset,
+        learner: Learner,
+        strategy: Strategy,
+        oracle: Oracle,
+        run: RunDir,
+        budget: BudgetConfig,
+        seeds: Seeds,
+        recorder: Recorder,
+        initial: Sequence[str] | None = None,
+        profiling: Profiling | None = None,
+    ) -> None:
+        self._profiling = profiling or Profiling(None)
+        self._dataset, self._learner, self._strategy = dataset, learner, strategy
+        self._oracle, self._run, self._seeds, self._recorder = oracle, run, seeds, recorder
+        self._cycles = budget.cycles
+        count, self._per_cycle = check_budget(budget, len(dataset.pool), initial)
+        self._initial = tuple(initial or draw(dataset.pool, count, seeds))
+        self._pool = Pool(dataset.pool)
+        self._targets: dict[str, Target] = {}
+        self._fitted: int | None = None
+
+    def run(self) -> Iterator[Mapping[str, Any]]:
+        """Go on from wherever the journal stands; yields each cycle as it is finished.
+
+        Cycles that were finished before are yielded first. The iterator ends early when the pool
+        is exhausted.
+
+        Raises:
+            Waiting: the oracle, or the learner, waits for people or files; the run may be resumed.
+        """
+        self._start()
+        cycles: list[Mapping[str, Any]] = []
+        for cycle in range(self._cycles):
+            if cycle > 0 and not self._chosen(cycle):
+                break  # the pool is exhausted: nothing was added
+            self._annotate(cycle)
+            cycles.append(self._cycle(cycle))
+            if not self._event("selected", cycle + 1):  # otherwise the files know of more cycles
+                self._run.write_cycles(cycles)
+            yield cycles[-1]
+        self._finish()
+
+    def _start(self) -> None:
+        """Record the initial set, unless the journal has it."""
+        if not self._run.journal.of("initial"):
+            ids, sha256 = list(self._initial), digest(self._initial)
+            self._run.update_manifest(initial_sha256=sha256)
+            self._run.journal.append("initial", ids=ids, sha256=sha256)
+
+    def _chosen(self, cycle: int) -> list[str]:
+        """What was chosen for ``cycle``: the initial set, or the selection of the cycle before."""
+        event = self._event("selected", cycle - 1) if cycle else self._run.journal.of("initial")[0]
+        ids: list[str] = event["ids"] if event else []
+        return ids
+
+    def _annotate(self, cycle: int) -> None:
+        """Bring the answers for ``cycle`` into the pool."""
+        ids = self._chosen(cycle)
+        self._pool.query(ids, cycle)
+        answers = asked(self._oracle, ids, cycle)
+        self._pool.ignore(i for i in ids if i in answers.ignored)
+        self._pool.label(i for i in ids if i in answers.targets)
+        self._targets.update(answers.targets)
+        before, sha256 = self._event("annotated", cycle), answers.sha256()
+        if before and before["sha256"] != sha256:
+            raise RunError(
+                f"the answers for cycle {cycle} have changed since the run trained on them: "
+                "restore them, or start anew with another --output"
+            )
+        if not self._pool.labelled:
+            raise RunError(
+                f"all {len(ids)} images to begin with are ignored, so there is nothing to train "
+                "on: start anew with others (budget.initial_set, or another seed)"
+            )
+        if not before:
+            self._run.journal.append(
+                "annotated",
+                cycle=cycle,
+                images=len(answers.targets),
+                boxes=sum(len(target.labels) for target in answers.targets.values()),
+                ignored=sorted(answers.ignored),
+                seconds=round(sum(answers.seconds.values()), 3) if answers.seconds else None,
+                sha256=sha256,
+            )
+
+    def _cycle(self, cycle: int) -> Mapping[str, Any]:
+        labelled = LabelledSet(self._dataset.images, self._pool.labelled, self._targets)
+        if not self._event("cycle_started", cycle):
+            self._run.journal.append(
+                "cycle_started", cycle=cycle, labelled=len(labelled), boxes=labelled.boxes()
+            )
+        fit = self._event("fitted", cycle) or self._fit(cycle, labelled)
+        if not self._event("evaluated", cycle):  # otherwise the state is that of a later cycle
+            self._run.fit_state(cycle).clear()
+        result = self._event("evaluated", cycle) or self._evaluate(cycle)
+        chosen = self._selected(cycle) or self._select(cycle, labelled)
+        seconds = {
+            "fit": fit["seconds"],
+            "evaluate": result["seconds"],
+            "select": chosen["seconds"],
+        }
+        return {
+            "cycle": cycle,
+            "labelled": len(labelled),
+            "boxes": labelled.boxes(),
+            "metrics": result["metrics"],
+            "phases": self._phases(cycle),
+            "seconds": {k: round(v, 3) for k, v in seconds.items()},
+            "memory": chosen["memory"],
+            "selected": chosen["ids"],
+        }
+
+    def _phases(self, cycle: int) -> list[Mapping[str, Any]]:
+        """The summaries of a fit's phases; one that a kill made to be repeated counts once."""
+        events = (e for e in self._run.journal.of("phase_finished") if e["cycle"] == cycle)
+        summaries = {e["index"]: e for e in events}
+        left_out = ("event", "cycle", "index")
+        return [{k: v for k, v in e.items() if k not in left_out} for e in summaries.values()]
+
+    def _fit(self, cycle: int, labelled: LabelledSet) -> Event:
+        state = self._run.fit_state(cycle)
+        unlabelled = ImageSet(self._dataset.images, self._pool.unlabelled)
+        with (
+            untouched(labelled.targets, "the learner", TrainingError),
+            self._profiling.watching("training") as tick,
+        ):
+            self._learner.fit(labelled, unlabelled, self._context(cycle, state, tick))
+        self._fitted = cycle
+        self._run.save_model(cycle, self._learner.state_dict())
+        return self._record("fitted", cycle, seconds=state.elapsed())
+
+    def _context(self, cycle: int, state: FitState, tick: Tick) -> FitContext:
+        return FitContext(
+            cycle=cycle,
+            seeds=self._seeds.within("cycle", cycle),
+            checkpoint=state,
+            recorder=self._recorder,
+            phase_finished=lambda name, summary: self._run.journal.append(
+                "phase_finished", cycle=cycle, phase=name, **summary
+            ),
+            tick=tick,
+        )
+
+    def _evaluate(self, cycle: int) -> Event:
+        self._ensure_model(cycle)
+        started = time.monotonic()
+        test = LabelledSet(self._dataset.images, self._dataset.test, self._dataset.targets)
+        with untouched(test.targets, "the learner", TrainingError):
+            metrics = self._learner.evaluate(test)
+        elapsed = time.monotonic() - started
+        return self._record("evaluated", cycle, metrics=metrics, seconds=elapsed)
+
+    def _selected(self, cycle: int) -> Event | None:
+        """The selection of a cycle, unless it was the last one and is so no longer."""
+        event = self._event("selected", cycle)
+        return event if event and (event["ids"] or not self._wanted(cycle)) else None
+
+    def _wanted(self, cycle: int) -> int:
+        """How many images a cycle may select: none in the last one."""
+        last = cycle == self._cycles - 1
+        return 0 if last else min(self._per_cycle, len(self._pool.unlabelled))
+
+    def _select(self, cycle: int, labelled: LabelledSet) -> Event:
+        wanted = self._wanted(cycle)
+        if not wanted:
+            return self._record("selected", cycle, ids=[], seconds=0.0, memory=peak_memory())
+        self._ensure_model(cycle)
+        started = time.monotonic()
+        with (
+            untouched(labelled.targets, "the strategy", SelectionError),
+            self._profiling.watching("scoring") as tick,
+        ):
+            selection = self._strategy.select(self._query(cycle, labelled, wanted, tick))
+        check_selection(selection, self._pool.unlabelled, wanted)
+        if selection.scores is not None:
+            self._run.write_scores(cycle, selection.scores)
+        elapsed, ids = time.monotonic() - started, list(selection.ids)
+        return self._record("selected", cycle, ids=ids, seconds=elapsed, memory=peak_memory())
+
+    def _query(self, cycle: int, labelled: LabelledSet, budget: int, tick: Tick) -> Query:
+        images, requires = self._dataset.images, self._strategy.requires
+        return Query(
+            learner=DeclaredSignals(
+                self._learner, images, requires, tick, title=f"cycle {cycle} score"
+            ),
+            unlabelled=self._pool.unlabelled,
+            labelled=labelled.ids,
+            targets=labelled.targets,
+            classes=self._dataset.classes,
+            budget=budget,
+            rng=self._seeds.within("cycle", cycle).rng("strategy"),
+            cycle=cycle,
+        )
+
+    def _ensure_model(self, cycle: int) -> None:
+        """After a kill the learner is empty: give it the cycle's model."""
+        if self._fitted != cycle:
+            self._learner.load_state_dict(self._run.load_model(cycle))
+            self._fitted = cycle
+
+    def _finish(self) -> None:
+        if not self._run.manifest().get("finished"):
+            self._run.journal.append("finished")
+            self._run.update_manifest(finished=datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def _event(self, name: str, cycle: int) -> Event | None:
+        """The last such event: more cycles add a selection to a cycle that had none."""
+        found = [e for e in self._run.journal.of(name) if e.get("cycle") == cycle]
+        return found[-1] if found else None
+
+    def _record(self, name: str, cycle: int, *, seconds: float, **details: Any) -> Event:
+        details["seconds"] = seconds
+        self._run.journal.append(name, cycle=cycle, **details)
+        logger.info("cycle %d: %s, %.0f s", cycle, name, seconds)
+        return {"event": name, "cycle": cycle, **details}
+
+
+def check_budget(
+    budget: BudgetConfig, pool: int, initial: Sequence[str] | None = None
+) -> tuple[int, int]:
+    """Images of the initial set and of each selection, if a pool of this size can fill them.
+
+    Raises:
+        ConfigError: says how many images are asked for and how many there are.
+    """
+    drawn, per_cycle = budget.images(pool)
+    first = len(initial) if initial else drawn
+    asked = first + per_cycle * (budget.cycles - 1)
+    if asked <= pool:
+        return first, per_cycle
+    try_this = smaller_budget(first, per_cycle, budget.cycles, pool, drawn=not initial)
+    remedies = [f"set {try_this}"] if try_this else []
+    text = f"budget.initial asks for {first} images, the pool has {pool}"
+    if first <= pool:
+        fits = 1 + (pool - first) // per_cycle
+        remedies.append(f"set budget.cycles={fits}")
+        text = (
+            f"the budget asks for {asked} images ({first} + {budget.cycles - 1} x {per_cycle}), "
+            f"the pool has {pool}"
+        )
+    raise ConfigError(f"{text}: {'; or '.join(remedies) or 'lower it and budget.cycles'}")
+
+
+def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> None:
+    """Hold a strategy to its contract: ``wanted`` unique unlabelled ids and finite scores.
+
+    Raises:
+        SelectionError: says what was broken.
+    """
+    if not isinstance(selection, Selection):
+        raise SelectionError(
+            f"select gives {selection!r:.80}: expected alframe.strategy.Selection(ids), a tuple of "
+            "ids, best first"
+        )
+    ids = selection.ids
+    foreign = sorted(set(ids) - set(unlabelled))
+    if foreign:
+        raise SelectionError(f"the strategy chose {foreign[:3]}, which are not unlabelled items")
+    if len(set(ids)) != len(ids):
+        raise SelectionError("the strategy chose an item twice")
+    if len(ids) != wanted:
+        raise SelectionError(f"the strategy chose {len(ids)} items, the budget is {wanted}")
+    if selection.scores is not None:
+        check_finite(selection.scores)

@@ -1,0 +1,82 @@
+"""What a run's journal says of its cycles, and whether ``cycles.jsonl`` says the same."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alframe.datasets.base import Target
+from alframe.files.checked import read_records
+from alframe.runs.journal import Event
+
+Record = Mapping[str, Any]
+
+REMEDY = "'alframe run --output RUN --resume' writes the file anew from the journal"
+
+
+def selections(events: Iterable[Event]) -> dict[int, list[str]]:
+    """What each cycle selected; its last event counts, for cycles may have been added to a run."""
+    return {e["cycle"]: list(e["ids"]) for e in events if e["event"] == "selected"}
+
+
+def ignored(events: Iterable[Event]) -> frozenset[str]:
+    """The items that annotators gave up."""
+    return frozenset(i for e in events if e["event"] == "annotated" for i in e["ignored"])
+
+
+def selections_due(events: Iterable[Event]) -> int:
+    """How many selections there have to be: those there are, and one before each later cycle."""
+    traces = [e for e in events if "cycle" in e]
+    return max((e["cycle"] + bool(e.get("ids")) for e in traces), default=0)
+
+
+def difference(path: Path, events: Sequence[Event], targets: Mapping[str, Target]) -> str:
+    """What is wrong with ``cycles.jsonl``, which reports read; empty if nothing is.
+
+    Selections and metrics have to be those of the journal; the counts of images and boxes follow
+    from the selections. A kill may leave the file without the last selection of the journal.
+
+    Args:
+        path: of the file.
+        events: of the journal.
+        targets: of every image that was annotated.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    found = read_records(path, REMEDY)
+    problem = _compared(found, list(_expected(events, targets)))
+    if problem and events[-1]["event"] == "selected":
+        return _compared(found, list(_expected(events[:-1], targets)))
+    return problem
+
+
+def _expected(events: Sequence[Event], targets: Mapping[str, Target]) -> Iterator[Record]:
+    """As much of each cycle as follows from the journal."""
+    left_out = ignored(events)
+    known = targets.keys() - left_out
+    labelled = [i for e in events if e["event"] == "initial" for i in e["ids"]]
+    metrics = {e["cycle"]: e["metrics"] for e in events if e["event"] == "evaluated"}
+    for cycle, ids in sorted(selections(events).items()):
+        yield {
+            "cycle": cycle,
+            "labelled": sum(i not in left_out for i in labelled),
+            "boxes": sum(len(targets[i].labels) for i in labelled if i in known),
+            "metrics": metrics.get(cycle),
+            "selected": ids,
+        }
+        labelled += ids
+
+
+def _compared(found: Sequence[Record], expected: Sequence[Record]) -> str:
+    if len(found) != len(expected):
+        return f"number of cycles: {len(found)} instead of {len(expected)}"
+    for one, other in zip(found, expected, strict=True):
+        if differ := [key for key in other if _text(one.get(key)) != _text(other[key])]:
+            return f"it has other {', '.join(differ)} in cycle {other['cycle']}"
+    return ""
+
+
+def _text(value: Any) -> str:
+    """For a comparison: of floats every digit, and NaN is NaN."""
+    return json.dumps(value, sort_keys=True)

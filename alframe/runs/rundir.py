@@ -1,0 +1,348 @@
+"""The run directory: configuration, manifest, journal, results, scores and checkpoints."""
+
+import contextlib
+import functools
+import hashlib
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alframe.config.draft import Layer
+from alframe.config.resolve import as_layer, differences, flat, resolve, to_yaml
+from alframe.config.sections import RunConfig
+from alframe.errors import RunError
+from alframe.files import checkpoints
+from alframe.files.atomic import remove_torn, sync_folder, write_text
+from alframe.files.checked import read_object, read_yaml, to_lines, write_object, write_yaml
+from alframe.files.locks import locked
+from alframe.runs.initial import digest, stored_ids
+from alframe.runs.journal import Journal
+from alframe.runs.results import table
+from alframe.runs.scores import read_scores, write_scores
+from alframe.text import LineFormatter, command, printable
+
+logger = logging.getLogger(__name__)
+
+FREE_TO_CHANGE = frozenset(
+    {"output", "device", "keep_models", "first_cycle", "dataset.root", "data.workers"}
+    | {"data.cache", "data.cache_gb", "data.cache_dir", "data.max_megapixels"}
+    | {"evaluation.batch_size"}
+)
+"""Settings that a resumed run may change: where things lie and how they are computed, not what.
+
+Wherever a dataset lies, its fingerprint has to be the same.
+"""
+RESTORE = (
+    "restore it, or start anew with another --output; what the run found is in results.csv and "
+    "cycles.jsonl, its models in checkpoints/"
+)
+
+
+class RunDir:
+    """The files of one run; their names are a contract with other programs.
+
+    Make one with :func:`open_run`, which also holds the lock.
+    """
+
+    def __init__(self, path: Path, config: RunConfig) -> None:
+        self.path = path
+        self.config = config
+        self._fingerprint = fingerprint(stored_layer(path))
+
+    @functools.cached_property
+    def journal(self) -> Journal:
+        """Read when it is asked for: what a run predicts needs none."""
+        return Journal(self.path / "journal.jsonl")
+
+    def manifest(self) -> dict[str, Any]:
+        """What ``manifest.json`` holds so far.
+
+        Raises:
+            RunError: it is damaged, or missing though the run has begun.
+        """
+        path = self.path / "manifest.json"
+        if not path.exists():
+            if (self.path / "journal.jsonl").exists():
+                raise RunError(f"{path} is missing: {RESTORE}")
+            return {}
+        return read_object(path, RESTORE)
+
+    def described(self) -> Mapping[str, Any]:
+        """The manifest's entry of the dataset: ``fingerprint`` and ``classes``.
+
+        Raises:
+            RunError: as of :meth:`manifest`, or it has no such entry.
+        """
+        path, entry = self.path / "manifest.json", self.manifest().get("dataset")
+        entry = entry if isinstance(entry, dict) else {}
+        classes = entry.get("classes")
+        named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+        if not named or not isinstance(entry.get("fingerprint"), str):
+            raise RunError(f"{path} does not say of which dataset the run is: {RESTORE}")
+        return entry
+
+    def update_manifest(self, **entries: Any) -> None:
+        """Add or replace entries of ``manifest.json``."""
+        write_object(self.path / "manifest.json", {**self.manifest(), **entries})
+
+    def write_cycles(self, cycles: Sequence[Mapping[str, Any]]) -> None:
+        """Write ``cycles.jsonl`` and ``results.csv`` anew from all finished cycles."""
+        write_text(self.path / "cycles.jsonl", to_lines(cycles)[0])
+        write_text(self.path / "results.csv", table(cycles))
+
+    def write_scores(self, cycle: int, scores: Mapping[str, float]) -> None:
+        """Write ``scores/cycle_NN.npz``: ids and scores of every candidate."""
+        write_scores(self.path / "scores" / f"cycle_{cycle:02d}.npz", scores)
+
+    def model_path(self, cycle: int) -> Path:
+        """Where the final model of a cycle lies."""
+        return self.path / "checkpoints" / f"cycle_{cycle:02d}.pt"
+
+    def kept_models(self) -> list[int]:
+        """The cycles whose models are there, in order."""
+        found = (self.path / "checkpoints").glob("cycle_*.pt")
+        numbers = (p.stem.removeprefix("cycle_") for p in found)
+        cycles = sorted(int(n) for n in numbers if n.isdecimal() and len(n) < 9)
+        return [c for c in cycles if self.model_path(c).exists()]
+
+    def save_model(self, cycle: int, state: Mapping[str, Any]) -> None:
+        """Keep the final model of a cycle, and drop the earlier ones where so configured."""
+        self._save(self.model_path(cycle), {"cycle": cycle, "state": state})
+        if self.config.keep_models == "last":
+            for earlier in range(cycle):
+                self.model_path(earlier).unlink(missing_ok=True)
+
+    def load_model(self, cycle: int) -> Any:
+        """The final model of a cycle.
+
+        Raises:
+            RunError: it is missing, damaged, or of another configuration or cycle.
+        """
+        remedy = (
+            "restore the file, or start anew with another --output; models of other cycles can be "
+            "used (alframe predict --cycle)"
+        )
+        path = self.model_path(cycle)
+        loaded = self._load(path, remedy, {"cycle": int, "state": object})
+        if loaded["cycle"] != cycle:
+            raise RunError(f"{path} is the model of cycle {loaded['cycle']}: {remedy}")
+        return loaded["state"]
+
+    def began_with(self, file: str | None) -> bool:
+        """Whether the ids in ``file`` are those that the run began with, wherever they lay then."""
+        known = self.manifest().get("initial_sha256")
+        return file is not None and digest(stored_ids(Path(file))) == known
+
+    def adopt(self) -> None:
+        """Write into ``config.yaml`` how many cycles there are now, and where the data lie."""
+        stored, config = resolve([stored_layer(self.path)]), self.config
+        budget = stored.budget.model_copy(update={"cycles": config.budget.cycles})
+        root = {k: v for k, v in config.dataset.options.items() if k == "root"}
+        dataset = stored.dataset.model_copy(update=root)
+        adopted = stored.model_copy(update={"budget": budget, "dataset": dataset})
+        if budget != stored.budget:
+            self.update_manifest(finished=None)  # first, so that a kill leaves no finished half
+        if adopted != stored:
+            write_yaml(self.path / "config.yaml", _header(self.path) + to_yaml(adopted))
+
+    def fit_state(self, cycle: int) -> "FitState":
+        """The checkpoint of the training of ``cycle``."""
+        return FitState(self, cycle)
+
+    def _save(self, path: Path, content: Mapping[str, Any]) -> None:
+        checkpoints.save(path, self._fingerprint, content)
+
+    def _load(self, path: Path, remedy: str, expected: Mapping[str, type]) -> dict[str, Any]:
+        return checkpoints.load(path, self._fingerprint, remedy, expected)
+
+
+class FitState:
+    """Where the fit of one cycle keeps its state (:class:`alframe.learner.Checkpoint`).
+
+    Attributes:
+        seconds: spent on this cycle's fit by earlier processes, as of the last saved state.
+    """
+
+    def __init__(self, run: RunDir, cycle: int) -> None:
+        self._run, self._cycle = run, cycle
+        self._path = run.path / "checkpoints" / "latest.pt"
+        self._started = time.monotonic()
+        self.seconds = 0.0
+
+    def load(self) -> dict[str, Any] | None:
+        """The last saved state of this cycle's fit, or None."""
+        if not self._path.exists():
+            return None
+        remedy = "delete it to repeat the training of its cycle from the beginning"
+        expected = {"cycle": int, "seconds": float, "state": dict}
+        saved = self._run._load(self._path, remedy, expected)
+        if saved["cycle"] != self._cycle:
+            return None
+        self.seconds = saved["seconds"]
+        state: dict[str, Any] = saved["state"]
+        return state
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the last saved state."""
+        content = {"cycle": self._cycle, "seconds": self.elapsed(), "state": state}
+        self._run._save(self._path, content)
+
+    def elapsed(self) -> float:
+        """Seconds that this cycle's fit has taken, in all processes."""
+        return self.seconds + time.monotonic() - self._started
+
+    def clear(self) -> None:
+        """Drop the state: the fit is finished."""
+        self._path.unlink(missing_ok=True)
+
+
+def fingerprint(stored: Layer) -> str:
+    """SHA-256 of every setting that is part of what a run computes.
+
+    Args:
+        stored: its ``config.yaml``. Settings that a later version adds are not part of it, so that
+            version still reads the checkpoints.
+    """
+    left_out = FREE_TO_CHANGE | {"budget.cycles"}  # which may be raised
+    kept = {k: v for k, v in flat(stored).items() if k not in left_out}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def stored_layer(path: Path) -> Layer:
+    """The configuration that the run in ``path`` was started with, as a layer to resolve.
+
+    Raises:
+        RunError: there is no run, or the file is damaged.
+    """
+    file = path / "config.yaml"
+    if not file.exists():
+        raise RunError(f"{path} holds no run: there is no config.yaml in it")
+    return as_layer(read_yaml(file, RESTORE), str(file), error=RunError)
+
+
+def stored_scores(path: Path, cycle: int) -> dict[str, float] | None:
+    """What a run's strategy gave each candidate; None where it gave no scores.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    return read_scores(path / "scores" / f"cycle_{cycle:02d}.npz")
+
+
+@contextlib.contextmanager
+def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]:
+    """Make or reopen a run directory and hold its lock.
+
+    A run may be reopened with more ``budget.cycles`` than it had; see :meth:`RunDir.adopt`.
+
+    Raises:
+        RunError: it holds a run and ``resume`` is false; it was started with another
+            configuration; another process uses it; it cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(path / ".lock"))
+            check_claim(path, config, resume=resume)
+            if not (path / "config.yaml").exists():
+                write_yaml(path / "config.yaml", _header(path) + to_yaml(config))
+                sync_folder(path.parent)
+            stack.enter_context(_log_file(path / "run.log"))
+            remove_torn(path)
+            for folder in ("checkpoints", "scores", "tensorboard"):
+                (path / folder).mkdir(exist_ok=True)
+                remove_torn(path / folder)
+            run = RunDir(path, config)
+        except OSError as error:
+            raise RunError(
+                f"cannot write to {path}: {error.strerror} ({error.filename}); choose another "
+                "--output"
+            ) from error
+        yield run
+
+
+def check_claim(path: Path, config: RunConfig, *, resume: bool) -> None:
+    """Refuse a folder that this run may not use; makes nothing.
+
+    Raises:
+        RunError: it holds a run and ``resume`` is false, a run of another configuration, or
+            something that is not a run.
+    """
+    _check_place(path)
+    if (path / "config.yaml").exists():
+        if not resume:
+            raise RunError(f"{path} already holds a run: add --resume, or choose another --output")
+        _refuse_changes(path, config)
+    elif path.is_dir() and any(not p.name.startswith(".") for p in path.iterdir()):
+        raise RunError(f"{path} is not empty and holds no run: choose another --output")
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a path at which no folder can be."""
+    try:
+        place = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
+        path.exists()  # fails where the name is too long
+    except OSError as error:
+        raise RunError(
+            f"cannot write to {path}: {error.strerror}; choose another --output"
+        ) from error
+    if not place.exists():
+        raise RunError(
+            f"cannot write to {path}: {place} is a link to nothing; choose another --output"
+        )
+    if not place.is_dir():
+        what = "it" if place == path else str(place)
+        raise RunError(f"cannot write to {path}: {what} is not a folder; choose another --output")
+
+
+def _header(path: Path) -> str:
+    again = command("run", "--config", path / "config.yaml", "--output", "ANOTHER_FOLDER")
+    return f"# {printable(again)}\n"
+
+
+def _refuse_changes(path: Path, config: RunConfig) -> None:
+    stored = resolve([stored_layer(path)])
+    changed, allowed = differences(stored, config), set(FREE_TO_CHANGE)
+    if config.budget.cycles > stored.budget.cycles:
+        allowed.add("budget.cycles")
+    if RunDir(path, stored).began_with(config.budget.initial_set):
+        allowed.add("budget.initial_set")
+    if refused := {k: v for k, v in changed.items() if k not in allowed}:
+        raise RunError(
+            f"{path} was started with {key} = {old!r}, now it is {new!r}: resume it as it was, "
+            "or choose another --output"
+            for key, (old, new) in refused.items()
+        )
+
+
+class RunLog(logging.FileHandler):
+    """A log that says nothing of a disk that takes nothing: the run will, where it matters."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Leave a line out that cannot be written."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
+@contextlib.contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    handler = RunLog(path, encoding="utf-8")
+    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger("alframe")
+    root.addHandler(handler)
+    try:
+        yield
+    except BaseException:
+        # For the file only: on the terminal the command line says what is to be said.
+        stopped = (logger.name, logging.ERROR, __file__, 0, "the run stopped", (), sys.exc_info())
+        handler.handle(logger.makeRecord(*stopped))
+        raise
+    finally:
+        root.removeHandler(handler)
+        with contextlib.suppress(OSError):
+            handler.close()

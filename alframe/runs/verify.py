@@ -1,0 +1,220 @@
+"""Recomputing the selections of a run from what it has stored, and its records from those."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from alframe.config.draft import Layer
+from alframe.config.resolve import drafted
+from alframe.config.sections import RunConfig
+from alframe.datasets.base import Dataset, ImageSet, Target
+from alframe.errors import RunError
+from alframe.files.checked import read_lines, read_records
+from alframe.learner import Learner, SignalBatch
+from alframe.progress import over
+from alframe.runs.beforehand import check_root
+from alframe.runs.build import (
+    build_dataset,
+    build_learner,
+    build_oracle,
+    build_strategy,
+    prepare_images,
+)
+from alframe.runs.initial import digest, draw, read_initial
+from alframe.runs.records import REMEDY, difference, selections, selections_due
+from alframe.runs.results import table
+from alframe.runs.rundir import RunDir, stored_layer, stored_scores
+from alframe.runs.verdict import Source, Verdict, compared
+from alframe.seeds import Seeds
+from alframe.strategy import Query, Strategy
+
+INITIAL, CYCLES, RESULTS = "initial set", "cycles.jsonl", "results.csv"
+
+
+@runtime_checkable
+class ChoosesByScore(Protocol):
+    """A strategy whose choice follows from scores, one for each candidate."""
+
+    def choose(self, scores: Mapping[str, float], query: Query) -> tuple[str, ...]:
+        """The choice, best first."""
+        ...
+
+
+class Verifier:
+    """Recomputes what a run chose.
+
+    Each cycle but the last has to have chosen as many images as the budget says. A choice that
+    follows from stored scores is made again from them; one that needs no signals, from the seed;
+    any other by the model of its cycle, where that was kept. The scores themselves are not made
+    again, nor are metrics: ``cycles.jsonl`` is held against the journal, ``results.csv`` against
+    that. Every model that is there is read, and has to be the one that was written.
+
+    Args:
+        path: the run directory.
+        device: where to compute.
+        data_root: where the dataset lies, if not where the run found it.
+
+    Raises:
+        RunError: there is no run, or it was made on other data.
+    """
+
+    def __init__(self, path: Path, device: str = "auto", data_root: str | None = None) -> None:
+        own: Layer = {"device": device} | ({"dataset": {"root": data_root}} if data_root else {})
+        draft = drafted([stored_layer(path), own])
+        check_root(draft.light())  # before torch is imported
+        config = draft.checked()
+        self._config = config
+        self._run = RunDir(path, config)
+        self._seeds = Seeds(config.seed)
+        self._strategy: Strategy = build_strategy(config)
+        self._dataset = _dataset(config)
+        self._oracle = build_oracle(config, self._dataset, path)
+        self._targets: dict[str, Target] = {}
+        self._learner: Learner | None = None
+        if self._run.described()["fingerprint"] != self._dataset.fingerprint():
+            raise RunError(f"{path} was made on other data than {config.dataset.name} is now")
+
+    def __call__(self) -> Iterator[Verdict]:
+        """A verdict on the initial set, each selection and model, and the records, in order."""
+        asked, chosen = self._initial(), selections(self._run.journal)
+        yield self._verdict_on_initial(asked)
+        changed = list(self._changed_answers({-1: asked, **chosen}))
+        for cycle in range(self._due()):
+            ids, wanted = chosen.get(cycle, []), self._wanted(cycle, len(asked))
+            if ids or wanted:  # otherwise the pool was exhausted
+                query = self._query(cycle, wanted, asked)
+                about = f"selection of cycle {cycle}"
+                yield _unless_damaged(about, partial(self._verdict, about, ids, query))
+            asked = asked + ids
+        yield from changed
+        for event in self._run.journal.of("fitted"):
+            about = f"model of cycle {event['cycle']}"
+            yield _unless_damaged(about, partial(self._verdict_on_model, about, event["cycle"]))
+        yield _unless_damaged(CYCLES, self._verdict_on_cycles)
+        yield _unless_damaged(RESULTS, self._verdict_on_results)
+
+    def _changed_answers(self, chosen: Mapping[int, list[str]]) -> Iterator[Verdict]:
+        """Take the oracle's answers; a verdict on those that are not what the run trained on."""
+        pool = set(self._dataset.pool)
+        for event in self._run.journal.of("annotated"):
+            cycle = event["cycle"]
+            ids = [i for i in chosen.get(cycle - 1, []) if i in pool]
+            answers = self._oracle.annotate(ids, cycle)
+            self._targets.update(answers.targets)
+            if answers.sha256() != event["sha256"]:
+                yield Verdict(f"answers for cycle {cycle}", "the oracle", "they have changed")
+
+    def _initial(self) -> list[str]:
+        events = self._run.journal.of("initial")
+        if not events:
+            raise RunError(f"{self._run.path} has not chosen anything yet")
+        return list(events[0]["ids"])
+
+    def _due(self) -> int:
+        """How many selections there have to be; a finished run has one before each later cycle."""
+        finished = self._run.manifest().get("finished")
+        later = self._config.budget.cycles - 1 if finished else 0
+        return max(later, selections_due(self._run.journal))
+
+    def _wanted(self, cycle: int, asked: int) -> int:
+        """How many images a cycle had to choose: none in the last one."""
+        budget, pool = self._config.budget, len(self._dataset.pool)
+        left = max(0, pool - asked)
+        return min(budget.images(pool)[1], left) if cycle < budget.cycles - 1 else 0
+
+    def _verdict_on_initial(self, ids: list[str]) -> Verdict:
+        budget, pool = self._config.budget, self._dataset.pool
+        if digest(ids) != self._run.manifest().get("initial_sha256"):
+            return Verdict(INITIAL, "the seed", "the manifest has another hash")
+        drawn = draw(pool, budget.images(len(pool))[0], self._seeds)
+        if not budget.initial_set or list(drawn) == ids:  # the files of suites hold what is drawn
+            return compared(INITIAL, "the seed", ids, drawn)
+        file = Path(budget.initial_set)
+        if not file.exists():
+            return Verdict(INITIAL, None, f"its file is not there: {file}")
+        return compared(INITIAL, "its file", ids, read_initial(file, pool))
+
+    def _verdict(self, about: str, ids: list[str], query: Query) -> Verdict:
+        cycle = query.cycle
+        if len(ids) != query.budget:
+            return Verdict(about, "the budget", f"{len(ids)} chosen instead of {query.budget}")
+        scores = stored_scores(self._run.path, cycle)
+        if scores is not None and isinstance(self._strategy, ChoosesByScore):
+            if not scores.keys() <= set(query.unlabelled):  # some: a strategy may score a part
+                return Verdict(about, "the stored scores", "they are not of the unlabelled images")
+            chosen = self._strategy.choose(scores, query)
+            return compared(about, "the stored scores", ids, chosen)
+        if self._strategy.requires and not self._run.model_path(cycle).exists():
+            return Verdict(about, None, "its model was not kept (keep_models=all keeps them)")
+        source: Source = "the stored model" if self._strategy.requires else "the seed"
+        return compared(about, source, ids, self._strategy.select(query).ids)
+
+    def _verdict_on_model(self, about: str, cycle: int) -> Verdict:
+        if self._run.model_path(cycle).exists():
+            self._run.load_model(cycle)
+            return Verdict(about, "its checksum")
+        last = cycle == self._run.journal.of("fitted")[-1]["cycle"]
+        due = last or self._config.keep_models == "all"
+        kept = "the last one is kept" if last else "keep_models=all keeps it"
+        return Verdict(about, None, kept if due else "", gone=True)
+
+    def _verdict_on_results(self) -> Verdict:
+        cycles = read_records(self._run.path / CYCLES, REMEDY)
+        found = read_lines(self._run.path / RESULTS)
+        written = [table(cycles).encode()]
+        if not self._run.manifest().get("finished"):  # a kill may have come between the two
+            written += [table(cycles[:-1]).encode(), b""]
+        problem = "" if found in written else REMEDY.replace("the file", "it")
+        return Verdict(RESULTS, "cycles.jsonl", problem)
+
+    def _verdict_on_cycles(self) -> Verdict:
+        events, path = list(self._run.journal), self._run.path / CYCLES
+        return Verdict(CYCLES, "the journal", difference(path, events, self._targets))
+
+    def _query(self, cycle: int, budget: int, asked: list[str]) -> Query:
+        known = set(asked)
+        return Query(
+            learner=_StoredModel(self, cycle),
+            unlabelled=tuple(i for i in self._dataset.pool if i not in known),
+            labelled=tuple(sorted(known & self._targets.keys())),
+            targets={i: self._targets[i] for i in known & self._targets.keys()},
+            classes=self._dataset.classes,
+            budget=budget,
+            rng=self._seeds.within("cycle", cycle).rng("strategy"),
+            cycle=cycle,
+        )
+
+    def signals(
+        self, cycle: int, ids: Sequence[str], names: frozenset[str]
+    ) -> Iterator[SignalBatch]:
+        """Signals of the model that was stored for ``cycle``."""
+        if self._learner is None:
+            self._learner = build_learner(self._config, self._dataset.classes, restored=True)
+        self._learner.load_state_dict(self._run.load_model(cycle))
+        stream = self._learner.signals(ImageSet(self._dataset.images, tuple(ids)), names)
+        yield from over(stream, len(ids), f"cycle {cycle} score", "images", lambda b: len(b.ids))
+
+
+@dataclass(frozen=True)
+class _StoredModel:
+    """What a strategy reads from; the model is loaded if it is asked for something."""
+
+    verifier: Verifier
+    cycle: int
+
+    def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
+        return self.verifier.signals(self.cycle, ids, names)
+
+
+def _unless_damaged(about: str, look: Callable[[], Verdict]) -> Verdict:
+    """A verdict, also where a file that it needs cannot be read: the others can still be given."""
+    try:
+        return look()
+    except RunError as error:
+        return Verdict(about, None, str(error), damaged=True)
+
+
+def _dataset(config: RunConfig) -> Dataset:
+    return prepare_images(build_dataset(config), config.data)

@@ -1,0 +1,156 @@
+"""A finished model of a run on images of one's own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from alframe.config.resolve import drafted, from_overrides
+from alframe.datasets.base import ImageSet
+from alframe.detectors.painting import heat_map, overlay, with_boxes
+from alframe.detectors.photos import Photos
+from alframe.errors import RunError
+from alframe.learner import ANCHOR_WEIGHT, ANCHORS, DETECTIONS, DISAGREEMENT
+from alframe.runs.build import build_learner, build_strategy, signals
+from alframe.runs.rundir import RunDir, stored_layer
+from alframe.strategy import ScoringStrategy
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of one image.
+
+    Attributes:
+        path: the image file.
+        pixels: read its pixels, uint8 [H, W, 3].
+        boxes: float32 [N, 4], x1 y1 x2 y2 in pixels of the image.
+        scores: float32 [N], descending.
+        labels: names of the classes.
+        score: the image's score by the run's strategy, higher is chosen first; None where the
+            strategy does not score single images.
+        anchors: float32 [A, 4], boxes behind ``uncertainty``.
+        uncertainty: float64 [A], squared disagreement of two classifiers; None where the
+            learner has one classifier.
+    """
+
+    path: Path
+    pixels: Callable[[], NDArray[np.uint8]]
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    labels: tuple[str, ...]
+    score: float | None
+    anchors: NDArray[np.float32]
+    uncertainty: NDArray[np.float64] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The prediction without its anchors, ready for JSON."""
+        rows = zip(self.labels, self.scores.tolist(), self.boxes.tolist(), strict=True)
+        return {
+            "image": str(self.path),
+            "uncertainty": self.score,
+            "detections": [{"class": c, "score": s, "box": b} for c, s, b in rows],
+        }
+
+
+class Predictor:
+    """The model of a run.
+
+    Args:
+        path: the run directory.
+        cycle: whose model; None takes the last one that is kept.
+        device: where to compute.
+
+    Raises:
+        RunError: there is no run, or no model of that cycle.
+    """
+
+    def __init__(self, path: Path, *, cycle: int | None = None, device: str = "auto") -> None:
+        own = from_overrides([f"device={device}", "data.workers=0"])  # there is one image at a time
+        draft = drafted([stored_layer(path), own])
+        draft.light()  # names a wrong device before torch is imported
+        config = draft.checked()
+        run = RunDir(path, config)
+        kept = run.kept_models()
+        if not kept or cycle not in (None, *kept):
+            raise RunError(
+                f"{path} has no model of {'any cycle' if cycle is None else f'cycle {cycle}'}; "
+                f"it has those of cycles: {', '.join(map(str, kept)) or 'none'}"
+            )
+        self.classes: tuple[str, ...] = tuple(run.described()["classes"])
+        self._config = config
+        self._strategy = build_strategy(config)
+        self._learner = build_learner(config, self.classes, restored=True)
+        self._learner.load_state_dict(run.load_model(kept[-1] if cycle is None else cycle))
+
+    def __call__(
+        self, images: Sequence[Path] | Photos, *, threshold: float = 0.3, weighted: bool = False
+    ) -> Iterator[Prediction]:
+        """Predict one image after the other, in their order.
+
+        Args:
+            images: files, which are checked first; or those that have been.
+            threshold: least score of a detection.
+            weighted: weigh each anchor's uncertainty as the learner's training did.
+
+        Raises:
+            DataError: an image cannot be read, all of those.
+            RunError: ``weighted``, and the learner has no weights.
+        """
+        wanted = self._signals(weighted)
+        photos = images if isinstance(images, Photos) else Photos(images, self._config.data)
+        for number, path in enumerate(photos.files):
+            one = ImageSet(photos.images, (str(number),))
+            (batch,) = self._learner.signals(one, wanted)
+            found = batch[DETECTIONS]
+            kept = found.valid[0] & (found.scores[0] >= threshold)
+            uncertainty = None
+            if DISAGREEMENT in wanted:
+                each = batch[DISAGREEMENT][0] * (batch[ANCHOR_WEIGHT][0] if weighted else 1)
+                uncertainty = each.double().cpu().numpy()
+            score = None
+            if isinstance(self._strategy, ScoringStrategy):
+                score = float(self._strategy.score(batch)[0])
+            yield Prediction(
+                path=path,
+                pixels=partial(photos.pixels, number),
+                boxes=found.boxes[0][kept].float().cpu().numpy(),
+                scores=found.scores[0][kept].float().cpu().numpy(),
+                labels=tuple(self.classes[i] for i in found.labels[0][kept].tolist()),
+                score=score,
+                anchors=batch[ANCHORS][0].float().cpu().numpy(),
+                uncertainty=uncertainty,
+            )
+
+    def _signals(self, weighted: bool) -> frozenset[str]:
+        available = signals(self._config)
+        if weighted and ANCHOR_WEIGHT not in available:
+            raise RunError(
+                f"learner {self._config.learner.name!r} has no weights of anchors: leave out "
+                "--weighted"
+            )
+        wanted = {DETECTIONS, ANCHORS, *self._strategy.requires}
+        wanted |= {DISAGREEMENT} & available
+        return frozenset(wanted | ({ANCHOR_WEIGHT} if weighted else set()))
+
+
+def paint(prediction: Prediction, opacity: float, classes: Sequence[str]) -> Image.Image:
+    """The image with its heat map, where there is one, and its boxes.
+
+    Args:
+        prediction: what to show.
+        opacity: of the heat map.
+        classes: in label order, for the colours.
+    """
+    image = prediction.pixels()
+    if prediction.uncertainty is not None:
+        heat = heat_map(prediction.anchors, prediction.uncertainty, *image.shape[:2])
+        image = overlay(image, heat, opacity)
+    captions = [f"{n} {s:.2f}" for n, s in zip(prediction.labels, prediction.scores, strict=True)]
+    return with_boxes(
+        image, prediction.boxes, list(map(classes.index, prediction.labels)), captions
+    )

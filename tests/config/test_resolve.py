@@ -1,0 +1,333 @@
+"""Layers, presets and errors of the configuration."""
+
+import functools
+import re
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import yaml
+
+from alframe.config.options import check_options
+from alframe.config.resolve import (
+    differences,
+    from_file,
+    from_overrides,
+    merge,
+    resolve,
+    settings,
+    to_yaml,
+)
+from alframe.config.sections import BudgetConfig, RunConfig
+from alframe.errors import ConfigError
+
+PRESETS = sorted(
+    f.name for f in resources.files("alframe.configs").iterdir() if f.name.endswith(".yaml")
+)
+
+
+def named(*pairs: str) -> RunConfig:
+    return resolve([from_overrides(pairs)])
+
+
+def test_the_default_needs_nothing() -> None:
+    config = resolve([])
+    assert (config.dataset.name, config.detector.name) == ("shapes", "retina-tiny")
+    assert (config.strategy.name, config.learner.name) == ("miaod", "miaod")
+
+
+def test_later_layers_win_and_sections_are_merged() -> None:
+    assert merge([{"a": {"x": 1, "y": 2}, "b": 1}, {"a": {"y": 3}}, {"b": {"z": 0}}]) == {
+        "a": {"x": 1, "y": 3},
+        "b": {"z": 0},
+    }
+    config = resolve(
+        [{"training": {"lr": 0.5, "batch_size": 3}}, from_overrides(["training.lr=2"])]
+    )
+    assert (config.training.lr, config.training.batch_size) == (2.0, 3)
+
+
+def test_a_short_form_names_a_component_and_keeps_its_options() -> None:
+    config = resolve([{"strategy": "entropy"}, from_overrides(["strategy.unit=anchors"])])
+    assert config.strategy.options["unit"] == "anchors"
+    assert config.strategy.options["aggregate"] == "mean", "defaults are written out"
+
+
+def test_another_component_leaves_nothing_of_the_options_before() -> None:
+    """miaod and entropy both know ``k``, in different units."""
+    file = {"strategy": {"name": "miaod", "k": 0.5}, "detector": {"backbone": "resnet18"}}
+    other = resolve([file, from_overrides(["strategy=entropy"])])
+    assert other.strategy.options == named("strategy=entropy").strategy.options
+    same = resolve([file, from_overrides(["strategy=miaod", "detector=retina-tiny"])])
+    assert (same.strategy.options["k"], same.detector.options["backbone"]) == (0.5, "resnet18")
+    assert named("strategy.k=3", "strategy=entropy").strategy.options["k"] == 3
+    wrapped = {"strategy": {"name": "power:entropy", "beta": 2.0, "of": {"k": 3}}}
+    inner = resolve([wrapped, from_overrides(["strategy=power:margin"])]).strategy
+    assert (inner.name, inner.options["beta"]) == ("power:margin", 2.0)
+    assert inner.options["of"] == {"name": "margin", **named("strategy=margin").strategy.options}
+
+
+def test_a_list_is_asked_for_in_words() -> None:
+    for pair in ("training.augment=hflip", "training.milestones=5"):
+        with pytest.raises(ConfigError, match=r"expected a list, such as \[a, b\] \(got"):
+            named(pair)
+    with pytest.raises(ConfigError, match="expected a list"):
+        named("dataset=voc", "dataset.root=x", "dataset.pool=trainval")
+    with pytest.raises(ConfigError, match="training: expected settings of this section"):
+        named("training=5")
+
+
+def test_more_specific_presets_win() -> None:
+    general = named("detector=retina", "dataset=voc", "dataset.root=x")
+    special = named("detector=retina", "dataset=coco", "dataset.root=x")
+    assert (general.data.long, general.data.short) == (1000, 600)
+    assert (special.data.long, special.data.short) == (1333, 800)
+    assert special.training.warmup == 500
+    assert general.training.passes == special.training.passes == 26
+
+
+def test_setting_the_other_length_replaces_the_preset_one() -> None:
+    assert named("training.passes=3").training.iterations is None
+    with pytest.raises(ConfigError, match=r"exactly one of training.passes and"):
+        named("training.passes=3", "training.iterations=4")
+
+
+def test_the_main_command_is_the_papers_configuration() -> None:
+    """specs/miaod.md 1.1, 1.3, 2.1, 2.2, 3.1, 3.2, 4.3 and 5, number by number."""
+    config = named("strategy=entropy", "detector=retina", "dataset=voc", "dataset.root=VOCdevkit")
+    assert config.training.model_dump() == {
+        "passes": 26,
+        "iterations": None,
+        "batch_size": 2,
+        "accumulate": 1,
+        "per_process": False,
+        "optimizer": "sgd",
+        "lr": 1e-3,
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "schedule": "step",
+        "milestones": (24.0,),
+        "gamma": 0.1,
+        "restart": True,
+        "warmup": 0,
+        "warmup_start": 0.001,
+        "clip_norm": None,
+        "augment": ("hflip",),
+        "precision": "fp32",
+        "channels_last": True,
+        "compile": False,
+        "ema": None,
+        "on_nonfinite": "stop",
+    }
+    assert config.budget == BudgetConfig(initial=827, per_cycle=413, cycles=7)
+    data = config.data
+    assert (data.resize, data.long, data.short, data.pad) == ("fit", 1000, 600, 32)
+    expected = {
+        "backbone": "resnet50.tv_in1k",
+        "weights": "pretrained",
+        "style": "pytorch",
+        "frozen_stages": 1,
+        "norm_eval": True,
+        "strides": (8, 16, 32, 64, 128),
+        "fpn_channels": 256,
+        "extra_levels": "c5",
+        "relu_before_p7": False,
+        "tower_convs": 4,
+        "tower_norm": "none",
+        "anchor_size": 4.0,
+        "scales_per_octave": 3,
+        "anchor_ratios": (0.5, 1.0, 2.0),
+        "anchor_rounding": False,
+        "positive_iou": 0.5,
+        "negative_iou": 0.4,
+        "claim": "ties",
+        "focal_alpha": 0.25,
+        "focal_gamma": 2.0,
+        "box_loss": "l1",
+        "normalizer": "batch",
+        "score_threshold": 0.05,
+        "nms_iou": 0.5,
+        "candidates": "anchors",
+        "candidates_per_level": 1000,
+        "max_detections": 100,
+    }
+    options = config.detector.options
+    assert {
+        k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k in expected
+    } == expected
+
+
+def test_miaod_on_voc_and_coco_is_as_published() -> None:
+    """specs/miaod.md 2 (lambda), 3.1 (26 passes, 3 : 1, two rounds), 4.1 (k) and 4.3 (budgets)."""
+    for dataset, budget in (("voc", (827, 413, 7)), ("coco", (2345, 2345, 5))):
+        config = named("strategy=miaod", "detector=retina", f"dataset={dataset}", "dataset.root=x")
+        learner, strategy = config.learner, config.strategy
+        assert (learner.name, learner.options["discrepancy_weight"]) == ("miaod", 0.5)
+        assert (learner.options["label_ratio"], learner.options["rounds"]) == (3, 2)
+        assert (learner.options["skip"], learner.options["mask_padding"]) == ("batch", False)
+        assert (strategy.options["k"], strategy.options["score_fraction"]) == (10000, 1.0)
+        assert (config.training.passes, config.training.restart) == (26, True)
+        b = config.budget
+        assert (b.initial, b.per_cycle, b.cycles) == budget
+        only_with_objects = config.dataset.options.get("skip_empty", False)
+        assert only_with_objects is (dataset == "coco"), "117,266 of 118,287"
+
+
+@pytest.mark.parametrize(("detector", "k"), [("retina", 10000), ("ssd", 10000), ("ssd-lite0", 0.1)])
+def test_a_wrapped_strategy_has_its_presets(detector: str, k: float) -> None:
+    """configs/MIAOD_SSD.py of the reference has k = 10000 too: all 8,732 anchors."""
+    for wrappers in ("", "power:", "dedup:power:"):
+        config = named(f"strategy={wrappers}miaod", f"detector={detector}")
+        options = config.strategy.options
+        for _ in range(wrappers.count(":")):
+            options = options["of"]
+        assert options["k"] == k, wrappers
+    assert named("strategy=power:miaod", "strategy.of.k=7", "detector=ssd").strategy.options["of"][
+        "k"
+    ] == 7  # fmt: skip
+
+
+def test_factories_as_plugins_write_them() -> None:
+    """Types that only a type checker imports, of what is injected; and partial."""
+
+    def learner(setup: "OnlyForTypeCheckers", depth: int = 3) -> None:  # type: ignore[name-defined]  # noqa: F821
+        del setup, depth
+
+    injected = frozenset({"setup"})
+    for factory in (learner, functools.partial(learner, depth=4)):
+        assert check_options(factory, {"depth": "5"}, injected, "x") == ({"depth": 5}, [])
+    assert check_options(functools.partial(learner, depth=4), {}, injected, "x")[0] == {"depth": 4}
+    (problem,) = check_options(learner, {"depth": "deep"}, injected, "x")[1]
+    assert problem == "x.depth: expected a whole number (got 'deep')"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_resolves_and_shows_its_command(name: str) -> None:
+    text = resources.files("alframe.configs").joinpath(name).read_text(encoding="utf-8")
+    assert text.startswith("# alframe "), "the first line is the command"
+    when = (yaml.safe_load(text) or {}).get("when", {})
+    layer = {k: {"name": v} for k, v in when.items()}
+    if when.get("dataset") in ("voc", "coco"):
+        layer["dataset"]["root"] = "x"
+    if not when:
+        layer = from_file(name.removesuffix(".yaml"))
+    assert resolve([layer])
+
+
+def test_there_are_presets() -> None:
+    assert len(PRESETS) >= 6
+
+
+def test_a_resolved_configuration_is_read_back_as_it_was(tmp_path: Path) -> None:
+    config = named("detector=retina", "dataset=voc", "dataset.root=x", "seed=3")
+    file = tmp_path / "mine.yaml"
+    file.write_text(to_yaml(config))
+    again = resolve([from_file(str(file))])
+    assert settings(again) == settings(config)
+    assert differences(config, again) == {}
+    changed = resolve([from_file(str(file)), from_overrides(["training.lr=0.5"])])
+    assert differences(config, changed) == {"training.lr": (0.001, 0.5)}
+    assert settings(config)["budget.initial"] == 827
+
+
+@pytest.mark.parametrize(
+    ("pairs", "messages"),
+    [
+        (["strategy=entrpy"], ["unknown strategy 'entrpy'; known: .*Did you mean 'entropy'"]),
+        (["training.lrr=1"], [r"unknown setting 'training\.lrr'.*Did you mean 'lr'"]),
+        (["strategy=entropy", "strategy.unti=x"], [r"unknown setting 'strategy\.unti'.*'unit'"]),
+        (["trainig.lr=1"], ["unknown setting 'trainig'.*Did you mean 'training'"]),
+        (["training.lr=fast"], [r"training\.lr: .*number.*got 'fast'"]),
+        (["strategy=entropy", "strategy.unit=x"], [r"strategy\.unit: .*'anchors'.*got 'x'"]),
+        (["budget.initial=0"], [r"budget\.initial: expected a number of images"]),
+        (["budget.per_cycle=101%"], [r"budget\.per_cycle: a share of the pool lies between"]),
+        (["dataset=voc"], [r"dataset\.root is required: give --data-root DIR, or dataset\.root="]),
+        (["device=tpu"], ["device: expected auto, cpu, cuda or cuda:N.*got 'tpu'"]),
+        (["seed=-1"], [r"seed: expected at least 0 \(got -1\)"]),
+        (["data.long=big"], [r"data\.long: expected a whole number \(got 'big'\)"]),
+        (["data.channels=1"], [r"unknown setting 'data\.channels'"]),
+        (["training.gamma=2"], [r"training\.gamma: expected at most 1 \(got 2\)"]),
+        (["training.channels_last=maybe"], ["expected true or false"]),
+        (["data.resize=crop"], ["expected 'fit', 'stretch' or 'none'"]),
+        (["detector.strides=8"], [r"detector\.strides: "]),
+    ],
+)
+def test_errors_name_the_setting_and_the_remedy(pairs: list[str], messages: list[str]) -> None:
+    for message in messages:
+        with pytest.raises(ConfigError, match=message):
+            named(*pairs)
+
+
+def test_all_problems_are_reported_at_once() -> None:
+    with pytest.raises(ConfigError) as error:
+        named("training.lr=-1", "strategy.k=many", "budgt=3", "detector.backbon=x", "seed=a")
+    assert len(error.value.problems) == 5
+    with pytest.raises(ConfigError) as error:
+        named("strategy=a", "detector=b", "dataset=c", "learner=d")
+    assert len(error.value.problems) == 4
+
+
+def test_overrides_that_cannot_be_read_are_all_named() -> None:
+    with pytest.raises(ConfigError) as error:
+        from_overrides(["lr", "a=[1", "=3"])
+    assert len(error.value.problems) == 3
+    assert "expected key=value, got 'lr'" in error.value.problems[0]
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    for text in ("a: [1", "- 1\n- 2"):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=r"mine\.yaml"):
+            from_file(str(file))
+    file.write_bytes("größe: 1".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"mine\.yaml is not UTF-8"):
+        from_file(str(file))
+    with pytest.raises(ConfigError, match="No such file"):
+        from_file(str(tmp_path / "other.yaml"))
+    with pytest.raises(ConfigError, match=r"unknown config 'defalt'.*Did you mean 'default'"):
+        from_file("defalt")
+
+
+def test_a_folder_does_not_hide_a_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lite0").mkdir()
+    assert from_file("lite0")["detector"]["backbone"] == "tf_efficientnet_lite0"
+
+
+def test_a_key_that_is_no_name_is_an_error_of_the_user() -> None:
+    with pytest.raises(ConfigError, match="True"):
+        resolve([yaml.safe_load("dataset: {on: 1}")])
+
+
+def test_milestones_of_a_preset_are_not_taken_for_another_unit() -> None:
+    of_voc = ("detector=retina", "dataset=voc", "dataset.root=x")
+    with pytest.raises(ConfigError) as error:
+        named(*of_voc, "training.iterations=9000", "seed=a")
+    assert len(error.value.problems) == 2
+    assert "training.milestones=[24] of the preset are in passes" in error.value.problems[0]
+    for more in ("training.milestones=[6000]", "training.schedule=cosine"):
+        assert named(*of_voc, "training.iterations=9000", more).training.length == 9000
+    assert named(*of_voc, "training.passes=30").training.milestones == (24,)
+
+
+@pytest.mark.parametrize("amount", ["0", "-5", "0%", "101%", "x%", "many", "5.5", 5.0, True, 0])
+def test_an_amount_is_a_number_of_images_or_a_share(amount: object) -> None:
+    with pytest.raises(ValueError, match=r"expected a number of images|between 0% and 100%"):
+        BudgetConfig(initial=amount)  # type: ignore[arg-type]
+    assert BudgetConfig(initial="12").images(100)[0] == 12
+
+
+def test_shares_of_the_pool_are_rounded_down() -> None:
+    assert BudgetConfig(initial="5%", per_cycle="2.5%").images(16551) == (827, 413)
+    assert BudgetConfig(initial="7%", per_cycle="0.001%").images(100) == (7, 1)
+
+
+@pytest.mark.parametrize("text", ["[true, false]", "[1, 2]", "[cat, null]", "[1.5]"])
+def test_names_that_yaml_takes_for_something_else_are_one_line_that_says_to_quote(
+    text: str,
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve([{"dataset": {"name": "voc", "root": "x", "classes": yaml.safe_load(text)}}])
+    (line,) = caught.value.problems
+    assert re.match(r"dataset\.classes: expected text(: put it in quotes)? \(got ", line)

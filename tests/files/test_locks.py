@@ -1,0 +1,64 @@
+"""One process at a time, and a look at the lock that disturbs nobody."""
+
+import fcntl
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from alframe.errors import RunError
+from alframe.files import locks
+from alframe.files.locks import is_locked, locked
+
+
+def test_a_lock_is_seen_while_it_is_held(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    assert not is_locked(path)
+    with locked(path):
+        assert is_locked(path)
+    assert not is_locked(path)
+
+
+def test_a_held_lock_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0.05)
+    with (
+        locked(tmp_path / ".lock"),
+        pytest.raises(RunError, match="is in use by another process: wait"),
+        locked(tmp_path / ".lock"),
+    ):
+        pass
+
+
+FORKING = """
+import os, pathlib, sys
+from alframe.files.locks import locked
+with locked(pathlib.Path(sys.argv[1])):
+    if not os.fork():  # the child lives until its input ends
+        os.write(1, b"x")
+        os.read(0, 1)
+        os._exit(0)
+    os._exit(0)  # as if it had been killed
+"""
+
+
+def test_a_forked_process_does_not_hold_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FORKING, str(tmp_path / ".lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1) == b"x"
+        process.wait()
+        assert not is_locked(tmp_path / ".lock")
+
+
+def test_a_short_look_does_not_keep_a_process_out(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    path.touch()
+    with path.open("r") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)  # as is_locked does
+        threading.Timer(0.1, fcntl.flock, (look, fcntl.LOCK_UN)).start()
+        started = time.monotonic()
+        with locked(path):
+            assert time.monotonic() - started >= 0.05

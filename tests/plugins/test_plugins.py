@@ -1,0 +1,221 @@
+"""Registering, duplicates, broken plugins."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alframe.cli import main
+from alframe.errors import PluginError
+from alframe.plugins import KINDS, Registrar, Registry, hookimpl, registry
+from alframe.plugins import registry as plugins
+from alframe.plugins.discovery import Point
+
+
+class Fresh:
+    """Builds a registry with strangers' plugins beside the built-in ones."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def __call__(self, **strangers: Any) -> Registry:
+        points = [
+            Point(name, f"alframe-{name}", "1.2", stranger) for name, stranger in strangers.items()
+        ]
+        self._monkeypatch.setattr(plugins, "installed", lambda group: points)
+        registry.cache_clear()
+        return registry()
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fresh]:
+    yield Fresh(monkeypatch)
+    registry.cache_clear()
+
+
+def plugin(*names: str) -> Any:
+    class Plugin:
+        @hookimpl
+        def register(self, registry: Registrar) -> None:
+            for name in names:
+                registry.strategy(name, "alframe.strategies.random:Random", summary="x")
+
+    return Plugin
+
+
+def test_every_builtin_name_can_be_loaded() -> None:
+    entries = [e for kind in KINDS for e in registry().all(kind)]
+    assert len(entries) >= 9
+    assert all(callable(e.load()) for e in entries)
+    assert {e.package for e in entries} >= {"alframe"}
+
+
+def test_a_strangers_plugin_is_registered_with_its_package(fresh: Fresh) -> None:
+    entry = fresh(mine=plugin("confident")).get("strategies", "confident")
+    assert (entry.package, entry.version, entry.learner) == ("alframe-mine", "1.2", "plain")
+    assert entry.load()().requires == frozenset()
+
+
+def test_an_unknown_name_says_what_is_known_and_what_is_closest(fresh: Fresh) -> None:
+    known = fresh()
+    with pytest.raises(
+        PluginError, match=r"unknown strategy 'randm'; known: .*Did you mean 'random'"
+    ):
+        known.get("strategies", "randm")
+    with pytest.raises(PluginError, match="unknown detector 'zzz'; known: retina, retina-tiny"):
+        known.get("detectors", "zzz")
+
+
+def test_a_doubled_name_names_both_owners_and_the_rest_works(fresh: Fresh) -> None:
+    known = fresh(mine=plugin("confident"), other=plugin("confident", "fine"), third=plugin("ok"))
+    with pytest.raises(
+        PluginError, match=r"claimed by two packages, alframe-mine 1\.2 and alframe-"
+    ):
+        known.get("strategies", "confident")
+    assert [p.name for p in known.broken] == ["other"]
+    assert {"ok", "random"} <= {e.name for e in known.all("strategies")}
+    assert "fine" not in {e.name for e in known.all("strategies")}
+
+
+def missing() -> Any:
+    raise ImportError("No module named 'nowhere'")
+
+
+class WrongSignature:
+    @hookimpl
+    def register(self, registry: Registrar, more: int) -> None: ...
+
+
+def test_broken_plugins_are_reported_and_skipped(fresh: Fresh) -> None:
+    class WrongHook:
+        @hookimpl
+        def registr(self, registry: Registrar) -> None: ...
+
+    class Raises:
+        @hookimpl
+        def register(self, registry: Registrar) -> None:
+            raise RuntimeError("boom")
+
+    known = fresh(a=missing, b=WrongSignature, c=WrongHook, d=Raises, e=plugin("fine"))
+    problems = {p.package: p.problem for p in known.broken}
+    assert list(problems) == ["alframe-a", "alframe-b", "alframe-c", "alframe-d"]
+    assert "No module named 'nowhere'" in problems["alframe-a"]
+    assert "more" in problems["alframe-b"]
+    assert "registr" in problems["alframe-c"]
+    assert "boom" in problems["alframe-d"]
+    assert known.get("strategies", "fine")
+
+
+class NeedsNewer:
+    """Calls what this version of alframe does not have."""
+
+    @hookimpl
+    def register(self, registry: Registrar) -> None:
+        registry.judge("human", "x:y")  # type: ignore[attr-defined]
+
+
+class LacksARequirement:
+    """Is registered, but what it names imports something that is not installed."""
+
+    @hookimpl
+    def register(self, registry: Registrar) -> None:
+        registry.strategy("lacking", "tests.lacks_a_requirement:Strategy", summary="x")
+
+
+SMALL = (
+    "dataset.pool=10",
+    "dataset.test=2",
+    "dataset.size=64",
+    "training.iterations=1",
+    "budget.initial=4",
+    "budget.per_cycle=2",
+    "budget.cycles=2",
+)
+
+
+def call(*args: str) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        main(args)
+    assert isinstance(exit_.value.code, int)
+    return exit_.value.code
+
+
+@pytest.fixture
+def among_broken_ones(fresh: Fresh) -> Registry:
+    """Every way in which a plugin can be broken, and one that is not."""
+    return fresh(
+        absent=missing,
+        wrong=WrongSignature,
+        newer=NeedsNewer,
+        mine=plugin("confident"),
+        doubled=plugin("random"),
+        lacking=LacksARequirement,
+    )
+
+
+@pytest.mark.usefixtures("among_broken_ones")
+def test_ls_plugins_says_which_are_broken_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("ls", "plugins") == 0
+    shown = capsys.readouterr().out
+    for expected in (
+        r"absent +plugin +alframe-absent +1\.2 +left out: ImportError: No module named 'nowhere'",
+        r"wrong +plugin +alframe-wrong +1\.2 +left out: PluginValidationError: (?s:.*)'more'",
+        r"newer +plugin +alframe-newer +1\.2 +left out: AttributeError: .* no attribute 'judge'",
+        r"doubled +plugin +alframe-doubled +1\.2 +left out: 'random' in strategies is claimed by "
+        r"two packages, alframe .* and alframe-doubled 1\.2: uninstall one, or set ALFRAME_PLUGINS",
+        r"mine +plugin +alframe-mine +1\.2\n",
+    ):
+        assert re.search(expected, shown), expected
+
+
+@pytest.mark.usefixtures("among_broken_ones")
+def test_a_run_works_beside_broken_plugins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for strategy in ("confident", "entropy"):
+        assert (
+            call("run", "--strategy", strategy, "--output", str(tmp_path / strategy), *SMALL) == 0
+        )
+        assert "cycle 1" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("among_broken_ones")
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        ("random", "'random' in strategies is claimed by two packages"),
+        (
+            "lacking",
+            "strategy 'lacking' of alframe-lacking 1.2 cannot be loaded from "
+            "tests.lacks_a_requirement:Strategy: ModuleNotFoundError: No module named",
+        ),
+    ],
+)
+def test_a_broken_name_is_one_error_that_names_its_packages(
+    strategy: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("run", "--strategy", strategy, "--output", str(tmp_path / "run"), *SMALL) == 2
+    shown = capsys.readouterr().err
+    (error,) = (line for line in shown.splitlines() if line.startswith("error: "))
+    assert message in error
+    assert "Traceback" not in shown
+    assert not (tmp_path / "run").exists()
+
+
+def test_loading_is_bounded_by_the_environment(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value, expected in (("b", ["b"]), ("", []), ("a, b", ["a", "b"])):
+        monkeypatch.setenv("ALFRAME_PLUGINS", value)
+        known = fresh(a=plugin("one"), b=plugin("two"))
+        assert [p.name for p in known.plugins if p.package != "alframe"] == expected
+
+
+def test_a_factory_that_cannot_be_imported_names_its_package() -> None:
+    entry = plugins.Entry("strategies", "x", "alframe.nowhere:X", package="pkg", version="3")
+    with pytest.raises(
+        PluginError, match=r"strategy 'x' of pkg 3 cannot be loaded from alframe\.nowhere:X"
+    ):
+        entry.load()

@@ -1,0 +1,137 @@
+"""kill -9 on real runs, in every stage: a resumed run ends in the same numbers."""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alframe.config.resolve import from_overrides, resolve
+from alframe.runs.rundir import open_run
+from tests.runs.stored import records
+
+OVERRIDES = (
+    "strategy=entropy",
+    "dataset.pool=40",
+    "dataset.test=8",
+    "dataset.size=64",
+    "dataset.classes=2",
+    "detector.fpn_channels=16",
+    "training.passes=6",
+    "training.batch_size=4",
+    "training.ema=0.9",
+    "strategy.unit=anchors",
+    "budget.initial=8",
+    "budget.per_cycle=6",
+    "budget.cycles=3",
+)
+STAGES = (
+    ("initial", 1),  # annotating the first images
+    ("cycle_started", 1),  # training
+    ("fitted", 1),  # evaluating
+    ("evaluated", 1),  # selecting
+    ("selected", 1),  # annotating
+    ("annotated", 2),  # between two cycles
+    ("cycle_started", 2),
+    ("fitted", 2),
+    ("evaluated", 2),
+    ("selected", 2),
+    ("annotated", 3),
+    ("cycle_started", 3),
+    ("fitted", 3),
+)
+"""After which event to kill, and after which occurrence of it."""
+
+
+def work(path: str) -> None:
+    """One process: start or resume the run and finish it."""
+    from alframe.runs.run import run
+
+    config = resolve([from_overrides(OVERRIDES)])
+    resume = (Path(path) / "config.yaml").exists()
+    for _ in run(config, Path(path), resume=resume):
+        pass
+
+
+@pytest.fixture(scope="module")
+def processes() -> Any:
+    """Processes that start with everything imported, and share nothing else with this one."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["alframe.runs.run", "alframe.training.learner", "tests.runs.test_kill"]
+    )
+    return context
+
+
+def events(path: Path) -> list[dict[str, Any]]:
+    journal = path / "journal.jsonl"
+    lines = journal.read_bytes().split(b"\n")[:-1] if journal.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def outcome(path: Path) -> Any:
+    cycles = records(path / "cycles.jsonl")
+    scores = {p.name: dict(np.load(p)) for p in sorted((path / "scores").iterdir())}
+    numbers = {n: {k: v.tolist() for k, v in s.items()} for n, s in scores.items()}
+    return [{k: v for k, v in c.items() if k not in ("seconds", "memory")} for c in cycles], numbers
+
+
+def finish(processes: Any, path: Path) -> None:
+    process = processes.Process(target=work, args=(str(path),))
+    process.start()
+    process.join(120)
+    assert process.exitcode == 0
+
+
+def kill_after(processes: Any, path: Path, event: str, count: int, delay: float) -> bool:
+    """Start the run and kill it ``delay`` seconds after its ``count``-th ``event``."""
+    process = processes.Process(target=work, args=(str(path),))
+    process.start()
+    deadline = time.monotonic() + 120
+    while process.is_alive() and time.monotonic() < deadline:
+        if sum(e["event"] == event for e in events(path)) >= count:
+            time.sleep(delay)
+            break
+        time.sleep(0.002)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    return bool(process.exitcode == -signal.SIGKILL)
+
+
+def test_killed_in_every_stage_it_ends_in_the_same_numbers(tmp_path: Path, processes: Any) -> None:
+    finish(processes, tmp_path / "whole")
+    expected = outcome(tmp_path / "whole")
+    assert len(expected[0]) == 3
+    assert any(v for numbers in expected[1].values() for v in numbers["scores"])
+
+    rng, path, kills = np.random.default_rng(0), tmp_path / "killed", 0
+    for event, count in STAGES:
+        kills += kill_after(processes, path, event, count, delay=float(rng.uniform(0, 0.15)))
+    assert kills >= 10
+    finish(processes, path)
+    assert outcome(path) == expected
+    assert events(path)[-1]["event"] == "finished"
+
+
+def test_a_second_process_is_refused(tmp_path: Path, processes: Any) -> None:
+    from alframe.errors import RunError
+
+    config = resolve([from_overrides(OVERRIDES)])
+    process = processes.Process(target=work, args=(str(tmp_path / "run"),))
+    process.start()
+    while process.is_alive() and not events(tmp_path / "run"):
+        time.sleep(0.01)
+    with (
+        pytest.raises(RunError, match="in use by another process"),
+        open_run(tmp_path / "run", config, resume=True),
+    ):
+        pass
+    process.kill()
+    process.join()

@@ -1,0 +1,273 @@
+import errno
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from alframe.config.resolve import from_overrides, resolve
+from alframe.config.sections import RunConfig
+from alframe.errors import RunError
+from alframe.files import checkpoints
+from alframe.files.atomic import atomic, write_text
+from alframe.runs.initial import digest, write_initial
+from alframe.runs.journal import Journal
+from alframe.runs.rundir import fingerprint, open_run, stored_layer
+from tests.runs.stored import unchecked
+
+
+def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_text(path, "old")
+    with pytest.raises(TypeError), atomic(path) as file:
+        file.writelines([b"half", 2])  # type: ignore[list-item]
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_named_whoever_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``torch.save`` hides it behind an error of its own, as it goes on to close its archive."""
+    path = tmp_path / "cycle_00.pt"
+    whole = Path.open
+
+    class Full(io.BytesIO):
+        def write(self, content: Any) -> int:
+            if self.tell() > 1000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content)
+
+    monkeypatch.setattr(Path, "open", lambda *_: Full())
+    with pytest.raises(OSError, match="No space left on device") as error:
+        checkpoints.save(path, "", {"state": torch.zeros(10_000)})
+    assert error.value.filename == str(path)
+    monkeypatch.setattr(Path, "open", whole)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_line_cut_short_by_a_kill_never_happened(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.append("one", cycle=0)
+    journal.append("two", cycle=0)
+    whole = path.read_bytes()
+    for cut in range(len(whole.splitlines(keepends=True)[0]), len(whole)):
+        path.write_bytes(whole[:cut])
+        again = Journal(path)
+        assert [e["event"] for e in again] == ["one"]
+        again.append("three")
+        assert [e["event"] for e in Journal(path)] == ["one", "three"]
+
+
+def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text('{"event": "one"}\nnonsense\n{"event": "two"}\n')
+    with pytest.raises(RunError, match=r"journal\.jsonl, line 2 is damaged"):
+        Journal(path)
+
+
+def test_what_a_run_computes_is_in_its_fingerprint_and_nothing_else() -> None:
+    def of(*pairs: str) -> str:
+        return fingerprint(resolve([from_overrides(pairs)]).model_dump(mode="json"))
+
+    assert of() == of("output=x", "device=cpu", "data.workers=3", "budget.cycles=9")
+    assert len({of(), of("seed=1"), of("training.lr=0.1"), of("strategy=random")}) == 4
+
+
+def test_checkpoints_are_read_by_a_version_that_knows_more_settings(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False):
+        pass
+    config = tmp_path / "run" / "config.yaml"
+    unchecked(config)
+    config.write_text(config.read_text().replace("  on_nonfinite: stop\n", ""))  # an old one
+    with open_run(tmp_path / "run", resolve([]), resume=True) as run:
+        run.save_model(0, {"weight": 1})
+        assert "on_nonfinite" not in config.read_text()
+        old = yaml.safe_load(config.read_text())
+        stored = torch.load(run.model_path(0), weights_only=True)["configuration"]
+        assert stored == fingerprint(old), "what the old version had written"
+        assert run.load_model(0) == {"weight": 1}
+
+
+def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.save_model(0, {})
+    torn = tmp_path / "run" / "checkpoints" / ".latest.pt.01234567.tmp"
+    in_root = tmp_path / "run" / ".cycles.jsonl.89abcdef.tmp"
+    of_people = tmp_path / "run" / ".mine.tmp"
+    for path in (torn, in_root, of_people):
+        path.write_bytes(b"half")
+    with open_run(tmp_path / "run", resolve([]), resume=True):
+        assert [p.name for p in torn.parent.iterdir()] == ["cycle_00.pt"]
+        assert not in_root.exists()
+        assert of_people.exists()
+
+
+def test_a_model_of_another_cycle_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.save_model(0, {"weight": 1})
+        shutil.copy(run.model_path(0), run.model_path(1))
+        shutil.copy(run.model_path(0), run.path / "checkpoints" / "cycle_x.pt")
+        assert run.kept_models() == [0, 1]
+        with pytest.raises(RunError, match=r"cycle_01\.pt is the model of cycle 0: restore"):
+            run.load_model(1)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (None, "manifest.json is missing: restore it"),
+        ("{", "manifest.json is damaged, it is not JSON"),
+        ("[]", "manifest.json is damaged, expected an object, got []"),
+        ("{}", "does not say of which dataset the run is: restore it"),
+        ('{"dataset": {"fingerprint": 1, "classes": []}}', "does not say of which dataset"),
+        ('{"dataset": {"fingerprint": "f", "classes": [1]}}', "does not say of which dataset"),
+    ],
+)
+def test_a_damaged_manifest_says_what_can_still_be_done(
+    tmp_path: Path, text: str | None, problem: str
+) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.update_manifest(dataset={"fingerprint": "f", "classes": ["a"]})
+        run.journal.append("finished")
+        assert run.described()["classes"] == ["a"]
+    path = run.path / "manifest.json"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(RunError) as error:
+        run.described()
+    assert problem in str(error.value)
+    assert "what the run found is in results.csv and cycles.jsonl" in str(error.value)
+
+
+def test_a_configuration_that_was_edited_is_named(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False):
+        pass
+    config = tmp_path / "run" / "config.yaml"
+    config.write_text(config.read_text().replace("seed: 0", "seed: 1", 1))
+    with pytest.raises(RunError, match=r"config\.yaml is damaged, it has changed since it was"):
+        stored_layer(tmp_path / "run")
+    whole = config.read_text()
+    for cut in (0, 100, len(whole) // 2, whole.rindex("\n", 0, -1) + 1):
+        config.write_text(whole[:cut])
+        with pytest.raises(
+            RunError, match=r"config\.yaml is damaged, (it has changed|it is empty)"
+        ):
+            stored_layer(tmp_path / "run")
+    config.write_text(whole)
+    unchecked(config)
+    assert stored_layer(tmp_path / "run")["seed"] == 1
+
+
+def test_the_command_in_a_header_can_be_copied(tmp_path: Path) -> None:
+    path = tmp_path / "it's\nmine: x"
+    with open_run(path, resolve([]), resume=False):
+        pass
+    header = (path / "config.yaml").read_text().splitlines()[1]
+    assert header.endswith("it\\'s\\x0amine: x/config.yaml' --output ANOTHER_FOLDER")
+    assert stored_layer(path)["seed"] == 0
+
+
+def test_a_damaged_file_is_deleted_only_where_that_helps(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.fit_state(1).save({})
+        run.save_model(0, {})
+        for path in (run.model_path(0), run.path / "checkpoints" / "latest.pt"):
+            path.write_bytes(b"PK\x03\x04 cut short")
+        with pytest.raises(RunError, match=r"cycle_00\.pt is damaged, .* restore the file"):
+            run.load_model(0)
+        with pytest.raises(RunError, match=r"latest\.pt is damaged, .* delete it to repeat"):
+            run.fit_state(1).load()
+
+
+def test_settings_that_change_nothing_may_change_on_resume(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False):
+        pass
+    with open_run(tmp_path / "run", resolve([from_overrides(["data.workers=1"])]), resume=True):
+        pass
+    other = resolve([from_overrides(["training.lr=9", "seed=4"])])
+    with pytest.raises(RunError) as error, open_run(tmp_path / "run", other, resume=True):
+        pass
+    assert len(error.value.problems) == 2
+
+
+def test_cycles_may_be_raised_and_not_lowered(tmp_path: Path) -> None:
+    def of(cycles: int) -> RunConfig:
+        return resolve([from_overrides([f"budget.cycles={cycles}"])])
+
+    with open_run(tmp_path / "run", of(3), resume=False) as run:
+        run.save_model(0, {"weight": 1})
+        run.update_manifest(seed=4, finished="2026-01-01")
+    with open_run(tmp_path / "run", of(3), resume=True) as run:
+        run.adopt()
+        assert run.manifest() == {"seed": 4, "finished": "2026-01-01"}
+    with open_run(tmp_path / "run", of(5), resume=True) as run:
+        run.adopt()
+        assert run.manifest() == {"seed": 4, "finished": None}
+        assert resolve([stored_layer(run.path)]) == of(5)
+        assert run.load_model(0) == {"weight": 1}
+    refused = open_run(tmp_path / "run", of(4), resume=True)
+    with pytest.raises(RunError, match=r"budget\.cycles = 5, now it is 4"), refused:
+        pass
+
+
+def test_where_moved_data_lie_is_written_down(tmp_path: Path) -> None:
+    def at(root: str) -> RunConfig:
+        return resolve([from_overrides(["dataset=voc", f"dataset.root={root}"])])
+
+    with open_run(tmp_path / "run", at("here"), resume=False) as run:
+        run.save_model(0, {"weight": 1})
+    with open_run(tmp_path / "run", at("there"), resume=True) as run:
+        run.adopt()
+        assert resolve([stored_layer(run.path)]) == at("there")
+        assert run.load_model(0) == {"weight": 1}
+
+
+def test_the_initial_set_may_lie_elsewhere_on_resume_but_not_be_another(tmp_path: Path) -> None:
+    def of(name: str) -> RunConfig:
+        return resolve([from_overrides([f"budget.initial_set={tmp_path / name}"])])
+
+    for name, ids in (("here", "ab"), ("there", "ab"), ("other", "ac")):
+        write_initial(tmp_path / name, ids)
+    with open_run(tmp_path / "run", of("here"), resume=False) as run:
+        run.update_manifest(initial_sha256=digest("ab"))
+    with open_run(tmp_path / "run", of("there"), resume=True):
+        pass
+    refused = open_run(tmp_path / "run", of("other"), resume=True)
+    with pytest.raises(RunError, match=r"was started with budget\.initial_set"), refused:
+        pass
+
+
+def test_results_are_a_flat_table_too(tmp_path: Path) -> None:
+    cycle = {
+        "cycle": 0,
+        "labelled": 5,
+        "boxes": 7,
+        "metrics": {"mAP50": 0.25, "AP50": {"dog": 0.5, "cat": None}},
+        "phases": [],
+        "seconds": {"fit": 1.5},
+        "selected": ["x"],
+    }
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.write_cycles([cycle, {**cycle, "cycle": 1}])
+    lines = (tmp_path / "run" / "results.csv").read_text().splitlines()
+    assert lines == [
+        "cycle,labelled,boxes,mAP50,AP50/dog,AP50/cat,seconds/fit",
+        "0,5,7,0.25,0.5,,1.5",
+        "1,5,7,0.25,0.5,,1.5",
+    ]
+    stored = (tmp_path / "run" / "cycles.jsonl").read_text().splitlines()
+    assert json.loads(stored[0]) == {**cycle, "crc32": "9a824f05"}
+
+
+def test_a_run_that_stops_says_why_in_its_log(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ZeroDivisionError),
+        open_run(tmp_path / "run", resolve([]), resume=False),
+    ):
+        _ = 1 / 0
+    assert "ZeroDivisionError" in (tmp_path / "run" / "run.log").read_text()

@@ -1,0 +1,64 @@
+"""Budgets that fit, in place of those that do not."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alframe.config.sections import BudgetConfig
+from alframe.errors import ConfigError
+from alframe.runs.loop import check_budget
+from alframe.runs.smaller import smaller_budget
+
+
+def test_a_papers_budget_on_a_smaller_dataset() -> None:
+    """MI-AOD on VOC, 827 + 6 x 413 of 16,551, asked of 300 images: 20 % of them, in proportion."""
+    paper = BudgetConfig(initial=827, per_cycle=413, cycles=7)
+    with pytest.raises(ConfigError) as error:
+        check_budget(paper, 300)
+    assert str(error.value) == (
+        "budget.initial asks for 827 images, the pool has 300: set a share of the pool such as "
+        "budget.initial=5% budget.per_cycle=2.4%, or budget.initial=15 budget.per_cycle=7"
+    )
+    with pytest.raises(ConfigError) as error:
+        check_budget(paper, 2000)
+    assert str(error.value) == (
+        "the budget asks for 3305 images (827 + 6 x 413), the pool has 2000: set a share of the "
+        "pool such as budget.initial=5% budget.per_cycle=2.45%, or budget.initial=100 "
+        "budget.per_cycle=49; or set budget.cycles=3"
+    )
+
+
+def test_a_pool_that_is_too_small_for_the_cycles() -> None:
+    with pytest.raises(ConfigError, match=r"the pool has 3: lower it and budget\.cycles"):
+        check_budget(BudgetConfig(initial=827, per_cycle=413, cycles=7), 3)
+    with pytest.raises(ConfigError, match=r"the pool has 3: set budget\.cycles=2$"):
+        check_budget(BudgetConfig(initial=2, per_cycle=1, cycles=7), 3)
+
+
+def test_an_initial_set_from_a_file_stays() -> None:
+    ids = [str(i) for i in range(10)]
+    with pytest.raises(ConfigError) as error:
+        check_budget(BudgetConfig(initial=1, per_cycle=50, cycles=3), 60, ids)
+    assert "set a share of the pool such as budget.per_cycle=10%, or budget.per_cycle=6" in str(
+        error.value
+    )
+
+
+@given(
+    first=st.integers(1, 10**6), per_cycle=st.integers(1, 10**6),
+    cycles=st.integers(1, 20), pool=st.integers(1, 10**5),
+)  # fmt: skip
+def test_what_is_suggested_fits(first: int, per_cycle: int, cycles: int, pool: int) -> None:
+    text = smaller_budget(first, per_cycle, cycles, pool, drawn=True)
+    shares, _, images = text.removeprefix("a share of the pool such as ").partition(", or ")
+    if not text:
+        assert cycles > pool
+        return
+    both = []
+    for settings in (shares, images):
+        found = dict(re.findall(r"budget\.(\w+)=(\S+)", settings))
+        amounts = BudgetConfig(**({"per_cycle": 1} | found | {"cycles": cycles}))
+        both.append(check_budget(amounts, pool))
+    assert both[0] == both[1], "the share and the number are the same"
