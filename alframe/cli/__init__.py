@@ -21,7 +21,6 @@ BUILTIN = {
     "run": ("alframe.cli.run:run", "Run active learning: fit, evaluate, select, annotate."),
     "ls": ("alframe.cli.ls:ls", "List strategies, learners, detectors, datasets and plugins."),
     "validate": ("alframe.cli.validate:validate", "Check a configuration and a dataset."),
-    "predict": ("alframe.cli.predict:predict", "Show what a run's model finds in images."),
     "verify": ("alframe.cli.verify:verify", "Make the selections of a run again and compare."),
     "env": ("alframe.cli.env:env", "Print versions and devices: what a bug report needs."),
 }

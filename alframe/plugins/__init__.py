@@ -2,7 +2,7 @@
 
 A plugin is a module with one hook::
 
-    from alframe.plugins.registry import hookimpl
+    from alframe.plugins import hookimpl
 
     @hookimpl
     def register(registry):
@@ -20,8 +20,7 @@ may be empty) bounds which entry points are loaded.
 """
 
 from alframe.plugins.entry import KINDS, Entry, Kind
-from alframe.plugins.registrar import Registrar
-from alframe.plugins.registry import (
+from alframe.plugins.registered import (
     DEFAULT_PLUGINS,
     Plugin,
     Registry,
@@ -29,6 +28,7 @@ from alframe.plugins.registry import (
     registry,
     unknown,
 )
+from alframe.plugins.registrar import Registrar
 
 __all__ = [
     "DEFAULT_PLUGINS",

@@ -81,11 +81,11 @@ def test_miaod_trains_neither_and_says_what_it_trains(
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ("nowhere:Idea", "there is no module 'nowhere'"),
+        ("nowhere:Idea", "Nor is there a module 'nowhere'"),
         ("tests.models.classifier:Idea", "has no attribute 'Idea'"),
         ("tests.models.classifier:Coloured", "expected something with"),
-        ("powr:entropy", "there is no module 'powr'"),
-        (":Idea", "there is no module ''"),
+        ("powr:entropy", "unknown strategy 'powr'.*Did you mean 'power'"),
+        (":Idea", "Nor is there a module ''"),
     ],
 )
 def test_a_place_where_nothing_lies(place: str, message: str) -> None:

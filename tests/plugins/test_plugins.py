@@ -10,7 +10,7 @@ import pytest
 from alframe.cli import main
 from alframe.errors import PluginError
 from alframe.plugins import KINDS, Registrar, Registry, hookimpl, registry
-from alframe.plugins import registry as plugins
+from alframe.plugins import registered as plugins
 from alframe.plugins.discovery import Point
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from alframe import atomic, journal
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import BudgetConfig, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import ConfigError, RunError, Waiting
+from alframe.files import atomic
 from alframe.oracle import Answers, Oracle, SimulatedOracle
+from alframe.runs import journal
 from alframe.runs.journal import Journal
 from alframe.runs.loop import Loop, check_budget
 from alframe.runs.rundir import RunDir, open_run

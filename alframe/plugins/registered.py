@@ -78,7 +78,7 @@ class Registry:
         if (kind, name) in self._contested:
             raise PluginError(self._contested[kind, name])
         if ":" in name:
-            return imported(kind, name)
+            return imported(kind, name, [e.name for e in self.all(kind)])
         if not self.has(kind, name):
             raise PluginError(unknown(noun(kind), name, [e.name for e in self.all(kind)]))
         return self._entries[kind, name]
@@ -117,7 +117,7 @@ class Registry:
             self._entries.update({(e.kind, e.name): e for e in entries})
 
 
-def imported(kind: Kind, place: str) -> Entry:
+def imported(kind: Kind, place: str, known: Iterable[str]) -> Entry:
     """What lies at ``module:attribute``, for an idea that is no package yet.
 
     The module may lie in the current folder; an installed one of that name comes first.
@@ -134,8 +134,8 @@ def imported(kind: Kind, place: str) -> Entry:
         found = None
     if found is None:
         raise PluginError(
-            f"unknown {noun(kind)} {place!r}: there is no module {module!r}, neither installed nor "
-            "in the current folder; expected a registered name, or module:attribute"
+            f"{unknown(noun(kind), module, known)} Nor is there a module {module!r}, installed or "
+            "in the current folder, for module:attribute"
         )
     return Entry(kind, place, place, package=found.origin or module, version="(no package)")
 
@@ -200,6 +200,6 @@ def _register(built: Registry, plugin: Plugin, load: Callable[[], Any]) -> None:
     if not registrar.entries:
         raise PluginError(
             "it registers nothing: expected a function register(registry), marked with "
-            "@alframe.plugins.registry.hookimpl, that names something"
+            "@alframe.plugins.hookimpl, that names something"
         )
     built.add(plugin, registrar.entries)
