@@ -49,6 +49,7 @@ class Found:
         problems: what went wrong while reading.
         known: names that the annotations declare, in their order; empty where they declare none.
         notes: what the reader has to say.
+        settings: what the dataset calls pool and test split, for messages.
     """
 
     images: ImageSource
@@ -59,6 +60,7 @@ class Found:
     problems: Problems
     known: Sequence[str] = ()
     notes: Sequence[str] = ()
+    settings: tuple[str, str] = ("dataset.pool", "dataset.test")
 
 
 def assemble(
@@ -78,7 +80,7 @@ def assemble(
     notes = [*found.notes, *found.problems.settle()]
     bad = found.problems.items
     pool, test = (sorted(set(ids) - bad) for ids in (found.pool, found.test))
-    check_splits(pool, test)
+    check_splits(pool, test, found.settings)
     objects = [thing for thing in found.objects if thing.owner not in bad]
     cleaning = _clean(objects, found.sizes)
     chosen = choose_classes(*_count(objects, cleaning, pool), classes, found.known)
