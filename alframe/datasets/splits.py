@@ -65,8 +65,17 @@ def alike(classes: Sequence[str]) -> list[str]:
     ]
 
 
-def check_splits(pool: Sequence[str], test: Sequence[str]) -> None:
+def check_splits(
+    pool: Sequence[str],
+    test: Sequence[str],
+    settings: tuple[str, str] = ("dataset.pool", "dataset.test"),
+) -> None:
     """Both splits have items, and none is in both.
+
+    Args:
+        pool: ids.
+        test: ids.
+        settings: what the dataset calls the two, for messages.
 
     Raises:
         DataError: otherwise.
@@ -78,7 +87,7 @@ def check_splits(pool: Sequence[str], test: Sequence[str]) -> None:
     if common:
         raise DataError(
             f"{plural(len(common), 'item')} in the pool and in the test split, which must not "
-            f"overlap: {named(common)}; take them out of one of the two"
+            f"overlap: {named(common)}; change {settings[0]} or {settings[1]}"
         )
 
 
