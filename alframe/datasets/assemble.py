@@ -34,7 +34,6 @@ class Found:
         writing: how boxes were written.
         annotated: ids of images that have an annotation, usable or not, where the format cannot
             tell an empty image from one that nobody looked at; None where it can.
-        settings: what the dataset calls pool and test split, for messages.
     """
 
     images: ImageSource
@@ -49,7 +48,6 @@ class Found:
     listing: Listing = field(default_factory=Listing)
     writing: Writing = field(default_factory=Writing)
     annotated: Collection[str] | None = None
-    settings: tuple[str, str] = ("dataset.pool", "dataset.test")
 
 
 def assemble(
@@ -114,13 +112,13 @@ def _splits(
     """Pool, test split and notes: ids without problems, checked for overlap."""
     bad = found.problems.items
     pool, test = (sorted(set(ids) - bad) for ids in (found.pool, found.test))
-    check_splits(pool, test, found.settings)
+    check_splits(pool, test)
     notes: list[str] = []
     if found.annotated is not None:
         splits = {"pool": pool, "test split": test}
         needless = ("pool",) if skip_empty else ()
         (pool, test), notes = settled(splits, found.annotated, unannotated, needless=needless)
-        check_splits(pool, test, found.settings)
+        check_splits(pool, test)
     files = {item: found.files[item] for item in (*pool, *test) if item in found.files}
     return pool, test, [*check_files(files, frozenset(test), found.listing), *notes]
 

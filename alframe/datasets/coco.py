@@ -71,7 +71,6 @@ def coco(
         objects=reader.objects,
         pool=pool,
         test=test,
-        settings=("dataset.pool_annotations", "dataset.test_annotations"),
         problems=reader.problems,
         known=reader.categories,
         notes=[*reader.meant.notes(), *reader.notes],

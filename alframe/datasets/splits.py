@@ -65,17 +65,8 @@ def alike(classes: Sequence[str]) -> list[str]:
     ]
 
 
-def check_splits(
-    pool: Sequence[str],
-    test: Sequence[str],
-    settings: tuple[str, str] = ("dataset.pool", "dataset.test"),
-) -> None:
+def check_splits(pool: Sequence[str], test: Sequence[str]) -> None:
     """Both splits have items, and none is in both.
-
-    Args:
-        pool: ids.
-        test: ids.
-        settings: what the dataset calls the two, for messages.
 
     Raises:
         DataError: otherwise.
@@ -87,7 +78,7 @@ def check_splits(
     if common:
         raise DataError(
             f"{plural(len(common), 'item')} in the pool and in the test split, which must not "
-            f"overlap: {named(common)}; change {settings[0]} or {settings[1]}"
+            f"overlap: {named(common)}; take them out of one of the two"
         )
 
 
