@@ -138,7 +138,7 @@ def test_a_problem_on_the_terminal_is_one_line(
 ) -> None:
     from alframe.cli import main
 
-    for args in (["predict", f"{tmp_path}/a\nerror: forged\x1b", "x"],
+    for args in (["predict", f"{tmp_path}/a\nerror: forged\x1b", __file__],
                  ["ls", "strategies", "a\nError: forged"]):  # fmt: skip
         with pytest.raises(SystemExit) as done:
             main(args)

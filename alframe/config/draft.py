@@ -71,7 +71,7 @@ class Draft:
                 if not any(p.startswith("unknown setting") for p in error.problems):
                     raise
         tree, found = dict(self.tree), list(self.found)
-        known = [*_plain_settings(), *_component_settings(self.entries)]
+        known = [*plain_settings(), *component_settings(self.entries)]
         for section, chain in self.entries.items():
             tree[section], wrong = component(tree[section], chain, section, known)
             found += wrong
@@ -121,8 +121,8 @@ def _validated(tree: Layer, found: list[str], known: Collection[str] = ()) -> Ru
     return config
 
 
-def _plain_settings() -> Iterator[str]:
-    """Dotted keys of what is not an option of a component."""
+def plain_settings() -> Iterator[str]:
+    """Dotted keys of what is no option of a component."""
     for name, field in RunConfig.model_fields.items():
         section = field.annotation
         if isinstance(section, type) and issubclass(section, Section):
@@ -131,7 +131,7 @@ def _plain_settings() -> Iterator[str]:
             yield name
 
 
-def _component_settings(entries: Mapping[str, Sequence[Entry]]) -> Iterator[str]:
+def component_settings(entries: Mapping[str, Sequence[Entry]]) -> Iterator[str]:
     """Dotted keys of the components' options, those of what one wraps under ``of``."""
     for section, chain in entries.items():
         for depth, entry in enumerate(chain):

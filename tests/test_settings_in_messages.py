@@ -1,0 +1,64 @@
+"""Messages name settings that exist, for the dataset that they are about."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alframe.draft import component_settings, plain_settings
+from alframe.plugins import registry
+from alframe.resolve import COMPONENTS
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("alframe", "detectors", "strategies", "benchmarks")
+SECTIONS = "budget|data|dataset|detector|evaluation|learner|strategy|training"
+NAMED = re.compile(rf"(?<![\w./])(?:{SECTIONS})\.[a-z][a-z_]*\b(?![.(/])")
+DATASETS = {
+    "coco": ["coco", "coco_fields", "coco_json", "coco_kinds", "unannotated"],
+    "voc": ["voc", "voc_layout", "voc_list", "voc_xml"],
+    "shapes": ["shapes"],
+}
+NO_SETTINGS = {"training.fit", "training.data", "data.json", "dataset.fingerprint"}
+"""Names of modules, of files, and of what a report compares."""
+
+
+def sources() -> Iterator[tuple[Path, str]]:
+    """Every text in the code that is no docstring and names a setting."""
+    for folder in FOLDERS:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            bare = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+            for node in ast.walk(tree):
+                text = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
+                if isinstance(text, str) and id(node) not in bare:
+                    yield from ((file, name) for name in NAMED.findall(text))
+
+
+def settings(dataset: str | None = None) -> set[str]:
+    """All settings, with the options of every component, or of one dataset alone."""
+    found = set(plain_settings())
+    for section, kind in COMPONENTS.items():
+        for entry in registry().all(kind):
+            if section != "dataset" or dataset in (None, entry.name):
+                found |= set(component_settings({section: [entry]}))
+    return found | {f"{section}.name" for section in COMPONENTS} | {"strategy.of"}
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    named = list(sources())
+    assert len({name for _, name in named}) > 30, "the texts are found"
+    known = settings() | NO_SETTINGS
+    assert [(str(f.relative_to(ROOT)), name) for f, name in named if name not in known] == []
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_datasets_name_settings_of_their_own(dataset: str) -> None:
+    """What readers share names what every dataset of files has."""
+    others = {module for name, own in DATASETS.items() if name != dataset for module in own}
+    known = settings(dataset) | NO_SETTINGS
+    for file, name in sources():
+        shared = dataset != "shapes" and file.stem not in others
+        if file.parent.name == "datasets" and (file.stem in DATASETS[dataset] or shared):
+            assert name in known, (file, name)
