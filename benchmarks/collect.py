@@ -77,7 +77,7 @@ def of_suite(folder: Path, metric: str | None = None) -> Findings:
     """
     suite = stored(folder / FILE)
     work = Work(folder, cells(suite))
-    costs = Costs(suite.costs.image, suite.costs.box)
+    costs = Costs(suite.costs.image, suite.costs.object)
     terms = Terms(metric or suite.metric, suite.baselines, costs, suite.alpha)
     found = _findings(suite.title, entries_of_suite(suite, work), terms)
     return replace(found, commands=suite.commands, unfinished=tuple(_unfinished(work)))

@@ -1,4 +1,4 @@
-"""Learning curves: the metric over labelled images and over boxes, a line per method."""
+"""Learning curves: the metric over labelled images and over objects, a line per method."""
 
 import io
 import itertools
@@ -25,7 +25,7 @@ INK, FAINT = "#333333", "#DDDDDD"
 
 
 def draw(problems: Sequence[Problem], metric: str) -> "Figure":
-    """Draw two panels per problem, over images and over boxes.
+    """Draw two panels per problem, over images and over objects.
 
     The band is one standard deviation to either side, where there are several runs. Needs no
     display and leaves matplotlib's global state alone.
@@ -36,14 +36,14 @@ def draw(problems: Sequence[Problem], metric: str) -> "Figure":
     styles = _styles(problems)
     figure.set_layout_engine("constrained", hspace=0.08)
     panels = figure.subplots(len(problems), 2, squeeze=False, sharey="row")
-    for (images, boxes), problem in zip(panels, problems, strict=True):
+    for (images, objects), problem in zip(panels, problems, strict=True):
         for method in problem.methods:
             _line(images, method, [p.labelled for p in method.points], *styles[method.name])
-            _line(boxes, method, [p.boxes for p in method.points], *styles[method.name])
+            _line(objects, method, [p.objects for p in method.points], *styles[method.name])
         _decorate(images, problem, metric)
-        _plain(boxes)
-        boxes.set_xlabel("annotated boxes", color=INK)
-        _legend(boxes, problem)
+        _plain(objects)
+        objects.set_xlabel("annotated objects", color=INK)
+        _legend(objects, problem)
     return figure
 
 

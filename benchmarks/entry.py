@@ -79,11 +79,11 @@ def is_whole(run: Run, metric: str) -> bool:
 
 def curve_of(run: Run, problem: str, method: str, metric: str) -> Curve | None:
     """The metric of a run over its cycles; None where no cycle has it."""
-    points = [(c.labelled, c.boxes, v) for c in run.cycles if (v := c.value(metric)) is not None]
+    points = [(c.labelled, c.objects, v) for c in run.cycles if (v := c.value(metric)) is not None]
     if not points:
         return None
-    images, boxes, values = zip(*points, strict=True)
-    return Curve(problem, method, run.seed or 0, images, boxes, values)
+    images, objects, values = zip(*points, strict=True)
+    return Curve(problem, method, run.seed or 0, images, objects, values)
 
 
 def full_supervision(entry: Entry, metric: str) -> dict[str, Summary]:

@@ -11,7 +11,7 @@ from alframe.benchmarks.findings import Findings
 from alframe.text import csv_cell
 
 COLUMNS = (
-    "problem", "method", "learner", "strategy", "finished", "labelled", "share", "boxes",
+    "problem", "method", "learner", "strategy", "finished", "labelled", "share", "objects",
     "metric", "mean", "sd", "n", "low", "high",
 )  # fmt: skip
 
@@ -28,7 +28,7 @@ def to_csv(findings: Findings) -> str:
             for point in method.points:
                 share = point.labelled / problem.pool if problem.pool else None
                 v, (low, high) = point.value, point.value.interval or (None, None)
-                size = (point.labelled, share, point.boxes)
+                size = (point.labelled, share, point.objects)
                 cells = [*names, finished, *size, findings.metric, v.mean, v.sd, v.n, low, high]
                 writer.writerow(map(csv_cell, cells))
     return text.getvalue()

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from alframe.benchmarks.selection_findings import Gallery, Selections
 
-Axis = Literal["images", "boxes", "seconds"]
-"""What labelling costs: images, boxes revealed, or modelled seconds (specs: see Costs)."""
+Axis = Literal["images", "objects", "seconds"]
+"""What labelling costs: images, objects revealed, or modelled seconds (specs: see Costs)."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Point:
 
     Attributes:
         labelled: images.
-        boxes: annotated in them, mean over the runs.
+        objects: annotated in them, mean over the runs.
         value: the metric.
     """
 
     labelled: int
-    boxes: float
+    objects: float
     value: Summary
 
 
@@ -293,7 +293,7 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class Costs:
-    """Modelled seconds of annotation: images * image + boxes * box.
+    """Modelled seconds of annotation: images * image + objects * object.
 
     The default is Su, Deng and Fei-Fei, "Crowdsourcing annotations for visual object detection"
     (HCOMP 2012), medians: 25.5 s to draw a box and 9.0 s to verify it, 7.8 s to verify that an
@@ -301,11 +301,11 @@ class Costs:
     """
 
     image: float = 7.8
-    box: float = 34.5
+    object: float = 34.5
 
-    def seconds(self, images: float, boxes: float) -> float:
+    def seconds(self, images: float, objects: float) -> float:
         """What labelling takes."""
-        return images * self.image + boxes * self.box
+        return images * self.image + objects * self.object
 
 
 @dataclass(frozen=True)

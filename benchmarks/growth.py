@@ -21,7 +21,7 @@ def with_growth_joined(runs: Sequence[Run]) -> list[Run]:
     """The runs; those of one cycle that differ in size alone are joined, in the first's place.
 
     A size that occurs twice with one seed makes another curve of that seed. Nothing is joined
-    where more images have fewer boxes: then they are not the same data grown.
+    where more images have fewer objects: then they are not the same data grown.
     """
     groups: dict[Alike, list[Run]] = {}
     for run in runs:
@@ -55,7 +55,7 @@ def _series(group: Sequence[Run]) -> Iterator[list[Run]]:
             chains.append([run])
     for chains in seeds.values():
         for chain in chains:
-            grown = all(a.cycles[0].boxes <= b.cycles[0].boxes for a, b in pairwise(chain))
+            grown = all(a.cycles[0].objects <= b.cycles[0].objects for a, b in pairwise(chain))
             yield from [chain] if grown else [[run] for run in chain]
 
 

@@ -9,7 +9,7 @@ from alframe.benchmarks.findings import Axis, Costs, Method, Point, RunRecord
 from alframe.benchmarks.runs import Run
 from alframe.benchmarks.statistics import areas, summarise
 
-AXES: tuple[Axis, ...] = ("images", "boxes", "seconds")
+AXES: tuple[Axis, ...] = ("images", "objects", "seconds")
 
 
 def method_rows(entry: Entry, metric: str, costs: Costs) -> tuple[Method, ...]:
@@ -52,7 +52,7 @@ def _points(runs: Sequence[Run], metric: str) -> tuple[Point, ...]:
     for run in runs:
         for cycle in run.cycles:
             if (value := cycle.value(metric)) is not None:
-                values[cycle.labelled].append((cycle.boxes, value))
+                values[cycle.labelled].append((cycle.objects, value))
     return tuple(
         Point(labelled, fmean(b for b, _ in found), summarise([v for _, v in found]))
         for labelled, found in sorted(values.items())

@@ -25,7 +25,7 @@ class Cycle(BaseModel):
     Attributes:
         cycle: 0, 1, ...
         labelled: images that this cycle trained on.
-        boxes: objects annotated in them.
+        objects: objects annotated in them.
         metrics: fractions 0..1 by name; one may be a mapping, as ``AP50`` is by class.
         seconds: by part of the cycle: fit, evaluate, select.
         selected: ids that this cycle chose for the next.
@@ -36,7 +36,7 @@ class Cycle(BaseModel):
 
     cycle: int = Field(ge=0, lt=1 << 31, strict=True)
     labelled: int = Field(ge=0, lt=1 << 53, strict=True)
-    boxes: int = Field(ge=0, lt=1 << 53, strict=True)
+    objects: int = Field(ge=0, lt=1 << 53, strict=True)
     metrics: dict[str, Any]
     seconds: dict[str, float] = {}
     selected: tuple[str, ...] = ()

@@ -60,7 +60,7 @@ def _selections(methods: Mapping[str, Sequence[Run]], dataset: Dataset) -> Selec
     return Selections(
         classes=dataset.classes,
         pool=_histogram(pool, len(dataset.classes)),
-        pool_boxes_per_image=fmean(len(t.labels) for t in pool),
+        pool_objects_per_image=fmean(len(t.labels) for t in pool),
         methods=tuple(_chosen(m, runs, dataset) for m, runs in methods.items()),
         overlap=tuple(tuple(_overlap(a, b) for b in methods.values()) for a in methods.values()),
     )
@@ -73,7 +73,7 @@ def _chosen(method: str, runs: Sequence[Run], dataset: Dataset) -> Chosen:
 
 
 def _histogram(targets: Sequence[Target], classes: int) -> tuple[float, ...]:
-    """Share of each class among the boxes."""
+    """Share of each class among the objects."""
     labels = np.concatenate([t.labels for t in targets])
     counts = np.bincount(labels, minlength=classes)
     return tuple((counts / max(1, counts.sum())).tolist())

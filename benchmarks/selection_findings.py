@@ -9,13 +9,13 @@ class Chosen:
 
     Attributes:
         method: its name.
-        histogram: share of each class among the boxes of the selected images, in class order.
-        boxes_per_image: mean over the selected images.
+        histogram: share of each class among the objects of the selected images, in class order.
+        objects_per_image: mean over the selected images.
     """
 
     method: str
     histogram: tuple[float, ...]
-    boxes_per_image: float
+    objects_per_image: float
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Selections:
 
     Attributes:
         classes: names.
-        pool: share of each class among the boxes of the pool.
-        pool_boxes_per_image: mean over the pool.
+        pool: share of each class among the objects of the pool.
+        pool_objects_per_image: mean over the pool.
         methods: one each.
         overlap: Jaccard index of what two methods selected in the cycles in which both did, mean
             over common seeds; ``overlap[i][j]`` for ``methods[i]`` and ``methods[j]``; None
@@ -34,7 +34,7 @@ class Selections:
 
     classes: tuple[str, ...]
     pool: tuple[float, ...]
-    pool_boxes_per_image: float
+    pool_objects_per_image: float
     methods: tuple[Chosen, ...]
     overlap: tuple[tuple[float | None, ...], ...]
 

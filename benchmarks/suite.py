@@ -46,7 +46,7 @@ class CostEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     image: float = Field(default=Costs.image, ge=0)
-    box: float = Field(default=Costs.box, ge=0)
+    object: float = Field(default=Costs.object, ge=0)
 
 
 class Suite(BaseModel):
@@ -63,7 +63,7 @@ class Suite(BaseModel):
         baselines: names of the methods among which the best baseline is looked for.
         full_supervision: with which seeds each learner is also trained on the whole pool.
         replay: a method whose first seed is run twice, to see how much repetition alone changes.
-        costs: seconds of annotation by image and by box.
+        costs: seconds of annotation by image and by object.
         alpha: level of the tests.
         commands: those that ran it, in order, for the report.
     """

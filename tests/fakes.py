@@ -62,7 +62,7 @@ class FakeLearner:
         for done in range(epoch, self.epochs):
             self._touch("epoch")
             noise = context.seeds.rng("epoch", done).random()
-            weights = weights.double() * 0.5 + len(labelled) + labelled.boxes() + noise
+            weights = weights.double() * 0.5 + len(labelled) + labelled.objects() + noise
             context.recorder.scalar("loss", float(weights), done)
             context.checkpoint.save({"epoch": done + 1, "weights": weights})
         context.phase_finished("label", {"index": 0})

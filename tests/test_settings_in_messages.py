@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from alframe.draft import component_settings, plain_settings
+from alframe.config.draft import component_settings, plain_settings
+from alframe.config.resolve import COMPONENTS
 from alframe.plugins import registry
-from alframe.resolve import COMPONENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("alframe", "detectors", "strategies", "benchmarks")

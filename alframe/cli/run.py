@@ -165,6 +165,6 @@ def _line(cycle: Mapping[str, Any]) -> str:
     )
     seconds = ", ".join(f"{k} {v:.0f} s" for k, v in cycle["seconds"].items())
     return (
-        f"cycle {cycle['cycle']}  {cycle['labelled']:5d} images  {cycle['boxes']:6d} boxes  "
+        f"cycle {cycle['cycle']}  {cycle['labelled']:5d} images  {cycle['objects']:6d} objects  "
         f"{shown}  ({seconds})"
     )

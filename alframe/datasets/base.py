@@ -134,7 +134,7 @@ class LabelledSet(ImageSet):
         kept = {i: self.targets[i] for i in self.ids}
         object.__setattr__(self, "targets", unchangeable(kept))
 
-    def boxes(self) -> int:
+    def objects(self) -> int:
         """How many objects are annotated in these items."""
         return sum(len(t.labels) for t in self.targets.values())
 

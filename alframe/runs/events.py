@@ -41,11 +41,11 @@ SCHEMA: Mapping[str, Mapping[str, _Check]] = {
     "annotated": {
         "cycle": _is_count,
         "images": _is_count,
-        "boxes": _is_count,
+        "objects": _is_count,
         "ignored": _is_ids,
         "sha256": _is_text,
     },
-    "cycle_started": {"cycle": _is_count, "labelled": _is_count, "boxes": _is_count},
+    "cycle_started": {"cycle": _is_count, "labelled": _is_count, "objects": _is_count},
     "phase_finished": {"cycle": _is_count, "phase": _is_text, "index": _is_count},
     "fitted": {"cycle": _is_count, "seconds": _is_seconds},
     "evaluated": {"cycle": _is_count, "metrics": _is_mapping, "seconds": _is_seconds},

@@ -160,7 +160,7 @@ class Loop:
                 "annotated",
                 cycle=cycle,
                 images=len(answers.targets),
-                boxes=sum(len(target.labels) for target in answers.targets.values()),
+                objects=sum(len(target.labels) for target in answers.targets.values()),
                 ignored=sorted(answers.ignored),
                 seconds=round(sum(answers.seconds.values()), 3) if answers.seconds else None,
                 sha256=sha256,
@@ -170,7 +170,7 @@ class Loop:
         labelled = LabelledSet(self._dataset.images, self._pool.labelled, self._targets)
         if not self._event("cycle_started", cycle):
             self._run.journal.append(
-                "cycle_started", cycle=cycle, labelled=len(labelled), boxes=labelled.boxes()
+                "cycle_started", cycle=cycle, labelled=len(labelled), objects=labelled.objects()
             )
         fit = self._event("fitted", cycle) or self._fit(cycle, labelled)
         if not self._event("evaluated", cycle):  # otherwise the state is that of a later cycle
@@ -185,7 +185,7 @@ class Loop:
         return {
             "cycle": cycle,
             "labelled": len(labelled),
-            "boxes": labelled.boxes(),
+            "objects": labelled.objects(),
             "metrics": result["metrics"],
             "phases": self._phases(cycle),
             "seconds": {k: round(v, 3) for k, v in seconds.items()},

@@ -33,7 +33,7 @@ def selections_due(events: Iterable[Event]) -> int:
 def difference(path: Path, events: Sequence[Event], targets: Mapping[str, Target]) -> str:
     """What is wrong with ``cycles.jsonl``, which reports read; empty if nothing is.
 
-    Selections and metrics have to be those of the journal; the counts of images and boxes follow
+    Selections and metrics have to be those of the journal; the counts of images and objects follow
     from the selections. A kill may leave the file without the last selection of the journal.
 
     Args:
@@ -61,7 +61,7 @@ def _expected(events: Sequence[Event], targets: Mapping[str, Target]) -> Iterato
         yield {
             "cycle": cycle,
             "labelled": sum(i not in left_out for i in labelled),
-            "boxes": sum(len(targets[i].labels) for i in labelled if i in known),
+            "objects": sum(len(targets[i].labels) for i in labelled if i in known),
             "metrics": metrics.get(cycle),
             "selected": ids,
         }

@@ -13,7 +13,7 @@ from alframe.benchmarks.findings import Axis, Costs, Problem, Summary
 from alframe.benchmarks.page.blocks import EMPTY, Cell, Grid, Head, Row
 from alframe.benchmarks.page.numbers import percent, size, spread
 
-AXES: dict[Axis, str] = {"images": "images", "boxes": "boxes", "seconds": "modelled seconds"}
+AXES: dict[Axis, str] = {"images": "images", "objects": "objects", "seconds": "modelled seconds"}
 
 
 def cycles(problem: Problem, metric: str) -> Grid | None:
@@ -57,7 +57,7 @@ def areas(problem: Problem, metric: str, costs: Costs) -> Grid | None:
         )
         notes.append(f"Over what all finished runs cover: {', '.join(ranges)}.")
     if "seconds" in found:
-        notes.append(f"Modelled seconds: {costs.image:g} an image and {costs.box:g} a box.")
+        notes.append(f"Modelled seconds: {costs.image:g} an image and {costs.object:g} an object.")
     heads = (Head("method"), *(Head(f"over {AXES[axis]}") for axis in found))
     return Grid("AUBC", heads, tuple(rows), notes=tuple(notes))
 

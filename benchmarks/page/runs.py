@@ -44,13 +44,13 @@ def single_run(problem: Problem) -> Grid | None:
     cycles = runs[0].cycles
     metrics = list(dict.fromkeys(m for c in cycles for m in c["metrics"] if "." not in m))
     parts = list(dict.fromkeys(part for c in cycles for part in c["seconds"]))
-    counts = (Head("cycle"), Head("labelled"), Head("boxes"), Head("new boxes per new image"))
+    counts = (Head("cycle"), Head("labelled"), Head("objects"), Head("new objects per new image"))
     rows = []
-    before: Mapping[str, Any] = {"labelled": 0, "boxes": 0}
+    before: Mapping[str, Any] = {"labelled": 0, "objects": 0}
     for cycle in cycles:
         new = cycle["labelled"] - before["labelled"]
-        density = (cycle["boxes"] - before["boxes"]) / new if new else None
-        sizes = [Cell(str(cycle[key]), cycle[key]) for key in ("labelled", "boxes")]
+        density = (cycle["objects"] - before["objects"]) / new if new else None
+        sizes = [Cell(str(cycle[key]), cycle[key]) for key in ("labelled", "objects")]
         values = [cycle["metrics"].get(metric) for metric in metrics]
         numbers = [_number(None if v is None else 100 * v) for v in values]
         seconds = [_number(cycle["seconds"].get(part)) for part in parts]
@@ -74,10 +74,10 @@ def without_result(cells: Sequence[Unfinished]) -> Grid | None:
 
 
 def costs(constants: Costs) -> Text:
-    """What an image and a box are taken to cost."""
+    """What an image and an object are taken to cost."""
     return Text(
         "Modelled cost of labelling",
-        f"{constants.image:g} s an image + {constants.box:g} s a box.",
+        f"{constants.image:g} s an image + {constants.object:g} s an object.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What the methods selected: classes, boxes, pictures."""
+"""What the methods selected: classes, objects, pictures."""
 
 from alframe.benchmarks.page.blocks import Cell, Grid, Head, Picture, Pictures, Row, data_uri
 from alframe.benchmarks.page.numbers import share
@@ -6,7 +6,7 @@ from alframe.benchmarks.selection_findings import Gallery, Selections
 
 
 def classes(selections: Selections | None) -> Grid | None:
-    """Share of each class among the boxes of the selected images, against the pool."""
+    """Share of each class among the objects of the selected images, against the pool."""
     if selections is None or not selections.methods or not selections.classes:
         return None
     histograms = [chosen.histogram for chosen in selections.methods]
@@ -16,11 +16,11 @@ def classes(selections: Selections | None) -> Grid | None:
         for i, (name, pool) in enumerate(zip(selections.classes, selections.pool, strict=True))
     )
     return Grid(
-        title="Classes of the selected boxes",
+        title="Classes of the selected objects",
         heads=(Head("class"), *_columns(selections)),
         rows=rows,
         beneath=(_density(selections),),
-        notes=("Share of the boxes. The line across a bar is the share in the pool.",),
+        notes=("Share of the objects. The line across a bar is the share in the pool.",),
     )
 
 
@@ -50,6 +50,6 @@ def _bar(part: float, pool: float, longest: float) -> Cell:
 
 
 def _density(selections: Selections) -> Row:
-    densities = [selections.pool_boxes_per_image]
-    densities += [chosen.boxes_per_image for chosen in selections.methods]
-    return Row("boxes per image", tuple(Cell(f"{density:.2f}") for density in densities))
+    densities = [selections.pool_objects_per_image]
+    densities += [chosen.objects_per_image for chosen in selections.methods]
+    return Row("objects per image", tuple(Cell(f"{density:.2f}") for density in densities))

@@ -27,27 +27,27 @@ class Curve:
         method: its name.
         seed: of the run.
         images: labelled in each cycle, at least one cycle; never fewer than in the last.
-        boxes: annotated in them; never fewer than in the last cycle.
+        objects: annotated in them; never fewer than in the last cycle.
         values: the metric, a finite fraction; a cycle without one is left out of all three.
 
     Raises:
         ValueError: the three differ in length, are empty, or a value is not finite.
-        RunError: images or boxes become fewer.
+        RunError: images or objects become fewer.
     """
 
     problem: str
     method: str
     seed: int
     images: tuple[int, ...]
-    boxes: tuple[int, ...]
+    objects: tuple[int, ...]
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not len(self.images) == len(self.boxes) == len(self.values) > 0:
-            raise ValueError(f"{self}: expected images, boxes and a value for one cycle or more")
+        if not len(self.images) == len(self.objects) == len(self.values) > 0:
+            raise ValueError(f"{self}: expected images, objects and a value for one cycle or more")
         if not all(map(math.isfinite, self.values)):
             raise ValueError(f"{self}: expected finite values")
-        for name, counts in (("images", self.images), ("boxes", self.boxes)):
+        for name, counts in (("images", self.images), ("objects", self.objects)):
             if any(after < before for before, after in pairwise(counts)):
                 raise RunError(
                     f"{self.problem}/{self.method}, seed {self.seed}: labelled {name} become fewer "
@@ -57,8 +57,8 @@ class Curve:
     def budget(self, axis: Axis, costs: Costs) -> tuple[float, ...]:
         """What the labels of each cycle cost, in units of the axis."""
         if axis == "seconds":
-            return tuple(map(costs.seconds, self.images, self.boxes))
-        return self.images if axis == "images" else self.boxes
+            return tuple(map(costs.seconds, self.images, self.objects))
+        return self.images if axis == "images" else self.objects
 
     def along(self, axis: Axis, costs: Costs) -> tuple[Floats, Floats]:
         """Budgets [C], strictly ascending, and values [C].

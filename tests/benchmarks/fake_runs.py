@@ -24,7 +24,7 @@ def write_run(
     settings: Mapping[str, Any] | None = None,
     manifest: Mapping[str, Any] | None = None,
 ) -> Path:
-    """A run with mAP50 ``values``, 10 images more a cycle and 3 boxes in each of them.
+    """A run with mAP50 ``values``, 10 images more a cycle and 3 objects in each of them.
 
     ``settings`` are of its training, ``manifest`` goes on top of what is in ``manifest.json``.
     """
@@ -58,7 +58,7 @@ def cycle(number: int, value: float | None) -> dict[str, Any]:
     return {
         "cycle": number,
         "labelled": labelled,
-        "boxes": 3 * labelled,
+        "objects": 3 * labelled,
         "metrics": {
             "mAP50": value,
             "mAP50_11pt": None if value is None else value / 2,

@@ -44,7 +44,7 @@ RANDOM = Method(
         Point(1240, 3700.0, summary(0.4942, 0.0050)),
         Point(1654, 4900.0, summary(0.5603, None, 1)),
     ),
-    area={"images": summary(0.45), "boxes": summary(0.44), "seconds": summary(0.445)},
+    area={"images": summary(0.45), "objects": summary(0.44), "seconds": summary(0.445)},
     seconds={"fit": 7200.0, "evaluate": 360.0, "select": 36.0},
     memory={"host": 3.25, "device": 11.5},
 )
@@ -57,7 +57,7 @@ MIAOD = Method(
         Point(1240, 3900.0, summary(0.5841, 0.0042)),
         Point(1654, 5200.0, summary(0.56034, 0.0035)),  # prints as random's does
     ),
-    area={"images": summary(0.55), "boxes": summary(0.54), "seconds": summary(0.545)},
+    area={"images": summary(0.55), "objects": summary(0.54), "seconds": summary(0.545)},
     seconds={"fit": 14400.0, "evaluate": 720.0, "select": 180.0},
     memory={"host": 4.0},
     runs=tuple(
@@ -86,13 +86,13 @@ COMPARISONS = (
         "miaod", "random", "images", 6, 0.1, 6, 0, 0.0004, 0.03125, 0.03125, True, True, False
     ),
     Comparison(
-        "random", "miaod", "boxes", 6, -0.1, 0, 0, 0.0004, 0.03125, 0.03125, True, True, False
+        "random", "miaod", "objects", 6, -0.1, 0, 0, 0.0004, 0.03125, 0.03125, True, True, False
     ),
     Comparison(
         "entropy_of plain", "random", "seconds", 6, -0.0012, 2, 1, 0.7, 0.625, 1.0, True, False,
         True,
     ),
-    Comparison("miaod", "random", "boxes", 3, 0.09, 3, 0, 0.01, 0.25, 0.25, False, False, False),
+    Comparison("miaod", "random", "objects", 3, 0.09, 3, 0, 0.01, 0.25, 0.25, False, False, False),
     Comparison(
         "entropy_of plain", "miaod", "images", 0, None, 0, 0, None, None, None, False, False, False
     ),
@@ -122,7 +122,7 @@ FULL_PROBLEM = Problem(
     selections=Selections(
         classes=("cat", "dog"),
         pool=(0.6, 0.4),
-        pool_boxes_per_image=2.5,
+        pool_objects_per_image=2.5,
         methods=(
             Chosen("random", (0.61, 0.39), 2.51),
             Chosen("miaod", (0.2, 0.8), 3.75),
@@ -137,7 +137,7 @@ FULL_PROBLEM = Problem(
         ),
     ),
     noise=0.0031,
-    spans={"images": (827, 1240), "boxes": (2070.0, 3100.5)},
+    spans={"images": (827, 1240), "objects": (2070.0, 3100.5)},
     notes=("miaod, seed 2 (unfinished): 1 cycle so far, runs/m2",),
     recipe={"batch": "2 images", "precision": "fp32; bf16"},
 )  # fmt: skip

@@ -43,7 +43,7 @@ def rows(folder: Path, metric: str = "mAP50") -> dict[str, Method]:
 def test_mean_sd_and_n(folder: Path) -> None:
     first, second = rows(folder)["random (unfinished)"].points
     # mean .3, deviations -.2 -.1 .3, squares .04 + .01 + .09 = .14, over n - 1 = 2: .07
-    assert (first.labelled, first.boxes, first.value.n) == (10, 30, 3)
+    assert (first.labelled, first.objects, first.value.n) == (10, 30, 3)
     assert first.value.mean == pytest.approx(0.3)
     assert first.value.sd == pytest.approx(0.07**0.5)
     # mean .25, deviations -.05 .05: .005 over 1
@@ -65,7 +65,7 @@ def test_areas_and_comparisons_are_of_finished_runs(folder: Path) -> None:
     )  # fmt: skip
     assert images.difference == pytest.approx(0.3775 - 0.15)  # with seed 0 alone
     assert not images.decidable
-    assert [c.axis for c in others] == ["boxes", "seconds"]
+    assert [c.axis for c in others] == ["objects", "seconds"]
 
 
 def test_seconds_are_of_whole_runs(folder: Path) -> None:
@@ -87,7 +87,7 @@ def test_areas_are_taken_over_what_all_finished_runs_cover(tmp_path: Path) -> No
     write_run(tmp_path / "3", [0.1], strategy="miaod", finished=False)
     (problem,) = findings(tmp_path).problems
     assert problem.spans == {
-        "images": (10, 20), "boxes": (30, 60),
+        "images": (10, 20), "objects": (30, 60),
         "seconds": (10 * 7.8 + 30 * 34.5, 20 * 7.8 + 60 * 34.5),
     }  # fmt: skip
     assert problem.methods[0].area["images"].mean == pytest.approx(0.15)
@@ -169,7 +169,7 @@ def test_csv_has_a_line_a_point_in_fractions(folder: Path) -> None:
     assert len(lines) == 4
     assert lines[3] == {
         "problem": "shapes", "method": "miaod", "learner": "miaod", "strategy": "miaod",
-        "finished": "true", "labelled": "20", "share": "0.1", "boxes": "60.0",
+        "finished": "true", "labelled": "20", "share": "0.1", "objects": "60.0",
         "metric": "mAP50", "mean": "0.505", "sd": "", "n": "1", "low": "", "high": "",
     }  # fmt: skip
     assert lines[0]["finished"] == "false"
@@ -185,7 +185,7 @@ def test_json_has_everything_and_the_runs_behind_it(folder: Path) -> None:
     (run,) = miaod["runs"]
     assert (run["path"], run["seed"], run["finished"]) == (str(folder / "4"), 0, True)
     assert run["cycles"][0] == {
-        "cycle": 0, "labelled": 10, "boxes": 30, "memory": {},
+        "cycle": 0, "labelled": 10, "objects": 30, "memory": {},
         "metrics": {"mAP50": 0.25, "mAP50_11pt": 0.125, "AP50.disc": 0.25, "AP50.ring": None},
         "seconds": {"fit": 12.34, "evaluate": 1.0, "select": 0.5},
     }  # fmt: skip

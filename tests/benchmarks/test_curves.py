@@ -30,10 +30,10 @@ def figure(tmp_path):
 
 
 def test_lines_are_the_means_in_percent_over_images_and_over_boxes(figure):
-    images, boxes = figure.axes
+    images, objects = figure.axes
     random, miaod = images.get_lines()
     np.testing.assert_allclose(
-        np.asarray(boxes.get_lines()[0].get_xydata(), float), [[30, 15], [60, 30], [90, 35]]
+        np.asarray(objects.get_lines()[0].get_xydata(), float), [[30, 15], [60, 30], [90, 35]]
     )
     np.testing.assert_allclose(
         np.asarray(random.get_xydata(), float), [[10, 15], [20, 30], [30, 35]]

@@ -13,7 +13,7 @@ from tests.benchmarks.fake_runs import write_run
 
 
 def grown(
-    path: Path, size: int, value: float, *, seed: int = 0, boxes: int = 0, pool: int | None = None,
+    path: Path, size: int, value: float, *, seed: int = 0, objects: int = 0, pool: int | None = None,
     strategy: str = "random", test: str = "t" * 64, lr: float = 0.1,
 ) -> None:  # fmt: skip
     """A run of one cycle on ``size`` labelled images; of a pool of its own, if it has one."""
@@ -29,7 +29,7 @@ def grown(
     (path / "config.yaml").write_text(yaml.safe_dump(config))
     line = json.loads((path / "cycles.jsonl").read_text())
     (path / "cycles.jsonl").write_text(
-        json.dumps(line | {"labelled": size, "boxes": boxes or 3 * size, "selected": []}) + "\n"
+        json.dumps(line | {"labelled": size, "objects": objects or 3 * size, "selected": []}) + "\n"
     )
 
 
@@ -92,8 +92,8 @@ def test_another_test_split_is_another_problem(tmp_path: Path) -> None:
 
 
 def test_fewer_boxes_in_more_images_are_not_joined(tmp_path: Path) -> None:
-    grown(tmp_path / "1", 100, 0.1, boxes=500)
-    grown(tmp_path / "2", 200, 0.2, boxes=400)
+    grown(tmp_path / "1", 100, 0.1, objects=500)
+    grown(tmp_path / "2", 200, 0.2, objects=400)
     (problem,) = findings(tmp_path).problems
     assert [run.path for m in problem.methods for run in m.runs] == [
         str(tmp_path / "1"), str(tmp_path / "2"),

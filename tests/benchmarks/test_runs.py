@@ -11,7 +11,7 @@ from tests.benchmarks.fake_runs import cycle, write_run
 
 def test_reads_what_the_directory_says(tmp_path):
     run = read_run(write_run(tmp_path / "a", [0.1, None], strategy="entropy", seed=7))
-    assert [(c.cycle, c.labelled, c.boxes) for c in run.cycles] == [(0, 10, 30), (1, 20, 60)]
+    assert [(c.cycle, c.labelled, c.objects) for c in run.cycles] == [(0, 10, 30), (1, 20, 60)]
     assert (run.seed, run.pool, run.finished) == (7, 200, True)
     assert (run.name("strategy"), run.dataset) == ("entropy", ("shapes", "f" * 64))
     assert run.cycles[0].numbers() == {
@@ -89,7 +89,7 @@ class TestErrors:
             ('{"cycle": 1, "label', "it is not JSON: Unterminated string"),
             ("[]", r"expected an object, got \[\]"),
             (json.dumps(cycle(1, 0.1) | {"labelled": "ten"}), "labelled: Input should be"),
-            ('{"cycle": 1, "labelled": 20, "boxes": 60}', "metrics: Field required"),
+            ('{"cycle": 1, "labelled": 20, "objects": 60}', "metrics: Field required"),
             (json.dumps(cycle(0, 0.1)), "cycle 0 after 0"),
         ],
     )

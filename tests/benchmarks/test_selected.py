@@ -47,9 +47,9 @@ def test_classes_of_all_cycles_and_seeds_against_the_pool(tmp_path: Path) -> Non
     chosen = [*IDS[:4], *IDS[3:5]]  # what both seeds chose counts twice
     np.testing.assert_allclose(random.histogram, shares(chosen))
     np.testing.assert_allclose(found.pool, shares(IDS))
-    boxes = [len(DATASET.targets[i].labels) for i in IDS]
-    assert found.pool_boxes_per_image == pytest.approx(sum(boxes) / 12)
-    assert random.boxes_per_image == pytest.approx((sum(boxes[:4]) + sum(boxes[3:5])) / 6)
+    objects = [len(DATASET.targets[i].labels) for i in IDS]
+    assert found.pool_objects_per_image == pytest.approx(sum(objects) / 12)
+    assert random.objects_per_image == pytest.approx((sum(objects[:4]) + sum(objects[3:5])) / 6)
 
 
 def test_overlap_is_of_common_seeds(tmp_path: Path) -> None:

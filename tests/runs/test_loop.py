@@ -70,7 +70,7 @@ def files_of(path: Path) -> dict[str, Any]:
 def test_the_labelled_set_grows_by_what_was_selected(tmp_path: Path) -> None:
     cycles = run_loop(tmp_path / "run")
     assert [c["labelled"] for c in cycles] == [3, 5, 7, 9]
-    assert [c["boxes"] for c in cycles] == [3, 5, 7, 9]
+    assert [c["objects"] for c in cycles] == [3, 5, 7, 9]
     assert [len(c["selected"]) for c in cycles] == [2, 2, 2, 0]
     chosen = [i for c in cycles for i in c["selected"]]
     assert len(set(chosen)) == 6

@@ -23,8 +23,8 @@ EVENTS: list[Event] = [
     {"event": "finished"},
 ]
 CYCLES: list[dict[str, Any]] = [
-    {"cycle": 0, "labelled": 1, "boxes": 1, "metrics": EVENTS[1]["metrics"], "selected": ["b"]},
-    {"cycle": 1, "labelled": 2, "boxes": 3, "metrics": {"mAP50": 0.25}, "selected": []},
+    {"cycle": 0, "labelled": 1, "objects": 1, "metrics": EVENTS[1]["metrics"], "selected": ["b"]},
+    {"cycle": 1, "labelled": 2, "objects": 3, "metrics": {"mAP50": 0.25}, "selected": []},
 ]
 ADDED: list[Event] = [
     {"event": "selected", "cycle": 1, "ids": ["c"]},
@@ -51,21 +51,21 @@ def test_a_selection_is_due_before_each_later_cycle(length: int, due: int) -> No
 
 def test_what_annotators_gave_up_does_not_count(tmp_path: Path) -> None:
     given_up: Event = {"event": "annotated", "cycle": 1, "ignored": ["b"]}
-    rest = CYCLES[1] | {"labelled": 1, "boxes": 1}
+    rest = CYCLES[1] | {"labelled": 1, "objects": 1}
     assert found(tmp_path, [CYCLES[0], rest], [*EVENTS[:3], given_up, *EVENTS[3:]]) == ""
 
 
 def test_an_honest_file(tmp_path: Path) -> None:
     assert found(tmp_path, CYCLES) == ""
     added = [CYCLES[0], CYCLES[1] | {"selected": ["c"]}]
-    third = {"cycle": 2, "labelled": 3, "boxes": 3, "metrics": {}, "selected": []}
+    third = {"cycle": 2, "labelled": 3, "objects": 3, "metrics": {}, "selected": []}
     assert found(tmp_path, [*added, third], [*EVENTS, *ADDED]) == ""
     assert difference(tmp_path / "none", EVENTS[:2], TARGETS) == ""
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"labelled": 99}, {"boxes": 4}, {"metrics": {"mAP50": 0.99}}, {"selected": ["a"]},
+    [{"labelled": 99}, {"objects": 4}, {"metrics": {"mAP50": 0.99}}, {"selected": ["a"]},
      {"cycle": 2}, {"metrics": {}, "selected": ["c"]}],
 )  # fmt: skip
 def test_another_entry_is_named(tmp_path: Path, change: Mapping[str, Any]) -> None:

@@ -246,7 +246,7 @@ def test_results_are_a_flat_table_too(tmp_path: Path) -> None:
     cycle = {
         "cycle": 0,
         "labelled": 5,
-        "boxes": 7,
+        "objects": 7,
         "metrics": {"mAP50": 0.25, "AP50": {"dog": 0.5, "cat": None}},
         "phases": [],
         "seconds": {"fit": 1.5},
@@ -256,7 +256,7 @@ def test_results_are_a_flat_table_too(tmp_path: Path) -> None:
         run.write_cycles([cycle, {**cycle, "cycle": 1}])
     lines = (tmp_path / "run" / "results.csv").read_text().splitlines()
     assert lines == [
-        "cycle,labelled,boxes,mAP50,AP50/dog,AP50/cat,seconds/fit",
+        "cycle,labelled,objects,mAP50,AP50/dog,AP50/cat,seconds/fit",
         "0,5,7,0.25,0.5,,1.5",
         "1,5,7,0.25,0.5,,1.5",
     ]

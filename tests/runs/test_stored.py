@@ -130,13 +130,13 @@ def test_scores_are_read_by_numpy_alone_too(tmp_path: Path) -> None:
 
 RIGHT: list[dict[str, Any]] = [
     {"event": "initial", "ids": ["a"], "sha256": "x"},
-    {"event": "annotated", "cycle": 0, "images": 1, "boxes": 1, "ignored": [], "sha256": "c"},
-    {"event": "cycle_started", "cycle": 0, "labelled": 1, "boxes": 1},
+    {"event": "annotated", "cycle": 0, "images": 1, "objects": 1, "ignored": [], "sha256": "c"},
+    {"event": "cycle_started", "cycle": 0, "labelled": 1, "objects": 1},
     {"event": "phase_finished", "cycle": 0, "phase": "label", "index": 0},
     {"event": "fitted", "cycle": 0, "seconds": 1.5},
     {"event": "evaluated", "cycle": 0, "metrics": {"mAP50": float("nan")}, "seconds": 1},
     {"event": "selected", "cycle": 0, "ids": ["b"], "seconds": 0.0, "memory": {}},
-    {"event": "annotated", "cycle": 1, "images": 1, "boxes": 1, "ignored": [], "sha256": "d"},
+    {"event": "annotated", "cycle": 1, "images": 1, "objects": 1, "ignored": [], "sha256": "d"},
     {"event": "of a later version", "cycle": 1},
 ]
 
@@ -163,7 +163,7 @@ def test_a_right_journal_is_read(tmp_path: Path) -> None:
         (1, {"cycle": "0"}, "is not a whole number: '0'"),
         (1, {"cycle": 2}, "cycle 2 after cycle 0"),
         (1, {"cycle": 1 << 40}, "cycle 1,099,511,627,776 after cycle 0"),
-        (1, {"boxes": None}, "'boxes' of 'annotated' is not a whole number: None"),
+        (1, {"objects": None}, "'objects' of 'annotated' is not a whole number: None"),
         (4, {"seconds": float("inf")}, "'seconds' of 'fitted' is not seconds: inf"),
         (4, {"seconds": -1}, "is not seconds: -1"),
         (5, {"metrics": []}, "'metrics' of 'evaluated' is not a mapping: []"),

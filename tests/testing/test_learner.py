@@ -38,7 +38,7 @@ class Line:
         self.weight, self.share = saved["weight"], torch.tensor([share(labelled)])
         for epoch in range(saved["epoch"], 4):
             noise = context.seeds.rng("noise", epoch).random()
-            self.weight = self.weight / 2 + float(np.mean([labelled.boxes(), noise]))
+            self.weight = self.weight / 2 + float(np.mean([labelled.objects(), noise]))
             context.recorder.scalar("weight", float(self.weight), epoch)
             context.checkpoint.save({"epoch": epoch + 1, "weight": self.weight})
         context.phase_finished("label", {})

@@ -18,7 +18,7 @@ TITLES = [
     "AUBC",
     "Comparisons",
     "Label savings",
-    "Classes of the selected boxes",
+    "Classes of the selected objects",
     "Overlap of the selections",
     "Selected first by miaod: seed 0, cycle 1",
     "Time and memory",

@@ -79,24 +79,24 @@ def test_full_supervision(page):
 
 def test_areas_have_labelled_intervals_and_a_single_run_none(page):
     rows = table(page, "AUBC")
-    assert rows[0] == ["method", "over images", "over boxes", "over modelled seconds"]
+    assert rows[0] == ["method", "over images", "over objects", "over modelled seconds"]
     assert rows[2][1] == "55.00 ± 1.00 95 % interval, n = 3: 53.00 to 57.00"
     assert rows[3] == ["entropy_of plain", "41.00 n = 1", NONE, NONE]
     assert [text(p) for p in block(page, "AUBC").iter("p")] == [
         "Area under the budget curve divided by the range of the budget, in mAP50 %.",
-        "Over what all finished runs cover: 827 to 1,240 images, 2,070 to 3,100 boxes.",
-        "Modelled seconds: 7.8 an image and 34.5 a box.",
+        "Over what all finished runs cover: 827 to 1,240 images, 2,070 to 3,100 objects.",
+        "Modelled seconds: 7.8 an image and 34.5 an object.",
     ]
 
 
 def test_comparisons(page):
     assert table(page, "Comparisons")[1:] == [
         ["miaod", "random", "images", "+10.00", "6/6", "< 0.001", "0.0312", "0.0312", "better"],
-        ["random", "miaod", "boxes", f"{MINUS}10.00", "0/6", "< 0.001", "0.0312", "0.0312",
+        ["random", "miaod", "objects", f"{MINUS}10.00", "0/6", "< 0.001", "0.0312", "0.0312",
          "worse"],
         ["entropy_of plain", "random", "modelled seconds", f"{MINUS}0.12 within replay noise",
          "2/6 1 tie", "0.7", "0.625", "1", "no difference shown"],
-        ["miaod", "random", "boxes", "+9.00", "3/3", "0.01", "0.25", "0.25",
+        ["miaod", "random", "objects", "+9.00", "3/3", "0.01", "0.25", "0.25",
          "n too small to decide"],
         ["entropy_of plain", "miaod", "images", NONE, NONE, NONE, NONE, NONE,
          "no seed with both areas"],
@@ -106,7 +106,7 @@ def test_comparisons(page):
     # 2 * 2 / 2^7 = .031 for two pairs, 2 / 2^6 for one
     assert (
         "The correction is over the pairs of one axis: it can decide with "
-        "7 seeds or more for 2 pairs (images, boxes); "
+        "7 seeds or more for 2 pairs (images, objects); "
         "6 seeds or more for 1 pair (modelled seconds)."
     ) in notes
     assert "Against random selection and the best baseline: that of the largest mean" in notes
@@ -119,12 +119,12 @@ def test_no_best_baseline_is_named_where_it_is_random():
 
 
 def test_classes_are_bars_against_the_pool(page):
-    title = "Classes of the selected boxes"
+    title = "Classes of the selected objects"
     assert table(page, title) == [
         ["class", "pool", "random", "miaod", "entropy_of plain"],
         ["cat", "60.0 %", "61.0 %", "20.0 %", "50.0 %"],
         ["dog", "40.0 %", "39.0 %", "80.0 %", "50.0 %"],
-        ["boxes per image", "2.50", "2.51", "3.75", "3.00"],
+        ["objects per image", "2.50", "2.51", "3.75", "3.00"],
     ]
     # The longest bar is 80 %: .2 / .8 and .6 / .8
     assert cell(page, title, "cat", 3).get("style") == "--share: 0.250; --tick: 0.750"
@@ -182,7 +182,7 @@ def test_how_it_was_made(page):
         "alframe bench paper --output results\nalframe bench paper --seeds 0-5"
     )
     assert text(block(page, "Modelled cost of labelling").find("p")) == (
-        "7.8 s an image + 34.5 s a box."
+        "7.8 s an image + 34.5 s an object."
     )
     assert table(page, "Environment")[1:] == [
         ["alframe", "0.1.0"],

@@ -1,4 +1,4 @@
-"""Curves for tests: ten images a cycle and three boxes an image, where nothing else is said."""
+"""Curves for tests: ten images a cycle and three objects an image, where nothing else is said."""
 
 from alframe.benchmarks.findings import Costs
 from alframe.benchmarks.statistics import Curve
@@ -6,10 +6,10 @@ from alframe.benchmarks.statistics import Curve
 COSTS = Costs()
 
 
-def curve(values, method="random", seed=0, problem="p", images=None, boxes=None):
+def curve(values, method="random", seed=0, problem="p", images=None, objects=None):
     images = tuple(images or (10 * (i + 1) for i in range(len(values))))
-    boxes = tuple(boxes or (3 * n for n in images))
-    return Curve(problem, method, seed, images, boxes, tuple(values))
+    objects = tuple(objects or (3 * n for n in images))
+    return Curve(problem, method, seed, images, objects, tuple(values))
 
 
 def flat(heights, method="random", problem="p", cycles=2):

@@ -6,8 +6,8 @@ from alframe.benchmarks.findings import Costs
 from alframe.benchmarks.statistics import areas, aubc, common_span
 from tests.benchmarks.statistics.curves import COSTS, curve
 
-NARROW = curve([0.2, 0.4, 0.5], images=[10, 20, 30], boxes=[30, 50, 60])
-WIDE = curve([0.2, 0.6, 0.8], "crowded", images=[10, 20, 30], boxes=[40, 80, 120])
+NARROW = curve([0.2, 0.4, 0.5], images=[10, 20, 30], objects=[30, 50, 60])
+WIDE = curve([0.2, 0.6, 0.8], "crowded", images=[10, 20, 30], objects=[40, 80, 120])
 
 
 class TestOneCurve:
@@ -16,11 +16,11 @@ class TestOneCurve:
         assert aubc(NARROW, "images", COSTS) == pytest.approx(7.5 / 20)
 
     def test_trapezoids_over_boxes(self) -> None:
-        # (.2 + .4) / 2 * 20 + (.4 + .5) / 2 * 10 = 6 + 4.5 over 30 boxes
-        assert aubc(NARROW, "boxes", COSTS) == pytest.approx(10.5 / 30)
+        # (.2 + .4) / 2 * 20 + (.4 + .5) / 2 * 10 = 6 + 4.5 over 30 objects
+        assert aubc(NARROW, "objects", COSTS) == pytest.approx(10.5 / 30)
 
     def test_seconds_of_boxes_alone_are_boxes(self) -> None:
-        assert aubc(NARROW, "seconds", Costs(image=0, box=7)) == pytest.approx(10.5 / 30)
+        assert aubc(NARROW, "seconds", Costs(image=0, object=7)) == pytest.approx(10.5 / 30)
 
     def test_a_span_that_starts_and_ends_between_two_cycles(self) -> None:
         # at 15: .3, at 25: .45; (.3 + .4) / 2 * 5 + (.4 + .45) / 2 * 5 = 1.75 + 2.125 over 10
@@ -36,8 +36,8 @@ class TestOneCurve:
 
     def test_a_point_has_no_area(self) -> None:
         assert aubc(curve([0.5]), "images", COSTS) is None
-        one_budget = curve([0.4, 0.5], images=[10, 20], boxes=[7, 7])
-        assert aubc(one_budget, "boxes", COSTS) is None
+        one_budget = curve([0.4, 0.5], images=[10, 20], objects=[7, 7])
+        assert aubc(one_budget, "objects", COSTS) is None
         assert aubc(one_budget, "images", COSTS) == pytest.approx(0.45)
 
     @given(
@@ -63,16 +63,16 @@ class TestOneCurve:
 class TestManyCurves:
     def test_the_span_is_what_all_cover(self) -> None:
         assert common_span([NARROW, WIDE], "images", COSTS) == (10, 30)
-        assert common_span([NARROW, WIDE], "boxes", COSTS) == (40, 60)
+        assert common_span([NARROW, WIDE], "objects", COSTS) == (40, 60)
 
     def test_areas_over_boxes_are_over_the_same_boxes(self) -> None:
         # random: .3 at 40, .4 at 50, .5 at 60: 3.5 + 4.5 over 20
         # crowded: .2 at 40, .4 at 60 (half of the way to .6): .3; with all of its range it would
         # have (.2 + .6) / 2 * 40 + (.6 + .8) / 2 * 40 over 80, .55, and be ahead
-        found = areas([NARROW, WIDE], "boxes", COSTS)
+        found = areas([NARROW, WIDE], "objects", COSTS)
         assert found["random"] == pytest.approx({0: 0.4})
         assert found["crowded"] == pytest.approx({0: 0.3})
-        assert aubc(WIDE, "boxes", COSTS) == pytest.approx(0.55)
+        assert aubc(WIDE, "objects", COSTS) == pytest.approx(0.55)
 
     def test_a_single_point_has_no_area_and_leaves_the_others_theirs(self) -> None:
         found = areas([NARROW, curve([0.9], "new"), WIDE], "images", COSTS)

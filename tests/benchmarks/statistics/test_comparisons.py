@@ -140,10 +140,10 @@ def test_differences_inside_the_noise_are_marked() -> None:
 
 
 def test_over_boxes_a_method_is_not_rewarded_for_buying_more() -> None:
-    ours = curve([0.2, 0.6, 0.8], "crowded", images=[10, 20, 30], boxes=[40, 80, 120])
-    theirs = curve([0.2, 0.4, 0.5], images=[10, 20, 30], boxes=[30, 50, 60])
+    ours = curve([0.2, 0.6, 0.8], "crowded", images=[10, 20, 30], objects=[40, 80, 120])
+    theirs = curve([0.2, 0.4, 0.5], images=[10, 20, 30], objects=[30, 50, 60])
     (by_images,) = compare([theirs, ours], "images", COSTS)
-    (by_boxes,) = compare([theirs, ours], "boxes", COSTS)
-    # .55 - .375 over images; .3 - .4 over the boxes 40 .. 60 that both cover (test_area)
+    (by_boxes,) = compare([theirs, ours], "objects", COSTS)
+    # .55 - .375 over images; .3 - .4 over the objects 40 .. 60 that both cover (test_area)
     assert by_images.difference == pytest.approx(0.175)
     assert by_boxes.difference == pytest.approx(-0.1)

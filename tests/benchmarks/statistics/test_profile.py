@@ -96,8 +96,8 @@ def test_nothing_solved_nothing_known_nothing_run() -> None:
 
 
 def test_a_level_that_was_reached_for_nothing_has_no_ratios() -> None:
-    curves = [curve([0.6, 0.8], "a", boxes=[0, 9]), curve([0.1, 0.8], "b", boxes=[1, 8])]
-    found = performance_profile(curves, FULL, "boxes", COSTS, qs=(0.5, 0.8))
+    curves = [curve([0.6, 0.8], "a", objects=[0, 9]), curve([0.1, 0.8], "b", objects=[1, 8])]
+    found = performance_profile(curves, FULL, "objects", COSTS, qs=(0.5, 0.8))
     assert found is not None
     assert found.ratios == {"a": (9 / 8,), "b": (1,)}
     assert found.problems == 1

@@ -63,22 +63,22 @@ def test_not_reached_stays_not_reached() -> None:
 
 
 def test_mean_over_boxes_that_all_seeds_cover() -> None:
-    # values .2 at 20, .4 at 40 boxes and .3 at 30, .5 at 50: common 30 .. 40, where the means are
+    # values .2 at 20, .4 at 40 objects and .3 at 30, .5 at 50: common 30 .. 40, where the means are
     # (.3 + .3) / 2 and (.4 + .4) / 2
     ours = [
-        curve([0.2, 0.4], "new", 0, images=[10, 20], boxes=[20, 40]),
-        curve([0.3, 0.5], "new", 1, images=[10, 20], boxes=[30, 50]),
+        curve([0.2, 0.4], "new", 0, images=[10, 20], objects=[20, 40]),
+        curve([0.3, 0.5], "new", 1, images=[10, 20], objects=[30, 50]),
     ]
-    theirs = [curve([0.0, 0.5], images=[10, 20], boxes=[20, 70])]
-    theirs += [curve([0.0, 0.5], seed=1, images=[10, 20], boxes=[20, 70])]
-    found = saving(ours, theirs, 0.35, "boxes", COSTS)
+    theirs = [curve([0.0, 0.5], images=[10, 20], objects=[20, 70])]
+    theirs += [curve([0.0, 0.5], seed=1, images=[10, 20], objects=[20, 70])]
+    found = saving(ours, theirs, 0.35, "objects", COSTS)
     # random: .35 of .5 on the way from 20 to 70
     assert (found.needed, found.needed_at_most) == (pytest.approx(35), False)
     assert found.baseline == pytest.approx(55)
-    # less than 30 boxes seed 1 never had: an upper bound
-    start = saving(ours, theirs, 0.3, "boxes", COSTS)
+    # less than 30 objects seed 1 never had: an upper bound
+    start = saving(ours, theirs, 0.3, "objects", COSTS)
     assert (start.needed, start.needed_at_most) == (pytest.approx(30), True)
-    assert saving(ours, theirs, 0.45, "boxes", COSTS).needed is None
+    assert saving(ours, theirs, 0.45, "objects", COSTS).needed is None
 
 
 def test_only_seeds_that_both_have() -> None:
@@ -132,8 +132,8 @@ def test_seeds_that_cover_nothing_in_common() -> None:
 
 
 def test_a_baseline_that_costs_nothing_leaves_nothing_to_save() -> None:
-    free = [curve([0.6, 0.7], boxes=[0, 5])]
-    assert saving(NEW, free, 0.5, "boxes", COSTS).saving is None
+    free = [curve([0.6, 0.7], objects=[0, 5])]
+    assert saving(NEW, free, 0.5, "objects", COSTS).saving is None
 
 
 def test_savings_of_every_method_but_the_baseline() -> None:
