@@ -137,7 +137,7 @@ class LearnerSetup:
     Attributes:
         classes: names of the classes, in label order.
         device: where to compute.
-        build_model: makes a fresh model from the ``detector`` section. Its weights are drawn
+        build_model: makes a fresh model from the ``model`` section. Its weights are drawn
             from torch's global generator: call it under :func:`alframe.training.device.seeded`.
         data: the ``data`` section: padding and workers.
         training: the ``training`` section.

@@ -141,7 +141,7 @@ def _problem(entry: Entry, terms: Terms) -> Problem:
     return Problem(
         name=entry.name,
         dataset=runs[0].name("dataset"),
-        detector=", ".join(dict.fromkeys(run.name("detector") for run in runs)),
+        model=", ".join(dict.fromkeys(run.name("model") for run in runs)),
         pool=runs[0].pool if len(pools) == 1 else None,
         methods=method_rows(entry, terms.metric, terms.costs),
         full=full_supervision(entry, terms.metric),

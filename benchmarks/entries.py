@@ -15,16 +15,16 @@ OTHERS = {"first": "first cycles", "full": "full supervision", "replay": "repeti
 """What notes call the cells that are no row of the table."""
 
 Key = tuple[str, str, str]
-"""Dataset, its fingerprint, detector."""
+"""Dataset, its fingerprint, model."""
 
 
 def entries_of_runs(runs: Sequence[Run]) -> list[Entry]:
-    """A problem for each dataset and detector, for only runs that share both can be compared.
+    """A problem for each dataset and model, for only runs that share both can be compared.
 
     Separate runs of growing size are one problem by their test split, and one curve a seed.
     """
     joined = with_growth_joined(runs)
-    problems = grouped(((*run.dataset, run.name("detector")), run) for run in joined)
+    problems = grouped(((*run.dataset, run.name("model")), run) for run in joined)
     named = methods(list(problems.values()))
     return [Entry(_title(key, problems), rows) for key, rows in zip(problems, named, strict=True)]
 
@@ -36,9 +36,9 @@ def entries_of_suite(suite: Suite, work: Work) -> list[Entry]:
 
 def _title(key: Key, keys: Collection[Key]) -> str:
     """The dataset, with what tells the problem from others on a dataset of that name."""
-    name, mark, detector = key
+    name, mark, model = key
     alike = [other for other in keys if other[0] == name]
-    title = f"{name}, {detector}" if len({d for _, _, d in alike}) > 1 else name
+    title = f"{name}, {model}" if len({d for _, _, d in alike}) > 1 else name
     return f"{title} [{mark[:8]}]" if len({m for _, m, _ in alike}) > 1 else title
 
 

@@ -194,12 +194,12 @@ class Published:
 
 @dataclass(frozen=True)
 class Problem:
-    """All methods on one dataset with one detector.
+    """All methods on one dataset with one model.
 
     Attributes:
         name: as the suite calls it.
         dataset: name.
-        detector: name.
+        model: name.
         pool: images that may be labelled; None where the runs disagree.
         methods: in the suite's order.
         full: full supervision by learner.
@@ -218,7 +218,7 @@ class Problem:
 
     name: str
     dataset: str
-    detector: str
+    model: str
     pool: int | None
     methods: tuple[Method, ...]
     full: Mapping[str, Summary] = field(default_factory=dict)
@@ -262,7 +262,7 @@ class Profile:
     """Performance profile (Dolan and More, 2002).
 
     Attributes:
-        problems: how many (dataset, detector, seed, level) any method solved.
+        problems: how many (dataset, model, seed, level) any method solved.
         ratios: method -> its ratio of budget needed to the smallest needed, ascending, one for
             each problem that it solved.
         left_out: seeds by name of the problem that some method was not run with, or that have no

@@ -78,7 +78,7 @@ def _caption(problem: Problem, metric: str, own: Sequence[Line], published: Sequ
     models = models_of(problem)
     notes = [f"Published rows: {escape(models)}."] if models else []
     notes += [f"{MARKS[s]}Published: {escape(SOURCES[s])}." for s in sources_of(published)]
-    subject = escape(f"{metric} in % on {problem.dataset} with {problem.detector}")
+    subject = escape(f"{metric} in % on {problem.dataset} with {problem.model}")
     return " ".join([f"{subject}, by number of labelled images{pool}.{spread}", *notes])
 
 

@@ -25,7 +25,7 @@ def methods(problems: Sequence[Sequence[Run]]) -> list[dict[str, list[Run]]]:
 
     The name is that of the strategy; where that is not enough, with the learner, and with the
     settings that differ. It means one method in all problems, whatever they differ in as
-    problems: recipe and detector, with the options that suit it. Methods come in the order of
+    problems: recipe and model, with the options that suit it. Methods come in the order of
     their first run.
     """
     groups: dict[Parts, list[tuple[int, Run]]] = {}
@@ -71,17 +71,17 @@ def _name(run: Run, telling: Mapping[Parts, Sequence[str]]) -> str:
 
 
 def _telling(runs: Sequence[tuple[int, Run]]) -> list[str]:
-    """The settings that differ in one problem; those that are the method's own, on one detector.
+    """The settings that differ in one problem; those that are the method's own, on one model.
 
-    Options that presets choose for a detector do not make another method.
+    Options that presets choose for a model do not make another method.
     """
-    settings = [(problem, run.name("detector"), run.method()) for problem, run in runs]
+    settings = [(problem, run.name("model"), run.method()) for problem, run in runs]
     keys = dict.fromkeys(key for _, _, found in settings for key in found)
 
     def differ(key: str) -> bool:
         values: dict[Hashable, set[str]] = {}
-        for problem, detector, found in settings:
-            group = detector if key.startswith(OWN) else problem
+        for problem, model, found in settings:
+            group = model if key.startswith(OWN) else problem
             values.setdefault(group, set()).add(repr(found.get(key)))
         return any(len(group) > 1 for group in values.values())
 

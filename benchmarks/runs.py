@@ -105,7 +105,7 @@ class Run:
         return found if isinstance(found, Mapping) else {}
 
     def name(self, section: str) -> str:
-        """The name of the strategy, learner, detector or dataset."""
+        """The name of the strategy, learner, model or dataset."""
         found = self.config.get(section)
         return str(found.get("name", "?") if isinstance(found, Mapping) else found or "?")
 

@@ -1,7 +1,7 @@
 """A suite: a grid of runs, methods x problems x seeds, as a YAML file.
 
 A method is what a row of the table is made of: a strategy, a learner, and their options. A
-problem is what it is tried on: a dataset and a detector. Both are layers of a run's configuration
+problem is what it is tried on: a dataset and a model. Both are layers of a run's configuration
 (:mod:`alframe.config.resolve`), above the suite's ``settings`` and below its ``overrides``.
 """
 
@@ -30,7 +30,7 @@ class ProblemEntry(BaseModel):
     """What methods are tried on.
 
     Attributes:
-        settings: a layer of configuration: dataset, detector, budget, training, ...
+        settings: a layer of configuration: dataset, model, budget, training, ...
         published: name of the published table that lies beneath (``alframe.benchmarks.published``).
     """
 

@@ -7,13 +7,13 @@ from alframe.plugins import Registrar, hookimpl
 def register(registry: Registrar) -> None:
     """The built-in detectors, and the command that shows what they find."""
     retinanet = "alframe.detectors.retinanet:RetinaNet"
-    registry.detector("retina", retinanet, summary="RetinaNet, ResNet-50 FPN (MI-AOD's)")
-    registry.detector("retina-tiny", retinanet, summary="RetinaNet small enough for a CPU")
+    registry.model("retina", retinanet, summary="RetinaNet, ResNet-50 FPN (MI-AOD's)")
+    registry.model("retina-tiny", retinanet, summary="RetinaNet small enough for a CPU")
     ssd = "alframe.detectors.ssd:SSD"
-    registry.detector("ssd", ssd, summary="SSD300, VGG-16 (MI-AOD's)")
+    registry.model("ssd", ssd, summary="SSD300, VGG-16 (MI-AOD's)")
     registry.command(
         "predict",
         "alframe.detectors.predict_command:predict",
         summary="show what a run's model finds in images",
     )
-    registry.detector("ssd-lite0", ssd, summary="SSD on EfficientNet-Lite0, for a CPU")
+    registry.model("ssd-lite0", ssd, summary="SSD on EfficientNet-Lite0, for a CPU")

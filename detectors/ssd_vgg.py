@@ -106,7 +106,7 @@ def _downloaded(style: Style) -> Mapping[str, Tensor]:
         first = str(error).partition("\n")[0]
         raise ConfigError(
             f"weights: 'pretrained' of {VGG!r} could not be had ({first}). Without a network, "
-            "give weights=PATH of a state dict, or weights=none (detector.weights)."
+            "give weights=PATH of a state dict, or weights=none (model.weights)."
         ) from error
     return state
 

@@ -66,7 +66,7 @@ def _create(name: str, *, pretrained: bool) -> nn.Module:
                 raise ConfigError(
                     f"weights: 'pretrained' of {name!r} could not be had ({first}). Without a "
                     "network, give weights=PATH of a state dict, or weights=none "
-                    "(detector.weights)."
+                    "(model.weights)."
                 ) from error
             raise ConfigError(f"backbone: {name!r} gives no feature maps ({first})") from error
     if str(getattr(body, "output_fmt", "NCHW")).rpartition(".")[2] != "NCHW":

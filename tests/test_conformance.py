@@ -76,14 +76,14 @@ def test_learner(entry: Entry) -> None:
 def test_learner_on_a_softmax_detector(entry: Entry) -> None:
     small = ("backbone=tiny", "weights=none", "frozen_stages=-1", "norm_eval=false", "size=64",
              "strides=[8,16,32,64]", "anchor_ratios=[[2],[2,3],[2],[2]]")  # fmt: skip
-    setup = tiny_setup("detector=ssd-lite0", *(f"detector.{option}" for option in small))
+    setup = tiny_setup("model=ssd-lite0", *(f"model.{option}" for option in small))
     check_learner(entry.load(), setup=setup)  # type: ignore[arg-type]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("entry", entries("detectors", **LARGE))
+@pytest.mark.parametrize("entry", entries("models", **LARGE))
 def test_detector(entry: Entry) -> None:
-    options = resolve([{"detector": {"name": entry.name, "weights": "none"}}]).detector.options
+    options = resolve([{"model": {"name": entry.name, "weights": "none"}}]).detector.options
     options |= {"frozen_stages": -1, "norm_eval": False}
     side = LARGE.get(entry.name, 64)
     check_detector(lambda classes: entry.load()(num_classes=classes, **options), side=side)

@@ -12,7 +12,7 @@ from alframe.config.resolve import COMPONENTS
 from alframe.plugins import registry
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("alframe", "detectors", "strategies", "benchmarks")
+FOLDERS = ("alframe", "models", "strategies", "benchmarks")
 SECTIONS = "budget|data|dataset|detector|evaluation|learner|strategy|training"
 NAMED = re.compile(rf"(?<![\w./])(?:{SECTIONS})\.[a-z][a-z_]*\b(?![.(/])")
 DATASETS = {

@@ -20,7 +20,9 @@ _OPTIONS = (
     ),
     click.option("--strategy", metavar="S", help="What to label next (alframe ls strategies)."),
     click.option("--learner", metavar="L", help="How to train; the strategy's own by default."),
-    click.option("--detector", metavar="D", help="What to train (alframe ls detectors)."),
+    click.option(
+        "--model", "--detector", "model", metavar="M", help="What to train (alframe ls models)."
+    ),
     click.option("--oracle", metavar="O", help="Who annotates (alframe ls oracles)."),
     click.option("--dataset", metavar="NAME", help="What to choose from (alframe ls datasets)."),
     click.option("--data-root", metavar="DIR", help="Where the dataset lies."),
@@ -59,7 +61,7 @@ def layers_from(flags: dict[str, Any], *, base: Layer | None = None) -> list[Lay
 
 
 def _flags_layer(flags: dict[str, Any]) -> Layer:
-    names = ("strategy", "learner", "detector", "oracle", "dataset")
+    names = ("strategy", "learner", "model", "oracle", "dataset")
     layer: Layer = {k: {"name": flags[k]} for k in names if flags[k] is not None}
     if flags["data_root"] is not None:
         layer = merge([layer, {"dataset": {"root": flags["data_root"]}}])

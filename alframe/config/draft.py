@@ -19,7 +19,7 @@ from alframe.plugins import Entry, Kind
 Layer = dict[str, Any]
 
 INJECTED: Mapping[Kind, frozenset[str]] = {
-    "detectors": frozenset({"num_classes"}),
+    "models": frozenset({"num_classes"}),
     "learners": frozenset({"setup"}),
     "strategies": frozenset({"of"}),
     "oracles": frozenset({"setup"}),

@@ -3,8 +3,8 @@
 Later layers win: presets < ``--config`` < flags < ``key=value``; one that names another component
 leaves nothing of the options of the one before. Presets are the YAML files of
 ``alframe.configs``. One with a ``when`` mapping applies where all its names match, the more
-specific after the more general: ``retina.yaml`` (detector retina), then ``retina-voc.yaml``
-(detector retina on dataset voc). One without is applied only by ``--config NAME``, except
+specific after the more general: ``retina.yaml`` (model retina), then ``retina-voc.yaml``
+(model retina on dataset voc). One without is applied only by ``--config NAME``, except
 ``default.yaml``, which is where everything starts.
 
 A strategy may wrap another: ``power:entropy``, or ``{name: power, of: entropy}``, or with options
@@ -34,7 +34,7 @@ from alframe.text import printable_lines
 
 COMPONENTS: dict[str, Kind] = {
     "dataset": "datasets",
-    "detector": "detectors",
+    "model": "models",
     "learner": "learners",
     "strategy": "strategies",
     "oracle": "oracles",
@@ -261,7 +261,7 @@ def _entries(names: Layer) -> tuple[dict[str, list[Entry]], list[str]]:
     """
     entries: dict[str, list[Entry]] = {}
     found: list[str] = []
-    for section in ("dataset", "detector", "strategy", "learner", "oracle"):
+    for section in ("dataset", "model", "strategy", "learner", "oracle"):
         wanted = names.get(section) or {}
         if section == "learner" and _name(wanted) is None:
             if "strategy" not in entries:

@@ -292,7 +292,7 @@ def _images(amount: int | str, pool: int) -> int:
 
 
 class RunConfig(Section):
-    """One run: a strategy, a learner, a detector, a dataset and an oracle, and how they are used.
+    """One run: a strategy, a learner, a model, a dataset and an oracle, and how they are used.
 
     Attributes:
         seed: the root of all randomness.
@@ -309,7 +309,7 @@ class RunConfig(Section):
     keep_models: Literal["all", "last"] = "all"
     first_cycle: Place | None = None
     dataset: Component
-    detector: Component
+    model: Component
     learner: Component
     strategy: Component
     oracle: Component = Component(name="simulated")

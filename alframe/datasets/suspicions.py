@@ -156,6 +156,6 @@ def _crowded(table: _Table, most: int | None) -> Iterator[str]:
     if over:
         yield (
             f"{plural(len(over), 'image')} of the test split with more objects than "
-            f"detector.max_detections={most}, so that some can never be found: {tallied(over)}; "
-            f"set detector.max_detections={max(over.values())} or more"
+            f"model.max_detections={most}, so that some can never be found: {tallied(over)}; "
+            f"set model.max_detections={max(over.values())} or more"
         )

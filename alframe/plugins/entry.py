@@ -11,17 +11,17 @@ from alframe.errors import AlframeError, PluginError
 from alframe.plugins.guests import described, guest
 
 Kind = Literal[
-    "strategies", "learners", "detectors", "datasets", "oracles", "suites", "commands"
+    "strategies", "learners", "models", "datasets", "oracles", "suites", "commands"
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = (
-    "strategies", "learners", "detectors", "datasets", "oracles", "suites", "commands",
+    "strategies", "learners", "models", "datasets", "oracles", "suites", "commands",
 )  # fmt: skip
 OWN = "alframe"
 """The package of what is built in."""
 LEAST: dict[Kind, tuple[str, ...]] = {
     "strategies": ("requires", "select"),
     "learners": ("fit", "evaluate", "signals", "state_dict", "load_state_dict"),
-    "detectors": ("state_dict", "parameters"),
+    "models": ("state_dict", "parameters"),
     "datasets": ("classes", "images", "targets", "pool", "test"),
     "oracles": ("annotate",),
     "suites": ("items",),

@@ -37,13 +37,13 @@ class Registrar:
         """``factory(setup: LearnerSetup, **options) -> Learner``."""
         self._add("learners", name, factory, summary)
 
-    def detector(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
+    def model(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
         """``factory(num_classes: int, **options) -> torch.nn.Module``.
 
         An option ``weights`` is of initial weights, and ``none`` among its values: a model whose
         state is loaded is built with that.
         """
-        self._add("detectors", name, factory, summary)
+        self._add("models", name, factory, summary)
 
     def dataset(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
         """``factory(**options) -> Dataset``."""

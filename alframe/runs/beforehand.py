@@ -12,7 +12,7 @@ from alframe.runs.loop import check_budget
 from alframe.runs.rundir import check_claim, stored_layer
 
 WORDS = frozenset({"none", "pretrained"})
-"""Values of ``detector.weights`` that are no file."""
+"""Values of ``model.weights`` that are no file."""
 
 
 def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:
@@ -62,7 +62,7 @@ def _check_files(config: RunConfig, *, resume: bool) -> None:
     together(
         *([partial(stored_ids, Path(initial))] if initial else []),
         *([partial(stored_layer, Path(first))] if first and not resume else []),
-        partial(_check_weights, config.detector.options.get("weights")),
+        partial(_check_weights, config.model.options.get("weights")),
     )
 
 
@@ -73,6 +73,6 @@ def _check_weights(weights: object) -> None:
     path = Path(weights).expanduser()
     if (path.suffix or path.parent != Path()) and not path.is_file():
         raise ConfigError(
-            f"detector.weights: no file {weights}; expected none, pretrained or the path of a "
+            f"model.weights: no file {weights}; expected none, pretrained or the path of a "
             "state dict"
         )

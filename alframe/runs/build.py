@@ -37,12 +37,12 @@ def build_strategy(config: RunConfig) -> Strategy:
     missing = signal_names(strategy.requires, f"requires of strategy {config.strategy.name!r}")
     missing -= signals(config)
     if missing:
-        kinds: tuple[Kind, ...] = ("learners", "detectors")
+        kinds: tuple[Kind, ...] = ("learners", "models")
         theirs = {k: [e.name for e in registry().all(k) if missing <= _declared(e)] for k in kinds}
         found = "; ".join(f"{k} that do: {_list(names) or 'none'}" for k, names in theirs.items())
         raise ConfigError(
             f"strategy {config.strategy.name!r} requires the signal {_list(missing)}, which "
-            f"neither learner {config.learner.name!r} nor model {config.detector.name!r} "
+            f"neither learner {config.learner.name!r} nor model {config.model.name!r} "
             f"provides; {found}"
         )
     return strategy
@@ -58,7 +58,7 @@ def strangers(config: RunConfig) -> list[str]:
     """What a run uses that is not alframe's own, for the reports of bugs."""
     names: tuple[tuple[Kind, list[str]], ...] = (
         ("datasets", [config.dataset.name]),
-        ("detectors", [config.detector.name]),
+        ("models", [config.model.name]),
         ("learners", [config.learner.name]),
         ("strategies", registry().chain(config.strategy.name)),
         ("oracles", [config.oracle.name]),
@@ -68,7 +68,7 @@ def strangers(config: RunConfig) -> list[str]:
 
 
 def _model(config: RunConfig) -> Entry:
-    return registry().get("detectors", config.detector.name)
+    return registry().get("models", config.model.name)
 
 
 def _check_model(config: RunConfig) -> None:
@@ -76,10 +76,10 @@ def _check_model(config: RunConfig) -> None:
     wanted = getattr(registry().get("learners", config.learner.name).load(), "trains_only", None)
     if wanted is None or _is_a(_model(config), wanted):
         return
-    fitting = [e.name for e in registry().all("detectors") if _is_a(e, wanted)]
+    fitting = [e.name for e in registry().all("models") if _is_a(e, wanted)]
     raise ConfigError(
         f"learner {config.learner.name!r} trains a {wanted.__name__}, which model "
-        f"{config.detector.name!r} is not; models that fit: {_list(fitting) or 'none'}"
+        f"{config.model.name!r} is not; models that fit: {_list(fitting) or 'none'}"
     )
 
 
@@ -109,7 +109,7 @@ def build_dataset(config: RunConfig) -> Dataset:
     images = dataset.images
     if isinstance(images, ImageFiles):
         dataset = replace(dataset, images=images.reading_as(reading(config.data)))
-    return looked_through(dataset, config.detector.options.get("max_detections"))
+    return looked_through(dataset, config.model.options.get("max_detections"))
 
 
 def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
@@ -144,7 +144,7 @@ def white_in(dataset: Dataset) -> float | None:
 def build_learner(
     config: RunConfig, classes: tuple[str, ...], *, restored: bool = False
 ) -> Learner:
-    """The learner, and through it the detector, for these classes.
+    """The learner, and through it the model, for these classes.
 
     Args:
         config: of the run.
@@ -153,13 +153,13 @@ def build_learner(
     """
     from alframe.training.device import pick_device, workers
 
-    detector, device = config.detector, pick_device(config.device)
-    if restored and "weights" in detector.options:
-        detector = detector.model_copy(update={"weights": "none"})
+    model, device = config.model, pick_device(config.device)
+    if restored and "weights" in model.options:
+        model = model.model_copy(update={"weights": "none"})
     setup = LearnerSetup(
         classes=classes,
         device=device,
-        build_model=_factory("detectors", detector, num_classes=len(classes)),
+        build_model=_factory("models", model, num_classes=len(classes)),
         data=config.data.model_copy(update={"workers": workers(config.data.workers, device)}),
         training=config.training,
         evaluation=config.evaluation,

@@ -33,10 +33,10 @@ LABELLED = 4
 
 
 def tiny_setup(*overrides: str) -> LearnerSetup:
-    """What a learner is given for a fit of a second: the default detector, on the CPU.
+    """What a learner is given for a fit of a second: the default model, on the CPU.
 
     Args:
-        overrides: ``key=value``, as on the command line: ``"detector=ssd-lite0"``.
+        overrides: ``key=value``, as on the command line: ``"model=ssd-lite0"``.
     """
     import torch
 
@@ -44,13 +44,11 @@ def tiny_setup(*overrides: str) -> LearnerSetup:
     from alframe.plugins import registry
 
     config = resolve([from_overrides((*TINY, *overrides))])
-    detector = registry().get("detectors", config.detector.name).load()
+    model = registry().get("models", config.model.name).load()
     return LearnerSetup(
         classes=CLASSES,
         device=torch.device(config.device),
-        build_model=functools.partial(
-            detector, num_classes=len(CLASSES), **config.detector.options
-        ),
+        build_model=functools.partial(model, num_classes=len(CLASSES), **config.model.options),
         data=config.data,
         training=config.training,
         evaluation=config.evaluation,

@@ -27,7 +27,7 @@ def solved(profile: Profile | None) -> Grid | None:
 def _notes(profile: Profile) -> list[str]:
     *levels, last = (f"{100 * q:g}" for q in QS)
     notes = [
-        f"Of {plural(profile.problems, 'problem')}: a dataset, detector, seed and level each. "
+        f"Of {plural(profile.problems, 'problem')}: a dataset, model, seed and level each. "
         f"Levels: {', '.join(levels)} and {last} % of full supervision; those that no method "
         "reaches are left out. A run that failed solves none."
     ]

@@ -54,7 +54,7 @@ def _problem(findings: Findings, problem: Problem, curves: Mapping[str, str]) ->
         single_run(problem),
     ]
     pool = f", pool of {plural(problem.pool, 'image')}" if problem.pool else ""
-    about = f"Dataset {problem.dataset}, detector {problem.detector}{pool}."
+    about = f"Dataset {problem.dataset}, model {problem.model}{pool}."
     return Section(problem.name, _there(parts), about)
 
 

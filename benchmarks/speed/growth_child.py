@@ -34,7 +34,7 @@ def main(strategy: str, images: int, device: str) -> None:
 
 
 def _config(strategy: str, images: int, device: str) -> RunConfig:
-    small = ("detector=retina-tiny", "dataset=shapes", "dataset.size=32", "dataset.test=1")
+    small = ("model=retina-tiny", "dataset=shapes", "dataset.size=32", "dataset.test=1")
     own = (f"strategy={strategy}", f"dataset.pool={images}", f"device={device}")
     return resolve([from_overrides([*small, *own])])
 

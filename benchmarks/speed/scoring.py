@@ -29,12 +29,12 @@ from alframe.training.device import autocast
 from alframe.training.learner import PlainLearner
 
 CLASSES = ("a", "b", "c", "d", "e")
-SMALL = ("detector=retina-tiny", "data.resize=fit", "data.long=320", "data.short=320")
+SMALL = ("model=retina-tiny", "data.resize=fit", "data.long=320", "data.short=320")
 LARGE = (
-    "detector=retina",
-    "detector.weights=none",
-    "detector.frozen_stages=-1",
-    "detector.norm_eval=false",
+    "model=retina",
+    "model.weights=none",
+    "model.frozen_stages=-1",
+    "model.norm_eval=false",
     "data.resize=fit",
     "evaluation.batch_size=32",
     "training.precision=bf16",

@@ -101,7 +101,7 @@ COMPARISONS = (
 FULL_PROBLEM = Problem(
     name="voc-retina",
     dataset="voc",
-    detector="retina",
+    model="retina",
     pool=16551,
     methods=(RANDOM, MIAOD, ENTROPY),
     full={"plain": summary(0.7728, 0.0021), "miaod": summary(0.7837, None, 1)},
@@ -145,7 +145,7 @@ FULL_PROBLEM = Problem(
 BARE_PROBLEM = Problem(
     name="shapes-ssd",
     dataset="shapes",
-    detector="ssd",
+    model="ssd",
     pool=None,
     methods=(
         Method("random", "plain", "random", (Point(25, 60.0, summary(0.5, None, 1)),), {}, {}, {}),

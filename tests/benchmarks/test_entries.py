@@ -24,15 +24,15 @@ def finished(suite: Suite, folder: Path) -> Work:
 
 
 def test_detectors_are_kept_apart(tmp_path: Path) -> None:
-    for detector, strategy in (("retina", "random"), ("ssd", "random"), ("ssd", "entropy")):
-        write_run(tmp_path / detector / strategy, [0.1], detector=detector, strategy=strategy)
+    for model, strategy in (("retina", "random"), ("ssd", "random"), ("ssd", "entropy")):
+        write_run(tmp_path / model / strategy, [0.1], model=model, strategy=strategy)
     write_run(tmp_path / "voc", [0.1], dataset="voc")
     entries = entries_of_runs(read_runs([tmp_path]))
     assert {e.name: list(e.methods) for e in entries} == {
         "shapes, retina": ["random"], "shapes, ssd": ["entropy", "random"], "voc": ["random"],
     }  # fmt: skip
     problems = of_runs(read_runs([tmp_path]), "mAP50").problems
-    assert [p.detector for p in problems] == ["retina", "ssd", "retina"]
+    assert [p.model for p in problems] == ["retina", "ssd", "retina"]
     assert {(c.method, c.against) for p in problems for c in p.comparisons} == {
         ("entropy", "random")
     }

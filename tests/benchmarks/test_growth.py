@@ -13,8 +13,8 @@ from tests.benchmarks.fake_runs import write_run
 
 
 def grown(
-    path: Path, size: int, value: float, *, seed: int = 0, objects: int = 0, pool: int | None = None,
-    strategy: str = "random", test: str = "t" * 64, lr: float = 0.1,
+    path: Path, size: int, value: float, *, seed: int = 0, objects: int = 0,
+    pool: int | None = None, strategy: str = "random", test: str = "t" * 64, lr: float = 0.1,
 ) -> None:  # fmt: skip
     """A run of one cycle on ``size`` labelled images; of a pool of its own, if it has one."""
     fingerprint = f"{pool:064d}"[::-1] if pool else "f" * 64

@@ -52,9 +52,9 @@ def test_a_name_means_one_method_in_all_problems(tmp_path):
 
 def test_problems_may_differ_in_recipe_and_detector(tmp_path):
     write_run(tmp_path / "voc" / "1", [0.1], settings={"lr": 0.1, "ema": 0.9})
-    write_run(tmp_path / "coco" / "1", [0.1], settings={"lr": 0.2, "ema": 0.9}, detector="ssd")
+    write_run(tmp_path / "coco" / "1", [0.1], settings={"lr": 0.2, "ema": 0.9}, model="ssd")
     assert names(tmp_path / "voc", tmp_path / "coco") == [["random"], ["random"]]
-    write_run(tmp_path / "coco" / "2", [0.1], settings={"lr": 0.3, "ema": 0.9}, detector="ssd")
+    write_run(tmp_path / "coco" / "2", [0.1], settings={"lr": 0.3, "ema": 0.9}, model="ssd")
     assert names(tmp_path / "voc", tmp_path / "coco") == [
         ["random (training.lr=0.1)"],
         ["random (training.lr=0.2)", "random (training.lr=0.3)"],
@@ -62,8 +62,8 @@ def test_problems_may_differ_in_recipe_and_detector(tmp_path):
 
 
 def test_options_of_a_method_tell_on_one_detector_only(tmp_path):
-    def entropy(folder, detector, k):
-        path = write_run(tmp_path / folder / "1", [0.1], detector=detector)
+    def entropy(folder, model, k):
+        path = write_run(tmp_path / folder / "1", [0.1], model=model)
         config = yaml.safe_load((path / "config.yaml").read_text())
         config["strategy"] = {"name": "entropy", "k": k}
         (path / "config.yaml").write_text(yaml.safe_dump(config))

@@ -42,7 +42,7 @@ def test_method_is_what_remains_without_seed_output_device_and_dataset(tmp_path)
     b = read_run(write_run(tmp_path / "b", [0.1], seed=1, dataset="voc"))
     assert a.method() == b.method()
     assert a.method() == {
-        "detector.name": "retina",
+        "model.name": "retina",
         "learner.name": "plain",
         "strategy.name": "random",
         "training.lr": 0.1,

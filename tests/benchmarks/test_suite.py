@@ -54,9 +54,9 @@ def test_the_papers_suites_have_the_columns_of_the_published_tables(
 def test_overrides_are_above_everything_and_name_components_shortly() -> None:
     suite = tiny_suite(methods={"a": {"strategy": "random", "training": {"lr": 1.0}}}, replay=None,
                        baselines=["a"])  # fmt: skip
-    changed = suite.overridden([from_overrides(["training.lr=2", "detector=ssd-lite0"])])
+    changed = suite.overridden([from_overrides(["training.lr=2", "model=ssd-lite0"])])
     assert {c.config.training.lr for c in cells(changed)} == {2.0}
-    assert {c.config.detector.name for c in cells(changed)} == {"ssd-lite0"}
+    assert {c.config.model.name for c in cells(changed)} == {"ssd-lite0"}
 
 
 def test_a_strategy_more_is_a_row_more() -> None:

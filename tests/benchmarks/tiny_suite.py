@@ -12,7 +12,7 @@ CONTENT = {
     "title": "Tiny",
     "seeds": [0, 1],
     "settings": {
-        "detector": "retina-tiny",
+        "model": "retina-tiny",
         "dataset": {"name": "shapes", "pool": 24, "test": 8, "size": 64},
         "training": {"iterations": 4, "warmup": 1},
         "budget": {"initial": 6, "per_cycle": 5, "cycles": 2},

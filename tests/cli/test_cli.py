@@ -18,7 +18,7 @@ SMALL = (
     "dataset.pool=30",
     "dataset.test=6",
     "dataset.size=64",
-    "detector.fpn_channels=16",
+    "model.fpn_channels=16",
     "training.iterations=4",
     "training.batch_size=4",
     "budget.initial=4",
@@ -186,8 +186,8 @@ def test_default_names_are_numbered_and_the_newest_is_resumed(
         (["budget.initial=501"], ["asks for 501 images, the pool has 500"], 1),
         (["budget.per_cycle=200"], ["the budget asks for", "budget.cycles="], 1),
         (["--device", "cuda:7"], ["device=cuda:7", "CUDA devices are visible"], 1),
-        (["detector.backbone=resnet5O"], ["resnet5O"], 1),
-        (["detector.weights=nowhere.pth"], ["nowhere.pth"], 1),
+        (["model.backbone=resnet5O"], ["resnet5O"], 1),
+        (["model.weights=nowhere.pth"], ["nowhere.pth"], 1),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_made(
@@ -280,7 +280,7 @@ def test_damaged_data_is_named_by_run_and_by_validate(
 
 
 def test_data_may_be_moved(alframe: Alframe, tmp_path: Path, voc_folder: Path) -> None:
-    size = ("data.long=64", "data.short=64", "detector.fpn_channels=16", "training.iterations=2",
+    size = ("data.long=64", "data.short=64", "model.fpn_channels=16", "training.iterations=2",
             "budget.initial=2", "budget.per_cycle=1", "budget.cycles=2")  # fmt: skip
     run, there = str(tmp_path / "run"), str(tmp_path / "there")
     args = ("--dataset", "voc", "--strategy", "entropy", "--output", run)

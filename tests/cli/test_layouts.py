@@ -16,7 +16,7 @@ TINY = (
     "--strategy",
     "random",
     "data.resize=none",
-    "detector.fpn_channels=16",
+    "model.fpn_channels=16",
     "training.iterations=2",
     "training.batch_size=4",
     "budget.initial=4",

@@ -32,7 +32,7 @@ def named(*pairs: str) -> RunConfig:
 
 def test_the_default_needs_nothing() -> None:
     config = resolve([])
-    assert (config.dataset.name, config.detector.name) == ("shapes", "retina-tiny")
+    assert (config.dataset.name, config.model.name) == ("shapes", "retina-tiny")
     assert (config.strategy.name, config.learner.name) == ("miaod", "miaod")
 
 
@@ -55,10 +55,10 @@ def test_a_short_form_names_a_component_and_keeps_its_options() -> None:
 
 def test_another_component_leaves_nothing_of_the_options_before() -> None:
     """miaod and entropy both know ``k``, in different units."""
-    file = {"strategy": {"name": "miaod", "k": 0.5}, "detector": {"backbone": "resnet18"}}
+    file = {"strategy": {"name": "miaod", "k": 0.5}, "model": {"backbone": "resnet18"}}
     other = resolve([file, from_overrides(["strategy=entropy"])])
     assert other.strategy.options == named("strategy=entropy").strategy.options
-    same = resolve([file, from_overrides(["strategy=miaod", "detector=retina-tiny"])])
+    same = resolve([file, from_overrides(["strategy=miaod", "model=retina-tiny"])])
     assert (same.strategy.options["k"], same.detector.options["backbone"]) == (0.5, "resnet18")
     assert named("strategy.k=3", "strategy=entropy").strategy.options["k"] == 3
     wrapped = {"strategy": {"name": "power:entropy", "beta": 2.0, "of": {"k": 3}}}
@@ -78,8 +78,8 @@ def test_a_list_is_asked_for_in_words() -> None:
 
 
 def test_more_specific_presets_win() -> None:
-    general = named("detector=retina", "dataset=voc", "dataset.root=x")
-    special = named("detector=retina", "dataset=coco", "dataset.root=x")
+    general = named("model=retina", "dataset=voc", "dataset.root=x")
+    special = named("model=retina", "dataset=coco", "dataset.root=x")
     assert (general.data.long, general.data.short) == (1000, 600)
     assert (special.data.long, special.data.short) == (1333, 800)
     assert special.training.warmup == 500
@@ -94,7 +94,7 @@ def test_setting_the_other_length_replaces_the_preset_one() -> None:
 
 def test_the_main_command_is_the_papers_configuration() -> None:
     """specs/miaod.md 1.1, 1.3, 2.1, 2.2, 3.1, 3.2, 4.3 and 5, number by number."""
-    config = named("strategy=entropy", "detector=retina", "dataset=voc", "dataset.root=VOCdevkit")
+    config = named("strategy=entropy", "model=retina", "dataset=voc", "dataset.root=VOCdevkit")
     assert config.training.model_dump() == {
         "passes": 26,
         "iterations": None,
@@ -151,7 +151,7 @@ def test_the_main_command_is_the_papers_configuration() -> None:
         "candidates_per_level": 1000,
         "max_detections": 100,
     }
-    options = config.detector.options
+    options = config.model.options
     assert {
         k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k in expected
     } == expected
@@ -160,7 +160,7 @@ def test_the_main_command_is_the_papers_configuration() -> None:
 def test_miaod_on_voc_and_coco_is_as_published() -> None:
     """specs/miaod.md 2 (lambda), 3.1 (26 passes, 3 : 1, two rounds), 4.1 (k) and 4.3 (budgets)."""
     for dataset, budget in (("voc", (827, 413, 7)), ("coco", (2345, 2345, 5))):
-        config = named("strategy=miaod", "detector=retina", f"dataset={dataset}", "dataset.root=x")
+        config = named("strategy=miaod", "model=retina", f"dataset={dataset}", "dataset.root=x")
         learner, strategy = config.learner, config.strategy
         assert (learner.name, learner.options["discrepancy_weight"]) == ("miaod", 0.5)
         assert (learner.options["label_ratio"], learner.options["rounds"]) == (3, 2)
@@ -173,16 +173,16 @@ def test_miaod_on_voc_and_coco_is_as_published() -> None:
         assert only_with_objects is (dataset == "coco"), "117,266 of 118,287"
 
 
-@pytest.mark.parametrize(("detector", "k"), [("retina", 10000), ("ssd", 10000), ("ssd-lite0", 0.1)])
-def test_a_wrapped_strategy_has_its_presets(detector: str, k: float) -> None:
+@pytest.mark.parametrize(("model", "k"), [("retina", 10000), ("ssd", 10000), ("ssd-lite0", 0.1)])
+def test_a_wrapped_strategy_has_its_presets(model: str, k: float) -> None:
     """configs/MIAOD_SSD.py of the reference has k = 10000 too: all 8,732 anchors."""
     for wrappers in ("", "power:", "dedup:power:"):
-        config = named(f"strategy={wrappers}miaod", f"detector={detector}")
+        config = named(f"strategy={wrappers}miaod", f"model={model}")
         options = config.strategy.options
         for _ in range(wrappers.count(":")):
             options = options["of"]
         assert options["k"] == k, wrappers
-    assert named("strategy=power:miaod", "strategy.of.k=7", "detector=ssd").strategy.options["of"][
+    assert named("strategy=power:miaod", "strategy.of.k=7", "model=ssd").strategy.options["of"][
         "k"
     ] == 7  # fmt: skip
 
@@ -219,7 +219,7 @@ def test_there_are_presets() -> None:
 
 
 def test_a_resolved_configuration_is_read_back_as_it_was(tmp_path: Path) -> None:
-    config = named("detector=retina", "dataset=voc", "dataset.root=x", "seed=3")
+    config = named("model=retina", "dataset=voc", "dataset.root=x", "seed=3")
     file = tmp_path / "mine.yaml"
     file.write_text(to_yaml(config))
     again = resolve([from_file(str(file))])
@@ -249,7 +249,7 @@ def test_a_resolved_configuration_is_read_back_as_it_was(tmp_path: Path) -> None
         (["training.gamma=2"], [r"training\.gamma: expected at most 1 \(got 2\)"]),
         (["training.channels_last=maybe"], ["expected true or false"]),
         (["data.resize=crop"], ["expected 'fit', 'stretch' or 'none'"]),
-        (["detector.strides=8"], [r"detector\.strides: "]),
+        (["model.strides=8"], [r"model\.strides: "]),
     ],
 )
 def test_errors_name_the_setting_and_the_remedy(pairs: list[str], messages: list[str]) -> None:
@@ -260,10 +260,10 @@ def test_errors_name_the_setting_and_the_remedy(pairs: list[str], messages: list
 
 def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as error:
-        named("training.lr=-1", "strategy.k=many", "budgt=3", "detector.backbon=x", "seed=a")
+        named("training.lr=-1", "strategy.k=many", "budgt=3", "model.backbon=x", "seed=a")
     assert len(error.value.problems) == 5
     with pytest.raises(ConfigError) as error:
-        named("strategy=a", "detector=b", "dataset=c", "learner=d")
+        named("strategy=a", "model=b", "dataset=c", "learner=d")
     assert len(error.value.problems) == 4
 
 
@@ -292,7 +292,7 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 def test_a_folder_does_not_hide_a_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lite0").mkdir()
-    assert from_file("lite0")["detector"]["backbone"] == "tf_efficientnet_lite0"
+    assert from_file("lite0")["model"]["backbone"] == "tf_efficientnet_lite0"
 
 
 def test_a_key_that_is_no_name_is_an_error_of_the_user() -> None:
@@ -301,7 +301,7 @@ def test_a_key_that_is_no_name_is_an_error_of_the_user() -> None:
 
 
 def test_milestones_of_a_preset_are_not_taken_for_another_unit() -> None:
-    of_voc = ("detector=retina", "dataset=voc", "dataset.root=x")
+    of_voc = ("model=retina", "dataset=voc", "dataset.root=x")
     with pytest.raises(ConfigError) as error:
         named(*of_voc, "training.iterations=9000", "seed=a")
     assert len(error.value.problems) == 2

@@ -56,8 +56,8 @@ def test_more_objects_than_the_detector_finds():
     crowded = dataset({"a": CAT}, {"c": Target.of(boxes, [0] * 5), "d": CAT})
     assert looked_through(crowded, None).notes == looked_through(crowded, 5).notes == ()
     assert looked_through(crowded, 4).notes == (
-        "1 image of the test split with more objects than detector.max_detections=4, so that some "
-        "can never be found: c (5); set detector.max_detections=5 or more",
+        "1 image of the test split with more objects than model.max_detections=4, so that some "
+        "can never be found: c (5); set model.max_detections=5 or more",
     )
     ignored = Target.of(boxes, [0] * 5, difficult=[True] + [False] * 4)
     assert looked_through(dataset({"a": CAT}, {"c": ignored}), 4).notes == ()

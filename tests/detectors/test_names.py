@@ -9,7 +9,7 @@ import pytest
 from alframe.plugins import Entry, Kind, registry
 
 ROOT = Path(__file__).resolve().parents[2]
-SIDES: list[tuple[str, Kind]] = [("detectors", "strategies"), ("strategies", "detectors")]
+SIDES: list[tuple[str, Kind]] = [("detectors", "strategies"), ("strategies", "models")]
 
 
 def words(file: Path) -> Iterator[str]:

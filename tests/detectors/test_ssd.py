@@ -316,9 +316,9 @@ def test_an_image_without_positives_costs_no_classification():
 
 def test_the_command_is_the_papers_configuration():
     """specs/miaod.md 1.2, 1.3, 2.1, 2.3, 3.1, 3.2, 4.3 and 5."""
-    pairs = ("strategy=entropy", "detector=ssd", "dataset=voc", "dataset.root=VOCdevkit")
+    pairs = ("strategy=entropy", "model=ssd", "dataset=voc", "dataset.root=VOCdevkit")
     config = resolve([from_overrides(pairs)])
-    data, training, detector = config.data, config.training, config.detector.options
+    data, training, detector = config.data, config.training, config.model.options
     assert (data.resize, data.long, data.short, data.pad) == ("stretch", 300, 300, 1)
     assert config.budget == BudgetConfig(initial=1000, per_cycle=1000, cycles=10)
     assert (training.passes, training.milestones, training.gamma) == (304, (240,), 0.1)
@@ -336,7 +336,7 @@ def test_the_command_is_the_papers_configuration():
 
 
 def test_coco_has_smaller_anchors():
-    config = resolve([from_overrides(("detector=ssd", "dataset=coco", "dataset.root=coco"))])
-    model = SSD(80, **(config.detector.options | {"weights": "none"}))
+    config = resolve([from_overrides(("model=ssd", "dataset=coco", "dataset.root=coco"))])
+    model = SSD(80, **(config.model.options | {"weights": "none"}))
     sides = [2 * cell[0][2] for cell in model.grid.cells]
     assert sides == [21, 45, 99, 153, 207, 261]

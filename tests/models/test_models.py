@@ -25,8 +25,8 @@ SMALL = (
 )
 FASTER_RCNN = (
     *SMALL,
-    "detector=tests.models.faster_rcnn:FasterRCNN",
-    "detector.side=64",
+    "model=tests.models.faster_rcnn:FasterRCNN",
+    "model.side=64",
     "dataset.pool=10",
     "dataset.test=3",
     "dataset.size=64",
@@ -34,7 +34,7 @@ FASTER_RCNN = (
 )
 CLASSIFIER = (
     *SMALL,
-    "detector=tests.models.classifier:Classifier",
+    "model=tests.models.classifier:Classifier",
     "dataset=tests.models.classifier:colours",
     "data.resize=none",
     "training.passes=20",

@@ -65,7 +65,7 @@ def test_an_unknown_name_says_what_is_known_and_what_is_closest(fresh: Fresh) ->
     ):
         known.get("strategies", "randm")
     with pytest.raises(PluginError, match="unknown detector 'zzz'; known: retina, retina-tiny"):
-        known.get("detectors", "zzz")
+        known.get("models", "zzz")
 
 
 def test_a_doubled_name_names_both_owners_and_the_rest_works(fresh: Fresh) -> None:

@@ -84,7 +84,7 @@ NAMES = ["None", "3", "''", "'a b'", "'a:b'", "'a/b'", "'../x'", "'a\\nb'", "'-x
         ("registry.strategy('x', 'a:b', summary='x', learner={})", "strategies"),
         ("registry.wrapper({}, 'a:b', summary='x')", "strategies"),
         ("registry.learner({}, 'a:b', summary='x')", "learners"),
-        ("registry.detector({}, 'a:b', summary='x')", "detectors"),
+        ("registry.model({}, 'a:b', summary='x')", "models"),
         ("registry.dataset({}, 'a:b', summary='x')", "datasets"),
         ("registry.suite({}, 'a:b', summary='x')", "suites"),
         ("registry.command({}, 'a:b', summary='x')", "commands"),

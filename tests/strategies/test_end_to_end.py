@@ -44,25 +44,25 @@ SMALL = (
     *FAST,
 )
 DETECTORS = {
-    "retina-tiny": ("detector.fpn_channels=16", "detector.tower_convs=1"),
+    "retina-tiny": ("model.fpn_channels=16", "model.tower_convs=1"),
     "ssd-lite0": (
-        "detector.weights=none",
-        "detector.frozen_stages=-1",
-        "detector.norm_eval=false",
-        "detector.size=64",
-        "detector.strides=[16,32,64]",
-        "detector.anchor_ratios=[[2,3],[2,3],[2]]",
+        "model.weights=none",
+        "model.frozen_stages=-1",
+        "model.norm_eval=false",
+        "model.size=64",
+        "model.strides=[16,32,64]",
+        "model.anchor_ratios=[[2,3],[2,3],[2]]",
         "data.resize=none",
     ),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("model", DETECTORS)
 @pytest.mark.parametrize("name", [*NAMES, *NESTED])
 def test_one_seed_one_selection(name: str, detector: str, tmp_path: Path) -> None:
     length = 13 if "miaod" in name else 4  # MI-AOD's phases take at least 13
-    names = (f"strategy={name}", f"detector={detector}", f"training.iterations={length}")
+    names = (f"strategy={name}", f"model={detector}", f"training.iterations={length}")
     config = resolve([from_overrides([*names, *SMALL, *DETECTORS[detector]])])
     chosen = []
     for again in ("first", "second"):

@@ -20,13 +20,13 @@ from alframe.training.phases import Losses, Phase, Step
 from tests.fakes import FakeImages
 
 CPU = torch.device("cpu")
-TINY = ("detector=retina-tiny", "detector.fpn_channels=16", "dataset=shapes")
-LITE = ("detector=ssd-lite0", "dataset=shapes", "strategy=entropy", "detector.weights=none")
+TINY = ("model=retina-tiny", "model.fpn_channels=16", "dataset=shapes")
+LITE = ("model=ssd-lite0", "dataset=shapes", "strategy=entropy", "model.weights=none")
 LEARNERS = {
     "plain": (*TINY, "strategy=entropy"),
     "miaod": (*TINY, "strategy=miaod"),
     "ll4al": (*TINY, "strategy=ll4al"),
-    "ssd": (*LITE, "detector.frozen_stages=-1", "detector.norm_eval=false"),
+    "ssd": (*LITE, "model.frozen_stages=-1", "model.norm_eval=false"),
 }
 
 

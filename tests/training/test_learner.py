@@ -22,7 +22,7 @@ SMALL = (
     "dataset.pool=24",
     "dataset.test=6",
     "dataset.size=64",
-    "detector.fpn_channels=16",
+    "model.fpn_channels=16",
     "training.iterations=6",
     "training.batch_size=4",
     "evaluation.batch_size=4",
@@ -66,7 +66,7 @@ def collected(learner: PlainLearner, images: ImageSet) -> dict[str, tuple[torch.
 
 
 def test_signals_have_the_shapes_that_they_promise() -> None:
-    learner, dataset = fitted("detector.score_threshold=0.001")
+    learner, dataset = fitted("model.score_threshold=0.001")
     found = collected(learner, ImageSet(dataset.images, dataset.pool))
     assert sorted(found) == sorted(dataset.pool)
     anchors = 2 * (8 * 8 + 4 * 4 + 2 * 2)  # 64 px at strides 8, 16, 32; two anchors a cell
@@ -96,7 +96,7 @@ class Cut(FakeImages):
 
 def test_signals_depend_neither_on_the_batch_nor_on_the_order_of_ids() -> None:
     """Of images of unlike sizes, each is padded as if it were alone."""
-    learner, dataset = fitted("data.resize=none", "detector.score_threshold=0.001")
+    learner, dataset = fitted("data.resize=none", "model.score_threshold=0.001")
     images = Cut(dataset.images)
     whole = collected(learner, ImageSet(images, dataset.pool))
     single = learner.setup.evaluation.model_copy(update={"batch_size": 1})

@@ -99,7 +99,7 @@ def test_torchrun_selects_what_one_process_does(tmp_path: Path) -> None:
         ("strategy=dedup:entropy",),
         ("strategy=ll4al", "training.batch_size=6"),
         (*MIAOD, "learner.mode=paper"),
-        (*MIAOD, "detector=ssd-lite0", "detector.weights=none", "dataset.pool=15"),
+        (*MIAOD, "model=ssd-lite0", "model.weights=none", "dataset.pool=15"),
         ("strategy=random", "dataset.test=1", "dataset.pool=15", "data.cache=disk"),
     ],
     ids=["anchors", "embeddings", "several-streams", "pairs", "paper", "ssd", "few-images"],

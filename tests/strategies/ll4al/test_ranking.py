@@ -41,7 +41,7 @@ def fitted(seed: int) -> tuple[LL4ALLearner, Dataset]:
         [
             {
                 "learner": "ll4al",
-                "detector": "retina-tiny",
+                "model": "retina-tiny",
                 "dataset": {"name": "shapes", "pool": LABELLED, "test": HELD_OUT},
                 "training": {"iterations": 300},
                 "seed": seed,

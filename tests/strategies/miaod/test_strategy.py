@@ -126,7 +126,7 @@ def test_what_is_configured_by_name() -> None:
     assert tiny.learner.name == "miaod"
     assert tiny.strategy.options["k"] == 0.1
     assert tiny.learner.options["skip"] == "image", "a whole batch would nearly always be skipped"
-    published = configured("strategy=miaod", "detector=retina")
+    published = configured("strategy=miaod", "model=retina")
     assert published.strategy.options["k"] == 10000
     assert published.learner.options["label_ratio"] == 3
     assert published.learner.options["skip"] == "batch"
