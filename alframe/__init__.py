@@ -1,8 +1,59 @@
-"""alframe chooses the images worth labelling: active learning for object detection."""
+"""alframe chooses the images worth labelling: active learning for object detection.
 
+A notebook needs no other module::
+
+    import alframe
+
+    config = alframe.resolve("strategy=entropy", {"dataset": {"name": "voc", "root": "VOCdevkit"}})
+    for cycle in alframe.run(config, "runs/mine"):
+        print(cycle["labelled"], cycle["metrics"])
+
+What is offered here is imported when it is first used, so that ``import alframe`` takes no torch.
+"""
+
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alframe.api import resolve, run
+    from alframe.errors import Waiting
+    from alframe.learner import (
+        ANCHOR_WEIGHT,
+        ANCHORS,
+        BOX_FEATURES,
+        CLASS_PROBS,
+        DETECTIONS,
+        DISAGREEMENT,
+        EMBEDDING,
+        PREDICTED_LOSS,
+    )
+    from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
+
+__all__ = [
+    "ANCHORS", "ANCHOR_WEIGHT", "BOX_FEATURES", "CLASS_PROBS", "DETECTIONS", "DISAGREEMENT",
+    "EMBEDDING", "PREDICTED_LOSS", "Query", "ScoringStrategy", "Selection", "Strategy", "Waiting",
+    "resolve", "run",
+]  # fmt: skip
 
 try:
     __version__ = version("alframe")
 except PackageNotFoundError:  # a bare checkout on the path, never installed
     __version__ = "0+unknown"
+
+_LIES_IN = {
+    "alframe.api": ("resolve", "run"),
+    "alframe.errors": ("Waiting",),
+    "alframe.strategy": ("Query", "ScoringStrategy", "Selection", "Strategy"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'alframe' has no attribute {name!r}")
+    module = next((m for m, names in _LIES_IN.items() if name in names), "alframe.learner")
+    return getattr(import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Model(Protocol):
     """A network (``torch.nn.Module``) with a loss, signals and a measure of its own.
 
+    The class may have a ``task`` (``detection`` where it has none); a plugin's entry names it.
+
     Attributes:
         provides: names of the signals that :meth:`read` gives; an attribute of the class, so that
             it is known before anything is built.

@@ -60,13 +60,13 @@ class Terms:
     alpha: float = 0.05
 
 
-def of_runs(runs: Sequence[Run], metric: str) -> Findings:
-    """Findings of any runs.
+def of_runs(runs: Sequence[Run], metric: str | None = None) -> Findings:
+    """Findings of any runs; by default of the first metric that their model measures.
 
     Raises:
         RunError: no run has the metric; says which there are.
     """
-    return _findings("Report", entries_of_runs(runs), Terms(metric))
+    return _findings("Report", entries_of_runs(runs), Terms(metric or headline(runs)))
 
 
 def of_suite(folder: Path, metric: str | None = None) -> Findings:
@@ -78,9 +78,23 @@ def of_suite(folder: Path, metric: str | None = None) -> Findings:
     suite = stored(folder / FILE)
     work = Work(folder, cells(suite))
     costs = Costs(suite.costs.image, suite.costs.object)
-    terms = Terms(metric or suite.metric, suite.baselines, costs, suite.alpha)
-    found = _findings(suite.title, entries_of_suite(suite, work), terms)
+    entries = entries_of_suite(suite, work)
+    chosen = metric or suite.metric or headline([r for entry in entries for r in entry.runs()])
+    terms = Terms(chosen, suite.baselines, costs, suite.alpha)
+    found = _findings(suite.title, entries, terms)
     return replace(found, commands=suite.commands, unfinished=tuple(_unfinished(work)))
+
+
+def headline(runs: Sequence[Run]) -> str:
+    """The metric that the model of the first of these runs measures first.
+
+    Raises:
+        RunError: no run has a finished cycle.
+    """
+    measured = (name for run in runs for cycle in run.cycles for name in cycle.metrics)
+    if (name := next(measured, None)) is None:
+        raise RunError("there is nothing to report: no run has a finished cycle yet")
+    return name
 
 
 def _unfinished(work: Work) -> Iterator[Unfinished]:

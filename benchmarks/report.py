@@ -16,7 +16,10 @@ FORMATS = ("md", "csv", "json", "html", "tex")
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
-@click.option("--metric", help="What to tabulate and draw.  [default: mAP50, or the suite's]")
+@click.option(
+    "--metric",
+    help="What to tabulate and draw.  [default: the first that the model measures, or the suite's]",
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -73,7 +76,7 @@ def findings_of(paths: Sequence[Path], metric: str | None = None) -> "Findings":
     runs = [] if suites else read_runs(paths)  # a wrong path is named before scipy is imported
     from alframe.benchmarks.collect import of_runs, of_suite
 
-    return of_suite(suites[0], metric) if suites else of_runs(runs, metric or "mAP50")
+    return of_suite(suites[0], metric) if suites else of_runs(runs, metric)
 
 
 def write(findings: "Findings", folder: Path, formats: Sequence[str] = FORMATS) -> Iterator[Path]:

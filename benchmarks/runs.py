@@ -13,7 +13,7 @@ from alframe.config.resolve import flat
 from alframe.errors import RunError
 from alframe.files.checked import damaged, read_object, read_records, read_yaml
 from alframe.runs.records import REMEDY
-from alframe.runs.rundir import FREE_TO_CHANGE, RESTORE
+from alframe.runs.rundir import FREE_TO_CHANGE, RESTORE, refuse_old
 
 NOT_METHOD = FREE_TO_CHANGE | {"seed", "budget.initial_set"}
 """Settings in which two runs of one method may differ; ``dataset.*`` as well."""
@@ -147,6 +147,7 @@ def read_run(path: Path) -> Run:
     config = read_yaml(path / "config.yaml", RESTORE)
     if not isinstance(config, Mapping):
         raise RunError(f"{path / 'config.yaml'} is damaged: expected a mapping, got {config!r:.40}")
+    refuse_old(path, config)
     manifest = read_object(path / "manifest.json", RESTORE)
     return Run(path, config, manifest, tuple(read_cycles(path / "cycles.jsonl")))
 

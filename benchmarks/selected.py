@@ -111,11 +111,11 @@ def _jpeg(dataset: Dataset, item: str) -> bytes:
     height, width = image.shape[:2]
     scale = SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
-    names = [dataset.classes[label] for label in target.labels]
-    picture = with_boxes(
-        small, target.require_boxes() * np.float32(scale), target.labels.tolist(), names
-    )
+    picture = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)
+    if target.boxes is not None:
+        names = [dataset.classes[label] for label in target.labels]
+        boxes = target.boxes * np.float32(scale)
+        picture = with_boxes(np.asarray(picture), boxes, target.labels.tolist(), names)
     file = BytesIO()
     picture.save(file, "JPEG", quality=80)
     return file.getvalue()

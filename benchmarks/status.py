@@ -28,8 +28,8 @@ def status_lines(work: Work) -> Iterator[str]:
 
 def _progress(cell: Cell, folder: Path) -> str:
     done = list(read_cycles(cell.path(folder) / "cycles.jsonl"))
-    value = done[-1].numbers().get("mAP50") if done else None
-    result = "" if value is None else f"  mAP50 {100 * value:5.1f} %"
+    name, value = next(iter(done[-1].numbers().items()), ("", None)) if done else ("", None)
+    result = "" if value is None else f"  {name} {100 * value:5.1f} %"
     return f"{len(done)}/{cell.config.budget.cycles} cycles{result}"
 
 

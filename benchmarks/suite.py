@@ -54,7 +54,7 @@ class Suite(BaseModel):
 
     Attributes:
         title: for people.
-        metric: what tables and statistics are about.
+        metric: what tables and statistics are about; by default what the model measures first.
         seeds: every method is run with each of them.
         settings: a layer of configuration for every run.
         problems: by name.
@@ -71,7 +71,7 @@ class Suite(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str
-    metric: str = "mAP50"
+    metric: str | None = None
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
     settings: Layer = {}
     problems: dict[str, ProblemEntry] = Field(min_length=1)

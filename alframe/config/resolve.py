@@ -14,7 +14,7 @@ both, the whole name and the parts.
 
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -271,7 +271,26 @@ def _entries(names: Layer) -> tuple[dict[str, list[Entry]], list[str]]:
             entries[section] = _chain(section, wanted)
         except AlframeError as error:
             found.extend(error.problems)
-    return entries, found
+    return entries, [*found, *_other_tasks(entries)]
+
+
+def _other_tasks(entries: Mapping[str, Sequence[Entry]]) -> list[str]:
+    """A model for one task on a dataset of another."""
+    if not {"dataset", "model"} <= entries.keys():
+        return []
+    dataset, model = entries["dataset"][0], entries["model"][0]
+    wanted, got = _task(dataset), _task(model)
+    if wanted == got:
+        return []
+    fitting = [e.name for e in registry().all("models") if e.task == wanted]
+    return [
+        f"dataset {dataset.name!r} is of {wanted}, model {model.name!r} of {got}; models that fit: "
+        f"{', '.join(fitting) or 'none'}"
+    ]
+
+
+def _task(entry: Entry) -> str:
+    return entry.task or str(getattr(entry.load(), "task", "detection"))
 
 
 def _chain(section: str, wanted: Any) -> list[Entry]:

@@ -42,6 +42,7 @@ class Entry:
         version: of that distribution.
         learner: for a strategy, the learner it wants unless the user names another.
         wraps: for a strategy, whether it works on top of another one.
+        task: of a model or dataset, what its targets are; None: its factory's ``task`` says.
     """
 
     kind: Kind
@@ -52,6 +53,7 @@ class Entry:
     version: str = __version__
     learner: str = "plain"
     wraps: bool = False
+    task: str | None = "detection"
 
     def __str__(self) -> str:
         """For messages: ``strategy 'confident' of my-package 1.0``."""

@@ -137,7 +137,9 @@ def imported(kind: Kind, place: str, known: Iterable[str]) -> Entry:
             f"{unknown(noun(kind), module, known)} Nor is there a module {module!r}, installed or "
             "in the current folder, for module:attribute"
         )
-    return Entry(kind, place, place, package=found.origin or module, version="(no package)")
+    return Entry(
+        kind, place, place, package=found.origin or module, version="(no package)", task=None
+    )
 
 
 def unknown(noun: str, name: str, known: Iterable[str]) -> str:

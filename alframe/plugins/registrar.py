@@ -37,17 +37,31 @@ class Registrar:
         """``factory(setup: LearnerSetup, **options) -> Learner``."""
         self._add("learners", name, factory, summary)
 
-    def model(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
-        """``factory(num_classes: int, **options) -> torch.nn.Module``.
+    def model(
+        self,
+        name: str,
+        factory: str | Callable[..., Any],
+        *,
+        summary: str,
+        task: str = "detection",
+    ) -> None:
+        """``factory(num_classes: int, **options) -> Model``; ``task`` is what its targets are.
 
         An option ``weights`` is of initial weights, and ``none`` among its values: a model whose
         state is loaded is built with that.
         """
-        self._add("models", name, factory, summary)
+        self._add("models", name, factory, summary, task=task)
 
-    def dataset(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
-        """``factory(**options) -> Dataset``."""
-        self._add("datasets", name, factory, summary)
+    def dataset(
+        self,
+        name: str,
+        factory: str | Callable[..., Any],
+        *,
+        summary: str,
+        task: str = "detection",
+    ) -> None:
+        """``factory(**options) -> Dataset``, of that ``task``."""
+        self._add("datasets", name, factory, summary, task=task)
 
     def oracle(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
         """``factory(setup: OracleSetup, **options) -> Oracle``."""

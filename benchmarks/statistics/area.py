@@ -3,10 +3,10 @@
 After Zhan et al., "A comparative survey: benchmarking for pool-based active learning" (IJCAI
 2021). The unit is that of the metric: the area is the curve's mean height. Heights over different
 ranges cannot be compared, since the metric grows with the budget. Over images all finished runs of
-a suite share their range. Over objects and seconds they do not: a method that selects crowded images
-starts where the others do and ends far to their right, and would be rewarded for having bought
-more. So the areas of one table are all taken over the range of budgets that every curve covers,
-with linear interpolation where that range starts or ends between two cycles.
+a suite share their range. Over objects and seconds they do not: a method that selects crowded
+images starts where the others do and ends far to their right, and would be rewarded for having
+bought more. So the areas of one table are all taken over the range of budgets that every curve
+covers, with linear interpolation where that range starts or ends between two cycles.
 """
 
 from collections.abc import Iterable, Sequence

@@ -32,8 +32,8 @@ def performance_profile(
     the problem's full supervision. It counts if every method was run with that seed, so that none
     fails for not having been tried, and if at least one reaches the level. A run that failed
     reaches none. A level that all curves start above does count, with ratio 1 for methods that
-    start from the same budget; one that is reached for nothing (no objects, on their axis) does not,
-    for it has no ratios.
+    start from the same budget; one that is reached for nothing (no objects, on their axis) does
+    not, for it has no ratios.
 
     Args:
         curves: of all problems; at most one for each problem, method and seed.

@@ -59,7 +59,7 @@ def test_another_component_leaves_nothing_of_the_options_before() -> None:
     other = resolve([file, from_overrides(["strategy=entropy"])])
     assert other.strategy.options == named("strategy=entropy").strategy.options
     same = resolve([file, from_overrides(["strategy=miaod", "model=retina-tiny"])])
-    assert (same.strategy.options["k"], same.detector.options["backbone"]) == (0.5, "resnet18")
+    assert (same.strategy.options["k"], same.model.options["backbone"]) == (0.5, "resnet18")
     assert named("strategy.k=3", "strategy=entropy").strategy.options["k"] == 3
     wrapped = {"strategy": {"name": "power:entropy", "beta": 2.0, "of": {"k": 3}}}
     inner = resolve([wrapped, from_overrides(["strategy=power:margin"])]).strategy

@@ -65,3 +65,6 @@ def colours(pool: int = 40, test: int = 20) -> Dataset:
     targets = {item: Target.of(None, [n % 2]) for n, item in enumerate(ids)}
     split = tuple(ids[:pool]), tuple(ids[pool:])
     return Dataset("colours", ("blue", "red"), Coloured(), targets, *split, task="classification")
+
+
+colours.task = "classification"  # type: ignore[attr-defined]

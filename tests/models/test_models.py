@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from alframe.benchmarks.report import findings_of
 from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import AlframeError, ConfigError
 from alframe.runs.build import build_strategy
@@ -115,3 +116,20 @@ class First:
     wrapped = resolve([from_overrides(["strategy=dedup:my_idea:First"])])
     assert wrapped.strategy.name == "dedup:my_idea:First"
     assert build_strategy(wrapped)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (["dataset=tests.models.classifier:colours"], r"is of classification, model 'retina-tiny'"),
+        (["model=tests.models.classifier:Classifier"], r"'shapes' is of detection, .*: retina, "),
+    ],
+)
+def test_a_model_of_another_task_is_refused(pairs: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        resolve([from_overrides(["strategy=random", *pairs])])
+
+
+def test_the_first_metric_of_a_model_is_what_a_report_shows(tmp_path: Path) -> None:
+    cycles(tmp_path / "run", "strategy=random", *CLASSIFIER)
+    assert findings_of([tmp_path / "run"]).metric == "accuracy"

@@ -261,7 +261,7 @@ def test_results_are_a_flat_table_too(tmp_path: Path) -> None:
         "1,5,7,0.25,0.5,,1.5",
     ]
     stored = (tmp_path / "run" / "cycles.jsonl").read_text().splitlines()
-    assert json.loads(stored[0]) == {**cycle, "crc32": "9a824f05"}
+    assert json.loads(stored[0]) == {**cycle, "crc32": "43837ee2"}
 
 
 def test_a_run_that_stops_says_why_in_its_log(tmp_path: Path) -> None:
@@ -271,3 +271,9 @@ def test_a_run_that_stops_says_why_in_its_log(tmp_path: Path) -> None:
     ):
         _ = 1 / 0
     assert "ZeroDivisionError" in (tmp_path / "run" / "run.log").read_text()
+
+
+def test_a_run_of_before_the_first_release_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("detector: {name: retina}\nstrategy: {name: random}\n")
+    with pytest.raises(RunError, match=r"a run of an earlier version .*called 'model' now"):
+        stored_layer(tmp_path)

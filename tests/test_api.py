@@ -1,0 +1,48 @@
+"""``import alframe``: a notebook needs no other module."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import alframe
+from alframe.config.sections import RunConfig
+from alframe.errors import ConfigError
+
+SMALL = {
+    "dataset": {"name": "shapes", "pool": 8, "test": 2, "size": 64, "classes": 2},
+    "training": {"passes": 1, "batch_size": 2},
+    "budget": {"initial": 2, "per_cycle": 2, "cycles": 2},
+    "model": {"fpn_channels": 16},
+    "device": "cpu",
+}
+
+
+def test_every_name_is_there_and_importing_takes_nothing_heavy() -> None:
+    assert all(getattr(alframe, name) is not None for name in alframe.__all__)
+    assert {*alframe.__all__, "__version__"} <= set(dir(alframe))
+    with pytest.raises(AttributeError, match="no attribute 'rum'"):
+        _ = alframe.rum  # type: ignore[attr-defined]
+    code = "import sys, alframe; print({'torch', 'numpy', 'pydantic'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_settings_of_each_kind_make_a_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("training: {lr: 0.5, momentum: 0.1}\n")
+    config = alframe.resolve(str(file), SMALL, "training.lr=0.25", "strategy=entropy")
+    assert isinstance(config, RunConfig)
+    assert (config.training.lr, config.training.momentum) == (0.25, 0.1)
+    assert (config.strategy.name, config.budget.cycles) == ("entropy", 2)
+    with pytest.raises(ConfigError, match=r"Did you mean 'training\.lr'"):
+        alframe.resolve("lr=0.1")
+
+
+def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    config = alframe.resolve(SMALL, "strategy=random")
+    first = next(alframe.run(config, tmp_path / "run"))
+    cycles = list(alframe.run(config, str(tmp_path / "run")))
+    assert [c["labelled"] for c in cycles] == [2, 4]
+    assert cycles[0] == first
