@@ -12,8 +12,8 @@ import pytest
 
 from alframe.cli import BUILTIN, cli, main
 from alframe.cli.options import config_from
+from alframe.plugins import registered as plugins
 from alframe.plugins import registry
-from alframe.plugins import registry as plugins
 from alframe.plugins.discovery import Point
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -81,7 +81,7 @@ def test_requires_is_the_union_and_the_learner_that_of_what_is_wrapped() -> None
         (["strategy=power:entropy", "strategy.bta=1"],
          r"unknown setting 'strategy\.bta'.*Did you mean 'beta'"),
         (["strategy=power:entropy", "strategy.of.k=many"], r"strategy\.of\.k: .*got 'many'"),
-        (["model.of=x"], r"unknown setting 'detector\.of'"),
+        (["model.of=x"], r"unknown setting 'model\.of'"),
     ],
 )  # fmt: skip
 def test_errors_name_the_setting_and_the_remedy(pairs: list[str], message: str) -> None:

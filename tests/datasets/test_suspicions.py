@@ -82,7 +82,7 @@ def test_a_test_split_without_objects(target, message):
 
 
 def test_images_classified_as_a_whole_have_labels_and_no_boxes():
-    whole = Target.of([], [0], area=[0])
+    whole = Target.of(None, [0])
     assert looked_through(dataset({"a": whole}, {"c": whole})).notes == ()
 
 

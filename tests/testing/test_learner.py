@@ -321,7 +321,7 @@ def test_a_good_learner_passes(good: Any) -> None:
 
 def test_all_broken_rules_are_told_at_once() -> None:
     with pytest.raises(AssertionError) as raised:
-        check_learner(BreaksThree)
+        check_learner(BreaksThree, setup=SETUP)
     first, *lines, last = str(raised.value).splitlines()
     assert first == "3 rules are broken:"
     assert [line.split(":")[0] for line in lines] == [

@@ -147,7 +147,8 @@ def published() -> Fit:
 
         class Noted(torch.optim.SGD):
             def __init__(self, params: Any, lr: float, **more: Any) -> None:
-                made.append((len(params), more["momentum"], more["weight_decay"]))
+                count = sum(len(group["params"]) for group in params)
+                made.append((count, more["momentum"], more["weight_decay"]))
                 super().__init__(params, lr, **more)
 
         patch.setattr(torch.optim, "SGD", Noted)
