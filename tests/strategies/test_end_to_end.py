@@ -60,10 +60,10 @@ DETECTORS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("model", DETECTORS)
 @pytest.mark.parametrize("name", [*NAMES, *NESTED])
-def test_one_seed_one_selection(name: str, detector: str, tmp_path: Path) -> None:
+def test_one_seed_one_selection(name: str, model: str, tmp_path: Path) -> None:
     length = 13 if "miaod" in name else 4  # MI-AOD's phases take at least 13
-    names = (f"strategy={name}", f"model={detector}", f"training.iterations={length}")
-    config = resolve([from_overrides([*names, *SMALL, *DETECTORS[detector]])])
+    names = (f"strategy={name}", f"model={model}", f"training.iterations={length}")
+    config = resolve([from_overrides([*names, *SMALL, *DETECTORS[model]])])
     chosen = []
     for again in ("first", "second"):
         assert len(list(run(config, tmp_path / again))) == 2
