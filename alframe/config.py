@@ -26,6 +26,8 @@ LARGEST = 2**63
 """Whole numbers stay below it: more is a slip, and nothing could count so far."""
 LONGEST_SIDE = 100_000
 """Pixels."""
+MOST_WORKERS = 1000
+"""Processes: more would bring a machine down before they loaded an image."""
 
 
 class Section(BaseModel):
@@ -131,7 +133,7 @@ class DataConfig(Section):
     cache: Literal["ram", "disk", "none"] = "ram"
     cache_gb: float = Field(default=4.0, ge=0)
     cache_dir: Place | None = None
-    workers: int | None = Field(default=None, ge=0)
+    workers: int | None = Field(default=None, ge=0, le=MOST_WORKERS)
 
 
 Augment = Literal["crop", "expand", "expand_crop", "hflip", "photometric"]

@@ -20,17 +20,7 @@ DATASETS = {
     "voc": ["voc", "voc_xml", "voc_layout"],
     "shapes": ["shapes"],
 }
-SHARED = "assemble base boxes cache cache_disk files problems resize splits"
-    "assemble",
-    "base",
-    "boxes",
-    "cache",
-    "cache_disk",
-    "files",
-    "problems",
-    "resize",
-    "splits",
-]
+SHARED = {"assemble", "base", "boxes", "cache", "cache_disk", "files", "problems", "splits"}
 NO_SETTINGS = {"training.fit", "training.data", "data.json", "dataset.fingerprint"}
 """Names of modules, of files, and of what a report compares."""
 
@@ -66,14 +56,10 @@ def test_every_setting_that_is_named_exists() -> None:
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_datasets_name_settings_of_their_own(dataset: str) -> None:
-    """What all of them share names what every dataset of files has."""
-    known, own = settings(dataset), DATASETS[dataset]
+    """What all of them share names what every dataset of files has, or what it is given."""
+    known, given = settings(dataset), {"dataset.pool", "dataset.test"}
     for file, name in sources():
-        shared = file.stem in SHARED.split() and dataset != "shapes" and name not in settings_of_voc_alone()
-        if file.parent.name == "datasets" and (file.stem in own or shared):
+        own = file.stem in DATASETS[dataset]
+        shared = file.stem in SHARED and dataset != "shapes" and name not in given
+        if file.parent.name == "datasets" and (own or shared):
             assert name in known, (file, name)
-
-
-def settings_of_voc_alone() -> set[str]:
-    """Defaults of what a reader passes: the reader of COCO passes its own."""
-    return {"dataset.pool", "dataset.test"}
