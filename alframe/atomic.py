@@ -3,9 +3,14 @@
 import contextlib
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+TORN = f".*.{'[0-9a-f]' * 8}.tmp"
+UNLOCKED_IDLE = 60.0
+"""Seconds after which nobody goes on with a file that was written half."""
 
 
 @contextlib.contextmanager
@@ -43,10 +48,18 @@ def named(path: Path) -> Iterator[None]:
         raise
 
 
-def remove_torn(folder: Path) -> None:
-    """Remove what killed processes were writing into ``folder``; nobody may be writing now."""
-    for torn in folder.glob(".*.tmp"):
-        torn.unlink(missing_ok=True)
+def remove_torn(folder: Path, *, deep: bool = False, idle: float = 0.0) -> None:
+    """Remove what killed processes were writing into ``folder``.
+
+    Args:
+        folder: into which nobody may be writing now, unless ``idle`` is given.
+        deep: in every folder below it, too.
+        idle: seconds for which nobody has written to a file; for folders without a lock.
+    """
+    for torn in (folder.rglob if deep else folder.glob)(TORN):
+        with contextlib.suppress(FileNotFoundError):  # another process has removed it
+            if time.time() - torn.stat().st_mtime >= idle:
+                torn.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

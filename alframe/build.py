@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,10 @@ from typing import Any
 from alframe.config import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.datasets.cache import CachedImages, Resize, prepared
+from alframe.datasets.files import ImageFiles
+from alframe.datasets.pictures import Reading
+from alframe.datasets.suspicions import check_objects, looked_through
+from alframe.entry import OWN
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import Learner, LearnerSetup
 from alframe.plugins import Entry, Kind, registry
@@ -27,7 +31,8 @@ def build_strategy(config: RunConfig) -> Strategy:
     """
     strategy = _strategy(config.strategy)
     learner = registry().get("learners", config.learner.name)
-    missing = strategy.requires - provides(learner.load())
+    missing = _names(strategy.requires, f"requires of strategy {config.strategy.name!r}")
+    missing -= provides(learner.load())
     if missing:
         fitting = [e.name for e in registry().all("learners") if strategy.requires <= signals(e)]
         raise ConfigError(
@@ -38,10 +43,36 @@ def build_strategy(config: RunConfig) -> Strategy:
     return strategy
 
 
+def strangers(config: RunConfig) -> list[str]:
+    """What a run uses that is not alframe's own, for the reports of bugs."""
+    names: tuple[tuple[Kind, list[str]], ...] = (
+        ("datasets", [config.dataset.name]),
+        ("detectors", [config.detector.name]),
+        ("learners", [config.learner.name]),
+        ("strategies", config.strategy.name.split(":")),
+    )
+    entries = [registry().get(kind, name) for kind, each in names for name in each]
+    return [str(entry) for entry in entries if entry.package != OWN]
+
+
 def provides(learner: Callable[..., Any]) -> frozenset[str]:
-    """The signals that a learner's factory declares."""
-    declared: frozenset[str] = getattr(learner, "provides", frozenset())
-    return declared
+    """The signals that a learner's factory declares.
+
+    Raises:
+        PluginError: they are not names.
+    """
+    return _names(getattr(learner, "provides", frozenset()), f"provides of {learner!r:.80}")
+
+
+def _names(declared: object, what: str) -> frozenset[str]:
+    """Names of signals, in whichever kind of set.
+
+    Raises:
+        PluginError: it is something else.
+    """
+    if not isinstance(declared, Set) or not all(isinstance(name, str) for name in declared):
+        raise PluginError(f"{what} is {declared!r:.80}: expected a frozenset of names of signals")
+    return frozenset(declared)
 
 
 def signals(learner: Entry) -> frozenset[str]:
@@ -53,9 +84,16 @@ def signals(learner: Entry) -> frozenset[str]:
 
 
 def build_dataset(config: RunConfig) -> Dataset:
-    """The dataset, its annotations read and checked, its images not yet."""
+    """The dataset, its annotations read and checked, its images not yet.
+
+    Raises:
+        DataError: it cannot be used; with every problem found.
+    """
     dataset: Dataset = _factory("datasets", config.dataset)()
-    return dataset
+    images = dataset.images
+    if isinstance(images, ImageFiles):
+        dataset = replace(dataset, images=images.reading_as(reading(config.data)))
+    return looked_through(dataset, config.detector.options.get("max_detections"))
 
 
 def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
@@ -71,7 +109,20 @@ def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
         limit_bytes=int(data.cache_gb * 2**30),
         folder=Path(data.cache_dir) if data.cache_dir else _cache_folder(),
     )
-    return replace(prepared(dataset, cached, READERS), images=cached)
+    usable = replace(prepared(dataset, cached, READERS), images=cached)
+    for test in (False, True):  # again: broken images may be left out
+        check_objects(usable, test=test)
+    return usable
+
+
+def reading(data: DataConfig) -> Reading:
+    """How image files are read."""
+    return Reading(max_megapixels=data.max_megapixels, white=data.white)
+
+
+def white_in(dataset: Dataset) -> float | None:
+    """What is white in the images of a prepared dataset; None where all of them have 8 bits."""
+    return dataset.images.white if isinstance(dataset.images, CachedImages) else None
 
 
 def build_learner(
@@ -107,13 +158,13 @@ def _strategy(component: Component) -> Strategy:
     options = component.options
     if wrapped:
         options["of"] = _strategy(Component(**options["of"]))
-    strategy: Strategy = registry().get("strategies", name).load()(**options)
+    strategy: Strategy = registry().get("strategies", name).make(**options)
     return strategy
 
 
 def _factory(kind: Kind, component: Component, **injected: Any) -> Callable[[], Any]:
-    factory = registry().get(kind, component.name).load()
-    return functools.partial(factory, **injected, **component.options)
+    entry = registry().get(kind, component.name)
+    return functools.partial(entry.make, **injected, **component.options)
 
 
 def _cache_folder() -> Path:

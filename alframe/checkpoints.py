@@ -1,12 +1,11 @@
 """Files of tensors: they appear whole, belong to one configuration, and execute nothing."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alframe.atomic import atomic
 from alframe.errors import RunError
+from alframe.sealed import BrokenSealError, sealed, unsealed
 
 
 def save(path: Path, configuration: str, content: Mapping[str, Any]) -> None:
@@ -17,37 +16,55 @@ def save(path: Path, configuration: str, content: Mapping[str, Any]) -> None:
     """
     import torch
 
-    with atomic(path) as file:
+    with sealed(path) as file:
         try:
-            torch.save({"configuration": configuration, **content}, file)
+            torch.save({"configuration": configuration, **content}, file)  # type: ignore[arg-type]
         except RuntimeError as error:  # torch closes its archive, and says that it is too short
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
 
 
-def load(path: Path, configuration: str, remedy: str) -> dict[str, Any]:
+def load(
+    path: Path, configuration: str, remedy: str, expected: Mapping[str, type]
+) -> dict[str, Any]:
     """What :func:`save` wrote, on the CPU.
 
     Args:
         path: of the file, in a folder of the run.
         configuration: under which it has to have been written.
         remedy: what to do about a file that cannot be used, for the messages.
+        expected: key -> type of everything that is to be in it.
 
     Raises:
         RunError: it is missing, damaged or of another configuration.
     """
-    import torch
-
-    try:
-        loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise RunError(f"{path} is missing: {remedy}") from error
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
-        raise RunError(f"{path} is not a checkpoint of alframe or is damaged: {remedy}") from error
-    if not isinstance(loaded, dict) or loaded.get("configuration") != configuration:
+    loaded = _loaded(path, remedy)
+    if not isinstance(loaded, dict) or "configuration" not in loaded:
+        raise RunError(f"{path} is not a checkpoint of alframe: {remedy}")
+    if loaded["configuration"] != configuration:
         raise RunError(
             f"{path} was written under another configuration than "
             f"{path.parents[1] / 'config.yaml'}: {remedy}"
         )
+    if wrong := [k for k, t in expected.items() if k not in loaded or not isinstance(loaded[k], t)]:
+        raise RunError(f"{path} is damaged, without its {', '.join(wrong)}: {remedy}")
     return loaded
+
+
+def _loaded(path: Path, remedy: str) -> Any:
+    import torch
+
+    try:
+        with unsealed(path) as file:
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing: {remedy}") from error
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}; {remedy}") from error
+    except BrokenSealError as error:
+        raise RunError(f"{path} is damaged, {error}: {remedy}") from error
+    except Exception as error:  # whatever a foreign archive makes of it; its text advises unsafely
+        raise RunError(
+            f"{path} is not a checkpoint of alframe ({type(error).__name__}): {remedy}"
+        ) from error

@@ -124,6 +124,12 @@ class DataConfig(Section):
         cache_dir: where the disk cache lies; null is the user's cache folder.
         workers: processes that load images; 0 loads in the main process. By default (null) 0 on
             the CPU, and for a GPU one for each of its processors, but no more than 8.
+        max_megapixels: images of more than as many million pixels are refused before they are
+            decoded; 400 lets in 20,000 x 20,000.
+        white: the value that is white in images of more than 8 bits (16-bit and float); smaller
+            ones are scaled in proportion, larger ones cut. By default (null) the smallest of 255,
+            1023, 4095, 16383 and 65535 (of floats also 1, with a tolerance of 5 %) that no value
+            in the dataset exceeds; a run writes it into its ``config.yaml``.
     """
 
     resize: Literal["fit", "stretch", "none"] = "fit"
@@ -134,6 +140,8 @@ class DataConfig(Section):
     cache_gb: float = Field(default=4.0, ge=0)
     cache_dir: Place | None = None
     workers: int | None = Field(default=None, ge=0, le=MOST_WORKERS)
+    max_megapixels: float = Field(default=100.0, gt=0, allow_inf_nan=False)
+    white: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 Augment = Literal["crop", "expand", "expand_crop", "hflip", "photometric"]

@@ -4,6 +4,7 @@ Learners, detectors and strategies import torch, which takes seconds. What is wr
 sections or the dataset is found without them.
 """
 
+import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from alframe.config import RunConfig, Section
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, PluginError
 from alframe.options import check_options, options_model, problems
 from alframe.plugins import Entry
 
@@ -79,7 +80,8 @@ def component(
     entry, *wrapped = chain
     left_out = {"name", "of"} if wrapped else {"name"}
     own = {k: v for k, v in given.items() if k not in left_out}
-    options, found = check_options(entry.load(), own, INJECTED, where, known)
+    with _options_of(entry):
+        options, found = check_options(entry.load(), own, INJECTED, where, known)
     if wrapped:
         options["of"], more = component(given["of"], wrapped, f"{where}.of", known)
         found += more
@@ -123,5 +125,17 @@ def component_settings(entries: Mapping[str, Sequence[Entry]]) -> Iterator[str]:
     """Dotted keys of the components' options, those of what one wraps under ``of``."""
     for section, chain in entries.items():
         for depth, entry in enumerate(chain):
-            options = options_model(entry.load(), INJECTED).model_fields
+            with _options_of(entry):
+                options = options_model(entry.load(), INJECTED).model_fields
             yield from (f"{section}.{'of.' * depth}{option}" for option in options)
+
+
+@contextlib.contextmanager
+def _options_of(entry: Entry) -> Iterator[None]:
+    """Say of which plugin the options are that cannot be had."""
+    try:
+        yield
+    except PluginError as error:
+        if str(entry) in str(error):
+            raise
+        raise PluginError(f"{entry}: {error}") from error

@@ -9,6 +9,7 @@ from typing import Any
 from alframe.atomic import write_text
 from alframe.config import BudgetConfig
 from alframe.errors import ConfigError
+from alframe.reading import read_json
 from alframe.seeds import Seeds
 
 
@@ -20,13 +21,14 @@ def draw(pool: Sequence[str], count: int, seeds: Seeds) -> tuple[str, ...]:
 
 def digest(ids: Sequence[str]) -> str:
     """SHA-256 of the sorted ids, a line each."""
-    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(ids)).encode(errors="surrogatepass")).hexdigest()
 
 
 def write_initial(path: Path, ids: Sequence[str]) -> None:
     """Write the ids and their hash as JSON, for ``budget.initial_set``."""
     content = {"sha256": digest(ids), "ids": sorted(ids)}
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    write_text(path, text.encode(errors="backslashreplace").decode() + "\n")
 
 
 def initial_set(budget: BudgetConfig, pool: Sequence[str]) -> tuple[str, ...] | None:
@@ -56,12 +58,7 @@ def stored_ids(path: Path) -> tuple[str, ...]:
         ConfigError: the file cannot be read, or does not match its hash.
     """
     where = _where(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{where}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"{where} is not JSON: {error}") from error
+    content = read_json(path, where)
     ids = _ids(content)
     if not ids:
         raise ConfigError(f'{where}: expected {{"ids": [...]}} with at least one id, a string each')

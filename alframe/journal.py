@@ -1,15 +1,20 @@
 """The journal: an append-only record of what a run has done; resuming reads it back."""
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from alframe.atomic import named, sync_folder
-from alframe.errors import RunError
+from alframe.checked import damaged, from_lines, is_whole, read_lines, to_lines
+from alframe.events import Event, problems
 
-Event = Mapping[str, Any]
+__all__ = ["Event", "Journal"]
+
+REMEDY = (
+    "Restore the file, or start anew with another --output; 'alframe report' and 'alframe predict' "
+    "do not need it"
+)
 
 
 class Journal:
@@ -27,8 +32,8 @@ class Journal:
         self._path = path
         self._events: list[Event] = []
         self._torn: int | None = None
-        if path.exists():
-            self._read(path.read_bytes())
+        self._checksum = 0
+        self._read(read_lines(path))
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self._events)
@@ -43,7 +48,7 @@ class Journal:
 
     def extend(self, events: Sequence[Event]) -> None:
         """Add several events with one write; a kill may leave the first few of them."""
-        lines = "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in events)
+        lines, checksum = to_lines(events, self._checksum)
         if self._torn is not None:
             os.truncate(self._path, self._torn)
             self._torn = None
@@ -54,17 +59,17 @@ class Journal:
             os.fsync(file.fileno())
         if new:
             sync_folder(self._path.parent)
+        self._checksum = checksum
         self._events += events
 
     def _read(self, raw: bytes) -> None:
         whole, newline, rest = raw.rpartition(b"\n")
         if rest:
             self._torn = len(whole) + len(newline)
-        for number, line in enumerate(whole.splitlines(), 1):
-            try:
-                self._events.append(json.loads(line))
-            except ValueError as error:
-                raise RunError(
-                    f"{self._path}, line {number} is damaged: {error}. Restore the file, or "
-                    "start anew with another --output"
-                ) from error
+            if is_whole(rest[:-1]):  # a kill leaves the beginning of a line, and nothing else
+                number = whole.count(b"\n") + len(newline) + 1
+                raise damaged(self._path, number, "its end has changed", REMEDY)
+        events, self._checksum = from_lines(whole + newline, self._path, REMEDY)
+        for number, reason in problems(events):
+            raise damaged(self._path, number, reason, REMEDY)
+        self._events += events

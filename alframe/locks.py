@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from alframe.atomic import remove_torn
 from alframe.errors import RunError
 
 PATIENCE = 1.0
@@ -37,6 +38,24 @@ def locked(path: Path) -> Iterator[None]:
             yield
         finally:
             _held.discard(file)
+
+
+@contextlib.contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Write files into a folder that has no lock: any number of processes may at a time.
+
+    One that is alone there removes what killed ones left.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # others write, or the file system has no such locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_torn(folder)
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
 
 
 def is_locked(path: Path) -> bool:

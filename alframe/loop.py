@@ -14,7 +14,7 @@ from typing import Any
 
 from alframe.config import BudgetConfig
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target
-from alframe.errors import ConfigError, SelectionError
+from alframe.errors import ConfigError, SelectionError, TrainingError
 from alframe.initial import digest, draw
 from alframe.journal import Event
 from alframe.learner import FitContext, Learner, Recorder, SignalBatch
@@ -26,6 +26,7 @@ from alframe.rundir import FitState, RunDir
 from alframe.seeds import Seeds
 from alframe.smaller import smaller_budget
 from alframe.strategy import Query, Selection, Strategy, check_finite
+from alframe.untouched import untouched
 from alframe.usage import peak_memory
 
 logger = logging.getLogger(__name__)
@@ -185,7 +186,10 @@ class Loop:
     def _fit(self, cycle: int, labelled: LabelledSet) -> Event:
         state = self._run.fit_state(cycle)
         unlabelled = ImageSet(self._dataset.images, self._pool.unlabelled)
-        with self._profiling.watching("training") as tick:
+        with (
+            untouched(labelled.targets, "the learner", TrainingError),
+            self._profiling.watching("training") as tick,
+        ):
             self._learner.fit(labelled, unlabelled, self._context(cycle, state, tick))
         self._fitted = cycle
         self._run.save_model(cycle, self._learner.state_dict())
@@ -207,7 +211,8 @@ class Loop:
         self._ensure_model(cycle)
         started = time.monotonic()
         test = LabelledSet(self._dataset.images, self._dataset.test, self._dataset.targets)
-        metrics = self._learner.evaluate(test)
+        with untouched(test.targets, "the learner", TrainingError):
+            metrics = self._learner.evaluate(test)
         elapsed = time.monotonic() - started
         return self._record("evaluated", cycle, metrics=metrics, seconds=elapsed)
 
@@ -227,7 +232,10 @@ class Loop:
             return self._record("selected", cycle, ids=[], seconds=0.0, memory=peak_memory())
         self._ensure_model(cycle)
         started = time.monotonic()
-        with self._profiling.watching("scoring") as tick:
+        with (
+            untouched(labelled.targets, "the strategy", SelectionError),
+            self._profiling.watching("scoring") as tick,
+        ):
             selection = self._strategy.select(self._query(cycle, labelled, wanted, tick))
         check_selection(selection, self._pool.unlabelled, wanted)
         if selection.scores is not None:
@@ -305,6 +313,11 @@ def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int
     Raises:
         SelectionError: says what was broken.
     """
+    if not isinstance(selection, Selection):
+        raise SelectionError(
+            f"select gives {selection!r:.80}: expected alframe.strategy.Selection(ids), a tuple of "
+            "ids, best first"
+        )
     ids = selection.ids
     foreign = sorted(set(ids) - set(unlabelled))
     if foreign:

@@ -1,16 +1,21 @@
 """Options of a component, checked against the signature of its factory."""
 
-import datetime
+import contextlib
 import functools
 import inspect
+import re
 import types
 import typing
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic.errors import PydanticUserError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from alframe.config import Section
+from alframe.errors import PluginError
 from alframe.hints import unknown_setting
 from alframe.locations import keys, owner
 from alframe.shown import shown
@@ -23,30 +28,78 @@ def options_model(factory: Callable[..., Any], injected: frozenset[str]) -> type
     Args:
         factory: a class or function with annotated parameters.
         injected: names of parameters that the framework fills in.
+
+    Raises:
+        PluginError: the factory does not say which arguments it takes.
     """
-    settable = {
-        name: parameter
-        for name, parameter in inspect.signature(factory).parameters.items()
-        if name not in injected and parameter.kind is not inspect.Parameter.VAR_KEYWORD
-    }
+    settable = _settable(factory, injected)
     hints = _hints(factory, settable)
     fields: dict[str, Any] = {}
     for name, parameter in settable.items():
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints.get(name, Any), default)
-    return create_model("Options", __base__=Section, **fields)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return create_model("Options", __base__=_Options, **fields)
+    except (PydanticUserError, NameError, TypeError) as error:
+        raise PluginError(f"its options cannot be had: {str(error).splitlines()[0]}") from error
+
+
+class _Options(Section):
+    # Values of other types than YAML has are only defaults.
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+
+def _settable(
+    factory: Callable[..., Any], injected: frozenset[str]
+) -> dict[str, inspect.Parameter]:
+    """The parameters that users may set, by name.
+
+    Raises:
+        PluginError: there is no signature, or one that cannot be called with names alone.
+    """
+    try:
+        parameters = inspect.signature(factory).parameters
+    except (TypeError, ValueError) as error:
+        raise PluginError(
+            f"its options cannot be had: {error}; give it a factory that is written in Python"
+        ) from error
+    for name, parameter in parameters.items():
+        if parameter.default is not parameter.empty:
+            continue
+        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+            raise PluginError(f"{name!r} can only be given by position: expected a keyword")
+        if name.startswith("_"):
+            raise PluginError(
+                f"{name!r} is private and has no default: expected a name without underscore"
+            )
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {n: p for n, p in parameters.items() if n not in injected and p.kind in named}
 
 
 def _hints(factory: Callable[..., Any], names: Collection[str]) -> dict[str, Any]:
-    """The types of these parameters; those of others may be known to type checkers alone."""
+    """The types of these parameters, but for those that are known to type checkers alone."""
     while isinstance(factory, functools.partial):
         factory = factory.func
-    call: Any = factory.__init__ if inspect.isclass(factory) else factory
-    if not names:  # a class without an __init__ has no annotations either
-        return {}
-    annotations = {k: v for k, v in call.__annotations__.items() if k in names}
-    shown = types.SimpleNamespace(__annotations__=annotations)
-    return typing.get_type_hints(shown, globalns=call.__globals__)
+    call: Any = factory
+    if inspect.isclass(factory):
+        call = factory.__init__ if "__init__" in _defined(factory) else factory.__new__
+    elif not inspect.isroutine(factory):
+        call = type(factory).__call__
+    call = inspect.unwrap(call)
+    annotations = getattr(call, "__annotations__", {})
+    hints: dict[str, Any] = {}
+    for name in names & annotations.keys():
+        shown = types.SimpleNamespace(__annotations__={name: annotations[name]})
+        with contextlib.suppress(NameError, AttributeError, SyntaxError, TypeError):
+            hints |= typing.get_type_hints(shown, globalns=getattr(call, "__globals__", {}))
+    return hints
+
+
+def _defined(factory: type) -> set[str]:
+    """The attributes of a class that are not those of every object."""
+    return {name for each in factory.__mro__[:-1] for name in vars(each)}
 
 
 def check_options(
@@ -64,12 +117,28 @@ def check_options(
         injected: parameters that the framework fills in.
         where: the section's name, for messages.
         known: dotted keys of all settings of the run, for suggestions.
+
+    Raises:
+        PluginError: see :func:`options_model`, or a default is nothing that YAML can hold.
     """
     model = options_model(factory, injected)
     try:
-        return model.model_validate(dict(given)).model_dump(), []
+        options = model.model_validate(dict(given)).model_dump()
+        _check_storable(options)
+        return options, []
     except ValidationError as error:
         return dict(given), problems(error, where, model, known)
+
+
+def _check_storable(options: Mapping[str, Any]) -> None:
+    for name, value in options.items():
+        try:
+            to_jsonable_python(value)
+        except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+            raise PluginError(
+                f"its option {name!r} is {value!r:.60} ({type(value).__name__}): expected what "
+                "YAML can hold, as the configuration is kept with the results"
+            ) from error
 
 
 def problems(
@@ -87,6 +156,8 @@ def problems(
     for found in error.errors():
         foreign = found["type"] == "extra_forbidden"
         path = tuple(keys(found["loc"], model, foreign=foreign))
+        if found["type"] == "string_type" and path:  # elements of one list are one problem
+            path = (*path[:-1], re.sub(r"\[\d+\]$", "", path[-1]))
         settings.setdefault(path, []).append(dict(found))
     return [_sentence(path, found, where, model, known) for path, found in settings.items()]
 
@@ -115,17 +186,12 @@ def _sentence(
 
 def _message(error: dict[str, Any]) -> str:
     """In pydantic's words, but for those that speak of Python's types."""
-    if error["type"] == "string_type" and isinstance(error["input"], _UNQUOTED):
-        unquoted = "unquoted yes, no, on and off mean true and false"
-        why = f" ({unquoted})" if isinstance(error["input"], bool) else ""
-        return f"expected text: put it in quotes{why}"
+    if error["type"] == "string_type" and isinstance(error["input"], bool | int | float):
+        return "expected text: put it in quotes"
     if error["type"] in _IN_WORDS:
         return _IN_WORDS[error["type"]].format(**error.get("ctx", {}))
     return str(error["msg"]).removeprefix("Value error, ")
 
-
-_UNQUOTED = (bool, int, float, datetime.date)
-"""What YAML makes of words without quotes."""
 
 _IN_WORDS = {
     "model_type": "expected settings of this section, such as NAME=VALUE",

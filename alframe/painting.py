@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from alframe.text import printable
+
 if TYPE_CHECKING:
     from jaxtyping import Float32, Float64, UInt8
 
@@ -91,7 +93,7 @@ def with_boxes(
     thickness = max(1, round(max(picture.size) / 300))
     size = max(10, round(max(picture.size) / 45))
     font = ImageFont.load_default(size=size)
-    for box, label, caption in zip(boxes.tolist(), labels, captions, strict=True):
+    for box, label, caption in zip(boxes.tolist(), labels, map(printable, captions), strict=True):
         colour = COLOURS[label % len(COLOURS)]
         draw.rectangle(box, outline=colour, width=thickness)
         left, top = box[0], max(0.0, box[1] - size - 2)

@@ -13,30 +13,42 @@ It is found through the entry-point group ``alframe``. The built-in ones are the
 as ``"module:attribute"`` and imported when it is first used; registering imports nothing heavy.
 
 A plugin that cannot be loaded, or that claims a name already taken, is left out as a whole and
-listed with its package and the reason in :attr:`Registry.broken`; everything else works. The
-environment variable ``ALFRAME_PLUGINS`` (names, comma-separated; may be empty) bounds which
-entry points are loaded.
+listed with its package and the reason in :attr:`Registry.broken`; everything else works. Whatever
+it raises while it is loaded is such a reason, but for Ctrl-C: a KeyboardInterrupt ends the command
+and says during which plugin. The environment variable ``ALFRAME_PLUGINS`` (names, comma-separated;
+may be empty) bounds which entry points are loaded.
 """
 
 import difflib
 import functools
 import importlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from importlib import metadata
-from pkgutil import resolve_name
-from typing import Any, Literal
+from typing import Any
 
 import pluggy
 
 from alframe import __version__
+from alframe.discovery import installed
+from alframe.entry import KINDS, OWN, Entry, Kind, noun
 from alframe.errors import PluginError
+from alframe.guests import described, guest
+from alframe.registrar import Registrar
 
-Kind = Literal["strategies", "learners", "detectors", "datasets", "suites", "commands"]
-KINDS: tuple[Kind, ...] = (
-    "strategies", "learners", "detectors", "datasets", "suites", "commands",
-)  # fmt: skip
+__all__ = [
+    "DEFAULT_PLUGINS",
+    "KINDS",
+    "Entry",
+    "Kind",
+    "Plugin",
+    "Registrar",
+    "Registry",
+    "hookimpl",
+    "registry",
+    "unknown",
+]
+
 DEFAULT_PLUGINS = (
     "alframe.datasets",
     "alframe.detectors",
@@ -44,7 +56,6 @@ DEFAULT_PLUGINS = (
     "alframe.benchmarks",
 )
 GROUP = "alframe"
-
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 
@@ -53,50 +64,8 @@ class Hooks:
     """What a plugin can implement."""
 
     @hookspec
-    def register(self, registry: "Registrar") -> None:
+    def register(self, registry: Registrar) -> None:
         """Name the plugin's strategies, learners, detectors, datasets and commands."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One registered name.
-
-    Attributes:
-        kind: what it is.
-        name: what users call it.
-        factory: a callable, or where to import one: ``"module:attribute"``.
-        summary: one line for listings.
-        package: the distribution that brought it.
-        version: of that distribution.
-        learner: for a strategy, the learner it wants unless the user names another.
-        wraps: for a strategy, whether it works on top of another one.
-    """
-
-    kind: Kind
-    name: str
-    factory: str | Callable[..., Any]
-    summary: str = ""
-    package: str = GROUP
-    version: str = __version__
-    learner: str = "plain"
-    wraps: bool = False
-
-    def load(self) -> Callable[..., Any]:
-        """Import the factory.
-
-        Raises:
-            PluginError: it cannot be imported; names the plugin's package.
-        """
-        if not isinstance(self.factory, str):
-            return self.factory
-        try:
-            loaded: Callable[..., Any] = resolve_name(self.factory)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise PluginError(
-                f"{self.name} of {self.package} {self.version} cannot be loaded from "
-                f"{self.factory}: {error}"
-            ) from error
-        return loaded
 
 
 @dataclass(frozen=True)
@@ -107,54 +76,6 @@ class Plugin:
     package: str
     version: str
     problem: str = ""
-
-
-class Registrar:
-    """What a plugin's ``register`` hook is handed; collects its names."""
-
-    def __init__(self, package: str, version: str) -> None:
-        self.entries: list[Entry] = []
-        self._origin: dict[str, Any] = {"package": package, "version": version}
-
-    def strategy(
-        self, name: str, factory: str | Callable[..., Any], *, summary: str, learner: str = "plain"
-    ) -> None:
-        """``factory(**options) -> Strategy``; ``learner`` is the one it wants by default."""
-        self._add("strategies", name, factory, summary, learner=learner)
-
-    def wrapper(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
-        """``factory(of: Strategy, **options) -> Strategy``, used as ``NAME:STRATEGY``.
-
-        Its ``requires`` includes that of the strategy ``of``, whose learner is wanted.
-        """
-        self._add("strategies", name, factory, summary, wraps=True)
-
-    def learner(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
-        """``factory(setup: LearnerSetup, **options) -> Learner``."""
-        self._add("learners", name, factory, summary)
-
-    def detector(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
-        """``factory(num_classes: int, **options) -> torch.nn.Module``.
-
-        An option ``weights`` is of initial weights, and ``none`` among its values: a model whose
-        state is loaded is built with that.
-        """
-        self._add("detectors", name, factory, summary)
-
-    def dataset(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
-        """``factory(**options) -> Dataset``."""
-        self._add("datasets", name, factory, summary)
-
-    def suite(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
-        """``factory()`` is a mapping, the content of a :class:`alframe.benchmarks.suite.Suite`."""
-        self._add("suites", name, factory, summary)
-
-    def command(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
-        """``factory`` is a :class:`click.Command`, the verb ``alframe NAME``."""
-        self._add("commands", name, factory, summary)
-
-    def _add(self, kind: Kind, name: str, factory: Any, summary: str, **more: Any) -> None:
-        self.entries.append(Entry(kind, name, factory, summary, **self._origin, **more))
 
 
 @dataclass
@@ -184,8 +105,7 @@ class Registry:
         if (kind, name) in self._contested:
             raise PluginError(self._contested[kind, name])
         if (kind, name) not in self._entries:
-            noun = {"strategies": "strategy"}.get(kind, kind.removesuffix("s"))
-            raise PluginError(unknown(noun, name, [e.name for e in self.all(kind)]))
+            raise PluginError(unknown(noun(kind), name, [e.name for e in self.all(kind)]))
         return self._entries[kind, name]
 
     def add(self, plugin: Plugin, entries: Iterable[Entry]) -> None:
@@ -217,37 +137,54 @@ def unknown(noun: str, name: str, known: Iterable[str]) -> str:
 def registry() -> Registry:
     """The registry of this process, built when first asked for."""
     built = Registry()
-    for plugin, load in _found():
-        _load(built, plugin, load)
+    for module in DEFAULT_PLUGINS:
+        own = Plugin(module, OWN, __version__)
+        _register(built, own, functools.partial(importlib.import_module, module))
+    wanted = _wanted()
+    found: set[str] = set()
+    for point in installed(GROUP):
+        found.add(point.name)
+        if wanted is None or point.name in wanted or (wanted and point.unreadable):
+            plugin = Plugin(point.name, point.package, point.version, point.problem)
+            _load(built, plugin, point.load)
+    for name in sorted((wanted or frozenset()) - found):
+        problem = unknown("plugin", name, found) + " Install it, or correct ALFRAME_PLUGINS"
+        built.plugins.append(Plugin(name, "ALFRAME_PLUGINS", "", problem))
     return built
 
 
-def _found() -> Iterator[tuple[Plugin, Callable[[], Any]]]:
-    for module in DEFAULT_PLUGINS:
-        plugin = Plugin(module, GROUP, __version__)
-        yield plugin, functools.partial(importlib.import_module, module)
+def _wanted() -> frozenset[str] | None:
+    """Which plugins ALFRAME_PLUGINS names; None where it is not set."""
     bound = os.environ.get("ALFRAME_PLUGINS")
-    wanted = None if bound is None else {n.strip() for n in bound.split(",")}
-    for point in metadata.entry_points(group=GROUP):
-        if wanted is None or point.name in wanted:
-            dist = point.dist
-            name, version = (dist.name, dist.version) if dist else ("an unknown package", "")
-            yield Plugin(point.name, name, version), point.load
+    return None if bound is None else frozenset(n.strip() for n in bound.split(",")) - {""}
 
 
 def _load(built: Registry, plugin: Plugin, load: Callable[[], Any]) -> None:
-    """Load one plugin; whatever it does wrong is noted and stays its own problem."""
+    """Load a stranger's plugin; whatever it does wrong is noted and stays its own problem."""
+    if plugin.problem:
+        built.plugins.append(plugin)
+        return
+    try:
+        with guest():
+            _register(built, plugin, load)
+    except KeyboardInterrupt as error:  # that of a user, or it cannot be told from it
+        error.args = (f"while loading plugin {plugin.name} of {plugin.package} {plugin.version}",)
+        raise
+    except BaseException as error:  # SystemExit as well: a stranger's code may raise anything
+        problem = str(error) if isinstance(error, PluginError) else described(error)
+        built.plugins.append(Plugin(plugin.name, plugin.package, plugin.version, problem))
+
+
+def _register(built: Registry, plugin: Plugin, load: Callable[[], Any]) -> None:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(Hooks)
     registrar = Registrar(plugin.package, plugin.version)
-    try:
-        manager.register(load(), name=plugin.name)
-        manager.check_pending()
-        manager.hook.register(registry=registrar)
-    except Exception as error:  # a stranger's code may raise anything
-        if plugin.package == GROUP:
-            raise
-        problem = " ".join(f"{type(error).__name__}: {error}".split())
-        built.plugins.append(Plugin(plugin.name, plugin.package, plugin.version, problem))
-        return
+    manager.register(load(), name=plugin.name)
+    manager.check_pending()
+    manager.hook.register(registry=registrar)
+    if not registrar.entries:
+        raise PluginError(
+            "it registers nothing: expected a function register(registry), marked with "
+            "@alframe.plugins.hookimpl, that names something"
+        )
     built.add(plugin, registrar.entries)

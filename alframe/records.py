@@ -5,11 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alframe.checked import read_records
 from alframe.datasets.base import Target
-from alframe.errors import RunError
 from alframe.journal import Event
 
 Record = Mapping[str, Any]
+
+REMEDY = "'alframe run --output RUN --resume' writes the file anew from the journal"
 
 
 def selections(events: Iterable[Event]) -> dict[int, list[str]]:
@@ -37,7 +39,7 @@ def difference(path: Path, events: Sequence[Event], targets: Mapping[str, Target
     Raises:
         RunError: the file is damaged.
     """
-    found = _read(path)
+    found = read_records(path, REMEDY)
     problem = _compared(found, list(_expected(events, targets)))
     if problem and events[-1]["event"] == "selected":
         return _compared(found, list(_expected(events[:-1], targets)))
@@ -71,14 +73,3 @@ def _compared(found: Sequence[Record], expected: Sequence[Record]) -> str:
 def _text(value: Any) -> str:
     """For a comparison: of floats every digit, and NaN is NaN."""
     return json.dumps(value, sort_keys=True)
-
-
-def _read(path: Path) -> list[Record]:
-    lines = path.read_bytes().splitlines() if path.exists() else []
-    try:
-        found = [json.loads(line) for line in lines]
-    except ValueError as error:
-        raise RunError(f"{path} is damaged ({error}): restore it") from error
-    if not all(isinstance(record, Mapping) for record in found):
-        raise RunError(f"{path} is damaged: expected an object in each line; restore it")
-    return found

@@ -13,6 +13,7 @@ both, the whole name and the parts.
 """
 
 import functools
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -27,7 +28,9 @@ from alframe.errors import AlframeError, ConfigError
 from alframe.layers import without_renamed
 from alframe.lengths import in_one_unit, stale_milestones
 from alframe.plugins import Entry, Kind, registry, unknown
+from alframe.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
 from alframe.shown import shown
+from alframe.text import printable_lines
 
 COMPONENTS: dict[str, Kind] = {
     "dataset": "datasets",
@@ -35,6 +38,8 @@ COMPONENTS: dict[str, Kind] = {
     "learner": "learners",
     "strategy": "strategies",
 }
+DEPTH = 16
+"""Of names with dots, and of strategies that work on top of each other."""
 
 
 def resolve(layers: Iterable[Layer]) -> RunConfig:
@@ -76,16 +81,11 @@ def from_file(name: str) -> Layer:
     """Read a YAML file, or the preset of that name.
 
     Raises:
-        ConfigError: no such file or preset, not UTF-8, not YAML, or not a mapping.
+        ConfigError: no such file or preset, or it is not YAML of settings.
     """
     path = Path(name)
-    if path.suffix in {".yaml", ".yml"} or (path.exists() and not path.is_dir()):
-        try:
-            return _mapping(path.read_text(encoding="utf-8"), str(path))
-        except OSError as error:
-            raise ConfigError(f"--config {name}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"--config {name} is not UTF-8: {error}") from error
+    if path.suffix in {".yaml", ".yml"} or (os.path.lexists(path) and not path.is_dir()):
+        return as_layer(read_yaml(path, f"--config {name}"), f"--config {name}")
     presets = {k: v for k, v in _presets().items() if "when" not in v}
     if name not in presets:
         raise ConfigError(unknown("config", name, presets) + " Or give the path of a YAML file.")
@@ -105,13 +105,18 @@ def from_overrides(pairs: Iterable[str]) -> Layer:
         if not equals or not key:
             found.append(f"expected key=value, got {pair!r}; options start with --")
             continue
+        if key.count(".") > DEPTH:
+            found.append(f"expected at most {DEPTH} dots in a setting's name, got {key!r:.40}")
+            continue
         if not all(map(str.strip, key.split("."))):
             found.append(f"expected key=value with names between the dots, got {pair!r}")
             continue
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            found.append(f"{key}: {text!r} is not a YAML value; quote it")
+            value = yaml_value(text)
+            if isinstance(value, str) and "\n" in text:
+                raise ValueProblem("a line break would become a space")
+        except ValueProblem as problem:
+            found.append(f"{key}: {text!r:.80} is not a YAML value ({problem.text}); quote it")
             continue
         nested = functools.reduce(lambda inner, k: {k: inner}, key.split(".")[::-1], value)
         layer = merge([layer, _named(nested)])
@@ -135,7 +140,11 @@ def merge(layers: Iterable[Mapping[str, Any]]) -> Layer:
 
 def to_yaml(config: RunConfig) -> str:
     """The configuration as a file that ``--config`` reads back."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    content = config.model_dump(mode="json")
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    if printable_lines(text) == text:
+        return text
+    return yaml.safe_dump(content, sort_keys=False)  # escapes what would not show
 
 
 def differences(old: RunConfig, new: RunConfig) -> dict[str, tuple[Any, Any]]:
@@ -166,7 +175,7 @@ def _presets() -> dict[str, Layer]:
     files = sorted(f.name for f in folder.iterdir() if f.name.endswith(".yaml"))
     loaded = {
         name.removesuffix(".yaml"): expanded(
-            _mapping(folder.joinpath(name).read_text(encoding="utf-8"), name)
+            as_layer(parsed_yaml(folder.joinpath(name).read_text(encoding="utf-8"), name), name)
         )
         for name in files
     }
@@ -194,15 +203,16 @@ def _under_of(layer: Layer, depth: int) -> Layer:
     return {**layer, "strategy": nested}
 
 
-def _mapping(text: str, where: str) -> Layer:
-    try:
-        loaded = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
+def as_layer(loaded: Any, where: str, *, error: type[AlframeError] = ConfigError) -> Layer:
+    """What a YAML file holds, if it is a mapping; nothing is an empty one.
+
+    Raises:
+        AlframeError: ``error``: it is something else.
+    """
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise ConfigError(f"{where}: expected sections such as 'training:', got {loaded!r:.60}")
+        raise error(f"{where}: expected sections such as 'training:', got {loaded!r:.60}")
     return loaded
 
 
@@ -220,6 +230,8 @@ def _unwrapped(strategy: Layer) -> Layer:
     """``{name: power:entropy}`` is short for ``{name: power, of: {name: entropy}}``."""
     given = strategy.get("name")
     name, colon, wrapped = given.partition(":") if isinstance(given, str) else (given, "", "")
+    if wrapped.count(":") > DEPTH:
+        raise ConfigError(f"strategy: expected at most {DEPTH} on top of each other")
     if colon:
         of = merge([_named({"strategy": wrapped}), _named({"strategy": strategy.get("of", {})})])
         return {**strategy, "name": name, "of": of["strategy"]}

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
+from alframe.build import build_dataset, build_learner, build_strategy, prepare_images, white_in
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset, ImageSet
 from alframe.environment import environment
@@ -18,10 +18,10 @@ from alframe.journal import Journal
 from alframe.learner import Learner
 from alframe.loop import Loop, check_budget
 from alframe.oracle import SimulatedOracle
-from alframe.precision import with_precision, with_precision_of
 from alframe.profiling import Profiling
 from alframe.rundir import RunDir, check_claim, open_run
 from alframe.seeds import Seeds
+from alframe.settled import as_settled, with_precision, with_white
 from alframe.strategy import Strategy
 from alframe.takeover import check_source, take_over
 from alframe.training.distributed import active, decided, first, in_turn, size
@@ -54,7 +54,7 @@ def run(
     Raises:
         AlframeError: a user can mend it; see :mod:`alframe.errors`.
     """
-    config = decided(partial(with_precision_of, config, path))
+    config = decided(partial(as_settled, config, path))
     if first():
         check_claim(path, config, resume=resume)
     strategy = build_strategy(config)
@@ -63,6 +63,7 @@ def run(
     if first():
         check_budget(config.budget, len(dataset.pool), initial_set(config.budget, dataset.pool))
     dataset = _prepared(dataset, config)
+    config = with_white(config, white_in(dataset))
     choice = _choice(config, dataset, learner)
     if config.training.precision == "auto":
         config = with_precision(config, choice["chosen"])
@@ -144,7 +145,7 @@ def _describe(
     """Write the manifest, or hold the dataset against it."""
     fingerprint = dataset.fingerprint()
     known = run_dir.manifest()
-    if known and known["dataset"]["fingerprint"] != fingerprint:
+    if known and run_dir.described()["fingerprint"] != fingerprint:
         raise RunError(
             f"{config.dataset.name} has changed since {run_dir.path} was started: its images, "
             "splits or annotations are not the same. Restore it, or choose another --output"

@@ -1,42 +1,46 @@
 """The run directory: configuration, manifest, journal, results, scores and checkpoints."""
 
 import contextlib
-import csv
+import functools
 import hashlib
-import io
 import json
 import logging
 import os
 import sys
 import time
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from alframe import checkpoints
-from alframe.atomic import atomic, remove_torn, sync_folder, write_text
+from alframe.atomic import remove_torn, sync_folder, write_text
+from alframe.checked import read_object, read_yaml, to_lines, write_object, write_yaml
 from alframe.config import RunConfig
+from alframe.draft import Layer
 from alframe.errors import RunError
 from alframe.initial import digest, stored_ids
 from alframe.journal import Journal
 from alframe.locks import locked
-from alframe.resolve import Layer, differences, flat, from_file, resolve, to_yaml
+from alframe.resolve import as_layer, differences, flat, resolve, to_yaml
+from alframe.results import table
+from alframe.scores import read_scores, write_scores
+from alframe.text import LineFormatter, command, printable
 
 logger = logging.getLogger(__name__)
 
 FREE_TO_CHANGE = frozenset(
     {"output", "device", "keep_models", "first_cycle", "dataset.root", "data.workers"}
-    | {"data.cache", "data.cache_gb", "data.cache_dir"}
+    | {"data.cache", "data.cache_gb", "data.cache_dir", "data.max_megapixels"}
     | {"evaluation.batch_size"}
 )
 """Settings that a resumed run may change: where things lie and how they are computed, not what.
 
 Wherever a dataset lies, its fingerprint has to be the same.
 """
+RESTORE = (
+    "restore it, or start anew with another --output; what the run found is in results.csv and "
+    "cycles.jsonl, its models in checkpoints/"
+)
 
 
 class RunDir:
@@ -48,39 +52,67 @@ class RunDir:
     def __init__(self, path: Path, config: RunConfig) -> None:
         self.path = path
         self.config = config
-        self.journal = Journal(path / "journal.jsonl")
         self._fingerprint = fingerprint(stored_layer(path))
 
+    @functools.cached_property
+    def journal(self) -> Journal:
+        """Read when it is asked for: what a run predicts needs none."""
+        return Journal(self.path / "journal.jsonl")
+
     def manifest(self) -> dict[str, Any]:
-        """What ``manifest.json`` holds so far."""
+        """What ``manifest.json`` holds so far.
+
+        Raises:
+            RunError: it is damaged, or missing though the run has begun.
+        """
         path = self.path / "manifest.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not path.exists():
+            if (self.path / "journal.jsonl").exists():
+                raise RunError(f"{path} is missing: {RESTORE}")
+            return {}
+        return read_object(path, RESTORE)
+
+    def described(self) -> Mapping[str, Any]:
+        """The manifest's entry of the dataset: ``fingerprint`` and ``classes``.
+
+        Raises:
+            RunError: as of :meth:`manifest`, or it has no such entry.
+        """
+        path, entry = self.path / "manifest.json", self.manifest().get("dataset")
+        entry = entry if isinstance(entry, dict) else {}
+        classes = entry.get("classes")
+        named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+        if not named or not isinstance(entry.get("fingerprint"), str):
+            raise RunError(f"{path} does not say of which dataset the run is: {RESTORE}")
+        return entry
 
     def update_manifest(self, **entries: Any) -> None:
         """Add or replace entries of ``manifest.json``."""
-        merged = {**self.manifest(), **entries}
-        write_text(self.path / "manifest.json", json.dumps(merged, indent=2) + "\n")
+        write_object(self.path / "manifest.json", {**self.manifest(), **entries})
 
     def write_cycles(self, cycles: Sequence[Mapping[str, Any]]) -> None:
         """Write ``cycles.jsonl`` and ``results.csv`` anew from all finished cycles."""
-        lines = "".join(json.dumps(c, ensure_ascii=False) + "\n" for c in cycles)
-        write_text(self.path / "cycles.jsonl", lines)
-        write_text(self.path / "results.csv", _table(cycles))
+        write_text(self.path / "cycles.jsonl", to_lines(cycles)[0])
+        write_text(self.path / "results.csv", table(cycles))
 
     def write_scores(self, cycle: int, scores: Mapping[str, float]) -> None:
         """Write ``scores/cycle_NN.npz``: ids and scores of every candidate."""
-        ids = sorted(scores)
-        with atomic(self.path / "scores" / f"cycle_{cycle:02d}.npz") as file:
-            values = np.array([scores[i] for i in ids], dtype=np.float64)
-            np.savez_compressed(file, ids=np.array(ids, dtype=np.str_), scores=values)
+        write_scores(self.path / "scores" / f"cycle_{cycle:02d}.npz", scores)
 
     def model_path(self, cycle: int) -> Path:
         """Where the final model of a cycle lies."""
         return self.path / "checkpoints" / f"cycle_{cycle:02d}.pt"
 
+    def kept_models(self) -> list[int]:
+        """The cycles whose models are there, in order."""
+        found = (self.path / "checkpoints").glob("cycle_*.pt")
+        numbers = (p.stem.removeprefix("cycle_") for p in found)
+        cycles = sorted(int(n) for n in numbers if n.isdecimal() and len(n) < 9)
+        return [c for c in cycles if self.model_path(c).exists()]
+
     def save_model(self, cycle: int, state: Mapping[str, Any]) -> None:
         """Keep the final model of a cycle, and drop the earlier ones where so configured."""
-        self._save(self.model_path(cycle), {"state": state})
+        self._save(self.model_path(cycle), {"cycle": cycle, "state": state})
         if self.config.keep_models == "last":
             for earlier in range(cycle):
                 self.model_path(earlier).unlink(missing_ok=True)
@@ -89,10 +121,17 @@ class RunDir:
         """The final model of a cycle.
 
         Raises:
-            RunError: it is missing, damaged or of another configuration.
+            RunError: it is missing, damaged, or of another configuration or cycle.
         """
-        remedy = "restore the file, or start anew with another --output"
-        return self._load(self.model_path(cycle), remedy)["state"]
+        remedy = (
+            "restore the file, or start anew with another --output; models of other cycles can be "
+            "used (alframe predict --cycle)"
+        )
+        path = self.model_path(cycle)
+        loaded = self._load(path, remedy, {"cycle": int, "state": object})
+        if loaded["cycle"] != cycle:
+            raise RunError(f"{path} is the model of cycle {loaded['cycle']}: {remedy}")
+        return loaded["state"]
 
     def began_with(self, file: str | None) -> bool:
         """Whether the ids in ``file`` are those that the run began with, wherever they lay then."""
@@ -109,7 +148,7 @@ class RunDir:
         if budget != stored.budget:
             self.update_manifest(finished=None)  # first, so that a kill leaves no finished half
         if adopted != stored:
-            write_text(self.path / "config.yaml", _header(self.path) + to_yaml(adopted))
+            write_yaml(self.path / "config.yaml", _header(self.path) + to_yaml(adopted))
 
     def fit_state(self, cycle: int) -> "FitState":
         """The checkpoint of the training of ``cycle``."""
@@ -118,8 +157,8 @@ class RunDir:
     def _save(self, path: Path, content: Mapping[str, Any]) -> None:
         checkpoints.save(path, self._fingerprint, content)
 
-    def _load(self, path: Path, remedy: str) -> dict[str, Any]:
-        return checkpoints.load(path, self._fingerprint, remedy)
+    def _load(self, path: Path, remedy: str, expected: Mapping[str, type]) -> dict[str, Any]:
+        return checkpoints.load(path, self._fingerprint, remedy, expected)
 
 
 class FitState:
@@ -140,7 +179,8 @@ class FitState:
         if not self._path.exists():
             return None
         remedy = "delete it to repeat the training of its cycle from the beginning"
-        saved = self._run._load(self._path, remedy)
+        expected = {"cycle": int, "seconds": float, "state": dict}
+        saved = self._run._load(self._path, remedy, expected)
         if saved["cycle"] != self._cycle:
             return None
         self.seconds = saved["seconds"]
@@ -177,12 +217,12 @@ def stored_layer(path: Path) -> Layer:
     """The configuration that the run in ``path`` was started with, as a layer to resolve.
 
     Raises:
-        RunError: there is no run.
+        RunError: there is no run, or the file is damaged.
     """
     file = path / "config.yaml"
     if not file.exists():
         raise RunError(f"{path} holds no run: there is no config.yaml in it")
-    return from_file(str(file))
+    return as_layer(read_yaml(file, RESTORE), str(file), error=RunError)
 
 
 def stored_scores(path: Path, cycle: int) -> dict[str, float] | None:
@@ -191,14 +231,7 @@ def stored_scores(path: Path, cycle: int) -> dict[str, float] | None:
     Raises:
         RunError: the file is damaged.
     """
-    file = path / "scores" / f"cycle_{cycle:02d}.npz"
-    if not file.exists():
-        return None
-    try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
-            return dict(zip(stored["ids"].tolist(), stored["scores"].tolist(), strict=True))
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError) as error:
-        raise RunError(f"{file} is damaged ({error}): restore it") from error
+    return read_scores(path / "scores" / f"cycle_{cycle:02d}.npz")
 
 
 @contextlib.contextmanager
@@ -217,9 +250,10 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
             stack.enter_context(locked(path / ".lock"))
             check_claim(path, config, resume=resume)
             if not (path / "config.yaml").exists():
-                write_text(path / "config.yaml", _header(path) + to_yaml(config))
+                write_yaml(path / "config.yaml", _header(path) + to_yaml(config))
                 sync_folder(path.parent)
             stack.enter_context(_log_file(path / "run.log"))
+            remove_torn(path)
             for folder in ("checkpoints", "scores", "tensorboard"):
                 (path / folder).mkdir(exist_ok=True)
                 remove_torn(path / folder)
@@ -267,7 +301,8 @@ def _check_place(path: Path) -> None:
 
 
 def _header(path: Path) -> str:
-    return f"# alframe run --config {path / 'config.yaml'} --output ANOTHER_FOLDER\n"
+    again = command("run", "--config", path / "config.yaml", "--output", "ANOTHER_FOLDER")
+    return f"# {printable(again)}\n"
 
 
 def _refuse_changes(path: Path, config: RunConfig) -> None:
@@ -297,7 +332,7 @@ class RunLog(logging.FileHandler):
 @contextlib.contextmanager
 def _log_file(path: Path) -> Iterator[None]:
     handler = RunLog(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger("alframe")
     root.addHandler(handler)
     try:
@@ -311,21 +346,3 @@ def _log_file(path: Path) -> Iterator[None]:
         root.removeHandler(handler)
         with contextlib.suppress(OSError):
             handler.close()
-
-
-def _table(cycles: Sequence[Mapping[str, Any]]) -> str:
-    rows = [_row(c) for c in cycles]
-    columns = list(dict.fromkeys(k for row in rows for k in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _row(cycle: Mapping[str, Any]) -> dict[str, Any]:
-    row = {k: cycle[k] for k in ("cycle", "labelled", "boxes")}
-    for name, value in cycle["metrics"].items():
-        nested = value if isinstance(value, dict) else None
-        row |= {f"{name}/{k}": v for k, v in nested.items()} if nested else {name: value}
-    return row | {f"seconds/{k}": v for k, v in cycle["seconds"].items()}

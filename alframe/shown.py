@@ -1,6 +1,5 @@
 """Values of settings in messages, as YAML writes them."""
 
-import datetime
 from typing import Any
 
 LONGEST = 60
@@ -21,8 +20,6 @@ def _text(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, datetime.date):
-        return value.isoformat()
     try:
         return repr(value)
     except ValueError:  # Python writes no number of more than 4300 digits

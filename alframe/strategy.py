@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from alframe.datasets.base import Target
+from alframe.datasets.base import Target, unchangeable
 from alframe.errors import SelectionError
 from alframe.learner import SignalBatch
 
@@ -24,6 +24,8 @@ class SignalReader(Protocol):
 @dataclass(frozen=True)
 class Query:
     """Everything that a strategy may see. No target of an unlabelled item is reachable from here.
+
+    Nothing in it can be changed: it holds tuples and a read-only mapping, whatever it is made of.
 
     Attributes:
         learner: streams the signals that the strategy declared in ``requires``, and no others.
@@ -44,6 +46,11 @@ class Query:
     budget: int
     rng: np.random.Generator
     cycle: int
+
+    def __post_init__(self) -> None:
+        for name in ("unlabelled", "labelled", "classes"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "targets", unchangeable(self.targets))
 
 
 @dataclass(frozen=True)

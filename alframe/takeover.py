@@ -38,7 +38,7 @@ def check_source(source: Path, config: RunConfig, fingerprint: str) -> None:
         found.append(f"first_cycle={source}: its first cycle is not finished yet")
     elif not other.model_path(0).exists():
         found.append(f"first_cycle={source}: the model of its first cycle was not kept")
-    elif other.manifest()["dataset"]["fingerprint"] != fingerprint:
+    elif other.described()["fingerprint"] != fingerprint:
         found.append(f"first_cycle={source}: it was computed on other data")
     if found:
         raise RunError(found)
@@ -53,5 +53,5 @@ def take_over(run: RunDir, source: Path) -> None:
     known = list(run.journal)
     if missing := [e for e in events if e not in known]:
         run.save_model(0, other.load_model(0))
-        run.update_manifest(initial_sha256=other.manifest()["initial_sha256"])
+        run.update_manifest(initial_sha256=other.journal.of("initial")[0]["sha256"])
         run.journal.extend(missing)

@@ -1,26 +1,30 @@
 """Recomputing the selections of a run from what it has stored, and its records from those."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from alframe.beforehand import check_root
 from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
+from alframe.checked import read_lines, read_records
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset, ImageSet
+from alframe.draft import Layer
 from alframe.errors import RunError
 from alframe.initial import digest, draw, read_initial
 from alframe.learner import Learner, SignalBatch
 from alframe.progress import over
-from alframe.records import difference, selections, selections_due
-from alframe.resolve import Layer, drafted
+from alframe.records import REMEDY, difference, selections, selections_due
+from alframe.resolve import drafted
+from alframe.results import table
 from alframe.rundir import RunDir, stored_layer, stored_scores
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Strategy
 from alframe.verdict import Source, Verdict, compared
 
-INITIAL, CYCLES = "initial set", "cycles.jsonl"
+INITIAL, CYCLES, RESULTS = "initial set", "cycles.jsonl", "results.csv"
 
 
 @runtime_checkable
@@ -38,7 +42,8 @@ class Verifier:
     Each cycle but the last has to have chosen as many images as the budget says. A choice that
     follows from stored scores is made again from them; one that needs no signals, from the seed;
     any other by the model of its cycle, where that was kept. The scores themselves are not made
-    again, nor are metrics: ``cycles.jsonl`` is held against the journal.
+    again, nor are metrics: ``cycles.jsonl`` is held against the journal, ``results.csv`` against
+    that. Every model that is there is read, and has to be the one that was written.
 
     Args:
         path: the run directory.
@@ -60,19 +65,25 @@ class Verifier:
         self._strategy: Strategy = build_strategy(config)
         self._dataset = _dataset(config)
         self._learner: Learner | None = None
-        if self._run.manifest()["dataset"]["fingerprint"] != self._dataset.fingerprint():
+        if self._run.described()["fingerprint"] != self._dataset.fingerprint():
             raise RunError(f"{path} was made on other data than {config.dataset.name} is now")
 
     def __call__(self) -> Iterator[Verdict]:
-        """A verdict on the initial set, on each selection, and on ``cycles.jsonl``, in order."""
+        """A verdict on the initial set, each selection, each model, and the records, in order."""
         labelled, chosen = self._initial(), selections(self._run.journal)
         yield self._verdict_on_initial(labelled)
         for cycle in range(self._due()):
             ids, wanted = chosen.get(cycle, []), self._wanted(cycle, len(labelled))
             if ids or wanted:  # otherwise the pool was exhausted
-                yield self._verdict(ids, self._query(cycle, wanted, labelled))
+                query = self._query(cycle, wanted, labelled)
+                about = f"selection of cycle {cycle}"
+                yield _unless_damaged(about, partial(self._verdict, about, ids, query))
             labelled = labelled + ids
-        yield self._verdict_on_cycles()
+        for event in self._run.journal.of("fitted"):
+            about = f"model of cycle {event['cycle']}"
+            yield _unless_damaged(about, partial(self._verdict_on_model, about, event["cycle"]))
+        yield _unless_damaged(CYCLES, self._verdict_on_cycles)
+        yield _unless_damaged(RESULTS, self._verdict_on_results)
 
     def _initial(self) -> list[str]:
         events = self._run.journal.of("initial")
@@ -94,7 +105,7 @@ class Verifier:
 
     def _verdict_on_initial(self, ids: list[str]) -> Verdict:
         budget, pool = self._config.budget, self._dataset.pool
-        if digest(ids) != self._run.manifest()["initial_sha256"]:
+        if digest(ids) != self._run.manifest().get("initial_sha256"):
             return Verdict(INITIAL, "the seed", "the manifest has another hash")
         drawn = draw(pool, budget.images(len(pool))[0], self._seeds)
         if not budget.initial_set or list(drawn) == ids:  # the files of suites hold what is drawn
@@ -104,8 +115,8 @@ class Verifier:
             return Verdict(INITIAL, None, f"its file is not there: {file}")
         return compared(INITIAL, "its file", ids, read_initial(file, pool))
 
-    def _verdict(self, ids: list[str], query: Query) -> Verdict:
-        cycle, about = query.cycle, f"selection of cycle {query.cycle}"
+    def _verdict(self, about: str, ids: list[str], query: Query) -> Verdict:
+        cycle = query.cycle
         if len(ids) != query.budget:
             return Verdict(about, "the budget", f"{len(ids)} chosen instead of {query.budget}")
         scores = stored_scores(self._run.path, cycle)
@@ -118,6 +129,24 @@ class Verifier:
             return Verdict(about, None, "its model was not kept (keep_models=all keeps them)")
         source: Source = "the stored model" if self._strategy.requires else "the seed"
         return compared(about, source, ids, self._strategy.select(query).ids)
+
+    def _verdict_on_model(self, about: str, cycle: int) -> Verdict:
+        if self._run.model_path(cycle).exists():
+            self._run.load_model(cycle)
+            return Verdict(about, "its checksum")
+        last = cycle == self._run.journal.of("fitted")[-1]["cycle"]
+        due = last or self._config.keep_models == "all"
+        kept = "the last one is kept" if last else "keep_models=all keeps it"
+        return Verdict(about, None, kept if due else "", gone=True)
+
+    def _verdict_on_results(self) -> Verdict:
+        cycles = read_records(self._run.path / CYCLES, REMEDY)
+        found = read_lines(self._run.path / RESULTS)
+        written = [table(cycles).encode()]
+        if not self._run.manifest().get("finished"):  # a kill may have come between the two
+            written += [table(cycles[:-1]).encode(), b""]
+        problem = "" if found in written else REMEDY.replace("the file", "it")
+        return Verdict(RESULTS, "cycles.jsonl", problem)
 
     def _verdict_on_cycles(self) -> Verdict:
         events, path = list(self._run.journal), self._run.path / CYCLES
@@ -156,6 +185,14 @@ class _StoredModel:
 
     def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
         return self.verifier.signals(self.cycle, ids, names)
+
+
+def _unless_damaged(about: str, look: Callable[[], Verdict]) -> Verdict:
+    """A verdict, also where a file that it needs cannot be read: the others can still be given."""
+    try:
+        return look()
+    except RunError as error:
+        return Verdict(about, None, str(error), damaged=True)
 
 
 def _dataset(config: RunConfig) -> Dataset:

@@ -1,7 +1,6 @@
 """``alframe bench``: run a suite and report it."""
 
 import contextlib
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alframe.cli.output import say
 from alframe.cli.stopping import exit_code
+from alframe.text import command
 
 if TYPE_CHECKING:
     from alframe.benchmarks.cells import Cell
@@ -75,12 +76,12 @@ def bench(
     """  # noqa: D301
     from alframe.benchmarks.cells import cells
     from alframe.benchmarks.prepare import check_places
-    from alframe.benchmarks.suite import FILE, load, read
+    from alframe.benchmarks.suite import FILE, load, stored
 
     wanted = _changed(load(suite), seeds, strategies, data_root, overrides)
     folder = output or Path("bench") / Path(suite).stem
     if (folder / FILE).exists():
-        wanted = wanted.joined(read(folder / FILE))
+        wanted = wanted.joined(stored(folder / FILE))
     if not status:
         check_places(wanted)
     every = cells(wanted)
@@ -104,14 +105,14 @@ def _changed(
 
     root = {"dataset": {"root": data_root}} if data_root else {}
     changed = suite.overridden([root, from_overrides(overrides)]).with_strategies(strategies)
-    command = f"alframe {shlex.join(sys.argv[1:])}"
-    updates = {"commands": (command,)} | ({"seeds": tuple(seeds)} if seeds else {})
+    updates = {"commands": (command(*sys.argv[1:]),)} | ({"seeds": tuple(seeds)} if seeds else {})
     return changed.model_copy(update=updates)
 
 
 @contextlib.contextmanager
 def _opened(folder: Path, suite: "Suite", every: "Sequence[Cell]") -> "Iterator[Work]":
     """The suite's folder, locked, with everything in it that the cells need."""
+    from alframe.atomic import remove_torn
     from alframe.benchmarks.prepare import initial_sets, write_initial_sets
     from alframe.benchmarks.suite import FILE, write
     from alframe.benchmarks.work import Work
@@ -120,6 +121,9 @@ def _opened(folder: Path, suite: "Suite", every: "Sequence[Cell]") -> "Iterator[
     sets = initial_sets(every)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock"):
+        remove_torn(folder)
+        for name in ("cells", "initial", "report"):
+            remove_torn(folder / name, deep=True)
         write_initial_sets(folder, sets)
         write(suite, folder / FILE)
         yield Work(folder, every)
@@ -139,13 +143,13 @@ def _engine(name: str, address: str | None, jobs: int | None, threads: int | Non
 def _run(work: "Work", engine: "Engine") -> None:
     total = len(work.cells)
     done = sum(work.state(c) == "finished" for c in work.cells)
-    click.echo(f"{total} runs, {done} of them finished, {engine.slots} at a time, {work.folder}")
+    say(f"{total} runs, {done} of them finished, {engine.slots} at a time, {work.folder}")
     try:
         for number, outcome in enumerate(work.run(engine), done + 1):
             result = f"FAILED: {outcome.failed}" if outcome.failed else "finished"
-            click.echo(f"[{number}/{total}] {outcome.cell.name}  {outcome.seconds:.0f} s  {result}")
+            say(f"[{number}/{total}] {outcome.cell.name}  {outcome.seconds:.0f} s  {result}")
     except KeyboardInterrupt as error:
-        click.echo("\nstopped; the same command goes on from here", err=True)
+        say("", "stopped; the same command goes on from here", err=True)
         raise click.exceptions.Exit(exit_code(error)) from error
 
 
@@ -155,9 +159,9 @@ def _finish(work: "Work") -> None:
 
     failed = [c for c in work.cells if work.state(c) == "failed"]
     for cell in failed:
-        click.echo(f"failed: {cell.name}: {work.failure(cell)} ({work.log(cell)})", err=True)
+        say(f"failed: {cell.name}: {work.failure(cell)} ({work.log(cell)})", err=True)
     for path in write(findings_of([work.folder]), work.folder / "report"):
-        click.echo(f"wrote {path}", err=True)
+        say(f"wrote {path}", err=True)
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -166,5 +170,4 @@ def _show_status(folder: Path, every: "Sequence[Cell]") -> None:
     from alframe.benchmarks.status import status_lines
     from alframe.benchmarks.work import Work
 
-    for line in status_lines(Work(folder, every)):
-        click.echo(line)
+    say(*status_lines(Work(folder, every)))

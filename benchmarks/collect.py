@@ -36,7 +36,7 @@ from alframe.benchmarks.statistics import (
     savings_within,
     win_matrix,
 )
-from alframe.benchmarks.suite import FILE, read
+from alframe.benchmarks.suite import FILE, stored
 from alframe.benchmarks.work import Work
 from alframe.errors import AlframeError, RunError
 from alframe.plugins import unknown
@@ -75,7 +75,7 @@ def of_suite(folder: Path, metric: str | None = None) -> Findings:
     Raises:
         RunError: no cell has a finished cycle, or none has the metric.
     """
-    suite = read(folder / FILE)
+    suite = stored(folder / FILE)
     work = Work(folder, cells(suite))
     costs = Costs(suite.costs.image, suite.costs.box)
     terms = Terms(metric or suite.metric, suite.baselines, costs, suite.alpha)
@@ -117,6 +117,12 @@ def _check(entries: Sequence[Entry], metric: str) -> None:
         raise RunError("there is nothing to report: no run has a finished cycle yet")
     if all(cycle.value(metric) is None for cycle in cycles):
         known = {name for cycle in cycles for name in cycle.numbers()}
+        if metric in known:
+            raise RunError(
+                f"no run has a number for the metric {metric!r}: in none has the test split an "
+                "object to measure it by. Run again with a test split that has some, or choose "
+                "another --metric"
+            )
         names = {f"{n.split('.', 1)[0]}.CLASS" if "." in n else n for n in known}
         raise RunError(unknown("metric", metric, names))
 

@@ -4,11 +4,13 @@ import io
 import itertools
 import math
 import textwrap
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from alframe.benchmarks.findings import Method, Point, Problem
 from alframe.benchmarks.page.numbers import size
+from alframe.text import printable_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,15 +57,17 @@ def to_bytes(figure: "Figure", kind: str) -> bytes:
     from matplotlib import rc_context
 
     file = io.BytesIO()
-    with rc_context({"svg.hashsalt": "alframe"}):  # else ids in the file are drawn at random
+    with rc_context({"svg.hashsalt": "alframe"}), warnings.catch_warnings():  # or ids are random
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         metadata = {"Date": None} if kind == "svg" else None
         figure.savefig(file, format=kind, dpi=160, metadata=metadata)
     return file.getvalue()
 
 
 def words(text: str) -> str:
-    """Text for matplotlib, whose dollars are no formula."""
-    return text.replace("$", r"\$")
+    """Text for matplotlib: dollars are no formula, and no name is left out of a legend."""
+    shown = printable_lines(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def _styles(problems: Sequence[Problem]) -> dict[str, tuple[str, str]]:

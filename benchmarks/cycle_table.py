@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from alframe.benchmarks.findings import Method, Problem, Published, Summary
 
+DIGITS = 2
+"""Decimals of our percentages, as of published ones; what is best is decided by what is printed."""
 SOURCES: Mapping[str, str] = {
     "table": "exact, from a table of the paper",
     "FAQ": "exact, from the authors' FAQ",
@@ -53,10 +55,10 @@ class Line:
     full: Value | None
 
 
-def own_lines(problem: Problem, digits: int) -> list[Line]:
-    """A line a method, in the suite's order; percent with so many decimals."""
-    best = _best(problem.methods, digits)
-    return [_own(problem, method, best, digits) for method in problem.methods]
+def own_lines(problem: Problem) -> list[Line]:
+    """A line a method, in the suite's order."""
+    best = _best(problem.methods)
+    return [_own(problem, method, best) for method in problem.methods]
 
 
 def published_lines(problem: Problem) -> list[Line]:
@@ -75,21 +77,21 @@ def models_of(problem: Problem) -> str:
     return ", ".join(dict.fromkeys(row.model for row in problem.published if row.model))
 
 
-def _own(problem: Problem, method: Method, best: Mapping[int, float], digits: int) -> Line:
+def _own(problem: Problem, method: Method, best: Mapping[int, float]) -> Line:
     n = max((p.value.n for p in method.points), default=0)
-    values = {p.labelled: _value(p.value, n, digits, best.get(p.labelled)) for p in method.points}
+    values = {p.labelled: _value(p.value, n, best.get(p.labelled)) for p in method.points}
     full = problem.full.get(method.learner)
-    return Line(method.title, n, "", values, _value(full, n, digits) if full else None)
+    return Line(method.title, n, "", values, _value(full, n) if full else None)
 
 
-def _value(summary: Summary, n: int, digits: int, best: float | None = None) -> Value:
+def _value(summary: Summary, n: int, best: float | None = None) -> Value:
     number = 100 * summary.mean
     return Value(
         number=number,
-        mean=f"{number:.{digits}f}",
-        sd="" if summary.sd is None else f"{100 * summary.sd:.{digits}f}",
+        mean=f"{number:.{DIGITS}f}",
+        sd="" if summary.sd is None else f"{100 * summary.sd:.{DIGITS}f}",
         n=summary.n if summary.n != n else None,
-        best=round(number, digits) == best,
+        best=round(number, DIGITS) == best,
     )
 
 
@@ -106,10 +108,10 @@ def _published(row: Published) -> Line:
     return Line(row.method, None, row.source, values, None if row.full is None else value(row.full))
 
 
-def _best(methods: Sequence[Method], digits: int) -> dict[int, float]:
+def _best(methods: Sequence[Method]) -> dict[int, float]:
     """The largest printed mean of each column in which methods compete."""
     found: dict[int, list[float]] = defaultdict(list)
     for method in methods:
         for point in method.points:
-            found[point.labelled].append(round(100 * point.value.mean, digits))
+            found[point.labelled].append(round(100 * point.value.mean, DIGITS))
     return {labelled: max(values) for labelled, values in found.items() if len(values) > 1}

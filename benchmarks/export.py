@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from alframe.benchmarks.findings import Findings
+from alframe.text import csv_cell
 
 COLUMNS = (
     "problem", "method", "learner", "strategy", "finished", "labelled", "share", "boxes",
@@ -28,9 +29,8 @@ def to_csv(findings: Findings) -> str:
                 share = point.labelled / problem.pool if problem.pool else None
                 v, (low, high) = point.value, point.value.interval or (None, None)
                 size = (point.labelled, share, point.boxes)
-                writer.writerow(
-                    [*names, finished, *size, findings.metric, v.mean, v.sd, v.n, low, high]
-                )
+                cells = [*names, finished, *size, findings.metric, v.mean, v.sd, v.n, low, high]
+                writer.writerow(map(csv_cell, cells))
     return text.getvalue()
 
 

@@ -15,26 +15,8 @@ from alframe.benchmarks.cycle_table import (
 )
 from alframe.benchmarks.findings import Problem
 from alframe.benchmarks.page.numbers import size
+from alframe.text import latex as escape
 
-DIGITS = 1
-SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "[": "{[}",  # an argument, at the start of a row
-    "*": "{*}",  # likewise
-    "±": r"$\pm$",
-}
 MARKS = {
     "table": r"$^{\dagger}$",
     "FAQ": r"$^{\ddagger}$",
@@ -58,10 +40,10 @@ def tables(problems: Sequence[Problem], metric: str) -> str:
 def latex(problem: Problem, metric: str, label: str | None = None) -> str:
     r"""A ``table`` environment: a row a method, a column a size of the labelled set.
 
-    Percent with one decimal, ``mean \pm sd``; the best of our rows in bold; published rows
+    Percent, ``mean \pm sd``; the best of our rows in bold; published rows
     beneath, marked with their source. The label is made of the problem's name, if not given.
     """
-    own, published = own_lines(problem, DIGITS), published_lines(problem)
+    own, published = own_lines(problem), published_lines(problem)
     full = any(line.full for line in (*own, *published))
     rules = [_body(problem.columns, lines, full) for lines in (own, published) if lines]
     parts = [
@@ -80,11 +62,6 @@ def latex(problem: Problem, metric: str, label: str | None = None) -> str:
         r"\end{table}",
     ]
     return "\n".join(part for part in parts if part) + "\n"
-
-
-def escape(text: str) -> str:
-    """Text that LaTeX prints as it is; white space becomes single spaces."""
-    return "".join(SPECIAL.get(letter, letter) for letter in " ".join(text.split()))
 
 
 def _label(name: str) -> str:

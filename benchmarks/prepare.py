@@ -10,10 +10,11 @@ from alframe.benchmarks.suite import Suite
 from alframe.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.config import RunConfig
 from alframe.datasets.base import Dataset
+from alframe.draft import Layer
 from alframe.errors import AlframeError, ConfigError, RunError, together
 from alframe.initial import draw, stored_ids, write_initial
 from alframe.loop import check_budget
-from alframe.resolve import Layer, drafted, expanded, merge, settings
+from alframe.resolve import drafted, expanded, merge, settings
 from alframe.seeds import Seeds
 
 

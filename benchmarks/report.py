@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alframe.cli.output import say
+
 if TYPE_CHECKING:
     from alframe.benchmarks.findings import Findings
 
@@ -50,9 +52,9 @@ def report(
     from alframe.benchmarks.markdown import summary
 
     findings = findings if pictures else findings.without_pictures()
-    click.echo(summary(findings), nl=False)
+    say(*summary(findings).splitlines())
     for path in write(findings, output or _folder(runs), formats):
-        click.echo(f"wrote {path}", err=True)
+        say(f"wrote {path}", err=True)
 
 
 def findings_of(paths: Sequence[Path], metric: str | None = None) -> "Findings":
@@ -82,13 +84,16 @@ def write(findings: "Findings", folder: Path, formats: Sequence[str] = FORMATS) 
     """
     from alframe.atomic import atomic
     from alframe.errors import RunError
+    from alframe.locks import writing_into
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in _files(findings, formats).items():
-            with atomic(folder / name) as file:
-                file.write(content)
-            yield folder / name
+        files = _files(findings, formats)
+        with writing_into(folder):
+            for name, content in files.items():
+                with atomic(folder / name) as file:
+                    file.write(content)
+                yield folder / name
     except OSError as error:
         raise RunError(
             f"cannot write to {folder}: {error.strerror}; choose another --output"
@@ -123,6 +128,10 @@ def _files(findings: "Findings", formats: Sequence[str]) -> Mapping[str, bytes]:
         "html": lambda: page.render(findings, svg),
         "tex": lambda: tables(findings.problems, metric),
     }
-    written = {f"report.{kind}": texts[kind]().encode() for kind in FORMATS if kind in formats}
+    written = {
+        f"report.{kind}": texts[kind]().encode(errors="backslashreplace")  # half a surrogate pair
+        for kind in FORMATS
+        if kind in formats
+    }
     figure = draw(findings.problems, metric)
     return written | {f"curves.{kind}": to_bytes(figure, kind) for kind in ("png", "svg")}

@@ -1,19 +1,19 @@
 """Run directories, as reports read them. Nothing of the run is imported or executed."""
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alframe.benchmarks.suite import FILE
+from alframe.checked import damaged, read_object, read_records, read_yaml
 from alframe.errors import RunError
+from alframe.records import REMEDY
 from alframe.resolve import flat
-from alframe.rundir import FREE_TO_CHANGE
+from alframe.rundir import FREE_TO_CHANGE, RESTORE
 
 NOT_METHOD = FREE_TO_CHANGE | {"seed", "budget.initial_set"}
 """Settings in which two runs of one method may differ; ``dataset.*`` as well."""
@@ -34,9 +34,9 @@ class Cycle(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    cycle: int = Field(ge=0)
-    labelled: int = Field(ge=0)
-    boxes: int = Field(ge=0)
+    cycle: int = Field(ge=0, lt=1 << 31, strict=True)
+    labelled: int = Field(ge=0, lt=1 << 53, strict=True)
+    boxes: int = Field(ge=0, lt=1 << 53, strict=True)
     metrics: dict[str, Any]
     seconds: dict[str, float] = {}
     selected: tuple[str, ...] = ()
@@ -144,8 +144,10 @@ def read_run(path: Path) -> Run:
     Raises:
         RunError: a file is missing or damaged; the message names it.
     """
-    config = _read(path / "config.yaml", yaml.safe_load, yaml.YAMLError)
-    manifest = _read(path / "manifest.json", json.loads, ValueError)
+    config = read_yaml(path / "config.yaml", RESTORE)
+    if not isinstance(config, Mapping):
+        raise RunError(f"{path / 'config.yaml'} is damaged: expected a mapping, got {config!r:.40}")
+    manifest = read_object(path / "manifest.json", RESTORE)
     return Run(path, config, manifest, tuple(read_cycles(path / "cycles.jsonl")))
 
 
@@ -176,18 +178,6 @@ def _is_run(path: Path) -> bool:
     return all((path / name).is_file() for name in ("config.yaml", "manifest.json"))
 
 
-def _read(path: Path, parse: Any, failure: type[Exception]) -> Mapping[str, Any]:
-    try:
-        loaded = parse(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror}") from error
-    except (failure, UnicodeDecodeError) as error:
-        raise RunError(f"{path} is damaged: {' '.join(str(error).split())}") from error
-    if not isinstance(loaded, Mapping):
-        raise RunError(f"{path} is damaged: expected a mapping, got {type(loaded).__name__}")
-    return loaded
-
-
 def read_cycles(path: Path) -> Iterator[Cycle]:
     """The finished cycles of a run; none where the file is missing.
 
@@ -195,21 +185,18 @@ def read_cycles(path: Path) -> Iterator[Cycle]:
         RunError: a line is damaged; the message names it.
     """
     last = -1
-    lines = path.read_bytes().splitlines() if path.exists() else []
-    for number, line in enumerate(lines, 1):
+    for number, record in enumerate(read_records(path, REMEDY), 1):
         try:
-            found = Cycle.model_validate(json.loads(line))
-        except ValueError as error:
-            raise RunError(f"{path}, line {number} is damaged: {_reason(error)}") from error
+            found = Cycle.model_validate(record)
+        except ValidationError as error:
+            raise damaged(path, number, _reason(error), REMEDY) from error
         if found.cycle <= last:
-            raise RunError(f"{path}, line {number} is damaged: cycle {found.cycle} after {last}")
+            raise damaged(path, number, f"cycle {found.cycle} after {last}", REMEDY)
         last = found.cycle
         yield found
 
 
-def _reason(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
+def _reason(error: ValidationError) -> str:
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the line'}: {first['msg']}"
 

@@ -12,13 +12,15 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from alframe.atomic import write_text
+from alframe import checked
 from alframe.benchmarks.findings import Costs
 from alframe.benchmarks.published import names as tables
+from alframe.draft import Layer
 from alframe.errors import ConfigError
 from alframe.options import problems as validation_problems
 from alframe.plugins import registry, unknown
-from alframe.resolve import Layer, expanded, flat, merge
+from alframe.reading import read_yaml
+from alframe.resolve import expanded, flat, merge
 from alframe.rundir import FREE_TO_CHANGE
 
 FILE = "suite.yaml"
@@ -141,25 +143,31 @@ def load(name: str) -> Suite:
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         return read(path)
-    content: Mapping[str, Any] = registry().get("suites", name).load()()
+    content: Mapping[str, Any] = registry().get("suites", name).make()
     return _checked(content, f"suite {name}")
 
 
 def read(path: Path) -> Suite:
     """The suite in a YAML file; errors as in :func:`load`."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    return _checked(content, str(path))
+    return _checked(read_yaml(path), str(path))
+
+
+def stored(path: Path) -> Suite:
+    """What :func:`write` wrote.
+
+    Raises:
+        RunError: the file is damaged.
+        ConfigError: it is not a suite.
+    """
+    remedy = "restore it; the runs below it can be reported one by one"
+    return _checked(checked.read_yaml(path, remedy), str(path))
 
 
 def write(suite: Suite, path: Path) -> None:
-    """Write a suite for :func:`read`."""
+    """Write a suite for :func:`stored`."""
     content = suite.model_dump(mode="json")
-    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    checked.write_yaml(path, text)
 
 
 def _checked(content: Any, where: str) -> Suite:

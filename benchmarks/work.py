@@ -4,7 +4,6 @@ The state lies in the run directories and in ``journal.jsonl`` of the suite's fo
 that was killed goes on: finished cells are not repeated, unfinished ones are resumed.
 """
 
-import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Literal
 from alframe.atomic import write_text
 from alframe.benchmarks.cells import Cell
 from alframe.benchmarks.engines import Engine
+from alframe.checked import read_object
 from alframe.journal import Journal
 from alframe.locks import is_locked
 from alframe.resolve import to_yaml
@@ -150,4 +150,7 @@ def _exit(code: int) -> str:
 
 def _is_finished(path: Path) -> bool:
     manifest = path / "manifest.json"
-    return manifest.exists() and bool(json.loads(manifest.read_text()).get("finished"))
+    if not manifest.exists():
+        return False
+    remedy = "restore it, or delete the folder, and the cell is run again"
+    return bool(read_object(manifest, remedy).get("finished"))

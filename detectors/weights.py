@@ -78,10 +78,22 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
             f"weights: cannot read {path} ({type(error).__name__}): {MADE}"
         ) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ConfigError(
-            f"weights: {path} is not a state dict (a mapping from name to tensor): {MADE}"
-        )
+        raise ConfigError(f"weights: {path} is {_instead(state)}: {MADE}")
     return state
+
+
+def _instead(content: object) -> str:
+    """What a file holds that is not a state dict."""
+    if not isinstance(content, Mapping):
+        return "not a state dict (a mapping from name to tensor)"
+    if {"configuration", "state"} <= content.keys():
+        return (
+            "the checkpoint of a run, a whole detector and not a backbone (first_cycle=RUN takes "
+            "over the first cycle of a run)"
+        )
+    inside = [str(key) for key, value in content.items() if isinstance(value, Mapping)]
+    within = f"; save what it has under {' or '.join(inside[:NAMED])} alone" if inside else ""
+    return f"not a state dict (a mapping from name to tensor){within}"
 
 
 def _used(state: Mapping[str, Tensor], body: nn.Module) -> dict[str, Tensor]:

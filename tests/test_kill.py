@@ -14,6 +14,7 @@ import pytest
 
 from alframe.resolve import from_overrides, resolve
 from alframe.rundir import open_run
+from tests.stored import records
 
 OVERRIDES = (
     "strategy=entropy",
@@ -73,7 +74,7 @@ def events(path: Path) -> list[dict[str, Any]]:
 
 
 def outcome(path: Path) -> Any:
-    cycles = [json.loads(line) for line in (path / "cycles.jsonl").read_text().splitlines()]
+    cycles = records(path / "cycles.jsonl")
     scores = {p.name: dict(np.load(p)) for p in sorted((path / "scores").iterdir())}
     numbers = {n: {k: v.tolist() for k, v in s.items()} for n, s in scores.items()}
     return [{k: v for k, v in c.items() if k not in ("seconds", "memory")} for c in cycles], numbers

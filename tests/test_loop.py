@@ -1,6 +1,5 @@
 """The loop with a fake learner: killed at every point, it ends in the same place."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from alframe.resolve import from_overrides, resolve
 from alframe.rundir import RunDir, open_run
 from alframe.seeds import Seeds
 from tests.fakes import FakeLearner, Numbers, fake_dataset
+from tests.stored import records
 from tests.test_strategy import ByNumber
 
 CONFIG = resolve([])
@@ -58,9 +58,8 @@ def without_costs(cycles: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def files_of(path: Path) -> dict[str, Any]:
-    lines = (path / "cycles.jsonl").read_text().splitlines()
     return {
-        "cycles": without_costs([json.loads(line) for line in lines]),
+        "cycles": without_costs(records(path / "cycles.jsonl")),
         "scores": sorted(p.name for p in (path / "scores").iterdir()),
         "models": sorted(p.name for p in (path / "checkpoints").iterdir()),
     }

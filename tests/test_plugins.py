@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from alframe import plugins
 from alframe.cli import main
+from alframe.discovery import Point
 from alframe.errors import PluginError
 from alframe.plugins import KINDS, Registrar, Registry, hookimpl, registry
 
@@ -23,14 +22,9 @@ class Fresh:
 
     def __call__(self, **strangers: Any) -> Registry:
         points = [
-            SimpleNamespace(
-                name=name,
-                dist=SimpleNamespace(name=f"alframe-{name}", version="1.2"),
-                load=lambda stranger=stranger: stranger(),
-            )
-            for name, stranger in strangers.items()
+            Point(name, f"alframe-{name}", "1.2", stranger) for name, stranger in strangers.items()
         ]
-        self._monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+        self._monkeypatch.setattr(plugins, "installed", lambda group: points)
         registry.cache_clear()
         return registry()
 
@@ -194,8 +188,8 @@ def test_a_run_works_beside_broken_plugins(
         ("random", "'random' in strategies is claimed by two packages"),
         (
             "lacking",
-            "lacking of alframe-lacking 1.2 cannot be loaded from "
-            "tests.lacks_a_requirement:Strategy: No module named",
+            "strategy 'lacking' of alframe-lacking 1.2 cannot be loaded from "
+            "tests.lacks_a_requirement:Strategy: ModuleNotFoundError: No module named",
         ),
     ],
 )
@@ -221,5 +215,7 @@ def test_loading_is_bounded_by_the_environment(
 
 def test_a_factory_that_cannot_be_imported_names_its_package() -> None:
     entry = plugins.Entry("strategies", "x", "alframe.nowhere:X", package="pkg", version="3")
-    with pytest.raises(PluginError, match=r"x of pkg 3 cannot be loaded from alframe\.nowhere:X"):
+    with pytest.raises(
+        PluginError, match=r"strategy 'x' of pkg 3 cannot be loaded from alframe\.nowhere:X"
+    ):
         entry.load()

@@ -1,18 +1,19 @@
 """What the README says holds: its commands resolve, its plugin works, its folders are there."""
 
+import functools
 import importlib
 import re
 import shlex
 import tomllib
-from importlib import metadata
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from alframe import plugins
 from alframe.cli import BUILTIN, cli, main
 from alframe.cli.options import config_from
+from alframe.discovery import Point
 from alframe.plugins import registry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,12 +63,9 @@ def test_the_plugin_of_the_tutorial_works(
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     ((name, module),) = project["entry-points"]["alframe"].items()
     monkeypatch.syspath_prepend(str(EXAMPLE))
-    point = SimpleNamespace(
-        name=name,
-        dist=SimpleNamespace(name=project["name"], version=project["version"]),
-        load=lambda: importlib.import_module(module),
-    )
-    monkeypatch.setattr(metadata, "entry_points", lambda group: [point])
+    load = functools.partial(importlib.import_module, module)
+    point = Point(name, project["name"], project["version"], load)
+    monkeypatch.setattr(plugins, "installed", lambda group: [point])
     registry.cache_clear()
     try:
         run("ls")

@@ -83,5 +83,5 @@ def test_after_a_kill_the_file_may_be_one_selection_behind(tmp_path: Path) -> No
 def test_a_damaged_file_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "cycles.jsonl"
     file.write_text(line)
-    with pytest.raises(RunError, match=r"cycles\.jsonl is damaged .*restore it|an object in each"):
+    with pytest.raises(RunError, match=r"cycles\.jsonl, line 1 is damaged: .*--resume' writes"):
         difference(file, EVENTS, TARGETS)

@@ -1,6 +1,7 @@
 """Layers, presets and errors of the configuration."""
 
 import functools
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -320,3 +321,13 @@ def test_an_amount_is_a_number_of_images_or_a_share(amount: object) -> None:
 def test_shares_of_the_pool_are_rounded_down() -> None:
     assert BudgetConfig(initial="5%", per_cycle="2.5%").images(16551) == (827, 413)
     assert BudgetConfig(initial="7%", per_cycle="0.001%").images(100) == (7, 1)
+
+
+@pytest.mark.parametrize("text", ["[true, false]", "[1, 2]", "[cat, null]", "[1.5]"])
+def test_names_that_yaml_takes_for_something_else_are_one_line_that_says_to_quote(
+    text: str,
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve([{"dataset": {"name": "voc", "root": "x", "classes": yaml.safe_load(text)}}])
+    (line,) = caught.value.problems
+    assert re.match(r"dataset\.classes: expected text(: put it in quotes)? \(got ", line)

@@ -1,6 +1,7 @@
 import errno
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from alframe.initial import digest, write_initial
 from alframe.journal import Journal
 from alframe.resolve import from_overrides, resolve
 from alframe.rundir import fingerprint, open_run, stored_layer
+from tests.stored import unchecked
 
 
 def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
@@ -81,6 +83,7 @@ def test_checkpoints_are_read_by_a_version_that_knows_more_settings(tmp_path: Pa
     with open_run(tmp_path / "run", resolve([]), resume=False):
         pass
     config = tmp_path / "run" / "config.yaml"
+    unchecked(config)
     config.write_text(config.read_text().replace("  on_nonfinite: stop\n", ""))  # an old one
     with open_run(tmp_path / "run", resolve([]), resume=True) as run:
         run.save_model(0, {"weight": 1})
@@ -95,9 +98,78 @@ def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
     with open_run(tmp_path / "run", resolve([]), resume=False) as run:
         run.save_model(0, {})
     torn = tmp_path / "run" / "checkpoints" / ".latest.pt.01234567.tmp"
-    torn.write_bytes(b"half")
+    in_root = tmp_path / "run" / ".cycles.jsonl.89abcdef.tmp"
+    of_people = tmp_path / "run" / ".mine.tmp"
+    for path in (torn, in_root, of_people):
+        path.write_bytes(b"half")
     with open_run(tmp_path / "run", resolve([]), resume=True):
         assert [p.name for p in torn.parent.iterdir()] == ["cycle_00.pt"]
+        assert not in_root.exists()
+        assert of_people.exists()
+
+
+def test_a_model_of_another_cycle_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.save_model(0, {"weight": 1})
+        shutil.copy(run.model_path(0), run.model_path(1))
+        shutil.copy(run.model_path(0), run.path / "checkpoints" / "cycle_x.pt")
+        assert run.kept_models() == [0, 1]
+        with pytest.raises(RunError, match=r"cycle_01\.pt is the model of cycle 0: restore"):
+            run.load_model(1)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (None, "manifest.json is missing: restore it"),
+        ("{", "manifest.json is damaged, it is not JSON"),
+        ("[]", "manifest.json is damaged, expected an object, got []"),
+        ("{}", "does not say of which dataset the run is: restore it"),
+        ('{"dataset": {"fingerprint": 1, "classes": []}}', "does not say of which dataset"),
+        ('{"dataset": {"fingerprint": "f", "classes": [1]}}', "does not say of which dataset"),
+    ],
+)
+def test_a_damaged_manifest_says_what_can_still_be_done(
+    tmp_path: Path, text: str | None, problem: str
+) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.update_manifest(dataset={"fingerprint": "f", "classes": ["a"]})
+        run.journal.append("finished")
+        assert run.described()["classes"] == ["a"]
+    path = run.path / "manifest.json"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(RunError) as error:
+        run.described()
+    assert problem in str(error.value)
+    assert "what the run found is in results.csv and cycles.jsonl" in str(error.value)
+
+
+def test_a_configuration_that_was_edited_is_named(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False):
+        pass
+    config = tmp_path / "run" / "config.yaml"
+    config.write_text(config.read_text().replace("seed: 0", "seed: 1", 1))
+    with pytest.raises(RunError, match=r"config\.yaml is damaged, it has changed since it was"):
+        stored_layer(tmp_path / "run")
+    whole = config.read_text()
+    for cut in (0, 100, len(whole) // 2, whole.rindex("\n", 0, -1) + 1):
+        config.write_text(whole[:cut])
+        with pytest.raises(
+            RunError, match=r"config\.yaml is damaged, (it has changed|it is empty)"
+        ):
+            stored_layer(tmp_path / "run")
+    config.write_text(whole)
+    unchecked(config)
+    assert stored_layer(tmp_path / "run")["seed"] == 1
+
+
+def test_the_command_in_a_header_can_be_copied(tmp_path: Path) -> None:
+    path = tmp_path / "it's\nmine: x"
+    with open_run(path, resolve([]), resume=False):
+        pass
+    header = (path / "config.yaml").read_text().splitlines()[1]
+    assert header.endswith("it\\'s\\x0amine: x/config.yaml' --output ANOTHER_FOLDER")
+    assert stored_layer(path)["seed"] == 0
 
 
 def test_a_damaged_file_is_deleted_only_where_that_helps(tmp_path: Path) -> None:
@@ -106,9 +178,9 @@ def test_a_damaged_file_is_deleted_only_where_that_helps(tmp_path: Path) -> None
         run.save_model(0, {})
         for path in (run.model_path(0), run.path / "checkpoints" / "latest.pt"):
             path.write_bytes(b"PK\x03\x04 cut short")
-        with pytest.raises(RunError, match=r"cycle_00\.pt is not .* restore the file"):
+        with pytest.raises(RunError, match=r"cycle_00\.pt is damaged, .* restore the file"):
             run.load_model(0)
-        with pytest.raises(RunError, match=r"latest\.pt is not .* delete it to repeat"):
+        with pytest.raises(RunError, match=r"latest\.pt is damaged, .* delete it to repeat"):
             run.fit_state(1).load()
 
 
@@ -189,7 +261,7 @@ def test_results_are_a_flat_table_too(tmp_path: Path) -> None:
         "1,5,7,0.25,0.5,,1.5",
     ]
     stored = (tmp_path / "run" / "cycles.jsonl").read_text().splitlines()
-    assert json.loads(stored[0]) == cycle
+    assert json.loads(stored[0]) == {**cycle, "crc32": "9a824f05"}
 
 
 def test_a_run_that_stops_says_why_in_its_log(tmp_path: Path) -> None:

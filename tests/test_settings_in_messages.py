@@ -16,11 +16,10 @@ FOLDERS = ("alframe", "detectors", "strategies", "benchmarks")
 SECTIONS = "budget|data|dataset|detector|evaluation|learner|strategy|training"
 NAMED = re.compile(rf"(?<![\w./])(?:{SECTIONS})\.[a-z][a-z_]*\b(?![.(/])")
 DATASETS = {
-    "coco": ["coco", "coco_json"],
-    "voc": ["voc", "voc_xml", "voc_layout"],
+    "coco": ["coco", "coco_fields", "coco_json", "coco_kinds", "unannotated"],
+    "voc": ["voc", "voc_layout", "voc_list", "voc_xml"],
     "shapes": ["shapes"],
 }
-SHARED = {"assemble", "base", "boxes", "cache", "cache_disk", "files", "problems", "splits"}
 NO_SETTINGS = {"training.fit", "training.data", "data.json", "dataset.fingerprint"}
 """Names of modules, of files, and of what a report compares."""
 
@@ -56,10 +55,10 @@ def test_every_setting_that_is_named_exists() -> None:
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_datasets_name_settings_of_their_own(dataset: str) -> None:
-    """What all of them share names what every dataset of files has, or what it is given."""
-    known, given = settings(dataset), {"dataset.pool", "dataset.test"}
+    """What readers share names what every dataset of files has."""
+    others = {module for name, own in DATASETS.items() if name != dataset for module in own}
+    known = settings(dataset) | NO_SETTINGS
     for file, name in sources():
-        own = file.stem in DATASETS[dataset]
-        shared = file.stem in SHARED and dataset != "shapes" and name not in given
-        if file.parent.name == "datasets" and (own or shared):
+        shared = dataset != "shapes" and file.stem not in others
+        if file.parent.name == "datasets" and (file.stem in DATASETS[dataset] or shared):
             assert name in known, (file, name)

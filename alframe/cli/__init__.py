@@ -1,5 +1,6 @@
 """The command line. One file per verb; a verb's imports happen when it is used."""
 
+import io
 import logging
 import os
 import sys
@@ -8,10 +9,12 @@ from collections.abc import Sequence
 import click
 
 from alframe import __version__
+from alframe.cli.output import say
 from alframe.cli.stopping import exit_code, terminable
-from alframe.errors import AlframeError
+from alframe.errors import AlframeError, PluginError
 from alframe.plugins import registry
 from alframe.refusals import refusal
+from alframe.text import LineFormatter
 from alframe.training.workers import in_words
 
 BUILTIN = {
@@ -40,9 +43,22 @@ class Verbs(click.Group):
             command: click.Command = resolve_name(BUILTIN[cmd_name][0])
             return command
         if cmd_name in self.list_commands(ctx):
-            loaded: click.Command = registry().get("commands", cmd_name).load()  # type: ignore[assignment]
+            entry = registry().get("commands", cmd_name)
+            loaded = entry.load()
+            if not isinstance(loaded, click.Command):
+                raise PluginError(f"{entry} is {loaded!r:.80}: expected a click.Command")
             return loaded
         return None
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a verb; one of ours never exits in its midst, so whatever does is a plugin's bug."""
+        try:
+            return super().invoke(ctx)
+        except SystemExit as error:
+            silenced = "LOCAL_RANK" in os.environ and error.code == 2  # another process has spoken
+            if silenced or ctx.invoked_subcommand not in BUILTIN:
+                raise
+            raise RuntimeError(f"a plugin calls sys.exit({error.code!r}): it must not") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line a verb, without importing any."""
@@ -65,18 +81,23 @@ def cli(verbose: bool) -> None:
     "alframe run" without options shows it at work on drawn shapes, in about two minutes on a CPU.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(LineFormatter("%(levelname)s: %(message)s"))
     bars = sys.stderr.isatty()  # without a terminal there are none, and lines tell of progress
     handler.setLevel(logging.INFO if verbose or not bars else logging.WARNING)
     root = logging.getLogger("alframe")
     root.setLevel(logging.INFO)
     root.handlers = [handler]
     for plugin in registry().broken:
-        click.echo(
-            f"warning: plugin {plugin.name} of {plugin.package} {plugin.version} is left out: "
-            f"{plugin.problem}",
-            err=True,
-        )
+        owner = f"{plugin.package} {plugin.version}".rstrip()
+        say(f"warning: plugin {plugin.name} of {owner} is left out: {plugin.problem}", err=True)
+
+
+def _complain(error: click.ClickException) -> None:
+    """As click does, with a message in one line."""
+    said, message = io.StringIO(), error.format_message()
+    error.show(said)
+    click.echo(said.getvalue().removesuffix(f"Error: {message}\n"), err=True, nl=False)
+    say(f"Error: {message}", err=True)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -85,15 +106,18 @@ def main(args: Sequence[str] | None = None) -> None:
         with terminable():
             code = cli.main(args=args, prog_name="alframe", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _complain(error)
         sys.exit(2)
     except AlframeError as error:
         for problem in error.problems:
-            click.echo(f"error: {problem}", err=True)
+            say(f"error: {problem}", err=True)
         sys.exit(2)
     except click.Abort as error:
-        click.echo("interrupted", err=True)
-        sys.exit(exit_code(error.__cause__))
+        cause = error.__cause__
+        if isinstance(cause, EOFError):  # click takes it for Ctrl-D at a prompt
+            raise cause from None
+        say(" ".join(["interrupted", *map(str, cause.args if cause else ())]), err=True)
+        sys.exit(exit_code(cause))
     except BrokenPipeError:  # "alframe ls | head": whoever read has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
@@ -101,7 +125,7 @@ def main(args: Sequence[str] | None = None) -> None:
         refused = _refused(error)
         if refused is None:
             raise
-        click.echo(f"error: {refused}", err=True)
+        say(f"error: {refused}", err=True)
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
 

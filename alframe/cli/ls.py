@@ -2,7 +2,9 @@
 
 import click
 
+from alframe.cli.output import say
 from alframe.plugins import KINDS, registry
+from alframe.text import printable
 
 COLUMNS = ("name", "kind", "package", "version", "")
 
@@ -22,8 +24,7 @@ def ls(kind: str | None) -> None:
     else:
         entries = [e for k in KINDS if kind in (None, k) for e in registry().all(k)]
         rows = [(e.name, e.kind, e.package, e.version, e.summary) for e in entries]
-    for line in _aligned([COLUMNS, *rows]):
-        click.echo(line)
+    say(*_aligned([COLUMNS, *(tuple(map(printable, row)) for row in rows)]))
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

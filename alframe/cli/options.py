@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from alframe.config import RunConfig
+from alframe.draft import Layer
 from alframe.errors import together
-from alframe.resolve import Layer, from_file, from_overrides, merge, resolve
+from alframe.resolve import from_file, from_overrides, merge, resolve
 
 _OPTIONS = (
     click.option(

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from alframe.build import strangers
 from alframe.cli.options import config_options, layers_from
+from alframe.cli.output import say
 from alframe.cli.stopping import exit_code
 from alframe.config import RunConfig
 from alframe.draft import Draft
-from alframe.errors import ConfigError, RunError
+from alframe.errors import AlframeError, ConfigError, RunError
 from alframe.refusals import stopped
 from alframe.resolve import drafted, merge
+from alframe.text import command
 from alframe.training.distributed import decided, first, processes
 
 if TYPE_CHECKING:
@@ -53,32 +56,37 @@ def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
         ):
             _say(_line(cycle))
     except KeyboardInterrupt as error:
-        resume_it = f"go on with: alframe run --output {path} --resume"
+        resume_it = f"go on with: {command('run', '--output', path, '--resume')}"
         begun = (path / "config.yaml").exists()
-        _say(f"\nstopped; {resume_it if begun else 'nothing was done yet'}", err=True)
+        _say("", f"stopped; {resume_it if begun else 'nothing was done yet'}", err=True)
         raise click.exceptions.Exit(exit_code(error)) from error
     except OSError as error:
         if (told := stopped(error, path)) is None:
             raise
         raise RunError(told) from error
+    except Exception as error:
+        said = isinstance(error, AlframeError) or hasattr(error, "__notes__")
+        if not said and (others := strangers(config)):
+            error.add_note(f"this run uses {', '.join(others)}")
+        raise
     if profile:
         _show_profile(path / "profile")
-    _say(f"done in {time.monotonic() - began:.0f} s: alframe report {path}")
+    _say(f"done in {time.monotonic() - began:.0f} s: {command('report', path)}")
 
 
 def _show_profile(folder: Path) -> None:
     """The summaries, and where the traces lie."""
     summaries = sorted(folder.glob("*.txt"))
     for file in summaries:
-        _say(f"\n{file.read_text(encoding='utf-8')}")
+        _say("", *file.read_text(encoding="utf-8").split("\n"))
     traces = f"traces   {folder}/*.json.gz, for https://ui.perfetto.dev"
     _say(traces if summaries else "profile  none: no fit was long enough")
 
 
-def _say(line: str, *, err: bool = False) -> None:
-    """Print a line, once, however many processes there are."""
+def _say(*lines: str, err: bool = False) -> None:
+    """Print lines, once, however many processes there are."""
     if first():
-        click.echo(line, err=err)
+        say(*lines, err=err)
 
 
 def _new(flags: dict[str, Any], read: "list[Dataset]") -> tuple[RunConfig, Path]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alframe.cli.options import config_options, layers_from
+from alframe.cli.output import say
 from alframe.config import RunConfig
 from alframe.datasets.problems import plural
 from alframe.draft import Draft
@@ -47,8 +48,8 @@ def validate(file: str | None, **flags: Any) -> None:
     )
     click.echo(to_yaml(config), nl=False)
     for note in dataset.notes:
-        click.echo(f"note: {note}", err=True)
-    click.echo(
+        say(f"note: {note}", err=True)
+    say(
         f"valid: {len(dataset.pool)} images to choose from, {len(dataset.test)} to test on; labels "
         f"{initial} + {config.budget.cycles - 1} x {per_cycle}; "
         f"{plural(len(dataset.classes), 'class')}: {', '.join(_counted(dataset))}",
@@ -100,7 +101,7 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, int, int]":
     from alframe.build import build_dataset, build_learner, prepare_images
     from alframe.initial import initial_set
     from alframe.loop import check_budget
-    from alframe.precision import with_precision_of
+    from alframe.settled import as_settled
     from alframe.takeover import check_source
 
     def budget(dataset: "Dataset") -> tuple[int, int]:
@@ -119,5 +120,5 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, int, int]":
     initial, per_cycle = budget(prepared)  # again: broken images may be left out
     if config.first_cycle:
         source = Path(config.first_cycle)
-        check_source(source, with_precision_of(config, source), prepared.fingerprint())
+        check_source(source, as_settled(config, source), prepared.fingerprint())
     return prepared, initial, per_cycle

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from alframe.cli.output import say
+
 
 @click.command()
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
@@ -13,26 +15,25 @@ import click
 def verify(run: Path, device: str, data_root: str | None, strict: bool) -> None:
     """Make every selection of a run again, and compare: from stored scores, models and the seed.
 
-    Also holds cycles.jsonl, which reports read, against the journal. Exit code 1 if something
-    differs. A selection that needs a model which was not kept is listed.
+    Also reads every model that was kept, and holds cycles.jsonl, which reports read, against the
+    journal, and results.csv against that. Exit code 1 if something differs, 2 if a file is
+    damaged. A selection that needs a model which was not kept is listed, and so is a model that
+    is gone.
 
     \b
     alframe verify runs/shapes-retina-tiny-miaod-seed0
     """  # noqa: D301
-    from alframe.verdict import Verdict
     from alframe.verify import Verifier
-
-    def line(verdict: Verdict) -> str:
-        if verdict.source is None:
-            return f"{verdict.about}: cannot be recomputed, {verdict.problem}"
-        result = f"DIFFERS, {verdict.problem}" if verdict.problem else "the same"
-        return f"{verdict.about}: {result} (from {verdict.source})"
 
     verdicts = []
     for verdict in Verifier(run, device, data_root)():
         verdicts.append(verdict)
-        click.echo(line(verdict))
-    same = sum(not v.problem for v in verdicts)
-    click.echo(f"{same} of {len(verdicts)} verified")
-    if any(v.problem and (v.source or strict) for v in verdicts):
+        say(str(verdict))
+    looked_at = [v for v in verdicts if v.problem or not v.gone]
+    same = sum(v.state == "the same" for v in verdicts)
+    say(f"{same} of {len(looked_at)} verified")
+    states = {v.state for v in looked_at}
+    if "damaged" in states:
+        raise click.exceptions.Exit(2)
+    if "differs" in states or (strict and states != {"the same"}):
         raise click.exceptions.Exit(1)

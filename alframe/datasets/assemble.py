@@ -1,39 +1,19 @@
 """From the objects that a reader found to a :class:`~alframe.datasets.base.Dataset`."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset, ImageSource, Target
-from alframe.datasets.boxes import Cleaning, clean_boxes
+from alframe.datasets.listing import Listing
+from alframe.datasets.objects import Annotated, Objects, Writing
 from alframe.datasets.problems import Problems, named, plural, tallied
-from alframe.datasets.splits import alike, check_splits, choose_classes
-
-Box = tuple[float, float, float, float]
-
-
-class Annotated(NamedTuple):
-    """One object as annotated.
-
-    Attributes:
-        owner: the id of its image.
-        name: its class.
-        box: x1 y1 x2 y2 in pixels, 0-based.
-        difficult: see :class:`~alframe.datasets.base.Target`; likewise ``crowd``.
-        crowd: see there.
-        area: square pixels; NaN stands for the area of the box.
-    """
-
-    owner: str
-    name: str
-    box: Box
-    difficult: bool = False
-    crowd: bool = False
-    area: float = float("nan")
+from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
+from alframe.datasets.suspicions import check_objects, nothing_left
+from alframe.datasets.unannotated import Unannotated, settled
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +29,11 @@ class Found:
         problems: what went wrong while reading.
         known: names that the annotations declare, in their order; empty where they declare none.
         notes: what the reader has to say.
-        settings: what the dataset calls pool and test split, for messages.
+        files: the picture of every id.
+        listing: in which these were found.
+        writing: how boxes were written.
+        annotated: ids of images that have an annotation, usable or not, where the format cannot
+            tell an empty image from one that nobody looked at; None where it can.
     """
 
     images: ImageSource
@@ -60,11 +44,19 @@ class Found:
     problems: Problems
     known: Sequence[str] = ()
     notes: Sequence[str] = ()
-    settings: tuple[str, str] = ("dataset.pool", "dataset.test")
+    files: Mapping[str, Path] = field(default_factory=dict)
+    listing: Listing = field(default_factory=Listing)
+    writing: Writing = field(default_factory=Writing)
+    annotated: Collection[str] | None = None
 
 
 def assemble(
-    name: str, found: Found, classes: Sequence[str] | None, *, skip_empty: bool = False
+    name: str,
+    found: Found,
+    classes: Sequence[str] | None,
+    *,
+    skip_empty: bool = False,
+    unannotated: Unannotated | None = None,
 ) -> Dataset:
     """Settle problems, clean boxes, choose classes and build the targets.
 
@@ -73,56 +65,76 @@ def assemble(
         found: what was read.
         classes: the classes wanted, or None for those found in the pool.
         skip_empty: leave images without an annotation of these classes out of the pool.
+        unannotated: what images are that have no annotation, see
+            :func:`~alframe.datasets.unannotated.settled`.
 
     Raises:
-        DataError: see :class:`Problems`, :func:`choose_classes` and :func:`check_splits`.
+        DataError: see :class:`Problems`, :func:`choose_classes`, :func:`check_splits`,
+            :func:`check_files` and :func:`check_objects`.
     """
     notes = [*found.notes, *found.problems.settle()]
-    bad = found.problems.items
-    pool, test = (sorted(set(ids) - bad) for ids in (found.pool, found.test))
-    check_splits(pool, test, found.settings)
-    objects = [thing for thing in found.objects if thing.owner not in bad]
-    cleaning = _clean(objects, found.sizes)
-    chosen = choose_classes(*_count(objects, cleaning, pool), classes, found.known)
+    pool, test, more = _splits(found, unannotated, skip_empty=skip_empty)
+    notes += more
+    members = frozenset((*pool, *test))
+    rows = [thing for thing in found.objects if thing.owner in members]
+    objects = Objects(rows, found.sizes, frozenset(test))
+    doubts = [objects.doubt(found.writing, test=which) for which in (False, True)]
+    why = nothing_left(_lost(objects, test=False), doubts[0])
+    in_pool, in_test = (objects.usable(test=which) for which in (False, True))
+    chosen = choose_classes(in_pool, in_test, classes, found.known, why)
     label_of = {label: index for index, label in enumerate(chosen)}
-    labels = np.array([label_of.get(thing.name, -1) for thing in objects], dtype=np.int64)
-    notes += alike(chosen)
-    notes += [*cleaning.notes([thing.owner for thing in objects]), *_left_out(objects, labels)]
+    labels = np.array([label_of.get(thing.name, -1) for thing in rows], dtype=np.int64)
+    notes += [*alike(chosen), *objects.cleaning.notes(objects.owners), *_left_out(objects, labels)]
+    notes += [f"in the {s} {d}" for s, d in zip(("pool", "test split"), doubts, strict=True) if d]
     if skip_empty:
-        pool, note = _without_empty(pool, objects, labels)
+        pool, note = _without_empty(pool, rows, labels)
         notes += note
         check_splits(pool, test)
-    return Dataset(
+    dataset = Dataset(
         name=name,
         classes=chosen,
         images=found.images,
-        targets=_targets((*pool, *test), objects, cleaning, labels),
+        targets=_targets((*pool, *test), objects, labels),
         pool=tuple(pool),
         test=tuple(test),
         notes=tuple(notes),
         on_bad_item=found.problems.on_bad_item,
     )
+    for which, doubt in zip((False, True), doubts, strict=True):
+        lost = _lost(objects, test=which, foreign=labels < 0)
+        check_objects(dataset, test=which, lost=lost, why=doubt)
+    return dataset
 
 
-def _clean(objects: Sequence[Annotated], sizes: Mapping[str, tuple[int, int]]) -> Cleaning:
-    frames = np.array([sizes[thing.owner] for thing in objects], dtype=np.float64).reshape(-1, 2)
-    return clean_boxes([thing.box for thing in objects], frames[:, 0], frames[:, 1])
+def _splits(
+    found: Found, unannotated: Unannotated | None, *, skip_empty: bool
+) -> tuple[list[str], list[str], list[str]]:
+    """Pool, test split and notes: ids without problems, checked for overlap."""
+    bad = found.problems.items
+    pool, test = (sorted(set(ids) - bad) for ids in (found.pool, found.test))
+    check_splits(pool, test)
+    notes: list[str] = []
+    if found.annotated is not None:
+        splits = {"pool": pool, "test split": test}
+        needless = ("pool",) if skip_empty else ()
+        (pool, test), notes = settled(splits, found.annotated, unannotated, needless=needless)
+        check_splits(pool, test)
+    files = {item: found.files[item] for item in (*pool, *test) if item in found.files}
+    return pool, test, [*check_files(files, frozenset(test), found.listing), *notes]
 
 
-def _count(
-    objects: Sequence[Annotated], cleaning: Cleaning, pool: Sequence[str]
-) -> tuple[Counter[str], Counter[str]]:
-    """Usable objects of each class in the pool and in the test split."""
-    in_pool, in_test = Counter[str](), Counter[str]()
-    members = frozenset(pool)
-    for row in np.flatnonzero(cleaning.keep).tolist():
-        counts = in_pool if objects[row].owner in members else in_test
-        counts[objects[row].name] += 1
-    return in_pool, in_test
+def _lost(
+    objects: Objects, *, test: bool, foreign: NDArray[np.bool_] | None = None
+) -> dict[str, int]:
+    """How many objects of a split are left out, by a word for the reason."""
+    which = objects.of(test=test)
+    kept = objects.cleaning.keep & which
+    lost = {"degenerate or outside of the image": int(which.sum() - kept.sum())}
+    return lost if foreign is None else {**lost, "of other classes": int((kept & foreign).sum())}
 
 
-def _left_out(objects: Sequence[Annotated], labels: NDArray[np.int64]) -> list[str]:
-    others = Counter(sorted(objects[row].name for row in np.flatnonzero(labels < 0).tolist()))
+def _left_out(objects: Objects, labels: NDArray[np.int64]) -> list[str]:
+    others = objects.names(labels < 0)
     if not others:
         return []
     return [f"left out {plural(others.total(), 'object')} of other classes: {tallied(others)}"]
@@ -140,23 +152,18 @@ def _without_empty(
     return [item for item in pool if item in annotated], [note]
 
 
-def _targets(
-    ids: Sequence[str],
-    objects: Sequence[Annotated],
-    cleaning: Cleaning,
-    labels: NDArray[np.int64],
-) -> dict[str, Target]:
+def _targets(ids: Sequence[str], objects: Objects, labels: NDArray[np.int64]) -> dict[str, Target]:
     index = {item: position for position, item in enumerate(ids)}
-    position = np.array([index.get(thing.owner, -1) for thing in objects], dtype=np.int64)
-    usable = np.flatnonzero(cleaning.keep & (labels >= 0) & (position >= 0))
+    position = np.array([index.get(owner, -1) for owner in objects.owners], dtype=np.int64)
+    usable = np.flatnonzero(objects.cleaning.keep & (labels >= 0) & (position >= 0))
     rows = usable[np.argsort(position[usable], kind="stable")]
     all_of_them = Target.of(
-        cleaning.boxes[rows],
+        objects.cleaning.boxes[rows],
         labels[rows],
-        difficult=[objects[row].difficult for row in rows],
-        crowd=[objects[row].crowd for row in rows],
+        difficult=[objects.rows[row].difficult for row in rows],
+        crowd=[objects.rows[row].crowd for row in rows],
     )
-    given = np.array([objects[row].area for row in rows], dtype=np.float32)
+    given = objects.area[rows].astype(np.float32)
     area = np.where(np.isnan(given), all_of_them.area, given)
     ends = np.searchsorted(position[rows], np.arange(len(ids)), side="right").tolist()
     starts = [0, *ends[:-1]]

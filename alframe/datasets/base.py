@@ -4,10 +4,12 @@ The two sides never hold a reference to each other. A learner or strategy that i
 :class:`ImageSet` of unlabelled items therefore has no path to their targets: there is none.
 """
 
+import copyreg
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +39,7 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """The annotation of one image.
+    """The annotation of one image. It cannot be changed: its arrays are read-only copies.
 
     Attributes:
         boxes: float32 [N, 4], x1 y1 x2 y2 in pixels of the original image, 0-based.
@@ -53,6 +55,20 @@ class Target:
     difficult: NDArray[np.bool_]
     crowd: NDArray[np.bool_]
     area: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        parts = self.__dict__  # written to directly: there are as many targets as images
+        for name, array in parts.items():
+            # A copy, as the base of a slice would lead to the annotations of other images; a view
+            # of it, as who owns memory may make it writable again.
+            owner = array.copy() if isinstance(array, np.ndarray) else np.array(array)
+            # Not writable; as a keyword, write=False, it would take three times as long.
+            owner.setflags(False)  # type: ignore[call-arg]
+            parts[name] = owner[...]
+
+    def __reduce__(self) -> tuple[type["Target"], tuple[Any, ...]]:
+        """Unpickled and copied through the constructor, so that arrays are read-only there too."""
+        return type(self), tuple(self.__dict__.values())
 
     @staticmethod
     def of(
@@ -97,7 +113,8 @@ class LabelledSet(ImageSet):
 
     def __post_init__(self) -> None:
         # Keep only the targets of these ids: what a learner holds is what it may see.
-        object.__setattr__(self, "targets", {i: self.targets[i] for i in self.ids})
+        kept = {i: self.targets[i] for i in self.ids}
+        object.__setattr__(self, "targets", unchangeable(kept))
 
     def boxes(self) -> int:
         """How many objects are annotated in these items."""
@@ -131,12 +148,27 @@ class Dataset:
 
     def fingerprint(self) -> str:
         """SHA-256 over classes, splits and annotations; runs with the same can be compared."""
-        digest = hashlib.sha256(repr((self.classes, self.pool, self.test)).encode())
-        for item in (*self.pool, *self.test):
-            target = self.targets[item]
-            for part in (target.boxes, target.labels, target.difficult, target.crowd):
-                digest.update(np.ascontiguousarray(part).tobytes())
-        return digest.hexdigest()
+        named = repr((self.classes, self.pool, self.test)).encode()
+        items = (*self.pool, *self.test)
+        return fingerprint((self.targets[item] for item in items), named)
+
+
+def fingerprint(targets: Iterable[Target], start: bytes = b"") -> str:
+    """SHA-256 over what annotations say, after the bytes in ``start``."""
+    digest = hashlib.sha256(start)
+    for target in targets:
+        for part in (target.boxes, target.labels, target.difficult, target.crowd):
+            digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
+
+
+def unchangeable(targets: Mapping[str, Target]) -> MappingProxyType[str, Target]:
+    """A view of ``targets`` that cannot add, remove or replace one."""
+    return MappingProxyType(targets)
+
+
+# Such a view goes to other processes, and is copied, as what it is.
+copyreg.pickle(MappingProxyType, lambda view: (unchangeable, (dict(view),)))
 
 
 def batched(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:

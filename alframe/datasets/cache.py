@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset, ImageSource
 from alframe.datasets.cache_disk import FORMAT, DiskWriter, Slot, load
-from alframe.datasets.problems import shortened, skipped
+from alframe.datasets.files import ImageFiles
+from alframe.datasets.looks import PLAIN, Look, look_at, notes_on, white_among
+from alframe.datasets.pictures import DEFAULT, Picture
+from alframe.datasets.problems import BadItemError, Problem, sentences, shortened, skipped
 from alframe.datasets.resize import Resize
 from alframe.datasets.splits import check_splits
 from alframe.datasets.threads import over
@@ -84,6 +87,22 @@ class CachedImages:
         self._limit = 0 if mode == "none" else limit_bytes
         self._folder = None if folder is None else Path(folder)
         self._store: _Store = _RamStore()
+        self._looks: dict[str, Look] = {}
+
+    @property
+    def white(self) -> float | None:
+        """What is white in images of more than 8 bits; None before there was one."""
+        return self._source.reading.white if isinstance(self._source, ImageFiles) else None
+
+    def notes(self, names: Mapping[str, str] | None = None) -> list[str]:
+        """What is worth saying of the images that :meth:`prepare` has decoded.
+
+        Args:
+            names: what to call them, by id; their ids by default.
+        """
+        reading = self._source.reading if isinstance(self._source, ImageFiles) else DEFAULT
+        looks = {names[i] if names else i: look for i, look in sorted(self._looks.items())}
+        return notes_on(looks, reading.white, reading.setting("white"))
 
     def read(self, item: str) -> NDArray[np.uint8]:
         """The resized image, RGB, uint8 [H, W, 3], read-only.
@@ -102,8 +121,11 @@ class CachedImages:
         """The stamp of the original image."""
         return self._source.stamp(item)
 
-    def prepare(self, ids: Sequence[str], workers: int) -> dict[str, str]:
+    def prepare(self, ids: Sequence[str], workers: int) -> dict[str, DataError]:
         """Decode every image once, check it, and fill the cache in the order of ``ids``.
+
+        Images of more than 8 bits are scaled alike, by what is white in the brightest of them,
+        unless the source has been told.
 
         Args:
             ids: unique.
@@ -117,22 +139,22 @@ class CachedImages:
             DataError: the cache on disk cannot be written.
         """
         facts = dict(over(ids, self._facts, workers, "looking up images"))
-        problems = {item: fact for item, fact in facts.items() if isinstance(fact, str)}
-        known = {item: fact for item, fact in facts.items() if not isinstance(fact, str)}
+        problems = {item: fact for item, fact in facts.items() if isinstance(fact, DataError)}
+        known = {item: fact for item, fact in facts.items() if not isinstance(fact, DataError)}
         slots = self._plan(known)
         if self._folder is not None and self._mode == "disk":
             problems |= self._prepare_disk(self._folder, known, slots, workers)
         else:
             ram = _RamStore()
-            problems |= self._decode(tuple(known), slots, ram, workers)
+            problems |= self._decode_alike(tuple(known), slots, ram, workers)
             self._store = ram
         return {item: problems[item] for item in ids if item in problems}
 
-    def _facts(self, item: str) -> _Facts | str:
+    def _facts(self, item: str) -> _Facts | DataError:
         try:
             return self._source.size(item), self._source.stamp(item)
         except DataError as error:
-            return str(error)
+            return error
 
     def _plan(self, known: dict[str, _Facts]) -> dict[str, Slot]:
         slots: dict[str, Slot] = {}
@@ -153,41 +175,69 @@ class CachedImages:
 
     def _prepare_disk(
         self, home: Path, known: dict[str, _Facts], slots: dict[str, Slot], workers: int
-    ) -> dict[str, str]:
-        key = _key(self._resize, self._limit, known)
+    ) -> dict[str, DataError]:
+        key = _key(self._resize, self._limit, known, self._source)
         store = load(home, key, workers)
         if store is not None:
-            self._store = store
+            self._store, self._looks = store, dict(store.looks)
+            self._settle_white()
             unchecked = [item for item in known if item not in store.checked]
             return self._decode(unchecked, {}, _RamStore(), workers)
         writer = DiskWriter(home, key)
         try:
-            problems = self._decode(tuple(known), slots, writer, workers)
-            self._store = writer.commit(known.keys() - problems.keys(), workers)
+            problems = self._decode_alike(tuple(known), slots, writer, workers)
+            self._store = writer.commit(known.keys() - problems.keys(), self._looks, workers)
         finally:
             writer.close()
         return problems
 
+    def _decode_alike(
+        self, ids: Sequence[str], slots: dict[str, Slot], keep: _Keeps, workers: int
+    ) -> dict[str, DataError]:
+        """Decode images; again those that have to be scaled by another one's white."""
+        told = self.white
+        problems = self._decode(ids, slots, keep, workers)
+        self._settle_white()
+        others = () if told else (None, self.white)
+        again = [i for i, look in self._looks.items() if others and look.white not in others]
+        return problems | self._decode(again, slots, keep, workers)
+
+    def _settle_white(self) -> None:
+        if isinstance(self._source, ImageFiles) and self.white is None:
+            reading = replace(self._source.reading, white=white_among(self._looks))
+            self._source = self._source.reading_as(reading)
+
     def _decode(
         self, ids: Sequence[str], slots: dict[str, Slot], keep: _Keeps, workers: int
-    ) -> dict[str, str]:
-        def decode(item: str) -> str | None:
+    ) -> dict[str, DataError]:
+        def decode(item: str) -> Look | DataError:
             try:
-                image = self._source.read(item)
+                image, white = self._picture(item)
+                _check_size(item, image, self._source.size(item))
             except DataError as error:
-                return str(error)
-            problem = _contradiction(item, image, self._source.size(item))
-            if problem is None and item in slots:
-                keep.put(item, slots[item], self._shrunk(image))
-            return problem
+                return error
+            shrunk = self._shrunk(image)
+            if item in slots:
+                keep.put(item, slots[item], shrunk)
+            return look_at(shrunk, white)
 
-        results = over(ids, decode, workers, "reading images")
-        return {item: problem for item, problem in results if problem is not None}
+        problems: dict[str, DataError] = {}
+        for item, result in over(ids, decode, workers, "reading images") if ids else ():
+            if isinstance(result, DataError):
+                problems[item] = result
+            elif result != PLAIN:
+                self._looks[item] = result
+        return problems
+
+    def _picture(self, item: str) -> Picture:
+        if isinstance(self._source, ImageFiles):
+            return self._source.picture(item)
+        return Picture(self._source.read(item), None)
 
     def _shrunk(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        resized = self._resize.apply(image).view()
+        resized = self._resize.apply(image)
         resized.flags.writeable = False  # as one that comes from the cache
-        return resized
+        return resized.view()  # which cannot be made writable again
 
 
 def prepared(dataset: Dataset, cached: CachedImages, workers: int) -> Dataset:
@@ -199,16 +249,18 @@ def prepared(dataset: Dataset, cached: CachedImages, workers: int) -> Dataset:
         workers: threads.
 
     Returns:
-        The dataset; where ``on_bad_item`` is ``skip``, without the items whose image cannot be
-        used, and with a note that counts and names them.
+        The dataset, with notes on black images and the like; where ``on_bad_item`` is ``skip``,
+        without the items whose image cannot be used, which a note counts and names.
 
     Raises:
         DataError: with every such item, where ``on_bad_item`` is ``error``.
     """
     problems = cached.prepare((*dataset.pool, *dataset.test), workers)
+    if notes := cached.notes():
+        dataset = replace(dataset, notes=(*dataset.notes, *notes))
     if not problems:
         return dataset
-    lines = shortened(list(problems.values()))
+    lines = shortened(sentences(problems.values()))
     if dataset.on_bad_item == "error":
         raise DataError(lines)
     for line in lines:
@@ -218,21 +270,29 @@ def prepared(dataset: Dataset, cached: CachedImages, workers: int) -> Dataset:
     )
     check_splits(pool, test)
     targets = {item: dataset.targets[item] for item in (*pool, *test)}
-    notes = (*dataset.notes, f"skipped {skipped(problems)}")
-    return replace(dataset, pool=pool, test=test, targets=targets, notes=notes)
+    noted = (*dataset.notes, f"skipped {skipped(problems)}")
+    return replace(dataset, pool=pool, test=test, targets=targets, notes=noted)
 
 
-def _key(resize: Resize, limit: int, known: dict[str, _Facts]) -> str:
-    content = json.dumps([FORMAT, astuple(resize), limit, list(known.items())])
+def _key(resize: Resize, limit: int, known: dict[str, _Facts], source: ImageSource) -> str:
+    reading = source.reading if isinstance(source, ImageFiles) else None
+    pixels = reading and (reading.max_megapixels, reading.white)
+    content = json.dumps([FORMAT, astuple(resize), limit, pixels, list(known.items())])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def _contradiction(item: str, image: NDArray[np.uint8], size: tuple[int, int]) -> str | None:
+def _check_size(item: str, image: NDArray[np.uint8], size: tuple[int, int]) -> None:
     height, width = image.shape[:2]
     if (height, width) == size:
-        return None
-    return (
-        f"{item}: the image is {width} x {height} pixels, its annotation says {size[1]} x {size[0]}"
-        ", so that its boxes would be misplaced: correct one of the two, or set "
-        "dataset.on_bad_item=skip"
-    )
+        return
+    at = f"{item} ({width} x {height} pixels, annotated {size[1]} x {size[0]})"
+    if (width, height) == size:
+        cause = (
+            "the annotation has width and height of the image swapped, as where its EXIF "
+            "orientation was not heeded, so that boxes would be misplaced"
+        )
+        remedy = "annotate it upright, or remove the orientation from the file"
+    else:
+        cause = "the annotation has another size than the image, so that boxes would be misplaced"
+        remedy = "correct one of the two"
+    raise BadItemError(Problem(cause, at, f"{remedy}, or set dataset.on_bad_item=skip"))

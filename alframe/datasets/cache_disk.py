@@ -1,4 +1,4 @@
-"""Images in one memory-mapped file, written whole or not at all and never trusted unchecked."""
+"""Images in one file, written whole or not at all and never trusted unchecked."""
 
 import contextlib
 import json
@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import threading
 import time
+import weakref
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,10 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from alframe.datasets.looks import Look
 from alframe.datasets.threads import over
 from alframe.errors import DataError
+from alframe.reading import parsed_json
 
-FORMAT = "alframe-images-1"
+FORMAT = "alframe-images-2"
 _IMAGES = "images.bin"
 _INDEX = "index.json"
 _PARTIAL = ".partial-"
@@ -42,35 +45,67 @@ class Slot(NamedTuple):
 
 
 class DiskStore:
-    """A finished cache. Pickles as a path: every process maps the file itself.
+    """A finished cache. Pickles as a path: every process opens the file itself.
+
+    It is read and not mapped: a process that touches a part of a map that is no longer in the file
+    dies without a word.
 
     Args:
         folder: with the images and their index.
         slots: where the images are.
         checked: ids of images that decoded without a problem, in the file or beyond its limit.
+        looks: what is worth saying of images.
     """
 
-    def __init__(self, folder: Path, slots: Mapping[str, Slot], checked: Iterable[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        slots: Mapping[str, Slot],
+        checked: Iterable[str],
+        looks: Mapping[str, Look],
+    ) -> None:
         self._path = folder / _IMAGES
         self._slots = slots
-        self._map: NDArray[np.uint8] | None = None
+        self._file: int | None = None
         self.checked = frozenset(checked)
+        self.looks = looks
 
     def get(self, item: str) -> NDArray[np.uint8] | None:
-        """The image, uint8 [H, W, 3] and read-only, or None where the file does not have it."""
+        """The image, uint8 [H, W, 3] and read-only, or None where the file does not have it.
+
+        Raises:
+            DataError: the file is gone, or has been cut.
+        """
         slot = self._slots.get(item)
         if slot is None:
             return None
-        if self._map is None:
-            self._map = _mapped(self._path)
-        rows = self._map[slot.offset : slot.offset + slot.length]
-        return rows.reshape(slot.height, slot.width, 3)
+        content = self._content(slot)
+        if len(content) < slot.length:
+            raise _lost(self._path, "it was cut while in use")
+        return np.frombuffer(content, np.uint8).reshape(slot.height, slot.width, 3)
+
+    def _content(self, slot: Slot) -> bytes:
+        """The bytes of an image; fewer where the file ends before."""
+        try:
+            if self._file is None:
+                self._file = os.open(self._path, os.O_RDONLY)
+                weakref.finalize(self, os.close, self._file)
+            # At places of its own, since processes and threads share the file's position.
+            content = os.pread(self._file, slot.length, slot.offset)
+            while rest := slot.length - len(content):  # the system reads at most 2 GiB at once
+                more = os.pread(self._file, rest, slot.offset + len(content))
+                if not more:
+                    break
+                content += more
+        except OSError as error:
+            raise _lost(self._path, str(error.strerror)) from error
+        return content
 
     def __len__(self) -> int:
         return len(self._slots)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_map": None}
+        return {**self.__dict__, "_file": None}
 
 
 class DiskWriter:
@@ -108,11 +143,12 @@ class DiskWriter:
                 raise _unwritable(self._partial, error) from error
             self._slots[item] = (slot, checksum)
 
-    def commit(self, checked: Iterable[str], workers: int) -> DiskStore:
+    def commit(self, checked: Iterable[str], looks: Mapping[str, Look], workers: int) -> DiskStore:
         """Put the finished cache in its place, unless another process was faster.
 
         Args:
             checked: ids of the images that decoded without a problem.
+            looks: what is worth saying of images.
             workers: threads.
 
         Raises:
@@ -120,7 +156,7 @@ class DiskWriter:
         """
         ids = sorted(checked)
         try:
-            self._finish(ids)
+            self._finish(ids, looks)
             if not self._moved():
                 other = load(self._target.parent, self._target.name, workers)
                 if other is not None:  # and may be in use: replace only what is broken
@@ -129,7 +165,8 @@ class DiskWriter:
                 self._partial.rename(self._target)
         except OSError as error:
             raise _unwritable(self._target, error) from error
-        return DiskStore(self._target, {i: slot for i, (slot, _) in self._slots.items()}, ids)
+        slots = {item: slot for item, (slot, _) in self._slots.items()}
+        return DiskStore(self._target, slots, ids, looks)
 
     def close(self) -> None:
         """Remove what was not committed."""
@@ -147,7 +184,7 @@ class DiskWriter:
             return False
         return True
 
-    def _finish(self, checked: list[str]) -> None:
+    def _finish(self, checked: list[str], looks: Mapping[str, Look]) -> None:
         _sync(self._file)
         self._file.close()
         index = {
@@ -156,6 +193,7 @@ class DiskWriter:
             "bytes": (self._partial / _IMAGES).stat().st_size,
             "slots": {item: [*slot, checksum] for item, (slot, checksum) in self._slots.items()},
             "checked": checked,
+            "looks": {item: list(look) for item, look in looks.items()},
         }
         with (self._partial / _INDEX).open("w", encoding="utf-8") as stream:
             json.dump(index, stream)
@@ -172,25 +210,26 @@ def load(home: Path, key: str, workers: int) -> DiskStore | None:
     if not folder.exists():
         return None
     try:
-        slots, checksums, checked = _read_index(folder, key)
-        store = DiskStore(folder, slots, checked)
+        store, checksums = _read_index(folder, key)
         _verify(store, checksums, workers)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
         log.warning("%s is not a usable image cache (%s): building it anew", folder, error)
         return None
     log.info("reusing the image cache %s: %d images", folder, len(store))
     return store
 
 
-def _read_index(folder: Path, key: str) -> tuple[dict[str, Slot], dict[str, int], list[str]]:
-    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+def _read_index(folder: Path, key: str) -> tuple[DiskStore, dict[str, int]]:
+    index = parsed_json((folder / _INDEX).read_bytes())
     length = (folder / _IMAGES).stat().st_size
     if (index["format"], index["key"], index["bytes"]) != (FORMAT, key, length):
         raise ValueError("its index does not fit")
     slots = {item: Slot(*map(int, row[:3])) for item, row in index["slots"].items()}
     if any(min(s) < 0 or s.offset + s.length > length for s in slots.values()):
         raise ValueError("its index points outside of the file")
-    return slots, {item: int(row[3]) for item, row in index["slots"].items()}, index["checked"]
+    looks = {item: Look(*row) for item, row in index["looks"].items()}
+    checksums = {item: int(row[3]) for item, row in index["slots"].items()}
+    return DiskStore(folder, slots, index["checked"], looks), checksums
 
 
 def _verify(store: DiskStore, checksums: Mapping[str, int], workers: int) -> None:
@@ -203,11 +242,11 @@ def _verify(store: DiskStore, checksums: Mapping[str, int], workers: int) -> Non
             raise ValueError(f"image {item} was changed")
 
 
-def _mapped(path: Path) -> NDArray[np.uint8]:
-    try:
-        return np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}): start again to rebuild it") from error
+def _lost(path: Path, reason: str) -> DataError:
+    return DataError(
+        f"{path} cannot be read any more ({reason}): start again, with --resume where a run was "
+        "begun, to rebuild it"
+    )
 
 
 def _sync(stream: Any) -> None:

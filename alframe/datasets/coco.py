@@ -1,13 +1,21 @@
 """COCO: one JSON file of instances and one folder of images for each split."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
-from alframe.datasets.assemble import Annotated, Found, assemble
+from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.coco_json import CocoImage, read_annotations
-from alframe.datasets.files import REMEDY, ImageFiles, Listing, header_size, inside
+from alframe.datasets.files import ImageFiles, inside
+from alframe.datasets.links import check_link
+from alframe.datasets.listing import Listing
+from alframe.datasets.meant import Meant
+from alframe.datasets.objects import Annotated, Writing
+from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import Problems
+from alframe.datasets.readings import SIDES
+from alframe.datasets.unannotated import Unannotated
 from alframe.errors import DataError
 
 
@@ -20,6 +28,7 @@ def coco(
     test_images: str = "val2017",
     classes: Sequence[str] | None = None,
     skip_empty: bool = False,
+    unannotated: Unannotated | None = None,
     on_bad_item: OnBadItem = "error",
 ) -> Dataset:
     """Read a dataset in the format of COCO instances.
@@ -37,6 +46,10 @@ def coco(
         skip_empty: leave images without any object out of the pool. By default they stay: a real
             pool has them too, and a strategy should learn to avoid them. MI-AOD left them out,
             so that its pool of train2017 has 117,266 images of 118,287.
+        unannotated: what images without any annotation are where others of their split have some,
+            which the format cannot say: ``empty``, looked at and without objects; or
+            ``unlabelled``, which nobody has looked at: they are left out. By default they are
+            empty, and more than 5 % of a split are an error.
         on_bad_item: ``skip`` leaves out items with an unusable image or annotation, and notes it.
 
     Raises:
@@ -58,11 +71,15 @@ def coco(
         objects=reader.objects,
         pool=pool,
         test=test,
-        settings=("dataset.pool_annotations", "dataset.test_annotations"),
         problems=reader.problems,
         known=reader.categories,
+        notes=[*reader.meant.notes(), *reader.notes],
+        files=reader.paths,
+        listing=reader.listing,
+        writing=Writing(SIDES),
+        annotated=reader.annotated,
     )
-    return assemble("coco", found, classes, skip_empty=skip_empty)
+    return assemble("coco", found, classes, skip_empty=skip_empty, unannotated=unannotated)
 
 
 class _Reader:
@@ -71,30 +88,35 @@ class _Reader:
         self.paths: dict[str, Path] = {}
         self.sizes: dict[str, tuple[int, int]] = {}
         self.objects: list[Annotated] = []
+        self.annotated: set[str] = set()
         self.categories: list[str] = []
+        self.notes: list[str] = []
+        self.listing = Listing()
+        self.meant = Meant(home, self.listing)
         self._home = home
-        self._listing = Listing()
 
     def read(self, annotations: str, images: str, setting: str) -> list[str]:
         """Read one split; the ids of its images."""
         folder = inside(self._home, images) if images not in (".", "") else self._home
         if not folder.is_dir():
             raise DataError(f"{folder} is not a folder: expected images there; set {setting}")
-        prefix = PurePosixPath(images).as_posix()
-        file = read_annotations(
-            inside(self._home, annotations), folder, "" if prefix == "." else prefix, self.problems
-        )
-        self.categories += [c for c in file.categories.values() if c not in self.categories]
+        prefix = PurePosixPath(images.replace("\\", "/")).as_posix()
+        path = inside(self._home, annotations)
+        check_link(path, [self._home, path.parent])
+        find = partial(self.meant.find, folder)
+        prefix = "" if prefix == "." else prefix
+        file = read_annotations(path, folder, prefix, find, self.problems)
+        self.categories += [c for c in file.categories if c not in self.categories]
         self.objects += file.objects
+        self.annotated |= file.annotated
+        self.notes += file.notes
         for image in file.images:
             try:
                 self._add(image)
             except DataError as error:
-                self.problems.add(image.item, *error.problems)
+                self.problems.take(image.item, error)
         return [image.item for image in file.images]
 
     def _add(self, image: CocoImage) -> None:
-        if image.path not in self._listing:
-            raise DataError(f"{image.path} is missing: {REMEDY}")
         self.sizes[image.item] = image.size or header_size(image.path)
         self.paths[image.item] = image.path

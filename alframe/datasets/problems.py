@@ -39,6 +39,10 @@ class BadItemError(DataError):
         self.found = problems
         super().__init__(grouped(problems))
 
+    def __reduce__(self) -> tuple[type["BadItemError"], tuple[Problem, ...]]:
+        """Pickle as its problems: errors come from the processes that load images."""
+        return type(self), self.found
+
 
 def grouped(problems: Iterable[Problem]) -> list[str]:
     """A line for each cause: what is wrong, how often, the first places and the remedy."""
@@ -51,6 +55,14 @@ def grouped(problems: Iterable[Problem]) -> list[str]:
     ]
 
 
+def sentences(errors: Iterable[DataError]) -> list[str]:
+    """What several errors say, each cause once."""
+    errors = list(errors)
+    found = [p for error in errors if isinstance(error, BadItemError) for p in error.found]
+    others = [e.problems for e in errors if not isinstance(e, BadItemError)]
+    return [*grouped(found), *(line for lines in others for line in lines)]
+
+
 class Problems:
     """What is wrong with the items of a dataset.
 
@@ -60,13 +72,19 @@ class Problems:
 
     def __init__(self, on_bad_item: OnBadItem) -> None:
         self.on_bad_item: OnBadItem = on_bad_item
-        self._found: list[tuple[str, str]] = []
+        self._found: list[Problem] = []
+        self._sentences: list[str] = []
         self.items: set[str] = set()
 
-    def add(self, item: str, *sentences: str) -> None:
+    def add(self, item: str, *problems: Problem) -> None:
         """Note what is wrong with ``item``: an id, or the place of a row that belongs to none."""
         self.items.add(item)
-        self._found.extend((item, sentence) for sentence in sentences)
+        self._found += problems
+
+    def take(self, item: str, error: DataError) -> None:
+        """Note an error that was raised for ``item``."""
+        self.add(item, *(error.found if isinstance(error, BadItemError) else ()))
+        self._sentences += () if isinstance(error, BadItemError) else error.problems
 
     def settle(self) -> tuple[str, ...]:
         """End the pass: nothing was wrong, or all of it is raised, or a note says what to skip.
@@ -75,11 +93,11 @@ class Problems:
             Notes for the dataset. The caller leaves out the ids in ``items``.
 
         Raises:
-            DataError: with every problem, where bad items are errors.
+            DataError: with every cause, where bad items are errors.
         """
-        if not self._found:
+        if not self.items:
             return ()
-        lines = shortened([sentence for _, sentence in self._found])
+        lines = shortened([*grouped(self._found), *self._sentences])
         if self.on_bad_item == "error":
             raise DataError(lines)
         for line in lines:

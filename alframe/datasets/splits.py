@@ -2,15 +2,23 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
-from alframe.datasets.problems import named, plural
+from alframe.datasets.links import same_files
+from alframe.datasets.listing import Listing
+from alframe.datasets.problems import MOST_NAMES, named, plural
 from alframe.errors import DataError
+from alframe.text import setting
 
 Counts = Mapping[str, int]
 
 
 def choose_classes(
-    pool: Counts, test: Counts, wanted: Sequence[str] | None, known: Sequence[str] = ()
+    pool: Counts,
+    test: Counts,
+    wanted: Sequence[str] | None,
+    known: Sequence[str] = (),
+    why: str = "",
 ) -> tuple[str, ...]:
     """The classes of a dataset.
 
@@ -20,6 +28,7 @@ def choose_classes(
         wanted: the classes asked for, in their order; None takes those found in the pool.
         known: names that the annotations declare, in their order. Without them found classes
             are sorted by name.
+        why: the end of a sentence, why the pool has no object where it has none.
 
     Raises:
         DataError: a wanted class is unknown everywhere or given twice; or none is wanted and a
@@ -30,10 +39,10 @@ def choose_classes(
     order = {name: rank for rank, name in enumerate(known)}
     found = tuple(sorted(pool, key=lambda name: (order.get(name, len(order)), name)))
     if not found:
-        raise DataError("no usable object in the pool: expected annotated boxes, found none")
+        raise DataError(f"no usable object in the pool{why}")
     unlearnable = [
         f"class {name!r} has {plural(count, 'object')} in the test split and none in the pool: add "
-        f"some to the pool, or leave it out with dataset.classes={list(found)}"
+        f"some to the pool, or leave it out with {setting('dataset.classes', found)}"
         for name, count in sorted(test.items())
         if name not in pool
     ]
@@ -56,17 +65,8 @@ def alike(classes: Sequence[str]) -> list[str]:
     ]
 
 
-def check_splits(
-    pool: Sequence[str],
-    test: Sequence[str],
-    settings: tuple[str, str] = ("dataset.pool", "dataset.test"),
-) -> None:
+def check_splits(pool: Sequence[str], test: Sequence[str]) -> None:
     """Both splits have items, and none is in both.
-
-    Args:
-        pool: ids.
-        test: ids.
-        settings: what the dataset calls the two, for messages.
 
     Raises:
         DataError: otherwise.
@@ -78,8 +78,41 @@ def check_splits(
     if common:
         raise DataError(
             f"{plural(len(common), 'item')} in the pool and in the test split, which must not "
-            f"overlap: {named(common)}; change {settings[0]} or {settings[1]}"
+            f"overlap: {named(common)}; take them out of one of the two"
         )
+
+
+def check_files(files: Mapping[str, Path], test: Collection[str], listing: Listing) -> list[str]:
+    """No picture of the pool is the file of a test picture, by a link or a linked folder.
+
+    Args:
+        files: the picture of each id of both splits.
+        test: ids of the evaluation split.
+        listing: in which the files were found.
+
+    Returns:
+        A note on ids of one split that share a file.
+
+    Raises:
+        DataError: the splits share a file.
+    """
+    groups = same_files(files, listing)
+    common = [ids for ids in groups if len({item in test for item in ids}) > 1]
+    if common:
+        raise DataError(
+            f"{plural(len(common), 'file')} in the pool and, by a link, in the test split, which "
+            f"must not overlap: {_groups(common)}; take them out of one of the two"
+        )
+    if not groups:
+        return []
+    return [
+        f"{plural(len(groups), 'file')} under more than one id, by links: {_groups(groups)}; take "
+        "all but one out of the list"
+    ]
+
+
+def _groups(groups: Sequence[Sequence[str]]) -> str:
+    return named([" = ".join(ids[:MOST_NAMES]) for ids in groups])
 
 
 def _wanted(wanted: Sequence[str], known: Collection[str]) -> tuple[str, ...]:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from alframe.datasets.files import Listing, inside
+from alframe.datasets.files import inside
+from alframe.datasets.links import check_link
+from alframe.datasets.voc_list import decoded
 from alframe.errors import DataError
 
 Splits = tuple[str, ...]
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
 # Its test annotations were never published; some copies have the list all the same.
 _WITHOUT_TEST = "VOC2012"
 _EXPECTED = (
@@ -30,10 +32,15 @@ class VocFolder:
     name: str
     path: Path
 
-    @property
+    @cached_property
     def images(self) -> Path:
         """The folder of the images."""
         return self.path / "JPEGImages"
+
+    @cached_property
+    def annotations(self) -> Path:
+        """The folder of the annotations."""
+        return self.path / "Annotations"
 
     def item(self, stem: str) -> str:
         """The id of an image."""
@@ -47,15 +54,16 @@ class VocFolder:
         """The names of all lists."""
         return {path.stem for path in (self.path / "ImageSets" / "Main").glob("*.txt")}
 
-    def stems(self, name: str) -> list[str]:
-        """The images of one list.
+    def text(self, name: str) -> str:
+        """The content of one list.
 
         Raises:
-            DataError: there is no such list.
+            DataError: there is no such list, or it is no text.
         """
         path = inside(self.path / "ImageSets" / "Main", f"{name}.txt")
+        check_link(path, [self.path, path.parent])
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            return decoded(path.read_bytes())
         except FileNotFoundError:
             known = ", ".join(map(self.split, sorted(self.lists()))) or "none"
             raise DataError(
@@ -63,27 +71,9 @@ class VocFolder:
                 f"lists that are there: {known}"
             ) from None
         except (OSError, ValueError) as error:
-            raise DataError(f"{path} cannot be read as a list of images: {error}") from None
-        return [line.strip() for line in lines if line.strip()]
-
-    def annotation(self, stem: str) -> Path:
-        """The annotation of an image; raises DataError where the name leaves the folder."""
-        return inside(self.path / "Annotations", f"{stem}.xml")
-
-    def image(self, stem: str, listing: Listing) -> Path:
-        """The file of an image.
-
-        Raises:
-            DataError: there is none, or its name leaves the folder.
-        """
-        for suffix in _SUFFIXES:
-            path = inside(self.images, stem + suffix)
-            if path in listing:
-                return path
-        raise DataError(
-            f"{self.images / stem}.jpg is missing (nor is there a .jpeg or .png): add the image, "
-            "take it out of the list, or set dataset.on_bad_item=skip"
-        )
+            raise DataError(
+                f"{path} cannot be read as a list of images ({error}); save it as UTF-8"
+            ) from None
 
 
 def find_folders(root: Path) -> dict[str, VocFolder]:

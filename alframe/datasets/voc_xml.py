@@ -6,13 +6,22 @@ from pathlib import Path
 
 # Safe on hostile files with the builder below, which refuses document types.
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
+from xml.parsers.expat import ErrorString
 
-from alframe.datasets.assemble import Box
-from alframe.errors import DataError
+from alframe.datasets.objects import Box
+from alframe.datasets.problems import BadItemError, Problem
 
 REMEDY = "correct the annotation, or set dataset.on_bad_item=skip"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _FLAGS = {"": False, "0": False, "1": True}
+_READ = frozenset({"annotation", "object", "size", "filename"})
+_SHAPES = ("robndbox", "polygon", "segmentation", "bbox", "part")
+_FOREIGN_ROOTS = {
+    "annotations": "CVAT's own format or several annotations in one file",
+    "html": "a web page, as of a download that failed",
+    "svg": "a drawing",
+    "dataset": "another tool's format",
+}
 
 
 @dataclass(frozen=True)
@@ -26,95 +35,174 @@ class VocObject:
 
 @dataclass(frozen=True)
 class VocAnnotation:
-    """One file: (height, width) of the image where it is given, and the objects."""
+    """One file: (height, width) of the image where it is given, its objects, its picture."""
 
     size: tuple[int, int] | None
     objects: tuple[VocObject, ...]
+    filename: str
 
 
-def read_annotation(path: Path) -> VocAnnotation:
+def read_annotation(path: str | Path) -> VocAnnotation:
     """Read one XML file.
 
+    Namespaces and capital letters in the names of elements are seen through.
+
     Raises:
-        DataError: the file is missing, malformed or declares a document type (which could
+        BadItemError: the file is missing, malformed or declares a document type (which could
             expand entities without end or name other files); or with every field that is
             missing or of a wrong type.
     """
-    root = _root(path)
-    problems: list[str] = []
-    size = _size(root, problems)
-    objects = [_object(e, n, problems) for n, e in enumerate(root.findall("object"), start=1)]
-    if problems:
-        raise DataError(f"{path}: {problem}; {REMEDY}" for problem in problems)
-    return VocAnnotation(size, tuple(o for o in objects if o is not None))
+    root = _plain(_parsed(path))
+    reader = _Reader(str(path))
+    if root.tag != "annotation":
+        raise BadItemError(_foreign(path, root.tag))
+    size = reader.size(root)
+    elements = root.findall("object")
+    if not elements:
+        reader.check_empty(root)
+    objects = [reader.object(element, n) for n, element in enumerate(elements, start=1)]
+    if reader.problems:
+        raise BadItemError(*reader.problems)
+    return VocAnnotation(size, tuple(o for o in objects if o is not None), _text(root, "filename"))
 
 
 class _NoDocumentType(TreeBuilder):
     def doctype(self, *_: object) -> None:
-        raise DataError("a document type (<!DOCTYPE>) is not allowed in annotations; remove it")
+        raise _DocumentTypeError
 
 
-def _root(path: Path) -> Element:
+class _DocumentTypeError(Exception):
+    pass
+
+
+def _parsed(path: str | Path) -> Element:
     parser = XMLParser(target=_NoDocumentType())  # noqa: S314
     try:
-        parser.feed(path.read_bytes())
+        with open(path, "rb") as file:  # noqa: PTH123
+            parser.feed(file.read())
         root: Element = parser.close()
+        return root
     except FileNotFoundError:
-        raise DataError(
-            f"{path} is missing: expected the annotation of a listed image; add it, take the image "
-            "out of the list, or set dataset.on_bad_item=skip"
-        ) from None
-    except (ParseError, OSError, ValueError, LookupError) as error:
-        raise DataError(f"{path} is not well-formed XML ({error}): {REMEDY}") from None
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-    if root.tag != "annotation":
-        raise DataError(f"{path}: expected the root element <annotation>, got <{root.tag}>")
+        remedy = "add it, take the image out of the list, or set dataset.on_bad_item=skip"
+        problem = Problem("the annotation is missing", str(path), remedy)
+    except _DocumentTypeError:
+        cause = "a document type (<!DOCTYPE>) is not allowed in annotations"
+        problem = Problem(cause, str(path), "remove it, or set dataset.on_bad_item=skip")
+    except ParseError as error:
+        line, column = error.position
+        cause = f"an annotation is not well-formed XML ({ErrorString(error.code)})"
+        problem = Problem(cause, f"{path} (line {line}, column {column + 1})", REMEDY)
+    except (OSError, ValueError, LookupError) as error:
+        problem = Problem(f"an annotation cannot be read as XML ({error})", str(path), REMEDY)
+    raise BadItemError(problem) from None
+
+
+def _plain(root: Element) -> Element:
+    """The tree with the names of elements in small letters and without namespaces."""
+    if root.tag == "annotation" and {child.tag for child in root} <= _USUAL:
+        return root
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2].lower()
     return root
 
 
-def _size(root: Element, problems: list[str]) -> tuple[int, int] | None:
-    element = root.find("size")
-    if element is None:
-        return None
-    width, height = (_number(element, side, "<size>", problems) for side in ("width", "height"))
-    # Some tools write 0 x 0 for "unknown".
-    return (int(height), int(width)) if width >= 1 and height >= 1 else None
+_USUAL = _READ | {"folder", "source", "owner", "segmented", "path", "database", "depth"}
 
 
-def _object(element: Element, number: int, problems: list[str]) -> VocObject | None:
-    before = len(problems)
-    place = f"object {number}"
-    name = _text(element, "name")
-    if not name:
-        problems.append(f"{place} has no <name>")
-    difficult = _FLAGS.get(_text(element, "difficult"))
-    if difficult is None:
-        problems.append(f"{place}: <difficult> must be 0 or 1, got {_shown(element, 'difficult')}")
-    frame = element.find("bndbox")
-    if frame is None:
-        problems.append(f"{place} has no <bndbox>")
-    if frame is None or difficult is None:
-        return None
-    x1, y1, x2, y2 = (_number(frame, corner, place, problems) for corner in _CORNERS)
-    return VocObject(name, (x1, y1, x2, y2), difficult) if len(problems) == before else None
+def _foreign(path: str | Path, tag: str) -> Problem:
+    known = _FOREIGN_ROOTS.get(tag)
+    got = f"<{tag[:40]}>{f', {known}' if known else ''}"
+    return Problem(f"expected the root element <annotation>, got {got}", str(path), REMEDY)
 
 
-def _number(parent: Element, tag: str, place: str, problems: list[str]) -> float:
+class _Reader:
+    """Reads elements of one file and collects what is wrong with them."""
+
+    def __init__(self, path: str) -> None:
+        self.problems: list[Problem] = []
+        self._path = path
+
+    def size(self, root: Element) -> tuple[int, int] | None:
+        """(height, width); None where it is missing, or 0 x 0 as some tools write it."""
+        element = root.find("size")
+        if element is None:
+            return None
+        width, height = (self._side(element, side) for side in ("width", "height"))
+        return (height, width) if width and height else None
+
+    def check_empty(self, root: Element) -> None:
+        """That an annotation without objects has no boxes in another place either."""
+        for child in root:
+            if child.tag == "bndbox" or any(child.iter("bndbox")):
+                self._add("boxes lie outside of <object>s of the root", f"in <{child.tag}>")
+
+    def object(self, element: Element, number: int) -> VocObject | None:
+        """One object, or None where it has problems."""
+        before, place = len(self.problems), f"object {number}"
+        name = " ".join(_text(element, "name").split())
+        if not name:
+            self._add("an object has no <name>", place)
+        difficult = _FLAGS.get(_text(element, "difficult"))
+        if difficult is None:
+            got = f"got {_text(element, 'difficult')[:40]!r}"
+            self._add("<difficult> must be 0 or 1", place, got)
+        frames = element.findall("bndbox")
+        if len(frames) != 1:
+            self._add_frames(element, len(frames), place)
+            return None
+        box = _box(frames[0])
+        if box is None:
+            self._add_corners(frames[0], place)
+        if box is None or len(self.problems) > before:
+            return None
+        return VocObject(name, box, bool(difficult))
+
+    def _add_frames(self, element: Element, count: int, place: str) -> None:
+        if count:
+            self._add("an object has more than one <bndbox>", place, f"{count} of them")
+            return
+        shapes = [shape for shape in _SHAPES if element.find(shape) is not None]
+        also = f" of its own, but <{shapes[0]}>" if shapes else ""
+        self._add(f"an object has no <bndbox>{also}", place)
+
+    def _side(self, element: Element, tag: str) -> int:
+        text = _text(element, tag)
+        value = _number(text or "0")
+        if not math.isfinite(value) or value < 0:
+            self._add(f"<{tag}> of <size> must be a number of pixels", "", f"got {text[:40]!r}")
+            return 0
+        return int(value)
+
+    def _add_corners(self, frame: Element, place: str) -> None:
+        for tag in _CORNERS:
+            text = _text(frame, tag)
+            if not math.isfinite(_number(text)):
+                comma = ", with a point for decimals" if "," in text else ""
+                got = "nothing" if frame.find(tag) is None else repr(text[:40])
+                self._add(f"<{tag}> must be a number{comma}", place, f"got {got}")
+
+    def _add(self, cause: str, *where: str) -> None:
+        details = ": ".join(filter(None, where))
+        at = f"{self._path} ({details})" if details else self._path
+        self.problems.append(Problem(cause, at, REMEDY))
+
+
+def _number(text: str) -> float:
     try:
-        value = float(_text(parent, tag))
+        return float(text)
     except ValueError:
-        value = math.nan
-    if math.isfinite(value):
-        return value
-    problems.append(f"{place}: <{tag}> must be a number, got {_shown(parent, tag)}")
-    return math.nan
+        return math.nan
+
+
+def _box(frame: Element) -> Box | None:
+    """The four corners, or None where one is missing or no number."""
+    try:
+        x1, y1, x2, y2 = [float(frame.findtext(corner, "")) for corner in _CORNERS]
+    except ValueError:
+        return None
+    box = x1, y1, x2, y2
+    return box if all(map(math.isfinite, box)) else None
 
 
 def _text(parent: Element, tag: str) -> str:
-    child = parent.find(tag)
-    return "" if child is None else (child.text or "").strip()
-
-
-def _shown(parent: Element, tag: str) -> str:
-    return "nothing" if parent.find(tag) is None else repr(_text(parent, tag)[:40])
+    return parent.findtext(tag, "").strip()

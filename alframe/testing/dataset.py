@@ -1,7 +1,9 @@
 """The conformance check of a dataset."""
 
+import functools
 import gc
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset, Target
 from alframe.testing.expect import expect, generators_left_alone
+from alframe.testing.rules import Rule, held
 
 SAMPLED = 5
 """Images of each split that are decoded."""
@@ -22,6 +25,7 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
 
     - Classes have names, each once.
     - Ids are unique strings, sorted; no item is in the pool and in the test split.
+    - Both splits show objects.
     - Every item has a target, with boxes in its image and labels among the classes.
     - An image is uint8 [H, W, 3] of the size that it is said to have, the same each time.
     - From the images there is no way to the targets.
@@ -31,28 +35,80 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
         factory: makes the dataset: ``functools.partial(my_dataset, root=...)``.
 
     Raises:
-        AssertionError: says what was expected.
+        AssertionError: says what was expected, for every rule that is broken.
     """
+    rules = (
+        Rule(is_made),
+        Rule(has_classes, after=(is_made,)),
+        Rule(has_splits, after=(is_made,)),
+        Rule(has_targets, after=(has_classes, has_splits)),
+        Rule(has_objects, after=(has_targets,)),
+        Rule(has_images, after=(has_splits,)),
+        Rule(keeps_targets_apart, after=(is_made,)),
+        Rule(repeats_itself, after=(has_targets,)),
+        Rule(repeats_its_images, after=(has_images,)),
+    )
     with generators_left_alone("the dataset"):
-        dataset = factory()
-        for rule in (has_classes, has_splits, has_targets, has_images, keeps_targets_apart):
-            rule(dataset)
-        again = factory()
+        held(rules, Bench(factory))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A dataset that is made once for all rules, and once more to be compared.
+
+    Attributes:
+        factory: makes the dataset.
+    """
+
+    factory: Callable[[], Dataset]
+
+    @functools.cached_property
+    def dataset(self) -> Dataset:
+        """The one that all rules look at."""
+        return self.factory()
+
+    @functools.cached_property
+    def again(self) -> Dataset:
+        """The same once more."""
+        return self.factory()
+
+    @property
+    def sample(self) -> Sequence[str]:
+        """The first items of each split."""
+        return (*self.dataset.pool[:SAMPLED], *self.dataset.test[:SAMPLED])
+
+
+def is_made(bench: Bench) -> None:
+    """A dataset, and no random number that others may be waiting for."""
+    with generators_left_alone("the dataset"):
+        made: object = bench.dataset
     expect(
-        dataset.fingerprint() == again.fingerprint(),
+        isinstance(made, Dataset),
+        f"the factory makes {made!r:.80}: expected an alframe.datasets.base.Dataset",
+    )
+
+
+def repeats_itself(bench: Bench) -> None:
+    """The same classes, splits and annotations each time."""
+    expect(
+        bench.dataset.fingerprint() == bench.again.fingerprint(),
         "made a second time, the dataset has other classes, splits or annotations: expected the "
         "same; draw from a generator of a fixed seed",
     )
-    for item in _sample(dataset):
+
+
+def repeats_its_images(bench: Bench) -> None:
+    """The same pixels each time."""
+    for item in bench.sample:
         expect(
-            np.array_equal(dataset.images.read(item), again.images.read(item)),
+            np.array_equal(bench.dataset.images.read(item), bench.again.images.read(item)),
             f"{item}: expected the same pixels when the dataset is made a second time",
         )
 
 
-def has_classes(dataset: Dataset) -> None:
+def has_classes(bench: Bench) -> None:
     """Names of classes, each once."""
-    names = dataset.classes
+    names = bench.dataset.classes
     expect(
         isinstance(names, tuple) and names and all(isinstance(n, str) and n for n in names),
         f"classes is {names!r:.80}: expected a tuple of names",
@@ -60,8 +116,9 @@ def has_classes(dataset: Dataset) -> None:
     expect(len(set(names)) == len(names), f"classes is {list(names)}: expected each name once")
 
 
-def has_splits(dataset: Dataset) -> None:
+def has_splits(bench: Bench) -> None:
     """Unique strings, sorted; two splits that share nothing."""
+    dataset = bench.dataset
     for split, ids in (("pool", dataset.pool), ("test", dataset.test)):
         expect(
             isinstance(ids, tuple) and all(isinstance(i, str) for i in ids),
@@ -74,8 +131,9 @@ def has_splits(dataset: Dataset) -> None:
     expect(not common, f"{common[:3]} are in pool and test: expected splits that share nothing")
 
 
-def has_targets(dataset: Dataset) -> None:
+def has_targets(bench: Bench) -> None:
     """A target for every item, in the frame of its image."""
+    dataset = bench.dataset
     for item in (*dataset.pool, *dataset.test):
         expect(item in dataset.targets, f"{item} has no target: expected one, if without boxes")
         target = dataset.targets[item]
@@ -117,9 +175,20 @@ def _check_values(item: str, target: Target, dataset: Dataset) -> None:
     )
 
 
-def has_images(dataset: Dataset) -> None:
+def has_objects(bench: Bench) -> None:
+    """Something to learn, and something to measure by."""
+    for split in ("pool", "test"):
+        targets = (bench.dataset.targets[item] for item in getattr(bench.dataset, split))
+        expect(
+            any(len(target.labels) for target in targets),
+            f"no image of {split} shows an object: expected at least one",
+        )
+
+
+def has_images(bench: Bench) -> None:
     """Pixels as promised, the same each time."""
-    for item in _sample(dataset):
+    dataset = bench.dataset
+    for item in bench.sample:
         image = dataset.images.read(item)
         shape = (*dataset.images.size(item), 3)
         expect(
@@ -133,9 +202,9 @@ def has_images(dataset: Dataset) -> None:
         )
 
 
-def keeps_targets_apart(dataset: Dataset) -> None:
+def keeps_targets_apart(bench: Bench) -> None:
     """No chain of references leads from the images to a target."""
-    seen, waiting = set[int](), [object(), dataset.images]
+    seen, waiting = set[int](), [object(), bench.dataset.images]
     while waiting:
         thing = waiting.pop()
         if id(thing) in seen or isinstance(thing, APART):
@@ -147,7 +216,3 @@ def keeps_targets_apart(dataset: Dataset) -> None:
             "images must have no way to their annotations",
         )
         waiting += gc.get_referents(thing)
-
-
-def _sample(dataset: Dataset) -> Sequence[str]:
-    return (*dataset.pool[:SAMPLED], *dataset.test[:SAMPLED])

@@ -1,13 +1,16 @@
 """The conformance check of a detector."""
 
-from collections.abc import Callable
-from dataclasses import replace
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alframe.seeds import Seeds
 from alframe.testing.expect import expect, generators_left_alone
+from alframe.testing.rules import Rule, held
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,6 +28,7 @@ def check_detector(factory: "Callable[[int], nn.Module]", *, side: int = 64) -> 
     - Its first weights follow from torch's global generator, and from no other.
     - Towers and losses have the shapes that they promise, with one class as well.
     - Losses and all gradients are finite, with objects and without.
+    - Features depend on the image, the loss on labels and boxes.
     - Unlabelled images have no loss, an error that names them, and detections.
     - Detections lie in their image, best first, padding last, each with the probability that is
       its score.
@@ -36,22 +40,56 @@ def check_detector(factory: "Callable[[int], nn.Module]", *, side: int = 64) -> 
         side: height and width of the images that it is given, in pixels.
 
     Raises:
-        AssertionError: says what was expected.
+        AssertionError: says what was expected, for every rule that is broken.
     """
     import torch
 
-    batch = drawn_batch(side)
+    rules = (
+        Rule(draws_from_torch),
+        Rule(has_shapes, after=(draws_from_torch,)),
+        Rule(looks_at_images, after=(has_shapes,)),
+        Rule(trains, after=(has_shapes,)),
+        Rule(trains_without_objects, after=(trains,)),
+        Rule(learns_from_boxes_and_labels, after=(trains,)),
+        Rule(knows_unlabelled, after=(has_shapes,)),
+        Rule(detects, after=(has_shapes,)),
+        Rule(looks_at_each_image_alone, after=(has_shapes,)),
+        Rule(makes_towers, after=(has_shapes,)),
+        Rule(trains_with_one_class, after=(trains,)),
+    )
     with torch.random.fork_rng():
-        detector = draws_from_torch(factory)
-        for rule in (has_shapes, trains, trains_without_objects, knows_unlabelled):
-            rule(detector, batch)
-        detector.eval()
+        held(rules, Bench(factory, drawn_batch(side)))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A detector, and the images that it is given.
+
+    Attributes:
+        factory: makes the detector.
+        batch: labelled images.
+    """
+
+    factory: "Callable[[int], nn.Module]"
+    batch: "Batch"
+
+    @functools.cached_property
+    def detector(self) -> Any:
+        """The one that all rules look at."""
+        import torch
+
+        torch.manual_seed(0)
+        with generators_left_alone("the detector, being made,", torch_too=False):
+            return self.factory(CLASSES)
+
+    @contextlib.contextmanager
+    def predicting(self) -> Iterator[Any]:
+        """The detector as it is used for predictions."""
+        import torch
+
+        detector = self.detector.eval()
         with torch.no_grad(), generators_left_alone("the detector, predicting,"):
-            detects(detector, batch)
-            looks_at_each_image_alone(detector, batch)
-        makes_towers(detector, batch)
-        one = factory(1)
-        trains(one, replace(batch, labels=batch.labels.clamp(max=0)))  # type: ignore[union-attr]
+            yield detector
 
 
 def drawn_batch(side: int) -> "Batch":
@@ -70,25 +108,22 @@ def drawn_batch(side: int) -> "Batch":
     return Batch(("two", "one", "none"), torch.from_numpy(noise), sizes, sizes, boxes, labels)
 
 
-def draws_from_torch(factory: "Callable[[int], nn.Module]") -> Any:
-    """The same weights from the same seed; returns a detector."""
+def draws_from_torch(bench: Bench) -> None:
+    """The same weights from the same seed."""
     import torch
 
-    made = []
-    for _ in range(2):
-        torch.manual_seed(0)
-        with generators_left_alone("the detector, being made,", torch_too=False):
-            made.append(factory(CLASSES))
-    one, other = (model.state_dict() for model in made)
+    one = bench.detector.state_dict()
+    torch.manual_seed(0)
+    other = bench.factory(CLASSES).state_dict()
     expect(
         all(torch.equal(one[name], other[name]) for name in one),
         "made twice under one torch.manual_seed, the detector has other weights: expected the same",
     )
-    return made[0]
 
 
-def has_shapes(detector: Any, batch: "Batch") -> None:
+def has_shapes(bench: Bench) -> None:
     """Anchors, towers and losses, [B, A, ...]."""
+    detector, batch = bench.detector, bench.batch
     features = detector.features(batch)
     anchors = detector.anchors(features)
     logits = detector.class_tower(features.levels)
@@ -112,8 +147,23 @@ def has_shapes(detector: Any, batch: "Batch") -> None:
         expect(tuple(found) == expected, f"{name}: {tuple(found)}, expected {expected}")
 
 
-def trains(detector: Any, batch: "Batch") -> None:
+def looks_at_images(bench: Bench) -> None:
+    """Other features of other images."""
+    with bench.predicting() as detector:
+        first, *others = detector.features(bench.batch).deepest
+    expect(
+        any(not first.equal(other) for other in others),
+        f"the features of {len(bench.batch)} different images are the same: expected them to "
+        "depend on the image",
+    )
+
+
+def trains(bench: Bench) -> None:
     """A finite loss, and a finite gradient for every parameter that is trained."""
+    _train(bench.detector, bench.batch)
+
+
+def _train(detector: Any, batch: "Batch") -> None:
     detector.train()
     detector.zero_grad()
     losses = detector.loss(batch)
@@ -131,19 +181,53 @@ def trains(detector: Any, batch: "Batch") -> None:
     expect(learns or (batch.labels == -1).all(), "all gradients are 0: expected it to learn")  # type: ignore[union-attr]
 
 
-def trains_without_objects(detector: Any, batch: "Batch") -> None:
+def trains_without_objects(bench: Bench) -> None:
     """Images without an object are background, if they are used at all."""
     import torch
 
-    labels = torch.full((len(batch), 2), -1)
-    trains(detector, replace(batch, boxes=torch.zeros(len(batch), 2, 4), labels=labels))
+    count = len(bench.batch)
+    labels = torch.full((count, 2), -1)
+    _train(bench.detector, replace(bench.batch, boxes=torch.zeros(count, 2, 4), labels=labels))
 
 
-def knows_unlabelled(detector: Any, batch: "Batch") -> None:
+def trains_with_one_class(bench: Bench) -> None:
+    """A dataset may have no more."""
+    labels: Any = bench.batch.labels
+    _train(bench.factory(1), replace(bench.batch, labels=labels.clamp(max=0)))
+
+
+def learns_from_boxes_and_labels(bench: Bench) -> None:
+    """Another loss with other classes, and with objects elsewhere."""
+    boxes, labels = bench.batch.boxes, bench.batch.labels
+    assert boxes is not None
+    assert labels is not None
+    turned = ((labels + 1) % CLASSES).where(labels >= 0, labels)
+    moved = boxes / 2
+    own = _loss(bench, bench.batch)
+    for what, other in (
+        ("labels are", replace(bench.batch, labels=turned)),
+        ("boxes are", replace(bench.batch, boxes=moved)),
+    ):
+        expect(
+            _loss(bench, other) != own,
+            f"the loss is {own} whatever the {what}: expected it to depend on them",
+        )
+
+
+def _loss(bench: Bench, batch: "Batch") -> float:
+    """All losses together, with the same random numbers each time."""
+    import torch
+
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return float(sum(bench.detector.train().loss(batch).values()))
+
+
+def knows_unlabelled(bench: Bench) -> None:
     """No loss without targets."""
-    unlabelled = replace(batch, boxes=None, labels=None)
+    unlabelled = replace(bench.batch, boxes=None, labels=None)
     try:
-        detector.loss(unlabelled)
+        bench.detector.loss(unlabelled)
     except ValueError as error:
         expect(
             "two" in str(error),
@@ -153,11 +237,12 @@ def knows_unlabelled(detector: Any, batch: "Batch") -> None:
     raise AssertionError("unlabelled images have a loss: expected a ValueError that names them")
 
 
-def detects(detector: Any, batch: "Batch") -> None:
+def detects(bench: Bench) -> None:
     """Boxes, scores and labels in order, in images that were resized."""
-    originals = batch.sizes * 2 + batch.sizes.new_tensor([0, 6])
-    looked_at = replace(batch, boxes=None, labels=None, originals=originals)
-    found = _found(detector, looked_at)
+    originals = bench.batch.sizes * 2 + bench.batch.sizes.new_tensor([0, 6])
+    looked_at = replace(bench.batch, boxes=None, labels=None, originals=originals)
+    with bench.predicting() as detector:
+        found = _found(detector, looked_at)
     padding = found.valid.int().diff(dim=1)
     expect((padding <= 0).all(), "valid detections come after padding: expected padding last")
     for row, (height, width) in enumerate(originals.tolist()):
@@ -179,21 +264,22 @@ def detects(detector: Any, batch: "Batch") -> None:
         )
 
 
-def looks_at_each_image_alone(detector: Any, batch: "Batch") -> None:
+def looks_at_each_image_alone(bench: Bench) -> None:
     """The same predictions for an image whatever it is batched with."""
-    whole = detector(batch)
-    for row, part in enumerate(batch.split(len(batch))):
-        for name, many, one in zip(
-            ("class logits", "box deltas"), whole, detector(part), strict=False
-        ):
+    with bench.predicting() as detector:
+        whole = detector(bench.batch)
+        parts = [detector(part) for part in bench.batch.split(len(bench.batch))]
+    for row, part in enumerate(parts):
+        for name, many, one in zip(("class logits", "box deltas"), whole, part, strict=False):
             expect(
                 _close(many[row], one[0]),
                 f"{name} depend on the other images of a batch: expected them not to",
             )
 
 
-def makes_towers(detector: Any, batch: "Batch") -> None:
+def makes_towers(bench: Bench) -> None:
     """Another class tower: the same shapes, other weights."""
+    detector, batch = bench.detector, bench.batch
     own, new = detector.class_tower.state_dict(), detector.new_class_tower().state_dict()
     expect(
         {k: v.shape for k, v in own.items()} == {k: v.shape for k, v in new.items()},

@@ -2,11 +2,15 @@
 
 import copy
 import functools
+import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from alframe.datasets.base import Dataset, ImageSet, LabelledSet, Target
+import numpy as np
+from numpy.typing import NDArray
+
+from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target, fingerprint
 from alframe.learner import FitContext, Learner, LearnerSetup
 from alframe.seeds import Seeds
 from alframe.testing.expect import expect, generators_left_alone
@@ -61,6 +65,42 @@ def tiny_dataset() -> Dataset:
     return replace(drawn, targets=PoisonedTargets(targets, drawn.pool[LABELLED:]))
 
 
+class KeptImages:
+    """Images that are read once and shared, read-only, as those of a cache.
+
+    Args:
+        source: draws the same image each time.
+    """
+
+    def __init__(self, source: ImageSource) -> None:
+        self._source = source
+        self._kept: dict[str, NDArray[np.uint8]] = {}
+
+    def read(self, item: str) -> NDArray[np.uint8]:
+        """The image, uint8 [H, W, 3]."""
+        if item not in self._kept:
+            image = self._source.read(item)
+            image.setflags(write=False)
+            self._kept[item] = image.view()
+        return self._kept[item]
+
+    def size(self, item: str) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self._source.size(item)
+
+    def stamp(self, item: str) -> str:
+        """That of the source."""
+        return self._source.stamp(item)
+
+    def changed(self) -> list[str]:
+        """Ids of images that are no longer what they were."""
+        return [
+            item
+            for item, image in self._kept.items()
+            if not np.array_equal(image, self._source.read(item))
+        ]
+
+
 @dataclass
 class Notes:
     """The checkpoint and the recorder of a fit, kept in memory.
@@ -68,13 +108,16 @@ class Notes:
     Attributes:
         states: what was saved, each as a file would keep it.
         phases: names of the finished phases.
+        loaded: whether the last state was asked for.
     """
 
     states: list[dict[str, Any]] = field(default_factory=list)
     phases: list[str] = field(default_factory=list)
+    loaded: bool = False
 
     def load(self) -> dict[str, Any] | None:
         """The last state."""
+        self.loaded = True
         return copy.deepcopy(self.states[-1]) if self.states else None
 
     def save(self, state: dict[str, Any]) -> None:
@@ -90,8 +133,25 @@ class Notes:
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """A fit from which several rules start.
+
+    Attributes:
+        learner: that was fitted.
+        notes: what it left.
+        images: that it was given.
+        annotations_changed: whether those that it was given are no longer what they were.
+    """
+
+    learner: Learner
+    notes: Notes
+    images: KeptImages
+    annotations_changed: bool
+
+
+@dataclass(frozen=True)
 class Bench:
-    """Fits learners and watches them.
+    """Fits learners.
 
     Attributes:
         factory: makes the learner.
@@ -103,28 +163,115 @@ class Bench:
     setup: LearnerSetup
     dataset: Dataset = field(default_factory=tiny_dataset)
 
+    @functools.cached_property
+    def fitted(self) -> Fitted:
+        """The first fit, watched."""
+        images = KeptImages(self.dataset.images)
+        labelled = LabelledSet(images, self.dataset.pool[:LABELLED], self.dataset.targets)
+        unlabelled = ImageSet(images, self.dataset.pool[LABELLED:])
+        before = fingerprint(labelled.targets.values())
+        learner, notes = self.fit(labelled=labelled, unlabelled=unlabelled)
+        changed = fingerprint(labelled.targets.values()) != before
+        return Fitted(learner, notes, images, changed)
+
+    @property
+    def learner(self) -> Learner:
+        """That of the first fit."""
+        return self.fitted.learner
+
+    @functools.cached_property
+    def again(self) -> Learner:
+        """Another learner, fitted to the same from the same seeds."""
+        return self.fit()[0]
+
+    @functools.cached_property
+    def taught(self) -> Learner:
+        """Another one, fitted to the test split."""
+        return self.teach(self.test())
+
+    def teach(self, labelled: LabelledSet, longer: int = 1) -> Learner:
+        """Another one, fitted to some images with nothing left unlabelled."""
+        return self.fit(labelled=labelled, unlabelled=ImageSet(self.images, ()), longer=longer)[0]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The signals that it declares."""
+        declared: frozenset[str] = self.factory.provides  # type: ignore[attr-defined]
+        return declared
+
+    @property
+    def images(self) -> ImageSource:
+        """Of the dataset."""
+        return self.dataset.images
+
     @property
     def unlabelled(self) -> ImageSet:
         """The items of the pool with hidden targets."""
-        return ImageSet(self.dataset.images, self.dataset.pool[LABELLED:])
+        return ImageSet(self.images, self.dataset.pool[LABELLED:])
+
+    def test(self) -> LabelledSet:
+        """The test split."""
+        return LabelledSet(self.images, self.dataset.test, self.dataset.targets)
+
+    def turned(self) -> LabelledSet:
+        """The test split with each object said to be of the next class."""
+        own = self.test()
+        targets = {
+            item: replace(target, labels=(target.labels + 1) % len(CLASSES))
+            for item, target in own.targets.items()
+        }
+        return replace(own, targets=targets)
+
+    @functools.cached_property
+    def saved(self) -> dict[str, Any]:
+        """The state of the first fit's learner, written and read as the framework does."""
+        import torch
+
+        file = io.BytesIO()
+        torch.save(self.learner.state_dict(), file)
+        file.seek(0)
+        try:
+            state: dict[str, Any] = torch.load(file, weights_only=True)
+        except Exception as error:
+            raise AssertionError(
+                "state_dict cannot be loaded with weights_only=True: expected tensors, numbers, "
+                f"strings and containers of them ({error})"
+            ) from error
+        return state
+
+    @functools.cached_property
+    def restored(self) -> Learner:
+        """Another learner, which has loaded that state."""
+        other = self.factory(self.setup)
+        other.load_state_dict(self.saved)
+        return other
 
     def fit(
-        self, notes: Notes | None = None, unlabelled: ImageSet | None = None
+        self,
+        notes: Notes | None = None,
+        *,
+        labelled: LabelledSet | None = None,
+        unlabelled: ImageSet | None = None,
+        longer: int = 1,
     ) -> tuple[Learner, Notes]:
         """A new learner, fitted; what it left.
 
         Args:
             notes: with the states that an earlier fit has saved.
+            labelled: instead of the first of the pool.
             unlabelled: instead of the rest of the pool.
+            longer: how many times the length of training.
         """
         notes, data = notes or Notes(), self.dataset
-        labelled = LabelledSet(data.images, data.pool[:LABELLED], data.targets)
         context = FitContext(
             0, Seeds(0), notes, notes, lambda name, summary: notes.phases.append(name)
         )
-        with generators_left_alone("the learner, built and fitted,"):
-            learner = self.factory(self.setup)
-            learner.fit(labelled, self.unlabelled if unlabelled is None else unlabelled, context)
+        learner = self.factory(_lengthened(self.setup, longer))
+        learner.fit(
+            labelled or LabelledSet(self.images, data.pool[:LABELLED], data.targets),
+            self.unlabelled if unlabelled is None else unlabelled,
+            context,
+        )
         return learner, notes
 
     def stream(
@@ -151,3 +298,9 @@ class Bench:
                 f"{name} came for {sorted(rows)}, expected it once for each of {sorted(ids)}",
             )
         return found
+
+
+def _lengthened(setup: LearnerSetup, times: int) -> LearnerSetup:
+    lengths = {name: getattr(setup.training, name) for name in ("passes", "iterations")}
+    update = {name: times * length for name, length in lengths.items() if length}
+    return replace(setup, training=setup.training.model_copy(update=update))

@@ -9,6 +9,7 @@ import numpy as np
 
 from alframe.datasets.base import Target
 from alframe.errors import SelectionError
+from alframe.guests import described
 from alframe.learner import SignalBatch
 from alframe.loop import DeclaredSignals, check_selection
 from alframe.pool import Pool
@@ -16,7 +17,9 @@ from alframe.seeds import Seeds
 from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
 from alframe.testing.expect import expect, generators_left_alone
 from alframe.testing.poison import PoisonedTargets
+from alframe.testing.rules import Rule, held
 from alframe.testing.synthetic import SIDE, Synthesis, SyntheticImages, SyntheticLearner
+from alframe.untouched import untouched
 
 CLASSES = ("circle", "square", "star")
 LABELLED = tuple(f"labelled/{n}" for n in range(4))
@@ -29,15 +32,15 @@ def check_strategy(
 ) -> None:
     """Hold a strategy to its contract, on a learner of each kind: sigmoid and softmax.
 
+    - ``requires`` is a frozenset of names; it asks for each of them, and for no other signal.
+    - A :class:`~alframe.strategy.ScoringStrategy` gives one number an image.
+    - It reads no target of an unlabelled item, and changes none of a labelled one.
+    - It changes nothing in the learner.
+    - It leaves the global generators of numpy, torch and ``random`` alone.
     - It takes exactly the budget, or the pool where that is smaller, of unique unlabelled ids; so
       with budgets of 0, 1 and the whole pool, and with pools of 0 and 1.
     - One seed gives one selection, in a new object and in the same once more.
     - The order of the pool, and that in which signals are streamed, do not matter.
-    - A :class:`~alframe.strategy.ScoringStrategy` gives one number an image.
-    - It asks for no signal that it does not declare in ``requires``.
-    - It reads no target of an unlabelled item.
-    - It changes nothing in the learner.
-    - It leaves the global generators of numpy, torch and ``random`` alone.
     - Scores that are not finite are refused, with the image's id.
 
     Args:
@@ -46,24 +49,27 @@ def check_strategy(
             :class:`~alframe.testing.synthetic.SyntheticLearner`.
 
     Raises:
-        AssertionError: says what was expected.
+        AssertionError: says what was expected, for every rule that is broken.
     """
-    for exclusive in (False, True):
-        bench = Bench(factory, signals or {}, exclusive)
-        for rule in (
-            declares_signals,
-            scores_each_image,
-            takes_the_budget,
-            repeats_itself,
-            ignores_order,
-            refuses_what_is_not_finite,
-        ):
-            rule(bench)
+    rules = (
+        Rule(declares_signals),
+        Rule(scores_each_image, after=(declares_signals,)),
+        Rule(selects, after=(declares_signals, scores_each_image)),
+        Rule(uses_its_signals, after=(selects,)),
+        Rule(leaves_generators_alone, after=(selects,)),
+        Rule(leaves_the_learner_alone, after=(selects,)),
+        Rule(leaves_annotations_alone, after=(selects,)),
+        Rule(takes_the_budget, after=(selects,)),
+        Rule(repeats_itself, after=(takes_the_budget,)),
+        Rule(ignores_order, after=(repeats_itself,)),
+        Rule(refuses_what_is_not_finite, after=(takes_the_budget,)),
+    )
+    held(rules, *(Bench(factory, signals or {}, exclusive) for exclusive in (False, True)))
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Puts queries to strategies and watches them.
+    """Puts queries to strategies.
 
     Attributes:
         factory: makes the strategy.
@@ -75,39 +81,71 @@ class Bench:
     signals: Mapping[str, Synthesis]
     exclusive: bool
 
+    def learner(self, **stream: Any) -> SyntheticLearner:
+        """What a strategy reads from; ``stream`` says how it streams."""
+        return SyntheticLearner(
+            len(CLASSES), exclusive=self.exclusive, signals=self.signals, **stream
+        )
+
+    def put(
+        self,
+        pool: int = 12,
+        budget: int = 5,
+        *,
+        strategy: Strategy | None = None,
+        learner: SyntheticLearner | None = None,
+        targets: Mapping[str, Target] | None = None,
+        shuffle: int = 0,
+    ) -> Selection:
+        """Whatever a strategy answers.
+
+        Args:
+            pool: how many items are unlabelled.
+            budget: how many to take.
+            strategy: the one to ask; a new one by default.
+            learner: the one to read from, likewise.
+            targets: the annotations to hand out, likewise.
+            shuffle: another number gives the pool in another order.
+        """
+        strategy = strategy or self.factory()
+        ids = unlabelled(pool, order=shuffle)
+        query = Query(
+            learner=DeclaredSignals(
+                learner or self.learner(), SyntheticImages(), strategy.requires
+            ),
+            unlabelled=ids,
+            labelled=LABELLED,
+            targets=PoisonedTargets(targets or annotations(), ids),
+            classes=CLASSES,
+            budget=budget,
+            rng=Seeds(0).rng("strategy"),
+            cycle=0,
+        )
+        return strategy.select(query)
+
+    def put_at_every_size(self, **given: Any) -> None:
+        """As :meth:`put`; that it fails at some size is for :func:`takes_the_budget` to tell."""
+        for pool, budget in SIZES:
+            with contextlib.suppress(Exception):
+                self.put(pool, budget, **given)
+
     def ask(
         self,
         pool: int = 12,
         budget: int = 5,
         *,
         strategy: Strategy | None = None,
+        shuffle: int = 0,
         **stream: Any,
     ) -> Selection:
-        """The selection of a strategy, a new one unless given, that has been watched.
+        """As :meth:`put`, with the selection held to what is asked of any.
 
-        Args:
-            pool: how many items are unlabelled.
-            budget: how many to take.
-            strategy: the one to ask.
-            stream: how the learner streams, see :class:`SyntheticLearner`.
+        Raises:
+            SelectionError: it is refused.
         """
-        strategy = strategy or self.factory()
-        learner = SyntheticLearner(
-            len(CLASSES), exclusive=self.exclusive, signals=self.signals, **stream
-        )
-        ids = unlabelled(pool, order=stream.get("shuffle", 0))
-        before = learner.state_dict()
-        with generators_left_alone("the strategy"):
-            selection = strategy.select(_query(strategy, learner, ids, budget))
-        expect(
-            np.array_equal(before["weights"], learner.state_dict()["weights"]),
-            "the strategy changed the learner: expected it to be left as it was",
-        )
-        expect(
-            isinstance(selection, Selection),
-            f"select gives {selection!r:.80}: expected alframe.strategy.Selection(ids), a tuple of "
-            "ids, best first",
-        )
+        learner = self.learner(shuffle=shuffle, **stream)
+        selection = self.put(pool, budget, strategy=strategy, learner=learner, shuffle=shuffle)
+        ids = unlabelled(pool)
         check_selection(selection, ids, min(budget, pool))
         expect(
             set(selection.scores or ()) <= set(ids),
@@ -129,23 +167,11 @@ def unlabelled(count: int, order: int = 0) -> tuple[str, ...]:
     return Pool(f"pool/{n:02d}" for n in shuffled).unlabelled
 
 
-def _query(
-    strategy: Strategy, learner: SyntheticLearner, ids: tuple[str, ...], budget: int
-) -> Query:
+def annotations() -> dict[str, Target]:
+    """Of everything that may be labelled or not: none, one or two objects an image."""
     boxes = [[1, 1, SIDE - 1, SIDE // 2]]
-    targets = {
-        item: Target.of(boxes * (n % 3), range(n % 3)) for n, item in enumerate((*LABELLED, *ids))
-    }
-    return Query(
-        learner=DeclaredSignals(learner, SyntheticImages(), strategy.requires),
-        unlabelled=ids,
-        labelled=LABELLED,
-        targets=PoisonedTargets(targets, ids),
-        classes=CLASSES,
-        budget=budget,
-        rng=Seeds(0).rng("strategy"),
-        cycle=0,
-    )
+    items = (*LABELLED, *unlabelled(max(pool for pool, _ in SIZES)))
+    return {item: Target.of(boxes * (n % 3), range(n % 3)) for n, item in enumerate(items)}
 
 
 def declares_signals(bench: Bench) -> None:
@@ -176,7 +202,54 @@ def scores_each_image(bench: Bench) -> None:
 
     strategy.score = watched  # type: ignore[method-assign]
     with contextlib.suppress(SelectionError):  # which the next rules tell more of
-        bench.ask(strategy=strategy)
+        bench.put(strategy=strategy)
+
+
+def selects(bench: Bench) -> None:
+    """An answer at all, without looking where it must not."""
+    try:
+        bench.put()
+    except SelectionError as error:
+        raise AssertionError(str(error)) from error
+
+
+def uses_its_signals(bench: Bench) -> None:
+    """No signal that is computed for nothing."""
+    strategy, learner = bench.factory(), bench.learner()
+    bench.put(strategy=strategy, learner=learner)
+    unused = sorted(strategy.requires - learner.asked)
+    expect(
+        not unused,
+        f"requires names {unused}, which it never asks for: expected the signals that it uses, as "
+        "learners without the others would be refused",
+    )
+
+
+def leaves_generators_alone(bench: Bench) -> None:
+    """Random numbers from the query's generator alone."""
+    with generators_left_alone("the strategy"):
+        bench.put_at_every_size()
+
+
+def leaves_the_learner_alone(bench: Bench) -> None:
+    """Signals are read, and nothing else is done to the learner."""
+    learner = bench.learner()
+    before = learner.state_dict()
+    bench.put_at_every_size(learner=learner)
+    expect(
+        np.array_equal(before["weights"], learner.state_dict()["weights"]),
+        "the strategy changed the learner: expected it to be left as it was",
+    )
+
+
+def leaves_annotations_alone(bench: Bench) -> None:
+    """Annotations of labelled items are read, and stay as they are."""
+    targets = annotations()
+    try:
+        with untouched(targets, "the strategy", SelectionError):
+            bench.put_at_every_size(targets=targets)
+    except SelectionError as error:
+        raise AssertionError(str(error)) from error
 
 
 def takes_the_budget(bench: Bench) -> None:
@@ -184,9 +257,10 @@ def takes_the_budget(bench: Bench) -> None:
     for pool, budget in SIZES:
         try:
             selection = bench.held(pool, budget)
-        except AssertionError as error:
+        except Exception as error:
+            said = error if isinstance(error, AssertionError) else described(error)
             raise AssertionError(
-                f"with {pool} unlabelled items, budget {budget}: {error}"
+                f"with {pool} unlabelled items, budget {budget}: {said}"
             ) from error
         expect(
             isinstance(selection.ids, tuple) and all(isinstance(i, str) for i in selection.ids),

@@ -66,6 +66,9 @@ class SyntheticLearner:
         batch_size: items of a batch.
         shuffle: another number streams in another order.
         diverged: the item of which every signal is NaN.
+
+    Attributes:
+        asked: names of the signals that were streamed.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset(
@@ -92,6 +95,7 @@ class SyntheticLearner:
         diverged: str | None = None,
     ) -> None:
         self.weights = np.arange(3.0)
+        self.asked: set[str] = set()
         self._classes, self._exclusive = classes, exclusive
         self._batch_size, self._shuffle, self._diverged = batch_size, shuffle, diverged
         self._makers: dict[str, Synthesis] = {
@@ -117,6 +121,7 @@ class SyntheticLearner:
             f"the strategy requires {unknown}, which alframe does not name: expected makers of "
             "their values, signals={name: maker}, where maker(ids) gives a tensor with a row an id",
         )
+        self.asked |= names
         order = Seeds(self._shuffle).rng("stream").permutation(len(images))
         for part in batched([images.ids[i] for i in order], self._batch_size):
             ids = tuple(part)

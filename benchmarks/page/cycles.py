@@ -13,13 +13,12 @@ from alframe.benchmarks.findings import Axis, Costs, Problem, Summary
 from alframe.benchmarks.page.blocks import EMPTY, Cell, Grid, Head, Row
 from alframe.benchmarks.page.numbers import percent, size, spread
 
-DIGITS = 2
 AXES: dict[Axis, str] = {"images": "images", "boxes": "boxes", "seconds": "modelled seconds"}
 
 
 def cycles(problem: Problem, metric: str) -> Grid | None:
     """A row a method, a column a size of the labelled set, published rows beneath."""
-    own, published = own_lines(problem, DIGITS), published_lines(problem)
+    own, published = own_lines(problem), published_lines(problem)
     if not any(line.values or line.full for line in (*own, *published)):
         return None
     full = any(line.full for line in (*own, *published))

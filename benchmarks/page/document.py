@@ -4,11 +4,13 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alframe.benchmarks.findings import Findings
 from alframe.benchmarks.page.sections import sections
+from alframe.text import printable_lines
 
 
 def render(findings: Findings, curves: Mapping[str, str]) -> str:
@@ -35,10 +37,16 @@ def _templates() -> Environment:
     return Environment(
         loader=PackageLoader("alframe.benchmarks.page", "."),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _shown(value: Any) -> Any:
+    """Texts without what turns or hides others; what is HTML already is ours."""
+    return printable_lines(value) if type(value) is str else value
 
 
 def _file(name: str) -> str:

@@ -9,11 +9,10 @@ from collections.abc import Collection, Sequence
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from alframe.benchmarks.findings import Published
 from alframe.errors import ConfigError
 from alframe.plugins import unknown
+from alframe.reading import parsed_yaml
 
 
 def names() -> list[str]:
@@ -31,7 +30,7 @@ def published(name: str) -> tuple[Published, ...]:
     if name not in names():
         raise ConfigError(unknown("published table", name, names()))
     text = resources.files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
+    content = parsed_yaml(text, f"published table {name}")
     return tuple(_row(row, content) for row in content["rows"])
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from alframe.cli.output import say
+
 if TYPE_CHECKING:
     from alframe.benchmarks.speed.case import Case
     from alframe.benchmarks.speed.row import Row
@@ -67,7 +69,7 @@ def speed(
         rows += more
         if output:
             write(output, rows, targets, facts)
-    click.echo(text(rows, targets, facts), nl=False)
+    say(*text(rows, targets, facts).splitlines())
     if any(row.failed for row in rows):
         raise click.exceptions.Exit(1)
 
@@ -126,5 +128,5 @@ def _measured(cases: "Sequence[Case]", setting: "Setting") -> "Iterator[Sequence
         failed = sum(row.failed is not None for row in rows)
         note = f", {failed} FAILED" if failed else ""
         seconds = time.monotonic() - started
-        click.echo(f"[{number}/{len(cases)}] {case.name}  {seconds:.0f} s{note}", err=True)
+        say(f"[{number}/{len(cases)}] {case.name}  {seconds:.0f} s{note}", err=True)
         yield rows

@@ -3,7 +3,7 @@
 from importlib import resources
 from typing import Any
 
-import yaml
+from alframe.reading import parsed_yaml
 
 SUITES = {
     "smoke": "drawn shapes, 6 methods x 3 seeds, minutes on a CPU",
@@ -18,4 +18,4 @@ SUITES = {
 def content(name: str) -> Any:
     """What the YAML file of a suite holds."""
     text = resources.files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+    return parsed_yaml(text, f"suite {name}")

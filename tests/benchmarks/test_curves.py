@@ -1,6 +1,8 @@
 """Learning curves: what is drawn, and that it is there."""
 
+import dataclasses
 import io
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from alframe.benchmarks.collect import of_runs
 from alframe.benchmarks.curves import COLOURS, MARKERS, draw, to_bytes
 from alframe.benchmarks.runs import read_runs
 from tests.benchmarks.fake_runs import write_run
+from tests.benchmarks.findings_example import FULL_PROBLEM
 
 
 def drawn(folder):
@@ -124,3 +127,16 @@ def test_dollars_in_names_are_no_formula(tmp_path):
 def test_colours_and_markers_do_not_repeat_in_step():
     assert np.gcd(len(COLOURS), len(MARKERS)) == 1
     assert len(set(COLOURS)) * len(set(MARKERS)) == 56
+
+
+def test_names_that_no_font_has_and_that_formulas_are_made_of() -> None:
+    """No warning (they are errors in tests), no formula, no method that the legend leaves out."""
+    names = ["_hidden", "$x", "$x$", r"\$\frac{", "\u732b", "a\x1b\u202eb"]
+    methods = tuple(dataclasses.replace(FULL_PROBLEM.methods[0], name=name) for name in names)
+    figure = draw([dataclasses.replace(FULL_PROBLEM, methods=methods, name="$a_")], "$m$")
+    svg = to_bytes(figure, "svg").decode()
+    ElementTree.fromstring(svg)
+    legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert [t.split(",")[0].split("\n")[0].replace(r"\$", "$") for t in legend] == [
+        " _hidden", "$x", "$x$", r"\$\frac{", "\u732b", r"a\x1b\u202eb",
+    ]  # fmt: skip

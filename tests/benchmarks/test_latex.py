@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from alframe.benchmarks.latex import escape, latex, tables
+from alframe.benchmarks.page.cycles import cycles
 from tests.benchmarks.findings_example import BARE_PROBLEM, FULL_PROBLEM
 
 
@@ -24,11 +25,11 @@ def test_the_whole_table():
         r"Method & 827 & 1240 & 1654 & 2067 & full \\",
         r" & 5 \% & 7.5 \% & 10 \% & 12.5 \% & 100 \% \\",
         r"\midrule",
-        r"random & $28.3 \pm 1.2$ & $49.4 \pm 0.5$ & $\mathbf{56.0}$ {\scriptsize ($n = 1$)} & -- "
-        r"& $77.3 \pm 0.2$ \\",
-        r"miaod (unfinished) & $\mathbf{47.2 \pm 0.3}$ & $\mathbf{58.4 \pm 0.4}$ "
-        r"& $\mathbf{56.0 \pm 0.4}$ & -- & $78.4$ {\scriptsize ($n = 1$)} \\",
-        r"entropy\_of plain & $28.3$ & -- & -- & -- & $77.3 \pm 0.2$ {\scriptsize ($n = 3$)} \\",
+        r"random & $28.31 \pm 1.23$ & $49.42 \pm 0.50$ & $\mathbf{56.03}$ {\scriptsize ($n = 1$)} "
+        r"& -- & $77.28 \pm 0.21$ \\",
+        r"miaod (unfinished) & $\mathbf{47.18 \pm 0.31}$ & $\mathbf{58.41 \pm 0.42}$ "
+        r"& $\mathbf{56.03 \pm 0.35}$ & -- & $78.37$ {\scriptsize ($n = 1$)} \\",
+        r"entropy\_of plain & $28.31$ & -- & -- & -- & $77.28 \pm 0.21$ {\scriptsize ($n = 3$)} \\",
         r"\midrule",
         r"MI-AOD$^{\dagger}$ & $47.18$ & $58.41$ & -- & $67.72$ & $78.37$ \\",
         r"core-set$^{\ast}$ & $29.1$ & $45.4$ & -- & -- & -- \\",
@@ -48,7 +49,7 @@ def test_one_run_without_pool_or_papers():
         r"\toprule",
         r"Method & 25 \\",
         r"\midrule",
-        r"random & $50.0$ \\",
+        r"random & $50.00$ \\",
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table}",
@@ -90,3 +91,21 @@ def test_no_two_tables_have_one_label():
         r"\label{tab:my-voc}", r"\label{tab:my-voc-2}", r"\label{tab:my-voc-2-2}",
         r"\label{tab:cycles}",
     ]  # fmt: skip
+
+
+def test_bold_is_the_same_as_on_the_page():
+    """One decimal would round 47.18 and 47.22 alike, and make both bold here alone."""
+    method = FULL_PROBLEM.methods[0]
+    values = {"a": 0.47184, "b": 0.47216, "c": 0.47224}
+    points = {
+        name: dataclasses.replace(
+            method.points[0], value=dataclasses.replace(method.points[0].value, mean=mean, sd=None)
+        )
+        for name, mean in values.items()
+    }
+    methods = tuple(dataclasses.replace(method, name=n, points=(p,)) for n, p in points.items())
+    problem = dataclasses.replace(FULL_PROBLEM, methods=methods, published=())
+    page = [row.cells[1].look == "best" for row in cycles(problem, "mAP50").rows]
+    table = [r"\mathbf{47.22}" in line for line in latex(problem, "mAP50").splitlines()]
+    assert page == [False, True, True]
+    assert table.count(True) == 2

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from alframe.benchmarks.report import report
 from alframe.errors import RunError
+from alframe.locks import writing_into
 from tests.benchmarks.fake_runs import write_run
 
 FILES = ["curves.png", "curves.svg"]
@@ -115,3 +116,13 @@ def test_help_and_registration_import_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout == "[]\n"
+
+
+def test_what_a_kill_left_beside_a_report_is_removed_by_who_is_alone(tmp_path):
+    torn = tmp_path / ".report.md.01234567.tmp"
+    torn.write_text("half")
+    with writing_into(tmp_path):
+        assert not torn.exists()
+        torn.write_text("half, by another process that is writing now")
+        with writing_into(tmp_path):
+            assert torn.exists()

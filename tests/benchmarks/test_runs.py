@@ -86,8 +86,8 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("line", "reason"),
         [
-            ('{"cycle": 1, "label', "Unterminated string"),
-            ("[]", "the line: Input should be a valid dictionary"),
+            ('{"cycle": 1, "label', "it is not JSON: Unterminated string"),
+            ("[]", r"expected an object, got \[\]"),
             (json.dumps(cycle(1, 0.1) | {"labelled": "ten"}), "labelled: Input should be"),
             ('{"cycle": 1, "labelled": 20, "boxes": 60}', "metrics: Field required"),
             (json.dumps(cycle(0, 0.1)), "cycle 0 after 0"),
@@ -111,4 +111,4 @@ class TestErrors:
             str(tmp_path / "b" / "manifest.json"),
             str(tmp_path / "c" / "config.yaml"),
         ]
-        assert "expected a mapping, got list" in caught.value.problems[-1]
+        assert "expected a mapping, got [1]" in caught.value.problems[-1]

@@ -15,6 +15,7 @@ from alframe.benchmarks.selected import PICTURES, SIDE, selected
 from alframe.build import build_dataset
 from alframe.errors import RunError
 from alframe.resolve import resolve, to_yaml
+from alframe.scores import write_scores
 from tests.benchmarks.fake_runs import cycle
 
 CONFIG = resolve([{"dataset": {"name": "shapes", "pool": 12, "test": 4, "size": 64}}])
@@ -80,7 +81,8 @@ def test_overlap_is_of_cycles_in_which_both_selected(tmp_path: Path) -> None:
 def test_pictures_are_the_first_of_the_first_selection_with_their_scores(tmp_path: Path) -> None:
     run = write(tmp_path / "1", IDS[::-1][:8], IDS[:2])
     (tmp_path / "1" / "scores").mkdir()
-    np.savez(tmp_path / "1" / "scores" / "cycle_00.npz", ids=IDS[6:], scores=range(6, 12))
+    given = {item: float(score) for item, score in zip(IDS[6:], range(6, 12), strict=True)}
+    write_scores(tmp_path / "1" / "scores" / "cycle_00.npz", given)
     _, (gallery,) = selected({"entropy": [run]})
     assert (gallery.method, gallery.seed, gallery.cycle) == ("entropy", 0, 0)
     assert [p.item for p in gallery.pictures] == [*IDS[::-1][:PICTURES]]

@@ -43,7 +43,7 @@ CASES: list[tuple[str, list[str]]] = [
     ("bench nowhere.yaml", ["cannot read nowhere.yaml"]),
     ("report nowhere", ["nowhere is not a run directory"]),
     ("verify nowhere", ["nowhere holds no run"]),
-    ("predict nowhere nothing.jpg", ["nowhere holds no run", "nothing.jpg is missing"]),
+    ("predict nowhere nothing.jpg", ["nowhere holds no run", "missing: nothing.jpg"]),
 ]
 
 

@@ -1,7 +1,10 @@
 """``alframe predict`` on a run's model and images of one's own."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import weakref
 from pathlib import Path
 
@@ -11,12 +14,15 @@ import torch
 from PIL import Image
 
 from alframe import checkpoints
+from alframe.checked import write_yaml
 from alframe.datasets.files import ImageFiles
+from alframe.datasets.pictures import Picture
 from alframe.datasets.shapes import shapes
 from alframe.errors import RunError
 from alframe.predict import Predictor
 from alframe.rundir import fingerprint, stored_layer
 from tests.cli.test_cli import SMALL, Alframe, alframe, refused
+from tests.datasets.encoded import png_header
 
 __all__ = ["alframe"]  # the fixture
 
@@ -46,10 +52,11 @@ def test_initial_weights_are_not_needed_once_there_is_a_model(
     moved = shutil.copytree(run, tmp_path / "moved")
     text = (moved / "config.yaml").read_text()
     assert "  weights: none\n" in text
-    (moved / "config.yaml").write_text(text.replace("  weights: none\n", "  weights: gone.pth\n"))
+    write_yaml(moved / "config.yaml", text.replace("  weights: none\n", "  weights: gone.pth\n"))
     for model in (moved / "checkpoints").iterdir():
         state = torch.load(model, weights_only=True)
-        checkpoints.save(model, fingerprint(stored_layer(moved)), {"state": state["state"]})
+        content = {"cycle": state["cycle"], "state": state["state"]}
+        checkpoints.save(model, fingerprint(stored_layer(moved)), content)
     (expected,), (found,) = (list(Predictor(path)([photo])) for path in (run, moved))
     assert found.scores.tolist() == expected.scores.tolist()
 
@@ -104,29 +111,120 @@ def test_a_folder_stands_for_its_images(
 ) -> None:
     folder = tmp_path / "photos"
     (folder / "more").mkdir(parents=True)
-    for name in ("b.JPG", "a.jpg", ".hidden.jpg"):
+    (folder / "below").mkdir()
+    for name in ("b.JPG", "a.jpg", ".hidden.jpg", "below/c", "below/a.jpg"):
         shutil.copy(photo, folder / name)
     (folder / "notes.txt").write_text("of the day")
+    before = set(run.rglob("*"))
     code, out, err = alframe("predict", str(run), str(folder), str(photo), "--json")
     assert code == 0, err
-    images = [json.loads(line)["image"] for line in out.splitlines()]
-    assert images == [str(folder / "a.jpg"), str(folder / "b.JPG"), str(photo)]
+    answers = [json.loads(line) for line in out.splitlines()]
+    names = ("a.jpg", "b.JPG", "below/a.jpg", "below/c")
+    assert [a["image"] for a in answers] == [*(str(folder / n) for n in names), str(photo)]
+    assert {a["picture"] for a in answers} == {None}, "drawn only where --output says"
+    assert set(run.rglob("*")) == before
+    assert [line for line in err.splitlines() if line.startswith("note: ")] == [
+        f"note: left out of {folder}: 1 file with a name that begins with a dot: .hidden.jpg",
+        f"note: left out of {folder}: 1 file without an image in it: notes.txt",
+    ]
     refused(alframe("predict", str(run), str(folder / "more")), "more holds no image")
+
+
+def test_pictures_lie_as_their_images_do(
+    alframe: Alframe, run: Path, photo: Path, tmp_path: Path
+) -> None:
+    folder, output = tmp_path / "photos", tmp_path / "drawn"
+    for name in ("a.jpg", "a.jfif", "one/a.jpg", "two/a.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, folder / name)
+    code, out, err = alframe("predict", str(run), str(folder), "--json", "--output", str(output))
+    assert code == 0, err
+    pictures = [Path(json.loads(line)["picture"]) for line in out.splitlines()]
+    drawn = ["a.png", "a-2.png", "one/a.png", "two/a.png"]
+    assert [str(p.relative_to(output)) for p in pictures] == drawn
+    assert all(p.exists() for p in pictures)
+    below = ("predict", str(run), str(folder), "--json", "--output", str(folder / "drawn"))
+    for _ in range(2):
+        code, out, err = alframe(*below)
+        assert code == 0, err
+        assert len(out.splitlines()) == 4
+    assert "1 file of pictures that were drawn: drawn" in err
+
+
+def test_paths_are_named_before_torch_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("data: {}\n")
+    os.mkfifo(tmp_path / "pipe")
+    code = (
+        "import sys; from alframe.cli import main\n"
+        f"try: main(['predict', {str(tmp_path)!r}, 'gone.jpg', {str(tmp_path / 'pipe')!r}])\n"
+        "except SystemExit as e: print(e.code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "2 False\n", done.stderr
+    assert "the image is missing: gone.jpg" in done.stderr
+    assert f"got a named pipe: {tmp_path / 'pipe'}" in done.stderr
+
+
+def test_one_cause_is_one_line(alframe: Alframe, run: Path, photo: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(7):
+        (folder / f"{number}.jpg").write_bytes(photo.read_bytes()[: 1500 + number])
+    result = alframe("predict", str(run), str(folder))
+    refused(result, "(7 times)", "0.jpg", "4.jpg and 2 more", "truncated")
+
+
+def test_the_limit_is_the_runs_unless_told(
+    alframe: Alframe, run: Path, photo: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "large.png").write_bytes(png_header(20_000, 20_000))
+    refused(
+        alframe("predict", str(run), str(tmp_path / "large.png")),
+        "--max-megapixels=100: ", "large.png (20,000 x 20,000 pixels, 400 megapixels); raise",
+    )  # fmt: skip
+    strict = shutil.copytree(run, tmp_path / "strict")
+    text = (strict / "config.yaml").read_text()
+    assert "  max_megapixels: 100.0\n" in text
+    strict_text = text.replace("max_megapixels: 100.0", "max_megapixels: 0.009")
+    write_yaml(strict / "config.yaml", strict_text)
+    refused(alframe("predict", str(strict), str(photo)), "(96 x 96 pixels, 0.009216 megapixels)")
+    limit = ("--max-megapixels", "0.01")
+    code, out, err = alframe("predict", str(strict), str(photo), "--json", *limit)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["image"] == str(photo)
+
+
+def test_deep_images_say_what_is_white(
+    alframe: Alframe, run: Path, photo: Path, tmp_path: Path
+) -> None:
+    with Image.open(photo) as image:
+        grey = np.asarray(image.convert("L"))
+    Image.fromarray(grey).save(tmp_path / "8.png")
+    Image.fromarray(grey.astype(np.uint16) * 16 + 15).save(tmp_path / "12.png")
+    found = []
+    for name, *flags in (("8.png",), ("12.png",), ("12.png", "--white", "4095")):
+        code, out, err = alframe("predict", str(run), str(tmp_path / name), "--json", *flags)
+        assert code == 0, err
+        found.append(json.loads(out)["uncertainty"])
+        note = "1 image of more than 8 bits, in which 4,095 is taken as white (--white sets it)"
+        assert (note in err) == (name == "12.png")
+    assert found[0] == pytest.approx(found[1], rel=0.05)
+    assert found[1] == found[2]
 
 
 def test_pixels_of_one_image_are_held_at_a_time(
     run: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive: list[weakref.ref[object]] = []
-    read = ImageFiles.read
+    picture = ImageFiles.picture
 
-    def watched(self: ImageFiles, item: str) -> object:
+    def watched(self: ImageFiles, item: str) -> Picture:
         assert sum(one() is not None for one in alive) <= 1
-        image = read(self, item)
-        alive.append(weakref.ref(image))
-        return image
+        decoded = picture(self, item)
+        alive.append(weakref.ref(decoded.pixels))
+        return decoded
 
-    monkeypatch.setattr(ImageFiles, "read", watched)
+    monkeypatch.setattr(ImageFiles, "picture", watched)
     assert len(list(Predictor(run)([photo] * 6))) == 6
     assert len(alive) >= 12, "all were tried first"
 

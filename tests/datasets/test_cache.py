@@ -47,6 +47,15 @@ class Images:
         return f"{item}{self.version}"
 
 
+class Varied(Images):
+    """The same with one white row: of several colours each."""
+
+    def read(self, item):
+        pixels = super().read(item)
+        pixels[-1] = 255
+        return pixels
+
+
 HALF = Resize("fit", 10, 10)  # 10 x 5 pixels, 150 bytes
 
 
@@ -60,9 +69,14 @@ def source():
 
 
 @pytest.fixture
-def dataset(source):
+def varied():
+    return Varied()
+
+
+@pytest.fixture
+def dataset(varied):
     targets = {item: Target.of([[1, 1, 5, 5]], [0]) for item in IDS}
-    return Dataset("four", ("thing",), source, targets, IDS[:2], IDS[2:])
+    return Dataset("four", ("thing",), varied, targets, IDS[:2], IDS[2:])
 
 
 class TestResize:
@@ -168,10 +182,12 @@ class TestEveryMode:
         source.version = "2"
         problems = kept.prepare(IDS, workers=3)
         assert list(problems) == ["b", "d"]
-        assert problems["d"] == "d is broken"
-        assert problems["b"] == (
-            "b: the image is 20 x 10 pixels, its annotation says 10 x 20, so that its boxes would "
-            "be misplaced: correct one of the two, or set dataset.on_bad_item=skip"
+        assert str(problems["d"]) == "d is broken"
+        assert str(problems["b"]) == (
+            "the annotation has width and height of the image swapped, as where its EXIF "
+            "orientation was not heeded, so that boxes would be misplaced: b (20 x 10 pixels, "
+            "annotated 10 x 20); annotate it upright, or remove the orientation from the file, or "
+            "set dataset.on_bad_item=skip"
         )
         assert kept.read("a")[0, 0, 0] == ord("a")
         assert kept.read("c")[0, 0, 0] == ord("c")
@@ -254,7 +270,7 @@ class TestDisk:
         for decoded in (list(IDS), ["c"]):
             source.reads.clear()
             images = cached(source, "disk", folder=tmp_path)
-            assert images.prepare(IDS, workers=1) == {"c": "c is broken"}
+            assert [*map(str, images.prepare(IDS, workers=1).values())] == ["c is broken"]
             assert source.reads == decoded
 
     def test_an_interrupted_one_leaves_nothing(self, source, tmp_path):
@@ -292,8 +308,8 @@ class TestDisk:
     def test_another_process_was_faster_by_a_moment(self, source, tmp_path, monkeypatch):
         finish, inodes = DiskWriter._finish, []
 
-        def meanwhile(writer, checked):
-            finish(writer, checked)
+        def meanwhile(writer, *facts):
+            finish(writer, *facts)
             monkeypatch.undo()
             cached(source, "disk", folder=tmp_path).prepare(IDS, workers=1)
             inodes.append(writer._target.stat().st_ino)
@@ -335,20 +351,20 @@ class TestDisk:
 
 
 class TestPrepared:
-    def test_a_clean_dataset_is_returned_as_it_is(self, dataset, source):
-        assert prepared(dataset, cached(source), workers=2) is dataset
+    def test_a_clean_dataset_is_returned_as_it_is(self, dataset, varied):
+        assert prepared(dataset, cached(varied), workers=2) is dataset
 
-    def test_errors_come_together(self, dataset, source):
-        source.bad = {"a": "a is broken", "d": "d is broken"}
+    def test_errors_come_together(self, dataset, varied):
+        varied.bad = {"a": "a is broken", "d": "d is broken"}
         with pytest.raises(DataError) as caught:
-            prepared(dataset, cached(source), workers=2)
+            prepared(dataset, cached(varied), workers=2)
         assert caught.value.problems == ("a is broken", "d is broken")
 
-    def test_bad_items_are_skipped_counted_and_named(self, dataset, source, caplog):
-        source.bad = {"a": "a is broken", "d": "d is broken"}
+    def test_bad_items_are_skipped_counted_and_named(self, dataset, varied, caplog):
+        varied.bad = {"a": "a is broken", "d": "d is broken"}
         skipping = replace(dataset, on_bad_item="skip", notes=("before",))
         with caplog.at_level(logging.WARNING):
-            clean = prepared(skipping, cached(source), workers=2)
+            clean = prepared(skipping, cached(varied), workers=2)
         assert (clean.pool, clean.test) == (("b",), ("c",))
         assert set(clean.targets) == {"b", "c"}
         assert clean.notes == (
@@ -357,10 +373,64 @@ class TestPrepared:
         )
         assert "skipped: a is broken" in caplog.text
 
-    def test_nothing_is_left(self, dataset, source):
-        source.bad = dict.fromkeys("cd", "broken")
+    def test_nothing_is_left(self, dataset, varied):
+        varied.bad = dict.fromkeys("cd", "broken")
         with pytest.raises(DataError, match="the test split is empty"):
-            prepared(replace(dataset, on_bad_item="skip"), cached(source), workers=1)
+            prepared(replace(dataset, on_bad_item="skip"), cached(varied), workers=1)
+
+
+FOUND = "a (20 x 10 pixels, annotated 21 x 10), d (20 x 10 pixels, annotated 21 x 10)"
+
+
+def test_one_cause_is_told_once(dataset, varied):
+    varied.sizes |= {"a": (10, 21), "d": (10, 21)}
+    with pytest.raises(DataError, match=re.escape(f"misplaced (2 times): {FOUND}; correct")) as e:
+        prepared(dataset, cached(varied), workers=2)
+    assert len(e.value.problems) == 1
+
+
+class TestImagesInUse:
+    """What becomes of a cache while processes read it."""
+
+    @pytest.fixture
+    def opened(self, source, tmp_path):
+        images = cached(source, "disk", folder=tmp_path)
+        images.prepare(IDS, workers=1)
+        (file,) = tmp_path.glob("*/images.bin")
+        return images, file
+
+    @pytest.mark.parametrize("length", [0, 1, 299, 449])
+    def test_one_that_is_cut_is_an_error_and_no_crash(self, opened, length):
+        images, file = opened
+        assert images.read("c")[0, 0, 0] == ord("c")
+        os.truncate(file, length)
+        whole = IDS[: length // 150]
+        for item in IDS:
+            if item in whole:
+                assert images.read(item)[0, 0, 0] == ord(item)
+                continue
+            with pytest.raises(DataError, match=r"images\.bin .*cut while in use.*--resume"):
+                images.read(item)
+
+    def test_one_that_is_removed_is_read_to_the_end_but_not_opened_anew(self, opened):
+        images, file = opened
+        images.read("a")
+        copy = pickle.loads(pickle.dumps(images))
+        file.unlink()
+        assert images.read("d")[0, 0, 0] == ord("d")
+        with pytest.raises(DataError, match=r"cannot be read any more \(No such file"):
+            copy.read("a")
+
+    @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+    def test_another_process_gets_the_error_too(self, opened):
+        images, file = opened
+        images.read("a")
+        os.truncate(file, 100)
+        with (
+            multiprocessing.get_context("fork").Pool(1) as pool,
+            pytest.raises(DataError, match="cut while in use"),
+        ):
+            pool.apply(images.read, ("d",))
 
 
 def test_real_data(shared_data, tmp_path):

@@ -6,13 +6,13 @@ import pytest
 from alframe.datasets.coco import coco
 from alframe.errors import DataError
 
-from .builders import coco_content, coco_root
+from .builders import coco_content, coco_root, image
 
 POOL = "annotations/instances_train2017.json"
 
 
-def load(root, pool=None, test=None, **options):
-    return coco(str(coco_root(root, pool, test)), **options)
+def load(root, pool=None, test=None, *, unannotated="empty", **options):
+    return coco(str(coco_root(root, pool, test)), unannotated=unannotated, **options)
 
 
 def rows(*changes, **both):
@@ -43,7 +43,8 @@ def test_fields(tmp_path):
 
 
 def test_empty_images_stay_unless_left_out_of_the_pool(tmp_path):
-    some = coco_content(3, annotations=rows({"iscrowd": 1}, {"image_id": 3, "bbox": [9, 9, 0, 0]}))
+    bad = {"image_id": 3, "bbox": [9, 9, 0, 0]}
+    some = coco_content(3, annotations=rows({}, {"iscrowd": 1}, bad))
     assert load(tmp_path, some, some).pool == ("train2017/1", "train2017/2", "train2017/3")
     dataset = load(tmp_path, some, some, skip_empty=True)
     # As in COCO's own count an annotation is enough, whatever becomes of its box.
@@ -138,13 +139,23 @@ def test_missing_files(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", r"train2017\.json cannot be read as JSON .*correct the file"),
+        ("{", r"train2017\.json cannot be read as JSON .*expected instances"),
         ("\xff", "cannot be read as JSON"),
         ("[" * 100_000, "cannot be read as JSON"),
-        ("[]", "expected an object with images, annotations and categories"),
+        ("", r"cannot be read as JSON \(it is empty\)"),
+        ("{}\n{}", r"\(a second value begins in line 2: JSON Lines are not read\)"),
+        (f'{{"images": {"1" * 5000}}}', r"\(a number has thousands of digits\)"),
+        ("[]", "another kind, a list: expected instances: an object with images, annotations and"),
+        ('[{"image_id": 1, "score": 0.5}]', "kind, results: what a detector found: expected inst"),
+        ('[{"image_id": 1, "caption": "a"}]', "kind, captions: expected instances"),
+        ('{"images": [], "annotations": [{"caption": "a"}]}', "kind, captions: expected instances"),
+        ('{"annotations": [{"segments_info": []}]}', "kind, panoptic segments: expected instances"),
+        ('{"shapes": [], "imagePath": "a"}', "kind, one image by LabelMe: expected instances"),
+        ('{"images": [], "categories": []}', "kind, images without annotations: expected instanc"),
+        ("7", r"kind, a single value \(7\): expected instances"),
         ("{}", "categories: expected a list, got nothing"),
-        ('{"categories": [], "images": {}}', "images: expected a list, got {}"),
-        ('{"categories": [{"id": 1}]}', "images: expected a list, got nothing"),
+        ('{"categories": [], "annotations": [], "images": {}}', "images: expected a list, got {}"),
+        ('{"categories": [{"id": 1}], "annotations": []}', "images: expected a list, got nothing"),
     ],
 )
 def test_malformed_file(tmp_path, text, message):
@@ -159,24 +170,26 @@ def test_malformed_categories(tmp_path):
     with pytest.raises(DataError) as caught:
         load(tmp_path, coco_content(categories=categories), on_bad_item="skip")
     assert [problem.partition("json: ")[2] for problem in caught.value.problems] == [
-        "categories[1]: the category appears twice (id 1, 'b')",
-        "categories[2].id: expected a number or a string, got nothing",
-        "categories[3].name: expected a string, got nothing",
-        "categories[4]: expected an object with 'id', got 7",
+        "categories: the category appears twice: categories[1] (got id 1, 'b'); correct it",
+        "categories.id: expected a whole number or a string: categories[2] (got nothing); "
+        "correct it",
+        "categories.name: expected text in quotes: categories[3] (got nothing); correct it",
+        "categories: expected an object: categories[4] (got 7); correct it",
     ]
 
 
+OF_ONE = r"annotations\[0\] \(train2017/1: got "
 BAD_OBJECTS = {
-    "no image": ({"image_id": 77}, r"annotations\[0\]\.image_id: no image has the id 77"),
-    "image id": ({"image_id": None}, r"image_id: expected a number or a string, got null"),
-    "category": ({"category_id": 5}, r"category_id: no category has the id 5"),
-    "bool": ({"category_id": True}, "category_id: expected a number or a string, got true"),
-    "three": ({"bbox": [1, 2, 3]}, r"annotations\[0\]\.bbox: expected four numbers .*\[1, 2, 3\]"),
-    "text": ({"bbox": [1, 2, 3, "4"]}, "bbox: expected four numbers"),
-    "nan": ({"bbox": [1, 2, 3, float("nan")]}, "bbox: expected four numbers"),
-    "huge": ({"bbox": [1, 2, 3, 10**400]}, "bbox: expected four numbers"),
-    "crowd": ({"iscrowd": "no"}, 'iscrowd: expected 0 or 1, got "no"'),
-    "area": ({"area": -1}, "area: expected a number >= 0, got -1"),
+    "no image": ({"image_id": 77}, r"image_id: no image has this id: annotations\[0\] \(got 77\)"),
+    "image id": ({"image_id": None}, r"image_id: expected a whole number or a string: .*got null"),
+    "category": ({"category_id": 5}, rf"category_id: no category has this id: {OF_ONE}5\)"),
+    "bool": ({"category_id": True}, rf"category_id: expected a whole number or .*: {OF_ONE}true"),
+    "three": ({"bbox": [1, 2, 3]}, rf"\.bbox: expected four finite numbers .*{OF_ONE}\[1, 2, 3\]"),
+    "text": ({"bbox": [1, 2, 3, "4"]}, "bbox: expected four finite numbers"),
+    "nan": ({"bbox": [1, 2, 3, float("nan")]}, r"bbox: expected four finite .*\[1, 2, 3, NaN\]"),
+    "huge": ({"bbox": [1, 2, 3, 10**400]}, "bbox: expected four finite numbers"),
+    "crowd": ({"iscrowd": "no"}, rf'iscrowd: expected 0 or 1: {OF_ONE}"no"'),
+    "area": ({"area": -1}, rf"area: expected a number >= 0: {OF_ONE}-1"),
 }
 
 
@@ -193,10 +206,11 @@ def test_bad_object(tmp_path, change, message):
 
 
 BAD_IMAGES = {
-    "name": ({"file_name": 5}, r"images\[0\]\.file_name: expected a string, got 5"),
-    "path": ({"file_name": "../../etc/passwd"}, r"images\[0\]\.file_name: .*leaves its folder"),
-    "size": ({"height": 0}, r"images\[0\]\.height: expected a number of pixels >= 1, got 0"),
-    "width": ({"width": "wide"}, r'images\[0\]\.width: .*got "wide"'),
+    "name": ({"file_name": 5}, r"images\.file_name: expected text: images\[0\] \(got 5\)"),
+    "surrogate": ({"file_name": "\ud800"}, r"images\.file_name: expected text: .*\\ud800"),
+    "path": ({"file_name": "../../etc/passwd"}, r"name of an image leaves its folder: .*passwd"),
+    "size": ({"height": -1}, r"images\.height: expected a number of pixels: images\[0\] \(got -1"),
+    "width": ({"width": "wide"}, r'images\.width: .*got "wide"'),
 }
 
 
@@ -216,7 +230,9 @@ def test_an_id_given_to_two_images_spoils_both(tmp_path):
     content = coco_content(3)
     content["images"][1]["id"] = 1
     content["annotations"][1]["image_id"] = 1
-    with pytest.raises(DataError, match=r"images\[1\]: the image appears twice \(id 1, '2.jpg'\)"):
+    with pytest.raises(
+        DataError, match=r"the image appears twice: images\[1\] \(got id 1, '2.jpg'\)"
+    ):
         load(tmp_path, content)
     assert coco(str(tmp_path), on_bad_item="skip").pool == ("train2017/3",)
 
@@ -224,8 +240,11 @@ def test_an_id_given_to_two_images_spoils_both(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("2.jpg", r"images\[2\]: the image appears twice \(id 3, '2.jpg'\)"),
-        ("2.png", r"images\[2\]: '2.png' and '2.jpg' differ in their suffix alone.*rename one"),
+        ("2.jpg", r"the image appears twice: images\[2\] \(got id 3, '2.jpg'\)"),
+        (
+            "2.png",
+            r"differ in their suffix alone.*rename one: images\[2\] \(got '2.png' and '2.jpg'\)",
+        ),
     ],
 )
 def test_two_images_of_one_file_or_one_name_spoil_both(tmp_path, name, message):
@@ -239,6 +258,186 @@ def test_two_images_of_one_file_or_one_name_spoil_both(tmp_path, name, message):
 def test_missing_image(tmp_path):
     root = coco_root(tmp_path)
     (root / "train2017" / "1.jpg").unlink()
-    with pytest.raises(DataError, match=r"1\.jpg is missing: replace the file, or set dataset"):
+    with pytest.raises(
+        DataError, match=r"image is missing: .*1\.jpg; add the file, .*or set dataset"
+    ):
         coco(str(root))
     assert coco(str(root), on_bad_item="skip").pool == ("train2017/2",)
+
+
+class TestUnannotated:
+    """Images without an annotation, where others of their split have one."""
+
+    def few(self, bare, of=20):
+        content = coco_content(of)
+        content["annotations"] = content["annotations"][: of - bare]
+        return content
+
+    def test_a_twentieth_is_empty_with_a_note(self, tmp_path):
+        dataset = load(tmp_path, self.few(1), unannotated=None)
+        assert len(dataset.pool) == 20
+        assert dataset.notes == (
+            "took 1 image of 20 in the pool without annotation for empty: train2017/20; if nobody "
+            "looked at them, set dataset.unannotated=unlabelled",
+        )
+
+    def test_more_are_refused_with_both_ways_out(self, tmp_path):
+        with pytest.raises(DataError) as caught:
+            load(tmp_path, self.few(2), self.few(3, of=10), unannotated=None)
+        ways = (
+            "; set dataset.unannotated=empty if they were looked at and show no object, or "
+            "dataset.unannotated=unlabelled to leave them out"
+        )
+        assert caught.value.problems == (
+            "2 images of 20 in the pool (10%) have no annotation: train2017/19, train2017/20"
+            + ways,
+            "3 images of 10 in the test split (30%) have no annotation: val2017/10, val2017/8, "
+            "val2017/9" + ways,
+        )
+
+    def test_empty_ones_stay_without_a_word(self, tmp_path):
+        dataset = load(tmp_path, self.few(9), self.few(9), unannotated="empty")
+        assert (len(dataset.pool), len(dataset.test), dataset.notes) == (20, 20, ())
+
+    def test_unlabelled_ones_leave_both_splits(self, tmp_path):
+        dataset = load(tmp_path, self.few(1), self.few(9, of=10), unannotated="unlabelled")
+        assert (len(dataset.pool), dataset.test) == (19, ("val2017/1",))
+        assert dataset.notes[0] == (
+            "left out 1 image of 20 in the pool without annotation "
+            "(dataset.unannotated=unlabelled): train2017/20"
+        )
+        assert dataset.notes[1].startswith("left out 9 images of 10 in the test split without ann")
+
+    def test_any_annotation_counts_whatever_becomes_of_it(self, tmp_path):
+        content = self.few(1)
+        content["annotations"] += [{**rows({"bbox": [5, 5, 0, 0]})[0], "image_id": 20}]
+        dataset = load(tmp_path, content, unannotated="unlabelled")
+        assert "train2017/20" in dataset.pool
+
+    def test_skip_empty_answers_for_the_pool(self, tmp_path):
+        dataset = load(tmp_path, self.few(9), unannotated=None, skip_empty=True)
+        assert len(dataset.pool) == 11
+        with pytest.raises(DataError, match="in the test split"):
+            load(tmp_path, self.few(9), self.few(9), unannotated=None, skip_empty=True)
+
+    def test_a_split_without_any_is_another_error(self, tmp_path):
+        bare = coco_content(annotations=[])
+        with pytest.raises(DataError, match="no usable object in the pool: none is annotated"):
+            load(tmp_path, bare, unannotated=None)
+        with pytest.raises(DataError, match=r"test split has no object .* 2 images: none is annot"):
+            load(tmp_path, None, bare, unannotated=None)
+
+
+@pytest.mark.parametrize(
+    ("listed", "file"),
+    [
+        ("a%20b.jpg", "a b.jpg"),
+        ("a b.jpg", "a%20b.jpg"),
+        ("a+b.jpg", "a b.jpg"),
+        ("A.JPG", "a.jpg"),
+        ("\u00e9.jpg", "e\u0301.jpg"),
+        ("e\u0301.jpg", "\u00e9.jpg"),
+        ("a&amp;b.jpg", "a&b.jpg"),
+        (" a.jpg", "a.jpg"),
+        ("a.png", "a.jpg"),
+        ("a", "a.jpg"),
+        ("train2017/a.jpg", "a.jpg"),
+        ("data/train2017/a.jpg", "a.jpg"),
+        ("train2017/Sub/a.jpg", "sub/a.jpg"),
+        ("Sub\\a.jpg", "sub/a.jpg"),
+        ("/home/me/coco/train2017/a.jpg", "a.jpg"),
+        (r"C:\Users\me\a.jpg", "a.jpg"),
+        ("../images/a.jpg", "a.jpg"),
+        ("https://host/images/a.jpg", "a.jpg"),
+    ],
+)
+def test_a_file_that_can_alone_be_meant_is_taken(tmp_path, listed, file):
+    content = coco_content(2)
+    content["images"][1]["file_name"] = file
+    root = coco_root(tmp_path / "data", content)
+    content["images"][1]["file_name"] = listed
+    (root / POOL).write_text(json.dumps(content))
+    dataset = coco(str(root))
+    item = f"train2017/{file.removesuffix('.jpg')}"
+    assert set(dataset.pool) == {"train2017/1", item}
+    assert dataset.images.read(item).shape == (80, 100, 3)
+    assert dataset.notes == (
+        "1 name in the annotations differs from its file (case, encoding, suffix or folder) and "
+        f"can mean no other: {listed} ({file})",
+    )
+
+
+@pytest.mark.parametrize(
+    ("listed", "files", "message"),
+    [
+        ("A.JPG", ["a.jpg", "a.JPG"], r"may mean several files: .*A.JPG \(a.JPG, a.jpg\); write"),
+        ("a", ["a.jpg", "a.png"], r"may mean several files: .*/a \(a.jpg, a.png\); write"),
+        ("other/a.jpg", ["a.jpg"], r"lies elsewhere than .*other/a.jpg \(there is .*7/a.jpg\)"),
+        ("a.jpg", ["deep/a.jpg"], r"lies elsewhere than .*a.jpg \(there is .*deep/a.jpg\)"),
+        ("../a.jpg", [], r"the name of an image leaves its folder: '../a.jpg'; write its path"),
+        ("a.jpg", [], r"the image is missing: .*train2017/a.jpg; add the file"),
+        (".", [], r"the image is missing"),
+        ("a\0.jpg", [], r"the image is missing"),
+    ],
+)
+def test_a_file_that_is_not_there(tmp_path, listed, files, message):
+    root = coco_root(tmp_path)
+    for name in files:
+        image(root / "train2017" / name)
+    content = coco_content(2)
+    content["images"][1]["file_name"] = listed
+    (root / POOL).write_text(json.dumps(content))
+    with pytest.raises(DataError, match=message) as caught:
+        coco(str(root))
+    assert len(caught.value.problems) == 1
+    assert coco(str(root), on_bad_item="skip").pool == ("train2017/1",)
+
+
+def test_ids_of_another_type_are_seen_through_with_one_note_each(tmp_path):
+    annotations = rows({}, {"image_id": "2"}, {"image_id": 2.0, "category_id": "03"})
+    dataset = load(tmp_path, coco_content(annotations=annotations))
+    assert dataset.targets["train2017/2"].labels.tolist() == [1, 0]
+    assert dataset.notes == (
+        "2 image_ids of another type than the id that can alone be meant, as text for a number: "
+        '"2" (2), 2.0 (2)',
+        "1 category_id of another type than the id that can alone be meant, as text for a number: "
+        '"03" (3)',
+    )
+
+
+def test_ids_that_may_mean_two_are_refused(tmp_path):
+    content = coco_content(annotations=rows({}, {"image_id": 2.0}))
+    content["images"][1]["id"] = "2"
+    content["images"].append({"id": "02", "file_name": "3.jpg"})
+    with pytest.raises(DataError, match=r"image_id: no image has this id: .*got 2\.0"):
+        load(tmp_path, content)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (None, None), (0, 80), (None, 80)])
+def test_a_size_of_zero_or_null_is_unknown(tmp_path, size):
+    content = coco_content(annotations=rows({"bbox": [0, 0, 500, 500]}))
+    content["images"][0] |= {"width": size[0], "height": size[1]}
+    dataset = load(tmp_path, content)
+    assert dataset.images.size("train2017/1") == (80, 100)
+    assert dataset.targets["train2017/1"].boxes.tolist() == [[0, 0, 100, 80]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_json_in_any_encoding(tmp_path, encoding):
+    root = coco_root(tmp_path)
+    (root / POOL).write_bytes(json.dumps(coco_content()).encode(encoding))
+    assert coco(str(root)).pool == ("train2017/1", "train2017/2")
+
+
+def test_keypoints_are_named(tmp_path):
+    content = coco_content(annotations=rows({"keypoints": []}, {"image_id": 2}))
+    (note,) = load(tmp_path, content).notes
+    assert "is a file of keypoints, with boxes of people alone" in note
+
+
+def test_an_annotation_file_may_not_be_a_link_to_outside(tmp_path):
+    root = coco_root(tmp_path / "data")
+    (root / POOL).rename(tmp_path / "x.json")
+    (root / POOL).symlink_to(tmp_path / "x.json")
+    with pytest.raises(DataError, match=r"a link out of the dataset: .*\(to .*x\.json\)"):
+        coco(str(root))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alframe.datasets.files import ImageFiles, Listing, header_size, inside
+from alframe.datasets.files import ImageFiles, inside
+from alframe.datasets.pictures import header_size
 from alframe.errors import DataError
 
 from .builders import image
@@ -40,14 +41,14 @@ def test_grey_becomes_three_equal_channels(tmp_path, mode):
     assert (pixels == 255).all()
 
 
-def test_sixteen_bits_keep_the_upper_eight(tmp_path):
+def test_sixteen_bits_are_scaled_to_eight(tmp_path):
     values = np.array([[0, 255, 256, 32768, 65535]], dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / "a.png")
-    assert source(tmp_path / "a.png").read("a")[0, :, 0].tolist() == [0, 0, 1, 128, 255]
+    assert source(tmp_path / "a.png").read("a")[0, :, 0].tolist() == [0, 1, 1, 128, 255]
 
 
 def test_floats_are_cut_to_the_range(tmp_path):
-    Image.fromarray(np.array([[-3.0, 7.0, 300.0]], dtype=np.float32)).save(tmp_path / "a.tif")
+    Image.fromarray(np.array([[-3.0, 7.0, 260.0]], dtype=np.float32)).save(tmp_path / "a.tif")
     assert source(tmp_path / "a.tif").read("a")[0, :, 2].tolist() == [0, 7, 255]
 
 
@@ -88,14 +89,16 @@ def test_stamp_changes_with_the_file(tmp_path):
 def test_missing_file(tmp_path):
     images = source(tmp_path / "a.jpg")
     for ask in (images.read, images.size, images.stamp):
-        with pytest.raises(DataError, match=r"a\.jpg is missing: replace the file, or set dataset"):
+        with pytest.raises(
+            DataError, match=r"is missing: .*a\.jpg; replace the file, or set dataset"
+        ):
             ask("a")
 
 
 def test_truncated_file(tmp_path):
     path = image(tmp_path / "a.jpg")
     path.write_bytes(path.read_bytes()[:-80])
-    with pytest.raises(DataError, match=r"a\.jpg cannot be read as an image .*truncated.*replace"):
+    with pytest.raises(DataError, match=r"cannot be read as an image .*truncated.*a\.jpg; replace"):
         source(path).read("a")
 
 
@@ -104,7 +107,7 @@ def test_not_an_image(tmp_path, content):
     path = tmp_path / "a.png"
     path.write_bytes(content)
     for ask in (source(path).read, source(path).size):
-        with pytest.raises(DataError, match=r"a\.png cannot be read as an image"):
+        with pytest.raises(DataError, match=r"(is empty|is not an image|as an image).*a\.png; "):
             ask("a")
     with pytest.raises(DataError, match="on_bad_item=skip"):
         header_size(path)
@@ -131,7 +134,9 @@ def test_links_cannot_leave_the_folders_but_folders_may_be_links(tmp_path):
     (data / "images").symlink_to(secret.parent)
     refused = ImageFiles({"a": data / "a.png"}, [data])
     for ask in (refused.read, refused.size, refused.stamp):
-        with pytest.raises(DataError, match=r"a\.png is a link to .*secret\.png, outside"):
+        with pytest.raises(
+            DataError, match=r"outside of the dataset.*a\.png -> .*secret\.png; put"
+        ):
             ask("a")
     linked = ImageFiles({"a": data / "images" / "secret.png"}, [data, data / "images"])
     assert linked.read("a").shape == (80, 100, 3)
@@ -142,11 +147,3 @@ def test_a_folder_whose_name_begins_alike_is_outside(tmp_path):
     (tmp_path / "data").mkdir()
     with pytest.raises(DataError, match="outside of the dataset"):
         ImageFiles({"a": path}, [tmp_path / "data"]).read("a")
-
-
-def test_listing(tmp_path):
-    path = image(tmp_path / "a.png")
-    listing = Listing()
-    assert path in listing
-    assert tmp_path / "b.png" not in listing
-    assert tmp_path / "no-folder" / "a.png" not in listing

@@ -131,6 +131,21 @@ def test_files_that_are_no_state_dict(tmp_path):
         build_backbone(SMALL, weights=str(tmp_path / "text.pth"))
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"configuration": "c", "cycle": 0, "state": {}},
+         "is the checkpoint of a run, a whole detector and not a backbone (first_cycle=RUN takes"),
+        ({"model": {"a": 1}, "epoch": 3}, "save what it has under model alone: expected a file"),
+        ([1], "is not a state dict (a mapping from name to tensor): expected a file"),
+    ],
+)  # fmt: skip
+def test_what_a_file_is_instead_of_a_state_dict(tmp_path, content, said):
+    with pytest.raises(ConfigError) as error:
+        build_backbone(SMALL, weights=saved(tmp_path, content))
+    assert said in str(error.value)
+
+
 def test_pretrained_weights_come_through_timm(monkeypatch, tmp_path):
     """A file on this disk stands in for the hub; timm does the rest as it does for users."""
     real = timm_body.timm.create_model

@@ -42,6 +42,12 @@ class NewStamp(FakeImages):
         return str(OWN.random())
 
 
+def only(split: str) -> dict[str, Target]:
+    """The targets, with objects in one of the splits alone."""
+    empty = Target.of([], [])
+    return {i: t if i.startswith(split) else empty for i, t in fake_dataset().targets.items()}
+
+
 def but(**changes: Any) -> Callable[[], Dataset]:
     return lambda: replace(fake_dataset(), **changes)
 
@@ -91,9 +97,26 @@ def test_a_good_dataset_passes() -> None:
         (but(images=NewStamp()), "stamp gives .*: expected one string while the image does not"),
         (but(images=NewEachTime()), "expected the same pixels when the dataset is made a second"),
         (shuffled, "made a second time, the dataset has other classes, splits or annotations"),
+        (but(targets=only("t")), "no image of pool shows an object: expected at least one"),
+        (but(targets=only("p")), "no image of test shows an object: expected at least one"),
+        (lambda: None, "the factory makes None: expected an alframe.datasets.base.Dataset"),
+        (lambda: 1 / 0, "ZeroDivisionError: division by zero .test_dataset.py:.*: expected no"),
         (drawn_globally, "the dataset moved the global generator of random"),
     ],
 )
 def test_a_dataset_that_breaks_a_rule(broken: Any, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_dataset(broken)
+
+
+def test_all_broken_rules_are_told_at_once() -> None:
+    broken = but(classes=("a", "a", ""), pool=("p001", "p000"), images=KnowsTargets())
+    with pytest.raises(AssertionError) as raised:
+        check_dataset(broken)
+    assert [line.split(":")[0] for line in str(raised.value).splitlines()] == [
+        "3 rules are broken",
+        "- classes is ('a', 'a', '')",
+        "- pool is not sorted",
+        "- the images hold a reference to targets",
+        "(not tried, as it rests on the above",
+    ]

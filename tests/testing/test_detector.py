@@ -86,6 +86,23 @@ def infinite_loss(loss: Any, batch: Any) -> Any:
     return {name: value / 0 for name, value in loss(batch).items()}
 
 
+def without_labels(loss: Any, batch: Any) -> Any:
+    if batch.labels is None:
+        return loss(batch)
+    return loss(replace(batch, labels=batch.labels.clamp(max=0)))
+
+
+def without_boxes(loss: Any, batch: Any) -> Any:
+    if batch.boxes is None:
+        return loss(batch)
+    boxes = torch.tensor([8.0, 8, 40, 40]).expand_as(batch.boxes)
+    return loss(replace(batch, boxes=boxes.where(batch.labels[..., None] >= 0, batch.boxes)))
+
+
+def blind(features: Any, batch: Any) -> Any:
+    return features(replace(batch, images=torch.zeros_like(batch.images)))
+
+
 def loss_of_anything(loss: Any, batch: Any) -> Any:
     if batch.boxes is None:
         return {"cls": torch.zeros(())}
@@ -111,6 +128,10 @@ def test_a_good_detector_passes() -> None:
         (altered(loss=infinite_loss), "loss 'cls' is inf: expected a finite number"),
         (altered(loss=zero_loss), "all gradients are 0: expected it to learn"),
         (untrained, r".'spare'. got no gradient: expected one, or requires_grad=False"),
+        (altered(loss=without_labels), "whatever the labels are: expected it to depend on them"),
+        (altered(loss=without_boxes), "whatever the boxes are: expected it to depend on them"),
+        (altered(features=blind), "the features of 3 different images are the same: expected"),
+        (lambda classes: 1 / 0, "ZeroDivisionError: division by zero .test_detector.py:.*: exp"),
         (altered(loss=loss_of_anything), "unlabelled images have a loss: expected a ValueError"),
         (altered(loss=loss_without_names), "is refused with 'no': expected their ids"),
         (altered(detect=scaled_boxes), "boxes lie outside of their .* image: expected pixels"),
@@ -126,3 +147,16 @@ def test_a_good_detector_passes() -> None:
 def test_a_detector_that_breaks_a_rule(broken: Any, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_detector(broken)
+
+
+def test_all_broken_rules_are_told_at_once() -> None:
+    broken = altered(loss=loss_without_names, detect=raised_scores, features=blind)
+    with pytest.raises(AssertionError) as raised:
+        check_detector(broken)
+    first, *lines = str(raised.value).splitlines()
+    assert first == "3 rules are broken:"
+    assert [line.split(":")[0] for line in lines] == [
+        "- the features of 3 different images are the same",
+        "- the loss of unlabelled images is refused with 'no'",
+        "- a score is not the probability of its label",
+    ]

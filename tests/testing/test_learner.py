@@ -1,5 +1,6 @@
 """One learner that breaks each rule of the conformance kit, and one that breaks none."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from alframe.datasets.base import ImageSet, LabelledSet
+from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.learner import EMBEDDING, PREDICTED_LOSS, FitContext, Metrics, SignalBatch
 from alframe.testing import PoisonedTargets, check_learner
 
@@ -21,17 +22,17 @@ OWN = np.random.default_rng(0)
 
 
 class Line:
-    """A learner of one number: the mean of the labelled images, and a little noise."""
+    """A learner of two numbers: the share of the second class, and one that is little but noise."""
 
     provides = frozenset({PREDICTED_LOSS})
 
     def __init__(self, setup: Any) -> None:
         self.setup = setup
-        self.weight = torch.zeros(1)
+        self.weight, self.share = torch.zeros(1), torch.zeros(1)
 
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         saved = context.checkpoint.load() or {"epoch": 0, "weight": torch.zeros(1)}
-        self.weight = saved["weight"]
+        self.weight, self.share = saved["weight"], torch.tensor([share(labelled)])
         for epoch in range(saved["epoch"], 4):
             noise = context.seeds.rng("noise", epoch).random()
             self.weight = self.weight / 2 + float(np.mean([labelled.boxes(), noise]))
@@ -40,7 +41,10 @@ class Line:
         context.phase_finished("label", {})
 
     def evaluate(self, test: LabelledSet) -> Metrics:
-        return {"mAP50": 0.5, "AP50": {"circle": None, "square": 1.0}}
+        return {"mAP50": self.measured(test), "AP50": {"circle": None, "square": 1.0}}
+
+    def measured(self, test: LabelledSet) -> float:
+        return 1 - abs(float(self.share) - share(test))
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
         if names - self.provides:
@@ -50,10 +54,14 @@ class Line:
             yield SignalBatch((item,), {PREDICTED_LOSS: value})
 
     def state_dict(self) -> dict[str, Any]:
-        return {"line": {"weight": self.weight}}
+        return {"line": {"weight": self.weight, "share": self.share}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.weight = state["line"]["weight"]
+        self.weight, self.share = state["line"]["weight"], state["line"]["share"]
+
+
+def share(images: LabelledSet) -> float:
+    return float(np.concatenate([t.labels for t in images.targets.values()]).mean())
 
 
 class NoProvides(Line):
@@ -102,10 +110,144 @@ class ArrayOfMetrics(Line):
         return {"mAP50": np.float32(0.5)}
 
 
+def gives(metrics: Any) -> type[Line]:
+    class Gives(Line):
+        def evaluate(self, test: LabelledSet) -> Metrics:
+            return metrics  # type: ignore[no-any-return]
+
+    return Gives
+
+
+class Wavers(Line):
+    def evaluate(self, test: LabelledSet) -> Metrics:
+        return {"mAP50": float(OWN.random())}
+
+
+class IgnoresLabels(Line):
+    """Measures something, but not what it was taught."""
+
+    def measured(self, test: LabelledSet) -> float:
+        return 1 - abs(0.4 - share(test))
+
+
+class PrefersSquares(Line):
+    """The more of one class there is, the better, whatever it was taught."""
+
+    def measured(self, test: LabelledSet) -> float:
+        return share(test)
+
+
 class LearnsFromTheTest(Line):
     def evaluate(self, test: LabelledSet) -> Metrics:
         self.weight = self.weight + 1
-        return {}
+        return super().evaluate(test)
+
+
+class LearnsNothing(Line):
+    """Its metrics are those of a teacher that it has learnt nothing from."""
+
+    taught: float = 0.0
+
+    def fit(self, labelled: LabelledSet, unlabelled: Any, context: FitContext) -> None:
+        type(self).taught = share(labelled)
+        context.phase_finished("label", {})
+        self.weight = torch.ones(1)
+
+    def measured(self, test: LabelledSet) -> float:
+        return 1 - abs(self.taught - share(test))
+
+
+def rewrites(change: Any) -> type[Line]:
+    class Rewrites(Line):
+        def fit(self, labelled: LabelledSet, *more: Any) -> None:
+            change(labelled)
+            super().fit(labelled, *more)
+
+    return Rewrites
+
+
+def first_image(labelled: LabelledSet) -> Any:
+    return labelled.images.read(labelled.ids[0])
+
+
+def last_target(labelled: LabelledSet) -> Target:
+    return labelled.targets[labelled.ids[-1]]
+
+
+class BeginsAnew(Line):
+    """Asks for its checkpoint, and does everything again."""
+
+    def fit(self, labelled: Any, unlabelled: Any, context: FitContext) -> None:
+        saved = context.checkpoint.load()
+        forgetful = SimpleNamespace(load=lambda: None, save=context.checkpoint.save)
+        del saved
+        super().fit(labelled, unlabelled, replace(context, checkpoint=forgetful))
+
+
+class NeverLooks(Line):
+    """Saves one checkpoint, at the end, and never asks for it."""
+
+    def fit(self, labelled: Any, unlabelled: Any, context: FitContext) -> None:
+        deaf = SimpleNamespace(load=lambda: None, save=lambda state: None)
+        super().fit(labelled, unlabelled, replace(context, checkpoint=deaf))
+        context.checkpoint.save({})
+
+
+class SavesNothing(Line):
+    """Which is allowed: it only takes longer after a kill."""
+
+    def fit(self, labelled: Any, unlabelled: Any, context: FitContext) -> None:
+        deaf = SimpleNamespace(load=lambda: None, save=lambda state: None)
+        super().fit(labelled, unlabelled, replace(context, checkpoint=deaf))
+
+
+class SaysTheSame(Line):
+    def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+        for batch in super().signals(images, names):
+            yield SignalBatch(batch.ids, {PREDICTED_LOSS: torch.ones(1)})
+
+
+class LendsItsMemory(Line):
+    def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+        kept = self.__dict__.setdefault("kept", {})
+        for batch in super().signals(images, names):
+            kept.setdefault(batch.ids, batch)
+            yield kept[batch.ids]
+
+
+class HasNoState(Line):
+    provides: Any = frozenset()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"line": {}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+
+class LoadsNothingUnseen(Line):
+    """No signal shows that it did not load."""
+
+    provides: Any = frozenset()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+
+class BreaksThree(Line):
+    def fit(self, labelled: Any, unlabelled: Any, context: FitContext) -> None:
+        torch.rand(1)
+        super().fit(labelled, unlabelled, replace(context, phase_finished=lambda *_: None))
+
+    def evaluate(self, test: LabelledSet) -> Metrics:
+        return {"mAP50": 50}
+
+
+def exits(setup: Any) -> Any:
+    sys.exit(0)
+
+
+exits.provides = frozenset()  # type: ignore[attr-defined]
 
 
 class SkipsOne(Line):
@@ -169,10 +311,27 @@ class SeedsTorch(Line):
         super().fit(*args)
 
 
-def test_a_good_learner_passes() -> None:
-    check_learner(Line)
+@pytest.mark.parametrize("good", [Line, SavesNothing])
+def test_a_good_learner_passes(good: Any) -> None:
+    check_learner(good)
 
 
+def test_all_broken_rules_are_told_at_once() -> None:
+    with pytest.raises(AssertionError) as raised:
+        check_learner(BreaksThree)
+    first, *lines, last = str(raised.value).splitlines()
+    assert first == "3 rules are broken:"
+    assert [line.split(":")[0] for line in lines] == [
+        "- phase_finished was not called",
+        "- metrics hold {'mAP50'",
+        "- the learner, built and fitted, moved the global generator of torch",
+    ]
+    assert last == (
+        "(not tried, as it rests on the above: leaves the model alone when measuring, learns)"
+    )
+
+
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
@@ -185,7 +344,47 @@ def test_a_good_learner_passes() -> None:
         ),
         (ReportsNoPhase, "phase_finished was not called: expected a call for each phase"),
         (Spies, "the target of 'pool/000004' was read: expected"),
-        (Percent, r"metrics hold .73.2.: expected fractions of 0 to 1"),
+        (Percent, r"metrics hold .'AP50.circle': 73.2.: expected names of fractions of 0 to 1"),
+        (gives({"mAP50": 0.0}), "the headline is 0.0, and 0.0 with the labels of the other class"),
+        (gives({"mAP50": 0.5}), "the headline is 0.5, and 0.5 with the labels of the other class"),
+        (gives({"mAP50": float("nan")}), "metrics hold .'mAP50': nan.: expected names of fract"),
+        (gives({"mAP50": -0.1}), "metrics hold .'mAP50': -0.1.: expected names of fractions"),
+        (gives({"mAP50": True}), "metrics hold .'mAP50': True.: expected names of fractions"),
+        (gives({"mAP50": "0.5"}), "metrics hold .'mAP50': '0.5'.: expected names of fractions"),
+        (gives({"mAP50": [0.5]}), r"metrics hold .'mAP50': \[0.5\].: expected names of fractions"),
+        (gives({"mAP50": None}), "the first metric is 'mAP50', None: expected the headline first"),
+        (gives({"AP50": {}, "mAP50": 1.0}), "the first metric is 'AP50', .*: expected the headl"),
+        (gives({}), "the first metric is 'nothing', None: expected the headline first, a number"),
+        (gives(0.5), "metrics are 0.5: expected a mapping"),
+        (gives(None), "metrics are None: expected a mapping"),
+        (Wavers, "measured twice, metrics are .* and then .*: expected the same"),
+        (IgnoresLabels, "and .* with the labels of the other class: expected it to be higher"),
+        (PrefersSquares, "with the labels of the other class: expected it to be higher with what"),
+        (LearnsNothing, "the model is the same whatever it is fitted to: expected another one"),
+        (rewrites(lambda s: first_image(s).fill(0)), "read-only .*: images and annotations are re"),
+        (
+            rewrites(lambda s: last_target(s).boxes.__imul__(2)),
+            "read-only .*: images and annotations are read-only, expected a copy first",
+        ),
+        (
+            rewrites(lambda s: s.targets.pop(s.ids[0])),
+            "'mappingproxy' object has no attribute 'pop' .*: images and annotations are read-only",
+        ),
+        (
+            rewrites(lambda s: torch.from_numpy(first_image(s)).fill_(0)),
+            r"fitted, changed the images .'pool/000000'.: expected it to copy first; torch.from",
+        ),
+        (
+            rewrites(lambda s: torch.from_numpy(last_target(s).boxes).mul_(2)),
+            "the learner, fitted, changed the annotations that it was handed: expected it to copy",
+        ),
+        (BeginsAnew, "taken up from checkpoint 2 of 4 it began anew and saved 4 more: expected"),
+        (NeverLooks, "taken up from checkpoint 1 of 1 it began anew and saved 1 more: expected"),
+        (SaysTheSame, "predicted_loss is the same for all of 8 images: expected it to depend on"),
+        (LendsItsMemory, "predicted_loss of .* differs when an earlier one was changed: expected"),
+        (HasNoState, "state_dict is .'line': ...: expected what makes the model"),
+        (LoadsNothingUnseen, "the model differs from a learner that has loaded its state: expec"),
+        (exits, "SystemExit: it calls sys.exit.0. .test_learner.py:.*: expected no exception"),
         (ArrayOfMetrics, "metrics are .*: expected JSON"),
         (LearnsFromTheTest, "the model differs after evaluate: expected the same weights"),
         (SkipsOne, "predicted_loss came for .*, expected it once for each of"),

@@ -1,6 +1,7 @@
 """One strategy that breaks each rule of the conformance kit, and one that breaks none."""
 
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from alframe.datasets.base import Target
 from alframe.learner import EMBEDDING, PREDICTED_LOSS, SignalBatch
 from alframe.strategy import Query, ScoringStrategy, Selection, top
 from alframe.testing import check_strategy
@@ -146,6 +148,54 @@ class Chokes(Good):
         return [int(value) for value in batch[PREDICTED_LOSS].tolist()]
 
 
+def rewrites(change: Callable[[Target], object]) -> type[Good]:
+    class Rewrites(Good):
+        def select(self, query: Query) -> Selection:
+            for target in query.targets.values():
+                change(target)
+            return super().select(query)
+
+    return Rewrites
+
+
+class AddsATarget(Good):
+    def select(self, query: Query) -> Selection:
+        query.targets["x"] = Target.of([], [])  # type: ignore[index]
+        return super().select(query)
+
+
+class RequiresTooMuch(Good):
+    requires = frozenset({PREDICTED_LOSS, EMBEDDING})
+
+    def select(self, query: Query) -> Selection:
+        scores = {}
+        for batch in query.learner.signals(query.unlabelled, frozenset({PREDICTED_LOSS})):
+            scores |= zip(batch.ids, batch[PREDICTED_LOSS].tolist(), strict=True)
+        return Selection(top(scores, query.budget), scores)
+
+
+class NeedsTwo(Good):
+    def select(self, query: Query) -> Selection:
+        query.unlabelled[1]
+        return super().select(query)
+
+
+class BreaksFour(Good):
+    """And has one rule left that rests on a broken one."""
+
+    requires = frozenset({PREDICTED_LOSS, EMBEDDING})
+
+    def select(self, query: Query) -> Selection:
+        random.random()
+        for target in query.targets.values():
+            torch.from_numpy(target.boxes).add_(1)
+        return Selection(query.unlabelled[:1])
+
+
+def exits() -> Any:
+    sys.exit(0)
+
+
 def draws_from(draw: Callable[[], object]) -> type[Good]:
     class DrawsGlobally(Good):
         def select(self, query: Query) -> Selection:
@@ -159,6 +209,7 @@ def test_a_good_strategy_passes() -> None:
     check_strategy(Good)
 
 
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
@@ -182,14 +233,52 @@ def test_a_good_strategy_passes() -> None:
         (NotANumberFirst, "is chosen whichever it is: expected NaN not to count as the largest"),
         (LeavesItOut, "signals of pool/00 are NaN: expected .* got scores of the others alone"),
         (Chokes, "signals of pool/00 are NaN: expected a SelectionError .* got ValueError"),
+        (
+            rewrites(lambda t: t.boxes.__imul__(2)),
+            r"read-only \(test_st.*: images and annotations are",
+        ),
+        (rewrites(lambda t: t.labels.sort()), r"read-only \(test_strategy.py:\d+\): images and"),
+        (
+            rewrites(lambda t: torch.from_numpy(t.boxes).mul_(2)),
+            "the strategy changed the annotations it was handed: expected it to copy what it",
+        ),
+        (AddsATarget, "item assignment .*: images and annotations are read-only, expected"),
+        (RequiresTooMuch, r"requires names .'embedding'., which it never asks for: expected"),
+        (NeedsTwo, "with 1 unlabelled items, budget 1: IndexError: tuple index out of range"),
+        (exits, "SystemExit: it calls sys.exit.0. .test_strategy.py:.*: expected no exception"),
         (draws_from(random.random), "moved the global generator of random: expected it to draw"),
         (draws_from(np.random.rand), "moved the global generator of numpy"),
+        (draws_from(lambda: torch.manual_seed(0)), "moved the global generator of torch"),
+        (draws_from(lambda: random.seed(0)), "moved the global generator of random"),
         (draws_from(lambda: torch.rand(1)), "moved the global generator of torch"),
     ],
 )
 def test_a_strategy_that_breaks_a_rule(broken: Any, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_strategy(broken)
+
+
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
+def test_all_broken_rules_are_told_at_once() -> None:
+    with pytest.raises(AssertionError) as raised:
+        check_strategy(BreaksFour)
+    first, *lines, last = str(raised.value).splitlines()
+    assert first == "4 rules are broken:"
+    for line, expected in zip(
+        lines,
+        (
+            "- requires names ['embedding', 'predicted_loss'], which it never asks for",
+            "- the strategy moved the global generator of random: expected it to draw",
+            "- the strategy changed the annotations it was handed",
+            "- with 12 unlabelled items, budget 5: the strategy chose 1 items, the budget is 5",
+        ),
+        strict=True,
+    ):
+        assert line.startswith(expected)
+    assert last == (
+        "(not tried, as it rests on the above: repeats itself, ignores order, refuses what is not "
+        "finite)"
+    )
 
 
 def test_a_strategy_with_a_signal_of_its_own() -> None:

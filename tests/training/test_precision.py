@@ -9,10 +9,10 @@ from alframe.build import build_learner
 from alframe.config import DataConfig
 from alframe.datasets.base import ImageSet
 from alframe.errors import RunError
-from alframe.precision import with_precision_of
 from alframe.resolve import from_overrides, resolve
 from alframe.run import run
 from alframe.rundir import stored_layer
+from alframe.settled import as_settled
 from alframe.training import precision as module
 from alframe.training.device import autocast
 from alframe.training.precision import Choice, choose, faster, made_up
@@ -148,10 +148,10 @@ def test_a_run_records_the_choice_and_keeps_it(started):
 def test_a_run_that_takes_over_a_first_cycle_takes_over_its_precision(started, tmp_path):
     config, path, _ = started
     follower = config.model_copy(update={"first_cycle": str(path)})
-    assert with_precision_of(follower, tmp_path / "new").training.precision == "bf16"
-    assert with_precision_of(config, tmp_path / "new").training.precision == "auto"
+    assert as_settled(follower, tmp_path / "new").training.precision == "bf16"
+    assert as_settled(config, tmp_path / "new").training.precision == "auto"
     fixed = resolve([from_overrides([*SMALL, "training.precision=fp32"])])
-    assert with_precision_of(fixed, path).training.precision == "fp32"
+    assert as_settled(fixed, path).training.precision == "fp32"
 
 
 def test_the_manifest_says_what_was_asked_for(tmp_path):

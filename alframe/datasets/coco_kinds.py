@@ -1,0 +1,59 @@
+"""JSON files of COCO and others that are no annotations of instances: told apart, to be named."""
+
+from collections.abc import Mapping
+from typing import Any
+
+EXPECTED = "expected instances: an object with images, annotations and categories"
+
+
+def _first(rows: Any) -> Mapping[str, Any]:
+    row = rows[0] if isinstance(rows, list) and rows else None
+    return row if isinstance(row, dict) else {}
+
+
+_LISTS: tuple[tuple[str, str], ...] = (
+    ("caption", "captions"),
+    ("keypoints", "results: found keypoints"),
+    ("score", "results: what a detector found"),
+    ("bbox", "annotations alone"),
+    ("file_name", "images alone"),
+    ("annotations", "Label Studio's tasks (export its COCO format)"),
+)
+"""What a list is of, by a field of its first element."""
+
+_ROWS: tuple[tuple[str, str], ...] = (
+    ("segments_info", "panoptic segments"),
+    ("caption", "captions"),
+    ("question_id", "questions"),
+)
+"""What annotations are, by a field of the first one."""
+
+_OBJECTS: tuple[tuple[str, str], ...] = (
+    ("shapes", "one image by LabelMe"),
+    ("_via_img_metadata", "the VGG Image Annotator"),
+    ("features", "geographic features (GeoJSON)"),
+)
+"""What an object is, by one of its fields."""
+
+
+def kind_of(content: Any) -> str | None:
+    """What a file holds that is none of instances, in words; None where it looks like one."""
+    if isinstance(content, list):
+        row = _first(content)
+        return next((what for field, what in _LISTS if field in row), "a list")
+    if not isinstance(content, dict):
+        return f"a single value ({str(content)[:20]})"
+    row = _first(content.get("annotations"))
+    for field, what in _ROWS:
+        if field in row:
+            return what
+    if "annotations" not in content:
+        if "images" in content:
+            return "images without annotations"
+        return next((what for field, what in _OBJECTS if field in content), None)
+    return None
+
+
+def has_keypoints(content: Mapping[str, Any]) -> bool:
+    """Whether the annotations are keypoints, which have boxes too, but of people alone."""
+    return "keypoints" in _first(content.get("annotations"))

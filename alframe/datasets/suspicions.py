@@ -1,0 +1,161 @@
+"""What looks wrong with a dataset that can be read: notes for its user, and one error.
+
+:func:`looked_through` is the one pass over a whole dataset, whoever made it. What only a reader
+can see, the numbers as they were written, is in :mod:`alframe.datasets.readings`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alframe.datasets.base import Dataset
+from alframe.datasets.problems import named, plural, tallied
+from alframe.errors import DataError
+
+
+def looked_through(dataset: Dataset, max_detections: int | None = None) -> Dataset:
+    """The dataset with a note for each thing that looks wrong.
+
+    Args:
+        dataset: as loaded.
+        max_detections: how many objects the detector finds in an image at most, where that is
+            known.
+
+    Raises:
+        DataError: see :func:`check_objects`.
+    """
+    check_objects(dataset, test=False)
+    check_objects(dataset, test=True)
+    table = _Table(dataset)
+    notes = [*_twice(table), *_unlearnable(dataset, table), *_crowded(table, max_detections)]
+    return replace(dataset, notes=(*dataset.notes, *notes))
+
+
+def check_objects(
+    dataset: Dataset,
+    *,
+    test: bool,
+    lost: Mapping[str, int] | None = None,
+    why: str | None = None,
+) -> None:
+    """A split has an object that training or evaluation counts.
+
+    Args:
+        dataset: to be checked.
+        test: whether the evaluation split is meant, or the pool.
+        lost: how many objects of the split were left out before, by a word for the reason.
+        why: a sentence on these.
+
+    Raises:
+        DataError: all are difficult or crowds, or there are none: nothing could be learnt, or no
+            metric have a value.
+    """
+    targets = [dataset.targets[item] for item in (dataset.test if test else dataset.pool)]
+    if any(target.trainable().any() for target in targets):
+        return
+    crowds = sum(int(target.crowd.sum()) for target in targets)
+    others = sum(len(target.labels) for target in targets) - crowds
+    tally = {"difficult": others, "crowds": crowds, **(lost or {})}
+    split, use = ("test split", "measure by") if test else ("pool", "learn from")
+    raise DataError(
+        f"the {split} has no object to {use} in {plural(len(targets), 'image')}"
+        f"{nothing_left(tally, why)}; annotate objects in it, or choose another {split}"
+    )
+
+
+def nothing_left(lost: Mapping[str, int], why: str | None) -> str:
+    """The end of a sentence: of how many objects nothing is left, for which reasons."""
+    reasons = {reason: count for reason, count in lost.items() if count}
+    if not reasons:
+        return ": none is annotated"
+    shown = tallied(reasons)
+    return f": of {plural(sum(reasons.values()), 'object')} none is usable: {shown}" + (
+        f"; {why}" if why else ""
+    )
+
+
+class _Table:
+    """All targets as columns: a row an object, images in the order of the pool and the test split.
+
+    Attributes:
+        ids: of the images.
+        owner: int64 [N], rows of ``ids``.
+        labels: int64 [N].
+        boxes: float32 [N, 4]; of images classified as a whole nan.
+        counted: bool [N], neither difficult nor crowd.
+        in_test: bool [N].
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.ids = (*dataset.pool, *dataset.test)
+        targets = [dataset.targets[item] for item in self.ids]
+        lengths = [len(target.labels) for target in targets]
+        self.owner = np.repeat(np.arange(len(targets)), lengths)
+        self.labels = np.concatenate([target.labels for target in targets])
+        difficult = np.concatenate([target.difficult for target in targets])
+        crowd = np.concatenate([target.crowd for target in targets])
+        self.counted = ~(difficult | crowd)
+        self.in_test = self.owner >= len(dataset.pool)
+        self.boxes = np.concatenate(
+            [
+                t.boxes if len(t.boxes) == length else np.full((length, 4), np.nan, np.float32)
+                for t, length in zip(targets, lengths, strict=True)
+            ]
+        )
+
+    def tally(self, which: NDArray[np.bool_]) -> dict[str, int]:
+        """How many of some objects each image has, those that have any."""
+        counts = np.bincount(self.owner[which], minlength=len(self.ids))
+        return {self.ids[n]: int(counts[n]) for n in np.flatnonzero(counts).tolist()}
+
+
+def _twice(table: _Table) -> Iterator[str]:
+    """Objects that are annotated more than once: same image, class and box."""
+    rows = np.column_stack([table.owner, table.labels, table.boxes.view(np.int32)])
+    again = _repeated(rows) & ~np.isnan(table.boxes).any(axis=1)
+    if again.any():
+        yield (
+            f"{plural(int(again.sum()), 'object')} annotated again with the same class and box: "
+            f"{tallied(table.tally(again))}; delete the copies, which count twice in training and "
+            "can never be found twice"
+        )
+
+
+def _repeated(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """[N, C] -> [N], which rows equal one before them."""
+    order = np.lexsort(rows.T)  # stable: the first of equal rows comes first
+    same = (rows[order[1:]] == rows[order[:-1]]).all(axis=1)
+    repeated = np.zeros(len(rows), dtype=np.bool_)
+    repeated[order[1:]] = same
+    return repeated
+
+
+def _unlearnable(dataset: Dataset, table: _Table) -> Iterator[str]:
+    """Classes of the test split that no object of the pool can teach."""
+    taught, asked = (
+        set(np.unique(table.labels[table.counted & (table.in_test == test)]).tolist())
+        for test in (False, True)
+    )
+    names = [dataset.classes[label] for label in sorted(asked - taught)]
+    if names:
+        verb = "has" if len(names) == 1 else "have"
+        yield (
+            f"{plural(len(names), 'class')} of the test split {verb} no object in the pool that is "
+            f"trained on (difficult ones and crowds are not): {named(names)}"
+        )
+
+
+def _crowded(table: _Table, most: int | None) -> Iterator[str]:
+    """Images of the test split with more objects than a detector finds."""
+    if most is None:
+        return
+    counts = table.tally(table.counted & table.in_test)
+    over = {item: count for item, count in counts.items() if count > most}
+    if over:
+        yield (
+            f"{plural(len(over), 'image')} of the test split with more objects than "
+            f"detector.max_detections={most}, so that some can never be found: {tallied(over)}; "
+            f"set detector.max_detections={max(over.values())} or more"
+        )

@@ -1,0 +1,122 @@
+"""One registered name: what it is, who brought it, and how it is made."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import Any, Literal
+
+from alframe import __version__
+from alframe.errors import AlframeError, PluginError
+from alframe.guests import described, guest
+
+Kind = Literal["strategies", "learners", "detectors", "datasets", "suites", "commands"]
+KINDS: tuple[Kind, ...] = (
+    "strategies", "learners", "detectors", "datasets", "suites", "commands",
+)  # fmt: skip
+OWN = "alframe"
+"""The package of what is built in."""
+LEAST: dict[Kind, tuple[str, ...]] = {
+    "strategies": ("requires", "select"),
+    "learners": ("fit", "evaluate", "signals", "state_dict", "load_state_dict"),
+    "detectors": ("state_dict", "parameters"),
+    "datasets": ("classes", "images", "targets", "pool", "test"),
+    "suites": ("items",),
+}
+"""What is asked of everything that a factory makes, before it is used."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered name.
+
+    Attributes:
+        kind: what it is.
+        name: what users call it.
+        factory: a callable, or where to import one: ``"module:attribute"``.
+        summary: one line for listings.
+        package: the distribution that brought it.
+        version: of that distribution.
+        learner: for a strategy, the learner it wants unless the user names another.
+        wraps: for a strategy, whether it works on top of another one.
+    """
+
+    kind: Kind
+    name: str
+    factory: str | Callable[..., Any]
+    summary: str = ""
+    package: str = OWN
+    version: str = __version__
+    learner: str = "plain"
+    wraps: bool = False
+
+    def __str__(self) -> str:
+        """For messages: ``strategy 'confident' of my-package 1.0``."""
+        return f"{noun(self.kind)} {self.name!r} of {self.package} {self.version}"
+
+    def load(self) -> Callable[..., Any]:
+        """Import the factory.
+
+        Raises:
+            PluginError: it cannot be imported, or called; names the plugin's package.
+        """
+        if not isinstance(self.factory, str):
+            return self.factory
+        # A bug of ours shows its traceback; a stranger's module may raise anything.
+        own = self.package == OWN
+        caught: tuple[type[BaseException], ...] = (BaseException,)
+        if own:
+            caught = (ImportError, AttributeError, ValueError, SystemExit)
+        try:
+            with contextlib.nullcontext() if own else guest():
+                loaded: Callable[..., Any] = resolve_name(self.factory)
+        except KeyboardInterrupt as error:
+            error.args = (f"while loading {self}",)
+            raise
+        except caught as error:
+            raise PluginError(
+                f"{self} cannot be loaded from {self.factory}: {described(error)}"
+            ) from error
+        if not callable(loaded):
+            raise PluginError(
+                f"{self} cannot be called: {self.factory} is {loaded!r:.80}, expected a class or a "
+                "function, named as module:attribute"
+            )
+        return loaded
+
+    def make(self, **options: Any) -> Any:
+        """Call the factory.
+
+        An exception that is no :class:`AlframeError` is a bug of the plugin; a note that is shown
+        with its traceback says whose.
+
+        Raises:
+            PluginError: see :meth:`load`, it calls ``sys.exit``, or what it makes lacks something.
+        """
+        factory = self.load()
+        with self.named():
+            made = factory(**options)
+        lacking = [name for name in LEAST.get(self.kind, ()) if not hasattr(made, name)]
+        if lacking:
+            raise PluginError(
+                f"{self} makes {made!r:.60} ({type(made).__name__}): expected something with "
+                f"{', '.join(lacking)}"
+            )
+        return made
+
+    @contextlib.contextmanager
+    def named(self) -> Iterator[None]:
+        """Say of which plugin the code inside is, when it fails."""
+        try:
+            yield
+        except SystemExit as error:
+            raise PluginError(f"{self} cannot be made: {described(error)}") from error
+        except Exception as error:
+            if not isinstance(error, AlframeError):
+                error.add_note(f"raised by {self}")
+            raise
+
+
+def noun(kind: Kind) -> str:
+    """What one of a kind is called."""
+    return {"strategies": "strategy"}.get(kind, kind.removesuffix("s"))

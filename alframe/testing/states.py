@@ -1,0 +1,50 @@
+"""What a learner keeps: comparing states, whatever containers they are made of."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from alframe.learner import Learner
+from alframe.testing.expect import expect
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def same_state(learner: Learner, state: dict[str, Any], when: str) -> None:
+    """Hold a learner to having this state."""
+    same = is_state(learner, state)
+    expect(same, f"the model differs {when}: expected the same weights")
+
+
+def is_state(learner: Learner, state: dict[str, Any]) -> bool:
+    """Whether a learner's tensors are those of a state."""
+    found, expected = (list(_tensors(s)) for s in (learner.state_dict(), state))
+    return len(found) == len(expected) and all(
+        name == other and value.equal(known)
+        for (name, value), (other, known) in zip(found, expected, strict=True)
+    )
+
+
+def kept(state: dict[str, Any]) -> dict[str, Any]:
+    """Copies of the tensors of a state, by dotted names."""
+    return {name: value.clone() for name, value in _tensors(state)}
+
+
+def _tensors(state: Any, name: str = "") -> "Iterator[tuple[str, Tensor]]":
+    """The tensors of a state, however deep, by dotted names."""
+    import torch
+
+    if isinstance(state, torch.Tensor):
+        yield name, state
+    elif isinstance(state, dict):
+        for key, value in state.items():
+            yield from _tensors(value, f"{name}.{key}" if name else str(key))
+
+
+def leaves(state: Any) -> Iterator[Any]:
+    """What a state holds, however deep."""
+    if isinstance(state, dict | list | tuple):
+        for value in state.values() if isinstance(state, dict) else state:
+            yield from leaves(value)
+    else:
+        yield state

@@ -1,0 +1,98 @@
+from dataclasses import replace
+
+import pytest
+
+from alframe.datasets.base import Dataset, Target
+from alframe.datasets.shapes import shapes
+from alframe.datasets.suspicions import check_objects, looked_through
+from alframe.errors import DataError
+
+BOX = [1, 2, 30, 40]
+
+
+def dataset(pool, test):
+    """Two splits of targets, by id; the images are never read."""
+    return Dataset(
+        name="made",
+        classes=("cat", "dog"),
+        images=shapes(pool=1, test=1).images,
+        targets={**pool, **test},
+        pool=tuple(pool),
+        test=tuple(test),
+    )
+
+
+CAT = Target.of([BOX], [0])
+
+
+def test_nothing_is_said_of_a_sound_dataset():
+    sound = dataset({"a": CAT, "b": Target.of([], [])}, {"c": CAT})
+    assert looked_through(sound, 1).notes == ()
+
+
+def test_annotated_again():
+    thrice = Target.of([BOX, [1, 2, 30, 41], BOX, BOX], [0, 0, 0, 0])
+    twice = Target.of([BOX, BOX, BOX], [0, 1, 1])
+    found = looked_through(dataset({"a": thrice, "b": CAT}, {"c": twice}))
+    assert found.notes == (
+        "3 objects annotated again with the same class and box: a (2), c (1); delete the copies, "
+        "which count twice in training and can never be found twice",
+        *found.notes[1:],
+    )
+    assert len(found.notes) == 2  # and the class that the pool has not
+
+
+def test_a_class_that_the_pool_cannot_teach():
+    dog = Target.of([BOX], [1], difficult=[True])
+    found = looked_through(dataset({"a": CAT, "b": dog}, {"c": CAT, "d": Target.of([BOX], [1])}))
+    assert found.notes == (
+        "1 class of the test split has no object in the pool that is trained on (difficult ones "
+        "and crowds are not): dog",
+    )
+
+
+def test_more_objects_than_the_detector_finds():
+    boxes = [[n, 0, n + 9, 9] for n in range(5)]
+    crowded = dataset({"a": CAT}, {"c": Target.of(boxes, [0] * 5), "d": CAT})
+    assert looked_through(crowded, None).notes == looked_through(crowded, 5).notes == ()
+    assert looked_through(crowded, 4).notes == (
+        "1 image of the test split with more objects than detector.max_detections=4, so that some "
+        "can never be found: c (5); set detector.max_detections=5 or more",
+    )
+    ignored = Target.of(boxes, [0] * 5, difficult=[True] + [False] * 4)
+    assert looked_through(dataset({"a": CAT}, {"c": ignored}), 4).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (Target.of([], []), "in 1 image: none is annotated; annotate objects in it, or"),
+        (Target.of([BOX], [0], difficult=[True]), r"of 1 object none is usable: difficult \(1\)"),
+        (
+            Target.of([BOX, BOX], [0, 0], difficult=[True, False], crowd=[False, True]),
+            r"of 2 objects none is usable: difficult \(1\), crowds \(1\)",
+        ),
+    ],
+)
+def test_a_test_split_without_objects(target, message):
+    with pytest.raises(DataError, match=f"the test split has no object to measure by.*{message}"):
+        looked_through(dataset({"a": CAT}, {"c": target}))
+    with pytest.raises(DataError, match=f"the pool has no object to learn from.*{message}"):
+        looked_through(dataset({"c": target}, {"a": CAT}))
+
+
+def test_images_classified_as_a_whole_have_labels_and_no_boxes():
+    whole = Target.of([], [0], area=[0])
+    assert looked_through(dataset({"a": whole}, {"c": whole})).notes == ()
+
+
+def test_what_was_lost_before_is_counted():
+    bare = dataset({"a": CAT}, {"c": Target.of([], [])})
+    with pytest.raises(DataError, match=r"of 3 objects none is usable: of other classes \(3\); so"):
+        check_objects(bare, test=True, lost={"of other classes": 3, "outside": 0}, why="so it is")
+
+
+def test_notes_are_added():
+    noted = replace(dataset({"a": Target.of([BOX, BOX], [0, 0])}, {"c": CAT}), notes=("before",))
+    assert looked_through(noted).notes[0] == "before"
+    assert len(looked_through(noted).notes) == 2
