@@ -26,6 +26,8 @@ LARGEST = 2**63
 """Whole numbers stay below it: more is a slip, and nothing could count so far."""
 LONGEST_SIDE = 100_000
 """Pixels."""
+MOST_WORKERS = 1000
+"""Processes: more would bring a machine down before they loaded an image."""
 
 
 class Section(BaseModel):
@@ -137,7 +139,7 @@ class DataConfig(Section):
     cache: Literal["ram", "disk", "none"] = "ram"
     cache_gb: float = Field(default=4.0, ge=0)
     cache_dir: Place | None = None
-    workers: int | None = Field(default=None, ge=0)
+    workers: int | None = Field(default=None, ge=0, le=MOST_WORKERS)
     max_megapixels: float = Field(default=100.0, gt=0, allow_inf_nan=False)
     white: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 

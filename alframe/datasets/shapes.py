@@ -27,6 +27,10 @@ _TRIES = 12
 _IMBALANCE = 1.0
 _VERSION = 1  # raise it when the same seed draws anything else
 
+MOST = {"pool": 1_000_000, "test": 1_000_000, "size": 10_000, "classes": len(NAMES),
+        "max_objects": 1_000}  # fmt: skip
+"""What is drawn within minutes; more is a slip of the finger."""
+
 
 def shapes(
     *,
@@ -162,7 +166,10 @@ def _check(**numbers: int) -> None:
         for name, number in numbers.items()
         if number < least.get(name, 1)
     ]
-    if numbers["classes"] > len(NAMES):
-        problems.append(f"dataset.classes: expected 1 to {len(NAMES)}, got {numbers['classes']}")
+    problems += [
+        f"dataset.{name}: expected at most {most:,}, got {numbers[name]:,}"
+        for name, most in MOST.items()
+        if numbers[name] > most
+    ]
     if problems:
         raise ConfigError(problems)

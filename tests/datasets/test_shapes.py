@@ -136,5 +136,7 @@ def test_impossible_numbers_are_all_named():
         "dataset.pool: expected at least 1, got 0",
         "dataset.size: expected at least 32, got 8",
         "dataset.seed: expected at least 0, got -1",
-        "dataset.classes: expected 1 to 10, got 99",
+        "dataset.classes: expected at most 10, got 99",
     )
+    with pytest.raises(ConfigError, match="expected at most 1,000,000, got 999,999,999,999"):
+        shapes(pool=999_999_999_999)
