@@ -20,7 +20,7 @@ from alframe.seeds import Seeds
 from alframe.strategy import Strategy
 from alframe.testing import (
     check_dataset,
-    check_detector,
+    check_dense,
     check_learner,
     check_strategy,
     poisoned,
@@ -83,10 +83,10 @@ def test_learner_on_a_softmax_detector(entry: Entry) -> None:
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("entry", entries("models", **LARGE))
 def test_detector(entry: Entry) -> None:
-    options = resolve([{"model": {"name": entry.name, "weights": "none"}}]).detector.options
+    options = resolve([{"model": {"name": entry.name, "weights": "none"}}]).model.options
     options |= {"frozen_stages": -1, "norm_eval": False}
     side = LARGE.get(entry.name, 64)
-    check_detector(lambda classes: entry.load()(num_classes=classes, **options), side=side)
+    check_dense(lambda classes: entry.load()(num_classes=classes, **options), side=side)
 
 
 ROOTS: dict[str, Callable[[Path], object]] = {

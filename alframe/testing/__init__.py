@@ -13,9 +13,10 @@ Whatever is registered in alframe itself goes through the same checks.
 """
 
 from alframe.testing.dataset import check_dataset
-from alframe.testing.detector import check_detector
+from alframe.testing.dense import check_dense
 from alframe.testing.fitting import tiny_setup
 from alframe.testing.learner import check_learner
+from alframe.testing.model import check_model
 from alframe.testing.poison import PoisonedTargets, poisoned
 from alframe.testing.strategy import check_strategy
 from alframe.testing.synthetic import SyntheticImages, SyntheticLearner
@@ -25,8 +26,9 @@ __all__ = [
     "SyntheticImages",
     "SyntheticLearner",
     "check_dataset",
-    "check_detector",
+    "check_dense",
     "check_learner",
+    "check_model",
     "check_strategy",
     "poisoned",
     "tiny_setup",

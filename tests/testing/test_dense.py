@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from alframe.testing import check_detector
+from alframe.testing import check_dense
 from tests.detectors.drawing import small_retinanet
 
 OWN = np.random.default_rng(0)
@@ -116,14 +116,14 @@ def loss_without_names(loss: Any, batch: Any) -> Any:
 
 
 def test_a_good_detector_passes() -> None:
-    check_detector(made)
+    check_dense(made)
 
 
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (unseeded, "made twice under one torch.manual_seed, the detector has other weights"),
-        (drawing_globally, "the detector, being made, moved the global generator of numpy"),
+        (unseeded, "made twice under one torch.manual_seed, the model has other weights"),
+        (drawing_globally, "the model, being made, moved the global generator of numpy"),
         (altered(class_loss=lambda f, *a: f(*a).sum()), r"class_loss: \(\), expected \(3,\)"),
         (altered(loss=infinite_loss), "loss 'cls' is inf: expected a finite number"),
         (altered(loss=zero_loss), "all gradients are 0: expected it to learn"),
@@ -131,13 +131,13 @@ def test_a_good_detector_passes() -> None:
         (altered(loss=without_labels), "whatever the labels are: expected it to depend on them"),
         (altered(loss=without_boxes), "whatever the boxes are: expected it to depend on them"),
         (altered(features=blind), "the features of 3 different images are the same: expected"),
-        (lambda classes: 1 / 0, "ZeroDivisionError: division by zero .test_detector.py:.*: exp"),
+        (lambda classes: 1 / 0, "ZeroDivisionError: division by zero .test_dense.py:.*: exp"),
         (altered(loss=loss_of_anything), "unlabelled images have a loss: expected a ValueError"),
         (altered(loss=loss_without_names), "is refused with 'no': expected their ids"),
         (altered(detect=scaled_boxes), "boxes lie outside of their .* image: expected pixels"),
         (altered(detect=raised_scores), "a score is not the probability of its label"),
         (altered(detect=worst_first), "scores are not descending: expected the best first"),
-        (batch_normed, "depend on the other images of a batch: expected them not to"),
+        (batch_normed, "depends on the other images of a batch: expected not to"),
         (
             altered(new_class_tower=lambda new, channels=None: new(5)),
             "new_class_tower has other parameters than class_tower",
@@ -146,17 +146,17 @@ def test_a_good_detector_passes() -> None:
 )
 def test_a_detector_that_breaks_a_rule(broken: Any, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
-        check_detector(broken)
+        check_dense(broken)
 
 
 def test_all_broken_rules_are_told_at_once() -> None:
     broken = altered(loss=loss_without_names, detect=raised_scores, features=blind)
     with pytest.raises(AssertionError) as raised:
-        check_detector(broken)
+        check_dense(broken)
     first, *lines = str(raised.value).splitlines()
     assert first == "3 rules are broken:"
     assert [line.split(":")[0] for line in lines] == [
-        "- the features of 3 different images are the same",
         "- the loss of unlabelled images is refused with 'no'",
+        "- the features of 3 different images are the same",
         "- a score is not the probability of its label",
     ]

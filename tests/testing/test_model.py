@@ -1,0 +1,100 @@
+"""One model that breaks each rule of the conformance kit, and two of strangers that break none."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from alframe.learner import CLASS_PROBS, EMBEDDING
+from alframe.testing import check_model
+from alframe.testing.model import drawn_batch
+from alframe.training.batch import Batch
+from tests.models.classifier import Classifier
+from tests.models.faster_rcnn import FasterRCNN
+
+OWN = np.random.default_rng(0)
+"""A generator that nobody handed over: it goes on from call to call."""
+
+
+def images() -> Batch:
+    """Three images with a class each, and no boxes."""
+    return replace(drawn_batch(16), boxes=None, labels=torch.tensor([[0], [2], [1]]))
+
+
+def altered(**methods: Any) -> Callable[[int], nn.Module]:
+    """A classifier of which some methods are others: each is given the original first."""
+
+    def factory(classes: int) -> nn.Module:
+        model: Any = Classifier(classes)
+        for name, method in methods.items():
+            setattr(model, name, partial(method, getattr(model, name)))
+        return model
+
+    return factory
+
+
+def unseeded(classes: int) -> nn.Module:
+    model = Classifier(classes)
+    nn.init.constant_(model.head.bias, float(OWN.random()))
+    return model
+
+
+class Undeclared(Classifier):
+    provides = {EMBEDDING}  # type: ignore[assignment]  # noqa: RUF012
+
+
+class MeasuresMore(Classifier):
+    provides = frozenset({EMBEDDING})
+
+
+def test_a_classifier_passes() -> None:
+    check_model(Classifier, batch=images())
+
+
+@pytest.mark.slow
+def test_a_detector_of_another_library_passes() -> None:
+    check_model(partial(FasterRCNN, side=64))
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (Undeclared, r"provides is .'embedding'.: expected a frozenset of names of signals"),
+        (MeasuresMore, r"measured names .'class_probs'., which the model does not provide"),
+        (unseeded, "made twice under one torch.manual_seed, the model has other weights"),
+        (
+            altered(loss=lambda loss, batch: {"cls": loss(batch)["cls"] / 0}),
+            "loss 'cls' is inf: expected a finite number",
+        ),
+        (
+            altered(loss=lambda loss, batch: {"cls": loss(batch)["cls"] * 0}),
+            "all gradients are 0: expected it to learn",
+        ),
+        (
+            altered(loss=lambda loss, batch: loss(replace(batch, labels=images().labels))),
+            "unlabelled images have a loss: expected a ValueError that names them",
+        ),
+        (
+            altered(read=lambda read, b, f, names: read(b, f, frozenset({EMBEDDING, CLASS_PROBS}))),
+            "asked for .*, it read .*: expected no more and no less",
+        ),
+        (
+            altered(features=lambda features, batch: features(batch) - features(batch).mean(0)),
+            "depends on the other images of a batch: expected not to",
+        ),
+        (
+            altered(measure=lambda measure, *a: {"accuracy": 73.2}),
+            r"metrics hold .73\.2.",
+        ),
+        (altered(measure=lambda measure, *a: {}), "metrics are {}: expected a mapping"),
+        (altered(measure=lambda measure, *a: {"x": OWN}), "metrics are .*: expected JSON"),
+    ],
+)
+def test_a_model_that_breaks_a_rule(broken: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_model(broken, batch=images())
