@@ -21,8 +21,3 @@ def register(registry: Registrar) -> None:
         "alframe.benchmarks.report:report",
         summary="table (md, csv, json) and curves of one or several runs",
     )
-    registry.command(
-        "speed",
-        "alframe.benchmarks.speed.command:speed",
-        summary="measure ours against the peers, side by side",
-    )

@@ -56,7 +56,7 @@ def test_every_package_is_listed_and_every_link_points_home() -> None:
         ("alframe." if p.parts[0] != "alframe" else "") + ".".join(p.parts)
         for layer in (*LAYERS, "configs")
         for p in ({f.parent.relative_to(ROOT) for f in sources(layer)})
-    }
+    } - {"alframe.benchmarks.speed"}  # runs in a checkout
     assert set(tool["packages"]) == found
     for name in (*LAYERS[1:], "configs"):
         assert tool["package-dir"][f"alframe.{name}"] == name

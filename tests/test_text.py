@@ -96,7 +96,7 @@ def test_results_hold_no_formula() -> None:
     metrics = {"=evil()": 0.5, "AP50": {"a": -0.5}}
     cycle = {"cycle": 0, "labelled": 1, "objects": 1, "metrics": metrics, "seconds": {"@x": 1.0}}
     head, line = csv.reader(table([cycle]).splitlines())
-    assert head == ["cycle", "labelled", "boxes", "'=evil()", "AP50/a", "seconds/@x"]
+    assert head == ["cycle", "labelled", "objects", "'=evil()", "AP50/a", "seconds/@x"]
     assert line == ["0", "1", "1", "0.5", "-0.5", "1.0"]
 
 

@@ -71,7 +71,7 @@ def _sentence(summary: str) -> str:
     return summary[:1].upper() + summary[1:].rstrip(".") + "."
 
 
-@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("alframe", cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="alframe")
 @click.option("-v", "--verbose", is_flag=True, help="Log what happens to standard error.")
 def cli(verbose: bool) -> None:
@@ -99,11 +99,11 @@ def _complain(error: click.ClickException) -> None:
     say(f"Error: {message}", err=True)
 
 
-def main(args: Sequence[str] | None = None) -> None:
+def main(args: Sequence[str] | None = None, command: click.Command = cli) -> None:
     """Run the command line and exit: 0 done, 2 to mend, 3 waiting, 130 Ctrl-C, 143 SIGTERM."""
     try:
         with terminable():
-            code = cli.main(args=args, prog_name="alframe", standalone_mode=False)
+            code = command.main(args=args, prog_name=command.name, standalone_mode=False)
     except click.ClickException as error:
         _complain(error)
         sys.exit(2)

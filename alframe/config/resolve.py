@@ -218,9 +218,15 @@ def as_layer(loaded: Any, where: str, *, error: type[AlframeError] = ConfigError
 
 
 def _named(layer: Mapping[str, Any]) -> Layer:
-    """``strategy: entropy`` is short for ``strategy: {name: entropy}``."""
+    """``strategy: entropy`` is short for ``strategy: {name: entropy}``.
+
+    ``detector``, the field's word, names the section ``model`` as ``--detector`` does.
+    """
+    words = {("model" if k == "detector" else k): v for k, v in layer.items()}
+    if len(words) < len(layer):
+        raise ConfigError("model and detector are one section: give one of them")
     named = {
-        k: {"name": v} if k in COMPONENTS and isinstance(v, str) else v for k, v in layer.items()
+        k: {"name": v} if k in COMPONENTS and isinstance(v, str) else v for k, v in words.items()
     }
     if isinstance(named.get("strategy"), dict):
         named["strategy"] = _unwrapped(named["strategy"])

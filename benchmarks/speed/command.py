@@ -1,4 +1,4 @@
-"""``alframe speed``: measure ours against the peers'."""
+"""``python -m alframe.benchmarks.speed``: measure ours against the peers'."""
 
 import shlex
 import sys
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 OnCpu = Literal["wall", "processor"]
 
 
-@click.command()
+@click.command("python -m alframe.benchmarks.speed")
 @click.argument("names", nargs=-1, metavar="[CASE]...")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]")
 @click.option("--quick", is_flag=True, help="Small shapes, two turns: shows that the cases run.")
@@ -52,10 +52,10 @@ def speed(
     compiled takes minutes before it is measured: most of them in train.
 
     \b
-    alframe speed
-    alframe speed train infer/ssd-300 --repeats 11 --output speed
-    alframe speed --device cuda train --output speed-gpu/train
-    alframe speed --device cuda infer miaod launches precision data k-center
+    python -m alframe.benchmarks.speed
+    python -m alframe.benchmarks.speed train infer/ssd-300 --repeats 11 --output speed
+    python -m alframe.benchmarks.speed --device cuda train --output speed-gpu/train
+    python -m alframe.benchmarks.speed --device cuda infer miaod launches precision data k-center
     """  # noqa: D301
     from alframe.benchmarks.speed.cases import all_cases, chosen
     from alframe.benchmarks.speed.results import text, write

@@ -331,3 +331,10 @@ def test_names_that_yaml_takes_for_something_else_are_one_line_that_says_to_quot
         resolve([{"dataset": {"name": "voc", "root": "x", "classes": yaml.safe_load(text)}}])
     (line,) = caught.value.problems
     assert re.match(r"dataset\.classes: expected text(: put it in quotes)? \(got ", line)
+
+
+def test_detector_is_another_word_for_model() -> None:
+    one = named("detector=ssd-lite0", "detector.weights=none")
+    assert one == named("model=ssd-lite0", "model.weights=none")
+    with pytest.raises(ConfigError, match="model and detector are one section: give one of them"):
+        resolve([{"model": "ssd-lite0", "detector": "ssd"}])

@@ -1,4 +1,4 @@
-"""``alframe speed`` from the command line."""
+"""``python -m alframe.benchmarks.speed`` from the command line."""
 
 import json
 import re
