@@ -55,7 +55,7 @@ def alike(path: Path, other: Path) -> None:
     (cycles, scores), (others, expected) = outcome(path), outcome(other)
     assert len(cycles) == len(others) > 1
     for cycle, known in zip(cycles, others, strict=True):
-        for name in ("cycle", "labelled", "boxes", "selected"):
+        for name in ("cycle", "labelled", "objects", "selected"):
             assert cycle[name] == known[name]
         flat = [{**p["means"], "index": n} for n, p in enumerate(cycle["phases"])]
         known_flat = [{**p["means"], "index": n} for n, p in enumerate(known["phases"])]
