@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
+from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import CocoImage, read_annotations
 from alframe.datasets.files import ImageFiles, inside
 from alframe.datasets.links import check_link
@@ -19,6 +20,7 @@ from alframe.datasets.unannotated import Unannotated
 from alframe.errors import DataError
 
 
+@uncollected()
 def coco(
     root: str,
     *,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
+from alframe.datasets.bulk import uncollected
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.links import check_link
 from alframe.datasets.listing import Listing
@@ -20,6 +21,7 @@ from alframe.datasets.voc_xml import VocAnnotation, VocObject, read_annotation
 from alframe.errors import DataError
 
 
+@uncollected()
 def voc(
     root: str,
     *,

@@ -27,6 +27,8 @@ def refusal(error: OSError) -> str | None:
     """The file and what the system says of it; None where the error may be a bug."""
     if error.errno not in MENDABLE:
         return None
+    if error.errno == errno.EEXIST and error.filename and not Path(error.filename).is_dir():
+        return f"{error.filename}: expected a folder, but something else is there; choose another"
     return f"{error.filename or 'a file'}: {error.strerror}"
 
 

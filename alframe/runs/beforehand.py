@@ -71,7 +71,8 @@ def _check_weights(weights: object) -> None:
     if not isinstance(weights, str) or weights in WORDS:
         return
     path = Path(weights).expanduser()
-    if (path.suffix or path.parent != Path()) and not path.is_file():
+    like_one = bool(path.suffix) or path.parent != Path() or (path.exists() and not path.is_dir())
+    if like_one and not path.is_file():
         raise ConfigError(
             f"model.weights: no file {weights}; expected none, pretrained or the path of a "
             "state dict"

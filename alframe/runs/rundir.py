@@ -56,8 +56,16 @@ class RunDir:
 
     @functools.cached_property
     def journal(self) -> Journal:
-        """Read when it is asked for: what a run predicts needs none."""
-        return Journal(self.path / "journal.jsonl")
+        """Read when it is asked for: what a run predicts needs none.
+
+        Raises:
+            RunError: it is damaged, or has no event though cycles are finished.
+        """
+        path = self.path / "journal.jsonl"
+        journal = Journal(path)
+        if not any(journal) and (self.path / "cycles.jsonl").exists():
+            raise RunError(f"{path} is missing or empty, but cycles are finished: {RESTORE}")
+        return journal
 
     def manifest(self) -> dict[str, Any]:
         """What ``manifest.json`` holds so far.

@@ -37,6 +37,7 @@ CASES: list[tuple[str, list[str]]] = [
     ("run budget.initial=0", ["budget.initial: expected a number of images"]),
     ("run budget.initial_set=a first_cycle=b", ["budget.initial_set=a", "b holds no run"]),
     ("run model.weights=a.pth", ["model.weights: no file a.pth"]),
+    ("run model.weights=fifo", ["model.weights: no file fifo"]),
     ("validate --dataset voc --data-root nowhere", ["nowhere is not a folder"]),
     ("validate nowhere.yaml", ["nowhere.yaml"]),
     ("bench voc-retina --data-root nowhere", ["nowhere is not a folder"]),

@@ -143,3 +143,11 @@ def test_what_failed_first_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(ValueError, match="first"):
         body()
+
+
+def test_a_file_where_a_folder_is_to_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError) as found:
+        (tmp_path / "file").mkdir()
+    expected = f"{tmp_path / 'file'}: expected a folder, but something else is there"
+    assert str(refusal(found.value)).startswith(expected)

@@ -144,6 +144,22 @@ def test_a_damaged_manifest_says_what_can_still_be_done(
     assert "what the run found is in results.csv and cycles.jsonl" in str(error.value)
 
 
+@pytest.mark.parametrize("empty", [True, False])
+def test_finished_cycles_without_a_journal_are_not_done_again(tmp_path: Path, empty: bool) -> None:
+    """It would take days, and write over what was found."""
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.update_manifest(seed=0)
+        run.journal.append("evaluated", cycle=0)
+        run.write_cycles([])
+    path = run.path / "journal.jsonl"
+    path.write_text("") if empty else path.unlink()
+    with (
+        open_run(run.path, resolve([]), resume=True) as again,
+        pytest.raises(RunError, match=r"journal\.jsonl is missing or empty, but cycles are fin"),
+    ):
+        _ = again.journal
+
+
 def test_a_configuration_that_was_edited_is_named(tmp_path: Path) -> None:
     with open_run(tmp_path / "run", resolve([]), resume=False):
         pass
