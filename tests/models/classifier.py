@@ -1,13 +1,12 @@
 """A classifier of whole images, and a dataset for it: another task through the same core."""
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
-from alframe.datasets.base import Dataset, LabelledSet, Target
-from alframe.learner import CLASS_PROBS, EMBEDDING, ClassProbs, LearnerSetup, Metrics, SignalBatch
+from alframe.datasets.base import Dataset, Target
+from alframe.learner import CLASS_PROBS, EMBEDDING, ClassProbs
 from alframe.training.batch import Batch
 
 
@@ -15,8 +14,8 @@ class Classifier(nn.Module):
     """The mean colour of an image, and a linear layer."""
 
     task = "classification"
-    provides: ClassVar[frozenset[str]] = frozenset({CLASS_PROBS, EMBEDDING})
-    measured: ClassVar[frozenset[str]] = frozenset({CLASS_PROBS})
+    provides = frozenset({CLASS_PROBS, EMBEDDING})
+    measured = frozenset({CLASS_PROBS})
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
@@ -31,15 +30,13 @@ class Classifier(nn.Module):
     def features(self, batch: Batch) -> Tensor:
         return batch.images.float().mean(dim=(2, 3)) / 255  # [B, 3, H, W] -> [B, 3]
 
-    def read(self, batch: Batch, features: Any, names: frozenset[str]) -> dict[str, Any]:
+    def read(self, batch: Batch, features: Tensor, names: frozenset[str]) -> dict[str, Any]:
         probs = self.head(features).float().softmax(dim=1)[:, None]  # [B, C] -> [B, 1, C]
         values = {EMBEDDING: features, CLASS_PROBS: ClassProbs(probs, exclusive=True)}
         return {name: values[name] for name in names}
 
-    def measure(
-        self, test: LabelledSet, stream: Iterable[SignalBatch], setup: LearnerSetup
-    ) -> Metrics:
-        found = {}
+    def measure(self, test: Any, stream: Any, setup: Any) -> dict[str, float]:
+        found: dict[str, int] = {}
         for batch in stream:  # [B, 1, C] -> [B]
             chosen = batch[CLASS_PROBS].values.argmax(dim=2)[:, 0].tolist()
             found.update(zip(batch.ids, chosen, strict=True))
@@ -47,24 +44,17 @@ class Classifier(nn.Module):
 
 
 class Coloured:
-    """Images of one colour, which follows from the id."""
-
     def read(self, item: str) -> Any:
         return np.full((16, 16, 3), (200, 40, 40) if int(item) % 2 else (40, 40, 200), np.uint8)
 
-    def size(self, item: str) -> tuple[int, int]:
-        return 16, 16
-
-    def stamp(self, item: str) -> str:
-        return item
+    size, stamp = staticmethod(lambda item: (16, 16)), staticmethod(lambda item: item)
 
 
 def colours(pool: int = 40, test: int = 20) -> Dataset:
-    """Blue images, and red ones."""
     ids = [f"{n:03d}" for n in range(pool + test)]
     targets = {item: Target.of(None, [n % 2]) for n, item in enumerate(ids)}
-    split = tuple(ids[:pool]), tuple(ids[pool:])
-    return Dataset("colours", ("blue", "red"), Coloured(), targets, *split, task="classification")
+    parts = tuple(ids[:pool]), tuple(ids[pool:])
+    return Dataset("colours", ("blue", "red"), Coloured(), targets, *parts, task=Classifier.task)
 
 
-colours.task = "classification"  # type: ignore[attr-defined]
+colours.task = Classifier.task  # type: ignore[attr-defined]
