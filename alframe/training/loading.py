@@ -83,11 +83,25 @@ def loaded(
                 raise batch.error
             yield batch
     except (RuntimeError, OSError, EOFError) as error:
-        if told := in_words(error) or (workers and (refused(error) or _lost(batches, error))):
+        if told := _told(error, batches if workers else None):
             raise told from error
         raise
     finally:
         _end(batches)
+
+
+def _told(error: Exception, batches: Iterator[Any] | None) -> TrainingError | None:
+    """What an error of loading means; None where it means nothing that is known.
+
+    Args:
+        error: what was raised.
+        batches: of loading processes; None where there are none.
+    """
+    try:
+        told = in_words(error)
+        return told if told or batches is None else refused(error) or _lost(batches, error)
+    except RuntimeError as interrupting:  # torch's handler of a signal, while we were looking
+        return in_words(interrupting)
 
 
 def _lost(batches: Iterator[Any], error: Exception) -> TrainingError | None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -109,14 +110,22 @@ def test_a_queue_that_cannot_send_does_not_wait_for_ever(monkeypatch: pytest.Mon
     assert "leave" not in repr(Queue._on_queue_feeder_error), "of other processes, not of ours"  # type: ignore[attr-defined]
 
 
+def said(make: Callable[[Sequence[int]], Batch]) -> str:
+    """What is said of a process; by the command line, where torch's handler raises elsewhere."""
+    try:
+        numbers(make, 1)
+    except (RuntimeError, TrainingError) as error:
+        return str(in_words(error) or error)
+    raise AssertionError("nothing went wrong")
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # torch's, cut short
 def test_a_killed_process_is_told_of() -> None:
-    with pytest.raises(TrainingError, match=r"was killed \(Killed\): memory does not suffice"):
-        numbers(failing(lambda: os.kill(os.getpid(), signal.SIGKILL)), 1)
-    with pytest.raises(TrainingError, match=r"was killed \(Bus error\): shared memory"):
-        numbers(failing(lambda: os.kill(os.getpid(), signal.SIGBUS)), 1)
-    with pytest.raises(TrainingError, match="has ended"):
-        numbers(failing(lambda: os._exit(3)), 1)
+    killed = said(failing(lambda: os.kill(os.getpid(), signal.SIGKILL)))
+    assert re.search(r"was killed \(Killed\): memory does not suffice", killed)
+    bus = said(failing(lambda: os.kill(os.getpid(), signal.SIGBUS)))
+    assert re.search(r"was killed \(Bus error\): shared memory", bus)
+    assert "has ended" in said(failing(lambda: os._exit(3)))
 
 
 @pytest.mark.parametrize(
@@ -161,3 +170,12 @@ def test_keys_are_not_all_made_beforehand() -> None:
     stream = loading.loaded(batch, keys, workers=0, pin=False)
     assert [next(stream).ids for _ in range(3)] == [("0",), ("1",), ("2",)]
     assert len(made) <= 4
+
+
+def test_a_signal_in_the_midst_of_looking_tells_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handler of SIGCHLD raises wherever the main process is."""
+    late = RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error. It is possible")
+    looks = iter([lambda _: raising(late)(), loading.in_words])
+    monkeypatch.setattr(loading, "in_words", lambda error: next(looks)(error))
+    told = loading._told(ConnectionResetError(104, "Connection reset by peer"), iter(()))
+    assert "was killed (Bus error): shared memory" in str(told)
