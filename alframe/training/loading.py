@@ -98,23 +98,23 @@ def _told(error: Exception, batches: Iterator[Any] | None) -> TrainingError | No
         batches: of loading processes; None where there are none.
     """
     try:
-        told = in_words(error)
-        return told if told or batches is None else refused(error) or _lost(batches, error)
+        died = None if batches is None else _died(batches, error)
+        known = None if batches is None else refused(error)
+        return died or in_words(error) or known
     except RuntimeError as interrupting:  # torch's handler of a signal, while we were looking
         return in_words(interrupting)
 
 
-def _lost(batches: Iterator[Any], error: Exception) -> TrainingError | None:
-    """What became of a process with which a batch was lost on its way; None where none has died."""
-    if not isinstance(error, ConnectionError | EOFError | FileNotFoundError):
-        return None
-    try:
-        for process in getattr(batches, "_workers", ()):
-            process.join(timeout=1)
-            if process.exitcode:
-                return in_words(RuntimeError(ended(process.pid, process.exitcode)))
-    except RuntimeError as told:  # by torch's handler of the signal, in the meantime
-        return in_words(told)
+def _died(batches: Iterator[Any], error: Exception) -> TrainingError | None:
+    """What became of a process that has died, by its exit code, which torch does not always tell.
+
+    A connection that is lost is waited for: the end of the process comes a moment later.
+    """
+    lost = isinstance(error, ConnectionError | EOFError | FileNotFoundError)
+    for process in getattr(batches, "_workers", ()):
+        process.join(timeout=1 if lost else 0)
+        if process.exitcode:
+            return in_words(RuntimeError(ended(process.pid, process.exitcode)))
     return None
 
 
