@@ -2,7 +2,8 @@
 
 Files are regular ones of a sensible size in UTF-8. YAML is that of JSON's types: texts, whole
 numbers of 64 bits, numbers, true and false, lists, and mappings whose keys are texts, each once;
-so ``yes`` and ``2026-01-01`` are texts. What aliases expand to is bounded before it is expanded.
+so ``yes``, ``010``, ``1:30`` and ``2026-01-01`` are texts. What aliases expand to is bounded
+before it is expanded.
 """
 
 import json
@@ -26,6 +27,11 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _TAGS = {_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "merge")}
 _BOOL = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
+_INT = re.compile(r"^[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$")
+_FLOAT = re.compile(
+    r"^(?:[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+)
 
 
 class ValueProblem(ValueError):  # noqa: N818 - it becomes an error once it is known where
@@ -141,8 +147,8 @@ def yaml_value(text: str) -> Any:
 
 
 def _resolvers() -> dict[Any, list[Any]]:
-    """What plain scalars are taken for: not for dates, nor for 1.1's ``yes`` and ``off``."""
-    kept = _TAGS - {_TAG + "bool"}
+    """What plain scalars are taken for: not dates, 1.1's ``yes``, octal 010 or 90 for ``1:30``."""
+    kept = _TAGS - {_TAG + "bool", _TAG + "int", _TAG + "float"}
     pairs = _Base.yaml_implicit_resolvers.items()
     return {letter: [one for one in found if one[0] in kept] for letter, found in pairs}
 
@@ -163,6 +169,8 @@ class _Loader(_Base):  # type: ignore[misc]
 
 
 _Loader.add_implicit_resolver(_TAG + "bool", _BOOL, list("tTfF"))
+_Loader.add_implicit_resolver(_TAG + "float", _FLOAT, list("-+.0123456789"))
+_Loader.add_implicit_resolver(_TAG + "int", _INT, list("-+0123456789"))
 
 
 def _check_size(text: str) -> None:

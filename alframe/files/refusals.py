@@ -1,6 +1,7 @@
 """What the system refuses, in words: a user can mend it, and nothing that was finished is lost."""
 
 import errno
+import os
 import shlex
 from pathlib import Path
 
@@ -27,9 +28,10 @@ def refusal(error: OSError) -> str | None:
     """The file and what the system says of it; None where the error may be a bug."""
     if error.errno not in MENDABLE:
         return None
-    if error.errno == errno.EEXIST and error.filename and not Path(error.filename).is_dir():
-        return f"{error.filename}: expected a folder, but something else is there; choose another"
-    return f"{error.filename or 'a file'}: {error.strerror}"
+    name = _name(error)
+    if error.errno == errno.EEXIST and name and not Path(name).is_dir():
+        return f"{name}: expected a folder, but something else is there; choose another"
+    return f"{name or 'a file'}: {error.strerror}"
 
 
 def stopped(error: OSError, path: Path) -> str | None:
@@ -50,7 +52,14 @@ def stopped(error: OSError, path: Path) -> str | None:
 
 def _is_gone(error: OSError, path: Path) -> bool:
     """A file could not be had because of the run directory, which is not what it was."""
-    if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ESTALE} or not error.filename:
+    name = _name(error)
+    if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ESTALE} or not name:
         return False
-    inside = Path(str(error.filename)).absolute().is_relative_to(path.absolute())
+    inside = Path(name).absolute().is_relative_to(path.absolute())
     return inside and not all((path / name).exists() for name in MADE)
+
+
+def _name(error: OSError) -> str:
+    """The file, which some libraries give as bytes; empty where it is not known."""
+    name = error.filename
+    return os.fsdecode(name) if isinstance(name, bytes) else str(name or "")

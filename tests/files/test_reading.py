@@ -68,6 +68,8 @@ def test_what_no_setting_is(text: str, line: int, problem: str) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
+        ("[010, 1:30, 1:30.5, 0x10, 1_000, -5, .5, 1.0e-3]",
+         ["010", "1:30", "1:30.5", 16, 1000, -5, 0.5, 0.001]),
         ("[yes, no, on, off, 2001-01-01, 2001-13-45, =]",
          ["yes", "no", "on", "off", "2001-01-01", "2001-13-45", "="]),
         ("[true, False, null, ~, 1, -2, .5, 1e5, 1.e+5]",

@@ -151,3 +151,12 @@ def test_a_file_where_a_folder_is_to_be_made(tmp_path: Path) -> None:
         (tmp_path / "file").mkdir()
     expected = f"{tmp_path / 'file'}: expected a folder, but something else is there"
     assert str(refusal(found.value)).startswith(expected)
+
+
+def test_names_are_told_as_text_where_a_library_gives_bytes(tmp_path: Path) -> None:
+    """As TensorBoard does for its files."""
+    assert refusal(OSError(errno.EFBIG, "Too large", b"a/b")) == "a/b: Too large"
+    gone = OSError(
+        errno.ENOENT, "No such file", os.fsencode(tmp_path / "run" / "tensorboard" / "x")
+    )
+    assert "was moved or deleted" in str(stopped(gone, tmp_path / "run"))
