@@ -4,9 +4,7 @@ import contextlib
 import functools
 import hashlib
 import json
-import logging
 import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,11 +20,10 @@ from alframe.files.checked import read_object, read_yaml, to_lines, write_object
 from alframe.files.locks import locked
 from alframe.runs.initial import digest, stored_ids
 from alframe.runs.journal import Journal
+from alframe.runs.log import log_file
 from alframe.runs.results import table
 from alframe.runs.scores import read_scores, write_scores
-from alframe.text import LineFormatter, command, printable
-
-logger = logging.getLogger(__name__)
+from alframe.text import command, printable
 
 FREE_TO_CHANGE = frozenset(
     {"output", "device", "keep_models", "first_cycle", "dataset.root", "data.workers"}
@@ -275,7 +272,7 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
             if not (path / "config.yaml").exists():
                 write_yaml(path / "config.yaml", _header(path) + to_yaml(config))
                 sync_folder(path.parent)
-            stack.enter_context(_log_file(path / "run.log"))
+            stack.enter_context(log_file(path / "run.log"))
             remove_torn(path)
             for folder in ("checkpoints", "scores", "tensorboard"):
                 (path / folder).mkdir(exist_ok=True)
@@ -341,31 +338,3 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
             "or choose another --output"
             for key, (old, new) in refused.items()
         )
-
-
-class RunLog(logging.FileHandler):
-    """A log that says nothing of a disk that takes nothing: the run will, where it matters."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Leave a line out that cannot be written."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handleError(record)
-
-
-@contextlib.contextmanager
-def _log_file(path: Path) -> Iterator[None]:
-    handler = RunLog(path, encoding="utf-8")
-    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger("alframe")
-    root.addHandler(handler)
-    try:
-        yield
-    except BaseException:
-        # For the file only: on the terminal the command line says what is to be said.
-        stopped = (logger.name, logging.ERROR, __file__, 0, "the run stopped", (), sys.exc_info())
-        handler.handle(logger.makeRecord(*stopped))
-        raise
-    finally:
-        root.removeHandler(handler)
-        with contextlib.suppress(OSError):
-            handler.close()
