@@ -1,5 +1,6 @@
 """The model: what is trained. It carries the task, so learners and strategies need not know it."""
 
+import functools
 from collections.abc import Callable, Iterable, Set
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -78,7 +79,7 @@ def provides(factory: Callable[..., Any]) -> frozenset[str]:
     Raises:
         PluginError: they are not names.
     """
-    while hasattr(factory, "func"):  # functools.partial
+    while isinstance(factory, functools.partial):
         factory = factory.func
     return signal_names(getattr(factory, "provides", frozenset()), f"provides of {factory!r:.80}")
 

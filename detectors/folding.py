@@ -2,7 +2,7 @@
 
 import copy
 from itertools import pairwise
-from typing import TypeGuard, TypeVar
+from typing import TypeGuard
 
 import torch
 from torch import nn
@@ -12,15 +12,13 @@ from alframe.detectors.backbones import Backbone
 from alframe.detectors.dense import DenseDetector
 from alframe.training.small import has_nothing_left
 
-D = TypeVar("D", bound=DenseDetector)
-
 SIDE = 64
 """Pixels of the image that a folded backbone is tried on."""
 ALIKE = 0.05
 """Largest difference over the largest value. TF32 is far below it, a wrong fold far above."""
 
 
-def for_inference(detector: D) -> D:
+def for_inference(detector: DenseDetector) -> DenseDetector:
     """The detector in eval mode, with a backbone that computes the same in fewer operations.
 
     With fixed statistics BatchNorm is a scale and a shift of each channel, so the convolution

@@ -119,7 +119,7 @@ def from_overrides(pairs: Iterable[str]) -> Layer:
         except ValueProblem as problem:
             found.append(f"{key}: {text!r:.80} is not a YAML value ({problem.text}); quote it")
             continue
-        nested = functools.reduce(lambda inner, k: {k: inner}, key.split(".")[::-1], value)
+        nested: Any = functools.reduce(lambda inner, k: {k: inner}, key.split(".")[::-1], value)
         layer = merge([layer, _named(nested)])
     if found:
         raise ConfigError(found)

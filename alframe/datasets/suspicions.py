@@ -6,6 +6,7 @@ can see, the numbers as they were written, is in :mod:`alframe.datasets.readings
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +124,7 @@ def _twice(table: _Table) -> Iterator[str]:
         )
 
 
-def _repeated(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _repeated(rows: NDArray[np.signedinteger[Any]]) -> NDArray[np.bool_]:
     """[N, C] -> [N], which rows equal one before them."""
     order = np.lexsort(rows.T)  # stable: the first of equal rows comes first
     same = (rows[order[1:]] == rows[order[:-1]]).all(axis=1)
