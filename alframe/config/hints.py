@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-LONGEST = 60
-"""Characters of a name in a message."""
+from alframe.config.shown import LONGEST, cut
+
 MOST = 3
 """Suggestions in a message."""
 
@@ -66,7 +66,7 @@ def unknown_setting(
     """
     hint = " or ".join(map(repr, _guesses(key, name, value, own, known)[:MOST]))
     hint = f" Did you mean {hint}?" if hint else ""
-    return f"unknown setting {_cut(key)!r}; known: {', '.join(sorted(own)) or 'none'}.{hint}"
+    return f"unknown setting {cut(key)!r}; known: {', '.join(sorted(own)) or 'none'}.{hint}"
 
 
 def _guesses(
@@ -119,10 +119,6 @@ def _close(name: str, names: Collection[str]) -> str:
 
 def _plain(name: str) -> str:
     return name.lower().replace("-", "_")
-
-
-def _cut(key: str) -> str:
-    return key if len(key) <= LONGEST else f"{key[: LONGEST - 3]}..."
 
 
 def _leaves(tree: Mapping[Any, Any]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 LONGEST = 60
-"""Characters of a value in a message."""
+"""Characters of a name or a value in a message."""
 
 
 def shown(value: Any) -> str:
@@ -11,7 +11,11 @@ def shown(value: Any) -> str:
 
     Python's words for it, but for those that YAML has words for (``true``, ``null``).
     """
-    text = _text(value)
+    return cut(_text(value))
+
+
+def cut(text: str) -> str:
+    """A text, with dots for what is over ``LONGEST``."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 

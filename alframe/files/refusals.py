@@ -2,8 +2,9 @@
 
 import errno
 import os
-import shlex
 from pathlib import Path
+
+from alframe.text import command
 
 MENDABLE = frozenset(
     getattr(errno, name)
@@ -41,7 +42,7 @@ def stopped(error: OSError, path: Path) -> str | None:
         error: what stopped it.
         path: of the run directory.
     """
-    go_on = f"go on with: alframe run --output {shlex.quote(str(path))} --resume"
+    go_on = f"go on with: {command('run', '--output', path, '--resume')}"
     if _is_gone(error, path):
         return f"{path} was moved or deleted while the run was going on: put it back, and {go_on}"
     text = refusal(error)
