@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from alframe.datasets.base import Dataset, Target
-from alframe.datasets.boxes import clean_boxes
+from alframe.datasets.boxes import Cleaning, clean_boxes
 from alframe.datasets.coco_json import CocoFile, read_annotations
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems, grouped, named, plural
@@ -88,14 +91,27 @@ def answered(path: Path, ids: Sequence[str], dataset: Dataset) -> Answers:
 
     found = read_annotations(path, path.parent, "", find, problems)
     problems.settle()
-    if wrong := [*_foreign(path, found, dataset), *_misplaced(path, found, dataset)]:
+    clean = _clean(found.objects, dataset)
+    if wrong := [*_foreign(path, found, dataset), *_misplaced(path, found, clean.keep)]:
         raise DataError(grouped(wrong))
-    objects: dict[str, list[Annotated]] = {image.item: [] for image in found.images}
-    for thing in found.objects:
-        objects[thing.owner].append(thing)
+    rows: dict[str, list[int]] = {image.item: [] for image in found.images}
+    for row, thing in enumerate(found.objects):
+        rows[thing.owner].append(row)
     ignored = frozenset(image.item for image in found.images if image.ignored)
-    targets = {item: _target(o, dataset) for item, o in objects.items() if item not in ignored}
+    labels = np.array([dataset.classes.index(thing.name) for thing in found.objects], int)
+    crowd = np.array([thing.crowd for thing in found.objects], bool)
+    targets = {
+        item: Target.of(clean.boxes[own], labels[own], crowd=crowd[own])
+        for item, own in rows.items()
+        if item not in ignored
+    }
     return Answers(targets, ignored)
+
+
+def _clean(objects: Sequence[Annotated], dataset: Dataset) -> Cleaning:
+    sizes = [dataset.images.size(thing.owner) for thing in objects]
+    heights, widths = [h for h, _ in sizes], [w for _, w in sizes]
+    return clean_boxes([thing.box for thing in objects], heights, widths)
 
 
 def _foreign(path: Path, found: CocoFile, dataset: Dataset) -> list[Problem]:
@@ -104,18 +120,7 @@ def _foreign(path: Path, found: CocoFile, dataset: Dataset) -> list[Problem]:
     return [Problem("the class is unknown", f"{path}: {name!r}", known) for name in sorted(names)]
 
 
-def _misplaced(path: Path, found: CocoFile, dataset: Dataset) -> list[Problem]:
-    sizes = [dataset.images.size(thing.owner) for thing in found.objects]
-    heights, widths = [h for h, _ in sizes], [w for _, w in sizes]
-    keep = clean_boxes([thing.box for thing in found.objects], heights, widths).keep
+def _misplaced(path: Path, found: CocoFile, keep: NDArray[np.bool_]) -> list[Problem]:
     cause = "the box is empty, or lies outside of its image"
     bad = dict.fromkeys(t.owner for t, kept in zip(found.objects, keep, strict=True) if not kept)
     return [Problem(cause, f"{path}: {owner}", REMEDY) for owner in bad]
-
-
-def _target(objects: Sequence[Annotated], dataset: Dataset) -> Target:
-    labels = [dataset.classes.index(thing.name) for thing in objects]
-    owner = objects[0].owner if objects else None
-    height, width = dataset.images.size(owner) if owner else (0, 0)
-    boxes = clean_boxes([thing.box for thing in objects], height, width).boxes
-    return Target.of(boxes, labels, crowd=[thing.crowd for thing in objects])
