@@ -23,6 +23,7 @@ class Annotated(NamedTuple):
         difficult: see :class:`~alframe.datasets.base.Target`; likewise ``crowd``.
         crowd: see there.
         area: square pixels; NaN stands for the area of the box.
+        score: of a model that found it, 0..1; NaN where a person did.
     """
 
     owner: str
@@ -31,6 +32,7 @@ class Annotated(NamedTuple):
     difficult: bool = False
     crowd: bool = False
     area: float = float("nan")
+    score: float = float("nan")
 
 
 class Writing(NamedTuple):

@@ -1,0 +1,122 @@
+"""What files of annotation tools say and are told: one vocabulary for every format."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from alframe.datasets.objects import Annotated, Box
+from alframe.datasets.problems import Problems
+
+
+class Images(Protocol):
+    """The pictures that annotations are about."""
+
+    def find(self, name: str) -> str:
+        """The id of the picture that a file calls ``name``.
+
+        Raises:
+            BadItemError: there is none, or there are several.
+        """
+        ...
+
+    def size(self, item: str) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        ...
+
+
+@dataclass
+class Annotations:
+    """What a file says.
+
+    Attributes:
+        classes: names that it declares, in their order; where it declares none, those found.
+        images: ids of the pictures that it has an entry for, also one without objects.
+        objects: of these pictures; boxes are x1 y1 x2 y2 in pixels, 0-based, as they are written.
+        ignored: ids of pictures that an annotator gave up.
+        seconds: what annotating a picture took, where the tool knows.
+        notes: what was seen through, one sentence each.
+    """
+
+    classes: tuple[str, ...]
+    images: list[str] = field(default_factory=list)
+    objects: list[Annotated] = field(default_factory=list)
+    ignored: set[str] = field(default_factory=set)
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class Proposal(NamedTuple):
+    """An object that a model proposes, for people to correct.
+
+    Attributes:
+        name: its class.
+        box: x1 y1 x2 y2 in pixels, 0-based.
+        score: of the model, 0..1.
+    """
+
+    name: str
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True)
+class AskedImage:
+    """A picture that people are asked to annotate.
+
+    Attributes:
+        item: its id.
+        file: where it lies; None where it is no file.
+        height: in pixels, as is ``width``.
+        width: see there.
+        score: by the strategy, the larger the more worth labelling; None where it has none.
+        why: why it is asked for: ``test``, ``initial`` or the name of the strategy.
+        proposals: to start from, best first.
+    """
+
+    item: str
+    file: Path | None
+    height: int
+    width: int
+    score: float | None = None
+    why: str = ""
+    proposals: tuple[Proposal, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What people are asked in one go.
+
+    Attributes:
+        title: what to call it.
+        classes: names that annotators may use.
+        images: the most worth labelling first.
+        proposed: whether a model was asked for proposals.
+    """
+
+    title: str
+    classes: tuple[str, ...]
+    images: tuple[AskedImage, ...]
+    proposed: bool = False
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format of annotation files, read and written.
+
+    Attributes:
+        name: what ``--to`` and settings call it.
+        summary: for lists of formats.
+        recognises: whether a path holds it, by content.
+        read: a file or folder of it; problems of single entries go to ``problems``.
+        write: the query of a sheet with its proposals, into a folder; returns what a tool is to
+            be given.
+        howto: lines that say what to do with it in that tool.
+    """
+
+    name: str
+    summary: str
+    recognises: Callable[[Path], bool]
+    read: Callable[[Path, Images, Problems], Annotations]
+    write: Callable[[Sheet, Path], Path]
+    howto: Sequence[str]
