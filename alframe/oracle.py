@@ -1,7 +1,7 @@
 """The oracle: who annotates what a strategy has chosen."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -45,12 +45,19 @@ class OracleSetup:
 
 
 class Oracle(Protocol):
-    """Annotates items."""
+    """Annotates items.
+
+    Attributes:
+        people: whether it asks people, for whom what the dataset knows is known; false where it
+            has no such attribute. One of the class (or of the factory function), so that it is
+            known before anything is built.
+    """
 
     def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
         """Annotations of all ``ids``, which ``cycle`` trains on first.
 
-        A resumed run asks again for what was answered, and gets the same answers.
+        People may have annotated unlabelled items beside them, which are then labelled as well. A
+        resumed run asks again for what was answered, and gets the same answers.
 
         Raises:
             Waiting: some are not answered yet; says how many, and what to do.
@@ -75,23 +82,44 @@ def simulated(setup: OracleSetup) -> SimulatedOracle:
     return SimulatedOracle(setup.dataset.targets)
 
 
-def asked(oracle: Oracle, ids: Sequence[str], cycle: int) -> Answers:
+def asks_people(oracle: object) -> bool:
+    """Whether an oracle, or its factory, asks people; see :class:`Oracle`."""
+    return bool(getattr(oracle, "people", False))
+
+
+def answered(
+    oracle: Oracle,
+    ids: Sequence[str],
+    cycle: int,
+    *,
+    known: Mapping[str, Target] | None = None,
+    free: Collection[str] = (),
+) -> Answers:
     """The answers of ``oracle``, if they are of ``ids``: each is annotated, or else ignored.
+
+    Args:
+        oracle: answers.
+        ids: to be annotated.
+        cycle: that trains on them first.
+        known: annotations that need not be asked for.
+        free: items that may be annotated although nobody asked for them.
 
     Raises:
         Waiting: as :meth:`Oracle.annotate`.
         RunError: an item has no answer, or two, or one that was not asked for.
     """
-    answers = oracle.annotate(ids, cycle)
+    given = {item: known[item] for item in ids if item in known} if known else {}
+    unknown = [item for item in ids if item not in given]
+    answers = oracle.annotate(unknown, cycle)
     annotated, ignored = set(answers.targets), set(answers.ignored)
     wrong = {
-        "without an answer": set(ids) - annotated - ignored,
+        "without an answer": set(unknown) - annotated - ignored,
         "annotated and ignored": annotated & ignored,
-        "not asked for": (annotated | ignored) - set(ids),
+        "not asked for": (annotated | ignored) - set(unknown) - (annotated & set(free)),
     }
     if found := {what: sorted(items) for what, items in wrong.items() if items}:
         raise RunError(
             f"the oracle's answers for cycle {cycle}: {len(items)} {what}: {', '.join(items[:3])}"
             for what, items in found.items()
         )
-    return answers
+    return replace(answers, targets={**given, **answers.targets})

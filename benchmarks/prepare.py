@@ -12,9 +12,9 @@ from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import AlframeError, ConfigError, RunError, together
 from alframe.runs.beforehand import check_paths
+from alframe.runs.budget import planned
 from alframe.runs.build import build_dataset, build_learner, build_strategy, prepare_images
-from alframe.runs.initial import draw, stored_ids, write_initial
-from alframe.runs.loop import check_budget
+from alframe.runs.initial import stored_ids, write_initial
 from alframe.seeds import Seeds
 
 
@@ -60,11 +60,10 @@ def initial_sets(cells: Sequence[Cell]) -> list[tuple[Cell, tuple[str, ...]]]:
 def _drawn(problem: str, cells: Sequence[Cell]) -> list[tuple[Cell, tuple[str, ...]]]:
     config = _common(problem, cells)
     dataset = _dataset(config)
-    count, _ = check_budget(config.budget, len(dataset.pool))
     methods = {c.method: c for c in cells}.values()
     together(*(partial(_check, cell, dataset.classes) for cell in methods))
     seeds = {c.seed: c for c in cells}.values()
-    return [(cell, draw(dataset.pool, count, Seeds(cell.seed))) for cell in seeds]
+    return [(cell, planned(config.budget, dataset, Seeds(cell.seed)).initial) for cell in seeds]
 
 
 def write_initial_sets(folder: Path, sets: Sequence[tuple[Cell, tuple[str, ...]]]) -> None:

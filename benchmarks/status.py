@@ -41,7 +41,7 @@ def _remaining(work: Work) -> float:
         done = list(read_cycles(cell.path(work.folder) / "cycles.jsonl"))
         own = done[1:] if cell.first else done  # the first cycle was trained elsewhere
         taken += map(_seconds, own)
-        missing += max(0, cell.config.budget.cycles - bool(cell.first) - len(own))
+        missing += max(0, (cell.config.budget.cycles or 0) - bool(cell.first) - len(own))
     return missing * statistics.fmean(taken) if taken else 0.0
 
 

@@ -13,9 +13,10 @@ from alframe.datasets.shapes import shapes
 from alframe.errors import ConfigError
 from alframe.oracle import SimulatedOracle
 from alframe.plugins import Entry, Kind, registry
+from alframe.runs.budget import planned
 from alframe.runs.build import build_learner, build_strategy
 from alframe.runs.loop import Loop
-from alframe.runs.rundir import open_run
+from alframe.runs.opening import open_run
 from alframe.seeds import Seeds
 from alframe.strategy import Strategy
 from alframe.testing import (
@@ -123,7 +124,7 @@ def run_poisoned(strategy: str, learner: str, path: Path) -> list[tuple[str, ...
             strategy=build_strategy(config),
             oracle=SimulatedOracle(dataset.targets),
             run=run,
-            budget=BudgetConfig(initial=4, per_cycle=3, cycles=2),
+            plan=planned(BudgetConfig(initial=4, per_cycle=3, cycles=2), dataset, Seeds(0)),
             seeds=Seeds(0),
             recorder=Numbers(),
         )

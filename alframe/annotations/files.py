@@ -1,39 +1,52 @@
-"""People as the oracle, by files: a query to be annotated, and a COCO file of answers."""
+"""People as the oracle, by files: a folder with a query to annotate, and a file of answers."""
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from alframe.datasets.base import Dataset, Target
-from alframe.datasets.boxes import Cleaning, clean_boxes
-from alframe.datasets.coco_json import CocoFile, read_annotations
-from alframe.datasets.objects import Annotated
-from alframe.datasets.problems import BadItemError, Problem, Problems, grouped, named, plural
+from alframe.annotations.answers import Exactly, answers_of, problems_of
+from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
+from alframe.annotations.folders import README, write_folder
+from alframe.annotations.formats import read_annotations, read_predictions
+from alframe.annotations.names import Names
+from alframe.annotations.sheets import answers_file, query_folder, read_sheet
+from alframe.datasets.base import Dataset
+from alframe.datasets.problems import Problems, grouped, named, plural
 from alframe.errors import DataError, Waiting
-from alframe.files.atomic import write_text
 from alframe.oracle import Answers, OracleSetup
 from alframe.text import command
 
-REMEDY = "correct the file of answers"
+FormatName = Literal["coco", "cvat", "label-studio", "voc", "yolo"]
 
 
 class FilesOracle:
-    """Asks by ``queries/cycle_NN/query.json`` and reads ``answers/cycle_NN.json``.
+    """Asks by a folder, ``queries/cycle_NN``, and reads ``answers/cycle_NN.json``.
 
-    The query is a file of COCO instances without annotations: images, whose ``file_name`` is their
-    id, and the categories. The answers are the same with annotations. An image that is not listed
-    is not answered yet; one without annotations shows nothing; ``"ignored": 1`` gives one up.
+    The answers are a file of COCO instances, which ``alframe annotate`` writes from a file of any
+    known format. An image that is not listed is not answered yet; one without annotations shows
+    nothing; ``"ignored": 1`` gives one up.
 
     Args:
         setup: the dataset, and where the files lie.
+        format: of the files to be annotated: ``coco``, ``cvat``, ``label-studio``, ``voc`` or
+            ``yolo``.
+        threshold: score that a proposal of the model has to have to be shown.
+        proposals: a file of predictions of another model, which are shown in place of the run's.
     """
 
-    def __init__(self, setup: OracleSetup) -> None:
-        self._dataset, self._folder = setup.dataset, setup.folder
+    people: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        setup: OracleSetup,
+        *,
+        format: FormatName = "coco",  # noqa: A002 - the name of the setting
+        threshold: float = 0.3,
+        proposals: str | None = None,
+    ) -> None:
+        self._dataset, self._run = setup.dataset, setup.folder
+        self._format, self._threshold, self._proposals = format, threshold, proposals
 
     def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
         """The answers, once there is one for each of ``ids``.
@@ -44,83 +57,70 @@ class FilesOracle:
         """
         if not ids:
             return Answers({})
-        query = self._folder / "queries" / f"cycle_{cycle:02d}" / "query.json"
-        answers = self._folder / "answers" / f"cycle_{cycle:02d}.json"
-        if not query.exists():
-            query.parent.mkdir(parents=True, exist_ok=True)
-            answers.parent.mkdir(exist_ok=True)
-            write_text(query, json.dumps(asked_of_people(self._dataset, ids), indent=1) + "\n")
-        found = answered(answers, ids, self._dataset) if answers.exists() else Answers({})
-        if missing := [i for i in ids if i not in found.targets and i not in found.ignored]:
-            resume = command("run", "--output", self._folder, "--resume")
-            raise Waiting(
-                [
-                    f"cycle {cycle} waits for {len(missing)} of {plural(len(ids), 'image')} to be "
-                    f"annotated: {named(missing)}",
-                    f"annotate what {query} lists, save it as {answers} (COCO instances), and go "
-                    f"on with: {resume}",
-                ]
-            )
-        return found
+        folder = query_folder(self._run, cycle)
+        if not (folder / README).exists():  # which is written last
+            write_folder(self.sheet(cycle), folder, self._format, self._run)
+        found = stored_answers(self._run, cycle, self._dataset)
+        if missing := [i for i in ids if i not in set(found.images)]:
+            raise Waiting(_status(self._run, cycle, read_sheet(folder, self._dataset.file), missing))
+        return answers_of(found, self._dataset)
+
+    def sheet(self, cycle: int) -> Sheet:
+        """What people are asked for a cycle, with the proposals that they are to see."""
+        sheet = read_sheet(query_folder(self._run, cycle), self._dataset.file)
+        others = self._of_others() if self._proposals else None
+        images = tuple(_with(image, others, self._threshold) for image in sheet.images)
+        return replace(sheet, images=images, proposed=sheet.proposed or others is not None)
+
+    def _of_others(self) -> Mapping[str, list[Proposal]]:
+        problems, names = Problems("error"), Names(self._dataset)
+        found = read_predictions(Path(str(self._proposals)).expanduser(), names, problems)
+        problems.settle()
+        proposals: dict[str, list[Proposal]] = {}
+        for thing in sorted(found.objects, key=lambda thing: -thing.score):
+            each = Proposal(thing.name, thing.box, thing.score)
+            proposals.setdefault(thing.owner, []).append(each)
+        return proposals
 
 
-def asked_of_people(dataset: Dataset, ids: Sequence[str]) -> Mapping[str, Any]:
-    """The images and categories of a query, as a file of COCO instances has them."""
-    images = []
-    for number, item in enumerate(ids, 1):
-        height, width = dataset.images.size(item)
-        images.append({"id": number, "file_name": item, "width": width, "height": height})
-    names = enumerate(dataset.classes, 1)
-    categories = [{"id": number, "name": name} for number, name in names]
-    return {"images": images, "categories": categories, "annotations": []}
+def _with(
+    image: AskedImage, others: Mapping[str, list[Proposal]] | None, threshold: float
+) -> AskedImage:
+    proposals = image.proposals if others is None else others.get(image.item, [])
+    return replace(image, proposals=tuple(p for p in proposals if p.score >= threshold))
 
 
-def answered(path: Path, ids: Sequence[str], dataset: Dataset) -> Answers:
-    """What a file of COCO instances says of ``ids``.
+def _status(run: Path, cycle: int, sheet: Sheet, missing: Sequence[str]) -> list[str]:
+    """What a run waits for, and what to do."""
+    left = set(missing)
+    counts = {"test": "to test on", "initial": "to begin with"}
+    parts = [
+        f"{count} {words}"
+        for why, words in counts.items()
+        if (count := sum(i.item in left and i.why == why for i in sheet.images))
+    ]
+    split = f" ({', '.join(parts)})" if len(parts) > 1 else ""
+    asked = "" if len(missing) == len(sheet.images) else f" of {len(sheet.images)}"
+    return [
+        f"waiting: {len(missing)}{asked} images to annotate{split}, in "
+        f"{query_folder(run, cycle)}: {named(missing)}",
+        f"then: {command('annotate', run, 'FILE')}",
+    ]
+
+
+def stored_answers(run: Path, cycle: int, dataset: Dataset) -> Annotations:
+    """The answers that a run has for a cycle so far.
 
     Raises:
-        DataError: an image was not asked for, a class is unknown, a box cannot be used, or the
-            file is malformed; every problem.
+        DataError: the file cannot be used; every problem.
     """
-    wanted, problems = set(ids), Problems("error")
-
-    def find(name: str) -> str:
-        if name in wanted:
-            return f"{name}.jpg"  # the reader takes the suffix off
-        raise BadItemError(Problem("the image was not asked for", f"{path}: {name}", REMEDY))
-
-    found = read_annotations(path, path.parent, "", find, problems)
+    path = answers_file(run, cycle)
+    if not path.exists():
+        return Annotations(dataset.classes)
+    problems = Problems("error")
+    exactly = Exactly(frozenset((*dataset.pool, *dataset.test)), dataset.images, path)
+    found = read_annotations(path, exactly, problems, "coco")
     problems.settle()
-    clean = _clean(found.objects, dataset)
-    if wrong := [*_foreign(path, found, dataset), *_misplaced(path, found, clean.keep)]:
+    if wrong := [problem for _, problem in problems_of(found, dataset, path)]:
         raise DataError(grouped(wrong))
-    rows: dict[str, list[int]] = {image.item: [] for image in found.images}
-    for row, thing in enumerate(found.objects):
-        rows[thing.owner].append(row)
-    ignored = frozenset(image.item for image in found.images if image.ignored)
-    labels = np.array([dataset.classes.index(thing.name) for thing in found.objects], int)
-    crowd = np.array([thing.crowd for thing in found.objects], bool)
-    targets = {
-        item: Target.of(clean.boxes[own], labels[own], crowd=crowd[own])
-        for item, own in rows.items()
-        if item not in ignored
-    }
-    return Answers(targets, ignored)
-
-
-def _clean(objects: Sequence[Annotated], dataset: Dataset) -> Cleaning:
-    sizes = [dataset.images.size(thing.owner) for thing in objects]
-    heights, widths = [h for h, _ in sizes], [w for _, w in sizes]
-    return clean_boxes([thing.box for thing in objects], heights, widths)
-
-
-def _foreign(path: Path, found: CocoFile, dataset: Dataset) -> list[Problem]:
-    names = {thing.name for thing in found.objects} - set(dataset.classes)
-    known = f"use one of {', '.join(dataset.classes)}"
-    return [Problem("the class is unknown", f"{path}: {name!r}", known) for name in sorted(names)]
-
-
-def _misplaced(path: Path, found: CocoFile, keep: NDArray[np.bool_]) -> list[Problem]:
-    cause = "the box is empty, or lies outside of its image"
-    bad = dict.fromkeys(t.owner for t, kept in zip(found.objects, keep, strict=True) if not kept)
-    return [Problem(cause, f"{path}: {owner}", REMEDY) for owner in bad]
+    return found

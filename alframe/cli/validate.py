@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from alframe.datasets.base import Dataset
+    from alframe.runs.budget import Plan
 
 
 @click.command()
@@ -43,18 +44,21 @@ def validate(file: str | None, **flags: Any) -> None:
     config = draft.checked()
     from alframe.runs.build import build_strategy
 
-    _, (dataset, initial, per_cycle) = together(
-        lambda: build_strategy(config), lambda: _checked_data(config)
-    )
+    _, (dataset, plan) = together(lambda: build_strategy(config), lambda: _checked_data(config))
     click.echo(to_yaml(config), nl=False)
     for note in dataset.notes:
         say(f"note: {note}", err=True)
+    test = len(plan.test) or len(dataset.test)
     say(
-        f"valid: {len(dataset.pool)} images to choose from, {len(dataset.test)} to test on; labels "
-        f"{initial} + {config.budget.cycles - 1} x {per_cycle}; "
+        f"valid: {len(dataset.pool) - len(plan.test)} images to choose from, {test} to test on; "
+        f"labels {len(plan.initial)} + {_times(plan.cycles)}{plan.per_cycle}; "
         f"{plural(len(dataset.classes), 'class')}: {', '.join(_counted(dataset))}",
         err=True,
     )
+
+
+def _times(cycles: int | None) -> str:
+    return "any number of times " if cycles is None else f"{cycles - 1} x "
 
 
 def _check_paths(draft: Draft) -> None:
@@ -70,7 +74,7 @@ def _check_paths(draft: Draft) -> None:
 
 def _counted(dataset: "Dataset") -> "Iterator[str]":
     """Each class with its objects in the pool."""
-    counts = Counter(label for i in dataset.pool for label in dataset.targets[i].labels.tolist())
+    counts = Counter(label for t in dataset.known.values() for label in t.labels.tolist())
     for label, name in enumerate(dataset.classes):
         yield f"{name} {counts[label]:,}"
 
@@ -96,17 +100,11 @@ def _unreadable(config: RunConfig) -> tuple[str, ...]:
     return ()
 
 
-def _checked_data(config: RunConfig) -> "tuple[Dataset, int, int]":
-    """The dataset, and how many images are labelled first and in each selection."""
-    from alframe.runs.build import build_dataset, build_learner, prepare_images
-    from alframe.runs.initial import initial_set
-    from alframe.runs.loop import check_budget
+def _checked_data(config: RunConfig) -> "tuple[Dataset, Plan]":
+    """The dataset, and what is labelled when."""
+    from alframe.runs.build import build_dataset, build_learner, plan_of, prepare_images
     from alframe.runs.settled import as_settled
     from alframe.runs.takeover import check_source
-
-    def budget(dataset: "Dataset") -> tuple[int, int]:
-        given = initial_set(config.budget, dataset.pool)
-        return check_budget(config.budget, len(dataset.pool), given)
 
     try:
         dataset = build_dataset(config)
@@ -114,11 +112,11 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, int, int]":
         raise DataError([*error.problems, *_unreadable(config)]) from error
     *_, prepared = together(
         lambda: build_learner(config, dataset.classes),
-        lambda: budget(dataset),
+        lambda: plan_of(config, dataset),
         lambda: prepare_images(dataset, config.data),
     )
-    initial, per_cycle = budget(prepared)  # again: broken images may be left out
+    plan = plan_of(config, prepared)  # again: broken images may be left out
     if config.first_cycle:
         source = Path(config.first_cycle)
         check_source(source, as_settled(config, source), prepared.fingerprint())
-    return prepared, initial, per_cycle
+    return prepared, plan

@@ -271,19 +271,27 @@ class BudgetConfig(Section):
         initial: images labelled at random before the first cycle; a number, or a share of the
             pool such as ``5%`` (rounded down, at least 1).
         per_cycle: images that each selection adds; likewise.
-        cycles: how many times to train; selections are one fewer.
+        cycles: how many times to train; selections are one fewer. null goes on until the pool is
+            exhausted, or somebody stops the run.
+        test: images drawn from the pool to evaluate on, for a dataset without a test split; a
+            number or a share. They are annotated first, and never chosen.
         initial_set: a JSON file with the ids to label first, ``{"ids": [...]}``, in the place of
             a random draw; null draws.
     """
 
     initial: Amount = "5%"
     per_cycle: Amount = "2.5%"
-    cycles: int = Field(default=7, ge=1)
+    cycles: int | None = Field(default=7, ge=1)
+    test: Amount | None = None
     initial_set: Place | None = None
 
     def images(self, pool: int) -> tuple[int, int]:
         """``initial`` and ``per_cycle`` in images, for a pool of this size."""
         return _images(self.initial, pool), _images(self.per_cycle, pool)
+
+    def test_images(self, pool: int) -> int:
+        """``test`` in images, for a pool of this size; 0 where none are drawn."""
+        return 0 if self.test is None else _images(self.test, pool)
 
 
 def _images(amount: int | str, pool: int) -> int:

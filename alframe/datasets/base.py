@@ -8,6 +8,7 @@ import copyreg
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -166,11 +167,21 @@ class Dataset:
     on_bad_item: OnBadItem = "error"
     task: str = "detection"
 
+    @property
+    def known(self) -> dict[str, Target]:
+        """Annotations of the pool, as far as there are."""
+        return {item: self.targets[item] for item in self.pool if item in self.targets}
+
+    def file(self, item: str) -> Path | None:
+        """Where the picture of an item lies; None where it is no file."""
+        find = getattr(self.images, "file", None)
+        return None if find is None else find(item)
+
     def fingerprint(self) -> str:
         """SHA-256 over classes, splits and annotations; runs with the same can be compared."""
         named = repr((self.classes, self.pool, self.test)).encode()
         items = (*self.pool, *self.test)
-        return fingerprint((self.targets[item] for item in items), named)
+        return fingerprint((self.targets[item] for item in items if item in self.targets), named)
 
 
 def fingerprint(targets: Iterable[Target], start: bytes = b"") -> str:

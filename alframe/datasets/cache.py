@@ -121,6 +121,10 @@ class CachedImages:
         """The stamp of the original image."""
         return self._source.stamp(item)
 
+    def file(self, item: str) -> Path | None:
+        """The file of the original image; None where it is none."""
+        return self._source.file(item) if isinstance(self._source, ImageFiles) else None
+
     def prepare(self, ids: Sequence[str], workers: int) -> dict[str, DataError]:
         """Decode every image once, check it, and fill the cache in the order of ``ids``.
 

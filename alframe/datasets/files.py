@@ -78,6 +78,10 @@ class ImageFiles:
             self._sizes[item] = header_size(self._checked(item), self.reading)
         return self._sizes[item]
 
+    def file(self, item: str) -> Path:
+        """The file of an image."""
+        return Path(self._paths[item])
+
     def stamp(self, item: str) -> str:
         """Length and time of change of the file."""
         status = check_regular(self._checked(item), self.reading.remedy)

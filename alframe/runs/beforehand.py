@@ -6,10 +6,10 @@ from pathlib import Path
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import ConfigError, together
-from alframe.runs.build import build_dataset
-from alframe.runs.initial import initial_set, stored_ids
-from alframe.runs.loop import check_budget
-from alframe.runs.rundir import check_claim, stored_layer
+from alframe.runs.build import build_dataset, plan_of
+from alframe.runs.initial import stored_ids
+from alframe.runs.opening import check_claim
+from alframe.runs.rundir import stored_layer
 
 WORDS = frozenset({"none", "pretrained"})
 """Values of ``model.weights`` that are no file."""
@@ -34,7 +34,7 @@ def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:
         partial(_check_files, config, resume=resume),
         lambda: build_dataset(config),
     )
-    check_budget(config.budget, len(dataset.pool), initial_set(config.budget, dataset.pool))
+    plan_of(config, dataset)
     return dataset
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alframe import oracle
 from alframe.config.sections import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.datasets.cache import CachedImages, Resize, prepared
@@ -16,9 +17,10 @@ from alframe.datasets.suspicions import check_objects, looked_through
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import Learner, LearnerSetup
 from alframe.model import provides, signal_names
-from alframe.oracle import Oracle, OracleSetup
 from alframe.plugins import Entry, Kind, registry
 from alframe.plugins.entry import OWN
+from alframe.runs.budget import Plan, planned
+from alframe.seeds import Seeds
 from alframe.strategy import Strategy
 
 READERS = 8
@@ -52,6 +54,21 @@ def signals(config: RunConfig) -> frozenset[str]:
     """What a run can stream: the signals of its learner and those of its model."""
     learner = registry().get("learners", config.learner.name)
     return provides(learner.load()) | provides(_model(config).load())
+
+
+def asks_people(config: RunConfig) -> bool:
+    """Whether the oracle of a run asks people."""
+    return oracle.asks_people(registry().get("oracles", config.oracle.name).load())
+
+
+def plan_of(config: RunConfig, dataset: Dataset) -> Plan:
+    """What a run labels when.
+
+    Raises:
+        ConfigError: the dataset cannot fill the budget.
+    """
+    known = dataset.known if asks_people(config) else {}
+    return planned(config.budget, dataset, Seeds(config.seed), known)
 
 
 def strangers(config: RunConfig) -> list[str]:
@@ -168,10 +185,11 @@ def build_learner(
     return learner
 
 
-def build_oracle(config: RunConfig, dataset: Dataset, folder: Path) -> Oracle:
+def build_oracle(config: RunConfig, dataset: Dataset, folder: Path) -> oracle.Oracle:
     """Who annotates; what people are asked and answer lies in ``folder``, the run directory."""
-    oracle: Oracle = _factory("oracles", config.oracle, setup=OracleSetup(dataset, folder))()
-    return oracle
+    setup = oracle.OracleSetup(dataset, folder)
+    built: oracle.Oracle = _factory("oracles", config.oracle, setup=setup)()
+    return built
 
 
 def _strategy(component: Component) -> Strategy:

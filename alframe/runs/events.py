@@ -37,12 +37,13 @@ _KINDS: Mapping[_Check, str] = {
     _is_mapping: "a mapping",
 }
 SCHEMA: Mapping[str, Mapping[str, _Check]] = {
-    "initial": {"ids": _is_ids, "sha256": _is_text},
+    "initial": {"ids": _is_ids, "test": _is_ids, "sha256": _is_text},
     "annotated": {
         "cycle": _is_count,
         "images": _is_count,
         "objects": _is_count,
         "ignored": _is_ids,
+        "extra": _is_ids,
         "sha256": _is_text,
     },
     "cycle_started": {"cycle": _is_count, "labelled": _is_count, "objects": _is_count},

@@ -42,6 +42,11 @@ class Journal:
         """All events of one kind, in order."""
         return [e for e in self._events if e["event"] == event]
 
+    def last(self, event: str, cycle: int) -> Event | None:
+        """The last such event of a cycle: added cycles add a selection to one that had none."""
+        found = [e for e in self.of(event) if e.get("cycle") == cycle]
+        return found[-1] if found else None
+
     def append(self, event: str, **details: Any) -> None:
         """Add an event and sync it to the disk."""
         self.extend([{"event": event, **details}])

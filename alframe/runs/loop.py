@@ -10,20 +10,19 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
-from alframe.config.sections import BudgetConfig
-from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target
-from alframe.errors import ConfigError, RunError, SelectionError, TrainingError
+from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet
+from alframe.errors import SelectionError, TrainingError
 from alframe.learner import FitContext, Learner, Recorder, SignalBatch
-from alframe.oracle import Oracle, asked
-from alframe.pool import Pool
+from alframe.oracle import Oracle
 from alframe.profiling import Profiling, Tick, unwatched
 from alframe.progress import over
-from alframe.runs.initial import digest, draw
+from alframe.runs.budget import Plan
 from alframe.runs.journal import Event
+from alframe.runs.labelling import STRATEGY, Ask, Labelling
 from alframe.runs.rundir import FitState, RunDir
-from alframe.runs.smaller import smaller_budget
 from alframe.runs.untouched import untouched
 from alframe.runs.usage import peak_memory
 from alframe.seeds import Seeds
@@ -68,14 +67,11 @@ class Loop:
         strategy: chooses.
         oracle: answers.
         run: where everything is kept.
-        budget: how many images to label.
+        plan: how many images to label, and which ones first.
         seeds: the root of the run's randomness.
         recorder: takes scalars while fitting.
-        initial: ids to label first; None draws ``budget.initial`` of them.
+        ask: writes down what people are to be asked; None where nobody is.
         profiling: watches the first fit and the first selection.
-
-    Raises:
-        ConfigError: the budget asks for more images than the pool has.
     """
 
     def __init__(
@@ -86,20 +82,18 @@ class Loop:
         strategy: Strategy,
         oracle: Oracle,
         run: RunDir,
-        budget: BudgetConfig,
+        plan: Plan,
         seeds: Seeds,
         recorder: Recorder,
-        initial: Sequence[str] | None = None,
+        ask: Ask | None = None,
         profiling: Profiling | None = None,
     ) -> None:
         self._profiling = profiling or Profiling(None)
         self._dataset, self._learner, self._strategy = dataset, learner, strategy
-        self._oracle, self._run, self._seeds, self._recorder = oracle, run, seeds, recorder
-        self._cycles = budget.cycles
-        count, self._per_cycle = check_budget(budget, len(dataset.pool), initial)
-        self._initial = tuple(initial or draw(dataset.pool, count, seeds))
-        self._pool = Pool(dataset.pool)
-        self._targets: dict[str, Target] = {}
+        self._run, self._seeds, self._recorder = run, seeds, recorder
+        self._plan = plan
+        self._labelling = Labelling(dataset, oracle, run, plan, ask)
+        self._pool = self._labelling.pool
         self._fitted: int | None = None
 
     def run(self) -> Iterator[Mapping[str, Any]]:
@@ -111,71 +105,28 @@ class Loop:
         Raises:
             Waiting: the oracle, or the learner, waits for people or files; the run may be resumed.
         """
-        self._start()
+        self._labelling.begin()
         cycles: list[Mapping[str, Any]] = []
-        for cycle in range(self._cycles):
-            if cycle > 0 and not self._chosen(cycle):
+        for cycle in count() if self._plan.cycles is None else range(self._plan.cycles):
+            if cycle > 0 and not self._labelling.chosen(cycle):
                 break  # the pool is exhausted: nothing was added
-            self._annotate(cycle)
+            self._labelling.annotate(cycle)
             cycles.append(self._cycle(cycle))
-            if not self._event("selected", cycle + 1):  # otherwise the files know of more cycles
+            if not self._last("selected", cycle + 1):  # otherwise the files know of more cycles
                 self._run.write_cycles(cycles)
             yield cycles[-1]
         self._finish()
 
-    def _start(self) -> None:
-        """Record the initial set, unless the journal has it."""
-        if not self._run.journal.of("initial"):
-            ids, sha256 = list(self._initial), digest(self._initial)
-            self._run.update_manifest(initial_sha256=sha256)
-            self._run.journal.append("initial", ids=ids, sha256=sha256)
-
-    def _chosen(self, cycle: int) -> list[str]:
-        """What was chosen for ``cycle``: the initial set, or the selection of the cycle before."""
-        event = self._event("selected", cycle - 1) if cycle else self._run.journal.of("initial")[0]
-        ids: list[str] = event["ids"] if event else []
-        return ids
-
-    def _annotate(self, cycle: int) -> None:
-        """Bring the answers for ``cycle`` into the pool."""
-        ids = self._chosen(cycle)
-        self._pool.query(ids, cycle)
-        answers = asked(self._oracle, ids, cycle)
-        self._pool.ignore(i for i in ids if i in answers.ignored)
-        self._pool.label(i for i in ids if i in answers.targets)
-        self._targets.update(answers.targets)
-        before, sha256 = self._event("annotated", cycle), answers.sha256()
-        if before and before["sha256"] != sha256:
-            raise RunError(
-                f"the answers for cycle {cycle} have changed since the run trained on them: "
-                "restore them, or start anew with another --output"
-            )
-        if not self._pool.labelled:
-            raise RunError(
-                f"all {len(ids)} images to begin with are ignored, so there is nothing to train "
-                "on: start anew with others (budget.initial_set, or another seed)"
-            )
-        if not before:
-            self._run.journal.append(
-                "annotated",
-                cycle=cycle,
-                images=len(answers.targets),
-                objects=sum(len(target.labels) for target in answers.targets.values()),
-                ignored=sorted(answers.ignored),
-                seconds=round(sum(answers.seconds.values()), 3) if answers.seconds else None,
-                sha256=sha256,
-            )
-
     def _cycle(self, cycle: int) -> Mapping[str, Any]:
-        labelled = LabelledSet(self._dataset.images, self._pool.labelled, self._targets)
-        if not self._event("cycle_started", cycle):
+        labelled = self._labelling.labelled
+        if not self._last("cycle_started", cycle):
             self._run.journal.append(
                 "cycle_started", cycle=cycle, labelled=len(labelled), objects=labelled.objects()
             )
-        fit = self._event("fitted", cycle) or self._fit(cycle, labelled)
-        if not self._event("evaluated", cycle):  # otherwise the state is that of a later cycle
+        fit = self._last("fitted", cycle) or self._fit(cycle, labelled)
+        if not self._last("evaluated", cycle):  # otherwise the state is that of a later cycle
             self._run.fit_state(cycle).clear()
-        result = self._event("evaluated", cycle) or self._evaluate(cycle)
+        result = self._last("evaluated", cycle) or self._evaluate(cycle)
         chosen = self._selected(cycle) or self._select(cycle, labelled)
         seconds = {
             "fit": fit["seconds"],
@@ -227,7 +178,7 @@ class Loop:
     def _evaluate(self, cycle: int) -> Event:
         self._ensure_model(cycle)
         started = time.monotonic()
-        test = LabelledSet(self._dataset.images, self._dataset.test, self._dataset.targets)
+        test = self._labelling.test
         with untouched(test.targets, "the learner", TrainingError):
             metrics = self._learner.evaluate(test)
         elapsed = time.monotonic() - started
@@ -235,13 +186,13 @@ class Loop:
 
     def _selected(self, cycle: int) -> Event | None:
         """The selection of a cycle, unless it was the last one and is so no longer."""
-        event = self._event("selected", cycle)
+        event = self._last("selected", cycle)
         return event if event and (event["ids"] or not self._wanted(cycle)) else None
 
     def _wanted(self, cycle: int) -> int:
         """How many images a cycle may select: none in the last one."""
-        last = cycle == self._cycles - 1
-        return 0 if last else min(self._per_cycle, len(self._pool.unlabelled))
+        last = self._plan.cycles is not None and cycle == self._plan.cycles - 1
+        return 0 if last else min(self._plan.per_cycle, len(self._pool.unlabelled))
 
     def _select(self, cycle: int, labelled: LabelledSet) -> Event:
         wanted = self._wanted(cycle)
@@ -255,9 +206,10 @@ class Loop:
         ):
             selection = self._strategy.select(self._query(cycle, labelled, wanted, tick))
         check_selection(selection, self._pool.unlabelled, wanted)
+        elapsed, ids = time.monotonic() - started, list(selection.ids)
         if selection.scores is not None:
             self._run.write_scores(cycle, selection.scores)
-        elapsed, ids = time.monotonic() - started, list(selection.ids)
+        self._labelling.ask(cycle + 1, dict.fromkeys(ids, STRATEGY), selection.scores)
         return self._record("selected", cycle, ids=ids, seconds=elapsed, memory=peak_memory())
 
     def _query(self, cycle: int, labelled: LabelledSet, budget: int, tick: Tick) -> Query:
@@ -286,42 +238,14 @@ class Loop:
             self._run.journal.append("finished")
             self._run.update_manifest(finished=datetime.now(UTC).isoformat(timespec="seconds"))
 
-    def _event(self, name: str, cycle: int) -> Event | None:
-        """The last such event: more cycles add a selection to a cycle that had none."""
-        found = [e for e in self._run.journal.of(name) if e.get("cycle") == cycle]
-        return found[-1] if found else None
+    def _last(self, name: str, cycle: int) -> Event | None:
+        return self._run.journal.last(name, cycle)
 
     def _record(self, name: str, cycle: int, *, seconds: float, **details: Any) -> Event:
         details["seconds"] = seconds
         self._run.journal.append(name, cycle=cycle, **details)
         logger.info("cycle %d: %s, %.0f s", cycle, name, seconds)
         return {"event": name, "cycle": cycle, **details}
-
-
-def check_budget(
-    budget: BudgetConfig, pool: int, initial: Sequence[str] | None = None
-) -> tuple[int, int]:
-    """Images of the initial set and of each selection, if a pool of this size can fill them.
-
-    Raises:
-        ConfigError: says how many images are asked for and how many there are.
-    """
-    drawn, per_cycle = budget.images(pool)
-    first = len(initial) if initial else drawn
-    asked = first + per_cycle * (budget.cycles - 1)
-    if asked <= pool:
-        return first, per_cycle
-    try_this = smaller_budget(first, per_cycle, budget.cycles, pool, drawn=not initial)
-    remedies = [f"set {try_this}"] if try_this else []
-    text = f"budget.initial asks for {first} images, the pool has {pool}"
-    if first <= pool:
-        fits = 1 + (pool - first) // per_cycle
-        remedies.append(f"set budget.cycles={fits}")
-        text = (
-            f"the budget asks for {asked} images ({first} + {budget.cycles - 1} x {per_cycle}), "
-            f"the pool has {pool}"
-        )
-    raise ConfigError(f"{text}: {'; or '.join(remedies) or 'lower it and budget.cycles'}")
 
 
 def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> None:

@@ -56,8 +56,10 @@ def _expected(events: Sequence[Event], targets: Mapping[str, Target]) -> Iterato
     left_out = ignored(events)
     known = targets.keys() - left_out
     labelled = [i for e in events if e["event"] == "initial" for i in e["ids"]]
+    extra = {e["cycle"]: e["extra"] for e in events if e["event"] == "annotated"}
     metrics = {e["cycle"]: e["metrics"] for e in events if e["event"] == "evaluated"}
     for cycle, ids in sorted(selections(events).items()):
+        labelled += extra.get(cycle, [])
         yield {
             "cycle": cycle,
             "labelled": sum(i not in left_out for i in labelled),

@@ -10,22 +10,27 @@ from typing import Any
 
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
-from alframe.errors import RunError
-from alframe.learner import Learner
+from alframe.errors import RunError, Waiting
+from alframe.learner import DETECTIONS, Learner
 from alframe.profiling import Profiling
+from alframe.runs.asking import Asking, readable
 from alframe.runs.build import (
+    asks_people,
     build_dataset,
     build_learner,
     build_oracle,
     build_strategy,
+    plan_of,
     prepare_images,
+    signals,
     white_in,
 )
 from alframe.runs.environment import environment
-from alframe.runs.initial import initial_set
 from alframe.runs.journal import Journal
-from alframe.runs.loop import Loop, check_budget
-from alframe.runs.rundir import RunDir, check_claim, open_run
+from alframe.runs.labelling import Labelling
+from alframe.runs.loop import Loop
+from alframe.runs.opening import check_claim, open_run
+from alframe.runs.rundir import RunDir
 from alframe.runs.settled import as_settled, with_white
 from alframe.runs.takeover import check_source, take_over
 from alframe.seeds import Seeds
@@ -65,13 +70,19 @@ def run(
         check_claim(path, config, resume=resume)
     strategy = build_strategy(config)
     dataset = dataset or build_dataset(config)
+    as_read = dataset.fingerprint()
     learner = build_learner(_of_all_processes(config), dataset.classes)
-    if first():
-        check_budget(config.budget, len(dataset.pool), initial_set(config.budget, dataset.pool))
+    waits = decided(partial(_waits, config, path, dataset, resume=resume))
+    if waits is not None:
+        if first():
+            raise waits
+        return
     dataset = _prepared(dataset, config)
     config = with_white(config, white_in(dataset))
     profiling = Profiling(path / "profile" if profile else None)
-    cycles = partial(_cycles, config, path, resume, strategy, dataset, profiling)
+    people = asks_people(config)  # who have been asked by now: the run has begun
+    resume, fingerprint = resume or people, as_read if people else dataset.fingerprint()
+    cycles = partial(_cycles, config, path, resume, strategy, dataset, fingerprint, profiling)
     if not active():
         yield from cycles(learner)
         return
@@ -80,6 +91,25 @@ def run(
     with assembled(learner, dataset, config) as leader:
         if leader is not None:
             yield from cycles(leader)
+
+
+def _waits(config: RunConfig, path: Path, dataset: Dataset, *, resume: bool) -> Waiting | None:
+    """Check the plan; where people annotate, have them begin before every image is read."""
+    plan_of(config, dataset)
+    if not asks_people(config) or Journal(path / "journal.jsonl").of("annotated"):
+        return None
+    fingerprint = dataset.fingerprint()
+    dataset, plan = readable(config, dataset)
+    with open_run(path, config, resume=resume) as run_dir:
+        _describe(run_dir, config, dataset, fingerprint)
+        oracle, ask = build_oracle(config, dataset, path), Asking(path, dataset)
+        labelling = Labelling(dataset, oracle, run_dir, plan, ask)
+        labelling.begin()
+        try:
+            labelling.annotate(0)
+        except Waiting as status:
+            return status
+    return None
 
 
 def _of_all_processes(config: RunConfig) -> RunConfig:
@@ -98,21 +128,23 @@ def _cycles(
     resume: bool,
     strategy: Strategy,
     dataset: Dataset,
+    fingerprint: str,
     profiling: Profiling,
     learner: Learner,
 ) -> Iterator[Mapping[str, Any]]:
-    initial = initial_set(config.budget, dataset.pool)  # again: broken images may be left out
+    plan = plan_of(config, dataset)  # again: broken images may be left out
     if config.first_cycle and not Journal(path / "journal.jsonl").of("evaluated"):
-        check_source(Path(config.first_cycle), config, dataset.fingerprint())
+        check_source(Path(config.first_cycle), config, fingerprint)
     for note in dataset.notes:
         logger.warning("%s: %s", dataset.name, note)
     from alframe.runs.tensorboard import TensorBoard  # takes a second to import
 
     with open_run(path, config, resume=resume) as run_dir:
-        _describe(run_dir, config, dataset)
+        _describe(run_dir, config, dataset, fingerprint)
         run_dir.adopt()
         if config.first_cycle:
             take_over(run_dir, Path(config.first_cycle))
+        proposes = learner if DETECTIONS in signals(config) else None
         with TensorBoard(path / "tensorboard") as recorder:
             loop = Loop(
                 dataset=dataset,
@@ -120,18 +152,17 @@ def _cycles(
                 strategy=strategy,
                 oracle=build_oracle(config, dataset, path),
                 run=run_dir,
-                budget=config.budget,
+                plan=plan,
                 seeds=Seeds(config.seed),
                 recorder=recorder,
-                initial=initial,
+                ask=Asking(path, dataset, proposes) if asks_people(config) else None,
                 profiling=profiling,
             )
             yield from loop.run()
 
 
-def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset) -> None:
+def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset, fingerprint: str) -> None:
     """Write the manifest, or hold the dataset against it."""
-    fingerprint = dataset.fingerprint()
     known = run_dir.manifest()
     if known and run_dir.described()["fingerprint"] != fingerprint:
         raise RunError(

@@ -1,26 +1,22 @@
 """The run directory: configuration, manifest, journal, results, scores and checkpoints."""
 
-import contextlib
 import functools
 import hashlib
 import json
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from alframe.config.draft import Layer
-from alframe.config.resolve import as_layer, differences, flat, resolve, to_yaml
+from alframe.config.resolve import as_layer, flat, resolve, to_yaml
 from alframe.config.sections import RunConfig
 from alframe.errors import RunError
 from alframe.files import checkpoints
-from alframe.files.atomic import remove_torn, sync_folder, write_text
+from alframe.files.atomic import write_text
 from alframe.files.checked import read_object, read_yaml, to_lines, write_object, write_yaml
-from alframe.files.locks import locked
 from alframe.runs.initial import digest, stored_ids
 from alframe.runs.journal import Journal
-from alframe.runs.log import log_file
 from alframe.runs.results import table
 from alframe.runs.scores import read_scores, write_scores
 from alframe.text import command, printable
@@ -153,7 +149,7 @@ class RunDir:
         if budget != stored.budget:
             self.update_manifest(finished=None)  # first, so that a kill leaves no finished half
         if adopted != stored:
-            write_yaml(self.path / "config.yaml", _header(self.path) + to_yaml(adopted))
+            write_yaml(self.path / "config.yaml", header(self.path) + to_yaml(adopted))
 
     def fit_state(self, cycle: int) -> "FitState":
         """The checkpoint of the training of ``cycle``."""
@@ -254,87 +250,7 @@ def stored_scores(path: Path, cycle: int) -> dict[str, float] | None:
     return read_scores(path / "scores" / f"cycle_{cycle:02d}.npz")
 
 
-@contextlib.contextmanager
-def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]:
-    """Make or reopen a run directory and hold its lock.
-
-    A run may be reopened with more ``budget.cycles`` than it had; see :meth:`RunDir.adopt`.
-
-    Raises:
-        RunError: it holds a run and ``resume`` is false; it was started with another
-            configuration; another process uses it; it cannot be written.
-    """
-    with contextlib.ExitStack() as stack:
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(path / ".lock"))
-            check_claim(path, config, resume=resume)
-            if not (path / "config.yaml").exists():
-                write_yaml(path / "config.yaml", _header(path) + to_yaml(config))
-                sync_folder(path.parent)
-            stack.enter_context(log_file(path / "run.log"))
-            remove_torn(path)
-            for folder in ("checkpoints", "scores", "tensorboard"):
-                (path / folder).mkdir(exist_ok=True)
-                remove_torn(path / folder)
-            run = RunDir(path, config)
-        except OSError as error:
-            raise RunError(
-                f"cannot write to {path}: {error.strerror} ({error.filename}); choose another "
-                "--output"
-            ) from error
-        yield run
-
-
-def check_claim(path: Path, config: RunConfig, *, resume: bool) -> None:
-    """Refuse a folder that this run may not use; makes nothing.
-
-    Raises:
-        RunError: it holds a run and ``resume`` is false, a run of another configuration, or
-            something that is not a run.
-    """
-    _check_place(path)
-    if (path / "config.yaml").exists():
-        if not resume:
-            raise RunError(f"{path} already holds a run: add --resume, or choose another --output")
-        _refuse_changes(path, config)
-    elif path.is_dir() and any(not p.name.startswith(".") for p in path.iterdir()):
-        raise RunError(f"{path} is not empty and holds no run: choose another --output")
-
-
-def _check_place(path: Path) -> None:
-    """Refuse a path at which no folder can be."""
-    try:
-        place = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
-        path.exists()  # fails where the name is too long
-    except OSError as error:
-        raise RunError(
-            f"cannot write to {path}: {error.strerror}; choose another --output"
-        ) from error
-    if not place.exists():
-        raise RunError(
-            f"cannot write to {path}: {place} is a link to nothing; choose another --output"
-        )
-    if not place.is_dir():
-        what = "it" if place == path else str(place)
-        raise RunError(f"cannot write to {path}: {what} is not a folder; choose another --output")
-
-
-def _header(path: Path) -> str:
+def header(path: Path) -> str:
+    """The first line of a ``config.yaml``: the command that repeats the run."""
     again = command("run", "--config", path / "config.yaml", "--output", "ANOTHER_FOLDER")
     return f"# {printable(again)}\n"
-
-
-def _refuse_changes(path: Path, config: RunConfig) -> None:
-    stored = resolve([stored_layer(path)])
-    changed, allowed = differences(stored, config), set(FREE_TO_CHANGE)
-    if config.budget.cycles > stored.budget.cycles:
-        allowed.add("budget.cycles")
-    if RunDir(path, stored).began_with(config.budget.initial_set):
-        allowed.add("budget.initial_set")
-    if refused := {k: v for k, v in changed.items() if k not in allowed}:
-        raise RunError(
-            f"{path} was started with {key} = {old!r}, now it is {new!r}: resume it as it was, "
-            "or choose another --output"
-            for key, (old, new) in refused.items()
-        )

@@ -9,20 +9,24 @@ from typing import Protocol, runtime_checkable
 from alframe.config.draft import Layer
 from alframe.config.resolve import drafted
 from alframe.config.sections import RunConfig
-from alframe.datasets.base import Dataset, ImageSet, Target
+from alframe.datasets.base import ImageSet, Target
 from alframe.errors import RunError
 from alframe.files.checked import read_lines, read_records
 from alframe.learner import Learner, SignalBatch
+from alframe.oracle import answered
 from alframe.progress import over
+from alframe.runs.asking import readable
 from alframe.runs.beforehand import check_root
 from alframe.runs.build import (
+    asks_people,
     build_dataset,
     build_learner,
     build_oracle,
     build_strategy,
+    plan_of,
     prepare_images,
 )
-from alframe.runs.initial import digest, draw, read_initial
+from alframe.runs.initial import digest, read_initial
 from alframe.runs.records import REMEDY, difference, selections, selections_due
 from alframe.runs.results import table
 from alframe.runs.rundir import RunDir, stored_layer, stored_scores
@@ -69,11 +73,17 @@ class Verifier:
         self._run = RunDir(path, config)
         self._seeds = Seeds(config.seed)
         self._strategy: Strategy = build_strategy(config)
-        self._dataset = _dataset(config)
+        as_read = build_dataset(config)
+        self._dataset = prepare_images(as_read, config.data)
         self._oracle = build_oracle(config, self._dataset, path)
         self._targets: dict[str, Target] = {}
         self._learner: Learner | None = None
-        if self._run.described()["fingerprint"] != self._dataset.fingerprint():
+        people = asks_people(config)
+        self._known = self._dataset.known if people else {}
+        drawing = _without_file(config)
+        self._plan = readable(drawing, as_read)[1] if people else plan_of(drawing, self._dataset)
+        described = as_read if people else self._dataset
+        if self._run.described()["fingerprint"] != described.fingerprint():
             raise RunError(f"{path} was made on other data than {config.dataset.name} is now")
 
     def __call__(self) -> Iterator[Verdict]:
@@ -81,7 +91,9 @@ class Verifier:
         asked, chosen = self._initial(), selections(self._run.journal)
         yield self._verdict_on_initial(asked)
         changed = list(self._changed_answers({-1: asked, **chosen}))
+        extra = {e["cycle"]: e["extra"] for e in self._run.journal.of("annotated")}
         for cycle in range(self._due()):
+            asked = asked + extra.get(cycle, [])
             ids, wanted = chosen.get(cycle, []), self._wanted(cycle, len(asked))
             if ids or wanted:  # otherwise the pool was exhausted
                 query = self._query(cycle, wanted, asked)
@@ -100,8 +112,9 @@ class Verifier:
         pool = set(self._dataset.pool)
         for event in self._run.journal.of("annotated"):
             cycle = event["cycle"]
-            ids = [i for i in chosen.get(cycle - 1, []) if i in pool]
-            answers = self._oracle.annotate(ids, cycle)
+            test = self._drawn() if cycle == 0 else []
+            ids = [i for i in (*test, *chosen.get(cycle - 1, [])) if i in pool]
+            answers = answered(self._oracle, ids, cycle, known=self._known, free=event["extra"])
             self._targets.update(answers.targets)
             if answers.sha256() != event["sha256"]:
                 yield Verdict(f"answers for cycle {cycle}", "the oracle", "they have changed")
@@ -112,29 +125,30 @@ class Verifier:
             raise RunError(f"{self._run.path} has not chosen anything yet")
         return list(events[0]["ids"])
 
+    def _drawn(self) -> list[str]:
+        return list(self._run.journal.of("initial")[0]["test"])
+
     def _due(self) -> int:
         """How many selections there have to be; a finished run has one before each later cycle."""
         finished = self._run.manifest().get("finished")
-        later = self._config.budget.cycles - 1 if finished else 0
+        later = (self._config.budget.cycles or 1) - 1 if finished else 0
         return max(later, selections_due(self._run.journal))
 
     def _wanted(self, cycle: int, asked: int) -> int:
         """How many images a cycle had to choose: none in the last one."""
-        budget, pool = self._config.budget, len(self._dataset.pool)
-        left = max(0, pool - asked)
-        return min(budget.images(pool)[1], left) if cycle < budget.cycles - 1 else 0
+        left = max(0, len(self._dataset.pool) - len(self._drawn()) - asked)
+        last = self._plan.cycles is not None and cycle >= self._plan.cycles - 1
+        return 0 if last else min(self._plan.per_cycle, left)
 
     def _verdict_on_initial(self, ids: list[str]) -> Verdict:
-        budget, pool = self._config.budget, self._dataset.pool
         if digest(ids) != self._run.manifest().get("initial_sha256"):
             return Verdict(INITIAL, "the seed", "the manifest has another hash")
-        drawn = draw(pool, budget.images(len(pool))[0], self._seeds)
-        if not budget.initial_set or list(drawn) == ids:  # the files of suites hold what is drawn
+        drawn, file = self._plan.initial, self._config.budget.initial_set
+        if file is None or list(drawn) == ids:  # the files of suites hold what is drawn
             return compared(INITIAL, "the seed", ids, drawn)
-        file = Path(budget.initial_set)
-        if not file.exists():
+        if not Path(file).exists():
             return Verdict(INITIAL, None, f"its file is not there: {file}")
-        return compared(INITIAL, "its file", ids, read_initial(file, pool))
+        return compared(INITIAL, "its file", ids, read_initial(Path(file), self._dataset.pool))
 
     def _verdict(self, about: str, ids: list[str], query: Query) -> Verdict:
         cycle = query.cycle
@@ -174,10 +188,10 @@ class Verifier:
         return Verdict(CYCLES, "the journal", difference(path, events, self._targets))
 
     def _query(self, cycle: int, budget: int, asked: list[str]) -> Query:
-        known = set(asked)
+        known, aside = set(asked), set(self._drawn())
         return Query(
             learner=_StoredModel(self, cycle),
-            unlabelled=tuple(i for i in self._dataset.pool if i not in known),
+            unlabelled=tuple(i for i in self._dataset.pool if i not in known | aside),
             labelled=tuple(sorted(known & self._targets.keys())),
             targets={i: self._targets[i] for i in known & self._targets.keys()},
             classes=self._dataset.classes,
@@ -216,5 +230,7 @@ def _unless_damaged(about: str, look: Callable[[], Verdict]) -> Verdict:
         return Verdict(about, None, str(error), damaged=True)
 
 
-def _dataset(config: RunConfig) -> Dataset:
-    return prepare_images(build_dataset(config), config.data)
+def _without_file(config: RunConfig) -> RunConfig:
+    """The configuration with an initial set that is drawn."""
+    budget = config.budget.model_copy(update={"initial_set": None})
+    return config.model_copy(update={"budget": budget})

@@ -5,7 +5,7 @@ import pytest
 
 from alframe.config.sections import BudgetConfig
 from alframe.errors import ConfigError
-from alframe.runs.initial import draw, initial_set, read_initial, write_initial
+from alframe.runs.initial import draw, read_initial, write_initial
 from alframe.seeds import Seeds
 from tests.runs.test_loop import run_loop
 
@@ -28,7 +28,7 @@ def test_a_file_is_read_back_in_any_order_of_ids(tmp_path: Path) -> None:
 def test_a_run_begins_with_the_ids_of_the_file(tmp_path: Path) -> None:
     write_initial(tmp_path / "a.json", POOL[:4])
     budget = BudgetConfig(initial=3, per_cycle=2, cycles=2, initial_set=str(tmp_path / "a.json"))
-    cycles = run_loop(tmp_path / "run", budget=budget, initial=initial_set(budget, POOL))
+    cycles = run_loop(tmp_path / "run", budget=budget)
     assert [c["labelled"] for c in cycles] == [4, 6]
     journal = (tmp_path / "run" / "journal.jsonl").read_text().splitlines()
     assert json.loads(journal[0])["ids"] == list(POOL[:4])

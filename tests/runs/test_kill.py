@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from alframe.config.resolve import from_overrides, resolve
-from alframe.runs.rundir import open_run
+from alframe.runs.opening import open_run
 from tests.runs.stored import records
 
 OVERRIDES = (

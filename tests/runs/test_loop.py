@@ -1,6 +1,7 @@
 """The loop with a fake learner: killed at every point, it ends in the same place."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from alframe.errors import ConfigError, RunError, Waiting
 from alframe.files import atomic
 from alframe.oracle import Answers, Oracle, SimulatedOracle
 from alframe.runs import journal
+from alframe.runs.budget import check_budget, planned
 from alframe.runs.journal import Journal
-from alframe.runs.loop import Loop, check_budget
-from alframe.runs.rundir import RunDir, open_run
+from alframe.runs.loop import Loop
+from alframe.runs.opening import open_run
+from alframe.runs.rundir import RunDir
 from alframe.seeds import Seeds
 from tests.fakes import FakeLearner, Numbers, fake_dataset
 from tests.runs.stored import records
@@ -40,6 +43,9 @@ def run_loop(
     initial: Sequence[str] | None = None,
 ) -> list[Mapping[str, Any]]:
     dataset = dataset or fake_dataset()
+    budget = budget or BudgetConfig(initial=3, per_cycle=2, cycles=4)
+    plan = planned(budget, dataset, Seeds(seed))
+    plan = replace(plan, initial=tuple(initial or plan.initial))
     with open_run(path, config, resume=(path / "config.yaml").exists()) as run:
         loop = Loop(
             dataset=dataset,
@@ -47,10 +53,9 @@ def run_loop(
             strategy=ByNumber(),
             oracle=oracle or SimulatedOracle(dataset.targets),
             run=run,
-            budget=budget or BudgetConfig(initial=3, per_cycle=2, cycles=4),
+            plan=plan,
             seeds=Seeds(seed),
             recorder=Numbers(),
-            initial=initial,
         )
         return list(loop.run())
 

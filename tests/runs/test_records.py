@@ -50,7 +50,7 @@ def test_a_selection_is_due_before_each_later_cycle(length: int, due: int) -> No
 
 
 def test_what_annotators_gave_up_does_not_count(tmp_path: Path) -> None:
-    given_up: Event = {"event": "annotated", "cycle": 1, "ignored": ["b"]}
+    given_up: Event = {"event": "annotated", "cycle": 1, "ignored": ["b"], "extra": []}
     rest = CYCLES[1] | {"labelled": 1, "objects": 1}
     assert found(tmp_path, [CYCLES[0], rest], [*EVENTS[:3], given_up, *EVENTS[3:]]) == ""
 

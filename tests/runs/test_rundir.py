@@ -16,7 +16,8 @@ from alframe.files import checkpoints
 from alframe.files.atomic import atomic, write_text
 from alframe.runs.initial import digest, write_initial
 from alframe.runs.journal import Journal
-from alframe.runs.rundir import fingerprint, open_run, stored_layer
+from alframe.runs.opening import open_run
+from alframe.runs.rundir import fingerprint, stored_layer
 from tests.runs.stored import unchecked
 
 

@@ -129,14 +129,30 @@ def test_scores_are_read_by_numpy_alone_too(tmp_path: Path) -> None:
 
 
 RIGHT: list[dict[str, Any]] = [
-    {"event": "initial", "ids": ["a"], "sha256": "x"},
-    {"event": "annotated", "cycle": 0, "images": 1, "objects": 1, "ignored": [], "sha256": "c"},
+    {"event": "initial", "ids": ["a"], "test": [], "sha256": "x"},
+    {
+        "event": "annotated",
+        "cycle": 0,
+        "images": 1,
+        "objects": 1,
+        "ignored": [],
+        "extra": [],
+        "sha256": "c",
+    },
     {"event": "cycle_started", "cycle": 0, "labelled": 1, "objects": 1},
     {"event": "phase_finished", "cycle": 0, "phase": "label", "index": 0},
     {"event": "fitted", "cycle": 0, "seconds": 1.5},
     {"event": "evaluated", "cycle": 0, "metrics": {"mAP50": float("nan")}, "seconds": 1},
     {"event": "selected", "cycle": 0, "ids": ["b"], "seconds": 0.0, "memory": {}},
-    {"event": "annotated", "cycle": 1, "images": 1, "objects": 1, "ignored": [], "sha256": "d"},
+    {
+        "event": "annotated",
+        "cycle": 1,
+        "images": 1,
+        "objects": 1,
+        "ignored": [],
+        "extra": [],
+        "sha256": "d",
+    },
     {"event": "of a later version", "cycle": 1},
 ]
 

@@ -18,8 +18,9 @@ from alframe.datasets.cache import CachedImages, CacheMode, Resize
 from alframe.errors import AlframeError, SelectionError, TrainingError
 from alframe.learner import FitContext, Metrics
 from alframe.oracle import SimulatedOracle
+from alframe.runs.budget import planned
 from alframe.runs.loop import Loop
-from alframe.runs.rundir import open_run
+from alframe.runs.opening import open_run
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Selection, Strategy
 from tests.datasets.builders import voc_folder
@@ -171,7 +172,7 @@ def loop(path: Path, strategy: Strategy, learner: FakeLearner) -> None:
             strategy=strategy,
             oracle=SimulatedOracle(dataset.targets),
             run=run,
-            budget=BudgetConfig(initial=3, per_cycle=2, cycles=2),
+            plan=planned(BudgetConfig(initial=3, per_cycle=2, cycles=2), dataset, Seeds(0)),
             seeds=Seeds(0),
             recorder=Numbers(),
         ).run()

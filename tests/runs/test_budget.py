@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from alframe.config.sections import BudgetConfig
 from alframe.errors import ConfigError
-from alframe.runs.loop import check_budget
-from alframe.runs.smaller import smaller_budget
+from alframe.runs.budget import check_budget, smaller_budget
 
 
 def test_a_papers_budget_on_a_smaller_dataset() -> None:
@@ -38,9 +37,8 @@ def test_a_pool_that_is_too_small_for_the_cycles() -> None:
 
 
 def test_an_initial_set_from_a_file_stays() -> None:
-    ids = [str(i) for i in range(10)]
     with pytest.raises(ConfigError) as error:
-        check_budget(BudgetConfig(initial=1, per_cycle=50, cycles=3), 60, ids)
+        check_budget(BudgetConfig(initial=1, per_cycle=50, cycles=3), 60, 10)
     assert "set a share of the pool such as budget.per_cycle=10%, or budget.per_cycle=6" in str(
         error.value
     )
@@ -48,17 +46,17 @@ def test_an_initial_set_from_a_file_stays() -> None:
 
 @given(
     first=st.integers(1, 10**6), per_cycle=st.integers(1, 10**6),
-    cycles=st.integers(1, 20), pool=st.integers(1, 10**5),
+    selections=st.integers(0, 19), pool=st.integers(1, 10**5),
 )  # fmt: skip
-def test_what_is_suggested_fits(first: int, per_cycle: int, cycles: int, pool: int) -> None:
-    text = smaller_budget(first, per_cycle, cycles, pool, drawn=True)
+def test_what_is_suggested_fits(first: int, per_cycle: int, selections: int, pool: int) -> None:
+    text = smaller_budget(first, per_cycle, selections, pool, drawn=True)
     shares, _, images = text.removeprefix("a share of the pool such as ").partition(", or ")
     if not text:
-        assert cycles > pool
+        assert selections >= pool
         return
     both = []
     for settings in (shares, images):
         found = dict(re.findall(r"budget\.(\w+)=(\S+)", settings))
-        amounts = BudgetConfig(**({"per_cycle": 1} | found | {"cycles": cycles}))
+        amounts = BudgetConfig(**({"per_cycle": 1} | found | {"cycles": selections + 1}))
         both.append(check_budget(amounts, pool))
     assert both[0] == both[1], "the share and the number are the same"

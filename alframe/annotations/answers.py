@@ -1,0 +1,154 @@
+"""Answers of people: read, checked against the dataset, and kept as COCO instances."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+
+from alframe.annotations.base import Annotations
+from alframe.datasets.base import Dataset, ImageSource, Target
+from alframe.datasets.boxes import clean_boxes
+from alframe.datasets.objects import Annotated
+from alframe.datasets.problems import BadItemError, Problem
+from alframe.oracle import Answers
+
+REMEDY = "correct the answers"
+SAME = 1.0
+"""Pixels by which a tool may move the corner of a box that nobody touched."""
+
+
+@dataclass(frozen=True)
+class Exactly:
+    """Pictures by their ids alone, as our own files name them (:class:`.base.Images`).
+
+    Attributes:
+        ids: of the dataset.
+        images: for their sizes.
+        path: of the file that names them.
+    """
+
+    ids: Collection[str]
+    images: ImageSource
+    path: Path
+
+    def find(self, name: str) -> str:
+        """The id, if it is one of the dataset."""
+        if name not in self.ids:
+            raise BadItemError(
+                Problem("the image is not of the dataset", f"{self.path}: {name}", REMEDY)
+            )
+        return name
+
+    def size(self, item: str) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.images.size(item)
+
+
+def problems_of(found: Annotations, dataset: Dataset, path: Path) -> Iterator[tuple[str, Problem]]:
+    """What makes answers unusable: ids, and what is wrong with them.
+
+    Args:
+        found: what was read.
+        dataset: whose classes and images the answers are about.
+        path: of the file, for messages.
+    """
+    clean = clean_boxes([thing.box for thing in found.objects], *_frames(found, dataset))
+    for thing, kept in zip(found.objects, clean.keep.tolist(), strict=True):
+        if thing.name not in dataset.classes:
+            close = get_close_matches(thing.name, dataset.classes, n=1)
+            hint = f" (closest: {close[0]!r})" if close else ""
+            yield (
+                thing.owner,
+                Problem(
+                    "the class is unknown",
+                    f"{path}: {thing.name!r}",
+                    f"use one of {', '.join(dataset.classes)}{hint}",
+                ),
+            )
+        if not kept:
+            cause = "the box is empty, or lies outside of its image"
+            yield thing.owner, Problem(cause, f"{path}: {thing.owner}", REMEDY)
+
+
+def answers_of(found: Annotations, dataset: Dataset) -> Answers:
+    """The targets of answers that have no problems (:func:`problems_of`)."""
+    clean = clean_boxes([thing.box for thing in found.objects], *_frames(found, dataset))
+    rows: dict[str, list[int]] = {item: [] for item in found.images}
+    for row, thing in enumerate(found.objects):
+        rows[thing.owner].append(row)
+    labels = np.array([dataset.classes.index(thing.name) for thing in found.objects], int)
+    difficult = np.array([thing.difficult for thing in found.objects], bool)
+    crowd = np.array([thing.crowd for thing in found.objects], bool)
+    targets = {
+        item: Target.of(clean.boxes[own], labels[own], difficult[own], crowd[own])
+        for item, own in rows.items()
+        if item not in found.ignored
+    }
+    return Answers(targets, frozenset(found.ignored), dict(found.seconds))
+
+
+def _frames(found: Annotations, dataset: Dataset) -> tuple[list[int], list[int]]:
+    """Heights and widths of the image of every object."""
+    sizes = {owner: dataset.images.size(owner) for owner in {o.owner for o in found.objects}}
+    frames = [sizes[thing.owner] for thing in found.objects]
+    return [height for height, _ in frames], [width for _, width in frames]
+
+
+def of_images(found: Annotations, ids: Collection[str]) -> Annotations:
+    """The part of annotations that is about some images."""
+    return Annotations(
+        classes=found.classes,
+        images=[item for item in found.images if item in ids],
+        objects=[thing for thing in found.objects if thing.owner in ids],
+        ignored={item for item in found.ignored if item in ids},
+        seconds={item: took for item, took in found.seconds.items() if item in ids},
+    )
+
+
+def merged(before: Annotations, after: Annotations) -> Annotations:
+    """Both, and where both have an image, what was said of it last."""
+    kept = of_images(before, set(before.images) - set(after.images))
+    return Annotations(
+        classes=tuple(dict.fromkeys((*before.classes, *after.classes))),
+        images=[*kept.images, *after.images],
+        objects=[*kept.objects, *after.objects],
+        ignored=kept.ignored | after.ignored,
+        seconds=kept.seconds | after.seconds,
+    )
+
+
+def changed(before: Annotations, after: Annotations) -> set[str]:
+    """Images that both have and of which they say something else, beyond rounding."""
+    old, new = by_image(before), by_image(after)
+    common = set(before.images) & set(after.images)
+    return {
+        item
+        for item in common
+        if (item in before.ignored) != (item in after.ignored)
+        or not _alike(old.get(item, []), new.get(item, []))
+    }
+
+
+def by_image(found: Annotations) -> Mapping[str, list[Annotated]]:
+    """The objects of each image that has some."""
+    rows: dict[str, list[Annotated]] = {}
+    for thing in found.objects:
+        rows.setdefault(thing.owner, []).append(thing)
+    return rows
+
+
+def _alike(one: list[Annotated], other: list[Annotated]) -> bool:
+    """Whether two lists of objects are the same but for the order and a pixel."""
+    left = list(other)
+    for thing in one:
+        twin = next((t for t in left if t.name == thing.name and _near(t, thing)), None)
+        if twin is None:
+            return False
+        left.remove(twin)
+    return not left
+
+
+def _near(one: Annotated, other: Annotated) -> bool:
+    return all(abs(a - b) <= SAME for a, b in zip(one.box, other.box, strict=True))

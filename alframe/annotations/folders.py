@@ -1,0 +1,55 @@
+"""The folder of a query: what a tool is to be given, a list, a gallery, and what to do with them."""
+
+import shutil
+from pathlib import Path
+
+from alframe.annotations.base import Sheet
+from alframe.annotations.formats import FORMATS, write_query
+from alframe.annotations.gallery import write_gallery
+from alframe.datasets.problems import plural
+from alframe.files.atomic import write_text
+from alframe.text import command
+
+README = "README.txt"
+
+
+def write_folder(sheet: Sheet, folder: Path, name: str, run: Path, *, copy: bool = False) -> Path:
+    """Write a query for people, in the format called ``name``.
+
+    Args:
+        sheet: what is asked.
+        folder: of the query; the files of the format lie in one of its own.
+        name: of the format.
+        run: the run directory, for the command that takes the answers.
+        copy: copy the pictures, too.
+
+    Returns:
+        What the tool is to be given.
+    """
+    given = write_query(name, sheet, folder / name)
+    if copy:
+        _copy(sheet, folder / "images")
+    files = [image.file for image in sheet.images]
+    lines = [str(file or image.item) for file, image in zip(files, sheet.images, strict=True)]
+    write_text(folder / "images.txt", "".join(f"{line}\n" for line in lines))
+    write_gallery(sheet, folder)
+    text = [
+        f"{sheet.title}: {plural(len(sheet.images), 'image')} to annotate, listed in images.txt "
+        "and shown by index.html.",
+        f"For {name}: {given}.",
+        *FORMATS[name].howto,
+        f"Then: {command('annotate', run, 'FILE')}",
+        f"For another tool: {command('query', run, '--to', 'FORMAT')} "
+        f"({', '.join(FORMATS)}); with --copy also the pictures.",
+    ]
+    write_text(folder / README, "\n".join(text) + "\n")
+    return given
+
+
+def _copy(sheet: Sheet, folder: Path) -> None:
+    """Copy the pictures, under the names that the files of the format have for them."""
+    for image in sheet.images:
+        if image.file is not None:
+            place = folder / image.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(image.file, place)

@@ -1,0 +1,97 @@
+"""The label check: answers that contradict what a model was sure of, listed for a second look."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alframe.annotations.answers import by_image
+from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
+from alframe.annotations.sheets import answers_file
+from alframe.datasets.objects import Annotated, Box
+from alframe.files.atomic import write_text
+from alframe.text import csv_cell
+
+CONFIDENT = 0.7
+"""Score of a proposal that an answer should not contradict without a reason."""
+OVERLAP = 0.5
+"""Intersection over union from which two boxes are of one object."""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An answer worth a second look; it is taken as it is.
+
+    Attributes:
+        item: id of the image.
+        score: of the proposal that it contradicts.
+        what: in a few words.
+        box: of the proposal, x1 y1 x2 y2 in pixels.
+    """
+
+    item: str
+    score: float
+    what: str
+    box: Box
+
+
+def suspects(sheet: Sheet, found: Annotations) -> list[Suspect]:
+    """Answers that swap the class of a confident proposal, leave it out, or see nothing at all.
+
+    Args:
+        sheet: the query, with its proposals.
+        found: the answers to it.
+
+    Returns:
+        The most confident proposals first.
+    """
+    objects, answered = by_image(found), set(found.images) - found.ignored
+    each = (
+        suspect
+        for image in sheet.images
+        if image.item in answered
+        for suspect in _of_image(image, objects.get(image.item, []))
+    )
+    return sorted(each, key=lambda suspect: (-suspect.score, suspect.item, suspect.box))
+
+
+def _of_image(image: AskedImage, objects: Sequence[Annotated]) -> Iterator[Suspect]:
+    sure = [proposal for proposal in image.proposals if proposal.score >= CONFIDENT]
+    if sure and not objects:
+        best = max(sure, key=lambda proposal: proposal.score)
+        yield _suspect(image, best, f"nothing is annotated, the model sees {best.name!r}")
+        return
+    for proposal in sure:
+        over = [thing for thing in objects if overlap(thing.box, proposal.box) >= OVERLAP]
+        if not over:
+            yield _suspect(image, proposal, f"{proposal.name!r} is left out")
+        elif proposal.name not in {thing.name for thing in over}:
+            closest = max(over, key=lambda thing: overlap(thing.box, proposal.box))
+            what = f"annotated as {closest.name!r}, the model sees {proposal.name!r}"
+            yield _suspect(image, proposal, what)
+
+
+def _suspect(image: AskedImage, proposal: Proposal, what: str) -> Suspect:
+    return Suspect(image.item, proposal.score, what, proposal.box)
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes, x1 y1 x2 y2."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    both = max(0.0, width) * max(0.0, height)
+    area = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return both / (area - both) if area > both else 0.0
+
+
+def write_suspects(found: Sequence[Suspect], run: Path, cycle: int) -> Path:
+    """Write ``answers/cycle_NN_suspects.csv``, the most confident first."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("image", "score", "what", "x1", "y1", "x2", "y2"))
+    for each in found:
+        rows.writerow(map(csv_cell, (each.item, each.score, each.what, *each.box)))
+    path = answers_file(run, cycle).with_name(f"cycle_{cycle:02d}_suspects.csv")
+    write_text(path, text.getvalue())
+    return path

@@ -1,0 +1,164 @@
+"""Taking answers: from files of annotation tools into a run that waits for them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alframe.annotations.answers import changed, merged, of_images, problems_of
+from alframe.annotations.base import Annotations, Sheet
+from alframe.annotations.coco import write_answers
+from alframe.annotations.files import stored_answers
+from alframe.annotations.formats import read_annotations
+from alframe.annotations.names import Names
+from alframe.annotations.sheets import answers_file, query_folder, read_sheet
+from alframe.annotations.suspects import Suspect, suspects
+from alframe.datasets.base import Dataset
+from alframe.datasets.problems import Problem, Problems, grouped, named, plural
+from alframe.errors import DataError, RunError
+from alframe.files.locks import locked
+from alframe.runs.journal import Journal
+
+
+@dataclass
+class Taken:
+    """What became of answers.
+
+    Attributes:
+        cycle: that they are for.
+        notes: a sentence each on what was taken, left, or seen through.
+        missing: ids that still have no answer.
+        suspects: answers worth a second look.
+    """
+
+    cycle: int
+    notes: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    suspects: list[Suspect] = field(default_factory=list)
+
+
+def waits_for(run: Path) -> int:
+    """The cycle whose images a run has asked for and not trained on.
+
+    Raises:
+        RunError: there is none: the run has not begun, is at work, or is finished.
+    """
+    journal = Journal(run / "journal.jsonl")
+    cycle = len(journal.of("annotated"))
+    asked = journal.last("selected", cycle - 1) if cycle else next(iter(journal.of("initial")), None)
+    if not asked or not asked["ids"]:
+        state = "is finished" if journal.of("finished") else "has not asked for anything yet"
+        raise RunError(
+            f"{run} {state}, so there is nothing to annotate now: go on with 'alframe run --output "
+            f"{run} --resume' (a finished one with a larger budget.cycles)"
+        )
+    return cycle
+
+
+def take(
+    run: Path,
+    dataset: Dataset,
+    files: Sequence[Path],
+    name: str | None = None,
+    *,
+    skip_bad: bool = False,
+) -> Taken:
+    """Add the answers in ``files`` to those that a run has for the cycle that it waits for.
+
+    Nothing is taken where something is wrong.
+
+    Args:
+        run: the run directory.
+        dataset: of the run.
+        files: of annotation tools; of an image in several, the last counts.
+        name: of their format; by default it is recognised.
+        skip_bad: leave out images of which something is wrong, and say so.
+
+    Raises:
+        DataError: every problem of all files.
+        RunError: the run waits for nothing, or none of its images is in the files.
+    """
+    cycle = waits_for(run)
+    sheet = read_sheet(query_folder(run, cycle), dataset.file)
+    taken, found = Taken(cycle), Annotations(())
+    problems = Problems("skip" if skip_bad else "error")
+    for path in files:
+        found = merged(found, _read(path, dataset, name, problems, taken))
+    taken.notes += problems.settle()
+    found = of_images(found, set(found.images) - problems.items)
+    answers = answers_file(run, cycle)
+    answers.parent.mkdir(exist_ok=True)
+    with locked(answers.parent / ".lock"):
+        own = _sorted_out(run, dataset, sheet, found, taken)
+        before = stored_answers(run, cycle, dataset)
+        _tell(before, own, taken)
+        after = merged(before, own)
+        write_answers(after, dataset.images, answers)
+    answered = set(after.images)
+    taken.missing = [i.item for i in sheet.images if i.item not in answered]
+    taken.suspects = suspects(sheet, own)
+    return taken
+
+
+def _read(
+    path: Path, dataset: Dataset, name: str | None, problems: Problems, taken: Taken
+) -> Annotations:
+    found = read_annotations(path, Names(dataset), problems, name)
+    for item, problem in problems_of(found, dataset, path):
+        problems.add(item, problem)
+    taken.notes += found.notes
+    return found
+
+
+def _sorted_out(
+    run: Path, dataset: Dataset, sheet: Sheet, found: Annotations, taken: Taken
+) -> Annotations:
+    """The answers that are for this cycle: asked for, or to unlabelled images besides."""
+    asked = {image.item for image in sheet.images}
+    earlier = set(_earlier(run, dataset, found, taken)) | dataset.known.keys() | set(dataset.test)
+    extra = [item for item in found.images if item not in asked | earlier]
+    given_up = [item for item in extra if item in found.ignored]
+    own = of_images(found, (asked | set(extra)) - set(given_up))
+    if not own.images and not earlier & set(found.images):
+        raise RunError(
+            f"none of {plural(len(found.images), 'image')} in the answers was asked for by {run}: "
+            f"it waits for {named([image.item for image in sheet.images])}"
+        )
+    if more := [item for item in extra if item not in found.ignored]:
+        taken.notes.append(f"{plural(len(more), 'image')} not asked for, taken too: {named(more)}")
+    return own
+
+
+def _earlier(run: Path, dataset: Dataset, found: Annotations, taken: Taken) -> set[str]:
+    """Images that earlier cycles have trained on; a note where they are answered otherwise now."""
+    images: set[str] = set()
+    other: set[str] = set()
+    for cycle in range(taken.cycle):
+        before = stored_answers(run, cycle, dataset)
+        images |= set(before.images)
+        other |= changed(before, found)
+    if other:
+        taken.notes.append(
+            f"{plural(len(other), 'image')} of earlier cycles answered otherwise now, left as the "
+            f"run has trained on them: {named(sorted(other))}"
+        )
+    return images
+
+
+def _tell(before: Annotations, own: Annotations, taken: Taken) -> None:
+    """Count what is new, changed and said again."""
+    again = set(own.images) & set(before.images)
+    differ = changed(before, own)
+    counts = Counter(thing.owner for thing in own.objects)
+    empty = sum(counts[item] == 0 and item not in own.ignored for item in own.images)
+    parts = [
+        f"{plural(len(own.images) - len(again), 'new answer')}",
+        *([f"{len(differ)} changed"] if differ else []),
+        *([f"{len(again) - len(differ)} as before"] if len(again) > len(differ) else []),
+    ]
+    details = [
+        f"{plural(len(own.objects), 'object')}",
+        *([f"{plural(empty, 'image')} without any"] if empty else []),
+        *([f"{len(own.ignored)} ignored"] if own.ignored else []),
+    ]
+    taken.notes.append(f"cycle {taken.cycle}: {', '.join(parts)} ({', '.join(details)})")

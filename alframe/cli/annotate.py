@@ -1,0 +1,94 @@
+"""``alframe annotate`` and ``alframe query``: a run that waits for people, and what they answer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from alframe.cli.output import say
+
+if TYPE_CHECKING:
+    from alframe.config.sections import RunConfig
+    from alframe.datasets.base import Dataset
+
+FORMATS = ("coco", "cvat", "label-studio", "voc", "yolo")
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--format", "name", type=click.Choice(FORMATS), help="Of the files.  [recognised]")
+@click.option("--skip-bad", is_flag=True, help="Leave out images of which something is wrong.")
+def annotate(run: Path, files: Sequence[Path], name: str | None, skip_bad: bool) -> None:
+    """Give a run that waits for people their answers: all at once, or in parts.
+
+    FILE is what an annotation tool exports: COCO, Pascal VOC, YOLO, CVAT or Label Studio; a file,
+    a folder or a zip. Nothing is taken where something is wrong. Exit code 3 while answers are
+    missing.
+
+    \b
+    alframe annotate runs/photos export.json
+    alframe annotate runs/photos labels --format yolo --skip-bad
+    """  # noqa: D301
+    from alframe.annotations.suspects import write_suspects
+    from alframe.annotations.taking import take
+    from alframe.datasets.problems import named, plural
+    from alframe.errors import Waiting
+    from alframe.text import command
+
+    taken = take(run, _run(run)[1], files, name, skip_bad=skip_bad)
+    say(*taken.notes)
+    if taken.suspects:
+        path = write_suspects(taken.suspects, run, taken.cycle)
+        say(f"{plural(len(taken.suspects), 'answer')} worth a second look, all in {path}:")
+        say(*(f"  {s.item}: {s.what} ({100 * s.score:.0f} %)" for s in taken.suspects[:10]))
+    if taken.missing:
+        raise Waiting(f"waiting: {plural(len(taken.missing), 'image')}: {named(taken.missing)}")
+    say(f"all answered; go on with: {command('run', '--output', run, '--resume')}")
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--to", "name", type=click.Choice(FORMATS), help="Write it for this tool, too.")
+@click.option("--copy", is_flag=True, help="Copy the pictures beside it.")
+def query(run: Path, name: str | None, copy: bool) -> None:
+    """Show what a run waits for; with --to, write it once more, for another tool.
+
+    \b
+    alframe query runs/photos
+    alframe query runs/photos --to cvat --copy
+    """  # noqa: D301
+    from alframe.annotations.files import stored_answers
+    from alframe.annotations.folders import write_folder
+    from alframe.annotations.sheets import query_folder
+    from alframe.annotations.taking import waits_for
+    from alframe.datasets.problems import named, plural
+    from alframe.runs.build import build_oracle
+
+    cycle, (config, dataset) = waits_for(run), _run(run)
+    folder, oracle = query_folder(run, cycle), build_oracle(config, dataset, run)
+    sheet = oracle.sheet(cycle)
+    answered = set(stored_answers(run, cycle, dataset).images)
+    missing = [image.item for image in sheet.images if image.item not in answered]
+    say(f"{plural(len(missing), 'image')} to annotate for cycle {cycle}: {named(missing)}")
+    if name or copy:
+        chosen = name or config.oracle.options.get("format", FORMATS[0])
+        say(f"wrote {write_folder(sheet, folder, chosen, run, copy=copy)}")
+    say(f"gallery {folder / 'index.html'}", f"to do   {folder / 'README.txt'}")
+
+
+def _run(path: Path) -> "tuple[RunConfig, Dataset]":
+    """Configuration and dataset of a run that asks people."""
+    from alframe.config.resolve import resolve
+    from alframe.errors import RunError
+    from alframe.runs.build import asks_people, build_dataset
+    from alframe.runs.rundir import stored_layer
+
+    config = resolve([stored_layer(path)])
+    if not asks_people(config):
+        raise RunError(
+            f"{path} asks nobody (oracle {config.oracle.name}): its annotations are revealed. "
+            "Start a run with --oracle files to have people annotate"
+        )
+    return config, build_dataset(config)

@@ -1,0 +1,109 @@
+"""What a run asks people: images that can be read, why, and what its model sees in them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alframe.annotations.base import AskedImage, Proposal, Sheet
+from alframe.annotations.sheets import query_folder, write_sheet
+from alframe.config.sections import RunConfig
+from alframe.datasets.base import Dataset, ImageSet, ImageSource
+from alframe.datasets.problems import sentences, shortened, skipped
+from alframe.errors import DataError
+from alframe.learner import DETECTIONS, Detections, Learner
+from alframe.runs.budget import Plan
+from alframe.runs.build import plan_of
+
+MOST = 100
+"""Proposals an image."""
+LEAST = 0.05
+"""Score of a proposal."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Writes ``query.json`` for each cycle of a run (:data:`alframe.runs.labelling.Ask`).
+
+    Attributes:
+        path: the run directory.
+        dataset: of which images are asked for.
+        learner: whose model proposes objects from the second cycle on; None proposes none.
+    """
+
+    path: Path
+    dataset: Dataset
+    learner: Learner | None = None
+
+    def __call__(
+        self, cycle: int, reasons: Mapping[str, str], scores: Mapping[str, float] | None
+    ) -> None:
+        """Write down that ``reasons`` are asked for, the first most of all."""
+        learner = self.learner if cycle else None
+        proposals = dict(_proposals(learner, self.dataset, tuple(reasons))) if learner else {}
+        images = tuple(
+            replace(
+                asked_image(self.dataset, item),
+                why=why,
+                score=(scores or {}).get(item),
+                proposals=tuple(proposals.get(item, ())),
+            )
+            for item, why in reasons.items()
+        )
+        title = f"{self.path.name}, cycle {cycle}"
+        sheet = Sheet(title, self.dataset.classes, images, learner is not None)
+        write_sheet(sheet, query_folder(self.path, cycle))
+
+
+def _proposals(
+    learner: Learner, dataset: Dataset, ids: tuple[str, ...]
+) -> Iterator[tuple[str, list[Proposal]]]:
+    images = ImageSet(dataset.images, ids)
+    for batch in learner.signals(images, frozenset({DETECTIONS})):
+        for row, item in enumerate(batch.ids):
+            yield item, list(_proposed(batch[DETECTIONS], row, dataset.classes))
+
+
+def asked_image(dataset: Dataset, item: str) -> AskedImage:
+    """An image to be annotated, with nothing to start from."""
+    height, width = dataset.images.size(item)
+    return AskedImage(item, dataset.file(item), height, width)
+
+
+def _proposed(found: Detections, row: int, classes: Sequence[str]) -> Iterator[Proposal]:
+    """The most confident detections of one image."""
+    keep = (found.valid[row] & (found.scores[row] >= LEAST)).nonzero().flatten()[:MOST]
+    columns = (found.boxes[row][keep], found.labels[row][keep], found.scores[row][keep])
+    boxes, labels, values = (column.tolist() for column in columns)
+    for (x1, y1, x2, y2), label, score in zip(boxes, labels, values, strict=True):
+        yield Proposal(classes[label], (x1, y1, x2, y2), score)
+
+
+def readable(config: RunConfig, dataset: Dataset) -> tuple[Dataset, Plan]:
+    """A plan of images that can be read, for people are to see what they annotate.
+
+    Returns:
+        The dataset without those of the plan's images that cannot, and the plan.
+
+    Raises:
+        DataError: there are some, where bad items are errors; names them.
+    """
+    while True:
+        plan = plan_of(config, dataset)
+        bad = _unreadable(dataset.images, (*plan.test, *plan.initial))
+        if not bad:
+            return dataset, plan
+        if dataset.on_bad_item == "error":
+            raise DataError(shortened(sentences(bad.values())))
+        pool = tuple(item for item in dataset.pool if item not in bad)
+        notes = (*dataset.notes, f"skipped {skipped(bad)}")
+        dataset = replace(dataset, pool=pool, notes=notes)
+
+
+def _unreadable(images: ImageSource, ids: Sequence[str]) -> dict[str, DataError]:
+    bad: dict[str, DataError] = {}
+    for item in ids:
+        try:
+            images.read(item)
+        except DataError as error:
+            bad[item] = error
+    return bad

@@ -1,0 +1,159 @@
+"""The plan of a run: what its budget labels first, draws to evaluate on, and adds in each cycle."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from alframe.config.sections import BudgetConfig
+from alframe.datasets.base import Dataset
+from alframe.errors import ConfigError
+from alframe.runs.initial import draw, initial_set
+from alframe.seeds import Seeds
+
+SHARE = 0.2
+"""Of the pool that a budget labels in the end, as on VOC and COCO in the papers (20 %, 10 %)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run labels when.
+
+    Attributes:
+        initial: ids of the pool to train on first, sorted.
+        per_cycle: images that each selection adds.
+        cycles: how many times to train; None goes on until the pool is exhausted.
+        test: ids to evaluate on that are drawn from the pool, sorted: they are asked for with the
+            initial ones, and never chosen.
+    """
+
+    initial: tuple[str, ...]
+    per_cycle: int
+    cycles: int | None
+    test: tuple[str, ...] = ()
+
+
+def planned(
+    budget: BudgetConfig, dataset: Dataset, seeds: Seeds, known: Collection[str] = ()
+) -> Plan:
+    """The plan for a dataset; the seeds alone decide what is drawn.
+
+    Args:
+        budget: in images, or shares of the pool.
+        dataset: to plan for.
+        seeds: of the run.
+        known: ids that are annotated already: those of the pool are all labelled from the start,
+            and the initial set is filled up with others.
+
+    Raises:
+        ConfigError: there is nothing to evaluate on, or the budget asks for more images than there
+            are; says what would do.
+    """
+    test = _drawn_test(budget, dataset, seeds)
+    aside = frozenset(test)
+    pool = [item for item in dataset.pool if item not in aside]
+    given = {item for item in pool if item in known}
+    if pool and len(given) == len(pool):
+        raise ConfigError(
+            f"every image of the pool of {dataset.name} is annotated, so there is nothing to ask: "
+            "--oracle simulated reveals the annotations that are there"
+        )
+    given.update(initial_set(budget, pool) or ())
+    fixed = budget.initial_set is not None or len(given) > budget.images(len(pool))[0]
+    first, per_cycle = check_budget(budget, len(pool), len(given) if fixed else None)
+    others = [item for item in pool if item not in given]
+    initial = {*given, *draw(others, first - len(given), seeds)}
+    return Plan(tuple(sorted(initial)), per_cycle, budget.cycles, test)
+
+
+def _drawn_test(budget: BudgetConfig, dataset: Dataset, seeds: Seeds) -> tuple[str, ...]:
+    if (count := budget.test_images(len(dataset.pool))) == 0:
+        if not dataset.test:
+            raise ConfigError(
+                f"{dataset.name} has no test split, so there is nothing to evaluate on: set "
+                "budget.test=40, for example, to have images of the pool drawn and annotated "
+                "first, or dataset.test"
+            )
+        return ()
+    if dataset.test:
+        raise ConfigError(
+            f"budget.test={budget.test} draws images to evaluate on, but {dataset.name} has a "
+            f"test split of {len(dataset.test)}: leave budget.test out"
+        )
+    if count >= len(dataset.pool):
+        raise ConfigError(
+            f"budget.test asks for {count} images to evaluate on, the pool of {dataset.name} has "
+            f"{len(dataset.pool)}: lower it, so that some are left to choose from"
+        )
+    return draw(dataset.pool, count, seeds.within("test"))
+
+
+def check_budget(budget: BudgetConfig, pool: int, given: int | None = None) -> tuple[int, int]:
+    """Images of the initial set and of each selection, if a pool of this size can fill them.
+
+    Args:
+        budget: in images, or shares of the pool.
+        pool: how many images may be labelled.
+        given: how many images the initial set has, where it is not drawn.
+
+    Raises:
+        ConfigError: says how many images are asked for and how many there are.
+    """
+    drawn, per_cycle = budget.images(pool)
+    first, selections = given or drawn, (budget.cycles or 1) - 1
+    asked = first + per_cycle * selections
+    if asked <= pool:
+        return first, per_cycle
+    try_this = smaller_budget(first, per_cycle, selections, pool, drawn=not given)
+    remedies = [f"set {try_this}"] if try_this else []
+    text = f"budget.initial asks for {first} images, the pool has {pool}"
+    if first <= pool:
+        remedies.append(f"set budget.cycles={1 + (pool - first) // per_cycle}")
+        text = (
+            f"the budget asks for {asked} images ({first} + {selections} x {per_cycle}), the pool "
+            f"has {pool}"
+        )
+    raise ConfigError(f"{text}: {'; or '.join(remedies) or 'lower it and budget.cycles'}")
+
+
+def smaller_budget(first: int, per_cycle: int, selections: int, pool: int, *, drawn: bool) -> str:
+    """Settings to try instead, as shares of the pool and in images; empty where none can do.
+
+    Args:
+        first: images of the initial set that was asked for.
+        per_cycle: images of each selection.
+        selections: one fewer than trainings.
+        pool: images that there are.
+        drawn: whether the initial set is drawn; one in a file stays as large as it is.
+    """
+    kept = 0 if drawn else first
+    asked = (first if drawn else 0) + per_cycle * selections
+    room = min(SHARE * pool, pool - kept) if asked else 0
+    factor = max(room, selections + drawn) / asked if asked else 0
+    amounts = {"budget.initial": first} if drawn else {}
+    amounts |= {"budget.per_cycle": per_cycle} if selections else {}
+    images = {name: max(1, math.floor(factor * each)) for name, each in amounts.items()}
+    if _total(images, selections) > pool - kept:
+        images = dict.fromkeys(amounts, 1)
+    if not images or _total(images, selections) > pool - kept:
+        return ""
+    shares = {name: _percent(count, pool) for name, count in images.items()}
+    return f"a share of the pool such as {_settings(shares)}, or {_settings(images)}"
+
+
+def _total(images: Mapping[str, int], selections: int) -> int:
+    return images.get("budget.initial", 0) + selections * images.get("budget.per_cycle", 0)
+
+
+def _percent(count: int, pool: int) -> str:
+    """A share that is rounded down to just so many images."""
+    exact = 100 * count / pool
+    for digits in range(1, 12):
+        up = math.ceil(round(exact * 10**digits, 6)) / 10**digits
+        text = f"{up:.{digits}f}".rstrip("0").rstrip(".")
+        if math.floor(round(float(text) * pool / 100, 6)) == count and float(text) <= 100:
+            return f"{text}%"
+    return f"{exact!r}%"
+
+
+def _settings(values: Mapping[str, int | str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in values.items())

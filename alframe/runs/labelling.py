@@ -1,0 +1,132 @@
+"""The labelling of a run: who is asked for what, and what is known of pool and test split."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from alframe.datasets.base import Dataset, LabelledSet, Target
+from alframe.errors import RunError
+from alframe.oracle import Oracle, answered, asks_people
+from alframe.pool import Pool
+from alframe.runs.budget import Plan
+from alframe.runs.initial import digest
+from alframe.runs.rundir import RunDir
+
+Ask = Callable[[int, Mapping[str, str], Mapping[str, float] | None], None]
+"""Writes down what people are asked: for which cycle, why by id, most wanted first, and scores."""
+
+STRATEGY = "strategy"
+"""Why an image is asked for that was selected."""
+
+
+class Labelling:
+    """Pool, targets and test split, as far as an oracle has answered.
+
+    What the dataset knows already is labelled from the start where the oracle is people, who are
+    asked for the rest alone.
+
+    Args:
+        dataset: the pool, and the split to evaluate on.
+        oracle: answers.
+        run: whose journal says what was asked and answered.
+        plan: what is labelled first.
+        ask: writes down what people are to be asked; None where nobody is.
+
+    Attributes:
+        pool: the state of every image that may be labelled.
+        targets: annotations of those that are.
+    """
+
+    def __init__(
+        self, dataset: Dataset, oracle: Oracle, run: RunDir, plan: Plan, ask: Ask | None = None
+    ) -> None:
+        self._dataset, self._oracle, self._run, self._ask = dataset, oracle, run, ask
+        begun = run.journal.of("initial")
+        self._initial = list(begun[0]["ids"] if begun else plan.initial)
+        self._drawn = list(begun[0]["test"] if begun else plan.test)
+        aside = frozenset(self._drawn)
+        self.pool = Pool(item for item in dataset.pool if item not in aside)
+        self.targets: dict[str, Target] = {}
+        self._test = {item: dataset.targets[item] for item in dataset.test}
+        self._known = dataset.known if asks_people(oracle) else {}
+
+    @property
+    def labelled(self) -> LabelledSet:
+        """What may be trained on."""
+        return LabelledSet(self._dataset.images, self.pool.labelled, self.targets)
+
+    @property
+    def test(self) -> LabelledSet:
+        """What is evaluated on."""
+        return LabelledSet(self._dataset.images, tuple(sorted(self._test)), self._test)
+
+    def begin(self) -> None:
+        """Record what is labelled first, unless the journal has it."""
+        if not self._run.journal.of("initial"):
+            reasons = dict.fromkeys(self._drawn, "test") | dict.fromkeys(self._initial, "initial")
+            self.ask(0, reasons)
+            sha256 = digest(self._initial)
+            self._run.update_manifest(initial_sha256=sha256)
+            self._run.journal.append("initial", ids=self._initial, test=self._drawn, sha256=sha256)
+
+    def ask(
+        self, cycle: int, reasons: Mapping[str, str], scores: Mapping[str, float] | None = None
+    ) -> None:
+        """Write down what people are asked for ``cycle``, before it is recorded as asked."""
+        unknown = {item: why for item, why in reasons.items() if item not in self._known}
+        if self._ask and unknown:
+            self._ask(cycle, unknown, scores)
+
+    def chosen(self, cycle: int) -> list[str]:
+        """What was chosen for ``cycle``: the initial set, or the selection of the cycle before."""
+        if cycle == 0:
+            return self._initial
+        event = self._run.journal.last("selected", cycle - 1)
+        return list(event["ids"]) if event else []
+
+    def annotate(self, cycle: int) -> None:
+        """Bring the answers for ``cycle`` into the pool and the test split.
+
+        Raises:
+            Waiting: some are missing.
+            RunError: they have changed since the run trained on them, or nothing is left.
+        """
+        ids, test = self.chosen(cycle), [] if cycle else self._drawn
+        self.pool.query(ids, cycle)
+        free = frozenset(self.pool.unlabelled)
+        answers = answered(self._oracle, [*test, *ids], cycle, known=self._known, free=free)
+        extra = sorted(free & answers.targets.keys())
+        self.pool.query(extra, cycle)
+        self.pool.ignore(i for i in ids if i in answers.ignored)
+        self.pool.label(i for i in (*ids, *extra) if i in answers.targets)
+        drawn = frozenset(test)
+        own = {item: target for item, target in answers.targets.items() if item not in drawn}
+        self.targets.update(own)
+        self._test.update({item: answers.targets[item] for item in drawn & answers.targets.keys()})
+        self._check_something_left(ids)
+        before, sha256 = self._run.journal.last("annotated", cycle), answers.sha256()
+        if before and before["sha256"] != sha256:
+            raise RunError(
+                f"the answers for cycle {cycle} have changed since the run trained on them: "
+                "restore them, or start anew with another --output"
+            )
+        if not before:
+            self._run.journal.append(
+                "annotated",
+                cycle=cycle,
+                images=len(own),
+                objects=sum(len(target.labels) for target in own.values()),
+                ignored=sorted(answers.ignored),
+                extra=extra,
+                seconds=round(sum(answers.seconds.values()), 3) if answers.seconds else None,
+                sha256=sha256,
+            )
+
+    def _check_something_left(self, ids: Sequence[str]) -> None:
+        for split, left, count in (
+            ("begin with", self.pool.labelled, len(ids)),
+            ("evaluate on", self._test, len(self._drawn)),
+        ):
+            if not left:
+                raise RunError(
+                    f"all {count} images to {split} are ignored, so there is nothing to work with: "
+                    "start anew with others (another seed)"
+                )

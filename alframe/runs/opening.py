@@ -1,0 +1,115 @@
+"""Opening a run directory: who may use a folder, and with which configuration."""
+
+import contextlib
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from alframe.config.resolve import differences, resolve, to_yaml
+from alframe.config.sections import RunConfig
+from alframe.errors import RunError
+from alframe.files.atomic import remove_torn, sync_folder
+from alframe.files.checked import write_yaml
+from alframe.files.locks import locked
+from alframe.runs.journal import Journal
+from alframe.runs.log import log_file
+from alframe.runs.rundir import FREE_TO_CHANGE, RunDir, header, stored_layer
+
+
+@contextlib.contextmanager
+def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]:
+    """Make or reopen a run directory and hold its lock.
+
+    A run may be reopened with more ``budget.cycles`` than it had; see :meth:`RunDir.adopt`.
+
+    Raises:
+        RunError: it holds a run and ``resume`` is false; it was started with another
+            configuration; another process uses it; it cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(path / ".lock"))
+            check_claim(path, config, resume=resume)
+            if not (path / "config.yaml").exists():
+                write_yaml(path / "config.yaml", header(path) + to_yaml(config))
+                sync_folder(path.parent)
+            else:
+                _settle_white(path, config)
+            stack.enter_context(log_file(path / "run.log"))
+            remove_torn(path)
+            for folder in ("checkpoints", "scores", "tensorboard"):
+                (path / folder).mkdir(exist_ok=True)
+                remove_torn(path / folder)
+            run = RunDir(path, config)
+        except OSError as error:
+            raise RunError(
+                f"cannot write to {path}: {error.strerror} ({error.filename}); choose another "
+                "--output"
+            ) from error
+        yield run
+
+
+def check_claim(path: Path, config: RunConfig, *, resume: bool) -> None:
+    """Refuse a folder that this run may not use; makes nothing.
+
+    Raises:
+        RunError: it holds a run and ``resume`` is false, a run of another configuration, or
+            something that is not a run.
+    """
+    _check_place(path)
+    if (path / "config.yaml").exists():
+        if not resume:
+            raise RunError(f"{path} already holds a run: add --resume, or choose another --output")
+        _refuse_changes(path, config)
+    elif path.is_dir() and any(not p.name.startswith(".") for p in path.iterdir()):
+        raise RunError(f"{path} is not empty and holds no run: choose another --output")
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a path at which no folder can be."""
+    try:
+        place = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
+        path.exists()  # fails where the name is too long
+    except OSError as error:
+        raise RunError(
+            f"cannot write to {path}: {error.strerror}; choose another --output"
+        ) from error
+    if not place.exists():
+        raise RunError(
+            f"cannot write to {path}: {place} is a link to nothing; choose another --output"
+        )
+    if not place.is_dir():
+        what = "it" if place == path else str(place)
+        raise RunError(f"cannot write to {path}: {what} is not a folder; choose another --output")
+
+
+def _settle_white(path: Path, config: RunConfig) -> None:
+    """Write what is white into a run that began before its images were read."""
+    stored = resolve([stored_layer(path)])
+    if stored.data.white != config.data.white:
+        adopted = stored.model_copy(update={"data": config.data})
+        write_yaml(path / "config.yaml", header(path) + to_yaml(adopted))
+
+
+def _refuse_changes(path: Path, config: RunConfig) -> None:
+    stored = resolve([stored_layer(path)])
+    changed, allowed = differences(stored, config), set(FREE_TO_CHANGE)
+    if _later(config.budget.cycles) > _later(stored.budget.cycles):
+        allowed.add("budget.cycles")
+    if not Journal(path / "journal.jsonl").of("cycle_started"):  # people are asked before that
+        allowed.add("data.white")
+    if RunDir(path, stored).began_with(config.budget.initial_set):
+        allowed.add("budget.initial_set")
+    if refused := {k: v for k, v in changed.items() if k not in allowed}:
+        raise RunError(
+            f"{path} was started with {key} = {old!r}, now it is {new!r}: resume it as it was, "
+            "or choose another --output"
+            for key, (old, new) in refused.items()
+        )
+
+
+def _later(cycles: int | None) -> float:
+    """The end of a run, for a comparison: null has none."""
+    return math.inf if cycles is None else cycles
