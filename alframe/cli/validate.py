@@ -102,7 +102,7 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, int, int]":
     from alframe.runs.initial import initial_set
     from alframe.runs.loop import check_budget
     from alframe.runs.settled import as_settled
-    from alframe.runs.takeover import check_source
+    from alframe.runs.warm_start import check_source
 
     def budget(dataset: "Dataset") -> tuple[int, int]:
         given = initial_set(config.budget, dataset.pool)
