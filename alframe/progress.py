@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 from tqdm import tqdm
 
-from alframe.training.distributed import first
+from alframe.training.distributed import is_main_process
 
 T = TypeVar("T")
 
@@ -28,9 +28,9 @@ class Progress:
 
     def __init__(self, total: int, title: str, unit: str) -> None:
         self.title, self._unit, self._total = title, unit, total
-        shown = None if first() else True
+        shown = None if is_main_process() else True
         self._bar: Any = tqdm(total=total, desc=title, unit=unit, leave=False, disable=shown)
-        self._logs = bool(self._bar.disable) and first()
+        self._logs = bool(self._bar.disable) and is_main_process()
         self._done = self._skipped = 0
         self._began = self._said = time.monotonic()
 

@@ -80,7 +80,7 @@ class Strategy(Protocol):
 
 
 class ScoringStrategy(ABC):
-    """A strategy that gives each image one number and takes the largest.
+    """An acquisition function: gives each image one number, and takes the largest.
 
     Subclasses write :meth:`score`; streaming, progress, ranking, ties (the smaller id first)
     and the refusal of non-finite scores are done here.

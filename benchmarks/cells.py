@@ -10,7 +10,7 @@ from alframe.benchmarks.suite import Suite
 from alframe.config.resolve import expanded, merge, resolve, settings
 from alframe.config.sections import Component, RunConfig
 from alframe.errors import AlframeError, ConfigError
-from alframe.runs.takeover import MAY_DIFFER
+from alframe.runs.warm_start import MAY_DIFFER
 
 Kind = Literal["first", "run", "full", "replay"]
 """``first``: the first cycle that methods with one learner share; ``run``: a method; ``full``: a

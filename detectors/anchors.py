@@ -30,7 +30,7 @@ class Anchors:
 
 
 @dataclass(frozen=True)
-class AnchorGrid:
+class AnchorGenerator:
     """Where anchors are, for feature maps of any shape.
 
     Attributes:
@@ -66,7 +66,7 @@ class AnchorGrid:
 @lru_cache(maxsize=32)
 @torch.inference_mode(False)  # or anchors first asked for in inference could not be trained with
 def _remembered(
-    grid: AnchorGrid, shapes: tuple[tuple[int, int], ...], device: torch.device
+    grid: AnchorGenerator, shapes: tuple[tuple[int, int], ...], device: torch.device
 ) -> Anchors:
     return grid.laid([torch.tensor(cell, device=device) for cell in grid.cells], shapes)
 

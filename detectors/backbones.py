@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from alframe.detectors.checks import one_of
+from alframe.config.checks import one_of
 from alframe.detectors.pixels import PixelRange, PixelScaling
 from alframe.detectors.timm_body import Style, timm_body
 from alframe.detectors.tiny import WIDTHS, TinyBody

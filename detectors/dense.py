@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
+from alframe.config.checks import one_of
 from alframe.datasets.base import LabelledSet
-from alframe.detectors.anchors import AnchorGrid, Anchors
+from alframe.detectors.anchors import AnchorGenerator, Anchors
 from alframe.detectors.box_features import box_features
 from alframe.detectors.boxes import encode, rescale_boxes
-from alframe.detectors.checks import one_of
 from alframe.detectors.evaluation import measured
 from alframe.detectors.losses import Normalizer, at_least_float32, box_loss, normalise
 from alframe.detectors.matching import Assignment, Matching, match
@@ -119,7 +119,7 @@ class DenseDetector(nn.Module, ABC):
         num_classes: int,
         *,
         exclusive: bool,
-        grid: AnchorGrid,
+        grid: AnchorGenerator,
         matching: Matching,
         regression: BoxRegression,
         normalizer: Normalizer,

@@ -10,10 +10,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from alframe.detectors.backbones import Backbone
 from alframe.detectors.dense import DenseDetector
-from alframe.training.small import has_nothing_left
+from alframe.training.layer_errors import has_nothing_left
 
-SIDE = 64
-"""Pixels of the image that a folded backbone is tried on."""
+DUMMY_SIDE = 64
+"""Pixels of the dummy batch that a folded backbone is tried on."""
 ALIKE = 0.05
 """Largest difference over the largest value. TF32 is far below it, a wrong fold far above."""
 
@@ -75,11 +75,13 @@ def _without_norm(norm: nn.BatchNorm2d) -> nn.Module:
 
 
 def _alike(body: nn.Module, lean: nn.Module) -> bool:
-    """Whether both see the same in noise."""
+    """Whether both compute the same of a dummy batch."""
     device = next(body.parameters()).device
-    noise = torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(device)
+    dummy = torch.randn(
+        1, 3, DUMMY_SIDE, DUMMY_SIDE, generator=torch.Generator().manual_seed(0)
+    ).to(device)
     try:
-        pairs = list(zip(body(noise), lean(noise), strict=True))
+        pairs = list(zip(body(dummy), lean(dummy), strict=True))
     except (RuntimeError, ValueError) as error:
         if has_nothing_left(error):  # of so small an image: it stays as it is
             return False

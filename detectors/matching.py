@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 from torch import Tensor
 
+from alframe.config.checks import one_of
 from alframe.detectors.boxes import box_iou
-from alframe.detectors.checks import one_of
 from alframe.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Softmax classification of anchors, with few of the many negatives: the hardest."""
+"""Hard negative mining: cross-entropy of anchors, with few of the many negatives, the hardest."""
 
 from typing import TYPE_CHECKING
 

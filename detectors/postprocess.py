@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torchvision.ops import batched_nms, nms
 
+from alframe.config.checks import one_of
 from alframe.detectors.anchors import Anchors
 from alframe.detectors.boxes import UNIT_STDS, clip_boxes, decode, rescale_boxes
-from alframe.detectors.checks import one_of
 from alframe.learner import Detections
 from alframe.training.batch import Batch
 
@@ -173,7 +173,7 @@ def suppress(
 
 def _suppress(boxes: Tensor, pairs: Pairs, candidate: Tensor, iou: float) -> Tensor:
     image, place = candidate.nonzero(as_tuple=True)  # synchronises
-    together = nms_in_one_call if boxes.is_cuda else nms_group_by_group
+    together = nms_batched if boxes.is_cuda else nms_per_group
     kept = together(
         boxes[image, place], pairs.scores[image, place], pairs.labels[image, place], image, iou
     )
@@ -182,9 +182,7 @@ def _suppress(boxes: Tensor, pairs: Pairs, candidate: Tensor, iou: float) -> Ten
     return remains
 
 
-def nms_in_one_call(
-    boxes: Tensor, scores: Tensor, labels: Tensor, image: Tensor, iou: float
-) -> Tensor:
+def nms_batched(boxes: Tensor, scores: Tensor, labels: Tensor, image: Tensor, iou: float) -> Tensor:
     """Indices of what remains; groups are moved apart, then suppressed together (one launch).
 
     Classes are moved along x and images along y: along one axis only, the coordinates of the last
@@ -196,7 +194,7 @@ def nms_in_one_call(
     return kept
 
 
-def nms_group_by_group(
+def nms_per_group(
     boxes: Tensor, scores: Tensor, labels: Tensor, image: Tensor, iou: float
 ) -> Tensor:
     """Indices of what remains; quicker on a CPU, where one long list costs its square."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
-from alframe.detectors.anchors import AnchorGrid, octave_scales, retina_cell
+from alframe.config.checks import one_of
+from alframe.detectors.anchors import AnchorGenerator, octave_scales, retina_cell
 from alframe.detectors.backbones import Backbone, build_backbone
-from alframe.detectors.checks import one_of
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
 from alframe.detectors.fpn import ExtraSource, FeaturePyramid
 from alframe.detectors.losses import Normalizer, focal_loss
@@ -167,10 +167,10 @@ def _grid(
     ratios: Sequence[float],
     *,
     rounded: bool,
-) -> AnchorGrid:
+) -> AnchorGenerator:
     sides = [stride * anchor_size for stride in strides]
     cells = tuple(retina_cell(side, scales, ratios, rounded=rounded) for side in sides)
-    return AnchorGrid(cells, tuple(strides))
+    return AnchorGenerator(cells, tuple(strides))
 
 
 def _maps_read(backbone: Backbone, strides: Sequence[int]) -> list[int]:

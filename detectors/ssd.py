@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from alframe.detectors.anchors import AnchorGrid, Anchors
+from alframe.config.checks import one_of
+from alframe.detectors.anchors import AnchorGenerator, Anchors
 from alframe.detectors.backbones import Backbone, build_backbone
-from alframe.detectors.checks import one_of
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
 from alframe.detectors.losses import Normalizer
 from alframe.detectors.matching import Assignment, Claim, Matching
@@ -191,12 +191,12 @@ def _grid(
     sides: Sequence[int],
     ratios: Sequence[Sequence[float]],
     longest: float,
-) -> AnchorGrid:
+) -> AnchorGenerator:
     cells = tuple(
         ssd_cell(side, after, own, longest)
         for (side, after), own in zip(pairwise(sides), ratios, strict=True)
     )
-    return AnchorGrid(cells, tuple(strides), offset=0.5)
+    return AnchorGenerator(cells, tuple(strides), offset=0.5)
 
 
 def _wrong_size(size: int, height: int, width: int) -> ConfigError:

@@ -1,4 +1,4 @@
-"""SSD's anchors (Liu et al., 2016, section 2.2), with the sizes of its published models."""
+"""SSD's anchors, its default or prior boxes (Liu et al., 2016, section 2.2), in published sizes."""
 
 import math
 from collections.abc import Sequence

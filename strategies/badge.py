@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alframe.config.checks import at_least
 from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch
-from alframe.strategies.checks import at_least
 from alframe.strategies.gather import gather
 from alframe.strategies.k_means import seeds
 from alframe.strategy import Query, Selection

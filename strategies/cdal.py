@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 from torch import Tensor
 
-from alframe.detectors.checks import one_of
+from alframe.config.checks import one_of
 from alframe.errors import SelectionError
 from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
 from alframe.strategies.entropy import entropy

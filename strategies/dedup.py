@@ -6,8 +6,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from alframe.config.checks import at_least, in_range
 from alframe.learner import EMBEDDING
-from alframe.strategies.checks import at_least, in_range
 from alframe.strategies.gather import embeddings
 from alframe.strategy import Query, Selection, Strategy
 

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.detectors.checks import one_of
+from alframe.config.checks import one_of
 from alframe.errors import ConfigError, SelectionError
 from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
 

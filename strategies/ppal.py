@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from alframe.config.checks import at_least, in_range
 from alframe.datasets.base import Target
 from alframe.detectors.boxes import box_iou
 from alframe.errors import ConfigError
 from alframe.learner import DETECTIONS, Detections, SignalBatch
-from alframe.strategies.checks import at_least, in_range
 from alframe.strategies.entropy import entropy
 from alframe.strategies.instances import REQUIRES, Instances, instances
 from alframe.strategy import Query, Selection, check_finite, top

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
+from alframe.config.checks import at_least
 from alframe.learner import EMBEDDING
-from alframe.strategies.checks import at_least
 from alframe.strategies.gather import embeddings
 from alframe.strategies.k_means import k_means
 from alframe.strategy import Query, Selection

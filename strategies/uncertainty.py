@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from alframe.detectors.checks import one_of
+from alframe.config.checks import at_least, one_of
 from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
-from alframe.strategies.checks import at_least
 from alframe.strategy import ScoringStrategy
 
 if TYPE_CHECKING:

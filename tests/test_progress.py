@@ -83,7 +83,7 @@ def test_in_a_terminal_a_bar_says_it(
 def test_only_the_first_process_speaks(
     clock: list[float], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "first", lambda: False)
+    monkeypatch.setattr(progress, "is_main_process", lambda: False)
     caplog.set_level(logging.INFO, "alframe")
     for _ in over(range(3), 3, "read", "images"):
         clock[0] += EVERY

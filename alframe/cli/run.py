@@ -17,7 +17,7 @@ from alframe.errors import AlframeError, ConfigError, RunError
 from alframe.files.refusals import stopped
 from alframe.runs.build import strangers
 from alframe.text import command
-from alframe.training.distributed import decided, first, processes
+from alframe.training.distributed import broadcast, is_main_process, process_group
 
 if TYPE_CHECKING:
     from alframe.datasets.base import Dataset
@@ -37,13 +37,13 @@ def run(resume: bool, profile: bool, **flags: Any) -> None:
     alframe run --output runs/mine --resume
     torchrun --nproc_per_node 4 -m alframe run --detector retina --dataset voc
     """  # noqa: D301
-    with processes():
+    with process_group():
         _run(flags, resume, profile)
 
 
 def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
     read: list[Dataset] = []  # by the process that decides, and not sent to the others
-    config, path = decided(lambda: _resumed(flags, read) if resume else _new(flags, read))
+    config, path = broadcast(lambda: _resumed(flags, read) if resume else _new(flags, read))
     from alframe.runs.run import run as start
 
     _say(f"run      {path}")
@@ -85,7 +85,7 @@ def _show_profile(folder: Path) -> None:
 
 def _say(*lines: str, err: bool = False) -> None:
     """Print lines, once, however many processes there are."""
-    if first():
+    if is_main_process():
         say(*lines, err=err)
 
 

@@ -104,7 +104,7 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, Plan]":
     """The dataset, and what is labelled when."""
     from alframe.runs.build import build_dataset, build_learner, plan_of, prepare_images
     from alframe.runs.settled import as_settled
-    from alframe.runs.takeover import check_source
+    from alframe.runs.warm_start import check_source
 
     try:
         dataset = build_dataset(config)

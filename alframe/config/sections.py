@@ -144,7 +144,7 @@ class DataConfig(Section):
     white: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
-Augment = Literal["crop", "expand", "expand_crop", "hflip", "photometric"]
+Augment = Literal["hflip", "photometric", "random_crop", "zoom_out", "zoom_out_crop"]
 
 
 class TrainingConfig(Section):
@@ -172,7 +172,7 @@ class TrainingConfig(Section):
         warmup: iterations of linear warm-up; see ``restart``.
         warmup_start: factor on the learning rate in the first iteration of a warm-up.
         clip_norm: largest norm of the gradient; null does not clip.
-        augment: what is done to training images, in order; SSD: photometric, expand_crop, hflip.
+        augment: what is done to training images, in order; SSD: photometric, zoom_out_crop, hflip.
         precision: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on a GPU or CPU that has the
             instructions for it, else fp32. What a run has begun with is written into its
             ``config.yaml``, and kept.

@@ -32,10 +32,16 @@ from alframe.runs.loop import Loop
 from alframe.runs.opening import check_claim, open_run
 from alframe.runs.rundir import RunDir
 from alframe.runs.settled import as_settled, with_white
-from alframe.runs.takeover import check_source, take_over
+from alframe.runs.warm_start import check_source, warm_start
 from alframe.seeds import Seeds
 from alframe.strategy import Strategy
-from alframe.training.distributed import active, decided, first, in_turn, size
+from alframe.training.distributed import (
+    broadcast,
+    is_initialized,
+    is_main_process,
+    main_process_first,
+    world_size,
+)
 from alframe.training.scaling import scaled
 
 logger = logging.getLogger(__name__)
@@ -65,16 +71,16 @@ def run(
     Raises:
         AlframeError: a user can mend it; see :mod:`alframe.errors`.
     """
-    config = decided(partial(as_settled, config, path))
-    if first():
+    config = broadcast(partial(as_settled, config, path))
+    if is_main_process():
         check_claim(path, config, resume=resume)
     strategy = build_strategy(config)
     dataset = dataset or build_dataset(config)
     as_read = dataset.fingerprint()
     learner = build_learner(_of_all_processes(config), dataset.classes)
-    waits = decided(partial(_waits, config, path, dataset, resume=resume))
+    waits = broadcast(partial(_waits, config, path, dataset, resume=resume))
     if waits is not None:
-        if first():
+        if is_main_process():
             raise waits
         return
     dataset = _prepared(dataset, config)
@@ -83,14 +89,14 @@ def run(
     people = asks_people(config)  # who have been asked by now: the run has begun
     resume, fingerprint = resume or people, as_read if people else dataset.fingerprint()
     cycles = partial(_cycles, config, path, resume, strategy, dataset, fingerprint, profiling)
-    if not active():
+    if not is_initialized():
         yield from cycles(learner)
         return
-    from alframe.training.team import assembled  # imports torch
+    from alframe.training.distributed_learner import distribute  # imports torch
 
-    with assembled(learner, dataset, config) as leader:
-        if leader is not None:
-            yield from cycles(leader)
+    with distribute(learner, dataset, config) as distributed:
+        if distributed is not None:
+            yield from cycles(distributed)
 
 
 def _waits(config: RunConfig, path: Path, dataset: Dataset, *, resume: bool) -> Waiting | None:
@@ -113,13 +119,13 @@ def _waits(config: RunConfig, path: Path, dataset: Dataset, *, resume: bool) -> 
 
 
 def _of_all_processes(config: RunConfig) -> RunConfig:
-    return config.model_copy(update={"training": scaled(config.training, size())})
+    return config.model_copy(update={"training": scaled(config.training, world_size())})
 
 
 def _prepared(dataset: Dataset, config: RunConfig) -> Dataset:
     """The dataset with its images; a cache on disk is written by one process and read by all."""
     prepare = partial(prepare_images, dataset, config.data)
-    return in_turn(prepare) if config.data.cache == "disk" else prepare()
+    return main_process_first(prepare) if config.data.cache == "disk" else prepare()
 
 
 def _cycles(
@@ -143,7 +149,7 @@ def _cycles(
         _describe(run_dir, config, dataset, fingerprint)
         run_dir.adopt()
         if config.first_cycle:
-            take_over(run_dir, Path(config.first_cycle))
+            warm_start(run_dir, Path(config.first_cycle))
         proposes = learner if DETECTIONS in signals(config) else None
         with TensorBoard(path / "tensorboard") as recorder:
             loop = Loop(
@@ -169,15 +175,16 @@ def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset, fingerprint:
             f"{config.dataset.name} has changed since {run_dir.path} was started: its images, "
             "splits or annotations are not the same. Restore it, or choose another --output"
         )
-    if known and config.training.per_process and known.get("processes", 1) != size():
+    if known and config.training.per_process and known.get("processes", 1) != world_size():
         raise RunError(
             f"{run_dir.path} was started with {known.get('processes', 1)} processes, which set its "
-            f"batch size (training.per_process); now there are {size()}: resume it with as many"
+            f"batch size (training.per_process); now there are {world_size()}: resume it with as "
+            "many"
         )
     if not known:
         run_dir.update_manifest(
             **environment(config.device),
-            processes=size(),
+            processes=world_size(),
             precision=config.training.precision,
             seed=config.seed,
             dataset={

@@ -10,8 +10,8 @@ from alframe.testing.model import (
     RULES,
     Bench,
     close,
-    drawn_batch,
     draws_from_torch,
+    dummy_batch,
     train,
     trains,
 )
@@ -54,7 +54,7 @@ def check_dense(factory: "Callable[[int], nn.Module]", *, side: int = 64) -> Non
         Rule(trains_with_one_class, after=(trains, has_shapes)),
     )
     with torch.random.fork_rng():
-        held(rules, Bench(factory, drawn_batch(side)))
+        held(rules, Bench(factory, dummy_batch(side)))
 
 
 def has_shapes(bench: Bench) -> None:

@@ -48,7 +48,7 @@ def check_model(factory: "Callable[[int], nn.Module]", *, batch: "Batch | None" 
     import torch
 
     with torch.random.fork_rng():
-        held(RULES, Bench(factory, drawn_batch(64) if batch is None else batch))
+        held(RULES, Bench(factory, dummy_batch(64) if batch is None else batch))
 
 
 @dataclass(frozen=True)
@@ -82,20 +82,20 @@ class Bench:
             yield model
 
 
-def drawn_batch(side: int) -> "Batch":
+def dummy_batch(side: int) -> "Batch":
     """Three noisy images: with two objects, with one and with none."""
     import torch
 
     from alframe.training.batch import Batch
 
-    noise = Seeds(0).rng("noise").integers(0, 256, (3, 3, side, side), np.uint8)
+    dummy = Seeds(0).rng("noise").integers(0, 256, (3, 3, side, side), np.uint8)
     share = side / 8
     boxes = torch.zeros(3, 2, 4)
     boxes[0] = torch.tensor([[1, 1, 5, 4], [3, 2, 7.5, 7]]) * share
     boxes[1, 0] = torch.tensor([2, 2, 6, 6]) * share
     sizes = torch.tensor([[side, side]] * 3)
     labels = torch.tensor([[0, CLASSES - 1], [1, -1], [-1, -1]])
-    return Batch(("two", "one", "none"), torch.from_numpy(noise), sizes, sizes, boxes, labels)
+    return Batch(("two", "one", "none"), torch.from_numpy(dummy), sizes, sizes, boxes, labels)
 
 
 def declares_signals(bench: Bench) -> None:
@@ -174,7 +174,7 @@ def reads_each_image_alone(bench: Bench) -> None:
         for name in sorted(model.provides):
             names = frozenset({name})
             whole = rows_of(name, _read(model, bench.batch, names))
-            for part in bench.batch.split(len(bench.batch)):
+            for part in bench.batch.chunk(len(bench.batch)):
                 for item, alone in rows_of(name, _read(model, part, names)).items():
                     same = all(map(_alike, whole[item], alone))
                     expect(same, f"{name} depends on the other images of a batch: expected not to")

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.training.photometric import distorted
-from alframe.training.windows import Window, cropped, expanded, seen, shown
+from alframe.training import geometric
+from alframe.training.geometric import Window
+from alframe.training.photometric import photometric_distort
 
 MIN_SIDE = 1.0
 """Pixels. Smaller boxes are left out: log(0) in their code, and every anchor would tie at IoU 0."""
@@ -57,23 +58,23 @@ def hflip(sample: Sample, rng: np.random.Generator) -> Sample:
 
 
 def photometric(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Light and colour; see :func:`alframe.training.photometric.distorted`."""
-    return replace(sample, image=distorted(sample.image, rng))
+    """Light and colour; see :func:`alframe.training.photometric.photometric_distort`."""
+    return replace(sample, image=photometric_distort(sample.image, rng))
 
 
-def expand(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Zoom out; see :func:`alframe.training.windows.expanded`."""
-    return _through(expanded(_whole(sample), rng), sample)
+def zoom_out(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Zoom out; see :func:`alframe.training.geometric.zoom_out`."""
+    return _through(geometric.zoom_out(_whole(sample), rng), sample)
 
 
-def crop(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Zoom in: on objects, if they are known. See :func:`alframe.training.windows.cropped`."""
+def random_crop(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Zoom in, on objects where they are known; :func:`alframe.training.geometric.random_crop`."""
     return _through(_cropped(_whole(sample), sample, rng), sample)
 
 
-def expand_crop(sample: Sample, rng: np.random.Generator) -> Sample:
+def zoom_out_crop(sample: Sample, rng: np.random.Generator) -> Sample:
     """Zoom out, then in; sharper than one after the other, as pixels are resampled once."""
-    return _through(_cropped(expanded(_whole(sample), rng), sample, rng), sample)
+    return _through(_cropped(geometric.zoom_out(_whole(sample), rng), sample, rng), sample)
 
 
 def _whole(sample: Sample) -> Window:
@@ -82,26 +83,26 @@ def _whole(sample: Sample) -> Window:
 
 def _cropped(window: Window, sample: Sample, rng: np.random.Generator) -> Window:
     (height, width), (high, wide) = sample.image.shape[:2], sample.original
-    return cropped(window, sample.boxes, rng, aspect=(high / height) / (wide / width))
+    return geometric.random_crop(window, sample.boxes, rng, aspect=(high / height) / (wide / width))
 
 
 def _through(window: Window, sample: Sample) -> Sample:
     """The sample as the window shows it."""
     if window == _whole(sample):
         return sample
-    visible = replace(sample, image=shown(sample.image, window))
+    visible = replace(sample, image=geometric.resample(sample.image, window))
     if sample.boxes is None or sample.labels is None:
         return visible
     height, width = sample.image.shape[:2]
-    boxes, kept = seen(sample.boxes, window, (height, width), MIN_SIDE)
+    boxes, kept = geometric.crop_boxes(sample.boxes, window, (height, width), MIN_SIDE)
     return replace(visible, boxes=boxes[kept], labels=sample.labels[kept])
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {
-    "crop": crop,
-    "expand": expand,
-    "expand_crop": expand_crop,
     "hflip": hflip,
     "photometric": photometric,
+    "random_crop": random_crop,
+    "zoom_out": zoom_out,
+    "zoom_out_crop": zoom_out_crop,
 }
 """By the names of ``training.augment``."""

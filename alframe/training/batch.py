@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int, UInt8
 
 
-def shares(length: int, parts: int) -> list[slice]:
+def chunks(length: int, parts: int) -> list[slice]:
     """Consecutive parts of a sequence that differ by one at most; fewer if they would be empty.
 
-    Shares of equal shares are shares of the whole: 2 processes that compute in 3 parts each have
+    Chunks of equal chunks are chunks of the whole: 2 processes that compute in 3 parts each have
     the 6 parts of one process, if the whole is even.
     """
     parts = min(parts, length)
@@ -54,7 +54,7 @@ class Batch:
         """The batch in page-locked memory (called by the DataLoader)."""
         return self._map(lambda t: t.pin_memory())
 
-    def shared(self) -> "Batch":
+    def share_memory(self) -> "Batch":
         """The batch in memory that other processes can read.
 
         Raises:
@@ -62,9 +62,9 @@ class Batch:
         """
         return self._map(lambda t: t.share_memory_())
 
-    def split(self, parts: int) -> list["Batch"]:
+    def chunk(self, parts: int) -> list["Batch"]:
         """At most ``parts`` batches of nearly equal length, in order."""
-        return [self._slice(rows) for rows in shares(len(self), parts)]
+        return [self._slice(rows) for rows in chunks(len(self), parts)]
 
     def _slice(self, rows: slice) -> "Batch":
         return replace(self._map(lambda t: t[rows]), ids=self.ids[rows])

@@ -16,7 +16,7 @@ from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.datasets.resize import Resize
 from alframe.seeds import Seeds
 from alframe.training.augment import AUGMENTATIONS, MIN_SIDE, Sample
-from alframe.training.batch import Batch, shares
+from alframe.training.batch import Batch, chunks
 from alframe.training.loading import loaded
 
 Place = tuple[str, int]
@@ -40,7 +40,7 @@ def read_sample(images: ImageSet, item: str) -> Sample:
     return Sample(item, image, original, boxes[large], target.labels[kept][large])
 
 
-class Making:
+class BatchMaker:
     """Makes a batch of the items in its keys."""
 
     def __init__(
@@ -141,26 +141,26 @@ class TrainingStream:
         self.batch_size = batch_size
         self._seeds = seeds
         self._groups = [g for g in _by_orientation(images) if len(g)]
-        self._making = Making(images, seeds, augment, Collate(pad))
+        self._maker = BatchMaker(images, seeds, augment, Collate(pad))
         self._workers, self._pin = workers, pin
 
     def batches_per_pass(self) -> int:
         """How many batches go once through the images."""
         return sum(-(-len(g) // self.batch_size) for g in self._groups)
 
-    def batches(self, start: int, stop: int, part: int = 0, parts: int = 1) -> Iterator[Batch]:
+    def batches(self, start: int, stop: int, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
         """Batches number ``start`` to ``stop``, counted from the beginning of the stream.
 
         Args:
             start: the first one.
             stop: the one after the last.
-            part: read only this one of the :func:`~alframe.training.batch.shares` of each batch.
+            rank: read only this one of the :func:`~alframe.training.batch.chunks` of each batch.
                 It is padded to the shape of its own images.
-            parts: how many shares there are; at most ``batch_size``.
+            world_size: how many chunks there are; at most ``batch_size``.
         """
-        rows = shares(self.batch_size, parts)[part]
+        rows = chunks(self.batch_size, world_size)[rank]
         keys = (self._keys(i)[rows] for i in range(start, stop))
-        return loaded(self._making, keys, workers=self._workers, pin=self._pin)
+        return loaded(self._maker, keys, workers=self._workers, pin=self._pin)
 
     def _keys(self, number: int) -> list[Key]:
         passed, position = divmod(number, self.batches_per_pass())
@@ -195,16 +195,18 @@ def inference_batches(
     batches = _in_batches(images, data, batch_size)
     keys: list[list[Key]] = [[(i,) for i in ids] for ids in batches]
     plain = ImageSet(images.images, images.ids)
-    making = Making(plain, Seeds(0), (), Collate(data.pad))
-    return loaded(making, keys, workers=data.workers or 0, pin=pin)
+    maker = BatchMaker(plain, Seeds(0), (), Collate(data.pad))
+    return loaded(maker, keys, workers=data.workers or 0, pin=pin)
 
 
-def dealt(images: ImageSet, data: DataConfig, batch_size: int, part: int, parts: int) -> ImageSet:
-    """Every ``parts``-th batch of :func:`inference_batches`, from number ``part`` on.
+def shard(
+    images: ImageSet, data: DataConfig, batch_size: int, rank: int, world_size: int
+) -> ImageSet:
+    """Every ``world_size``-th batch of :func:`inference_batches`, from number ``rank`` on.
 
-    One batch of each part in turn, and again, gives the batches of the whole in their order.
+    One batch of each shard in turn, and again, gives the batches of the whole in their order.
     """
-    batches = _in_batches(images, data, batch_size)[part::parts]
+    batches = _in_batches(images, data, batch_size)[rank::world_size]
     return ImageSet(images.images, tuple(i for ids in batches for i in ids))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 
 from alframe.errors import ConfigError
-from alframe.training.distributed import active
+from alframe.training.distributed import is_initialized
 
 MOST_WORKERS = 8
 """Processes that load images for one GPU, where nobody has set how many."""
@@ -23,7 +23,7 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
-    if device.type == "cuda" and active():
+    if device.type == "cuda" and is_initialized():
         return _own(device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(

@@ -1,8 +1,9 @@
 """Several processes at work on one run: ``torchrun --nproc_per_node N -m alframe run ...``.
 
 torchrun starts the processes, on one machine or on many, and stops all of them when one fails. The
-first one (rank 0) decides and keeps the run directory; :mod:`alframe.training.team` says what the
-others do. Without torchrun nothing happens here, and torch.distributed is not even imported.
+main one (rank 0) decides and keeps the run directory; what the others do is said in
+:mod:`alframe.training.distributed_learner`. Without torchrun nothing happens here, and
+torch.distributed is not even imported.
 
 What the processes tell each other goes through the CPU (gloo), gradients of GPUs through NCCL.
 """
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = timedelta(days=1)
-"""How long a process waits for another: the first one may be long in choosing, and torchrun
+"""How long a process waits for another: the main one may be long in choosing, and torchrun
 notices at once when one has died."""
 
 LAUNCHED = frozenset({"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"})
@@ -32,8 +33,8 @@ def launched() -> bool:
     return os.environ.keys() >= LAUNCHED
 
 
-def active() -> bool:
-    """Whether this process has joined others (a group of one counts)."""
+def is_initialized() -> bool:
+    """Whether this process has joined a process group (one of one counts)."""
     if not launched():
         return False
     import torch.distributed as dist
@@ -42,26 +43,26 @@ def active() -> bool:
 
 
 def rank() -> int:
-    """The number of this process, 0 for the first; 0 without torchrun."""
-    return int(os.environ["RANK"]) if active() else 0
+    """The rank of this process, 0 for the main one; 0 without torchrun."""
+    return int(os.environ["RANK"]) if is_initialized() else 0
 
 
-def size() -> int:
+def world_size() -> int:
     """How many processes there are; 1 without torchrun."""
-    return int(os.environ["WORLD_SIZE"]) if active() else 1
+    return int(os.environ["WORLD_SIZE"]) if is_initialized() else 1
 
 
-def first() -> bool:
+def is_main_process() -> bool:
     """Whether this process decides, writes and speaks."""
     return rank() == 0
 
 
 @contextlib.contextmanager
-def processes() -> Iterator[None]:
+def process_group() -> Iterator[None]:
     """Join the processes that torchrun has started, as long as the context lasts.
 
     When several fail, by the same cause or because one has left, the first to do so says why and
-    the others leave without a word. Warnings come from the first process alone.
+    the others leave without a word. Warnings come from the main process alone.
     """
     if not launched():
         yield
@@ -69,7 +70,7 @@ def processes() -> Iterator[None]:
     import torch.distributed as dist
 
     _join()
-    if not first():
+    if not is_main_process():
         logging.getLogger("alframe").setLevel(logging.ERROR)
     try:
         yield
@@ -102,42 +103,42 @@ def _first_to_fail() -> bool:
     return bool(store.add(f"alframe/failures/{start}", 1) == 1)
 
 
-def decided(choose: Callable[[], T]) -> T:
-    """What the first process chooses, in every process; the others do not choose."""
-    if not active():
+def broadcast(choose: Callable[[], T]) -> T:
+    """What the main process chooses, broadcast to every process; the others do not choose."""
+    if not is_initialized():
         return choose()
     import torch.distributed as dist
 
-    box: list[T | None] = [choose() if first() else None]
+    box: list[T | None] = [choose() if is_main_process() else None]
     dist.broadcast_object_list(box)
     return box[0]  # type: ignore[return-value]
 
 
-def gathered(value: T) -> list[T]:
+def all_gather(value: T) -> list[T]:
     """The values of all processes, in each of them."""
-    if not active():
+    if not is_initialized():
         return [value]
     import torch.distributed as dist
 
-    values = [value] * size()
+    values = [value] * world_size()
     dist.all_gather_object(values, value)
     return values
 
 
-def collected(value: T) -> list[T]:
-    """The values of all processes, in the first one; nothing in the others."""
-    if not active():
+def gather(value: T) -> list[T]:
+    """The values of all processes, in the main one; nothing in the others."""
+    if not is_initialized():
         return [value]
     import torch.distributed as dist
 
-    values = [value] * size() if first() else None
+    values = [value] * world_size() if is_main_process() else None
     dist.gather_object(value, values)
     return values or []
 
 
-def summed(value: "Tensor") -> "Tensor":
+def all_reduce(value: "Tensor") -> "Tensor":
     """The sum over all processes, in each of them."""
-    if not active():
+    if not is_initialized():
         return value
     import torch.distributed as dist
 
@@ -146,13 +147,13 @@ def summed(value: "Tensor") -> "Tensor":
     return total
 
 
-def in_turn(work: Callable[[], T]) -> T:
-    """Work in the first process, and then in the others, which find what it has left behind."""
-    if not first():
-        decided(_nothing)
+def main_process_first(work: Callable[[], T]) -> T:
+    """Work in the main process, and then in the others, which find what it has left behind."""
+    if not is_main_process():
+        broadcast(_nothing)
         return work()
     done = work()
-    decided(_nothing)
+    broadcast(_nothing)
     return done
 
 

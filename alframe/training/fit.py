@@ -20,12 +20,12 @@ from alframe.training.batch import Batch
 from alframe.training.compiled import compiled
 from alframe.training.data import TrainingStream
 from alframe.training.device import autocast, rng_state, seeded, set_rng_state
-from alframe.training.optimizer import moving_average, optimizer_of, set_lr
+from alframe.training.layer_errors import large_enough
+from alframe.training.loss_meter import LossMeter
+from alframe.training.optimizer import build_optimizer, ema_of, set_lr
 from alframe.training.parallel import parallel, unfinished
 from alframe.training.phases import Phase, Step
 from alframe.training.schedule import lr_factor
-from alframe.training.small import large_enough
-from alframe.training.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Fitter:
     ) -> None:
         self._model, self._phases, self._streams = model, phases, streams
         if config.compile:
-            graphs = config.compile == "graphs" and distributed.size() == 1
+            graphs = config.compile == "graphs" and distributed.world_size() == 1
             self._phases = compiled(phases, device, graphs=graphs)
         self._config, self._context, self._device = config, context, device
         self._trainable = {n for n, p in model.named_parameters() if p.requires_grad}
@@ -87,7 +87,7 @@ class Fitter:
         self._skipped = 0
         self._optimizer: torch.optim.Optimizer | None = None
         self._computation: nn.Module = model  # until the first phase
-        self._ema = moving_average(model, config.ema)
+        self._ema = ema_of(model, config.ema)
 
     def run(self) -> nn.Module:
         """Train; returns the model to evaluate."""
@@ -109,8 +109,8 @@ class Fitter:
         optimizer = self._optimizer_of_phase()
         before = sum(map(self._iterations, self._phases[:index]))
         prefix = f"cycle_{self._context.cycle:02d}/{index}_{phase.name}"
-        tally = Tally(self._context.recorder, prefix)
-        start = self._restore(saved, optimizer, tally) if saved else 0
+        meter = LossMeter(self._context.recorder, prefix)
+        start = self._restore(saved, optimizer, meter) if saved else 0
         progress.rename(f"cycle {self._context.cycle} {phase.name}")
         progress.skip(start)
         batches = self._batches(index, start, length)
@@ -121,17 +121,17 @@ class Fitter:
             for step, stream in zip(phase.steps, batches, strict=True):
                 with span("data"):
                     batch = next(stream).to(self._device)
-                self._step(step, batch, optimizer, tally)
-            progress.update(note=tally.last)
+                self._step(step, batch, optimizer, meter)
+            progress.update(note=meter.last)
             self._context.tick()
             done = iteration + 1
             ends_epoch = done % self._epoch() == 0 or done == length
             if ends_epoch or done % READ_EVERY == 0:
-                tally.flush(before + done)
+                meter.flush(before + done)
                 self._context.recorder.scalar(f"{prefix}/lr", lr, before + done)
             if ends_epoch and done < length:
-                self._save(index, done, optimizer, tally)
-        self._finish_phase(index, optimizer, tally)
+                self._save(index, done, optimizer, meter)
+        self._finish_phase(index, optimizer, meter)
 
     def _optimizer_of_phase(self) -> torch.optim.Optimizer:
         """A fresh one over what the phase trains, or the one that goes through all phases.
@@ -139,15 +139,15 @@ class Fitter:
         That one knows every parameter; those that a phase froze have no gradient and rest.
         """
         if self._config.restart:
-            return optimizer_of(self._model, self._parameters(), self._config)
+            return build_optimizer(self._model, self._parameters(), self._config)
         if self._optimizer is None:
             named = self._model.named_parameters()
             everything = [p for name, p in named if name in self._trainable]
-            self._optimizer = optimizer_of(self._model, everything, self._config)
+            self._optimizer = build_optimizer(self._model, everything, self._config)
         return self._optimizer
 
-    def _finish_phase(self, index: int, optimizer: torch.optim.Optimizer, tally: Tally) -> None:
-        name, means = self._phases[index].name, tally.means()
+    def _finish_phase(self, index: int, optimizer: torch.optim.Optimizer, meter: LossMeter) -> None:
+        name, means = self._phases[index].name, meter.means()
         summary: dict[str, Any] = {"index": index, "means": means}
         if self._skipped:
             summary["skipped"], self._skipped = self._skipped, 0
@@ -161,14 +161,14 @@ class Fitter:
             self._save(index + 1, 0, None if self._config.restart else optimizer, None)
 
     def _step(
-        self, step: Step, batch: Batch, optimizer: torch.optim.Optimizer, tally: Tally
+        self, step: Step, batch: Batch, optimizer: torch.optim.Optimizer, meter: LossMeter
     ) -> None:
         optimizer.zero_grad()
         values = self._backward_within_memory(step, batch, optimizer)
         skips = self._config.on_nonfinite == "skip"
-        if skips and not torch.isfinite(distributed.summed(values["total"])):
+        if skips and not torch.isfinite(distributed.all_reduce(values["total"])):
             self._skipped += 1
-            ids = chain.from_iterable(distributed.gathered(batch.ids))
+            ids = chain.from_iterable(distributed.all_gather(batch.ids))
             logger.warning("skipped a step with a non-finite loss on %s", ", ".join(ids))
             return
         with span("optimizer"):
@@ -177,7 +177,7 @@ class Fitter:
             optimizer.step()
             if self._ema:
                 self._ema.update_parameters(self._model)
-        tally.add(batch.ids, values)
+        meter.add(batch.ids, values)
 
     def _backward_within_memory(
         self, step: Step, batch: Batch, optimizer: torch.optim.Optimizer
@@ -189,7 +189,7 @@ class Fitter:
         try:
             return self._backward(step, batch)
         except torch.OutOfMemoryError as error:
-            if distributed.size() > 1:
+            if distributed.world_size() > 1:
                 raise self._out_of_memory(batch) from error
             self._parts *= 2
             logger.warning(
@@ -218,7 +218,7 @@ class Fitter:
         gradients are averaged, so each counts as many times as there are processes.
         """
         values: dict[str, Tensor] = {}
-        parts = batch.split(self._parts)
+        parts = batch.chunk(self._parts)
         for number, part in enumerate(parts, 1):
             share = len(part) / self._streams[step.stream].batch_size
             with unfinished(self._computation, more=number < len(parts)):
@@ -229,7 +229,7 @@ class Fitter:
                 ):
                     total, scalars = self._computation(step.loss, part)
                 with span("backward"):
-                    (total * (share * distributed.size())).backward()
+                    (total * (share * distributed.world_size())).backward()
             for name, value in scalars.items():
                 weighted = value * share
                 values[name] = values[name] + weighted if name in values else weighted
@@ -240,7 +240,7 @@ class Fitter:
 
         Steps that read one stream share its iterator, so that each has batches of its own.
         """
-        own = (distributed.rank(), distributed.size())
+        own = (distributed.rank(), distributed.world_size())
         iterators: dict[str, Iterator[Batch]] = {}
         for name, times in _readers(self._phases[index]).items():
             used = sum(self._iterations(p) * _readers(p)[name] for p in self._phases[:index])
@@ -281,7 +281,7 @@ class Fitter:
         The schedule is a function of the iteration, as order and augmentation are: none of them
         has a state to be kept.
         """
-        optimizer, tally = (s.state_dict() if s else None for s in stateful)
+        optimizer, meter = (s.state_dict() if s else None for s in stateful)
         self._context.checkpoint.save(
             {
                 "phase": phase,
@@ -289,7 +289,7 @@ class Fitter:
                 "model": self._model.state_dict(),
                 "ema": self._ema.state_dict() if self._ema else None,
                 "optimizer": optimizer,
-                "tally": tally,
+                "meter": meter,
                 "parts": self._parts,
                 "skipped": self._skipped,
                 "rng": rng_state(self._device),
@@ -301,7 +301,7 @@ class Fitter:
         self._model.load_state_dict(saved["model"])
         if self._ema:
             self._ema.load_state_dict(saved["ema"])
-        names = ("optimizer", "tally")
+        names = ("optimizer", "meter")
         for target, name in zip(stateful, names, strict=True):
             if saved[name] is not None:
                 target.load_state_dict(saved[name])

@@ -16,9 +16,9 @@ from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream, inference_batches
 from alframe.training.device import autocast, seeded
 from alframe.training.fit import fit
+from alframe.training.layer_errors import large_enough
 from alframe.training.phases import Losses, Phase, Step
 from alframe.training.placement import placed
-from alframe.training.small import large_enough
 
 
 class PlainLearner:

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from alframe.errors import AlframeError, TrainingError
 from alframe.training.batch import Batch
-from alframe.training.workers import cause, ended, in_words, refused
+from alframe.training.worker_errors import cause, ended, in_words, refused
 
 Keys = TypeVar("Keys")
 
@@ -39,7 +39,7 @@ class Batches(Dataset[Any]):
         if get_worker_info() is None:
             return self._make(keys)
         try:
-            return self._make(keys).shared()
+            return self._make(keys).share_memory()
         except AlframeError as error:
             return Failed(error)
         except (MemoryError, OSError, RuntimeError) as error:

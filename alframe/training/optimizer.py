@@ -14,7 +14,7 @@ FACTOR = "lr_factor"
 """Of a parameter group: what its learning rate is multiplied by."""
 
 
-def optimizer_of(
+def build_optimizer(
     model: nn.Module, parameters: Sequence[nn.Parameter], config: TrainingConfig
 ) -> torch.optim.Optimizer:
     """The configured optimiser, which updates a group of parameters in one operation.
@@ -49,7 +49,7 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
         group["lr"] = lr * group[FACTOR]
 
 
-def moving_average(model: nn.Module, decay: float | None) -> AveragedModel | None:
+def ema_of(model: nn.Module, decay: float | None) -> AveragedModel | None:
     """An exponential moving average of the weights and statistics of ``model``, or none."""
     if decay is None:
         return None

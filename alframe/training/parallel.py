@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from alframe.training.batch import Batch
-from alframe.training.distributed import active
+from alframe.training.distributed import is_initialized
 from alframe.training.phases import LossFn
 
 
@@ -46,11 +46,11 @@ def parallel(model: nn.Module) -> nn.Module:
 
     To be made anew when other parameters are frozen. A parameter that no process has used keeps
     a gradient of None and rests, as it does in one process. Buffers (the statistics of
-    BatchNorm, where they are not frozen) are those of the first process, and layers that draw
+    BatchNorm, where they are not frozen) are those of the main process, and layers that draw
     random numbers draw the same ones in all.
     """
     computation = Computation(model)
-    if not active():
+    if not is_initialized():
         return computation
     return DistributedDataParallel(computation, find_unused_parameters=True)
 

@@ -13,7 +13,7 @@ VALUES = np.arange(256.0)
 """Of one channel."""
 
 
-def distorted(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def photometric_distort(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """The image with other brightness, contrast, saturation, hue and order of channels.
 
     Each with probability 0.5; contrast before or after saturation and hue (Howard, "Some

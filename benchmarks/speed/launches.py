@@ -102,9 +102,9 @@ def _rows(
 @contextlib.contextmanager
 def _suppression_of_a_gpu() -> Iterator[None]:
     """Count what a GPU would do, on a CPU as well."""
-    on_cpu = postprocess.nms_group_by_group
-    postprocess.nms_group_by_group = postprocess.nms_in_one_call
+    on_cpu = postprocess.nms_per_group
+    postprocess.nms_per_group = postprocess.nms_batched
     try:
         yield
     finally:
-        postprocess.nms_group_by_group = on_cpu
+        postprocess.nms_per_group = on_cpu

@@ -128,7 +128,7 @@ def _check(setup: LearnerSetup, *, weight: float, margin: float, joint: float, h
     ]
     if joint > 1:
         problems.append(f"joint: expected a share of the schedule, 0 to 1, got {joint}")
-    size, parts = setup.training.batch_size, setup.training.accumulate * distributed.size()
+    size, parts = setup.training.batch_size, setup.training.accumulate * distributed.world_size()
     if size < 2 * parts:
         problems.append(
             f"training.batch_size={size} in {parts} parts: the loss module learns from pairs; "

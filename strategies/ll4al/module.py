@@ -13,7 +13,7 @@ from alframe.training.batch import Batch
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-PROBE = 1024
+DUMMY_SIDE = 1024
 """Side of the image on which widths are found: one that any detector takes."""
 
 
@@ -74,10 +74,10 @@ def level_widths(detector: DenseDetector) -> list[int]:
     trunk = _Trunk(detector)
     named = (*trunk.named_parameters(), *trunk.named_buffers())
     shapes = {name: tensor.to("meta") for name, tensor in named}
-    image = torch.zeros(1, 3, PROBE, PROBE, dtype=torch.uint8, device="meta")
+    image = torch.zeros(1, 3, DUMMY_SIDE, DUMMY_SIDE, dtype=torch.uint8, device="meta")
     size = torch.zeros(1, 2, dtype=torch.int64, device="meta")
     with torch.no_grad():
-        levels = functional_call(trunk, shapes, Batch(("probe",), image, size, size))
+        levels = functional_call(trunk, shapes, Batch(("dummy",), image, size, size))
     return [level.shape[1] for level in levels]
 
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, cast, get_args
 
 from torch import nn
 
+from alframe.config.checks import one_of
 from alframe.datasets.base import ImageSet, LabelledSet
-from alframe.detectors.checks import one_of
 from alframe.detectors.dense import DenseDetector, Features
 from alframe.errors import ConfigError
 from alframe.learner import ANCHOR_WEIGHT, DISAGREEMENT, FitContext, LearnerSetup

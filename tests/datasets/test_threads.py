@@ -14,6 +14,6 @@ class Terminal(io.StringIO):
 def test_of_several_processes_the_first_draws_the_bar(monkeypatch, first):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    monkeypatch.setattr("alframe.progress.first", lambda: first)
+    monkeypatch.setattr("alframe.progress.is_main_process", lambda: first)
     assert list(threads.over("ab", str.upper, 2, "reading")) == [("a", "A"), ("b", "B")]
     assert ("reading" in terminal.getvalue()) == first

@@ -11,8 +11,8 @@ from alframe.detectors.postprocess import (
     Pairs,
     PostProcess,
     detect,
-    nms_group_by_group,
-    nms_in_one_call,
+    nms_batched,
+    nms_per_group,
     suppress,
 )
 from alframe.errors import ConfigError
@@ -165,7 +165,7 @@ def test_images_do_not_influence_each_other():
             assert torch.equal(getattr(whole, name)[part], getattr(alone, name))
 
 
-@pytest.mark.parametrize("together", [nms_in_one_call, nms_group_by_group])
+@pytest.mark.parametrize("together", [nms_batched, nms_per_group])
 def test_both_ways_of_suppression_equal_one_call_for_each_group(together):
     generator = torch.Generator().manual_seed(3)
     corner = 600 * torch.rand(800, 2, generator=generator)
@@ -186,10 +186,8 @@ def test_images_may_be_suppressed_a_few_at_a_time(images, calls, monkeypatch):
     probs, deltas, anchors = crowd()
     batch = batch_of([(150, 160)] * 3)
     whole = detect(probs, deltas, anchors, batch, exclusive=False)
-    made, together = [], postprocess.nms_group_by_group
-    monkeypatch.setattr(
-        postprocess, "nms_group_by_group", lambda *a: made.append(a) or together(*a)
-    )
+    made, together = [], postprocess.nms_per_group
+    monkeypatch.setattr(postprocess, "nms_per_group", lambda *a: made.append(a) or together(*a))
     candidates = 160 * 4
     monkeypatch.setattr(postprocess, "MOST_BOXES", images * candidates + 1)
     found = detect(probs, deltas, anchors, batch, exclusive=False)

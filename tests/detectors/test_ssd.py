@@ -325,7 +325,7 @@ def test_the_command_is_the_papers_configuration():
     assert (training.optimizer, training.lr, training.momentum) == ("sgd", 1e-3, 0.9)
     assert (training.batch_size, training.weight_decay) == (32, 5e-4)
     assert (training.warmup, training.warmup_start, training.clip_norm) == (500, 1e-3, None)
-    assert training.augment == ("photometric", "expand_crop", "hflip")
+    assert training.augment == ("photometric", "zoom_out_crop", "hflip")
     model = SSD(20, **(detector | {"weights": "none"}))
     assert model.regression.stds == (0.1, 0.1, 0.2, 0.2)
     assert model.regression.beta == 1

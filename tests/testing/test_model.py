@@ -12,7 +12,7 @@ from torch import nn
 
 from alframe.learner import CLASS_PROBS, EMBEDDING
 from alframe.testing import check_model
-from alframe.testing.model import drawn_batch
+from alframe.testing.model import dummy_batch
 from alframe.training.batch import Batch
 from tests.models.classifier import Classifier
 from tests.models.faster_rcnn import FasterRCNN
@@ -23,7 +23,7 @@ OWN = np.random.default_rng(0)
 
 def images() -> Batch:
     """Three images with a class each, and no boxes."""
-    return replace(drawn_batch(16), boxes=None, labels=torch.tensor([[0], [2], [1]]))
+    return replace(dummy_batch(16), boxes=None, labels=torch.tensor([[0], [2], [1]]))
 
 
 def altered(**methods: Any) -> Callable[[int], nn.Module]:

@@ -62,11 +62,11 @@ def _work(
     work: Callable[..., Any],
     arguments: tuple[Any, ...],
 ) -> None:
-    from alframe.training.distributed import processes
+    from alframe.training.distributed import process_group
 
     os.environ.update(environment)
     try:
-        with processes():
+        with process_group():
             result = work(*arguments)
     except BaseException as error:
         result = error

@@ -8,10 +8,18 @@ import numpy as np
 import pytest
 
 from alframe.config.sections import Augment
+from alframe.training import geometric
 from alframe.training import photometric as light
-from alframe.training.augment import AUGMENTATIONS, Sample, crop, expand, expand_crop, photometric
-from alframe.training.photometric import distorted
-from alframe.training.windows import GROUND, LEAST_IOUS, Window, cropped, expanded, seen, shown
+from alframe.training.augment import (
+    AUGMENTATIONS,
+    Sample,
+    photometric,
+    random_crop,
+    zoom_out,
+    zoom_out_crop,
+)
+from alframe.training.geometric import GROUND, LEAST_IOUS, Window, crop_boxes, resample
+from alframe.training.photometric import photometric_distort
 
 WHOLE = Window(0.0, 0.0, 60.0, 40.0)
 BOXES = np.array([[10, 5, 30, 25], [35, 10, 55, 38]], np.float32)
@@ -72,7 +80,7 @@ def test_unlabelled_and_empty_images(name: str) -> None:
 
 def test_expanded_windows_hold_the_old_one() -> None:
     rng = np.random.default_rng(0)
-    windows = [expanded(WHOLE, rng) for _ in range(2000)]
+    windows = [geometric.zoom_out(WHOLE, rng) for _ in range(2000)]
     moved = [w for w in windows if w != WHOLE]
     assert 900 < len(moved) < 1100, "half of them"
     ratios = np.array([w.width / WHOLE.width for w in moved])
@@ -90,7 +98,7 @@ def test_expanded_windows_hold_the_old_one() -> None:
 @pytest.mark.parametrize("boxes", [BOXES, None])
 def test_crops_obey_a_rule(boxes: Any) -> None:
     rng = np.random.default_rng(0)
-    windows = [cropped(WHOLE, boxes, rng) for _ in range(600)]
+    windows = [geometric.random_crop(WHOLE, boxes, rng) for _ in range(600)]
     inner = np.array([w for w in windows if w != WHOLE])
     sides = inner[:, 2:] - inner[:, :2]
     assert (inner[:, :2] >= 0).all()
@@ -122,30 +130,33 @@ class Rule:
 @pytest.mark.parametrize("rule", range(len(LEAST_IOUS)))
 def test_every_object_is_overlapped_as_the_rule_says(rule: int) -> None:
     one = np.array([[5, 5, 50, 35]], np.float32)
-    window = cropped(WHOLE, one, Rule(rule))  # type: ignore[arg-type]
+    window = geometric.random_crop(WHOLE, one, Rule(rule))  # type: ignore[arg-type]
     assert window == WHOLE or iou(np.array(window), one[0]) >= LEAST_IOUS[rule]
     assert rule == len(LEAST_IOUS) - 1 or window != WHOLE
 
 
 def test_a_rule_that_no_window_obeys_is_drawn_again() -> None:
     corners = np.array([[0, 0, 5, 5], [55, 35, 60, 40]], np.float32)
-    assert cropped(WHOLE, corners, Rule(4)) == WHOLE  # type: ignore[arg-type]
+    assert geometric.random_crop(WHOLE, corners, Rule(4)) == WHOLE  # type: ignore[arg-type]
 
 
 def test_the_shape_of_a_crop_is_bounded_in_pixels_of_the_original() -> None:
     rng, tall = np.random.default_rng(0), Window(0.0, 0.0, 300.0, 300.0)
-    ratios = [w.height / w.width for w in (cropped(tall, None, rng, aspect=3) for _ in range(300))]
+    ratios = [
+        w.height / w.width
+        for w in (geometric.random_crop(tall, None, rng, aspect=3) for _ in range(300))
+    ]
     assert max(ratios) <= 1  # the whole window, which is never refused, apart
     assert min(ratios) < 0.4
     ids = sample(image=picture(40, 40), original=(40, 120))  # was three times as wide
-    found = {crop(ids, np.random.default_rng(i)).image.shape for i in range(5)}
+    found = {random_crop(ids, np.random.default_rng(i)).image.shape for i in range(5)}
     assert found == {(40, 40, 3)}
 
 
 def test_a_window_within_the_image_is_enlarged() -> None:
     image = np.zeros((40, 80, 3), np.uint8)
     image[:20, :40] = 200
-    found = shown(image, Window(20, 10, 60, 30))
+    found = resample(image, Window(20, 10, 60, 30))
     assert (found[:18, :38] == 200).all()
     assert (found[22:] == 0).all()
     assert (found[:, 42:] == 0).all()
@@ -153,11 +164,11 @@ def test_a_window_within_the_image_is_enlarged() -> None:
 
 def test_around_the_image_lies_the_ground() -> None:
     image = np.full((4, 8, 3), 9, np.uint8)
-    found = shown(image, Window(-8, 0, 8, 8))
+    found = resample(image, Window(-8, 0, 8, 8))
     assert (found[:2, 4:] == 9).all()
     assert (found[2:] == GROUND).all()
     assert (found[:, :4] == GROUND).all()
-    assert (shown(image, Window(-20, -20, -10, -10)) == GROUND).all()
+    assert (resample(image, Window(-20, -20, -10, -10)) == GROUND).all()
 
 
 def test_boxes_move_with_the_pixels() -> None:
@@ -167,7 +178,7 @@ def test_boxes_move_with_the_pixels() -> None:
     boxes = np.array([[40, 20, 80, 60]], np.float32)
     given = Sample("x", image, (80, 120), boxes, np.array([0]))
     for seed in range(30):
-        found = expand_crop(given, np.random.default_rng(seed))
+        found = zoom_out_crop(given, np.random.default_rng(seed))
         assert found.boxes is not None
         bright = found.image[..., 0] > 190
         if not len(found.boxes):
@@ -182,7 +193,7 @@ def test_boxes_are_cut_and_those_without_a_centre_or_a_side_left_out() -> None:
         [[10, 10, 20, 20], [18, 10, 40, 20], [0, 0, 4, 4], [12, 12, 12.4, 19]], np.float32
     )
     window = Window(10, 10, 30, 20)  # shown twice as wide and four times as high
-    moved, kept = seen(boxes, window, (40, 40), least=1.0)
+    moved, kept = crop_boxes(boxes, window, (40, 40), least=1.0)
     assert kept.tolist() == [True, True, False, False]
     assert moved[kept].tolist() == [[0, 0, 20, 40], [16, 0, 40, 40]]
 
@@ -195,7 +206,9 @@ def test_expanding_and_cropping_at_once_is_sharper_than_in_turn() -> None:
         contrast = []
         for seed in range(40):
             rng, one = np.random.default_rng(seed), Sample("x", stripes, (64, 64))
-            found = expand_crop(one, rng) if name == "both" else crop(expand(one, rng), rng)
+            found = (
+                zoom_out_crop(one, rng) if name == "both" else random_crop(zoom_out(one, rng), rng)
+            )
             contrast.append(found.image.astype(float).std())
         sharp[name] = np.mean(contrast)
     assert sharp["both"] > sharp["in turn"]
@@ -232,13 +245,13 @@ class Draws:
 )
 def test_light_worked_by_hand(draws: Any, expected: list[int]) -> None:
     image = np.full((1, 1, 3), [10, 100, 240], np.uint8)
-    assert distorted(image, draws)[0, 0].tolist() == expected
+    assert photometric_distort(image, draws)[0, 0].tolist() == expected
 
 
 @pytest.mark.parametrize(("step", "amount"), [(2, 0.6), (2, 1.4), (3, -17.0), (3, 12.0)])
 def test_colour_is_that_of_hsv(step: int, amount: float) -> None:
     image = np.clip(picture(8, 8), 60, 190)  # saturations that stay below 1
-    found = distorted(image, Draws(step, amount=amount))  # type: ignore[arg-type]
+    found = photometric_distort(image, Draws(step, amount=amount))  # type: ignore[arg-type]
     for pixel, changed in zip(image.reshape(-1, 3) / 255, found.reshape(-1, 3), strict=True):
         h, s, v = colorsys.rgb_to_hsv(*pixel)
         s = min(s * amount, 1) if step == 2 else s

@@ -170,7 +170,7 @@ def test_hflip_mirrors_pixels_and_boxes() -> None:
 )
 def test_a_batch_is_split_into_nearly_equal_parts(parts: int, lengths: list[int]) -> None:
     batch = Batch(tuple("abcde"), torch.zeros(5, 3, 8, 8), torch.ones(5, 2), torch.ones(5, 2))
-    split = batch.split(parts)
+    split = batch.chunk(parts)
     assert [len(b) for b in split] == lengths
     assert "".join(i for b in split for i in b.ids) == "abcde"
     assert [len(b.images) for b in split] == lengths

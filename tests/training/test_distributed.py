@@ -26,13 +26,13 @@ def talk(folder: Path) -> dict[str, Any]:
 
     return {
         "rank": rank,
-        "size": distributed.size(),
-        "first": distributed.first(),
-        "decided": distributed.decided(lambda: f"by {rank}"),
-        "gathered": distributed.gathered({"rank": rank}),
-        "collected": distributed.collected(rank),
-        "summed": float(distributed.summed(torch.tensor(rank + 1.0))),
-        "in_turn": distributed.in_turn(work),
+        "size": distributed.world_size(),
+        "first": distributed.is_main_process(),
+        "decided": distributed.broadcast(lambda: f"by {rank}"),
+        "gathered": distributed.all_gather({"rank": rank}),
+        "collected": distributed.gather(rank),
+        "summed": float(distributed.all_reduce(torch.tensor(rank + 1.0))),
+        "in_turn": distributed.main_process_first(work),
         "device": str(pick_device("auto" if not torch.cuda.is_available() else "cpu")),
     }
 
@@ -55,7 +55,7 @@ def test_processes_agree(tmp_path: Path) -> None:
 
 def test_one_process_agrees_with_itself(tmp_path: Path) -> None:
     answer = talk(tmp_path)
-    assert not distributed.active()
+    assert not distributed.is_initialized()
     assert (answer["rank"], answer["size"], answer["first"]) == (0, 1, True)
     assert (answer["decided"], answer["gathered"]) == ("by 0", [{"rank": 0}])
     assert (answer["collected"], answer["summed"], answer["in_turn"]) == ([0], 1.0, True)
@@ -64,7 +64,7 @@ def test_one_process_agrees_with_itself(tmp_path: Path) -> None:
 def fail(only: int | None) -> list[int]:
     if only is None or distributed.rank() == only:
         raise ConfigError("look here")
-    return distributed.gathered(0)
+    return distributed.all_gather(0)
 
 
 @pytest.mark.parametrize("only", [0, 1, None], ids=["first", "second", "both"])
@@ -79,7 +79,7 @@ def test_one_says_why_and_all_leave(only: int | None) -> None:
 
 
 def test_a_device_for_each_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alframe.training.device.active", lambda: True)
+    monkeypatch.setattr("alframe.training.device.is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setitem(os.environ, "LOCAL_RANK", "1")

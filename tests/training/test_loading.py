@@ -17,7 +17,7 @@ from alframe.errors import AlframeError, DataError, TrainingError
 from alframe.training import loading
 from alframe.training.batch import Batch
 from alframe.training.loading import loaded
-from alframe.training.workers import cause, in_words
+from alframe.training.worker_errors import cause, in_words
 
 SHM = r"shared memory \(/dev/shm\) does not suffice.*data\.workers=0.*--shm-size"
 FILES = r"too many open files.*data\.workers=0.*ulimit -n"
@@ -86,14 +86,14 @@ def test_what_the_system_refuses_to_a_process(error: BaseException, message: str
 
 def test_a_batch_that_finds_no_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     full = RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
-    monkeypatch.setattr(Batch, "shared", lambda _: raising(full)())
+    monkeypatch.setattr(Batch, "share_memory", lambda _: raising(full)())
     with pytest.raises(TrainingError, match=SHM):
         numbers(batch, 2)
 
 
 def test_a_queue_that_cannot_send_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     class Unsendable(Batch):
-        def shared(self) -> "Unsendable":
+        def share_memory(self) -> "Unsendable":
             return self
 
         def __reduce__(self) -> Any:

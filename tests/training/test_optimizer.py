@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from alframe.config.sections import TrainingConfig
-from alframe.training.optimizer import optimizer_of, parameter_groups, set_lr
+from alframe.training.optimizer import build_optimizer, parameter_groups, set_lr
 
 
 class Transformer(nn.Module):
@@ -34,7 +34,7 @@ def test_a_step_moves_each_group_at_its_rate() -> None:
     model = Transformer()
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     config = TrainingConfig(passes=1, lr=9, momentum=0, weight_decay=0)
-    optimizer = optimizer_of(model, [*model.parameters()], config)
+    optimizer = build_optimizer(model, [*model.parameters()], config)
     set_lr(optimizer, 0.5)
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)

@@ -12,7 +12,7 @@ from alframe.errors import TrainingError
 from alframe.learner import FitContext
 from alframe.seeds import Seeds
 from alframe.training import distributed
-from alframe.training.batch import Batch, shares
+from alframe.training.batch import Batch, chunks
 from alframe.training.data import TrainingStream
 from alframe.training.fit import fit
 from alframe.training.phases import Losses, Phase, Step
@@ -153,13 +153,13 @@ def test_a_process_without_memory_says_what_to_do() -> None:
 
 @pytest.mark.parametrize(("length", "parts"), [(5, 2), (5, 4), (16, 6), (3, 8), (1, 1)])
 def test_shares_are_nearly_equal(length: int, parts: int) -> None:
-    lengths = [s.stop - s.start for s in shares(length, parts)]
+    lengths = [s.stop - s.start for s in chunks(length, parts)]
     assert sum(lengths) == length
     assert len(lengths) == min(parts, length)
     assert max(lengths) - min(lengths) <= 1
 
 
 def test_shares_of_equal_shares_are_shares_of_the_whole() -> None:
-    whole = [list(range(30))[s] for s in shares(30, 15)]
-    halves = [list(range(30))[s] for s in shares(30, 3)]
-    assert [half[s] for half in halves for s in shares(10, 5)] == whole
+    whole = [list(range(30))[s] for s in chunks(30, 15)]
+    halves = [list(range(30))[s] for s in chunks(30, 3)]
+    assert [half[s] for half in halves for s in chunks(10, 5)] == whole

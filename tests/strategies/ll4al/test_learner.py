@@ -129,7 +129,7 @@ def test_the_module_is_as_exact_under_autocast() -> None:
 def test_the_target_of_an_image_does_not_depend_on_the_others(make: Any) -> None:
     detector, batch = make().eval(), drawing(3)
     whole = target_losses(detector, detector.features(batch), batch)
-    for row, part in enumerate(batch.split(3)):
+    for row, part in enumerate(batch.chunk(3)):
         alone = target_losses(detector, detector.features(part), part)
         for name, values in alone.items():
             torch.testing.assert_close(whole[name][row : row + 1], values)
@@ -250,7 +250,7 @@ def test_options_that_cannot_work(options: Any, training: Any, message: str) -> 
 
 
 def test_every_process_needs_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alframe.training.distributed.size", lambda: 3)
+    monkeypatch.setattr("alframe.training.distributed.world_size", lambda: 3)
     given = setup()
     training = given.training.model_copy(update={"batch_size": 5})
     with pytest.raises(ConfigError, match=r"batch_size=5 in 3 parts: .* at least 6, lower"):

@@ -365,7 +365,7 @@ def test_parts_of_a_batch_weigh_what_the_whole_does() -> None:
     objective = Objective(batch_size=4, skip="image")
     for step in (objective.minimise, objective.maximise):
         whole = step(of, batch).total()
-        parts = sum(step(of, part).total() / 2 for part in batch.split(2))
+        parts = sum(step(of, part).total() / 2 for part in batch.chunk(2))
         torch.testing.assert_close(whole, parts)
 
 

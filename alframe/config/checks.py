@@ -1,4 +1,6 @@
-"""Checks of options that several strategies share."""
+"""Checks of option values that several components share."""
+
+from collections.abc import Iterable
 
 from alframe.errors import ConfigError
 
@@ -13,3 +15,10 @@ def in_range(option: str, value: float, low: float, high: float) -> None:
     """Raise :class:`ConfigError` unless ``value`` is from ``low`` to ``high``."""
     if not low <= value <= high:
         raise ConfigError(f"{option}: expected {low} to {high}, got {value}")
+
+
+def one_of(option: str, value: object, known: Iterable[object]) -> None:
+    """Raise :class:`ConfigError` unless ``value`` is among the ``known`` ones."""
+    choices = tuple(known)
+    if value not in choices:
+        raise ConfigError(f"{option}: expected one of {list(choices)}, got {value!r}")

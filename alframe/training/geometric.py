@@ -46,7 +46,7 @@ class Window(NamedTuple):
         return self.y2 - self.y1
 
 
-def expanded(window: Window, rng: np.random.Generator) -> Window:
+def zoom_out(window: Window, rng: np.random.Generator) -> Window:
     """With probability 0.5 up to :data:`LARGEST` times as large, with the old one somewhere in it.
 
     SSD, section 3.6 ("zoom out"); mmdet's Expand.
@@ -60,7 +60,7 @@ def expanded(window: Window, rng: np.random.Generator) -> Window:
     return Window(left, top, left + width, top + height)
 
 
-def cropped(
+def random_crop(
     window: Window, boxes: Boxes | None, rng: np.random.Generator, aspect: float = 1.0
 ) -> Window:
     """A part of the window that overlaps all objects and has the centre of one in it.
@@ -123,7 +123,7 @@ def _centres(windows: NDArray[np.float64], boxes: Boxes) -> NDArray[np.bool_]:
     return both
 
 
-def shown(image: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
+def resample(image: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
     """What the window shows, as large as the image: uint8 [H, W, 3].
 
     The image's borders come to lie on whole pixels, up to half a pixel off.
@@ -142,7 +142,7 @@ def shown(image: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
     return canvas
 
 
-def seen(
+def crop_boxes(
     boxes: Boxes, window: Window, shape: tuple[int, int], least: float
 ) -> tuple[Boxes, NDArray[np.bool_]]:
     """Boxes in pixels of what the window shows, cut at its borders, and which of them count.

@@ -17,8 +17,8 @@ from alframe.errors import DataError
 from alframe.learner import FitContext, Metrics, SignalBatch
 from alframe.seeds import Seeds
 from alframe.training import distributed
-from alframe.training.data import dealt, inference_batches
-from alframe.training.team import Leader, assembled, moved
+from alframe.training.data import inference_batches, shard
+from alframe.training.distributed_learner import DistributedLearner, distribute, to_device
 from tests.fakes import FakeImages, FakeLearner, MemoryCheckpoint, Numbers, fake_dataset
 from tests.training.processes import side_by_side
 
@@ -51,8 +51,8 @@ def streamed(stream: Iterator[SignalBatch]) -> list[tuple[tuple[str, ...], int]]
 
 def scattered(pool: int) -> Any:
     dataset = fake_dataset(pool)
-    with assembled(Batching(), dataset, CONFIG) as leader:
-        return leader and streamed(leader.signals(ImageSet(dataset.images, dataset.pool), NUMBER))
+    with distribute(Batching(), dataset, CONFIG) as whole:
+        return whole and streamed(whole.signals(ImageSet(dataset.images, dataset.pool), NUMBER))
 
 
 @pytest.mark.parametrize("pool", [0, 1, 4, 17])
@@ -67,17 +67,17 @@ def test_any_pool_is_streamed_by_any_number_of_processes_in_the_order_of_one(poo
 def interleaved() -> Any:
     dataset = fake_dataset(17)
     images = ImageSet(dataset.images, dataset.pool)
-    with assembled(Batching(), dataset, CONFIG) as leader:
-        if leader is None:
+    with distribute(Batching(), dataset, CONFIG) as whole:
+        if whole is None:
             return None
-        next(leader.signals(images, NUMBER))  # and never again
-        one, two = leader.signals(images, NUMBER), leader.signals(images, NUMBER)
+        next(whole.signals(images, NUMBER))  # and never again
+        one, two = whole.signals(images, NUMBER), whole.signals(images, NUMBER)
         pairs = list(zip(streamed(one), streamed(two), strict=True))
-        held = leader.signals(images, NUMBER)
+        held = whole.signals(images, NUMBER)
         next(held)
         held.close()
-        last = streamed(leader.signals(images, NUMBER))
-        assert len(leader._member._streams) == 1, "those that were left are forgotten"
+        last = streamed(whole.signals(images, NUMBER))
+        assert len(whole._replica._streams) == 1, "those that were left are forgotten"
         return pairs, last
 
 
@@ -93,14 +93,19 @@ def fitted(learner_class: type[Batching]) -> Any:
     learner.epochs = 3 + distributed.rank()
     checkpoint = MemoryCheckpoint()
     checkpoint.save({"epoch": 2, "weights": torch.tensor([5.0])})
-    with assembled(learner, dataset, CONFIG) as leader:
-        if leader is not None:
+    with distribute(learner, dataset, CONFIG) as whole:
+        if whole is not None:
             labelled = LabelledSet(dataset.images, dataset.pool[:3], dataset.targets)
             rest = ImageSet(dataset.images, dataset.pool[3:])
             context = FitContext(0, Seeds(0), checkpoint, Numbers(), lambda name, summary: None)
-            leader.fit(labelled, rest, context)
+            whole.fit(labelled, rest, context)
             test = LabelledSet(dataset.images, dataset.pool, dataset.targets)
-            return leader.evaluate(test), float(learner.weights), learner.fits, checkpoint.states
+            return (
+                whole.evaluate(test),
+                float(learner.weights),
+                learner.fits,
+                checkpoint.states,
+            )
     return None, float(learner.weights), learner.fits, checkpoint.states
 
 
@@ -120,9 +125,9 @@ def test_all_evaluate_where_the_learner_can_measure_a_stream() -> None:
 
 def restored() -> Any:
     dataset, learner = fake_dataset(12), Batching()
-    with assembled(learner, dataset, CONFIG) as leader:
-        if leader is not None:
-            leader.load_state_dict({"weights": torch.tensor([3.0])})
+    with distribute(learner, dataset, CONFIG) as whole:
+        if whole is not None:
+            whole.load_state_dict({"weights": torch.tensor([3.0])})
     return float(learner.weights)
 
 
@@ -131,7 +136,7 @@ def test_all_take_a_restored_model() -> None:
 
 
 def disagreeing() -> None:
-    with assembled(Batching(), fake_dataset(12 + distributed.rank()), CONFIG):
+    with distribute(Batching(), fake_dataset(12 + distributed.rank()), CONFIG):
         raise AssertionError("not reached")
 
 
@@ -168,7 +173,7 @@ def test_dealt_batches_in_turn_are_those_of_one_process(
     def ids(of: ImageSet) -> list[tuple[str, ...]]:
         return [b.ids for b in inference_batches(of, DATA, size)]
 
-    hands = [ids(dealt(images, DATA, size, part, parts)) for part in range(parts)]
+    hands = [ids(shard(images, DATA, size, part, parts)) for part in range(parts)]
     rounds = itertools.zip_longest(*hands)
     assert [batch for each in rounds for batch in each if batch is not None] == ids(images)
 
@@ -187,7 +192,7 @@ class Holder:
 def test_tensors_are_moved_wherever_they_are() -> None:
     here = torch.ones(2)
     nested = {"a": [here, (here, 3)], "b": Holder(Pair(here, None)), "c": "text"}
-    there = moved(nested, torch.device("meta"))
+    there = to_device(nested, torch.device("meta"))
     assert there["a"][0].is_meta
     assert there["a"][1][0].is_meta
     assert there["b"].value.left.is_meta
@@ -195,12 +200,12 @@ def test_tensors_are_moved_wherever_they_are() -> None:
     assert there["c"] == "text"
 
 
-def test_a_leader_alone_is_its_learner() -> None:
+def test_alone_it_is_its_learner() -> None:
     dataset = fake_dataset(5)
-    with assembled(Measured(), dataset, CONFIG) as leader:
-        assert isinstance(leader, Leader)
+    with distribute(Measured(), dataset, CONFIG) as whole:
+        assert isinstance(whole, DistributedLearner)
         images = ImageSet(dataset.images, dataset.pool)
-        assert streamed(leader.signals(images, NUMBER)) == [
+        assert streamed(whole.signals(images, NUMBER)) == [
             (dataset.pool[:4], 0),
             (dataset.pool[4:], 0),
         ]

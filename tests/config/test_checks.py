@@ -2,8 +2,8 @@ import math
 
 import pytest
 
+from alframe.config.checks import at_least, in_range
 from alframe.errors import ConfigError
-from alframe.strategies.checks import at_least, in_range
 
 
 def test_bounds_are_allowed_and_nothing_beyond_them() -> None:

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from alframe.errors import TrainingError
 from alframe.learner import Recorder
-from alframe.training.distributed import gathered
+from alframe.training.distributed import all_gather
 
 Numbers = list[tuple[Sequence[str], dict[str, float]]]
 """Of each step its items and its scalars."""
 
 
-class Tally:
+class LossMeter:
     """Collects scalars without waiting for the device, and reads them in bulk.
 
     Each of several processes adds its share of a step's scalars; what is read is their sum.
@@ -48,7 +48,7 @@ class Tally:
         if not self._pending:
             return
         bulk: dict[str, list[float]] = {}
-        for ids, numbers in added_up(gathered(self._read())):
+        for ids, numbers in sum_over_ranks(all_gather(self._read())):
             for name, number in numbers.items():
                 refuse_nonfinite(name, number, ids)
                 bulk.setdefault(name, []).append(number)
@@ -79,7 +79,7 @@ class Tally:
         self.sums, self.counts = dict(state["sums"]), dict(state["counts"])
 
 
-def added_up(processes: Sequence[Numbers]) -> Numbers:
+def sum_over_ranks(processes: Sequence[Numbers]) -> Numbers:
     """The steps of all processes together: the items of each step, and the sums of its scalars."""
     whole: Numbers = []
     for shares in zip(*processes, strict=True):

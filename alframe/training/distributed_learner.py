@@ -1,11 +1,11 @@
-"""A learner in several processes: the first one leads, the others follow.
+"""A learner in several processes: replicas, and the main process that commands them.
 
-Loop, strategy, oracle and run directory are in the first process alone and know of no other: what
-the loop asks of its learner, a :class:`Leader`, is broadcast as a command that every
-:class:`Member` carries out on its share. So nothing but the first process decides, the others see
+Loop, strategy, oracle and run directory are in the main process alone and know of no other: what
+the loop asks of its learner, a :class:`DistributedLearner`, is broadcast as a command that every
+:class:`Replica` carries out on its shard. So nothing but the main process decides, the others see
 its decisions in the next command, and a strategy may do with a stream what it likes.
 
-Signals travel to the first process through memory (gloo). That is nothing beside the forward pass
+Signals travel to the main process through memory (gloo). That is nothing beside the forward pass
 for detections, embeddings and one number an anchor; the class probabilities of all anchors of
 large images can take as long as computing them.
 """
@@ -24,16 +24,23 @@ from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, T
 from alframe.errors import DataError, Waiting
 from alframe.learner import Checkpoint, FitContext, Learner, Metrics, SignalBatch
 from alframe.seeds import Seeds
-from alframe.training.data import dealt
+from alframe.training.data import shard
 from alframe.training.device import pick_device
-from alframe.training.distributed import collected, decided, first, gathered, rank, size
+from alframe.training.distributed import (
+    all_gather,
+    broadcast,
+    gather,
+    is_main_process,
+    rank,
+    world_size,
+)
 
 CPU = torch.device("cpu")
 
 
 @runtime_checkable
 class Measures(Protocol):
-    """What a learner may have so that all processes evaluate; else the first one does it alone.
+    """What a learner may have so that all processes evaluate; else the main one does it alone.
 
     Attributes:
         measured: names of the signals that :meth:`measure` is given.
@@ -46,14 +53,14 @@ class Measures(Protocol):
         ...
 
 
-class Member:
-    """One process: its learner, and its part in what the leader commands.
+class Replica:
+    """One process: its learner, and its shard of what is commanded.
 
     Args:
         learner: the same in all processes.
         images: of the dataset.
-        config: of the run: shares of the images are whole batches of its evaluation, and its
-            device is where the leader's signals are to be.
+        config: of the run: shards of the images are whole batches of its evaluation, and its
+            device is where the signals are to be.
     """
 
     def __init__(self, learner: Learner, images: ImageSource, config: RunConfig) -> None:
@@ -69,27 +76,29 @@ class Member:
         unlabelled: tuple[str, ...],
         context: tuple[int, Seeds, dict[str, Any] | None],
     ) -> None:
-        """Train beside the leader; the gradients are averaged (:mod:`.parallel`)."""
+        """Train beside the main process; the gradients are averaged (:mod:`.parallel`)."""
         cycle, seeds, saved = context
-        quiet = FitContext(cycle, seeds, Taken(saved), Silent(), lambda name, summary: None)
+        quiet = FitContext(
+            cycle, seeds, LoadedCheckpoint(saved), NullRecorder(), lambda name, summary: None
+        )
         sets = LabelledSet(self._images, labelled, targets), ImageSet(self._images, unlabelled)
         self.learner.fit(*sets, quiet)
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take the leader's model."""
+        """Take the model of the main process."""
         self.learner.load_state_dict(state)
 
     def open(self, number: int, ids: tuple[str, ...], names: frozenset[str]) -> None:
-        """Begin a stream of signals over the share of this process."""
+        """Begin a stream of signals over the shard of this process."""
         images = ImageSet(self._images, ids)
-        share = dealt(images, self._data, self._batch_size, rank(), size())
-        self._streams[number] = iter(self.learner.signals(share, names))
+        own = shard(images, self._data, self._batch_size, rank(), world_size())
+        self._streams[number] = iter(self.learner.signals(own, names))
 
     def next(self, number: int) -> list[SignalBatch]:
-        """The next batch of every process that has one left; for the leader, in their order."""
+        """The next batch of every process that has one left; for the main one, in their order."""
         own = next(self._streams[number], None)
-        others = collected(None if first() else moved(own, CPU))[1:]
-        batches = (own, *(moved(batch, self._device) for batch in others))
+        others = gather(None if is_main_process() else to_device(own, CPU))[1:]
+        batches = (own, *(to_device(batch, self._device) for batch in others))
         return [batch for batch in batches if batch is not None]
 
     def close(self, numbers: Iterable[int]) -> None:
@@ -98,30 +107,30 @@ class Member:
             del self._streams[number]
 
 
-Command = Callable[[Member], Any]
+Command = Callable[[Replica], Any]
 
 
-def follow(member: Member) -> None:
-    """Carry out the leader's commands until it dismisses this process."""
-    while command := decided(_dismissed):
-        command(member)
+def serve(replica: Replica) -> None:
+    """Carry out the main process's commands until it dismisses this process."""
+    while command := broadcast(_dismissed):
+        command(replica)
 
 
 def _dismissed() -> Command | None:
     return None
 
 
-class Leader:
-    """The learner of the first process, for the loop; the others work with it.
+class DistributedLearner:
+    """The learner of the main process, for the loop; the others work with it.
 
     Args:
-        member: this process's own part.
+        replica: this process's own part.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset()  # the learner's were checked by its name
 
-    def __init__(self, member: Member) -> None:
-        self._member, self._learner = member, member.learner
+    def __init__(self, replica: Replica) -> None:
+        self._replica, self._learner = replica, replica.learner
         self._numbers = count()
         self._unread: list[int] = []
 
@@ -131,16 +140,16 @@ class Leader:
         shared = (context.cycle, context.seeds, saved)
         self._tell(
             partial(
-                Member.fit,
+                Replica.fit,
                 labelled=labelled.ids,
                 targets=labelled.targets,
                 unlabelled=unlabelled.ids,
                 context=shared,
             )
         )
-        own = replace(context, checkpoint=Taken(saved, context.checkpoint))
+        own = replace(context, checkpoint=LoadedCheckpoint(saved, context.checkpoint))
         self._learner.fit(labelled, unlabelled, own)
-        self._tell(partial(Member.load, state=moved(self.state_dict(), CPU)))
+        self._tell(partial(Replica.load, state=to_device(self.state_dict(), CPU)))
 
     def evaluate(self, test: LabelledSet) -> Metrics:
         """Measure the fitted model; see :class:`Measures`."""
@@ -157,10 +166,10 @@ class Leader:
         """
         number, unread = next(self._numbers), tuple(self._unread)
         self._unread.clear()
-        self._together(partial(Member.close, numbers=unread))
-        self._together(partial(Member.open, number=number, ids=images.ids, names=names))
+        self._together(partial(Replica.close, numbers=unread))
+        self._together(partial(Replica.open, number=number, ids=images.ids, names=names))
         try:
-            while batches := self._together(partial(Member.next, number=number)):
+            while batches := self._together(partial(Replica.next, number=number)):
                 yield from batches
         finally:
             self._unread.append(number)  # no command: the others may be gone, or at other work
@@ -171,45 +180,47 @@ class Leader:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Give all processes this model."""
-        self._together(partial(Member.load, state=state))
+        self._together(partial(Replica.load, state=state))
 
     def _tell(self, command: Command) -> None:
-        decided(lambda: command)
+        broadcast(lambda: command)
 
     def _together(self, command: Command) -> Any:
         self._tell(command)
-        return command(self._member)
+        return command(self._replica)
 
 
 @contextlib.contextmanager
-def assembled(learner: Learner, dataset: Dataset, config: RunConfig) -> Iterator[Leader | None]:
-    """The leader, in the first process; None in the others, once it has dismissed them.
+def distribute(
+    learner: Learner, dataset: Dataset, config: RunConfig
+) -> Iterator[DistributedLearner | None]:
+    """The learner of the main process; None in the others, once it has dismissed them.
 
     Raises:
         DataError: the processes do not read the same dataset.
     """
-    fingerprints = gathered(dataset.fingerprint())
+    fingerprints = all_gather(dataset.fingerprint())
     if other := [n for n, each in enumerate(fingerprints) if each != fingerprints[0]]:
         raise DataError(
             f"processes {other} read another {dataset.name} than process 0: put the same files on "
             "all machines"
         )
-    member = Member(learner, dataset.images, config)
-    if not first():
-        follow(member)
+    replica = Replica(learner, dataset.images, config)
+    if not is_main_process():
+        serve(replica)
         yield None
         return
     try:
-        yield Leader(member)
+        yield DistributedLearner(replica)
     except Waiting:
-        decided(_dismissed)
+        broadcast(_dismissed)
         raise
-    decided(_dismissed)  # after a failure, torchrun does it
+    broadcast(_dismissed)  # after a failure, torchrun does it
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A checkpoint that was read by the leader, and that nobody else writes.
+class LoadedCheckpoint:
+    """A checkpoint that was read by the main process, and that nobody else writes.
 
     Attributes:
         saved: what it holds.
@@ -224,28 +235,28 @@ class Taken:
         return self.saved
 
     def save(self, state: dict[str, Any]) -> None:
-        """Keep ``state``, in the leader."""
+        """Keep ``state``, in the main process."""
         if self.kept is not None:
             self.kept.save(state)
 
 
-class Silent:
+class NullRecorder:
     """Takes scalars and does nothing (:class:`alframe.learner.Recorder`)."""
 
     def scalar(self, name: str, value: float, step: int) -> None:
         """Do nothing."""
 
 
-def moved(value: Any, device: torch.device) -> Any:
+def to_device(value: Any, device: torch.device) -> Any:
     """``value`` with its tensors on ``device``, however deep in containers and dataclasses."""
     if isinstance(value, torch.Tensor):
         return value.to(device)
     if isinstance(value, Mapping):
-        return {name: moved(each, device) for name, each in value.items()}
+        return {name: to_device(each, device) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        items = [moved(each, device) for each in value]
+        items = [to_device(each, device) for each in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     if is_dataclass(value) and not isinstance(value, type):
         names = [f.name for f in fields(value) if f.init]
-        return replace(value, **{name: moved(getattr(value, name), device) for name in names})
+        return replace(value, **{name: to_device(getattr(value, name), device) for name in names})
     return value

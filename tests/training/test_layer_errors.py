@@ -13,10 +13,10 @@ from alframe.errors import TrainingError
 from alframe.learner import FitContext
 from alframe.seeds import Seeds
 from alframe.training.batch import Batch
+from alframe.training.distributed_learner import LoadedCheckpoint, NullRecorder
 from alframe.training.fit import fit
+from alframe.training.layer_errors import large_enough
 from alframe.training.phases import Losses, Phase, Step
-from alframe.training.small import large_enough
-from alframe.training.team import Silent, Taken
 
 
 def batch(count: int, height: int, width: int) -> Batch:
@@ -66,7 +66,9 @@ def test_a_fit_says_it() -> None:
         return Losses({"one": model(part.images.float()).sum()})
 
     model = nn.Sequential(nn.Conv2d(3, 4, 3, 16, 1), nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(4))
-    context = FitContext(0, Seeds(0), Taken(None), Silent(), lambda name, summary: None)
+    context = FitContext(
+        0, Seeds(0), LoadedCheckpoint(None), NullRecorder(), lambda name, summary: None
+    )
     phase = Phase("label", 1, (Step("labelled", loss),))
     with pytest.raises(TrainingError, match=r"1 image of 20 x 20 pixels: raise training\.batch_"):
         fit(
