@@ -9,7 +9,7 @@ from typing import Any
 from alframe.annotations.base import Annotations, Format, Images, Sheet
 from alframe.annotations.json_files import json_files
 from alframe.annotations.parts import other_sizes, together
-from alframe.annotations.sources import Source, files, read
+from alframe.annotations.sources import Source, files, folder_of, read
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import CocoFile, parsed, read_instances
 from alframe.datasets.coco_kinds import EXPECTED
@@ -55,8 +55,7 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
     results = json_files(source, "results")
     if not results:
         return read_coco(source, images, problems)
-    beside = source.parent if isinstance(source, Path) and not source.is_dir() else source
-    others = list(json_files(beside, "instances").values())
+    others = list(json_files(folder_of(source), "instances").values())
     if len(others) != 1:
         raise DataError(
             f"{source} is a list of results, whose image_id and category_id are numbers of a file "

@@ -9,10 +9,11 @@ from alframe.annotations.base import Annotations, Format, Images, Sheet
 from alframe.annotations.coco import COCO
 from alframe.annotations.sources import Source, opened
 from alframe.annotations.unknown import what_it_is
+from alframe.annotations.yolo import YOLO
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
 
-FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in (COCO,)})
+FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in (COCO, YOLO)})
 """By name."""
 
 
