@@ -9,9 +9,9 @@ from alframe.annotations.answers import Exactly, answers_of, problems_of
 from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.folders import README, write_folder
 from alframe.annotations.formats import read_annotations, read_predictions
-from alframe.annotations.names import Names
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.datasets.base import Dataset
+from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import Problems, grouped, named, plural
 from alframe.errors import DataError, Waiting
 from alframe.oracle import Answers, OracleSetup
@@ -73,8 +73,8 @@ class FilesOracle:
         return replace(sheet, images=images, proposed=sheet.proposed or others is not None)
 
     def _of_others(self) -> Mapping[str, list[Proposal]]:
-        problems, names = Problems("error"), Names(self._dataset)
-        found = read_predictions(Path(str(self._proposals)).expanduser(), names, problems)
+        problems, path = Problems("error"), Path(str(self._proposals)).expanduser()
+        found = read_predictions(path, pictures(self._dataset), problems)
         problems.settle()
         proposals: dict[str, list[Proposal]] = {}
         for thing in sorted(found.objects, key=lambda thing: -thing.score):
@@ -106,6 +106,11 @@ def _status(run: Path, cycle: int, sheet: Sheet, missing: Sequence[str]) -> list
         f"{query_folder(run, cycle)}: {named(missing)}",
         f"then: {command('annotate', run, 'FILE')}",
     ]
+
+
+def pictures(dataset: Dataset) -> Pictures:
+    """The pictures of a dataset, as files of others may name them."""
+    return Pictures((*dataset.pool, *dataset.test), dataset.images.size)
 
 
 def stored_answers(run: Path, cycle: int, dataset: Dataset) -> Annotations:

@@ -8,9 +8,8 @@ from pathlib import Path
 from alframe.annotations.answers import changed, merged, of_images, problems_of
 from alframe.annotations.base import Annotations, Sheet
 from alframe.annotations.coco import write_answers
-from alframe.annotations.files import stored_answers
+from alframe.annotations.files import pictures, stored_answers
 from alframe.annotations.formats import read_annotations
-from alframe.annotations.names import Names
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.annotations.suspects import Suspect, suspects
 from alframe.datasets.base import Dataset
@@ -93,7 +92,7 @@ def take(
         before = stored_answers(run, cycle, dataset)
         _tell(before, own, taken)
         after = merged(before, own)
-        write_answers(after, dataset.images, answers)
+        write_answers(after, pictures(dataset), answers)
     answered = set(after.images)
     taken.missing = [i.item for i in sheet.images if i.item not in answered]
     taken.suspects = suspects(sheet, own)
@@ -103,7 +102,7 @@ def take(
 def _read(
     path: Path, dataset: Dataset, name: str | None, problems: Problems, taken: Taken
 ) -> Annotations:
-    found = read_annotations(path, Names(dataset), problems, name)
+    found = read_annotations(path, pictures(dataset), problems, name)
     for item, problem in problems_of(found, dataset, path):
         problems.add(item, problem)
     taken.notes += found.notes

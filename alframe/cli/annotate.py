@@ -59,16 +59,17 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     alframe query runs/photos
     alframe query runs/photos --to cvat --copy
     """  # noqa: D301
-    from alframe.annotations.files import stored_answers
+    from alframe.annotations.files import FilesOracle, stored_answers
     from alframe.annotations.folders import write_folder
-    from alframe.annotations.sheets import query_folder
+    from alframe.annotations.sheets import query_folder, read_sheet
     from alframe.annotations.taking import waits_for
     from alframe.datasets.problems import named, plural
     from alframe.runs.build import build_oracle
 
     cycle, (config, dataset) = waits_for(run), _run(run)
     folder, oracle = query_folder(run, cycle), build_oracle(config, dataset, run)
-    sheet = oracle.sheet(cycle)
+    asks = isinstance(oracle, FilesOracle)
+    sheet = oracle.sheet(cycle) if asks else read_sheet(folder, dataset.file)
     answered = set(stored_answers(run, cycle, dataset).images)
     missing = [image.item for image in sheet.images if image.item not in answered]
     say(f"{plural(len(missing), 'image')} to annotate for cycle {cycle}: {named(missing)}")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from alframe.datasets.base import Dataset, LabelledSet, Target
 from alframe.errors import RunError
-from alframe.oracle import Oracle, answered, asks_people
+from alframe.oracle import Answers, Oracle, answered, asks_people
 from alframe.pool import Pool
 from alframe.runs.budget import Plan
 from alframe.runs.initial import digest
@@ -33,6 +33,7 @@ class Labelling:
     Attributes:
         pool: the state of every image that may be labelled.
         targets: annotations of those that are.
+        seconds: what annotating has taken so far; None where that is not known.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Labelling:
         self.targets: dict[str, Target] = {}
         self._test = {item: dataset.targets[item] for item in dataset.test}
         self._known = dataset.known if asks_people(oracle) else {}
+        self.seconds: float | None = 0.0
 
     @property
     def labelled(self) -> LabelledSet:
@@ -102,6 +104,8 @@ class Labelling:
         self.targets.update(own)
         self._test.update({item: answers.targets[item] for item in drawn & answers.targets.keys()})
         self._check_something_left(ids)
+        took = _seconds(answers, self._known)
+        self.seconds = None if took is None or self.seconds is None else self.seconds + took
         before, sha256 = self._run.journal.last("annotated", cycle), answers.sha256()
         if before and before["sha256"] != sha256:
             raise RunError(
@@ -116,7 +120,7 @@ class Labelling:
                 objects=sum(len(target.labels) for target in own.values()),
                 ignored=sorted(answers.ignored),
                 extra=extra,
-                seconds=round(sum(answers.seconds.values()), 3) if answers.seconds else None,
+                seconds=took,
                 sha256=sha256,
             )
 
@@ -130,3 +134,11 @@ class Labelling:
                     f"all {count} images to {split} are ignored, so there is nothing to work with: "
                     "start anew with others (another seed)"
                 )
+
+
+def _seconds(answers: Answers, known: Mapping[str, Target]) -> float | None:
+    """What annotating took; None where it was not measured of everything."""
+    annotated = answers.targets.keys() - known.keys()
+    if annotated - answers.seconds.keys():
+        return None
+    return round(sum(answers.seconds.values()), 3)

@@ -137,6 +137,7 @@ class Loop:
             "cycle": cycle,
             "labelled": len(labelled),
             "objects": labelled.objects(),
+            "annotation_seconds": self._labelling.seconds,
             "metrics": result["metrics"],
             "phases": self._phases(cycle),
             "seconds": {k: round(v, 3) for k, v in seconds.items()},

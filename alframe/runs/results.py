@@ -21,6 +21,7 @@ def table(cycles: Sequence[Mapping[str, Any]]) -> str:
 
 def _row(cycle: Mapping[str, Any]) -> dict[str, Any]:
     row = {k: cycle[k] for k in ("cycle", "labelled", "objects")}
+    row |= {k: v for k in ("annotation_seconds",) if (v := cycle.get(k)) is not None}
     for name, value in cycle["metrics"].items():
         nested = value if isinstance(value, dict) else None
         row |= {f"{name}/{k}": v for k, v in nested.items()} if nested else {name: value}

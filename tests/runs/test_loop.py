@@ -12,7 +12,7 @@ from alframe.config.sections import BudgetConfig, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import ConfigError, RunError, Waiting
 from alframe.files import atomic
-from alframe.oracle import Answers, Oracle, SimulatedOracle
+from alframe.oracle import Answers, Oracle, SimulatedOracle, asks_people
 from alframe.runs import journal
 from alframe.runs.budget import check_budget, planned
 from alframe.runs.journal import Journal
@@ -44,7 +44,8 @@ def run_loop(
 ) -> list[Mapping[str, Any]]:
     dataset = dataset or fake_dataset()
     budget = budget or BudgetConfig(initial=3, per_cycle=2, cycles=4)
-    plan = planned(budget, dataset, Seeds(seed))
+    known = dataset.known if oracle and asks_people(oracle) else ()
+    plan = planned(budget, dataset, Seeds(seed), known)
     plan = replace(plan, initial=tuple(initial or plan.initial))
     with open_run(path, config, resume=(path / "config.yaml").exists()) as run:
         loop = Loop(

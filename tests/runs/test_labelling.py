@@ -1,0 +1,148 @@
+"""People annotate: what is known already, what is drawn to test on, what nobody asked for."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from alframe.config.sections import BudgetConfig
+from alframe.datasets.base import Dataset, Target
+from alframe.errors import ConfigError, RunError, Waiting
+from alframe.oracle import Answers
+from alframe.runs.budget import Plan, planned
+from alframe.runs.journal import Journal
+from alframe.seeds import Seeds
+from tests.fakes import fake_dataset
+from tests.runs.test_loop import run_loop, without_costs
+
+TRUTH = fake_dataset()
+BUDGET = BudgetConfig(initial=3, per_cycle=2, cycles=3, test=2)
+
+
+def partly(*known: int) -> Dataset:
+    """Twelve images without a test split, of which some are annotated."""
+    ids = [TRUTH.pool[n] for n in known]
+    return dataclasses.replace(TRUTH, test=(), targets={i: TRUTH.targets[i] for i in ids})
+
+
+class People:
+    """Answers the truth; waits once for each cycle; gives images up, or annotates more of them."""
+
+    people: ClassVar[bool] = True
+
+    def __init__(self, ignored: Sequence[str] = (), extra: Mapping[int, str] | None = None) -> None:
+        self.ignored, self.extra = frozenset(ignored), dict(extra or {})
+        self.asked: dict[int, list[str]] = {}
+
+    def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
+        if cycle not in self.asked:
+            self.asked[cycle] = list(ids)
+            raise Waiting("not yet")
+        more = [self.extra[cycle]] if cycle in self.extra else []
+        targets = {i: TRUTH.targets[i] for i in (*ids, *more) if i not in self.ignored}
+        return Answers(targets, self.ignored & set(ids), dict.fromkeys(targets, 2.0))
+
+
+def run(path: Path, people: People, dataset: Dataset, budget: BudgetConfig = BUDGET) -> Any:
+    while True:
+        try:
+            return run_loop(path, oracle=people, dataset=dataset, budget=budget)
+        except Waiting:
+            continue
+
+
+def plan(dataset: Dataset, **budget: Any) -> Plan:
+    return planned(BudgetConfig(**budget), dataset, Seeds(0), dataset.known)
+
+
+def test_what_is_known_is_labelled_from_the_start() -> None:
+    whole = plan(partly(), initial=3, per_cycle=2, cycles=3, test=2)
+    some = plan(partly(0, 1), initial=3, per_cycle=2, cycles=3, test=2)
+    assert some.test == whole.test, "drawn from all, whatever is known"
+    assert len(whole.initial) == len(some.initial) == 3
+    left = {TRUTH.pool[0], TRUTH.pool[1]} - set(some.test)
+    assert left <= set(some.initial)
+    assert not set(some.initial) & set(some.test)
+    many = plan(partly(*range(9)), initial=3, per_cycle=1, cycles=2, test=1)
+    assert len(many.initial) == 9 - len({*TRUTH.pool[:9]} & set(many.test))
+
+
+@pytest.mark.parametrize(
+    ("known", "budget", "message"),
+    [
+        ((), {"initial": 3}, "fake has no test split.*budget.test=40"),
+        ((), {"initial": 3, "test": 12}, "budget.test asks for 12 images.*has 12: lower it"),
+        (range(12), {"initial": 3, "test": 2}, "every image of the pool .* annotated.*simulated"),
+        ((), {"initial": 11, "per_cycle": 1, "cycles": 1, "test": 2}, "11 images, the pool has 10"),
+        ((), {"initial": 3, "per_cycle": 4, "cycles": 3, "test": 2}, "11 images .*the pool has 10"),
+    ],
+)
+def test_what_cannot_be_planned(known: Sequence[int], budget: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        plan(partly(*known), **budget)
+
+
+def test_a_test_split_that_is_there_is_not_drawn_again() -> None:
+    with pytest.raises(ConfigError, match=r"a test split of 4: leave budget\.test out"):
+        planned(BUDGET, TRUTH, Seeds(0))
+
+
+def test_people_are_asked_for_what_is_not_known(tmp_path: Path) -> None:
+    people, dataset = People(), partly(0, 1)
+    cycles = run(tmp_path / "run", people, dataset)
+    drawn = plan(dataset, **BUDGET.model_dump()).test
+    known = {*TRUTH.pool[:2]}
+    asked = people.asked[0]
+    assert set(drawn) - known <= set(asked)
+    assert not known & set(asked)
+    assert [c["labelled"] for c in cycles] == [3, 5, 7]
+    selected = [i for c in cycles for i in c["selected"]]
+    assert people.asked[1] == cycles[0]["selected"]
+    assert not set(selected) & {*drawn, *known}
+    assert [c["annotation_seconds"] for c in cycles] == [
+        2.0 * len(asked), 2.0 * len(asked) + 4, 2.0 * len(asked) + 8
+    ]  # fmt: skip
+    header = (tmp_path / "run/results.csv").read_text().splitlines()[0]
+    assert header.startswith("cycle,labelled,objects,annotation_seconds,")
+
+
+def test_an_answer_more_is_labelled_and_one_given_up_is_not(tmp_path: Path) -> None:
+    first = plan(partly(), **BUDGET.model_dump())
+    taken = {*first.test, *first.initial}
+    more = next(i for i in TRUTH.pool if i not in taken)
+    people = People(ignored=[first.test[0], first.initial[0]], extra={0: more})
+    cycles = run(tmp_path / "run", people, partly())
+    assert [c["labelled"] for c in cycles] == [3, 5, 7], "one fewer, one more"
+    assert more not in [i for c in cycles for i in c["selected"]]
+    (event,) = [
+        e for e in Journal(tmp_path / "run/journal.jsonl").of("annotated") if not e["cycle"]
+    ]
+    assert event["ignored"] == sorted([first.test[0], first.initial[0]])
+    assert (event["extra"], event["images"]) == ([more], 3)
+    again = run_loop(tmp_path / "run", oracle=people, dataset=partly(), budget=BUDGET)
+    assert without_costs(again) == without_costs(cycles)
+
+
+def test_nothing_left_to_test_on(tmp_path: Path) -> None:
+    drawn = plan(partly(), **BUDGET.model_dump()).test
+    with pytest.raises(RunError, match="all 2 images to evaluate on are ignored"):
+        run(tmp_path / "run", People(ignored=drawn), partly())
+
+
+def test_without_an_end_it_goes_on_until_the_pool_is_exhausted(tmp_path: Path) -> None:
+    budget = BudgetConfig(initial=3, per_cycle=4, cycles=None, test=2)
+    cycles = run(tmp_path / "run", People(), partly(), budget)
+    assert [c["labelled"] for c in cycles] == [3, 7, 10]
+    assert json.loads((tmp_path / "run/manifest.json").read_text())["finished"]
+
+
+def test_answers_to_what_nobody_asked_for_must_be_of_the_pool(tmp_path: Path) -> None:
+    class Strange(People):
+        def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
+            return Answers({i: Target.of([], []) for i in (*ids, "elsewhere")})
+
+    with pytest.raises(RunError, match="1 not asked for: elsewhere"):
+        run(tmp_path / "run", Strange(), partly())
