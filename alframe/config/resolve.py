@@ -2,10 +2,10 @@
 
 Later layers win: presets < ``--config`` < flags < ``key=value``; one that names another component
 leaves nothing of the options of the one before. Presets are the YAML files of
-``alframe.configs``. One with a ``when`` mapping applies where all its names match, the more
-specific after the more general: ``retina.yaml`` (model retina), then ``retina-voc.yaml``
-(model retina on dataset voc). One without is applied only by ``--config NAME``, except
-``default.yaml``, which is where everything starts.
+``alframe.configs``. One with a ``when`` mapping applies where all its names match (of several
+names one), the more specific after the more general: ``retina.yaml`` (model retina), then
+``retina-voc.yaml`` (model retina on dataset voc). One without is applied only by ``--config NAME``,
+except ``default.yaml``, which is where everything starts.
 
 A strategy may wrap another: ``power:entropy``, or ``{name: power, of: entropy}``, or with options
 ``{name: power, beta: 2, of: {name: entropy, aggregate: sum}}``. The resolved configuration has
@@ -192,7 +192,7 @@ def _applied(preset: Layer, names: Mapping[str, str]) -> Iterator[Layer]:
     links = registry().chain(names["strategy"])
     for depth in range(len(links) if "strategy" in when else 1):
         inner = {**names, "strategy": ":".join(links[depth:])}
-        if all(inner.get(k) == v for k, v in when.items()):
+        if all(inner.get(k) in (v if isinstance(v, list) else [v]) for k, v in when.items()):
             yield _under_of(layer, depth)
 
 

@@ -77,7 +77,7 @@ def _drawn_test(budget: BudgetConfig, dataset: Dataset, seeds: Seeds) -> tuple[s
     if dataset.test:
         raise ConfigError(
             f"budget.test={budget.test} draws images to evaluate on, but {dataset.name} has a "
-            f"test split of {len(dataset.test)}: leave budget.test out"
+            f"test split of {len(dataset.test)}: set budget.test=null"
         )
     if count >= len(dataset.pool):
         raise ConfigError(

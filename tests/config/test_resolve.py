@@ -206,8 +206,8 @@ def test_every_preset_resolves_and_shows_its_command(name: str) -> None:
     text = resources.files("alframe.configs").joinpath(name).read_text(encoding="utf-8")
     assert text.startswith("# alframe "), "the first line is the command"
     when = (yaml.safe_load(text) or {}).get("when", {})
-    layer = {k: {"name": v} for k, v in when.items()}
-    if when.get("dataset") in ("voc", "coco"):
+    layer = {k: {"name": v[0] if isinstance(v, list) else v} for k, v in when.items()}
+    if when.get("dataset") in ("voc", "coco", "photos"):
         layer["dataset"]["root"] = "x"
     if not when:
         layer = from_file(name.removesuffix(".yaml"))

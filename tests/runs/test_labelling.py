@@ -86,7 +86,7 @@ def test_what_cannot_be_planned(known: Sequence[int], budget: Any, message: str)
 
 
 def test_a_test_split_that_is_there_is_not_drawn_again() -> None:
-    with pytest.raises(ConfigError, match=r"a test split of 4: leave budget\.test out"):
+    with pytest.raises(ConfigError, match=r"a test split of 4: set budget\.test=null"):
         planned(BUDGET, TRUTH, Seeds(0))
 
 

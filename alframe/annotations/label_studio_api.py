@@ -1,0 +1,147 @@
+"""The API of a Label Studio server, as far as a run needs it: projects, tasks, their answers."""
+
+import json
+import mimetypes
+import os
+import secrets
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alframe.errors import ConfigError, DataError
+
+KEY = "LABEL_STUDIO_API_KEY"
+ATTEMPTS = 4
+PAUSE = 1.0
+"""Seconds before a request is made again; twice as many each time."""
+TIMEOUT = 60.0
+"""Seconds for an answer of the server."""
+
+
+class Server:
+    """A server, and the key to it: a legacy token, or a personal access token.
+
+    Args:
+        url: of its first page.
+
+    Raises:
+        ConfigError: there is no key in the environment.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        if urllib.parse.urlsplit(self.url).scheme not in ("http", "https"):
+            raise ConfigError(f"oracle.url={url}: expected http://HOST:PORT or https://HOST")
+        self._key = os.environ.get(KEY, "").strip()
+        if not self._key:
+            raise ConfigError(
+                f"{KEY} is not set: copy the access token of your account in Label Studio into "
+                "this environment variable"
+            )
+        self._header = ""
+
+    def project(self, title: str, labels: str) -> Mapping[str, Any]:
+        """The project of this title; a new one, with this label configuration, if there is none."""
+        query = urllib.parse.urlencode({"title": title, "page_size": 100})
+        found = self.get(f"/api/projects?{query}")
+        rows = found["results"] if isinstance(found, dict) else found
+        for row in rows:
+            if row["title"] == title:
+                return self.get(f"/api/projects/{row['id']}")
+        settings = {"title": title, "label_config": labels, "sampling": "Uncertainty sampling"}
+        return self.post("/api/projects", settings)
+
+    def tasks(self, project: int) -> bytes:
+        """The full export in JSON, with tasks that nobody has annotated."""
+        path = f"/api/projects/{project}/export?exportType=JSON&download_all_tasks=true"
+        return self._request("GET", path, None, "")
+
+    def serve(self, project: int, folder: Path) -> None:
+        """Have the server show pictures in a folder that it can read, unless it does."""
+        known = self.get(f"/api/storages/localfiles?project={project}")
+        if all(Path(row["path"]) != folder for row in known):
+            settings = {"project": project, "path": str(folder), "use_blob_urls": True}
+            self.post("/api/storages/localfiles", settings)
+
+    def upload(self, project: int, picture: Path) -> str:
+        """Give the server a picture; where it shows it."""
+        boundary = secrets.token_hex(16)
+        kind = mimetypes.guess_type(picture.name)[0] or "application/octet-stream"
+        name = urllib.parse.quote(picture.name)
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+            f"Content-Type: {kind}\r\n\r\n"
+        )
+        body = head.encode() + picture.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
+        path = f"/api/projects/{project}/import?commit_to_project=false"
+        answer = self._request("POST", path, body, f"multipart/form-data; boundary={boundary}")
+        (number,) = json.loads(answer)["file_upload_ids"]
+        return f"/data/{self.get(f'/api/import/file-upload/{number}')['file']}"
+
+    def add(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> None:
+        """Add tasks with their predictions, in one request."""
+        self.post(f"/api/projects/{project}/import", tasks)
+
+    def get(self, path: str) -> Any:
+        """What the server says at a path."""
+        return json.loads(self._request("GET", path, None, ""))
+
+    def post(self, path: str, content: Any) -> Any:
+        """What the server says to ``content``."""
+        return json.loads(self._request("POST", path, _json(content), "application/json"))
+
+    def _request(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
+        """The answer; what is only read is asked for again where the server cannot be reached."""
+        attempts = ATTEMPTS if method == "GET" else 1
+        for attempt in range(attempts):
+            try:
+                return self._once(method, path, body, kind)
+            except urllib.error.HTTPError as error:
+                if error.code < 500 or attempt == attempts - 1:
+                    raise self._refusal(error, path) from error
+            except (OSError, TimeoutError) as error:
+                if attempt == attempts - 1:
+                    reason = getattr(error, "reason", None) or error
+                    raise DataError(
+                        f"{self.url} cannot be reached ({reason}): start Label Studio, or correct "
+                        "oracle.url; then resume the run"
+                    ) from error
+            time.sleep(PAUSE * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _once(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
+        headers = {"Authorization": self._authorization()} | ({"Content-Type": kind} if kind else {})
+        request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - see __init__
+            content: bytes = answer.read()
+            return content
+
+    def _authorization(self) -> str:
+        """A legacy token as it is; one in three parts is exchanged for one of some minutes."""
+        if self._key.count(".") != 2:
+            return f"Token {self._key}"
+        body = _json({"refresh": self._key})
+        headers = {"Content-Type": "application/json"}
+        address = f"{self.url}/api/token/refresh"
+        request = urllib.request.Request(address, body, headers)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+            return f"Bearer {json.loads(answer.read())['access']}"
+
+    def _refusal(self, error: urllib.error.HTTPError, path: str) -> DataError:
+        said = error.read(2000).decode(errors="replace").strip()
+        if error.code in (401, 403):
+            return DataError(
+                f"{self.url} does not accept the key in {KEY} ({error.code}): copy the access "
+                "token of your account once more; legacy tokens may be switched off there"
+            )
+        if error.code == 404:
+            return DataError(f"{self.url}{path}: not found; is Label Studio at oracle.url?")
+        return DataError(f"{self.url}{path} answers {error.code}: {said:.300}")
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content).encode()
