@@ -1,53 +1,67 @@
 """From the objects that a reader found to a :class:`~alframe.datasets.base.Dataset`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.base import Dataset, ImageSource, Target
+from alframe.datasets.base import Dataset, Target
+from alframe.datasets.files import ImageFiles
 from alframe.datasets.listing import Listing
+from alframe.datasets.meant import Meant
 from alframe.datasets.objects import Annotated, Objects, Writing
 from alframe.datasets.problems import Problems, named, plural, tallied
-from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
+from alframe.datasets.splits import (
+    Unannotated,
+    alike,
+    check_files,
+    check_splits,
+    choose_classes,
+    settled,
+)
 from alframe.datasets.suspicions import check_objects, nothing_left
-from alframe.datasets.unannotated import Unannotated, settled
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Found:
-    """What a reader found on disk, before anything is cleaned or left out.
+    """Findings of a reader, before anything is cleaned or left out; it fills them in.
 
     Attributes:
-        images: pixels of every id.
+        home: the folder of the dataset.
+        problems: what went wrong while reading.
+        writing: how boxes were written.
+        folders: where pictures may lie besides ``home``.
+        files: the picture of every id.
         sizes: (height, width) in pixels of the image of every object, by id.
         objects: of the pool and the test split.
         pool: ids of the items that may be labelled.
         test: ids of the evaluation split.
-        problems: what went wrong while reading.
         known: names that the annotations declare, in their order; empty where they declare none.
         notes: what the reader has to say.
-        files: the picture of every id.
-        listing: in which these were found.
-        writing: how boxes were written.
         annotated: ids of images that have an annotation, usable or not, where the format cannot
             tell an empty image from one that nobody looked at; None where it can.
+        listing: what lies in folders.
+        meant: finds the files that annotations mean.
     """
 
-    images: ImageSource
-    sizes: Mapping[str, tuple[int, int]]
-    objects: Sequence[Annotated]
-    pool: Collection[str]
-    test: Collection[str]
+    home: Path
     problems: Problems
-    known: Sequence[str] = ()
-    notes: Sequence[str] = ()
-    files: Mapping[str, Path] = field(default_factory=dict)
-    listing: Listing = field(default_factory=Listing)
     writing: Writing = field(default_factory=Writing)
-    annotated: Collection[str] | None = None
+    folders: list[Path] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    objects: list[Annotated] = field(default_factory=list)
+    pool: list[str] = field(default_factory=list)
+    test: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    annotated: set[str] | None = None
+
+    def __post_init__(self) -> None:
+        self.listing = Listing()
+        self.meant = Meant(self.home, self.listing)
 
 
 def assemble(
@@ -66,13 +80,13 @@ def assemble(
         classes: the classes wanted, or None for those found in the pool.
         skip_empty: leave images without an annotation of these classes out of the pool.
         unannotated: what images are that have no annotation, see
-            :func:`~alframe.datasets.unannotated.settled`.
+            :func:`~alframe.datasets.splits.settled`.
 
     Raises:
         DataError: see :class:`Problems`, :func:`choose_classes`, :func:`check_splits`,
             :func:`check_files` and :func:`check_objects`.
     """
-    notes = [*found.notes, *found.problems.settle()]
+    notes = [*found.notes, *found.meant.notes(), *found.problems.settle()]
     pool, test, more = _splits(found, unannotated, skip_empty=skip_empty)
     notes += more
     members = frozenset((*pool, *test))
@@ -93,7 +107,7 @@ def assemble(
     dataset = Dataset(
         name=name,
         classes=chosen,
-        images=found.images,
+        images=ImageFiles(found.files, [found.home, *found.folders], found.sizes),
         targets=_targets((*pool, *test), objects, labels),
         pool=tuple(pool),
         test=tuple(test),

@@ -6,8 +6,8 @@ The two sides never hold a reference to each other. A learner or strategy that i
 
 import copyreg
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -171,6 +171,15 @@ class Dataset:
         named = repr((self.classes, self.pool, self.test)).encode()
         items = (*self.pool, *self.test)
         return fingerprint((self.targets[item] for item in items), named)
+
+
+def without(dataset: Dataset, ids: Collection[str]) -> Dataset:
+    """The dataset without some of its items."""
+    if not ids:
+        return dataset
+    pool, test = (tuple(i for i in s if i not in ids) for s in (dataset.pool, dataset.test))
+    targets = {item: dataset.targets[item] for item in (*pool, *test)}
+    return replace(dataset, pool=pool, test=test, targets=targets)
 
 
 def fingerprint(targets: Iterable[Target], start: bytes = b"") -> str:

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from alframe.datasets.bulk import over
 from alframe.datasets.looks import Look
-from alframe.datasets.threads import over
 from alframe.errors import DataError
 from alframe.files.reading import parsed_json
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from alframe.datasets.files import inside
-from alframe.datasets.links import check_link
+from alframe.datasets.files import check_link, inside
 from alframe.datasets.voc_list import decoded
 from alframe.errors import DataError
 
