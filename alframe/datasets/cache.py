@@ -274,13 +274,9 @@ def _check_size(item: str, image: NDArray[np.uint8], size: tuple[int, int]) -> N
     if (height, width) == size:
         return
     at = f"{item} ({width} x {height} pixels, annotated {size[1]} x {size[0]})"
+    what, remedy = "another size than the image", "correct one of the two"
     if (width, height) == size:
-        cause = (
-            "the annotation has width and height of the image swapped, as where its EXIF "
-            "orientation was not heeded, so that boxes would be misplaced"
-        )
+        what = "width and height of the image swapped, as where its EXIF orientation was not heeded"
         remedy = "annotate it upright, or remove the orientation from the file"
-    else:
-        cause = "the annotation has another size than the image, so that boxes would be misplaced"
-        remedy = "correct one of the two"
+    cause = f"the annotation has {what}, so that boxes would be misplaced"
     raise BadItemError(Problem(cause, at, f"{remedy}, or set dataset.on_bad_item=skip"))

@@ -26,7 +26,7 @@ class Folder:
                 listed = list(entries)
         except (OSError, ValueError):  # ValueError: a name that no disk has
             listed = []
-        self.folders = [entry.name for entry in listed if entry.is_dir()]
+        self.folders = [entry.name for entry in listed if is_folder(entry)]
         apart = set(self.folders)
         self.files = {entry.name: entry for entry in listed if entry.name not in apart}
 
@@ -54,6 +54,14 @@ class Folder:
     def folders_alike(self) -> dict[str, list[str]]:
         """Names of folders by their likeness."""
         return _by(likeness, self.folders)
+
+
+def is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether an entry is a folder or a link to one; a link in a circle is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 class Listing:

@@ -1,6 +1,6 @@
 """Where a Pascal VOC dataset keeps its images, annotations and lists; and its default splits."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -141,7 +141,7 @@ def _named(
     return tuple(folders[name].split(wanted) for name, have in lists.items() if wanted in have)
 
 
-def _no_default(folders: Mapping[str, VocFolder], lists: Mapping[str, Iterable[str]]) -> DataError:
+def _no_default(folders: Mapping[str, VocFolder], lists: Mapping[str, set[str]]) -> DataError:
     known = [folders[name].split(one) for name, have in lists.items() for one in sorted(have)]
     return DataError(
         "no default splits: expected lists trainval and test (or train and val) in "

@@ -161,8 +161,8 @@ class _Reader:
         if count:
             self._add("an object has more than one <bndbox>", place, f"{count} of them")
             return
-        shapes = [shape for shape in _SHAPES if element.find(shape) is not None]
-        also = f" of its own, but <{shapes[0]}>" if shapes else ""
+        shape = next((shape for shape in _SHAPES if element.find(shape) is not None), None)
+        also = f" of its own, but <{shape}>" if shape else ""
         self._add(f"an object has no <bndbox>{also}", place)
 
     def _side(self, element: Element, tag: str) -> int:
