@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 from alframe.datasets.objects import Box
 from alframe.datasets.problems import named, plural
 
-ID = "a whole number or a string"
 Key = int | str
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -49,6 +48,12 @@ def given(row: Row, name: str, accept: Callable[[Any], T | None], expected: str)
     return None if row.get(name) is None else take(row, name, accept, expected)
 
 
+def take_id(row: Row, name: str) -> Key:
+    """An id: a number or a string."""
+    found: Key = take(row, name, key, "a whole number or a string")
+    return found
+
+
 def shown(value: object) -> str:
     """The beginning of a value as JSON."""
     text = json.dumps(value)
@@ -60,11 +65,6 @@ def key(value: Any) -> Any:  # a Key or None, of which mypy makes `object` in `t
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int | str) and not isinstance(value, bool) else None
-
-
-def reference(value: Any) -> Any:
-    """An id that names a row of another table, which may be of another type there."""
-    return value if isinstance(value, int | str | float) and not isinstance(value, bool) else None
 
 
 def text(value: Any) -> str | None:

@@ -8,8 +8,20 @@ from os.path import splitext
 from pathlib import Path
 from typing import Any
 
-from alframe.datasets import coco_fields as fields
-from alframe.datasets.coco_fields import ID, ById, Key, Row, WrongFieldError, given, take
+from alframe.datasets.coco_fields import (
+    ById,
+    Key,
+    Row,
+    WrongFieldError,
+    area,
+    box,
+    flag,
+    given,
+    size,
+    take,
+    take_id,
+    text,
+)
 from alframe.datasets.coco_kinds import EXPECTED, has_keypoints, kind_of
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems, grouped
@@ -91,22 +103,27 @@ class _Reader:
         self._items: dict[str, Path] = {}
 
     def add_image(
-        self, number: int, row: Row, folder: Path, start: str, find: Callable[[str], str]
+        self,
+        number: int,
+        row: Row,
+        folder: Path,
+        start: str,
+        find: Callable[[str], str],
     ) -> None:
         """Add one row of ``images``, or what is wrong with it to the problems."""
         known: Key | None = None
         item = f"{self._path}: images[{number}]"
         try:
-            known = take(row, "id", fields.key, ID)
-            name = take(row, "file_name", fields.text, "text")
+            known = take_id(row, "id")
+            name = take(row, "file_name", text, "text")
             item = start + name
             file = find(name)
             path, item = folder / file, start + splitext(file)[0]  # noqa: PTH122
             if known in self._owners.values or item in self._items:
                 self._problems.add(self._owners.values.get(known, item))
                 raise _twice(known, name, path, self._items.get(item, path))
-            gave_up = bool(given(row, "ignored", fields.flag, "0 or 1"))
-            self._file.images.append(CocoImage(item, path, fields.size(row), gave_up))
+            gave_up = bool(given(row, "ignored", flag, "0 or 1"))
+            self._file.images.append(CocoImage(item, path, size(row), gave_up))
             self._items[item] = path
         except WrongFieldError as error:
             self._problems.add(item, self._problem(error, "images", number))
@@ -119,7 +136,7 @@ class _Reader:
         """Add one row of ``annotations``, or what is wrong with it to the problems."""
         owner: str | None = None
         try:
-            image = take(row, "image_id", fields.reference, ID)
+            image = take(row, "image_id", _as_it_is, "a whole number or a string")
             owner = self._owners.get(image)
             if owner is None:
                 raise WrongFieldError(".image_id", "no image has this id", str(image))
@@ -159,15 +176,22 @@ def _twice(known: Key, name: str, path: Path, before: Path) -> WrongFieldError:
 
 
 def _object(row: Row, owner: str, categories: ById[str]) -> Annotated:
-    wanted = take(row, "category_id", fields.reference, ID)
+    wanted = take(row, "category_id", _as_it_is, "a whole number or a string")
     category = categories.get(wanted)
     if category is None:
         raise WrongFieldError(".category_id", "no category has this id", str(wanted))
-    x, y, width, height = take(row, "bbox", fields.box, "four finite numbers [x, y, width, height]")
-    crowd = bool(given(row, "iscrowd", fields.flag, "0 or 1"))
-    own = given(row, "area", fields.area, "a number >= 0")
-    area = math.nan if own is None else own
-    return Annotated(owner, category, (x, y, x + width, y + height), crowd=crowd, area=area)
+    x, y, width, height = take(row, "bbox", box, "four finite numbers [x, y, width, height]")
+    crowd = given(row, "iscrowd", flag, "0 or 1")
+    own = given(row, "area", area, "a number >= 0")
+    corners = (x, y, x + width, y + height)
+    return Annotated(
+        owner, category, corners, crowd=bool(crowd), area=math.nan if own is None else own
+    )
+
+
+def _as_it_is(value: Any) -> Any:
+    """An id that names a row of another table, which may be of another type there."""
+    return value if isinstance(value, int | str | float) and not isinstance(value, bool) else None
 
 
 def _load(path: Path) -> Row:
@@ -214,8 +238,7 @@ def _categories(path: Path, rows: list[Any]) -> ById[str]:
     problems = []
     for number, row in enumerate(rows):
         try:
-            known = take(row, "id", fields.key, ID)
-            name = take(row, "name", fields.text, "text in quotes")
+            known, name = take_id(row, "id"), take(row, "name", text, "text in quotes")
             if known in names or name in names.values():
                 raise WrongFieldError("", "the category appears twice", f"id {known!r}, {name!r}")
             names[known] = name
