@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
+from alframe.annotations.sources import Source
 from alframe.datasets.objects import Annotated, Box
 from alframe.datasets.problems import Problems
 
@@ -36,6 +37,8 @@ class Annotations:
         ignored: ids of pictures that an annotator gave up.
         seconds: what annotating a picture took, where the tool knows.
         notes: what was seen through, one sentence each.
+        numbered: whether ``classes`` are numbers of a list of names that the file does not have;
+            see :func:`alframe.annotations.yolo.named_by`.
     """
 
     classes: tuple[str, ...]
@@ -44,6 +47,7 @@ class Annotations:
     ignored: set[str] = field(default_factory=set)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    numbered: bool = False
 
 
 class Proposal(NamedTuple):
@@ -82,6 +86,17 @@ class AskedImage:
     why: str = ""
     proposals: tuple[Proposal, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What files call the picture: its id, with the suffix of its file."""
+        suffix = self.file.suffix if self.file else ""
+        return self.item if self.item.lower().endswith(suffix.lower()) else self.item + suffix
+
+    @property
+    def stem(self) -> str:
+        """Its name without suffix, for files beside it."""
+        return str(PurePosixPath(self.name).with_suffix("")) if self.file else self.item
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -107,16 +122,19 @@ class Format:
     Attributes:
         name: what ``--to`` and settings call it.
         summary: for lists of formats.
-        recognises: whether a path holds it, by content.
-        read: a file or folder of it; problems of single entries go to ``problems``.
+        recognises: whether a file, a folder or a zip holds it, by content.
+        read: answers in it; problems of single entries go to ``problems``.
         write: the query of a sheet with its proposals, into a folder; returns what a tool is to
             be given.
         howto: lines that say what to do with it in that tool.
+        predictions: likewise of a model, where they lie apart from answers; else ``read`` finds
+            either, and objects have scores.
     """
 
     name: str
     summary: str
-    recognises: Callable[[Path], bool]
-    read: Callable[[Path, Images, Problems], Annotations]
+    recognises: Callable[[Source], bool]
+    read: Callable[[Source, Images, Problems], Annotations]
     write: Callable[[Sheet, Path], Path]
     howto: Sequence[str]
+    predictions: Callable[[Source, Images, Problems], Annotations] | None = None

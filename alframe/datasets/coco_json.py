@@ -1,7 +1,6 @@
 """One annotation file of COCO, checked field by field."""
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from os.path import splitext
@@ -13,16 +12,16 @@ from alframe.datasets.coco_fields import (
     Key,
     Row,
     WrongFieldError,
-    area,
-    box,
     flag,
     given,
+    seconds,
     size,
     take,
     take_id,
     text,
 )
 from alframe.datasets.coco_kinds import EXPECTED, has_keypoints, kind_of
+from alframe.datasets.coco_objects import as_it_is, quick_object, read_object
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems, grouped
 from alframe.errors import DataError
@@ -39,12 +38,14 @@ class CocoImage:
         path: its file.
         size: (height, width) where they are given.
         ignored: an annotator gave it up; ours, no field of COCO.
+        seconds: what annotating it took; likewise.
     """
 
     item: str
     path: Path
     size: tuple[int, int] | None
     ignored: bool = False
+    seconds: float | None = None
 
 
 @dataclass
@@ -82,19 +83,47 @@ def read_annotations(
     Raises:
         DataError: the file is missing or malformed, or one of its three lists is.
     """
-    content = _load(path)
+    start = f"{prefix}/" if prefix else ""
+
+    def locate(name: str) -> tuple[str, Path]:
+        file = find(name)
+        return start + splitext(file)[0], folder / file  # noqa: PTH122
+
+    return read_instances(load(path), path, locate, problems, start)
+
+
+def read_instances(
+    content: Any,
+    path: Path | str,
+    locate: Callable[[str], tuple[str, Path]],
+    problems: Problems,
+    start: str = "",
+) -> CocoFile:
+    """Read a file of instances that has been parsed.
+
+    Args:
+        content: of the JSON file.
+        path: what messages call it.
+        locate: from the name of a file as annotated to the id and the file of the image that is
+            meant; raises a BadItemError where there is none.
+        problems: takes what is wrong with single images and objects.
+        start: what the problems of an image that is not found put before its name.
+
+    Raises:
+        DataError: one of the three lists is missing or malformed.
+    """
+    if (kind := kind_of(content)) is not None:
+        raise DataError(f"{path} is a file of another kind, {kind}: {EXPECTED}")
     tables = {name: _table(path, content, name) for name in ("categories", "images", "annotations")}
     reader = _Reader(path, _categories(path, tables["categories"]), problems)
-    start = f"{prefix}/" if prefix else ""
     for number, row in enumerate(tables["images"]):
-        reader.add_image(number, row, folder, start, find)
-    for number, row in enumerate(tables["annotations"]):
-        reader.add_object(number, row)
+        reader.add_image(number, row, start, locate)
+    reader.add_objects(tables["annotations"])
     return reader.end(keypoints=has_keypoints(content))
 
 
 class _Reader:
-    def __init__(self, path: Path, categories: ById[str], problems: Problems) -> None:
+    def __init__(self, path: Path | str, categories: ById[str], problems: Problems) -> None:
         self._file = CocoFile(list(categories.values.values()))
         self._path = path
         self._problems = problems
@@ -106,9 +135,8 @@ class _Reader:
         self,
         number: int,
         row: Row,
-        folder: Path,
         start: str,
-        find: Callable[[str], str],
+        locate: Callable[[str], tuple[str, Path]],
     ) -> None:
         """Add one row of ``images``, or what is wrong with it to the problems."""
         known: Key | None = None
@@ -117,13 +145,13 @@ class _Reader:
             known = take_id(row, "id")
             name = take(row, "file_name", text, "text")
             item = start + name
-            file = find(name)
-            path, item = folder / file, start + splitext(file)[0]  # noqa: PTH122
+            item, path = locate(name)
             if known in self._owners.values or item in self._items:
                 self._problems.add(self._owners.values.get(known, item))
                 raise _twice(known, name, path, self._items.get(item, path))
             gave_up = bool(given(row, "ignored", flag, "0 or 1"))
-            self._file.images.append(CocoImage(item, path, size(row), gave_up))
+            took = given(row, "seconds", seconds, "a number of seconds")
+            self._file.images.append(CocoImage(item, path, size(row), gave_up, took))
             self._items[item] = path
         except WrongFieldError as error:
             self._problems.add(item, self._problem(error, "images", number))
@@ -132,16 +160,26 @@ class _Reader:
         if known is not None:  # also of a bad image, whose objects are then no further problem
             self._owners.values.setdefault(known, item)
 
-    def add_object(self, number: int, row: Row) -> None:
-        """Add one row of ``annotations``, or what is wrong with it to the problems."""
+    def add_objects(self, rows: list[Row]) -> None:
+        """Add the rows of ``annotations``, or what is wrong with them to the problems."""
+        owners, names = self._owners.values, self._categories.values
+        for number, row in enumerate(rows):
+            thing = quick_object(row, owners, names)
+            if thing is None:
+                self._add_object(number, row)
+            else:
+                self._file.objects.append(thing)
+        self._file.annotated.update(thing.owner for thing in self._file.objects)
+
+    def _add_object(self, number: int, row: Row) -> None:
         owner: str | None = None
         try:
-            image = take(row, "image_id", _as_it_is, "a whole number or a string")
+            image = take(row, "image_id", as_it_is, "a whole number or a string")
             owner = self._owners.get(image)
             if owner is None:
                 raise WrongFieldError(".image_id", "no image has this id", str(image))
             self._file.annotated.add(owner)
-            self._file.objects.append(_object(row, owner, self._categories))
+            self._file.objects.append(read_object(row, owner, self._categories))
         except WrongFieldError as error:
             place = owner or f"{self._path}: annotations[{number}]"
             self._problems.add(place, self._problem(error, "annotations", number, owner))
@@ -175,44 +213,33 @@ def _twice(known: Key, name: str, path: Path, before: Path) -> WrongFieldError:
     )
 
 
-def _object(row: Row, owner: str, categories: ById[str]) -> Annotated:
-    wanted = take(row, "category_id", _as_it_is, "a whole number or a string")
-    category = categories.get(wanted)
-    if category is None:
-        raise WrongFieldError(".category_id", "no category has this id", str(wanted))
-    x, y, width, height = take(row, "bbox", box, "four finite numbers [x, y, width, height]")
-    crowd = given(row, "iscrowd", flag, "0 or 1")
-    own = given(row, "area", area, "a number >= 0")
-    corners = (x, y, x + width, y + height)
-    return Annotated(
-        owner, category, corners, crowd=bool(crowd), area=math.nan if own is None else own
-    )
+def load(path: Path) -> Any:
+    """The content of a JSON file.
 
-
-def _as_it_is(value: Any) -> Any:
-    """An id that names a row of another table, which may be of another type there."""
-    return value if isinstance(value, int | str | float) and not isinstance(value, bool) else None
-
-
-def _load(path: Path) -> Row:
+    Raises:
+        DataError: it is missing or no JSON.
+    """
     try:
-        content = _parsed(path.read_bytes())
+        return parsed(path.read_bytes(), path)
     except FileNotFoundError:
         raise DataError(
             f"{path} is missing: expected COCO instances in JSON; set dataset.root, "
             "dataset.pool_annotations or dataset.test_annotations"
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise DataError(f"{path} cannot be read as JSON ({error}); {EXPECTED}") from None
+
+
+def parsed(data: bytes, path: Path | str) -> Any:
+    """The JSON of a file in any of its encodings, with a byte order mark or without.
+
+    Raises:
+        DataError: it is none.
+    """
+    try:
+        return json.loads(data.decode(json.detect_encoding(data)))
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read as JSON ({_reason(error)}); {EXPECTED}") from None
-    kind = kind_of(content)
-    if kind is not None or not isinstance(content, dict):
-        raise DataError(f"{path} is a file of another kind, {kind}: {EXPECTED}")
-    return content
-
-
-def _parsed(data: bytes) -> Any:
-    """The JSON of a file in any of its encodings, with a byte order mark or without."""
-    return json.loads(data.decode(json.detect_encoding(data)))
 
 
 def _reason(error: Exception) -> str:
@@ -225,7 +252,7 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _table(path: Path, content: Row, name: str) -> list[Any]:
+def _table(path: Path | str, content: Row, name: str) -> list[Any]:
     rows = content.get(name)
     if not isinstance(rows, list):
         got = "nothing" if name not in content else json.dumps(rows)[:40]
@@ -233,7 +260,7 @@ def _table(path: Path, content: Row, name: str) -> list[Any]:
     return rows
 
 
-def _categories(path: Path, rows: list[Any]) -> ById[str]:
+def _categories(path: Path | str, rows: list[Any]) -> ById[str]:
     names: dict[Key, str] = {}
     problems = []
     for number, row in enumerate(rows):

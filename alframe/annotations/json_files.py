@@ -1,0 +1,63 @@
+"""JSON files told apart by their beginning, so that a large one is parsed once."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from alframe.annotations.sources import Source, files, head, read
+from alframe.datasets.coco_json import parsed
+
+Kind = Literal["instances", "results", "tasks", "minimal"]
+
+_TABLE = re.compile(r'"(?:images|annotations|categories)"\s*:')
+_ENOUGH = 1 << 20
+"""Bytes in which the first element of a list ends."""
+
+
+def json_files(source: Source, *kinds: Kind) -> dict[str, Source]:
+    """JSON files of some kinds, by their path below ``source``."""
+    found = files(source, ".json")
+    return {name: file for name, file in found.items() if kind_of(file) in kinds}
+
+
+def kind_of(file: Source) -> Kind | None:
+    """What a JSON file probably is: instances or results of COCO, tasks or rows of Label Studio."""
+    start = _text(head(file))
+    if start[:1] == "{":
+        return "instances" if _TABLE.search(start) else None
+    return _kind_of_list(file) if start[:1] == "[" else None
+
+
+def _kind_of_list(file: Source) -> Kind | None:
+    row = _first(file)
+    if "data" in row and ("annotations" in row or "predictions" in row):
+        return "tasks"
+    if "annotation_id" in row and "annotator" in row:
+        return "minimal"
+    return "results" if {"image_id", "category_id", "bbox", "score"} <= row.keys() else None
+
+
+def _first(file: Source) -> Mapping[str, Any]:
+    """The first element of a list; an empty one where it is no object."""
+    text = _text(head(file, _ENOUGH))[1:].lstrip()
+    try:
+        row = json.JSONDecoder().raw_decode(text)[0]
+    except RecursionError:
+        return {}
+    except ValueError:  # it may be longer
+        rows = _whole(file) if len(text) >= _ENOUGH // 4 else None
+        row = rows[0] if isinstance(rows, list) and rows else None
+    return row if isinstance(row, dict) else {}
+
+
+def _whole(file: Source) -> Any:
+    try:
+        return parsed(read(file), str(file))
+    except Exception:  # whatever it is, reading it will tell
+        return None
+
+
+def _text(data: bytes) -> str:
+    """The beginning of a file in any of JSON's encodings; a letter may be cut at its end."""
+    return data.decode(json.detect_encoding(data), errors="ignore").lstrip().lstrip("\ufeff")

@@ -1,0 +1,47 @@
+"""What the formats share: joining what several files say, and oddities that are only told."""
+
+from collections.abc import Mapping, Sequence
+
+from alframe.annotations.base import Annotations, Images
+from alframe.datasets.problems import Problem, Problems, named, plural
+from alframe.errors import DataError
+
+
+def together(parts: Sequence[Annotations], where: str, problems: Problems) -> Annotations:
+    """What several files say, as one; an image that two of them list is a problem."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = Annotations(tuple(dict.fromkeys(name for part in parts for name in part.classes)))
+    listed: set[str] = set()
+    for part in parts:
+        for item in part.images:
+            if item in listed:
+                cause = "two files list the image"
+                problems.add(item, Problem(cause, f"{where}: {item}", "take it out of one"))
+        new = set(part.images) - listed
+        whole.images += [item for item in part.images if item in new]
+        whole.objects += [thing for thing in part.objects if thing.owner not in listed]
+        whole.ignored |= part.ignored & new
+        whole.seconds |= {item: took for item, took in part.seconds.items() if item in new}
+        whole.notes += part.notes
+        whole.numbered |= part.numbered
+        listed |= new
+    return whole
+
+
+def other_sizes(where: str, sizes: Mapping[str, tuple[int, int]], images: Images) -> list[str]:
+    """A sentence on images that are said to be of another size, (height, width), than they are."""
+    odd = []
+    for item, size in sizes.items():
+        try:
+            actual = images.size(item)
+        except DataError:  # of a picture that cannot be read, which is told elsewhere
+            continue
+        if size != actual:
+            odd.append(f"{item} ({size[1]} x {size[0]}, not {actual[1]} x {actual[0]})")
+    if not odd:
+        return []
+    return [
+        f"{where} says another size of {plural(len(odd), 'image')} than the file of the picture; "
+        f"were their boxes drawn on pictures of that size?: {named(odd)}"
+    ]

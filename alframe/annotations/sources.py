@@ -1,0 +1,125 @@
+"""Where annotations lie: a file, a folder of files, or a zip of either, which is not unpacked."""
+
+import contextlib
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from alframe.errors import DataError
+from alframe.files.reading import read_bytes, regular
+
+Source = Path | zipfile.Path
+"""Of a zip, whatever lies within: its names are no paths of a disk, and only its bytes are read."""
+
+MOST_BYTES = 1 << 31
+"""Of a file, and of all files of annotations in a zip together, once they are unpacked."""
+MOST_MEMBERS = 1_000_000
+SUFFIXES = (".json", ".xml", ".txt", ".yaml", ".yml", ".names")
+"""Of files of annotations, in any case; nothing else of a folder or a zip is read."""
+
+UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+"""What reading raises: a RuntimeError of members that are encrypted or packed otherwise."""
+
+_CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:")
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """A path, or what is in it where it is a zip.
+
+    Raises:
+        DataError: there is nothing, or a zip is damaged, too large, or has members that would lie
+            outside of it.
+    """
+    if path.is_dir():
+        yield path
+        return
+    try:
+        with regular(path) as file:
+            zipped = zipfile.is_zipfile(file)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {_said(error)}") from error
+    if not zipped:
+        yield path
+        return
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise DataError(f"{path} is a damaged zip ({error}): export it again") from error
+    with archive:
+        _check(path, archive)
+        yield zipfile.Path(archive)
+
+
+def _check(path: Path, archive: zipfile.ZipFile) -> None:
+    members = archive.infolist()
+    if climbing := [m.filename for m in members if _CLIMBS.search(m.filename)]:
+        raise DataError(
+            f"{path}: {climbing[0]!r} of the zip would lie outside of it; no tool writes that: "
+            "export it again"
+        )
+    read = [member for member in members if _is_read(member.filename)]
+    size = sum(member.file_size for member in read)
+    if size > MOST_BYTES or len(members) > MOST_MEMBERS:
+        raise DataError(
+            f"{path}: the zip holds {size:,} bytes of annotations in {len(members):,} files; "
+            f"expected at most {MOST_BYTES:,} in {MOST_MEMBERS:,}"
+        )
+
+
+def read(source: Source) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        DataError: it cannot be read, or is too large.
+    """
+    try:
+        return read_bytes(source, MOST_BYTES) if isinstance(source, Path) else source.read_bytes()
+    except UNREADABLE as error:
+        raise DataError(f"{source} cannot be read: {_said(error)}") from error
+
+
+def head(source: Source, size: int = 1 << 16) -> bytes:
+    """The first bytes of a file; none where it cannot be read, which reading it will tell."""
+    try:
+        with regular(source) if isinstance(source, Path) else source.open("rb") as file:
+            return file.read(size)
+    except UNREADABLE:
+        return b""
+
+
+def files(source: Source, *suffixes: str) -> dict[str, Source]:
+    """Files of annotations with one of some suffixes, by their path below ``source``, sorted.
+
+    Args:
+        source: a folder, of which all folders below are looked through; or a file, which is taken
+            whatever its name is.
+        suffixes: in small letters; all of :data:`SUFFIXES` by default.
+    """
+    if not source.is_dir():
+        return {source.name: source}
+    wanted = suffixes or SUFFIXES
+    if isinstance(source, Path):
+        found = {
+            os.path.relpath(os.path.join(inner, name), source).replace(os.sep, "/")  # noqa: PTH118
+            for inner, folders, names in os.walk(source)
+            for name in names
+            if name.lower().endswith(wanted) and _is_read(name)
+        }
+    else:
+        names = source.root.namelist()
+        found = {n for n in names if n.lower().endswith(wanted) and _is_read(n)}
+    return {name: source / name for name in sorted(found)}
+
+
+def _is_read(name: str) -> bool:
+    """Not what file managers leave behind."""
+    last = name.rpartition("/")[2]
+    return last.lower().endswith(SUFFIXES) and not last.startswith(".")
+
+
+def _said(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip()
