@@ -259,7 +259,7 @@ def prepared(dataset: Dataset, cached: CachedImages, workers: int) -> Dataset:
     if not notes:
         return dataset
     rest = without(dataset, problems.items)
-    check_splits(rest.pool, rest.test)
+    check_splits(rest.pool, rest.test, tested=bool(dataset.test))
     return replace(rest, notes=(*dataset.notes, *notes))
 
 

@@ -13,7 +13,7 @@ from alframe.datasets.objects import Writing
 from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import Problems
 from alframe.datasets.readings import SIDES
-from alframe.datasets.splits import Unannotated
+from alframe.datasets.unannotated import UNLABELLED, Unannotated
 from alframe.errors import DataError
 
 
@@ -47,8 +47,9 @@ def coco(
             so that its pool of train2017 has 117,266 images of 118,287.
         unannotated: what images without any annotation are where others of their split have some,
             which the format cannot say: ``empty``, looked at and without objects; or
-            ``unlabelled``, which nobody has looked at: they are left out. By default they are
-            empty, and more than 5 % of a split are an error.
+            ``unlabelled``, which nobody has looked at: people may be asked for those of the pool;
+            the others are left out. By default they are empty, and more than 5 % of a split are
+            an error.
         on_bad_item: ``skip`` leaves out items with an unusable image or annotation, and notes it.
 
     Raises:
@@ -60,10 +61,17 @@ def coco(
             f"{home} is not a folder: expected one with {pool_annotations} and {pool_images}/; "
             "set dataset.root"
         )
-    found = Found(home, Problems(on_bad_item), Writing(SIDES), annotated=set())
+    found = Found(home, Problems(on_bad_item), Writing(SIDES))
     found.pool = _read(found, pool_annotations, pool_images, "dataset.pool_images")
     found.test = _read(found, test_annotations, test_images, "dataset.test_images")
-    return assemble("coco", found, classes, skip_empty=skip_empty, unannotated=unannotated)
+    return assemble(
+        "coco",
+        found,
+        classes,
+        skip_empty=skip_empty,
+        unannotated=unannotated,
+        leaves_out=UNLABELLED if unannotated == "unlabelled" else "",
+    )
 
 
 def _read(found: Found, annotations: str, images: str, setting: str) -> list[str]:
@@ -79,9 +87,10 @@ def _read(found: Found, annotations: str, images: str, setting: str) -> list[str
     found.folders.append(folder)
     found.known += [c for c in file.categories if c not in found.known]
     found.objects += file.objects
-    found.annotated = file.annotated.union(found.annotated or ())
     found.notes += file.notes
     for image in file.images:
+        if image.item not in file.annotated:
+            found.bare[image.item] = str(path)
         try:
             found.sizes[image.item] = image.size or header_size(image.path)
             found.files[image.item] = image.path

@@ -106,7 +106,7 @@ def _halves(image: ImageFile.ImageFile) -> list[str] | None:
 
 def _decode_as(image: ImageFile.ImageFile, modes: list[str]) -> None:
     image.tile = [
-        tile._replace(args=mode if isinstance(tile.args, str) else (mode, *tile.args[1:]))
+        tile._replace(args=mode if isinstance(tile.args, str) else (mode, *(tile.args or ())[1:]))
         for tile, mode in zip(image.tile, modes, strict=True)
     ]
 

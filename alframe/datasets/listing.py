@@ -1,11 +1,11 @@
 """What lies in folders. Whole ones are asked: a question per file is slow on network disks."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from alframe.datasets.names import SUFFIXES, is_picture, likeness, stem
+from alframe.datasets.names import SUFFIXES
 
 
 class Folder:
@@ -40,21 +40,6 @@ class Folder:
                 found.setdefault(before, []).append(name)
         return found
 
-    @cached_property
-    def alike(self) -> dict[str, list[str]]:
-        """Names of files by their likeness."""
-        return _by(likeness, self.files)
-
-    @cached_property
-    def pictures_alike(self) -> dict[str, list[str]]:
-        """Names of pictures by the likeness of their stem."""
-        return _by(lambda name: likeness(stem(name)), filter(is_picture, self.files))
-
-    @cached_property
-    def folders_alike(self) -> dict[str, list[str]]:
-        """Names of folders by their likeness."""
-        return _by(likeness, self.folders)
-
 
 def is_folder(entry: "os.DirEntry[str]") -> bool:
     """Whether an entry is a folder or a link to one; a link in a circle is none."""
@@ -82,6 +67,16 @@ class Listing:
         parent, _, name = str(path).rpartition(os.sep)
         known = self._folders.get(parent) or self.folder(parent or os.curdir)
         return known.files.get(name)
+
+    def below(self, path: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+        """Files in a folder and below, relative to it; links in a circle are not followed."""
+        real, here = os.path.realpath(path), self.folder(path)
+        if real in seen:
+            return
+        yield from here.files
+        for folder in here.folders:
+            for name in self.below(f"{path}/{folder}", seen | {real}):
+                yield f"{folder}/{name}"
 
     def __contains__(self, path: str | Path) -> bool:
         return self.entry(path) is not None
@@ -137,10 +132,3 @@ def _identity(path: Path) -> tuple[int, int]:
     except OSError:
         return (-1, id(path))
     return status.st_dev, status.st_ino
-
-
-def _by(key: Callable[[str], str], names: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name in names:
-        found.setdefault(key(name), []).append(name)
-    return found

@@ -28,6 +28,8 @@ def looked_through(dataset: Dataset, max_detections: int | None = None) -> Datas
     """
     check_objects(dataset, test=False)
     check_objects(dataset, test=True)
+    if not dataset.annotated:
+        return dataset
     table = _Table(dataset)
     notes = [*_twice(table), *_unlearnable(dataset, table), *_crowded(table, max_detections)]
     return replace(dataset, notes=(*dataset.notes, *notes))
@@ -40,7 +42,7 @@ def check_objects(
     lost: Mapping[str, int] | None = None,
     why: str | None = None,
 ) -> None:
-    """A split has an object that training or evaluation counts.
+    """A split has an object that training or evaluation counts, or is still to be annotated.
 
     Args:
         dataset: to be checked.
@@ -52,6 +54,8 @@ def check_objects(
         DataError: all are difficult or crowds, or there are none: nothing could be learnt, or no
             metric have a value.
     """
+    if not dataset.test if test else dataset.unannotated:
+        return
     targets = [dataset.targets[item] for item in (dataset.test if test else dataset.pool)]
     if any(target.trainable().any() for target in targets):
         return
@@ -84,12 +88,12 @@ class _Table:
     """
 
     def __init__(self, dataset: Dataset) -> None:
-        self.ids = (*dataset.pool, *dataset.test)
+        self.ids = dataset.annotated
         targets = [dataset.targets[item] for item in self.ids]
         self.owner = np.repeat(np.arange(len(targets)), [len(t.labels) for t in targets])
         self.labels = np.concatenate([t.labels for t in targets])
         self.counted = np.concatenate([t.trainable() for t in targets])
-        self.in_test = self.owner >= len(dataset.pool)
+        self.in_test = self.owner >= len(self.ids) - len(dataset.test)
         none = np.full((len(self.owner), 4), np.nan, np.float32)
         boxes = [none[: len(t.labels)] if t.boxes is None else t.boxes for t in targets]
         self.boxes = np.concatenate(boxes)
@@ -122,7 +126,7 @@ def _unlearnable(dataset: Dataset, table: _Table) -> Iterator[str]:
         for test in (False, True)
     )
     names = [dataset.classes[label] for label in sorted(asked - taught)]
-    if names:
+    if names and not dataset.unannotated:
         verb = "has" if len(names) == 1 else "have"
         yield (
             f"{plural(len(names), 'class')} of the test split {verb} no object in the pool that is "

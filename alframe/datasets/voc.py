@@ -43,6 +43,8 @@ def voc(
         one_based: whether the first pixel is 1, as in Pascal VOC; 1 is then subtracted from all
             four coordinates (MI-AOD does the same: ``xml_style.py``).
         on_bad_item: ``skip`` leaves out items with an unusable image or annotation, and notes it.
+            An image of the pool that has no annotation may be asked for; where nobody is asked,
+            it is left out by this too.
 
     Raises:
         DataError: with every problem found: the layout, a list, an image or an annotation.
@@ -61,6 +63,7 @@ def voc(
         for splits in (pool, test)
     )
     found.notes += reader.zero_based()
+    found.check_tested()
     return assemble("voc", found, classes)
 
 
@@ -110,9 +113,12 @@ class _Reader:
         if item in found.files or item in found.problems.items:
             self._check_same(item, file, path)
             return item
-        found.sizes[item] = annotation.size or header_size(path)
         found.files[item] = path
         self._annotations[item] = file
+        if annotation is None:
+            found.bare[item] = file
+            return item
+        found.sizes[item] = annotation.size or header_size(path)
         found.objects += [self._row(item, thing) for thing in annotation.objects]
         return item
 
@@ -130,13 +136,15 @@ class _Reader:
         here = f"{folder.images}/{inner}" if slash else folder.images
         return [inner + slash + p for p in self._found.listing.folder(here).pictures.get(last, [])]
 
-    def _annotation(self, folder: VocFolder, listed: str) -> tuple[str, VocAnnotation]:
-        """The annotation of a listed image, and its file."""
+    def _annotation(self, folder: VocFolder, listed: str) -> tuple[str, VocAnnotation | None]:
+        """The file of the annotation of a listed image, and what is in it, if it is there."""
         path = f"{folder.annotations}/{listed}.xml"
         found = self._found
         entry = found.listing.entry(path) if is_below(listed) else None
         if entry is None:
-            file = found.meant.find(folder.annotations, f"{bare(listed)}.xml", "annotation")
+            file = found.meant.search(folder.annotations, f"{bare(listed)}.xml", "annotation")
+            if file is None:
+                return f"{folder.annotations}/{bare(listed)}.xml", None
             path = f"{folder.annotations}/{file}"
             entry = found.listing.entry(path)
         linked = path if entry is not None and entry.is_symlink() else path.rpartition("/")[0]
@@ -145,14 +153,14 @@ class _Reader:
             self._checked.add(linked)
         return path, read_annotation(path)
 
-    def _picture(self, folder: VocFolder, listed: str, annotation: VocAnnotation) -> str:
+    def _picture(self, folder: VocFolder, listed: str, annotation: VocAnnotation | None) -> str:
         """The picture of a listed image; of several with one stem, the one that is named."""
         found, name = self._pictures(folder, listed), listed
         if not found:
             name = plain(listed)
             name = stem(name) if is_annotation(name) else name
             found = self._pictures(folder, name)
-        if len(found) > 1:
+        if len(found) > 1 and annotation is not None:
             found = [name for name in found if name.rpartition("/")[2] == annotation.filename]
         return found[0] if len(found) == 1 else self._found.meant.find(folder.images, name)
 
