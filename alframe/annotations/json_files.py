@@ -10,7 +10,7 @@ from alframe.datasets.coco_json import parsed
 
 Kind = Literal["instances", "results", "tasks", "minimal"]
 
-_TABLE = re.compile(r'"(?:images|annotations|categories)"\s*:')
+_TABLE = re.compile(r'"(?:images|annotations)"\s*:')
 _ENOUGH = 1 << 20
 """Bytes in which the first element of a list ends."""
 

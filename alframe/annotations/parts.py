@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from alframe.annotations.base import Annotations, Images
-from alframe.datasets.problems import Problem, Problems, named, plural
+from alframe.annotations.base import Annotations, AskedImage, Images, Sheet
+from alframe.datasets.problems import BadItemError, Problem, Problems, named, plural
 from alframe.errors import DataError
 
 
@@ -45,3 +45,38 @@ def other_sizes(where: str, sizes: Mapping[str, tuple[int, int]], images: Images
         f"{where} says another size of {plural(len(odd), 'image')} than the file of the picture; "
         f"were their boxes drawn on pictures of that size?: {named(odd)}"
     ]
+
+
+def first_found(images: Images, names: Sequence[str]) -> str:
+    """The id of the picture that one of some names means, the first one that means any.
+
+    Raises:
+        BadItemError: none does; about the first, which is the whole name.
+    """
+    errors = []
+    for name in names:
+        try:
+            return images.find(name)
+        except BadItemError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def by_stem(sheet: Sheet) -> Mapping[str, AskedImage]:
+    """The images of a sheet by their names without suffix, of formats with a file for each.
+
+    Raises:
+        DataError: two have one stem, and so would have one file.
+    """
+    found: dict[str, AskedImage] = {}
+    pairs = []
+    for image in sheet.images:
+        if image.stem in found:
+            pairs.append(f"{found[image.stem].name} and {image.name}")
+        found[image.stem] = image
+    if pairs:
+        raise DataError(
+            f"two images would have one file of annotations, as their names differ in the suffix "
+            f"alone: {named(pairs)}; rename one of them, or choose another format"
+        )
+    return found

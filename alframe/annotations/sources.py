@@ -115,6 +115,16 @@ def files(source: Source, *suffixes: str) -> dict[str, Source]:
     return {name: source / name for name in sorted(found)}
 
 
+def folder_of(source: Source) -> Source:
+    """The folder or zip that a source is, or the folder that it lies in."""
+    return source.parent if isinstance(source, Path) and not source.is_dir() else source
+
+
+def called(source: Source) -> str:
+    """What messages call a source."""
+    return str(source).rstrip("/") or "/"
+
+
 def _is_read(name: str) -> bool:
     """Not what file managers leave behind."""
     last = name.rpartition("/")[2]

@@ -1,0 +1,93 @@
+"""One label file of YOLO: ``class cx cy width height`` in shares of the image, a line an object."""
+
+import math
+from collections import Counter
+from typing import NamedTuple
+
+from alframe.datasets.objects import Box
+from alframe.datasets.problems import BadItemError, Problem
+
+REMEDY = "correct the file, or skip its image"
+SLACK = 0.01
+"""By which shares may leave 0..1, as of tools that round or do not clip."""
+
+
+class Label(NamedTuple):
+    """One object: the number of its class, x1 y1 x2 y2 in pixels, score or NaN."""
+
+    number: int
+    box: Box
+    score: float
+
+
+def read_labels(
+    data: bytes, where: str, size: tuple[int, int], odd: Counter[str] | None = None
+) -> list[Label]:
+    """Read a label file.
+
+    A line has the number of a class and a box, or the outline of one (three points or more), and
+    may end with the score of a model.
+
+    Args:
+        data: its bytes.
+        where: what messages call it.
+        size: (height, width) of the image in pixels.
+        odd: counts ``polygons``, of which the enclosing boxes are taken, and lines that are there
+            ``twice``, which are taken once.
+
+    Raises:
+        BadItemError: with every line that is none.
+    """
+    problems: list[Problem] = []
+    found: dict[Label, None] = {}
+    odd = Counter[str]() if odd is None else odd
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if not (fields := line.split()):
+            continue
+        try:
+            values = [float(value) for value in fields]
+            label = _label(values, *size)
+        except ValueError as error:
+            problems.append(_problem(line, where, number, error))
+            continue
+        odd["polygons"] += len(values) > 6
+        odd["twice"] += label in found
+        found[label] = None
+    if problems:
+        raise BadItemError(*problems)
+    return list(found)
+
+
+def _label(values: list[float], height: int, width: int) -> Label:
+    """One line; a ValueError says what was expected."""
+    score = math.nan
+    if len(values) == 5:
+        number, x, y, w, h = values
+        x1, y1, x2, y2 = x - w / 2, y - h / 2, x + w / 2, y + h / 2
+    elif len(values) == 6:
+        number, x, y, w, h, score = values
+        x1, y1, x2, y2 = x - w / 2, y - h / 2, x + w / 2, y + h / 2
+    elif len(values) > 6:
+        number, xs, ys = values[0], values[1::2], values[2::2]
+        if len(values) % 2 == 0:
+            score = xs.pop()
+        x1, y1, x2, y2 = min(xs), min(ys), max(xs), max(ys)
+        w, h = x2 - x1, y2 - y1
+    else:
+        raise ValueError("expected class cx cy width height")
+    if not (number.is_integer() and number >= 0):
+        raise ValueError("expected the number of a class first, 0 or larger")
+    least, most = -SLACK, 1 + SLACK
+    if not (least <= x1 and least <= y1 and x2 <= most and y2 <= most and w >= 0 and h >= 0):
+        raise ValueError("expected shares of width and height, 0..1")
+    if not (math.isnan(score) or 0 <= score <= 1):
+        raise ValueError("expected a score of 0..1 in the last place")
+    return Label(int(number), (x1 * width, y1 * height, x2 * width, y2 * height), score)
+
+
+def _problem(line: bytes, where: str, number: int, error: ValueError) -> Problem:
+    said = str(error)
+    cause = said if said.startswith("expected") else "expected numbers, with a point for decimals"
+    text = line.decode(errors="replace").strip()
+    got = text if len(text) <= 60 else f"{text[:60]}..."
+    return Problem(f"a line of labels: {cause}", f"{where} (line {number}: {got})", REMEDY)
