@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from alframe import progress
-from alframe.datasets import threads
+from alframe.datasets import bulk
 from alframe.progress import EVERY, Progress, over
 from alframe.runs.loop import DeclaredSignals
 from tests.fakes import FakeLearner, fake_dataset
@@ -55,7 +55,7 @@ def test_reading_and_scoring_tell_too(clock: list[float], caplog: pytest.LogCapt
         clock[0] += EVERY
         return item
 
-    assert len(list(threads.over(["a", "b"], slow, 1, "read images"))) == 2
+    assert len(list(bulk.over(["a", "b"], slow, 1, "read images"))) == 2
     assert caplog.messages[-1].startswith("read images: ")
     data, learner = fake_dataset(), FakeLearner()
     signal = next(iter(learner.provides))

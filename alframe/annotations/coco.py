@@ -1,24 +1,19 @@
 """COCO instances and results; also the form in which a run keeps its answers."""
 
-import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from alframe.annotations.base import Annotations, Format, Images, Sheet
+from alframe.annotations.base import Annotations, Format, Images
+from alframe.annotations.coco_writing import QUERY, write_query
 from alframe.annotations.json_files import json_files
 from alframe.annotations.parts import other_sizes, together
-from alframe.annotations.sources import Source, files, folder_of, read
+from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import CocoFile, parsed, read_instances
 from alframe.datasets.coco_kinds import EXPECTED
-from alframe.datasets.objects import Annotated, Box
 from alframe.datasets.problems import Problems, plural
 from alframe.errors import DataError
-from alframe.files.atomic import write_text
-
-QUERY = "coco.json"
 
 
 def recognises(source: Source) -> bool:
@@ -38,7 +33,6 @@ def read_coco(source: Source, images: Images, problems: Problems) -> Annotations
         raise DataError(
             f"{source} is a list of results: what a model found is no answer of people; {EXPECTED}"
         )
-    found = found or files(source, ".json")
     contents = {str(file): parsed(read(file), str(file)) for file in found.values()}
     return _read(contents, source, images, problems)
 
@@ -78,7 +72,7 @@ def _read(
         _annotations(where, read_instances(content, where, locate, problems), content, images)
         for where, content in contents.items()
     ]
-    return together(parts, str(source), problems)
+    return together(parts, called(source), problems)
 
 
 def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> Annotations:
@@ -108,68 +102,6 @@ def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> A
 def _is_of_label_studio(content: Mapping[str, Any]) -> bool:
     info = content.get("info")
     return isinstance(info, dict) and info.get("contributor") == "Label Studio"
-
-
-def write_query(sheet: Sheet, folder: Path) -> Path:
-    """Images and categories, with proposals as annotations that have a score in both places."""
-    owners = {image.item: number for number, image in enumerate(sheet.images, 1)}
-    asked = [
-        {"id": owners[i.item], "file_name": i.name, "width": i.width, "height": i.height}
-        for i in sheet.images
-    ]
-    proposed = (
-        (owners[image.item], name, box, _of_model(box, score))
-        for image in sheet.images
-        for name, box, score in image.proposals
-    )
-    path = folder / QUERY
-    write_text(path, json.dumps(_instances(asked, sheet.classes, proposed), indent=1) + "\n")
-    return path
-
-
-def write_answers(found: Annotations, images: Images, path: Path) -> None:
-    """The form in which a run keeps answers: instances, whose ``file_name`` are ids.
-
-    :func:`read_coco` gives the same back, but for notes; coordinates to 1e-9 pixels. Images have
-    our ``ignored`` and ``seconds``, objects ``difficult`` and ``score``, where these are there.
-    """
-    owners, rows = {item: number for number, item in enumerate(found.images, 1)}, []
-    for item, number in owners.items():
-        height, width = images.size(item)
-        row = {"id": number, "file_name": item, "width": width, "height": height}
-        row |= {"ignored": 1} if item in found.ignored else {}
-        row |= {"seconds": found.seconds[item]} if item in found.seconds else {}
-        rows.append(row)
-    objects = ((owners[t.owner], t.name, t.box, _others(t)) for t in found.objects)
-    write_text(path, json.dumps(_instances(rows, found.classes, objects)) + "\n")
-
-
-def _of_model(box: Box, score: float) -> dict[str, Any]:
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    return {"area": area, "iscrowd": 0, "score": score, "attributes": {"score": score}}
-
-
-def _others(thing: Annotated) -> dict[str, Any]:
-    own = {} if math.isnan(thing.area) else {"area": thing.area}
-    own |= {} if math.isnan(thing.score) else {"score": thing.score}
-    return own | {name: 1 for name in ("difficult",) if thing.difficult} | {"iscrowd": +thing.crowd}
-
-
-def _instances(
-    images: Sequence[Mapping[str, Any]],
-    classes: Sequence[str],
-    objects: Iterable[tuple[int, str, Box, Mapping[str, Any]]],
-) -> Mapping[str, Any]:
-    objects = list(objects)
-    names = dict.fromkeys([*classes, *(name for _, name, _, _ in objects)])
-    numbers = {name: number for number, name in enumerate(names, 1)}
-    rows = []
-    for number, (owner, name, (x1, y1, x2, y2), others) in enumerate(objects, 1):
-        sides = [x1, y1, x2 - x1, y2 - y1]
-        row = {"id": number, "image_id": owner, "category_id": numbers[name], "bbox": sides}
-        rows.append(row | dict(others))
-    categories = [{"id": number, "name": name} for name, number in numbers.items()]
-    return {"images": images, "categories": categories, "annotations": rows}
 
 
 COCO = Format(

@@ -7,13 +7,18 @@ from types import MappingProxyType
 
 from alframe.annotations.base import Annotations, Format, Images, Sheet
 from alframe.annotations.coco import COCO
+from alframe.annotations.cvat import CVAT
+from alframe.annotations.label_studio import LABEL_STUDIO
 from alframe.annotations.sources import Source, opened
 from alframe.annotations.unknown import what_it_is
+from alframe.annotations.voc import VOC
 from alframe.annotations.yolo import YOLO
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
 
-FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in (COCO, YOLO)})
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {one.name: one for one in (COCO, VOC, CVAT, LABEL_STUDIO, YOLO)}
+)
 """By name."""
 
 
@@ -33,7 +38,8 @@ def read_annotations(
         DataError: the path holds none of the formats, or several; or it is malformed as a whole.
     """
     with opened(path) as source:
-        return _format(source, path, name).read(source, images, problems)
+        found = _format(source, path, name).read(source, images, problems)
+    return _usable(found, problems)
 
 
 def read_predictions(
@@ -42,7 +48,8 @@ def read_predictions(
     """What a model found, with scores: as :func:`read_annotations`."""
     with opened(path) as source:
         chosen = _format(source, path, name)
-        return (chosen.predictions or chosen.read)(source, images, problems)
+        found = (chosen.predictions or chosen.read)(source, images, problems)
+    return _usable(found, problems)
 
 
 def write_query(name: str, sheet: Sheet, folder: Path) -> Path:
@@ -73,9 +80,25 @@ def named_format(name: str) -> Format:
     raise ConfigError(f"unknown format {name!r}: expected one of {', '.join(FORMATS)}{meant}")
 
 
+def _usable(found: Annotations, problems: Problems) -> Annotations:
+    """Without images that have a problem, of which what is left may be misleading."""
+    if bad := problems.items:
+        found.images = [item for item in found.images if item not in bad]
+        found.objects = [thing for thing in found.objects if thing.owner not in bad]
+        found.ignored -= bad
+        found.seconds = {i: took for i, took in found.seconds.items() if i not in bad}
+    return found
+
+
 def _format(source: Source, path: Path, name: str | None) -> Format:
     if name is not None:
-        return named_format(name)
+        chosen = named_format(name)
+        if not chosen.recognises(source):
+            raise DataError(
+                f"{path} holds no annotations in the format {name} ({chosen.summary}), but "
+                f"{what_it_is(source)}"
+            )
+        return chosen
     found = [one for one in FORMATS.values() if one.recognises(source)]
     if len(found) == 1:
         return found[0]

@@ -120,6 +120,11 @@ def folder_of(source: Source) -> Source:
     return source.parent if isinstance(source, Path) and not source.is_dir() else source
 
 
+def called(source: Source) -> str:
+    """What messages call a source."""
+    return str(source).rstrip("/") or "/"
+
+
 def _is_read(name: str) -> bool:
     """Not what file managers leave behind."""
     last = name.rpartition("/")[2]

@@ -4,21 +4,17 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-import yaml
-
-from alframe.annotations.base import Annotations, AskedImage, Format, Images, Sheet
-from alframe.annotations.parts import by_stem, first_found
-from alframe.annotations.sources import Source, files, folder_of, head, read
+from alframe.annotations.base import Annotations, Format, Images
+from alframe.annotations.parts import first_found
+from alframe.annotations.sources import Source, called, files, folder_of, head, read
 from alframe.annotations.yolo_labels import Label, read_labels
 from alframe.annotations.yolo_names import LISTS, names_of
+from alframe.annotations.yolo_query import write_query
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems, named
 from alframe.errors import DataError
-from alframe.files.atomic import write_text
-from alframe.text import printable
 
 _LABEL = re.compile(rb"\s*\d+(?:\.0*)?(?:\s+[-+.\deE]+){4}")
 _NUMBER = re.compile(rb"\s*\d")
@@ -50,7 +46,7 @@ def read_yolo(source: Source, images: Images, problems: Problems) -> Annotations
     reader = _Reader(images, problems, names, _is_of_label_studio(source))
     for name, file in labels.items():
         reader.add(name, file)
-    return reader.end(str(source))
+    return reader.end(called(source))
 
 
 def named_by(found: Annotations, classes: Sequence[str]) -> Annotations:
@@ -152,40 +148,6 @@ def _meant(name: str) -> list[str]:
 def _is_of_label_studio(source: Source) -> bool:
     notes = files(source, "notes.json") if source.is_dir() else {}
     return any(b'"Label Studio"' in read(file) for file in notes.values())
-
-
-def write_query(sheet: Sheet, folder: Path, *, scores: bool = False) -> Path:
-    """Label files of the images with proposals, ``data.yaml`` and ``classes.txt``.
-
-    Args:
-        sheet: what is asked.
-        folder: where to.
-        scores: whether lines end with the score, which tools for annotating do not expect.
-
-    Raises:
-        DataError: two images would have one label file.
-    """
-    numbers = {name: number for number, name in enumerate(sheet.classes)}
-    for stem, image in by_stem(sheet).items():
-        if image.proposals:
-            path = folder / "labels" / f"{stem}.txt"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, "".join(_lines(image, numbers, scores=scores)))
-    path = folder / "data.yaml"
-    content = {"path": ".", "train": "images", "val": "images", "names": list(sheet.classes)}
-    write_text(path, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
-    write_text(folder / "classes.txt", "".join(f"{printable(name)}\n" for name in sheet.classes))
-    return path
-
-
-def _lines(image: AskedImage, numbers: Mapping[str, int], *, scores: bool) -> list[str]:
-    lines = []
-    for name, (x1, y1, x2, y2), score in image.proposals:
-        w, h = image.width, image.height
-        shares = (x1 + x2) / 2 / w, (y1 + y2) / 2 / h, (x2 - x1) / w, (y2 - y1) / h
-        values = " ".join(f"{share:.8f}" for share in shares)
-        lines.append(f"{numbers[name]} {values}{f' {score:.4f}' if scores else ''}\n")
-    return lines
 
 
 YOLO = Format(

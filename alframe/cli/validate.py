@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from alframe.config.draft import Draft
 from alframe.config.resolve import drafted, to_yaml
 from alframe.config.sections import RunConfig
 from alframe.datasets.problems import plural
-from alframe.errors import ConfigError, DataError, together
+from alframe.errors import AlframeError, ConfigError, DataError, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,8 @@ def validate(file: str | None, **flags: Any) -> None:
         say(f"note: {note}", err=True)
     test = len(plan.test) or len(dataset.test)
     say(
-        f"valid: {len(dataset.pool) - len(plan.test)} images to choose from, {test} to test on; "
+        f"valid: {len(dataset.pool) - len(plan.test)} images to choose from"
+        f"{_unannotated(dataset)}, {test} to test on; "
         f"labels {len(plan.initial)} + {_times(plan.cycles)}{plan.per_cycle}; "
         f"{plural(len(dataset.classes), 'class')}: {', '.join(_counted(dataset))}",
         err=True,
@@ -72,6 +74,12 @@ def _check_paths(draft: Draft) -> None:
     check_paths(light)
 
 
+def _unannotated(dataset: "Dataset") -> str:
+    """How many images of the pool are annotated already, where not all are."""
+    bare = len(dataset.unannotated)
+    return f" ({len(dataset.pool) - bare} of them annotated)" if bare else ""
+
+
 def _counted(dataset: "Dataset") -> "Iterator[str]":
     """Each class with its objects in the pool."""
     counts = Counter(label for t in dataset.known.values() for label in t.labels.tolist())
@@ -81,21 +89,27 @@ def _counted(dataset: "Dataset") -> "Iterator[str]":
 
 def _unreadable(config: RunConfig) -> tuple[str, ...]:
     """What is wrong with the images, where the annotations of others are bad."""
+    from alframe.datasets.unannotated import check_annotated
     from alframe.runs.build import build_dataset, prepare_images
 
     if config.dataset.options.get("on_bad_item") != "error":
         return ()
     skipping = config.dataset.model_copy(update={"on_bad_item": "skip"})
+    people = config.oracle.model_copy(update={"name": "files"})  # for whom unannotated ones stay
     logging.disable(logging.WARNING)  # it would say that items are skipped
     try:
-        rest = build_dataset(config.model_copy(update={"dataset": skipping}))
+        rest = build_dataset(config.model_copy(update={"dataset": skipping, "oracle": people}))
     except DataError:  # nothing is left, or more is wrong than items: that has been said
         return ()
     finally:
         logging.disable(logging.NOTSET)
+    rest = replace(rest, on_bad_item="error")
+    checks = [partial(prepare_images, rest, config.data)]
+    if not asks_people(config):
+        checks.insert(0, partial(check_annotated, rest))
     try:
-        prepare_images(replace(rest, on_bad_item="error"), config.data)
-    except DataError as error:
+        together(*checks)
+    except AlframeError as error:
         return error.problems
     return ()
 

@@ -1,53 +1,70 @@
 """From the objects that a reader found to a :class:`~alframe.datasets.base.Dataset`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.base import Dataset, ImageSource, Target
+from alframe.datasets.base import Dataset, Target
+from alframe.datasets.files import ImageFiles
 from alframe.datasets.listing import Listing
+from alframe.datasets.meant import Meant
 from alframe.datasets.objects import Annotated, Objects, Writing
-from alframe.datasets.problems import Problems, named, plural, tallied
+from alframe.datasets.problems import Problem, Problems, named, plural, tallied
 from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
 from alframe.datasets.suspicions import check_objects, nothing_left
 from alframe.datasets.unannotated import Unannotated, settled
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Found:
-    """What a reader found on disk, before anything is cleaned or left out.
+    """Findings of a reader, before anything is cleaned or left out; it fills them in.
 
     Attributes:
-        images: pixels of every id.
+        home: the folder of the dataset.
+        problems: what went wrong while reading.
+        writing: how boxes were written.
+        folders: where pictures may lie besides ``home``.
+        files: the picture of every id.
         sizes: (height, width) in pixels of the image of every object, by id.
         objects: of the pool and the test split.
         pool: ids of the items that may be labelled.
         test: ids of the evaluation split.
-        problems: what went wrong while reading.
         known: names that the annotations declare, in their order; empty where they declare none.
         notes: what the reader has to say.
-        files: the picture of every id.
-        listing: in which these were found.
-        writing: how boxes were written.
-        annotated: ids of images that have an annotation, usable or not, where the format cannot
-            tell an empty image from one that nobody looked at; None where it can.
+        bare: where the annotation of an image should be that has none, by id.
+        tested: whether there is a test split, or its images are still to be annotated.
+        listing: what lies in folders.
+        meant: finds the files that annotations mean.
     """
 
-    images: ImageSource
-    sizes: Mapping[str, tuple[int, int]]
-    objects: Sequence[Annotated]
-    pool: Collection[str]
-    test: Collection[str]
+    home: Path
     problems: Problems
-    known: Sequence[str] = ()
-    notes: Sequence[str] = ()
-    files: Mapping[str, Path] = field(default_factory=dict)
-    listing: Listing = field(default_factory=Listing)
     writing: Writing = field(default_factory=Writing)
-    annotated: Collection[str] | None = None
+    folders: list[Path] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    objects: list[Annotated] = field(default_factory=list)
+    pool: list[str] = field(default_factory=list)
+    test: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    bare: dict[str, str] = field(default_factory=dict)
+    tested: bool = True
+
+    def __post_init__(self) -> None:
+        self.listing = Listing()
+        self.meant = Meant(self.home, self.listing)
+
+    def check_tested(self) -> None:
+        """Images of the test split without annotation are problems."""
+        cause = "the annotation is missing"
+        remedy = "add the file, take the image out of the list, or set dataset.on_bad_item=skip"
+        for item in self.test:
+            if item in self.bare:
+                self.problems.add(item, Problem(cause, self.bare[item], remedy))
 
 
 def assemble(
@@ -56,7 +73,8 @@ def assemble(
     classes: Sequence[str] | None,
     *,
     skip_empty: bool = False,
-    unannotated: Unannotated | None = None,
+    unannotated: Unannotated | None = "unlabelled",
+    leaves_out: str = "",
 ) -> Dataset:
     """Settle problems, clean boxes, choose classes and build the targets.
 
@@ -67,13 +85,14 @@ def assemble(
         skip_empty: leave images without an annotation of these classes out of the pool.
         unannotated: what images are that have no annotation, see
             :func:`~alframe.datasets.unannotated.settled`.
+        leaves_out: see :class:`~alframe.datasets.base.Dataset`.
 
     Raises:
         DataError: see :class:`Problems`, :func:`choose_classes`, :func:`check_splits`,
             :func:`check_files` and :func:`check_objects`.
     """
-    notes = [*found.notes, *found.problems.settle()]
-    pool, test, more = _splits(found, unannotated, skip_empty=skip_empty)
+    notes = [*found.notes, *found.meant.notes(), *found.problems.settle()]
+    pool, test, bare, more = _splits(found, unannotated, skip_empty=skip_empty)
     notes += more
     members = frozenset((*pool, *test))
     rows = [thing for thing in found.objects if thing.owner in members]
@@ -81,24 +100,25 @@ def assemble(
     doubts = [objects.doubt(found.writing, test=which) for which in (False, True)]
     why = nothing_left(_lost(objects, test=False), doubts[0])
     in_pool, in_test = (objects.usable(test=which) for which in (False, True))
-    chosen = choose_classes(in_pool, in_test, classes, found.known, why)
+    chosen = choose_classes(in_pool, in_test, classes, found.known, why, growing=bool(bare))
     label_of = {label: index for index, label in enumerate(chosen)}
     labels = np.array([label_of.get(thing.name, -1) for thing in rows], dtype=np.int64)
     notes += [*alike(chosen), *objects.cleaning.notes(objects.owners), *_left_out(objects, labels)]
     notes += [f"in the {s} {d}" for s, d in zip(("pool", "test split"), doubts, strict=True) if d]
     if skip_empty:
-        pool, note = _without_empty(pool, rows, labels)
+        pool, note = _without_empty(pool, bare, rows, labels)
         notes += note
-        check_splits(pool, test)
+        check_splits(pool, test, tested=found.tested)
     dataset = Dataset(
         name=name,
         classes=chosen,
-        images=found.images,
-        targets=_targets((*pool, *test), objects, labels),
+        images=ImageFiles(found.files, [found.home, *found.folders], found.sizes),
+        targets=_targets([i for i in (*pool, *test) if i not in bare], objects, labels),
         pool=tuple(pool),
         test=tuple(test),
         notes=tuple(notes),
         on_bad_item=found.problems.on_bad_item,
+        leaves_out=leaves_out,
     )
     for which, doubt in zip((False, True), doubts, strict=True):
         lost = _lost(objects, test=which, foreign=labels < 0)
@@ -108,19 +128,17 @@ def assemble(
 
 def _splits(
     found: Found, unannotated: Unannotated | None, *, skip_empty: bool
-) -> tuple[list[str], list[str], list[str]]:
-    """Pool, test split and notes: ids without problems, checked for overlap."""
+) -> tuple[list[str], list[str], frozenset[str], list[str]]:
+    """Pool, test split, unannotated ids and notes: no id with a problem, none in both splits."""
     bad = found.problems.items
     pool, test = (sorted(set(ids) - bad) for ids in (found.pool, found.test))
-    check_splits(pool, test)
-    notes: list[str] = []
-    if found.annotated is not None:
-        splits = {"pool": pool, "test split": test}
-        needless = ("pool",) if skip_empty else ()
-        (pool, test), notes = settled(splits, found.annotated, unannotated, needless=needless)
-        check_splits(pool, test)
+    check_splits(pool, test, tested=found.tested)
+    needless = ("pool",) if skip_empty else ()
+    splits = {"pool": pool, "test split": test}
+    bare, out, notes = settled(splits, found.bare, unannotated, needless=needless)
+    test = [item for item in test if item not in out]
     files = {item: found.files[item] for item in (*pool, *test) if item in found.files}
-    return pool, test, [*check_files(files, frozenset(test), found.listing), *notes]
+    return pool, test, bare, [*check_files(files, frozenset(test), found.listing), *notes]
 
 
 def _lost(
@@ -141,10 +159,11 @@ def _left_out(objects: Objects, labels: NDArray[np.int64]) -> list[str]:
 
 
 def _without_empty(
-    pool: list[str], objects: Sequence[Annotated], labels: NDArray[np.int64]
+    pool: list[str], bare: Collection[str], objects: Sequence[Annotated], labels: NDArray[np.int64]
 ) -> tuple[list[str], list[str]]:
     # Before cleaning, as COCO's own counts are: 117,266 of train2017 have an annotation.
     annotated = {objects[row].owner for row in np.flatnonzero(labels >= 0).tolist()}
+    annotated.update(bare)
     empty = [item for item in pool if item not in annotated]
     if not empty:
         return pool, []

@@ -6,8 +6,9 @@ The two sides never hold a reference to each other. A learner or strategy that i
 
 import copyreg
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
@@ -148,13 +149,16 @@ class Dataset:
         name: as registered, for reports.
         classes: names; ``Target.labels`` index them.
         images: pixels of every id in ``pool`` and ``test``.
-        targets: annotations of every id in ``pool`` and ``test``; only the oracle and
-            evaluation are handed this.
+        targets: annotations, as far as they are known: of every id in ``test``, and of those in
+            ``pool`` that are not ``unannotated``; only the oracle and evaluation are handed this.
         pool: ids of the items that may be labelled, sorted.
         test: ids of the evaluation split, sorted.
         notes: what loading dropped, clipped or skipped, one sentence each.
         on_bad_item: what to do with an image that cannot be decoded.
         task: what a target is: ``detection``, ``classification``, ...
+        leaves_out: the setting by which unannotated items of the pool are left out where nobody
+            is asked to annotate them; without one they are an error, see
+            :func:`alframe.datasets.unannotated.check_annotated`.
     """
 
     name: str
@@ -166,6 +170,17 @@ class Dataset:
     notes: tuple[str, ...] = field(default=())
     on_bad_item: OnBadItem = "error"
     task: str = "detection"
+    leaves_out: str = ""
+
+    @cached_property
+    def unannotated(self) -> tuple[str, ...]:
+        """Ids of the pool of which no annotation is known, sorted; an empty image is not one."""
+        return tuple(item for item in self.pool if item not in self.targets)
+
+    @property
+    def annotated(self) -> tuple[str, ...]:
+        """Ids of both splits that have a target, those of the pool first."""
+        return tuple(item for item in (*self.pool, *self.test) if item in self.targets)
 
     @property
     def known(self) -> dict[str, Target]:
@@ -178,10 +193,22 @@ class Dataset:
         return None if find is None else find(item)
 
     def fingerprint(self) -> str:
-        """SHA-256 over classes, splits and annotations; runs with the same can be compared."""
-        named = repr((self.classes, self.pool, self.test)).encode()
-        items = (*self.pool, *self.test)
-        return fingerprint((self.targets[item] for item in items if item in self.targets), named)
+        """SHA-256 over classes, splits and annotations; runs with the same can be compared.
+
+        It is over what the reader gave, and stays while people annotate.
+        """
+        parts = (self.classes, self.pool, self.test)
+        named = repr((*parts, self.unannotated) if self.unannotated else parts).encode()
+        return fingerprint((self.targets[item] for item in self.annotated), named)
+
+
+def without(dataset: Dataset, ids: Collection[str]) -> Dataset:
+    """The dataset without some of its items."""
+    if not ids:
+        return dataset
+    pool, test = (tuple(i for i in s if i not in ids) for s in (dataset.pool, dataset.test))
+    targets = {i: t for i, t in dataset.targets.items() if i not in ids}
+    return replace(dataset, pool=pool, test=test, targets=targets)
 
 
 def fingerprint(targets: Iterable[Target], start: bytes = b"") -> str:

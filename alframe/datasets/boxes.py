@@ -42,16 +42,17 @@ class Cleaning:
         Args:
             owners: the id of the image of each box, N of them.
         """
-        kinds = (
-            ("dropped", "degenerate box", self.degenerate, ""),
-            ("dropped", "box", self.outside, " outside the image"),
-            ("clipped", "box", self.clipped, " to the image"),
-        )
-        return tuple(
-            f"{verb} {plural(int(rows.sum()), noun)}{where}: {_tally(rows, owners)}"
-            for verb, noun, rows, where in kinds
-            if rows.any()
-        )
+        notes = []
+        for change, rows, where in (
+            ("dropped", self.degenerate, ""),
+            ("dropped", self.outside, " outside the image"),
+            ("clipped", self.clipped, " to the image"),
+        ):
+            if rows.any():
+                noun = "degenerate box" if rows is self.degenerate else "box"
+                tally = Counter(sorted(owners[row] for row in np.flatnonzero(rows).tolist()))
+                notes.append(f"{change} {plural(tally.total(), noun)}{where}: {tallied(tally)}")
+        return tuple(notes)
 
 
 def clean_boxes(boxes: ArrayLike, height: ArrayLike, width: ArrayLike) -> Cleaning:
@@ -83,7 +84,3 @@ def _min_side(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
         sides = boxes[:, 2:] - boxes[:, :2]
     shorter: NDArray[np.float64] = sides.min(axis=1)
     return shorter
-
-
-def _tally(rows: NDArray[np.bool_], owners: Sequence[str]) -> str:
-    return tallied(Counter(sorted(owners[row] for row in np.flatnonzero(rows).tolist())))

@@ -11,15 +11,15 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.base import Dataset, ImageSource
+from alframe.datasets.base import Dataset, ImageSource, without
+from alframe.datasets.bulk import over
 from alframe.datasets.cache_disk import FORMAT, DiskWriter, Slot, load
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.looks import PLAIN, Look, look_at, notes_on, white_among
-from alframe.datasets.pictures import DEFAULT, Picture
-from alframe.datasets.problems import BadItemError, Problem, sentences, shortened, skipped
+from alframe.datasets.pictures import DEFAULT, Picture, Reading
+from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.resize import Resize
 from alframe.datasets.splits import check_splits
-from alframe.datasets.threads import over
 from alframe.errors import DataError
 
 __all__ = ["CacheMode", "CachedImages", "Resize", "prepared"]
@@ -27,7 +27,6 @@ __all__ = ["CacheMode", "CachedImages", "Resize", "prepared"]
 CacheMode = Literal["ram", "disk", "none"]
 
 log = logging.getLogger(__name__)
-
 
 _Facts = tuple[tuple[int, int], str]  # size and stamp
 
@@ -40,19 +39,13 @@ class _Keeps(Protocol):
     def put(self, item: str, slot: Slot, image: NDArray[np.uint8]) -> None: ...
 
 
-class _RamStore:
-    def __init__(self) -> None:
-        self._images: dict[str, NDArray[np.uint8]] = {}
-
-    def get(self, item: str) -> NDArray[np.uint8] | None:
-        return self._images.get(item)
-
+class _RamStore(dict[str, NDArray[np.uint8]]):
     def put(self, item: str, slot: Slot, image: NDArray[np.uint8]) -> None:
         del slot
-        self._images[item] = image
+        self[item] = image
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_images": {}}
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()
 
 
 class CachedImages:
@@ -90,9 +83,13 @@ class CachedImages:
         self._looks: dict[str, Look] = {}
 
     @property
+    def _reading(self) -> Reading | None:
+        return self._source.reading if isinstance(self._source, ImageFiles) else None
+
+    @property
     def white(self) -> float | None:
         """What is white in images of more than 8 bits; None before there was one."""
-        return self._source.reading.white if isinstance(self._source, ImageFiles) else None
+        return self._reading.white if self._reading else None
 
     def notes(self, names: Mapping[str, str] | None = None) -> list[str]:
         """What is worth saying of the images that :meth:`prepare` has decoded.
@@ -100,7 +97,7 @@ class CachedImages:
         Args:
             names: what to call them, by id; their ids by default.
         """
-        reading = self._source.reading if isinstance(self._source, ImageFiles) else DEFAULT
+        reading = self._reading or DEFAULT
         looks = {names[i] if names else i: look for i, look in sorted(self._looks.items())}
         return notes_on(looks, reading.white, reading.setting("white"))
 
@@ -180,7 +177,7 @@ class CachedImages:
     def _prepare_disk(
         self, home: Path, known: dict[str, _Facts], slots: dict[str, Slot], workers: int
     ) -> dict[str, DataError]:
-        key = _key(self._resize, self._limit, known, self._source)
+        key = _key(self._resize, self._limit, known, self._reading)
         store = load(home, key, workers)
         if store is not None:
             self._store, self._looks = store, dict(store.looks)
@@ -259,27 +256,18 @@ def prepared(dataset: Dataset, cached: CachedImages, workers: int) -> Dataset:
     Raises:
         DataError: with every such item, where ``on_bad_item`` is ``error``.
     """
-    problems = cached.prepare((*dataset.pool, *dataset.test), workers)
-    if notes := cached.notes():
-        dataset = replace(dataset, notes=(*dataset.notes, *notes))
-    if not problems:
+    problems = Problems(dataset.on_bad_item)
+    for item, error in cached.prepare((*dataset.pool, *dataset.test), workers).items():
+        problems.take(item, error)
+    notes = (*cached.notes(), *problems.settle())
+    if not notes:
         return dataset
-    lines = shortened(sentences(problems.values()))
-    if dataset.on_bad_item == "error":
-        raise DataError(lines)
-    for line in lines:
-        log.warning("skipped: %s", line)
-    pool, test = (
-        tuple(item for item in ids if item not in problems) for ids in (dataset.pool, dataset.test)
-    )
-    check_splits(pool, test)
-    targets = {item: dataset.targets[item] for item in (*pool, *test)}
-    noted = (*dataset.notes, f"skipped {skipped(problems)}")
-    return replace(dataset, pool=pool, test=test, targets=targets, notes=noted)
+    rest = without(dataset, problems.items)
+    check_splits(rest.pool, rest.test, tested=bool(dataset.test))
+    return replace(rest, notes=(*dataset.notes, *notes))
 
 
-def _key(resize: Resize, limit: int, known: dict[str, _Facts], source: ImageSource) -> str:
-    reading = source.reading if isinstance(source, ImageFiles) else None
+def _key(resize: Resize, limit: int, known: dict[str, _Facts], reading: Reading | None) -> str:
     pixels = reading and (reading.max_megapixels, reading.white)
     content = json.dumps([FORMAT, astuple(resize), limit, pixels, list(known.items())])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
@@ -290,13 +278,9 @@ def _check_size(item: str, image: NDArray[np.uint8], size: tuple[int, int]) -> N
     if (height, width) == size:
         return
     at = f"{item} ({width} x {height} pixels, annotated {size[1]} x {size[0]})"
+    what, remedy = "another size than the image", "correct one of the two"
     if (width, height) == size:
-        cause = (
-            "the annotation has width and height of the image swapped, as where its EXIF "
-            "orientation was not heeded, so that boxes would be misplaced"
-        )
+        what = "width and height of the image swapped, as where its EXIF orientation was not heeded"
         remedy = "annotate it upright, or remove the orientation from the file"
-    else:
-        cause = "the annotation has another size than the image, so that boxes would be misplaced"
-        remedy = "correct one of the two"
+    cause = f"the annotation has {what}, so that boxes would be misplaced"
     raise BadItemError(Problem(cause, at, f"{remedy}, or set dataset.on_bad_item=skip"))

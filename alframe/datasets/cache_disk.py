@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from alframe.datasets.bulk import over
 from alframe.datasets.looks import Look
-from alframe.datasets.threads import over
 from alframe.errors import DataError
 from alframe.files.reading import parsed_json
 
@@ -79,27 +79,21 @@ class DiskStore:
         slot = self._slots.get(item)
         if slot is None:
             return None
-        content = self._content(slot)
-        if len(content) < slot.length:
-            raise _lost(self._path, "it was cut while in use")
-        return np.frombuffer(content, np.uint8).reshape(slot.height, slot.width, 3)
-
-    def _content(self, slot: Slot) -> bytes:
-        """The bytes of an image; fewer where the file ends before."""
+        content, end = b"", slot.offset + slot.length
         try:
             if self._file is None:
                 self._file = os.open(self._path, os.O_RDONLY)
                 weakref.finalize(self, os.close, self._file)
-            # At places of its own, since processes and threads share the file's position.
-            content = os.pread(self._file, slot.length, slot.offset)
-            while rest := slot.length - len(content):  # the system reads at most 2 GiB at once
-                more = os.pread(self._file, rest, slot.offset + len(content))
+            # At places of its own, since processes and threads share the file's position; again,
+            # as the system reads at most 2 GiB at once.
+            while rest := slot.length - len(content):
+                more = os.pread(self._file, rest, end - rest)
                 if not more:
-                    break
-                content += more
+                    raise _lost(self._path, "it was cut while in use")
+                content = content + more if content else more
         except OSError as error:
             raise _lost(self._path, str(error.strerror)) from error
-        return content
+        return np.frombuffer(content, np.uint8).reshape(slot.height, slot.width, 3)
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -157,7 +151,11 @@ class DiskWriter:
         ids = sorted(checked)
         try:
             self._finish(ids, looks)
-            if not self._moved():
+            try:
+                self._partial.rename(self._target)
+            except OSError:
+                if not self._target.exists():
+                    raise
                 other = load(self._target.parent, self._target.name, workers)
                 if other is not None:  # and may be in use: replace only what is broken
                     return other
@@ -173,16 +171,6 @@ class DiskWriter:
         with contextlib.suppress(OSError):  # on a full disk: what it holds is thrown away
             self._file.close()
         shutil.rmtree(self._partial, ignore_errors=True)
-
-    def _moved(self) -> bool:
-        """Move the cache to its place: False where there is one already."""
-        try:
-            self._partial.rename(self._target)
-        except OSError:
-            if not self._target.exists():
-                raise
-            return False
-        return True
 
     def _finish(self, checked: list[str], looks: Mapping[str, Look]) -> None:
         _sync(self._file)

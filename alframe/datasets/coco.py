@@ -7,16 +7,13 @@ from pathlib import Path, PurePosixPath
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.coco_json import CocoImage, read_annotations
-from alframe.datasets.files import ImageFiles, inside
-from alframe.datasets.links import check_link
-from alframe.datasets.listing import Listing
-from alframe.datasets.meant import Meant
-from alframe.datasets.objects import Annotated, Writing
+from alframe.datasets.coco_json import read_annotations
+from alframe.datasets.files import check_link, inside
+from alframe.datasets.objects import Writing
 from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import Problems
 from alframe.datasets.readings import SIDES
-from alframe.datasets.unannotated import Unannotated
+from alframe.datasets.unannotated import UNLABELLED, Unannotated
 from alframe.errors import DataError
 
 
@@ -50,8 +47,9 @@ def coco(
             so that its pool of train2017 has 117,266 images of 118,287.
         unannotated: what images without any annotation are where others of their split have some,
             which the format cannot say: ``empty``, looked at and without objects; or
-            ``unlabelled``, which nobody has looked at: they are left out. By default they are
-            empty, and more than 5 % of a split are an error.
+            ``unlabelled``, which nobody has looked at: people may be asked for those of the pool;
+            the others are left out. By default they are empty, and more than 5 % of a split are
+            an error.
         on_bad_item: ``skip`` leaves out items with an unusable image or annotation, and notes it.
 
     Raises:
@@ -63,62 +61,39 @@ def coco(
             f"{home} is not a folder: expected one with {pool_annotations} and {pool_images}/; "
             "set dataset.root"
         )
-    reader = _Reader(home, Problems(on_bad_item))
-    pool = reader.read(pool_annotations, pool_images, "dataset.pool_images")
-    test = reader.read(test_annotations, test_images, "dataset.test_images")
-    homes = [home, home / pool_images, home / test_images]
-    found = Found(
-        images=ImageFiles(reader.paths, homes, reader.sizes),
-        sizes=reader.sizes,
-        objects=reader.objects,
-        pool=pool,
-        test=test,
-        problems=reader.problems,
-        known=reader.categories,
-        notes=[*reader.meant.notes(), *reader.notes],
-        files=reader.paths,
-        listing=reader.listing,
-        writing=Writing(SIDES),
-        annotated=reader.annotated,
+    found = Found(home, Problems(on_bad_item), Writing(SIDES))
+    found.pool = _read(found, pool_annotations, pool_images, "dataset.pool_images")
+    found.test = _read(found, test_annotations, test_images, "dataset.test_images")
+    return assemble(
+        "coco",
+        found,
+        classes,
+        skip_empty=skip_empty,
+        unannotated=unannotated,
+        leaves_out=UNLABELLED if unannotated == "unlabelled" else "",
     )
-    return assemble("coco", found, classes, skip_empty=skip_empty, unannotated=unannotated)
 
 
-class _Reader:
-    def __init__(self, home: Path, problems: Problems) -> None:
-        self.problems = problems
-        self.paths: dict[str, Path] = {}
-        self.sizes: dict[str, tuple[int, int]] = {}
-        self.objects: list[Annotated] = []
-        self.annotated: set[str] = set()
-        self.categories: list[str] = []
-        self.notes: list[str] = []
-        self.listing = Listing()
-        self.meant = Meant(home, self.listing)
-        self._home = home
-
-    def read(self, annotations: str, images: str, setting: str) -> list[str]:
-        """Read one split; the ids of its images."""
-        folder = inside(self._home, images) if images not in (".", "") else self._home
-        if not folder.is_dir():
-            raise DataError(f"{folder} is not a folder: expected images there; set {setting}")
-        prefix = PurePosixPath(images.replace("\\", "/")).as_posix()
-        path = inside(self._home, annotations)
-        check_link(path, [self._home, path.parent])
-        find = partial(self.meant.find, folder)
-        prefix = "" if prefix == "." else prefix
-        file = read_annotations(path, folder, prefix, find, self.problems)
-        self.categories += [c for c in file.categories if c not in self.categories]
-        self.objects += file.objects
-        self.annotated |= file.annotated
-        self.notes += file.notes
-        for image in file.images:
-            try:
-                self._add(image)
-            except DataError as error:
-                self.problems.take(image.item, error)
-        return [image.item for image in file.images]
-
-    def _add(self, image: CocoImage) -> None:
-        self.sizes[image.item] = image.size or header_size(image.path)
-        self.paths[image.item] = image.path
+def _read(found: Found, annotations: str, images: str, setting: str) -> list[str]:
+    """Read one split; the ids of its images."""
+    folder = inside(found.home, images) if images not in (".", "") else found.home
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder: expected images there; set {setting}")
+    prefix = PurePosixPath(images.replace("\\", "/")).as_posix()
+    path = inside(found.home, annotations)
+    check_link(path, [found.home, path.parent])
+    find = partial(found.meant.find, folder)
+    file = read_annotations(path, folder, "" if prefix == "." else prefix, find, found.problems)
+    found.folders.append(folder)
+    found.known += [c for c in file.categories if c not in found.known]
+    found.objects += file.objects
+    found.notes += file.notes
+    for image in file.images:
+        if image.item not in file.annotated:
+            found.bare[image.item] = str(path)
+        try:
+            found.sizes[image.item] = image.size or header_size(image.path)
+            found.files[image.item] = image.path
+        except DataError as error:
+            found.problems.take(image.item, error)
+    return [image.item for image in file.images]

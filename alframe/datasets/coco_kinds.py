@@ -11,47 +11,46 @@ def _first(rows: Any) -> Mapping[str, Any]:
     return row if isinstance(row, dict) else {}
 
 
-_LISTS: tuple[tuple[str, str], ...] = (
-    ("caption", "captions"),
-    ("keypoints", "results: found keypoints"),
-    ("score", "results: what a detector found"),
-    ("bbox", "annotations alone"),
-    ("file_name", "images alone"),
-    ("annotations", "Label Studio's tasks (export its COCO format)"),
-)
+_LISTS = {
+    "caption": "captions",
+    "keypoints": "results: found keypoints",
+    "score": "results: what a detector found",
+    "bbox": "annotations alone",
+    "file_name": "images alone",
+    "annotations": "Label Studio's tasks (export its COCO format)",
+}
 """What a list is of, by a field of its first element."""
 
-_ROWS: tuple[tuple[str, str], ...] = (
-    ("segments_info", "panoptic segments"),
-    ("caption", "captions"),
-    ("question_id", "questions"),
-)
+_ROWS = {
+    "segments_info": "panoptic segments",
+    "caption": "captions",
+    "question_id": "questions",
+}
 """What annotations are, by a field of the first one."""
 
-_OBJECTS: tuple[tuple[str, str], ...] = (
-    ("shapes", "one image by LabelMe"),
-    ("_via_img_metadata", "the VGG Image Annotator"),
-    ("features", "geographic features (GeoJSON)"),
-)
+_OBJECTS = {
+    "shapes": "one image by LabelMe",
+    "_via_img_metadata": "the VGG Image Annotator",
+    "features": "geographic features (GeoJSON)",
+}
 """What an object is, by one of its fields."""
 
 
 def kind_of(content: Any) -> str | None:
     """What a file holds that is none of instances, in words; None where it looks like one."""
     if isinstance(content, list):
-        row = _first(content)
-        return next((what for field, what in _LISTS if field in row), "a list")
+        return _told(_LISTS, _first(content)) or "a list"
     if not isinstance(content, dict):
         return f"a single value ({str(content)[:20]})"
-    row = _first(content.get("annotations"))
-    for field, what in _ROWS:
-        if field in row:
-            return what
-    if "annotations" not in content:
-        if "images" in content:
-            return "images without annotations"
-        return next((what for field, what in _OBJECTS if field in content), None)
-    return None
+    if kind := _told(_ROWS, _first(content.get("annotations"))):
+        return kind
+    if "annotations" in content:
+        return None
+    return "images without annotations" if "images" in content else _told(_OBJECTS, content)
+
+
+def _told(kinds: Mapping[str, str], fields: Mapping[str, Any]) -> str | None:
+    return next((what for field, what in kinds.items() if field in fields), None)
 
 
 def has_keypoints(content: Mapping[str, Any]) -> bool:

@@ -36,13 +36,14 @@ def deep_values(image: ImageFile.ImageFile, file: IO[bytes]) -> NDArray[Any] | N
     halves = _halves(image)
     if halves is None:
         return None
-    if image.mode == "RGBA" and _rawmode(image).startswith("LA"):  # 4 bytes a pixel, as RGBA has
+    if image.mode == "RGBA" and halves[0].startswith("LA"):  # 4 bytes a pixel, as RGBA has
         _decode_as(image, ["RGBA"] * len(image.tile))
         pairs = np.asarray(image)
         return _joined(pairs[..., 0], pairs[..., 1])
-    low = _again(image, file)
+    # From the same open file: each seeks what it decodes, and the first one is done by then.
+    low = Image.open(file, formats=[str(image.format)])
     _decode_as(image, halves)
-    _decode_as(low, [_other_half(half) for half in halves])
+    _decode_as(low, [half[:-1] + _OTHER_HALF[half[-1]] for half in halves])
     upper, lower = (np.asarray(each)[..., :3] for each in (image, low))
     return _joined(upper, lower)
 
@@ -96,43 +97,24 @@ def _halves(image: ImageFile.ImageFile) -> list[str] | None:
         # Deviation: Pillow reads such planes as if they had 8 bits.
         if _first(_tag(image, _BITS)) != 16:
             return None
-        order = "B" if _big_endian(image) else "L"
-        return [f"{_rawmode_of(tile)};16{order}" for tile in image.tile]
-    modes = [_rawmode_of(tile) for tile in image.tile]
+        order = "B" if getattr(image, "tag_v2").prefix == b"MM" else "L"  # noqa: B009  # TIFF only
+        return [f"{_rawmode(tile)};16{order}" for tile in image.tile]
+    modes = [_rawmode(tile) for tile in image.tile]
     colours, _, depth = modes[0].partition(";")
     return modes if colours in _COLOURS and depth[:2] == "16" else None
 
 
-def _other_half(mode: str) -> str:
-    return mode[:-1] + _OTHER_HALF[mode[-1]]
-
-
 def _decode_as(image: ImageFile.ImageFile, modes: list[str]) -> None:
-    tiles = zip(image.tile, modes, strict=True)
-    image.tile = [tile._replace(args=_with_rawmode(tile.args, mode)) for tile, mode in tiles]
+    image.tile = [
+        tile._replace(args=mode if isinstance(tile.args, str) else (mode, *(tile.args or ())[1:]))
+        for tile, mode in zip(image.tile, modes, strict=True)
+    ]
 
 
-def _with_rawmode(args: Any, mode: str) -> Any:
-    return mode if isinstance(args, str) else (mode, *args[1:])
-
-
-def _rawmode(image: ImageFile.ImageFile) -> str:
-    return _rawmode_of(image.tile[0])
-
-
-def _rawmode_of(tile: Any) -> str:
+def _rawmode(tile: Any) -> str:
     args = tile.args
     mode = args if isinstance(args, str) else args[0] if args else ""
     return mode if isinstance(mode, str) else ""
-
-
-def _again(image: ImageFile.ImageFile, file: IO[bytes]) -> ImageFile.ImageFile:
-    # From the same open file: each seeks what it decodes, and the first one is done by then.
-    return Image.open(file, formats=[str(image.format)])
-
-
-def _big_endian(image: ImageFile.ImageFile) -> bool:
-    return bool(getattr(image, "tag_v2").prefix == b"MM")  # noqa: B009  # TIFF only
 
 
 def _tag(image: ImageFile.ImageFile, tag: int) -> Any:

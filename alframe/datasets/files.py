@@ -29,6 +29,23 @@ def inside(folder: Path, name: str) -> Path:
     return folder / relative
 
 
+def check_link(path: str | Path, folders: Iterable[Path]) -> None:
+    """A file of annotations lies in one of the folders, as pictures have to.
+
+    Raises:
+        BadItemError: it is a link to somewhere else.
+    """
+    real = os.path.realpath(path)
+    if not real.startswith(_real(folders)):
+        cause = "a file of annotations is a link out of the dataset"
+        raise BadItemError(Problem(cause, f"{path} (to {real})", "put the file itself there"))
+
+
+def _real(folders: Iterable[Path]) -> tuple[str, ...]:
+    """What paths in one of the folders begin with, links resolved."""
+    return tuple({os.path.realpath(folder).rstrip(os.sep) + os.sep for folder in folders})
+
+
 class ImageFiles:
     """An :class:`~alframe.datasets.base.ImageSource` of image files.
 
@@ -47,9 +64,7 @@ class ImageFiles:
         reading: Reading = DEFAULT,
     ) -> None:
         self._paths = {item: str(path) for item, path in paths.items()}
-        self._folders = tuple(
-            {os.path.realpath(folder).rstrip(os.sep) + os.sep for folder in folders}
-        )
+        self._folders = _real(folders)
         self._sizes = dict(sizes or {})
         self.reading = reading
 

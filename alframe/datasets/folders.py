@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from alframe.datasets.listing import is_folder
 from alframe.datasets.names import SUFFIXES
+from alframe.datasets.names import is_picture as has_suffix
 from alframe.datasets.pictures import is_picture
 from alframe.datasets.problems import BadItemError, Problem, grouped, named, plural
 from alframe.errors import DataError
@@ -34,13 +36,6 @@ class Given(NamedTuple):
     name: Path
 
 
-class Left(NamedTuple):
-    """A file that is left out, and the reason."""
-
-    path: Path
-    reason: str
-
-
 def pictures_in(paths: Iterable[Path], drawn: Path | None = None) -> tuple[list[Given], list[str]]:
     """The files in ``paths``, and in place of each folder the pictures in it and below, by name.
 
@@ -64,17 +59,38 @@ def pictures_in(paths: Iterable[Path], drawn: Path | None = None) -> tuple[list[
         if not path.is_dir():
             pictures.append(Given(path, Path(path.name)))
             continue
-        found = list(_walk(path, set(), own))
-        inside = [p for p in found if isinstance(p, Path)]
-        said = _said(path, [left for left in found if isinstance(left, Left)])
+        names, said = below(path, own)
         notes += said
-        pictures += [Given(p, p.relative_to(path)) for p in inside]
-        if not inside:
+        pictures += [Given(path / name, Path(name)) for name in names]
+        if not names:
             reasons = "".join(f"; {note}" for note in said)
             empty.append(f"{path} holds no image ({', '.join(sorted(SUFFIXES))}){reasons}")
     if empty:
         raise DataError(empty)
     return pictures, notes
+
+
+def below(folder: Path, drawn: str | None = None) -> tuple[list[str], list[str]]:
+    """Pictures in a folder and below, as paths relative to it with ``/``.
+
+    Args:
+        folder: to look through.
+        drawn: the real path of a folder that is left out.
+
+    Returns:
+        Their names, folder by folder, and a sentence for each reason to leave out others.
+    """
+    pictures: list[str] = []
+    left: dict[str, list[str]] = {}
+    for name, reason in _walk(str(folder), "", set(), drawn):
+        if reason is None:
+            pictures.append(name)
+        else:
+            left.setdefault(reason, []).append(name)
+    return pictures, [
+        f"left out of {folder}: {plural(len(names), 'file')} {reason}: {named(names)}"
+        for reason, names in left.items()
+    ]
 
 
 def check_there(paths: Iterable[Path]) -> None:
@@ -89,47 +105,42 @@ def check_there(paths: Iterable[Path]) -> None:
         raise DataError(grouped(problems))
 
 
-def _walk(folder: Path, seen: set[str], drawn: str | None) -> Iterator[Path | Left]:
-    """Each file below a folder, once even where links lead round in a circle."""
+def _walk(
+    folder: str, prefix: str, seen: set[str], drawn: str | None
+) -> Iterator[tuple[str, str | None]]:
+    """Each file below a folder, once even where links lead round in a circle: why it is left out.
+
+    The disk is asked for whole folders and, where suffixes do not tell, about single files.
+    """
     real = os.path.realpath(folder)
     if real in seen:
         return
     seen.add(real)
     try:
-        entries = sorted(folder.iterdir())
+        with os.scandir(folder) as listed:
+            entries = sorted(listed, key=lambda entry: entry.name)
     except OSError as error:
-        yield Left(folder, f"that cannot be opened ({error.strerror})")
+        yield prefix.rstrip("/") or ".", f"that cannot be opened ({error.strerror})"
         return
     for entry in entries:
+        name = prefix + entry.name
         if entry.name.startswith("."):
-            yield Left(entry, HIDDEN)
-        elif entry.is_dir() and os.path.realpath(entry) == drawn:
-            yield Left(entry, DRAWN)
-        elif entry.is_dir():
-            yield from _walk(entry, seen, drawn)
+            yield name, HIDDEN
+        elif not is_folder(entry):
+            yield name, _reason(entry)
+        elif drawn is not None and os.path.realpath(entry.path) == drawn:
+            yield name, DRAWN
         else:
-            reason = _reason(entry)
-            yield entry if reason is None else Left(entry, reason)
+            yield from _walk(entry.path, f"{name}/", seen, drawn)
 
 
-def _reason(file: Path) -> str | None:
+def _reason(file: "os.DirEntry[str]") -> str | None:
     """Why a file is left out; None for a picture."""
-    suffix = file.suffix.lower()
-    if suffix in SUFFIXES:
+    if has_suffix(file.name):
         return None
-    if suffix in _FOREIGN:
+    if os.path.splitext(file.name)[1].lower() in _FOREIGN:  # noqa: PTH122
         return FOREIGN
     try:
-        return None if is_picture(file) else NO_PICTURE
+        return None if is_picture(file.path) else NO_PICTURE
     except BadItemError as error:
         return f"that cannot be read ({error.found[0].cause})"
-
-
-def _said(folder: Path, left: Iterable[Left]) -> list[str]:
-    reasons: dict[str, list[str]] = {}
-    for path, reason in left:
-        reasons.setdefault(reason, []).append(str(path.relative_to(folder)))
-    return [
-        f"left out of {folder}: {plural(len(names), 'file')} {reason}: {named(names)}"
-        for reason, names in reasons.items()
-    ]

@@ -1,11 +1,11 @@
 """What lies in folders. Whole ones are asked: a question per file is slow on network disks."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from alframe.datasets.names import SUFFIXES, is_picture, likeness, stem
+from alframe.datasets.names import SUFFIXES
 
 
 class Folder:
@@ -26,7 +26,7 @@ class Folder:
                 listed = list(entries)
         except (OSError, ValueError):  # ValueError: a name that no disk has
             listed = []
-        self.folders = [entry.name for entry in listed if entry.is_dir()]
+        self.folders = [entry.name for entry in listed if is_folder(entry)]
         apart = set(self.folders)
         self.files = {entry.name: entry for entry in listed if entry.name not in apart}
 
@@ -40,20 +40,13 @@ class Folder:
                 found.setdefault(before, []).append(name)
         return found
 
-    @cached_property
-    def alike(self) -> dict[str, list[str]]:
-        """Names of files by their likeness."""
-        return _by(likeness, self.files)
 
-    @cached_property
-    def pictures_alike(self) -> dict[str, list[str]]:
-        """Names of pictures by the likeness of their stem."""
-        return _by(lambda name: likeness(stem(name)), filter(is_picture, self.files))
-
-    @cached_property
-    def folders_alike(self) -> dict[str, list[str]]:
-        """Names of folders by their likeness."""
-        return _by(likeness, self.folders)
+def is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether an entry is a folder or a link to one; a link in a circle is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 class Listing:
@@ -75,12 +68,67 @@ class Listing:
         known = self._folders.get(parent) or self.folder(parent or os.curdir)
         return known.files.get(name)
 
+    def below(self, path: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+        """Files in a folder and below, relative to it; links in a circle are not followed."""
+        real, here = os.path.realpath(path), self.folder(path)
+        if real in seen:
+            return
+        yield from here.files
+        for folder in here.folders:
+            for name in self.below(f"{path}/{folder}", seen | {real}):
+                yield f"{folder}/{name}"
+
     def __contains__(self, path: str | Path) -> bool:
         return self.entry(path) is not None
 
 
-def _by(key: Callable[[str], str], names: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for name in names:
-        found.setdefault(key(name), []).append(name)
-    return found
+def same_files(files: Mapping[str, Path], listing: Listing) -> list[list[str]]:
+    """Ids whose pictures are one file: by links of either kind, or through linked folders.
+
+    The disk is asked only about links and about files that share the number of an inode.
+
+    Args:
+        files: the picture of each id.
+        listing: in which they were found.
+
+    Returns:
+        Groups of at least two ids, in the order of ``files``.
+    """
+    places: dict[tuple[str, int], list[str]] = {}  # one file, as far as a folder tells
+    linked: dict[int, list[str]] = {}
+    for item, path in files.items():
+        entry = listing.entry(path)
+        if entry is None or entry.is_symlink():
+            linked.setdefault(_identity(path)[1], []).append(item)
+        else:
+            places.setdefault((str(path.parent), entry.inode()), []).append(item)
+    numbers: dict[int, list[list[str]]] = {}
+    for (_, inode), items in places.items():
+        numbers.setdefault(inode, []).append(items)
+    for inode, items in linked.items():
+        numbers.setdefault(inode, []).extend([item] for item in items)
+    rank = {item: n for n, item in enumerate(files)}
+    groups = [
+        sorted(group, key=rank.__getitem__)
+        for alike in numbers.values()
+        if len(alike) > 1 or len(alike[0]) > 1
+        for group in _confirmed(alike, files)
+    ]
+    return sorted(groups, key=lambda group: rank[group[0]])
+
+
+def _confirmed(alike: list[list[str]], files: Mapping[str, Path]) -> list[list[str]]:
+    """Of files with one number of inode, those that are one file; one of each list is asked."""
+    identities: dict[tuple[int, int], list[str]] = {}
+    for items in alike:
+        identities.setdefault(_identity(files[items[0]]), []).extend(items)
+    return [group for group in identities.values() if len(group) > 1]
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Device and inode; a number that no file has where there is none, which its reader reports."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (-1, id(path))
+    return status.st_dev, status.st_ino

@@ -55,29 +55,27 @@ def notes_on(looks: Mapping[str, Look], white: float | None, setting: str) -> li
         setting: what sets it.
     """
     deep = {item: look.white for item, look in looks.items() if look.white is not None}
+    dark = [item for item, look in looks.items() if look.dark]
+    flat = [item for item, look in looks.items() if look.flat]
     notes = []
     if deep and white is not None:
         notes.append(
             f"{plural(len(deep), 'image')} of more than 8 bits, in which {white:,.10g} is taken as "
             f"white ({setting} sets it)"
         )
-        brighter = [item for item, own in deep.items() if own > white]
-        if brighter:
+        if brighter := [item for item, own in deep.items() if own > white]:
             notes.append(
                 f"{plural(len(brighter), 'image')} with values above {setting}={white:.10g}, "
                 f"which are cut: {named(brighter)}"
             )
-    dark = [item for item, look in looks.items() if look.dark]
     if dark:
         remedy = "check these files, and how they were converted"
         if set(dark) & deep.keys():
             remedy = f"check them, and set {setting} to the value that is white"
         notes.append(f"{plural(len(dark), 'image')} nearly black: {named(dark)}; {remedy}")
-    flat = [item for item, look in looks.items() if look.flat]
     if flat:
-        notes.append(
-            f"{plural(len(flat), 'image')} of one colour only: {named(flat)}; check these files"
-        )
+        count = plural(len(flat), "image")
+        notes.append(f"{count} of one colour only: {named(flat)}; check these files")
     return notes
 
 

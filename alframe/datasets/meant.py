@@ -1,21 +1,66 @@
 """Which file an annotation means, where it names it otherwise than the file is named."""
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from alframe.datasets.listing import Listing
-from alframe.datasets.names import is_picture, likeness, stem
+from alframe.datasets.names import Kind, Names, is_picture, likeness
 from alframe.datasets.problems import BadItemError, Problem, named, plural
-
-Kind = Literal["image", "annotation"]
 
 _SKIP = "or set dataset.on_bad_item=skip"
 _ADD = {
     "image": f"add the file, take it out of the list, {_SKIP}",
     "annotation": f"add the file, take the image out of the list, {_SKIP}",
 }
+
+
+class Pictures:
+    """Pictures of a dataset by what files of annotations call them.
+
+    These are :class:`alframe.annotations.base.Images`. A name may have folders in front that an id
+    does not have, or lack those that it has, as long as one picture alone can be meant.
+
+    Args:
+        ids: paths of the pictures, with their suffix or without.
+        size: (height, width) in pixels of one of them.
+    """
+
+    def __init__(self, ids: Iterable[str], size: Callable[[str], tuple[int, int]]) -> None:
+        self._ids = frozenset(ids)
+        self._otherwise: dict[str, str] = {}
+        self.size = size
+
+    def find(self, name: str) -> str:
+        """The id of the picture that a file calls ``name``.
+
+        Raises:
+            BadItemError: there is none, or there are several.
+        """
+        if name in self._ids:
+            return name
+        if name not in self._otherwise:
+            self._otherwise[name] = self._search(name)
+        return self._otherwise[name]
+
+    def notes(self) -> list[str]:
+        """One sentence on the names that are not exactly ids."""
+        return _differing(self._otherwise)
+
+    @cached_property
+    def _names(self) -> Names:
+        return Names(sorted(self._ids), lambda _: True)
+
+    def _search(self, name: str) -> str:
+        parts, _ = _parts(name)
+        path = "/".join(parts)
+        found = self._names.like(path) or self._names.ending(path)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise BadItemError(_ambiguous(name, found, "image"))
+        cause = "the annotations are of a picture that is not there"
+        raise BadItemError(Problem(cause, name, f"add it, take it out of the annotations, {_SKIP}"))
 
 
 class Meant:
@@ -32,7 +77,7 @@ class Meant:
         self._root = root
         self._listing = listing
         self._otherwise: dict[str, str] = {}
-        self._below: dict[Path, dict[str, str]] = {}
+        self._names: dict[str, Names] = {}
 
     def find(self, folder: Path, name: str, kind: Kind = "image") -> str:
         r"""The file below ``folder`` that a name means, as a path relative to it.
@@ -46,72 +91,52 @@ class Meant:
         Raises:
             BadItemError: there is none, or several may be meant.
         """
+        found = self.search(folder, name, kind)
+        if found is None:
+            raise BadItemError(self._missing(folder, name, kind))
+        return found
+
+    def search(self, folder: Path, name: str, kind: Kind = "image") -> str | None:
+        """As :meth:`find`, but None where there is no such file."""
         parts, elsewhere = _parts(name)
         exact = "/".join(parts)
         if not elsewhere and f"{folder}/{exact}" in self._listing:
             return exact
         for tail in _tails(parts, folder, elsewhere):
-            found = self._like(str(folder), tail, kind)
-            if len(found) == 1:
+            found = self._below(folder).like("/".join(tail), kind)
+            if len(found) > 1:
+                raise BadItemError(_ambiguous(f"{folder}/{exact}", found, kind))
+            if found:
                 self._otherwise[name] = found[0]
                 return found[0]
-            if found:
-                raise BadItemError(_ambiguous(folder, exact, found, kind))
-        raise BadItemError(self._missing(folder, name, parts, elsewhere, kind))
+        return None
 
     def notes(self) -> list[str]:
         """One sentence on the names that are not those of their files."""
-        if not self._otherwise:
-            return []
-        pairs = [f"{name} ({found})" for name, found in self._otherwise.items()]
-        verb = "differs from its file" if len(pairs) == 1 else "differ from their files"
-        return [
-            f"{plural(len(pairs), 'name')} in the annotations {verb} (case, encoding, suffix or "
-            f"folder) and can mean no other: {named(pairs)}"
-        ]
+        return _differing(self._otherwise)
 
-    def _like(self, folder: str, parts: Sequence[str], kind: Kind) -> list[str]:
-        """Files below a folder that may be meant: alike, else a picture of a stem that is alike."""
-        here = self._listing.folder(folder)
-        head, *rest = parts
-        if rest:
-            inner = here.folders_alike.get(likeness(head), [])
-            return [f"{n}/{f}" for n in inner for f in self._like(f"{folder}/{n}", rest, kind)]
-        found = here.alike.get(likeness(head), [])
-        if found or kind == "annotation":
-            return found
-        return here.pictures_alike.get(likeness(stem(head)), [])
+    def _below(self, folder: Path) -> Names:
+        key = str(folder)
+        if key not in self._names:
+            self._names[key] = Names(self._listing.below(key))
+        return self._names[key]
 
-    def _missing(
-        self, folder: Path, name: str, parts: Sequence[str], elsewhere: bool, kind: Kind
-    ) -> Problem:
+    def _missing(self, folder: Path, name: str, kind: Kind) -> Problem:
+        parts, elsewhere = _parts(name)
         if elsewhere:
-            return Problem(
-                f"the name of an {kind} leaves its folder",
-                repr(name),
-                f"write its path below {folder}, {_SKIP}",
-            )
+            remedy = f"write its path below {folder}, {_SKIP}"
+            return Problem(f"the name of an {kind} leaves its folder", repr(name), remedy)
         path = f"{folder}/{'/'.join(parts)}"
         below = folder if self._listing.folder(folder).pictures else self._root
-        there = self._elsewhere(below).get(likeness(stem(parts[-1]))) if kind == "image" else None
+        there = self._below(below).ending(parts[-1]) if kind == "image" else []
         if there:
             return Problem(
                 "the image lies elsewhere than its annotation says",
-                f"{path} (there is {there})",
+                f"{path} (there is {below}/{there[0]})",
                 f"write its path below {folder}, move it there, {_SKIP}",
             )
         shown = path if kind == "annotation" or is_picture(path) else f"{path}.jpg"
         return Problem(f"the {kind} is missing", shown, _ADD[kind])
-
-    def _elsewhere(self, folder: Path) -> dict[str, str]:
-        """Pictures anywhere below a folder, by the likeness of their stem: one of each."""
-        if folder not in self._below:
-            self._below[folder] = {
-                likeness(stem(name)): f"{inner}/{name}"
-                for inner, _, files in os.walk(folder)
-                for name in filter(is_picture, files)
-            }
-        return self._below[folder]
 
 
 def _parts(name: str) -> tuple[list[str], bool]:
@@ -135,9 +160,20 @@ def _tails(parts: Sequence[str], folder: Path, elsewhere: bool) -> Iterator[Sequ
             yield parts[cut:]
 
 
-def _ambiguous(folder: Path, name: str, found: Sequence[str], kind: Kind) -> Problem:
+def _differing(otherwise: dict[str, str]) -> list[str]:
+    if not otherwise:
+        return []
+    pairs = [f"{name} ({found})" for name, found in otherwise.items()]
+    verb = "differs from its file" if len(pairs) == 1 else "differ from their files"
+    return [
+        f"{plural(len(pairs), 'name')} in the annotations {verb} (case, encoding, suffix or "
+        f"folder) and can mean no other: {named(pairs)}"
+    ]
+
+
+def _ambiguous(name: str, found: Sequence[str], kind: Kind) -> Problem:
     return Problem(
         f"the name of an {kind} may mean several files",
-        f"{folder}/{name} ({', '.join(sorted(found))})",
+        f"{name} ({', '.join(sorted(found))})",
         "write it exactly as its file is named, or rename the others",
     )

@@ -6,14 +6,19 @@ as in a URL or in another Unicode form; :mod:`alframe.datasets.meant` finds what
 
 import html
 import unicodedata
-from collections.abc import Callable
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from itertools import takewhile
+from typing import Literal
 from urllib.parse import unquote_plus
+
+Kind = Literal["image", "annotation"]
 
 SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif",
 )  # fmt: skip
 """Of what counts as a picture in a folder, in any case; readers and ``predict`` share them."""
+_TAKEN_OFF = frozenset({*SUFFIXES, ".xml"})
 
 
 def _composed(name: str) -> str:
@@ -46,5 +51,56 @@ def is_picture(name: str) -> bool:
 
 def stem(name: str) -> str:
     """A name or path without the suffix of a picture or of an XML file; others are part of it."""
-    suffix = PurePosixPath(name).suffix
-    return name[: -len(suffix)] if suffix.lower() in (*SUFFIXES, ".xml") else name
+    dot = name.rfind(".")
+    begins = dot < 1 or name[dot - 1] == "/"  # a hidden file has no suffix
+    return name if begins or name[dot:].lower() not in _TAKEN_OFF else name[:dot]
+
+
+class Names:
+    """Index of paths by what else they may be called.
+
+    Args:
+        paths: relative ones, with ``/``.
+        counts: whether a path may also be meant by a name with another suffix, or none.
+    """
+
+    def __init__(self, paths: Iterable[str], counts: Callable[[str], bool] = is_picture) -> None:
+        self._alike: dict[str, list[str]] = {}
+        self._stems: dict[str, list[str]] = {}
+        for path in paths:
+            self._alike.setdefault(_plain(path), []).append(path)
+            if counts(path):
+                self._stems.setdefault(_plain(stem(path)), []).append(path)
+
+    def like(self, name: str, kind: Kind = "image") -> list[str]:
+        """Paths that are alike; without any, those of pictures whose stem is alike."""
+        found = self._alike.get(_plain(name), [])
+        return found or (self._stems.get(_plain(stem(name)), []) if kind == "image" else [])
+
+    def ending(self, name: str) -> list[str]:
+        """Paths with a last part like that of ``name`` that have most of the folders before it."""
+        folder, _, last = _plain(name).rpartition("/")
+        plain = _plain(stem(last))
+        there = self._by_last.get(plain, [])
+        there = [path for path in there if _plain(path).endswith(last)] or there
+        shared = {path: _in_common(folder, _plain(path).rpartition("/")[0]) for path in there}
+        most = max(shared.values(), default=0)
+        return [path for path, count in shared.items() if count == most]
+
+    @cached_property
+    def _by_last(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for plain, paths in self._stems.items():
+            found.setdefault(plain.rpartition("/")[2], []).extend(paths)
+        return found
+
+
+def _plain(path: str) -> str:
+    """What paths that may mean one file have in common."""
+    return "/".join(map(likeness, path.split("/"))) if "/" in path else likeness(path)
+
+
+def _in_common(one: str, other: str) -> int:
+    """How many folders at their ends two paths share."""
+    pairs = zip(reversed(one.split("/")), reversed(other.split("/")), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -134,7 +134,7 @@ def decoded(path: str | Path, reading: Reading = DEFAULT) -> Picture:
     return Picture(pixels, own)
 
 
-def is_picture(path: Path) -> bool:
+def is_picture(path: str | Path) -> bool:
     """Whether a file is a picture by its content.
 
     Raises:

@@ -57,14 +57,18 @@ def grouped(problems: Iterable[Problem]) -> list[str]:
 
 def sentences(errors: Iterable[DataError]) -> list[str]:
     """What several errors say, each cause once."""
-    errors = list(errors)
-    found = [p for error in errors if isinstance(error, BadItemError) for p in error.found]
-    others = [e.problems for e in errors if not isinstance(e, BadItemError)]
-    return [*grouped(found), *(line for lines in others for line in lines)]
+    found: list[Problem] = []
+    others: list[str] = []
+    for error in errors:
+        if isinstance(error, BadItemError):
+            found += error.found
+        else:
+            others += error.problems
+    return [*grouped(found), *others]
 
 
 class Problems:
-    """What is wrong with the items of a dataset.
+    """Errors of the items of a dataset, collected in one pass.
 
     Args:
         on_bad_item: whether :meth:`settle` raises the problems or reports the items as skipped.
@@ -72,19 +76,17 @@ class Problems:
 
     def __init__(self, on_bad_item: OnBadItem) -> None:
         self.on_bad_item: OnBadItem = on_bad_item
-        self._found: list[Problem] = []
-        self._sentences: list[str] = []
+        self._errors: list[DataError] = []
         self.items: set[str] = set()
 
     def add(self, item: str, *problems: Problem) -> None:
         """Note what is wrong with ``item``: an id, or the place of a row that belongs to none."""
-        self.items.add(item)
-        self._found += problems
+        self.take(item, BadItemError(*problems))
 
     def take(self, item: str, error: DataError) -> None:
         """Note an error that was raised for ``item``."""
-        self.add(item, *(error.found if isinstance(error, BadItemError) else ()))
-        self._sentences += () if isinstance(error, BadItemError) else error.problems
+        self.items.add(item)
+        self._errors.append(error)
 
     def settle(self) -> tuple[str, ...]:
         """End the pass: nothing was wrong, or all of it is raised, or a note says what to skip.
@@ -97,25 +99,15 @@ class Problems:
         """
         if not self.items:
             return ()
-        lines = shortened([*grouped(self._found), *self._sentences])
+        lines = sentences(self._errors)
+        if len(lines) > MOST_LINES:
+            lines[MOST_LINES:] = [f"... and {len(lines) - MOST_LINES:,} more"]
         if self.on_bad_item == "error":
             raise DataError(lines)
         for line in lines:
             log.warning("skipped: %s", line)
-        return (f"skipped {skipped(self.items)}",)
-
-
-def skipped(items: Iterable[str]) -> str:
-    """The part of a note that counts and names what ``on_bad_item=skip`` left out."""
-    ordered = sorted(items)
-    return f"{plural(len(ordered), 'bad item')} (dataset.on_bad_item=skip): {named(ordered)}"
-
-
-def shortened(lines: Sequence[str]) -> list[str]:
-    """The first lines of a long list of problems, and how many more there are."""
-    if len(lines) <= MOST_LINES:
-        return list(lines)
-    return [*lines[:MOST_LINES], f"... and {len(lines) - MOST_LINES:,} more"]
+        count = plural(len(self.items), "bad item")
+        return (f"skipped {count} (dataset.on_bad_item=skip): {named(sorted(self.items))}",)
 
 
 def named(names: Sequence[str]) -> str:

@@ -13,37 +13,19 @@ Numbers = NDArray[np.float64]
 CORNERS, SIDES = "x1 y1 x2 y2", "x y width height"
 
 
-def _corners(numbers: Numbers) -> Numbers:
-    return numbers
-
-
-def _sides(numbers: Numbers) -> Numbers:
-    return np.hstack([numbers[:, :2], numbers[:, :2] + numbers[:, 2:]])
-
-
-def _centred(numbers: Numbers) -> Numbers:
-    return np.hstack([numbers[:, :2] - numbers[:, 2:] / 2, numbers[:, :2] + numbers[:, 2:] / 2])
-
-
-def _transposed(numbers: Numbers) -> Numbers:
-    return numbers[:, [1, 0, 3, 2]]
-
-
-def _transposed_sides(numbers: Numbers) -> Numbers:
-    return _sides(_transposed(numbers))
-
-
-def _exchanged(numbers: Numbers) -> Numbers:
-    return numbers[:, [2, 3, 0, 1]]
+def _sides(n: Numbers) -> Numbers:
+    return np.hstack([n[:, :2], n[:, :2] + n[:, 2:]])
 
 
 READINGS: dict[str, Callable[[Numbers], Numbers]] = {
-    CORNERS: _corners,
+    CORNERS: lambda n: n,
     SIDES: _sides,
-    "centre x, centre y, width, height": _centred,
-    "y1 x1 y2 x2": _transposed,
-    "y x height width": _transposed_sides,
-    "x2 y2 x1 y1": _exchanged,
+    "centre x, centre y, width, height": lambda n: np.hstack(
+        [n[:, :2] - n[:, 2:] / 2, n[:, :2] + n[:, 2:] / 2]
+    ),
+    "y1 x1 y2 x2": lambda n: n[:, [1, 0, 3, 2]],
+    "y x height width": lambda n: _sides(n[:, [1, 0, 3, 2]]),
+    "x2 y2 x1 y1": lambda n: n[:, [2, 3, 0, 1]],
 }
 """From four numbers to x1 y1 x2 y2, by the words for it."""
 
@@ -91,10 +73,8 @@ def _fitting(numbers: Numbers, frames: Numbers) -> str | None:
     if (np.abs(numbers) <= 1).all():
         return "fractions of the image's width and height (expected pixels)"
     most = FEW * len(numbers)
-    return next(
-        (name for name, read in READINGS.items() if _unfitting(read(numbers), frames) <= most),
-        None,
-    )
+    fitting = (name for name, of in READINGS.items() if _unfitting(of(numbers), frames) <= most)
+    return next(fitting, None)
 
 
 def _unfitting(boxes: Numbers, frames: Numbers) -> int:

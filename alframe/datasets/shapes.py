@@ -134,18 +134,15 @@ def _figure(label: int, side: int, rng: np.random.Generator) -> Figure:
     outline -= (outline.min(axis=0) + outline.max(axis=0)) / 2
     margin = extent * 0.35
     centre = rng.uniform(margin, side - margin, 2)
-    return Figure(label, outline + centre, _hole(label, outline, centre))
-
-
-def _hole(label: int, outline: Points, centre: Points) -> Points | None:
     share = HOLES.get(NAMES[label])
-    return None if share is None else outline * share + centre
+    hole = None if share is None else outline * share + centre
+    return Figure(label, outline + centre, hole)
 
 
 def _target(source: DrawnImages, item: str) -> Target:
     figures = _layout(source, item)
-    boxes = np.array([figure.box for figure in figures]).reshape(-1, 4)
-    return Target.of(np.clip(boxes, 0, source.side), [figure.label for figure in figures])
+    boxes = np.clip([figure.box for figure in figures], 0, source.side)
+    return Target.of(boxes, [figure.label for figure in figures])
 
 
 def _common_share(a: Points, b: Points) -> float:
@@ -160,16 +157,12 @@ def _rng(source: DrawnImages, item: str, use: str) -> np.random.Generator:
 
 
 def _check(**numbers: int) -> None:
-    least = {"size": 32, "seed": 0}
+    limits = [("least", {**dict.fromkeys(numbers, 1), "size": 32, "seed": 0}), ("most", MOST)]
     problems = [
-        f"dataset.{name}: expected at least {least.get(name, 1)}, got {number}"
-        for name, number in numbers.items()
-        if number < least.get(name, 1)
-    ]
-    problems += [
-        f"dataset.{name}: expected at most {most:,}, got {numbers[name]:,}"
-        for name, most in MOST.items()
-        if numbers[name] > most
+        f"dataset.{name}: expected at {which} {limit:,}, got {numbers[name]:,}"
+        for which, each in limits
+        for name, limit in each.items()
+        if (numbers[name] < limit if which == "least" else numbers[name] > limit)
     ]
     if problems:
         raise ConfigError(problems)

@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from alframe.datasets.links import same_files
-from alframe.datasets.listing import Listing
+from alframe.datasets.listing import Listing, same_files
 from alframe.datasets.problems import MOST_NAMES, named, plural
 from alframe.errors import DataError
 from alframe.text import setting
@@ -19,6 +18,8 @@ def choose_classes(
     wanted: Sequence[str] | None,
     known: Sequence[str] = (),
     why: str = "",
+    *,
+    growing: bool = False,
 ) -> tuple[str, ...]:
     """The classes of a dataset.
 
@@ -29,22 +30,27 @@ def choose_classes(
         known: names that the annotations declare, in their order. Without them found classes
             are sorted by name.
         why: the end of a sentence, why the pool has no object where it has none.
+        growing: whether more may be annotated, of other classes too: then those that are declared
+            or wanted are taken.
 
     Raises:
         DataError: a wanted class is unknown everywhere or given twice; or none is wanted and a
             class appears only in the test split, so that it could never be learnt.
     """
     if wanted is not None:
-        return _wanted(wanted, {*pool, *test, *known})
+        return _wanted(wanted, None if growing else {*pool, *test, *known})
+    if growing and known:
+        return tuple(dict.fromkeys(known))
     order = {name: rank for rank, name in enumerate(known)}
     found = tuple(sorted(pool, key=lambda name: (order.get(name, len(order)), name)))
     if not found:
-        raise DataError(f"no usable object in the pool{why}")
+        remedy = "; name the classes that people may annotate: dataset.classes=[NAME, ...]"
+        raise DataError(f"no usable object in the pool{why}{remedy if growing else ''}")
     unlearnable = [
         f"class {name!r} has {plural(count, 'object')} in the test split and none in the pool: add "
         f"some to the pool, or leave it out with {setting('dataset.classes', found)}"
         for name, count in sorted(test.items())
-        if name not in pool
+        if name not in pool and not growing
     ]
     if unlearnable:
         raise DataError(unlearnable)
@@ -65,14 +71,19 @@ def alike(classes: Sequence[str]) -> list[str]:
     ]
 
 
-def check_splits(pool: Sequence[str], test: Sequence[str]) -> None:
+def check_splits(pool: Sequence[str], test: Sequence[str], *, tested: bool = True) -> None:
     """Both splits have items, and none is in both.
+
+    Args:
+        pool: ids of the items that may be labelled.
+        test: ids of the evaluation split.
+        tested: whether there is one; else images to test on are still to be annotated.
 
     Raises:
         DataError: otherwise.
     """
     for split, ids in (("pool", pool), ("test split", test)):
-        if not ids:
+        if not ids and (tested or split == "pool"):
             raise DataError(f"the {split} is empty: expected at least one usable item")
     common = sorted(set(pool) & set(test))
     if common:
@@ -115,13 +126,15 @@ def _groups(groups: Sequence[Sequence[str]]) -> str:
     return named([" = ".join(ids[:MOST_NAMES]) for ids in groups])
 
 
-def _wanted(wanted: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
+def _wanted(wanted: Sequence[str], known: Collection[str] | None) -> tuple[str, ...]:
     problems = [
         f"dataset.classes names {name!r}, which no annotation has{_closest(name, known)}; "
         f"known: {', '.join(sorted(known)) or 'none'}"
         for name in wanted
-        if name not in known
+        if known is not None and name not in known
     ]
+    if not all(wanted):
+        problems.append(f"dataset.classes names a class without a name: {list(wanted)}")
     if len(set(wanted)) != len(wanted):
         problems.append(f"dataset.classes names a class twice: {list(wanted)}")
     if not wanted:

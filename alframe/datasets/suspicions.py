@@ -6,7 +6,6 @@ can see, the numbers as they were written, is in :mod:`alframe.datasets.readings
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,8 @@ def looked_through(dataset: Dataset, max_detections: int | None = None) -> Datas
     """
     check_objects(dataset, test=False)
     check_objects(dataset, test=True)
+    if not dataset.annotated:
+        return dataset
     table = _Table(dataset)
     notes = [*_twice(table), *_unlearnable(dataset, table), *_crowded(table, max_detections)]
     return replace(dataset, notes=(*dataset.notes, *notes))
@@ -41,7 +42,7 @@ def check_objects(
     lost: Mapping[str, int] | None = None,
     why: str | None = None,
 ) -> None:
-    """A split has an object that training or evaluation counts.
+    """A split has an object that training or evaluation counts, or is still to be annotated.
 
     Args:
         dataset: to be checked.
@@ -53,6 +54,8 @@ def check_objects(
         DataError: all are difficult or crowds, or there are none: nothing could be learnt, or no
             metric have a value.
     """
+    if not dataset.test if test else dataset.unannotated:
+        return
     targets = [dataset.targets[item] for item in (dataset.test if test else dataset.pool)]
     if any(target.trainable().any() for target in targets):
         return
@@ -78,33 +81,22 @@ def nothing_left(lost: Mapping[str, int], why: str | None) -> str:
 
 
 class _Table:
-    """All targets as columns: a row an object, images in the order of the pool and the test split.
+    """Columns of all targets: a row an object, images in the order of the pool and the test split.
 
-    Attributes:
-        ids: of the images.
-        owner: int64 [N], rows of ``ids``.
-        labels: int64 [N].
-        boxes: float32 [N, 4]; of images classified as a whole nan.
-        counted: bool [N], neither difficult nor crowd.
-        in_test: bool [N].
+    ``owner`` are rows of ``ids``; ``boxes`` of images classified as a whole are nan; ``counted``
+    are neither difficult nor crowd.
     """
 
     def __init__(self, dataset: Dataset) -> None:
-        self.ids = (*dataset.pool, *dataset.test)
+        self.ids = dataset.annotated
         targets = [dataset.targets[item] for item in self.ids]
-        lengths = [len(target.labels) for target in targets]
-        self.owner = np.repeat(np.arange(len(targets)), lengths)
-        self.labels = np.concatenate([target.labels for target in targets])
-        difficult = np.concatenate([target.difficult for target in targets])
-        crowd = np.concatenate([target.crowd for target in targets])
-        self.counted = ~(difficult | crowd)
-        self.in_test = self.owner >= len(dataset.pool)
-        self.boxes = np.concatenate(
-            [
-                np.full((length, 4), np.nan, np.float32) if t.boxes is None else t.boxes
-                for t, length in zip(targets, lengths, strict=True)
-            ]
-        )
+        self.owner = np.repeat(np.arange(len(targets)), [len(t.labels) for t in targets])
+        self.labels = np.concatenate([t.labels for t in targets])
+        self.counted = np.concatenate([t.trainable() for t in targets])
+        self.in_test = self.owner >= len(self.ids) - len(dataset.test)
+        none = np.full((len(self.owner), 4), np.nan, np.float32)
+        boxes = [none[: len(t.labels)] if t.boxes is None else t.boxes for t in targets]
+        self.boxes = np.concatenate(boxes)
 
     def tally(self, which: NDArray[np.bool_]) -> dict[str, int]:
         """How many of some objects each image has, those that have any."""
@@ -115,22 +107,16 @@ class _Table:
 def _twice(table: _Table) -> Iterator[str]:
     """Objects that are annotated more than once: same image, class and box."""
     rows = np.column_stack([table.owner, table.labels, table.boxes.view(np.int32)])
-    again = _repeated(rows) & ~np.isnan(table.boxes).any(axis=1)
+    order = np.lexsort(rows.T)  # stable: the first of equal rows comes first
+    again = np.zeros(len(rows), dtype=np.bool_)
+    again[order[1:]] = (rows[order[1:]] == rows[order[:-1]]).all(axis=1)
+    again &= ~np.isnan(table.boxes).any(axis=1)
     if again.any():
         yield (
             f"{plural(int(again.sum()), 'object')} annotated again with the same class and box: "
             f"{tallied(table.tally(again))}; delete the copies, which count twice in training and "
             "can never be found twice"
         )
-
-
-def _repeated(rows: NDArray[np.signedinteger[Any]]) -> NDArray[np.bool_]:
-    """[N, C] -> [N], which rows equal one before them."""
-    order = np.lexsort(rows.T)  # stable: the first of equal rows comes first
-    same = (rows[order[1:]] == rows[order[:-1]]).all(axis=1)
-    repeated = np.zeros(len(rows), dtype=np.bool_)
-    repeated[order[1:]] = same
-    return repeated
 
 
 def _unlearnable(dataset: Dataset, table: _Table) -> Iterator[str]:
@@ -140,7 +126,7 @@ def _unlearnable(dataset: Dataset, table: _Table) -> Iterator[str]:
         for test in (False, True)
     )
     names = [dataset.classes[label] for label in sorted(asked - taught)]
-    if names:
+    if names and not dataset.unannotated:
         verb = "has" if len(names) == 1 else "have"
         yield (
             f"{plural(len(names), 'class')} of the test split {verb} no object in the pool that is "

@@ -7,16 +7,13 @@ from pathlib import Path
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.files import ImageFiles
-from alframe.datasets.links import check_link
-from alframe.datasets.listing import Listing
-from alframe.datasets.meant import Meant
+from alframe.datasets.files import check_link
 from alframe.datasets.names import stem
 from alframe.datasets.objects import Annotated, Writing
 from alframe.datasets.pictures import header_size
-from alframe.datasets.problems import BadItemError, Problem, Problems, named, plural, tallied
+from alframe.datasets.problems import BadItemError, Problem, Problems, plural, tallied
 from alframe.datasets.voc_layout import VocFolder, default_splits, find_folders, parse_split
-from alframe.datasets.voc_list import VocList, bare, is_annotation, is_below, plain, read_list
+from alframe.datasets.voc_list import bare, is_annotation, is_below, plain, read_list
 from alframe.datasets.voc_xml import VocAnnotation, VocObject, read_annotation
 from alframe.errors import DataError
 
@@ -46,76 +43,54 @@ def voc(
         one_based: whether the first pixel is 1, as in Pascal VOC; 1 is then subtracted from all
             four coordinates (MI-AOD does the same: ``xml_style.py``).
         on_bad_item: ``skip`` leaves out items with an unusable image or annotation, and notes it.
+            An image of the pool that has no annotation may be asked for; where nobody is asked,
+            it is left out by this too.
 
     Raises:
         DataError: with every problem found: the layout, a list, an image or an annotation.
     """
     home = Path(root).expanduser()
     folders = find_folders(home)
-    reader = _Reader(home, Problems(on_bad_item), one_based)
-    pool_ids, test_ids = (
+    if pool is None or test is None:
+        default_pool, default_test = default_splits(folders)
+        pool = default_pool if pool is None else pool
+        test = default_test if test is None else test
+    found = Found(home, Problems(on_bad_item), Writing(shift=1.0 if one_based else 0.0))
+    found.folders += [folder.images for folder in folders.values()]
+    reader = _Reader(found)
+    found.pool, found.test = (
         [item for split in splits for item in reader.read(split, *parse_split(split, folders))]
-        for splits in _splits(folders, pool, test)
+        for splits in (pool, test)
     )
-    homes = [home, *(folder.images for folder in folders.values())]
-    found = Found(
-        images=ImageFiles(reader.paths, homes, reader.sizes),
-        sizes=reader.sizes,
-        objects=reader.objects,
-        pool=pool_ids,
-        test=test_ids,
-        problems=reader.problems,
-        notes=reader.notes(),
-        files=reader.paths,
-        listing=reader.listing,
-        writing=Writing(shift=reader.shift),
-    )
+    found.notes += reader.zero_based()
+    found.check_tested()
     return assemble("voc", found, classes)
-
-
-def _splits(
-    folders: dict[str, VocFolder], pool: Sequence[str] | None, test: Sequence[str] | None
-) -> tuple[Sequence[str], Sequence[str]]:
-    if pool is not None and test is not None:
-        return pool, test
-    default_pool, default_test = default_splits(folders)
-    return (default_pool if pool is None else pool), (default_test if test is None else test)
 
 
 class _Reader:
     """Reads lists of images, each image once even where lists overlap."""
 
-    def __init__(self, home: Path, problems: Problems, one_based: bool) -> None:
-        self.problems = problems
-        self.paths: dict[str, Path] = {}
-        self.sizes: dict[str, tuple[int, int]] = {}
-        self.objects: list[Annotated] = []
-        self.shift = 1.0 if one_based else 0.0
-        self.listing = Listing()
-        self._home = home
-        self._meant = Meant(home, self.listing)
+    def __init__(self, found: Found) -> None:
+        self._found = found
         self._items: dict[tuple[str, str], str] = {}
         self._annotations: dict[str, str] = {}
         self._checked: set[str] = set()
         self._zero_based = Counter[str]()
-        self._notes: list[str] = []
 
     def read(self, split: str, folder: VocFolder, name: str) -> list[str]:
         """Read the items of one list; their ids."""
-        found = read_list(folder.text(name), lambda line: self._known(folder, line))
-        self._notes += _oddities(split, found)
-        return [self._item(folder, listed) for listed in found.names]
+        listed = read_list(folder.text(name), lambda line: self._known(folder, line))
+        self._found.notes += listed.notes(split)
+        return [self._item(folder, name) for name in listed.names]
 
-    def notes(self) -> list[str]:
-        """What was seen through, and a hint where coordinates cannot be 1-based."""
-        notes = [*self._notes, *self._meant.notes()]
+    def zero_based(self) -> list[str]:
+        """A hint where coordinates cannot be 1-based."""
         if not self._zero_based:
-            return notes
-        count = plural(self._zero_based.total(), "box")
+            return []
         return [
-            *notes,
-            f"{count} with a coordinate below 1 in a 1-based dataset: if it is 0-based, set "
-            f"dataset.one_based=false: {tallied(self._zero_based)}",
+            f"{plural(self._zero_based.total(), 'box')} with a coordinate below 1 in a 1-based "
+            "dataset: if it is 0-based, set dataset.one_based=false: "
+            f"{tallied(self._zero_based)}"
         ]
 
     def _item(self, folder: VocFolder, listed: str) -> str:
@@ -126,7 +101,7 @@ class _Reader:
             try:
                 self._items[key] = self._read_item(folder, listed)
             except DataError as error:
-                self.problems.take(self._items[key], error)
+                self._found.problems.take(self._items[key], error)
         return self._items[key]
 
     def _read_item(self, folder: VocFolder, listed: str) -> str:
@@ -134,20 +109,24 @@ class _Reader:
         file, annotation = self._annotation(folder, listed)
         picture = self._picture(folder, listed, annotation)
         item = folder.item(stem(picture))
-        if item in self.paths or item in self.problems.items:
-            self._check_same(folder, item, file, picture)
+        found, path = self._found, folder.images / picture
+        if item in found.files or item in found.problems.items:
+            self._check_same(item, file, path)
             return item
-        path = folder.images / picture
-        self.sizes[item] = annotation.size or header_size(path)
-        self.paths[item] = path
+        found.files[item] = path
         self._annotations[item] = file
-        self.objects += [self._row(item, thing) for thing in annotation.objects]
+        if annotation is None:
+            found.bare[item] = file
+            return item
+        found.sizes[item] = annotation.size or header_size(path)
+        found.objects += [self._row(item, thing) for thing in annotation.objects]
         return item
 
     def _known(self, folder: VocFolder, name: str) -> bool:
         """Whether an image has exactly this name."""
         annotation = f"{folder.annotations}/{name}.xml"
-        return (is_below(name) and annotation in self.listing) or bool(self._pictures(folder, name))
+        listed = is_below(name) and annotation in self._found.listing
+        return listed or bool(self._pictures(folder, name))
 
     def _pictures(self, folder: VocFolder, name: str) -> list[str]:
         """Pictures of exactly this name, with any suffix, as paths below the folder of images."""
@@ -155,70 +134,53 @@ class _Reader:
             return []
         inner, slash, last = name.rpartition("/")
         here = f"{folder.images}/{inner}" if slash else folder.images
-        return [inner + slash + p for p in self.listing.folder(here).pictures.get(last, [])]
+        return [inner + slash + p for p in self._found.listing.folder(here).pictures.get(last, [])]
 
-    def _annotation(self, folder: VocFolder, listed: str) -> tuple[str, VocAnnotation]:
-        """The annotation of a listed image, and its file."""
+    def _annotation(self, folder: VocFolder, listed: str) -> tuple[str, VocAnnotation | None]:
+        """The file of the annotation of a listed image, and what is in it, if it is there."""
         path = f"{folder.annotations}/{listed}.xml"
-        entry = self.listing.entry(path) if is_below(listed) else None
+        found = self._found
+        entry = found.listing.entry(path) if is_below(listed) else None
         if entry is None:
-            file = self._meant.find(folder.annotations, f"{bare(listed)}.xml", "annotation")
+            file = found.meant.search(folder.annotations, f"{bare(listed)}.xml", "annotation")
+            if file is None:
+                return f"{folder.annotations}/{bare(listed)}.xml", None
             path = f"{folder.annotations}/{file}"
-            entry = self.listing.entry(path)
+            entry = found.listing.entry(path)
         linked = path if entry is not None and entry.is_symlink() else path.rpartition("/")[0]
         if linked not in self._checked:
-            check_link(linked, [self._home, folder.annotations])
+            check_link(linked, [found.home, folder.annotations])
             self._checked.add(linked)
         return path, read_annotation(path)
 
-    def _picture(self, folder: VocFolder, listed: str, annotation: VocAnnotation) -> str:
+    def _picture(self, folder: VocFolder, listed: str, annotation: VocAnnotation | None) -> str:
         """The picture of a listed image; of several with one stem, the one that is named."""
         found, name = self._pictures(folder, listed), listed
         if not found:
             name = plain(listed)
             name = stem(name) if is_annotation(name) else name
             found = self._pictures(folder, name)
-        if len(found) > 1:
+        if len(found) > 1 and annotation is not None:
             found = [name for name in found if name.rpartition("/")[2] == annotation.filename]
-        return found[0] if len(found) == 1 else self._meant.find(folder.images, name)
+        return found[0] if len(found) == 1 else self._found.meant.find(folder.images, name)
 
-    def _check_same(self, folder: VocFolder, item: str, file: str, picture: str) -> None:
+    def _check_same(self, item: str, file: str, picture: Path) -> None:
         """That what is listed under two names is one image with one annotation."""
-        before = self._annotations.get(item, file), self.paths.get(item, folder.images / picture)
-        if before != (file, folder.images / picture):
-            self.problems.add(item)
+        before = self._annotations.get(item, file), self._found.files.get(item, picture)
+        if before != (file, picture):
+            self._found.problems.add(item)
             raise BadItemError(
                 Problem(
                     "two files are one image: names that differ in their suffix alone, or two "
                     "annotations of a picture",
-                    f"{folder.images / picture} and {file}, {before[1]} and {before[0]}",
+                    f"{picture} and {file}, {before[1]} and {before[0]}",
                     "rename one, or take it out of the list",
                 )
             )
 
     def _row(self, item: str, thing: VocObject) -> Annotated:
-        x1, y1, x2, y2 = (corner - self.shift for corner in thing.box)
-        if self.shift and min(x1, y1) < 0:
+        shift = self._found.writing.shift
+        x1, y1, x2, y2 = (corner - shift for corner in thing.box)
+        if shift and min(x1, y1) < 0:
             self._zero_based[item] += 1
         return Annotated(item, thing.name, (x1, y1, x2, y2), difficult=thing.difficult)
-
-
-def _oddities(split: str, found: VocList) -> list[str]:
-    """Notes on what was seen through in a list."""
-    notes = []
-    if found.labelled:
-        notes.append(
-            f"list {split} has the label of a class beside {plural(found.labelled, 'name')}, which "
-            "is not used: images without the class are taken as well"
-        )
-    if found.again:
-        notes.append(
-            f"list {split} has {plural(found.again.total(), 'name')} again, each taken once: "
-            f"{tallied(found.again)}"
-        )
-    if found.paths:
-        notes.append(
-            f"list {split} has {plural(len(found.paths), 'name')} with a folder or suffix, which "
-            f"is no part of an image's id: {named(found.paths)}"
-        )
-    return notes

@@ -1,12 +1,11 @@
 """Where a Pascal VOC dataset keeps its images, annotations and lists; and its default splits."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from alframe.datasets.files import inside
-from alframe.datasets.links import check_link
+from alframe.datasets.files import check_link, inside
 from alframe.datasets.voc_list import decoded
 from alframe.errors import DataError
 
@@ -142,7 +141,7 @@ def _named(
     return tuple(folders[name].split(wanted) for name, have in lists.items() if wanted in have)
 
 
-def _no_default(folders: Mapping[str, VocFolder], lists: Mapping[str, Iterable[str]]) -> DataError:
+def _no_default(folders: Mapping[str, VocFolder], lists: Mapping[str, set[str]]) -> DataError:
     known = [folders[name].split(one) for name, have in lists.items() for one in sorted(have)]
     return DataError(
         "no default splits: expected lists trainval and test (or train and val) in "

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from alframe.datasets.names import likeness, stem
+from alframe.datasets.problems import named, plural, tallied
 
 _FOLDERS = ("jpegimages", "annotations")
 _MARKS = {
@@ -34,6 +35,20 @@ class VocList:
     again: Counter[str] = field(default_factory=Counter)
     labelled: int = 0
     paths: list[str] = field(default_factory=list)
+
+    def notes(self, split: str) -> list[str]:
+        """What was seen through, of the list of a split."""
+        start, again = f"list {split} has", self.again
+        labelled, paths = (plural(n, "name") for n in (self.labelled, len(self.paths)))
+        notes = {
+            f"{start} the label of a class beside {labelled}, which is not used: images without "
+            "the class are taken as well": self.labelled,
+            f"{start} {plural(again.total(), 'name')} again, each taken once: "
+            f"{tallied(again)}": again,
+            f"{start} {paths} with a folder or suffix, which is no part of an image's id: "
+            f"{named(self.paths)}": self.paths,
+        }
+        return [note for note, seen in notes.items() if seen]
 
 
 def decoded(data: bytes) -> str:

@@ -52,7 +52,12 @@ def read_annotation(path: str | Path) -> VocAnnotation:
             expand entities without end or name other files); or with every field that is
             missing or of a wrong type.
     """
-    root = _plain(_parsed(path))
+    return parsed_annotation(_bytes(path), path)
+
+
+def parsed_annotation(data: bytes, path: str | Path) -> VocAnnotation:
+    """The annotation in the bytes of an XML file, as :func:`read_annotation`."""
+    root = _plain(parsed_xml(data, path))
     reader = _Reader(str(path))
     if root.tag != "annotation":
         raise BadItemError(_foreign(path, root.tag))
@@ -75,16 +80,29 @@ class _DocumentTypeError(Exception):
     pass
 
 
-def _parsed(path: str | Path) -> Element:
-    parser = XMLParser(target=_NoDocumentType())  # noqa: S314
+def _bytes(path: str | Path) -> bytes:
     try:
         with open(path, "rb") as file:  # noqa: PTH123
-            parser.feed(file.read())
-        root: Element = parser.close()
-        return root
+            return file.read()
     except FileNotFoundError:
         remedy = "add it, take the image out of the list, or set dataset.on_bad_item=skip"
         problem = Problem("the annotation is missing", str(path), remedy)
+    except OSError as error:
+        problem = Problem(f"an annotation cannot be read as XML ({error})", str(path), REMEDY)
+    raise BadItemError(problem) from None
+
+
+def parsed_xml(data: bytes, path: str | Path) -> Element:
+    """The root of an XML file.
+
+    Raises:
+        BadItemError: it is not well-formed, or declares a document type.
+    """
+    parser = XMLParser(target=_NoDocumentType())  # noqa: S314
+    try:
+        parser.feed(data)
+        root: Element = parser.close()
+        return root
     except _DocumentTypeError:
         cause = "a document type (<!DOCTYPE>) is not allowed in annotations"
         problem = Problem(cause, str(path), "remove it, or set dataset.on_bad_item=skip")
@@ -92,7 +110,7 @@ def _parsed(path: str | Path) -> Element:
         line, column = error.position
         cause = f"an annotation is not well-formed XML ({ErrorString(error.code)})"
         problem = Problem(cause, f"{path} (line {line}, column {column + 1})", REMEDY)
-    except (OSError, ValueError, LookupError) as error:
+    except (ValueError, LookupError) as error:
         problem = Problem(f"an annotation cannot be read as XML ({error})", str(path), REMEDY)
     raise BadItemError(problem) from None
 
@@ -161,8 +179,8 @@ class _Reader:
         if count:
             self._add("an object has more than one <bndbox>", place, f"{count} of them")
             return
-        shapes = [shape for shape in _SHAPES if element.find(shape) is not None]
-        also = f" of its own, but <{shapes[0]}>" if shapes else ""
+        shape = next((shape for shape in _SHAPES if element.find(shape) is not None), None)
+        also = f" of its own, but <{shape}>" if shape else ""
         self._add(f"an object has no <bndbox>{also}", place)
 
     def _side(self, element: Element, tag: str) -> int:

@@ -14,6 +14,7 @@ from alframe.datasets.cache import CachedImages, Resize, prepared
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.pictures import Reading
 from alframe.datasets.suspicions import check_objects, looked_through
+from alframe.datasets.unannotated import check_annotated
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import Learner, LearnerSetup
 from alframe.model import provides, signal_names
@@ -126,6 +127,8 @@ def build_dataset(config: RunConfig) -> Dataset:
     images = dataset.images
     if isinstance(images, ImageFiles):
         dataset = replace(dataset, images=images.reading_as(reading(config.data)))
+    if not asks_people(config):
+        dataset = check_annotated(dataset)
     return looked_through(dataset, config.model.options.get("max_detections"))
 
 

@@ -1,11 +1,13 @@
-"""No search for cycles while a dataset is read, and the same as before afterwards."""
+"""No search for cycles while a dataset is read, and the same as before afterwards; threads."""
 
 import gc
+import io
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from alframe.datasets import bulk
 from alframe.datasets import coco as coco_module
 from alframe.datasets import voc as voc_module
 from alframe.datasets.bulk import uncollected
@@ -43,3 +45,17 @@ def test_readers_make_use_of_it(
         getattr(module, name)(str(tmp_path))
     assert seen == [False]
     assert gc.isenabled()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_several_processes_the_first_draws_the_bar(monkeypatch, first):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr("alframe.progress.first", lambda: first)
+    assert list(bulk.over("ab", str.upper, 2, "reading")) == [("a", "A"), ("b", "B")]
+    assert ("reading" in terminal.getvalue()) == first

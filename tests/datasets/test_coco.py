@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from alframe.datasets.coco import coco
+from alframe.datasets.unannotated import check_annotated
 from alframe.errors import DataError
 
 from .builders import coco_content, coco_root, image
@@ -286,7 +287,7 @@ class TestUnannotated:
             load(tmp_path, self.few(2), self.few(3, of=10), unannotated=None)
         ways = (
             "; set dataset.unannotated=empty if they were looked at and show no object, or "
-            "dataset.unannotated=unlabelled to leave them out"
+            "dataset.unannotated=unlabelled if nobody has annotated them yet"
         )
         assert caught.value.problems == (
             "2 images of 20 in the pool (10%) have no annotation: train2017/19, train2017/20"
@@ -299,14 +300,41 @@ class TestUnannotated:
         dataset = load(tmp_path, self.few(9), self.few(9), unannotated="empty")
         assert (len(dataset.pool), len(dataset.test), dataset.notes) == (20, 20, ())
 
-    def test_unlabelled_ones_leave_both_splits(self, tmp_path):
+    def test_unlabelled_ones_leave_the_test_split(self, tmp_path):
         dataset = load(tmp_path, self.few(1), self.few(9, of=10), unannotated="unlabelled")
-        assert (len(dataset.pool), dataset.test) == (19, ("val2017/1",))
-        assert dataset.notes[0] == (
-            "left out 1 image of 20 in the pool without annotation "
-            "(dataset.unannotated=unlabelled): train2017/20"
+        assert (len(dataset.pool), dataset.test) == (20, ("val2017/1",))
+        assert dataset.unannotated == ("train2017/20",)
+        assert "train2017/20" not in dataset.targets
+        assert dataset.notes[0].startswith("left out 9 images of 10 in the test split without ann")
+
+    def test_unlabelled_ones_leave_the_pool_where_nobody_is_asked(self, tmp_path):
+        dataset = load(tmp_path, self.few(3), unannotated="unlabelled")
+        benchmark = check_annotated(dataset)
+        assert (len(dataset.pool), len(benchmark.pool)) == (20, 17)
+        assert benchmark.targets.keys() == {*benchmark.pool, *benchmark.test}
+        assert benchmark.notes[-1] == (
+            "left out 3 images of 20 in the pool without annotation "
+            "(dataset.unannotated=unlabelled): train2017/18, train2017/19, train2017/20"
         )
-        assert dataset.notes[1].startswith("left out 9 images of 10 in the test split without ann")
+
+    def test_with_unlabelled_ones_classes_are_those_that_are_declared(self, tmp_path):
+        assert load(tmp_path, self.few(1), unannotated="unlabelled").classes == ("zebra", "apple")
+        assert load(tmp_path, self.few(1), unannotated="empty").classes == ("apple",)
+
+    def test_images_of_which_none_is_annotated(self, tmp_path):
+        bare = coco_content(annotations=[])
+        dataset = load(tmp_path, bare, unannotated="unlabelled")
+        assert dataset.unannotated == dataset.pool
+        with pytest.raises(DataError, match="the pool is empty"):
+            check_annotated(dataset)
+
+    def test_skip_empty_keeps_those_that_nobody_has_looked_at(self, tmp_path):
+        content = self.few(1)
+        content["annotations"][0]["category_id"] = 3
+        options = {"unannotated": "unlabelled", "skip_empty": True, "classes": ["apple"]}
+        dataset = load(tmp_path, content, **options)
+        assert len(dataset.pool) == 19
+        assert dataset.unannotated == ("train2017/20",)
 
     def test_any_annotation_counts_whatever_becomes_of_it(self, tmp_path):
         content = self.few(1)

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alframe.datasets.links import same_files
-from alframe.datasets.listing import Listing
+from alframe.datasets.listing import Listing, same_files
 from alframe.datasets.names import SUFFIXES, is_picture, likeness, stem
 from alframe.datasets.problems import Problem, grouped
 

@@ -213,26 +213,24 @@ def test_external_entities_are_refused_in_any_encoding(plain):
 
 
 def test_all_problems_are_raised_together(plain):
-    (plain / "Annotations" / "a.xml").unlink()
     (plain / "JPEGImages" / "b.jpg").unlink()
     voc_item(plain, "c", xml(xml_object("", ("x", 1, 2, 3)), xml_object(difficult=7)))
     with pytest.raises(DataError) as caught:
         voc(str(plain))
     where = f"{plain}/Annotations"
     beginnings = [
-        f"the annotation is missing: {where}/a.xml; add the file",
         f"the image is missing: {plain}/JPEGImages/b.jpg; add the file",
         f"an object has no <name>: {where}/c.xml (object 1); correct",
         f"<difficult> must be 0 or 1: {where}/c.xml (object 2: got '7'); correct",
         f"<xmin> must be a number: {where}/c.xml (object 1: got 'x'); correct",
     ]
-    assert len(caught.value.problems) == 5
+    assert len(caught.value.problems) == 4
     for problem, beginning in zip(sorted(caught.value.problems), sorted(beginnings), strict=True):
         assert problem.startswith(beginning)
 
 
 def test_one_cause_is_one_line_with_a_count_and_the_first_names(tmp_path):
-    folder = voc_folder(tmp_path / "d", trainval=[f"{n:02}" for n in range(30)], test=["x"])
+    folder = voc_folder(tmp_path / "d", test=[f"{n:02}" for n in range(30)], trainval=["x"])
     for path in (folder / "Annotations").glob("[0-9]*.xml"):
         path.unlink()
     names = ", ".join(f"{folder}/Annotations/{n:02}.xml" for n in range(5))
@@ -242,13 +240,13 @@ def test_one_cause_is_one_line_with_a_count_and_the_first_names(tmp_path):
         f"the annotation is missing (30 times): {names} and 25 more; add the file, take the image "
         "out of the list, or set dataset.on_bad_item=skip",
     )
-    with pytest.raises(DataError, match="the pool is empty"):
+    with pytest.raises(DataError, match="the test split is empty"):
         voc(str(folder), on_bad_item="skip")
 
 
 def test_ids_cannot_leave_the_folder(plain):
     (plain / "ImageSets" / "Main" / "test.txt").write_text("../../../etc/passwd\n")
-    with pytest.raises(DataError, match=r"name of an annotation leaves its folder: .*passwd"):
+    with pytest.raises(DataError, match=r"name of an image leaves its folder: .*passwd"):
         voc(str(plain))
     with pytest.raises(DataError, match="leaves its folder"):
         voc(str(plain), test=("../../x",))

@@ -1,0 +1,189 @@
+"""Label Studio: tasks with annotations and predictions in one JSON file."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from alframe.annotations.base import Annotations, Format, Images
+from alframe.annotations.json_files import json_files
+from alframe.annotations.label_studio_query import CONFIG, OURS, QUERY, write_query
+from alframe.annotations.label_studio_results import Told, read_results
+from alframe.annotations.parts import first_found, together
+from alframe.annotations.sources import Source, called, read
+from alframe.datasets.bulk import uncollected
+from alframe.datasets.coco_json import parsed
+from alframe.datasets.problems import BadItemError, Problem, Problems, plural
+from alframe.errors import DataError
+
+REMEDY = "correct the file, or skip its image"
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
+"""What Label Studio puts before the names of uploaded files."""
+
+
+def recognises(source: Source) -> bool:
+    """Whether there is a file of tasks, or one of the kind JSON_MIN."""
+    return bool(json_files(source, "tasks", "minimal"))
+
+
+def read_label_studio(source: Source, images: Images, problems: Problems) -> Annotations:
+    """What annotators submitted: of several annotations of a task the newest not cancelled."""
+    return _read(source, images, problems, "annotations")
+
+
+def read_predictions(source: Source, images: Images, problems: Problems) -> Annotations:
+    """What models predicted: of several predictions of a task the newest."""
+    return _read(source, images, problems, "predictions")
+
+
+@uncollected()
+def _read(source: Source, images: Images, problems: Problems, part: str) -> Annotations:
+    parts = []
+    for file in json_files(source, "tasks", "minimal").values():
+        rows = parsed(read(file), str(file))
+        reader = _Reader(str(file), images, problems, part)
+        for number, task in enumerate(_tasks(rows), 1):
+            reader.add(number, task)
+        parts.append(reader.end(minimal="annotation_id" in rows[0]))
+    return together(parts, called(source), problems)
+
+
+def _tasks(rows: list[Any]) -> list[Any]:
+    """Tasks as in the full export, also of JSON_MIN, which has a row for each annotation."""
+    if not isinstance(rows[0], dict) or "annotation_id" not in rows[0]:
+        return rows
+    tasks: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        if not isinstance(row, dict):
+            raise DataError(f"expected objects in the list of JSON_MIN, got {str(row)[:40]!r}")
+        task = tasks.setdefault(str(row.get("id")), {"id": row.get("id"), "annotations": []})
+        task["data"] = {name: value for name, value in row.items() if isinstance(value, str)}
+        regions = [v for value in row.values() if isinstance(value, list) for v in value]
+        result = [{"type": _type(value), "value": value} for value in regions]
+        own = {"id": row.get("annotation_id"), "result": result}
+        own |= {name: row.get(name) for name in ("updated_at", "created_at", "lead_time")}
+        task["annotations"] += [own] if own["id"] is not None else []
+    return list(tasks.values())
+
+
+def _type(value: Any) -> str:
+    names = value if isinstance(value, dict) else {}
+    return next((name for name in names if name.endswith("labels")), "")
+
+
+class _Reader:
+    """Reads the tasks of one file."""
+
+    def __init__(self, where: str, images: Images, problems: Problems, part: str) -> None:
+        self._where, self._images, self._problems, self._part = where, images, problems, part
+        self._found = Annotations(())
+        self._told, self._places = Told(), dict[str, str]()
+        self._several, self._open = 0, 0
+
+    def add(self, number: int, task: Any) -> None:
+        """Add what was said of a task, or what is wrong with it to the problems."""
+        place = f"{self._where}: task {number}"
+        item = place
+        try:
+            if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
+                raise _bad("expected a task with data", place)
+            place = f"{self._where}: task {task.get('id', number)}"
+            said = task.get(self._part) or []
+            if not isinstance(said, list):
+                raise _bad(f"expected a list of {self._part}", place)
+            said = [one for one in said if isinstance(one, dict)]
+            if not said:
+                self._open += 1
+                return
+            item = self._item(task["data"], place)
+            if item in self._places:
+                raise _bad("two tasks are about one image", f"{place} and {self._places[item]}")
+            self._places[item] = place
+            self._take(item, said, place)
+        except DataError as error:
+            self._problems.take(item, error)
+
+    def _item(self, data: Mapping[str, Any], place: str) -> str:
+        own = data.get(OURS)
+        if isinstance(own, str):
+            return self._images.find(own)
+        texts = {name: value for name, value in data.items() if isinstance(value, str)}
+        url = texts.get("image") or next((v for v in texts.values() if "/" in v or "." in v), None)
+        if not url:
+            raise _bad(f"the data of a task names no image, nor {OURS}", place)
+        return first_found(self._images, _names(url))
+
+    def _take(self, item: str, said: Sequence[Mapping[str, Any]], place: str) -> None:
+        valid = [one for one in said if not one.get("was_cancelled")]
+        self._several += len(valid) > 1
+        newest = max(valid or said, key=_age)
+        took = newest.get("lead_time")
+        if isinstance(took, int | float) and math.isfinite(took) and took >= 0:
+            self._found.seconds[item] = float(took)
+        self._found.images.append(item)
+        if not valid:
+            self._found.ignored.add(item)
+            return
+        size, objects = self._images.size(item), self._found.objects
+        objects += read_results(newest.get("result"), item, size, place, self._told)
+
+    def end(self, *, minimal: bool) -> Annotations:
+        """All that was read."""
+        found, where = self._found, self._where
+        found.classes = tuple(sorted({thing.name for thing in found.objects}))
+        if self._several:
+            found.notes.append(
+                f"{where}: {plural(self._several, 'task')} with several {self._part}: the newest "
+                "one is taken"
+            )
+        if self._open:
+            found.notes.append(f"{where}: {plural(self._open, 'task')} without {self._part}")
+        if minimal:
+            found.notes.append(
+                f"{where}: Label Studio's JSON_MIN export leaves out skipped tasks; export JSON"
+            )
+        found.notes += self._told.notes(where)
+        return found
+
+
+def _age(one: Mapping[str, Any]) -> tuple[str, float]:
+    """What is larger for a newer annotation: its time as text, then its number."""
+    time, number = one.get("updated_at") or one.get("created_at"), one.get("id")
+    return str(time or ""), float(number) if isinstance(number, int) else 0.0
+
+
+def _names(url: str) -> list[str]:
+    """What the image at an address may be called."""
+    split = urlsplit(url)
+    local = parse_qs(split.query).get("d")
+    name = local[0] if local else unquote(split.path) if split.scheme or "?" in url else url
+    name = name.removeprefix("/data/upload/").lstrip("/")
+    folder, slash, last = name.rpartition("/")
+    plain = _UPLOADED.sub("", last, count=1)
+    ways = (name, last, folder + slash + plain, plain)
+    return list(dict.fromkeys(ways))
+
+
+def _bad(cause: str, at: str) -> BadItemError:
+    return BadItemError(Problem(cause, at, REMEDY))
+
+
+LABEL_STUDIO = Format(
+    "label-studio",
+    "Label Studio's JSON, the full export",
+    recognises,
+    read_label_studio,
+    write_query,
+    (
+        f"Make a project with {CONFIG} as its labelling configuration (Settings > Labeling "
+        "Interface > Code).",
+        "Start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
+        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT set to the folder above that of the images, and "
+        "add the folder of the images as Local files under Settings > Cloud Storage.",
+        f"Import {QUERY}: tasks with their proposals, the most worth labelling first.",
+        "Submit without boxes what shows nothing; Skip what cannot be labelled.",
+        "Export > JSON (no other kind); give back that file.",
+    ),
+    read_predictions,
+)

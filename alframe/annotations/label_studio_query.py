@@ -1,0 +1,91 @@
+"""A query as tasks of Label Studio, and the configuration of a project for them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from alframe.annotations.base import AskedImage, Sheet
+from alframe.annotations.xml_files import in_xml
+from alframe.files.atomic import write_text
+
+QUERY, CONFIG = "tasks.json", "labels.xml"
+OURS = "alframe_id"
+"""The field of a task's data that holds our id."""
+
+
+def write_query(sheet: Sheet, folder: Path, *, start: str = "/data/local-files/?d=") -> Path:
+    """Tasks, each with one prediction of all its proposals, and the configuration of labels.
+
+    Label Studio's uncertainty sampling shows the smallest score of a prediction first.
+
+    Args:
+        sheet: what is asked.
+        folder: where to.
+        start: of the address of each image, before the folder and name of its file.
+    """
+    least = _least(sheet)
+    tasks = [_task(image, least[image.item], start, sheet) for image in sheet.images]
+    write_text(folder / CONFIG, configuration(sheet.classes))
+    path = folder / QUERY
+    write_text(path, json.dumps(tasks, indent=1) + "\n")
+    return path
+
+
+def configuration(classes: Sequence[str]) -> str:
+    """The labelling configuration of a project: an image, and a rectangle for each class."""
+    labels = "".join(f'    <Label value="{in_xml(name)}"/>\n' for name in classes)
+    return (
+        '<View>\n  <Image name="image" value="$image"/>\n'
+        f'  <RectangleLabels name="label" toName="image">\n{labels}  </RectangleLabels>\n</View>\n'
+    )
+
+
+def _least(sheet: Sheet) -> Mapping[str, float]:
+    """1 - uncertainty of each image, where that is its score; else its place in the order."""
+    scores = [image.score for image in sheet.images]
+    if all(score is not None and 0 <= score <= 1 for score in scores):
+        return {image.item: 1 - (image.score or 0) for image in sheet.images}
+    return {image.item: n / len(scores) for n, image in enumerate(sheet.images)}
+
+
+def _task(image: AskedImage, score: float, start: str, sheet: Sheet) -> Mapping[str, Any]:
+    data = {"image": start + quote(_address(image)), OURS: image.item}
+    if not sheet.proposed:
+        return {"data": data}
+    result = [
+        _region(number, *proposal, image) for number, proposal in enumerate(image.proposals, 1)
+    ]
+    one = {"model_version": sheet.title, "score": score, "result": result}
+    return {"data": data, "predictions": [one]}
+
+
+def _address(image: AskedImage) -> str:
+    """The path of a picture from the folder that is above its root."""
+    if image.file is None:
+        return image.name
+    path = image.file.absolute().as_posix()
+    if path.endswith(f"/{image.name}"):
+        return f"{path.removesuffix(image.name).rstrip('/').rpartition('/')[2]}/{image.name}"
+    return "/".join(path.split("/")[-2:])
+
+
+def _region(
+    number: int, name: str, box: Sequence[float], score: float, image: AskedImage
+) -> Mapping[str, Any]:
+    x1, y1, x2, y2 = box
+    right, down = 100 / image.width, 100 / image.height
+    value = {"x": x1 * right, "y": y1 * down, "rotation": 0, "rectanglelabels": [name]}
+    value |= {"width": (x2 - x1) * right, "height": (y2 - y1) * down}
+    return {
+        "id": f"p{number}",
+        "type": "rectanglelabels",
+        "from_name": "label",
+        "to_name": "image",
+        "original_width": image.width,
+        "original_height": image.height,
+        "image_rotation": 0,
+        "score": score,
+        "value": value,
+    }

@@ -1,0 +1,101 @@
+"""Regions of Label Studio, in percent of an image, as objects."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from alframe.annotations.outlines import enclosing, turned
+from alframe.datasets.objects import Annotated, Box
+from alframe.datasets.problems import BadItemError, Problem, tallied
+
+REMEDY = "correct the file, or skip its image"
+_BARE = frozenset({"rectangle", "polygon", "ellipse"})
+"""Regions whose label is a result of its own, of the type ``labels`` and the same id."""
+_LABELLED = frozenset({"rectanglelabels", "polygonlabels", "ellipselabels", "labels"})
+_GEOMETRY = frozenset({"width", "points", "radiusX"})
+
+
+class Told(Counter[str]):
+    """What is only told: results that are no boxes, by their type."""
+
+    def notes(self, where: str) -> list[str]:
+        """One sentence, or none."""
+        return [f"{where}: results that are no boxes: {tallied(self)}"] if self else []
+
+
+def read_results(
+    results: Any, item: str, size: tuple[int, int], place: str, told: Told
+) -> list[Annotated]:
+    """The objects of one annotation or prediction.
+
+    Args:
+        results: its ``result``.
+        item: the id of its image.
+        size: (height, width) of the image in pixels.
+        place: what messages call the task.
+        told: counts what is no box.
+
+    Raises:
+        BadItemError: with all that is wrong.
+    """
+    if not isinstance(results, list):
+        raise BadItemError(Problem("expected a list as result", place, REMEDY))
+    problems: list[Problem] = []
+    found: list[Annotated] = []
+    bare: dict[Any, int] = {}
+    for number, result in enumerate(results, 1):
+        try:
+            kind = result["type"]
+            if kind in _BARE:
+                bare[result.get("id")] = number
+            elif kind in _LABELLED and not _GEOMETRY.isdisjoint(result["value"]):
+                found.append(_object(result, kind, item, size))
+                bare.pop(result.get("id"), None)
+            else:
+                told[str(kind)[:40] or "without type"] += 1
+        except _WrongError as error:
+            problems.append(Problem(str(error), f"{place}, result {number}", REMEDY))
+        except (LookupError, AttributeError, TypeError, ValueError, ArithmeticError):
+            cause = "a region is not what Label Studio writes"
+            problems.append(Problem(cause, f"{place}, result {number}", REMEDY))
+    no_label = "a region has not one label"
+    problems += [Problem(no_label, f"{place}, result {n}", REMEDY) for n in bare.values()]
+    if problems:
+        raise BadItemError(*problems)
+    return found
+
+
+class _WrongError(Exception):
+    """What is wrong with a region, in words."""
+
+
+def _object(result: Mapping[str, Any], kind: str, item: str, size: tuple[int, int]) -> Annotated:
+    value = result["value"]
+    names = value.get(kind)
+    if not isinstance(names, list) or len(names) != 1 or not isinstance(names[0], str):
+        raise _WrongError("a region has not one label")
+    x1, y1, x2, y2 = box = _box(value, *size)
+    if not math.isfinite(x1 + y1 + x2 + y2):
+        raise _WrongError("a region has numbers that are not finite")
+    score = result.get("score")
+    if score is not None and not (isinstance(score, int | float) and 0 <= score <= 1):
+        raise _WrongError("a score is no number of 0..1")
+    return Annotated(item, names[0], box, score=math.nan if score is None else float(score))
+
+
+def _box(value: Mapping[str, Any], height: int, width: int) -> Box:
+    """x1 y1 x2 y2 in pixels; a LookupError or TypeError where it cannot be told."""
+    right, down = width / 100, height / 100
+    if "points" in value:
+        return enclosing([(x * right, y * down) for x, y in value["points"]])
+    x, y = value["x"] * right, value["y"] * down
+    if "radiusX" in value:
+        box = _around(x, y, value["radiusX"] * right, value["radiusY"] * down)
+        return turned(box, value.get("rotation") or 0)
+    box = x, y, x + value["width"] * right, y + value["height"] * down
+    return turned(box, value.get("rotation") or 0, around=(x, y))
+
+
+def _around(x: float, y: float, rx: float, ry: float) -> Box:
+    return x - rx, y - ry, x + rx, y + ry

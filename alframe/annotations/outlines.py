@@ -1,0 +1,31 @@
+"""Boxes around outlines that are no upright boxes."""
+
+import math
+from collections.abc import Sequence
+
+from alframe.datasets.objects import Box
+
+
+def enclosing(points: Sequence[tuple[float, float]]) -> Box:
+    """The upright box around points (x, y)."""
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def turned(box: Box, degrees: float, *, around: tuple[float, float] | None = None) -> Box:
+    """The upright box around one that is turned clockwise.
+
+    Args:
+        box: x1 y1 x2 y2.
+        degrees: of the turn, clockwise as y points down.
+        around: the point (x, y) that stays where it is; the middle by default.
+    """
+    if degrees % 360 == 0:
+        return box
+    x1, y1, x2, y2 = box
+    x, y = around or ((x1 + x2) / 2, (y1 + y2) / 2)
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    corners = ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
+    return enclosing(
+        [(x + (u - x) * cos - (v - y) * sin, y + (u - x) * sin + (v - y) * cos) for u, v in corners]
+    )

@@ -1,0 +1,140 @@
+"""Pascal VOC: an XML file for each image, in whole pixels."""
+
+from pathlib import Path
+
+from alframe.annotations.base import Annotations, AskedImage, Format, Images, Sheet
+from alframe.annotations.parts import by_stem, first_found, other_sizes
+from alframe.annotations.sources import Source, called, files, read
+from alframe.annotations.xml_files import has_root, in_xml
+from alframe.datasets.bulk import uncollected
+from alframe.datasets.names import stem
+from alframe.datasets.objects import Annotated
+from alframe.datasets.problems import BadItemError, Problem, Problems
+from alframe.datasets.voc_xml import parsed_annotation
+from alframe.errors import DataError
+from alframe.files.atomic import write_text
+from alframe.text import printable
+
+_LABEL_STUDIO = b"<name>Label Studio</name>"
+
+
+def recognises(source: Source) -> bool:
+    """Whether there is an XML file with a root ``<annotation>``."""
+    return has_root(source, "annotation")
+
+
+@uncollected()
+def read_voc(source: Source, images: Images, problems: Problems) -> Annotations:
+    """All XML files; one without objects is an image without objects.
+
+    Coordinates are taken as they are: tools write them from 0 on, other than Pascal VOC itself,
+    and some cut decimals off.
+
+    Raises:
+        DataError: the files are of Label Studio, whose names are not those of the images.
+    """
+    reader = _Reader(images, problems)
+    for name, file in files(source, ".xml").items():
+        try:
+            data = read(file)
+        except DataError as error:
+            problems.take(str(file), error)
+            continue
+        if _LABEL_STUDIO in data:
+            raise DataError(
+                f"{called(source)} is Label Studio's Pascal VOC export, which renames images, cuts "
+                "off decimals and leaves out images without objects: export JSON"
+            )
+        reader.add(name, str(file), data)
+    return reader.end(called(source))
+
+
+class _Reader:
+    """Reads XML files one by one."""
+
+    def __init__(self, images: Images, problems: Problems) -> None:
+        self._images, self._problems = images, problems
+        self._found, self._places = Annotations(()), dict[str, str]()
+        self._sizes: dict[str, tuple[int, int]] = {}
+
+    def add(self, name: str, where: str, data: bytes) -> None:
+        """Read one, or note what is wrong with it."""
+        item = where
+        try:
+            annotation = parsed_annotation(data, where)
+            item = first_found(self._images, _meant(name, annotation.filename))
+            if item in self._places:
+                at = f"{where} and {self._places[item]}"
+                raise BadItemError(Problem("two files are about one image", at, "remove one"))
+            self._places[item] = where
+            if annotation.size:
+                self._sizes[item] = annotation.size
+            self._found.images.append(item)
+            self._found.objects += [
+                Annotated(item, one.name, one.box, one.difficult) for one in annotation.objects
+            ]
+        except BadItemError as error:
+            self._problems.take(item, error)
+
+    def end(self, where: str) -> Annotations:
+        """All that was read."""
+        self._found.classes = tuple(sorted({thing.name for thing in self._found.objects}))
+        self._found.notes += other_sizes(where, self._sizes, self._images)
+        return self._found
+
+
+def _meant(name: str, filename: str) -> list[str]:
+    """What the image of an XML file may be called: beside it, in VOC's folder, or as it says."""
+    *folders, last = name.split("/")
+    own = filename if stem(filename) == stem(last) else stem(last)
+    swapped = ["JPEGImages" if folder == "Annotations" else folder for folder in folders]
+    without = [folder for folder in folders if folder != "Annotations"]
+    ways = ["/".join([*way, own]) for way in (swapped, without)]
+    return list(dict.fromkeys([*ways, own, *filter(None, [filename])]))
+
+
+def write_query(sheet: Sheet, folder: Path) -> Path:
+    """An XML file for each image with proposals, and ``classes.txt``.
+
+    Raises:
+        DataError: two images would have one file.
+    """
+    path = folder / "Annotations"
+    path.mkdir(exist_ok=True)
+    for name, image in by_stem(sheet).items():
+        if image.proposals:
+            file = path / f"{name}.xml"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_text(file, _xml(image))
+    write_text(folder / "classes.txt", "".join(f"{printable(name)}\n" for name in sheet.classes))
+    return path
+
+
+def _xml(image: AskedImage) -> str:
+    objects = "".join(
+        f"<object>\n<name>{in_xml(name)}</name>\n<difficult>0</difficult>\n<bndbox>"
+        f"<xmin>{x1:.0f}</xmin><ymin>{y1:.0f}</ymin><xmax>{x2:.0f}</xmax><ymax>{y2:.0f}</ymax>"
+        "</bndbox>\n</object>\n"
+        for name, (x1, y1, x2, y2), _ in image.proposals
+    )
+    return (
+        f"<annotation>\n<filename>{in_xml(image.name.rpartition('/')[2])}</filename>\n"
+        f"<size><width>{image.width}</width><height>{image.height}</height><depth>3</depth></size>"
+        f"\n{objects}</annotation>\n"
+    )
+
+
+VOC = Format(
+    "voc",
+    "Pascal VOC, an XML file for each image",
+    recognises,
+    read_voc,
+    write_query,
+    (
+        "Annotations/ has an XML file of proposals for each image that has some.",
+        "labelImg and its like: open the folder of the images, save to Annotations/, in the "
+        "format PascalVOC, with classes.txt as the list of classes.",
+        "Save an image without objects too: a missing file is not annotated yet.",
+        "Give back the folder, or a zip of it.",
+    ),
+)

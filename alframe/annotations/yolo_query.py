@@ -1,0 +1,45 @@
+"""A query as label files of YOLO."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from alframe.annotations.base import AskedImage, Sheet
+from alframe.annotations.parts import by_stem
+from alframe.files.atomic import write_text
+from alframe.text import printable
+
+
+def write_query(sheet: Sheet, folder: Path, *, scores: bool = False) -> Path:
+    """Label files of the images with proposals, ``data.yaml`` and ``classes.txt``.
+
+    Args:
+        sheet: what is asked.
+        folder: where to.
+        scores: whether lines end with the score, which tools for annotating do not expect.
+
+    Raises:
+        DataError: two images would have one label file.
+    """
+    numbers = {name: number for number, name in enumerate(sheet.classes)}
+    for stem, image in by_stem(sheet).items():
+        if image.proposals:
+            path = folder / "labels" / f"{stem}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, "".join(_lines(image, numbers, scores=scores)))
+    path = folder / "data.yaml"
+    content = {"path": ".", "train": "images", "val": "images", "names": list(sheet.classes)}
+    write_text(path, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+    write_text(folder / "classes.txt", "".join(f"{printable(name)}\n" for name in sheet.classes))
+    return path
+
+
+def _lines(image: AskedImage, numbers: Mapping[str, int], *, scores: bool) -> list[str]:
+    lines = []
+    for name, (x1, y1, x2, y2), score in image.proposals:
+        w, h = image.width, image.height
+        shares = (x1 + x2) / 2 / w, (y1 + y2) / 2 / h, (x2 - x1) / w, (y2 - y1) / h
+        values = " ".join(f"{share:.8f}" for share in shares)
+        lines.append(f"{numbers[name]} {values}{f' {score:.4f}' if scores else ''}\n")
+    return lines
