@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from torchvision.ops import roi_align
 
-from alframe.detectors.boxes import rescale_boxes
+from alframe.detectors.box_ops import rescale_boxes
 from alframe.training.batch import Batch
 
 if TYPE_CHECKING:

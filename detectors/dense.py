@@ -12,7 +12,7 @@ from alframe.config.checks import one_of
 from alframe.datasets.base import LabelledSet
 from alframe.detectors.anchors import AnchorGenerator, Anchors
 from alframe.detectors.box_features import box_features
-from alframe.detectors.boxes import encode, rescale_boxes
+from alframe.detectors.box_ops import encode, rescale_boxes
 from alframe.detectors.evaluation import measured
 from alframe.detectors.losses import Normalizer, at_least_float32, box_loss, normalise
 from alframe.detectors.matching import Assignment, Matching, match
@@ -55,7 +55,7 @@ class Predictions(NamedTuple):
 
     Attributes:
         class_logits: [B, A, K].
-        box_deltas: [B, A, 4], see :func:`alframe.detectors.boxes.encode`.
+        box_deltas: [B, A, 4], see :func:`alframe.detectors.box_ops.encode`.
         anchors: the A anchors.
     """
 
@@ -69,7 +69,7 @@ class BoxRegression:
     """How boxes are learnt.
 
     Attributes:
-        stds: divide the deltas, see :func:`alframe.detectors.boxes.encode`.
+        stds: divide the deltas, see :func:`alframe.detectors.box_ops.encode`.
         beta: of the smooth L1 loss; 0 is plain L1.
     """
 

@@ -11,7 +11,7 @@ from alframe.datasets.base import Target
 from alframe.errors import DataError
 
 
-class Found(NamedTuple):
+class ImageDetections(NamedTuple):
     """Detections of one image: boxes float32 [n, 4], scores float32 [n], labels int32 [n]."""
 
     boxes: NDArray[np.float32]
@@ -27,7 +27,7 @@ class DetectionResults:
     """
 
     def __init__(self) -> None:
-        self._found: dict[str, Found] = {}
+        self._found: dict[str, ImageDetections] = {}
 
     def __len__(self) -> int:
         """How many images were added, with or without detections."""
@@ -36,7 +36,7 @@ class DetectionResults:
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._found
 
-    def __getitem__(self, item_id: str) -> Found:
+    def __getitem__(self, item_id: str) -> ImageDetections:
         return self._found[item_id]
 
     @property
@@ -58,7 +58,7 @@ class DetectionResults:
         """
         if item_id in self._found:
             raise ValueError(f"the detections of {item_id!r} were added before")
-        found = Found(
+        found = ImageDetections(
             np.array(boxes, dtype=np.float32).reshape(-1, 4),
             np.array(scores, dtype=np.float32).reshape(-1),
             np.array(labels, dtype=np.int32).reshape(-1),
@@ -135,7 +135,9 @@ def tabulate(
 def _detections(results: DetectionResults, ids: list[str]) -> DetectionTable:
     ranks = [rank for rank, item in enumerate(ids) if item in results]
     found = [results[ids[rank]] for rank in ranks]
-    none = Found(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
+    none = ImageDetections(
+        np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32)
+    )
     return DetectionTable(
         np.repeat(np.asarray(ranks, dtype=np.int64), [len(f.scores) for f in found]),
         np.concatenate([f.boxes for f in (none, *found)], dtype=np.float64),

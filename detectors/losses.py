@@ -57,7 +57,7 @@ def box_loss(
     Girshick, Fast R-CNN (2015), equation 3.
 
     Args:
-        deltas: predicted, see :func:`alframe.detectors.boxes.encode`.
+        deltas: predicted, see :func:`alframe.detectors.box_ops.encode`.
         targets: finite everywhere, positive or not.
         positive: which anchors count.
         beta: errors below it are squared; 0 is plain L1.

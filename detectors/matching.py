@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from alframe.config.checks import one_of
-from alframe.detectors.boxes import box_iou
+from alframe.detectors.box_ops import box_iou
 from alframe.errors import ConfigError
 
 if TYPE_CHECKING:

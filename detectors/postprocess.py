@@ -10,7 +10,7 @@ from torchvision.ops import batched_nms, nms
 
 from alframe.config.checks import one_of
 from alframe.detectors.anchors import Anchors
-from alframe.detectors.boxes import UNIT_STDS, clip_boxes, decode, rescale_boxes
+from alframe.detectors.box_ops import UNIT_STDS, clip_boxes, decode, rescale_boxes
 from alframe.learner import Detections
 from alframe.training.batch import Batch
 
@@ -89,7 +89,7 @@ def detect(
         anchors: the anchors.
         batch: for the sizes of its images, before and after resizing.
         exclusive: whether the last class is background.
-        stds: see :func:`alframe.detectors.boxes.decode`.
+        stds: see :func:`alframe.detectors.box_ops.decode`.
         options: thresholds and limits.
     """
     scores = probs[..., :-1] if exclusive else probs

@@ -53,7 +53,7 @@ class SSD(DenseDetector):
         anchor_range: the same of the second and the last level; (0.15, 0.9) for COCO.
         anchor_ratios: longer / shorter side of the other anchors, for each level.
         anchor_clipping: cut sides of anchors to ``size``, as torchvision does.
-        box_stds: divide the box deltas, see :func:`alframe.detectors.boxes.encode`.
+        box_stds: divide the box deltas, see :func:`alframe.detectors.box_ops.encode`.
         positive_iou: an anchor is positive from this overlap on.
         negative_iou: an anchor is background below this overlap.
         claim: what an object gets besides, see :class:`alframe.detectors.matching.Matching`.

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torchvision.models.vgg import VGG16_Weights, cfgs, make_layers
 
 from alframe.detectors.backbones import Backbone
-from alframe.detectors.initial import xavier
 from alframe.detectors.network import impatient
 from alframe.detectors.pixels import PixelRange
 from alframe.detectors.timm_body import Style
+from alframe.detectors.weight_init import xavier
 from alframe.detectors.weights import read_weights, use_weights
 from alframe.errors import ConfigError
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alframe.config.checks import at_least, in_range
 from alframe.datasets.base import Target
-from alframe.detectors.boxes import box_iou
+from alframe.detectors.box_ops import box_iou
 from alframe.errors import ConfigError
 from alframe.learner import DETECTIONS, Detections, SignalBatch
 from alframe.strategies.entropy import entropy

@@ -50,6 +50,17 @@ def test_no_global_random_generator(layer: str) -> None:
             assert f"np.random.{name}(" not in text, file
 
 
+def test_no_class_name_stands_for_two_things() -> None:
+    named = [
+        node.name
+        for layer in LAYERS[:3]
+        for file in sources(layer)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert sorted(named) == sorted(set(named))
+
+
 def test_every_package_is_listed_and_every_link_points_home() -> None:
     tool = PYPROJECT["tool"]["setuptools"]
     found = {

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from alframe.cli import BUILTIN, cli, main
-from alframe.cli.options import config_from
+from alframe.cli.flags import config_from
 from alframe.plugins import registered as plugins
 from alframe.plugins import registry
-from alframe.plugins.discovery import Point
+from alframe.plugins.discovery import EntryPoint
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "tests" / "plugin_example"
@@ -64,7 +64,7 @@ def test_the_plugin_of_the_tutorial_works(
     ((name, module),) = project["entry-points"]["alframe"].items()
     monkeypatch.syspath_prepend(str(EXAMPLE))
     load = functools.partial(importlib.import_module, module)
-    point = Point(name, project["name"], project["version"], load)
+    point = EntryPoint(name, project["name"], project["version"], load)
     monkeypatch.setattr(plugins, "installed", lambda group: [point])
     registry.cache_clear()
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alframe.cli.options import config_options, layers_from
+from alframe.cli.flags import config_options, layers_from
 from alframe.cli.output import say
 from alframe.cli.stopping import exit_code
 from alframe.config.draft import Draft

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alframe.cli.options import config_options, layers_from
+from alframe.cli.flags import config_options, layers_from
 from alframe.cli.output import say
 from alframe.config.draft import Draft
 from alframe.config.resolve import drafted, to_yaml

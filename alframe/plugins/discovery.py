@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Point:
+class EntryPoint:
     """An entry point of a distribution, or what keeps its entry points from being read.
 
     Attributes:
@@ -32,7 +32,7 @@ class Point:
     unreadable: bool = False
 
 
-def installed(group: str) -> Iterator[Point]:
+def installed(group: str) -> Iterator[EntryPoint]:
     """The entry points of a group; of a distribution that is there twice, those of the first.
 
     Args:
@@ -46,19 +46,19 @@ def installed(group: str) -> Iterator[Point]:
             yield from _points(dist, group)
 
 
-def _points(dist: metadata.Distribution, group: str) -> Iterator[Point]:
+def _points(dist: metadata.Distribution, group: str) -> Iterator[EntryPoint]:
     try:
         found = list(dist.entry_points.select(group=group))
     except Exception as error:  # a stranger's file may be damaged in any way
         package, version = _identity(dist)
         problem = f"its entry_points.txt cannot be read ({type(error).__name__}: {error})"
-        yield Point("(unknown)", package, version, _nothing, problem, True)
+        yield EntryPoint("(unknown)", package, version, _nothing, problem, True)
         return
     for point in found:
         package, version = _identity(dist)
         names_a_module = point.pattern.match(point.value)
         problem = "" if names_a_module else f"it names {point.value!r}: expected a module"
-        yield Point(point.name, package, version, point.load, problem)
+        yield EntryPoint(point.name, package, version, point.load, problem)
 
 
 def _key(dist: metadata.Distribution) -> str:

@@ -12,13 +12,13 @@ AssertionError that says what was expected. It takes seconds and needs neither d
 Whatever is registered in alframe itself goes through the same checks.
 """
 
-from alframe.testing.dataset import check_dataset
-from alframe.testing.dense import check_dense
+from alframe.testing.check_dataset import check_dataset
+from alframe.testing.check_dense import check_dense
+from alframe.testing.check_learner import check_learner
+from alframe.testing.check_model import check_model
+from alframe.testing.check_strategy import check_strategy
 from alframe.testing.fitting import tiny_setup
-from alframe.testing.learner import check_learner
-from alframe.testing.model import check_model
 from alframe.testing.poison import PoisonedTargets, poisoned
-from alframe.testing.strategy import check_strategy
 from alframe.testing.synthetic import SyntheticImages, SyntheticLearner
 
 __all__ = [

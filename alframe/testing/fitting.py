@@ -149,7 +149,7 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class Bench:
+class LearnerUnderTest:
     """Fits learners.
 
     Attributes:

@@ -6,11 +6,11 @@ from typing import Generic, TypeVar
 
 from alframe.plugins.guests import described
 
-Bench = TypeVar("Bench")
+Subject = TypeVar("Subject")
 
 
 @dataclass(frozen=True)
-class Rule(Generic[Bench]):
+class Rule(Generic[Subject]):
     """Something that a plugin is held to.
 
     Attributes:
@@ -18,16 +18,16 @@ class Rule(Generic[Bench]):
         after: checks without which this one says nothing new.
     """
 
-    check: Callable[[Bench], object]
-    after: tuple[Callable[[Bench], object], ...] = ()
+    check: Callable[[Subject], object]
+    after: tuple[Callable[[Subject], object], ...] = ()
 
 
-def held(rules: Iterable[Rule[Bench]], *benches: Bench) -> None:
-    """Check every rule on every bench, in order; only then complain.
+def held(rules: Iterable[Rule[Subject]], *subjects: Subject) -> None:
+    """Check every rule on every subject, in order; only then complain.
 
     Args:
         rules: the cheap ones first. One whose earlier ones are broken is skipped, and named.
-        benches: what the checks are given.
+        subjects: what the checks are given.
 
     Raises:
         AssertionError: every broken rule, each problem once.
@@ -35,15 +35,15 @@ def held(rules: Iterable[Rule[Bench]], *benches: Bench) -> None:
     problems: dict[str, Exception | SystemExit] = {}
     skipped: dict[str, None] = {}
     rules = tuple(rules)
-    for bench in benches:
-        broken: set[Callable[[Bench], object]] = set()
+    for subject in subjects:
+        broken: set[Callable[[Subject], object]] = set()
         for rule in rules:
             if not broken.isdisjoint(rule.after):
                 broken.add(rule.check)
                 skipped[rule.check.__name__.replace("_", " ")] = None
                 continue
             try:
-                rule.check(bench)
+                rule.check(subject)
             except (Exception, SystemExit) as error:  # a plugin may raise anything
                 broken.add(rule.check)
                 problems.setdefault(_sentence(error), error)

@@ -8,6 +8,6 @@ def register(registry: Registrar) -> None:
     """The learner that trains any model."""
     registry.learner(
         "plain",
-        "alframe.training.learner:PlainLearner",
+        "alframe.training.plain_learner:PlainLearner",
         summary="trains the model on labelled images",
     )

@@ -16,7 +16,7 @@ from alframe.datasets.base import Dataset
 from alframe.runs.build import build_dataset, build_learner, build_strategy
 from alframe.runs.loop import DeclaredSignals
 from alframe.strategy import Query
-from alframe.training.learner import PlainLearner
+from alframe.training.plain_learner import PlainLearner
 
 LABELLED, BUDGET = 50, 100
 """Images that are labelled, and images to choose, however large the pool."""

@@ -21,9 +21,9 @@ from alframe.strategies.miaod.model import MIAODModel
 from alframe.strategies.miaod.objectives import Objective
 from alframe.training.batch import Batch
 from alframe.training.device import seeded
-from alframe.training.learner import model_loss
 from alframe.training.phases import LossFn
 from alframe.training.placement import placed
+from alframe.training.plain_learner import model_loss
 
 PLAIN = "plain"
 

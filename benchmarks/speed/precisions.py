@@ -16,8 +16,8 @@ from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.steps import sgd, training
 from alframe.detectors.retinanet import RetinaNet
 from alframe.training.device import has_bf16, seeded
-from alframe.training.learner import model_loss
 from alframe.training.placement import placed
+from alframe.training.plain_learner import model_loss
 
 CLASSES = 5
 

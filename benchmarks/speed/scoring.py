@@ -26,7 +26,7 @@ from alframe.strategy import Query, Selection
 from alframe.training.batch import Batch
 from alframe.training.data import inference_batches
 from alframe.training.device import autocast
-from alframe.training.learner import PlainLearner
+from alframe.training.plain_learner import PlainLearner
 
 CLASSES = ("a", "b", "c", "d", "e")
 SMALL = ("model=retina-tiny", "data.resize=fit", "data.long=320", "data.short=320")

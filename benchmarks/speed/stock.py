@@ -21,8 +21,8 @@ from alframe.detectors.folding import for_inference
 from alframe.training.batch import Batch
 from alframe.training.compiled import Compiled
 from alframe.training.device import has_bf16
-from alframe.training.learner import model_loss
 from alframe.training.phases import LossFn
+from alframe.training.plain_learner import model_loss
 
 Forward = Callable[[Batch], Predictions]
 

@@ -14,8 +14,8 @@ from alframe.strategies.ll4al.losses import image_loss, ranking_loss
 from alframe.strategies.ll4al.module import LL4ALModel
 from alframe.training import distributed
 from alframe.training.batch import Batch
-from alframe.training.learner import PlainLearner
 from alframe.training.phases import Losses, Phase, Step
+from alframe.training.plain_learner import PlainLearner
 
 
 class LL4ALLearner(PlainLearner):

@@ -20,8 +20,8 @@ from alframe.strategies.miaod.timetable import phase_lengths, phase_names
 from alframe.strategies.miaod.variants import OBJECTIVES, Mode
 from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream
-from alframe.training.learner import PlainLearner
 from alframe.training.phases import Phase, Step
+from alframe.training.plain_learner import PlainLearner
 
 logger = logging.getLogger(__name__)
 

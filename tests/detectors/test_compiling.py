@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alframe.detectors.boxes import decode, encode
+from alframe.detectors.box_ops import decode, encode
 from alframe.detectors.dense import DenseDetector, Features
 from alframe.detectors.retinanet import RetinaNet
 from alframe.detectors.ssd import SSD

@@ -8,7 +8,7 @@ import torch
 from torchvision.ops import sigmoid_focal_loss
 
 from alframe.detectors.anchors import AnchorGenerator, octave_scales, retina_cell
-from alframe.detectors.boxes import encode
+from alframe.detectors.box_ops import encode
 from alframe.detectors.losses import box_loss, focal_loss, normalise
 from alframe.detectors.matching import BACKGROUND, IGNORED, match
 from alframe.detectors.towers import Tower

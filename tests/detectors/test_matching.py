@@ -5,7 +5,7 @@ import torch
 from torchvision.models.detection._utils import Matcher
 from torchvision.ops import box_iou as stock_iou
 
-from alframe.detectors.boxes import box_iou, clip_boxes, decode, encode, rescale_boxes
+from alframe.detectors.box_ops import box_iou, clip_boxes, decode, encode, rescale_boxes
 from alframe.detectors.matching import BACKGROUND, IGNORED, Matching, match
 from alframe.errors import ConfigError
 

@@ -6,7 +6,7 @@ from torchvision.ops import nms
 
 from alframe.detectors import postprocess
 from alframe.detectors.anchors import Anchors
-from alframe.detectors.boxes import decode
+from alframe.detectors.box_ops import decode
 from alframe.detectors.postprocess import (
     Pairs,
     PostProcess,

@@ -10,7 +10,7 @@ from torch import nn
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import BudgetConfig
-from alframe.detectors.boxes import encode
+from alframe.detectors.box_ops import encode
 from alframe.detectors.losses import box_loss, normalise
 from alframe.detectors.matching import Matching, match
 from alframe.detectors.mining import mined_cross_entropy

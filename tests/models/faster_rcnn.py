@@ -11,7 +11,7 @@ from torchvision.models.detection import FasterRCNN as Stock
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 from alframe.datasets.base import LabelledSet
-from alframe.detectors.boxes import rescale_boxes
+from alframe.detectors.box_ops import rescale_boxes
 from alframe.detectors.evaluation import measured
 from alframe.learner import DETECTIONS, EMBEDDING, Detections, LearnerSetup, Metrics, SignalBatch
 from alframe.training.batch import Batch

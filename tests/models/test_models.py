@@ -14,7 +14,7 @@ from alframe.errors import AlframeError, ConfigError
 from alframe.runs.build import build_strategy
 from alframe.runs.run import run
 from alframe.testing import check_learner, tiny_setup
-from alframe.training.learner import PlainLearner
+from alframe.training.plain_learner import PlainLearner
 from tests.models.faster_rcnn import FasterRCNN
 
 SMALL = (

@@ -11,7 +11,7 @@ from alframe.cli import main
 from alframe.errors import PluginError
 from alframe.plugins import KINDS, Registrar, Registry, hookimpl, registry
 from alframe.plugins import registered as plugins
-from alframe.plugins.discovery import Point
+from alframe.plugins.discovery import EntryPoint
 
 
 class Fresh:
@@ -22,7 +22,8 @@ class Fresh:
 
     def __call__(self, **strangers: Any) -> Registry:
         points = [
-            Point(name, f"alframe-{name}", "1.2", stranger) for name, stranger in strangers.items()
+            EntryPoint(name, f"alframe-{name}", "1.2", stranger)
+            for name, stranger in strangers.items()
         ]
         self._monkeypatch.setattr(plugins, "installed", lambda group: points)
         registry.cache_clear()

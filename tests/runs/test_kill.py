@@ -64,7 +64,7 @@ def processes() -> Any:
     """Processes that start with everything imported, and share nothing else with this one."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["alframe.runs.run", "alframe.training.learner", "tests.runs.test_kill"]
+        ["alframe.runs.run", "alframe.training.plain_learner", "tests.runs.test_kill"]
     )
     return context
 

@@ -15,7 +15,7 @@ from alframe.runs.build import build_strategy
 from alframe.runs.loop import DeclaredSignals, check_selection
 from alframe.runs.run import run
 from alframe.strategy import Query
-from alframe.testing.fitting import LABELLED, Bench, tiny_setup
+from alframe.testing.fitting import LABELLED, LearnerUnderTest, tiny_setup
 
 NAMES = [
     name
@@ -89,10 +89,10 @@ def test_a_pair_that_does_not_fit_is_refused_before_data_is_read(
 
 
 @functools.cache
-def fitted(learner: str) -> tuple[Bench, Learner]:
+def fitted(learner: str) -> tuple[LearnerUnderTest, Learner]:
     """A learner that was fitted while most targets of the pool were hidden."""
     setup = tiny_setup(*FAST, *DETECTORS["retina-tiny"])
-    bench = Bench(registry().get("learners", learner).load(), setup)
+    bench = LearnerUnderTest(registry().get("learners", learner).load(), setup)
     return bench, bench.fit()[0]
 
 

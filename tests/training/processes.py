@@ -18,7 +18,7 @@ Running = tuple[Any, Connection]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["alframe.runs.run", "alframe.training.learner"]
+    ["alframe.runs.run", "alframe.training.plain_learner"]
     + [f"tests.training.test_{name}" for name in ("distributed", "parallel", "team", "torchrun")]
 )
 

@@ -17,7 +17,7 @@ from alframe.learner import (
 )
 from alframe.plugins.guests import described
 from alframe.testing.expect import expect, generators_left_alone
-from alframe.testing.fitting import Bench, Notes, tiny_setup
+from alframe.testing.fitting import LearnerUnderTest, Notes, tiny_setup
 from alframe.testing.rules import Rule, held
 from alframe.testing.states import is_state, kept, leaves, same_state
 from alframe.testing.synthetic import tensors_of
@@ -85,10 +85,10 @@ def check_learner(
         Rule(resumes, after=(repeats_itself,)),
         Rule(learns, after=(keeps_a_state, measures, fits_when_all_is_labelled)),
     )
-    held(rules, Bench(factory, setup or tiny_setup()))
+    held(rules, LearnerUnderTest(factory, setup or tiny_setup()))
 
 
-def declared_signals(bench: Bench) -> None:
+def declared_signals(bench: LearnerUnderTest) -> None:
     """``provides`` of the factory."""
     provides: object = getattr(bench.factory, "provides", None)
     expect(
@@ -98,18 +98,18 @@ def declared_signals(bench: Bench) -> None:
     )
 
 
-def fits(bench: Bench) -> None:
+def fits(bench: LearnerUnderTest) -> None:
     """A fit without an exception, from which the others start."""
     assert bench.fitted
 
 
-def leaves_generators_alone(bench: Bench) -> None:
+def leaves_generators_alone(bench: LearnerUnderTest) -> None:
     """Random numbers from the context's seeds alone."""
     with generators_left_alone("the learner, built and fitted,"):
         assert bench.again
 
 
-def leaves_images_alone(bench: Bench) -> None:
+def leaves_images_alone(bench: LearnerUnderTest) -> None:
     """Images are shared by all who read them."""
     changed = bench.fitted.images.changed()
     expect(
@@ -119,7 +119,7 @@ def leaves_images_alone(bench: Bench) -> None:
     )
 
 
-def leaves_annotations_alone(bench: Bench) -> None:
+def leaves_annotations_alone(bench: LearnerUnderTest) -> None:
     """Annotations stay as they are."""
     expect(
         not bench.fitted.annotations_changed,
@@ -128,18 +128,18 @@ def leaves_annotations_alone(bench: Bench) -> None:
     )
 
 
-def reports_phases(bench: Bench) -> None:
+def reports_phases(bench: LearnerUnderTest) -> None:
     """At least one, as a fit has one."""
     called = bench.fitted.notes.phases
     expect(called, "phase_finished was not called: expected a call for each phase of a fit")
 
 
-def repeats_itself(bench: Bench) -> None:
+def repeats_itself(bench: LearnerUnderTest) -> None:
     """The same model from the same seed."""
     same_state(bench.learner, bench.again.state_dict(), "fitted a second time from the same seeds")
 
 
-def resumes(bench: Bench) -> None:
+def resumes(bench: LearnerUnderTest) -> None:
     """The same model after a kill, without doing everything again."""
     states = bench.fitted.notes.states
     if not states:
@@ -155,7 +155,7 @@ def resumes(bench: Bench) -> None:
     )
 
 
-def fits_when_all_is_labelled(bench: Bench) -> None:
+def fits_when_all_is_labelled(bench: LearnerUnderTest) -> None:
     """The last cycle of a small pool."""
     try:
         assert bench.taught
@@ -165,7 +165,7 @@ def fits_when_all_is_labelled(bench: Bench) -> None:
         ) from error
 
 
-def measures(bench: Bench) -> None:
+def measures(bench: LearnerUnderTest) -> None:
     """Metrics that can be written down, the same again, the first of them a number."""
     test = bench.test()
     with generators_left_alone("the learner, evaluating,"):
@@ -196,14 +196,14 @@ def headline(metrics: Metrics) -> float:
     return float(value)
 
 
-def leaves_the_model_alone_when_measuring(bench: Bench) -> None:
+def leaves_the_model_alone_when_measuring(bench: LearnerUnderTest) -> None:
     """Nothing is learnt from the test split."""
     before = kept(bench.learner.state_dict())
     bench.learner.evaluate(bench.test())
     same_state(bench.learner, before, "after evaluate")
 
 
-def learns(bench: Bench) -> None:
+def learns(bench: LearnerUnderTest) -> None:
     """What it is taught it finds again, better than what it was not taught.
 
     The images that it is fitted to are easy: three, and measured on themselves. A learner whose
@@ -228,7 +228,7 @@ def learns(bench: Bench) -> None:
     expect(not same, "the model is the same whatever it is fitted to: expected another one")
 
 
-def streams(bench: Bench) -> None:
+def streams(bench: LearnerUnderTest) -> None:
     """Signals as declared, from a model that is left alone."""
     learner, names, ids = bench.learner, bench.names, bench.dataset.pool
     before = kept(learner.state_dict())
@@ -242,7 +242,7 @@ def streams(bench: Bench) -> None:
     same_state(learner, before, "after streaming signals")
 
 
-def refuses_unknown_signals(bench: Bench) -> None:
+def refuses_unknown_signals(bench: LearnerUnderTest) -> None:
     """An exception, and no stream without the signal."""
     unknown = "no such signal"
     try:
@@ -252,7 +252,7 @@ def refuses_unknown_signals(bench: Bench) -> None:
     raise AssertionError(f"it was asked for {unknown!r}: expected an exception")
 
 
-def lends_no_memory(bench: Bench) -> None:
+def lends_no_memory(bench: LearnerUnderTest) -> None:
     """A strategy may do with a signal what it likes."""
     import torch
 
@@ -274,7 +274,7 @@ def lends_no_memory(bench: Bench) -> None:
     same_state(learner, before, "after a streamed signal was changed in place")
 
 
-def tells_images_apart(bench: Bench) -> None:
+def tells_images_apart(bench: LearnerUnderTest) -> None:
     """Signals that are the same for all images say nothing."""
     for name, rows in bench.stream(bench.learner, bench.names & VARIED, bench.dataset.pool).items():
         (first,), *others = rows.values()
@@ -284,7 +284,7 @@ def tells_images_apart(bench: Bench) -> None:
         )
 
 
-def keeps_a_state(bench: Bench) -> None:
+def keeps_a_state(bench: LearnerUnderTest) -> None:
     """Something to save, of types that are loaded without running code."""
     state = bench.saved
     expect(
@@ -293,12 +293,12 @@ def keeps_a_state(bench: Bench) -> None:
     )
 
 
-def restores(bench: Bench) -> None:
+def restores(bench: LearnerUnderTest) -> None:
     """Another learner that has loaded a state has it."""
     same_state(bench.restored, bench.saved, "from a learner that has loaded its state")
 
 
-def streams_the_same_when_restored(bench: Bench) -> None:
+def streams_the_same_when_restored(bench: LearnerUnderTest) -> None:
     """What is loaded is what is used."""
     ids = bench.dataset.pool
     one, same = (bench.stream(each, bench.names, ids) for each in (bench.learner, bench.restored))

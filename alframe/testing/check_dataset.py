@@ -49,11 +49,11 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
         Rule(repeats_its_images, after=(has_images,)),
     )
     with generators_left_alone("the dataset"):
-        held(rules, Bench(factory))
+        held(rules, DatasetUnderTest(factory))
 
 
 @dataclass(frozen=True)
-class Bench:
+class DatasetUnderTest:
     """A dataset that is made once for all rules, and once more to be compared.
 
     Attributes:
@@ -78,7 +78,7 @@ class Bench:
         return (*self.dataset.pool[:SAMPLED], *self.dataset.test[:SAMPLED])
 
 
-def is_made(bench: Bench) -> None:
+def is_made(bench: DatasetUnderTest) -> None:
     """A dataset, and no random number that others may be waiting for."""
     with generators_left_alone("the dataset"):
         made: object = bench.dataset
@@ -88,7 +88,7 @@ def is_made(bench: Bench) -> None:
     )
 
 
-def repeats_itself(bench: Bench) -> None:
+def repeats_itself(bench: DatasetUnderTest) -> None:
     """The same classes, splits and annotations each time."""
     expect(
         bench.dataset.fingerprint() == bench.again.fingerprint(),
@@ -97,7 +97,7 @@ def repeats_itself(bench: Bench) -> None:
     )
 
 
-def repeats_its_images(bench: Bench) -> None:
+def repeats_its_images(bench: DatasetUnderTest) -> None:
     """The same pixels each time."""
     for item in bench.sample:
         expect(
@@ -106,7 +106,7 @@ def repeats_its_images(bench: Bench) -> None:
         )
 
 
-def has_classes(bench: Bench) -> None:
+def has_classes(bench: DatasetUnderTest) -> None:
     """Names of classes, each once."""
     names = bench.dataset.classes
     expect(
@@ -116,7 +116,7 @@ def has_classes(bench: Bench) -> None:
     expect(len(set(names)) == len(names), f"classes is {list(names)}: expected each name once")
 
 
-def has_splits(bench: Bench) -> None:
+def has_splits(bench: DatasetUnderTest) -> None:
     """Unique strings, sorted; two splits that share nothing."""
     dataset = bench.dataset
     for split, ids in (("pool", dataset.pool), ("test", dataset.test)):
@@ -131,7 +131,7 @@ def has_splits(bench: Bench) -> None:
     expect(not common, f"{common[:3]} are in pool and test: expected splits that share nothing")
 
 
-def has_targets(bench: Bench) -> None:
+def has_targets(bench: DatasetUnderTest) -> None:
     """A target for every item, in the frame of its image."""
     dataset = bench.dataset
     for item in (*dataset.pool, *dataset.test):
@@ -177,7 +177,7 @@ def _check_values(item: str, target: Target, dataset: Dataset) -> None:
     )
 
 
-def has_objects(bench: Bench) -> None:
+def has_objects(bench: DatasetUnderTest) -> None:
     """Something to learn, and something to measure by."""
     for split in ("pool", "test"):
         targets = (bench.dataset.targets[item] for item in getattr(bench.dataset, split))
@@ -187,7 +187,7 @@ def has_objects(bench: Bench) -> None:
         )
 
 
-def has_images(bench: Bench) -> None:
+def has_images(bench: DatasetUnderTest) -> None:
     """Pixels as promised, the same each time."""
     dataset = bench.dataset
     for item in bench.sample:
@@ -204,7 +204,7 @@ def has_images(bench: Bench) -> None:
         )
 
 
-def keeps_targets_apart(bench: Bench) -> None:
+def keeps_targets_apart(bench: DatasetUnderTest) -> None:
     """No chain of references leads from the images to a target."""
     seen, waiting = set[int](), [object(), bench.dataset.images]
     while waiting:

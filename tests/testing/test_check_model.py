@@ -12,7 +12,7 @@ from torch import nn
 
 from alframe.learner import CLASS_PROBS, EMBEDDING
 from alframe.testing import check_model
-from alframe.testing.model import dummy_batch
+from alframe.testing.check_model import dummy_batch
 from alframe.training.batch import Batch
 from tests.models.classifier import Classifier
 from tests.models.faster_rcnn import FasterRCNN

@@ -48,11 +48,11 @@ def check_model(factory: "Callable[[int], nn.Module]", *, batch: "Batch | None" 
     import torch
 
     with torch.random.fork_rng():
-        held(RULES, Bench(factory, dummy_batch(64) if batch is None else batch))
+        held(RULES, ModelUnderTest(factory, dummy_batch(64) if batch is None else batch))
 
 
 @dataclass(frozen=True)
-class Bench:
+class ModelUnderTest:
     """A model, and the images that it is given.
 
     Attributes:
@@ -98,7 +98,7 @@ def dummy_batch(side: int) -> "Batch":
     return Batch(("two", "one", "none"), torch.from_numpy(dummy), sizes, sizes, boxes, labels)
 
 
-def declares_signals(bench: Bench) -> None:
+def declares_signals(bench: ModelUnderTest) -> None:
     """Names of signals, on the class."""
     found = {name: getattr(bench.model, name, None) for name in ("provides", "measured")}
     for name, value in found.items():
@@ -110,7 +110,7 @@ def declares_signals(bench: Bench) -> None:
     expect(not lacking, f"measured names {lacking}, which the model does not provide")
 
 
-def draws_from_torch(bench: Bench) -> None:
+def draws_from_torch(bench: ModelUnderTest) -> None:
     """The same weights from the same seed."""
     import torch
 
@@ -123,7 +123,7 @@ def draws_from_torch(bench: Bench) -> None:
     )
 
 
-def trains(bench: Bench) -> None:
+def trains(bench: ModelUnderTest) -> None:
     """A finite loss, and a finite gradient for every parameter that is trained."""
     train(bench.model, bench.batch)
 
@@ -147,7 +147,7 @@ def train(model: Any, batch: "Batch") -> None:
     expect(learns or (batch.labels == -1).all(), "all gradients are 0: expected it to learn")  # type: ignore[union-attr]
 
 
-def knows_unlabelled(bench: Bench) -> None:
+def knows_unlabelled(bench: ModelUnderTest) -> None:
     """No loss without targets."""
     unlabelled = replace(bench.batch, boxes=None, labels=None)
     try:
@@ -161,14 +161,14 @@ def knows_unlabelled(bench: Bench) -> None:
     raise AssertionError("unlabelled images have a loss: expected a ValueError that names them")
 
 
-def reads(bench: Bench) -> None:
+def reads(bench: ModelUnderTest) -> None:
     """A row an image and a signal, nothing that was not asked for."""
     with bench.predicting() as model:
         for name in sorted(model.provides):
             rows_of(name, _read(model, bench.batch, frozenset({name})))
 
 
-def reads_each_image_alone(bench: Bench) -> None:
+def reads_each_image_alone(bench: ModelUnderTest) -> None:
     """The same signals of an image whatever it is batched with."""
     with bench.predicting() as model:
         for name in sorted(model.provides):
@@ -180,7 +180,7 @@ def reads_each_image_alone(bench: Bench) -> None:
                     expect(same, f"{name} depends on the other images of a batch: expected not to")
 
 
-def measures(bench: Bench) -> None:
+def measures(bench: ModelUnderTest) -> None:
     """Metrics that can be written down."""
     labels: Any = bench.batch.labels
     boxes: Any = bench.batch.boxes
@@ -209,7 +209,7 @@ def measures(bench: Bench) -> None:
     expect(not wrong, f"metrics hold {wrong}: expected fractions of 0 to 1, or None for none")
 
 
-RULES: tuple[Rule[Bench], ...] = (
+RULES: tuple[Rule[ModelUnderTest], ...] = (
     Rule(declares_signals),
     Rule(draws_from_torch),
     Rule(trains, after=(draws_from_torch,)),

@@ -13,7 +13,7 @@ from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING, FitContext
 from alframe.runs import build
 from alframe.runs.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.seeds import Seeds
-from alframe.training.learner import PlainLearner
+from alframe.training.plain_learner import PlainLearner
 from tests.fakes import FakeImages, MemoryCheckpoint, Numbers
 
 ALL = frozenset({DETECTIONS, CLASS_PROBS, EMBEDDING})

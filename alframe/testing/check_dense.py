@@ -4,17 +4,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from alframe.testing.expect import expect
-from alframe.testing.model import (
+from alframe.testing.check_model import (
     CLASSES,
     RULES,
-    Bench,
+    ModelUnderTest,
     close,
     draws_from_torch,
     dummy_batch,
     train,
     trains,
 )
+from alframe.testing.expect import expect
 from alframe.testing.rules import Rule, held
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def check_dense(factory: "Callable[[int], nn.Module]", *, side: int = 64) -> None:
     """Hold a dense detector to its contract (:class:`alframe.detectors.dense.DenseDetector`).
 
-    - All that :func:`~alframe.testing.model.check_model` holds a model to.
+    - All that :func:`~alframe.testing.check_model.check_model` holds a model to.
     - Towers and losses have the shapes that they promise, with one class as well.
     - Losses and all gradients are finite without objects, too.
     - Features depend on the image, the loss on labels and boxes.
@@ -54,10 +54,10 @@ def check_dense(factory: "Callable[[int], nn.Module]", *, side: int = 64) -> Non
         Rule(trains_with_one_class, after=(trains, has_shapes)),
     )
     with torch.random.fork_rng():
-        held(rules, Bench(factory, dummy_batch(side)))
+        held(rules, ModelUnderTest(factory, dummy_batch(side)))
 
 
-def has_shapes(bench: Bench) -> None:
+def has_shapes(bench: ModelUnderTest) -> None:
     """Anchors, towers and losses, [B, A, ...]."""
     detector, batch = bench.model, bench.batch
     features = detector.features(batch)
@@ -83,7 +83,7 @@ def has_shapes(bench: Bench) -> None:
         expect(tuple(found) == expected, f"{name}: {tuple(found)}, expected {expected}")
 
 
-def looks_at_images(bench: Bench) -> None:
+def looks_at_images(bench: ModelUnderTest) -> None:
     """Other features of other images."""
     with bench.predicting() as detector:
         first, *others = detector.features(bench.batch).deepest
@@ -94,7 +94,7 @@ def looks_at_images(bench: Bench) -> None:
     )
 
 
-def trains_without_objects(bench: Bench) -> None:
+def trains_without_objects(bench: ModelUnderTest) -> None:
     """Images without an object are background, if they are used at all."""
     import torch
 
@@ -103,13 +103,13 @@ def trains_without_objects(bench: Bench) -> None:
     train(bench.model, replace(bench.batch, boxes=torch.zeros(count, 2, 4), labels=labels))
 
 
-def trains_with_one_class(bench: Bench) -> None:
+def trains_with_one_class(bench: ModelUnderTest) -> None:
     """A dataset may have no more."""
     labels: Any = bench.batch.labels
     train(bench.factory(1), replace(bench.batch, labels=labels.clamp(max=0)))
 
 
-def learns_from_boxes_and_labels(bench: Bench) -> None:
+def learns_from_boxes_and_labels(bench: ModelUnderTest) -> None:
     """Another loss with other classes, and with objects elsewhere."""
     boxes, labels = bench.batch.boxes, bench.batch.labels
     assert boxes is not None
@@ -127,7 +127,7 @@ def learns_from_boxes_and_labels(bench: Bench) -> None:
         )
 
 
-def _loss(bench: Bench, batch: "Batch") -> float:
+def _loss(bench: ModelUnderTest, batch: "Batch") -> float:
     """All losses together, with the same random numbers each time."""
     import torch
 
@@ -136,7 +136,7 @@ def _loss(bench: Bench, batch: "Batch") -> float:
         return float(sum(bench.model.train().loss(batch).values()))
 
 
-def detects(bench: Bench) -> None:
+def detects(bench: ModelUnderTest) -> None:
     """Boxes, scores and labels in order, in images that were resized."""
     originals = bench.batch.sizes * 2 + bench.batch.sizes.new_tensor([0, 6])
     looked_at = replace(bench.batch, boxes=None, labels=None, originals=originals)
@@ -161,7 +161,7 @@ def detects(bench: Bench) -> None:
         expect(close(own, scores), "a score is not the probability of its label: expected it to be")
 
 
-def makes_towers(bench: Bench) -> None:
+def makes_towers(bench: ModelUnderTest) -> None:
     """Another class tower: the same shapes, other weights."""
     detector, batch = bench.model, bench.batch
     own, new = detector.class_tower.state_dict(), detector.new_class_tower().state_dict()

@@ -64,11 +64,14 @@ def check_strategy(
         Rule(ignores_order, after=(repeats_itself,)),
         Rule(refuses_what_is_not_finite, after=(takes_the_budget,)),
     )
-    held(rules, *(Bench(factory, signals or {}, exclusive) for exclusive in (False, True)))
+    held(
+        rules,
+        *(StrategyUnderTest(factory, signals or {}, exclusive) for exclusive in (False, True)),
+    )
 
 
 @dataclass(frozen=True)
-class Bench:
+class StrategyUnderTest:
     """Puts queries to strategies.
 
     Attributes:
@@ -174,7 +177,7 @@ def annotations() -> dict[str, Target]:
     return {item: Target.of(boxes * (n % 3), range(n % 3)) for n, item in enumerate(items)}
 
 
-def declares_signals(bench: Bench) -> None:
+def declares_signals(bench: StrategyUnderTest) -> None:
     """``requires`` is a frozenset of names."""
     requires: object = getattr(bench.factory(), "requires", None)
     expect(
@@ -183,7 +186,7 @@ def declares_signals(bench: Bench) -> None:
     )
 
 
-def scores_each_image(bench: Bench) -> None:
+def scores_each_image(bench: StrategyUnderTest) -> None:
     """One number an image, where the framework ranks them."""
     strategy = bench.factory()
     if not isinstance(strategy, ScoringStrategy):
@@ -205,7 +208,7 @@ def scores_each_image(bench: Bench) -> None:
         bench.put(strategy=strategy)
 
 
-def selects(bench: Bench) -> None:
+def selects(bench: StrategyUnderTest) -> None:
     """An answer at all, without looking where it must not."""
     try:
         bench.put()
@@ -213,7 +216,7 @@ def selects(bench: Bench) -> None:
         raise AssertionError(str(error)) from error
 
 
-def uses_its_signals(bench: Bench) -> None:
+def uses_its_signals(bench: StrategyUnderTest) -> None:
     """No signal that is computed for nothing."""
     strategy, learner = bench.factory(), bench.learner()
     bench.put(strategy=strategy, learner=learner)
@@ -225,13 +228,13 @@ def uses_its_signals(bench: Bench) -> None:
     )
 
 
-def leaves_generators_alone(bench: Bench) -> None:
+def leaves_generators_alone(bench: StrategyUnderTest) -> None:
     """Random numbers from the query's generator alone."""
     with generators_left_alone("the strategy"):
         bench.put_at_every_size()
 
 
-def leaves_the_learner_alone(bench: Bench) -> None:
+def leaves_the_learner_alone(bench: StrategyUnderTest) -> None:
     """Signals are read, and nothing else is done to the learner."""
     learner = bench.learner()
     before = learner.state_dict()
@@ -242,7 +245,7 @@ def leaves_the_learner_alone(bench: Bench) -> None:
     )
 
 
-def leaves_annotations_alone(bench: Bench) -> None:
+def leaves_annotations_alone(bench: StrategyUnderTest) -> None:
     """Annotations of labelled items are read, and stay as they are."""
     targets = annotations()
     try:
@@ -252,7 +255,7 @@ def leaves_annotations_alone(bench: Bench) -> None:
         raise AssertionError(str(error)) from error
 
 
-def takes_the_budget(bench: Bench) -> None:
+def takes_the_budget(bench: StrategyUnderTest) -> None:
     """Exactly as many as asked for, at every size."""
     for pool, budget in SIZES:
         try:
@@ -268,7 +271,7 @@ def takes_the_budget(bench: Bench) -> None:
         )
 
 
-def repeats_itself(bench: Bench) -> None:
+def repeats_itself(bench: StrategyUnderTest) -> None:
     """The same selection from the same seed."""
     strategy = bench.factory()
     first = bench.held(strategy=strategy)
@@ -276,7 +279,7 @@ def repeats_itself(bench: Bench) -> None:
     _same(first, bench.held(strategy=strategy), "the same object once more, the same seed")
 
 
-def ignores_order(bench: Bench) -> None:
+def ignores_order(bench: StrategyUnderTest) -> None:
     """The same selection whatever comes first."""
     first = bench.held()
     for shuffle, size in ((1, 5), (2, 1), (3, 100)):
@@ -284,7 +287,7 @@ def ignores_order(bench: Bench) -> None:
         _same(first, other, "the pool or its signals in another order or other batches")
 
 
-def refuses_what_is_not_finite(bench: Bench) -> None:
+def refuses_what_is_not_finite(bench: StrategyUnderTest) -> None:
     """An image on which the model has diverged is named, or given a finite score.
 
     A strategy without scores, which only counts or draws, may come to choose it, but not always.
@@ -298,7 +301,7 @@ def refuses_what_is_not_finite(bench: Bench) -> None:
         )
 
 
-def _diverged(bench: Bench, item: str) -> bool:
+def _diverged(bench: StrategyUnderTest, item: str) -> bool:
     """Whether the item is chosen by the wayside when all of its signals are NaN."""
     wanted = f"the signals of {item} are NaN: expected a SelectionError that names it, got"
     try:

@@ -131,7 +131,7 @@ def test_a_good_detector_passes() -> None:
         (altered(loss=without_labels), "whatever the labels are: expected it to depend on them"),
         (altered(loss=without_boxes), "whatever the boxes are: expected it to depend on them"),
         (altered(features=blind), "the features of 3 different images are the same: expected"),
-        (lambda classes: 1 / 0, "ZeroDivisionError: division by zero .test_dense.py:.*: exp"),
+        (lambda classes: 1 / 0, "ZeroDivisionError: division by zero .test_check_dense.py:.*: exp"),
         (altered(loss=loss_of_anything), "unlabelled images have a loss: expected a ValueError"),
         (altered(loss=loss_without_names), "is refused with 'no': expected their ids"),
         (altered(detect=scaled_boxes), "boxes lie outside of their .* image: expected pixels"),
