@@ -14,5 +14,10 @@ def register(registry: Registrar) -> None:
     registry.oracle(
         "files",
         "alframe.annotations.files:FilesOracle",
-        summary="people, who are asked by a file and answer by one (COCO)",
+        summary="people, who are asked by a folder and answer by files of any annotation tool",
+    )
+    registry.oracle(
+        "label-studio",
+        "alframe.annotations.label_studio_oracle:LabelStudioOracle",
+        summary="people, who are asked in a project of a Label Studio server",
     )

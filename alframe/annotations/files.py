@@ -12,7 +12,7 @@ from alframe.annotations.formats import read_annotations, read_predictions
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.datasets.base import Dataset
 from alframe.datasets.meant import Pictures
-from alframe.datasets.problems import Problems, grouped, named, plural
+from alframe.datasets.problems import Problems, grouped, named
 from alframe.errors import DataError, Waiting
 from alframe.oracle import Answers, OracleSetup
 from alframe.text import command
@@ -61,8 +61,10 @@ class FilesOracle:
         if not (folder / README).exists():  # which is written last
             write_folder(self.sheet(cycle), folder, self._format, self._run)
         found = stored_answers(self._run, cycle, self._dataset)
-        if missing := [i for i in ids if i not in set(found.images)]:
-            raise Waiting(_status(self._run, cycle, read_sheet(folder, self._dataset.file), missing))
+        answered = set(found.images)
+        if missing := [item for item in ids if item not in answered]:
+            asked = read_sheet(folder, self._dataset.file)
+            raise Waiting(_status(self._run, cycle, asked, missing))
         return answers_of(found, self._dataset)
 
     def sheet(self, cycle: int) -> Sheet:

@@ -1,4 +1,4 @@
-"""The folder of a query: what a tool is to be given, a list, a gallery, and what to do with them."""
+"""The folder of a query: what a tool is to be given, a list, a gallery, and what to do."""
 
 import shutil
 from pathlib import Path

@@ -51,9 +51,11 @@ class Server:
         rows = found["results"] if isinstance(found, dict) else found
         for row in rows:
             if row["title"] == title:
-                return self.get(f"/api/projects/{row['id']}")
+                known: Mapping[str, Any] = self.get(f"/api/projects/{row['id']}")
+                return known
         settings = {"title": title, "label_config": labels, "sampling": "Uncertainty sampling"}
-        return self.post("/api/projects", settings)
+        new: Mapping[str, Any] = self.post("/api/projects", settings)
+        return new
 
     def tasks(self, project: int) -> bytes:
         """The full export in JSON, with tasks that nobody has annotated."""
@@ -114,7 +116,9 @@ class Server:
         raise AssertionError("the last attempt returns or raises")
 
     def _once(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
-        headers = {"Authorization": self._authorization()} | ({"Content-Type": kind} if kind else {})
+        headers = {"Authorization": self._authorization()} | (
+            {"Content-Type": kind} if kind else {}
+        )
         request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - see __init__
             content: bytes = answer.read()

@@ -5,14 +5,17 @@ import re
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from alframe.annotations.answers import answers_of
 from alframe.annotations.base import AskedImage, Sheet
-from alframe.annotations.files import FilesOracle, pictures, stored_answers
-from alframe.annotations.label_studio import label_config, task
+from alframe.annotations.files import FilesOracle, stored_answers
 from alframe.annotations.label_studio_api import Server
+from alframe.annotations.label_studio_query import OURS, configuration, tasks
 from alframe.annotations.sheets import query_folder
 from alframe.annotations.taking import take
 from alframe.datasets.problems import named, plural
@@ -70,11 +73,9 @@ class LabelStudioOracle:
             Waiting: some are missing; says how many, and where to annotate.
             DataError: the server cannot be used, or an answer; says what to do.
         """
-        missing = self._missing(ids, cycle)
-        if missing:
+        if self._missing(ids, cycle):
             server = Server(self._url)
-            project = self._project(server, self.sheet(cycle), cycle)
-            missing = self._collected(server, project, ids, cycle)
+            self._collect(server, self._project(server, self.sheet(cycle)), ids, cycle)
         return answers_of(stored_answers(self._run, cycle, self._dataset), self._dataset)
 
     def sheet(self, cycle: int) -> Sheet:
@@ -85,7 +86,7 @@ class LabelStudioOracle:
         answered = set(stored_answers(self._run, cycle, self._dataset).images)
         return [item for item in ids if item not in answered]
 
-    def _collected(self, server: Server, project: int, ids: Sequence[str], cycle: int) -> list[str]:
+    def _collect(self, server: Server, project: int, ids: Sequence[str], cycle: int) -> None:
         """Take answers until there is one for each of ``ids``, or patience is at its end."""
         deadline = time.monotonic() + self._wait
         while True:
@@ -96,7 +97,7 @@ class LabelStudioOracle:
             missing = self._missing(ids, cycle)
             left = deadline - time.monotonic()
             if not missing:
-                return missing
+                return
             if left <= 0:
                 raise Waiting(
                     [
@@ -107,20 +108,19 @@ class LabelStudioOracle:
                 )
             time.sleep(min(EVERY, left))
 
-    def _project(self, server: Server, sheet: Sheet, cycle: int) -> int:
+    def _project(self, server: Server, sheet: Sheet) -> int:
         """The number of the project, once it holds a task for each image of the sheet."""
-        project = server.project(self._title, label_config(sheet.classes))
+        project = server.project(self._title, configuration(sheet.classes))
         _check_labels(project, sheet.classes, server.url)
         number = int(project["id"])
-        there = {each["data"].get("alframe_id") for each in json.loads(server.tasks(number))}
-        new = [image for image in sheet.images if image.item not in there]
+        there = {each["data"].get(OURS) for each in json.loads(server.tasks(number))}
+        new = tuple(image for image in sheet.images if image.item not in there)
         if self._root is not None:
             for folder in _folders(new, self._root):
                 server.serve(number, folder)
         if new:
-            shown = [(image, self._shown(server, number, image)) for image in new]
-            version = f"alframe cycle {cycle - 1}"
-            server.add(number, [task(image, place, version) for image, place in shown])
+            shown = partial(self._shown, server, number)
+            server.add(number, tasks(replace(sheet, images=new), shown))
         return number
 
     def _shown(self, server: Server, project: int, image: AskedImage) -> str:
@@ -129,7 +129,8 @@ class LabelStudioOracle:
             raise ConfigError(f"{image.item} is no file, so Label Studio cannot show it")
         if self._root is None:
             return server.upload(project, image.file)
-        return f"/data/local-files/?d={image.file.resolve().relative_to(self._root).as_posix()}"
+        below = image.file.resolve().relative_to(self._root)
+        return f"/data/local-files/?d={quote(below.as_posix())}"
 
 
 def _folders(images: Sequence[AskedImage], root: Path) -> list[Path]:

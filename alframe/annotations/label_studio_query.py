@@ -1,7 +1,7 @@
 """A query as tasks of Label Studio, and the configuration of a project for them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,12 +25,17 @@ def write_query(sheet: Sheet, folder: Path, *, start: str = "/data/local-files/?
         folder: where to.
         start: of the address of each image, before the folder and name of its file.
     """
-    least = _least(sheet)
-    tasks = [_task(image, least[image.item], start, sheet) for image in sheet.images]
     write_text(folder / CONFIG, configuration(sheet.classes))
     path = folder / QUERY
-    write_text(path, json.dumps(tasks, indent=1) + "\n")
+    content = tasks(sheet, lambda image: start + quote(_address(image)))
+    write_text(path, json.dumps(content, indent=1) + "\n")
     return path
+
+
+def tasks(sheet: Sheet, address: Callable[[AskedImage], str]) -> list[Mapping[str, Any]]:
+    """A task for each image of a sheet, which the server shows at its ``address``."""
+    least = _least(sheet)
+    return [_task(image, least[image.item], address(image), sheet) for image in sheet.images]
 
 
 def configuration(classes: Sequence[str]) -> str:
@@ -50,8 +55,8 @@ def _least(sheet: Sheet) -> Mapping[str, float]:
     return {image.item: n / len(scores) for n, image in enumerate(sheet.images)}
 
 
-def _task(image: AskedImage, score: float, start: str, sheet: Sheet) -> Mapping[str, Any]:
-    data = {"image": start + quote(_address(image)), OURS: image.item}
+def _task(image: AskedImage, score: float, address: str, sheet: Sheet) -> Mapping[str, Any]:
+    data = {"image": address, OURS: image.item}
     if not sheet.proposed:
         return {"data": data}
     result = [

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from alframe.annotations.answers import changed, merged, of_images, problems_of
 from alframe.annotations.base import Annotations, Sheet
-from alframe.annotations.coco import write_answers
+from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.files import pictures, stored_answers
 from alframe.annotations.formats import read_annotations
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.annotations.suspects import Suspect, suspects
 from alframe.datasets.base import Dataset
-from alframe.datasets.problems import Problem, Problems, grouped, named, plural
-from alframe.errors import DataError, RunError
+from alframe.datasets.problems import Problems, named, plural
+from alframe.errors import RunError
 from alframe.files.locks import locked
 from alframe.runs.journal import Journal
 
@@ -44,7 +44,9 @@ def waits_for(run: Path) -> int:
     """
     journal = Journal(run / "journal.jsonl")
     cycle = len(journal.of("annotated"))
-    asked = journal.last("selected", cycle - 1) if cycle else next(iter(journal.of("initial")), None)
+    asked = (
+        journal.last("selected", cycle - 1) if cycle else next(iter(journal.of("initial")), None)
+    )
     if not asked or not asked["ids"]:
         state = "is finished" if journal.of("finished") else "has not asked for anything yet"
         raise RunError(

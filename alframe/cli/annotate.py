@@ -17,7 +17,9 @@ FORMATS = ("coco", "cvat", "label-studio", "voc", "yolo")
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
 @click.option("--format", "name", type=click.Choice(FORMATS), help="Of the files.  [recognised]")
 @click.option("--skip-bad", is_flag=True, help="Leave out images of which something is wrong.")
 def annotate(run: Path, files: Sequence[Path], name: str | None, skip_bad: bool) -> None:
@@ -61,6 +63,7 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     """  # noqa: D301
     from alframe.annotations.files import FilesOracle, stored_answers
     from alframe.annotations.folders import write_folder
+    from alframe.annotations.label_studio_oracle import LabelStudioOracle
     from alframe.annotations.sheets import query_folder, read_sheet
     from alframe.annotations.taking import waits_for
     from alframe.datasets.problems import named, plural
@@ -68,8 +71,10 @@ def query(run: Path, name: str | None, copy: bool) -> None:
 
     cycle, (config, dataset) = waits_for(run), _run(run)
     folder, oracle = query_folder(run, cycle), build_oracle(config, dataset, run)
-    asks = isinstance(oracle, FilesOracle)
-    sheet = oracle.sheet(cycle) if asks else read_sheet(folder, dataset.file)
+    if isinstance(oracle, FilesOracle | LabelStudioOracle):
+        sheet = oracle.sheet(cycle)
+    else:
+        sheet = read_sheet(folder, dataset.file)
     answered = set(stored_answers(run, cycle, dataset).images)
     missing = [image.item for image in sheet.images if image.item not in answered]
     say(f"{plural(len(missing), 'image')} to annotate for cycle {cycle}: {named(missing)}")

@@ -90,7 +90,7 @@ def _counted(dataset: "Dataset") -> "Iterator[str]":
 def _unreadable(config: RunConfig) -> tuple[str, ...]:
     """What is wrong with the images, where the annotations of others are bad."""
     from alframe.datasets.unannotated import check_annotated
-    from alframe.runs.build import build_dataset, prepare_images
+    from alframe.runs.build import asks_people, build_dataset, prepare_images
 
     if config.dataset.options.get("on_bad_item") != "error":
         return ()

@@ -7,8 +7,8 @@ from pathlib import Path
 from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.sheets import query_folder, write_sheet
 from alframe.config.sections import RunConfig
-from alframe.datasets.base import Dataset, ImageSet, ImageSource
-from alframe.datasets.problems import sentences, shortened, skipped
+from alframe.datasets.base import Dataset, ImageSet, without
+from alframe.datasets.problems import Problems
 from alframe.errors import DataError
 from alframe.learner import DETECTIONS, Detections, Learner
 from alframe.runs.budget import Plan
@@ -88,22 +88,13 @@ def readable(config: RunConfig, dataset: Dataset) -> tuple[Dataset, Plan]:
         DataError: there are some, where bad items are errors; names them.
     """
     while True:
-        plan = plan_of(config, dataset)
-        bad = _unreadable(dataset.images, (*plan.test, *plan.initial))
-        if not bad:
+        plan, problems = plan_of(config, dataset), Problems(dataset.on_bad_item)
+        for item in (*plan.test, *plan.initial):
+            try:
+                dataset.images.read(item)
+            except DataError as error:
+                problems.take(item, error)
+        notes = problems.settle()
+        if not notes:
             return dataset, plan
-        if dataset.on_bad_item == "error":
-            raise DataError(shortened(sentences(bad.values())))
-        pool = tuple(item for item in dataset.pool if item not in bad)
-        notes = (*dataset.notes, f"skipped {skipped(bad)}")
-        dataset = replace(dataset, pool=pool, notes=notes)
-
-
-def _unreadable(images: ImageSource, ids: Sequence[str]) -> dict[str, DataError]:
-    bad: dict[str, DataError] = {}
-    for item in ids:
-        try:
-            images.read(item)
-        except DataError as error:
-            bad[item] = error
-    return bad
+        dataset = replace(without(dataset, problems.items), notes=(*dataset.notes, *notes))
