@@ -1,0 +1,39 @@
+"""Answers joined and compared, by hand."""
+
+from alframe.annotations.answers import changed, merged, of_images
+from alframe.annotations.base import Annotations
+from alframe.datasets.objects import Annotated, Box
+
+
+def thing(owner: str, *, name: str = "a", shift: float = 0.0) -> Annotated:
+    box: Box = (1.0 + shift, 1.0, 5.0, 6.0)
+    return Annotated(owner, name, box)
+
+
+def answers(*objects: Annotated, images: str = "pq", ignored: str = "") -> Annotations:
+    return Annotations(("a", "b"), list(images), list(objects), set(ignored), {"p": 2.0})
+
+
+def test_what_was_said_last_counts() -> None:
+    before = answers(thing("p"), thing("q"), ignored="")
+    after = answers(thing("q", name="b"), images="qr", ignored="r")
+    both = merged(before, after)
+    assert both.images == ["p", "q", "r"]
+    assert [(o.owner, o.name) for o in both.objects] == [("p", "a"), ("q", "b")]
+    assert both.ignored == {"r"}
+    assert of_images(both, {"q"}).objects == [thing("q", name="b")]
+
+
+def test_an_answer_for_an_image_that_was_given_up_before() -> None:
+    both = merged(answers(ignored="p"), answers(thing("p"), images="p"))
+    assert both.ignored == set()
+    assert changed(answers(ignored="p"), answers(thing("p"), images="p")) == {"p"}
+
+
+def test_a_pixel_is_rounding_and_two_are_not() -> None:
+    before = answers(thing("p"), thing("p", name="b"))
+    assert changed(before, answers(thing("p", name="b", shift=1), thing("p", shift=-1))) == set()
+    assert changed(before, answers(thing("p"), thing("p", name="b", shift=1.5))) == {"p"}
+    assert changed(before, answers(thing("p"))) == {"p"}
+    assert changed(before, answers(thing("p"), thing("p"))) == {"p"}
+    assert changed(before, answers(images="r")) == set()
