@@ -10,8 +10,8 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, Template
 
 from alframe.annotations.base import AskedImage, Proposal, Sheet
+from alframe.datasets.bulk import over
 from alframe.datasets.pictures import Reading, thumbnail
-from alframe.datasets.threads import over
 from alframe.errors import DataError
 from alframe.files.atomic import atomic, write_text
 from alframe.text import printable
