@@ -26,6 +26,8 @@ from alframe.text import command
 
 EVERY = 10.0
 """Seconds between two looks at the server while a run waits."""
+LONGEST = 50
+"""Letters in the title of a project."""
 _WAIT = re.compile(r"(\d+(?:\.\d+)?)([smh])")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -40,7 +42,7 @@ class LabelStudioOracle:
     Args:
         setup: the dataset, and where the files lie.
         url: of the server.
-        project: its title; by default that of the run directory.
+        project: its title; by default ``alframe`` and the name of the run directory.
         document_root: the folder that the server has as LOCAL_FILES_DOCUMENT_ROOT, if the images
             lie below it; without one they are uploaded.
         wait: how long to wait for answers, ``30m`` for example; by default the run ends, and is
@@ -61,7 +63,11 @@ class LabelStudioOracle:
         threshold: float = 0.3,
     ) -> None:
         self._dataset, self._run = setup.dataset, setup.folder
-        self._url, self._title = url, project or setup.folder.name
+        self._url, self._title = url, project or f"alframe {setup.folder.name}"
+        if not 3 <= len(self._title) <= LONGEST:
+            raise ConfigError(
+                f"oracle.project={self._title}: expected a title of 3 to {LONGEST} letters"
+            )
         self._root = Path(document_root).expanduser().resolve() if document_root else None
         self._wait = _seconds(wait)
         self._files = FilesOracle(setup, format="label-studio", threshold=threshold)

@@ -120,7 +120,7 @@ def _sorted_out(
     extra = [item for item in found.images if item not in asked | earlier]
     given_up = [item for item in extra if item in found.ignored]
     own = of_images(found, (asked | set(extra)) - set(given_up))
-    if not own.images and not earlier & set(found.images):
+    if found.images and not own.images and not earlier & set(found.images):
         raise RunError(
             f"none of {plural(len(found.images), 'image')} in the answers was asked for by {run}: "
             f"it waits for {named([image.item for image in sheet.images])}"
