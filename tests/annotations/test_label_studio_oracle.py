@@ -1,0 +1,234 @@
+"""A run asks in Label Studio: against a stand-in of the server, in all its moods."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alframe.annotations import label_studio_api
+from alframe.annotations.base import AskedImage, Proposal, Sheet
+from alframe.annotations.label_studio_oracle import LabelStudioOracle
+from alframe.annotations.sheets import query_folder, write_sheet
+from alframe.datasets.base import Dataset
+from alframe.errors import ConfigError, DataError, Waiting
+from alframe.oracle import OracleSetup
+from alframe.runs.journal import Journal
+from tests.annotations import people
+from tests.annotations.people import photographs
+from tests.annotations.server import TOKEN, State, running
+
+IDS = ("a.png", "deep/b.png", "c.png")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, State]]:
+    monkeypatch.setenv(label_studio_api.KEY, TOKEN)
+    monkeypatch.setattr(label_studio_api, "PAUSE", 0.001)
+    with running() as found:
+        yield found
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    return photographs(tmp_path / "photos", IDS)
+
+
+@pytest.fixture
+def run(tmp_path: Path, dataset: Dataset) -> Path:
+    """A run directory that has asked for three images."""
+    path = tmp_path / "run"
+    path.mkdir()
+    Journal(path / "journal.jsonl").append("initial", ids=list(IDS), test=[], sha256="")
+    images = tuple(
+        AskedImage(i, dataset.file(i), 20, 40, None, "initial", (Proposal("cat", (4, 5, 24, 15), 0.9),))
+        for i in IDS
+    )  # fmt: skip
+    write_sheet(Sheet("run, cycle 0", dataset.classes, images, True), query_folder(path, 0))
+    return path
+
+
+def ask(run: Path, dataset: Dataset, url: str, ids: Sequence[str] = IDS, **options: Any) -> Any:
+    return LabelStudioOracle(OracleSetup(dataset, run), url=url, **options).annotate(ids, 0)
+
+
+def image_of(item: str) -> dict[str, Any]:
+    return {"id": item, "width": 40, "height": 20}
+
+
+def test_a_whole_round(run: Path, dataset: Dataset, server: tuple[str, State]) -> None:
+    url, state = server
+    with pytest.raises(Waiting) as waits:
+        ask(run, dataset, url)
+    first, second = waits.value.problems
+    assert first == f"waiting: 3 of 3 images to annotate at {url}/projects/1: {', '.join(IDS)}"
+    assert second == f"then: alframe run --output {run} --resume"
+    (project,) = state.projects
+    assert project["title"] == "alframe run"
+    assert project["sampling"] == "Uncertainty sampling"
+    assert '<Label value="cat"/>' in project["label_config"]
+    assert [t["data"]["alframe_id"] for t in state.tasks] == list(IDS)
+    assert [t["data"]["image"] for t in state.tasks] == [f"/data/upload/1/{n}.png" for n in (1, 2, 3)]
+    assert len(state.uploads) == 3
+    assert b'filename="b.png"' in state.uploads[1]
+    (prediction,) = state.tasks[0]["predictions"]
+    assert prediction["result"][0]["value"] == {
+        "x": 10, "y": 25, "width": 50, "height": 50, "rotation": 0, "rectanglelabels": ["cat"]
+    }  # fmt: skip
+    state.annotate(0, [people.region("dog", (4, 5, 24, 15), image_of(IDS[0]))])
+    state.annotate(1, None)
+    with pytest.raises(Waiting, match=r"1 of 3 images .*: c\.png"):
+        ask(run, dataset, url)
+    state.annotate(2, [])
+    answers = ask(run, dataset, url)
+    assert answers.ignored == {"deep/b.png"}
+    assert answers.targets["a.png"].require_boxes().tolist() == [[4, 5, 24, 15]]
+    assert answers.targets["a.png"].labels.tolist() == [1]
+    assert answers.targets["c.png"].labels.tolist() == []
+    assert answers.seconds == dict.fromkeys(IDS, 4.0)
+    assert len(state.tasks) == 3, "no task twice"
+    before = len(state.requests)
+    ask(run, dataset, url)
+    assert len(state.requests) == before, "what is answered is not asked for again"
+
+
+def test_a_server_that_died_between_making_the_project_and_the_tasks(
+    run: Path, dataset: Dataset, server: tuple[str, State]
+) -> None:
+    url, state = server
+    state.failures = []
+    with pytest.raises(Waiting):
+        ask(run, dataset, url, ids=IDS[:1])
+    state.tasks = state.tasks[:1]
+    with pytest.raises(Waiting):
+        ask(run, dataset, url)
+    assert len(state.projects) == 1
+    assert sorted(t["data"]["alframe_id"] for t in state.tasks) == sorted(IDS)
+
+
+def test_pictures_that_the_server_can_read_are_not_uploaded(
+    run: Path, dataset: Dataset, server: tuple[str, State], tmp_path: Path
+) -> None:
+    url, state = server
+    for _ in range(2):
+        with pytest.raises(Waiting):
+            ask(run, dataset, url, document_root=str(tmp_path))
+    assert state.storages == [
+        {"project": 1, "path": str(tmp_path / "photos"), "use_blob_urls": True}
+    ]
+    assert state.tasks[1]["data"]["image"] == "/data/local-files/?d=photos/deep/b.png"
+    assert not state.uploads
+    state.tasks.clear()
+    with pytest.raises(ConfigError, match=r"folders below it alone, got .*a\.png"):
+        ask(run, dataset, url, document_root=str(tmp_path / "photos"))
+
+
+def test_what_is_only_read_is_tried_again(
+    run: Path, dataset: Dataset, server: tuple[str, State]
+) -> None:
+    url, state = server
+    state.failures = [500, 503]
+    with pytest.raises(Waiting):
+        ask(run, dataset, url)
+    state.failures = [500] * 4
+    with pytest.raises(DataError, match=r"answers 500: .*out of order"):
+        ask(run, dataset, url)
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "message"),
+    [
+        ("wrong", None, r"does not accept the key in LABEL_STUDIO_API_KEY \(401\)"),
+        (TOKEN, 404, r"/api/projects\?title.*: not found; is Label Studio at oracle.url"),
+        ("", None, "LABEL_STUDIO_API_KEY is not set: copy the access token"),
+    ],
+)
+def test_a_server_that_refuses(
+    run: Path,
+    dataset: Dataset,
+    server: tuple[str, State],
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    code: int | None,
+    message: str,
+) -> None:
+    url, state = server
+    monkeypatch.setenv(label_studio_api.KEY, key)
+    state.failures = [code] if code else []
+    with pytest.raises((DataError, ConfigError), match=message):
+        ask(run, dataset, url)
+
+
+def test_a_personal_access_token_is_exchanged(
+    run: Path, dataset: Dataset, server: tuple[str, State], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, state = server
+    monkeypatch.setenv(label_studio_api.KEY, "in.three.parts")
+    with pytest.raises(Waiting):
+        ask(run, dataset, url)
+    assert state.requests[0] == "POST /api/token/refresh"
+
+
+def test_no_server_at_all(run: Path, dataset: Dataset, server: tuple[str, State]) -> None:
+    with pytest.raises(DataError, match=r"127\.0\.0\.1:9 cannot be reached .*refused.*resume"):
+        ask(run, dataset, "http://127.0.0.1:9")
+    with pytest.raises(ConfigError, match="expected http://HOST:PORT"):
+        ask(run, dataset, "file:///etc")
+
+
+def test_a_project_with_other_labels(
+    run: Path, dataset: Dataset, server: tuple[str, State]
+) -> None:
+    url, state = server
+    state.projects.append({"id": 7, "title": "mine", "label_config": "<View></View>"})
+    with pytest.raises(ConfigError, match="/projects/7 has the labels none, .* classes cat, dog"):
+        ask(run, dataset, url, project="mine")
+    assert not state.tasks
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"wait": "soon"}, "oracle.wait=soon: expected a time such as 90s, 30m or 2h"),
+        ({"project": "x"}, "oracle.project=x: expected a title of 3 to 50 letters"),
+    ],
+)
+def test_options_that_cannot_be(run: Path, dataset: Dataset, options: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ask(run, dataset, "http://127.0.0.1:9", **options)
+
+
+def test_it_waits_as_long_as_it_is_told(
+    run: Path, dataset: Dataset, server: tuple[str, State], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, state = server
+    monkeypatch.setattr("alframe.annotations.label_studio_oracle.EVERY", 0.01)
+    looks: list[int] = []
+
+    def sleep(seconds: float) -> None:
+        looks.append(len(state.tasks))
+        state.annotate(len(looks) - 1, [])
+
+    monkeypatch.setattr("alframe.annotations.label_studio_oracle.time.sleep", sleep)
+    answers = ask(run, dataset, url, wait="1h")
+    assert looks == [3, 3, 3]
+    assert set(answers.targets) == set(IDS)
+
+
+def test_nonsense_that_the_server_has_taken_is_refused_here(
+    run: Path, dataset: Dataset, server: tuple[str, State]
+) -> None:
+    url, state = server
+    with pytest.raises(Waiting):
+        ask(run, dataset, url)
+    state.annotate(0, [people.region("cow", (4, 5, 24, 15), image_of(IDS[0]))])
+    state.annotate(1, [people.region("cat", (200, 5, 400, 15), image_of(IDS[1]))])
+    with pytest.raises(DataError) as error:
+        ask(run, dataset, url)
+    text = str(error.value)
+    assert "the class is unknown" in text
+    assert "deep/b.png" in text
+    assert not (run / "answers/cycle_00.json").exists()
+    stored = json.loads((query_folder(run, 0) / "label_studio_export.json").read_text())
+    assert len(stored) == 3
