@@ -11,5 +11,13 @@ def register(registry: Registrar) -> None:
     )
     registry.dataset("coco", "alframe.datasets.coco:coco", summary="COCO layout, native JSON")
     registry.dataset(
+        "photos",
+        "alframe.datasets.photos:photos",
+        summary="any folder of pictures, annotated in part or not at all",
+    )
+    registry.dataset(
+        "yolo", "alframe.datasets.yolo:yolo", summary="YOLO layout, data.yaml, images and labels"
+    )
+    registry.dataset(
         "shapes", "alframe.datasets.shapes:shapes", summary="drawn shapes, nothing to download"
     )

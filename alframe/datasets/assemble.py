@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ class Found:
     Attributes:
         home: the folder of the dataset.
         problems: what went wrong while reading.
-        writing: how boxes were written.
+        writing: how boxes were written; None where they came as they were meant.
         folders: where pictures may lie besides ``home``.
         files: the picture of every id.
         sizes: (height, width) in pixels of the image of every object, by id.
@@ -42,7 +43,7 @@ class Found:
 
     home: Path
     problems: Problems
-    writing: Writing = field(default_factory=Writing)
+    writing: Writing | None = None
     folders: list[Path] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -58,10 +59,9 @@ class Found:
         self.listing = Listing()
         self.meant = Meant(self.home, self.listing)
 
-    def check_tested(self) -> None:
+    def check_tested(self, remedy: str) -> None:
         """Images of the test split without annotation are problems."""
-        cause = "the annotation is missing"
-        remedy = "add the file, take the image out of the list, or set dataset.on_bad_item=skip"
+        cause, remedy = "the annotation is missing", f"{remedy}, or set dataset.on_bad_item=skip"
         for item in self.test:
             if item in self.bare:
                 self.problems.add(item, Problem(cause, self.bare[item], remedy))
@@ -103,6 +103,8 @@ def assemble(
     chosen = choose_classes(in_pool, in_test, classes, found.known, why, growing=bool(bare))
     label_of = {label: index for index, label in enumerate(chosen)}
     labels = np.array([label_of.get(thing.name, -1) for thing in rows], dtype=np.int64)
+    if unseen := [name for name in chosen if name not in in_pool and name not in in_test]:
+        notes += [f"no object is annotated yet of {named(unseen)}"] if bare and rows else []
     notes += [*alike(chosen), *objects.cleaning.notes(objects.owners), *_left_out(objects, labels)]
     notes += [f"in the {s} {d}" for s, d in zip(("pool", "test split"), doubts, strict=True) if d]
     if skip_empty:
@@ -185,10 +187,9 @@ def _targets(ids: Sequence[str], objects: Objects, labels: NDArray[np.int64]) ->
     given = objects.area[rows].astype(np.float32)
     area = np.where(np.isnan(given), all_of_them.area, given)
     ends = np.searchsorted(position[rows], np.arange(len(ids)), side="right").tolist()
-    starts = [0, *ends[:-1]]
     return {
         item: _rows_of(all_of_them, area, slice(start, end))
-        for item, start, end in zip(ids, starts, ends, strict=True)
+        for item, (start, end) in zip(ids, pairwise([0, *ends]), strict=True)
     }
 
 

@@ -14,6 +14,7 @@ from alframe.errors import DataError
 
 HIDDEN = "with a name that begins with a dot"
 NO_PICTURE = "without an image in it"
+RUN = "of a run of alframe"
 DRAWN = "of pictures that were drawn"
 FOREIGN = "of a format that is not read (convert it to JPEG or PNG)"
 
@@ -22,6 +23,9 @@ _FOREIGN = frozenset(
     | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw", ".raw"}
 )
 """Of what people call pictures; camera files would open, as the small preview in them."""
+_TEXTS = frozenset({".xml", ".json", ".jsonl", ".txt", ".csv", ".yaml", ".yml", ".md", ".html"})
+"""Of what lies beside pictures by the thousand, and is not opened."""
+_OF_A_RUN = frozenset({"journal.jsonl", "manifest.json"})
 
 
 class Given(NamedTuple):
@@ -122,6 +126,9 @@ def _walk(
     except OSError as error:
         yield prefix.rstrip("/") or ".", f"that cannot be opened ({error.strerror})"
         return
+    if {entry.name for entry in entries} >= _OF_A_RUN:  # its pictures are ours, and of this folder
+        yield prefix.rstrip("/") or ".", RUN
+        return
     for entry in entries:
         name = prefix + entry.name
         if entry.name.startswith("."):
@@ -138,8 +145,9 @@ def _reason(file: "os.DirEntry[str]") -> str | None:
     """Why a file is left out; None for a picture."""
     if has_suffix(file.name):
         return None
-    if os.path.splitext(file.name)[1].lower() in _FOREIGN:  # noqa: PTH122
-        return FOREIGN
+    suffix = os.path.splitext(file.name)[1].lower()  # noqa: PTH122
+    if suffix in _FOREIGN or suffix in _TEXTS:
+        return FOREIGN if suffix in _FOREIGN else NO_PICTURE
     try:
         return None if is_picture(file.path) else NO_PICTURE
     except BadItemError as error:

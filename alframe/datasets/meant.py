@@ -52,15 +52,15 @@ class Pictures:
         return Names(sorted(self._ids), lambda _: True)
 
     def _search(self, name: str) -> str:
-        parts, _ = _parts(name)
+        parts, _ = parts_of(name)
         path = "/".join(parts)
         found = self._names.like(path) or self._names.ending(path)
         if len(found) == 1:
             return found[0]
         if found:
             raise BadItemError(_ambiguous(name, found, "image"))
-        cause = "the annotations are of a picture that is not there"
-        raise BadItemError(Problem(cause, name, f"add it, take it out of the annotations, {_SKIP}"))
+        cause = "a name is that of no picture of the dataset"
+        raise BadItemError(Problem(cause, repr(name), f"add the picture, take it out, {_SKIP}"))
 
 
 class Meant:
@@ -98,7 +98,7 @@ class Meant:
 
     def search(self, folder: Path, name: str, kind: Kind = "image") -> str | None:
         """As :meth:`find`, but None where there is no such file."""
-        parts, elsewhere = _parts(name)
+        parts, elsewhere = parts_of(name)
         exact = "/".join(parts)
         if not elsewhere and f"{folder}/{exact}" in self._listing:
             return exact
@@ -122,7 +122,7 @@ class Meant:
         return self._names[key]
 
     def _missing(self, folder: Path, name: str, kind: Kind) -> Problem:
-        parts, elsewhere = _parts(name)
+        parts, elsewhere = parts_of(name)
         if elsewhere:
             remedy = f"write its path below {folder}, {_SKIP}"
             return Problem(f"the name of an {kind} leaves its folder", repr(name), remedy)
@@ -139,7 +139,7 @@ class Meant:
         return Problem(f"the {kind} is missing", shown, _ADD[kind])
 
 
-def _parts(name: str) -> tuple[list[str], bool]:
+def parts_of(name: str) -> tuple[list[str], bool]:
     """The parts of a path, and whether it begins elsewhere: absolute, a URL, or with ``..``."""
     plain = name.replace("\\", "/")
     parts = [part for part in plain.split("/") if part not in ("", ".")]

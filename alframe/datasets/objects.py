@@ -91,10 +91,10 @@ class Objects:
         """A tally of the classes of some objects, by name."""
         return Counter(sorted(self.rows[row].name for row in np.flatnonzero(which).tolist()))
 
-    def doubt(self, writing: Writing, *, test: bool) -> str | None:
+    def doubt(self, writing: Writing | None, *, test: bool) -> str | None:
         """What the boxes of a split may have meant instead, where most make no sense."""
         which = self.of(test=test)
-        if not which.any():
+        if writing is None or not which.any():
             return None
         numbers = written_as(self._boxes[which] + writing.shift, writing.numbers)
         lost = not self.cleaning.keep[which].any()

@@ -57,21 +57,21 @@ def voc(
         test = default_test if test is None else test
     found = Found(home, Problems(on_bad_item), Writing(shift=1.0 if one_based else 0.0))
     found.folders += [folder.images for folder in folders.values()]
-    reader = _Reader(found)
+    reader = _Reader(found, one_based=one_based)
     found.pool, found.test = (
         [item for split in splits for item in reader.read(split, *parse_split(split, folders))]
         for splits in (pool, test)
     )
     found.notes += reader.zero_based()
-    found.check_tested()
+    found.check_tested("add the file, take the image out of the list")
     return assemble("voc", found, classes)
 
 
 class _Reader:
     """Reads lists of images, each image once even where lists overlap."""
 
-    def __init__(self, found: Found) -> None:
-        self._found = found
+    def __init__(self, found: Found, *, one_based: bool) -> None:
+        self._found, self._shift = found, 1.0 if one_based else 0.0
         self._items: dict[tuple[str, str], str] = {}
         self._annotations: dict[str, str] = {}
         self._checked: set[str] = set()
@@ -179,7 +179,7 @@ class _Reader:
             )
 
     def _row(self, item: str, thing: VocObject) -> Annotated:
-        shift = self._found.writing.shift
+        shift = self._shift
         x1, y1, x2, y2 = (corner - shift for corner in thing.box)
         if shift and min(x1, y1) < 0:
             self._zero_based[item] += 1

@@ -1,0 +1,102 @@
+"""Test split of a dataset that has none: ids in a file, or a stratified share of what is known."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from alframe.annotations.sources import MOST_BYTES
+from alframe.datasets.meant import Pictures
+from alframe.datasets.problems import BadItemError, Problems
+from alframe.datasets.voc_list import decoded
+from alframe.errors import ConfigError, DataError
+from alframe.files.reading import read_bytes
+
+_SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
+_NUMBER = re.compile(r"\s*\d+(?:\.\d*)?\s*")
+
+
+def share_of(test: str) -> float | None:
+    """The share that ``20%`` is, 0.2; None of what may be the path of a file.
+
+    Raises:
+        ConfigError: it is a number without percent, or not between 0 and 100 %.
+    """
+    match = _SHARE.fullmatch(test)
+    if match and 0 < float(match[1]) < 100:
+        return float(match[1]) / 100
+    if match or _NUMBER.fullmatch(test):
+        raise ConfigError(
+            f"dataset.test={test}: expected a share of the annotated images between 0% and 100%, "
+            "as 20%, or a text file of ids; a number of images to be annotated is budget.test=N"
+        )
+    return None
+
+
+def listed(path: Path, pictures: Pictures, problems: Problems) -> list[str]:
+    """The ids of the pictures that a file names, one in each line.
+
+    Args:
+        path: of the file.
+        pictures: that it may name.
+        problems: takes lines that name none.
+
+    Raises:
+        DataError: the file cannot be read, or is empty.
+    """
+    try:
+        text = decoded(read_bytes(path, MOST_BYTES))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"dataset.test={path} cannot be read ({why}): expected a text file in UTF-8 with the "
+            "id of an image in each line, or a share as 20%"
+        ) from error
+    found: dict[str, None] = {}
+    lines = list(filter(None, map(str.strip, text.splitlines())))
+    if not lines:
+        raise DataError(f"dataset.test={path} is empty: expected the id of an image in each line")
+    for line in lines:
+        try:
+            found[pictures.find(line)] = None
+        except BadItemError as error:
+            problems.take(f"{path}: {line}", error)
+    return list(found)
+
+
+def stratified(classes: Mapping[str, Collection[str]], share: float, seed: int) -> list[str]:
+    """A share of images in which each class has its share as well as can be.
+
+    Images are grouped by their rarest class, those without objects apart; each group gives its
+    share, and the largest remainders the rest. Each group of two or more keeps one. Which images
+    are taken is told by a hash of seed and id, so that few change when others come.
+
+    Args:
+        classes: what each image shows, by id.
+        share: between 0 and 1.
+        seed: other seeds draw other images.
+
+    Returns:
+        Ids, sorted.
+    """
+    images_of = Counter(name for names in classes.values() for name in set(names))
+    groups: dict[str | None, list[str]] = {}
+    for item, names in classes.items():
+        rarest = min(names, key=lambda name: (images_of[name], name), default=None)
+        groups.setdefault(rarest, []).append(item)
+    wanted = {name: share * len(items) for name, items in groups.items()}
+    counts = {name: int(amount) for name, amount in wanted.items()}
+    rest = max(1, round(share * len(classes))) - sum(counts.values())
+    order = sorted(groups, key=lambda name: (counts[name] - wanted[name], str(name)))
+    for name in [name for name in order if counts[name] + 1 < len(groups[name])][:rest]:
+        counts[name] += 1
+    return sorted(
+        item
+        for name, items in groups.items()
+        for item in sorted(items, key=lambda item: _rank(seed, item))[: counts[name]]
+    )
+
+
+def _rank(seed: int, item: str) -> bytes:
+    return hashlib.sha256(f"{seed}\n{item}".encode(errors="surrogatepass")).digest()

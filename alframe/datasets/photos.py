@@ -1,0 +1,142 @@
+"""Photos: any folder of pictures, annotated in part or not at all."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from alframe.annotations.base import Annotations
+from alframe.annotations.formats import read_annotations
+from alframe.annotations.yolo import named_by
+from alframe.datasets.assemble import Found, assemble
+from alframe.datasets.base import Dataset, OnBadItem
+from alframe.datasets.bulk import uncollected
+from alframe.datasets.drawn import listed, share_of, stratified
+from alframe.datasets.folders import below
+from alframe.datasets.meant import Pictures
+from alframe.datasets.names import SUFFIXES
+from alframe.datasets.pictures import header_size
+from alframe.datasets.problems import Problems, named, plural
+from alframe.errors import DataError
+
+
+@uncollected()
+def photos(
+    root: str,
+    *,
+    annotations: str | None = None,
+    classes: Sequence[str] | None = None,
+    test: str | None = None,
+    test_seed: int = 0,
+    on_bad_item: OnBadItem = "error",
+) -> Dataset:
+    """Read a folder of pictures, and what is known of them.
+
+    Ids are the paths of the pictures below ``root``, with their suffix: ``holiday/IMG_0001.jpg``.
+    An image that the annotations do not speak of is unannotated, never empty.
+
+    Args:
+        root: a folder, of which all folders below are looked through.
+        annotations: a file, folder or zip of annotations in any format that is read, recognised
+            by its content: COCO, Pascal VOC, YOLO, CVAT, Label Studio.
+        classes: names of the classes, in the order of their labels. By default those that the
+            annotations declare; without annotations they have to be named.
+        test: what to evaluate on: a text file with an id in each line, or a share of the annotated
+            images such as ``20%``, which is drawn. By default nothing yet: ``budget.test=40`` has
+            people annotate 40 images that are drawn for it.
+        test_seed: other seeds draw another share.
+        on_bad_item: ``skip`` leaves out pictures with an unusable annotation, and notes it; and
+            unannotated ones where nobody is asked.
+
+    Raises:
+        DataError: there are no pictures; or with every problem found.
+    """
+    home = Path(root).expanduser()
+    if not home.is_dir():
+        raise DataError(f"{home} is not a folder: expected one with pictures; set dataset.root")
+    names, notes = below(home)
+    if not names:
+        said = "".join(f"; {note}" for note in notes)
+        raise DataError(f"{home} holds no image ({', '.join(sorted(SUFFIXES))}){said}")
+    if classes is None and annotations is None:
+        raise DataError(
+            "dataset.classes: nothing is annotated yet, so expected the names of the classes that "
+            "people will annotate, as dataset.classes=[cat,dog]; or what is known already, as "
+            "dataset.annotations=PATH"
+        )
+    found = Found(home, Problems(on_bad_item), tested=test is not None, notes=notes)
+    found.files = {name: home / name for name in names}
+    known = frozenset(_take(found, annotations, classes) if annotations else ())
+    found.bare = {name: name for name in names if name not in known}
+    found.test = _test(found, test, test_seed) if test is not None else []
+    found.check_tested("annotate it (dataset.annotations), or take it out of the list")
+    chosen = frozenset(found.test)
+    found.pool = [name for name in found.files if name not in chosen]
+    return assemble("photos", found, classes)
+
+
+def _take(found: Found, annotations: str, classes: Sequence[str] | None) -> list[str]:
+    """What is known already; ids of the annotated pictures."""
+    path = Path(annotations).expanduser()
+    if not path.exists():
+        raise DataError(
+            f"dataset.annotations={annotations}: nothing lies there; expected a file, a folder or "
+            "a zip of annotations"
+        )
+
+    def size(item: str) -> tuple[int, int]:
+        if item not in found.sizes:
+            found.sizes[item] = header_size(found.files[item])
+        return found.sizes[item]
+
+    pictures = Pictures(found.files, size)
+    said = _numbered(read_annotations(path, pictures, found.problems), classes, path)
+    bad = found.problems.items
+    for item in {thing.owner for thing in said.objects} - bad:
+        try:
+            size(item)
+        except DataError as error:
+            found.problems.take(item, error)
+    found.known += said.classes
+    found.notes += [*said.notes, *pictures.notes()]
+    found.objects += said.objects
+    if given_up := sorted(said.ignored - bad):
+        what = f"{plural(len(given_up), 'image')} that an annotator gave up: {named(given_up)}"
+        found.notes.append(f"left out {what}")
+        for item in given_up:
+            del found.files[item]
+    return said.images
+
+
+def _numbered(said: Annotations, classes: Sequence[str] | None, path: Path) -> Annotations:
+    """Annotations whose classes have names, by the order of ``dataset.classes`` if need be."""
+    if said.numbered and classes is None:
+        raise DataError(
+            f"{path} has numbers for classes and no names: expected a data.yaml or classes.txt "
+            "beside the labels, or set dataset.classes=[NAME, ...] in their order"
+        )
+    return named_by(said, classes or ())
+
+
+def _test(found: Found, test: str, seed: int) -> list[str]:
+    """Ids of the test split: those in a file, or a share of the annotated ones."""
+    share = share_of(test)
+    if share is None:
+        pictures = Pictures(found.files, lambda _: (0, 0))
+        return listed(Path(test).expanduser(), pictures, found.problems)
+    bad = found.problems.items
+    known = [item for item in found.files if item not in found.bare and item not in bad]
+    classes: dict[str, set[str]] = {item: set() for item in known}
+    for thing in found.objects:
+        if thing.owner in classes:
+            classes[thing.owner].add(thing.name)
+    drawn = stratified(classes, share, seed)
+    if not drawn:
+        raise DataError(
+            f"dataset.test={test}: {plural(len(known), 'image')} of {len(found.files):,} "
+            f"{'is' if len(known) == 1 else 'are'} annotated, too few to draw from; "
+            "budget.test=N has people annotate N images to test on"
+        )
+    found.notes.append(
+        f"the test split is drawn: {plural(len(drawn), 'image')} of {len(known):,} annotated, "
+        f"by class (dataset.test={test}, dataset.test_seed={seed}): {named(drawn)}"
+    )
+    return drawn

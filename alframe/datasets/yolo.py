@@ -1,0 +1,160 @@
+"""YOLO: ``data.yaml``, and a text file of labels beside each image."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from alframe.annotations.yolo_labels import Label, read_labels
+from alframe.datasets.assemble import Found, assemble
+from alframe.datasets.base import Dataset, OnBadItem
+from alframe.datasets.bulk import uncollected
+from alframe.datasets.files import check_link
+from alframe.datasets.objects import Annotated
+from alframe.datasets.pictures import check_regular, header_size
+from alframe.datasets.problems import BadItemError, Problem, Problems, named, plural, tallied
+from alframe.datasets.unannotated import Unannotated
+from alframe.datasets.yolo_layout import YoloFile, label_of, two_of_one_stem
+from alframe.errors import DataError
+
+REMEDY = "correct the label file, or set dataset.on_bad_item=skip"
+
+
+@uncollected()
+def yolo(
+    root: str,
+    *,
+    data: str | None = None,
+    test: Literal["val", "test"] | None = None,
+    classes: Sequence[str] | None = None,
+    unannotated: Unannotated = "unlabelled",
+    on_bad_item: OnBadItem = "error",
+) -> Dataset:
+    """Read a dataset in the layout of YOLO.
+
+    Ids are the paths of the pictures below ``root``, with their suffix: ``images/train/1.jpg``.
+    The labels of an image are in ``labels`` where it is in ``images``, or beside it.
+
+    Args:
+        root: the folder with images and labels.
+        data: the file with names and splits; by default the ``data.yaml`` in ``root``. Its
+            ``train`` is the pool.
+        test: which of its lists to evaluate on: by default ``val``, without one ``test``.
+            Without either, ``budget.test=40`` has people annotate images to test on.
+        classes: names to keep, in the order of their labels. By default those found in the pool,
+            and all of them where images are unannotated.
+        unannotated: what images without a label file are: ``unlabelled``, which people may be
+            asked for; or ``empty``, without objects, as YOLO's trainers take them.
+        on_bad_item: ``skip`` leaves out items with an unusable image or label file, and notes it;
+            and unannotated ones where nobody is asked.
+
+    Raises:
+        DataError: with every problem found: the file, a list, an image or a label file.
+    """
+    home = Path(root).expanduser()
+    if not home.is_dir():
+        raise DataError(f"{home} is not a folder: expected one with data.yaml; set dataset.root")
+    found = Found(home, Problems(on_bad_item))
+    file = YoloFile(found, None if data is None else Path(data).expanduser())
+    split = test or next((key for key in ("val", "test") if file.has(key)), None)
+    found.tested, found.known = split is not None, list(file.names)
+    found.pool = file.images("train")
+    found.test = file.images(split) if split else []
+    if file.wrong:
+        raise DataError(file.wrong)
+    found.files = {item: home / item for item in (*found.pool, *found.test)}
+    reader = _Reader(found, file.names)
+    reader.read()
+    if unannotated == "empty":
+        found.bare.clear()
+    found.check_tested(
+        "add it, empty where the image shows no object; or set dataset.unannotated=empty"
+    )
+    found.notes += reader.notes()
+    return assemble("yolo", found, classes)
+
+
+class _Reader:
+    """Reads the label file of each image."""
+
+    def __init__(self, found: Found, names: Sequence[str]) -> None:
+        self._found, self._names = found, names
+        self._odd: dict[str, Counter[str]] = {}
+        self._labels: dict[str, list[str]] = {}
+
+    def read(self) -> None:
+        """Read all of them, or note what is wrong."""
+        found = self._found
+        for item in found.files:
+            ways = label_of(item)
+            label = next((w for w in ways if f"{found.home}/{w}" in found.listing), None)
+            if label is None:
+                found.bare[item] = f"{found.home}/{ways[0]}"
+            else:
+                self._labels.setdefault(label, []).append(item)
+        for label, items in self._labels.items():
+            try:
+                if len(items) > 1:
+                    raise BadItemError(two_of_one_stem(items, label))
+                found.objects += self._objects(items[0], f"{found.home}/{label}")
+            except DataError as error:
+                for item in items:
+                    found.problems.take(item, error)
+
+    def notes(self) -> list[str]:
+        """What was seen through, of each kind once, and label files of no image."""
+        told = {
+            "polygons": ("polygon", "of which the enclosing box is taken"),
+            "twice": (
+                "line",
+                "of labels there twice, taken once (a detector that appends to its files makes "
+                "them)",
+            ),
+            "scores": ("object", "with a score, as a model writes it; did people draw these?"),
+        }
+        notes = [
+            f"{plural(self._odd[kind].total(), noun)} {text}: {tallied(self._odd[kind])}"
+            for kind, (noun, text) in told.items()
+            if kind in self._odd
+        ]
+        if orphans := self._orphans():
+            count = plural(len(orphans), "label file")
+            notes.append(f"left out {count} of no image of a split: {named(orphans)}")
+        return notes
+
+    def _orphans(self) -> list[str]:
+        """Label files of which no image is in a split, in the folders of the others."""
+        folders = {label.rpartition("/")[0] for label in self._labels}
+        listing, home = self._found.listing, self._found.home
+        return [
+            label
+            for folder in sorted(folders)
+            if "labels" in folder.split("/")
+            for name in sorted(listing.folder(home / folder).files)
+            if name.endswith(".txt") and name != "classes.txt"
+            if (label := f"{folder}/{name}") not in self._labels
+        ]
+
+    def _objects(self, item: str, path: str) -> list[Annotated]:
+        entry = self._found.listing.entry(path)
+        if entry is not None and entry.is_symlink():
+            check_link(path, [self._found.home])
+        check_regular(path, REMEDY)
+        data = Path(path).read_bytes()
+        if not data.strip():
+            return []
+        size = self._found.sizes[item] = header_size(self._found.files[item])
+        odd = Counter[str]()
+        labels = read_labels(data, path, size, odd)
+        odd["scores"] = sum(label.score == label.score for label in labels)  # not NaN
+        for kind in +odd:
+            self._odd.setdefault(kind, Counter())[item] = odd[kind]
+        return self._named(item, path, labels)
+
+    def _named(self, item: str, path: str, labels: Sequence[Label]) -> list[Annotated]:
+        names = self._names
+        cause = f"no class has this number: data.yaml has {plural(len(names), 'name')}"
+        wrong = sorted({label.number for label in labels if label.number >= len(names)})
+        if wrong:
+            raise BadItemError(*(Problem(cause, f"{path} ({n})", REMEDY) for n in wrong))
+        return [Annotated(item, names[label.number], label.box) for label in labels]

@@ -1,0 +1,166 @@
+"""Where a YOLO dataset keeps its images and labels: ``data.yaml``, folders and lists of images."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from alframe.annotations.yolo_names import data_yaml, names_in
+from alframe.datasets.assemble import Found
+from alframe.datasets.files import check_link
+from alframe.datasets.folders import below
+from alframe.datasets.meant import parts_of
+from alframe.datasets.names import is_picture
+from alframe.datasets.problems import Problem
+from alframe.datasets.voc_list import decoded
+from alframe.errors import AlframeError, DataError
+from alframe.files.reading import YAML_BYTES, read_bytes
+
+USUAL = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+EXPECTED = (
+    "expected a folder, a list file (.txt) or a list of them, relative to the file or to its path"
+)
+MOST_BYTES = 1 << 28
+
+
+class YoloFile:
+    """A ``data.yaml``: names of classes, and where the images of each split are.
+
+    Args:
+        found: by the reader; takes notes, and what is wrong with the lines of lists.
+        path: of the file; looked for in the folder of the dataset by default.
+
+    Attributes:
+        names: of the classes, by number.
+        wrong: entries that are neither a folder nor a list file.
+
+    Raises:
+        DataError: it is missing or malformed; every problem.
+    """
+
+    def __init__(self, found: Found, path: Path | None) -> None:
+        self._found, self._home = found, found.home
+        self._path = _only_one(found.home) if path is None else path
+        self.wrong: list[str] = []
+        self._content, self.names = _read(self._path)
+        self._base = self._inside(found.home, self._content.get("path") or ".")
+
+    def has(self, key: str) -> bool:
+        """Whether the file says where the images of a split are."""
+        return bool(self._content.get(key))
+
+    def images(self, key: str) -> list[str]:
+        """The pictures of a split, ``train``, ``val`` or ``test``, as paths below the dataset."""
+        entries, found = self._content.get(key), dict[str, None]()
+        if not entries:
+            self.wrong.append(f"{self._path}: {key}: nothing is there; {EXPECTED}")
+        for entry in [entries] if isinstance(entries, str) else entries or ():
+            path = self._find(entry)
+            if path is None:
+                self.wrong.append(f"{self._path}: {key}: nothing at {entry!r:.60}; {EXPECTED}")
+            elif path.is_dir():
+                found |= dict.fromkeys(self._in_folder(path))
+            else:
+                found |= dict.fromkeys(self._in_list(path))
+        return list(found)
+
+    def _in_folder(self, folder: Path) -> Iterator[str]:
+        pictures, notes = below(folder)
+        self._found.folders.append(folder)
+        self._found.notes += [note for note in notes if note not in self._found.notes]
+        start = os.path.relpath(folder, self._home).replace(os.sep, "/")
+        return (name if start == "." else f"{start}/{name}" for name in pictures)
+
+    def _in_list(self, path: Path) -> Iterator[str]:
+        check_link(path, [self._home])
+        try:
+            lines = decoded(read_bytes(path, MOST_BYTES)).splitlines()
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise DataError(f"{path} cannot be read as a list of images ({why})") from error
+        for line in filter(None, map(str.strip, lines)):
+            try:
+                yield self._listed(path.parent, line)
+            except DataError as error:
+                self._found.problems.take(f"{path}: {line}", error)
+
+    def _listed(self, folder: Path, line: str) -> str:
+        """The picture that a line of a list means: beside it, or below the dataset."""
+        for place in dict.fromkeys((folder, self._base, self._home)):
+            parts, elsewhere = parts_of(line)
+            path = f"{place}/{'/'.join(parts)}"
+            if not elsewhere and path in self._found.listing:
+                return os.path.relpath(path, self._home).replace(os.sep, "/")
+        return self._found.meant.find(self._home, line)
+
+    def _find(self, place: str) -> Path | None:
+        """The folder or list file of an entry: below ``path``, the file itself, or the dataset."""
+        for folder in (self._base, self._path.parent, self._home):
+            path = Path(os.path.normpath(folder / place))
+            if path.exists() and path.is_relative_to(os.path.normpath(self._home)):
+                return path
+        found = self._inside(self._base, place)
+        return found if found != self._base else None
+
+    def _inside(self, folder: Path, place: str) -> Path:
+        """What a path that may have been written on another machine means below the dataset."""
+        parts, _ = parts_of(place)
+        for cut in range(len(parts)):
+            path = folder.joinpath(*parts[cut:])
+            if path.exists():
+                if path != folder / place:
+                    self._found.notes.append(f"{self._path}: took {path} for {place}")
+                return path
+        return folder
+
+
+def _read(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The content of the file and the names in it."""
+    try:
+        content = dict(data_yaml(read_bytes(path, YAML_BYTES), str(path)))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); set dataset.data") from error
+    found: list[str] = []
+    names: tuple[str, ...] = ()
+    try:
+        names = names_in(content, str(path))
+    except AlframeError as error:
+        found += error.problems
+    for key in ("path", "train", "val", "test"):
+        value = content.get(key)
+        listed = value if isinstance(value, list) and key != "path" else [value]
+        if value is not None and not all(isinstance(each, str) for each in listed):
+            found.append(f"{path}: {key}: got {value!r:.60}; {EXPECTED}")
+    if found:
+        raise DataError(found)
+    return content, names
+
+
+def _only_one(home: Path) -> Path:
+    there = sorted(home.glob("*.y*ml"))
+    usual = [path for path in there if path.name in USUAL]
+    if len(usual or there) == 1:
+        return (usual or there)[0]
+    if there:
+        names = ", ".join(path.name for path in (usual or there)[:5])
+        raise DataError(f"{home} holds {names}: set dataset.data to the one that is meant")
+    raise DataError(
+        f"{home} holds no data.yaml: expected one with names, train and val; set dataset.root or "
+        "dataset.data"
+    )
+
+
+def label_of(image: str) -> Sequence[str]:
+    """Where the label file of an image may be: in ``labels`` beside ``images``, or beside it."""
+    start, dot, _ = image.rpartition(".")
+    beside = f"{start if dot and is_picture(image) else image}.txt"
+    folders = beside.split("/")
+    places = [n for n, folder in enumerate(folders[:-1]) if folder == "images"]
+    swapped = [*folders[: places[-1]], "labels", *folders[places[-1] + 1 :]] if places else []
+    return ["/".join(swapped), beside] if places else [beside]
+
+
+def two_of_one_stem(images: Sequence[str], label: str) -> Problem:
+    """What is wrong with pictures that have one label file."""
+    cause = "two images have one label file, as their names differ in the suffix alone"
+    return Problem(cause, f"{label} ({' and '.join(images)})", "rename one of them and its labels")
