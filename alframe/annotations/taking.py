@@ -94,7 +94,8 @@ def take(
         before = stored_answers(run, cycle, dataset)
         _tell(before, own, taken)
         after = merged(before, own)
-        write_answers(after, pictures(dataset), answers)
+        if after.images:
+            write_answers(after, pictures(dataset), answers)
     answered = set(after.images)
     taken.missing = [i.item for i in sheet.images if i.item not in answered]
     taken.suspects = suspects(sheet, own)

@@ -69,7 +69,7 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     from alframe.datasets.problems import named, plural
     from alframe.runs.build import build_oracle
 
-    cycle, (config, dataset) = waits_for(run), _run(run)
+    (config, dataset), cycle = _run(run), waits_for(run)
     folder, oracle = query_folder(run, cycle), build_oracle(config, dataset, run)
     if isinstance(oracle, FilesOracle | LabelStudioOracle):
         sheet = oracle.sheet(cycle)

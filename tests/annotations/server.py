@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-TOKEN = "legacy"  # noqa: S105 - of a stand-in
+TOKEN = "legacy"
 
 
 @dataclass
@@ -82,7 +82,7 @@ def running() -> Iterator[tuple[str, State]]:
                 said = state.said(self.command, self.path, json.loads(body) if as_json else body)
                 self._send(200 if said is not None else 404, said)
 
-        do_GET = do_POST = _answer  # noqa: N815
+        do_GET = do_POST = _answer
 
         def _send(self, code: int, content: Any) -> None:
             data = json.dumps(content).encode()

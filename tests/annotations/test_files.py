@@ -1,87 +1,206 @@
-"""People answer by files: in parts, with an image given up, and wrongly."""
+"""People answer by files: a query folder, answers in parts, and everything that can be wrong."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from alframe.annotations.files import FilesOracle, answered
+from alframe.annotations.base import AskedImage, Proposal, Sheet
+from alframe.annotations.files import FilesOracle
+from alframe.annotations.sheets import query_folder, read_sheet, write_sheet
+from alframe.annotations.taking import Taken, take, waits_for
 from alframe.datasets.base import Dataset
-from alframe.errors import DataError, Waiting
+from alframe.errors import DataError, RunError, Waiting
 from alframe.oracle import OracleSetup
-from tests.fakes import fake_dataset
+from alframe.runs.journal import Journal
+from tests.annotations import people
+from tests.annotations.people import photographs
 
-IDS = ("p000", "p001", "p002")
+TEST, INITIAL = ("a.png",), ("b.png", "deep/c.png")
+OTHERS = ("d.png", "e.png")
+CLASSES = ("cat", "dog")
+BOX = (4.0, 5.0, 24.0, 15.0)
 
 
 @pytest.fixture
-def dataset() -> Dataset:
-    return fake_dataset()  # images of 8 x 8
+def dataset(tmp_path: Path) -> Dataset:
+    return photographs(tmp_path / "photos", (*TEST, *INITIAL, *OTHERS), CLASSES)
 
 
-def filled(query: Path, answers: Path, boxes: dict[str, Any], **more: Any) -> None:
-    """Write answers: boxes of some of the images that a query asks for."""
-    content = json.loads(query.read_text())
-    content["images"] = [i | more for i in content["images"] if i["file_name"] in boxes]
-    for image in content["images"]:
-        for box, category in boxes[image["file_name"]]:
-            row = {"image_id": image["id"], "category_id": category, "bbox": box}
-            content["annotations"].append(row | {"id": len(content["annotations"])})
-    answers.write_text(json.dumps(content))
+@pytest.fixture
+def run(tmp_path: Path, dataset: Dataset) -> Path:
+    """A run directory that has asked for three images."""
+    path = tmp_path / "run"
+    path.mkdir()
+    journal = Journal(path / "journal.jsonl")
+    journal.append("initial", ids=list(INITIAL), test=list(TEST), sha256="")
+    reasons = dict.fromkeys(TEST, "test") | dict.fromkeys(INITIAL, "initial")
+    proposed = (Proposal("cat", BOX, 0.9), Proposal("dog", (30, 1, 39, 9), 0.2))
+    images = [AskedImage(i, dataset.file(i), 20, 40, None, w, proposed) for i, w in reasons.items()]
+    sheet = Sheet("run, cycle 0", dataset.classes, tuple(images), proposed=True)
+    write_sheet(sheet, query_folder(path, 0))
+    return path
 
 
-def test_a_query_is_written_once_and_answered_in_parts(dataset: Dataset, tmp_path: Path) -> None:
-    oracle = FilesOracle(OracleSetup(dataset, tmp_path))
+def answer(path: Path, *given: str, name: str = "cat", box: Any = BOX, **more: Any) -> Path:
+    """A file of COCO instances: one object in each of some images."""
+    images = [{"id": item, "width": 40, "height": 20} for item in given]
+    objects = {item: [(name, box)] for item in given} if box else {}
+    return people.coco(path, images, objects, [*CLASSES, "cow"], **more)
+
+
+def asked(run: Path, dataset: Dataset, **options: Any) -> FilesOracle:
+    return FilesOracle(OracleSetup(dataset, run), **options)
+
+
+def test_a_query_is_written_once_and_answered_in_parts(
+    run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    oracle, ids = asked(run, dataset), [*TEST, *INITIAL]
     with pytest.raises(Waiting) as waits:
-        oracle.annotate(IDS, 1)
-    query, answers = tmp_path / "queries/cycle_01/query.json", tmp_path / "answers/cycle_01.json"
-    first, second = waits.value.problems
-    assert first == "cycle 1 waits for 3 of 3 images to be annotated: p000, p001, p002"
-    assert str(query) in second
-    assert str(answers) in second
-    asked = json.loads(query.read_text())
-    assert asked["images"][0] == {"id": 1, "file_name": "p000", "width": 8, "height": 8}
-    assert [c["name"] for c in asked["categories"]] == ["a", "b"]
-    written = query.stat().st_mtime_ns
-    filled(query, answers, {"p000": [([1, 1, 4, 5], 2)], "p002": []})
-    with pytest.raises(Waiting, match="cycle 1 waits for 1 of 3 images to be annotated: p001"):
-        oracle.annotate(IDS, 1)
-    content = json.loads(answers.read_text())
-    content["images"].append(asked["images"][1] | {"ignored": 1})
-    answers.write_text(json.dumps(content))
-    found = oracle.annotate(IDS, 1)
-    assert found.ignored == {"p001"}
-    assert found.targets["p002"].labels.tolist() == []
-    assert found.targets["p000"].labels.tolist() == [1]
-    np.testing.assert_array_equal(found.targets["p000"].require_boxes(), [[1, 1, 5, 6]])
-    assert query.stat().st_mtime_ns == written
+        oracle.annotate(ids, 0)
+    folder = run / "queries/cycle_00"
+    assert waits.value.problems == (
+        f"waiting: 3 images to annotate (1 to test on, 2 to begin with), in {folder}: a.png, "
+        "b.png, deep/c.png",
+        f"then: alframe annotate {run} FILE",
+    )
+    assert {p.name for p in folder.iterdir()} >= {
+        "query.json", "coco", "images.txt", "index.html", "README.txt"
+    }  # fmt: skip
+    text = (folder / "README.txt").read_text()
+    assert f"alframe annotate {run} FILE" in text
+    assert "coco/coco.json" in text
+    listed = (folder / "images.txt").read_text().splitlines()
+    assert listed == [str(tmp_path / "photos" / item) for item in ids]
+    proposed = json.loads((folder / "coco/coco.json").read_text())["annotations"]
+    assert [a["score"] for a in proposed] == [0.9] * 3, "those of 0.2 are not shown"
+    written = (folder / "README.txt").stat().st_mtime_ns
+    taken = take(run, dataset, [answer(tmp_path / "1.json", "b.png")])
+    assert taken.missing == ["a.png", "deep/c.png"]
+    with pytest.raises(Waiting, match=r"waiting: 2 of 3 images .*1 to test on, 1 to begin with"):
+        oracle.annotate(ids, 0)
+    taken = take(run, dataset, [answer(tmp_path / "2.json", "a.png", "deep/c.png", box=None)])
+    assert taken.missing == []
+    found = oracle.annotate(ids, 0)
+    assert found.targets["b.png"].require_boxes().tolist() == [list(BOX)]
+    assert found.targets["a.png"].labels.tolist() == []
+    assert (folder / "README.txt").stat().st_mtime_ns == written
     assert oracle.annotate((), 2).targets == {}
 
 
-def test_everything_wrong_is_said_at_once(dataset: Dataset, tmp_path: Path) -> None:
-    answers = tmp_path / "answers.json"
-    content = {
-        "images": [{"id": 1, "file_name": "p000"}, {"id": 2, "file_name": "p001"}],
-        "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "cat"}],
-        "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 1, 2, 2]},
-            {"id": 2, "image_id": 2, "category_id": 1, "bbox": [20, 1, 2, 2]},
-        ],
-    }
-    answers.write_text(json.dumps(content))
-    with pytest.raises(DataError) as error:
-        answered(answers, IDS, dataset)
-    assert error.value.problems == (
-        f"the class is unknown: {answers}: 'cat'; use one of a, b",
-        f"the box is empty, or lies outside of its image: {answers}: p001; correct the file of "
-        "answers",
+def test_somebody_elses_proposals(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    better = people.coco(
+        tmp_path / "b.json", [{"id": "b.png", "width": 40, "height": 20}], {}, CLASSES
     )
-    content["images"].append({"id": 3, "file_name": "p009"})
-    answers.write_text(json.dumps(content))
-    with pytest.raises(DataError, match=r"the image was not asked for: .*p009; correct the file"):
-        answered(answers, IDS, dataset)
-    answers.write_text("{")
-    with pytest.raises(DataError, match="cannot be read as JSON"):
-        answered(answers, IDS, dataset)
+    content = json.loads(better.read_text())
+    content["annotations"] = [
+        {"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 1, 9, 9], "score": 0.8}
+    ]
+    better.write_text(json.dumps(content))
+    sheet = asked(run, dataset, proposals=str(better)).sheet(0)
+    assert [list(image.proposals) for image in sheet.images] == [
+        [], [Proposal("dog", (1, 1, 10, 10), 0.8)], []
+    ]  # fmt: skip
+
+
+def test_a_query_reads_back(run: Path, dataset: Dataset) -> None:
+    sheet = read_sheet(query_folder(run, 0), dataset.file)
+    assert sheet.images[0].proposals[0] == Proposal("cat", BOX, 0.9)
+    assert [image.why for image in sheet.images] == ["test", "initial", "initial"]
+    path = query_folder(run, 0) / "query.json"
+    path.write_text(path.read_text().replace('"a.png"', '"z.png"'))
+    with pytest.raises(RunError, match=r"query\.json is damaged"):
+        read_sheet(query_folder(run, 0), dataset.file)
+
+
+def told(taken: Taken) -> list[str]:
+    return [note for note in taken.notes if note.startswith(("cycle", "1 image", "2 images"))]
+
+
+def test_what_is_said_of_answers(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    first = answer(tmp_path / "1.json", "a.png", "b.png")
+    assert told(take(run, dataset, [first])) == ["cycle 0: 2 new answers (2 objects)"]
+    assert told(take(run, dataset, [first])) == ["cycle 0: 0 new answers, 2 as before (2 objects)"]
+    other = answer(tmp_path / "2.json", "b.png", "deep/c.png", name="dog", ignored=["deep/c.png"])
+    content = json.loads(other.read_text())
+    content["annotations"] = content["annotations"][:1]
+    other.write_text(json.dumps(content))
+    assert told(take(run, dataset, [other])) == [
+        "cycle 0: 1 new answer, 1 changed (1 object, 1 ignored)"
+    ]
+    more = answer(tmp_path / "3.json", "d.png", box=None)
+    assert told(take(run, dataset, [more])) == [
+        "1 image not asked for, taken too: d.png",
+        "cycle 0: 1 new answer (0 objects, 1 image without any)",
+    ]
+    found = asked(run, dataset).annotate([*TEST, *INITIAL], 0)
+    assert found.targets.keys() == {"a.png", "b.png", "d.png"}
+    assert found.ignored == {"deep/c.png"}
+    assert found.targets["b.png"].labels.tolist() == [1]
+
+
+def test_nothing_is_taken_where_something_is_wrong(
+    run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    wrong = [
+        answer(tmp_path / "1.json", "a.png", name="cow"),
+        answer(tmp_path / "2.json", "b.png", box=(50, 5, 60, 15)),
+        answer(tmp_path / "3.json", "deep/c.png", "nowhere.png"),
+    ]
+    with pytest.raises(DataError) as error:
+        take(run, dataset, wrong)
+    text = "\n".join(error.value.problems)
+    assert f"the class is unknown: {wrong[0]}: 'cow'; use one of cat, dog" in text
+    assert f"lies outside of its image: {wrong[1]}: b.png" in text
+    assert "nowhere.png" in text
+    assert not (run / "answers/cycle_00.json").exists()
+    taken = take(run, dataset, wrong, skip_bad=True)
+    assert taken.missing == ["a.png", "b.png"]
+    assert any(note.startswith("skipped") for note in taken.notes)
+
+
+def test_answers_for_another_run(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    journal = Journal(run / "journal.jsonl")
+    journal.append(
+        "annotated", cycle=0, images=2, objects=0, ignored=[], extra=[], sha256="", seconds=None
+    )
+    for event, more in (("fitted", {}), ("evaluated", {"metrics": {}})):
+        journal.append(event, cycle=0, seconds=1.0, **more)
+    with pytest.raises(RunError, match="has not asked for anything yet, so there is nothing to"):
+        waits_for(run)
+    journal.append("selected", cycle=0, ids=["d.png"], seconds=1.0, memory={})
+    image = AskedImage("d.png", dataset.file("d.png"), 20, 40, 0.5, "entropy")
+    write_sheet(Sheet("run, cycle 1", CLASSES, (image,)), query_folder(run, 1))
+    (run / "answers").mkdir()
+    answer(run / "answers/cycle_00.json", *TEST, *INITIAL)
+    again = answer(tmp_path / "1.json", "a.png", "b.png", name="dog")
+    assert take(run, dataset, [again]).notes == [
+        "2 images of earlier cycles answered otherwise now, left as the run has trained on them: "
+        "a.png, b.png",
+        "cycle 1: 0 new answers (0 objects)",
+    ]
+    cumulative = answer(tmp_path / "2.json", *TEST, *INITIAL, "d.png")
+    assert take(run, dataset, [cumulative]).missing == []
+
+
+def test_a_file_without_an_image_of_the_run(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    given_up = answer(tmp_path / "1.json", "e.png", box=None, ignored=["e.png"])
+    with pytest.raises(RunError, match=r"none of 1 image in the answers was asked for .*a\.png"):
+        take(run, dataset, [given_up])
+
+
+@pytest.mark.parametrize("end", [1, 100, 250])
+def test_half_a_file(run: Path, dataset: Dataset, tmp_path: Path, end: int) -> None:
+    path = answer(tmp_path / "1.json", "a.png")
+    path.write_text(path.read_text()[:end])
+    with pytest.raises(DataError, match=r"1\.json"):
+        take(run, dataset, [path])
+
+
+def test_a_confident_proposal_that_was_swapped(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    taken = take(run, dataset, [answer(tmp_path / "1.json", "a.png", name="dog")])
+    assert [(s.item, s.what) for s in taken.suspects] == [
+        ("a.png", "annotated as 'dog', the model sees 'cat'")
+    ]

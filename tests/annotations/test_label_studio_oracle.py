@@ -41,10 +41,8 @@ def run(tmp_path: Path, dataset: Dataset) -> Path:
     path = tmp_path / "run"
     path.mkdir()
     Journal(path / "journal.jsonl").append("initial", ids=list(IDS), test=[], sha256="")
-    images = tuple(
-        AskedImage(i, dataset.file(i), 20, 40, None, "initial", (Proposal("cat", (4, 5, 24, 15), 0.9),))
-        for i in IDS
-    )  # fmt: skip
+    proposed = (Proposal("cat", (4, 5, 24, 15), 0.9),)
+    images = tuple(AskedImage(i, dataset.file(i), 20, 40, None, "initial", proposed) for i in IDS)
     write_sheet(Sheet("run, cycle 0", dataset.classes, images, True), query_folder(path, 0))
     return path
 
@@ -69,7 +67,9 @@ def test_a_whole_round(run: Path, dataset: Dataset, server: tuple[str, State]) -
     assert project["sampling"] == "Uncertainty sampling"
     assert '<Label value="cat"/>' in project["label_config"]
     assert [t["data"]["alframe_id"] for t in state.tasks] == list(IDS)
-    assert [t["data"]["image"] for t in state.tasks] == [f"/data/upload/1/{n}.png" for n in (1, 2, 3)]
+    assert [t["data"]["image"] for t in state.tasks] == [
+        f"/data/upload/1/{n}.png" for n in (1, 2, 3)
+    ]
     assert len(state.uploads) == 3
     assert b'filename="b.png"' in state.uploads[1]
     (prediction,) = state.tasks[0]["predictions"]
@@ -182,7 +182,7 @@ def test_a_project_with_other_labels(
 ) -> None:
     url, state = server
     state.projects.append({"id": 7, "title": "mine", "label_config": "<View></View>"})
-    with pytest.raises(ConfigError, match="/projects/7 has the labels none, .* classes cat, dog"):
+    with pytest.raises(ConfigError, match=r"/projects/7 has the labels none, .* classes cat, dog"):
         ask(run, dataset, url, project="mine")
     assert not state.tasks
 

@@ -1,40 +1,58 @@
-"""A whole run that people answer by files, against one whose answers are there at once."""
+"""Whole runs that people answer, through the command line, against one that knows everything."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+from PIL import Image
+
 from alframe.datasets.shapes import shapes
+from tests.annotations import people
 from tests.cli.test_cli import alframe  # noqa: F401
 
 SMALL = (
-    "dataset.pool=12",
-    "dataset.test=3",
-    "dataset.size=64",
-    "dataset.classes=2",
     "model.fpn_channels=16",
-    "training.passes=2",
-    "training.batch_size=2",
+    "training.iterations=30",
+    "training.batch_size=4",
+    "data.long=64",
+    "data.short=64",
+    "budget.test=3",
     "budget.initial=4",
     "budget.per_cycle=2",
     "budget.cycles=2",
     "device=cpu",
 )
-TRUTH = shapes(pool=12, test=3, size=64, classes=2).targets
+DRAWN = shapes(pool=15, test=1, size=64, classes=2)
+TRUTH = {f"{item.replace('/', '_')}.png": DRAWN.targets[item] for item in DRAWN.pool}
+CLASSES = list(DRAWN.classes)
 
 
-def answer(run: Path, cycle: int, count: int | None = None) -> None:
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A flat folder of drawn pictures, and what is in them as COCO instances beside it."""
+    root = tmp_path_factory.mktemp("pictures") / "photos"
+    root.mkdir()
+    for item in DRAWN.pool:
+        pixels = np.asarray(DRAWN.images.read(item))
+        Image.fromarray(pixels).save(root / f"{item.replace('/', '_')}.png")
+    images = [{"id": item, "width": 64, "height": 64} for item in TRUTH]
+    objects = {image["id"]: people.seen(image, TRUTH, CLASSES) for image in images}
+    people.coco(root.parent / "truth.json", images, objects, CLASSES)
+    return root
+
+
+def new(photos: Path, *more: str) -> tuple[str, ...]:
+    names = ("--strategy", "entropy", "--model", "retina-tiny", "--dataset", "photos")
+    return ("run", *names, "--data-root", str(photos), *SMALL, *more)
+
+
+def answer(run: Path, cycle: int, count: int | None, path: Path) -> str:
     """As a person would who sees what is there: the first ``count`` images of a query, or all."""
-    content = json.loads((run / f"queries/cycle_{cycle:02d}/query.json").read_text())
-    content["images"] = content["images"][:count]
-    for image in content["images"]:
-        target = TRUTH[image["file_name"]]
-        rows = zip(target.require_boxes().tolist(), target.labels.tolist(), strict=True)
-        for (x1, y1, x2, y2), label in rows:
-            row = {"image_id": image["id"], "category_id": label + 1}
-            row |= {"id": len(content["annotations"]), "bbox": [x1, y1, x2 - x1, y2 - y1]}
-            content["annotations"].append(row)
-    (run / f"answers/cycle_{cycle:02d}.json").write_text(json.dumps(content))
+    images = people.asked(run, cycle)[:count]
+    objects = {image["id"]: people.seen(image, TRUTH, CLASSES) for image in images}
+    return str(people.coco(path, images, objects, CLASSES))
 
 
 def cycles(run: Path) -> list[Any]:
@@ -45,28 +63,65 @@ def cycles(run: Path) -> list[Any]:
 
 def test_it_waits_and_ends_as_if_everything_had_been_known(
     alframe: Any,  # noqa: F811
+    photos: Path,
     tmp_path: Path,
 ) -> None:
     known, asked = tmp_path / "known", tmp_path / "asked"
-    new = ("run", "--strategy", "entropy", *SMALL)
-    assert alframe(*new, "--output", str(known))[0] == 0
-    code, out, err = alframe(*new, "--oracle", "files", "--output", str(asked))
+    truth = f"dataset.annotations={photos.parent / 'truth.json'}"
+    code, out, err = alframe(*new(photos, truth), "--output", str(known))
+    assert code == 0, err
+    classes = f"dataset.classes={json.dumps(CLASSES)}"
+    code, out, err = alframe(*new(photos, classes, "oracle=files"), "--output", str(asked))
     assert code == 3, err
-    assert "cycle 0 waits for 4 of 4 images to be annotated: pool/" in err
-    assert f"go on with: alframe run --output {asked} --resume" in err
+    assert "waiting: 7 images to annotate (3 to test on, 4 to begin with), in" in err
+    assert f"then: alframe annotate {asked} FILE" in err
     assert "error" not in err
     resume = ("run", "--output", str(asked), "--resume")
     for cycle, parts in ((0, (3, None)), (1, (1, None))):
         for count in parts:
-            answer(asked, cycle, count)
+            file = answer(asked, cycle, count, tmp_path / "answers.json")
+            code, out, err = alframe("annotate", str(asked), file)
+            assert code == (0 if count is None else 3), err
             code, out, err = alframe(*resume)
             assert code == (0 if (cycle, count) == (1, None) else 3), err
     assert cycles(asked) == cycles(known)
+    proposals = [image["proposals"] for image in people.asked(asked, 1)]
+    assert any(proposals), "the model has something to start from"
     code, out, err = alframe("verify", str(asked))
     assert code == 0, out
-    answer(asked, 0, 4)
-    content = json.loads((asked / "answers/cycle_00.json").read_text())
-    content["annotations"].pop()
-    (asked / "answers/cycle_00.json").write_text(json.dumps(content))
+    assert alframe("report", str(asked))[0] == 0
+    code, out, err = alframe("annotate", str(asked), file)
+    assert (code, "is finished, so there is nothing to annotate" in err) == (2, True)
+    (asked / "answers/cycle_00.json").write_text(
+        (asked / "answers/cycle_00.json")
+        .read_text()
+        .replace('"category_id": 1', '"category_id": 2')
+    )
     code, out, err = alframe("verify", str(asked))
     assert (code, "answers for cycle 0: DIFFERS, they have changed" in out) == (1, True)
+
+
+def test_what_a_run_waits_for_is_shown_and_written_for_another_tool(
+    alframe: Any,  # noqa: F811
+    photos: Path,
+    tmp_path: Path,
+) -> None:
+    run, classes = tmp_path / "run", f"dataset.classes={json.dumps(CLASSES)}"
+    assert alframe(*new(photos, classes, "oracle=files"), "--output", str(run))[0] == 3
+    code, out, err = alframe("query", str(run), "--to", "cvat", "--copy")
+    assert code == 0, err
+    assert out.startswith("7 images to annotate for cycle 0: pool_")
+    folder = run / "queries/cycle_00"
+    assert (folder / "cvat/annotations.xml").exists()
+    assert len(list((folder / "images").iterdir())) == 7
+    assert alframe("query", str(run), "--to", "cvta")[0] == 2
+    code, out, err = alframe("annotate", str(run), str(tmp_path / "none.json"))
+    assert (code, "none.json" in err) == (2, True)
+    code, out, err = alframe("annotate", str(tmp_path / "nothing"), "x.json")
+    assert (code, "holds no run" in err) == (2, True)
+    simulated = tmp_path / "simulated"
+    truth = f"dataset.annotations={photos.parent / 'truth.json'}"
+    few = ("budget.cycles=1", "--output", str(simulated))
+    assert alframe(*new(photos, truth), *few)[0] == 0
+    code, out, err = alframe("query", str(simulated))
+    assert (code, "asks nobody (oracle simulated)" in err) == (2, True)

@@ -62,6 +62,7 @@ def test_an_image_that_was_given_up_is_not_suspected() -> None:
 
 def test_the_list_is_safe_to_open_in_a_spreadsheet(tmp_path: Path) -> None:
     found = [Suspect("=p", 0.9, "'cat' is left out", BOX)]
+    (tmp_path / "answers").mkdir()
     path = write_suspects(found, tmp_path, 3)
     assert path == tmp_path / "answers/cycle_03_suspects.csv"
     header, row = path.read_text().splitlines()
