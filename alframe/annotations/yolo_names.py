@@ -33,8 +33,8 @@ def _within(source: Source, *, deep: bool = True) -> dict[str, tuple[str, ...]]:
     for name, file in files(source, ".yaml", ".yml", *LISTS).items():
         last = name.rpartition("/")[2].lower()
         if last in LISTS and (deep or "/" not in name):
-            lines = _text(read(file), str(file)).splitlines()
-            found[str(file)] = tuple(line.strip() for line in lines if line.strip())
+            lines = _text(read(file), str(file)).strip().splitlines()
+            found[str(file)] = names_in({"names": [line.strip() for line in lines]}, str(file))
         elif last.endswith((".yaml", ".yml")) and (deep or "/" not in name):
             content = data_yaml(read(file), str(file))
             if "names" in content:
