@@ -151,7 +151,7 @@ def test_all_problems_at_once_and_what_is_left(tmp_path: Path) -> None:
     assert len(raised.value.problems) == 5
     for part in (
         "images.seconds: expected a number of seconds: images[0] (got -1)",
-        "there is no such image: 4.jpg",
+        f"there is no such image: {path}: 4.jpg",
         "annotations.bbox: expected four finite numbers [x, y, width, height]: annotations[0]",
         "annotations.score: expected a number from 0 to 1: annotations[2] (2.jpg: got 3)",
         "annotations.image_id: no image has this id: annotations[4] (got 9)",

@@ -109,7 +109,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         "a score is no number of 0..1: ",
         "(a.jpg, shape 5, got '7')",
         "the image appears twice: ",
-        "there is no such image: c.jpg",
+        f"there is no such image: {tmp_path}/x.xml: c.jpg",
     ):
         assert part in said
 

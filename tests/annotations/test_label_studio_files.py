@@ -189,7 +189,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         problems.settle()
     for part in (
         f"two tasks are about one image: {path}: task 6 and {path}: task 5",
-        "there is no such image: n.jpg",
+        f"there is no such image: {path}: task 5: n.jpg",
         f"expected a list as result: {path}: task 5",
         f"the data of a task names no image, nor alframe_id: {path}: task 5;",
         f"expected a task with data (2 times): {path}: task 6, {path}: task 7",

@@ -76,7 +76,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         problems.settle()
     for part in (
         "an object has no <name>",
-        "there is no such image: c",
+        f"there is no such image: {path}/c.xml: c",
         "not well-formed XML",
         "a document type (<!DOCTYPE>) is not allowed in annotations",
         f"two files are about one image: {path}/sub/A.xml and {path}/a.xml",
