@@ -9,6 +9,7 @@ import yaml
 from alframe.annotations.sources import Source, files, read
 from alframe.errors import DataError
 from alframe.files.reading import YAML_BYTES
+from alframe.text import printable
 
 LISTS = ("classes.txt", "predefined_classes.txt", "obj.names", "_darknet.labels")
 """A name in each line."""
@@ -23,9 +24,21 @@ def names_of(source: Source) -> tuple[str, ...] | None:
     found = _within(source)
     if not found and isinstance(source, Path):
         found = _within(source.resolve().parent, deep=False)
-    if len(set(found.values())) > 1:
-        raise DataError(f"{' and '.join(found)} differ in the names of classes: remove one")
-    return next(iter(found.values()), None)
+    if len({tuple(map(_in_a_line, names)) for names in found.values()}) > 1:
+        raise DataError(
+            f"{' and '.join(found)} differ in the names of classes, or in their order: keep the "
+            "one by which the numbers were written"
+        )
+    # A list in lines cannot hold every name, YAML can.
+    return next((found[file] for file in sorted(found, key=_is_list)), None)
+
+
+def _in_a_line(name: str) -> str:
+    return " ".join(printable(name).split())
+
+
+def _is_list(file: str) -> bool:
+    return not file.lower().endswith((".yaml", ".yml"))
 
 
 def _within(source: Source, *, deep: bool = True) -> dict[str, tuple[str, ...]]:

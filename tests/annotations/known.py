@@ -47,8 +47,8 @@ def read(path: Path, images: Known, name: str | None = None) -> Annotations:
 
 
 def boxes(found: Annotations) -> list[tuple[str, str, list[float]]]:
-    """Owner, class and rounded box of each object."""
-    return [(t.owner, t.name, [round(v, 6) for v in t.box]) for t in found.objects]
+    """Owner, class and box to 1e-4 pixels of each object."""
+    return [(t.owner, t.name, [round(v, 4) for v in t.box]) for t in found.objects]
 
 
 def zipped(path: Path, members: Mapping[str, str]) -> Path:
