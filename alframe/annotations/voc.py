@@ -62,7 +62,7 @@ class _Reader:
         item = where
         try:
             annotation = parsed_annotation(data, where)
-            item = first_found(self._images, _meant(name, annotation.filename))
+            item = first_found(self._images, _meant(name, annotation.filename), where)
             if item in self._places:
                 at = f"{where} and {self._places[item]}"
                 raise BadItemError(Problem("two files are about one image", at, "remove one"))
@@ -90,7 +90,7 @@ def _meant(name: str, filename: str) -> list[str]:
     swapped = ["JPEGImages" if folder == "Annotations" else folder for folder in folders]
     without = [folder for folder in folders if folder != "Annotations"]
     ways = ["/".join([*way, own]) for way in (swapped, without)]
-    return list(dict.fromkeys([*ways, own, *filter(None, [filename])]))
+    return list(dict.fromkeys([*ways, *filter(None, [filename]), own]))
 
 
 def write_query(sheet: Sheet, folder: Path) -> Path:

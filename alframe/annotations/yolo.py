@@ -91,7 +91,7 @@ class _Reader:
         """Read one, or note what is wrong with it."""
         item = str(file)
         try:
-            item = first_found(self._images, _meant(name))
+            item = first_found(self._images, _meant(name), str(file))
             if item in self._items:
                 at = f"{file} and {self._items[item]}"
                 raise BadItemError(Problem("two label files are of one image", at, "remove one"))
