@@ -90,7 +90,7 @@ def _unreadable(config: RunConfig) -> tuple[str, ...]:
     finally:
         logging.disable(logging.NOTSET)
     try:
-        prepare_images(replace(rest, on_bad_item="error"), config.data)
+        prepare_images(replace(rest, on_bad_item="error"), config)
     except DataError as error:
         return error.problems
     return ()
@@ -115,7 +115,7 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, int, int]":
     *_, prepared = together(
         lambda: build_learner(config, dataset.classes),
         lambda: budget(dataset),
-        lambda: prepare_images(dataset, config.data),
+        lambda: prepare_images(dataset, config),
     )
     initial, per_cycle = budget(prepared)  # again: broken images may be left out
     if config.first_cycle:

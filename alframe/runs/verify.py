@@ -217,4 +217,4 @@ def _unless_damaged(about: str, look: Callable[[], Verdict]) -> Verdict:
 
 
 def _dataset(config: RunConfig) -> Dataset:
-    return prepare_images(build_dataset(config), config.data)
+    return prepare_images(build_dataset(config), config)

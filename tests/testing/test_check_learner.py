@@ -387,7 +387,10 @@ def test_all_broken_rules_are_told_at_once() -> None:
         (LendsItsMemory, "predicted_loss of .* differs when an earlier one was changed: expected"),
         (HasNoState, "state_dict is .'line': ...: expected what makes the model"),
         (LoadsNothingUnseen, "the model differs from a learner that has loaded its state: expec"),
-        (exits, "SystemExit: it calls sys.exit.0. .test_check_learner.py:.*: expected no exception"),
+        (
+            exits,
+            "SystemExit: it calls sys.exit.0. .test_check_learner.py:.*: expected no excep",
+        ),
         (ArrayOfMetrics, "metrics are .*: expected JSON"),
         (LearnsFromTheTest, "the model differs after evaluate: expected the same weights"),
         (SkipsOne, "predicted_loss came for .*, expected it once for each of"),

@@ -237,7 +237,10 @@ def test_a_good_strategy_passes() -> None:
             rewrites(lambda t: t.boxes.__imul__(2)),
             r"read-only \(test_check_st.*: images and annotations are",
         ),
-        (rewrites(lambda t: t.labels.sort()), r"read-only \(test_check_strategy.py:\d+\): images and"),
+        (
+            rewrites(lambda t: t.labels.sort()),
+            r"read-only \(test_check_strategy.py:\d+\): imag",
+        ),
         (
             rewrites(lambda t: torch.from_numpy(t.boxes).mul_(2)),
             "the strategy changed the annotations it was handed: expected it to copy what it",
@@ -245,7 +248,10 @@ def test_a_good_strategy_passes() -> None:
         (AddsATarget, "item assignment .*: images and annotations are read-only, expected"),
         (RequiresTooMuch, r"requires names .'embedding'., which it never asks for: expected"),
         (NeedsTwo, "with 1 unlabelled items, budget 1: IndexError: tuple index out of range"),
-        (exits, "SystemExit: it calls sys.exit.0. .test_check_strategy.py:.*: expected no exception"),
+        (
+            exits,
+            "SystemExit: it calls sys.exit.0. .test_check_strategy.py:.*: expected no",
+        ),
         (draws_from(random.random), "moved the global generator of random: expected it to draw"),
         (draws_from(np.random.rand), "moved the global generator of numpy"),
         (draws_from(lambda: torch.manual_seed(0)), "moved the global generator of torch"),
