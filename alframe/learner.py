@@ -131,25 +131,34 @@ class FitContext:
 
 
 @dataclass(frozen=True)
-class LearnerSetup:
-    """What a learner's factory is given, besides the options of its configuration section.
+class InferenceSetup:
+    """What the factory of a learner that does not train is given, besides its own options.
 
     Attributes:
         classes: names of the classes, in label order.
         device: where to compute.
-        build_model: makes a fresh model from the ``model`` section. Its weights are drawn
-            from torch's global generator: call it under :func:`alframe.training.device.seeded`.
         data: the ``data`` section: padding and workers.
-        training: the ``training`` section.
         evaluation: the ``evaluation`` section.
     """
 
     classes: tuple[str, ...]
     device: "torch.device"
-    build_model: "Callable[[], torch.nn.Module]"
     data: "DataConfig"
-    training: "TrainingConfig"
     evaluation: "EvaluationConfig"
+
+
+@dataclass(frozen=True)
+class LearnerSetup(InferenceSetup):
+    """What a learner's factory is given, besides the options of its configuration section.
+
+    Attributes:
+        build_model: makes a fresh model from the ``model`` section. Its weights are drawn
+            from torch's global generator: call it under :func:`alframe.training.device.seeded`.
+        training: the ``training`` section.
+    """
+
+    build_model: "Callable[[], torch.nn.Module]"
+    training: "TrainingConfig"
 
 
 class Learner(Protocol):
@@ -163,7 +172,11 @@ class Learner(Protocol):
     provides: ClassVar[frozenset[str]]
 
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
-        """Train for one cycle, starting anew, or going on from ``context.checkpoint``."""
+        """Train for one cycle, starting anew, or going on from ``context.checkpoint``.
+
+        Raises:
+            Waiting: something has to be done elsewhere first, such as predictions of this cycle.
+        """
         ...
 
     def evaluate(self, test: LabelledSet) -> Metrics:

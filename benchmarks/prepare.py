@@ -116,4 +116,4 @@ def _data_and_budget(config: RunConfig) -> dict[str, object]:
 def _dataset(config: RunConfig) -> Dataset:
     """The dataset, without items that are to be left out: finding those takes decoding all."""
     dataset = build_dataset(config)
-    return prepare_images(dataset, config.data) if dataset.on_bad_item == "skip" else dataset
+    return prepare_images(dataset, config) if dataset.on_bad_item == "skip" else dataset

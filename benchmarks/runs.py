@@ -105,8 +105,8 @@ class Run:
         return found if isinstance(found, Mapping) else {}
 
     def name(self, section: str) -> str:
-        """The name of the strategy, learner, model or dataset."""
-        found = self.config.get(section)
+        """The name of strategy, learner, dataset or model; ``none`` where it has none."""
+        found = self.config.get(section, "none")
         return str(found.get("name", "?") if isinstance(found, Mapping) else found or "?")
 
     def method(self) -> dict[str, Any]:

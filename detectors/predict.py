@@ -83,6 +83,11 @@ class Predictor:
             )
         self.classes: tuple[str, ...] = tuple(run.described()["classes"])
         self._config = config
+        if lacking := sorted({DETECTIONS, ANCHORS} - signals(config)):
+            raise RunError(
+                f"{path}: its learner and model do not provide {' and '.join(lacking)}: predict "
+                "shows detections"
+            )
         self._strategy = build_strategy(config)
         self._learner = build_learner(config, self.classes, restored=True)
         self._learner.load_state_dict(run.load_model(kept[-1] if cycle is None else cycle))

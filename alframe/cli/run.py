@@ -47,7 +47,8 @@ def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
     from alframe.runs.run import run as start
 
     _say(f"run      {path}")
-    _say(f"method   {config.strategy.name} on {config.learner.name}/{config.model.name}")
+    trained = f"/{config.model.name}" if config.model else ""
+    _say(f"method   {config.strategy.name} on {config.learner.name}{trained}")
     _say(f"dataset  {config.dataset.name}")
     began = time.monotonic()
     try:
@@ -131,8 +132,8 @@ def _checked(
 
 
 def _default_path(config: RunConfig) -> Path:
-    names = [config.dataset.name, config.model.name, config.strategy.name]
-    if config.learner.name not in ("plain", config.strategy.name):
+    names = [config.dataset.name, (config.model or config.learner).name, config.strategy.name]
+    if config.model and config.learner.name not in ("plain", config.strategy.name):
         names.append(config.learner.name)
     return Path("runs") / "-".join([*names, f"seed{config.seed}"]).replace(":", "-")
 

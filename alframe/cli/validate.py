@@ -104,7 +104,7 @@ def _unreadable(config: RunConfig) -> tuple[str, ...]:
     finally:
         logging.disable(logging.NOTSET)
     rest = replace(rest, on_bad_item="error")
-    checks = [partial(prepare_images, rest, config.data)]
+    checks = [partial(prepare_images, rest, config)]
     if not asks_people(config):
         checks.insert(0, partial(check_annotated, rest))
     try:
@@ -127,7 +127,7 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, Plan]":
     *_, prepared = together(
         lambda: build_learner(config, dataset.classes),
         lambda: plan_of(config, dataset),
-        lambda: prepare_images(dataset, config.data),
+        lambda: prepare_images(dataset, config),
     )
     plan = plan_of(config, prepared)  # again: broken images may be left out
     if config.first_cycle:

@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from alframe.config.locations import members
 from alframe.config.options import check_options, options_model, problems
-from alframe.config.sections import RunConfig, Section
+from alframe.config.sections import TRAINED, RunConfig, Section
 from alframe.errors import ConfigError, PluginError
 from alframe.plugins import Entry, Kind
 
@@ -71,7 +72,7 @@ class Draft:
                 if not any(p.startswith("unknown setting") for p in error.problems):
                     raise
         tree, found = dict(self.tree), list(self.found)
-        known = [*plain_settings(), *component_settings(self.entries)]
+        known = [*plain_settings("model" in self.entries), *component_settings(self.entries)]
         for section, chain in self.entries.items():
             tree[section], wrong = component(tree[section], chain, section, known)
             found += wrong
@@ -121,14 +122,14 @@ def _validated(tree: Layer, found: list[str], known: Collection[str] = ()) -> Ru
     return config
 
 
-def plain_settings() -> Iterator[str]:
-    """Dotted keys of what is no option of a component."""
+def plain_settings(trains: bool = True) -> Iterator[str]:
+    """Dotted keys of what is no option of a component; without those of a model's training."""
     for name, field in RunConfig.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, Section):
-            yield from (f"{name}.{key}" for key in section.model_fields)
-        else:
-            yield name
+        kinds = [k for k in members(field.annotation) if isinstance(k, type)]
+        sections = [kind for kind in kinds if issubclass(kind, Section)]
+        if trains or name not in TRAINED:
+            yield from (f"{name}.{key}" for each in sections for key in each.model_fields)
+            yield from () if sections else (name,)
 
 
 def component_settings(entries: Mapping[str, Sequence[Entry]]) -> Iterator[str]:

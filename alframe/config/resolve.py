@@ -25,7 +25,7 @@ from alframe.config.draft import LIGHT, Draft, full_name, has_options
 from alframe.config.draft import Layer as Layer
 from alframe.config.layers import without_renamed
 from alframe.config.lengths import in_one_unit, stale_milestones
-from alframe.config.sections import RunConfig
+from alframe.config.sections import TRAINED, RunConfig
 from alframe.config.shown import shown
 from alframe.errors import AlframeError, ConfigError
 from alframe.files.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
@@ -67,6 +67,7 @@ def drafted(layers: Iterable[Layer]) -> Draft:
     presets = _presets()
     names = merge([presets["default"], given])
     entries, found = _entries(names)
+    found += _untrained(entries, given)
     if found:
         raise ConfigError(found)
     named = {section: full_name(chain) for section, chain in entries.items()}
@@ -75,7 +76,10 @@ def drafted(layers: Iterable[Layer]) -> Draft:
     defaults = {section: {"name": name} for section, name in named.items()}
     stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
     plain = not any(has_options(given.get(section)) for section in COMPONENTS if section != LIGHT)
-    return Draft(merge([base, given, defaults]), entries, tuple(stale), plain)
+    tree = merge([{"training": {}}, base, given, defaults])
+    if "model" not in entries:
+        tree = {section: value for section, value in tree.items() if section not in TRAINED}
+    return Draft(tree, entries, tuple(stale), plain)
 
 
 def from_file(name: str) -> Layer:
@@ -267,8 +271,10 @@ def _entries(names: Layer) -> tuple[dict[str, list[Entry]], list[str]]:
     """
     entries: dict[str, list[Entry]] = {}
     found: list[str] = []
-    for section in ("dataset", "model", "strategy", "learner", "oracle"):
+    for section in ("dataset", "strategy", "learner", "model", "oracle"):
         wanted = names.get(section) or {}
+        if section == "model" and not _trains(entries):
+            continue
         if section == "learner" and _name(wanted) is None:
             if "strategy" not in entries:
                 continue  # the strategy is unknown and already reported
@@ -278,6 +284,20 @@ def _entries(names: Layer) -> tuple[dict[str, list[Entry]], list[str]]:
         except AlframeError as error:
             found.extend(error.problems)
     return entries, [*found, *_other_tasks(entries)]
+
+
+def _trains(entries: Mapping[str, Sequence[Entry]]) -> bool:
+    """Whether the learner trains a model; one that is unknown would."""
+    return "learner" not in entries or bool(entries["learner"][0].says("trains", True))
+
+
+def _untrained(entries: Mapping[str, Sequence[Entry]], given: Layer) -> list[str]:
+    """Settings of a training that does not take place."""
+    unused = [section for section in TRAINED if section in given]
+    if not unused or _trains(entries):
+        return []
+    name = entries["learner"][0].name
+    return [f"learner {name!r} does not train a model: leave out {' and '.join(unused)}"]
 
 
 def _other_tasks(entries: Mapping[str, Sequence[Entry]]) -> list[str]:
@@ -296,7 +316,7 @@ def _other_tasks(entries: Mapping[str, Sequence[Entry]]) -> list[str]:
 
 
 def _task(entry: Entry) -> str:
-    return entry.task or str(getattr(entry.load(), "task", "detection"))
+    return str(entry.says("task", "detection"))
 
 
 def _chain(section: str, wanted: Any) -> list[Entry]:

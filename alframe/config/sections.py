@@ -15,8 +15,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -26,6 +28,8 @@ LARGEST = 2**63
 """Whole numbers stay below it: more is a slip, and nothing could count so far."""
 LONGEST_SIDE = 100_000
 """Pixels."""
+TRAINED = ("model", "training")
+"""Sections that a run has whose learner trains, and no other."""
 MOST_WORKERS = 1000
 """Processes: more would bring a machine down before they loaded an image."""
 
@@ -302,7 +306,7 @@ def _images(amount: int | str, pool: int) -> int:
 
 
 class RunConfig(Section):
-    """One run: a strategy, a learner, a model, a dataset and an oracle, and how they are used.
+    """One run: a strategy, a learner, its model, a dataset and an oracle, and how they are used.
 
     Attributes:
         seed: the root of all randomness.
@@ -311,6 +315,7 @@ class RunConfig(Section):
         keep_models: keep the final model of ``all`` cycles or of the ``last`` one.
         first_cycle: a run with the same learner, data and seed, whose first cycle is taken over
             instead of trained again; null trains.
+        model: None where the learner does not train one; then ``training`` is None as well.
     """
 
     seed: int = Field(default=0, ge=0)
@@ -319,11 +324,16 @@ class RunConfig(Section):
     keep_models: Literal["all", "last"] = "all"
     first_cycle: Place | None = None
     dataset: Component
-    model: Component
+    model: Component | None = None
     learner: Component
     strategy: Component
     oracle: Component = Component(name="simulated")
     data: DataConfig = DataConfig()
-    training: TrainingConfig
+    training: TrainingConfig | None = None
     evaluation: EvaluationConfig = EvaluationConfig()
     budget: BudgetConfig = BudgetConfig()
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        absent = [name for name in TRAINED if getattr(self, name) is None]
+        return {name: value for name, value in dump(self).items() if name not in absent}

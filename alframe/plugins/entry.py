@@ -43,6 +43,7 @@ class Entry:
         learner: for a strategy, the learner it wants unless the user names another.
         wraps: for a strategy, whether it works on top of another one.
         task: of a model or dataset, what its targets are; None: its factory's ``task`` says.
+        trains: of a learner, whether it trains a model; None: its factory's ``trains`` says.
     """
 
     kind: Kind
@@ -54,6 +55,7 @@ class Entry:
     learner: str = "plain"
     wraps: bool = False
     task: str | None = "detection"
+    trains: bool | None = True
 
     def __str__(self) -> str:
         """For messages: ``strategy 'confident' of my-package 1.0``."""
@@ -88,6 +90,11 @@ class Entry:
                 "function, named as module:attribute"
             )
         return loaded
+
+    def says(self, attribute: str, default: Any) -> Any:
+        """``task`` or ``trains``: the entry's, or the factory's where the entry leaves it open."""
+        own = getattr(self, attribute)
+        return getattr(self.load(), attribute, default) if own is None else own
 
     def make(self, **options: Any) -> Any:
         """Call the factory.

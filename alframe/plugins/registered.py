@@ -138,7 +138,13 @@ def imported(kind: Kind, place: str, known: Iterable[str]) -> Entry:
             "in the current folder, for module:attribute"
         )
     return Entry(
-        kind, place, place, package=found.origin or module, version="(no package)", task=None
+        kind,
+        place,
+        place,
+        package=found.origin or module,
+        version="(no package)",
+        task=None,
+        trains=None,
     )
 
 

@@ -33,9 +33,15 @@ class Registrar:
         """
         self._add("strategies", name, factory, summary, wraps=True)
 
-    def learner(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
-        """``factory(setup: LearnerSetup, **options) -> Learner``."""
-        self._add("learners", name, factory, summary)
+    def learner(
+        self, name: str, factory: str | Callable[..., Any], *, summary: str, trains: bool = True
+    ) -> None:
+        """``factory(setup: LearnerSetup, **options) -> Learner``.
+
+        With ``trains=False`` there is no model, and the setup is an
+        :class:`~alframe.learner.InferenceSetup`: the learner has predictions from elsewhere.
+        """
+        self._add("learners", name, factory, summary, trains=trains)
 
     def model(
         self,

@@ -62,7 +62,7 @@ def _check_files(config: RunConfig, *, resume: bool) -> None:
     together(
         *([partial(stored_ids, Path(initial))] if initial else []),
         *([partial(stored_layer, Path(first))] if first and not resume else []),
-        partial(_check_weights, config.model.options.get("weights")),
+        partial(_check_weights, config.model and config.model.options.get("weights")),
     )
 
 

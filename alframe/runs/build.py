@@ -16,7 +16,7 @@ from alframe.datasets.pictures import Reading
 from alframe.datasets.suspicions import check_objects, looked_through
 from alframe.datasets.unannotated import check_annotated
 from alframe.errors import ConfigError, PluginError
-from alframe.learner import Learner, LearnerSetup
+from alframe.learner import InferenceSetup, Learner, LearnerSetup
 from alframe.model import provides, signal_names
 from alframe.plugins import Entry, Kind, registry
 from alframe.plugins.entry import OWN
@@ -43,18 +43,21 @@ def build_strategy(config: RunConfig) -> Strategy:
         kinds: tuple[Kind, ...] = ("learners", "models")
         theirs = {k: [e.name for e in registry().all(k) if missing <= _declared(e)] for k in kinds}
         found = "; ".join(f"{k} that do: {_list(names) or 'none'}" for k, names in theirs.items())
+        sources = f"learner {config.learner.name!r} does not provide"
+        if config.model:
+            model = config.model.name
+            sources = f"neither learner {config.learner.name!r} nor model {model!r} provides"
         raise ConfigError(
             f"strategy {config.strategy.name!r} requires the signal {_list(missing)}, which "
-            f"neither learner {config.learner.name!r} nor model {config.model.name!r} "
-            f"provides; {found}"
+            f"{sources}; {found}"
         )
     return strategy
 
 
 def signals(config: RunConfig) -> frozenset[str]:
     """What a run can stream: the signals of its learner and those of its model."""
-    learner = registry().get("learners", config.learner.name)
-    return provides(learner.load()) | provides(_model(config).load())
+    learner = provides(registry().get("learners", config.learner.name).load())
+    return learner | provides(_model(config.model).load()) if config.model else learner
 
 
 def asks_people(config: RunConfig) -> bool:
@@ -76,7 +79,7 @@ def strangers(config: RunConfig) -> list[str]:
     """What a run uses that is not alframe's own, for the reports of bugs."""
     names: tuple[tuple[Kind, list[str]], ...] = (
         ("datasets", [config.dataset.name]),
-        ("models", [config.model.name]),
+        ("models", [config.model.name] if config.model else []),
         ("learners", [config.learner.name]),
         ("strategies", registry().chain(config.strategy.name)),
         ("oracles", [config.oracle.name]),
@@ -85,14 +88,14 @@ def strangers(config: RunConfig) -> list[str]:
     return [str(entry) for entry in entries if entry.package != OWN]
 
 
-def _model(config: RunConfig) -> Entry:
-    return registry().get("models", config.model.name)
+def _model(model: Component) -> Entry:
+    return registry().get("models", model.name)
 
 
 def _check_model(config: RunConfig) -> None:
     """Refuse a model that the learner cannot train, and name those that it can."""
     wanted = getattr(registry().get("learners", config.learner.name).load(), "trains_only", None)
-    if wanted is None or _is_a(_model(config), wanted):
+    if config.model is None or wanted is None or _is_a(_model(config.model), wanted):
         return
     fitting = [e.name for e in registry().all("models") if _is_a(e, wanted)]
     raise ConfigError(
@@ -129,15 +132,19 @@ def build_dataset(config: RunConfig) -> Dataset:
         dataset = replace(dataset, images=images.reading_as(reading(config.data)))
     if not asks_people(config):
         dataset = check_annotated(dataset)
-    return looked_through(dataset, config.model.options.get("max_detections"))
+    most = config.model.options.get("max_detections") if config.model else None
+    return looked_through(dataset, most)
 
 
-def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
+def prepare_images(dataset: Dataset, config: RunConfig) -> Dataset:
     """Decode every image once: what is broken is found now, and the cache is filled.
+
+    Where nothing is trained, none is decoded; a learner that reads one is given it resized.
 
     Raises:
         DataError: images that cannot be read, all of them, unless they are to be skipped.
     """
+    data = config.data
     cached = CachedImages(
         dataset.images,
         Resize(data.resize, data.long, data.short),
@@ -145,6 +152,8 @@ def prepare_images(dataset: Dataset, data: DataConfig) -> Dataset:
         limit_bytes=int(data.cache_gb * 2**30),
         folder=Path(data.cache_dir) if data.cache_dir else _cache_folder(),
     )
+    if config.model is None:
+        return replace(dataset, images=cached)
     usable = replace(prepared(dataset, cached, READERS), images=cached)
     for test in (False, True):  # again: broken images may be left out
         check_objects(usable, test=test)
@@ -174,16 +183,13 @@ def build_learner(
     from alframe.training.device import pick_device, workers
 
     model, device = config.model, pick_device(config.device)
-    if restored and "weights" in model.options:
-        model = model.model_copy(update={"weights": "none"})
-    setup = LearnerSetup(
-        classes=classes,
-        device=device,
-        build_model=_factory("models", model, num_classes=len(classes)),
-        data=config.data.model_copy(update={"workers": workers(config.data.workers, device)}),
-        training=config.training,
-        evaluation=config.evaluation,
-    )
+    data = config.data.model_copy(update={"workers": workers(config.data.workers, device)})
+    setup = InferenceSetup(classes, device, data, config.evaluation)
+    if model and config.training:
+        if restored and "weights" in model.options:
+            model = model.model_copy(update={"weights": "none"})
+        build_model = _factory("models", model, num_classes=len(classes))
+        setup = LearnerSetup(**vars(setup), build_model=build_model, training=config.training)
     learner: Learner = _factory("learners", config.learner, setup=setup)()
     return learner
 

@@ -119,12 +119,14 @@ def _waits(config: RunConfig, path: Path, dataset: Dataset, *, resume: bool) -> 
 
 
 def _of_all_processes(config: RunConfig) -> RunConfig:
+    if config.training is None:
+        return config
     return config.model_copy(update={"training": scaled(config.training, world_size())})
 
 
 def _prepared(dataset: Dataset, config: RunConfig) -> Dataset:
     """The dataset with its images; a cache on disk is written by one process and read by all."""
-    prepare = partial(prepare_images, dataset, config.data)
+    prepare = partial(prepare_images, dataset, config)
     return main_process_first(prepare) if config.data.cache == "disk" else prepare()
 
 
@@ -175,7 +177,8 @@ def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset, fingerprint:
             f"{config.dataset.name} has changed since {run_dir.path} was started: its images, "
             "splits or annotations are not the same. Restore it, or choose another --output"
         )
-    if known and config.training.per_process and known.get("processes", 1) != world_size():
+    training = config.training
+    if known and training and training.per_process and known.get("processes", 1) != world_size():
         raise RunError(
             f"{run_dir.path} was started with {known.get('processes', 1)} processes, which set its "
             f"batch size (training.per_process); now there are {world_size()}: resume it with as "
@@ -185,7 +188,7 @@ def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset, fingerprint:
         run_dir.update_manifest(
             **environment(config.device),
             processes=world_size(),
-            precision=config.training.precision,
+            precision=training.precision if training else None,
             seed=config.seed,
             dataset={
                 "name": dataset.name,

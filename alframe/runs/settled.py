@@ -12,7 +12,9 @@ from alframe.runs.rundir import stored_layer
 
 
 def with_precision(config: RunConfig, precision: str) -> RunConfig:
-    """The configuration with this precision."""
+    """The configuration with this precision in the place of ``auto``."""
+    if config.training is None or config.training.precision != "auto":
+        return config
     training = config.training.model_copy(update={"precision": precision})
     return config.model_copy(update={"training": training})
 
@@ -34,11 +36,11 @@ def as_settled(config: RunConfig, path: Path) -> RunConfig:
     for folder in (path, Path(config.first_cycle or path)):
         if (folder / "config.yaml").exists():
             stored = resolve([stored_layer(folder)])
-            if config.training.precision == "auto":
+            if stored.training:
                 config = with_precision(config, stored.training.precision)
             return config if config.data.white else with_white(config, stored.data.white)
-    if config.training.precision == "auto":
-        config = with_precision(config, _precision_of(config.device))
+    if config.training and config.training.precision == "auto":
+        return with_precision(config, _precision_of(config.device))
     return config
 
 

@@ -74,7 +74,7 @@ class Verifier:
         self._seeds = Seeds(config.seed)
         self._strategy: Strategy = build_strategy(config)
         as_read = build_dataset(config)
-        self._dataset = prepare_images(as_read, config.data)
+        self._dataset = prepare_images(as_read, config)
         self._oracle = build_oracle(config, self._dataset, path)
         self._targets: dict[str, Target] = {}
         self._learner: Learner | None = None

@@ -44,6 +44,8 @@ def tiny_setup(*overrides: str) -> LearnerSetup:
     from alframe.plugins import registry
 
     config = resolve([from_overrides((*TINY, *overrides))])
+    assert config.model
+    assert config.training
     model = registry().get("models", config.model.name).load()
     return LearnerSetup(
         classes=CLASSES,

@@ -113,7 +113,8 @@ Command = Callable[[Replica], Any]
 def serve(replica: Replica) -> None:
     """Carry out the main process's commands until it dismisses this process."""
     while command := broadcast(_dismissed):
-        command(replica)
+        with contextlib.suppress(Waiting):  # the main process waits for the same, and says so
+            command(replica)
 
 
 def _dismissed() -> Command | None:

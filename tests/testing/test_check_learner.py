@@ -389,7 +389,7 @@ def test_all_broken_rules_are_told_at_once() -> None:
         (LoadsNothingUnseen, "the model differs from a learner that has loaded its state: expec"),
         (
             exits,
-            "SystemExit: it calls sys.exit.0. .test_check_learner.py:.*: expected no exception",
+            "SystemExit: it calls sys.exit.0. .test_check_learner.py:.*: expected no excep",
         ),
         (ArrayOfMetrics, "metrics are .*: expected JSON"),
         (LearnsFromTheTest, "the model differs after evaluate: expected the same weights"),

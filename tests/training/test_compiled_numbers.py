@@ -101,7 +101,7 @@ def test_losses_and_gradients_are_those_of_the_plain_functions(
 def trained(*pairs: str) -> Any:
     """MI-AOD's learner after a short fit."""
     config = resolve([from_overrides([*LEARNERS["miaod"], *SHORT, *pairs])])
-    dataset = prepare_images(build_dataset(config), config.data)
+    dataset = prepare_images(build_dataset(config), config)
     learner: Any = build_learner(config, dataset.classes)
     context = FitContext(0, Seeds(0), MemoryCheckpoint(), Numbers(), lambda name, summary: None)
     labelled = LabelledSet(dataset.images, dataset.pool[:6], dataset.targets)

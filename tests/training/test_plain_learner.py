@@ -31,7 +31,7 @@ SMALL = (
 
 def made(*pairs: str) -> tuple[PlainLearner, Any]:
     config = resolve([from_overrides((*SMALL, *pairs))])
-    dataset = prepare_images(build_dataset(config), config.data)
+    dataset = prepare_images(build_dataset(config), config)
     learner = build_learner(config, dataset.classes)
     assert isinstance(learner, PlainLearner)
     return learner, dataset

@@ -48,7 +48,7 @@ def fitted(seed: int) -> tuple[LL4ALLearner, Dataset]:
             }
         ]
     )
-    dataset = prepare_images(build_dataset(config), config.data)
+    dataset = prepare_images(build_dataset(config), config)
     learner = build_learner(config, dataset.classes)
     assert isinstance(learner, LL4ALLearner)
     context = FitContext(0, Seeds(seed), MemoryCheckpoint(), Numbers(), lambda name, summary: None)
