@@ -13,11 +13,11 @@ def register(registry: Registrar) -> None:
         registry.suite(name, partial(content, name), summary=summary)
     registry.command(
         "bench",
-        "alframe.benchmarks.bench:bench",
+        "alframe.benchmarks.running.bench:bench",
         summary="run a suite, methods x problems x seeds, and report it",
     )
     registry.command(
         "report",
-        "alframe.benchmarks.report:report",
+        "alframe.benchmarks.reporting.report:report",
         summary="table (md, csv, json) and curves of one or several runs",
     )
