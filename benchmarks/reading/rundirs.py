@@ -80,6 +80,11 @@ class Run:
         return bool(self.manifest.get("finished"))
 
     @property
+    def place(self) -> str:
+        """The directory, or those that it was put together from."""
+        return ", ".join(map(str, self.parts or [self.path]))
+
+    @property
     def seed(self) -> int | None:
         """The root of the run's randomness."""
         return self.config.get("seed")

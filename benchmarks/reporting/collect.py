@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from alframe.benchmarks.reading.groups import ProblemRuns, curve_of, problems_of
 from alframe.benchmarks.reading.rundirs import Run
@@ -14,7 +15,6 @@ from alframe.benchmarks.reporting.findings import (
     Gallery,
     Method,
     ProblemFindings,
-    RunRecord,
     Selections,
     Unfinished,
 )
@@ -30,9 +30,11 @@ from alframe.benchmarks.statistics.curves import (
     replay_noise,
     summarise,
 )
-from alframe.benchmarks.statistics.levels import performance_profile, savings_within
 from alframe.errors import AlframeError, RunError
 from alframe.plugins import unknown
+
+if TYPE_CHECKING:
+    from alframe.benchmarks.statistics.levels import Profile, Saving
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def of_runs(runs: Sequence[Run], metric: str | None = None) -> Findings:
     Raises:
         RunError: no run has the metric; says which there are.
     """
-    return _findings("Report", problems_of(runs), Terms(metric or headline(runs)))
+    problems = problems_of(runs)
+    return _findings("Report", problems, Terms(_metric(problems, metric)))
 
 
 def of_suite(folder: Path, metric: str | None = None) -> Findings:
@@ -74,8 +77,7 @@ def of_suite(folder: Path, metric: str | None = None) -> Findings:
 
     suite, jobs = stored(folder), stored_jobs(folder)
     problems = suite_problems(suite, jobs)
-    chosen = metric or suite.metric or headline([r for p in problems for r in p.runs()])
-    costs = Costs(suite.costs.image, suite.costs.object)
+    chosen, costs = _metric(problems, metric or suite.metric), Costs(**suite.costs.model_dump())
     found = _findings(suite.title, problems, Terms(chosen, suite.baselines, costs, suite.alpha))
     unfinished = tuple(
         Unfinished(job.name, state, jobs.failure(job) or "", str(jobs.path(job)))
@@ -85,16 +87,28 @@ def of_suite(folder: Path, metric: str | None = None) -> Findings:
     return replace(found, commands=suite.commands, unfinished=unfinished)
 
 
-def headline(runs: Sequence[Run]) -> str:
-    """The metric that the model of the first of these runs measures first.
+def _metric(problems: Sequence[ProblemRuns], wanted: str | None) -> str:
+    """The metric of a report: what is wanted, else what the model of the first run measures first.
 
     Raises:
-        RunError: no run has a finished cycle.
+        RunError: no run has a finished cycle, or none the metric; says which there are.
     """
-    measured = (name for run in runs for cycle in run.cycles for name in cycle.metrics)
-    if (name := next(measured, None)) is None:
+    cycles = [cycle for problem in problems for run in problem.runs() for cycle in run.cycles]
+    measured = [name for cycle in cycles for name in cycle.metrics]
+    if not measured:
         raise RunError("there is nothing to report: no run has a finished cycle yet")
-    return name
+    metric = wanted or measured[0]
+    if all(cycle.value(metric) is None for cycle in cycles):
+        known = {name for cycle in cycles for name in cycle.numbers()}
+        if metric in known:
+            raise RunError(
+                f"no run has a number for the metric {metric!r}: in none has the test split an "
+                "object to measure it by. Run again with a test split that has some, or choose "
+                "another --metric"
+            )
+        names = {f"{n.split('.', 1)[0]}.CLASS" if "." in n else n for n in known}
+        raise RunError(unknown("metric", metric, names))
+    return metric
 
 
 def full_supervision(problem: ProblemRuns, metric: str) -> dict[str, Summary]:
@@ -109,18 +123,14 @@ def full_supervision(problem: ProblemRuns, metric: str) -> dict[str, Summary]:
 
 
 def _findings(title: str, problems: Sequence[ProblemRuns], terms: Terms) -> Findings:
-    metric = terms.metric
-    _check(problems, metric)
-    curves = [curve for problem in problems for curve in problem.curves(metric)]
-    failed = [attempt for problem in problems for attempt in problem.failures(metric)]
-    levels = {p.name: full.mean for p in problems if (full := _reference(p, metric)) is not None}
+    curves = [curve for problem in problems for curve in problem.curves(terms.metric)]
     return Findings(
         title=title,
-        metric=metric,
+        metric=terms.metric,
         commands=(),
         problems=tuple(_problem(p, terms) for p in problems if p.runs()),
         wins=win_matrix(curves, terms.alpha),
-        profile=performance_profile(curves, levels, "images", terms.costs, failed=failed),
+        profile=_profile(problems, curves, terms),
         costs=terms.costs,
         alpha=terms.alpha,
         unfinished=(),
@@ -128,27 +138,34 @@ def _findings(title: str, problems: Sequence[ProblemRuns], terms: Terms) -> Find
     )
 
 
-def _check(problems: Sequence[ProblemRuns], metric: str) -> None:
-    cycles = [cycle for problem in problems for run in problem.runs() for cycle in run.cycles]
-    if not cycles:
-        raise RunError("there is nothing to report: no run has a finished cycle yet")
-    if all(cycle.value(metric) is None for cycle in cycles):
-        known = {name for cycle in cycles for name in cycle.numbers()}
-        if metric in known:
-            raise RunError(
-                f"no run has a number for the metric {metric!r}: in none has the test split an "
-                "object to measure it by. Run again with a test split that has some, or choose "
-                "another --metric"
-            )
-        names = {f"{n.split('.', 1)[0]}.CLASS" if "." in n else n for n in known}
-        raise RunError(unknown("metric", metric, names))
+def _profile(
+    problems: Sequence[ProblemRuns], curves: Sequence[Curve], terms: Terms
+) -> "Profile | None":
+    """None without full supervision, which suites alone have."""
+    metric = terms.metric
+    levels = {p.name: full.mean for p in problems if (full := _reference(p, metric)) is not None}
+    if not levels:
+        return None
+    from alframe.benchmarks.statistics.levels import performance_profile
+
+    failed = [attempt for problem in problems for attempt in problem.failures(metric)]
+    return performance_profile(curves, levels, "images", terms.costs, failed=failed)
+
+
+def _savings(problem: ProblemRuns, curves: Sequence[Curve], terms: Terms) -> "tuple[Saving, ...]":
+    """Likewise."""
+    if (full := _reference(problem, terms.metric)) is None:
+        return ()
+    from alframe.benchmarks.statistics.levels import savings_within
+
+    baseline = problem.baseline or ""
+    return savings_within(curves, full, "images", terms.costs, baseline=baseline)
 
 
 def _problem(problem: ProblemRuns, terms: Terms) -> ProblemFindings:
     metric, costs, runs = terms.metric, terms.costs, problem.runs()
     curves, noise = problem.curves(metric, whole=True), _noise(problem, metric)
     spans = {a: span for a in AXES if (span := common_span(curves, a, costs)) is not None}
-    full, baseline = _reference(problem, metric), problem.baseline or ""
     chosen, galleries, told = _selected(problem)
     pools = {run.pool for run in runs}
     return ProblemFindings(
@@ -160,8 +177,8 @@ def _problem(problem: ProblemRuns, terms: Terms) -> ProblemFindings:
         full=full_supervision(problem, metric),
         published=tuple(row for row in problem.published if row.lies_beneath(metric, pools)),
         spans=spans,
-        comparisons=tuple(_comparisons(curves, baseline, terms, noise)),
-        savings=savings_within(curves, full, "images", costs, baseline=baseline) if full else (),
+        comparisons=tuple(_comparisons(curves, problem.baseline or "", terms, noise)),
+        savings=_savings(problem, curves, terms),
         selections=chosen,
         galleries=galleries,
         noise=noise,
@@ -226,19 +243,11 @@ def method_rows(problem: ProblemRuns, metric: str, costs: Costs) -> tuple[Method
             },
             seconds=_seconds(runs),
             memory=_memory(runs),
-            runs=tuple(map(record, runs)),
+            runs=tuple(runs),
         )
         for name, runs in problem.methods.items()
         if runs
     )
-
-
-def record(run: Run) -> RunRecord:
-    """What stands behind the numbers of a run."""
-    left_out = {"metrics", "selected"}
-    cycles = (c.model_dump(exclude=left_out) | {"metrics": c.numbers()} for c in run.cycles)
-    path = ", ".join(map(str, run.parts or [run.path]))
-    return RunRecord(path, run.seed, run.finished, tuple(cycles))
 
 
 def _points(runs: Sequence[Run], metric: str) -> tuple[CurvePoint, ...]:

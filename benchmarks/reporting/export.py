@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from alframe.benchmarks.reading.rundirs import Run
 from alframe.benchmarks.reporting.findings import Findings
 from alframe.text import csv_cell
 
@@ -40,6 +41,11 @@ def to_json(findings: Findings) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Run):
+        left_out = {"metrics", "selected"}
+        cycles = [c.model_dump(exclude=left_out) | {"metrics": c.numbers()} for c in value.cycles]
+        known = {"path": value.place, "seed": value.seed, "finished": value.finished}
+        return known | {"cycles": cycles}
     if is_dataclass(value):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name != "jpeg"}
     if isinstance(value, Mapping):

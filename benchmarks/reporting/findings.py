@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from alframe.benchmarks.reading.rundirs import Run
 from alframe.benchmarks.statistics import Axis, Costs
 from alframe.benchmarks.statistics.comparisons import Comparison, WinMatrix
 from alframe.benchmarks.statistics.curves import Summary
-from alframe.benchmarks.statistics.levels import Profile, Saving
 
 if TYPE_CHECKING:
     from alframe.benchmarks.published import Published
+    from alframe.benchmarks.statistics.levels import Profile, Saving
 
 
 @dataclass(frozen=True)
@@ -30,23 +31,6 @@ class CurvePoint:
     labelled: int
     objects: float
     value: Summary
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """One run, as it stands behind the numbers.
-
-    Attributes:
-        path: its directory.
-        seed: the root of its randomness.
-        finished: whether it came to its end.
-        cycles: the objects of its ``cycles.jsonl``.
-    """
-
-    path: str
-    seed: int | None
-    finished: bool
-    cycles: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -72,7 +56,7 @@ class Method:
     area: Mapping[Axis, Summary]
     seconds: Mapping[str, float]
     memory: Mapping[str, float]
-    runs: tuple[RunRecord, ...] = ()
+    runs: tuple[Run, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -186,7 +170,7 @@ class ProblemFindings:
     published: "tuple[Published, ...]" = ()
     spans: Mapping[Axis, tuple[float, float]] = field(default_factory=dict)
     comparisons: tuple[Comparison, ...] = ()
-    savings: tuple[Saving, ...] = ()
+    savings: "tuple[Saving, ...]" = ()
     selections: Selections | None = None
     galleries: tuple[Gallery, ...] = ()
     noise: float | None = None
@@ -240,7 +224,7 @@ class Findings:
     commands: tuple[str, ...]
     problems: tuple[ProblemFindings, ...]
     wins: WinMatrix | None
-    profile: Profile | None
+    profile: "Profile | None"
     costs: Costs
     alpha: float
     unfinished: tuple[Unfinished, ...]

@@ -21,14 +21,14 @@ from alframe.benchmarks.reporting.tables import (
     size,
     spread,
 )
-from alframe.benchmarks.statistics import Axis, Costs
+from alframe.benchmarks.statistics import Axis, Costs, Q
 from alframe.benchmarks.statistics.comparisons import Comparison
 from alframe.benchmarks.statistics.curves import Summary
-from alframe.benchmarks.statistics.levels import Q, Saving
 from alframe.benchmarks.statistics.significance import least_seeds
 
 if TYPE_CHECKING:
     from alframe.benchmarks.published import Published
+    from alframe.benchmarks.statistics.levels import Saving
 
 AXES: dict[Axis, str] = {"images": "images", "objects": "objects", "seconds": "modelled seconds"}
 DIGITS = 2
@@ -270,7 +270,7 @@ def savings(problem: ProblemFindings) -> Table | None:
     return Table("Label savings", names, [_saved(s) for s in problem.savings], notes=notes)
 
 
-def _saved(saving: Saving) -> Cells:
+def _saved(saving: "Saving") -> Cells:
     return [
         TableCell(saving.method),
         TableCell(str(saving.n), saving.n),
@@ -281,7 +281,7 @@ def _saved(saving: Saving) -> Cells:
     ]
 
 
-def _budget(saving: Saving, images: float | None, at_most: bool) -> TableCell:
+def _budget(saving: "Saving", images: float | None, at_most: bool) -> TableCell:
     if not saving.n:
         return EMPTY
     if images is None:
@@ -289,7 +289,7 @@ def _budget(saving: Saving, images: float | None, at_most: bool) -> TableCell:
     return TableCell(f"{'≤ ' * at_most}{images:,.0f}", images)
 
 
-def _share(saving: Saving) -> TableCell:
+def _share(saving: "Saving") -> TableCell:
     """A method's upper bound makes it a lower bound, that of random selection an upper one."""
     if not saving.n:
         return TableCell("no common seed", look="faint")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from alframe.benchmarks.reporting.findings import CurvePoint, Method, ProblemFindings
 from alframe.benchmarks.reporting.tables import size
-from alframe.benchmarks.statistics.levels import Profile
 from alframe.text import printable_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from alframe.benchmarks.statistics.levels import Profile
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito 2008, "Color Universal Design", without the yellow, which is faint on white."""
@@ -152,7 +153,7 @@ def _last(values: object) -> float:
     return float(found[-1]) if found.size else float("-inf")
 
 
-def draw_profile(profile: Profile) -> "Figure":
+def draw_profile(profile: "Profile") -> "Figure":
     """Draw a step line per method (Dolan and More, 2002, figure 1).
 
     A line ends at the share of the problems that the method solves at all.
@@ -179,7 +180,7 @@ def _steps(ratios: tuple[float, ...], problems: int, end: float) -> tuple[list[f
     return [1.0, *ratios, end], [*solved, solved[-1]]
 
 
-def _decorate_profile(axes: "Axes", profile: Profile, end: float) -> None:
+def _decorate_profile(axes: "Axes", profile: "Profile", end: float) -> None:
     axes.set_xlabel("budget needed, as a multiple of the smallest (τ)", color=INK)
     axes.set_ylabel(f"solved of {profile.problems} problems, %", color=INK)
     axes.set_xlim(1.0, end)

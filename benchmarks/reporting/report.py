@@ -113,24 +113,39 @@ def _is_run(path: Path) -> bool:
 
 
 def _files(findings: "Findings", formats: Sequence[str]) -> Mapping[str, bytes]:
-    from alframe.benchmarks.reporting import export, latex, markdown, page, plots
+    from alframe.benchmarks.reporting import plots
 
-    metric = findings.metric
-    figures = {p.name: plots.draw_curves([p], metric) for p in findings.problems}
-    if findings.profile:
-        figures[page.PROFILE] = plots.draw_profile(findings.profile)
-    svg = {name: plots.to_bytes(figure, "svg").decode() for name, figure in figures.items()}
-    texts = {
-        "md": lambda: markdown.markdown(findings),
-        "csv": lambda: export.to_csv(findings),
-        "json": lambda: export.to_json(findings),
-        "html": lambda: page.render(findings, svg),
-        "tex": lambda: latex.tables(findings.problems, metric),
-    }
+    figure = plots.draw_curves(findings.problems, findings.metric)
     written = {
-        f"report.{kind}": texts[kind]().encode(errors="backslashreplace")  # half a surrogate pair
+        f"report.{kind}": _text(findings, kind).encode(errors="backslashreplace")  # half a pair
         for kind in FORMATS
         if kind in formats
     }
-    figure = plots.draw_curves(findings.problems, metric)
     return written | {f"curves.{kind}": plots.to_bytes(figure, kind) for kind in ("png", "svg")}
+
+
+def _text(findings: "Findings", kind: str) -> str:
+    """The report in one format."""
+    if kind == "html":
+        return _page(findings)
+    if kind == "md":
+        from alframe.benchmarks.reporting.markdown import markdown
+
+        return markdown(findings)
+    if kind == "tex":
+        from alframe.benchmarks.reporting.latex import tables
+
+        return tables(findings.problems, findings.metric)
+    from alframe.benchmarks.reporting.export import to_csv, to_json
+
+    return to_csv(findings) if kind == "csv" else to_json(findings)
+
+
+def _page(findings: "Findings") -> str:
+    from alframe.benchmarks.reporting import page, plots
+
+    figures = {p.name: plots.draw_curves([p], findings.metric) for p in findings.problems}
+    if findings.profile:
+        figures[page.PROFILE] = plots.draw_profile(findings.profile)
+    svg = {name: plots.to_bytes(figure, "svg").decode() for name, figure in figures.items()}
+    return page.render(findings, svg)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from alframe.benchmarks.reading.rundirs import Run
 from alframe.benchmarks.reporting.findings import (
     Gallery,
     Method,
     ProblemFindings,
-    RunRecord,
     Selections,
     Unfinished,
 )
@@ -27,9 +27,11 @@ from alframe.benchmarks.reporting.tables import (
     plural,
     share,
 )
-from alframe.benchmarks.statistics import Costs
+from alframe.benchmarks.statistics import QS, Costs
 from alframe.benchmarks.statistics.comparisons import WinMatrix
-from alframe.benchmarks.statistics.levels import QS, Profile
+
+if TYPE_CHECKING:
+    from alframe.benchmarks.statistics.levels import Profile
 
 UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
 
@@ -75,7 +77,7 @@ def _square(
     return Table(title, heads("method", *names), rows, notes=[note], sortable=False)
 
 
-def solved(profile: Profile | None) -> Table | None:
+def solved(profile: "Profile | None") -> Table | None:
     """The two ends of each line of the performance profile."""
     if profile is None or not profile.problems:
         return None
@@ -188,9 +190,8 @@ def _time(title: str, methods: Sequence[Method], parts: Sequence[str]) -> Cells:
     return [TableCell(title, note=unit), *map(cell, means, methods)]
 
 
-def _seconds(run: RunRecord, parts: Iterable[str]) -> list[float]:
-    found = (cycle.get("seconds", {}) for cycle in run.cycles)
-    return [seconds[part] for seconds in found for part in parts if part in seconds]
+def _seconds(run: Run, parts: Iterable[str]) -> list[float]:
+    return [c.seconds[part] for c in run.cycles for part in parts if part in c.seconds]
 
 
 def single_run(problem: ProblemFindings) -> Table | None:
@@ -198,29 +199,29 @@ def single_run(problem: ProblemFindings) -> Table | None:
     runs = [run for method in problem.methods for run in method.runs]
     if len(runs) != 1:
         return None
-    cycles = runs[0].cycles
-    metrics = list(dict.fromkeys(m for c in cycles for m in c["metrics"] if "." not in m))
-    parts = list(dict.fromkeys(part for c in cycles for part in c["seconds"]))
+    (run,) = runs
+    metrics = dict.fromkeys(m for c in run.cycles for m in c.numbers() if "." not in m)
+    parts = dict.fromkeys(part for c in run.cycles for part in c.seconds)
     rows = []
-    before: Mapping[str, Any] = {"labelled": 0, "objects": 0}
-    for cycle in cycles:
-        new = cycle["labelled"] - before["labelled"]
-        values = [cycle["metrics"].get(metric) for metric in metrics]
+    labelled = objects = 0
+    for cycle in run.cycles:
+        new = cycle.labelled - labelled
+        values = (cycle.numbers().get(metric) for metric in metrics)
         numbers = [
-            (cycle["objects"] - before["objects"]) / new if new else None,
+            (cycle.objects - objects) / new if new else None,
             *(None if value is None else 100 * value for value in values),
-            *(cycle["seconds"].get(part) for part in parts),
+            *(cycle.seconds.get(part) for part in parts),
         ]
-        counts = (TableCell(str(cycle[key]), cycle[key]) for key in ("labelled", "objects"))
+        labelled, objects = cycle.labelled, cycle.objects
+        counts = (TableCell(str(count), count) for count in (labelled, objects))
         cells = (numbered(number, "{:.2f}".format) for number in numbers)
-        rows.append([TableCell(str(cycle["cycle"])), *counts, *cells])
-        before = cycle
+        rows.append([TableCell(str(cycle.cycle)), *counts, *cells])
     columns = [
         *heads("cycle", "labelled", "objects", "new objects per new image"),
         *(TableCell(metric, note="%") for metric in metrics),
         *(TableCell(part, note="s") for part in parts),
     ]
-    return Table(f"Cycles of {runs[0].path}, seed {runs[0].seed}", columns, rows)
+    return Table(f"Cycles of {run.place}, seed {run.seed}", columns, rows)
 
 
 def without_result(jobs: Sequence[Unfinished]) -> Table | None:

@@ -21,6 +21,10 @@ from typing import Literal
 Axis = Literal["images", "objects", "seconds"]
 """What labelling costs: images, objects revealed, or modelled seconds (see :class:`Costs`)."""
 AXES: tuple[Axis, ...] = ("images", "objects", "seconds")
+Q = 0.9
+"""Share of full supervision that is to be reached."""
+QS = (0.5, 0.7, 0.9)
+"""Shares of full supervision: early, middle and late on a curve."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from alframe.benchmarks.statistics import Axis, Costs
+from alframe.benchmarks.statistics import QS, Axis, Costs, Q
 from alframe.benchmarks.statistics.curves import (
     Curve,
     Floats,
@@ -24,11 +24,6 @@ from alframe.benchmarks.statistics.curves import (
     by_problem,
     first_crossing,
 )
-
-Q = 0.9
-"""Share of full supervision that is to be reached."""
-QS = (0.5, 0.7, 0.9)
-"""Shares of full supervision: early, middle and late on a curve."""
 
 Attempt: TypeAlias = tuple[str, str, int]
 """Problem, method and seed."""
@@ -249,17 +244,6 @@ def performance_profile(
     found = {method: tuple(values) for method, values in ratios.items()}
     left_out = _by_problem(key for key in attempts if key not in posed)
     return Profile(problems=len(solved), ratios=found, left_out=left_out) if solved else None
-
-
-def share_within(ratios: Sequence[float], problems: int, tau: float) -> float:
-    """A point of the profile: share of the problems solved within tau times the smallest budget.
-
-    Args:
-        ratios: of one method, one for each problem that it solved.
-        problems: how many there are, at least one.
-        tau: 1 asks in how many the method was the best.
-    """
-    return sum(ratio <= tau for ratio in ratios) / problems
 
 
 def _attempts(
