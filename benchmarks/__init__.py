@@ -1,9 +1,20 @@
 """Benchmarks: suites of runs, their statistics and their reports."""
 
 from functools import partial
+from importlib import resources
+from typing import Any
 
-from alframe.benchmarks.suites import SUITES, content
+from alframe.files.reading import parsed_yaml
 from alframe.plugins import Registrar, hookimpl
+
+SUITES = {
+    "smoke": "drawn shapes, 6 methods x 3 seeds, minutes on a CPU",
+    "voc-retina": "MI-AOD's RetinaNet benchmark on Pascal VOC",
+    "voc-ssd": "MI-AOD's SSD benchmark on Pascal VOC",
+    "coco-retina": "MI-AOD's RetinaNet benchmark on COCO",
+    "small-real": "any folder in VOC layout, small network on ImageNet features",
+}
+"""Name -> what ``alframe ls suites`` says of it."""
 
 
 @hookimpl
@@ -13,11 +24,17 @@ def register(registry: Registrar) -> None:
         registry.suite(name, partial(content, name), summary=summary)
     registry.command(
         "bench",
-        "alframe.benchmarks.bench:bench",
+        "alframe.benchmarks.running.bench:bench",
         summary="run a suite, methods x problems x seeds, and report it",
     )
     registry.command(
         "report",
-        "alframe.benchmarks.report:report",
+        "alframe.benchmarks.reporting.report:report",
         summary="table (md, csv, json) and curves of one or several runs",
     )
+
+
+def content(name: str) -> Any:
+    """What the YAML file of a suite holds."""
+    file = resources.files(f"{__name__}.suites").joinpath(f"{name}.yaml")
+    return parsed_yaml(file.read_text(encoding="utf-8"), f"suite {name}")

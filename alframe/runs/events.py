@@ -51,7 +51,7 @@ SCHEMA: Mapping[str, Mapping[str, _Check]] = {
     "fitted": {"cycle": _is_count, "seconds": _is_seconds},
     "evaluated": {"cycle": _is_count, "metrics": _is_mapping, "seconds": _is_seconds},
     "selected": {"cycle": _is_count, "ids": _is_ids, "seconds": _is_seconds, "memory": _is_mapping},
-    "failed": {"cell": _is_text, "reason": _is_text},
+    "failed": {"job": _is_text, "reason": _is_text},
 }
 """Event -> key -> what its value has to be. Other events, and more keys, may be of later versions.
 

@@ -5,14 +5,45 @@ One YAML file a benchmark: where its rows come from, what was measured (``model`
 one of :attr:`Published.source`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
-from alframe.benchmarks.findings import Published
 from alframe.errors import ConfigError
 from alframe.files.reading import parsed_yaml
 from alframe.plugins import unknown
+
+
+@dataclass(frozen=True)
+class Published:
+    """A row of somebody's paper.
+
+    Attributes:
+        method: its name there.
+        values: by number of labelled images; fractions.
+        source: ``table`` of the paper, ``FAQ`` of the authors, their ``entry`` on Papers with
+            Code (all exact), or ``figure`` (read off it, +- 0.15 points).
+        full: full supervision, or None.
+        spread: standard deviations by number of labelled images, where given.
+        model: detector and backbone.
+        metric: what the values are, by our name of it; empty: that of the report.
+        pool: images that may be labelled; None: not known.
+    """
+
+    method: str
+    values: Mapping[int, float]
+    source: Literal["table", "FAQ", "entry", "figure"]
+    full: float | None = None
+    spread: Mapping[int, float] = field(default_factory=dict)
+    model: str = ""
+    metric: str = ""
+    pool: int | None = None
+
+    def lies_beneath(self, metric: str, pools: Collection[int | None]) -> bool:
+        """Whether it is of the same metric, and of the same pool as far as that is known."""
+        same = self.pool is None or {*pools} <= {None, self.pool}
+        return self.metric in ("", metric) and same
 
 
 def names() -> list[str]:
@@ -32,17 +63,6 @@ def published(name: str) -> tuple[Published, ...]:
     text = resources.files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     content = parsed_yaml(text, f"published table {name}")
     return tuple(_row(row, content) for row in content["rows"])
-
-
-def comparable(
-    rows: Sequence[Published], metric: str, pools: Collection[int | None]
-) -> tuple[Published, ...]:
-    """The rows that may lie beneath runs: same metric, same pool as far as it is known."""
-    return tuple(
-        row
-        for row in rows
-        if row.metric in ("", metric) and (row.pool is None or {*pools} <= {None, row.pool})
-    )
 
 
 def _row(row: dict[str, Any], table: dict[str, Any]) -> Published:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from alframe.benchmarks.speed.row import Row
+from alframe.benchmarks.speed.row import Timing
 from alframe.benchmarks.speed.setting import Setting
 
 
@@ -17,8 +17,8 @@ class Case:
     """
 
     name: str
-    measure: Callable[[str, Setting], Sequence[Row]]
+    measure: Callable[[str, Setting], Sequence[Timing]]
 
-    def __call__(self, setting: Setting) -> Sequence[Row]:
+    def __call__(self, setting: Setting) -> Sequence[Timing]:
         """The rows of this case."""
         return self.measure(self.name, setting)

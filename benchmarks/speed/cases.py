@@ -8,8 +8,8 @@ from alframe.benchmarks.speed.setting import Setting
 from alframe.errors import ConfigError
 
 MODULES = (
-    "stock", "miaod", "launches", "precisions", "loading", "scoring", "evaluation", "centres",
-    "growth",
+    "stock", "miaod_cases", "launches", "precisions", "loading_cases", "scoring",
+    "evaluation_cases", "centres", "growth",
 )  # fmt: skip
 """Each has a function ``cases``."""
 

@@ -12,7 +12,7 @@ from alframe.benchmarks.speed.case import Case
 from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.peers import k_center_by_products
-from alframe.benchmarks.speed.row import Row
+from alframe.benchmarks.speed.row import Timing
 from alframe.benchmarks.speed.setting import Setting
 from alframe.strategies.k_center import k_center
 from alframe.strategies.points import Euclidean
@@ -31,7 +31,7 @@ def cases(setting: Setting) -> Iterator[Case]:
         yield Case(f"k-center/{points}x{width}", partial(_picks, size))
 
 
-def _picks(size: tuple[int, int, int], name: str, setting: Setting) -> Sequence[Row]:
+def _picks(size: tuple[int, int, int], name: str, setting: Setting) -> Sequence[Timing]:
     points, width, picks = size
     centres, vectors = int(LABELLED * points), features(points, width)
     on_device = torch.from_numpy(vectors).to(setting.device)

@@ -13,7 +13,7 @@ from alframe.cli.output import say
 
 if TYPE_CHECKING:
     from alframe.benchmarks.speed.case import Case
-    from alframe.benchmarks.speed.row import Row
+    from alframe.benchmarks.speed.row import Timing
     from alframe.benchmarks.speed.setting import Setting
 
 OnCpu = Literal["wall", "processor"]
@@ -58,12 +58,12 @@ def speed(
     python -m alframe.benchmarks.speed --device cuda infer miaod launches precision data k-center
     """  # noqa: D301
     from alframe.benchmarks.speed.cases import all_cases, chosen
-    from alframe.benchmarks.speed.results import text, write
+    from alframe.benchmarks.speed.results_file import text, write
     from alframe.benchmarks.speed.targets import TARGETS
 
     setting = _setting(device, quick, repeats, threads, clock)
     cases = chosen(all_cases(setting), names)
-    rows: list[Row] = []
+    rows: list[Timing] = []
     facts, targets = _facts(setting), () if quick else TARGETS
     for more in _measured(cases, setting):
         rows += more
@@ -113,17 +113,17 @@ def _facts(setting: "Setting") -> dict[str, Any]:
     }
 
 
-def _measured(cases: "Sequence[Case]", setting: "Setting") -> "Iterator[Sequence[Row]]":
+def _measured(cases: "Sequence[Case]", setting: "Setting") -> "Iterator[Sequence[Timing]]":
     """The rows of each case as it is done; one that fails is a row, and the next one begins."""
     from alframe.benchmarks.speed.contest import forget, reason
-    from alframe.benchmarks.speed.row import Row
+    from alframe.benchmarks.speed.row import Timing
 
     for number, case in enumerate(cases, 1):
         started = time.monotonic()
         try:
             rows = case(setting)
         except Exception as error:
-            rows = [Row(case.name, "", failed=reason(error))]
+            rows = [Timing(case.name, "", failed=reason(error))]
         forget()
         failed = sum(row.failed is not None for row in rows)
         note = f", {failed} FAILED" if failed else ""

@@ -14,7 +14,7 @@ import torch
 
 from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.roofline import Precision, peak
-from alframe.benchmarks.speed.row import GFLOP, RATIO, ROOFLINE, SECONDS, Row
+from alframe.benchmarks.speed.row import GFLOP, RATIO, ROOFLINE, SECONDS, Timing
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.spread import Spread, ratios
 
@@ -51,7 +51,7 @@ class Side:
 
 def contest(
     case: str, sides: Sequence[Side], setting: Setting, *, items: int = 1, unit: str = ""
-) -> list[Row]:
+) -> list[Timing]:
     """Measure the sides in turns, every other turn in the opposite order.
 
     A side that fails is reported and left out; the others go on.
@@ -67,7 +67,7 @@ def contest(
     turns.warm_up(sides)
     turns.take(sides)
     return [
-        Row(case, s.name, turns.measures(s), items, unit, s.against, turns.failures.get(s.name))
+        Timing(case, s.name, turns.measures(s), items, unit, s.against, turns.failures.get(s.name))
         for s in sides
     ]
 

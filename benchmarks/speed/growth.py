@@ -15,7 +15,7 @@ from alframe.benchmarks.speed.row import (
     PER_IMAGE,
     SECONDS,
     TIME_EXPONENT,
-    Row,
+    Timing,
 )
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.spread import Spread
@@ -36,12 +36,12 @@ def cases(setting: Setting) -> Iterator[Case]:
         yield Case(f"growth/{strategy}", partial(_grow, strategy))
 
 
-def _grow(strategy: str, name: str, setting: Setting) -> Sequence[Row]:
+def _grow(strategy: str, name: str, setting: Setting) -> Sequence[Timing]:
     """Each size in a process of its own: the largest memory of a process never falls."""
     sizes = (20, 40, 80) if setting.quick else SIZES
     measured = [_measured(strategy, size, setting) for size in sizes]
     rows = [
-        Row(name, f"{size:,} images", {k: Spread.of(v) for k, v in each.items()}, size, "images")
+        Timing(name, f"{size:,} images", {k: Spread.of(v) for k, v in each.items()}, size, "images")
         for size, each in zip(sizes, measured, strict=True)
     ]
     memory = [each[MEMORY] for each in measured]
@@ -50,7 +50,7 @@ def _grow(strategy: str, name: str, setting: Setting) -> Sequence[Row]:
         MEMORY_EXPONENT: exponent(*_beyond_first(sizes, memory)),
         PER_IMAGE: 2**20 * (memory[-1] - memory[0]) / (sizes[-1] - sizes[0]),
     }
-    return [*rows, Row(name, GROWTH, {k: Spread.of(v) for k, v in growth.items()})]
+    return [*rows, Timing(name, GROWTH, {k: Spread.of(v) for k, v in growth.items()})]
 
 
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:

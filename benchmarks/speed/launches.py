@@ -12,7 +12,7 @@ from alframe.benchmarks.speed.case import Case
 from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.counting import counted
 from alframe.benchmarks.speed.pairs import Pair, retinanets
-from alframe.benchmarks.speed.row import OPERATIONS, SYNCHRONISATIONS, Row
+from alframe.benchmarks.speed.row import OPERATIONS, SYNCHRONISATIONS, Timing
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.spread import Spread
 from alframe.detectors import postprocess
@@ -30,7 +30,7 @@ def cases(setting: Setting) -> Iterator[Case]:
         yield Case(f"launches/post-processing-b{count}", partial(_detections, count))
 
 
-def _losses(count: int, name: str, setting: Setting) -> Sequence[Row]:
+def _losses(count: int, name: str, setting: Setting) -> Sequence[Timing]:
     """Forward and backward passes."""
     pair, batch = _inputs(count, setting)
     images, targets = pair.stock_inputs(batch)
@@ -50,7 +50,7 @@ def _losses(count: int, name: str, setting: Setting) -> Sequence[Row]:
     return _rows(name, wholes, alone, count)
 
 
-def _detections(count: int, name: str, setting: Setting) -> Sequence[Row]:
+def _detections(count: int, name: str, setting: Setting) -> Sequence[Timing]:
     pair, batch = _inputs(count, setting)
     images, _ = pair.stock_inputs(batch)
     pair.ours.eval()
@@ -87,7 +87,7 @@ def _networks(pair: Pair, batch: Batch) -> dict[str, Callable[[], Iterable[Tenso
 
 def _rows(
     name: str, wholes: Mapping[str, Work], networks: Mapping[str, Work], count: int
-) -> Sequence[Row]:
+) -> Sequence[Timing]:
     """What the whole takes beyond the network, when anchors are remembered."""
     rows = []
     for side, whole in wholes.items():
@@ -95,7 +95,7 @@ def _rows(
         more = [a - b for a, b in zip(counted(whole), counted(networks[side]), strict=True)]
         operations, waits = map(Spread.of, map(float, more))
         measures = {OPERATIONS: operations, SYNCHRONISATIONS: waits}
-        rows.append(Row(name, side, measures, count, "images"))
+        rows.append(Timing(name, side, measures, count, "images"))
     return rows
 
 

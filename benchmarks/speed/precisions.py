@@ -11,7 +11,7 @@ from alframe.benchmarks.speed.case import Case
 from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.roofline import Precision
-from alframe.benchmarks.speed.row import Row
+from alframe.benchmarks.speed.row import Timing
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.steps import sgd, training
 from alframe.detectors.retinanet import RetinaNet
@@ -53,7 +53,7 @@ def cases(setting: Setting) -> Iterator[Case]:
             yield Case(f"precision/{name}", partial(_train, network))
 
 
-def _train(network: Network, name: str, setting: Setting) -> Sequence[Row]:
+def _train(network: Network, name: str, setting: Setting) -> Sequence[Timing]:
     device, side = setting.device, 64 if setting.quick else network.side
     model, batch = _model(network, device), made_up(network.count, side, side, classes=CLASSES)
     batch, optimizer = batch.to(device), sgd(model, fused=True)

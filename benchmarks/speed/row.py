@@ -27,7 +27,7 @@ TIME_EXPONENT, MEMORY_EXPONENT = "time exponent", "memory exponent"
 
 
 @dataclass(frozen=True)
-class Row:
+class Timing:
     """Measurements of one side of a case.
 
     Attributes:

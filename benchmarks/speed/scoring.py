@@ -10,8 +10,8 @@ import torch
 from alframe.benchmarks.speed.case import Case
 from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.jpegs import jpegs
-from alframe.benchmarks.speed.loading import CACHED, DECODED, cached
-from alframe.benchmarks.speed.row import RATIO, SECONDS, Row
+from alframe.benchmarks.speed.loading_cases import CACHED, DECODED, cached
+from alframe.benchmarks.speed.row import RATIO, SECONDS, Timing
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.spread import ratios
 from alframe.config.resolve import from_overrides, resolve
@@ -50,7 +50,7 @@ def cases(setting: Setting) -> Iterator[Case]:
     yield Case(f"data/scoring-{'resnet50' if setting.cuda else 'tiny'}", _scoring)
 
 
-def _scoring(name: str, setting: Setting) -> Sequence[Row]:
+def _scoring(name: str, setting: Setting) -> Sequence[Timing]:
     count = 16 if setting.quick else 2048 if setting.cuda else 160  # whole batches
     scorer = Scorer(_config(setting))
     data = scorer.config.data
@@ -68,7 +68,7 @@ def _scoring(name: str, setting: Setting) -> Sequence[Row]:
     return against_the_slower(rows, DECODED, (DECODING, NETWORK))
 
 
-def against_the_slower(rows: Sequence[Row], side: str, parts: Sequence[str]) -> list[Row]:
+def against_the_slower(rows: Sequence[Timing], side: str, parts: Sequence[str]) -> list[Timing]:
     """The rows, in which ``side`` is compared with that of its parts that takes longer.
 
     At best they overlap, and the slower one is what the whole takes.

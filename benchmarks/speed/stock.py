@@ -13,7 +13,7 @@ from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.pairs import Pair, retinanets, ssds
 from alframe.benchmarks.speed.roofline import Precision, flops
-from alframe.benchmarks.speed.row import Row
+from alframe.benchmarks.speed.row import Timing
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.steps import inference, sgd, training
 from alframe.detectors.dense import DenseDetector, Predictions
@@ -79,7 +79,7 @@ def precisions(device: torch.device) -> Sequence[Precision]:
     return ("fp32", "bf16") if has_bf16(device) else ("fp32",)
 
 
-def _train(shape: Shape, name: str, setting: Setting) -> Sequence[Row]:
+def _train(shape: Shape, name: str, setting: Setting) -> Sequence[Timing]:
     device = setting.device
     pair, batch = shape.inputs(device)
     ours, stock = pair.ours.train(), pair.stock.train()
@@ -103,7 +103,7 @@ def _train(shape: Shape, name: str, setting: Setting) -> Sequence[Row]:
     return contest(name, _sides(work, device, count), setting, items=shape.count, unit="images")
 
 
-def _infer(shape: Shape, name: str, setting: Setting) -> Sequence[Row]:
+def _infer(shape: Shape, name: str, setting: Setting) -> Sequence[Timing]:
     device = setting.device
     pair, batch = shape.inputs(device)
     ours, stock = for_inference(pair.ours), pair.stock.eval()

@@ -2,26 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 
-from alframe.benchmarks.markdown import grid
-from alframe.benchmarks.speed.row import RATIO, ROOFLINE, SECONDS, Row
+from alframe.benchmarks.reporting.markdown import table_text
+from alframe.benchmarks.reporting.tables import Table, TableCell, heads
+from alframe.benchmarks.speed.row import RATIO, ROOFLINE, SECONDS, Timing
 from alframe.benchmarks.speed.spread import Spread
-from alframe.benchmarks.speed.targets import Target, targets_of
+from alframe.benchmarks.speed.targets import Goal, targets_of
 
 HEADS = (
     "case", "side", "time", "per second", "time / against", "against", "of the roofline", "other",
     "target", "",
 )  # fmt: skip
-WORDS = [head in ("case", "side", "against", "other", "target", "") for head in HEADS]
+WORDS = ("side", "against", "other", "target", "")
 IN_COLUMNS = frozenset({SECONDS, RATIO, ROOFLINE})
 """Measures with a column of their own."""
 
 
-def table(rows: Iterable[Row], targets: Sequence[Target]) -> str:
+def table(rows: Iterable[Timing], targets: Sequence[Goal]) -> str:
     """A line for each side of each case: medians, and of ratios also the smallest and largest."""
-    return grid(HEADS, (_line(row, targets_of(row, targets)) for row in rows), WORDS)
+    lines = [[*map(TableCell, _line(row, targets_of(row, targets)))] for row in rows]
+    return table_text(Table("", heads(*HEADS, words=WORDS), lines))
 
 
-def _line(row: Row, targets: Sequence[Target]) -> list[str]:
+def _line(row: Timing, targets: Sequence[Goal]) -> list[str]:
     m = row.measures
     others = [f"{_number(v.median)} {name}" for name, v in m.items() if name not in IN_COLUMNS]
     return [

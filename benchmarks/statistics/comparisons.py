@@ -1,13 +1,71 @@
-"""Every method against random selection and against the best baseline."""
+"""Every method against random selection, the best baseline, and all others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from statistics import fmean
+from typing import TypeAlias
 
-from alframe.benchmarks.findings import Axis, Comparison, Costs
-from alframe.benchmarks.statistics.area import areas
-from alframe.benchmarks.statistics.correction import decidable, holm
-from alframe.benchmarks.statistics.curve import Curve
-from alframe.benchmarks.statistics.paired import pair
+from alframe.benchmarks.statistics import Axis, Costs
+from alframe.benchmarks.statistics.curves import Curve, areas, by_method, by_problem
+from alframe.benchmarks.statistics.significance import Paired, decidable, holm, pair
+
+Values: TypeAlias = Mapping[str, Mapping[int, float]]
+"""The metric by method and seed, of one problem at one number of labelled images."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A method against another, seed by seed, by the area under the budget curve.
+
+    Attributes:
+        method: the one.
+        against: the other.
+        axis: of the area.
+        n: seeds in which both have an area.
+        difference: mean of (method - against) over these seeds; None without one.
+        wins: seeds in which the method is ahead.
+        ties: seeds in which they are equal.
+        p_t: two-sided, paired t test; None for n < 2 or differences that are all equal.
+        p_sign_flip: two-sided, exact sign-flip test.
+        p_holm: ``p_sign_flip`` after Holm's correction over the pairs of the axis.
+        decidable: False where n is so small that no outcome could reach ``alpha``.
+        significant: ``p_holm`` below ``alpha``.
+        within_noise: the mean difference is no larger than that of one run repeated.
+    """
+
+    method: str
+    against: str
+    axis: Axis
+    n: int
+    difference: float | None
+    wins: int
+    ties: int
+    p_t: float | None
+    p_sign_flip: float | None
+    p_holm: float | None
+    decidable: bool
+    significant: bool
+    within_noise: bool
+
+
+@dataclass(frozen=True)
+class WinMatrix:
+    """Pairwise penalty matrix (Ash et al., ICLR 2020, section 5).
+
+    Attributes:
+        methods: names.
+        cells: (problem, size of the labelled set) pairs that were compared.
+        share: ``share[i][j]`` of the cells in which method i beats method j by the corrected
+            test.
+        decidable: False where n is too small for any win.
+    """
+
+    methods: tuple[str, ...]
+    cells: int
+    share: tuple[tuple[float, ...], ...]
+    decidable: bool
 
 
 def compare(
@@ -91,3 +149,62 @@ def _pairs(methods: Iterable[str], others: Iterable[str]) -> list[tuple[str, str
 
 def _within(difference: float | None, noise: float | None) -> bool:
     return difference is not None and noise is not None and abs(difference) <= noise
+
+
+def win_matrix(curves: Sequence[Curve], alpha: float = 0.05) -> WinMatrix | None:
+    """Share of the cells in which each method beats each other one.
+
+    A cell is a problem and a number of labelled images at which two methods or more have runs of a
+    common seed. In it every pair of methods is tested by the exact sign-flip test over the seeds
+    that both have, corrected after Holm over the pairs of the cell. A method wins where the
+    corrected p value is below alpha and the mean difference is in its favour. Shares are of all
+    cells, also for two methods that meet in few of them.
+
+    The idea is that of Ash et al., "Deep batch active learning by diverse, uncertain gradient lower
+    bounds" (ICLR 2020), section 5.
+
+    # Deviation: they use a t test without correction.
+
+    Args:
+        curves: of all problems; at most one for each problem, method and seed.
+        alpha: level of the tests of a cell.
+
+    Returns:
+        Methods in the order of their first appearance; None where no two of them meet.
+    """
+    methods = tuple(dict.fromkeys(curve.method for curve in curves))
+    cells = [tests for cell in _cells(curves) if (tests := _tests(cell))]
+    if not cells:
+        return None
+    wins = Counter(win for tests in cells for win in _wins(tests, alpha))
+    return WinMatrix(
+        methods=methods,
+        cells=len(cells),
+        share=tuple(tuple(wins[a, b] / len(cells) for b in methods) for a in methods),
+        decidable=any(any(decidable([t.n for t in c.values()], alpha)) for c in cells),
+    )
+
+
+def _cells(curves: Sequence[Curve]) -> Iterator[Values]:
+    """The metric by method and seed, for each problem and number of labelled images."""
+    for group in by_problem(curves).values():
+        found: dict[int, dict[str, dict[int, float]]] = {}
+        for method, seeds in by_method(group).items():
+            for seed, curve in seeds.items():
+                for size, value in curve.by_size().items():
+                    found.setdefault(size, {}).setdefault(method, {})[seed] = value
+        yield from found.values()
+
+
+def _tests(cell: Values) -> dict[tuple[str, str], Paired]:
+    """Of every pair of methods with a common seed."""
+    tests = {(a, b): pair(cell[a], cell[b]) for a, b in combinations(cell, 2)}
+    return {names: test for names, test in tests.items() if test.n}
+
+
+def _wins(tests: Mapping[tuple[str, str], Paired], alpha: float) -> Iterator[tuple[str, str]]:
+    """(ahead, behind) for each pair that differs."""
+    corrected = holm([test.p_sign_flip for test in tests.values()])
+    for ((a, b), test), p in zip(tests.items(), corrected, strict=True):
+        if p is not None and p < alpha and test.difference is not None:
+            yield (a, b) if test.difference > 0 else (b, a)

@@ -7,22 +7,25 @@ from typing import Any
 
 from PIL import Image
 
-from alframe.benchmarks.findings import (
+from alframe.benchmarks.reporting.findings import (
+    Chosen,
     Comparison,
     Costs,
     Findings,
+    Gallery,
     Method,
+    Picture,
     Point,
     Problem,
     Profile,
     Published,
     RunRecord,
     Saving,
+    Selections,
     Summary,
     Unfinished,
     WinMatrix,
 )
-from alframe.benchmarks.selection_findings import Chosen, Gallery, Picture, Selections
 
 
 def jpeg(colour: str = "teal") -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from alframe.benchmarks.published import comparable, names, published
-from alframe.benchmarks.suite import load
+from alframe.benchmarks.running.suite import load
 from alframe.errors import ConfigError
 
 SPECIFICATION = Path(__file__).parents[3] / "shared" / "specs" / "benchmarks.md"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from alframe.benchmarks.suite import Suite
+from alframe.benchmarks.running.suite import Suite
 from alframe.config.resolve import from_file, resolve
 from alframe.config.sections import RunConfig
 

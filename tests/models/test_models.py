@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alframe.benchmarks.report import findings_of
+from alframe.benchmarks.reporting.report import findings_of
 from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import AlframeError, ConfigError
 from alframe.runs.build import build_strategy

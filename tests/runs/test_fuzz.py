@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from alframe.benchmarks.runs import read_runs
-from alframe.benchmarks.suite import read as read_suite
+from alframe.benchmarks.reading.rundirs import read_runs
+from alframe.benchmarks.running.suite import read as read_suite
 from alframe.config.resolve import from_file, from_overrides, resolve
 from alframe.errors import AlframeError
 from alframe.runs.initial import stored_ids

@@ -9,15 +9,15 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from alframe.benchmarks.speed import contest, evaluation
+from alframe.benchmarks.speed import contest, evaluation_cases
 from alframe.benchmarks.speed.command import _setting, speed
 from alframe.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)
 def few_images(monkeypatch):
-    made_up = evaluation._made_up
-    monkeypatch.setattr(evaluation, "_made_up", lambda images: made_up(10))
+    made_up = evaluation_cases._made_up
+    monkeypatch.setattr(evaluation_cases, "_made_up", lambda images: made_up(10))
 
 
 def invoke(*args):
@@ -55,7 +55,7 @@ def test_a_case_that_fails_is_reported_and_the_next_begins(monkeypatch, tmp_path
     def broken(images):
         raise MemoryError("not enough")
 
-    monkeypatch.setattr(evaluation, "_made_up", broken)
+    monkeypatch.setattr(evaluation_cases, "_made_up", broken)
     result = invoke("evaluation/voc", "k-center/16551x256", "--output", str(tmp_path))
     assert result.exit_code == 1
     assert re.search(r"^\[1/2\] evaluation/voc  \d+ s, 1 FAILED$", result.stderr, re.M)

@@ -8,7 +8,7 @@ from alframe.benchmarks.speed import growth
 from alframe.benchmarks.speed.batches import made_up
 from alframe.benchmarks.speed.centres import features, one_product_each
 from alframe.benchmarks.speed.clock import wall
-from alframe.benchmarks.speed.evaluation import CLASSES, _made_up
+from alframe.benchmarks.speed.evaluation_cases import CLASSES, _made_up
 from alframe.benchmarks.speed.growth import _beyond_first, exponent
 from alframe.benchmarks.speed.pairs import retinanets, ssds
 from alframe.benchmarks.speed.peers import coco_by_records, k_center_by_products, voc_by_loop

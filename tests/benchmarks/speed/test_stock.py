@@ -6,7 +6,7 @@ import torch
 from alframe.benchmarks.speed import stock
 from alframe.benchmarks.speed.cases import all_cases
 from alframe.benchmarks.speed.clock import wall
-from alframe.benchmarks.speed.row import RATIO, SECONDS, Row
+from alframe.benchmarks.speed.row import RATIO, SECONDS, Timing
 from alframe.benchmarks.speed.scoring import against_the_slower
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.spread import Spread
@@ -32,7 +32,7 @@ def test_what_gpus_have_no_part_in_is_left_out():
 
 
 def row(side, *seconds):
-    return Row("data/scoring", side, {SECONDS: Spread.of(*seconds)})
+    return Timing("data/scoring", side, {SECONDS: Spread.of(*seconds)})
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_scoring_is_compared_with_the_slower_of_its_parts(network, against, rati
 
 
 def test_what_failed_is_compared_with_nothing():
-    rows = [row("decoding", 2), Row("data/scoring", "both", failed="no"), row("network", 1)]
+    rows = [row("decoding", 2), Timing("data/scoring", "both", failed="no"), row("network", 1)]
     assert against_the_slower(rows, "both", ("decoding", "network")) == rows
-    rows = [Row("data/scoring", "decoding", failed="no"), row("both", 3), row("network", 1)]
+    rows = [Timing("data/scoring", "decoding", failed="no"), row("both", 3), row("network", 1)]
     assert against_the_slower(rows, "both", ("decoding", "network"))[1].against == "network"

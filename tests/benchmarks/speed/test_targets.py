@@ -7,16 +7,16 @@ import torch
 
 from alframe.benchmarks.speed.cases import all_cases, chosen
 from alframe.benchmarks.speed.clock import wall
-from alframe.benchmarks.speed.results import write
-from alframe.benchmarks.speed.row import RATIO, ROOFLINE, SECONDS, Row
+from alframe.benchmarks.speed.results_file import write
+from alframe.benchmarks.speed.row import RATIO, ROOFLINE, SECONDS, Timing
 from alframe.benchmarks.speed.setting import Setting
 from alframe.benchmarks.speed.spread import Spread
 from alframe.benchmarks.speed.table import table
-from alframe.benchmarks.speed.targets import TARGETS, Target, targets_of
+from alframe.benchmarks.speed.targets import TARGETS, Goal, targets_of
 from alframe.errors import ConfigError
 
-STOCK = Row("train/retina", "stock", {SECONDS: Spread.of(1.5, 2.5, 2)}, 4, "images")
-OURS = Row(
+STOCK = Timing("train/retina", "stock", {SECONDS: Spread.of(1.5, 2.5, 2)}, 4, "images")
+OURS = Timing(
     "train/retina",
     "ours",
     {SECONDS: Spread.of(0.5, 1, 0.75), RATIO: Spread.of(0.3, 0.4, 0.375), ROOFLINE: Spread.of(0.5)},
@@ -24,25 +24,25 @@ OURS = Row(
     "images",
     "stock",
 )
-BROKEN = Row("train/retina", "graphs", failed="OutOfMemoryError: 80 | GB", against="stock")
-COUNTED = Row("launches/loss", "ours", {"operations": Spread.of(1234)})
+BROKEN = Timing("train/retina", "graphs", failed="OutOfMemoryError: 80 | GB", against="stock")
+COUNTED = Timing("launches/loss", "ours", {"operations": Spread.of(1234)})
 WANTED = (
-    Target("train/retina", "ours", RATIO, 0.375),
-    Target("train/retina", "ours", ROOFLINE, 0.6, least=True),
-    Target("train/retina", "graphs", RATIO, 0.5),
+    Goal("train/retina", "ours", RATIO, 0.375),
+    Goal("train/retina", "ours", ROOFLINE, 0.6, least=True),
+    Goal("train/retina", "graphs", RATIO, 0.5),
 )
 
 
 def test_a_bound_is_kept_by_the_median():
     ratio, roof, failed = WANTED
     assert ratio.met(OURS)
-    assert not Target("train/retina", "ours", RATIO, 0.374).met(OURS)
+    assert not Goal("train/retina", "ours", RATIO, 0.374).met(OURS)
     assert not roof.met(OURS)
-    assert Target("train/retina", "ours", ROOFLINE, 0.5, least=True).met(OURS)
+    assert Goal("train/retina", "ours", ROOFLINE, 0.5, least=True).met(OURS)
     assert not failed.met(BROKEN)
     assert targets_of(OURS, WANTED) == [ratio, roof]
     assert targets_of(STOCK, WANTED) == []
-    whole = Row("train/retina", "", failed="ValueError")
+    whole = Timing("train/retina", "", failed="ValueError")
     assert targets_of(whole, WANTED) == list(WANTED)
     assert not any(target.met(whole) for target in WANTED)
 

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alframe.benchmarks.findings import Costs
-from alframe.benchmarks.statistics import areas, aubc, common_span
+from alframe.benchmarks.reporting.findings import Costs
+from alframe.benchmarks.statistics.curves import areas, aubc, common_span
 from tests.benchmarks.statistics.curves import COSTS, curve
 
 NARROW = curve([0.2, 0.4, 0.5], images=[10, 20, 30], objects=[30, 50, 60])

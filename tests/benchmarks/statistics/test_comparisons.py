@@ -2,7 +2,7 @@
 
 import pytest
 
-from alframe.benchmarks.statistics import compare
+from alframe.benchmarks.statistics.comparisons import compare
 from tests.benchmarks.statistics.curves import COSTS, curve, flat
 
 RANDOM = [0.30, 0.31, 0.29, 0.30, 0.32, 0.28, 0.30]

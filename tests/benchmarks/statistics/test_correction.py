@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alframe.benchmarks.statistics import decidable, holm, least_seeds
+from alframe.benchmarks.statistics.significance import decidable, holm, least_seeds
 
 PS = st.lists(st.floats(0, 1), max_size=8)
 

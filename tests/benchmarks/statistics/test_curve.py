@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from alframe.benchmarks.findings import Costs
-from alframe.benchmarks.statistics.curve import by_method, by_problem
+from alframe.benchmarks.reporting.findings import Costs
+from alframe.benchmarks.statistics.curves import by_method, by_problem
 from alframe.errors import RunError
 from tests.benchmarks.statistics.curves import COSTS, curve
 

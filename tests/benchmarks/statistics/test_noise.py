@@ -1,6 +1,6 @@
 import pytest
 
-from alframe.benchmarks.statistics import replay_noise
+from alframe.benchmarks.statistics.curves import replay_noise
 from tests.benchmarks.statistics.curves import curve
 
 

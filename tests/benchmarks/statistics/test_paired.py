@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from alframe.benchmarks.statistics import pair
+from alframe.benchmarks.statistics.significance import pair
 
 
 def by_seed(values) -> dict[int, float]:

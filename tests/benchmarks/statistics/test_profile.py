@@ -1,6 +1,6 @@
 import pytest
 
-from alframe.benchmarks.statistics import performance_profile, share_within
+from alframe.benchmarks.statistics.levels import performance_profile, share_within
 from tests.benchmarks.statistics.curves import COSTS, curve
 
 FULL = {"p": 1.0, "q": 0.5}

@@ -1,10 +1,15 @@
 import numpy as np
 import pytest
 
-from alframe.benchmarks.findings import Saving, Summary
-from alframe.benchmarks.statistics import label_savings, saving, savings_within
-from alframe.benchmarks.statistics.crossing import first_crossing
-from alframe.benchmarks.statistics.savings import NOT_ALL, ONE_SEED
+from alframe.benchmarks.reporting.findings import Saving, Summary
+from alframe.benchmarks.statistics.curves import first_crossing
+from alframe.benchmarks.statistics.levels import (
+    NOT_ALL,
+    ONE_SEED,
+    label_savings,
+    saving,
+    savings_within,
+)
 from tests.benchmarks.statistics.curves import COSTS, curve
 
 

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from alframe.benchmarks.statistics import sign_flip_p, smallest_p
-from alframe.benchmarks.statistics.sign_flip import MOST, _on_a_grid
+from alframe.benchmarks.statistics.significance import MOST, _on_a_grid, sign_flip_p, smallest_p
 
 SMALL = st.lists(st.integers(-9, 9), max_size=9)
 """Small whole numbers: sums tie often."""

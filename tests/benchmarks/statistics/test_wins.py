@@ -1,6 +1,6 @@
 import pytest
 
-from alframe.benchmarks.statistics import win_matrix
+from alframe.benchmarks.statistics.comparisons import win_matrix
 from tests.benchmarks.statistics.curves import curve
 
 SIX = range(6)

@@ -1,0 +1,220 @@
+"""Run directories, as reports read them. Nothing of the run is imported or executed."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from alframe.config.resolve import flat
+from alframe.errors import RunError
+from alframe.files.checked import damaged, read_object, read_records, read_yaml
+from alframe.runs.records import REMEDY
+from alframe.runs.rundir import FREE_TO_CHANGE, RESTORE, refuse_old
+
+SUITE_FILE = "suite.yaml"
+"""What makes a folder that of a suite."""
+NOT_METHOD = FREE_TO_CHANGE | {"seed", "budget.initial_set"}
+"""Settings in which two runs of one method may differ; ``dataset.*`` as well."""
+
+
+class Cycle(BaseModel):
+    """A line of ``cycles.jsonl``.
+
+    Attributes:
+        cycle: 0, 1, ...
+        labelled: images that this cycle trained on.
+        objects: objects annotated in them.
+        metrics: fractions 0..1 by name; one may be a mapping, as ``AP50`` is by class.
+        seconds: by part of the cycle: fit, evaluate, select.
+        selected: ids that this cycle chose for the next.
+        memory: peak GiB of the process so far, by place: host, device.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    cycle: int = Field(ge=0, lt=1 << 31, strict=True)
+    labelled: int = Field(ge=0, lt=1 << 53, strict=True)
+    objects: int = Field(ge=0, lt=1 << 53, strict=True)
+    metrics: dict[str, Any]
+    seconds: dict[str, float] = {}
+    selected: tuple[str, ...] = ()
+    memory: dict[str, float] = {}
+
+    def numbers(self) -> dict[str, float | None]:
+        """Every metric under its dotted name (``AP50.cat``); None where it is not a number."""
+        return {k: _finite(v) for k, v in flat(self.metrics).items()}
+
+    def value(self, metric: str) -> float | None:
+        """One metric; ``AP50.cat,dog`` is the mean of AP50.cat and AP50.dog."""
+        start, dot, last = metric.rpartition(".")
+        values = [self.numbers().get(start + dot + name) for name in last.split(",")]
+        found = [value for value in values if value is not None]
+        return sum(found) / len(found) if len(found) == len(values) else None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory.
+
+    Attributes:
+        path: the directory.
+        config: ``config.yaml``.
+        manifest: ``manifest.json``.
+        cycles: the finished cycles, in order.
+        parts: directories of the separate runs that this one was put together from; empty for a
+            run that is one.
+    """
+
+    path: Path
+    config: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    cycles: tuple[Cycle, ...]
+    parts: tuple[Path, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return bool(self.manifest.get("finished"))
+
+    @property
+    def place(self) -> str:
+        """The directory, or those that it was put together from."""
+        return ", ".join(map(str, self.parts or [self.path]))
+
+    @property
+    def seed(self) -> int | None:
+        """The root of the run's randomness."""
+        return self.config.get("seed")
+
+    @property
+    def dataset(self) -> tuple[str, str]:
+        """Name and fingerprint: runs that share both can be compared."""
+        return self.name("dataset"), str(self._dataset.get("fingerprint", ""))
+
+    @property
+    def test(self) -> str:
+        """The test split's fingerprint; empty for a run of a version that kept none."""
+        return str(self._dataset.get("test_fingerprint", ""))
+
+    @property
+    def pool(self) -> int | None:
+        """How many images may be labelled, where the manifest says so."""
+        size = self._dataset.get("pool")
+        return size if isinstance(size, int) else None
+
+    @property
+    def _dataset(self) -> Mapping[str, Any]:
+        found = self.manifest.get("dataset")
+        return found if isinstance(found, Mapping) else {}
+
+    def is_whole(self, metric: str) -> bool:
+        """Whether the run came to its end with the metric in its first and last cycle."""
+        ends = (*self.cycles[:1], *self.cycles[-1:])
+        return self.finished and all(cycle.value(metric) is not None for cycle in ends)
+
+    def name(self, section: str) -> str:
+        """The name of strategy, learner, dataset or model; ``none`` where it has none."""
+        found = self.config.get(section, "none")
+        return str(found.get("name", "?") if isinstance(found, Mapping) else found or "?")
+
+    def method(self) -> dict[str, Any]:
+        """The settings that make the method, under dotted names: not seed, output or dataset."""
+        settings = flat(self.config).items()
+        return {k: v for k, v in settings if k not in NOT_METHOD and not k.startswith("dataset")}
+
+
+def read_runs(paths: Iterable[Path]) -> list[Run]:
+    """Read run directories, and those in folders, each once, in the order given.
+
+    Raises:
+        RunError: a path holds no run, or a suite; a file of a run is missing or damaged; or no run
+            has a finished cycle; all problems at once.
+    """
+    runs: dict[Path, Run] = {}
+    problems: list[str] = []
+    for path in paths:
+        try:
+            for folder in _find(path):
+                if folder.resolve() not in runs:
+                    runs[folder.resolve()] = read_run(folder)
+        except RunError as error:
+            problems += error.problems
+    if problems:
+        raise RunError(problems)
+    if not any(run.cycles for run in runs.values()):
+        raise RunError(f"{run.path}: no finished cycle yet" for run in runs.values())
+    return list(runs.values())
+
+
+def read_run(path: Path) -> Run:
+    """Read one run directory.
+
+    Raises:
+        RunError: a file is missing or damaged; the message names it.
+    """
+    config = read_yaml(path / "config.yaml", RESTORE)
+    if not isinstance(config, Mapping):
+        raise RunError(f"{path / 'config.yaml'} is damaged: expected a mapping, got {config!r:.40}")
+    refuse_old(path, config)
+    manifest = read_object(path / "manifest.json", RESTORE)
+    return Run(path, config, manifest, tuple(read_cycles(path / "cycles.jsonl")))
+
+
+def _find(path: Path) -> Sequence[Path]:
+    """The run directory itself, or all those below a folder that holds no suite."""
+    if _is_run(path):
+        return [path]
+    found = [f.parent for f in sorted(path.rglob("config.yaml")) if _is_run(f.parent)]
+    if not found:
+        raise RunError(
+            f"{path} is not a run directory and holds none: expected config.yaml and manifest.json"
+        )
+    if suites := dict.fromkeys(
+        s for f in found for s in _above(f, path) if (s / SUITE_FILE).is_file()
+    ):
+        raise RunError(
+            f"{path} holds the suite {suite}, whose runs are not all rows of a table: report that "
+            "folder alone, or name runs"
+            for suite in suites
+        )
+    return found
+
+
+def _above(run: Path, top: Path) -> Iterator[Path]:
+    """The folders from ``top`` down to the one that holds the run."""
+    return (folder for folder in run.parents if folder.is_relative_to(top))
+
+
+def _is_run(path: Path) -> bool:
+    return all((path / name).is_file() for name in ("config.yaml", "manifest.json"))
+
+
+def read_cycles(path: Path) -> Iterator[Cycle]:
+    """The finished cycles of a run; none where the file is missing.
+
+    Raises:
+        RunError: a line is damaged; the message names it.
+    """
+    last = -1
+    for number, record in enumerate(read_records(path, REMEDY), 1):
+        try:
+            found = Cycle.model_validate(record)
+        except ValidationError as error:
+            raise damaged(path, number, _reason(error), REMEDY) from error
+        if found.cycle <= last:
+            raise damaged(path, number, f"cycle {found.cycle} after {last}", REMEDY)
+        last = found.cycle
+        yield found
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the line'}: {first['msg']}"
+
+
+def _finite(value: Any) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and math.isfinite(value) else None

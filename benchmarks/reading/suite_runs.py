@@ -1,0 +1,43 @@
+"""The jobs of a suite, as far as they have come, sorted into the suite's problems."""
+
+from alframe.benchmarks.published import published
+from alframe.benchmarks.reading.groups import ProblemRuns
+from alframe.benchmarks.reading.rundirs import Run, read_run
+from alframe.benchmarks.running.jobs import Job, JobList
+from alframe.benchmarks.running.suite import Suite
+
+OTHERS = {"first": "first cycles", "full": "full supervision", "replay": "repetition"}
+"""What notes call the jobs that are no row of the table."""
+
+
+def suite_problems(suite: Suite, jobs: JobList) -> list[ProblemRuns]:
+    """A problem for each of the suite's."""
+    return [_problem(suite, jobs, name) for name in suite.problems]
+
+
+def _problem(suite: Suite, jobs: JobList, name: str) -> ProblemRuns:
+    """What the jobs of a problem have come to; those without a run directory are left out."""
+    own = [job for job in jobs if job.problem == name]
+    found = {job: run for job in own if (run := _run(jobs, job))}
+    runs = {(j.method, j.seed): r for j, r in found.items() if j.kind == "run"}
+    full: dict[str, list[Run]] = {}
+    for job, run in found.items():
+        if job.kind == "full":
+            full.setdefault(job.method, []).append(run)
+    replays = {(j.method, j.seed): r for j, r in found.items() if j.kind == "replay"}
+    table = suite.problems[name].published
+    return ProblemRuns(
+        name=name,
+        methods={m: [r for (method, _), r in runs.items() if method == m] for m in suite.methods},
+        full=full,
+        replays=[(runs[key], again) for key, again in replays.items() if key in runs],
+        published=published(table) if table else (),
+        others={t: [r for j, r in found.items() if j.kind == kind] for kind, t in OTHERS.items()},
+        failed=[(j.method, j.seed) for j in own if j.kind == "run" and jobs.state(j) == "failed"],
+    )
+
+
+def _run(jobs: JobList, job: Job) -> Run | None:
+    path = jobs.path(job)
+    started = (path / "config.yaml").exists() and (path / "manifest.json").exists()
+    return read_run(path) if started else None

@@ -1,0 +1,281 @@
+"""From run directories, or the folder of a suite, to findings."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from alframe.benchmarks.reading.groups import ProblemRuns, curve_of, problems_of
+from alframe.benchmarks.reading.rundirs import Run
+from alframe.benchmarks.reporting.findings import (
+    CurvePoint,
+    Findings,
+    Gallery,
+    Method,
+    ProblemFindings,
+    Selections,
+    Unfinished,
+)
+from alframe.benchmarks.reporting.remarks import environment, notes, recipe
+from alframe.benchmarks.reporting.selected import selected
+from alframe.benchmarks.statistics import AXES, Axis, Costs
+from alframe.benchmarks.statistics.comparisons import Comparison, compare, win_matrix
+from alframe.benchmarks.statistics.curves import (
+    Curve,
+    Summary,
+    areas,
+    common_span,
+    replay_noise,
+    summarise,
+)
+from alframe.errors import AlframeError, RunError
+from alframe.plugins import unknown
+
+if TYPE_CHECKING:
+    from alframe.benchmarks.statistics.levels import Profile, Saving
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On which methods are compared.
+
+    Attributes:
+        metric: what the tables hold.
+        baselines: names of the methods among which the best baseline is looked for; empty:
+            random selection alone.
+        costs: of annotation.
+        alpha: level of the tests.
+    """
+
+    metric: str
+    baselines: tuple[str, ...] = ()
+    costs: Costs = field(default_factory=Costs)
+    alpha: float = 0.05
+
+
+def of_runs(runs: Sequence[Run], metric: str | None = None) -> Findings:
+    """Findings of any runs; by default of the first metric that their model measures.
+
+    Raises:
+        RunError: no run has the metric; says which there are.
+    """
+    problems = problems_of(runs)
+    return _findings("Report", problems, Terms(_metric(problems, metric)))
+
+
+def of_suite(folder: Path, metric: str | None = None) -> Findings:
+    """Findings of a suite, as far as it has come, of what lies in its folder alone.
+
+    Raises:
+        RunError: no job has a finished cycle, or none has the metric.
+    """
+    from alframe.benchmarks.reading.suite_runs import suite_problems
+    from alframe.benchmarks.running.jobs import stored_jobs
+    from alframe.benchmarks.running.suite import stored
+
+    suite, jobs = stored(folder), stored_jobs(folder)
+    problems = suite_problems(suite, jobs)
+    chosen, costs = _metric(problems, metric or suite.metric), Costs(**suite.costs.model_dump())
+    found = _findings(suite.title, problems, Terms(chosen, suite.baselines, costs, suite.alpha))
+    unfinished = tuple(
+        Unfinished(job.name, state, jobs.failure(job) or "", str(jobs.path(job)))
+        for job in jobs
+        if (state := jobs.state(job)) != "finished"
+    )
+    return replace(found, commands=suite.commands, unfinished=unfinished)
+
+
+def _metric(problems: Sequence[ProblemRuns], wanted: str | None) -> str:
+    """The metric of a report: what is wanted, else what the model of the first run measures first.
+
+    Raises:
+        RunError: no run has a finished cycle, or none the metric; says which there are.
+    """
+    cycles = [cycle for problem in problems for run in problem.runs() for cycle in run.cycles]
+    measured = [name for cycle in cycles for name in cycle.metrics]
+    if not measured:
+        raise RunError("there is nothing to report: no run has a finished cycle yet")
+    metric = wanted or measured[0]
+    if all(cycle.value(metric) is None for cycle in cycles):
+        known = {name for cycle in cycles for name in cycle.numbers()}
+        if metric in known:
+            raise RunError(
+                f"no run has a number for the metric {metric!r}: in none has the test split an "
+                "object to measure it by. Run again with a test split that has some, or choose "
+                "another --metric"
+            )
+        names = {f"{n.split('.', 1)[0]}.CLASS" if "." in n else n for n in known}
+        raise RunError(unknown("metric", metric, names))
+    return metric
+
+
+def full_supervision(problem: ProblemRuns, metric: str) -> dict[str, Summary]:
+    """What each learner reaches on the whole pool."""
+    found: dict[str, Summary] = {}
+    for learner, runs in problem.full.items():
+        last = [run.cycles[-1].value(metric) for run in runs if run.cycles]
+        values = [value for value in last if value is not None]
+        if values:
+            found[learner] = summarise(values)
+    return found
+
+
+def _findings(title: str, problems: Sequence[ProblemRuns], terms: Terms) -> Findings:
+    curves = [curve for problem in problems for curve in problem.curves(terms.metric)]
+    return Findings(
+        title=title,
+        metric=terms.metric,
+        commands=(),
+        problems=tuple(_problem(p, terms) for p in problems if p.runs()),
+        wins=win_matrix(curves, terms.alpha),
+        profile=_profile(problems, curves, terms),
+        costs=terms.costs,
+        alpha=terms.alpha,
+        unfinished=(),
+        environment=environment([run for problem in problems for _, run in problem.behind()]),
+    )
+
+
+def _profile(
+    problems: Sequence[ProblemRuns], curves: Sequence[Curve], terms: Terms
+) -> "Profile | None":
+    """None without full supervision, which suites alone have."""
+    metric = terms.metric
+    levels = {p.name: full.mean for p in problems if (full := _reference(p, metric)) is not None}
+    if not levels:
+        return None
+    from alframe.benchmarks.statistics.levels import performance_profile
+
+    failed = [attempt for problem in problems for attempt in problem.failures(metric)]
+    return performance_profile(curves, levels, "images", terms.costs, failed=failed)
+
+
+def _savings(problem: ProblemRuns, curves: Sequence[Curve], terms: Terms) -> "tuple[Saving, ...]":
+    """Likewise."""
+    if (full := _reference(problem, terms.metric)) is None:
+        return ()
+    from alframe.benchmarks.statistics.levels import savings_within
+
+    baseline = problem.baseline or ""
+    return savings_within(curves, full, "images", terms.costs, baseline=baseline)
+
+
+def _problem(problem: ProblemRuns, terms: Terms) -> ProblemFindings:
+    metric, costs, runs = terms.metric, terms.costs, problem.runs()
+    curves, noise = problem.curves(metric, whole=True), _noise(problem, metric)
+    spans = {a: span for a in AXES if (span := common_span(curves, a, costs)) is not None}
+    chosen, galleries, told = _selected(problem)
+    pools = {run.pool for run in runs}
+    return ProblemFindings(
+        name=problem.name,
+        dataset=runs[0].name("dataset"),
+        model=", ".join(dict.fromkeys(run.name("model") for run in runs)),
+        pool=runs[0].pool if len(pools) == 1 else None,
+        methods=method_rows(problem, metric, costs),
+        full=full_supervision(problem, metric),
+        published=tuple(row for row in problem.published if row.lies_beneath(metric, pools)),
+        spans=spans,
+        comparisons=tuple(_comparisons(curves, problem.baseline or "", terms, noise)),
+        savings=_savings(problem, curves, terms),
+        selections=chosen,
+        galleries=galleries,
+        noise=noise,
+        notes=(*notes(problem, metric), *told),
+        recipe=recipe(runs),
+    )
+
+
+def _selected(
+    problem: ProblemRuns,
+) -> tuple[Selections | None, tuple[Gallery, ...], tuple[str, ...]]:
+    """What was selected, and why it cannot be shown where that is so."""
+    try:
+        return *selected(problem.methods), ()
+    except AlframeError as error:
+        return None, (), (f"What was selected cannot be shown: {error}",)
+
+
+def _comparisons(
+    curves: Sequence[Curve], baseline: str, terms: Terms, noise: float | None
+) -> Iterator[Comparison]:
+    """On each axis a family of its own, for Holm's correction."""
+    for axis in AXES:
+        yield from compare(
+            curves, axis, terms.costs, baseline=baseline, baselines=terms.baselines,
+            alpha=terms.alpha, noise=noise,
+        )  # fmt: skip
+
+
+def _reference(problem: ProblemRuns, metric: str) -> Summary | None:
+    """Full supervision of the learner with which random selection was run: one level for all."""
+    if (baseline := problem.baseline) is None:
+        return None
+    return full_supervision(problem, metric).get(problem.methods[baseline][0].name("learner"))
+
+
+def _noise(problem: ProblemRuns, metric: str) -> float | None:
+    found = []
+    for pair in problem.replays:
+        run, again = (curve_of(r, problem.name, "", metric) for r in pair)
+        if run and again and (difference := replay_noise(run, again)) is not None:
+            found.append(difference)
+    return max(found, default=None)
+
+
+def method_rows(problem: ProblemRuns, metric: str, costs: Costs) -> tuple[Method, ...]:
+    """A row for each method."""
+    curves = problem.curves(metric, whole=True)
+    heights: dict[Axis, dict[str, dict[int, float]]] = {
+        axis: areas(curves, axis, costs) for axis in AXES
+    }
+    return tuple(
+        Method(
+            name=name,
+            learner=runs[0].name("learner"),
+            strategy=runs[0].name("strategy"),
+            points=_points(runs, metric),
+            area={
+                axis: summarise(tuple(found[name].values()))
+                for axis, found in heights.items()
+                if found.get(name)
+            },
+            seconds=_seconds(runs),
+            memory=_memory(runs),
+            runs=tuple(runs),
+        )
+        for name, runs in problem.methods.items()
+        if runs
+    )
+
+
+def _points(runs: Sequence[Run], metric: str) -> tuple[CurvePoint, ...]:
+    values: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    for run in runs:
+        for cycle in run.cycles:
+            if (value := cycle.value(metric)) is not None:
+                values[cycle.labelled].append((cycle.objects, value))
+    return tuple(
+        CurvePoint(labelled, fmean(b for b, _ in found), summarise([v for _, v in found]))
+        for labelled, found in sorted(values.items())
+    )
+
+
+def _seconds(runs: Sequence[Run]) -> dict[str, float]:
+    """Mean over the finished runs of the sum over their cycles."""
+    sums: dict[str, list[float]] = defaultdict(list)
+    for run in runs:
+        for part in dict.fromkeys(p for c in run.cycles for p in c.seconds):
+            if run.finished:
+                sums[part].append(sum(c.seconds.get(part, 0.0) for c in run.cycles))
+    return {part: fmean(values) for part, values in sums.items()}
+
+
+def _memory(runs: Sequence[Run]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for run in runs:
+        for cycle in run.cycles:
+            for place, size in cycle.memory.items():
+                found[place] = max(size, found.get(place, 0.0))
+    return found

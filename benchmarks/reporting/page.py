@@ -1,0 +1,123 @@
+"""The report as one HTML file that works from disk and asks nothing of a network.
+
+:func:`chapters` turns findings into blocks, in the order of the report; markdown has the same ones.
+The template beside this module turns them into HTML and escapes everything on the way.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from alframe.benchmarks.reporting import method_tables, run_tables
+from alframe.benchmarks.reporting.findings import Findings, ProblemFindings
+from alframe.benchmarks.reporting.tables import Block, EmbeddedImage, Images, data_uri, plural
+from alframe.text import printable_lines
+
+PROFILE = "/profile"
+"""Key of the performance profile among the curves; names of problems have no slash."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A part of the report; one without blocks is not shown."""
+
+    title: str
+    blocks: Sequence[Block]
+    about: str = ""
+
+
+def chapters(findings: Findings, curves: Mapping[str, str]) -> list[Chapter]:
+    """Everything that there is to say; chapters without blocks are left out.
+
+    Args:
+        findings: what it says.
+        curves: SVG files as texts: learning curves by name of the problem, and the performance
+            profile as :data:`PROFILE`. What is not there is left out.
+    """
+    alt = "Share of the problems that each method solves within a multiple of the least budget"
+    drawn = _drawing("Performance profile", curves.get(PROFILE), alt)
+    across = [run_tables.wins(findings.wins), drawn, run_tables.solved(findings.profile)]
+    made = [
+        run_tables.commands(findings.commands),
+        run_tables.recipes(findings.problems),
+        run_tables.costs(findings.costs),
+        run_tables.environment(findings.environment),
+    ]
+    missing = "These are in no table above, or with fewer cycles than the others."
+    found = [
+        *(_problem(findings, problem, curves) for problem in findings.problems),
+        Chapter("All problems together", _there(across)),
+        Chapter(
+            "Without a result", _there([run_tables.without_result(findings.unfinished)]), missing
+        ),
+        Chapter("How it was made", _there(made)),
+    ]
+    return [chapter for chapter in found if chapter.blocks]
+
+
+def _problem(findings: Findings, problem: ProblemFindings, curves: Mapping[str, str]) -> Chapter:
+    metric = findings.metric
+    parts = [
+        method_tables.cycles(problem, metric),
+        _drawing("Learning curves", curves.get(problem.name), f"{metric} of each method"),
+        method_tables.full_supervision(problem),
+        method_tables.areas(problem, metric, findings.costs),
+        method_tables.comparisons(problem, metric, findings.alpha),
+        method_tables.savings(problem),
+        run_tables.classes(problem.selections),
+        run_tables.overlap(problem.selections),
+        *(run_tables.pictures(gallery) for gallery in problem.galleries),
+        run_tables.resources(problem),
+        run_tables.single_run(problem),
+    ]
+    pool = f", pool of {plural(problem.pool, 'image')}" if problem.pool else ""
+    about = f"Dataset {problem.dataset}, model {problem.model}{pool}."
+    return Chapter(problem.name, _there(parts), about)
+
+
+def _there(parts: Iterable[Block | None]) -> list[Block]:
+    return [part for part in parts if part is not None]
+
+
+def _drawing(title: str, svg: str | None, alt: str) -> Images | None:
+    if not svg:
+        return None
+    image = EmbeddedImage(data_uri(svg.encode(), "image/svg+xml"), alt)
+    return Images(title, (image,), large=True)
+
+
+def render(findings: Findings, curves: Mapping[str, str]) -> str:
+    """The whole page; the curves are those of :func:`chapters`."""
+    script = _file("sort.js")
+    digest = hashlib.sha256(script.encode()).digest()
+    templates = Environment(
+        loader=PackageLoader("alframe.benchmarks.reporting", "."),
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return templates.get_template("page.html").render(
+        title=findings.title,
+        metric=findings.metric,
+        missing=len(findings.unfinished),
+        chapters=chapters(findings, curves),
+        style=_file("page.css"),
+        script=script,
+        script_hash=base64.b64encode(digest).decode("ascii"),  # the one script that may run
+    )
+
+
+def _shown(value: Any) -> Any:
+    """Texts without what turns or hides others; what is HTML already is ours."""
+    return printable_lines(value) if type(value) is str else value
+
+
+def _file(name: str) -> str:
+    return resources.files("alframe.benchmarks.reporting").joinpath(name).read_text("utf-8")

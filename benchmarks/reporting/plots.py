@@ -1,0 +1,189 @@
+"""Learning curves, a line per method over images and over objects; performance profiles."""
+
+import io
+import itertools
+import math
+import textwrap
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from alframe.benchmarks.reporting.findings import CurvePoint, Method, ProblemFindings
+from alframe.benchmarks.reporting.tables import size
+from alframe.text import printable_lines
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from alframe.benchmarks.statistics.levels import Profile
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito 2008, "Color Universal Design", without the yellow, which is faint on white."""
+MARKERS = "osD^vPX*"
+"""Of another length than the colours: 56 methods look different."""
+
+STYLES = ("-", "--", ":", "-.")
+"""Of performance profiles."""
+
+INK, FAINT = "#333333", "#DDDDDD"
+BESIDE: dict[str, Any] = {
+    "loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0, "frameon": False,
+    "fontsize": 9, "labelcolor": INK, "handlelength": 2.4,
+}  # fmt: skip
+"""How legends look."""
+
+
+def draw_curves(problems: Sequence[ProblemFindings], metric: str) -> "Figure":
+    """Draw two panels per problem, over images and over objects.
+
+    The band is one standard deviation to either side, where there are several runs. Needs no
+    display and leaves matplotlib's global state alone.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12.5, 4.5 * len(problems)), facecolor="white")
+    styles = _styles(problems)
+    figure.set_layout_engine("constrained", hspace=0.08)
+    panels = figure.subplots(len(problems), 2, squeeze=False, sharey="row")
+    for (images, objects), problem in zip(panels, problems, strict=True):
+        for method in problem.methods:
+            _line(images, method, [p.labelled for p in method.points], *styles[method.name])
+            _line(objects, method, [p.objects for p in method.points], *styles[method.name])
+        _decorate(images, problem, metric)
+        _plain(objects)
+        objects.set_xlabel("annotated objects", color=INK)
+        _legend(objects, problem)
+    return figure
+
+
+def to_bytes(figure: "Figure", kind: str) -> bytes:
+    """The figure as a file.
+
+    Args:
+        figure: see :func:`draw_curves` and :func:`draw_profile`.
+        kind: ``png`` or ``svg``; an SVG carries no date, so that equal runs give equal files.
+    """
+    from matplotlib import rc_context
+
+    file = io.BytesIO()
+    with rc_context({"svg.hashsalt": "alframe"}), warnings.catch_warnings():  # or ids are random
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        metadata = {"Date": None} if kind == "svg" else None
+        figure.savefig(file, format=kind, dpi=160, metadata=metadata)
+    return file.getvalue()
+
+
+def words(text: str) -> str:
+    """Text for matplotlib: dollars are no formula, and no name is left out of a legend."""
+    shown = printable_lines(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
+
+
+def _styles(problems: Sequence[ProblemFindings]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each method, the same in every panel."""
+    methods = dict.fromkeys(m.name for problem in problems for m in problem.methods)
+    looks = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False)
+    return dict(zip(methods, looks, strict=False))
+
+
+def _line(axes: "Axes", method: Method, x: Sequence[float], colour: str, marker: str) -> None:
+    y = [100 * point.value.mean for point in method.points]
+    # A run that goes on does not end in a firm line.
+    style = "-" if method.finished else "--"
+    runs = len(method.runs)
+    label = method.title if runs == 1 else f"{method.title}, n = {runs}"
+    axes.plot(
+        x, y, style, color=colour, marker=marker, label=words(textwrap.fill(label, 30)),
+        linewidth=1.8, markersize=6.5, markeredgecolor="white", markeredgewidth=0.6, zorder=3,
+    )  # fmt: skip
+    spread = [_spread(point) for point in method.points]
+    low = [mean - sd for mean, sd in zip(y, spread, strict=True)]
+    high = [mean + sd for mean, sd in zip(y, spread, strict=True)]
+    axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0, zorder=2)
+
+
+def _spread(point: CurvePoint) -> float:
+    return math.nan if point.value.sd is None else 100 * point.value.sd
+
+
+def _decorate(axes: "Axes", problem: ProblemFindings, metric: str) -> None:
+    axes.set_title(words(problem.name), loc="left", fontsize=11, fontweight="bold", color=INK)
+    axes.set_xlabel("labelled images" + (" (share of the pool)" if problem.pool else ""), color=INK)
+    axes.set_ylabel(words(f"{metric}, %"), color=INK)
+    _plain(axes)
+    _label_counts(axes, problem)
+
+
+def _plain(axes: "Axes") -> None:
+    axes.grid(axis="y", color=FAINT, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#999999")
+    axes.tick_params(colors=INK, labelsize=9)
+
+
+def _label_counts(axes: "Axes", problem: ProblemFindings) -> None:
+    """Ticks at the counts themselves where there is room for their labels."""
+    from matplotlib.ticker import MaxNLocator
+
+    columns = sorted({point.labelled for m in problem.methods for point in m.points})
+    gaps = [b - a for a, b in itertools.pairwise(columns)]
+    if gaps and min(gaps) < 0.08 * (columns[-1] - columns[0]):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        return
+    shares = [f"\n{size(n / problem.pool)}" if problem.pool else "" for n in columns]
+    axes.set_xticks(columns, [f"{n}{text}" for n, text in zip(columns, shares, strict=True)])
+
+
+def _legend(axes: "Axes", problem: ProblemFindings) -> None:
+    """Beside the curves, in the order in which they end."""
+    lines = sorted(axes.get_lines(), key=lambda line: -_last(line.get_ydata()))
+    several = any(len(method.runs) > 1 for method in problem.methods)
+    axes.legend(
+        handles=lines, **BESIDE, title="mean ± sd of n runs" if several else None,
+        title_fontsize=8, alignment="left",
+    )  # fmt: skip
+
+
+def _last(values: object) -> float:
+    import numpy as np
+
+    found = np.asarray(values, dtype=float)
+    return float(found[-1]) if found.size else float("-inf")
+
+
+def draw_profile(profile: "Profile") -> "Figure":
+    """Draw a step line per method (Dolan and More, 2002, figure 1).
+
+    A line ends at the share of the problems that the method solves at all.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.0, 3.6), facecolor="white")
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots()
+    last = max((r for ratios in profile.ratios.values() for r in ratios), default=1.0)
+    end = 1.05 * last  # a little beyond the last step
+    looks = zip(itertools.cycle(COLOURS), itertools.cycle(STYLES), strict=False)
+    for (method, ratios), (colour, style) in zip(profile.ratios.items(), looks, strict=False):
+        x, y = _steps(ratios, profile.problems, end)
+        label = words(textwrap.fill(method, 30))
+        axes.plot(x, y, style, color=colour, drawstyle="steps-post", linewidth=1.8, label=label)
+    _decorate_profile(axes, profile, end)
+    return figure
+
+
+def _steps(ratios: tuple[float, ...], problems: int, end: float) -> tuple[list[float], list[float]]:
+    """Corners of a line that rises by one problem at each ratio; shares in percent."""
+    solved = [100 * count / problems for count in range(len(ratios) + 1)]
+    return [1.0, *ratios, end], [*solved, solved[-1]]
+
+
+def _decorate_profile(axes: "Axes", profile: "Profile", end: float) -> None:
+    axes.set_xlabel("budget needed, as a multiple of the smallest (τ)", color=INK)
+    axes.set_ylabel(f"solved of {profile.problems} problems, %", color=INK)
+    axes.set_xlim(1.0, end)
+    axes.set_ylim(-2.0, 102.0)
+    _plain(axes)
+    axes.legend(**BESIDE)

@@ -1,0 +1,147 @@
+"""Tables, and what else a report is made of, before it is written as HTML, markdown or LaTeX.
+
+All texts are plain: whatever writes them escapes them. Metrics are fractions in findings and
+percent here.
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Look = Literal["", "best", "better", "worse", "faint", "tint", "bar", "words"]
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """A cell of a table.
+
+    Attributes:
+        text: what it says.
+        value: what it is sorted by; None lies last in a column of numbers.
+        note: small print beneath.
+        look: how it is marked; a head of ``words`` has a column that is set to the left and sorts
+            by the alphabet.
+        share: in 0..1, how strong the tint or how long the bar is.
+        tick: in 0..1, where a line crosses the bar.
+    """
+
+    text: str
+    value: float | None = None
+    note: str = ""
+    look: Look = ""
+    share: float = 0.0
+    tick: float = 0.0
+
+
+Cells = Sequence[TableCell]
+EMPTY = TableCell("\N{EN DASH}", look="faint")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, for all of its readers.
+
+    Attributes:
+        title: above it.
+        heads: of all columns, that of the names first.
+        rows: to be sorted; each begins with its name, whose note is a remark set apart from it.
+        beneath: rows that stay below the others.
+        notes: paragraphs under the table.
+        sortable: by pressing a head.
+    """
+
+    kind: ClassVar[str] = "table"
+    title: str
+    heads: Cells
+    rows: Sequence[Cells]
+    beneath: Sequence[Cells] = ()
+    notes: Sequence[str] = ()
+    sortable: bool = True
+
+
+@dataclass(frozen=True)
+class EmbeddedImage:
+    """An image: its bytes as a data URI, what it shows in words, and what stands beneath."""
+
+    source: str
+    alt: str
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images side by side, or a single large one on a white card."""
+
+    kind: ClassVar[str] = "images"
+    title: str
+    images: Sequence[EmbeddedImage]
+    large: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph, or something to copy."""
+
+    kind: ClassVar[str] = "text"
+    title: str
+    text: str
+    code: bool = False
+
+
+Block = Table | Images | Text
+
+
+def heads(*names: str, words: Sequence[str] = ()) -> list[TableCell]:
+    """Heads of columns; those of ``words`` are set to the left."""
+    return [TableCell(name, look="words" if name in words else "") for name in names]
+
+
+def numbered(
+    value: float | None, text: Callable[[float], str], scale: float = 1.0, note: str = ""
+) -> TableCell:
+    """A number by its text and, times ``scale``, what it is sorted by; empty for None."""
+    return EMPTY if value is None else TableCell(text(value), scale * value, note)
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """A file as an address: an SVG in it can neither run scripts nor clash in its ids."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def percent(fraction: float) -> str:
+    """Two decimals, without the sign."""
+    return f"{100 * fraction:z.2f}".replace("-", MINUS)
+
+
+def points(fraction: float) -> str:
+    """A difference of two metrics, in percentage points and with its sign."""
+    return f"{100 * fraction:+z.2f}".replace("-", MINUS)
+
+
+def spread(mean: float, sd: float | None) -> str:
+    """``mean ± sd``; the bare mean of a single run."""
+    return percent(mean) if sd is None else f"{percent(mean)} ± {percent(sd)}"
+
+
+def share(fraction: float, digits: int = 0) -> str:
+    """``43 %``."""
+    return f"{100 * fraction:z.{digits}f} %".replace("-", MINUS)
+
+
+def size(fraction: float) -> str:
+    """A share with one decimal where there is one: ``7.5 %``, ``5 %``."""
+    return f"{100 * fraction:.1f}".removesuffix(".0") + " %"
+
+
+def p_value(p: float) -> str:
+    """Three digits, for exact tests of few seeds differ in the fourth decimal."""
+    return "< 0.001" if p < 0.001 else f"{p:.3g}"
+
+
+def plural(count: int, thing: str) -> str:
+    """``1 seed``, ``2 seeds``."""
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")

@@ -1,0 +1,180 @@
+"""``alframe bench``: run a suite and report it."""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from alframe.cli.output import say
+from alframe.cli.stopping import exit_code
+from alframe.text import command
+
+if TYPE_CHECKING:
+    from alframe.benchmarks.running.engines import Engine
+    from alframe.benchmarks.running.grid import Grid
+    from alframe.benchmarks.running.jobs import JobList
+    from alframe.benchmarks.running.suite import Suite
+    from alframe.benchmarks.running.work import WorkList
+
+
+def _seeds(context: click.Context, parameter: click.Parameter, text: str | None) -> list[int]:
+    """``0,1,2`` or ``0-5`` or both."""
+    seeds: set[int] = set()
+    for part in text.split(",") if text else ():
+        first, dash, last = part.partition("-")
+        try:
+            found = range(int(first), int(last if dash else first) + 1)
+        except ValueError:
+            found = range(0)
+        if not found:
+            raise click.BadParameter(f"expected 0,1,2 or 0-5, got {text!r}")
+        seeds.update(found)
+    return sorted(seeds)
+
+
+@click.command()
+@click.argument("suite", metavar="SUITE")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder.  [default: bench/SUITE]")
+@click.option(
+    "--seeds",
+    callback=_seeds,
+    metavar="0,1,2|0-5",
+    help="In place of the suite's; added to those that the folder has.",
+)
+@click.option("--strategy", "strategies", multiple=True, metavar="S", help="One more row.")
+@click.option("--data-root", metavar="DIR", help="Where the dataset lies.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+@click.option("--address", help="Of the Ray cluster.  [default: one on this machine]")
+@click.option("--jobs", type=click.IntRange(1), help="Runs at a time.  [default: one per device]")
+@click.option("--threads", type=click.IntRange(1), help="Of each run.  [default: 1 on the CPU]")
+@click.option("--status", is_flag=True, help="Show where the suite stands, and run nothing.")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+def bench(
+    suite: str,
+    output: Path | None,
+    seeds: list[int],
+    strategies: Sequence[str],
+    data_root: str | None,
+    engine: str,
+    address: str | None,
+    jobs: int | None,
+    threads: int | None,
+    status: bool,
+    overrides: Sequence[str],
+) -> None:
+    """Run every job of a suite, methods x problems x seeds, and write its report.
+
+    SUITE is a name (alframe ls suites) or a YAML file. Killed or stopped, the same command goes
+    on: finished jobs are not repeated. One that fails is tried once more, then listed.
+
+    \b
+    alframe bench smoke
+    alframe bench voc-retina --data-root VOCdevkit --strategy my-strategy --seeds 0-5
+    alframe bench smoke --status
+    """  # noqa: D301
+    from alframe.benchmarks.reading.rundirs import SUITE_FILE
+    from alframe.benchmarks.running.grid import grid_of
+    from alframe.benchmarks.running.prepare import check_places
+    from alframe.benchmarks.running.status import status_lines
+    from alframe.benchmarks.running.suite import load, stored
+
+    wanted = _changed(load(suite), seeds, strategies, data_root, overrides)
+    folder = output or Path("bench") / Path(suite).stem
+    started = stored(folder) if (folder / SUITE_FILE).exists() else None
+    if started:
+        wanted = wanted.joined(started)
+    if status:
+        say(*status_lines(_jobs(folder, wanted, started)))
+        return
+    check_places(wanted)
+    with _opened(folder, wanted, grid_of(wanted)) as work:
+        _run(work, _engine(engine, address, jobs, threads))
+    _finish(work)
+
+
+def _jobs(folder: Path, wanted: "Suite", started: "Suite | None") -> "JobList":
+    """Those that the folder has; resolved anew only where none are, or more are wanted."""
+    from alframe.benchmarks.running.grid import grid_of
+    from alframe.benchmarks.running.jobs import FILE, JobList, stored_jobs
+
+    if started and (folder / FILE).exists() and started.has_grid_of(wanted):
+        return stored_jobs(folder)
+    return JobList(folder, grid_of(wanted))
+
+
+def _changed(
+    suite: "Suite",
+    seeds: Sequence[int],
+    strategies: Sequence[str],
+    data_root: str | None,
+    overrides: Sequence[str],
+) -> "Suite":
+    """The suite as the command line wants it."""
+    from alframe.config.resolve import from_overrides
+
+    root = {"dataset": {"root": data_root}} if data_root else {}
+    changed = suite.overridden([root, from_overrides(overrides)]).with_strategies(strategies)
+    updates = {"commands": (command(*sys.argv[1:]),)} | ({"seeds": tuple(seeds)} if seeds else {})
+    return changed.model_copy(update=updates)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, suite: "Suite", grid: "Grid") -> "Iterator[WorkList]":
+    """The suite's folder, locked, with everything in it that jobs and reports need."""
+    from alframe.benchmarks.running.prepare import initial_sets, write_initial_sets
+    from alframe.benchmarks.running.suite import write
+    from alframe.benchmarks.running.work import WorkList
+    from alframe.files.atomic import remove_torn
+    from alframe.files.locks import locked
+
+    sets = initial_sets(grid)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / ".lock"):
+        remove_torn(folder)
+        for name in ("jobs", "initial", "report"):
+            remove_torn(folder / name, deep=True)
+        write_initial_sets(folder, grid, sets)
+        write(suite, folder)
+        work = WorkList(folder, grid)
+        work.write()
+        yield work
+
+
+def _engine(name: str, address: str | None, jobs: int | None, threads: int | None) -> "Engine":
+    from alframe.benchmarks.running.engines import LocalEngine, RayEngine
+    from alframe.errors import ConfigError
+
+    if name == "ray":
+        return RayEngine(address, jobs, threads)
+    if address:
+        raise ConfigError("--address is of a Ray cluster: add --engine ray")
+    return LocalEngine(jobs, threads)
+
+
+def _run(work: "WorkList", engine: "Engine") -> None:
+    total = len(work.jobs)
+    done = sum(work.state(j) == "finished" for j in work)
+    say(f"{total} runs, {done} of them finished, {engine.slots} at a time, {work.folder}")
+    try:
+        for number, outcome in enumerate(work.run(engine), done + 1):
+            result = f"FAILED: {outcome.failed}" if outcome.failed else "finished"
+            say(f"[{number}/{total}] {outcome.job.name}  {outcome.seconds:.0f} s  {result}")
+    except KeyboardInterrupt as error:
+        say("", "stopped; the same command goes on from here", err=True)
+        raise click.exceptions.Exit(exit_code(error)) from error
+
+
+def _finish(work: "WorkList") -> None:
+    """List the jobs that failed and write the report; exit code 1 if any failed."""
+    from alframe.benchmarks.reporting.report import findings_of, write
+    from alframe.benchmarks.running.status import failures
+
+    failed = list(failures(work))
+    say(*failed, err=True)
+    for path in write(findings_of([work.folder]), work.folder / "report"):
+        say(f"wrote {path}", err=True)
+    if failed:
+        raise click.exceptions.Exit(1)

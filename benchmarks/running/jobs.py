@@ -1,0 +1,141 @@
+"""The jobs of a suite, as its folder has them: which runs there are, and where each stands.
+
+They are written down when the suite is started. Reports and ``--status`` read them and the run
+directories, and neither resolve a configuration nor import a plugin: what was run can be told
+after its plugins are gone.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from alframe.benchmarks.running.suite import is_folder_name
+from alframe.errors import RunError
+from alframe.files.checked import read_object, write_object
+from alframe.files.locks import is_locked
+from alframe.runs.journal import Journal
+
+FILE = "jobs.json"
+REMEDY = "restore it, or let 'alframe bench' with the suite and this --output write it anew"
+
+JobKind = Literal["first", "run", "full", "replay"]
+"""``first``: the first cycle that methods with one learner share; ``run``: a method; ``full``: a
+learner on the whole pool; ``replay``: a method once more, nothing shared."""
+JobState = Literal["missing", "running", "unfinished", "failed", "finished"]
+
+
+def _a_folder(name: str) -> str:
+    if not is_folder_name(name):
+        raise ValueError("it cannot be the name of a folder")
+    return name
+
+
+FolderName = Annotated[str, AfterValidator(_a_folder)]
+
+
+class Job(BaseModel):
+    """One run of a suite.
+
+    Attributes:
+        kind: what it is for.
+        problem: name.
+        method: name; of a ``first`` or ``full`` job that of the learner.
+        seed: the root of its randomness.
+        cycles: how many it takes.
+        first: name of the job whose first cycle it takes over, or None.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: JobKind
+    problem: FolderName
+    method: FolderName
+    seed: int = Field(ge=0)
+    cycles: int = Field(ge=1)
+    first: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its path below the suite's folder, too."""
+        return f"{self.kind}/{self.problem}/{self.method}/seed-{self.seed}"
+
+
+class JobList:
+    """The jobs of a suite and where they stand, by what its folder says.
+
+    Args:
+        folder: where everything lies.
+        jobs: all of them.
+    """
+
+    def __init__(self, folder: Path, jobs: Iterable[Job]) -> None:
+        self.folder, self.jobs = folder, list(jobs)
+        self._journal = Journal(folder / "journal.jsonl")
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self.jobs)
+
+    def path(self, job: Job) -> Path:
+        """The run directory of a job."""
+        return self.folder / job.name
+
+    def log(self, job: Job) -> Path:
+        """Where its process writes."""
+        return self.folder / "logs" / f"{job.name}.log"
+
+    def state(self, job: Job) -> JobState:
+        """Where a job stands."""
+        path = self.path(job)
+        if not (path / "config.yaml").exists():
+            return "failed" if self.failure(job) else "missing"
+        if _is_finished(path):
+            return "finished"
+        if is_locked(path / ".lock"):
+            return "running"
+        return "failed" if self.failure(job) else "unfinished"
+
+    def failure(self, job: Job) -> str | None:
+        """The last error of a job, unless it has finished since."""
+        events = [e for e in self._journal if e.get("job") == job.name]
+        return str(events[-1]["reason"]) if events and events[-1]["event"] == "failed" else None
+
+    def write(self) -> None:
+        """Write the jobs into the folder, for :func:`stored_jobs`."""
+        entries = [job.model_dump(exclude_none=True) for job in self.jobs]
+        write_object(self.folder / FILE, {"jobs": entries})
+
+
+def stored_jobs(folder: Path) -> JobList:
+    """The jobs that the suite in a folder was started with.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    path = folder / FILE
+    entries = read_object(path, REMEDY).get("jobs")
+    try:
+        if not isinstance(entries, list):
+            raise ValueError(f"expected a list of jobs, got {entries!r:.40}")
+        jobs = [Job.model_validate(entry) for entry in entries]
+        names = {job.name for job in jobs}
+        if len(names) < len(jobs):
+            raise ValueError("a job is there twice")
+        if stray := [job.first for job in jobs if job.first and job.first not in names]:
+            raise ValueError(f"there is no job {stray[0]!r}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "a job"
+        raise RunError(f"{path} is damaged, {where}: {first['msg']}: {REMEDY}") from error
+    except ValueError as error:
+        raise RunError(f"{path} is damaged, {error}: {REMEDY}") from error
+    return JobList(folder, jobs)
+
+
+def _is_finished(path: Path) -> bool:
+    manifest = path / "manifest.json"
+    if not manifest.exists():
+        return False
+    remedy = "restore it, or delete the folder, and the job is run again"
+    return bool(read_object(manifest, remedy).get("finished"))

@@ -1,0 +1,124 @@
+"""What is checked and written before the first job of a suite is started."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from alframe.benchmarks.running.grid import Grid, initial_set
+from alframe.benchmarks.running.jobs import Job
+from alframe.benchmarks.running.suite import Suite
+from alframe.config.draft import Layer
+from alframe.config.resolve import drafted, expanded, merge, settings
+from alframe.config.sections import RunConfig
+from alframe.datasets.base import Dataset
+from alframe.errors import AlframeError, ConfigError, RunError, together
+from alframe.runs.beforehand import check_paths
+from alframe.runs.budget import planned
+from alframe.runs.build import build_dataset, build_learner, build_strategy, prepare_images
+from alframe.runs.initial import stored_ids, write_initial
+from alframe.seeds import Seeds
+
+
+def check_places(suite: Suite) -> None:
+    """Name paths at which nothing lies at once: to resolve a suite takes torch.
+
+    Raises:
+        AlframeError: the folder of a problem's dataset, or a file that its runs begin with.
+    """
+    method = next(iter(suite.methods.values()))
+    together(
+        *(
+            partial(_check_paths, [suite.settings, problem.settings, method, suite.overrides])
+            for problem in suite.problems.values()
+        )
+    )
+
+
+def _check_paths(layers: Sequence[Layer]) -> None:
+    try:
+        light = drafted([merge(map(expanded, layers))]).light()
+    except AlframeError:
+        return  # the grid will say the same, and more
+    check_paths(light)
+
+
+def initial_sets(grid: Grid) -> list[tuple[Job, tuple[str, ...]]]:
+    """Check every method, and draw the initial set of each problem and seed; writes nothing.
+
+    Returns:
+        For each problem and seed a job, and the ids that all of them begin with.
+
+    Raises:
+        AlframeError: methods of one problem differ in dataset or budget, the pool is too small,
+            or a method cannot be built; all problems.
+    """
+    problems: dict[str, Grid] = {}
+    for job, config in grid.items():
+        if job.kind == "run":
+            problems.setdefault(job.problem, {})[job] = config
+    drawn = together(*(partial(_drawn, runs) for runs in problems.values()))
+    return [pair for pairs in drawn for pair in pairs]
+
+
+def _drawn(runs: Grid) -> list[tuple[Job, tuple[str, ...]]]:
+    config = _common(runs)
+    dataset = _dataset(config)
+    methods = {j.method: j for j in runs}.values()
+    together(*(partial(_check, job, runs[job], dataset.classes) for job in methods))
+    seeds = {j.seed: j for j in runs}.values()
+    return [(job, planned(config.budget, dataset, Seeds(job.seed)).initial) for job in seeds]
+
+
+def write_initial_sets(
+    folder: Path, grid: Grid, sets: Sequence[tuple[Job, tuple[str, ...]]]
+) -> None:
+    """Write the initial sets, where they are not there yet.
+
+    Raises:
+        RunError: there is another one.
+    """
+    for job, ids in sets:
+        path = initial_set(folder, job)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_initial(path, ids)
+        elif stored_ids(path) != ids:
+            raise RunError(
+                f"{path} is not what seed {job.seed} draws from {grid[job].dataset.name}: the "
+                "dataset has changed; restore it, or choose another --output"
+            )
+
+
+def _check(job: Job, config: RunConfig, classes: tuple[str, ...]) -> None:
+    """Build what the method needs, only to see that it can be built."""
+    try:
+        build_strategy(config)
+        build_learner(config, classes)
+    except AlframeError as error:
+        raise ConfigError(f"{job.method} on {job.problem}: {p}" for p in error.problems) from error
+
+
+def _common(runs: Grid) -> RunConfig:
+    """The configuration of one of a problem's runs, once they share dataset and budget."""
+    (first, config), *others = runs.items()
+    ours = _data_and_budget(config)
+    for job, other in others:
+        theirs = _data_and_budget(other)
+        if differ := [k for k in ours if theirs.get(k) != ours[k]]:
+            raise ConfigError(
+                f"{job.method} on {job.problem}: {key} = {theirs.get(key)!r}, but {first.method} "
+                f"has {ours[key]!r}; methods of one problem share dataset and budget"
+                for key in differ
+            )
+    return config
+
+
+def _data_and_budget(config: RunConfig) -> dict[str, object]:
+    kept = ("dataset.", "budget.")
+    return {k: v for k, v in settings(config).items() if k.startswith(kept)}
+
+
+def _dataset(config: RunConfig) -> Dataset:
+    """The dataset, without items that are to be left out: finding those takes decoding all."""
+    dataset = build_dataset(config)
+    return prepare_images(dataset, config) if dataset.on_bad_item == "skip" else dataset

@@ -1,0 +1,213 @@
+"""A suite: a grid of runs, methods x problems x seeds, as a YAML file.
+
+A method is what a row of the table is made of: a strategy, a learner, and their options. A
+problem is what it is tried on: a dataset and a model. Both are layers of a run's configuration
+(:mod:`alframe.config.resolve`), above the suite's ``settings`` and below its ``overrides``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from alframe.benchmarks.published import names as tables
+from alframe.benchmarks.reading.rundirs import SUITE_FILE
+from alframe.benchmarks.statistics import Costs
+from alframe.config.draft import Layer
+from alframe.config.options import problems as validation_problems
+from alframe.config.resolve import expanded, flat, merge
+from alframe.errors import ConfigError
+from alframe.files import checked
+from alframe.files.reading import read_yaml
+from alframe.plugins import registry, unknown
+from alframe.runs.rundir import FREE_TO_CHANGE
+
+
+class ProblemEntry(BaseModel):
+    """What methods are tried on.
+
+    Attributes:
+        settings: a layer of configuration: dataset, model, budget, training, ...
+        published: name of the published table that lies beneath (``alframe.benchmarks.published``).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    settings: Layer = {}
+    published: str | None = None
+
+
+class CostEntry(BaseModel):
+    """See :class:`alframe.benchmarks.statistics.Costs`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image: float = Field(default=Costs.image, ge=0)
+    object: float = Field(default=Costs.object, ge=0)
+
+
+class Suite(BaseModel):
+    """A grid of runs.
+
+    Attributes:
+        title: for people.
+        metric: what tables and statistics are about; by default what the model measures first.
+        seeds: every method is run with each of them.
+        settings: a layer of configuration for every run.
+        problems: by name.
+        methods: layers of configuration by name, the rows of the tables.
+        overrides: a layer above all others, what the command line said.
+        baselines: names of the methods among which the best baseline is looked for.
+        full_supervision: with which seeds each learner is also trained on the whole pool.
+        replay: a method whose first seed is run twice, to see how much repetition alone changes.
+        costs: seconds of annotation by image and by object.
+        alpha: level of the tests.
+        commands: those that ran it, in order, for the report.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    metric: str | None = None
+    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    settings: Layer = {}
+    problems: dict[str, ProblemEntry] = Field(min_length=1)
+    methods: dict[str, Layer] = Field(min_length=1)
+    overrides: Layer = {}
+    baselines: tuple[str, ...] = ("random",)
+    full_supervision: Literal["all", "first", "none"] = "first"
+    replay: str | None = None
+    costs: CostEntry = CostEntry()
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    commands: tuple[str, ...] = ()
+
+    @property
+    def full_seeds(self) -> tuple[int, ...]:
+        """See ``full_supervision``."""
+        return {"all": self.seeds, "first": self.seeds[:1], "none": ()}[self.full_supervision]
+
+    def overridden(self, layers: Sequence[Layer]) -> "Suite":
+        """The suite with layers on top of everything."""
+        merged = merge(map(expanded, (self.overrides, *layers)))
+        return self.model_copy(update={"overrides": merged})
+
+    def with_strategies(self, names: Sequence[str]) -> "Suite":
+        """The suite with a row more for each named strategy."""
+        rows: dict[str, Layer] = {name: {"strategy": name} for name in names}
+        return self.model_copy(update={"methods": rows | self.methods})
+
+    def joined(self, earlier: "Suite") -> "Suite":
+        """This suite, with the methods and seeds that were run before and the commands that did.
+
+        What was run before comes first, so that the first seed and the first method of a learner,
+        which are repeated and fully supervised, stay the same.
+
+        Raises:
+            ConfigError: something else differs; names every setting.
+        """
+        ours, theirs = (_comparable(s) for s in (self, earlier))
+        for key in self.methods.keys() & earlier.methods.keys():
+            ours |= flat({f"methods.{key}": self.methods[key]})
+            theirs |= flat({f"methods.{key}": earlier.methods[key]})
+        differ = [k for k in sorted({*ours, *theirs}) if ours.get(k) != theirs.get(k)]
+        if differ:
+            raise ConfigError(
+                f"the suite was started with {k} = {theirs.get(k)!r}, now it is {ours.get(k)!r}: "
+                "give the same, or choose another --output"
+                for k in differ
+            )
+        added = {
+            "methods": earlier.methods | self.methods,
+            "seeds": tuple(dict.fromkeys((*earlier.seeds, *self.seeds))),
+            "commands": tuple(dict.fromkeys((*earlier.commands, *self.commands))),
+        }
+        return self.model_copy(update=added)
+
+    def has_grid_of(self, other: "Suite") -> bool:
+        """Whether another suite that was :meth:`joined` with this one has the same jobs."""
+        ours, theirs = (
+            ([*s.methods], [*s.problems], s.seeds, s.full_supervision, s.replay)
+            for s in (self, other)
+        )
+        return ours == theirs
+
+
+def _comparable(suite: Suite) -> dict[str, Any]:
+    """Everything that a suite which goes on may not change."""
+    kept = flat(suite.model_dump(mode="json", include={"settings", "problems", "overrides"}))
+    free = tuple(f".{key}" for key in FREE_TO_CHANGE)
+    return {k: v for k, v in kept.items() if not k.endswith(free)}
+
+
+def load(name: str) -> Suite:
+    """The suite of that name, or in that YAML file.
+
+    Raises:
+        ConfigError: no such suite or file, or it is not a suite; every problem.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        return read(path)
+    content: Mapping[str, Any] = registry().get("suites", name).make()
+    return _checked(content, f"suite {name}")
+
+
+def read(path: Path) -> Suite:
+    """The suite in a YAML file; errors as in :func:`load`."""
+    return _checked(read_yaml(path), str(path))
+
+
+def stored(folder: Path) -> Suite:
+    """What :func:`write` wrote into a folder.
+
+    Raises:
+        RunError: the file is damaged.
+        ConfigError: it is not a suite.
+    """
+    remedy = "restore it; the runs below it can be reported one by one"
+    path = folder / SUITE_FILE
+    return _checked(checked.read_yaml(path, remedy), str(path))
+
+
+def write(suite: Suite, folder: Path) -> None:
+    """Write a suite for :func:`stored`."""
+    content = suite.model_dump(mode="json")
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    checked.write_yaml(folder / SUITE_FILE, text)
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether a folder of that name lies where it is meant to."""
+    return name not in {"", ".", ".."} and "/" not in name and "\0" not in name
+
+
+def _checked(content: Any, where: str) -> Suite:
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{where}: expected a mapping with title, problems and methods")
+    try:
+        suite = Suite.model_validate(content)
+    except ValidationError as error:
+        found = validation_problems(error, "", Suite)
+        raise ConfigError(f"{where}: {problem}" for problem in found) from error
+    if found := list(_contradictions(suite)):
+        raise ConfigError(f"{where}: {problem}" for problem in found)
+    return suite
+
+
+def _contradictions(suite: Suite) -> Iterator[str]:
+    """Names that cannot be folders, or that name nothing."""
+    for kind, named in (("problems", suite.problems), ("methods", suite.methods)):
+        for name in named:
+            if not is_folder_name(name):
+                yield f"{kind}: {name!r} cannot be the name of a folder; choose another, without /"
+    for method in suite.baselines:
+        if method not in suite.methods:
+            yield f"baselines: there is no method {method!r}"
+    if suite.replay is not None and suite.replay not in suite.methods:
+        yield f"replay: there is no method {suite.replay!r}"
+    for name, problem in suite.problems.items():
+        if problem.published is not None and problem.published not in tables():
+            where = f"published table of problem {name}:"
+            yield unknown(where, problem.published, tables())

@@ -1,0 +1,78 @@
+"""Runs and cells of a suite, sorted into problems."""
+
+from pathlib import Path
+
+from alframe.benchmarks.reading.rundirs import read_runs
+from alframe.benchmarks.reading.suite_runs import entries_of_runs, entries_of_suite
+from alframe.benchmarks.reporting.collect import of_runs, of_suite
+from alframe.benchmarks.running.grid import cells
+from alframe.benchmarks.running.suite import FILE, Suite, write
+from alframe.benchmarks.running.work import Work
+from tests.benchmarks.fake_runs import write_run
+from tests.benchmarks.tiny_suite import tiny_suite
+
+
+def finished(suite: Suite, folder: Path) -> Work:
+    """A suite of which every cell is done, each kind by a revision of its own."""
+    write(suite, folder / FILE)
+    work = Work(folder, cells(suite))
+    for cell in work.cells:
+        values = [0.1, 0.2] if cell.kind in ("run", "replay") else [0.3]
+        write_run(cell.path(folder), values, strategy=cell.config.strategy.name, seed=cell.seed,
+                  manifest={"git": f"rev-{cell.kind}"})  # fmt: skip
+    return work
+
+
+def test_detectors_are_kept_apart(tmp_path: Path) -> None:
+    for model, strategy in (("retina", "random"), ("ssd", "random"), ("ssd", "entropy")):
+        write_run(tmp_path / model / strategy, [0.1], model=model, strategy=strategy)
+    write_run(tmp_path / "voc", [0.1], dataset="voc")
+    entries = entries_of_runs(read_runs([tmp_path]))
+    assert {e.name: list(e.methods) for e in entries} == {
+        "shapes, retina": ["random"], "shapes, ssd": ["entropy", "random"], "voc": ["random"],
+    }  # fmt: skip
+    problems = of_runs(read_runs([tmp_path]), "mAP50").problems
+    assert [p.model for p in problems] == ["retina", "ssd", "retina"]
+    assert {(c.method, c.against) for p in problems for c in p.comparisons} == {
+        ("entropy", "random")
+    }
+
+
+def test_every_cell_is_behind_a_number(tmp_path: Path) -> None:
+    suite = tiny_suite()
+    (entry,) = entries_of_suite(suite, finished(suite, tmp_path))
+    behind = [(name, str(run.path.relative_to(tmp_path))) for name, run in entry.behind()]
+    assert behind == [
+        ("random", "run/shapes/random/seed-0"),
+        ("random", "run/shapes/random/seed-1"),
+        ("entropy", "run/shapes/entropy/seed-0"),
+        ("entropy", "run/shapes/entropy/seed-1"),
+        ("first cycles", "first/shapes/plain/seed-0"),
+        ("first cycles", "first/shapes/plain/seed-1"),
+        ("full supervision", "full/shapes/plain/seed-0"),
+        ("repetition", "replay/shapes/random/seed-0"),
+    ]
+    found = of_suite(tmp_path)
+    assert found.environment["git"] == ["rev-run", "rev-first", "rev-full", "rev-replay"]
+    (note,) = [n for n in found.problems[0].notes if "git" in n]
+    assert note == (
+        "The runs differ in git: rev-run (random, entropy); rev-first (first cycles); "
+        "rev-full (full supervision); rev-replay (repetition)"
+    )
+
+
+def test_published_rows_of_another_pool_are_no_columns(tmp_path: Path) -> None:
+    suite = tiny_suite(problems={"shapes": {"published": "voc-retina"}}, metric="mAP50_11pt")
+    finished(suite, tmp_path)
+    (problem,) = of_suite(tmp_path).problems
+    assert (problem.published, problem.columns) == ((), [10, 20])
+    assert any(note.startswith("Published rows are left out") for note in problem.notes)
+
+
+def test_a_suite_is_compared_with_its_plain_random_whatever_it_is_called(tmp_path: Path) -> None:
+    methods = {"random": {"strategy": "entropy"}, "dice": {"strategy": "random"}}
+    suite = tiny_suite(methods=methods, replay=None, baselines=["dice"])
+    finished(suite, tmp_path)
+    (problem,) = of_suite(tmp_path).problems
+    assert {(c.method, c.against) for c in problem.comparisons} == {("random", "dice")}
+    assert {s.method for s in problem.savings} == {"random"}

@@ -1,0 +1,142 @@
+"""Learning curves: what is drawn, and that it is there."""
+
+import dataclasses
+import io
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from matplotlib import rcParams
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from alframe.benchmarks.reading.rundirs import read_runs
+from alframe.benchmarks.reporting.collect import of_runs
+from alframe.benchmarks.reporting.plots import COLOURS, MARKERS, draw, to_bytes
+from tests.benchmarks.fake_runs import write_run
+from tests.benchmarks.findings_example import FULL_PROBLEM
+
+
+def drawn(folder):
+    return draw(of_runs(read_runs([folder]), "mAP50").problems, "mAP50")
+
+
+@pytest.fixture
+def figure(tmp_path):
+    write_run(tmp_path / "1", [0.1, 0.2, 0.3], seed=0)
+    write_run(tmp_path / "2", [0.2, 0.4, 0.4], seed=1)
+    write_run(tmp_path / "3", [0.5, 0.6], strategy="miaod", finished=False)
+    return drawn(tmp_path)
+
+
+def test_lines_are_the_means_in_percent_over_images_and_over_boxes(figure):
+    images, objects = figure.axes
+    random, miaod = images.get_lines()
+    np.testing.assert_allclose(
+        np.asarray(objects.get_lines()[0].get_xydata(), float), [[30, 15], [60, 30], [90, 35]]
+    )
+    np.testing.assert_allclose(
+        np.asarray(random.get_xydata(), float), [[10, 15], [20, 30], [30, 35]]
+    )
+    np.testing.assert_allclose(np.asarray(miaod.get_xydata(), float), [[10, 50], [20, 60]])
+    assert (random.get_linestyle(), miaod.get_linestyle()) == ("-", "--")
+
+
+def test_band_is_one_standard_deviation_of_several_runs_and_none_of_one(figure):
+    axes = figure.axes[0]
+    random, miaod = axes.collections
+    corners = np.asarray(random.get_paths()[0].vertices)
+    sd = 100 * np.array([0.005, 0.02, 0.005]) ** 0.5
+    at_20 = sorted({y for x, y in corners.round(9) if x == 20})
+    np.testing.assert_allclose(at_20, [30 - sd[1], 30 + sd[1]])
+    assert sum(np.size(path.vertices) for path in miaod.get_paths()) == 0
+
+
+def test_legend_names_methods_in_the_order_in_which_they_end(figure):
+    legend = figure.axes[1].get_legend()
+    assert legend is not None
+    assert [t.get_text() for t in legend.get_texts()] == ["miaod (unfinished)", "random, n = 2"]
+    assert legend.get_title().get_text() == "mean ± sd of n runs"
+
+
+def test_legend_lies_beside_the_curves(figure):
+    to_bytes(figure, "png")
+    axes = figure.axes[1]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert legend.get_window_extent().x0 > axes.get_window_extent().x1
+    assert legend.get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_counts_and_shares_under_the_axis(figure):
+    axes = figure.axes[0]
+    labels = [t.get_text() for t in axes.get_xticklabels()]
+    assert labels == ["10\n5 %", "20\n10 %", "30\n15 %"]
+
+
+def test_counts_that_lie_too_close_are_left_to_matplotlib(tmp_path):
+    write_run(tmp_path / "a", [n / 100 for n in range(40)])
+    axes = drawn(tmp_path).axes[0]
+    ticks = axes.get_xticks()
+    assert len(ticks) < 15
+    assert all(tick == int(tick) for tick in ticks)
+
+
+def test_a_panel_per_dataset_with_the_same_look_of_a_method(tmp_path):
+    write_run(tmp_path / "1", [0.1, 0.2], strategy="random", dataset="a")
+    write_run(tmp_path / "2", [0.1, 0.2], strategy="miaod", dataset="b")
+    write_run(tmp_path / "3", [0.1, 0.2], strategy="random", dataset="b")
+    first, _, second, _ = drawn(tmp_path).axes
+    looks = [
+        {str(line.get_label()): (line.get_color(), line.get_marker()) for line in axes.get_lines()}
+        for axes in (first, second)
+    ]
+    assert looks[0]["random"] == looks[1]["random"] != looks[1]["miaod"]
+
+
+def test_png_shows_every_line(figure):
+    pixels = np.asarray(Image.open(io.BytesIO(to_bytes(figure, "png"))).convert("RGB"))
+    assert pixels.shape == (720, 2000, 3)
+    assert (pixels == 255).all(axis=2).mean() > 0.5
+    for colour in COLOURS[:2]:
+        wanted = np.round(np.array(to_rgb(colour)) * 255)
+        assert (abs(pixels - wanted) <= 2).all(axis=2).sum() > 500
+
+
+def test_equal_runs_give_equal_svg_and_settings_stay(figure, tmp_path):
+    assert to_bytes(figure, "svg") == to_bytes(drawn(tmp_path), "svg")
+    assert rcParams["svg.hashsalt"] is None
+
+
+def test_a_method_without_a_value_is_named_but_not_drawn(tmp_path):
+    write_run(tmp_path / "1", [None])
+    write_run(tmp_path / "2", [0.1], strategy="miaod")
+    figure = drawn(tmp_path)
+    assert [np.size(line.get_xdata()) for line in figure.axes[0].get_lines()] == [0, 1]
+    assert to_bytes(figure, "png")
+
+
+def test_dollars_in_names_are_no_formula(tmp_path):
+    write_run(tmp_path / "1", [0.1], strategy="a$^$b", dataset="c$_$")
+    figure = drawn(tmp_path)
+    assert to_bytes(figure, "svg")  # a wrong formula would be an error
+    (label,) = figure.axes[1].get_legend().get_texts()
+    assert label.get_text() == r"a\$^\$b"
+
+
+def test_colours_and_markers_do_not_repeat_in_step():
+    assert np.gcd(len(COLOURS), len(MARKERS)) == 1
+    assert len(set(COLOURS)) * len(set(MARKERS)) == 56
+
+
+def test_names_that_no_font_has_and_that_formulas_are_made_of() -> None:
+    """No warning (they are errors in tests), no formula, no method that the legend leaves out."""
+    names = ["_hidden", "$x", "$x$", r"\$\frac{", "\u732b", "a\x1b\u202eb"]
+    methods = tuple(dataclasses.replace(FULL_PROBLEM.methods[0], name=name) for name in names)
+    figure = draw([dataclasses.replace(FULL_PROBLEM, methods=methods, name="$a_")], "$m$")
+    svg = to_bytes(figure, "svg").decode()
+    ElementTree.fromstring(svg)
+    legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert [t.split(",")[0].split("\n")[0].replace(r"\$", "$") for t in legend] == [
+        " _hidden", "$x", "$x$", r"\$\frac{", "\u732b", r"a\x1b\u202eb",
+    ]  # fmt: skip

@@ -1,0 +1,21 @@
+"""What the table of label savings says where full supervision is no reference."""
+
+from dataclasses import replace
+
+from alframe.benchmarks.reporting.method_tables import savings
+from tests.benchmarks.findings_example import FULL_PROBLEM
+
+
+def test_a_saving_that_is_not_decidable_is_none_and_says_why() -> None:
+    decided, undecided, _ = FULL_PROBLEM.savings
+    decided = replace(decided, saving=0.375, between=(0.1, 0.4))
+    undecided = replace(undecided, saving=None, undecided="full supervision was run with one seed")
+    grid = savings(replace(FULL_PROBLEM, savings=(decided, undecided)))
+    assert grid is not None
+    first, second = (row.cells[-1] for row in grid.rows)
+    assert (first.text, first.note) == ("37.5 %", "10.0 % to 40.0 %")
+    assert (second.text, second.value) == ("not decidable", None)
+    assert grid.notes[-2:] == (
+        "In parentheses: the saving at levels within the 95 % interval of full supervision.",
+        "Not decidable: full supervision was run with one seed.",
+    )

@@ -1,0 +1,105 @@
+"""Classes, overlap and pictures of selections, worked by hand from the drawn dataset."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alframe.benchmarks.reading.rundirs import Run, read_run
+from alframe.benchmarks.reporting.selected import PICTURES, SIDE, selected
+from alframe.config.resolve import resolve, to_yaml
+from alframe.errors import RunError
+from alframe.runs.build import build_dataset
+from alframe.runs.scores import write_scores
+from tests.benchmarks.fake_runs import cycle
+
+CONFIG = resolve([{"dataset": {"name": "shapes", "pool": 12, "test": 4, "size": 64}}])
+DATASET = build_dataset(CONFIG)
+IDS = DATASET.pool
+
+
+def write(path: Path, *chosen: Sequence[str], seed: int = 0) -> Run:
+    """A run that made these selections, a cycle each, and a last cycle without one."""
+    path.mkdir()
+    (path / "config.yaml").write_text(to_yaml(CONFIG.model_copy(update={"seed": seed})))
+    manifest = {"dataset": {"fingerprint": DATASET.fingerprint(), "pool": len(IDS)}}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    lines = [cycle(n, 0.1) | {"selected": list(ids)} for n, ids in enumerate([*chosen, ()])]
+    (path / "cycles.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return read_run(path)
+
+
+def shares(ids: Sequence[str]) -> list[float]:
+    counts = Counter(int(label) for i in ids for label in DATASET.targets[i].labels)
+    return [counts[c] / counts.total() for c in range(len(DATASET.classes))]
+
+
+def test_classes_of_all_cycles_and_seeds_against_the_pool(tmp_path: Path) -> None:
+    runs = [write(tmp_path / "1", IDS[:2], IDS[2:4]), write(tmp_path / "2", IDS[3:5], seed=1)]
+    found, _ = selected({"random": runs, "none": [write(tmp_path / "3")]})
+    assert found is not None
+    (random,) = found.methods
+    chosen = [*IDS[:4], *IDS[3:5]]  # what both seeds chose counts twice
+    np.testing.assert_allclose(random.histogram, shares(chosen))
+    np.testing.assert_allclose(found.pool, shares(IDS))
+    objects = [len(DATASET.targets[i].labels) for i in IDS]
+    assert found.pool_objects_per_image == pytest.approx(sum(objects) / 12)
+    assert random.objects_per_image == pytest.approx((sum(objects[:4]) + sum(objects[3:5])) / 6)
+
+
+def test_overlap_is_of_common_seeds(tmp_path: Path) -> None:
+    methods = {
+        "a": [write(tmp_path / "1", IDS[:3]), write(tmp_path / "2", IDS[:2], seed=1)],
+        "b": [write(tmp_path / "3", IDS[1:4]), write(tmp_path / "4", IDS[:2], seed=1)],
+        "c": [write(tmp_path / "5", IDS[:3], seed=2)],
+    }
+    found, _ = selected(methods)
+    assert found is not None
+    mean = (2 / 4 + 1) / 2  # seed 0: {1, 2} of {0, 1, 2, 3}; seed 1: the same
+    assert found.overlap == ((1.0, mean, None), (mean, 1.0, None), (None, None, 1.0))
+
+
+def test_overlap_is_of_cycles_in_which_both_selected(tmp_path: Path) -> None:
+    whole = write(tmp_path / "1", IDS[:2], IDS[2:4], IDS[4:6])
+    begun = write(tmp_path / "2", IDS[1:3])  # cycle 0 alone: {1} of {0, 1, 2}
+    found, _ = selected(
+        {"whole": [whole], "begun": [begun], "same": [write(tmp_path / "3", IDS[:2])]}
+    )
+    assert found is not None
+    assert found.overlap[0] == pytest.approx((1.0, 1 / 3, 1.0))
+    later = write(tmp_path / "4", (), IDS[:2])
+    found, _ = selected({"begun": [begun], "later": [later]})
+    assert found is not None
+    assert found.overlap == ((1.0, None), (None, 1.0))
+
+
+def test_pictures_are_the_first_of_the_first_selection_with_their_scores(tmp_path: Path) -> None:
+    run = write(tmp_path / "1", IDS[::-1][:8], IDS[:2])
+    (tmp_path / "1" / "scores").mkdir()
+    given = {item: float(score) for item, score in zip(IDS[6:], range(6, 12), strict=True)}
+    write_scores(tmp_path / "1" / "scores" / "cycle_00.npz", given)
+    _, (gallery,) = selected({"entropy": [run]})
+    assert (gallery.method, gallery.seed, gallery.cycle) == ("entropy", 0, 0)
+    assert [p.item for p in gallery.pictures] == [*IDS[::-1][:PICTURES]]
+    assert [p.score for p in gallery.pictures] == [11, 10, 9, 8, 7, 6]
+    assert Image.open(BytesIO(gallery.pictures[0].jpeg)).size == (SIDE, SIDE)
+
+
+def test_nothing_was_selected(tmp_path: Path) -> None:
+    assert selected({"random": [write(tmp_path / "1")]}) == (None, ())
+
+
+def test_another_dataset_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    run = write(tmp_path / "1", IDS[:2])
+    config = tmp_path / "1" / "config.yaml"
+    config.write_text(config.read_text().replace("max_objects: 5", "max_objects: 4"))
+    with pytest.raises(RunError, match=r"shapes is not what it was when .*1 was made"):
+        selected({"random": [run]})
+    unknown = write(tmp_path / "2", ["pool/999999"])
+    with pytest.raises(RunError, match="shapes has no pool/999999"):
+        selected({"random": [unknown]})

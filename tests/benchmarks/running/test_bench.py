@@ -1,0 +1,194 @@
+"""``alframe bench`` in processes: killed and started again, here or over Ray, one result."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from alframe.benchmarks.running.bench import _changed, _finish, bench
+from alframe.benchmarks.running.grid import cells
+from alframe.benchmarks.running.prepare import initial_sets, write_initial_sets
+from alframe.benchmarks.running.suite import FILE, write
+from alframe.benchmarks.running.work import Work
+from alframe.errors import AlframeError, ConfigError, RunError
+from alframe.runs.initial import write_initial
+from tests.benchmarks.tiny_suite import CONTENT, FakeEngine, tiny_suite
+
+COSTS = {"seconds", "memory"}
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(CONTENT, sort_keys=False))
+    return path
+
+
+def command(suite: Path, output: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "alframe", "bench", str(suite), "--output", str(output), *more]
+
+
+def run(suite: Path, output: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(suite, output, *more), capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+def without_costs(tree: Any, folder: Path) -> Any:
+    """A report without what two equal suites may differ in: times, places, commands."""
+    if isinstance(tree, Mapping):
+        left_out = COSTS | {"environment", "commands", "path"}
+        return {k: without_costs(v, folder) for k, v in tree.items() if k not in left_out}
+    return [without_costs(v, folder) for v in tree] if isinstance(tree, list) else tree
+
+
+def report(folder: Path) -> Any:
+    return without_costs(json.loads((folder / "report" / "report.json").read_text()), folder)
+
+
+def test_a_method_that_cannot_be_built_is_refused_before_anything_is_run(
+    suite: Path, tmp_path: Path
+) -> None:
+    methods = {"random": {"strategy": "random"}, "miaod": {"strategy": "miaod"}}
+    suite.write_text(yaml.safe_dump(CONTENT | {"methods": methods}))
+    arguments = [str(suite), "--output", str(tmp_path / "out"), "training.iterations=6"]
+    with pytest.raises(AlframeError, match=r"miaod on shapes: .* too little for the 7 phases"):
+        CliRunner().invoke(bench, arguments, catch_exceptions=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_initial_set_that_does_not_fit_the_dataset_is_not_replaced(tmp_path: Path) -> None:
+    grid = cells(tiny_suite())
+    sets = initial_sets(grid)
+    assert [c.seed for c, _ in sets] == [0, 1]
+    write_initial_sets(tmp_path, sets)
+    file = tmp_path / "initial" / "shapes" / "seed-1.json"
+    before = file.read_text()
+    write_initial_sets(tmp_path, sets)
+    assert file.read_text() == before
+    write_initial(file, ["another"])
+    with pytest.raises(RunError, match=r"seed-1\.json is not what seed 1 draws from shapes"):
+        write_initial_sets(tmp_path, sets)
+
+
+def test_methods_of_one_problem_share_dataset_and_budget(suite: Path, tmp_path: Path) -> None:
+    methods = {"a": {"strategy": "random"}, "b": {"strategy": "random", "budget": {"cycles": 3}}}
+    changed = {"methods": methods, "replay": None, "baselines": ["a"]}
+    suite.write_text(yaml.safe_dump(CONTENT | changed))
+    with pytest.raises(AlframeError, match=r"b on shapes: budget\.cycles = 3, but a has 2"):
+        CliRunner().invoke(bench, [str(suite), "--output", str(tmp_path / "out")],
+                           catch_exceptions=False)  # fmt: skip
+
+
+def test_status_runs_nothing(suite: Path, tmp_path: Path) -> None:
+    arguments = [str(suite), "--output", str(tmp_path / "out"), "--status", "--seeds", "0-2,5"]
+    result = CliRunner().invoke(bench, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0].endswith("14 runs: 14 missing")
+    assert "run/shapes/entropy/seed-5" in result.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["bin/alframe", "bench", "my suite", "--seeds", "0-5"])
+    changed = _changed(tiny_suite(commands=["another"]), [0], [], None, [])
+    assert changed.commands == ("alframe bench 'my suite' --seeds 0-5",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--seeds", "x"], "expected 0,1,2 or 0-5"), (["--seeds", "0,5-3"], "expected 0,1,2 or 0-5"),
+     (["--engine", "slurm"], "'slurm' is not one of")],
+)  # fmt: skip
+def test_wrong_options(suite: Path, arguments: Sequence[str], message: str) -> None:
+    result = CliRunner().invoke(bench, [str(suite), *arguments])
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_an_address_needs_ray(suite: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="add --engine ray"):
+        CliRunner().invoke(
+            bench,
+            [str(suite), "--output", str(tmp_path / "o"), "--address", "auto"],
+            catch_exceptions=False,
+        )
+
+
+def test_where_everything_failed_the_reasons_are_listed_though_there_is_no_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = tiny_suite(seeds=[0], full_supervision="none", replay=None)
+    write(suite, tmp_path / FILE)
+    work = Work(tmp_path, cells(suite))
+    list(work.run(FakeEngine(lambda _: 2)))
+    with pytest.raises(RunError, match="there is nothing to report"):
+        _finish(work)
+    listed = [line for line in capsys.readouterr().err.splitlines() if line.startswith("failed: ")]
+    assert len(listed) == len(work.cells) == 3
+    assert listed[0].startswith("failed: first/shapes/plain/seed-0: first/shapes/plain/seed-0 has")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The suite, run without interruption."""
+    folder = tmp_path_factory.mktemp("bench")
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(CONTENT, sort_keys=False))
+    done = run(folder / "tiny.yaml", folder / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "out"
+
+
+@pytest.mark.slow
+def test_every_cell_is_finished_and_repeating_changes_nothing(whole: Path) -> None:
+    content = report(whole)
+    assert content["unfinished"] == []
+    (problem,) = content["problems"]
+    assert problem["noise"] == 0.0  # on one CPU with one thread
+    assert [m["name"] for m in problem["methods"]] == ["random", "entropy"]
+    assert [p["value"]["n"] for m in problem["methods"] for p in m["points"]] == [2, 2, 2, 2]
+    page = (whole / "report" / "report.html").read_text()
+    assert "data:image/jpeg;base64," in page
+    first = [m["points"][0]["value"]["mean"] for m in problem["methods"]]
+    assert first[0] == first[1]  # one first cycle for both
+
+
+@pytest.mark.slow
+def test_killed_twice_it_ends_with_the_same_report(
+    whole: Path, suite: Path, tmp_path: Path
+) -> None:
+    for finished in (1, 4):
+        process = subprocess.Popen(command(suite, tmp_path / "out"), stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 300
+        while _finished(tmp_path / "out") < finished:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.1)
+        time.sleep(1.5)  # well inside the next cell
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    done = run(suite, tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert report(tmp_path / "out") == report(whole)
+
+
+@pytest.mark.slow
+def test_ray_gives_the_same_report(whole: Path, suite: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs alframe[ray]")
+    done = run(suite, tmp_path / "out", "--engine", "ray", "--jobs", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert report(tmp_path / "out") == report(whole)
+
+
+def _finished(folder: Path) -> int:
+    journal = folder / "journal.jsonl"
+    return journal.read_text().count('"finished"') if journal.exists() else 0

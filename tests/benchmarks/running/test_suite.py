@@ -1,0 +1,164 @@
+"""Suites as files, on the command line's terms, and joined with what was run before."""
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from alframe.benchmarks.published import names, published
+from alframe.benchmarks.running.grid import cells
+from alframe.benchmarks.running.suite import Suite, load, read, write
+from alframe.benchmarks.suites import SUITES, content
+from alframe.config.resolve import from_overrides
+from alframe.errors import AlframeError, ConfigError
+from tests.benchmarks.tiny_suite import tiny_suite
+
+MANDATORY = {"random", "entropy", "coreset", "ll4al", "miaod", "miaod-random"}
+
+
+def test_every_file_is_registered_and_the_other_way_round() -> None:
+    files = resources.files("alframe.benchmarks.suites").iterdir()
+    assert {f.name for f in files if f.name.endswith(".yaml")} == {f"{n}.yaml" for n in SUITES}
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_built_in_suites_resolve_and_have_the_mandatory_rows(name: str) -> None:
+    suite = load(name).overridden([from_overrides(["dataset.root=x"] if name != "smoke" else [])])
+    grid = cells(suite)
+    assert set(suite.methods) == MANDATORY
+    assert {c.method for c in grid if c.kind == "run"} == MANDATORY
+    miaod = next(c.config for c in grid if c.kind == "run" and c.method == "miaod-random")
+    assert (miaod.learner.name, miaod.strategy.name) == ("miaod", "random")
+    assert {c.method for c in grid if c.kind == "full"} == {"plain", "ll4al", "miaod"}
+    assert all(p.published in {None, *names()} for p in suite.problems.values())
+    text = resources.files("alframe.benchmarks.suites").joinpath(f"{name}.yaml").read_text()
+    assert text.startswith(f"# alframe bench {name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "budget", "columns"),
+    [("voc-retina", (827, 413, 7), 7), ("voc-ssd", (1000, 1000, 10), 10),
+     ("coco-retina", (2345, 2345, 5), 5)],
+)  # fmt: skip
+def test_the_papers_suites_have_the_columns_of_the_published_tables(
+    name: str, budget: tuple[int, int, int], columns: int
+) -> None:
+    suite = load(name).overridden([from_overrides(["dataset.root=x"])])
+    found = cells(suite)[0].config.model_copy(), published(name)
+    run = next(c.config.budget for c in cells(suite) if c.kind == "run")
+    assert (run.initial, run.per_cycle, run.cycles) == budget
+    sizes = [budget[0] + i * budget[1] for i in range(columns)]
+    assert all(list(row.values) == sizes for row in found[1])
+
+
+def test_overrides_are_above_everything_and_name_components_shortly() -> None:
+    suite = tiny_suite(methods={"a": {"strategy": "random", "training": {"lr": 1.0}}}, replay=None,
+                       baselines=["a"])  # fmt: skip
+    changed = suite.overridden([from_overrides(["training.lr=2", "model=ssd-lite0"])])
+    assert {c.config.training.lr for c in cells(changed)} == {2.0}
+    assert {c.config.model.name for c in cells(changed)} == {"ssd-lite0"}
+
+
+def test_a_strategy_more_is_a_row_more() -> None:
+    suite = tiny_suite().with_strategies(["margin", "entropy"])
+    assert list(suite.methods) == ["margin", "entropy", "random"]
+    assert suite.methods["entropy"] == tiny_suite().methods["entropy"]
+
+
+def test_written_and_read_back(tmp_path: Path) -> None:
+    suite = tiny_suite().overridden([from_overrides(["training.lr=2"])])
+    write(suite, tmp_path / "suite.yaml")
+    assert read(tmp_path / "suite.yaml") == suite == load(str(tmp_path / "suite.yaml"))
+
+
+def test_methods_and_seeds_may_be_added_to_what_was_run() -> None:
+    earlier = tiny_suite(seeds=[3, 0])
+    joined = tiny_suite().with_strategies(["margin"]).joined(earlier)
+    assert joined.seeds == (3, 0, 1)
+    assert list(joined.methods) == ["random", "entropy", "margin"]
+
+
+def test_what_is_repeated_and_fully_supervised_stays_when_seeds_are_added() -> None:
+    def extra(suite: Suite) -> list[str]:
+        return [c.name for c in cells(suite) if c.kind in ("replay", "full")]
+
+    earlier = tiny_suite(seeds=[3, 4])
+    assert extra(tiny_suite(seeds=[0, 1]).joined(earlier)) == extra(earlier)
+
+
+def test_every_command_that_ran_it_is_kept_once(tmp_path: Path) -> None:
+    first, second = "alframe bench tiny --seeds 0-5", "alframe bench tiny"
+    suite = tiny_suite(commands=[first])
+    for command in (second, first, second):
+        write(suite, tmp_path / "suite.yaml")
+        suite = tiny_suite(commands=[command]).joined(read(tmp_path / "suite.yaml"))
+    assert suite.commands == (first, second)
+
+
+def test_nothing_else_may_differ_from_what_was_run() -> None:
+    changed = tiny_suite(methods={"random": {"strategy": "entropy"}}).overridden(
+        [from_overrides(["training.lr=2"])]
+    )
+    with pytest.raises(ConfigError) as error:
+        changed.joined(tiny_suite())
+    assert len(error.value.problems) == 2
+    assert "methods.random.strategy = 'random', now it is 'entropy'" in str(error.value)
+    assert "overrides.training.lr = None, now it is 2" in str(error.value)
+
+
+def test_what_a_resumed_run_may_change_a_suite_may() -> None:
+    moved = tiny_suite().overridden([from_overrides(["dataset.root=there", "data.workers=2"])])
+    assert moved.joined(tiny_suite()).overrides == moved.overrides
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "expected a mapping with title"),
+        ("title: [", "is not YAML"),
+        ("title: x", "problems is required"),
+        ("title: x\nproblems: {a: {}}\nmethods: {b: {}}\nmethod: {}", "Did you mean 'methods'"),
+        (
+            "title: x\nproblems: {a: {setings: {}}}\nmethods: {b: {}}",
+            "known: published, settings. Did",
+        ),
+        ("title: x\nproblems: {a: {}}\nmethods: {b: {}}\nreplay: c", "there is no method 'c'"),
+        (
+            "title: x\nproblems: {a: {published: voc-retna}}\nmethods: {random: {}}",
+            "unknown published table of problem a: 'voc-retna'; known: coco-retina",
+        ),
+        (
+            "title: x\nproblems: {a: {}}\nmethods: {random: {}, ../b: {}}",
+            "methods: '../b' cannot be",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        load(str(path))
+    assert str(path) in str(error.value)
+    assert message in str(error.value)
+
+
+def test_all_contradictions_of_a_file_are_said_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("title: x\nproblems: {a/b: {published: c}}\nmethods: {d: {}}\nreplay: e")
+    with pytest.raises(ConfigError) as error:
+        load(str(path))
+    starts = ("problems: 'a/b'", "baselines: there", "replay: there", "unknown published")
+    assert len(error.value.problems) == len(starts)
+    for problem, start in zip(error.value.problems, starts, strict=True):
+        assert problem.startswith(f"{path}: {start}")
+
+
+def test_unknown_suites_and_files() -> None:
+    with pytest.raises(AlframeError, match="smoke"):
+        load("smok")
+    with pytest.raises(ConfigError, match=r"cannot read none\.yaml: No such file"):
+        load("none.yaml")
+
+
+def test_content_is_plain() -> None:
+    assert Suite.model_validate(content("smoke")).title.startswith("Smoke")

@@ -1,0 +1,183 @@
+"""The work list: order, repetition, failure, interruption."""
+
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alframe.benchmarks.running.grid import cells
+from alframe.benchmarks.running.status import status_lines
+from alframe.benchmarks.running.work import Work, last_error
+from tests.benchmarks.tiny_suite import FakeEngine, tiny_suite, write_finished
+
+GRID = cells(tiny_suite())
+
+
+def by_state(work: Work) -> dict[str, list[str]]:
+    states: dict[str, list[str]] = {}
+    for cell in work.cells:
+        states.setdefault(work.state(cell), []).append(cell.name)
+    return states
+
+
+@pytest.mark.parametrize("slots", [1, 3, 20])
+def test_every_cell_once_and_none_before_what_it_waits_for(tmp_path: Path, slots: int) -> None:
+    work, engine = Work(tmp_path, GRID), FakeEngine(slots=slots)
+    ended: list[str] = []
+    for outcome in work.run(engine):
+        assert outcome.failed is None
+        assert outcome.cell.first in {None, *ended}
+        ended.append(outcome.cell.name)
+    assert sorted(ended) == sorted(c.name for c in GRID)
+    assert len(engine.calls) == len(GRID)
+    assert set(by_state(work)) == {"finished"}
+    assert list(Work(tmp_path, GRID).run(FakeEngine())) == []
+
+
+def test_cells_are_started_in_the_order_of_the_list(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    list(Work(tmp_path, GRID).run(engine))
+    assert [name for name, _ in engine.calls] == [c.name for c in GRID]
+
+
+def test_a_cell_that_fails_is_tried_once_more(tmp_path: Path) -> None:
+    tried: list[str] = []
+
+    def fails_at_first(name: str) -> int:
+        tried.append(name)
+        return int(tried.count(name) == 1)
+
+    assert {o.failed for o in Work(tmp_path, GRID).run(FakeEngine(fails_at_first))} == {None}
+    assert len(tried) == 2 * len(GRID)
+
+
+def test_one_that_fails_twice_is_listed_and_the_others_go_on(tmp_path: Path) -> None:
+    broken = "run/shapes/entropy/seed-1"
+    engine = FakeEngine(lambda name: 2 * (name == broken))
+    reasons = {o.cell.name: o.failed for o in Work(tmp_path, GRID).run(engine) if o.failed}
+    assert reasons == {broken: f"{broken} has failed"}
+    work = Work(tmp_path, GRID)
+    assert by_state(work)["failed"] == [broken]
+    (line,) = [line for line in status_lines(work) if line.startswith("failed")]
+    assert line.startswith(f"failed: {broken}: {broken} has failed (")
+    assert [o.cell.name for o in work.run(FakeEngine())] == [broken]
+    assert set(by_state(work)) == {"finished"}
+
+
+def test_unfinished_cells_are_resumed(tmp_path: Path) -> None:
+    started = GRID[2]
+    write_finished(started.path(tmp_path), started.config)
+    (started.path(tmp_path) / "manifest.json").write_text("{}")
+    work, engine = Work(tmp_path, GRID), FakeEngine()
+    assert by_state(work)["unfinished"] == [started.name]
+    list(work.run(engine))
+    assert dict(engine.calls) == {c.name: c is started for c in GRID}
+
+
+def test_a_cell_that_another_process_holds_is_running(tmp_path: Path) -> None:
+    cell = GRID[0]
+    write_finished(cell.path(tmp_path), cell.config)
+    (cell.path(tmp_path) / "manifest.json").write_text("{}")
+    with (cell.path(tmp_path) / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert by_state(Work(tmp_path, GRID))["running"] == [cell.name]
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C is noticed, also where the tests were started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
+def test_an_interruption_stops_the_engine_and_starts_nothing_more(tmp_path: Path) -> None:
+    released = threading.Event()
+
+    def hangs(name: str) -> int:
+        released.wait(10)
+        return 137
+
+    class Stoppable(FakeEngine):
+        def stop(self) -> None:
+            super().stop()
+            released.set()
+
+    engine, work = Stoppable(hangs, slots=2), Work(tmp_path, GRID)
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        next(work.run(engine))
+    assert engine.stopped
+    assert len(engine.calls) == 2
+    assert all(work.failure(c) is None for c in GRID)
+
+
+def test_the_last_error_of_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert last_error(log) is None
+    log.write_text("cycle 0\n")
+    assert last_error(log) is None
+    log.write_text("cycle 0\nTraceback (most recent call last):\nKeyError: 3\n")
+    assert last_error(log) == "KeyError: 3"
+    log.write_text("error: the first\nerror: the last\nlater words\n\n")
+    assert last_error(log) == "the last"
+    assert last_error(log, log.stat().st_size) is None
+
+
+@pytest.mark.parametrize(
+    ("codes", "reason"),
+    [
+        ((2, -9), "killed by signal 9 (out of memory?)"),
+        ((-9, 2), "run/shapes/random/seed-0 has failed"),
+        ((2, 3), "exit code 3"),
+    ],
+)
+def test_the_reason_is_what_the_last_attempt_said(
+    tmp_path: Path, codes: tuple[int, int], reason: str
+) -> None:
+    class Loud(FakeEngine):
+        """Only an exit code of 2 comes with a message."""
+
+        def call(self, arguments: Sequence[str], log: Path) -> int:
+            code = super().call(arguments, log)
+            if code != 2:
+                log.write_text(log.read_text().rpartition("WARNING")[0])
+            return code
+
+    (cell,) = [c for c in GRID if c.name == "run/shapes/random/seed-0"]
+    given = iter(codes)
+    (outcome,) = Work(tmp_path, [replace(cell, first=None)]).run(Loud(lambda _: next(given)))
+    assert outcome.failed == reason
+
+
+def test_what_waits_for_a_first_cycle_that_failed_is_listed_with_it(tmp_path: Path) -> None:
+    first = "first/shapes/plain/seed-0"
+    engine = FakeEngine(lambda name: 2 * (name == first))
+    reasons = {o.cell.name: o.failed for o in Work(tmp_path, GRID).run(engine) if o.failed}
+    waited = [c.name for c in GRID if c.first == first]
+    assert reasons == {first: f"{first} has failed"} | dict.fromkeys(
+        waited, f"{first} failed: {first} has failed"
+    )
+    assert not {name for name, _ in engine.calls} & {*waited}
+    work = Work(tmp_path, GRID)
+    assert sorted(by_state(work)["failed"]) == sorted(reasons)
+    assert [o.failed for o in work.run(FakeEngine())] == [None] * len(reasons)
+
+
+def test_cells_with_similar_names_have_files_of_their_own(tmp_path: Path) -> None:
+    suite = tiny_suite(
+        problems={"a": {}, "a-b": {}},
+        methods={"b-c": {"strategy": "random"}, "c": {"strategy": "entropy"}},
+        seeds=[0], replay=None, baselines=["c"],
+    )  # fmt: skip
+    grid = cells(suite)
+    work = Work(tmp_path, grid)
+    assert [o.failed for o in work.run(FakeEngine())] == [None] * len(grid)
+    assert len({work.log(c) for c in grid}) == len(grid)
+    assert len(list((tmp_path / "cells").rglob("*.yaml"))) == len(grid)
