@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset, Target
 from alframe.testing.expect import expect, generators_left_alone
-from alframe.testing.rules import Rule, held
+from alframe.testing.rules import Rules, hold
 
 SAMPLED = 5
 """Images of each split that are decoded."""
@@ -37,19 +37,19 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
     Raises:
         AssertionError: says what was expected, for every rule that is broken.
     """
-    rules = (
-        Rule(is_made),
-        Rule(has_classes, after=(is_made,)),
-        Rule(has_splits, after=(is_made,)),
-        Rule(has_targets, after=(has_classes, has_splits)),
-        Rule(has_objects, after=(has_targets,)),
-        Rule(has_images, after=(has_splits,)),
-        Rule(keeps_targets_apart, after=(is_made,)),
-        Rule(repeats_itself, after=(has_targets,)),
-        Rule(repeats_its_images, after=(has_images,)),
-    )
+    rules: Rules[DatasetUnderTest] = {
+        is_made: (),
+        has_classes: (is_made,),
+        has_splits: (is_made,),
+        has_targets: (has_classes, has_splits),
+        has_objects: (has_targets,),
+        has_images: (has_splits,),
+        keeps_targets_apart: (is_made,),
+        repeats_itself: (has_targets,),
+        repeats_its_images: (has_images,),
+    }
     with generators_left_alone("the dataset"):
-        held(rules, DatasetUnderTest(factory))
+        hold(rules, DatasetUnderTest(factory))
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from alframe.testing.check_model import (
     CLASSES,
     RULES,
     ModelUnderTest,
-    close,
     draws_from_torch,
     dummy_batch,
     train,
     trains,
 )
 from alframe.testing.expect import expect
-from alframe.testing.rules import Rule, held
+from alframe.testing.rules import hold
+from alframe.testing.states import close
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,18 +43,18 @@ def check_dense(factory: "Callable[[int], nn.Module]", *, side: int = 64) -> Non
     """
     import torch
 
-    rules = (
-        *RULES,
-        Rule(has_shapes, after=(draws_from_torch,)),
-        Rule(looks_at_images, after=(has_shapes,)),
-        Rule(trains_without_objects, after=(trains, has_shapes)),
-        Rule(learns_from_boxes_and_labels, after=(trains, has_shapes)),
-        Rule(detects, after=(has_shapes,)),
-        Rule(makes_towers, after=(has_shapes,)),
-        Rule(trains_with_one_class, after=(trains, has_shapes)),
-    )
+    rules = {
+        **RULES,
+        has_shapes: (draws_from_torch,),
+        looks_at_images: (has_shapes,),
+        trains_without_objects: (trains, has_shapes),
+        learns_from_boxes_and_labels: (trains, has_shapes),
+        detects: (has_shapes,),
+        makes_towers: (has_shapes,),
+        trains_with_one_class: (trains, has_shapes),
+    }
     with torch.random.fork_rng():
-        held(rules, ModelUnderTest(factory, dummy_batch(side)))
+        hold(rules, ModelUnderTest(factory, dummy_batch(side)))
 
 
 def has_shapes(bench: ModelUnderTest) -> None:

@@ -1,8 +1,8 @@
 """The conformance check of a learner."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from alframe.datasets.base import ImageSet
 from alframe.learner import (
@@ -13,20 +13,18 @@ from alframe.learner import (
     PREDICTED_LOSS,
     Learner,
     LearnerSetup,
-    Metrics,
 )
 from alframe.plugins.guests import described
-from alframe.testing.expect import expect, generators_left_alone
+from alframe.testing.expect import expect, expect_names, generators_left_alone
 from alframe.testing.fitting import LearnerUnderTest, Notes, tiny_setup
-from alframe.testing.rules import Rule, held
-from alframe.testing.states import is_state, kept, leaves, same_state
+from alframe.testing.metrics import check_metrics, headline
+from alframe.testing.rules import Rules, hold
+from alframe.testing.states import close, is_state, kept, leaves, same_state
 from alframe.testing.synthetic import tensors_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TOLERANCE = 1e-4
-"""By how much signals may differ that were computed in other batches."""
 VARIED = frozenset({ANCHOR_WEIGHT, CLASS_PROBS, DISAGREEMENT, EMBEDDING, PREDICTED_LOSS})
 """Signals that are numbers of every image; anchors are those of its size alone, and a model that
 has hardly learnt may detect nothing."""
@@ -64,38 +62,35 @@ def check_learner(
     Raises:
         AssertionError: says what was expected, for every rule that is broken.
     """
-    rules = (
-        Rule(declared_signals),
-        Rule(fits),
-        Rule(leaves_images_alone, after=(fits,)),
-        Rule(leaves_annotations_alone, after=(fits,)),
-        Rule(reports_phases, after=(fits,)),
-        Rule(measures, after=(fits,)),
-        Rule(leaves_the_model_alone_when_measuring, after=(measures,)),
-        Rule(streams, after=(declared_signals, fits)),
-        Rule(refuses_unknown_signals, after=(fits,)),
-        Rule(lends_no_memory, after=(streams,)),
-        Rule(tells_images_apart, after=(streams,)),
-        Rule(keeps_a_state, after=(fits,)),
-        Rule(restores, after=(keeps_a_state,)),
-        Rule(streams_the_same_when_restored, after=(streams, restores)),
-        Rule(fits_when_all_is_labelled, after=(fits,)),
-        Rule(leaves_generators_alone, after=(fits,)),
-        Rule(repeats_itself, after=(keeps_a_state,)),
-        Rule(resumes, after=(repeats_itself,)),
-        Rule(learns, after=(keeps_a_state, measures, fits_when_all_is_labelled)),
-    )
-    held(rules, LearnerUnderTest(factory, setup or tiny_setup()))
+    rules: Rules[LearnerUnderTest] = {
+        declared_signals: (),
+        fits: (),
+        leaves_images_alone: (fits,),
+        leaves_annotations_alone: (fits,),
+        reports_phases: (fits,),
+        measures: (fits,),
+        leaves_the_model_alone_when_measuring: (measures,),
+        streams: (declared_signals, fits),
+        refuses_unknown_signals: (fits,),
+        lends_no_memory: (streams,),
+        tells_images_apart: (streams,),
+        keeps_a_state: (fits,),
+        restores: (keeps_a_state,),
+        streams_the_same_when_restored: (streams, restores),
+        fits_when_all_is_labelled: (fits,),
+        leaves_generators_alone: (fits,),
+        repeats_itself: (keeps_a_state,),
+        resumes: (repeats_itself,),
+        learns: (keeps_a_state, measures, fits_when_all_is_labelled),
+    }
+    hold(rules, LearnerUnderTest(factory, setup or tiny_setup()))
 
 
 def declared_signals(bench: LearnerUnderTest) -> None:
     """``provides`` of the factory."""
     provides: object = getattr(bench.factory, "provides", None)
-    expect(
-        isinstance(provides, frozenset) and all(isinstance(name, str) for name in provides),
-        f"the factory's provides is {provides!r}: expected a frozenset of names of signals, on the "
-        "class, so that it is known before anything is built",
-    )
+    known = ", on the class, so that it is known before anything is built"
+    expect_names(provides, "the factory's provides", known)
 
 
 def fits(bench: LearnerUnderTest) -> None:
@@ -111,7 +106,7 @@ def leaves_generators_alone(bench: LearnerUnderTest) -> None:
 
 def leaves_images_alone(bench: LearnerUnderTest) -> None:
     """Images are shared by all who read them."""
-    changed = bench.fitted.images.changed()
+    changed = bench.fitted.changed_images
     expect(
         not changed,
         f"the learner, fitted, changed the images {changed[:3]}: expected it to copy first; "
@@ -122,7 +117,7 @@ def leaves_images_alone(bench: LearnerUnderTest) -> None:
 def leaves_annotations_alone(bench: LearnerUnderTest) -> None:
     """Annotations stay as they are."""
     expect(
-        not bench.fitted.annotations_changed,
+        not bench.fitted.changed_annotations,
         "the learner, fitted, changed the annotations that it was handed: expected it to copy "
         "first; torch.from_numpy shares memory",
     )
@@ -170,30 +165,11 @@ def measures(bench: LearnerUnderTest) -> None:
     test = bench.test()
     with generators_left_alone("the learner, evaluating,"):
         metrics, again = (bench.learner.evaluate(test) for _ in range(2))
-    expect(isinstance(metrics, Mapping), f"metrics are {metrics!r:.80}: expected a mapping")
-    try:
-        text = json.dumps(dict(metrics))
-    except (TypeError, ValueError) as error:
-        raise AssertionError(f"metrics are {metrics!r:.200}: expected JSON ({error})") from error
-    wrong = dict(_no_fractions(json.loads(text)))
-    expect(
-        not wrong, f"metrics hold {wrong}: expected names of fractions of 0 to 1, or None for none"
-    )
-    headline(metrics)
+    text = check_metrics(metrics)
     expect(
         json.dumps(dict(again)) == text,
         f"measured twice, metrics are {text} and then {dict(again)}: expected the same",
     )
-
-
-def headline(metrics: Metrics) -> float:
-    """The first metric, by which runs are compared."""
-    name, value = next(iter(metrics.items()), ("nothing", None))
-    if not isinstance(value, int | float):
-        raise AssertionError(
-            f"the first metric is {name!r}, {value!r:.60}: expected the headline first, a number"
-        )
-    return float(value)
 
 
 def leaves_the_model_alone_when_measuring(bench: LearnerUnderTest) -> None:
@@ -312,24 +288,5 @@ def _same_signals(
 ) -> None:
     for name, rows in one.items():
         for item, tensors in rows.items():
-            same = all(map(_close, tensors, other[name][item]))
+            same = all(map(close, tensors, other[name][item]))
             expect(same, f"{name} of {item} differs {when}: expected the same numbers")
-
-
-def _close(one: "Tensor", other: "Tensor") -> bool:
-    import torch
-
-    return one.shape == other.shape and torch.allclose(one, other, TOLERANCE, TOLERANCE)
-
-
-def _no_fractions(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The metrics, by dotted names, that are neither fractions, nor None, nor mappings."""
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            yield from _no_fractions(value, f"{name}.{key}" if name else key)
-    elif isinstance(tree, bool) or not (tree is None or _is_fraction(tree)):
-        yield name, tree
-
-
-def _is_fraction(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 <= value <= 1

@@ -2,8 +2,7 @@
 
 import contextlib
 import functools
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +11,19 @@ import numpy as np
 from alframe.datasets.base import LabelledSet, Target
 from alframe.learner import SignalBatch
 from alframe.seeds import Seeds
-from alframe.testing.expect import expect, generators_left_alone
+from alframe.testing.expect import expect, expect_names, generators_left_alone
 from alframe.testing.fitting import tiny_setup
-from alframe.testing.rules import Rule, held
+from alframe.testing.metrics import check_metrics
+from alframe.testing.rules import Rules, hold
+from alframe.testing.states import close
 from alframe.testing.synthetic import SyntheticImages, rows_of
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from alframe.training.batch import Batch
 
 CLASSES = 3
-TOLERANCE = 1e-4
-"""By how much predictions may differ that were computed in other batches."""
 
 
 def check_model(factory: "Callable[[int], nn.Module]", *, batch: "Batch | None" = None) -> None:
@@ -36,7 +35,7 @@ def check_model(factory: "Callable[[int], nn.Module]", *, batch: "Batch | None" 
       error that names them.
     - Each signal has a row an image, finite, and comes alone where it is asked for alone; it does
       not depend on the others in the batch, and moves no global generator.
-    - What it measures is JSON: fractions of 0 to 1, or None.
+    - What it measures is JSON: fractions of 0 to 1, or None; the first one a number.
 
     Args:
         factory: ``factory(num_classes)`` makes the model.
@@ -48,7 +47,7 @@ def check_model(factory: "Callable[[int], nn.Module]", *, batch: "Batch | None" 
     import torch
 
     with torch.random.fork_rng():
-        held(RULES, ModelUnderTest(factory, dummy_batch(64) if batch is None else batch))
+        hold(RULES, ModelUnderTest(factory, dummy_batch(64) if batch is None else batch))
 
 
 @dataclass(frozen=True)
@@ -100,12 +99,8 @@ def dummy_batch(side: int) -> "Batch":
 
 def declares_signals(bench: ModelUnderTest) -> None:
     """Names of signals, on the class."""
-    found = {name: getattr(bench.model, name, None) for name in ("provides", "measured")}
-    for name, value in found.items():
-        expect(
-            isinstance(value, frozenset) and all(isinstance(n, str) for n in value),
-            f"{name} is {value!r:.60}: expected a frozenset of names of signals, on the class",
-        )
+    for name in ("provides", "measured"):
+        expect_names(getattr(bench.model, name, None), name, ", on the class")
     lacking = sorted(bench.model.measured - bench.model.provides)
     expect(not lacking, f"measured names {lacking}, which the model does not provide")
 
@@ -176,7 +171,7 @@ def reads_each_image_alone(bench: ModelUnderTest) -> None:
             whole = rows_of(name, _read(model, bench.batch, names))
             for part in bench.batch.chunk(len(bench.batch)):
                 for item, alone in rows_of(name, _read(model, part, names)).items():
-                    same = all(map(_alike, whole[item], alone))
+                    same = all(map(close, whole[item], alone))
                     expect(same, f"{name} depends on the other images of a batch: expected not to")
 
 
@@ -184,40 +179,28 @@ def measures(bench: ModelUnderTest) -> None:
     """Metrics that can be written down."""
     labels: Any = bench.batch.labels
     boxes: Any = bench.batch.boxes
-    rows = range(len(bench.batch))
-    targets = {
-        item: Target.of(
-            None if boxes is None else boxes[row][labels[row] >= 0].numpy(),
-            labels[row][labels[row] >= 0].numpy(),
-        )
-        for row, item in zip(rows, bench.batch.ids, strict=True)
-    }
+    targets = {}
+    for row, item in enumerate(bench.batch.ids):
+        real = labels[row] >= 0
+        own = None if boxes is None else boxes[row][real].numpy()
+        targets[item] = Target.of(own, labels[row][real].numpy())
     setup = replace(tiny_setup(), classes=tuple(f"class {n}" for n in range(CLASSES)))
     with bench.predicting() as model:
         stream = [_read(model, bench.batch, model.measured)]
         test = LabelledSet(SyntheticImages(), bench.batch.ids, targets)
         metrics = model.measure(test, iter(stream), setup)
-    expect(
-        isinstance(metrics, Mapping) and metrics,
-        f"metrics are {metrics!r:.80}: expected a mapping, the headline first",
-    )
-    try:
-        text = json.dumps(dict(metrics))
-    except (TypeError, ValueError) as error:
-        raise AssertionError(f"metrics are {metrics!r:.80}: expected JSON ({error})") from error
-    wrong = [n for n in _numbers(json.loads(text)) if not 0 <= n <= 1]
-    expect(not wrong, f"metrics hold {wrong}: expected fractions of 0 to 1, or None for none")
+    check_metrics(metrics)
 
 
-RULES: tuple[Rule[ModelUnderTest], ...] = (
-    Rule(declares_signals),
-    Rule(draws_from_torch),
-    Rule(trains, after=(draws_from_torch,)),
-    Rule(knows_unlabelled, after=(draws_from_torch,)),
-    Rule(reads, after=(declares_signals, draws_from_torch)),
-    Rule(reads_each_image_alone, after=(reads,)),
-    Rule(measures, after=(reads,)),
-)
+RULES: Rules[ModelUnderTest] = {
+    declares_signals: (),
+    draws_from_torch: (),
+    trains: (draws_from_torch,),
+    knows_unlabelled: (draws_from_torch,),
+    reads: (declares_signals, draws_from_torch),
+    reads_each_image_alone: (reads,),
+    measures: (reads,),
+}
 """The cheap ones first."""
 
 
@@ -229,22 +212,3 @@ def _read(model: Any, batch: "Batch", names: frozenset[str]) -> SignalBatch:
         f"asked for {sorted(names)}, it read {sorted(values)}: expected no more and no less",
     )
     return SignalBatch(batch.ids, values)
-
-
-def _alike(one: "Tensor", other: "Tensor") -> bool:
-    return one.shape == other.shape and close(one.double(), other.double())
-
-
-def _numbers(tree: Any) -> Iterator[float]:
-    if isinstance(tree, dict):
-        for value in tree.values():
-            yield from _numbers(value)
-    elif isinstance(tree, int | float):
-        yield tree
-
-
-def close(one: "Tensor", other: "Tensor") -> bool:
-    """Whether two tensors are the same but for rounding."""
-    import torch
-
-    return torch.allclose(one, other, TOLERANCE, TOLERANCE)

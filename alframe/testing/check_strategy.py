@@ -16,9 +16,9 @@ from alframe.runs.loop import DeclaredSignals, check_selection
 from alframe.runs.untouched import untouched
 from alframe.seeds import Seeds
 from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
-from alframe.testing.expect import expect, generators_left_alone
+from alframe.testing.expect import expect, expect_names, generators_left_alone
 from alframe.testing.poison import PoisonedTargets
-from alframe.testing.rules import Rule, held
+from alframe.testing.rules import Rules, hold
 from alframe.testing.synthetic import SIDE, Synthesis, SyntheticImages, SyntheticLearner
 
 CLASSES = ("circle", "square", "star")
@@ -51,23 +51,21 @@ def check_strategy(
     Raises:
         AssertionError: says what was expected, for every rule that is broken.
     """
-    rules = (
-        Rule(declares_signals),
-        Rule(scores_each_image, after=(declares_signals,)),
-        Rule(selects, after=(declares_signals, scores_each_image)),
-        Rule(uses_its_signals, after=(selects,)),
-        Rule(leaves_generators_alone, after=(selects,)),
-        Rule(leaves_the_learner_alone, after=(selects,)),
-        Rule(leaves_annotations_alone, after=(selects,)),
-        Rule(takes_the_budget, after=(selects,)),
-        Rule(repeats_itself, after=(takes_the_budget,)),
-        Rule(ignores_order, after=(repeats_itself,)),
-        Rule(refuses_what_is_not_finite, after=(takes_the_budget,)),
-    )
-    held(
-        rules,
-        *(StrategyUnderTest(factory, signals or {}, exclusive) for exclusive in (False, True)),
-    )
+    rules: Rules[StrategyUnderTest] = {
+        declares_signals: (),
+        scores_each_image: (declares_signals,),
+        selects: (declares_signals, scores_each_image),
+        uses_its_signals: (selects,),
+        leaves_generators_alone: (selects,),
+        leaves_the_learner_alone: (selects,),
+        leaves_annotations_alone: (selects,),
+        takes_the_budget: (selects,),
+        repeats_itself: (takes_the_budget,),
+        ignores_order: (repeats_itself,),
+        refuses_what_is_not_finite: (takes_the_budget,),
+    }
+    kinds = (StrategyUnderTest(factory, signals or {}, exclusive) for exclusive in (False, True))
+    hold(rules, *kinds)
 
 
 @dataclass(frozen=True)
@@ -156,13 +154,6 @@ class StrategyUnderTest:
         )
         return selection
 
-    def held(self, *args: Any, **options: Any) -> Selection:
-        """As :meth:`ask`; what the framework refuses is an AssertionError."""
-        try:
-            return self.ask(*args, **options)
-        except SelectionError as error:
-            raise AssertionError(str(error)) from error
-
 
 def unlabelled(count: int, order: int = 0) -> tuple[str, ...]:
     """Ids of a pool that was given them in some order."""
@@ -179,11 +170,7 @@ def annotations() -> dict[str, Target]:
 
 def declares_signals(bench: StrategyUnderTest) -> None:
     """``requires`` is a frozenset of names."""
-    requires: object = getattr(bench.factory(), "requires", None)
-    expect(
-        isinstance(requires, frozenset) and all(isinstance(name, str) for name in requires),
-        f"requires is {requires!r}: expected a frozenset of names of signals",
-    )
+    expect_names(getattr(bench.factory(), "requires", None), "requires")
 
 
 def scores_each_image(bench: StrategyUnderTest) -> None:
@@ -210,10 +197,7 @@ def scores_each_image(bench: StrategyUnderTest) -> None:
 
 def selects(bench: StrategyUnderTest) -> None:
     """An answer at all, without looking where it must not."""
-    try:
-        bench.put()
-    except SelectionError as error:
-        raise AssertionError(str(error)) from error
+    bench.put()
 
 
 def uses_its_signals(bench: StrategyUnderTest) -> None:
@@ -248,20 +232,18 @@ def leaves_the_learner_alone(bench: StrategyUnderTest) -> None:
 def leaves_annotations_alone(bench: StrategyUnderTest) -> None:
     """Annotations of labelled items are read, and stay as they are."""
     targets = annotations()
-    try:
-        with untouched(targets, "the strategy", SelectionError):
-            bench.put_at_every_size(targets=targets)
-    except SelectionError as error:
-        raise AssertionError(str(error)) from error
+    with untouched(targets, "the strategy", SelectionError):
+        bench.put_at_every_size(targets=targets)
 
 
 def takes_the_budget(bench: StrategyUnderTest) -> None:
     """Exactly as many as asked for, at every size."""
     for pool, budget in SIZES:
         try:
-            selection = bench.held(pool, budget)
+            selection = bench.ask(pool, budget)
         except Exception as error:
-            said = error if isinstance(error, AssertionError) else described(error)
+            plain = isinstance(error, AssertionError | SelectionError)
+            said = error if plain else described(error)
             raise AssertionError(
                 f"with {pool} unlabelled items, budget {budget}: {said}"
             ) from error
@@ -274,16 +256,16 @@ def takes_the_budget(bench: StrategyUnderTest) -> None:
 def repeats_itself(bench: StrategyUnderTest) -> None:
     """The same selection from the same seed."""
     strategy = bench.factory()
-    first = bench.held(strategy=strategy)
-    _same(first, bench.held(), "another object, the same seed")
-    _same(first, bench.held(strategy=strategy), "the same object once more, the same seed")
+    first = bench.ask(strategy=strategy)
+    _same(first, bench.ask(), "another object, the same seed")
+    _same(first, bench.ask(strategy=strategy), "the same object once more, the same seed")
 
 
 def ignores_order(bench: StrategyUnderTest) -> None:
     """The same selection whatever comes first."""
-    first = bench.held()
+    first = bench.ask()
     for shuffle, size in ((1, 5), (2, 1), (3, 100)):
-        other = bench.held(shuffle=shuffle, batch_size=size)
+        other = bench.ask(shuffle=shuffle, batch_size=size)
         _same(first, other, "the pool or its signals in another order or other batches")
 
 

@@ -15,6 +15,14 @@ def expect(condition: object, message: str) -> None:
         raise AssertionError(message)
 
 
+def expect_names(declared: object, whose: str, where: str = "") -> None:
+    """Hold what a plugin declares to being names of signals."""
+    expect(
+        isinstance(declared, frozenset) and all(isinstance(name, str) for name in declared),
+        f"{whose} is {declared!r:.60}: expected a frozenset of names of signals{where}",
+    )
+
+
 @contextlib.contextmanager
 def generators_left_alone(whose: str, *, torch_too: bool = True) -> Iterator[None]:
     """Hold the code inside to leaving the global generators where they are.

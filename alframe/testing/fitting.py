@@ -5,12 +5,12 @@ import functools
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target, fingerprint
+from alframe.datasets.cache import CachedImages, Resize
 from alframe.learner import FitContext, Learner, LearnerSetup
 from alframe.model import provides
 from alframe.seeds import Seeds
@@ -66,42 +66,6 @@ def tiny_dataset() -> Dataset:
     return replace(drawn, targets=PoisonedTargets(targets, drawn.pool[LABELLED:]))
 
 
-class KeptImages:
-    """Images that are read once and shared, read-only, as those of a cache.
-
-    Args:
-        source: draws the same image each time.
-    """
-
-    def __init__(self, source: ImageSource) -> None:
-        self._source = source
-        self._kept: dict[str, NDArray[np.uint8]] = {}
-
-    def read(self, item: str) -> NDArray[np.uint8]:
-        """The image, uint8 [H, W, 3]."""
-        if item not in self._kept:
-            image = self._source.read(item)
-            image.setflags(write=False)
-            self._kept[item] = image.view()
-        return self._kept[item]
-
-    def size(self, item: str) -> tuple[int, int]:
-        """(height, width) in pixels."""
-        return self._source.size(item)
-
-    def stamp(self, item: str) -> str:
-        """That of the source."""
-        return self._source.stamp(item)
-
-    def changed(self) -> list[str]:
-        """Ids of images that are no longer what they were."""
-        return [
-            item
-            for item, image in self._kept.items()
-            if not np.array_equal(image, self._source.read(item))
-        ]
-
-
 @dataclass
 class Notes:
     """The checkpoint and the recorder of a fit, kept in memory.
@@ -133,21 +97,13 @@ class Notes:
         )
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A fit from which several rules start.
-
-    Attributes:
-        learner: that was fitted.
-        notes: what it left.
-        images: that it was given.
-        annotations_changed: whether those that it was given are no longer what they were.
-    """
+class Fitted(NamedTuple):
+    """A fit from which several rules start: what was fitted, what it left, and what it changed."""
 
     learner: Learner
     notes: Notes
-    images: KeptImages
-    annotations_changed: bool
+    changed_images: list[str]
+    changed_annotations: bool
 
 
 @dataclass(frozen=True)
@@ -167,13 +123,14 @@ class LearnerUnderTest:
     @functools.cached_property
     def fitted(self) -> Fitted:
         """The first fit, watched."""
-        images = KeptImages(self.dataset.images)
-        labelled = LabelledSet(images, self.dataset.pool[:LABELLED], self.dataset.targets)
-        unlabelled = ImageSet(images, self.dataset.pool[LABELLED:])
+        pool, drawn = self.dataset.pool, self.images
+        images = CachedImages(drawn, Resize("none", 1, 1), limit_bytes=2**30)
+        images.prepare(pool, workers=1)
+        labelled = LabelledSet(images, pool[:LABELLED], self.dataset.targets)
         before = fingerprint(labelled.targets.values())
-        learner, notes = self.fit(labelled=labelled, unlabelled=unlabelled)
-        changed = fingerprint(labelled.targets.values()) != before
-        return Fitted(learner, notes, images, changed)
+        learner, notes = self.fit(labelled=labelled, unlabelled=ImageSet(images, pool[LABELLED:]))
+        changed = [i for i in pool if not np.array_equal(images.read(i), drawn.read(i))]
+        return Fitted(learner, notes, changed, fingerprint(labelled.targets.values()) != before)
 
     @property
     def learner(self) -> Learner:

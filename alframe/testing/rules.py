@@ -1,60 +1,47 @@
 """All the rules that a plugin breaks, in one error: finding them one by one costs a try each."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
+from alframe.errors import SelectionError
 from alframe.plugins.guests import described
 
 Subject = TypeVar("Subject")
+Rule = Callable[[Subject], None]
+"""Raises an AssertionError that says what was expected, or whatever the plugin raises."""
+Rules = Mapping[Rule[Subject], tuple[Rule[Subject], ...]]
+"""The cheap ones first, each with those without which it says nothing new."""
 
 
-@dataclass(frozen=True)
-class Rule(Generic[Subject]):
-    """Something that a plugin is held to.
+def hold(rules: Rules[Subject], *subjects: Subject) -> None:
+    """Hold every subject to every rule, in order; only then complain.
 
-    Attributes:
-        check: raises an AssertionError that says what was expected, or whatever the plugin raises.
-        after: checks without which this one says nothing new.
-    """
-
-    check: Callable[[Subject], object]
-    after: tuple[Callable[[Subject], object], ...] = ()
-
-
-def held(rules: Iterable[Rule[Subject]], *subjects: Subject) -> None:
-    """Check every rule on every subject, in order; only then complain.
-
-    Args:
-        rules: the cheap ones first. One whose earlier ones are broken is skipped, and named.
-        subjects: what the checks are given.
+    A rule is skipped, and named, where one that it rests on is broken.
 
     Raises:
         AssertionError: every broken rule, each problem once.
     """
-    problems: dict[str, Exception | SystemExit] = {}
+    problems: dict[str, BaseException] = {}
     skipped: dict[str, None] = {}
-    rules = tuple(rules)
     for subject in subjects:
-        broken: set[Callable[[Subject], object]] = set()
-        for rule in rules:
-            if not broken.isdisjoint(rule.after):
-                broken.add(rule.check)
-                skipped[rule.check.__name__.replace("_", " ")] = None
+        broken: set[Rule[Subject]] = set()
+        for rule, earlier in rules.items():
+            if not broken.isdisjoint(earlier):
+                broken.add(rule)
+                skipped[rule.__name__.replace("_", " ")] = None
                 continue
             try:
-                rule.check(subject)
+                rule(subject)
             except (Exception, SystemExit) as error:  # a plugin may raise anything
-                broken.add(rule.check)
+                broken.add(rule)
                 problems.setdefault(_sentence(error), error)
     if problems:
-        raise AssertionError(_report(list(problems), list(skipped))) from next(
-            iter(problems.values())
-        )
+        report = _report(list(problems), list(skipped))
+        raise AssertionError(report) from next(iter(problems.values()))
 
 
 def _sentence(error: BaseException) -> str:
-    if isinstance(error, AssertionError) and str(error):
+    if isinstance(error, AssertionError | SelectionError) and str(error):
         return str(error)
     if any(word in str(error) for word in ("read-only", "mappingproxy")):
         return f"{described(error)}: images and annotations are read-only, expected a copy first"

@@ -1,4 +1,4 @@
-"""What a learner keeps: comparing states, whatever containers they are made of."""
+"""Comparison of tensors, and of the states of learners, whatever containers they are made of."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,9 @@ from alframe.testing.expect import expect
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+TOLERANCE = 1e-4
 
 
 def same_state(learner: Learner, state: dict[str, Any], when: str) -> None:
@@ -39,6 +42,14 @@ def _tensors(state: Any, name: str = "") -> "Iterator[tuple[str, Tensor]]":
     elif isinstance(state, dict):
         for key, value in state.items():
             yield from _tensors(value, f"{name}.{key}" if name else str(key))
+
+
+def close(one: "Tensor", other: "Tensor") -> bool:
+    """Whether two tensors are the same, but for having been computed in other batches."""
+    import torch
+
+    alike = one.shape == other.shape
+    return alike and torch.allclose(one.double(), other.double(), TOLERANCE, TOLERANCE)
 
 
 def leaves(state: Any) -> Iterator[Any]:

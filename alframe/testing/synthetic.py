@@ -71,18 +71,10 @@ class SyntheticLearner:
         asked: names of the signals that were streamed.
     """
 
-    provides: ClassVar[frozenset[str]] = frozenset(
-        {
-            ANCHOR_WEIGHT,
-            ANCHORS,
-            BOX_FEATURES,
-            CLASS_PROBS,
-            DETECTIONS,
-            DISAGREEMENT,
-            EMBEDDING,
-            PREDICTED_LOSS,
-        }
-    )
+    provides: ClassVar[frozenset[str]] = frozenset({
+        ANCHOR_WEIGHT, ANCHORS, BOX_FEATURES, CLASS_PROBS, DETECTIONS, DISAGREEMENT, EMBEDDING,
+        PREDICTED_LOSS,
+    })  # fmt: skip
 
     def __init__(
         self,
