@@ -117,8 +117,8 @@ def _unreadable(config: RunConfig) -> tuple[str, ...]:
 def _checked_data(config: RunConfig) -> "tuple[Dataset, Plan]":
     """The dataset, and what is labelled when."""
     from alframe.runs.build import build_dataset, build_learner, plan_of, prepare_images
+    from alframe.runs.first_cycle import check_source
     from alframe.runs.settled import as_settled
-    from alframe.runs.warm_start import check_source
 
     try:
         dataset = build_dataset(config)

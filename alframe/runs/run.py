@@ -26,13 +26,13 @@ from alframe.runs.build import (
     white_in,
 )
 from alframe.runs.environment import environment
+from alframe.runs.first_cycle import check_source, share_first_cycle
 from alframe.runs.journal import Journal
 from alframe.runs.labelling import Labelling
 from alframe.runs.loop import Loop
 from alframe.runs.opening import check_claim, open_run
 from alframe.runs.rundir import RunDir
 from alframe.runs.settled import as_settled, with_white
-from alframe.runs.warm_start import check_source, warm_start
 from alframe.seeds import Seeds
 from alframe.strategy import Strategy
 from alframe.training.distributed import (
@@ -151,7 +151,7 @@ def _cycles(
         _describe(run_dir, config, dataset, fingerprint)
         run_dir.adopt()
         if config.first_cycle:
-            warm_start(run_dir, Path(config.first_cycle))
+            share_first_cycle(run_dir, Path(config.first_cycle))
         proposes = learner if DETECTIONS in signals(config) else None
         with TensorBoard(path / "tensorboard") as recorder:
             loop = Loop(

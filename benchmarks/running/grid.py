@@ -10,7 +10,7 @@ from alframe.benchmarks.running.suite import Suite
 from alframe.config.resolve import expanded, merge, resolve, settings
 from alframe.config.sections import Component, RunConfig
 from alframe.errors import AlframeError, ConfigError
-from alframe.runs.warm_start import MAY_DIFFER
+from alframe.runs.first_cycle import MAY_DIFFER
 
 Grid = dict[Job, RunConfig]
 """The configuration of each job: all but where it lies and what it takes over."""

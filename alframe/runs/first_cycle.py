@@ -1,4 +1,4 @@
-"""Warm start: the first cycle is that of another run.
+"""A first cycle that runs share: trained by one, and taken over by the others.
 
 Strategies that share a learner share its first cycle too: the same initial set, weights and data
 order give the same model. A benchmark trains it once; each run copies it and goes on from there.
@@ -44,7 +44,7 @@ def check_source(source: Path, config: RunConfig, fingerprint: str) -> None:
         raise RunError(found)
 
 
-def warm_start(run: RunDir, source: Path) -> None:
+def share_first_cycle(run: RunDir, source: Path) -> None:
     """Copy model and events of the first cycle in ``source``, unless the run has one already."""
     if run.journal.of("evaluated"):
         return
