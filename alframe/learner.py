@@ -174,6 +174,8 @@ class Learner(Protocol):
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Train for one cycle, starting anew, or going on from ``context.checkpoint``.
 
+        Where ``training.warm_start`` is set, the learner holds the model of the cycle before.
+
         Raises:
             Waiting: something has to be done elsewhere first, such as predictions of this cycle.
         """

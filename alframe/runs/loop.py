@@ -153,7 +153,9 @@ class Loop:
         return [{k: v for k, v in e.items() if k not in left_out} for e in summaries.values()]
 
     def _fit(self, cycle: int, labelled: LabelledSet) -> Event:
-        state = self._run.fit_state(cycle)
+        state, training = self._run.fit_state(cycle), self._run.config.training
+        if cycle and training and training.warm_start:
+            self._ensure_model(cycle - 1)
         unlabelled = ImageSet(self._dataset.images, self._pool.unlabelled)
         with (
             untouched(labelled.targets, "the learner", TrainingError),

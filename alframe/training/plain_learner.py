@@ -22,7 +22,7 @@ from alframe.training.placement import placed
 
 
 class PlainLearner:
-    """Trains a :class:`~alframe.model.Model` anew in each cycle.
+    """Trains a :class:`~alframe.model.Model` anew in each cycle, or on from the last one.
 
     Learners that add to the model or to its training override :meth:`build`, :meth:`inner`,
     :meth:`phases`, :meth:`streams` and :meth:`read`.
@@ -82,8 +82,10 @@ class PlainLearner:
         )
 
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
-        """Train a fresh network; see :func:`alframe.training.fit.fit` for resuming and errors."""
+        """Train a network, fresh but for a warm start; see :func:`alframe.training.fit.fit`."""
         network = self._fresh(context.seeds.integer("weights"))
+        if self.setup.training.warm_start and context.cycle:
+            network.load_state_dict(self.network.state_dict())
         self._lean = None
         self._network = fit(
             network,

@@ -200,10 +200,11 @@ def _images(config: Settings) -> str:
 
 def _length(config: Settings) -> str:
     training = config["training"]
+    start = ", on from the model of the cycle before" if training.get("warm_start") else ""
     if training["passes"]:
         passes = "1 pass" if training["passes"] == 1 else f"{training['passes']} passes"
-        return f"{passes} over the labelled images"
-    return plural(training["iterations"], "iteration")
+        return f"{passes} over the labelled images{start}"
+    return plural(training["iterations"], "iteration") + start
 
 
 def _optimiser(config: Settings) -> str:
@@ -213,7 +214,7 @@ def _optimiser(config: Settings) -> str:
 
 def _budget(config: Settings) -> str:
     budget = config["budget"]
-    added = budget["cycles"] - 1
+    added = "any number" if budget["cycles"] is None else budget["cycles"] - 1
     return f"{budget['initial']}" + (f" + {added} x {budget['per_cycle']}" if added else "")
 
 

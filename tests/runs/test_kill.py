@@ -49,11 +49,11 @@ STAGES = (
 """After which event to kill, and after which occurrence of it."""
 
 
-def work(path: str) -> None:
+def work(path: str, *more: str) -> None:
     """One process: start or resume the run and finish it."""
     from alframe.runs.run import run
 
-    config = resolve([from_overrides(OVERRIDES)])
+    config = resolve([from_overrides((*OVERRIDES, *more))])
     resume = (Path(path) / "config.yaml").exists()
     for _ in run(config, Path(path), resume=resume):
         pass
@@ -82,16 +82,18 @@ def outcome(path: Path) -> Any:
     return [{k: v for k, v in c.items() if k not in ("seconds", "memory")} for c in cycles], numbers
 
 
-def finish(processes: Any, path: Path) -> None:
-    process = processes.Process(target=work, args=(str(path),))
+def finish(processes: Any, path: Path, *more: str) -> None:
+    process = processes.Process(target=work, args=(str(path), *more))
     process.start()
     process.join(120)
     assert process.exitcode == 0
 
 
-def kill_after(processes: Any, path: Path, event: str, count: int, delay: float) -> bool:
+def kill_after(
+    processes: Any, path: Path, event: str, count: int, *more: str, delay: float
+) -> bool:
     """Start the run and kill it ``delay`` seconds after its ``count``-th ``event``."""
-    process = processes.Process(target=work, args=(str(path),))
+    process = processes.Process(target=work, args=(str(path), *more))
     process.start()
     deadline = time.monotonic() + 120
     while process.is_alive() and time.monotonic() < deadline:
@@ -118,6 +120,21 @@ def test_killed_in_every_stage_it_ends_in_the_same_numbers(tmp_path: Path, proce
     finish(processes, path)
     assert outcome(path) == expected
     assert events(path)[-1]["event"] == "finished"
+
+
+def test_a_warm_start_survives_kills(tmp_path: Path, processes: Any) -> None:
+    warm, cold = "training.warm_start=true", "training.warm_start=false"
+    for name, setting in (("warm", warm), ("cold", cold)):
+        finish(processes, tmp_path / name, setting)
+    expected = outcome(tmp_path / "warm")
+    other = outcome(tmp_path / "cold")
+    assert expected[0][0] == other[0][0], "the first cycle has nothing to go on from"
+    assert expected[1] != other[1], "the scores are those of other models"
+    path = tmp_path / "killed"
+    for event, count in (("annotated", 2), ("cycle_started", 2), ("fitted", 2), ("annotated", 3)):
+        kill_after(processes, path, event, count, warm, delay=0.05)
+    finish(processes, path, warm)
+    assert outcome(path) == expected
 
 
 def test_a_second_process_is_refused(tmp_path: Path, processes: Any) -> None:

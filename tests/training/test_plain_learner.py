@@ -142,6 +142,19 @@ def test_one_seed_one_model() -> None:
     assert all(torch.equal(a[k], b[k]) for k in a)
 
 
+def test_a_warm_start_goes_on_from_the_cycle_before() -> None:
+    """A step of no length leaves the weights that a fit began with."""
+    still = ("training.warm_start=true", "training.iterations=1", "training.lr=1e-30")
+    learner, dataset = fitted(*still, "training.weight_decay=0")
+    first = {k: v.clone() for k, v in learner.network.named_parameters()}
+    labelled = LabelledSet(dataset.images, dataset.pool[:8], dataset.targets)
+    rest, seeds = ImageSet(dataset.images, dataset.pool[8:]), Seeds(5)
+    for cycle, same in ((1, True), (0, False)):
+        learner.fit(labelled, rest, replace(context(), cycle=cycle, seeds=seeds))
+        after = dict(learner.network.named_parameters())
+        assert all(torch.allclose(first[k], after[k]) for k in first) == same
+
+
 def test_training_lowers_the_loss_and_finds_the_shapes() -> None:
     """Eight images learnt by heart: most objects of them are found."""
     easy = ("dataset.classes=2", "dataset.size=128")
