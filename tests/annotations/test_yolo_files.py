@@ -52,6 +52,8 @@ def test_lines(tmp_path: Path, line: str, box: list[float], score: float) -> Non
         ("0 0.5 0.5 -0.25 0.5", "expected shares of width and height, 0..1"),
         ("0 0.5 nan 0.25 0.5", "expected shares of width and height, 0..1"),
         ("0 0.5 0.5 0.25 0.5 7", "expected a score of 0..1 in the last place"),
+        ("0 0.5 0.5 0.25 0.5 nan", "expected a score of 0..1 in the last place"),
+        ("0 0 0 1 0 1 nan 0.5", "expected shares of width and height, 0..1"),
         ("disc 0.5 0.5 0.25 0.5", "expected numbers, with a point for decimals"),
         ("0 0,5 0,5 0,25 0,5", "expected numbers, with a point for decimals"),
         ("0.5 0.5 0.5 0.25 0.5", "expected the number of a class first, 0 or larger"),
