@@ -96,7 +96,7 @@ class _Reader:
                 raise BadItemError(Problem("two label files are of one image", at, "remove one"))
             self._items[item] = where
             labels = read_labels(read(file), where, self._images.size(item), self._odd)
-            self._take(item, [self._object(item, label, where) for label in labels])
+            self._take(item, self._objects(item, labels, where))
         except DataError as error:
             self._problems.take(item, error)
 
@@ -107,15 +107,15 @@ class _Reader:
         self._found.images.append(item)
         self._found.objects += objects
 
-    def _object(self, item: str, label: Label, where: str) -> Annotated:
-        number, box, score = label
-        if self._names is None:
-            return Annotated(item, str(number), box, score=score)
-        if number >= len(self._names):
-            cause = f"no class has this number: there are {len(self._names)} names"
-            at = f"{where}: {number}"
+    def _objects(self, item: str, labels: list[Label], where: str) -> list[Annotated]:
+        names = self._names
+        if names is None:
+            return [Annotated(item, str(number), box, score=score) for number, box, score in labels]
+        if unknown := sorted({label.number for label in labels if label.number >= len(names)}):
+            cause = f"no class has this number: there are {len(names)} names"
+            at = f"{where}: {named(list(map(str, unknown)))}"
             raise BadItemError(Problem(cause, at, "add its name, or correct the number"))
-        return Annotated(item, self._names[number], box, score=score)
+        return [Annotated(item, names[number], box, score=score) for number, box, score in labels]
 
     def end(self, where: str) -> Annotations:
         """All that was read."""
