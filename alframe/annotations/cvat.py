@@ -5,7 +5,7 @@ from collections import Counter
 from xml.etree.ElementTree import Element
 
 from alframe.annotations.base import Annotations, Format, Images
-from alframe.annotations.cvat_query import QUERY, write_query
+from alframe.annotations.cvat_query import LABELS, QUERY, write_query
 from alframe.annotations.outlines import enclosing, turned
 from alframe.annotations.parts import first_found, other_sizes, together
 from alframe.annotations.sources import Source, called, read
@@ -159,7 +159,7 @@ CVAT = Format(
     read_cvat,
     write_query,
     (
-        "Make a task of the images, whose labels have an attribute score (number, 0;1;0.001).",
+        f"Make a task of the images; its labels (Raw) are {LABELS}.",
         f"Menu of the task > Upload annotations > CVAT 1.1, with {QUERY}: the proposals.",
         "Correct them; an image without a box shows nothing.",
         "When all images are done: Export task dataset > CVAT for images 1.1; give back that zip.",

@@ -1,6 +1,5 @@
 """Label Studio: tasks with annotations and predictions in one JSON file."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from alframe.annotations.label_studio_results import Told, read_results
 from alframe.annotations.parts import first_found, together
 from alframe.annotations.sources import Source, called, read
 from alframe.datasets.bulk import uncollected
+from alframe.datasets.coco_fields import seconds
 from alframe.datasets.coco_json import parsed
 from alframe.datasets.problems import BadItemError, Problem, Problems, plural
 from alframe.errors import DataError
@@ -43,20 +43,20 @@ def _read(source: Source, images: Images, problems: Problems, part: str) -> Anno
     for file in json_files(source, "tasks", "minimal").values():
         rows = parsed(read(file), str(file))
         reader = _Reader(str(file), images, problems, part)
-        for number, task in enumerate(_tasks(rows), 1):
+        for number, task in enumerate(_tasks(rows, str(file)), 1):
             reader.add(number, task)
         parts.append(reader.end(minimal="annotation_id" in rows[0]))
     return together(parts, called(source), problems)
 
 
-def _tasks(rows: list[Any]) -> list[Any]:
+def _tasks(rows: list[Any], where: str) -> list[Any]:
     """Tasks as in the full export, also of JSON_MIN, which has a row for each annotation."""
     if not isinstance(rows[0], dict) or "annotation_id" not in rows[0]:
         return rows
     tasks: dict[Any, dict[str, Any]] = {}
     for row in rows:
         if not isinstance(row, dict):
-            raise DataError(f"expected objects in the list of JSON_MIN, got {str(row)[:40]!r}")
+            raise DataError(f"{where}: expected a list of objects, got {str(row)[:40]!r} in it")
         task = tasks.setdefault(str(row.get("id")), {"id": row.get("id"), "annotations": []})
         task["data"] = {name: value for name, value in row.items() if isinstance(value, str)}
         regions = [v for value in row.values() if isinstance(value, list) for v in value]
@@ -118,9 +118,9 @@ class _Reader:
         valid = [one for one in said if not one.get("was_cancelled")]
         self._several += len(valid) > 1
         newest = max(valid or said, key=_age)
-        took = newest.get("lead_time")
-        if isinstance(took, int | float) and math.isfinite(took) and took >= 0:
-            self._found.seconds[item] = float(took)
+        took = seconds(newest.get("lead_time"))
+        if took is not None:
+            self._found.seconds[item] = took
         self._found.images.append(item)
         if not valid:
             self._found.ignored.add(item)
@@ -147,10 +147,10 @@ class _Reader:
         return found
 
 
-def _age(one: Mapping[str, Any]) -> tuple[str, float]:
+def _age(one: Mapping[str, Any]) -> tuple[str, int]:
     """What is larger for a newer annotation: its time as text, then its number."""
     time, number = one.get("updated_at") or one.get("created_at"), one.get("id")
-    return str(time or ""), float(number) if isinstance(number, int) else 0.0
+    return str(time or ""), number if isinstance(number, int) else 0
 
 
 def _names(url: str) -> list[str]:
@@ -171,7 +171,7 @@ def _bad(cause: str, at: str) -> BadItemError:
 
 LABEL_STUDIO = Format(
     "label-studio",
-    "Label Studio's JSON, the full export",
+    "Label Studio's full JSON export",
     recognises,
     read_label_studio,
     write_query,

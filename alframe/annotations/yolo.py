@@ -16,8 +16,7 @@ from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems, named
 from alframe.errors import DataError
 
-_LABEL = re.compile(rb"\s*\d+(?:\.0*)?(?:\s+[-+.\deE]+){4}")
-_NUMBER = re.compile(rb"\s*\d")
+_LABEL = re.compile(rb"(?:\xef\xbb\xbf)?\s*\d+(?:\.0*)?(?:\s+[-+.\deE]+){4}")
 _NOT_LABELS = {*LISTS, "train.txt", "val.txt", "test.txt", "images.txt", "readme.txt"}
 
 
@@ -153,7 +152,7 @@ def _is_of_label_studio(source: Source) -> bool:
 
 YOLO = Format(
     "yolo",
-    "a text file of labels for each image, with data.yaml or classes.txt",
+    "YOLO's .txt files, with data.yaml or classes.txt",
     recognises,
     read_yolo,
     write_query,

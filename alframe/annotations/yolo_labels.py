@@ -1,6 +1,7 @@
 """One label file of YOLO: ``class cx cy width height`` in shares of the image, a line an object."""
 
 import math
+from codecs import BOM_UTF8
 from collections import Counter
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ def read_labels(
     found: dict[bytes, Label] = {}
     odd = Counter[str]() if odd is None else odd
     height, width = size
-    for number, line in enumerate(data.split(b"\n"), 1):
+    for number, line in enumerate(data.removeprefix(BOM_UTF8).splitlines(), 1):
         if not (fields := line.split()):
             continue
         if line in found:

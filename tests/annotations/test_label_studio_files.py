@@ -168,6 +168,12 @@ def test_addresses(tmp_path: Path, image: str, item: str) -> None:
     assert read(path, Known(item)).images == [item]
 
 
+def test_numbers_that_no_float_holds(tmp_path: Path) -> None:
+    huge = {"result": [], "id": 10**400, "lead_time": 10**400}
+    found = read(written(tmp_path, task(huge, {"result": [region()], "id": 2})), Known("b/a.jpg"))
+    assert (found.objects, found.seconds) == ([], {})
+
+
 def test_all_problems_at_once(tmp_path: Path) -> None:
     ours = {"data": {"image": "x", "alframe_id": "c.jpg"}}
     path, problems = tmp_path / "x.json", Problems("error")
