@@ -1,33 +1,20 @@
 """YOLO: a text file of labels beside each image, and ``data.yaml`` with the names of classes."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.parts import first_found
-from alframe.annotations.sources import Files, Source, called, files, folder_of, head, read
+from alframe.annotations.sources import Source, called, folder_of, read
+from alframe.annotations.yolo_files import image_names, is_of_label_studio, label_files, recognises
 from alframe.annotations.yolo_labels import Label, read_labels
-from alframe.annotations.yolo_names import LISTS, names_of
+from alframe.annotations.yolo_names import names_of
 from alframe.annotations.yolo_query import write_query
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems, named
 from alframe.errors import DataError
-
-_LABEL = re.compile(rb"(?:\xef\xbb\xbf)?\s*\d+(?:\.0*)?(?:\s+[-+.\deE]+){4}")
-_NOT_LABELS = {*LISTS, "train.txt", "val.txt", "test.txt", "images.txt", "readme.txt"}
-
-
-def recognises(source: Source) -> bool:
-    """Whether a file begins with a line of labels, or there are names for files that are empty."""
-    texts = _labels(source)
-    starts = (head(file, 256) for file in texts.values())
-    if any(_LABEL.match(start) for start in starts):
-        return True
-    listed = any(name.rpartition("/")[2] in ("data.yaml", *LISTS) for name in files(source))
-    return listed and (source.is_dir() or not texts) and bool(texts or files(source, ".yaml"))
 
 
 @uncollected()
@@ -39,10 +26,10 @@ def read_yolo(source: Source, images: Images, problems: Problems) -> Annotations
     """
     folder = folder_of(source)
     source = folder if source.name.lower().endswith((".yaml", ".yml")) else source
-    names, labels = names_of(folder), _labels(source)
+    names, labels = names_of(folder), label_files(source)
     if not labels:
         raise DataError(f"{source}: expected label files of YOLO (.txt) in it, or in labels/")
-    reader = _Reader(images, problems, names, _is_of_label_studio(source))
+    reader = _Reader(images, problems, names, is_of_label_studio(source))
     for name, file in labels.items():
         reader.add(name, file)
     return reader.end(called(source))
@@ -65,15 +52,6 @@ def named_by(found: Annotations, classes: Sequence[str]) -> Annotations:
     return replace(found, classes=tuple(classes), objects=objects, numbered=False)
 
 
-def _labels(source: Source) -> Files:
-    """Label files: those below ``labels``, or all texts that are no lists of other things."""
-    texts = files(source, ".txt")
-    if not source.is_dir():
-        return texts.only(lambda name: name.lower().endswith(".txt"))
-    below = texts.only(lambda name: "labels" in name.split("/")[:-1])
-    return below or texts.only(lambda name: name.rpartition("/")[2].lower() not in _NOT_LABELS)
-
-
 class _Reader:
     """Reads label files one by one."""
 
@@ -89,7 +67,7 @@ class _Reader:
         """Read one, or note what is wrong with it."""
         item = where = str(file)
         try:
-            item = first_found(self._images, _meant(name), where)
+            item = first_found(self._images, image_names(name), where)
             if item in self._items:
                 at = f"{where} and {self._items[item]}"
                 raise BadItemError(Problem("two label files are of one image", at, "remove one"))
@@ -134,20 +112,6 @@ class _Reader:
             if self._odd[kind]
         ]
         return self._found
-
-
-def _meant(name: str) -> list[str]:
-    """What the image of a label file may be called: beside it, in ``images``, in no such folder."""
-    *folders, last = name.removesuffix(".txt").split("/")
-    swapped = ["images" if folder == "labels" else folder for folder in folders]
-    without = [f for f in folders if f not in ("labels", "images", "obj_train_data")]
-    ways = (swapped, folders, without)
-    return list(dict.fromkeys("/".join([*way, last]) for way in ways))
-
-
-def _is_of_label_studio(source: Source) -> bool:
-    notes = files(source, "notes.json") if source.is_dir() else {}
-    return any(b'"Label Studio"' in read(file) for file in notes.values())
 
 
 YOLO = Format(

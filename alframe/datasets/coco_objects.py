@@ -122,6 +122,7 @@ def _decoded(outline: Row) -> Box | None:
     from pycocotools import mask  # here, as few files need it
 
     counts, size = outline.get("counts"), outline.get("size")
+    encoded: Any = outline
     sides = size if isinstance(size, list) and len(size) == 2 else []
     if not sides or not all(type(side) is int and 0 < side <= 1 << 16 for side in sides):
         return None
@@ -129,8 +130,8 @@ def _decoded(outline: Row) -> Box | None:
         whole = all(type(count) is int and count >= 0 for count in counts)
         if not whole or sum(counts) != sides[0] * sides[1]:
             return None
-        outline = mask.frPyObjects(outline, *sides)
+        encoded = mask.frPyObjects(encoded, *sides)
     elif not isinstance(counts, str):
         return None
-    x, y, width, height = map(float, mask.toBbox(outline))
+    x, y, width, height = map(float, mask.toBbox(encoded))
     return x, y, x + width, y + height
