@@ -59,6 +59,7 @@ class _Reader:
         self, images: Images, problems: Problems, names: tuple[str, ...] | None, lossy: bool
     ) -> None:
         self._images, self._problems, self._names, self._lossy = images, problems, names, lossy
+        self._remedy = "export JSON, which has the folders of images" if lossy else None
         self._found = Annotations(names or (), numbered=names is None)
         self._odd = Counter[str]()
         self._items: dict[str, str] = {}
@@ -67,7 +68,7 @@ class _Reader:
         """Read one, or note what is wrong with it."""
         item = where = str(file)
         try:
-            item = first_found(self._images, image_names(name), where)
+            item = first_found(self._images, image_names(name), where, self._remedy)
             if item in self._items:
                 at = f"{where} and {self._items[item]}"
                 raise BadItemError(Problem("two label files are of one image", at, "remove one"))

@@ -33,7 +33,7 @@ names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_
     lambda name: name == " ".join(name.split()) and "\ufffe" not in name and "\uffff" not in name
 )
 plain_names = st.text(st.sampled_from("abcdefgh-_ 123"), min_size=1, max_size=8).map(
-    lambda name: f"x{name}x"
+    lambda name: " ".join(f"x{name}x".split())
 )
 
 
