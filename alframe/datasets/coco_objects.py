@@ -23,6 +23,8 @@ def quick_object(
         image, category = row["image_id"], row["category_id"]
         x, y, width, height = box = row["bbox"]
         own, crowd, score = row.get("area"), row.get("iscrowd"), row.get("score")
+        if score is None and type(inner := row.get("attributes")) is dict:
+            score = inner.get("score")
         usual = (
             type(image) in _KEYS
             and type(category) in _KEYS
@@ -35,7 +37,7 @@ def quick_object(
             and (score is None or (type(score) in _NUMBERS and 0 <= score <= 1))
             and crowd in _FLAGS
         )
-        if not usual or "difficult" in row or (score is None and "attributes" in row):
+        if not usual or "difficult" in row:
             return None
         right, bottom = float(x + width), float(y + height)
         if not -_LARGEST <= right <= _LARGEST or not -_LARGEST <= bottom <= _LARGEST:
