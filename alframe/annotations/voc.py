@@ -7,7 +7,6 @@ from alframe.annotations.parts import by_stem, first_found, other_sizes
 from alframe.annotations.sources import Source, called, files, read
 from alframe.annotations.xml_files import has_root, in_xml
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.names import stem
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.voc_xml import parsed_annotation
@@ -85,8 +84,8 @@ class _Reader:
 
 def _meant(name: str, filename: str) -> list[str]:
     """What the image of an XML file may be called: beside it, in VOC's folder, or as it says."""
-    *folders, last = name.split("/")
-    own = filename if stem(filename) == stem(last) else stem(last)
+    *folders, last = name[: -len(".xml")].split("/")
+    own = filename if last in (filename, filename.rpartition(".")[0]) else last
     swapped = ["JPEGImages" if folder == "Annotations" else folder for folder in folders]
     without = [folder for folder in folders if folder != "Annotations"]
     ways = ["/".join([*way, own]) for way in (swapped, without)]
@@ -126,7 +125,7 @@ def _xml(image: AskedImage) -> str:
 
 VOC = Format(
     "voc",
-    "Pascal VOC, an XML file for each image",
+    "Pascal VOC, an XML file an image",
     recognises,
     read_voc,
     write_query,
