@@ -1,5 +1,6 @@
 """One label file of YOLO: ``class cx cy width height`` in shares of the image, a line an object."""
 
+import codecs
 import math
 from collections import Counter
 from typing import NamedTuple
@@ -41,7 +42,7 @@ def read_labels(
     problems: list[Problem] = []
     found: dict[Label, None] = {}
     odd = Counter[str]() if odd is None else odd
-    for number, line in enumerate(data.split(b"\n"), 1):
+    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), 1):
         if not (fields := line.split()):
             continue
         try:

@@ -126,7 +126,7 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, int, int]":
     try:
         dataset = build_dataset(config)
     except DataError as error:
-        raise DataError([*error.problems, *_unreadable(config)]) from error
+        raise DataError(dict.fromkeys([*error.problems, *_unreadable(config)])) from error
     *_, prepared = together(
         lambda: build_learner(config, dataset.classes),
         lambda: budget(dataset),

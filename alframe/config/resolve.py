@@ -65,13 +65,14 @@ def drafted(layers: Iterable[Layer]) -> Draft:
     for layer in map(expanded, layers):
         given = merge([without_renamed(given, layer, COMPONENTS), layer])
     presets = _presets()
-    names = merge([presets["default"], given])
-    entries, found = _entries(names)
-    if found:
-        raise ConfigError(found)
-    named = {section: full_name(chain) for section, chain in entries.items()}
-    applied = [layer for p in presets.values() for layer in _applied(p, named)]
-    base = merge([presets["default"], *applied])
+    base = presets["default"]
+    for _ in range(2):  # once more, as presets may name components too: photos, the oracle
+        entries, found = _entries(merge([base, given]))
+        if found:
+            raise ConfigError(found)
+        named = {section: full_name(chain) for section, chain in entries.items()}
+        applied = [layer for p in presets.values() for layer in _applied(p, named)]
+        base = merge([presets["default"], *applied])
     defaults = {section: {"name": name} for section, name in named.items()}
     stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
     plain = not any(has_options(given.get(section)) for section in COMPONENTS if section != LIGHT)

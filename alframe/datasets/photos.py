@@ -24,7 +24,7 @@ def photos(
     *,
     annotations: str | None = None,
     classes: Sequence[str] | None = None,
-    test: str | None = None,
+    test: str | int | None = None,
     test_seed: int = 0,
     on_bad_item: OnBadItem = "error",
 ) -> Dataset:
@@ -66,7 +66,7 @@ def photos(
     found.files = {name: home / name for name in names}
     known = frozenset(_take(found, annotations, classes) if annotations else ())
     found.bare = {name: name for name in names if name not in known}
-    found.test = _test(found, test, test_seed) if test is not None else []
+    found.test = _test(found, str(test), test_seed) if test is not None else []
     found.check_tested("annotate it (dataset.annotations), or take it out of the list")
     chosen = frozenset(found.test)
     found.pool = [name for name in found.files if name not in chosen]
