@@ -18,15 +18,17 @@ class Folder:
         files: those that are no folders, by name. An entry knows its inode and whether it is a
             link without asking the disk.
         folders: names of folders and of links to them.
+        error: why it cannot be opened; None where it can.
     """
 
     def __init__(self, path: str) -> None:
         try:
             with os.scandir(path) as entries:
                 listed = list(entries)
-        except (OSError, ValueError):  # ValueError: a name that no disk has
-            listed = []
-        self.folders = [entry.name for entry in listed if is_folder(entry)]
+            self.error = None
+        except (OSError, ValueError) as error:  # ValueError: a name that no disk has
+            listed, self.error = [], getattr(error, "strerror", None) or str(error)
+        self.folders = [entry.name for entry in listed if _is_folder(entry)]
         apart = set(self.folders)
         self.files = {entry.name: entry for entry in listed if entry.name not in apart}
 
@@ -41,7 +43,7 @@ class Folder:
         return found
 
 
-def is_folder(entry: "os.DirEntry[str]") -> bool:
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
     """Whether an entry is a folder or a link to one; a link in a circle is none."""
     try:
         return entry.is_dir()

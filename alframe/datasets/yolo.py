@@ -11,7 +11,7 @@ from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.files import check_link
 from alframe.datasets.objects import Annotated
-from alframe.datasets.pictures import check_regular, header_size
+from alframe.datasets.pictures import check_regular
 from alframe.datasets.problems import BadItemError, Problem, Problems, named, plural, tallied
 from alframe.datasets.unannotated import Unannotated
 from alframe.datasets.yolo_layout import YoloFile, label_of, two_of_one_stem
@@ -143,9 +143,8 @@ class _Reader:
         data = Path(path).read_bytes()
         if not data.strip():
             return []
-        size = self._found.sizes[item] = header_size(self._found.files[item])
         odd = Counter[str]()
-        labels = read_labels(data, path, size, odd)
+        labels = read_labels(data, path, self._found.size(item), odd)
         odd["scores"] = sum(label.score == label.score for label in labels)  # not NaN
         for kind in +odd:
             self._odd.setdefault(kind, Counter())[item] = odd[kind]
