@@ -1,13 +1,14 @@
 """COCO instances and results; also the form in which a run keeps its answers."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.coco_writing import QUERY, write_query
 from alframe.annotations.json_files import json_files
-from alframe.annotations.parts import other_sizes, together
+from alframe.annotations.parts import first_found, other_sizes, together
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import CocoFile, parsed, read_instances
@@ -64,14 +65,14 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
 def _read(
     contents: Mapping[str, Any], source: Source, images: Images, problems: Problems
 ) -> Annotations:
-    def locate(name: str) -> tuple[str, Path]:
-        item = images.find(name)
+    def located(where: str, name: str) -> tuple[str, Path]:
+        item = first_found(images, [name], where)
         return item, Path(item)
 
-    parts = [
-        _annotations(where, read_instances(content, where, locate, problems), content, images)
-        for where, content in contents.items()
-    ]
+    parts = []
+    for where, content in contents.items():
+        found = read_instances(content, where, partial(located, where), problems)
+        parts.append(_annotations(where, found, content, images))
     return together(parts, called(source), problems)
 
 

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.cvat_query import QUERY, write_query
 from alframe.annotations.outlines import enclosing, turned
-from alframe.annotations.parts import other_sizes, together
+from alframe.annotations.parts import first_found, other_sizes, together
 from alframe.annotations.sources import Source, called, read
 from alframe.annotations.xml_files import has_root, xml_files
 from alframe.datasets.bulk import uncollected
@@ -76,7 +76,7 @@ class _Reader:
     def _add(self, element: Element, number: int) -> None:
         item = f"{self._where}: image {number}"
         try:
-            item = self._images.find(element.get("name", ""))
+            item = first_found(self._images, [element.get("name", "")], self._where)
             if item in self._sizes:
                 raise self._bad("the image appears twice", item)
             self._sizes[item] = self._size(element, item)

@@ -107,12 +107,12 @@ class _Reader:
     def _item(self, data: Mapping[str, Any], place: str) -> str:
         own = data.get(OURS)
         if isinstance(own, str):
-            return self._images.find(own)
+            return first_found(self._images, [own], place)
         texts = {name: value for name, value in data.items() if isinstance(value, str)}
         url = texts.get("image") or next((v for v in texts.values() if "/" in v or "." in v), None)
         if not url:
             raise _bad(f"the data of a task names no image, nor {OURS}", place)
-        return first_found(self._images, _names(url))
+        return first_found(self._images, _names(url), place)
 
     def _take(self, item: str, said: Sequence[Mapping[str, Any]], place: str) -> None:
         valid = [one for one in said if not one.get("was_cancelled")]

@@ -1,6 +1,8 @@
 """What the formats share: joining what several files say, and oddities that are only told."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from alframe.annotations.base import Annotations, AskedImage, Images, Sheet
 from alframe.datasets.problems import BadItemError, Problem, Problems, named, plural
@@ -47,19 +49,25 @@ def other_sizes(where: str, sizes: Mapping[str, tuple[int, int]], images: Images
     ]
 
 
-def first_found(images: Images, names: Sequence[str]) -> str:
+def first_found(images: Images, names: Sequence[str], where: str) -> str:
     """The id of the picture that one of some names means, the first one that means any.
 
+    Args:
+        images: the pictures.
+        names: at least one; the last is the plainest, and that which messages tell.
+        where: the name stands, for messages.
+
     Raises:
-        BadItemError: none does; about the first, which is the whole name.
+        BadItemError: none does.
     """
-    errors = []
-    for name in names:
-        try:
+    for name in names[:-1]:
+        with contextlib.suppress(BadItemError):
             return images.find(name)
-        except BadItemError as error:
-            errors.append(error)
-    raise errors[0]
+    try:
+        return images.find(names[-1])
+    except BadItemError as error:
+        placed = [replace(problem, at=f"{where}: {problem.at}") for problem in error.found]
+        raise BadItemError(*placed) from None
 
 
 def by_stem(sheet: Sheet) -> Mapping[str, AskedImage]:

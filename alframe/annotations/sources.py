@@ -5,7 +5,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from alframe.errors import DataError
@@ -91,8 +91,38 @@ def head(source: Source, size: int = 1 << 16) -> bytes:
         return b""
 
 
-def files(source: Source, *suffixes: str) -> dict[str, Source]:
-    """Files of annotations with one of some suffixes, by their path below ``source``, sorted.
+class Files(Mapping[str, Source]):
+    """Files by their path below a source, made when they are asked for.
+
+    Args:
+        source: a folder; or a file, which is then the only one.
+        names: their paths, sorted.
+    """
+
+    def __init__(self, source: Source, names: Sequence[str]) -> None:
+        self._source, self._names = source, names
+        self._alone = not source.is_dir()
+
+    def __getitem__(self, name: str) -> Source:
+        if self._alone:
+            return self._source
+        if isinstance(self._source, Path):
+            return Path(f"{self._source}/{name}")
+        return self._source / name
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def only(self, wanted: Callable[[str], bool]) -> "Files":
+        """Those whose path is wanted."""
+        return Files(self._source, list(filter(wanted, self._names)))
+
+
+def files(source: Source, *suffixes: str) -> Files:
+    """Files of annotations with one of some suffixes.
 
     Args:
         source: a folder, of which all folders below are looked through; or a file, which is taken
@@ -100,19 +130,19 @@ def files(source: Source, *suffixes: str) -> dict[str, Source]:
         suffixes: in small letters; all of :data:`SUFFIXES` by default.
     """
     if not source.is_dir():
-        return {source.name: source}
+        return Files(source, [source.name])
     wanted = suffixes or SUFFIXES
     if isinstance(source, Path):
-        found = {
-            os.path.relpath(os.path.join(inner, name), source).replace(os.sep, "/")  # noqa: PTH118
-            for inner, folders, names in os.walk(source)
-            for name in names
-            if name.lower().endswith(wanted) and _is_read(name)
-        }
+        above = len(str(source)) + 1 if str(source) != os.curdir else 2
+        names = [
+            f"{inner[above:]}/{name}".lstrip("/").replace(os.sep, "/")
+            for inner, _, found in os.walk(source)
+            for name in found
+        ]
     else:
         names = source.root.namelist()
-        found = {n for n in names if n.lower().endswith(wanted) and _is_read(n)}
-    return {name: source / name for name in sorted(found)}
+    kept = (name for name in names if name.lower().endswith(wanted) and _is_read(name))
+    return Files(source, sorted(set(kept)))
 
 
 def folder_of(source: Source) -> Source:

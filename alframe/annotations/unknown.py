@@ -2,14 +2,22 @@
 
 import json
 from collections import Counter
+from itertools import islice
 
-from alframe.annotations.sources import Source, head
+from alframe.annotations.sources import Source, files, head, read
 from alframe.datasets import coco_kinds
 from alframe.datasets.problems import tallied
 
+_FIRST = 50
+"""Files of a folder that are tried."""
+
 
 def what_it_is(source: Source) -> str:
-    """``an empty file``, ``LabelMe's JSON of one image``, ``a folder of .csv (3)``."""
+    """``an empty file``, ``JSON: one image by LabelMe``, ``a folder of .csv (3)``.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
     if source.is_dir():
         return _folder(source)
     start = head(source, 1 << 20)
@@ -28,6 +36,8 @@ def what_it_is(source: Source) -> str:
 
 
 def _folder(source: Source) -> str:
+    for file in islice(files(source).values(), _FIRST):
+        read(file)  # else it would be none, though it only cannot be read
     names = [entry.name for entry in source.iterdir() if not entry.name.startswith(".")]
     suffixes = Counter("." + name.rpartition(".")[2] if "." in name else name for name in names)
     return f"a folder of {tallied(suffixes)}" if names else "an empty folder"

@@ -7,7 +7,6 @@ from alframe.annotations.parts import by_stem, first_found, other_sizes
 from alframe.annotations.sources import Source, called, files, read
 from alframe.annotations.xml_files import has_root, in_xml
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.names import stem
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.voc_xml import parsed_annotation
@@ -62,7 +61,7 @@ class _Reader:
         item = where
         try:
             annotation = parsed_annotation(data, where)
-            item = first_found(self._images, _meant(name, annotation.filename))
+            item = first_found(self._images, _meant(name, annotation.filename), where)
             if item in self._places:
                 at = f"{where} and {self._places[item]}"
                 raise BadItemError(Problem("two files are about one image", at, "remove one"))
@@ -85,12 +84,12 @@ class _Reader:
 
 def _meant(name: str, filename: str) -> list[str]:
     """What the image of an XML file may be called: beside it, in VOC's folder, or as it says."""
-    *folders, last = name.split("/")
-    own = filename if stem(filename) == stem(last) else stem(last)
+    *folders, last = name[: -len(".xml")].split("/")
+    own = filename if last in (filename, filename.rpartition(".")[0]) else last
     swapped = ["JPEGImages" if folder == "Annotations" else folder for folder in folders]
     without = [folder for folder in folders if folder != "Annotations"]
     ways = ["/".join([*way, own]) for way in (swapped, without)]
-    return list(dict.fromkeys([*ways, own, *filter(None, [filename])]))
+    return list(dict.fromkeys([*ways, *filter(None, [filename]), own]))
 
 
 def write_query(sheet: Sheet, folder: Path) -> Path:

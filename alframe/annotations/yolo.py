@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.parts import first_found
-from alframe.annotations.sources import Source, called, files, folder_of, head, read
+from alframe.annotations.sources import Files, Source, called, files, folder_of, head, read
 from alframe.annotations.yolo_labels import Label, read_labels
 from alframe.annotations.yolo_names import LISTS, names_of
 from alframe.annotations.yolo_query import write_query
@@ -66,14 +66,13 @@ def named_by(found: Annotations, classes: Sequence[str]) -> Annotations:
     return replace(found, classes=tuple(classes), objects=objects, numbered=False)
 
 
-def _labels(source: Source) -> Mapping[str, Source]:
+def _labels(source: Source) -> Files:
     """Label files: those below ``labels``, or all texts that are no lists of other things."""
     texts = files(source, ".txt")
     if not source.is_dir():
-        return texts if source.name.lower().endswith(".txt") else {}
-    below = {name: file for name, file in texts.items() if "labels" in name.split("/")[:-1]}
-    others = {n: f for n, f in texts.items() if n.rpartition("/")[2].lower() not in _NOT_LABELS}
-    return below or others
+        return texts.only(lambda name: name.lower().endswith(".txt"))
+    below = texts.only(lambda name: "labels" in name.split("/")[:-1])
+    return below or texts.only(lambda name: name.rpartition("/")[2].lower() not in _NOT_LABELS)
 
 
 class _Reader:
@@ -89,15 +88,15 @@ class _Reader:
 
     def add(self, name: str, file: Source) -> None:
         """Read one, or note what is wrong with it."""
-        item = str(file)
+        item = where = str(file)
         try:
-            item = first_found(self._images, _meant(name))
+            item = first_found(self._images, _meant(name), where)
             if item in self._items:
-                at = f"{file} and {self._items[item]}"
+                at = f"{where} and {self._items[item]}"
                 raise BadItemError(Problem("two label files are of one image", at, "remove one"))
-            self._items[item] = str(file)
-            labels = read_labels(read(file), str(file), self._images.size(item), self._odd)
-            self._take(item, [self._object(item, label, file) for label in labels])
+            self._items[item] = where
+            labels = read_labels(read(file), where, self._images.size(item), self._odd)
+            self._take(item, [self._object(item, label, where) for label in labels])
         except DataError as error:
             self._problems.take(item, error)
 
@@ -108,13 +107,15 @@ class _Reader:
         self._found.images.append(item)
         self._found.objects += objects
 
-    def _object(self, item: str, label: Label, file: Source) -> Annotated:
-        if self._names is not None and label.number >= len(self._names):
+    def _object(self, item: str, label: Label, where: str) -> Annotated:
+        number, box, score = label
+        if self._names is None:
+            return Annotated(item, str(number), box, score=score)
+        if number >= len(self._names):
             cause = f"no class has this number: there are {len(self._names)} names"
-            at = f"{file}: {label.number}"
+            at = f"{where}: {number}"
             raise BadItemError(Problem(cause, at, "add its name, or correct the number"))
-        name = str(label.number) if self._names is None else self._names[label.number]
-        return Annotated(item, name, label.box, score=label.score)
+        return Annotated(item, self._names[number], box, score=score)
 
     def end(self, where: str) -> Annotations:
         """All that was read."""

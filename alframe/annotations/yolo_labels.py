@@ -46,13 +46,14 @@ def read_labels(
         if not (fields := line.split()):
             continue
         try:
-            values = [float(value) for value in fields]
-            label = _label(values, *size)
+            label = _label(list(map(float, fields)), *size)
         except ValueError as error:
             problems.append(_problem(line, where, number, error))
             continue
-        odd["polygons"] += len(values) > 6
-        odd["twice"] += label in found
+        if len(fields) > 6:
+            odd["polygons"] += 1
+        if label in found:
+            odd["twice"] += 1
         found[label] = None
     if problems:
         raise BadItemError(*problems)
@@ -62,16 +63,14 @@ def read_labels(
 def _label(values: list[float], height: int, width: int) -> Label:
     """One line; a ValueError says what was expected."""
     score = math.nan
-    if len(values) == 5:
-        number, x, y, w, h = values
-        x1, y1, x2, y2 = x - w / 2, y - h / 2, x + w / 2, y + h / 2
-    elif len(values) == 6:
-        number, x, y, w, h, score = values
+    if len(values) in (5, 6):
+        number, x, y, w, h, *last = values
         x1, y1, x2, y2 = x - w / 2, y - h / 2, x + w / 2, y + h / 2
     elif len(values) > 6:
         number, xs, ys = values[0], values[1::2], values[2::2]
-        if len(values) % 2 == 0:
-            score = xs.pop()
+        last = [xs.pop()] if len(xs) > len(ys) else []
+        if not math.isfinite(sum(xs) + sum(ys)):
+            raise ValueError("expected shares of width and height, 0..1")
         x1, y1, x2, y2 = min(xs), min(ys), max(xs), max(ys)
         w, h = x2 - x1, y2 - y1
     else:
@@ -81,8 +80,10 @@ def _label(values: list[float], height: int, width: int) -> Label:
     least, most = -SLACK, 1 + SLACK
     if not (least <= x1 and least <= y1 and x2 <= most and y2 <= most and w >= 0 and h >= 0):
         raise ValueError("expected shares of width and height, 0..1")
-    if not (math.isnan(score) or 0 <= score <= 1):
-        raise ValueError("expected a score of 0..1 in the last place")
+    if last:
+        score = last[0]
+        if not 0 <= score <= 1:
+            raise ValueError("expected a score of 0..1 in the last place")
     return Label(int(number), (x1 * width, y1 * height, x2 * width, y2 * height), score)
 
 

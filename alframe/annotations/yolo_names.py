@@ -9,6 +9,7 @@ import yaml
 from alframe.annotations.sources import Source, files, read
 from alframe.errors import DataError
 from alframe.files.reading import YAML_BYTES
+from alframe.text import printable
 
 LISTS = ("classes.txt", "predefined_classes.txt", "obj.names", "_darknet.labels")
 """A name in each line."""
@@ -23,9 +24,21 @@ def names_of(source: Source) -> tuple[str, ...] | None:
     found = _within(source)
     if not found and isinstance(source, Path):
         found = _within(source.resolve().parent, deep=False)
-    if len(set(found.values())) > 1:
-        raise DataError(f"{' and '.join(found)} differ in the names of classes: remove one")
-    return next(iter(found.values()), None)
+    if len({tuple(map(_in_a_line, names)) for names in found.values()}) > 1:
+        raise DataError(
+            f"{' and '.join(found)} differ in the names of classes, or in their order: keep the "
+            "one by which the numbers were written"
+        )
+    # A list in lines cannot hold every name, YAML can.
+    return next((found[file] for file in sorted(found, key=_is_list)), None)
+
+
+def _in_a_line(name: str) -> str:
+    return " ".join(printable(name).split())
+
+
+def _is_list(file: str) -> bool:
+    return not file.lower().endswith((".yaml", ".yml"))
 
 
 def _within(source: Source, *, deep: bool = True) -> dict[str, tuple[str, ...]]:
@@ -33,8 +46,8 @@ def _within(source: Source, *, deep: bool = True) -> dict[str, tuple[str, ...]]:
     for name, file in files(source, ".yaml", ".yml", *LISTS).items():
         last = name.rpartition("/")[2].lower()
         if last in LISTS and (deep or "/" not in name):
-            lines = _text(read(file), str(file)).splitlines()
-            found[str(file)] = tuple(line.strip() for line in lines if line.strip())
+            lines = _text(read(file), str(file)).strip().splitlines()
+            found[str(file)] = names_in({"names": [line.strip() for line in lines]}, str(file))
         elif last.endswith((".yaml", ".yml")) and (deep or "/" not in name):
             content = data_yaml(read(file), str(file))
             if "names" in content:

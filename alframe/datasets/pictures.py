@@ -134,6 +134,31 @@ def decoded(path: str | Path, reading: Reading = DEFAULT) -> Picture:
     return Picture(pixels, own)
 
 
+def thumbnail(path: str | Path, side: int, reading: Reading = DEFAULT) -> Image.Image:
+    """A small upright picture, RGB, to look at.
+
+    Of a JPEG a fraction is decoded, which takes a tenth of the time.
+
+    Args:
+        path: of the file.
+        side: the longest side of the result in pixels; smaller pictures stay as they are.
+        reading: see there.
+
+    Raises:
+        BadItemError: see :func:`decoded`.
+    """
+    with _opened(path, reading) as (image, file):
+        if image.format in ("JPEG", "MPO"):
+            turn = _TURNS.get(_guarded(path, reading, lambda: _orientation(image, file)))
+            image.draft("RGB", (side, side))
+            shown = _guarded(path, reading, lambda: _rgb(_loaded(image), turn))
+        else:
+            shown = None
+    small = Image.fromarray(decoded(path, reading).pixels if shown is None else shown)
+    small.thumbnail((side, side))
+    return small
+
+
 def is_picture(path: str | Path) -> bool:
     """Whether a file is a picture by its content.
 

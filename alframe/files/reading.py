@@ -69,7 +69,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > limit:
             raise OSError(0, f"it has {size:,} bytes; expected at most {limit:,}", str(path))
-        return file.read(limit)
+        return file.read(size or limit)  # memory for as many is taken beforehand
 
 
 def read_text(path: Path, where: str) -> str:

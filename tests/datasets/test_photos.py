@@ -117,7 +117,8 @@ def test_all_that_is_wrong_with_annotations_is_told(root, tmp_path):
     with pytest.raises(DataError) as caught:
         photos(str(root), annotations=file)
     told = "\n".join(caught.value.problems)
-    assert "a name is that of no picture of the dataset: 'nowhere.jpg'" in told
+    assert f"a name is that of no picture of the dataset: {file}" in told
+    assert "'nowhere.jpg'" in told
     assert "annotations.bbox: expected four finite numbers" in told
     assert f"the file is not an image that Pillow can read: {root}/broken.jpg" in told
     rest = photos(str(root), annotations=file, on_bad_item="skip")
@@ -135,9 +136,9 @@ def test_of_two_pictures_that_a_name_may_mean_both_are_named(root, tmp_path):
     names = ["a.jpg", "other/a.jpg", "e/sub/d.jpg", "D.jpg"]
     with pytest.raises(DataError) as caught:
         photos(str(root), annotations=coco_file(tmp_path / "k.json", names))
-    assert [line.partition("; ")[0] for line in caught.value.problems] == [
-        "the name of an image may mean several files: other/a.jpg (a.jpg, sub/a.jpg)"
-    ]
+    (told,) = caught.value.problems
+    assert told.startswith("the name of an image may mean several files: ")
+    assert "other/a.jpg (a.jpg, sub/a.jpg)" in told
 
 
 def test_one_that_an_annotator_gave_up_is_left_out(root, tmp_path):

@@ -1,0 +1,92 @@
+"""A page to look at: what people are asked, with the proposals that they start from."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from alframe.annotations.base import AskedImage, Proposal, Sheet
+from alframe.datasets.pictures import Reading, thumbnail
+from alframe.datasets.threads import over
+from alframe.errors import DataError
+from alframe.files.atomic import atomic, write_text
+from alframe.text import printable
+
+SIDE = 320
+"""The longest side of a thumbnail in pixels."""
+NAMED = 8
+"""So many proposals of an image have their names drawn; below it all are listed."""
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442")
+"""Okabe and Ito's, by class, repeated."""
+
+
+@dataclass(frozen=True)
+class _Card:
+    """One image: its place in the order, its thumbnail, or what is wrong with its file."""
+
+    rank: int
+    image: AskedImage
+    source: str | None
+    problem: str | None
+
+
+def write_gallery(sheet: Sheet, folder: Path) -> Path:
+    """Write ``index.html`` and ``thumbnails/``, to be opened from disk, without any network.
+
+    A picture that cannot be read is told in its place.
+
+    Returns:
+        The path of the page.
+    """
+    (folder / "thumbnails").mkdir(parents=True, exist_ok=True)
+    ranks = {image.item: rank for rank, image in enumerate(sheet.images, 1)}
+    images = {image.item: image for image in sheet.images}
+    drawn = over(list(images), partial(_thumbnail, images, ranks, folder), _workers(), "thumbnails")
+    cards = [_Card(ranks[item], images[item], *found) for item, found in drawn]
+    colours = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(sheet.classes)}
+    path = folder / "index.html"
+    write_text(path, _template(colours).render(sheet=sheet, cards=cards, named=NAMED))
+    return path
+
+
+def _workers() -> int:
+    return min(8, os.cpu_count() or 1)
+
+
+def _thumbnail(
+    images: Mapping[str, AskedImage], ranks: Mapping[str, int], folder: Path, item: str
+) -> tuple[str | None, str | None]:
+    """The address of a thumbnail, or what is wrong with the picture."""
+    file = images[item].file
+    if file is None:
+        return None, "the image is no file"
+    name = f"thumbnails/{ranks[item]:04d}.jpg"
+    try:
+        small = thumbnail(file, SIDE, Reading(remedy="put a picture there"))
+    except DataError as error:
+        return None, "; ".join(error.problems)
+    with atomic(folder / name) as target:
+        small.save(target, "JPEG", quality=80)
+    return name, None
+
+
+def _template(colours: Mapping[str, str]) -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["printable"] = printable
+    environment.filters["colour"] = lambda name: colours.get(name, COLOURS[0])
+    environment.filters["summary"] = _summary
+    return environment.from_string((files(__package__) / "gallery.html").read_text("utf-8"))
+
+
+def _summary(proposals: tuple[Proposal, ...]) -> list[tuple[str, list[float]]]:
+    """Scores by class, the class of the best one first."""
+    found: dict[str, list[float]] = {}
+    for one in proposals:
+        found.setdefault(one.name, []).append(one.score)
+    return list(found.items())

@@ -1,0 +1,190 @@
+"""COCO instances and results of tools, with all that tools do to them."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pycocotools import mask
+
+from alframe.annotations.formats import read_annotations, read_predictions
+from alframe.datasets.problems import Problems
+from alframe.errors import DataError
+from tests.annotations.known import Known, boxes, read
+
+
+def written(path: Path, *rows: dict[str, Any], name="a.jpg", image=None, **more: Any) -> Path:
+    content = {
+        "images": [{"id": 1, "file_name": name} | (image or {})],
+        "categories": [{"id": 7, "name": "disc"}, {"id": 9, "name": "box"}],
+        "annotations": [{"image_id": 1, "category_id": 9} | row for row in rows],
+    }
+    path.write_text(json.dumps(content | more))
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b.jpg", "A B.JPG", "a%20b.jpg", "../export/images/a b.jpg", "c:\\photos\\a b.jpg", "a b"],
+)
+def test_names_are_those_of_images_found(tmp_path: Path, name: str) -> None:
+    found = read(written(tmp_path / "x.json", {"bbox": [1, 2, 3, 4]}, name=name), Known("a b.jpg"))
+    assert found.images == ["a b.jpg"]
+    assert boxes(found) == [("a b.jpg", "box", [1, 2, 4, 6])]
+    assert found.classes == ("disc", "box")
+
+
+def test_names_in_another_unicode_form(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.json", name="Mu\u0308nze.jpg")
+    assert read(path, Known("M\u00fcnze.jpg")).images == ["M\u00fcnze.jpg"]
+
+
+@pytest.mark.parametrize("size", [{}, {"width": None, "height": None}, {"width": 0, "height": 0}])
+def test_an_image_may_have_no_size(tmp_path: Path, size: dict[str, Any]) -> None:
+    found = read(written(tmp_path / "x.json", {"bbox": [1, 2, 3, 4]}, image=size), Known("a.jpg"))
+    assert (found.images, found.notes) == (["a.jpg"], [])
+
+
+def test_an_image_of_another_size_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.json", image={"width": 160, "height": 120})
+    (note,) = read(path, Known("a.jpg")).notes
+    assert "1 image than the file of the picture" in note
+    assert note.endswith("a.jpg (160 x 120, not 320 x 240)")
+
+
+def rle(*, compressed: bool) -> dict[str, Any]:
+    """Of a mask of 240 x 320 that fills x 10..19, y 20..49."""
+    pixels = np.zeros((240, 320), np.uint8, order="F")
+    pixels[20:50, 10:20] = 1
+    if compressed:
+        encoded = mask.encode(pixels)
+        return {"size": encoded["size"], "counts": encoded["counts"].decode()}
+    flat = pixels.flatten(order="F")
+    runs = np.diff(np.concatenate([[0], np.flatnonzero(np.diff(flat)) + 1, [len(flat)]]))
+    return {"size": [240, 320], "counts": runs.tolist()}
+
+
+@pytest.mark.parametrize(
+    ("row", "box"),
+    [
+        ({"segmentation": [[10, 20, 20, 20, 15, 50]]}, [10, 20, 20, 50]),
+        ({"segmentation": [[1, 2, 3, 2, 3, 4], [8, 9, 7, 9, 7, 5]]}, [1, 2, 8, 9]),
+        ({"segmentation": rle(compressed=True)}, [10, 20, 20, 50]),
+        ({"segmentation": rle(compressed=False)}, [10, 20, 20, 50]),
+        ({"segmentation": [[1, 2, 3, 2, 3, 4]], "bbox": [5, 5, 5, 5]}, [5, 5, 10, 10]),
+    ],
+)
+def test_outlines_become_boxes_where_there_is_none(
+    tmp_path: Path, row: dict[str, Any], box: list[float]
+) -> None:
+    assert boxes(read(written(tmp_path / "x.json", row), Known("a.jpg"))) == [("a.jpg", "box", box)]
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [
+        [[1, 2, 3]],
+        [[1, 2, 3, 4, 5, "6"]],
+        "text",
+        {"size": [240, 320]},
+        {"size": [2, 2], "counts": [1, 2]},
+        {"size": [1 << 40, 1 << 40], "counts": "x"},
+    ],
+)
+def test_outlines_that_are_none(tmp_path: Path, outline: Any) -> None:
+    with pytest.raises(DataError, match=r"annotations\.segmentation: expected polygons or RLE"):
+        read(written(tmp_path / "x.json", {"segmentation": outline}), Known("a.jpg"))
+
+
+BOX = {"bbox": [1, 2, 3, 4]}
+
+
+@pytest.mark.parametrize(
+    ("row", "score"),
+    [
+        (BOX | {"score": 0.25}, 0.25),
+        (BOX | {"attributes": {"score": 0.75}}, 0.75),
+        (BOX | {"score": 1, "attributes": {"score": 0.75}}, 1.0),
+        (BOX | {"attributes": {"occluded": False}}, math.nan),
+        (BOX | {"score": None}, math.nan),
+    ],
+)
+def test_scores(tmp_path: Path, row: dict[str, Any], score: float) -> None:
+    (thing,) = read(written(tmp_path / "x.json", row), Known("a.jpg")).objects
+    assert thing.score == pytest.approx(score, nan_ok=True)
+
+
+def test_crowds_areas_and_what_our_own_files_have(tmp_path: Path) -> None:
+    rows = BOX | {"iscrowd": 1, "area": 5}, BOX | {"difficult": 1}
+    path = written(tmp_path / "x.json", *rows, image={"ignored": 1, "seconds": 12.5})
+    found = read(path, Known("a.jpg"))
+    assert [(t.crowd, t.difficult, t.area) for t in found.objects[:1]] == [(True, False, 5.0)]
+    assert found.objects[1].difficult
+    assert found.ignored == {"a.jpg"}
+    assert found.seconds == {"a.jpg": 12.5}
+
+
+def test_all_problems_at_once_and_what_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    content = {
+        "images": [{"id": n, "file_name": f"{n}.jpg", "seconds": n - 1} for n in range(5)],
+        "categories": [{"id": 1, "name": "disc"}],
+        "annotations": [
+            {"image_id": 1, "category_id": 1, "bbox": [1, 2, 3]},
+            {"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]},
+            {"image_id": 2, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 3},
+            {"image_id": 3, "category_id": 1, "bbox": [1, 2, 3, 4]},
+            {"image_id": 9, "category_id": 1, "bbox": [1, 2, 3, 4]},
+        ],
+    }
+    path.write_text(json.dumps(content))
+    problems = Problems("error")
+    found = read_annotations(path, Known("0.jpg", "1.jpg", "2.jpg", "3.jpg"), problems)
+    assert found.images == ["3.jpg"]
+    assert boxes(found) == [("3.jpg", "disc", [1, 2, 4, 6])]
+    assert found.seconds == {"3.jpg": 2}
+    with pytest.raises(DataError) as raised:
+        problems.settle()
+    said = "\n".join(raised.value.problems)
+    assert len(raised.value.problems) == 5
+    for part in (
+        "images.seconds: expected a number of seconds: images[0] (got -1)",
+        f"there is no such image: {path}: 4.jpg",
+        "annotations.bbox: expected four finite numbers [x, y, width, height]: annotations[0]",
+        "annotations.score: expected a number from 0 to 1: annotations[2] (2.jpg: got 3)",
+        "annotations.image_id: no image has this id: annotations[4] (got 9)",
+    ):
+        assert part in said
+
+
+RESULTS = [
+    {"image_id": 1, "category_id": 9, "bbox": [40, 50, 60, 60], "score": 0.91},
+    {"image_id": 1, "category_id": 7, "bbox": [178, 88, 84, 84], "score": 0.42},
+]
+
+
+def test_results_have_the_numbers_of_the_instances_beside_them(tmp_path: Path) -> None:
+    results, problems = tmp_path / "results.json", Problems("error")
+    results.write_text(json.dumps(RESULTS))
+    with pytest.raises(DataError, match="expected that one beside it, got 0 files of them"):
+        read_predictions(results, Known("a.jpg"), problems)
+    written(tmp_path / "instances.json", BOX)
+    found = read_predictions(results, Known("a.jpg"), problems)
+    problems.settle()
+    assert boxes(found)[0] == ("a.jpg", "box", [40, 50, 100, 110])
+    assert [thing.score for thing in found.objects] == [0.91, 0.42]
+    with pytest.raises(DataError, match="what a model found is no answer of people"):
+        read(results, Known("a.jpg"))
+
+
+def test_several_files_of_one_folder(tmp_path: Path) -> None:
+    written(tmp_path / "1.json", BOX)
+    written(tmp_path / "2.json", BOX, name="b.jpg", categories=[{"id": 9, "name": "third"}])
+    found = read(tmp_path, Known("a.jpg", "b.jpg"))
+    assert found.classes == ("disc", "box", "third")
+    assert [(t.owner, t.name) for t in found.objects] == [("a.jpg", "box"), ("b.jpg", "third")]
+    written(tmp_path / "3.json", BOX)
+    with pytest.raises(DataError, match=r"two files list the image: .*a\.jpg"):
+        read(tmp_path, Known("a.jpg", "b.jpg"))

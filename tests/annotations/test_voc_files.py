@@ -1,0 +1,84 @@
+"""Pascal VOC's XML files of tools."""
+
+from pathlib import Path
+
+import pytest
+
+from alframe.annotations.base import Proposal
+from alframe.annotations.formats import read_annotations, write_query
+from alframe.datasets.problems import Problems
+from alframe.errors import DataError
+from tests.annotations.known import Known, boxes, read, sheet, zipped
+from tests.datasets.builders import xml, xml_object
+
+CAT = xml(xml_object(box=(40, 49, 100, 109.5)), size=(320, 240))
+
+
+def test_coordinates_are_taken_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text(CAT)
+    (tmp_path / "b.xml").write_text(xml(xml_object("dog", difficult=1), xml_object(), size=None))
+    (tmp_path / "c.xml").write_text(xml(size=(32, 24)))
+    found = read(tmp_path, Known("a.jpg", "b.jpg", "c.jpg", "d.jpg"))
+    assert found.images == ["a.jpg", "b.jpg", "c.jpg"]
+    assert boxes(found)[0] == ("a.jpg", "cat", [40, 49, 100, 109.5])
+    assert [thing.difficult for thing in found.objects] == [False, True, False]
+    assert found.classes == ("cat", "dog")
+    (note,) = found.notes
+    assert note.endswith("c.jpg (32 x 24, not 320 x 240)")
+
+
+def test_a_query_is_rounded_and_not_truncated(tmp_path: Path) -> None:
+    proposals = [Proposal("disc", (40.2, 49.999999, 100.5, 109.51), 0.5)]
+    asked = sheet({"x/a.jpg": proposals, "b.jpg": []})
+    path = write_query("voc", asked, tmp_path)
+    assert path == tmp_path / "Annotations"
+    assert [file.name for file in path.rglob("*.xml")] == ["a.xml"]
+    found = read(path, Known("x/a.jpg", "b.jpg"))
+    assert boxes(found) == [("x/a.jpg", "disc", [40, 50, 100, 110])]
+
+
+@pytest.mark.parametrize(
+    ("member", "filename", "item"),
+    [
+        ("a.xml", "", "a.jpg"),
+        ("Annotations/a.xml", "a.jpg", "a.jpg"),
+        ("Annotations/sub/a.xml", "a.jpg", "sub/a.jpg"),
+        ("VOC2007/Annotations/a.xml", "a.jpg", "VOC2007/JPEGImages/a.jpg"),
+        ("Annotations/0001.xml", "a.jpg", "a.jpg"),
+        ("Annotations/a.xml", "C:\\mine\\other.jpg", "a.jpg"),
+    ],
+)
+def test_names(tmp_path: Path, member: str, filename: str, item: str) -> None:
+    text = CAT.replace("<annotation>", f"<annotation><filename>{filename}</filename>")
+    assert read(zipped(tmp_path / "x.zip", {member: text}), Known(item)).images == [item]
+
+
+def test_the_suffix_tells_two_images_of_one_stem_apart(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text(
+        CAT.replace("<annotation>", "<annotation><filename>a.png</filename>")
+    )
+    assert read(tmp_path, Known("a.jpg", "a.png")).images == ["a.png"]
+
+
+def test_all_problems_at_once(tmp_path: Path) -> None:
+    files = {
+        "a.xml": CAT,
+        "b.xml": xml(xml_object(name="")),
+        "c.xml": CAT,
+        "d.xml": "<annotation><object>",
+        "e.xml": "<!DOCTYPE annotation [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>" + CAT,
+        "sub/A.xml": CAT,
+    }
+    path, problems = zipped(tmp_path / "x.zip", files), Problems("error")
+    found = read_annotations(path, Known("a.jpg", "b.jpg"), problems)
+    assert found.images == []
+    with pytest.raises(DataError) as raised:
+        problems.settle()
+    for part in (
+        "an object has no <name>",
+        f"there is no such image: {path}/c.xml: c",
+        "not well-formed XML",
+        "a document type (<!DOCTYPE>) is not allowed in annotations",
+        f"two files are about one image: {path}/sub/A.xml and {path}/a.xml",
+    ):
+        assert part in str(raised.value)

@@ -1,0 +1,203 @@
+"""YOLO's label files: columns, outlines, names of classes, and which image they are of."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from alframe.annotations.base import Proposal
+from alframe.annotations.formats import read_annotations, write_query
+from alframe.annotations.yolo import named_by
+from alframe.annotations.yolo_query import write_query as write_yolo
+from alframe.datasets.problems import Problems
+from alframe.errors import DataError
+from tests.annotations.known import Known, boxes, read, sheet, zipped
+
+NAMES = "names: [disc, box]\n"
+
+
+def folder(path: Path, **files: str) -> Path:
+    """A dataset; ``a__b`` is the label file ``a/b.txt``."""
+    (path / "data.yaml").write_text(NAMES)
+    for name, text in files.items():
+        file = path / "labels" / f"{name.replace('__', '/')}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("line", "box", "score"),
+    [
+        ("1 0.5 0.5 0.25 0.5", [120, 60, 200, 180], math.nan),
+        ("1 0.5 0.5 0.25 0.5 0.75", [120, 60, 200, 180], 0.75),
+        ("1\t.5  .5 2.5e-1 .5\r", [120, 60, 200, 180], math.nan),
+        ("1 0 0 0.5 0 0.5 1", [0, 0, 160, 240], math.nan),
+        ("1 0 0 0.5 0 0.5 1 0.5", [0, 0, 160, 240], 0.5),
+        ("1 0.1 0.1 0.5 0.1 0.5 0.5 0.1 0.5", [32, 24, 160, 120], math.nan),
+    ],
+)
+def test_lines(tmp_path: Path, line: str, box: list[float], score: float) -> None:
+    found = read(folder(tmp_path, a=f"{line}\n"), Known("a.jpg"))
+    assert boxes(found) == [("a.jpg", "box", box)]
+    assert found.objects[0].score == pytest.approx(score, nan_ok=True)
+    assert found.classes == ("disc", "box")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("0 0.5 0.5 0.25", "expected class cx cy width height"),
+        ("0 160 120 80 120", "expected shares of width and height, 0..1"),
+        ("0 0.5 0.5 -0.25 0.5", "expected shares of width and height, 0..1"),
+        ("0 0.5 nan 0.25 0.5", "expected shares of width and height, 0..1"),
+        ("0 0.5 0.5 0.25 0.5 7", "expected a score of 0..1 in the last place"),
+        ("0 0.5 0.5 0.25 0.5 nan", "expected a score of 0..1 in the last place"),
+        ("0 0 0 1 0 1 nan 0.5", "expected shares of width and height, 0..1"),
+        ("disc 0.5 0.5 0.25 0.5", "expected numbers, with a point for decimals"),
+        ("0 0,5 0,5 0,25 0,5", "expected numbers, with a point for decimals"),
+        ("0.5 0.5 0.5 0.25 0.5", "expected the number of a class first, 0 or larger"),
+        ("-1 0.5 0.5 0.25 0.5", "expected the number of a class first, 0 or larger"),
+        ("inf 0.5 0.5 0.25 0.5", "expected the number of a class first, 0 or larger"),
+        ("2 0.5 0.5 0.25 0.5", "no class has this number: there are 2 names"),
+    ],
+)
+def test_lines_that_are_none(tmp_path: Path, line: str, said: str) -> None:
+    path = folder(tmp_path, a="0 0.5 0.5 0.25 0.5\n", b=f"0 0.5 0.5 0.25 0.5\n{line}\n")
+    problems = Problems("error")
+    found = read_annotations(path, Known("a.jpg", "b.jpg"), problems)
+    assert found.images == ["a.jpg"]
+    with pytest.raises(DataError) as raised:
+        problems.settle()
+    assert said in str(raised.value)
+    assert "b.txt" in str(raised.value)
+
+
+def test_every_bad_line_of_every_file_is_told(tmp_path: Path) -> None:
+    path, problems = folder(tmp_path, a="x\n0 1\n", b="0 1\n"), Problems("error")
+    read_annotations(path, Known("a.jpg", "b.jpg"), problems)
+    with pytest.raises(DataError) as raised:
+        problems.settle()
+    assert "a line of labels: expected class cx cy width height (2 times)" in str(raised.value)
+    assert "a.txt (line 1: x)" in str(raised.value)
+
+
+def test_an_empty_file_is_an_empty_image_and_a_missing_one_is_not_annotated(tmp_path: Path) -> None:
+    found = read(folder(tmp_path, a="", b="0 0.5 0.5 1 1\n"), Known("a.jpg", "b.jpg", "c.jpg"))
+    assert found.images == ["a.jpg", "b.jpg"]
+    assert boxes(found) == [("b.jpg", "disc", [0, 0, 320, 240])]
+
+
+def test_polygons_and_doubled_lines_are_told_once(tmp_path: Path) -> None:
+    line = "0 0.5 0.5 0.25 0.5\n"
+    found = read(folder(tmp_path, a=line * 3 + "1 0 0 1 0 1 1\n"), Known("a.jpg"))
+    assert len(found.objects) == 2
+    assert [note.partition(": ")[2] for note in found.notes] == [
+        "1 polygon of which the enclosing box is taken",
+        "2 lines of labels there twice, taken once (a detector that appends to its files makes "
+        "them)",
+    ]
+
+
+def test_two_images_of_one_stem_have_one_label_file(tmp_path: Path) -> None:
+    path = folder(tmp_path, a="0 0.5 0.5 0.25 0.5\n")
+    with pytest.raises(DataError, match="may mean several"):
+        read(path, Known("a.jpg", "a.png"))
+    asked = sheet({"a.jpg": [], "b.jpg": [], "a.png": []})
+    for name in ("yolo", "voc"):
+        with pytest.raises(DataError, match=r"differ in the suffix alone: a\.jpg and a\.png"):
+            write_query(name, asked, tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("members", "item"),
+    [
+        ({"labels/a.txt": ""}, "a.jpg"),
+        ({"labels/train/a.txt": ""}, "train/a.jpg"),
+        ({"labels/train/a.txt": ""}, "images/train/a.jpg"),
+        ({"train/labels/a.txt": ""}, "train/images/a.jpg"),
+        ({"obj_train_data/a.txt": "", "train.txt": "data/obj_train_data/a.jpg\n"}, "a.jpg"),
+        ({"a.txt": "", "train.txt": "./a.jpg\n", "README.txt": "hello"}, "a.jpg"),
+    ],
+)
+def test_layouts(tmp_path: Path, members: dict[str, str], item: str) -> None:
+    line = dict.fromkeys([n for n in members if n.endswith("a.txt")], "1 0.5 0.5 1 1")
+    path = zipped(tmp_path / "x.zip", members | line | {"classes.txt": "disc\nbox\n"})
+    assert boxes(read(path, Known(item))) == [(item, "box", [0, 0, 320, 240])]
+
+
+def test_names_may_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("12 0.5 0.5 1 1\n0 0.5 0.5 0.5 0.5\n")
+    found = read(tmp_path, Known("a.jpg"))
+    assert (found.classes, found.numbered) == (("0", "12"), True)
+    names = [f"c{number}" for number in range(13)]
+    named = named_by(found, names)
+    assert (named.classes, named.numbered) == (tuple(names), False)
+    assert [thing.name for thing in named.objects] == ["c12", "c0"]
+    with pytest.raises(DataError, match="no class has the number 12: numbers count disc, box"):
+        named_by(found, ("disc", "box"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("names: {0: no, 1: 'yes'}", ("no", "yes")),
+        ("names:\n  1: b\n  0: a\nnc: 2", ("a", "b")),
+        ("names: [1, 2.5]", ("1", "2.5")),
+        ("names: {0: a, 2: b}", "numbers from 0 on, 1 is missing"),
+        ("names: [a, b]\nnc: 3", "nc: expected the number of names, 2, got '3'"),
+        ("names: [a, a]", "'a' is there twice"),
+        ("names: [[a], b]", "expected a list of names"),
+        ("names: text", "expected a list of names"),
+        ("names: [a\n", "line 2 is not YAML"),
+        ("names: !!python/object/apply:os.system [nothing runs]", ("nothing runs",)),
+    ],
+)
+def test_data_yaml(tmp_path: Path, text: str, said: str | tuple[str, ...]) -> None:
+    path = folder(tmp_path, a="")
+    (path / "data.yaml").write_text(text)
+    if isinstance(said, tuple):
+        assert read(path, Known("a.jpg")).classes == said
+        assert read(path / "data.yaml", Known("a.jpg")).images == ["a.jpg"]
+        return
+    with pytest.raises(DataError, match=said):
+        read(path, Known("a.jpg"), "yolo")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("disc\nbox\n\n", ("disc", "box")),
+        ("disc\r\nbox", ("disc", "box")),
+        ("disc\n\nbox\n", "expected a list of names"),
+        ("disc\ndisc\n", "'disc' is there twice"),
+    ],
+)
+def test_classes_txt(tmp_path: Path, text: str, said: str | tuple[str, ...]) -> None:
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/a.txt").write_text("0 0.5 0.5 1 1\n")
+    (tmp_path / "classes.txt").write_bytes(text.encode())
+    for path in (tmp_path, tmp_path / "labels"):
+        if isinstance(said, tuple):
+            assert read(path, Known("a.jpg")).classes == said
+        else:
+            with pytest.raises(DataError, match=said):
+                read(path, Known("a.jpg"))
+
+
+def test_lists_of_names_that_differ(tmp_path: Path) -> None:
+    path = folder(tmp_path, a="0 0.5 0.5 1 1\n")
+    (path / "classes.txt").write_text("box\ndisc\n")
+    with pytest.raises(DataError, match=r"classes\.txt and .*data\.yaml differ"):
+        read(path, Known("a.jpg"))
+
+
+def test_the_sixth_column_is_written_on_demand(tmp_path: Path) -> None:
+    asked = sheet({"x/a.jpg": [Proposal("box", (80, 60, 160, 120), 0.5)], "b.jpg": []})
+    assert write_query("yolo", asked, tmp_path) == tmp_path / "data.yaml"
+    line = "1 0.37500000 0.37500000 0.25000000 0.25000000"
+    assert (tmp_path / "labels/x/a.txt").read_text() == f"{line}\n"
+    assert not (tmp_path / "labels/b.txt").exists()
+    write_yolo(asked, tmp_path, scores=True)
+    assert (tmp_path / "labels/x/a.txt").read_text() == f"{line} 0.5000\n"
+    assert read(tmp_path, Known("x/a.jpg", "b.jpg")).images == ["x/a.jpg"]
