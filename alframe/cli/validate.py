@@ -103,7 +103,7 @@ def _unreadable(config: RunConfig) -> tuple[str, ...]:
     rest = replace(rest, on_bad_item="error")
     checks = [partial(prepare_images, rest, config.data)]
     if config.oracle.name == "simulated":
-        checks.insert(0, partial(check_annotated, rest))
+        checks.insert(0, partial(check_annotated, rest, config.dataset.options))
     try:
         together(*checks)
     except AlframeError as error:

@@ -111,7 +111,7 @@ def build_dataset(config: RunConfig) -> Dataset:
     if isinstance(images, ImageFiles):
         dataset = replace(dataset, images=images.reading_as(reading(config.data)))
     if config.oracle.name == "simulated":
-        dataset = check_annotated(dataset)
+        dataset = check_annotated(dataset, config.dataset.options)
     return looked_through(dataset, config.model.options.get("max_detections"))
 
 

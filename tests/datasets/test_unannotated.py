@@ -62,6 +62,12 @@ def test_a_benchmark_needs_all_and_is_told_the_ways_out():
         "them out (dataset.on_bad_item=skip)",
     )
     assert check_annotated(known()).pool == known().pool
+    with pytest.raises(
+        DataError, match=r"set dataset.unannotated=empty if they show no object, or"
+    ):
+        check_annotated(known("pool/000001"), ("unannotated", "on_bad_item"))
+    with pytest.raises(DataError, match=r"or leave them out of the pool$"):
+        check_annotated(known("pool/000001"), ())
 
 
 @pytest.mark.parametrize(
