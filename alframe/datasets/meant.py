@@ -29,7 +29,11 @@ class Pictures:
     def __init__(self, ids: Iterable[str], size: Callable[[str], tuple[int, int]]) -> None:
         self._ids = frozenset(ids)
         self._otherwise: dict[str, str] = {}
-        self.size = size
+        self._size = size
+
+    def size(self, item: str) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self._size(item)
 
     def find(self, name: str) -> str:
         """The id of the picture that a file calls ``name``.
