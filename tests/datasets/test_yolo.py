@@ -1,5 +1,7 @@
 """YOLO: data.yaml, folders and lists, and the labels beside the images."""
 
+import os
+
 import pytest
 
 from alframe.datasets.unannotated import check_annotated
@@ -236,6 +238,8 @@ class TestLayouts:
         ("names: [a]\nnc: 2\ntrain: images/train", "nc: expected the number of names, 1, got '2'"),
         ("nc: 2\ntrain: images/train", "names: expected a list of names"),
         ("names: [a]\ntrain: /etc", "train: nothing at '/etc'"),
+        (f"names: [a]\ntrain: {'x' * 5000}", "train: nothing at 'xxx"),
+        ('names: [a]\ntrain: "a\\0b"', "train: nothing at"),
         ("names: [a]\ntrain: ../../../etc", "train: nothing at"),
     ],
 )
@@ -282,3 +286,18 @@ def test_labels_beside_the_images(tmp_path):
     root = yolo_root(tmp_path)
     (root / "labels/train/1.txt").rename(root / "images/train/1.txt")
     assert first_boxes(yolo(str(root))) == [[40, 30, 60, 50]]
+
+
+def test_what_aliases_stand_for_is_not_written_out(tmp_path):
+    levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40)]
+    bomb = "\n".join(["a0: &a0 [x]", *levels, "names: [a]", "nc: *a39", "train: *a39"])
+    root = yolo_root(tmp_path)
+    (root / "data.yaml").write_text(bomb)
+    assert all(len(problem) < 300 for problem in problems(root))
+
+
+def test_a_label_file_that_is_none(tmp_path):
+    root = yolo_root(tmp_path)
+    (root / "labels/train/1.txt").unlink()
+    os.mkfifo(root / "labels/train/1.txt")
+    assert problems(root)[0].startswith("a label file cannot be read (it is a pipe or a device")
