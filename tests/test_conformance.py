@@ -27,7 +27,7 @@ from alframe.testing import (
     poisoned,
     tiny_setup,
 )
-from tests.datasets.builders import coco_root, voc_folder
+from tests.datasets.builders import coco_root, photo_folder, voc_folder, yolo_root
 from tests.fakes import Numbers
 
 WRAPPED = "entropy"
@@ -92,6 +92,8 @@ def test_detector(entry: Entry) -> None:
 
 ROOTS: dict[str, Callable[[Path], object]] = {
     "coco": coco_root,
+    "yolo": yolo_root,
+    "photos": photo_folder,
     "voc": partial(voc_folder, trainval=["000001", "000002"], test=["000003"]),
 }
 """How to write a tiny dataset of those that read files."""
@@ -103,6 +105,7 @@ def test_dataset(entry: Entry, tmp_path: Path) -> None:
     if entry.name in ROOTS:
         ROOTS[entry.name](tmp_path / "root")
         options["root"] = str(tmp_path / "root")
+    options |= {"classes": ["cat"]} if entry.name == "photos" else {}
     check_dataset(partial(entry.load(), **options))
 
 

@@ -1,5 +1,7 @@
 """Names of classes beside YOLO's labels: ``data.yaml``, ``classes.txt`` and their like."""
 
+import reprlib
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -91,9 +93,10 @@ def names_in(content: Mapping[str, Any], where: str) -> tuple[str, ...]:
         raise DataError(f"{where}: names: expected a list of names, or a mapping from 0, 1, 2, ...")
     if (count := content.get("nc", str(len(names)))) != str(len(names)):
         raise DataError(
-            f"{where}: nc: expected the number of names, {len(names)}, got {count!r:.40}"
+            f"{where}: nc: expected the number of names, {len(names)}, got "
+            f"{reprlib.repr(count)[:40]}"
         )
-    if again := next((name for name in names if names.count(name) > 1), None):
+    if again := next((name for name, times in Counter(names).items() if times > 1), None):
         raise DataError(f"{where}: names: {again!r:.40} is there twice")
     return tuple(names)
 

@@ -106,7 +106,7 @@ def _unreadable(config: RunConfig) -> tuple[str, ...]:
     rest = replace(rest, on_bad_item="error")
     checks = [partial(prepare_images, rest, config)]
     if not asks_people(config):
-        checks.insert(0, partial(check_annotated, rest))
+        checks.insert(0, partial(check_annotated, rest, config.dataset.options))
     try:
         together(*checks)
     except AlframeError as error:
@@ -123,7 +123,7 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, Plan]":
     try:
         dataset = build_dataset(config)
     except DataError as error:
-        raise DataError([*error.problems, *_unreadable(config)]) from error
+        raise DataError(dict.fromkeys([*error.problems, *_unreadable(config)])) from error
     *_, prepared = together(
         lambda: build_learner(config, dataset.classes),
         lambda: plan_of(config, dataset),

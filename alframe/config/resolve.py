@@ -65,14 +65,9 @@ def drafted(layers: Iterable[Layer]) -> Draft:
     for layer in map(expanded, layers):
         given = merge([without_renamed(given, layer, COMPONENTS), layer])
     presets = _presets()
-    names = merge([presets["default"], given])
-    entries, found = _entries(names)
-    found += _untrained(entries, given)
-    if found:
-        raise ConfigError(found)
-    named = {section: full_name(chain) for section, chain in entries.items()}
-    applied = [layer for p in presets.values() for layer in _applied(p, named)]
-    base = merge([presets["default"], *applied])
+    base, _, _ = _based(presets["default"], given, presets)
+    # Once more, as presets may name components too: photos, the oracle.
+    base, entries, named = _based(base, given, presets)
     defaults = {section: {"name": name} for section, name in named.items()}
     stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
     plain = not any(has_options(given.get(section)) for section in COMPONENTS if section != LIGHT)
@@ -80,6 +75,19 @@ def drafted(layers: Iterable[Layer]) -> Draft:
     if "model" not in entries:
         tree = {section: value for section, value in tree.items() if section not in TRAINED}
     return Draft(tree, entries, tuple(stale), plain)
+
+
+def _based(
+    base: Layer, given: Layer, presets: Mapping[str, Layer]
+) -> tuple[Layer, Mapping[str, Sequence[Entry]], dict[str, str]]:
+    """The presets that apply to what is named, the entries of that, and its whole names."""
+    entries, found = _entries(merge([base, given]))
+    found += _untrained(entries, given)
+    if found:
+        raise ConfigError(found)
+    named = {section: full_name(chain) for section, chain in entries.items()}
+    applied = [layer for p in presets.values() for layer in _applied(p, named)]
+    return merge([presets["default"], *applied]), entries, named
 
 
 def from_file(name: str) -> Layer:

@@ -13,6 +13,7 @@ from alframe.datasets.files import ImageFiles
 from alframe.datasets.listing import Listing
 from alframe.datasets.meant import Meant
 from alframe.datasets.objects import Annotated, Objects, Writing
+from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import Problem, Problems, named, plural, tallied
 from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
 from alframe.datasets.suspicions import check_objects, nothing_left
@@ -54,10 +55,20 @@ class Found:
     notes: list[str] = field(default_factory=list)
     bare: dict[str, str] = field(default_factory=dict)
     tested: bool = True
+    listing: Listing = field(default_factory=Listing)
 
     def __post_init__(self) -> None:
-        self.listing = Listing()
         self.meant = Meant(self.home, self.listing)
+
+    def size(self, item: str, given: tuple[int, int] | None = None) -> tuple[int, int]:
+        """(height, width) of an image, of which a box is cleaned: as annotated, else of its file.
+
+        Raises:
+            BadItemError: the file is missing, or is no picture.
+        """
+        if item not in self.sizes:
+            self.sizes[item] = given or header_size(self.files[item])
+        return self.sizes[item]
 
     def check_tested(self, remedy: str) -> None:
         """Images of the test split without annotation are problems."""

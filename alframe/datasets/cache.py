@@ -6,17 +6,17 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset, ImageSource, without
 from alframe.datasets.bulk import over
-from alframe.datasets.cache_disk import FORMAT, DiskWriter, Slot, load
+from alframe.datasets.cache_disk import FORMAT, DiskStore, DiskWriter, Slot, load
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.looks import PLAIN, Look, look_at, notes_on, white_among
-from alframe.datasets.pictures import DEFAULT, Picture, Reading
+from alframe.datasets.pictures import DEFAULT, Reading
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.resize import Resize
 from alframe.datasets.splits import check_splits
@@ -29,14 +29,6 @@ CacheMode = Literal["ram", "disk", "none"]
 log = logging.getLogger(__name__)
 
 _Facts = tuple[tuple[int, int], str]  # size and stamp
-
-
-class _Store(Protocol):
-    def get(self, item: str) -> NDArray[np.uint8] | None: ...
-
-
-class _Keeps(Protocol):
-    def put(self, item: str, slot: Slot, image: NDArray[np.uint8]) -> None: ...
 
 
 class _RamStore(dict[str, NDArray[np.uint8]]):
@@ -79,7 +71,7 @@ class CachedImages:
         self._mode = mode
         self._limit = 0 if mode == "none" else limit_bytes
         self._folder = None if folder is None else Path(folder)
-        self._store: _Store = _RamStore()
+        self._store: _RamStore | DiskStore = _RamStore()
         self._looks: dict[str, Look] = {}
 
     @property
@@ -193,7 +185,7 @@ class CachedImages:
         return problems
 
     def _decode_alike(
-        self, ids: Sequence[str], slots: dict[str, Slot], keep: _Keeps, workers: int
+        self, ids: Sequence[str], slots: dict[str, Slot], keep: _RamStore | DiskWriter, workers: int
     ) -> dict[str, DataError]:
         """Decode images; again those that have to be scaled by another one's white."""
         told = self.white
@@ -209,11 +201,14 @@ class CachedImages:
             self._source = self._source.reading_as(reading)
 
     def _decode(
-        self, ids: Sequence[str], slots: dict[str, Slot], keep: _Keeps, workers: int
+        self, ids: Sequence[str], slots: dict[str, Slot], keep: _RamStore | DiskWriter, workers: int
     ) -> dict[str, DataError]:
         def decode(item: str) -> Look | DataError:
             try:
-                image, white = self._picture(item)
+                if isinstance(self._source, ImageFiles):
+                    image, white = self._source.picture(item)
+                else:
+                    image, white = self._source.read(item), None
                 _check_size(item, image, self._source.size(item))
             except DataError as error:
                 return error
@@ -229,11 +224,6 @@ class CachedImages:
             elif result != PLAIN:
                 self._looks[item] = result
         return problems
-
-    def _picture(self, item: str) -> Picture:
-        if isinstance(self._source, ImageFiles):
-            return self._source.picture(item)
-        return Picture(self._source.read(item), None)
 
     def _shrunk(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         resized = self._resize.apply(image)

@@ -10,7 +10,6 @@ from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import read_annotations
 from alframe.datasets.files import check_link, inside
 from alframe.datasets.objects import Writing
-from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import Problems
 from alframe.datasets.readings import SIDES
 from alframe.datasets.unannotated import UNLABELLED, Unannotated
@@ -92,8 +91,8 @@ def _read(found: Found, annotations: str, images: str, setting: str) -> list[str
         if image.item not in file.annotated:
             found.bare[image.item] = str(path)
         try:
-            found.sizes[image.item] = image.size or header_size(image.path)
             found.files[image.item] = image.path
+            found.size(image.item, image.size)
         except DataError as error:
             found.problems.take(image.item, error)
     return [image.item for image in file.images]

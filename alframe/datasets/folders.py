@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from alframe.datasets.listing import is_folder
+from alframe.datasets.listing import Listing
 from alframe.datasets.names import SUFFIXES
 from alframe.datasets.names import is_picture as has_suffix
 from alframe.datasets.pictures import is_picture
@@ -63,7 +63,7 @@ def pictures_in(paths: Iterable[Path], drawn: Path | None = None) -> tuple[list[
         if not path.is_dir():
             pictures.append(Given(path, Path(path.name)))
             continue
-        names, said = below(path, own)
+        names, said = below(path, Listing(), own)
         notes += said
         pictures += [Given(path / name, Path(name)) for name in names]
         if not names:
@@ -74,11 +74,12 @@ def pictures_in(paths: Iterable[Path], drawn: Path | None = None) -> tuple[list[
     return pictures, notes
 
 
-def below(folder: Path, drawn: str | None = None) -> tuple[list[str], list[str]]:
+def below(folder: Path, listing: Listing, drawn: str | None = None) -> tuple[list[str], list[str]]:
     """Pictures in a folder and below, as paths relative to it with ``/``.
 
     Args:
         folder: to look through.
+        listing: knows of folders that were looked at.
         drawn: the real path of a folder that is left out.
 
     Returns:
@@ -86,7 +87,7 @@ def below(folder: Path, drawn: str | None = None) -> tuple[list[str], list[str]]
     """
     pictures: list[str] = []
     left: dict[str, list[str]] = {}
-    for name, reason in _walk(str(folder), "", set(), drawn):
+    for name, reason in _walk(listing, str(folder), "", set(), drawn):
         if reason is None:
             pictures.append(name)
         else:
@@ -110,35 +111,31 @@ def check_there(paths: Iterable[Path]) -> None:
 
 
 def _walk(
-    folder: str, prefix: str, seen: set[str], drawn: str | None
+    listing: Listing, folder: str, prefix: str, seen: set[str], drawn: str | None
 ) -> Iterator[tuple[str, str | None]]:
     """Each file below a folder, once even where links lead round in a circle: why it is left out.
 
     The disk is asked for whole folders and, where suffixes do not tell, about single files.
     """
-    real = os.path.realpath(folder)
+    real, here = os.path.realpath(folder), listing.folder(folder)
     if real in seen:
         return
     seen.add(real)
-    try:
-        with os.scandir(folder) as listed:
-            entries = sorted(listed, key=lambda entry: entry.name)
-    except OSError as error:
-        yield prefix.rstrip("/") or ".", f"that cannot be opened ({error.strerror})"
+    reason = f"that cannot be opened ({here.error})" if here.error else None
+    if prefix and real == drawn:
+        reason = DRAWN
+    elif prefix and here.files.keys() >= _OF_A_RUN:
+        reason = RUN
+    if reason:
+        yield prefix.rstrip("/") or ".", reason
         return
-    if {entry.name for entry in entries} >= _OF_A_RUN:  # its pictures are ours, and of this folder
-        yield prefix.rstrip("/") or ".", RUN
-        return
-    for entry in entries:
-        name = prefix + entry.name
-        if entry.name.startswith("."):
-            yield name, HIDDEN
-        elif not is_folder(entry):
-            yield name, _reason(entry)
-        elif drawn is not None and os.path.realpath(entry.path) == drawn:
-            yield name, DRAWN
+    for name in sorted([*here.files, *here.folders]):
+        if name.startswith("."):
+            yield prefix + name, HIDDEN
+        elif name in here.files:
+            yield prefix + name, _reason(here.files[name])
         else:
-            yield from _walk(entry.path, f"{name}/", seen, drawn)
+            yield from _walk(listing, f"{folder}/{name}", f"{prefix}{name}/", seen, drawn)
 
 
 def _reason(file: "os.DirEntry[str]") -> str | None:

@@ -18,15 +18,17 @@ class Folder:
         files: those that are no folders, by name. An entry knows its inode and whether it is a
             link without asking the disk.
         folders: names of folders and of links to them.
+        error: why it cannot be opened; None where it can.
     """
 
     def __init__(self, path: str) -> None:
         try:
             with os.scandir(path) as entries:
                 listed = list(entries)
-        except (OSError, ValueError):  # ValueError: a name that no disk has
-            listed = []
-        self.folders = [entry.name for entry in listed if is_folder(entry)]
+            self.error = None
+        except (OSError, ValueError) as error:  # ValueError: a name that no disk has
+            listed, self.error = [], getattr(error, "strerror", None) or str(error)
+        self.folders = [entry.name for entry in listed if _is_folder(entry)]
         apart = set(self.folders)
         self.files = {entry.name: entry for entry in listed if entry.name not in apart}
 
@@ -41,7 +43,7 @@ class Folder:
         return found
 
 
-def is_folder(entry: "os.DirEntry[str]") -> bool:
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
     """Whether an entry is a folder or a link to one; a link in a circle is none."""
     try:
         return entry.is_dir()
@@ -94,35 +96,18 @@ def same_files(files: Mapping[str, Path], listing: Listing) -> list[list[str]]:
     Returns:
         Groups of at least two ids, in the order of ``files``.
     """
-    places: dict[tuple[str, int], list[str]] = {}  # one file, as far as a folder tells
-    linked: dict[int, list[str]] = {}
+    numbers: dict[int, list[str]] = {}
     for item, path in files.items():
         entry = listing.entry(path)
-        if entry is None or entry.is_symlink():
-            linked.setdefault(_identity(path)[1], []).append(item)
-        else:
-            places.setdefault((str(path.parent), entry.inode()), []).append(item)
-    numbers: dict[int, list[list[str]]] = {}
-    for (_, inode), items in places.items():
-        numbers.setdefault(inode, []).append(items)
-    for inode, items in linked.items():
-        numbers.setdefault(inode, []).extend([item] for item in items)
-    rank = {item: n for n, item in enumerate(files)}
-    groups = [
-        sorted(group, key=rank.__getitem__)
-        for alike in numbers.values()
-        if len(alike) > 1 or len(alike[0]) > 1
-        for group in _confirmed(alike, files)
-    ]
-    return sorted(groups, key=lambda group: rank[group[0]])
-
-
-def _confirmed(alike: list[list[str]], files: Mapping[str, Path]) -> list[list[str]]:
-    """Of files with one number of inode, those that are one file; one of each list is asked."""
-    identities: dict[tuple[int, int], list[str]] = {}
-    for items in alike:
-        identities.setdefault(_identity(files[items[0]]), []).extend(items)
-    return [group for group in identities.values() if len(group) > 1]
+        inode = _identity(path)[1] if entry is None or entry.is_symlink() else entry.inode()
+        numbers.setdefault(inode, []).append(item)
+    groups: list[list[str]] = []
+    for alike in numbers.values():
+        confirmed: dict[tuple[int, int], list[str]] = {}
+        for item in alike if len(alike) > 1 else ():
+            confirmed.setdefault(_identity(files[item]), []).append(item)
+        groups += [group for group in confirmed.values() if len(group) > 1]
+    return groups
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from alframe.datasets.listing import Listing
-from alframe.datasets.names import Kind, Names, is_picture, likeness
+from alframe.datasets.names import Kind, Names, is_picture, likeness, stem
 from alframe.datasets.problems import BadItemError, Problem, named, plural
 
 _SKIP = "or set dataset.on_bad_item=skip"
@@ -29,7 +29,11 @@ class Pictures:
     def __init__(self, ids: Iterable[str], size: Callable[[str], tuple[int, int]]) -> None:
         self._ids = frozenset(ids)
         self._otherwise: dict[str, str] = {}
-        self.size = size
+        self._size = size
+
+    def size(self, item: str) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self._size(item)
 
     def find(self, name: str) -> str:
         """The id of the picture that a file calls ``name``.
@@ -44,8 +48,8 @@ class Pictures:
         return self._otherwise[name]
 
     def notes(self) -> list[str]:
-        """One sentence on the names that are not exactly ids."""
-        return _differing(self._otherwise)
+        """One sentence on the names that are ids neither with nor without suffix."""
+        return _differing({n: i for n, i in self._otherwise.items() if stem(i) != n})
 
     @cached_property
     def _names(self) -> Names:

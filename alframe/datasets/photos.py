@@ -11,9 +11,9 @@ from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.drawn import listed, share_of, stratified
 from alframe.datasets.folders import below
+from alframe.datasets.listing import Listing
 from alframe.datasets.meant import Pictures
 from alframe.datasets.names import SUFFIXES
-from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import Problems, named, plural
 from alframe.errors import DataError
 
@@ -24,7 +24,7 @@ def photos(
     *,
     annotations: str | None = None,
     classes: Sequence[str] | None = None,
-    test: str | None = None,
+    test: str | int | None = None,
     test_seed: int = 0,
     on_bad_item: OnBadItem = "error",
 ) -> Dataset:
@@ -52,7 +52,8 @@ def photos(
     home = Path(root).expanduser()
     if not home.is_dir():
         raise DataError(f"{home} is not a folder: expected one with pictures; set dataset.root")
-    names, notes = below(home)
+    listing = Listing()
+    names, notes = below(home, listing)
     if not names:
         said = "".join(f"; {note}" for note in notes)
         raise DataError(f"{home} holds no image ({', '.join(sorted(SUFFIXES))}){said}")
@@ -62,11 +63,13 @@ def photos(
             "people will annotate, as dataset.classes=[cat,dog]; or what is known already, as "
             "dataset.annotations=PATH"
         )
-    found = Found(home, Problems(on_bad_item), tested=test is not None, notes=notes)
+    found = Found(
+        home, Problems(on_bad_item), tested=test is not None, notes=notes, listing=listing
+    )
     found.files = {name: home / name for name in names}
     known = frozenset(_take(found, annotations, classes) if annotations else ())
     found.bare = {name: name for name in names if name not in known}
-    found.test = _test(found, test, test_seed) if test is not None else []
+    found.test = _test(found, str(test), test_seed) if test is not None else []
     found.check_tested("annotate it (dataset.annotations), or take it out of the list")
     chosen = frozenset(found.test)
     found.pool = [name for name in found.files if name not in chosen]
@@ -81,18 +84,12 @@ def _take(found: Found, annotations: str, classes: Sequence[str] | None) -> list
             f"dataset.annotations={annotations}: nothing lies there; expected a file, a folder or "
             "a zip of annotations"
         )
-
-    def size(item: str) -> tuple[int, int]:
-        if item not in found.sizes:
-            found.sizes[item] = header_size(found.files[item])
-        return found.sizes[item]
-
-    pictures = Pictures(found.files, size)
+    pictures = Pictures(found.files, found.size)
     said = _numbered(read_annotations(path, pictures, found.problems), classes, path)
     bad = found.problems.items
     for item in {thing.owner for thing in said.objects} - bad:
         try:
-            size(item)
+            found.size(item)
         except DataError as error:
             found.problems.take(item, error)
     found.known += said.classes

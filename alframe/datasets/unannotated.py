@@ -17,8 +17,12 @@ MOST = 0.05
 """Share of a split that may lack annotations and count as empty: COCO's own train2017 has 0.9 %."""
 
 
-def check_annotated(dataset: Dataset) -> Dataset:
+def check_annotated(dataset: Dataset, settings: Collection[str] = ("on_bad_item",)) -> Dataset:
     """The dataset for an oracle that asks nobody: each image of the pool is annotated.
+
+    Args:
+        dataset: as its reader made it.
+        settings: names of those that the reader has, for the ways out.
 
     Returns:
         The dataset without the other images, where a setting says to leave them out; a note
@@ -34,10 +38,13 @@ def check_annotated(dataset: Dataset) -> Dataset:
     if not setting and dataset.on_bad_item == "skip":
         setting = "dataset.on_bad_item=skip"
     if not setting:
+        ways = ["have people annotate them (--oracle files)", "add the annotations"]
+        if "unannotated" in settings:
+            ways.append("set dataset.unannotated=empty if they show no object")
+        skip = " (dataset.on_bad_item=skip)" if "on_bad_item" in settings else " of the pool"
         raise DataError(
             f"{_counted('pool', ids, len(dataset.pool))} no annotation, which a benchmark needs: "
-            f"{named(ids)}; have people annotate them (--oracle files), add the annotations, or "
-            "leave them out (dataset.on_bad_item=skip)"
+            f"{named(ids)}; {', '.join(ways)}, or leave them out{skip}"
         )
     rest = without(dataset, frozenset(ids))
     check_splits(rest.pool, rest.test, tested=bool(rest.test))

@@ -10,7 +10,6 @@ from alframe.datasets.bulk import uncollected
 from alframe.datasets.files import check_link
 from alframe.datasets.names import stem
 from alframe.datasets.objects import Annotated, Writing
-from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import BadItemError, Problem, Problems, plural, tallied
 from alframe.datasets.voc_layout import VocFolder, default_splits, find_folders, parse_split
 from alframe.datasets.voc_list import bare, is_annotation, is_below, plain, read_list
@@ -118,7 +117,7 @@ class _Reader:
         if annotation is None:
             found.bare[item] = file
             return item
-        found.sizes[item] = annotation.size or header_size(path)
+        found.size(item, annotation.size)
         found.objects += [self._row(item, thing) for thing in annotation.objects]
         return item
 

@@ -11,11 +11,11 @@ from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.files import check_link
 from alframe.datasets.objects import Annotated
-from alframe.datasets.pictures import check_regular, header_size
 from alframe.datasets.problems import BadItemError, Problem, Problems, named, plural, tallied
 from alframe.datasets.unannotated import Unannotated
-from alframe.datasets.yolo_layout import YoloFile, label_of, two_of_one_stem
+from alframe.datasets.yolo_layout import MOST_BYTES, YoloFile, label_of, two_of_one_stem
 from alframe.errors import DataError
+from alframe.files.reading import read_bytes
 
 REMEDY = "correct the label file, or set dataset.on_bad_item=skip"
 
@@ -139,13 +139,15 @@ class _Reader:
         entry = self._found.listing.entry(path)
         if entry is not None and entry.is_symlink():
             check_link(path, [self._found.home])
-        check_regular(path, REMEDY)
-        data = Path(path).read_bytes()
+        try:
+            data = read_bytes(Path(path), MOST_BYTES)
+        except OSError as error:
+            cause = f"a label file cannot be read ({error.strerror})"
+            raise BadItemError(Problem(cause, path, REMEDY)) from error
         if not data.strip():
             return []
-        size = self._found.sizes[item] = header_size(self._found.files[item])
         odd = Counter[str]()
-        labels = read_labels(data, path, size, odd)
+        labels = read_labels(data, path, self._found.size(item), odd)
         odd["scores"] = sum(label.score == label.score for label in labels)  # not NaN
         for kind in +odd:
             self._odd.setdefault(kind, Counter())[item] = odd[kind]

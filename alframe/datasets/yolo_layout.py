@@ -1,6 +1,7 @@
 """Where a YOLO dataset keeps its images and labels: ``data.yaml``, folders and lists of images."""
 
 import os
+import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ class YoloFile:
         return list(found)
 
     def _in_folder(self, folder: Path) -> Iterator[str]:
-        pictures, notes = below(folder)
+        pictures, notes = below(folder, self._found.listing)
         self._found.folders.append(folder)
         self._found.notes += [note for note in notes if note not in self._found.notes]
         start = os.path.relpath(folder, self._home).replace(os.sep, "/")
@@ -97,7 +98,7 @@ class YoloFile:
         """The folder or list file of an entry: below ``path``, the file itself, or the dataset."""
         for folder in (self._base, self._path.parent, self._home):
             path = Path(os.path.normpath(folder / place))
-            if path.exists() and path.is_relative_to(os.path.normpath(self._home)):
+            if _exists(path) and path.is_relative_to(os.path.normpath(self._home)):
                 return path
         found = self._inside(self._base, place)
         return found if found != self._base else None
@@ -107,7 +108,7 @@ class YoloFile:
         parts, _ = parts_of(place)
         for cut in range(len(parts)):
             path = folder.joinpath(*parts[cut:])
-            if path.exists():
+            if _exists(path):
                 if path != folder / place:
                     self._found.notes.append(f"{self._path}: took {path} for {place}")
                 return path
@@ -130,7 +131,7 @@ def _read(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         value = content.get(key)
         listed = value if isinstance(value, list) and key != "path" else [value]
         if value is not None and not all(isinstance(each, str) for each in listed):
-            found.append(f"{path}: {key}: got {value!r:.60}; {EXPECTED}")
+            found.append(f"{path}: {key}: got {reprlib.repr(value)[:60]}; {EXPECTED}")
     if found:
         raise DataError(found)
     return content, names
@@ -148,6 +149,11 @@ def _only_one(home: Path) -> Path:
         f"{home} holds no data.yaml: expected one with names, train and val; set dataset.root or "
         "dataset.data"
     )
+
+
+def _exists(path: Path) -> bool:
+    """Whether a path exists, which one does not with a name that no disk has."""
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def label_of(image: str) -> Sequence[str]:

@@ -131,7 +131,7 @@ def build_dataset(config: RunConfig) -> Dataset:
     if isinstance(images, ImageFiles):
         dataset = replace(dataset, images=images.reading_as(reading(config.data)))
     if not asks_people(config):
-        dataset = check_annotated(dataset)
+        dataset = check_annotated(dataset, config.dataset.options)
     most = config.model.options.get("max_detections") if config.model else None
     return looked_through(dataset, most)
 

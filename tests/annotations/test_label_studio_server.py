@@ -24,7 +24,7 @@ from tests.annotations import people
 from tests.annotations.test_run import CLASSES, TRUTH, photos
 
 START = Path(__file__).parents[3] / "shared" / "label_studio" / "start"
-TOKEN = "0123456789abcdef0123456789abcdef01234567"  # noqa: S105 - of a server of this test
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
 pytestmark = [
     pytest.mark.slow,
@@ -37,7 +37,7 @@ __all__ = ["photos"]  # a fixture
 
 
 @pytest.fixture(scope="module")
-def server(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: F811
+def server(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server that may read the photos."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -92,7 +92,7 @@ def annotate(server: Server, task: dict[str, Any], kind: str = "") -> None:
 
 @pytest.mark.parametrize("shown", ["uploaded", "local"])
 def test_two_queries(
-    photos: Path,  # noqa: F811
+    photos: Path,
     server: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -207,11 +207,17 @@ def test_every_preset_resolves_and_shows_its_command(name: str) -> None:
     assert text.startswith("# alframe "), "the first line is the command"
     when = (yaml.safe_load(text) or {}).get("when", {})
     layer = {k: {"name": v[0] if isinstance(v, list) else v} for k, v in when.items()}
-    if when.get("dataset") in ("voc", "coco", "photos"):
+    if when.get("dataset") in ("voc", "coco", "photos", "yolo"):
         layer["dataset"]["root"] = "x"
     if not when:
         layer = from_file(name.removesuffix(".yaml"))
     assert resolve([layer])
+
+
+def test_a_preset_may_name_a_component_which_a_user_may_name_otherwise() -> None:
+    assert named("dataset=photos", "dataset.root=x").oracle.name == "files"
+    assert named("dataset=photos", "dataset.root=x", "oracle=simulated").oracle.name == "simulated"
+    assert named("dataset=yolo", "dataset.root=x").oracle.name == "simulated"
 
 
 def test_there_are_presets() -> None:

@@ -73,3 +73,26 @@ def coco_root(root: Path, pool: dict | None = None, test: dict | None = None) ->
             if ".." not in row["file_name"]:
                 image(root / name / row["file_name"])
     return root
+
+
+def photo_folder(root: Path, names=("a.jpg", "b.PNG", "sub/c.jpeg")) -> Path:
+    for name in names:
+        image(root / name, format="PNG" if name.lower().endswith("png") else "JPEG")
+    return root
+
+
+LABEL = "0 0.5 0.5 0.2 0.25\n"
+"""A cat of 20 x 20 pixels in the middle of a picture of 100 x 80."""
+
+
+def yolo_root(root: Path, labels: dict[str, str | None] | None = None, **content: object) -> Path:
+    """Pictures with labels by the path below ``images``; None for a picture without label file."""
+    usual: dict[str, str | None] = {"train/1": LABEL, "train/2": "", "val/3": LABEL}
+    for name, text in (usual if labels is None else labels).items():
+        image(root / "images" / f"{name}.jpg")
+        (root / "labels" / name).parent.mkdir(parents=True, exist_ok=True)
+        if text is not None:
+            (root / "labels" / f"{name}.txt").write_bytes(text.encode())
+    about = {"train": "images/train", "val": "images/val", "names": ["cat", "dog"]} | content
+    (root / "data.yaml").write_text(json.dumps(about))
+    return root

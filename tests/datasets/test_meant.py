@@ -1,0 +1,99 @@
+"""Which picture a file of annotations means by a name, and which it cannot mean."""
+
+import unicodedata
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alframe.datasets.meant import Pictures
+from alframe.datasets.names import Names
+from alframe.datasets.problems import BadItemError
+
+IDS = ("a.jpg", "sub/b c.PNG", "sub/deep/d.jpeg", "other/d.jpeg", "Ünï.jpg", "e.jpg", "e.png")
+
+
+def pictures(*ids):
+    return Pictures(ids or IDS, lambda _: (8, 8))
+
+
+@pytest.mark.parametrize(
+    ("name", "item"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("a", "a.jpg"),
+        ("A.JPG", "a.jpg"),
+        ("a.png", "a.jpg"),
+        ("./a.jpg", "a.jpg"),
+        ("photos/a.jpg", "a.jpg"),
+        ("/home/me/photos/a.jpg", "a.jpg"),
+        (r"C:\photos\a.jpg", "a.jpg"),
+        ("https://host/photos/a.jpg", "a.jpg"),
+        ("../photos/a.jpg", "a.jpg"),
+        ("b c.PNG", "sub/b c.PNG"),
+        ("b%20c.png", "sub/b c.PNG"),
+        ("sub%2Fb%20c.png", "sub/b c.PNG"),
+        ("x/sub/b+c", "sub/b c.PNG"),
+        ("deep/d.jpeg", "sub/deep/d.jpeg"),
+        ("x/other/d.jpeg", "other/d.jpeg"),
+        (unicodedata.normalize("NFD", "Ünï.jpg"), "Ünï.jpg"),
+        ("e.png", "e.png"),
+        ("E.PNG", "e.png"),
+    ],
+)
+def test_a_name_that_can_mean_one_picture(name, item):
+    assert pictures().find(name) == item
+
+
+@pytest.mark.parametrize(
+    ("name", "candidates"),
+    [
+        ("d.jpeg", r"\(other/d.jpeg, sub/deep/d.jpeg\)"),
+        ("x/d.jpeg", r"\(other/d.jpeg, sub/deep/d.jpeg\)"),
+        ("e", r"\(e.jpg, e.png\)"),
+        ("e.gif", r"\(e.jpg, e.png\)"),
+    ],
+)
+def test_one_that_may_mean_several_names_them(name, candidates):
+    with pytest.raises(BadItemError, match=f"may mean several files: {name} {candidates}"):
+        pictures().find(name)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/", "f.jpg", "a.jpg/x", "\0", "a.jp", "sub"])
+def test_one_that_means_none(name):
+    with pytest.raises(BadItemError, match="a name is that of no picture of the dataset"):
+        pictures().find(name)
+
+
+def test_ids_without_suffix():
+    found = pictures("train/1", "train/12", "val/1")
+    assert [found.find(name) for name in ("train/1.jpg", "12.png")] == ["train/1", "train/12"]
+    with pytest.raises(BadItemError, match="several"):
+        found.find("1.jpg")
+
+
+def test_names_that_differ_are_noted_but_for_the_suffix():
+    found = pictures()
+    for name in ("a", "a.jpg", "A.jpg", "deep/d"):
+        found.find(name)
+    assert found.notes() == [
+        "2 names in the annotations differ from their files (case, encoding, suffix or folder) and "
+        "can mean no other: A.jpg (a.jpg), deep/d (sub/deep/d.jpeg)"
+    ]
+
+
+PART = st.text(st.characters(categories=("Ll", "Lu", "Nd")), min_size=1, max_size=6)
+
+
+@given(st.sets(PART.map(str.casefold), min_size=1, max_size=8), st.data())
+def test_every_way_to_write_an_unmistakable_name_leads_to_it(stems, data):
+    ids = [f"in/{unicodedata.normalize('NFC', stem)}.jpg" for stem in sorted(stems)]
+    found, item = pictures(*ids), data.draw(st.sampled_from(ids))
+    if len(Names(ids).like(item)) > 1:
+        return
+    for change in (str, str.upper, quote, lambda n: unicodedata.normalize("NFD", n)):
+        for start in ("", "in/", "far/in/", "/abs/"):
+            name = start + change(item.removeprefix("in/"))
+            if name.casefold() == name or name.upper().casefold() == item.casefold():
+                assert found.find(name) == item

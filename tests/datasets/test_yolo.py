@@ -1,0 +1,303 @@
+"""YOLO: data.yaml, folders and lists, and the labels beside the images."""
+
+import os
+
+import pytest
+
+from alframe.datasets.unannotated import check_annotated
+from alframe.datasets.yolo import yolo
+from alframe.datasets.yolo_layout import label_of
+from alframe.errors import AlframeError, DataError
+from tests.datasets.builders import LABEL, image, yolo_root
+
+TRAIN = "images/train"
+
+
+def first_boxes(dataset, item=f"{TRAIN}/1.jpg"):
+    return dataset.targets[item].boxes.round(2).tolist()
+
+
+def problems(root, **options):
+    with pytest.raises(AlframeError) as caught:
+        yolo(str(root), **options)
+    return caught.value.problems
+
+
+def test_a_dataset(tmp_path):
+    labels = {
+        "train/1": f"{LABEL}1 0.1 0.1 0.2 0.2\n",
+        "train/2": "",
+        "train/4": None,
+        "val/3": LABEL,
+    }
+    dataset = yolo(str(yolo_root(tmp_path, labels)))
+    assert (dataset.name, dataset.classes) == ("yolo", ("cat", "dog"))
+    assert dataset.pool == tuple(f"{TRAIN}/{n}.jpg" for n in (1, 2, 4))
+    assert dataset.test == ("images/val/3.jpg",)
+    assert dataset.unannotated == (f"{TRAIN}/4.jpg",)
+    assert first_boxes(dataset) == [[40, 30, 60, 50], [0, 0, 20, 16]]
+    assert dataset.targets[f"{TRAIN}/1.jpg"].labels.tolist() == [0, 1]
+    assert dataset.targets[f"{TRAIN}/2.jpg"].boxes.shape == (0, 4)
+    assert dataset.notes == ()
+
+
+def test_without_label_file(tmp_path):
+    root = str(
+        yolo_root(tmp_path, {"train/1": LABEL, "train/2": None, "val/3": LABEL, "val/4": None})
+    )
+    assert problems(root) == (
+        f"the annotation is missing: {root}/labels/val/4.txt; add it, empty where the image shows "
+        "no object; or set dataset.unannotated=empty, or set dataset.on_bad_item=skip",
+    )
+    rest = check_annotated(yolo(root, on_bad_item="skip"))
+    assert (rest.pool, rest.test) == ((f"{TRAIN}/1.jpg",), ("images/val/3.jpg",))
+    empty = yolo(root, unannotated="empty")
+    assert (len(empty.pool), len(empty.test), empty.unannotated) == (2, 2, ())
+    assert empty.targets["images/val/4.jpg"].boxes.shape == (0, 4)
+
+
+def test_oddities_are_seen_through_and_told_once(tmp_path):
+    labels = {
+        "train/1": "0 0.1 0.1 0.5 0.1 0.5 0.5\n1 0.2 0.2 0.3 0.2 0.3 0.4 0.2 0.4\n",
+        "train/2": LABEL * 3,
+        "train/5": "0 0.5 0.5 0.2 0.2 0.75\n",
+        "val/3": f"\r\n{LABEL.strip()}\r\n\r\n",
+    }
+    root = yolo_root(tmp_path, labels)
+    (root / "labels" / "train" / "old.txt").write_text("9 9 9")
+    dataset = yolo(str(root))
+    assert first_boxes(dataset) == [[10, 8, 50, 40], [20, 16, 30, 32]]
+    assert len(dataset.targets[f"{TRAIN}/2.jpg"].labels) == 1
+    assert dataset.notes == (
+        f"2 polygons of which the enclosing box is taken: {TRAIN}/1.jpg (2)",
+        "2 lines of labels there twice, taken once (a detector that appends to its files makes "
+        f"them): {TRAIN}/2.jpg (2)",
+        f"1 object with a score, as a model writes it; did people draw these?: {TRAIN}/5.jpg (1)",
+        "left out 1 label file of no image of a split: labels/train/old.txt",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2 0.5 0.5 0.1 0.1", r"no class has this number: data.yaml has 2 names: .*/1.txt \(2\)"),
+        ("-1 0.5 0.5 0.1 0.1", "expected the number of a class first"),
+        ("0.5 0.5 0.5 0.1 0.1", "expected the number of a class first"),
+        ("0 0.5 0.5 0.1", "expected class cx cy width height"),
+        ("0 1.5 0.5 0.1 0.1", "expected shares of width and height"),
+        ("0 320 240 64 48", "expected shares of width and height"),
+        ("0 0.5 0.5 -0.1 0.1", "expected shares of width and height"),
+        ("0 nan 0.5 0.1 0.1", "expected shares of width and height"),
+        ("0 inf 0.5 0.1 0.1", "expected shares of width and height"),
+        ("0 0,5 0.5 0.1 0.1", "expected numbers, with a point for decimals"),
+        ("cat 0.5 0.5 0.1 0.1", "expected numbers, with a point for decimals"),
+        ("\x00\x01", "expected numbers"),
+    ],
+)
+def test_lines_that_are_none(tmp_path, text, message):
+    labels = {"train/1": f"{LABEL}{text}\n", "train/2": LABEL, "val/3": LABEL}
+    root = yolo_root(tmp_path, labels)
+    with pytest.raises(DataError, match=message):
+        yolo(str(root))
+    rest = yolo(str(root), on_bad_item="skip")
+    assert rest.pool == (f"{TRAIN}/2.jpg",)
+    assert "skipped 1 bad item" in rest.notes[0]
+
+
+def test_a_byte_order_mark_in_labels_is_no_reason_to_fail(tmp_path):
+    root = yolo_root(tmp_path, {"train/1": f"\ufeff{LABEL}", "val/3": LABEL})
+    assert first_boxes(yolo(str(root))) == [[40, 30, 60, 50]]
+
+
+def test_all_problems_are_told_together(tmp_path):
+    labels = {
+        "train/1": "0 2 2 2 2",
+        "train/2": "7 0.5 0.5 0.1 0.1",
+        "train/5": LABEL,
+        "val/3": LABEL,
+    }
+    root = yolo_root(tmp_path, labels)
+    image(root / "images/train/5.png")
+    (root / "images/train/1.jpg").write_bytes(b"none")
+    assert [line.partition(":")[0] for line in problems(root)] == [
+        "the file is not an image that Pillow can read",
+        "no class has this number",
+        "two images have one label file, as their names differ in the suffix alone",
+    ]
+
+
+class TestLayouts:
+    @pytest.mark.parametrize(
+        ("path", "train"),
+        [
+            (None, "images/train"),
+            (".", "./images/train/"),
+            ("", "../images/train"),  # as Roboflow writes it
+            ("/content/datasets/mine", "images/train"),
+            ("../datasets/mine", "images/train"),
+            (None, "/content/datasets/mine/images/train"),
+            (None, ["images/train"]),
+            (None, r"images\train"),
+        ],
+    )
+    def test_paths_as_people_write_them(self, tmp_path, path, train):
+        content = {"train": train} | ({} if path is None else {"path": path})
+        dataset = yolo(str(yolo_root(tmp_path / "mine", **content)))
+        assert len(dataset.pool) == 2
+        assert all("data.yaml: took" in note for note in dataset.notes)
+
+    def test_path_is_a_folder_below(self, tmp_path):
+        root = yolo_root(tmp_path / "inner")
+        (tmp_path / "data.yaml").write_text(
+            "path: inner\ntrain: images/train\nval: images/val\nnames: {0: cat, 1: dog}\n"
+        )
+        (root / "data.yaml").unlink()
+        dataset = yolo(str(tmp_path))
+        assert dataset.pool == tuple(f"inner/{TRAIN}/{n}.jpg" for n in (1, 2))
+        assert first_boxes(dataset, dataset.pool[0]) == [[40, 30, 60, 50]]
+
+    def test_a_file_elsewhere(self, tmp_path):
+        root = yolo_root(tmp_path / "root")
+        (root / "data.yaml").rename(tmp_path / "mine.yaml")
+        assert problems(root)[0].startswith(f"{root} holds no data.yaml")
+        assert len(yolo(str(root), data=str(tmp_path / "mine.yaml")).pool) == 2
+        assert "no.yaml cannot be read" in problems(root, data=str(tmp_path / "no.yaml"))[0]
+
+    @pytest.mark.parametrize(
+        "line",
+        ["images/train/1.jpg", "./images/train/1.jpg", "1.jpg", "images\\train\\1.jpg",
+         "/home/me/root/images/train/1.jpg", "IMAGES/train/1.JPG", "../x/images/train/1.jpg"],
+    )  # fmt: skip
+    def test_lists(self, tmp_path, line):
+        root = yolo_root(tmp_path / "root", train="train.txt", val=["images/val"])
+        place = root / "images/train" if line == "1.jpg" else root
+        (place / "train.txt").write_bytes(f"\ufeff{line}\r\n\r\n{line}\r\n".encode())
+        if place != root:
+            (root / "data.yaml").write_text(
+                (root / "data.yaml").read_text().replace("train.txt", "images/train/train.txt")
+            )
+        dataset = yolo(str(root))
+        assert dataset.pool == (f"{TRAIN}/1.jpg",)
+
+    def test_lines_that_lead_nowhere_or_out(self, tmp_path):
+        root = yolo_root(tmp_path / "root", train="train.txt")
+        outside = image(tmp_path / "outside.jpg")
+        (root / "train.txt").write_text(f"images/train/1.jpg\n{outside}\n../outside.jpg\nno.jpg\n")
+        told = problems(root)
+        assert [line.partition(":")[0] for line in told] == [
+            "the name of an image leaves its folder (2 times)",
+            "the image is missing",
+        ]
+        assert len(yolo(str(root), on_bad_item="skip").pool) == 1
+
+    def test_a_linked_folder_may_not_lead_a_list_out(self, tmp_path):
+        root = yolo_root(tmp_path / "root", train="train.txt")
+        (tmp_path / "list.txt").write_text("images/train/1.jpg\n")
+        (root / "train.txt").symlink_to(tmp_path / "list.txt")
+        assert "link out of the dataset" in problems(root)[0]
+
+    def test_a_label_file_may_not_be_a_link_out(self, tmp_path):
+        root = yolo_root(tmp_path / "root")
+        (tmp_path / "secret").write_text("0 1 2 3 4")
+        (root / "labels/train/1.txt").unlink()
+        (root / "labels/train/1.txt").symlink_to(tmp_path / "secret")
+        assert "link out of the dataset" in problems(root)[0]
+
+    def test_which_split_is_tested_on(self, tmp_path):
+        labels = {f"{split}/1": LABEL for split in ("train", "val", "test")}
+        root = str(yolo_root(tmp_path, labels, test="images/test"))
+        assert yolo(root).test == ("images/val/1.jpg",)
+        assert yolo(root, test="test").test == ("images/test/1.jpg",)
+        root = str(yolo_root(tmp_path / "b", labels, test="images/test", val=""))
+        assert yolo(root).test == ("images/test/1.jpg",)
+        assert "data.yaml: val: nothing is there" in problems(root, test="val")[0]
+
+    def test_no_split_to_test_on(self, tmp_path):
+        dataset = yolo(str(yolo_root(tmp_path, val="")))
+        assert (len(dataset.pool), dataset.test) == (2, ())
+
+    def test_one_folder_for_both_splits(self, tmp_path):
+        assert "must not overlap" in problems(yolo_root(tmp_path, val="images/train"))[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "names: expected a list of names"),
+        ("a: [", "is not YAML"),
+        ("- 1", "names: expected a list of names"),
+        ("names: [a]\ntrain: {a: 1}", "train: got {'a': '1'}; expected a folder"),
+        ("names: [a]\ntrain: [[a]]", r"train: got \[\['a'\]\]; expected a folder"),
+        ("names: [a]\ntrain: images/train\nval: nowhere", "val: nothing at 'nowhere'"),
+        ("names: [a]\npath: [x]\ntrain: images/train", r"path: got \['x'\]"),
+        ("names: [a]", "train: nothing is there"),
+        ("names: {0: a, 2: b}\ntrain: images/train", "names: expected numbers from 0 on, 1 is mis"),
+        ("names: {a: 0}\ntrain: images/train", "names: expected numbers from 0 on"),
+        ("names: [a, a]\ntrain: images/train", "'a' is there twice"),
+        ("names: a\ntrain: images/train", "names: expected a list of names"),
+        ("names: [a]\nnc: 2\ntrain: images/train", "nc: expected the number of names, 1, got '2'"),
+        ("nc: 2\ntrain: images/train", "names: expected a list of names"),
+        ("names: [a]\ntrain: /etc", "train: nothing at '/etc'"),
+        (f"names: [a]\ntrain: {'x' * 5000}", "train: nothing at 'xxx"),
+        ('names: [a]\ntrain: "a\\0b"', "train: nothing at"),
+        ("names: [a]\ntrain: ../../../etc", "train: nothing at"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path, content, message):
+    root = yolo_root(tmp_path)
+    (root / "data.yaml").write_text(content)
+    with pytest.raises(AlframeError, match=message):
+        yolo(str(root))
+
+
+def test_every_problem_of_the_file_at_once(tmp_path):
+    root = yolo_root(tmp_path)
+    (root / "data.yaml").write_text("names: 3\ntrain: {a: 1}\nval: [[b]]\n")
+    assert len(problems(root)) == 3
+    (root / "data.yaml").write_text("names: [a]\ntrain: [x, y]\nval: z\n")
+    assert len(problems(root)) == 3
+
+
+def test_several_files(tmp_path):
+    root = yolo_root(tmp_path)
+    for name in ("a.yaml", "b.yml"):
+        (root / name).write_text("names: [a]")
+    assert len(yolo(str(root)).pool) == 2
+    (root / "data.yaml").unlink()
+    assert "holds a.yaml, b.yml: set dataset.data" in problems(root)[0]
+    assert "is not a folder" in problems(root / "none")[0]
+
+
+@pytest.mark.parametrize(
+    ("picture", "labels"),
+    [
+        ("images/a.jpg", ["labels/a.txt", "images/a.txt"]),
+        ("x/images/train/a.b.jpg", ["x/labels/train/a.b.txt", "x/images/train/a.b.txt"]),
+        ("images/images/a.jpg", ["images/labels/a.txt", "images/images/a.txt"]),
+        ("train/a.jpg", ["train/a.txt"]),
+        ("myimages/a.jpg", ["myimages/a.txt"]),
+    ],
+)
+def test_where_labels_are(picture, labels):
+    assert label_of(picture) == labels
+
+
+def test_labels_beside_the_images(tmp_path):
+    root = yolo_root(tmp_path)
+    (root / "labels/train/1.txt").rename(root / "images/train/1.txt")
+    assert first_boxes(yolo(str(root))) == [[40, 30, 60, 50]]
+
+
+def test_what_aliases_stand_for_is_not_written_out(tmp_path):
+    levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 40)]
+    bomb = "\n".join(["a0: &a0 [x]", *levels, "names: [a]", "nc: *a39", "train: *a39"])
+    root = yolo_root(tmp_path)
+    (root / "data.yaml").write_text(bomb)
+    assert all(len(problem) < 300 for problem in problems(root))
+
+
+def test_a_label_file_that_is_none(tmp_path):
+    root = yolo_root(tmp_path)
+    (root / "labels/train/1.txt").unlink()
+    os.mkfifo(root / "labels/train/1.txt")
+    assert problems(root)[0].startswith("a label file cannot be read (it is a pipe or a device")
