@@ -4,9 +4,9 @@ from alframe.plugins import Registrar, hookimpl
 
 STRATEGIES = (
     ("random", "random:Random", "uniform, without replacement"),
-    ("entropy", "entropy:Entropy", "entropy of class probabilities, aggregated to the image"),
-    ("margin", "margin:Margin", "1 - (p1 - p2), aggregated to the image"),
-    ("least-confidence", "least_confidence:LeastConfidence", "1 - p1, aggregated to the image"),
+    ("entropy", "uncertainty:Entropy", "entropy of class probabilities, aggregated to the image"),
+    ("margin", "uncertainty:Margin", "1 - (p1 - p2), aggregated to the image"),
+    ("least-confidence", "uncertainty:LeastConfidence", "1 - p1, aggregated to the image"),
     ("coreset", "coreset:CoreSet", "k-center greedy on embeddings (Core-Set, ICLR 2018)"),
     (
         "typiclust",

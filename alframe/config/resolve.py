@@ -23,8 +23,7 @@ import yaml
 
 from alframe.config.draft import LIGHT, Draft, full_name, has_options
 from alframe.config.draft import Layer as Layer
-from alframe.config.layers import without_renamed
-from alframe.config.lengths import in_one_unit, stale_milestones
+from alframe.config.layers import in_one_unit, stale_milestones, without_renamed
 from alframe.config.sections import TRAINED, RunConfig
 from alframe.config.shown import shown
 from alframe.errors import AlframeError, ConfigError

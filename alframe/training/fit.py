@@ -22,10 +22,9 @@ from alframe.training.data import TrainingStream
 from alframe.training.device import autocast, rng_state, seeded, set_rng_state
 from alframe.training.layer_errors import large_enough
 from alframe.training.loss_meter import LossMeter
-from alframe.training.optimizer import build_optimizer, ema_of, set_lr
+from alframe.training.optimizer import build_optimizer, ema_of, lr_factor, set_lr
 from alframe.training.parallel import parallel, unfinished
 from alframe.training.phases import Phase, Step
-from alframe.training.schedule import lr_factor
 
 logger = logging.getLogger(__name__)
 
