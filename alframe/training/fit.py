@@ -23,8 +23,7 @@ from alframe.training.device import autocast, rng_state, seeded, set_rng_state
 from alframe.training.layer_errors import large_enough
 from alframe.training.loss_meter import LossMeter
 from alframe.training.optimizer import build_optimizer, ema_of, lr_factor, set_lr
-from alframe.training.parallel import parallel, unfinished
-from alframe.training.phases import Phase, Step
+from alframe.training.phases import Phase, Step, parallel, unfinished
 
 logger = logging.getLogger(__name__)
 
