@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alframe.benchmarks.suite import Suite
-from alframe.config.resolve import expanded, merge, resolve, settings
+from alframe.config.layers import merge
+from alframe.config.resolve import expanded, resolve, settings
 from alframe.config.sections import Component, RunConfig
 from alframe.errors import AlframeError, ConfigError
 from alframe.runs.warm_start import MAY_DIFFER

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from alframe.benchmarks.runs import Run
-from alframe.config.resolve import flat
+from alframe.config.layers import flat
 
 KEPT = ("versions", "python", "platform", "device_name", "cuda", "threads", "bf16", "git")
 """Entries of a manifest that can change a number."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from alframe.benchmarks.cells import Cell
 from alframe.benchmarks.suite import Suite
 from alframe.config.draft import Layer
-from alframe.config.resolve import drafted, expanded, merge, settings
+from alframe.config.layers import merge
+from alframe.config.resolve import drafted, expanded, settings
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import AlframeError, ConfigError, RunError, together

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from alframe.benchmarks.findings import Costs
 from alframe.benchmarks.published import names as tables
 from alframe.config.draft import Layer
+from alframe.config.layers import flat, merge
 from alframe.config.options import problems as validation_problems
-from alframe.config.resolve import expanded, flat, merge
+from alframe.config.resolve import expanded
 from alframe.errors import ConfigError
 from alframe.files import checked
 from alframe.files.reading import read_yaml

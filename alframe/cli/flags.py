@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from alframe.config.draft import Layer
-from alframe.config.resolve import from_file, from_overrides, merge
+from alframe.config.layers import merge
+from alframe.config.resolve import from_file, from_overrides
 from alframe.errors import together
 
 _OPTIONS = (

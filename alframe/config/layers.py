@@ -1,6 +1,6 @@
-"""Layers of settings: what is left of one under another, and lengths in two units."""
+"""Layers of settings: one on top of another, what is left of it, and lengths in two units."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 
@@ -56,3 +56,27 @@ def stale_milestones(preset: Any, own: Any) -> list[str]:
         f"training.milestones={preset['milestones']} of the preset are in {OTHER[new]}, "
         f"training.{new} is not: give training.milestones in {new}, or training.schedule=cosine"
     ]
+
+
+def merge(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Nested mappings on top of each other; the later wins."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = merged.get(key)
+            if isinstance(old, dict) and isinstance(value, dict):
+                merged[key] = merge([old, value])
+            else:
+                merged[key] = value
+    return merged
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    items: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            items |= flat(value, f"{prefix}{key}.")
+        else:
+            items[prefix + key] = value
+    return items
