@@ -11,12 +11,11 @@ from torch import Tensor, nn
 from alframe.config.checks import one_of
 from alframe.datasets.base import LabelledSet
 from alframe.detectors.anchors import AnchorGenerator, Anchors
-from alframe.detectors.box_features import box_features
 from alframe.detectors.box_ops import encode, rescale_boxes
 from alframe.detectors.evaluation import measured
 from alframe.detectors.losses import Normalizer, at_least_float32, box_loss, normalise
 from alframe.detectors.matching import Assignment, Matching, match
-from alframe.detectors.postprocess import PostProcess, detect
+from alframe.detectors.postprocess import PostProcess, box_features, detect
 from alframe.learner import (
     ANCHORS,
     BOX_FEATURES,

@@ -1,7 +1,6 @@
 """Evaluation of detectors: Pascal VOC's and COCO's average precision.
 
-:func:`measured` is what a detector's ``measure`` needs. For the details collect detections in
-:class:`DetectionResults` and ask :func:`voc_ap` and :func:`coco_ap`.
+:func:`measured` is what a detector's ``measure`` needs.
 """
 
 import math
@@ -12,21 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import LabelledSet, Target
-from alframe.detectors.evaluation_coco import CocoResult, coco_ap
+from alframe.detectors.evaluation_coco import coco_ap
 from alframe.detectors.evaluation_results import DetectionResults
-from alframe.detectors.evaluation_voc import VocResult, voc_ap
+from alframe.detectors.evaluation_voc import voc_ap
 from alframe.errors import TrainingError
 from alframe.learner import DETECTIONS, LearnerSetup, SignalBatch
-
-__all__ = [
-    "CocoResult",
-    "DetectionResults",
-    "VocResult",
-    "coco_ap",
-    "measured",
-    "metrics",
-    "voc_ap",
-]
 
 
 def measured(

@@ -16,6 +16,7 @@ from alframe.detectors.evaluation_results import (
     DetectionResults,
     DetectionTable,
     ObjectTable,
+    mean_of_known,
     tabulate,
 )
 
@@ -75,13 +76,13 @@ def coco_ap(
     precision = np.stack(
         [_evaluate_class(detections, objects, d, o, sizes) for d, o in classes], axis=1
     )  # [T, K, S]
-    by_size = [_mean(precision[:, :, s]) for s in range(precision.shape[2])]
+    by_size = [mean_of_known(precision[:, :, s]) for s in range(precision.shape[2])]
     small, medium, large = by_size[1:] if sizes else (None, None, None)
     return CocoResult(
         per_class=precision[:, :, 0].mean(axis=0),
         ap=by_size[0],
-        ap50=_mean(precision[0, :, 0]),
-        ap75=_mean(precision[5, :, 0]),
+        ap50=mean_of_known(precision[0, :, 0]),
+        ap75=mean_of_known(precision[5, :, 0]),
         small=small,
         medium=medium,
         large=large,
@@ -186,8 +187,3 @@ def _overlaps(
 
 def _xywh(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
-
-
-def _mean(precision: NDArray[np.float64]) -> float:
-    known = precision[~np.isnan(precision)]
-    return float(known.mean()) if known.size else float("nan")

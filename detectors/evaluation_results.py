@@ -159,3 +159,9 @@ def _objects(targets: list[Target], ids: list[str]) -> ObjectTable:
         np.concatenate([t.crowd for t in (none, *targets)]),
         np.concatenate([t.area for t in (none, *targets)], dtype=np.float64),
     )
+
+
+def mean_of_known(values: NDArray[np.float64]) -> float:
+    """The mean of what is not nan; nan where nothing else is there."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")

@@ -18,6 +18,7 @@ from alframe.detectors.evaluation_results import (
     DetectionResults,
     DetectionTable,
     ObjectTable,
+    mean_of_known,
     tabulate,
 )
 
@@ -42,12 +43,12 @@ class VocResult:
     @property
     def mean_area(self) -> float:
         """Mean over the classes that have objects; nan where none has."""
-        return _mean(self.area)
+        return mean_of_known(self.area)
 
     @property
     def mean_eleven_point(self) -> float:
         """Mean over the classes that have objects; nan where none has."""
-        return _mean(self.eleven_point)
+        return mean_of_known(self.eleven_point)
 
 
 def voc_ap(
@@ -177,8 +178,3 @@ def _eleven_point(hits: NDArray[np.int8], objects: int) -> float:
     # recall >= k / 10 in whole numbers: 3 of 10 is 0.3, which floating point may deny
     first = np.searchsorted(10 * found, np.arange(11) * objects, side="left")
     return float(envelope[first].mean())
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else float("nan")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from alframe.detectors.weight_init import xavier
+from alframe.detectors.towers import xavier
 
 if TYPE_CHECKING:
     from jaxtyping import Float

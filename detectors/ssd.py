@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from alframe.config.checks import one_of
-from alframe.detectors.anchors import AnchorGenerator, Anchors
+from alframe.detectors.anchors import AnchorGenerator, Anchors, ssd_cell, ssd_sides
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
-from alframe.detectors.losses import Normalizer
+from alframe.detectors.losses import Normalizer, mined_cross_entropy
 from alframe.detectors.matching import Assignment, Claim, Matching
-from alframe.detectors.mining import mined_cross_entropy
 from alframe.detectors.postprocess import PostProcess
-from alframe.detectors.ssd_anchors import ssd_cell, ssd_sides
 from alframe.detectors.ssd_levels import ChannelNorm, ExtraLevels, LevelTower
 from alframe.detectors.ssd_vgg import VGG, vgg_backbone
 from alframe.detectors.timm_body import Style
@@ -57,7 +55,7 @@ class SSD(DenseDetector):
         positive_iou: an anchor is positive from this overlap on.
         negative_iou: an anchor is background below this overlap.
         claim: what an object gets besides, see :class:`alframe.detectors.matching.Matching`.
-        negatives: see :func:`alframe.detectors.mining.mined_cross_entropy`.
+        negatives: see :func:`alframe.detectors.losses.mined_cross_entropy`.
         beta: of the smooth L1 loss of boxes: smaller errors are squared; 0 is plain L1.
         normalizer: see :func:`alframe.detectors.losses.normalise`.
         score_threshold: least probability of a detection.

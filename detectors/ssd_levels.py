@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from alframe.detectors.towers import flatten_anchors
-from alframe.detectors.weight_init import xavier
+from alframe.detectors.towers import flatten_anchors, xavier
 from alframe.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from alframe.detectors.backbones import Backbone
 from alframe.detectors.network import impatient
 from alframe.detectors.pixels import PixelRange
 from alframe.detectors.timm_body import Style
-from alframe.detectors.weight_init import xavier
+from alframe.detectors.towers import xavier
 from alframe.detectors.weights import read_weights, use_weights
 from alframe.errors import ConfigError
 

@@ -88,3 +88,11 @@ def _normal(conv: nn.Conv2d) -> nn.Conv2d:
 def _bias(conv: nn.Conv2d) -> Tensor:
     assert conv.bias is not None
     return conv.bias
+
+
+def xavier(module: nn.Module) -> None:
+    """Xavier-uniform weights and zero biases for a convolution; for ``module.apply``."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -9,11 +9,10 @@ from torch import Tensor
 from alframe.config.checks import one_of
 from alframe.errors import SelectionError
 from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
-from alframe.strategies.entropy import entropy
 from alframe.strategies.gather import gather
 from alframe.strategies.k_center import k_center
 from alframe.strategies.points import Points
-from alframe.strategies.uncertainty import Unit
+from alframe.strategies.uncertainty import Unit, entropy
 from alframe.strategy import Query, Selection
 
 if TYPE_CHECKING:

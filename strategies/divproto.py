@@ -35,8 +35,8 @@ class DivProto:
     # Deviation: in the paper's algorithm 2 images that show no rare class wait until the rare
     ones have had their share, and are then taken by entropy alone.
 
-    # Deviation: entropies are those of :func:`~alframe.strategies.entropy.entropy`; features are
-    the signal ``box_features``, brought to length 1 before prototypes are made of them.
+    # Deviation: entropies are those of :func:`~alframe.strategies.uncertainty.entropy`; features
+    are the signal ``box_features``, brought to length 1 before prototypes are made of them.
 
     Cost: one forward pass over the pool; O(images x classes shown on them x F) memory;
     O(images walked x budget x F) time at worst.

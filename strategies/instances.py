@@ -9,7 +9,7 @@ from torch import Tensor
 
 from alframe.errors import SelectionError
 from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch
-from alframe.strategies.entropy import entropy
+from alframe.strategies.uncertainty import entropy
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -24,7 +24,7 @@ class Instances:
     Attributes:
         labels: [N].
         scores: [N].
-        entropies: [N], see :func:`alframe.strategies.entropy.entropy`.
+        entropies: [N], see :func:`alframe.strategies.uncertainty.entropy`.
         features: [N, F], of length 1 (or zeros).
     """
 

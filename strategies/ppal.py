@@ -14,8 +14,8 @@ from alframe.datasets.base import Target
 from alframe.detectors.box_ops import box_iou
 from alframe.errors import ConfigError
 from alframe.learner import DETECTIONS, Detections, SignalBatch
-from alframe.strategies.entropy import entropy
 from alframe.strategies.instances import REQUIRES, Instances, instances
+from alframe.strategies.uncertainty import entropy
 from alframe.strategy import Query, Selection, check_finite, top
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class PPAL:
     it is measured with the trained model on the labelled images, which needs nothing of the
     learner, and an object that is not found counts as 1.
 
-    # Deviation: entropies are those of :func:`~alframe.strategies.entropy.entropy`, over all
+    # Deviation: entropies are those of :func:`~alframe.strategies.uncertainty.entropy`, over all
     classes, and features are the signal ``box_features``; the authors' code takes the binary
     entropy of the score, and features of the classifier's tower at the box's centre.
 

@@ -1,4 +1,4 @@
-"""What uncertainty strategies share: one number a prediction, aggregated to the image."""
+"""Uncertainty sampling: entropy, margin and least confidence, aggregated to the image."""
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -81,3 +81,105 @@ def aggregate(
         valid = valid.gather(1, where)
     total = values.masked_fill(~valid, 0.0).sum(dim=1)
     return total if how == "sum" else total / valid.sum(dim=1).clamp(min=1)
+
+
+class Entropy(UncertaintyStrategy):
+    """Chooses images whose predictions have the largest entropy, in nats.
+
+    Where the detector is a sigmoid one (RetinaNet), the binary entropies of the classes are
+    summed; where it is a softmax one (SSD), it is the entropy over classes and background.
+    Images without detections score ``empty``. See
+    :class:`~alframe.strategies.uncertainty.UncertaintyStrategy` for the options and the cost.
+
+    MI-AOD (CVPR 2021, section 4) compares with the average of instance entropies; how its
+    authors aggregated is not published. Mean over detections is the default here.
+    """
+
+    def uncertainty(self, probs: "Float[Tensor, 'B N K']", exclusive: bool) -> Tensor:
+        """[B, N, K] -> [B, N]."""
+        return entropy(probs, exclusive)
+
+
+def entropy(probs: "Float[Tensor, '... K']", exclusive: bool) -> "Float[Tensor, '...']":
+    """Entropy in nats over the last axis; 0 log 0 is 0.
+
+    Args:
+        probs: probabilities.
+        exclusive: True: -sum p log p of one distribution. False: sum of the K binary entropies.
+    """
+    p = probs.float()
+    own = -torch.special.xlogy(p, p)
+    if not exclusive:
+        own = own - torch.special.xlogy(1 - p, 1 - p)
+    total: Tensor = own.sum(dim=-1)
+    return total
+
+
+class LeastConfidence(UncertaintyStrategy):
+    """Chooses images whose predictions are least sure of themselves: 1 - p1 is largest.
+
+    p1 is the probability of the likeliest outcome (Settles, "Active Learning Literature Survey",
+    2009, section 3.1). Where the detector is a softmax one (SSD), an outcome is a class or
+    background. Where it is a sigmoid one (RetinaNet), K classes are K independent decisions and
+    an outcome is one of the 2^K sets of classes, the empty set (background) among them: p1 is
+    the product over classes of max(p, 1 - p).
+
+    Images without detections score ``empty``. See
+    :class:`~alframe.strategies.uncertainty.UncertaintyStrategy` for the options and the cost.
+    """
+
+    def uncertainty(self, probs: "Float[Tensor, 'B N K']", exclusive: bool) -> Tensor:
+        """[B, N, K] -> [B, N]."""
+        return least_confidence(probs, exclusive)
+
+
+def least_confidence(probs: "Float[Tensor, '... K']", exclusive: bool) -> "Float[Tensor, '...']":
+    """1 - p1 over the last axis.
+
+    Args:
+        probs: probabilities.
+        exclusive: True: of one distribution. False: of K independent decisions.
+    """
+    p = probs.float()
+    return 1 - (p.amax(dim=-1) if exclusive else decided(p))
+
+
+def decided(p: "Float[Tensor, '... K']") -> "Float[Tensor, '...']":
+    """The probability of the likeliest outcome of K independent decisions."""
+    total: Tensor = torch.maximum(p, 1 - p).prod(dim=-1)
+    return total
+
+
+class Margin(UncertaintyStrategy):
+    """Chooses images whose predictions have the smallest margin: 1 - (p1 - p2) is largest.
+
+    p1 and p2 are the probabilities of the two likeliest outcomes (Scheffer et al., 2001; Settles,
+    "Active Learning Literature Survey", 2009, section 3.1). Where the detector is a softmax one
+    (SSD), an outcome is a class or background. Where it is a sigmoid one (RetinaNet), K classes
+    are K independent decisions and an outcome is one of the 2^K sets of classes, the empty set
+    (background) among them: p1 is the product over classes of max(p, 1 - p), and in p2 the
+    closest decision goes the other way. That is the distribution whose entropy is the sum of
+    binary entropies in :class:`~alframe.strategies.uncertainty.Entropy`.
+
+    Images without detections score ``empty``. See
+    :class:`~alframe.strategies.uncertainty.UncertaintyStrategy` for the options and the cost.
+    """
+
+    def uncertainty(self, probs: "Float[Tensor, 'B N K']", exclusive: bool) -> Tensor:
+        """[B, N, K] -> [B, N]."""
+        return margin(probs, exclusive)
+
+
+def margin(probs: "Float[Tensor, '... K']", exclusive: bool) -> "Float[Tensor, '...']":
+    """1 - (p1 - p2) over the last axis.
+
+    Args:
+        probs: probabilities.
+        exclusive: True: of one distribution. False: of K independent decisions.
+    """
+    p = probs.float()
+    if exclusive:
+        best = p.topk(2, dim=-1).values
+        return 1 - (best[..., 0] - best[..., 1])
+    first, closest = decided(p), torch.maximum(p, 1 - p).amin(dim=-1)  # closest >= 1/2
+    return 1 - (first - first * (1 - closest) / closest)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from alframe.cli import BUILTIN, cli, main
-from alframe.cli.flags import config_from
+from alframe.cli.flags import layers_from
+from alframe.config.resolve import resolve
 from alframe.plugins import registered as plugins
 from alframe.plugins import registry
 from alframe.plugins.discovery import EntryPoint
@@ -39,7 +40,7 @@ def test_every_command_is_understood(command: list[str]) -> None:
         click_command = cli.get_command(None, verb)  # type: ignore[arg-type]
         assert click_command is not None
         flags = click_command.make_context(verb, args).params
-        assert config_from(flags)
+        assert resolve(layers_from(flags))
 
 
 def test_there_are_commands() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from alframe.config.draft import Layer
-from alframe.config.resolve import from_file, from_overrides, merge, resolve
-from alframe.config.sections import RunConfig
+from alframe.config.layers import merge
+from alframe.config.resolve import from_file, from_overrides
 from alframe.errors import together
 
 _OPTIONS = (
@@ -34,24 +34,19 @@ _OPTIONS = (
 
 
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of :func:`config_from` to a command."""
+    """Add the options of :func:`layers_from` to a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def config_from(flags: dict[str, Any], *, base: Layer | None = None) -> RunConfig:
-    """Resolve what the command line says.
+def layers_from(flags: dict[str, Any], *, base: Layer | None = None) -> list[Layer]:
+    """The layers that the command line gives, weakest first; every unreadable one is reported.
 
     Args:
         flags: values of the options above, by name.
         base: a configuration underneath (of a run to be resumed).
     """
-    return resolve(layers_from(flags, base=base))
-
-
-def layers_from(flags: dict[str, Any], *, base: Layer | None = None) -> list[Layer]:
-    """The layers that the command line gives, weakest first; every unreadable one is reported."""
     return together(
         lambda: base or {},
         *(partial(from_file, name) for name in flags["config"]),

@@ -11,7 +11,8 @@ from alframe.cli.flags import config_options, layers_from
 from alframe.cli.output import say
 from alframe.cli.stopping import exit_code
 from alframe.config.draft import Draft
-from alframe.config.resolve import drafted, merge
+from alframe.config.layers import merge
+from alframe.config.resolve import drafted
 from alframe.config.sections import RunConfig
 from alframe.errors import AlframeError, ConfigError, RunError
 from alframe.files.refusals import stopped

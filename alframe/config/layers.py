@@ -1,6 +1,6 @@
-"""What is left of a layer of settings under another one."""
+"""Layers of settings: one on top of another, what is left of it, and lengths in two units."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 
@@ -25,3 +25,58 @@ def without_renamed(
             old = without_renamed(old, new, {"of"})
         kept[key] = old
     return kept
+
+
+OTHER = {"passes": "iterations", "iterations": "passes"}
+"""Of each unit the one that it takes the place of."""
+
+
+def in_one_unit(training: Mapping[str, Any]) -> dict[str, Any]:
+    """A ``training`` section whose length replaces one in the other unit underneath."""
+    given = [unit for unit in OTHER if unit in training]
+    return {**training, OTHER[given[0]]: None} if len(given) == 1 else dict(training)
+
+
+def stale_milestones(preset: Any, own: Any) -> list[str]:
+    """A complaint where a length in one unit would meet a preset's milestones in the other.
+
+    The rate would fall after 24 iterations that was to fall after 24 passes.
+
+    Args:
+        preset: its ``training`` section, if it has one.
+        own: what is on top of it, if there is anything.
+    """
+    if not isinstance(preset, dict) or not isinstance(own, dict):
+        return []
+    new = next((unit for unit in OTHER if own.get(unit) and not preset.get(unit)), None)
+    stepwise = own.get("schedule", preset.get("schedule")) == "step"
+    if new is None or not stepwise or not preset.get("milestones") or "milestones" in own:
+        return []
+    return [
+        f"training.milestones={preset['milestones']} of the preset are in {OTHER[new]}, "
+        f"training.{new} is not: give training.milestones in {new}, or training.schedule=cosine"
+    ]
+
+
+def merge(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Nested mappings on top of each other; the later wins."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = merged.get(key)
+            if isinstance(old, dict) and isinstance(value, dict):
+                merged[key] = merge([old, value])
+            else:
+                merged[key] = value
+    return merged
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    items: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            items |= flat(value, f"{prefix}{key}.")
+        else:
+            items[prefix + key] = value
+    return items

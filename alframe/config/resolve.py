@@ -23,8 +23,7 @@ import yaml
 
 from alframe.config.draft import LIGHT, Draft, full_name, has_options
 from alframe.config.draft import Layer as Layer
-from alframe.config.layers import without_renamed
-from alframe.config.lengths import in_one_unit, stale_milestones
+from alframe.config.layers import flat, in_one_unit, merge, stale_milestones, without_renamed
 from alframe.config.sections import TRAINED, RunConfig
 from alframe.config.shown import shown
 from alframe.errors import AlframeError, ConfigError
@@ -138,19 +137,6 @@ def from_overrides(pairs: Iterable[str]) -> Layer:
     return layer
 
 
-def merge(layers: Iterable[Mapping[str, Any]]) -> Layer:
-    """Nested mappings on top of each other; the later wins."""
-    merged: Layer = {}
-    for layer in layers:
-        for key, value in layer.items():
-            old = merged.get(key)
-            if isinstance(old, dict) and isinstance(value, dict):
-                merged[key] = merge([old, value])
-            else:
-                merged[key] = value
-    return merged
-
-
 def to_yaml(config: RunConfig) -> str:
     """The configuration as a file that ``--config`` reads back."""
     content = config.model_dump(mode="json")
@@ -169,17 +155,6 @@ def differences(old: RunConfig, new: RunConfig) -> dict[str, tuple[Any, Any]]:
 def settings(config: RunConfig) -> Layer:
     """Every setting under its dotted key, as on the command line."""
     return flat(config.model_dump(mode="json"))
-
-
-def flat(tree: Mapping[str, Any], prefix: str = "") -> Layer:
-    """Nested mappings as one, with dotted keys."""
-    items: Layer = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            items |= flat(value, f"{prefix}{key}.")
-        else:
-            items[prefix + key] = value
-    return items
 
 
 @functools.cache

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pkgutil import resolve_name
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from alframe import __version__
 from alframe.errors import AlframeError, PluginError
@@ -13,9 +13,7 @@ from alframe.plugins.guests import described, guest
 Kind = Literal[
     "strategies", "learners", "models", "datasets", "oracles", "suites", "commands"
 ]  # fmt: skip
-KINDS: tuple[Kind, ...] = (
-    "strategies", "learners", "models", "datasets", "oracles", "suites", "commands",
-)  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
 OWN = "alframe"
 """The package of what is built in."""
 LEAST: dict[Kind, tuple[str, ...]] = {

@@ -42,7 +42,7 @@ from alframe.training.distributed import (
     main_process_first,
     world_size,
 )
-from alframe.training.scaling import scaled
+from alframe.training.optimizer import scaled
 
 logger = logging.getLogger(__name__)
 

@@ -40,15 +40,15 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
         AssertionError: says what was expected, for every rule that is broken.
     """
     rules: Rules[DatasetUnderTest] = {
-        is_made: (),
-        has_classes: (is_made,),
-        has_splits: (is_made,),
-        has_targets: (has_classes, has_splits),
-        has_objects: (has_targets,),
-        has_images: (has_splits,),
-        keeps_targets_apart: (is_made,),
-        repeats_itself: (has_targets,),
-        repeats_its_images: (has_images,),
+        _is_made: (),
+        _has_classes: (_is_made,),
+        _has_splits: (_is_made,),
+        _has_targets: (_has_classes, _has_splits),
+        _has_objects: (_has_targets,),
+        _has_images: (_has_splits,),
+        _keeps_targets_apart: (_is_made,),
+        _repeats_itself: (_has_targets,),
+        _repeats_its_images: (_has_images,),
     }
     with generators_left_alone("the dataset"):
         hold(rules, DatasetUnderTest(factory))
@@ -80,8 +80,7 @@ class DatasetUnderTest:
         return (*self.dataset.pool[:SAMPLED], *self.dataset.test[:SAMPLED])
 
 
-def is_made(bench: DatasetUnderTest) -> None:
-    """A dataset, and no random number that others may be waiting for."""
+def _is_made(bench: DatasetUnderTest) -> None:
     with generators_left_alone("the dataset"):
         made: object = bench.dataset
     expect(
@@ -90,8 +89,7 @@ def is_made(bench: DatasetUnderTest) -> None:
     )
 
 
-def repeats_itself(bench: DatasetUnderTest) -> None:
-    """The same classes, splits and annotations each time."""
+def _repeats_itself(bench: DatasetUnderTest) -> None:
     expect(
         bench.dataset.fingerprint() == bench.again.fingerprint(),
         "made a second time, the dataset has other classes, splits or annotations: expected the "
@@ -99,8 +97,7 @@ def repeats_itself(bench: DatasetUnderTest) -> None:
     )
 
 
-def repeats_its_images(bench: DatasetUnderTest) -> None:
-    """The same pixels each time."""
+def _repeats_its_images(bench: DatasetUnderTest) -> None:
     for item in bench.sample:
         expect(
             np.array_equal(bench.dataset.images.read(item), bench.again.images.read(item)),
@@ -108,8 +105,7 @@ def repeats_its_images(bench: DatasetUnderTest) -> None:
         )
 
 
-def has_classes(bench: DatasetUnderTest) -> None:
-    """Names of classes, each once."""
+def _has_classes(bench: DatasetUnderTest) -> None:
     names = bench.dataset.classes
     expect(
         isinstance(names, tuple) and names and all(isinstance(n, str) and n for n in names),
@@ -118,8 +114,7 @@ def has_classes(bench: DatasetUnderTest) -> None:
     expect(len(set(names)) == len(names), f"classes is {list(names)}: expected each name once")
 
 
-def has_splits(bench: DatasetUnderTest) -> None:
-    """Unique strings, sorted; two splits that share nothing."""
+def _has_splits(bench: DatasetUnderTest) -> None:
     dataset = bench.dataset
     for split, ids in (("pool", dataset.pool), ("test", dataset.test)):
         expect(
@@ -133,8 +128,7 @@ def has_splits(bench: DatasetUnderTest) -> None:
     expect(not common, f"{common[:3]} are in pool and test: expected splits that share nothing")
 
 
-def has_targets(bench: DatasetUnderTest) -> None:
-    """A target for every item that is annotated, in the frame of its image."""
+def _has_targets(bench: DatasetUnderTest) -> None:
     dataset = bench.dataset
     for item in dataset.test:
         expect(item in dataset.targets, f"{item} has no target: expected one, if without boxes")
@@ -182,8 +176,7 @@ def _check_values(item: str, target: Target, dataset: Dataset) -> None:
     )
 
 
-def has_objects(bench: DatasetUnderTest) -> None:
-    """Something to learn, and something to measure by, where that is not still to be annotated."""
+def _has_objects(bench: DatasetUnderTest) -> None:
     dataset = bench.dataset
     for split in ("pool", "test"):
         targets = [dataset.targets[i] for i in getattr(dataset, split) if i in dataset.targets]
@@ -194,8 +187,7 @@ def has_objects(bench: DatasetUnderTest) -> None:
         )
 
 
-def has_images(bench: DatasetUnderTest) -> None:
-    """Pixels as promised, the same each time."""
+def _has_images(bench: DatasetUnderTest) -> None:
     dataset = bench.dataset
     for item in bench.sample:
         image = dataset.images.read(item)
@@ -211,8 +203,7 @@ def has_images(bench: DatasetUnderTest) -> None:
         )
 
 
-def keeps_targets_apart(bench: DatasetUnderTest) -> None:
-    """No chain of references leads from the images to a target."""
+def _keeps_targets_apart(bench: DatasetUnderTest) -> None:
     seen, waiting = set[int](), [object(), bench.dataset.images]
     while waiting:
         thing = waiting.pop()

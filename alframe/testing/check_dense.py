@@ -45,20 +45,19 @@ def check_dense(factory: "Callable[[int], nn.Module]", *, side: int = 64) -> Non
 
     rules = {
         **RULES,
-        has_shapes: (draws_from_torch,),
-        looks_at_images: (has_shapes,),
-        trains_without_objects: (trains, has_shapes),
-        learns_from_boxes_and_labels: (trains, has_shapes),
-        detects: (has_shapes,),
-        makes_towers: (has_shapes,),
-        trains_with_one_class: (trains, has_shapes),
+        _has_shapes: (draws_from_torch,),
+        _looks_at_images: (_has_shapes,),
+        _trains_without_objects: (trains, _has_shapes),
+        _learns_from_boxes_and_labels: (trains, _has_shapes),
+        _detects: (_has_shapes,),
+        _makes_towers: (_has_shapes,),
+        _trains_with_one_class: (trains, _has_shapes),
     }
     with torch.random.fork_rng():
         hold(rules, ModelUnderTest(factory, dummy_batch(side)))
 
 
-def has_shapes(bench: ModelUnderTest) -> None:
-    """Anchors, towers and losses, [B, A, ...]."""
+def _has_shapes(bench: ModelUnderTest) -> None:
     detector, batch = bench.model, bench.batch
     features = detector.features(batch)
     anchors = detector.anchors(features)
@@ -83,8 +82,7 @@ def has_shapes(bench: ModelUnderTest) -> None:
         expect(tuple(found) == expected, f"{name}: {tuple(found)}, expected {expected}")
 
 
-def looks_at_images(bench: ModelUnderTest) -> None:
-    """Other features of other images."""
+def _looks_at_images(bench: ModelUnderTest) -> None:
     with bench.predicting() as detector:
         first, *others = detector.features(bench.batch).deepest
     expect(
@@ -94,8 +92,7 @@ def looks_at_images(bench: ModelUnderTest) -> None:
     )
 
 
-def trains_without_objects(bench: ModelUnderTest) -> None:
-    """Images without an object are background, if they are used at all."""
+def _trains_without_objects(bench: ModelUnderTest) -> None:
     import torch
 
     count = len(bench.batch)
@@ -103,14 +100,12 @@ def trains_without_objects(bench: ModelUnderTest) -> None:
     train(bench.model, replace(bench.batch, boxes=torch.zeros(count, 2, 4), labels=labels))
 
 
-def trains_with_one_class(bench: ModelUnderTest) -> None:
-    """A dataset may have no more."""
+def _trains_with_one_class(bench: ModelUnderTest) -> None:
     labels: Any = bench.batch.labels
     train(bench.factory(1), replace(bench.batch, labels=labels.clamp(max=0)))
 
 
-def learns_from_boxes_and_labels(bench: ModelUnderTest) -> None:
-    """Another loss with other classes, and with objects elsewhere."""
+def _learns_from_boxes_and_labels(bench: ModelUnderTest) -> None:
     boxes, labels = bench.batch.boxes, bench.batch.labels
     assert boxes is not None
     assert labels is not None
@@ -136,8 +131,7 @@ def _loss(bench: ModelUnderTest, batch: "Batch") -> float:
         return float(sum(bench.model.train().loss(batch).values()))
 
 
-def detects(bench: ModelUnderTest) -> None:
-    """Boxes, scores and labels in order, in images that were resized."""
+def _detects(bench: ModelUnderTest) -> None:
     originals = bench.batch.sizes * 2 + bench.batch.sizes.new_tensor([0, 6])
     looked_at = replace(bench.batch, boxes=None, labels=None, originals=originals)
     with bench.predicting() as detector:
@@ -161,8 +155,7 @@ def detects(bench: ModelUnderTest) -> None:
         expect(close(own, scores), "a score is not the probability of its label: expected it to be")
 
 
-def makes_towers(bench: ModelUnderTest) -> None:
-    """Another class tower: the same shapes, other weights."""
+def _makes_towers(bench: ModelUnderTest) -> None:
     detector, batch = bench.model, bench.batch
     own, new = detector.class_tower.state_dict(), detector.new_class_tower().state_dict()
     expect(

@@ -11,9 +11,8 @@ import numpy as np
 from alframe.datasets.base import LabelledSet, Target
 from alframe.learner import SignalBatch
 from alframe.seeds import Seeds
-from alframe.testing.expect import expect, expect_names, generators_left_alone
+from alframe.testing.expect import check_metrics, expect, expect_names, generators_left_alone
 from alframe.testing.fitting import tiny_setup
-from alframe.testing.metrics import check_metrics
 from alframe.testing.rules import Rules, hold
 from alframe.testing.states import close
 from alframe.testing.synthetic import SyntheticImages, rows_of
@@ -97,8 +96,7 @@ def dummy_batch(side: int) -> "Batch":
     return Batch(("two", "one", "none"), torch.from_numpy(dummy), sizes, sizes, boxes, labels)
 
 
-def declares_signals(bench: ModelUnderTest) -> None:
-    """Names of signals, on the class."""
+def _declares_signals(bench: ModelUnderTest) -> None:
     for name in ("provides", "measured"):
         expect_names(getattr(bench.model, name, None), name, ", on the class")
     lacking = sorted(bench.model.measured - bench.model.provides)
@@ -142,8 +140,7 @@ def train(model: Any, batch: "Batch") -> None:
     expect(learns or (batch.labels == -1).all(), "all gradients are 0: expected it to learn")  # type: ignore[union-attr]
 
 
-def knows_unlabelled(bench: ModelUnderTest) -> None:
-    """No loss without targets."""
+def _knows_unlabelled(bench: ModelUnderTest) -> None:
     unlabelled = replace(bench.batch, boxes=None, labels=None)
     try:
         bench.model.loss(unlabelled)
@@ -156,15 +153,13 @@ def knows_unlabelled(bench: ModelUnderTest) -> None:
     raise AssertionError("unlabelled images have a loss: expected a ValueError that names them")
 
 
-def reads(bench: ModelUnderTest) -> None:
-    """A row an image and a signal, nothing that was not asked for."""
+def _reads(bench: ModelUnderTest) -> None:
     with bench.predicting() as model:
         for name in sorted(model.provides):
             rows_of(name, _read(model, bench.batch, frozenset({name})))
 
 
-def reads_each_image_alone(bench: ModelUnderTest) -> None:
-    """The same signals of an image whatever it is batched with."""
+def _reads_each_image_alone(bench: ModelUnderTest) -> None:
     with bench.predicting() as model:
         for name in sorted(model.provides):
             names = frozenset({name})
@@ -175,8 +170,7 @@ def reads_each_image_alone(bench: ModelUnderTest) -> None:
                     expect(same, f"{name} depends on the other images of a batch: expected not to")
 
 
-def measures(bench: ModelUnderTest) -> None:
-    """Metrics that can be written down."""
+def _measures(bench: ModelUnderTest) -> None:
     labels: Any = bench.batch.labels
     boxes: Any = bench.batch.boxes
     targets = {}
@@ -193,13 +187,13 @@ def measures(bench: ModelUnderTest) -> None:
 
 
 RULES: Rules[ModelUnderTest] = {
-    declares_signals: (),
+    _declares_signals: (),
     draws_from_torch: (),
     trains: (draws_from_torch,),
-    knows_unlabelled: (draws_from_torch,),
-    reads: (declares_signals, draws_from_torch),
-    reads_each_image_alone: (reads,),
-    measures: (reads,),
+    _knows_unlabelled: (draws_from_torch,),
+    _reads: (_declares_signals, draws_from_torch),
+    _reads_each_image_alone: (_reads,),
+    _measures: (_reads,),
 }
 """The cheap ones first."""
 

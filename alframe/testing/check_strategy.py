@@ -52,17 +52,17 @@ def check_strategy(
         AssertionError: says what was expected, for every rule that is broken.
     """
     rules: Rules[StrategyUnderTest] = {
-        declares_signals: (),
-        scores_each_image: (declares_signals,),
-        selects: (declares_signals, scores_each_image),
-        uses_its_signals: (selects,),
-        leaves_generators_alone: (selects,),
-        leaves_the_learner_alone: (selects,),
-        leaves_annotations_alone: (selects,),
-        takes_the_budget: (selects,),
-        repeats_itself: (takes_the_budget,),
-        ignores_order: (repeats_itself,),
-        refuses_what_is_not_finite: (takes_the_budget,),
+        _declares_signals: (),
+        _scores_each_image: (_declares_signals,),
+        _selects: (_declares_signals, _scores_each_image),
+        _uses_its_signals: (_selects,),
+        _leaves_generators_alone: (_selects,),
+        _leaves_the_learner_alone: (_selects,),
+        _leaves_annotations_alone: (_selects,),
+        _takes_the_budget: (_selects,),
+        _repeats_itself: (_takes_the_budget,),
+        _ignores_order: (_repeats_itself,),
+        _refuses_what_is_not_finite: (_takes_the_budget,),
     }
     kinds = (StrategyUnderTest(factory, signals or {}, exclusive) for exclusive in (False, True))
     hold(rules, *kinds)
@@ -168,13 +168,11 @@ def annotations() -> dict[str, Target]:
     return {item: Target.of(boxes * (n % 3), range(n % 3)) for n, item in enumerate(items)}
 
 
-def declares_signals(bench: StrategyUnderTest) -> None:
-    """``requires`` is a frozenset of names."""
+def _declares_signals(bench: StrategyUnderTest) -> None:
     expect_names(getattr(bench.factory(), "requires", None), "requires")
 
 
-def scores_each_image(bench: StrategyUnderTest) -> None:
-    """One number an image, where the framework ranks them."""
+def _scores_each_image(bench: StrategyUnderTest) -> None:
     strategy = bench.factory()
     if not isinstance(strategy, ScoringStrategy):
         return
@@ -195,13 +193,11 @@ def scores_each_image(bench: StrategyUnderTest) -> None:
         bench.put(strategy=strategy)
 
 
-def selects(bench: StrategyUnderTest) -> None:
-    """An answer at all, without looking where it must not."""
+def _selects(bench: StrategyUnderTest) -> None:
     bench.put()
 
 
-def uses_its_signals(bench: StrategyUnderTest) -> None:
-    """No signal that is computed for nothing."""
+def _uses_its_signals(bench: StrategyUnderTest) -> None:
     strategy, learner = bench.factory(), bench.learner()
     bench.put(strategy=strategy, learner=learner)
     unused = sorted(strategy.requires - learner.asked)
@@ -212,14 +208,12 @@ def uses_its_signals(bench: StrategyUnderTest) -> None:
     )
 
 
-def leaves_generators_alone(bench: StrategyUnderTest) -> None:
-    """Random numbers from the query's generator alone."""
+def _leaves_generators_alone(bench: StrategyUnderTest) -> None:
     with generators_left_alone("the strategy"):
         bench.put_at_every_size()
 
 
-def leaves_the_learner_alone(bench: StrategyUnderTest) -> None:
-    """Signals are read, and nothing else is done to the learner."""
+def _leaves_the_learner_alone(bench: StrategyUnderTest) -> None:
     learner = bench.learner()
     before = learner.state_dict()
     bench.put_at_every_size(learner=learner)
@@ -229,15 +223,13 @@ def leaves_the_learner_alone(bench: StrategyUnderTest) -> None:
     )
 
 
-def leaves_annotations_alone(bench: StrategyUnderTest) -> None:
-    """Annotations of labelled items are read, and stay as they are."""
+def _leaves_annotations_alone(bench: StrategyUnderTest) -> None:
     targets = annotations()
     with untouched(targets, "the strategy", SelectionError):
         bench.put_at_every_size(targets=targets)
 
 
-def takes_the_budget(bench: StrategyUnderTest) -> None:
-    """Exactly as many as asked for, at every size."""
+def _takes_the_budget(bench: StrategyUnderTest) -> None:
     for pool, budget in SIZES:
         try:
             selection = bench.ask(pool, budget)
@@ -253,23 +245,21 @@ def takes_the_budget(bench: StrategyUnderTest) -> None:
         )
 
 
-def repeats_itself(bench: StrategyUnderTest) -> None:
-    """The same selection from the same seed."""
+def _repeats_itself(bench: StrategyUnderTest) -> None:
     strategy = bench.factory()
     first = bench.ask(strategy=strategy)
     _same(first, bench.ask(), "another object, the same seed")
     _same(first, bench.ask(strategy=strategy), "the same object once more, the same seed")
 
 
-def ignores_order(bench: StrategyUnderTest) -> None:
-    """The same selection whatever comes first."""
+def _ignores_order(bench: StrategyUnderTest) -> None:
     first = bench.ask()
     for shuffle, size in ((1, 5), (2, 1), (3, 100)):
         other = bench.ask(shuffle=shuffle, batch_size=size)
         _same(first, other, "the pool or its signals in another order or other batches")
 
 
-def refuses_what_is_not_finite(bench: StrategyUnderTest) -> None:
+def _refuses_what_is_not_finite(bench: StrategyUnderTest) -> None:
     """An image on which the model has diverged is named, or given a finite score.
 
     A strategy without scores, which only counts or draws, may come to choose it, but not always.

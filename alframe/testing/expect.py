@@ -1,12 +1,15 @@
-"""What all checks share: assertions that cannot be switched off, and watched generators."""
+"""Assertions that cannot be switched off: of names, metrics and global random generators."""
 
 import contextlib
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import getrandbits, getstate, setstate
 from typing import Any
 
 import numpy as np
+
+from alframe.learner import Metrics
 
 
 def expect(condition: object, message: str) -> None:
@@ -72,3 +75,37 @@ def _states(torch_too: bool) -> dict[str, object]:
     if torch_too and torch:
         states["torch"] = torch.get_rng_state().numpy().tobytes()
     return states
+
+
+def check_metrics(metrics: Any) -> str:
+    """Hold metrics to what the framework makes of them; returns them as JSON."""
+    expect(isinstance(metrics, Mapping), f"metrics are {metrics!r:.80}: expected a mapping")
+    try:
+        text = json.dumps(dict(metrics))
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"metrics are {metrics!r:.200}: expected JSON ({error})") from error
+    wrong = dict(_no_fractions(json.loads(text)))
+    expect(
+        not wrong, f"metrics hold {wrong}: expected names of fractions of 0 to 1, or None for none"
+    )
+    headline(metrics)
+    return text
+
+
+def headline(metrics: Metrics) -> float:
+    """The first metric, by which runs are compared."""
+    name, value = next(iter(metrics.items()), ("nothing", None))
+    if not isinstance(value, int | float):
+        raise AssertionError(
+            f"the first metric is {name!r}, {value!r:.60}: expected the headline first, a number"
+        )
+    return float(value)
+
+
+def _no_fractions(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The metrics, by dotted names, that are neither fractions, nor None, nor mappings."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from _no_fractions(value, f"{name}.{key}" if name else key)
+    elif isinstance(tree, bool | str | list) or (tree is not None and not 0 <= tree <= 1):
+        yield name, tree

@@ -28,7 +28,7 @@ def hold(rules: Rules[Subject], *subjects: Subject) -> None:
         for rule, earlier in rules.items():
             if not broken.isdisjoint(earlier):
                 broken.add(rule)
-                skipped[rule.__name__.replace("_", " ")] = None
+                skipped[rule.__name__.replace("_", " ").strip()] = None
                 continue
             try:
                 rule(subject)

@@ -13,7 +13,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,9 +37,7 @@ def is_initialized() -> bool:
     """Whether this process has joined a process group (one of one counts)."""
     if not launched():
         return False
-    import torch.distributed as dist
-
-    return dist.is_initialized()
+    return bool(_dist().is_initialized())
 
 
 def rank() -> int:
@@ -107,10 +105,8 @@ def broadcast(choose: Callable[[], T]) -> T:
     """What the main process chooses, broadcast to every process; the others do not choose."""
     if not is_initialized():
         return choose()
-    import torch.distributed as dist
-
     box: list[T | None] = [choose() if is_main_process() else None]
-    dist.broadcast_object_list(box)
+    _dist().broadcast_object_list(box)
     return box[0]  # type: ignore[return-value]
 
 
@@ -118,10 +114,8 @@ def all_gather(value: T) -> list[T]:
     """The values of all processes, in each of them."""
     if not is_initialized():
         return [value]
-    import torch.distributed as dist
-
     values = [value] * world_size()
-    dist.all_gather_object(values, value)
+    _dist().all_gather_object(values, value)
     return values
 
 
@@ -129,10 +123,8 @@ def gather(value: T) -> list[T]:
     """The values of all processes, in the main one; nothing in the others."""
     if not is_initialized():
         return [value]
-    import torch.distributed as dist
-
     values = [value] * world_size() if is_main_process() else None
-    dist.gather_object(value, values)
+    _dist().gather_object(value, values)
     return values or []
 
 
@@ -140,10 +132,8 @@ def all_reduce(value: "Tensor") -> "Tensor":
     """The sum over all processes, in each of them."""
     if not is_initialized():
         return value
-    import torch.distributed as dist
-
     total = value.detach().clone()
-    dist.all_reduce(total)
+    _dist().all_reduce(total)
     return total
 
 
@@ -155,6 +145,12 @@ def main_process_first(work: Callable[[], T]) -> T:
     done = work()
     broadcast(_nothing)
     return done
+
+
+def _dist() -> Any:
+    import torch.distributed as dist
+
+    return dist
 
 
 def _nothing() -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -22,10 +23,8 @@ from alframe.training.data import TrainingStream
 from alframe.training.device import autocast, rng_state, seeded, set_rng_state
 from alframe.training.layer_errors import large_enough
 from alframe.training.loss_meter import LossMeter
-from alframe.training.optimizer import build_optimizer, ema_of, set_lr
-from alframe.training.parallel import parallel, unfinished
-from alframe.training.phases import Phase, Step
-from alframe.training.schedule import lr_factor
+from alframe.training.optimizer import build_optimizer, ema_of, lr_factor, set_lr
+from alframe.training.phases import Phase, Step, parallel, unfinished
 
 logger = logging.getLogger(__name__)
 
@@ -59,28 +58,26 @@ def fit(
     Raises:
         TrainingError: a loss is not finite, or memory does not suffice for half a batch.
     """
+    if config.compile:
+        graphs = config.compile == "graphs" and distributed.world_size() == 1
+        phases = compiled(phases, device, graphs=graphs)
     with seeded(context.seeds.integer("training"), device):
-        fitter = Fitter(model, phases, streams, config, context, device)
-        return fitter.run()
+        return _Fit(model, phases, streams, config, context, device).run()
 
 
-class Fitter:
+@dataclass
+class _Fit:
     """The state of one fit. See :func:`fit`."""
 
-    def __init__(
-        self,
-        model: nn.Module,
-        phases: Sequence[Phase],
-        streams: Mapping[str, TrainingStream],
-        config: TrainingConfig,
-        context: FitContext,
-        device: torch.device,
-    ) -> None:
-        self._model, self._phases, self._streams = model, phases, streams
-        if config.compile:
-            graphs = config.compile == "graphs" and distributed.world_size() == 1
-            self._phases = compiled(phases, device, graphs=graphs)
-        self._config, self._context, self._device = config, context, device
+    _model: nn.Module
+    _phases: Sequence[Phase]
+    _streams: Mapping[str, TrainingStream]
+    _config: TrainingConfig
+    _context: FitContext
+    _device: torch.device
+
+    def __post_init__(self) -> None:
+        model, config, streams = self._model, self._config, self._streams
         self._trainable = {n for n, p in model.named_parameters() if p.requires_grad}
         self._pass = streams["labelled"].batches_per_pass()
         self._parts = config.accumulate

@@ -1,5 +1,6 @@
-"""How weights are updated, and how they are averaged."""
+"""Optimiser, learning-rate schedule, linear scaling rule, and EMA of the weights."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from alframe.config.sections import TrainingConfig
+from alframe.errors import ConfigError
 from alframe.model import Grouped
 
 FACTOR = "lr_factor"
@@ -55,3 +57,44 @@ def ema_of(model: nn.Module, decay: float | None) -> AveragedModel | None:
         return None
     average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
     return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+
+
+def lr_factor(config: TrainingConfig, progress: float, since_start: int) -> float:
+    """The factor on ``config.lr``.
+
+    Args:
+        config: schedule, milestones, gamma, warm-up.
+        progress: how far the whole fit is, in the unit of its length (passes or iterations).
+        since_start: iterations since the optimiser's first; with one for each phase, warm-up
+            starts anew in each, as mmcv's hooks do.
+    """
+    if config.schedule == "cosine":
+        factor = 0.5 * (1 + math.cos(math.pi * min(progress / config.length, 1.0)))
+    else:
+        factor = config.gamma ** sum(progress >= m for m in config.milestones)
+    if since_start < config.warmup:
+        share = since_start / config.warmup
+        factor *= config.warmup_start + (1 - config.warmup_start) * share
+    return factor
+
+
+def scaled(training: TrainingConfig, processes: int) -> TrainingConfig:
+    """The section with batch size and learning rate of all processes together.
+
+    ``batch_size`` is what one optimiser step sees, whoever computes it: any number of processes
+    shares it, and the learning rate stays. With ``per_process`` both are those of a single
+    process, and N of them take N times the images at N times the rate: the linear scaling rule
+    (Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 2.1), which wants a warm-up.
+
+    Raises:
+        ConfigError: there are more processes than images in a batch.
+    """
+    size, lr = training.batch_size, training.lr
+    if training.per_process:
+        size, lr = size * processes, lr * processes
+    if size < processes:
+        raise ConfigError(
+            f"training.batch_size={size} is too little for {processes} processes: give each at "
+            "least one image, start fewer (--nproc_per_node), or set training.per_process=true"
+        )
+    return training.model_copy(update={"batch_size": size, "lr": lr, "per_process": False})

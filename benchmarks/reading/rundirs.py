@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from alframe.config.resolve import flat
+from alframe.config.layers import flat
 from alframe.errors import RunError
 from alframe.files.checked import damaged, read_object, read_records, read_yaml
 from alframe.runs.records import REMEDY

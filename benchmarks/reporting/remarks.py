@@ -7,7 +7,7 @@ from typing import Any
 from alframe.benchmarks.reading.groups import OWN, ProblemRuns
 from alframe.benchmarks.reading.rundirs import Run
 from alframe.benchmarks.reporting.tables import plural
-from alframe.config.resolve import flat
+from alframe.config.layers import flat
 
 NOT_RECIPE = ("strategy.", "budget.")
 """Settings in which full supervision differs from the methods that it is a reference for."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from alframe.benchmarks.running.jobs import Job, JobKind
 from alframe.benchmarks.running.suite import Suite
-from alframe.config.resolve import expanded, merge, resolve, settings
+from alframe.config.layers import merge
+from alframe.config.resolve import expanded, resolve, settings
 from alframe.config.sections import Component, RunConfig
 from alframe.errors import AlframeError, ConfigError
 from alframe.runs.first_cycle import MAY_DIFFER

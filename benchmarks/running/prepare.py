@@ -8,7 +8,8 @@ from alframe.benchmarks.running.grid import Grid, initial_set
 from alframe.benchmarks.running.jobs import Job
 from alframe.benchmarks.running.suite import Suite
 from alframe.config.draft import Layer
-from alframe.config.resolve import drafted, expanded, merge, settings
+from alframe.config.layers import merge
+from alframe.config.resolve import drafted, expanded, settings
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import AlframeError, ConfigError, RunError, together

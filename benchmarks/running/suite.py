@@ -16,8 +16,9 @@ from alframe.benchmarks.published import names as tables
 from alframe.benchmarks.reading.rundirs import SUITE_FILE
 from alframe.benchmarks.statistics import Costs
 from alframe.config.draft import Layer
+from alframe.config.layers import flat, merge
 from alframe.config.options import problems as validation_problems
-from alframe.config.resolve import expanded, flat, merge
+from alframe.config.resolve import expanded
 from alframe.errors import ConfigError
 from alframe.files import checked
 from alframe.files.reading import read_yaml

@@ -12,7 +12,9 @@ from alframe.benchmarks.speed.peers import coco_by_records, voc_by_loop
 from alframe.benchmarks.speed.row import Timing
 from alframe.benchmarks.speed.setting import Setting
 from alframe.datasets.base import Target
-from alframe.detectors.evaluation import DetectionResults, coco_ap, voc_ap
+from alframe.detectors.evaluation_coco import coco_ap
+from alframe.detectors.evaluation_results import DetectionResults
+from alframe.detectors.evaluation_voc import voc_ap
 
 CLASSES = 20
 IMAGES, DETECTIONS = 4952, 100

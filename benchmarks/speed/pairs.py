@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection import retinanet_resnet50_fpn, ssd300_vgg16
 
-from alframe.detectors.convert import (
+from alframe.benchmarks.speed.torchvision_weights import (
     RETINANET_OPTIONS,
     SSD_OPTIONS,
     from_torchvision_retinanet,

@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from alframe.datasets.base import Target
-from alframe.detectors.evaluation import DetectionResults
+from alframe.detectors.evaluation_results import DetectionResults
 
 Targets = Mapping[str, Target]
 

@@ -1,14 +1,15 @@
 """The learner of MI-AOD: two classifiers that are made to agree, and to disagree."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import accumulate, pairwise
 from typing import Any, ClassVar, cast, get_args
 
 from torch import nn
 
-from alframe.config.checks import one_of
+from alframe.config.checks import at_least, one_of
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.detectors.dense import DenseDetector, Features
 from alframe.errors import ConfigError
@@ -16,7 +17,6 @@ from alframe.learner import ANCHOR_WEIGHT, DISAGREEMENT, FitContext, LearnerSetu
 from alframe.seeds import Seeds
 from alframe.strategies.miaod.losses import Skip
 from alframe.strategies.miaod.model import MIAODModel
-from alframe.strategies.miaod.timetable import phase_lengths, phase_names
 from alframe.strategies.miaod.variants import OBJECTIVES, Mode
 from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream
@@ -86,9 +86,9 @@ class MIAODLearner(PlainLearner):
     ) -> None:
         one_of("mode", mode, get_args(Mode))
         one_of("skip", skip, get_args(Skip))
-        _at_least("discrepancy_weight", discrepancy_weight, 0)
-        _at_least("label_ratio", label_ratio, 1)
-        _at_least("rounds", rounds, 1)
+        at_least("discrepancy_weight", discrepancy_weight, 0)
+        at_least("label_ratio", label_ratio, 1)
+        at_least("rounds", rounds, 1)
         self._objective = OBJECTIVES[mode](
             setup.training.batch_size, discrepancy_weight, skip, mask_padding
         )
@@ -175,6 +175,27 @@ def warn_if_vanished(cycle: int, phase: str, means: Mapping[str, float]) -> None
         )
 
 
-def _at_least(option: str, value: float, least: float) -> None:
-    if not value >= least:
-        raise ConfigError(f"{option}: expected at least {least}, got {value}")
+def phase_names(between: Sequence[str], rounds: int) -> tuple[str, ...]:
+    """The phases of one fit: label, then ``rounds`` times those ``between`` and label again."""
+    return ("label", *(*between, "label") * rounds)
+
+
+def phase_lengths(names: Sequence[str], length: int, label_ratio: int) -> tuple[int, ...]:
+    """Whole numbers that sum to ``length``; label phases are ``label_ratio`` times the others.
+
+    Each phase ends where it would without rounding, rounded down (the code's configurations: 26
+    passes at 3:1 are 6, 2, 2, 6, 2, 2, 6; 304 at 5:1 are 80, 16, 16, 80, 16, 16, 80).
+
+    Raises:
+        ConfigError: a phase would have no length.
+    """
+    shares = [label_ratio if name == "label" else 1 for name in names]
+    ends = [length * end // sum(shares) for end in accumulate(shares, initial=0)]
+    lengths = tuple(end - start for start, end in pairwise(ends))
+    if not all(lengths):
+        raise ConfigError(
+            f"training.passes (or training.iterations) is {length}: too little for the "
+            f"{len(names)} phases of MI-AOD ({', '.join(names)}); give {sum(shares)} or more, or "
+            "lower learner.rounds or learner.label_ratio"
+        )
+    return lengths

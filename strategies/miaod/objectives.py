@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from alframe.detectors.dense import DenseDetector, Features
 from alframe.detectors.matching import Assignment
 from alframe.strategies.miaod import losses
-from alframe.strategies.miaod.model import FIRST, SECOND, MIAODModel
-from alframe.strategies.miaod.view import View, look
+from alframe.strategies.miaod.model import FIRST, SECOND, MIAODModel, View, look
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses
 
@@ -137,7 +136,7 @@ class Objective:
     # What they share.
 
     def view(self, model: nn.Module, batch: Batch, *, fixed_trunk: bool = False) -> View:
-        """Run trunk and classifiers; see :func:`alframe.strategies.miaod.view.look`."""
+        """Run trunk and classifiers; see :func:`alframe.strategies.miaod.model.look`."""
         assert isinstance(model, MIAODModel)
         return look(model, batch, fixed_trunk=fixed_trunk, mask_padding=self.mask_padding)
 

@@ -7,9 +7,8 @@ from torch import Tensor, nn
 from alframe.detectors.dense import DenseDetector
 from alframe.detectors.losses import at_least_float32
 from alframe.strategies.miaod import losses
-from alframe.strategies.miaod.model import BOXES, FIRST, MIL, SECOND
+from alframe.strategies.miaod.model import BOXES, FIRST, MIL, SECOND, View
 from alframe.strategies.miaod.objectives import Objective
-from alframe.strategies.miaod.view import View
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses
 

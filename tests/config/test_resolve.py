@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from alframe.config.layers import merge
 from alframe.config.options import check_options
 from alframe.config.resolve import (
     differences,
     from_file,
     from_overrides,
-    merge,
     resolve,
     settings,
     to_yaml,

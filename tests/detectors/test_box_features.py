@@ -1,7 +1,7 @@
 import torch
 
-from alframe.detectors.box_features import box_features
 from alframe.detectors.dense import Features
+from alframe.detectors.postprocess import box_features
 from alframe.training.batch import Batch
 
 

@@ -14,9 +14,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from alframe.datasets.base import Target
-from alframe.detectors.evaluation import DetectionResults, coco_ap, metrics, voc_ap
-from alframe.detectors.evaluation_results import tabulate
-from alframe.detectors.evaluation_voc import judge
+from alframe.detectors.evaluation import metrics
+from alframe.detectors.evaluation_coco import coco_ap
+from alframe.detectors.evaluation_results import DetectionResults, tabulate
+from alframe.detectors.evaluation_voc import judge, voc_ap
 from alframe.errors import DataError
 
 BOX = [0, 0, 100, 100]

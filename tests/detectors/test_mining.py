@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from alframe.detectors.losses import mined_cross_entropy
 from alframe.detectors.matching import BACKGROUND, IGNORED
-from alframe.detectors.mining import mined_cross_entropy
 
 
 def random_case(seed, images=4, anchors=60, classes=5):

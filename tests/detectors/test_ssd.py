@@ -10,12 +10,11 @@ from torch import nn
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import BudgetConfig
+from alframe.detectors.anchors import ssd_cell, ssd_sides
 from alframe.detectors.box_ops import encode
-from alframe.detectors.losses import box_loss, normalise
+from alframe.detectors.losses import box_loss, mined_cross_entropy, normalise
 from alframe.detectors.matching import Matching, match
-from alframe.detectors.mining import mined_cross_entropy
 from alframe.detectors.ssd import SSD
-from alframe.detectors.ssd_anchors import ssd_cell, ssd_sides
 from alframe.detectors.ssd_levels import ChannelNorm, ExtraLevels, LevelTower
 from alframe.detectors.ssd_vgg import VGGBody, load_vgg, vgg_backbone
 from alframe.errors import ConfigError

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.models.detection import ssd300_vgg16
 
-from alframe.detectors.convert import SSD_OPTIONS, from_torchvision_ssd
+from alframe.benchmarks.speed.torchvision_weights import SSD_OPTIONS, from_torchvision_ssd
 from alframe.detectors.ssd import SSD
 from alframe.training.batch import Batch
 

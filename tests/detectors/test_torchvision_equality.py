@@ -4,7 +4,10 @@ import pytest
 import torch
 from torchvision.models.detection import retinanet_resnet50_fpn
 
-from alframe.detectors.convert import RETINANET_OPTIONS, from_torchvision_retinanet
+from alframe.benchmarks.speed.torchvision_weights import (
+    RETINANET_OPTIONS,
+    from_torchvision_retinanet,
+)
 from alframe.detectors.retinanet import RetinaNet
 from alframe.training.batch import Batch
 

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from alframe.learner import DETECTIONS
-from alframe.strategies.least_confidence import LeastConfidence, least_confidence
-from alframe.strategies.margin import Margin, margin
+from alframe.strategies.uncertainty import LeastConfidence, Margin, least_confidence, margin
 from tests.strategies.asking import detections, query
 
 

@@ -329,9 +329,7 @@ def test_all_broken_rules_are_told_at_once() -> None:
         "- metrics hold {'mAP50'",
         "- the learner, built and fitted, moved the global generator of torch",
     ]
-    assert last == (
-        "(not tried, as it rests on the above: leaves the model alone when measuring, learns)"
-    )
+    assert last == "(not tried, as it rests on the above: learns)"
 
 
 @pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")

@@ -1,10 +1,12 @@
 """Groups of parameters that are trained at rates of their own."""
 
+import pytest
 import torch
 from torch import nn
 
 from alframe.config.sections import TrainingConfig
-from alframe.training.optimizer import build_optimizer, parameter_groups, set_lr
+from alframe.errors import ConfigError
+from alframe.training.optimizer import build_optimizer, lr_factor, parameter_groups, scaled, set_lr
 
 
 class Transformer(nn.Module):
@@ -42,3 +44,42 @@ def test_a_step_moves_each_group_at_its_rate() -> None:
     for name, parameter in model.named_parameters():
         step = 0.05 if name.startswith("backbone") else 0.5
         torch.testing.assert_close(parameter.detach(), before[name] - step)
+
+
+def test_steps_multiply_at_their_milestones() -> None:
+    config = TrainingConfig(passes=26, milestones=(20, 24), gamma=0.1)
+    factors = [lr_factor(config, p, 1000) for p in (0, 19.99, 20, 23.5, 24, 25.9)]
+    assert factors == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_cosine_falls_from_one_to_zero() -> None:
+    config = TrainingConfig(iterations=100, schedule="cosine")
+    factors = [lr_factor(config, p, 1000) for p in (0, 25, 50, 75, 100, 101)]
+    assert factors == pytest.approx([1, 0.8535534, 0.5, 0.1464466, 0, 0])
+
+
+def test_warmup_is_linear_and_counts_from_the_start_of_the_phase() -> None:
+    config = TrainingConfig(passes=26, warmup=500, warmup_start=0.001, milestones=(24,))
+    early = [lr_factor(config, 0, i) for i in (0, 250, 499, 500)]
+    assert early == pytest.approx([0.001, 0.5005, 0.998002, 1.0])
+    assert lr_factor(config, 24, 250) == pytest.approx(0.1 * 0.5005)
+
+
+def test_processes_share_a_batch_at_the_same_learning_rate() -> None:
+    training = TrainingConfig(passes=1, batch_size=16, lr=0.01)
+    assert scaled(training, 4) == training
+
+
+def test_a_batch_for_each_process_scales_the_learning_rate_with_it() -> None:
+    training = TrainingConfig(passes=1, batch_size=16, lr=0.01, per_process=True, warmup=7)
+    both = scaled(training, 4)
+    assert (both.batch_size, both.lr, both.warmup) == (64, 0.04, 7)
+    assert scaled(both, 4) == both, "once is enough"
+
+
+def test_each_process_needs_an_image() -> None:
+    training = TrainingConfig(passes=1, batch_size=3)
+    assert scaled(training, 3) == training
+    with pytest.raises(ConfigError, match="batch_size=3 is too little for 4 processes: give each"):
+        scaled(training, 4)
+    assert scaled(training.model_copy(update={"per_process": True}), 4).batch_size == 12

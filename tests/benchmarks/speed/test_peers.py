@@ -14,7 +14,8 @@ from alframe.benchmarks.speed.pairs import retinanets, ssds
 from alframe.benchmarks.speed.peers import coco_by_records, k_center_by_products, voc_by_loop
 from alframe.benchmarks.speed.row import MEMORY, SECONDS
 from alframe.benchmarks.speed.setting import Setting
-from alframe.detectors.evaluation import coco_ap, voc_ap
+from alframe.detectors.evaluation_coco import coco_ap
+from alframe.detectors.evaluation_voc import voc_ap
 from alframe.strategies.k_center import k_center
 from alframe.strategies.points import Euclidean
 

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from alframe.detectors.anchors import AnchorGenerator, Anchors
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
-from alframe.detectors.losses import focal_loss
+from alframe.detectors.losses import focal_loss, mined_cross_entropy
 from alframe.detectors.matching import Assignment, Matching
-from alframe.detectors.mining import mined_cross_entropy
 from alframe.detectors.postprocess import PostProcess
 from alframe.detectors.ssd_levels import LevelTower
 from alframe.detectors.towers import Tower

@@ -24,8 +24,13 @@ from alframe.learner import (
     LearnerSetup,
 )
 from alframe.seeds import Seeds
-from alframe.strategies.miaod.learner import MIAODLearner, drawn, warn_if_vanished
-from alframe.strategies.miaod.timetable import phase_lengths, phase_names
+from alframe.strategies.miaod.learner import (
+    MIAODLearner,
+    drawn,
+    phase_lengths,
+    phase_names,
+    warn_if_vanished,
+)
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses, Phase, Step
 from tests.detectors.drawing import TINY

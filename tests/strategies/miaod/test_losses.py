@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from alframe.detectors.retinanet import RetinaNet
 from alframe.detectors.towers import Tower
 from alframe.strategies.miaod import losses
-from alframe.strategies.miaod.model import MIAODModel
+from alframe.strategies.miaod.model import MIAODModel, inside
 from alframe.strategies.miaod.objectives import Objective
 from alframe.strategies.miaod.variants import OBJECTIVES
-from alframe.strategies.miaod.view import inside
 from tests.detectors.drawing import TINY, drawing, padded
 from tests.detectors.drawing import small_retinanet as tiny
 from tests.detectors.test_retinanet import Softmax

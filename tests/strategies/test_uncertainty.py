@@ -6,8 +6,7 @@ import torch
 
 from alframe.errors import ConfigError
 from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs, Detections, SignalBatch
-from alframe.strategies.entropy import Entropy, entropy
-from alframe.strategies.uncertainty import aggregate
+from alframe.strategies.uncertainty import Entropy, aggregate, entropy
 
 
 def h(*p: float) -> float:
