@@ -52,12 +52,20 @@ def report(
     alframe report bench/smoke --metric AP50.disc,ring
     """  # noqa: D301 - the backspace is click's mark of lines to leave as they are
     findings = findings_of(runs, metric)
-    from alframe.benchmarks.reporting.markdown import summary
-
     findings = findings if pictures else findings.without_pictures()
-    say(*summary(findings).splitlines())
+    say(*_summary(findings).splitlines())
     for path in write(findings, output or _folder(runs), formats):
         say(f"wrote {path}", err=True)
+
+
+def _summary(findings: "Findings") -> str:
+    """The cycle tables alone, for a terminal."""
+    from alframe.benchmarks.reporting.method_tables import cycles
+    from alframe.benchmarks.reporting.tables import table_text
+    from alframe.text import markdown
+
+    tables = ((p.name, cycles(p, findings.metric)) for p in findings.problems)
+    return "\n".join(f"## {markdown(name)}\n\n{table_text(t)}" for name, t in tables if t)
 
 
 def findings_of(paths: Sequence[Path], metric: str | None = None) -> "Findings":

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from alframe.text import markdown
+
 Look = Literal["", "best", "better", "worse", "faint", "tint", "bar", "words"]
 
 
@@ -102,6 +104,23 @@ def numbered(
 ) -> TableCell:
     """A number by its text and, times ``scale``, what it is sorted by; empty for None."""
     return EMPTY if value is None else TableCell(text(value), scale * value, note)
+
+
+def table_text(table: Table) -> str:
+    """As markdown: words to the left, numbers to the right, what is best in bold."""
+    left = [i == 0 or head.look == "words" for i, head in enumerate(table.heads)]
+    lines = [_line(row) for row in (table.heads, *table.rows, *table.beneath)]
+    lines.insert(1, f"| {' | '.join('---' if one else '---:' for one in left)} |\n")
+    return "".join(lines) + "".join(f"\n{markdown(note)}\n" for note in table.notes)
+
+
+def _line(row: Cells) -> str:
+    return f"| {' | '.join(map(_cell, row))} |\n"
+
+
+def _cell(cell: TableCell) -> str:
+    text = f"**{markdown(cell.text)}**" if cell.look == "best" else markdown(cell.text)
+    return f"{text} ({markdown(cell.note)})" if cell.note else text
 
 
 def data_uri(content: bytes, kind: str) -> str:

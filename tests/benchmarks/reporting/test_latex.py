@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 
-from alframe.benchmarks.reporting.latex import escape, latex, tables
+from alframe.benchmarks.reporting.latex import escape, tables
 from alframe.benchmarks.reporting.method_tables import cycles
 from tests.benchmarks.findings_example import BARE_PROBLEM, FULL_PROBLEM
 
 
 def test_the_whole_table():
-    assert latex(FULL_PROBLEM, "mAP50").splitlines() == [
+    assert tables([FULL_PROBLEM], "mAP50").splitlines() == [
         r"\begin{table}",
         r"\centering",
         r"\caption{mAP50 in \% on voc with retina, by number of labelled images (share of the pool "
@@ -42,7 +42,7 @@ def test_the_whole_table():
 
 
 def test_one_run_without_pool_or_papers():
-    lines = latex(BARE_PROBLEM, "mAP").splitlines()
+    lines = tables([BARE_PROBLEM], "mAP").splitlines()
     assert lines[2] == r"\caption{mAP in \% on shapes with ssd, by number of labelled images.}"
     assert lines[5:] == [
         r"\begin{tabular}{@{}lr@{}}",
@@ -58,7 +58,7 @@ def test_one_run_without_pool_or_papers():
 
 def test_runs_that_agree_are_counted_once():
     problem = dataclasses.replace(FULL_PROBLEM, methods=FULL_PROBLEM.methods[:2], published=())
-    assert latex(problem, "mAP50").splitlines()[2].endswith("standard deviation of 3 runs.}")
+    assert tables([problem], "mAP50").splitlines()[2].endswith("standard deviation of 3 runs.}")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_escape(name, printed):
 def test_a_name_is_not_taken_for_an_argument_of_the_row_before():
     methods = tuple(dataclasses.replace(m, name="[2cm]*") for m in FULL_PROBLEM.methods)
     problem = dataclasses.replace(FULL_PROBLEM, methods=methods, name="voc: [SSD]")
-    text = latex(problem, "mAP50")
+    text = tables([problem], "mAP50")
     assert r"{[}2cm]{*} & " in text
     assert r"\label{tab:voc-ssd}" in text
 
@@ -105,7 +105,7 @@ def test_bold_is_the_same_as_on_the_page():
     }
     methods = tuple(dataclasses.replace(method, name=n, points=(p,)) for n, p in points.items())
     problem = dataclasses.replace(FULL_PROBLEM, methods=methods, published=())
-    page = [row.cells[1].look == "best" for row in cycles(problem, "mAP50").rows]
-    table = [r"\mathbf{47.22}" in line for line in latex(problem, "mAP50").splitlines()]
+    page = [row[2].look == "best" for row in cycles(problem, "mAP50").rows]
+    table = [r"\mathbf{47.22}" in line for line in tables([problem], "mAP50").splitlines()]
     assert page == [False, True, True]
     assert table.count(True) == 2

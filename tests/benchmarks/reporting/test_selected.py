@@ -99,7 +99,7 @@ def test_another_dataset_of_the_same_name_is_refused(tmp_path: Path) -> None:
     config = tmp_path / "1" / "config.yaml"
     config.write_text(config.read_text().replace("max_objects: 5", "max_objects: 4"))
     with pytest.raises(RunError, match=r"shapes is not what it was when .*1 was made"):
-        selected({"random": [run]})
+        selected({"random": [read_run(run.path)]})
     unknown = write(tmp_path / "2", ["pool/999999"])
     with pytest.raises(RunError, match="shapes has no pool/999999"):
         selected({"random": [unknown]})
