@@ -203,16 +203,17 @@ def read_cycles(path: Path) -> Iterator[Cycle]:
         try:
             found = Cycle.model_validate(record)
         except ValidationError as error:
-            raise damaged(path, number, _reason(error), REMEDY) from error
+            raise damaged(path, number, first_reason(error), REMEDY) from error
         if found.cycle <= last:
             raise damaged(path, number, f"cycle {found.cycle} after {last}", REMEDY)
         last = found.cycle
         yield found
 
 
-def _reason(error: ValidationError) -> str:
+def first_reason(error: ValidationError) -> str:
+    """Where in what was read the first problem is, and what it is."""
     first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'the line'}: {first['msg']}"
+    return f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
 
 
 def _finite(value: Any) -> float | None:

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from alframe.benchmarks.reporting.findings import ProblemFindings
@@ -16,7 +17,6 @@ from alframe.benchmarks.reporting.tables import (
     p_value,
     percent,
     plural,
-    points,
     share,
     size,
     spread,
@@ -228,7 +228,7 @@ def _compared(c: Comparison) -> Cells:
         TableCell(c.method),
         TableCell(c.against),
         TableCell(AXES[c.axis]),
-        numbered(c.difference, points, 100, noise),
+        numbered(c.difference, partial(percent, sign="+"), 100, noise),
         TableCell(f"{c.wins}/{c.n}", c.wins / c.n, ties) if c.n else EMPTY,
         *(numbered(p, p_value) for p in (c.p_t, c.p_sign_flip, c.p_holm)),
         _verdict(c),

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alframe.benchmarks.reporting import method_tables, run_tables
 from alframe.benchmarks.reporting.findings import Findings, ProblemFindings
-from alframe.benchmarks.reporting.tables import Block, EmbeddedImage, Images, data_uri, plural
+from alframe.benchmarks.reporting.tables import Block, EmbeddedImage, Images, Text, data_uri, plural
 from alframe.text import printable_lines
 
 PROFILE = "/profile"
@@ -42,10 +42,12 @@ def chapters(findings: Findings, curves: Mapping[str, str]) -> list[Chapter]:
     alt = "Share of the problems that each method solves within a multiple of the least budget"
     drawn = _drawing("Performance profile", curves.get(PROFILE), alt)
     across = [run_tables.wins(findings.wins), drawn, run_tables.solved(findings.profile)]
+    lines, costs = findings.commands, findings.costs
+    cost = f"{costs.image:g} s an image + {costs.object:g} s an object."
     made = [
-        run_tables.commands(findings.commands),
+        Text(f"Command{'s' * (len(lines) > 1)}", "\n".join(lines), code=True) if lines else None,
         run_tables.recipes(findings.problems),
-        run_tables.costs(findings.costs),
+        Text("Modelled cost of labelling", cost),
         run_tables.environment(findings.environment),
     ]
     missing = "These are in no table above, or with fewer cycles than the others."

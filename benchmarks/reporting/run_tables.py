@@ -27,7 +27,7 @@ from alframe.benchmarks.reporting.tables import (
     plural,
     share,
 )
-from alframe.benchmarks.statistics import QS, Costs
+from alframe.benchmarks.statistics import QS
 from alframe.benchmarks.statistics.comparisons import WinMatrix
 
 if TYPE_CHECKING:
@@ -241,20 +241,6 @@ def recipes(problems: Sequence[ProblemFindings]) -> Table | None:
 def environment(entries: Mapping[str, Any]) -> Table | None:
     """Versions, device and threads."""
     return _words("Environment", ("entry", "value"), [*_flat(entries)])
-
-
-def costs(constants: Costs) -> Text:
-    """What an image and an object are taken to cost."""
-    return Text(
-        "Modelled cost of labelling",
-        f"{constants.image:g} s an image + {constants.object:g} s an object.",
-    )
-
-
-def commands(lines: Sequence[str]) -> Text | None:
-    """What made the runs, a line each, in order."""
-    title = "Command" if len(lines) == 1 else "Commands"
-    return Text(title, "\n".join(lines), code=True) if lines else None
 
 
 def _words(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table | None:

@@ -131,14 +131,9 @@ def data_uri(content: bytes, kind: str) -> str:
 MINUS = "\N{MINUS SIGN}"
 
 
-def percent(fraction: float) -> str:
-    """Two decimals, without the sign."""
-    return f"{100 * fraction:z.2f}".replace("-", MINUS)
-
-
-def points(fraction: float) -> str:
-    """A difference of two metrics, in percentage points and with its sign."""
-    return f"{100 * fraction:+z.2f}".replace("-", MINUS)
+def percent(fraction: float, digits: int = 2, sign: str = "") -> str:
+    """Without the sign for percent; ``sign`` is ``+`` for differences in percentage points."""
+    return f"{100 * fraction:{sign}z.{digits}f}".replace("-", MINUS)
 
 
 def spread(mean: float, sd: float | None) -> str:
@@ -148,7 +143,7 @@ def spread(mean: float, sd: float | None) -> str:
 
 def share(fraction: float, digits: int = 0) -> str:
     """``43 %``."""
-    return f"{100 * fraction:z.{digits}f} %".replace("-", MINUS)
+    return f"{percent(fraction, digits)} %"
 
 
 def size(fraction: float) -> str:

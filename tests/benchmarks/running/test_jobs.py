@@ -40,16 +40,25 @@ def test_by_hand(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({}, "expected a list of jobs, got None"),
-        ({"jobs": {"a": 1}}, "expected a list of jobs, got {'a': 1}"),
-        ({"jobs": ["a"]}, "a job: Input should be"),
-        ({"jobs": [FIRST, FIRST]}, "a job is there twice"),
-        ({"jobs": [RUN]}, "there is no job 'first/p/plain/seed-0'"),
-        ({"jobs": [FIRST | {"kind": "last"}]}, "kind: Input should be 'first', 'run', 'full' or"),
-        ({"jobs": [FIRST | {"method": ".."}]}, "method: Value error, it cannot be the name of"),
-        ({"jobs": [FIRST | {"problem": "a/../../b"}]}, "problem: Value error, it cannot be the"),
-        ({"jobs": [FIRST | {"seed": -1}]}, "seed: Input should be greater than or equal to 0"),
-        ({"jobs": [FIRST | {"config": {}}]}, "config: Extra inputs are not permitted"),
+        ({}, "jobs: Field required"),
+        ({"jobs": {"a": 1}}, "jobs: Input should be a valid list"),
+        ({"jobs": ["a"]}, "jobs.0: Input should be a valid dictionary or"),
+        ({"jobs": [FIRST, FIRST]}, "all of it: Value error, a job is there twice"),
+        ({"jobs": [RUN]}, "all of it: Value error, there is no job 'first/p/plain/seed-0'"),
+        ({"jobs": [FIRST | {"kind": "last"}]}, "jobs.0.kind: Input should be 'first', 'run',"),
+        (
+            {"jobs": [FIRST | {"method": ".."}]},
+            "jobs.0.method: Value error, it cannot be the name of",
+        ),
+        (
+            {"jobs": [FIRST | {"problem": "a/../../b"}]},
+            "jobs.0.problem: Value error, it cannot be the",
+        ),
+        (
+            {"jobs": [FIRST | {"seed": -1}]},
+            "jobs.0.seed: Input should be greater than or equal to 0",
+        ),
+        ({"jobs": [FIRST | {"config": {}}]}, "jobs.0.config: Extra inputs are not permitted"),
         ([], "expected an object, got []"),
     ],
 )

@@ -13,6 +13,7 @@ from alframe.config.resolve import from_overrides
 from alframe.errors import AlframeError, ConfigError
 from tests.benchmarks.tiny_suite import tiny_suite
 
+RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
 MANDATORY = {"random", "entropy", "coreset", "ll4al", "miaod", "miaod-random"}
 
 
@@ -48,6 +49,17 @@ def test_the_papers_suites_have_the_columns_of_the_published_tables(
     assert (run.initial, run.per_cycle, run.cycles) == budget
     sizes = [budget[0] + i * budget[1] for i in range(columns)]
     assert all(list(row.values) == sizes for row in published(name))
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*/suite.yaml")), ids=lambda p: p.parent.name)
+def test_what_made_the_committed_results_can_be_run_again(path: Path) -> None:
+    suite = read(path)
+    assert {job.method for job in grid_of(suite) if job.kind == "run"} == MANDATORY
+
+
+def test_committed_results_are_what_a_reader_opens() -> None:
+    names = {p.name for p in RESULTS.rglob("*") if p.is_file() and p.suffix != ".md"}
+    assert names == {"suite.yaml", "curves.png"}
 
 
 def test_overrides_are_above_everything_and_name_components_shortly() -> None:
