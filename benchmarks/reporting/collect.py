@@ -165,7 +165,9 @@ def _savings(problem: ProblemRuns, curves: Sequence[Curve], terms: Terms) -> "tu
 def _problem(problem: ProblemRuns, terms: Terms) -> ProblemFindings:
     metric, costs, runs = terms.metric, terms.costs, problem.runs()
     curves, noise = problem.curves(metric, whole=True), _noise(problem, metric)
-    spans = {a: span for a in AXES if (span := common_span(curves, a, costs)) is not None}
+    spans: dict[Axis, tuple[float, float]] = {
+        a: span for a in AXES if (span := common_span(curves, a, costs)) is not None
+    }
     chosen, galleries, told = _selected(problem)
     pools = {run.pool for run in runs}
     return ProblemFindings(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alframe.benchmarks.reporting.findings import Findings
 from alframe.benchmarks.reporting.page import Chapter, chapters
-from alframe.benchmarks.reporting.tables import Images, Table, table_text
+from alframe.benchmarks.reporting.tables import ImageBlock, Table, table_text
 from alframe.text import markdown as words
 from alframe.text import markdown_code
 
@@ -22,6 +22,6 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
     for block in chapter.blocks:
         if isinstance(block, Table):
             yield f"### {words(block.title)}\n\n{table_text(block)}"
-        elif not isinstance(block, Images):
+        elif not isinstance(block, ImageBlock):
             text = markdown_code(block.text) if block.code else f"{words(block.text)}\n"
             yield f"### {words(block.title)}\n\n{text}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from alframe.benchmarks.reporting.findings import ProblemFindings
 from alframe.benchmarks.reporting.tables import (
     EMPTY,
+    CellLook,
     Cells,
-    Look,
     Table,
     TableCell,
     heads,
@@ -103,7 +103,7 @@ def _result(summary: Summary, n: int, best: float | None = None) -> TableCell:
     number = 100 * summary.mean
     sd = "" if summary.sd is None else f" ± {100 * summary.sd:.{DIGITS}f}"
     note = f"n = {summary.n}" if summary.n != n else ""
-    look: Look = "best" if round(number, DIGITS) == best else ""
+    look: CellLook = "best" if round(number, DIGITS) == best else ""
     return TableCell(f"{number:.{DIGITS}f}{sd}", number, note, look)
 
 
@@ -211,7 +211,8 @@ def comparisons(problem: ProblemFindings, metric: str, alpha: float) -> Table | 
 def _families(comparisons: Iterable[Comparison], alpha: float) -> str:
     """What is corrected together, and how many seeds that takes."""
     sizes: dict[int, list[str]] = defaultdict(list)
-    for axis, pairs in Counter(c.axis for c in comparisons).items():
+    of_axis: Counter[Axis] = Counter(c.axis for c in comparisons)
+    for axis, pairs in of_axis.items():
         sizes[pairs].append(AXES[axis])
     needed = (
         f"{plural(least_seeds(pairs, alpha), 'seed')} or more for {plural(pairs, 'pair')} "

@@ -15,7 +15,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alframe.benchmarks.reporting import method_tables, run_tables
 from alframe.benchmarks.reporting.findings import Findings, ProblemFindings
-from alframe.benchmarks.reporting.tables import Block, EmbeddedImage, Images, Text, data_uri, plural
+from alframe.benchmarks.reporting.tables import (
+    Block,
+    EmbeddedImage,
+    ImageBlock,
+    Text,
+    data_uri,
+    plural,
+)
 from alframe.text import printable_lines
 
 PROFILE = "/profile"
@@ -86,11 +93,11 @@ def _there(parts: Iterable[Block | None]) -> list[Block]:
     return [part for part in parts if part is not None]
 
 
-def _drawing(title: str, svg: str | None, alt: str) -> Images | None:
+def _drawing(title: str, svg: str | None, alt: str) -> ImageBlock | None:
     if not svg:
         return None
     image = EmbeddedImage(data_uri(svg.encode(), "image/svg+xml"), alt)
-    return Images(title, (image,), large=True)
+    return ImageBlock(title, (image,), large=True)
 
 
 def render(findings: Findings, curves: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from alframe.benchmarks.reporting.tables import (
     Block,
     Cells,
     EmbeddedImage,
-    Images,
+    ImageBlock,
     Table,
     TableCell,
     Text,
@@ -139,7 +139,7 @@ def classes(selections: Selections | None) -> Table | None:
     )
 
 
-def pictures(gallery: Gallery) -> Images | None:
+def pictures(gallery: Gallery) -> ImageBlock | None:
     """The first images that a method selected."""
     shown = []
     for rank, picture in enumerate(gallery.pictures, 1):
@@ -149,7 +149,7 @@ def pictures(gallery: Gallery) -> Images | None:
         caption = f"{picture.item}\n{score}".rstrip()
         shown.append(EmbeddedImage(data_uri(picture.jpeg, "image/jpeg"), alt, caption))
     title = f"Selected first by {gallery.method}: seed {gallery.seed}, cycle {gallery.cycle}"
-    return Images(title, shown) if shown else None
+    return ImageBlock(title, shown) if shown else None
 
 
 def resources(problem: ProblemFindings) -> Table | None:

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from alframe.text import markdown
 
-Look = Literal["", "best", "better", "worse", "faint", "tint", "bar", "words"]
+CellLook = Literal["", "best", "better", "worse", "faint", "tint", "bar", "words"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TableCell:
     text: str
     value: float | None = None
     note: str = ""
-    look: Look = ""
+    look: CellLook = ""
     share: float = 0.0
     tick: float = 0.0
 
@@ -72,7 +72,7 @@ class EmbeddedImage:
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageBlock:
     """Images side by side, or a single large one on a white card."""
 
     kind: ClassVar[str] = "images"
@@ -91,7 +91,7 @@ class Text:
     code: bool = False
 
 
-Block = Table | Images | Text
+Block = Table | ImageBlock | Text
 
 
 def heads(*names: str, words: Sequence[str] = ()) -> list[TableCell]:
