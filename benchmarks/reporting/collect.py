@@ -218,12 +218,10 @@ def _reference(problem: ProblemRuns, metric: str) -> Summary | None:
 
 
 def _noise(problem: ProblemRuns, metric: str) -> float | None:
-    found = []
-    for pair in problem.replays:
-        run, again = (curve_of(r, problem.name, "", metric) for r in pair)
-        if run and again and (difference := replay_noise(run, again)) is not None:
-            found.append(difference)
-    return max(found, default=None)
+    """The largest difference between a run and its repetition."""
+    pairs = ([curve_of(r, problem.name, "", metric) for r in pair] for pair in problem.replays)
+    found = (replay_noise(run, again) for run, again in pairs if run and again)
+    return max((noise for noise in found if noise is not None), default=None)
 
 
 def method_rows(problem: ProblemRuns, metric: str, costs: Costs) -> tuple[Method, ...]:

@@ -101,10 +101,9 @@ def _own_rows(problem: ProblemFindings) -> list[Cells]:
 def _result(summary: Summary, n: int, best: float | None = None) -> TableCell:
     """``n`` is that of the row: where the runs are not as many, it is said."""
     number = 100 * summary.mean
-    sd = "" if summary.sd is None else f" ± {100 * summary.sd:.{DIGITS}f}"
     note = f"n = {summary.n}" if summary.n != n else ""
     look: CellLook = "best" if round(number, DIGITS) == best else ""
-    return TableCell(f"{number:.{DIGITS}f}{sd}", number, note, look)
+    return TableCell(spread(summary.mean, summary.sd), number, note, look)
 
 
 def _published_rows(problem: ProblemFindings) -> list[Cells]:

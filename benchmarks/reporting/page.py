@@ -57,13 +57,12 @@ def chapters(findings: Findings, curves: Mapping[str, str]) -> list[Chapter]:
         Text("Modelled cost of labelling", cost),
         run_tables.environment(findings.environment),
     ]
-    missing = "These are in no table above, or with fewer cycles than the others."
+    lost = _there([run_tables.without_result(findings.unfinished)])
+    about = "These are in no table above, or with fewer cycles than the others."
     found = [
         *(_problem(findings, problem, curves) for problem in findings.problems),
         Chapter("All problems together", _there(across)),
-        Chapter(
-            "Without a result", _there([run_tables.without_result(findings.unfinished)]), missing
-        ),
+        Chapter("Without a result", lost, about),
         Chapter("How it was made", _there(made)),
     ]
     return [chapter for chapter in found if chapter.blocks]

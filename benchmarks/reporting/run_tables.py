@@ -23,6 +23,7 @@ from alframe.benchmarks.reporting.tables import (
     Text,
     data_uri,
     heads,
+    merged,
     numbered,
     plural,
     share,
@@ -66,14 +67,13 @@ def _square(
     title: str, names: Sequence[str], shares: Sequence[Sequence[float | None]], note: str
 ) -> Table:
     """Methods against methods, on a ground as strong as the share."""
-
-    def cell(part: float | None) -> TableCell:
-        return EMPTY if part is None else TableCell(share(part), part, look="tint", share=part)
-
-    rows = [
-        [TableCell(name), *(EMPTY if i == j else cell(part) for j, part in enumerate(shares[i]))]
-        for i, name in enumerate(names)
-    ]
+    rows = [[TableCell(name)] for name in names]
+    for i, row in enumerate(rows):
+        for j, part in enumerate(shares[i]):
+            if part is None or i == j:
+                row.append(EMPTY)
+            else:
+                row.append(TableCell(share(part), part, "", "tint", part))
     return Table(title, heads("method", *names), rows, notes=[note], sortable=False)
 
 
@@ -255,18 +255,8 @@ def _flat(entries: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, st
         if isinstance(value, Mapping):
             yield from _flat(value, f"{start}{name}.")
         elif isinstance(value, list | tuple) and all(isinstance(v, Mapping) for v in value):
-            yield from _flat(_merged(value), f"{start}{name}.")
+            yield from _flat(merged(value), f"{start}{name}.")
         elif isinstance(value, list | tuple):
             yield f"{start}{name}", ", ".join(str(one) for one in value)
         else:
             yield f"{start}{name}", str(value)
-
-
-def _merged(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What runs that differ say, entry by entry: one value, or all there are."""
-    found: dict[str, list[Any]] = {}
-    for entry in entries:
-        for name, value in entry.items():
-            if value not in found.setdefault(name, []):
-                found[name].append(value)
-    return {name: vs[0] if len(vs) == 1 else vs for name, vs in found.items()}

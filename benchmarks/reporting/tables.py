@@ -5,9 +5,9 @@ percent here.
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from alframe.text import markdown
 
@@ -121,6 +121,16 @@ def _line(row: Cells) -> str:
 def _cell(cell: TableCell) -> str:
     text = f"**{markdown(cell.text)}**" if cell.look == "best" else markdown(cell.text)
     return f"{text} ({markdown(cell.note)})" if cell.note else text
+
+
+def merged(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What runs that differ say, entry by entry: one value, or all there are."""
+    found: dict[str, list[Any]] = {}
+    for entry in entries:
+        for name, value in entry.items():
+            if value not in found.setdefault(name, []):
+                found[name].append(value)
+    return {name: vs[0] if len(vs) == 1 else vs for name, vs in found.items()}
 
 
 def data_uri(content: bytes, kind: str) -> str:

@@ -139,7 +139,5 @@ def stored_jobs(folder: Path) -> JobList:
 
 def _is_finished(path: Path) -> bool:
     manifest = path / "manifest.json"
-    if not manifest.exists():
-        return False
     remedy = "restore it, or delete the folder, and the job is run again"
-    return bool(read_object(manifest, remedy).get("finished"))
+    return manifest.exists() and bool(read_object(manifest, remedy).get("finished"))
