@@ -68,7 +68,7 @@ class Registrar:
         self._add("oracles", name, factory, summary)
 
     def suite(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
-        """``factory()`` is a mapping, the content of a :class:`alframe.benchmarks.running.suite.Suite`."""
+        """``factory()`` is a mapping, what the YAML file of a suite holds."""
         self._add("suites", name, factory, summary)
 
     def command(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:

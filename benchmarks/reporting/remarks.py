@@ -184,7 +184,7 @@ def _said(part: Callable[[Settings], str], runs: Sequence[Run]) -> Iterator[str]
     for run in runs:
         try:
             yield part(run.config)
-        except KeyError:  # another version's settings
+        except (KeyError, TypeError):  # another version's settings
             continue
 
 
@@ -222,4 +222,4 @@ PARTS: Mapping[str, Callable[[Settings], str]] = {
     "precision": lambda config: str(config["training"]["precision"]),
     "budget in images": _budget,
 }
-"""What is said of a resolved configuration; a ``KeyError`` where it has no such setting."""
+"""What is said of a resolved configuration; a lookup fails where it has no such setting."""

@@ -66,7 +66,7 @@ class Job(BaseModel):
 class JobsFile(BaseModel):
     """What ``jobs.json`` holds: no job twice, and every one that another waits for."""
 
-    jobs: list[Job]
+    jobs: list[Job] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _one_list(self) -> Self:

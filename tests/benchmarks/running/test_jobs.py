@@ -42,6 +42,7 @@ def test_by_hand(tmp_path: Path) -> None:
     [
         ({}, "jobs: Field required"),
         ({"jobs": {"a": 1}}, "jobs: Input should be a valid list"),
+        ({"jobs": []}, "jobs: List should have at least 1 item"),
         ({"jobs": ["a"]}, "jobs.0: Input should be a valid dictionary or"),
         ({"jobs": [FIRST, FIRST]}, "all of it: Value error, a job is there twice"),
         ({"jobs": [RUN]}, "all of it: Value error, there is no job 'first/p/plain/seed-0'"),
