@@ -74,7 +74,7 @@ class Registrar:
         self._add("oracles", name, factory, summary)
 
     def suite(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:
-        """``factory()`` is a mapping, as :class:`alframe.benchmarks.running.suite.Suite` is one."""
+        """``factory()`` is a mapping, what the YAML file of a suite holds."""
         self._add("suites", name, factory, summary)
 
     def command(self, name: str, factory: str | Callable[..., Any], *, summary: str) -> None:

@@ -28,6 +28,7 @@ Restarts are between the phases of a learner: one that has a single phase knows 
 """
 
 Keyed = TypeVar("Keyed", bound=Hashable)
+Each = TypeVar("Each")
 
 
 @dataclass(frozen=True)
@@ -146,12 +147,9 @@ def methods(problems: Sequence[Sequence[Run]]) -> list[dict[str, list[Run]]]:
     return [_grouped((_name(run, telling), run) for run in runs) for runs in problems]
 
 
-Grouped = TypeVar("Grouped")
-
-
-def _grouped(pairs: Iterable[tuple[Keyed, Grouped]]) -> dict[Keyed, list[Grouped]]:
+def _grouped(pairs: Iterable[tuple[Keyed, Each]]) -> dict[Keyed, list[Each]]:
     """By key, both in the order of their first appearance."""
-    groups: dict[Keyed, list[Grouped]] = {}
+    groups: dict[Keyed, list[Each]] = {}
     for key, each in pairs:
         groups.setdefault(key, []).append(each)
     return groups

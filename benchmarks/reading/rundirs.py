@@ -165,9 +165,9 @@ def read_run(path: Path) -> Run:
 
 def _find(path: Path) -> Sequence[Path]:
     """The run directory itself, or all those below a folder that holds no suite."""
-    if _is_run(path):
+    if is_run(path):
         return [path]
-    found = [f.parent for f in sorted(path.rglob("config.yaml")) if _is_run(f.parent)]
+    found = [f.parent for f in sorted(path.rglob("config.yaml")) if is_run(f.parent)]
     if not found:
         raise RunError(
             f"{path} is not a run directory and holds none: expected config.yaml and manifest.json"
@@ -188,7 +188,8 @@ def _above(run: Path, top: Path) -> Iterator[Path]:
     return (folder for folder in run.parents if folder.is_relative_to(top))
 
 
-def _is_run(path: Path) -> bool:
+def is_run(path: Path) -> bool:
+    """Whether a folder is the directory of a run that has begun."""
     return all((path / name).is_file() for name in ("config.yaml", "manifest.json"))
 
 
@@ -203,16 +204,17 @@ def read_cycles(path: Path) -> Iterator[Cycle]:
         try:
             found = Cycle.model_validate(record)
         except ValidationError as error:
-            raise damaged(path, number, _reason(error), REMEDY) from error
+            raise damaged(path, number, first_reason(error), REMEDY) from error
         if found.cycle <= last:
             raise damaged(path, number, f"cycle {found.cycle} after {last}", REMEDY)
         last = found.cycle
         yield found
 
 
-def _reason(error: ValidationError) -> str:
+def first_reason(error: ValidationError) -> str:
+    """Where in what was read the first problem is, and what it is."""
     first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'the line'}: {first['msg']}"
+    return f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
 
 
 def _finite(value: Any) -> float | None:

@@ -2,8 +2,8 @@
 
 from alframe.benchmarks.published import published
 from alframe.benchmarks.reading.groups import ProblemRuns
-from alframe.benchmarks.reading.rundirs import Run, read_run
-from alframe.benchmarks.running.jobs import Job, JobList
+from alframe.benchmarks.reading.rundirs import Run, is_run, read_run
+from alframe.benchmarks.running.jobs import JobList
 from alframe.benchmarks.running.suite import Suite
 
 OTHERS = {"first": "first cycles", "full": "full supervision", "replay": "repetition"}
@@ -18,7 +18,7 @@ def suite_problems(suite: Suite, jobs: JobList) -> list[ProblemRuns]:
 def _problem(suite: Suite, jobs: JobList, name: str) -> ProblemRuns:
     """What the jobs of a problem have come to; those without a run directory are left out."""
     own = [job for job in jobs if job.problem == name]
-    found = {job: run for job in own if (run := _run(jobs, job))}
+    found = {job: read_run(path) for job in own if is_run(path := jobs.path(job))}
     runs = {(j.method, j.seed): r for j, r in found.items() if j.kind == "run"}
     full: dict[str, list[Run]] = {}
     for job, run in found.items():
@@ -35,9 +35,3 @@ def _problem(suite: Suite, jobs: JobList, name: str) -> ProblemRuns:
         others={t: [r for j, r in found.items() if j.kind == kind] for kind, t in OTHERS.items()},
         failed=[(j.method, j.seed) for j in own if j.kind == "run" and jobs.state(j) == "failed"],
     )
-
-
-def _run(jobs: JobList, job: Job) -> Run | None:
-    path = jobs.path(job)
-    started = (path / "config.yaml").exists() and (path / "manifest.json").exists()
-    return read_run(path) if started else None

@@ -165,7 +165,9 @@ def _savings(problem: ProblemRuns, curves: Sequence[Curve], terms: Terms) -> "tu
 def _problem(problem: ProblemRuns, terms: Terms) -> ProblemFindings:
     metric, costs, runs = terms.metric, terms.costs, problem.runs()
     curves, noise = problem.curves(metric, whole=True), _noise(problem, metric)
-    spans = {a: span for a in AXES if (span := common_span(curves, a, costs)) is not None}
+    spans: dict[Axis, tuple[float, float]] = {
+        a: span for a in AXES if (span := common_span(curves, a, costs)) is not None
+    }
     chosen, galleries, told = _selected(problem)
     pools = {run.pool for run in runs}
     return ProblemFindings(
@@ -216,12 +218,10 @@ def _reference(problem: ProblemRuns, metric: str) -> Summary | None:
 
 
 def _noise(problem: ProblemRuns, metric: str) -> float | None:
-    found = []
-    for pair in problem.replays:
-        run, again = (curve_of(r, problem.name, "", metric) for r in pair)
-        if run and again and (difference := replay_noise(run, again)) is not None:
-            found.append(difference)
-    return max(found, default=None)
+    """The largest difference between a run and its repetition."""
+    pairs = ([curve_of(r, problem.name, "", metric) for r in pair] for pair in problem.replays)
+    found = (replay_noise(run, again) for run, again in pairs if run and again)
+    return max((noise for noise in found if noise is not None), default=None)
 
 
 def method_rows(problem: ProblemRuns, metric: str, costs: Costs) -> tuple[Method, ...]:

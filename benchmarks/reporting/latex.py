@@ -1,10 +1,9 @@
 r"""The cycle table in LaTeX, for ``\usepackage{booktabs}``."""
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from alframe.benchmarks.reporting.findings import ProblemFindings
+from alframe.benchmarks.reporting.findings import Findings, ProblemFindings
 from alframe.benchmarks.reporting.method_tables import (
     PUBLISHED,
     SOURCES,
@@ -24,15 +23,17 @@ MARKS = {
 """At the names of published rows, by source; explained in the caption."""
 
 
-def tables(problems: Sequence[ProblemFindings], metric: str) -> str:
+def tables(findings: Findings) -> str:
     """A table for each problem, each under a label of its own."""
     found: dict[str, str] = {}
-    for problem in problems:
+    metric = findings.metric
+    for problem in findings.problems:
         if (table := cycles(problem, metric)) is None:
             continue
-        first = re.sub(r"[^a-z0-9]+", "-", problem.name.lower()).strip("-") or "cycles"
-        numbered = (f"{first}-{n}" for n in itertools.count(2))
-        label = next(one for one in itertools.chain([first], numbered) if one not in found)
+        label = first = re.sub(r"[^a-z0-9]+", "-", problem.name.lower()).strip("-") or "cycles"
+        number = 1
+        while label in found:
+            label = f"{first}-{(number := number + 1)}"
         found[label] = latex(problem, metric, table, label)
     return "\n".join(found.values())
 

@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from alframe.benchmarks.reporting.findings import ProblemFindings
 from alframe.benchmarks.reporting.tables import (
     EMPTY,
+    CellLook,
     Cells,
-    Look,
     Table,
     TableCell,
     heads,
@@ -16,7 +17,6 @@ from alframe.benchmarks.reporting.tables import (
     p_value,
     percent,
     plural,
-    points,
     share,
     size,
     spread,
@@ -101,10 +101,9 @@ def _own_rows(problem: ProblemFindings) -> list[Cells]:
 def _result(summary: Summary, n: int, best: float | None = None) -> TableCell:
     """``n`` is that of the row: where the runs are not as many, it is said."""
     number = 100 * summary.mean
-    sd = "" if summary.sd is None else f" ± {100 * summary.sd:.{DIGITS}f}"
     note = f"n = {summary.n}" if summary.n != n else ""
-    look: Look = "best" if round(number, DIGITS) == best else ""
-    return TableCell(f"{number:.{DIGITS}f}{sd}", number, note, look)
+    look: CellLook = "best" if round(number, DIGITS) == best else ""
+    return TableCell(spread(summary.mean, summary.sd), number, note, look)
 
 
 def _published_rows(problem: ProblemFindings) -> list[Cells]:
@@ -211,7 +210,8 @@ def comparisons(problem: ProblemFindings, metric: str, alpha: float) -> Table | 
 def _families(comparisons: Iterable[Comparison], alpha: float) -> str:
     """What is corrected together, and how many seeds that takes."""
     sizes: dict[int, list[str]] = defaultdict(list)
-    for axis, pairs in Counter(c.axis for c in comparisons).items():
+    of_axis: Counter[Axis] = Counter(c.axis for c in comparisons)
+    for axis, pairs in of_axis.items():
         sizes[pairs].append(AXES[axis])
     needed = (
         f"{plural(least_seeds(pairs, alpha), 'seed')} or more for {plural(pairs, 'pair')} "
@@ -228,7 +228,7 @@ def _compared(c: Comparison) -> Cells:
         TableCell(c.method),
         TableCell(c.against),
         TableCell(AXES[c.axis]),
-        numbered(c.difference, points, 100, noise),
+        numbered(c.difference, partial(percent, sign="+"), 100, noise),
         TableCell(f"{c.wins}/{c.n}", c.wins / c.n, ties) if c.n else EMPTY,
         *(numbered(p, p_value) for p in (c.p_t, c.p_sign_flip, c.p_holm)),
         _verdict(c),

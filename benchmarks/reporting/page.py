@@ -15,7 +15,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alframe.benchmarks.reporting import method_tables, run_tables
 from alframe.benchmarks.reporting.findings import Findings, ProblemFindings
-from alframe.benchmarks.reporting.tables import Block, EmbeddedImage, Images, data_uri, plural
+from alframe.benchmarks.reporting.tables import (
+    Block,
+    EmbeddedImage,
+    ImageBlock,
+    Text,
+    data_uri,
+    plural,
+)
 from alframe.text import printable_lines
 
 PROFILE = "/profile"
@@ -42,19 +49,20 @@ def chapters(findings: Findings, curves: Mapping[str, str]) -> list[Chapter]:
     alt = "Share of the problems that each method solves within a multiple of the least budget"
     drawn = _drawing("Performance profile", curves.get(PROFILE), alt)
     across = [run_tables.wins(findings.wins), drawn, run_tables.solved(findings.profile)]
+    lines, costs = findings.commands, findings.costs
+    cost = f"{costs.image:g} s an image + {costs.object:g} s an object."
     made = [
-        run_tables.commands(findings.commands),
+        Text(f"Command{'s' * (len(lines) > 1)}", "\n".join(lines), code=True) if lines else None,
         run_tables.recipes(findings.problems),
-        run_tables.costs(findings.costs),
+        Text("Modelled cost of labelling", cost),
         run_tables.environment(findings.environment),
     ]
-    missing = "These are in no table above, or with fewer cycles than the others."
+    lost = _there([run_tables.without_result(findings.unfinished)])
+    about = "These are in no table above, or with fewer cycles than the others."
     found = [
         *(_problem(findings, problem, curves) for problem in findings.problems),
         Chapter("All problems together", _there(across)),
-        Chapter(
-            "Without a result", _there([run_tables.without_result(findings.unfinished)]), missing
-        ),
+        Chapter("Without a result", lost, about),
         Chapter("How it was made", _there(made)),
     ]
     return [chapter for chapter in found if chapter.blocks]
@@ -84,11 +92,11 @@ def _there(parts: Iterable[Block | None]) -> list[Block]:
     return [part for part in parts if part is not None]
 
 
-def _drawing(title: str, svg: str | None, alt: str) -> Images | None:
+def _drawing(title: str, svg: str | None, alt: str) -> ImageBlock | None:
     if not svg:
         return None
     image = EmbeddedImage(data_uri(svg.encode(), "image/svg+xml"), alt)
-    return Images(title, (image,), large=True)
+    return ImageBlock(title, (image,), large=True)
 
 
 def render(findings: Findings, curves: Mapping[str, str]) -> str:

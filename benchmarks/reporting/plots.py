@@ -8,13 +8,16 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from alframe.benchmarks.reporting.findings import CurvePoint, Method, ProblemFindings
+import numpy as np
+
+from alframe.benchmarks.reporting.findings import Method, ProblemFindings
 from alframe.benchmarks.reporting.tables import size
 from alframe.text import printable_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     from alframe.benchmarks.statistics.levels import Profile
 
@@ -97,14 +100,10 @@ def _line(axes: "Axes", method: Method, x: Sequence[float], colour: str, marker:
         x, y, style, color=colour, marker=marker, label=words(textwrap.fill(label, 30)),
         linewidth=1.8, markersize=6.5, markeredgecolor="white", markeredgewidth=0.6, zorder=3,
     )  # fmt: skip
-    spread = [_spread(point) for point in method.points]
+    spread = [math.nan if p.value.sd is None else 100 * p.value.sd for p in method.points]
     low = [mean - sd for mean, sd in zip(y, spread, strict=True)]
     high = [mean + sd for mean, sd in zip(y, spread, strict=True)]
     axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0, zorder=2)
-
-
-def _spread(point: CurvePoint) -> float:
-    return math.nan if point.value.sd is None else 100 * point.value.sd
 
 
 def _decorate(axes: "Axes", problem: ProblemFindings, metric: str) -> None:
@@ -138,7 +137,7 @@ def _label_counts(axes: "Axes", problem: ProblemFindings) -> None:
 
 def _legend(axes: "Axes", problem: ProblemFindings) -> None:
     """Beside the curves, in the order in which they end."""
-    lines = sorted(axes.get_lines(), key=lambda line: -_last(line.get_ydata()))
+    lines = sorted(axes.get_lines(), key=lambda line: -_end(line))
     several = any(len(method.runs) > 1 for method in problem.methods)
     axes.legend(
         handles=lines, **BESIDE, title="mean ± sd of n runs" if several else None,
@@ -146,11 +145,9 @@ def _legend(axes: "Axes", problem: ProblemFindings) -> None:
     )  # fmt: skip
 
 
-def _last(values: object) -> float:
-    import numpy as np
-
-    found = np.asarray(values, dtype=float)
-    return float(found[-1]) if found.size else float("-inf")
+def _end(line: "Line2D") -> float:
+    """Where it ends; a line without points ends below all others."""
+    return float([-math.inf, *np.asarray(line.get_ydata())][-1])
 
 
 def draw_profile(profile: "Profile") -> "Figure":
@@ -167,23 +164,14 @@ def draw_profile(profile: "Profile") -> "Figure":
     end = 1.05 * last  # a little beyond the last step
     looks = zip(itertools.cycle(COLOURS), itertools.cycle(STYLES), strict=False)
     for (method, ratios), (colour, style) in zip(profile.ratios.items(), looks, strict=False):
-        x, y = _steps(ratios, profile.problems, end)
-        label = words(textwrap.fill(method, 30))
-        axes.plot(x, y, style, color=colour, drawstyle="steps-post", linewidth=1.8, label=label)
-    _decorate_profile(axes, profile, end)
-    return figure
-
-
-def _steps(ratios: tuple[float, ...], problems: int, end: float) -> tuple[list[float], list[float]]:
-    """Corners of a line that rises by one problem at each ratio; shares in percent."""
-    solved = [100 * count / problems for count in range(len(ratios) + 1)]
-    return [1.0, *ratios, end], [*solved, solved[-1]]
-
-
-def _decorate_profile(axes: "Axes", profile: "Profile", end: float) -> None:
+        solved = [100 * count / profile.problems for count in range(len(ratios) + 1)]
+        axes.plot(
+            [1.0, *ratios, end], [*solved, solved[-1]], style, color=colour,
+            drawstyle="steps-post", linewidth=1.8, label=words(textwrap.fill(method, 30)),
+        )  # fmt: skip
+    axes.set(xlim=(1.0, end), ylim=(-2.0, 102.0))
     axes.set_xlabel("budget needed, as a multiple of the smallest (τ)", color=INK)
     axes.set_ylabel(f"solved of {profile.problems} problems, %", color=INK)
-    axes.set_xlim(1.0, end)
-    axes.set_ylim(-2.0, 102.0)
     _plain(axes)
     axes.legend(**BESIDE)
+    return figure

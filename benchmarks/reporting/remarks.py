@@ -6,7 +6,7 @@ from typing import Any
 
 from alframe.benchmarks.reading.groups import OWN, ProblemRuns
 from alframe.benchmarks.reading.rundirs import Run
-from alframe.benchmarks.reporting.tables import plural
+from alframe.benchmarks.reporting.tables import merged, plural
 from alframe.config.layers import flat
 
 NOT_RECIPE = ("strategy.", "budget.")
@@ -165,12 +165,8 @@ def _parts(
 
 def environment(runs: Sequence[Run]) -> dict[str, Any]:
     """Each entry once; a list of its values where the runs differ."""
-    found: dict[str, Any] = {}
-    for key in KEPT:
-        values = [run.manifest[key] for run in runs if key in run.manifest]
-        if different := [v for i, v in enumerate(values) if v not in values[:i]]:
-            found[key] = different[0] if len(different) == 1 else different
-    return found
+    manifests = (run.manifest for run in runs)
+    return merged([{key: m[key] for key in KEPT if key in m} for m in manifests])
 
 
 def traits(run: Run) -> dict[str, Any]:
@@ -188,7 +184,7 @@ def _said(part: Callable[[Settings], str], runs: Sequence[Run]) -> Iterator[str]
     for run in runs:
         try:
             yield part(run.config)
-        except KeyError:  # another version's settings
+        except (KeyError, TypeError):  # another version's settings
             continue
 
 
@@ -227,4 +223,4 @@ PARTS: Mapping[str, Callable[[Settings], str]] = {
     "precision": lambda config: str(config["training"]["precision"]),
     "budget in images": _budget,
 }
-"""What is said of a resolved configuration; a ``KeyError`` where it has no such setting."""
+"""What is said of a resolved configuration; a lookup fails where it has no such setting."""

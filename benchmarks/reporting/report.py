@@ -1,7 +1,8 @@
 """``alframe report``: tables, curves and a page of runs or of a suite."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,14 @@ from alframe.cli.output import say
 if TYPE_CHECKING:
     from alframe.benchmarks.reporting.findings import Findings
 
-FORMATS = ("md", "csv", "json", "html", "tex")
+FORMATS = {
+    "md": "markdown:markdown",
+    "csv": "export:to_csv",
+    "json": "export:to_json",
+    "html": "report:page_of",
+    "tex": "latex:tables",
+}
+"""Format -> the module and function here that makes its text of findings, imported if wanted."""
 
 
 @click.command()
@@ -29,8 +37,8 @@ FORMATS = ("md", "csv", "json", "html", "tex")
     "--format",
     "formats",
     multiple=True,
-    type=click.Choice(FORMATS),
-    default=FORMATS,
+    type=click.Choice([*FORMATS]),
+    default=[*FORMATS],
     help="What to write besides curves.png and curves.svg; may be repeated.  [default: all]",
 )
 @click.option("--pictures/--no-pictures", default=True, help="Show selected images on the page.")
@@ -52,12 +60,20 @@ def report(
     alframe report bench/smoke --metric AP50.disc,ring
     """  # noqa: D301 - the backspace is click's mark of lines to leave as they are
     findings = findings_of(runs, metric)
-    from alframe.benchmarks.reporting.markdown import summary
-
     findings = findings if pictures else findings.without_pictures()
-    say(*summary(findings).splitlines())
+    say(*_summary(findings).splitlines())
     for path in write(findings, output or _folder(runs), formats):
         say(f"wrote {path}", err=True)
+
+
+def _summary(findings: "Findings") -> str:
+    """The cycle tables alone, for a terminal."""
+    from alframe.benchmarks.reporting.method_tables import cycles
+    from alframe.benchmarks.reporting.tables import table_text
+    from alframe.text import markdown
+
+    tables = ((p.name, cycles(p, findings.metric)) for p in findings.problems)
+    return "\n".join(f"## {markdown(name)}\n\n{table_text(t)}" for name, t in tables if t)
 
 
 def findings_of(paths: Sequence[Path], metric: str | None = None) -> "Findings":
@@ -78,7 +94,7 @@ def findings_of(paths: Sequence[Path], metric: str | None = None) -> "Findings":
     return of_suite(suites[0], metric) if suites else of_runs(runs, metric)
 
 
-def write(findings: "Findings", folder: Path, formats: Sequence[str] = FORMATS) -> Iterator[Path]:
+def write(findings: "Findings", folder: Path, formats: Collection[str] = FORMATS) -> Iterator[Path]:
     """Write the files of a report, yielding each.
 
     Raises:
@@ -104,44 +120,24 @@ def write(findings: "Findings", folder: Path, formats: Sequence[str] = FORMATS) 
 
 def _folder(runs: Sequence[Path]) -> Path:
     """Beside what is alone, else here."""
-    alone = len(runs) == 1 and ((runs[0] / "suite.yaml").exists() or _is_run(runs[0]))
+    alone = len(runs) == 1 and any((runs[0] / n).exists() for n in ("suite.yaml", "manifest.json"))
     return runs[0] / "report" if alone else Path("report")
 
 
-def _is_run(path: Path) -> bool:
-    return (path / "manifest.json").exists()
-
-
-def _files(findings: "Findings", formats: Sequence[str]) -> Mapping[str, bytes]:
+def _files(findings: "Findings", formats: Collection[str]) -> Mapping[str, bytes]:
     from alframe.benchmarks.reporting import plots
 
+    written = {}
+    for kind, writer in FORMATS.items():
+        if kind in formats:
+            text: str = resolve_name(f"{__package__}.{writer}")(findings)
+            written[f"report.{kind}"] = text.encode(errors="backslashreplace")  # half a surrogate
     figure = plots.draw_curves(findings.problems, findings.metric)
-    written = {
-        f"report.{kind}": _text(findings, kind).encode(errors="backslashreplace")  # half a pair
-        for kind in FORMATS
-        if kind in formats
-    }
     return written | {f"curves.{kind}": plots.to_bytes(figure, kind) for kind in ("png", "svg")}
 
 
-def _text(findings: "Findings", kind: str) -> str:
-    """The report in one format."""
-    if kind == "html":
-        return _page(findings)
-    if kind == "md":
-        from alframe.benchmarks.reporting.markdown import markdown
-
-        return markdown(findings)
-    if kind == "tex":
-        from alframe.benchmarks.reporting.latex import tables
-
-        return tables(findings.problems, findings.metric)
-    from alframe.benchmarks.reporting.export import to_csv, to_json
-
-    return to_csv(findings) if kind == "csv" else to_json(findings)
-
-
-def _page(findings: "Findings") -> str:
+def page_of(findings: "Findings") -> str:
+    """The page with its curves drawn."""
     from alframe.benchmarks.reporting import page, plots
 
     figures = {p.name: plots.draw_curves([p], findings.metric) for p in findings.problems}

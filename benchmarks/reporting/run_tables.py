@@ -17,17 +17,18 @@ from alframe.benchmarks.reporting.tables import (
     Block,
     Cells,
     EmbeddedImage,
-    Images,
+    ImageBlock,
     Table,
     TableCell,
     Text,
     data_uri,
     heads,
+    merged,
     numbered,
     plural,
     share,
 )
-from alframe.benchmarks.statistics import QS, Costs
+from alframe.benchmarks.statistics import QS
 from alframe.benchmarks.statistics.comparisons import WinMatrix
 
 if TYPE_CHECKING:
@@ -66,14 +67,13 @@ def _square(
     title: str, names: Sequence[str], shares: Sequence[Sequence[float | None]], note: str
 ) -> Table:
     """Methods against methods, on a ground as strong as the share."""
-
-    def cell(part: float | None) -> TableCell:
-        return EMPTY if part is None else TableCell(share(part), part, look="tint", share=part)
-
-    rows = [
-        [TableCell(name), *(EMPTY if i == j else cell(part) for j, part in enumerate(shares[i]))]
-        for i, name in enumerate(names)
-    ]
+    rows = [[TableCell(name)] for name in names]
+    for i, row in enumerate(rows):
+        for j, part in enumerate(shares[i]):
+            if part is None or i == j:
+                row.append(EMPTY)
+            else:
+                row.append(TableCell(share(part), part, "", "tint", part))
     return Table(title, heads("method", *names), rows, notes=[note], sortable=False)
 
 
@@ -139,7 +139,7 @@ def classes(selections: Selections | None) -> Table | None:
     )
 
 
-def pictures(gallery: Gallery) -> Images | None:
+def pictures(gallery: Gallery) -> ImageBlock | None:
     """The first images that a method selected."""
     shown = []
     for rank, picture in enumerate(gallery.pictures, 1):
@@ -149,7 +149,7 @@ def pictures(gallery: Gallery) -> Images | None:
         caption = f"{picture.item}\n{score}".rstrip()
         shown.append(EmbeddedImage(data_uri(picture.jpeg, "image/jpeg"), alt, caption))
     title = f"Selected first by {gallery.method}: seed {gallery.seed}, cycle {gallery.cycle}"
-    return Images(title, shown) if shown else None
+    return ImageBlock(title, shown) if shown else None
 
 
 def resources(problem: ProblemFindings) -> Table | None:
@@ -243,20 +243,6 @@ def environment(entries: Mapping[str, Any]) -> Table | None:
     return _words("Environment", ("entry", "value"), [*_flat(entries)])
 
 
-def costs(constants: Costs) -> Text:
-    """What an image and an object are taken to cost."""
-    return Text(
-        "Modelled cost of labelling",
-        f"{constants.image:g} s an image + {constants.object:g} s an object.",
-    )
-
-
-def commands(lines: Sequence[str]) -> Text | None:
-    """What made the runs, a line each, in order."""
-    title = "Command" if len(lines) == 1 else "Commands"
-    return Text(title, "\n".join(lines), code=True) if lines else None
-
-
 def _words(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table | None:
     """A table without numbers; None without rows."""
     cells = [[TableCell(text) if text else EMPTY for text in row] for row in rows]
@@ -269,18 +255,8 @@ def _flat(entries: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, st
         if isinstance(value, Mapping):
             yield from _flat(value, f"{start}{name}.")
         elif isinstance(value, list | tuple) and all(isinstance(v, Mapping) for v in value):
-            yield from _flat(_merged(value), f"{start}{name}.")
+            yield from _flat(merged(value), f"{start}{name}.")
         elif isinstance(value, list | tuple):
             yield f"{start}{name}", ", ".join(str(one) for one in value)
         else:
             yield f"{start}{name}", str(value)
-
-
-def _merged(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What runs that differ say, entry by entry: one value, or all there are."""
-    found: dict[str, list[Any]] = {}
-    for entry in entries:
-        for name, value in entry.items():
-            if value not in found.setdefault(name, []):
-                found[name].append(value)
-    return {name: vs[0] if len(vs) == 1 else vs for name, vs in found.items()}

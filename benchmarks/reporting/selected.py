@@ -67,11 +67,11 @@ def _settings(run: Run) -> RunConfig:
     if found:
         raise ConfigError(found)
     parts: dict[str, Any] = {"dataset": Component(**dataset)}
-    try:
-        parts["model"] = Component.model_validate(run.config.get("model"))
-        parts["data"] = DataConfig.model_validate(run.config.get("data", {}))
-    except ValidationError as error:
-        raise ConfigError(problems(error, "", RunConfig)) from error
+    for section, kind in (("model", Component), ("data", DataConfig)):
+        try:
+            parts[section] = kind.model_validate(run.config.get(section, {}))
+        except ValidationError as error:
+            raise ConfigError(problems(error, section, kind)) from error
     return RunConfig.model_construct(**parts)
 
 

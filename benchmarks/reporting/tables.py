@@ -5,11 +5,13 @@ percent here.
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-Look = Literal["", "best", "better", "worse", "faint", "tint", "bar", "words"]
+from alframe.text import markdown
+
+CellLook = Literal["", "best", "better", "worse", "faint", "tint", "bar", "words"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class TableCell:
     text: str
     value: float | None = None
     note: str = ""
-    look: Look = ""
+    look: CellLook = ""
     share: float = 0.0
     tick: float = 0.0
 
@@ -70,7 +72,7 @@ class EmbeddedImage:
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageBlock:
     """Images side by side, or a single large one on a white card."""
 
     kind: ClassVar[str] = "images"
@@ -89,7 +91,7 @@ class Text:
     code: bool = False
 
 
-Block = Table | Images | Text
+Block = Table | ImageBlock | Text
 
 
 def heads(*names: str, words: Sequence[str] = ()) -> list[TableCell]:
@@ -104,6 +106,33 @@ def numbered(
     return EMPTY if value is None else TableCell(text(value), scale * value, note)
 
 
+def table_text(table: Table) -> str:
+    """As markdown: words to the left, numbers to the right, what is best in bold."""
+    left = [i == 0 or head.look == "words" for i, head in enumerate(table.heads)]
+    lines = [_line(row) for row in (table.heads, *table.rows, *table.beneath)]
+    lines.insert(1, f"| {' | '.join('---' if one else '---:' for one in left)} |\n")
+    return "".join(lines) + "".join(f"\n{markdown(note)}\n" for note in table.notes)
+
+
+def _line(row: Cells) -> str:
+    return f"| {' | '.join(map(_cell, row))} |\n"
+
+
+def _cell(cell: TableCell) -> str:
+    text = f"**{markdown(cell.text)}**" if cell.look == "best" else markdown(cell.text)
+    return f"{text} ({markdown(cell.note)})" if cell.note else text
+
+
+def merged(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What runs that differ say, entry by entry: one value, or all there are."""
+    found: dict[str, list[Any]] = {}
+    for entry in entries:
+        for name, value in entry.items():
+            if value not in found.setdefault(name, []):
+                found[name].append(value)
+    return {name: vs[0] if len(vs) == 1 else vs for name, vs in found.items()}
+
+
 def data_uri(content: bytes, kind: str) -> str:
     """A file as an address: an SVG in it can neither run scripts nor clash in its ids."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
@@ -112,14 +141,9 @@ def data_uri(content: bytes, kind: str) -> str:
 MINUS = "\N{MINUS SIGN}"
 
 
-def percent(fraction: float) -> str:
-    """Two decimals, without the sign."""
-    return f"{100 * fraction:z.2f}".replace("-", MINUS)
-
-
-def points(fraction: float) -> str:
-    """A difference of two metrics, in percentage points and with its sign."""
-    return f"{100 * fraction:+z.2f}".replace("-", MINUS)
+def percent(fraction: float, digits: int = 2, sign: str = "") -> str:
+    """Without the sign for percent; ``sign`` is ``+`` for differences in percentage points."""
+    return f"{100 * fraction:{sign}z.{digits}f}".replace("-", MINUS)
 
 
 def spread(mean: float, sd: float | None) -> str:
@@ -129,7 +153,7 @@ def spread(mean: float, sd: float | None) -> str:
 
 def share(fraction: float, digits: int = 0) -> str:
     """``43 %``."""
-    return f"{100 * fraction:z.{digits}f} %".replace("-", MINUS)
+    return f"{percent(fraction, digits)} %"
 
 
 def size(fraction: float) -> str:

@@ -100,7 +100,7 @@ def _jobs(folder: Path, wanted: "Suite", started: "Suite | None") -> "JobList":
     from alframe.benchmarks.running.grid import grid_of
     from alframe.benchmarks.running.jobs import FILE, JobList, stored_jobs
 
-    if started and (folder / FILE).exists() and started.has_grid_of(wanted):
+    if started and (folder / FILE).exists() and started.axes == wanted.axes:
         return stored_jobs(folder)
     return JobList(folder, grid_of(wanted))
 
@@ -137,9 +137,9 @@ def _opened(folder: Path, suite: "Suite", grid: "Grid") -> "Iterator[WorkList]":
         for name in ("jobs", "initial", "report"):
             remove_torn(folder / name, deep=True)
         write_initial_sets(folder, grid, sets)
-        write(suite, folder)
         work = WorkList(folder, grid)
         work.write()
+        write(suite, folder)
         yield work
 
 

@@ -27,16 +27,20 @@ def grid_of(suite: Suite) -> Grid:
     """
     configs = _resolved(suite)
     shared = _shared(configs)
-    firsts: Grid = {}
-    runs: Grid = {}
-    for key, config in sorted(configs.items(), key=lambda item: item[0][2]):
-        first = _job("first", (key[0], shared[key], key[2]), 1) if key in shared else None
-        runs[_job("run", key, config.budget.cycles, first)] = config
+    firsts, runs, replays, full = Grid(), Grid(), Grid(), Grid()
     for key, config in configs.items():
+        (problem, method, seed), cycles, first = key, config.budget.cycles, None
         if key in shared:
-            first = _job("first", (key[0], shared[key], key[2]), 1)
+            first = _job("first", (problem, shared[key], seed), 1)
             firsts.setdefault(first, _at_random(config, cycles=1))
-    return firsts | runs | _replay(suite, configs) | _full(suite, configs)
+        runs[_job("run", key, cycles, first)] = config
+        if (method, seed) == (suite.replay, suite.seeds[0]):
+            replays[_job("replay", key, cycles)] = config
+        if seed in suite.full_seeds:  # in the recipe of the learner's first method
+            job = _job("full", (problem, config.learner.name, seed), 1)
+            full.setdefault(job, _at_random(config, cycles=1, initial="100%"))
+    by_seed = dict(sorted(runs.items(), key=lambda item: item[0].seed))
+    return firsts | by_seed | replays | full
 
 
 def settings_in(folder: Path, job: Job, config: RunConfig) -> RunConfig:
@@ -114,24 +118,6 @@ def _of_first_cycle(config: RunConfig) -> str:
         if k not in MAY_DIFFER and not k.startswith("strategy.")
     }
     return repr(sorted(kept.items()))
-
-
-def _replay(suite: Suite, configs: Mapping[GridKey, RunConfig]) -> Grid:
-    return {
-        _job("replay", key, config.budget.cycles): config
-        for key, config in configs.items()
-        if key[1:] == (suite.replay, suite.seeds[0])
-    }
-
-
-def _full(suite: Suite, configs: Mapping[GridKey, RunConfig]) -> Grid:
-    """Each learner on everything, in the recipe of its first method."""
-    found: Grid = {}
-    for (problem, _, seed), config in configs.items():
-        if seed in suite.full_seeds:
-            job = _job("full", (problem, config.learner.name, seed), 1)
-            found.setdefault(job, _at_random(config, cycles=1, initial="100%"))
-    return found
 
 
 def _at_random(config: RunConfig, **budget: Any) -> RunConfig:

@@ -7,10 +7,11 @@ after its plugins are gone.
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from alframe.benchmarks.reading.rundirs import first_reason
 from alframe.benchmarks.running.suite import is_folder_name
 from alframe.errors import RunError
 from alframe.files.checked import read_object, write_object
@@ -62,6 +63,21 @@ class Job(BaseModel):
         return f"{self.kind}/{self.problem}/{self.method}/seed-{self.seed}"
 
 
+class JobsFile(BaseModel):
+    """What ``jobs.json`` holds: no job twice, and every one that another waits for."""
+
+    jobs: list[Job] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_list(self) -> Self:
+        names = {job.name for job in self.jobs}
+        if len(names) < len(self.jobs):
+            raise ValueError("a job is there twice")
+        if stray := [job.first for job in self.jobs if job.first and job.first not in names]:
+            raise ValueError(f"there is no job {stray[0]!r}")
+        return self
+
+
 class JobList:
     """The jobs of a suite and where they stand, by what its folder says.
 
@@ -103,8 +119,8 @@ class JobList:
 
     def write(self) -> None:
         """Write the jobs into the folder, for :func:`stored_jobs`."""
-        entries = [job.model_dump(exclude_none=True) for job in self.jobs]
-        write_object(self.folder / FILE, {"jobs": entries})
+        content = JobsFile(jobs=self.jobs).model_dump(exclude_none=True)
+        write_object(self.folder / FILE, content)
 
 
 def stored_jobs(folder: Path) -> JobList:
@@ -114,28 +130,14 @@ def stored_jobs(folder: Path) -> JobList:
         RunError: the file is missing or damaged.
     """
     path = folder / FILE
-    entries = read_object(path, REMEDY).get("jobs")
+    content = read_object(path, REMEDY)
     try:
-        if not isinstance(entries, list):
-            raise ValueError(f"expected a list of jobs, got {entries!r:.40}")
-        jobs = [Job.model_validate(entry) for entry in entries]
-        names = {job.name for job in jobs}
-        if len(names) < len(jobs):
-            raise ValueError("a job is there twice")
-        if stray := [job.first for job in jobs if job.first and job.first not in names]:
-            raise ValueError(f"there is no job {stray[0]!r}")
+        return JobList(folder, JobsFile.model_validate(content).jobs)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "a job"
-        raise RunError(f"{path} is damaged, {where}: {first['msg']}: {REMEDY}") from error
-    except ValueError as error:
-        raise RunError(f"{path} is damaged, {error}: {REMEDY}") from error
-    return JobList(folder, jobs)
+        raise RunError(f"{path} is damaged, {first_reason(error)}: {REMEDY}") from error
 
 
 def _is_finished(path: Path) -> bool:
     manifest = path / "manifest.json"
-    if not manifest.exists():
-        return False
     remedy = "restore it, or delete the folder, and the job is run again"
-    return bool(read_object(manifest, remedy).get("finished"))
+    return manifest.exists() and bool(read_object(manifest, remedy).get("finished"))

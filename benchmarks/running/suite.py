@@ -126,13 +126,10 @@ class Suite(BaseModel):
         }
         return self.model_copy(update=added)
 
-    def has_grid_of(self, other: "Suite") -> bool:
-        """Whether another suite that was :meth:`joined` with this one has the same jobs."""
-        ours, theirs = (
-            ([*s.methods], [*s.problems], s.seeds, s.full_supervision, s.replay)
-            for s in (self, other)
-        )
-        return ours == theirs
+    @property
+    def axes(self) -> tuple[Any, ...]:
+        """What decides which jobs there are, among suites that were :meth:`joined`."""
+        return ([*self.methods], self.seeds, self.full_supervision, self.replay)
 
 
 def _comparable(suite: Suite) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from alframe.benchmarks.reporting.markdown import table_text
-from alframe.benchmarks.reporting.tables import Table, TableCell, heads
+from alframe.benchmarks.reporting.tables import Table, TableCell, heads, table_text
 from alframe.benchmarks.speed.row import RATIO, ROOFLINE, SECONDS, Timing
 from alframe.benchmarks.speed.spread import Spread
 from alframe.benchmarks.speed.targets import Goal, targets_of

@@ -3,29 +3,28 @@
 import dataclasses
 import io
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from alframe.benchmarks.published import Published
+from alframe.benchmarks.reading.rundirs import Cycle, Run
 from alframe.benchmarks.reporting.findings import (
     Chosen,
-    Comparison,
-    Costs,
+    CurvePoint,
     Findings,
     Gallery,
+    GalleryItem,
     Method,
-    Picture,
-    Point,
-    Problem,
-    Profile,
-    Published,
-    RunRecord,
-    Saving,
+    ProblemFindings,
     Selections,
-    Summary,
     Unfinished,
-    WinMatrix,
 )
+from alframe.benchmarks.statistics import Costs
+from alframe.benchmarks.statistics.comparisons import Comparison, WinMatrix
+from alframe.benchmarks.statistics.curves import Summary
+from alframe.benchmarks.statistics.levels import Profile, Saving
 
 
 def jpeg(colour: str = "teal") -> bytes:
@@ -43,9 +42,9 @@ RANDOM = Method(
     learner="plain",
     strategy="random",
     points=(
-        Point(827, 2500.0, summary(0.2831, 0.0123)),
-        Point(1240, 3700.0, summary(0.4942, 0.0050)),
-        Point(1654, 4900.0, summary(0.5603, None, 1)),
+        CurvePoint(827, 2500.0, summary(0.2831, 0.0123)),
+        CurvePoint(1240, 3700.0, summary(0.4942, 0.0050)),
+        CurvePoint(1654, 4900.0, summary(0.5603, None, 1)),
     ),
     area={"images": summary(0.45), "objects": summary(0.44), "seconds": summary(0.445)},
     seconds={"fit": 7200.0, "evaluate": 360.0, "select": 36.0},
@@ -56,15 +55,20 @@ MIAOD = Method(
     learner="miaod",
     strategy="miaod",
     points=(
-        Point(827, 2500.0, summary(0.4718, 0.0031)),
-        Point(1240, 3900.0, summary(0.5841, 0.0042)),
-        Point(1654, 5200.0, summary(0.56034, 0.0035)),  # prints as random's does
+        CurvePoint(827, 2500.0, summary(0.4718, 0.0031)),
+        CurvePoint(1240, 3900.0, summary(0.5841, 0.0042)),
+        CurvePoint(1654, 5200.0, summary(0.56034, 0.0035)),  # prints as random's does
     ),
     area={"images": summary(0.55), "objects": summary(0.54), "seconds": summary(0.545)},
     seconds={"fit": 14400.0, "evaluate": 720.0, "select": 180.0},
     memory={"host": 4.0},
     runs=tuple(
-        RunRecord(f"runs/m{n}", n, n < 2, ({"cycle": 0, "labelled": 827, "seconds": seconds},))
+        Run(
+            Path(f"runs/m{n}"),
+            {"seed": n},
+            {"finished": n < 2},
+            (Cycle(cycle=0, labelled=827, objects=2500, metrics={}, seconds=seconds),),
+        )
         for n, seconds in enumerate(
             (
                 {"fit": 18000.0, "evaluate": 720.0, "select": 60.0},
@@ -78,7 +82,7 @@ ENTROPY = Method(
     name="entropy_of plain",
     learner="plain",
     strategy="entropy",
-    points=(Point(827, 2500.0, summary(0.2831, None, 1)),),
+    points=(CurvePoint(827, 2500.0, summary(0.2831, None, 1)),),
     area={"images": summary(0.41, None, 1)},
     seconds={},
     memory={},
@@ -101,7 +105,7 @@ COMPARISONS = (
     ),
 )  # fmt: skip
 
-FULL_PROBLEM = Problem(
+FULL_PROBLEM = ProblemFindings(
     name="voc-retina",
     dataset="voc",
     model="retina",
@@ -136,7 +140,10 @@ FULL_PROBLEM = Problem(
     galleries=(
         Gallery(
             "miaod", 0, 1,
-            (Picture("VOC2007/000005", 0.91236, jpeg()), Picture("VOC2012/7", None, jpeg("red"))),
+            (
+                GalleryItem("VOC2007/000005", 0.91236, jpeg()),
+                GalleryItem("VOC2012/7", None, jpeg("red")),
+            ),
         ),
     ),
     noise=0.0031,
@@ -145,13 +152,15 @@ FULL_PROBLEM = Problem(
     recipe={"batch": "2 images", "precision": "fp32; bf16"},
 )  # fmt: skip
 
-BARE_PROBLEM = Problem(
+BARE_PROBLEM = ProblemFindings(
     name="shapes-ssd",
     dataset="shapes",
     model="ssd",
     pool=None,
     methods=(
-        Method("random", "plain", "random", (Point(25, 60.0, summary(0.5, None, 1)),), {}, {}, {}),
+        Method(
+            "random", "plain", "random", (CurvePoint(25, 60.0, summary(0.5, None, 1)),), {}, {}, {}
+        ),
     ),
 )
 

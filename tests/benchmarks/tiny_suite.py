@@ -33,7 +33,7 @@ class FakeEngine:
     """Writes a finished run directory for each call, or does what ``act`` says.
 
     Args:
-        act: given the cell's folder relative to the suite's; returns an exit code.
+        act: given the job's folder relative to the suite's; returns an exit code.
         slots: processes at a time.
     """
 

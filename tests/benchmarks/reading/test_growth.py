@@ -64,7 +64,7 @@ def test_one_table_and_one_curve(tmp_path: Path, pools: bool) -> None:
         f"random, seed 1: a curve of separate runs of one cycle each (100, 200, 300 images), "
         f"{tmp_path / '3'}, {tmp_path / '4'}, {tmp_path / '5'}",
     )  # fmt: skip
-    assert method.runs[0].path == f"{tmp_path / '1'}, {tmp_path / '2'}, {tmp_path / '0'}"
+    assert method.runs[0].place == f"{tmp_path / '1'}, {tmp_path / '2'}, {tmp_path / '0'}"
 
 
 def test_each_size_with_a_seed_of_its_own_is_one_row(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_fewer_boxes_in_more_images_are_not_joined(tmp_path: Path) -> None:
     grown(tmp_path / "1", 100, 0.1, objects=500)
     grown(tmp_path / "2", 200, 0.2, objects=400)
     (problem,) = findings(tmp_path).problems
-    assert [run.path for m in problem.methods for run in m.runs] == [
+    assert [run.place for m in problem.methods for run in m.runs] == [
         str(tmp_path / "1"), str(tmp_path / "2"),
     ]  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import yaml
 
-from alframe.benchmarks.reading.groups import baseline_of, methods
+from alframe.benchmarks.reading.groups import ProblemRuns, methods
 from alframe.benchmarks.reading.rundirs import read_run, read_runs
 from tests.benchmarks.fake_runs import write_run
 
@@ -78,6 +78,9 @@ def test_options_of_a_method_tell_on_one_detector_only(tmp_path):
 
 
 def test_the_baseline_is_random_selection_with_the_plain_learner(tmp_path):
+    def baseline_of(found):
+        return ProblemRuns("a", found).baseline
+
     def run(name, **details):
         return [read_run(write_run(tmp_path / name, [0.1], **details))]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from alframe.benchmarks.reading.groups import Entry
+from alframe.benchmarks.reading.groups import ProblemRuns
 from alframe.benchmarks.reading.rundirs import Run, read_run
 from tests.benchmarks.fake_runs import write_run
 
@@ -16,7 +16,7 @@ def run(path: Path, values: list[float | None], **details: object) -> Run:
 
 
 @pytest.fixture
-def entry(tmp_path: Path) -> Entry:
+def entry(tmp_path: Path) -> ProblemRuns:
     """Random as it should be; entropy with a hole in a cycle of each seed but the first."""
     of_entropy = {
         0: [0.2, 0.3, 0.7],
@@ -30,10 +30,10 @@ def entry(tmp_path: Path) -> Entry:
         run(tmp_path / f"e{s}", values, seed=s, strategy="entropy")
         for s, values in of_entropy.items()
     ]
-    return Entry("a", {"random": random, "entropy": entropy}, failed=[("entropy", 5)])
+    return ProblemRuns("a", {"random": random, "entropy": entropy}, failed=[("entropy", 5)])
 
 
-def test_curves_have_what_there_is(entry: Entry) -> None:
+def test_curves_have_what_there_is(entry: ProblemRuns) -> None:
     found = {c.seed: (c.images, c.values) for c in entry.curves("mAP50") if c.method == "entropy"}
     assert found == {
         0: ((10, 20, 30), (0.2, 0.3, 0.7)),
@@ -43,16 +43,16 @@ def test_curves_have_what_there_is(entry: Entry) -> None:
     }
 
 
-def test_whole_curves_have_both_ends(entry: Entry) -> None:
-    found = {c.seed: c.values for c in entry.whole_curves("mAP50") if c.method == "entropy"}
+def test_whole_curves_have_both_ends(entry: ProblemRuns) -> None:
+    found = {c.seed: c.values for c in entry.curves("mAP50", whole=True) if c.method == "entropy"}
     assert found == {0: (0.2, 0.3, 0.7), 3: (0.2, 0.6)}
 
 
-def test_failures_are_what_was_run_and_has_no_curve(entry: Entry) -> None:
+def test_failures_are_what_was_run_and_has_no_curve(entry: ProblemRuns) -> None:
     assert entry.failures("mAP50") == [("a", "entropy", 5), ("a", "entropy", 4)]
 
 
 def test_a_run_that_goes_on_has_neither_curve_nor_failure(tmp_path: Path) -> None:
-    entry = Entry("a", {"random": [run(tmp_path / "1", [0.1, 0.2], finished=False)]})
-    assert entry.curves("mAP50") == entry.whole_curves("mAP50") == []
+    entry = ProblemRuns("a", {"random": [run(tmp_path / "1", [0.1, 0.2], finished=False)]})
+    assert entry.curves("mAP50") == entry.curves("mAP50", whole=True) == []
     assert entry.failures("mAP50") == []

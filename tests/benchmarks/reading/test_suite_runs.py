@@ -1,25 +1,28 @@
-"""Runs and cells of a suite, sorted into problems."""
+"""Runs, and the jobs of a suite, sorted into problems."""
 
 from pathlib import Path
 
+from alframe.benchmarks.reading.groups import problems_of
 from alframe.benchmarks.reading.rundirs import read_runs
-from alframe.benchmarks.reading.suite_runs import entries_of_runs, entries_of_suite
+from alframe.benchmarks.reading.suite_runs import suite_problems
 from alframe.benchmarks.reporting.collect import of_runs, of_suite
-from alframe.benchmarks.running.grid import cells
-from alframe.benchmarks.running.suite import FILE, Suite, write
-from alframe.benchmarks.running.work import Work
+from alframe.benchmarks.running.grid import grid_of
+from alframe.benchmarks.running.suite import Suite, write
+from alframe.benchmarks.running.work import WorkList
 from tests.benchmarks.fake_runs import write_run
 from tests.benchmarks.tiny_suite import tiny_suite
 
 
-def finished(suite: Suite, folder: Path) -> Work:
-    """A suite of which every cell is done, each kind by a revision of its own."""
-    write(suite, folder / FILE)
-    work = Work(folder, cells(suite))
-    for cell in work.cells:
-        values = [0.1, 0.2] if cell.kind in ("run", "replay") else [0.3]
-        write_run(cell.path(folder), values, strategy=cell.config.strategy.name, seed=cell.seed,
-                  manifest={"git": f"rev-{cell.kind}"})  # fmt: skip
+def finished(suite: Suite, folder: Path) -> WorkList:
+    """A suite of which every job is done, each kind by a revision of its own."""
+    write(suite, folder)
+    grid = grid_of(suite)
+    work = WorkList(folder, grid)
+    work.write()
+    for job, config in grid.items():
+        values = [0.1, 0.2] if job.kind in ("run", "replay") else [0.3]
+        write_run(work.path(job), values, strategy=config.strategy.name, seed=job.seed,
+                  manifest={"git": f"rev-{job.kind}"})  # fmt: skip
     return work
 
 
@@ -27,7 +30,7 @@ def test_detectors_are_kept_apart(tmp_path: Path) -> None:
     for model, strategy in (("retina", "random"), ("ssd", "random"), ("ssd", "entropy")):
         write_run(tmp_path / model / strategy, [0.1], model=model, strategy=strategy)
     write_run(tmp_path / "voc", [0.1], dataset="voc")
-    entries = entries_of_runs(read_runs([tmp_path]))
+    entries = problems_of(read_runs([tmp_path]))
     assert {e.name: list(e.methods) for e in entries} == {
         "shapes, retina": ["random"], "shapes, ssd": ["entropy", "random"], "voc": ["random"],
     }  # fmt: skip
@@ -38,9 +41,9 @@ def test_detectors_are_kept_apart(tmp_path: Path) -> None:
     }
 
 
-def test_every_cell_is_behind_a_number(tmp_path: Path) -> None:
+def test_every_job_is_behind_a_number(tmp_path: Path) -> None:
     suite = tiny_suite()
-    (entry,) = entries_of_suite(suite, finished(suite, tmp_path))
+    (entry,) = suite_problems(suite, finished(suite, tmp_path))
     behind = [(name, str(run.path.relative_to(tmp_path))) for name, run in entry.behind()]
     assert behind == [
         ("random", "run/shapes/random/seed-0"),

@@ -12,9 +12,9 @@ from alframe.benchmarks.reading.rundirs import read_runs
 from alframe.benchmarks.reporting.collect import of_runs, of_suite
 from alframe.benchmarks.reporting.export import to_csv, to_json
 from alframe.benchmarks.reporting.findings import Findings, Method
-from alframe.benchmarks.running.grid import cells
-from alframe.benchmarks.running.suite import FILE
+from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.suite import write as write_suite
+from alframe.benchmarks.running.work import WorkList
 from alframe.errors import RunError
 from alframe.runs.journal import Journal
 from tests.benchmarks.fake_runs import write_run
@@ -130,21 +130,22 @@ def test_datasets_are_kept_apart(tmp_path: Path) -> None:
 def suite_of(folder: Path, methods: Mapping[str, Sequence[float]], seeds: Sequence[int]) -> None:
     """A suite of random and entropy with runs of these values, and full supervision of .4."""
     suite = tiny_suite(seeds=seeds, replay=None)
-    write_suite(suite, folder / FILE)
-    for cell in cells(suite):
-        values = [0.4] if cell.kind == "full" else methods.get(cell.method)
+    grid = grid_of(suite)
+    write_suite(suite, folder)
+    WorkList(folder, grid).write()
+    for job, config in grid.items():
+        values = [0.4] if job.kind == "full" else methods.get(job.method)
         if values:
-            strategy = cell.config.strategy.name
-            write_run(cell.path(folder), values, strategy=strategy, seed=cell.seed)
+            write_run(folder / job.name, values, strategy=config.strategy.name, seed=job.seed)
 
 
-def test_a_failed_cell_solves_no_problem(tmp_path: Path) -> None:
+def test_a_failed_job_solves_no_problem(tmp_path: Path) -> None:
     suite_of(tmp_path, {"random": [0.1, 0.4]}, seeds=[0, 1])
     before = of_suite(tmp_path).profile
     assert before is not None
     # entropy was not run yet: random has its three levels with two seeds
     assert (before.problems, before.ratios) == (6, {"random": (1.0,) * 6})
-    failed = {"cell": "run/shapes/entropy/seed-0", "seconds": 1.0, "reason": "out of memory"}
+    failed = {"job": "run/shapes/entropy/seed-0", "seconds": 1.0, "reason": "out of memory"}
     Journal(tmp_path / "journal.jsonl").append("failed", **failed)
     after = of_suite(tmp_path).profile
     assert after is not None

@@ -4,13 +4,17 @@ import dataclasses
 
 import pytest
 
-from alframe.benchmarks.reporting.latex import escape, latex, tables
+from alframe.benchmarks.reporting.latex import escape, tables
 from alframe.benchmarks.reporting.method_tables import cycles
-from tests.benchmarks.findings_example import BARE_PROBLEM, FULL_PROBLEM
+from tests.benchmarks.findings_example import BARE_PROBLEM, FINDINGS, FULL_PROBLEM
+
+
+def latex(*problems, metric):
+    return tables(dataclasses.replace(FINDINGS, problems=problems, metric=metric))
 
 
 def test_the_whole_table():
-    assert latex(FULL_PROBLEM, "mAP50").splitlines() == [
+    assert latex(FULL_PROBLEM, metric="mAP50").splitlines() == [
         r"\begin{table}",
         r"\centering",
         r"\caption{mAP50 in \% on voc with retina, by number of labelled images (share of the pool "
@@ -42,7 +46,7 @@ def test_the_whole_table():
 
 
 def test_one_run_without_pool_or_papers():
-    lines = latex(BARE_PROBLEM, "mAP").splitlines()
+    lines = latex(BARE_PROBLEM, metric="mAP").splitlines()
     assert lines[2] == r"\caption{mAP in \% on shapes with ssd, by number of labelled images.}"
     assert lines[5:] == [
         r"\begin{tabular}{@{}lr@{}}",
@@ -58,7 +62,7 @@ def test_one_run_without_pool_or_papers():
 
 def test_runs_that_agree_are_counted_once():
     problem = dataclasses.replace(FULL_PROBLEM, methods=FULL_PROBLEM.methods[:2], published=())
-    assert latex(problem, "mAP50").splitlines()[2].endswith("standard deviation of 3 runs.}")
+    assert latex(problem, metric="mAP50").splitlines()[2].endswith("standard deviation of 3 runs.}")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,7 @@ def test_escape(name, printed):
 def test_a_name_is_not_taken_for_an_argument_of_the_row_before():
     methods = tuple(dataclasses.replace(m, name="[2cm]*") for m in FULL_PROBLEM.methods)
     problem = dataclasses.replace(FULL_PROBLEM, methods=methods, name="voc: [SSD]")
-    text = latex(problem, "mAP50")
+    text = latex(problem, metric="mAP50")
     assert r"{[}2cm]{*} & " in text
     assert r"\label{tab:voc-ssd}" in text
 
@@ -86,7 +90,7 @@ def test_a_name_is_not_taken_for_an_argument_of_the_row_before():
 def test_no_two_tables_have_one_label():
     names = ("my voc", "my-voc", "my voc 2", "\u4e2d")
     problems = [dataclasses.replace(BARE_PROBLEM, name=name) for name in names]
-    labels = [x for x in tables(problems, "mAP").splitlines() if x.startswith(r"\label")]
+    labels = [x for x in latex(*problems, metric="mAP").splitlines() if x.startswith(r"\label")]
     assert labels == [
         r"\label{tab:my-voc}", r"\label{tab:my-voc-2}", r"\label{tab:my-voc-2-2}",
         r"\label{tab:cycles}",
@@ -105,7 +109,7 @@ def test_bold_is_the_same_as_on_the_page():
     }
     methods = tuple(dataclasses.replace(method, name=n, points=(p,)) for n, p in points.items())
     problem = dataclasses.replace(FULL_PROBLEM, methods=methods, published=())
-    page = [row.cells[1].look == "best" for row in cycles(problem, "mAP50").rows]
-    table = [r"\mathbf{47.22}" in line for line in latex(problem, "mAP50").splitlines()]
+    page = [row[2].look == "best" for row in cycles(problem, "mAP50").rows]
+    table = [r"\mathbf{47.22}" in line for line in latex(problem, metric="mAP50").splitlines()]
     assert page == [False, True, True]
     assert table.count(True) == 2

@@ -2,13 +2,26 @@
 
 import pytest
 
-from alframe.benchmarks.reporting.markdown import grid, markdown
+from alframe.benchmarks.reporting.markdown import markdown
+from alframe.benchmarks.reporting.tables import Table, TableCell, heads, table_text
 from tests.benchmarks.findings_example import FINDINGS, with_names
 
 
 def test_a_table() -> None:
-    rows = [["a|b", "1\n2"]]
-    assert grid(["x", "y"], rows) == "| x | y |\n| --- | ---: |\n| a\\|b | 1 2 |\n"
+    row = [
+        TableCell("a|b", note="c*d"),
+        TableCell("1\n2"),
+        TableCell("3", look="best"),
+        TableCell(""),
+    ]
+    table = Table("t", heads("x", "y", "z", "w", words=("w",)), [row], [row[:1]], notes=["_n_"])
+    assert table_text(table) == (
+        "| x | y | z | w |\n"
+        "| --- | ---: | ---: | --- |\n"
+        "| a\\|b (c\\*d) | 1 2 | **3** |  |\n"
+        "| a\\|b (c\\*d) |\n"
+        "\n\\_n\\_\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -16,7 +29,7 @@ def test_a_table() -> None:
     [("<b>&", r"\<b>&"), ("</td>", r"\</td>"), ("<!-- x", r"\<!-- x"), ("p < 0.001", "p < 0.001")],
 )
 def test_what_looks_like_a_tag_is_shown(text: str, written: str) -> None:
-    assert grid([text], []).splitlines()[0] == f"| {written} |"
+    assert table_text(Table("t", heads(text), [])).splitlines()[0] == f"| {written} |"
 
 
 def test_no_name_becomes_a_tag_wherever_it_stands() -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from alframe.benchmarks.reading.groups import Entry
+from alframe.benchmarks.reading.groups import ProblemRuns
 from alframe.benchmarks.reading.rundirs import read_run
 from alframe.benchmarks.reporting.collect import method_rows
-from alframe.benchmarks.reporting.findings import Costs
+from alframe.benchmarks.statistics import Costs
 from tests.benchmarks.fake_runs import write_run
 
 
@@ -17,7 +17,7 @@ def test_a_curve_without_an_end_cuts_nobodys_area(tmp_path: Path) -> None:
     ]  # fmt: skip
     paths = [write_run(tmp_path / f"r{s}", [0.1, 0.2, 0.6], seed=s) for s in range(4)]
     holes = [write_run(tmp_path / f"e{s}", v, seed=s) for s, v in enumerate(of_entropy)]
-    entry = Entry(
+    entry = ProblemRuns(
         "a", {"random": list(map(read_run, paths)), "entropy": list(map(read_run, holes))}
     )
     random, entropy = method_rows(entry, "mAP50", Costs())

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from alframe.benchmarks import SUITES
 from alframe.benchmarks.published import published
-from alframe.benchmarks.reading.groups import Entry
+from alframe.benchmarks.reading.groups import ProblemRuns
 from alframe.benchmarks.reading.rundirs import Run, read_run
 from alframe.benchmarks.reporting.remarks import notes
-from alframe.benchmarks.running.grid import cells
+from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.suite import load
-from alframe.benchmarks.suites import SUITES
 from alframe.config.resolve import from_overrides
 from tests.benchmarks.fake_runs import write_run
 
@@ -22,7 +22,7 @@ def run(path: Path, values: list[float | None], **details: object) -> Run:
 def test_nothing_is_said_of_runs_that_can_be_compared(tmp_path: Path) -> None:
     runs = [run(tmp_path / str(seed), [0.1, 0.2], seed=seed) for seed in range(2)]
     full = run(tmp_path / "full", [0.3])
-    assert list(notes(Entry("a", {"random": runs}, {"plain": [full]}), "mAP50")) == []
+    assert list(notes(ProblemRuns("a", {"random": runs}, {"plain": [full]}), "mAP50")) == []
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -30,12 +30,12 @@ def test_nothing_is_said_of_the_suites_that_come_with_alframe(name: str) -> None
     """Presets that suit a learner are no other recipe."""
     suite = load(name).overridden([from_overrides(["dataset.root=x"] if name != "smoke" else [])])
     methods: dict[str, list[Run]] = {}
-    for cell in cells(suite):
-        if cell.kind == "run":
-            config = cell.config.model_dump(mode="json")
-            methods.setdefault(cell.method, []).append(Run(Path(), config, {"finished": "now"}, ()))
+    for job, config in grid_of(suite).items():
+        if job.kind == "run":
+            run = Run(Path(), config.model_dump(mode="json"), {"finished": "now"}, ())
+            methods.setdefault(job.method, []).append(run)
     assert len(methods) == 6
-    assert list(notes(Entry("a", methods), suite.metric)) == []
+    assert list(notes(ProblemRuns("a", methods), suite.metric)) == []
 
 
 def test_a_metric_that_is_not_a_number(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_metric_that_is_not_a_number(tmp_path: Path) -> None:
         run(tmp_path / "3", [0.1, None, 0.2], seed=2),
     ]
     area = "; without an end the curve has no area (AUBC) and is in no comparison or saving"
-    assert list(notes(Entry("a", {"random": runs}), "mAP50")) == [
+    assert list(notes(ProblemRuns("a", {"random": runs}), "mAP50")) == [
         f"random, seed 0: mAP50 is not a number in cycles 1, 2, left out of every mean{area}, "
         f"{tmp_path / '1'}",
         f"random, seed 1: mAP50 is not a number in cycle 0, left out of every mean{area}, "
@@ -62,7 +62,7 @@ def test_several_precisions(tmp_path: Path) -> None:
         "miaod": [run(tmp_path / "2", [0.1], settings=half)],
         "entropy": [run(tmp_path / "3", [0.1], settings=single)],
     }
-    assert list(notes(Entry("a", methods), "mAP50")) == [
+    assert list(notes(ProblemRuns("a", methods), "mAP50")) == [
         "The runs differ in training.precision: fp32 (random, entropy); bf16 (miaod)"
     ]
 
@@ -74,7 +74,7 @@ def test_another_recipe_is_said_once_and_what_is_the_methods_own_is_not(tmp_path
         "miaod": [run(tmp_path / f"m{s}", [0.1], seed=s, settings=long, strategy="miaod",
                       learner="miaod") for s in range(3)],
     }  # fmt: skip
-    assert list(notes(Entry("a", methods), "mAP50")) == [
+    assert list(notes(ProblemRuns("a", methods), "mAP50")) == [
         "The runs differ in training.iterations: 100 (random); 5000 (miaod)"
     ]
 
@@ -84,7 +84,7 @@ def test_other_data(tmp_path: Path) -> None:
         "random": [run(tmp_path / "1", [0.1])],
         "entropy": [run(tmp_path / "2", [0.1], strategy="entropy", fingerprint="a" * 64)],
     }
-    assert list(notes(Entry("a", methods), "mAP50")) == [
+    assert list(notes(ProblemRuns("a", methods), "mAP50")) == [
         "The runs differ in dataset.fingerprint: ffffffff (random); aaaaaaaa (entropy)"
     ]
 
@@ -104,7 +104,7 @@ def test_initial_sets_are_compared_seed_by_seed(tmp_path: Path) -> None:
         ]
         for name, sets in begun.items()
     }  # fmt: skip
-    assert list(notes(Entry("a", methods), "mAP50")) == [
+    assert list(notes(ProblemRuns("a", methods), "mAP50")) == [
         "The methods begin with different images (seeds 1, 2): random, coreset; entropy"
     ]
 
@@ -120,24 +120,24 @@ def test_another_revision_of_anything_behind_a_number(tmp_path: Path) -> None:
         "first cycles": [run(tmp_path / "4", [0.1], manifest={"git": "c"})],
         "full supervision": [run(tmp_path / "5", [], manifest={"git": "no number yet"})],
     }
-    assert list(notes(Entry("a", methods, others=others), "mAP50")) == [
+    assert list(notes(ProblemRuns("a", methods, others=others), "mAP50")) == [
         "The runs differ in git: a (random, entropy); b (random); c (first cycles)"
     ]
 
 
 def test_no_baseline(tmp_path: Path) -> None:
     one = {"entropy": [run(tmp_path / "1", [0.1], strategy="entropy")]}
-    assert list(notes(Entry("a", one), "mAP50")) == []
+    assert list(notes(ProblemRuns("a", one), "mAP50")) == []
     two = one | {"random": [run(tmp_path / "2", [0.1], learner="miaod")]}
-    (note,) = notes(Entry("a", two), "mAP50")
+    (note,) = notes(ProblemRuns("a", two), "mAP50")
     assert note.startswith("There is no baseline: no method is random selection with the plain le")
     three = two | {"anything": [run(tmp_path / "3", [0.1])]}
-    assert list(notes(Entry("a", three), "mAP50")) == []
+    assert list(notes(ProblemRuns("a", three), "mAP50")) == []
 
 
 def test_published_rows_of_something_else(tmp_path: Path) -> None:
     methods = {"random": [run(tmp_path / "1", [0.1])]}
-    entry = Entry("a", methods, published=published("voc-retina"))
+    entry = ProblemRuns("a", methods, published=published("voc-retina"))
     assert list(notes(entry, "mAP50")) == [
         "Published rows are left out: they are mAP50_11pt on a pool of 16,551 images, these mAP50 "
         "on a pool of 200 images"
@@ -150,7 +150,7 @@ def test_full_supervision_of_another_recipe(tmp_path: Path) -> None:
         "fast": [run(tmp_path / "2", [0.1], settings={"lr": 1.0}, strategy="entropy")],
     }
     full = {"plain": [run(tmp_path / "3", [0.3], seed=1, settings={"new": 1})]}
-    assert list(notes(Entry("a", methods, full), "mAP50")) == [
+    assert list(notes(ProblemRuns("a", methods, full), "mAP50")) == [
         "The runs differ in training.lr: 0.1 (slow); 1.0 (fast)",
         "fast: full supervision of the learner was run with other training.lr",
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alframe.benchmarks.reporting.tables import p_value, percent, plural, points, share, spread
+from alframe.benchmarks.reporting.tables import p_value, percent, plural, share, spread
 
 
 def test_percent_and_spread():
@@ -16,7 +16,7 @@ def test_percent_and_spread():
     [(0.0123, "+1.23"), (-0.0123, "\N{MINUS SIGN}1.23"), (-0.00001, "+0.00")],
 )
 def test_differences_have_a_sign_and_zero_is_not_negative(difference, printed):
-    assert points(difference) == printed
+    assert percent(difference, sign="+") == printed
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ TITLES = [
     "Wins",
     "Performance profile",
     "Problems solved",
-    "Cells",
+    "Jobs",
     "Commands",
     "Recipe",
     "Modelled cost of labelling",

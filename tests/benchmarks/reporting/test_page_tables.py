@@ -168,13 +168,13 @@ def test_time_alone_and_memory_alone():
     assert only(seconds={}) == ["method", "host memory GB", "device memory GB"]
 
 
-def test_cells_without_a_result(page):
-    assert table(page, "Cells")[1:] == [
+def test_jobs_without_a_result(page):
+    assert table(page, "Jobs")[1:] == [
         ["voc-retina/entropy_of plain/1", "failed", "CUDA out of memory", "runs/e1"],
         ["voc-retina/entropy_of plain/2", "missing", NONE, "runs/e2"],
     ]
     (notice,) = [text(p) for p in page.iter("p") if p.get("class") == "notice"]
-    assert notice.startswith("2 cells have no result")
+    assert notice.startswith("2 jobs have no result")
 
 
 def test_how_it_was_made(page):

@@ -12,13 +12,13 @@ from PIL import Image
 
 from alframe.benchmarks.reading.rundirs import read_runs
 from alframe.benchmarks.reporting.collect import of_runs
-from alframe.benchmarks.reporting.plots import COLOURS, MARKERS, draw, to_bytes
+from alframe.benchmarks.reporting.plots import COLOURS, MARKERS, draw_curves, to_bytes
 from tests.benchmarks.fake_runs import write_run
 from tests.benchmarks.findings_example import FULL_PROBLEM
 
 
 def drawn(folder):
-    return draw(of_runs(read_runs([folder]), "mAP50").problems, "mAP50")
+    return draw_curves(of_runs(read_runs([folder]), "mAP50").problems, "mAP50")
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_names_that_no_font_has_and_that_formulas_are_made_of() -> None:
     """No warning (they are errors in tests), no formula, no method that the legend leaves out."""
     names = ["_hidden", "$x", "$x$", r"\$\frac{", "\u732b", "a\x1b\u202eb"]
     methods = tuple(dataclasses.replace(FULL_PROBLEM.methods[0], name=name) for name in names)
-    figure = draw([dataclasses.replace(FULL_PROBLEM, methods=methods, name="$a_")], "$m$")
+    figure = draw_curves([dataclasses.replace(FULL_PROBLEM, methods=methods, name="$a_")], "$m$")
     svg = to_bytes(figure, "svg").decode()
     ElementTree.fromstring(svg)
     legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]

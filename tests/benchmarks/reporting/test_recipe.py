@@ -45,3 +45,5 @@ def test_what_an_old_configuration_does_not_say_is_left_out() -> None:
     old = Run(Path("run"), {"training": {"batch_size": 2, "precision": "bf16"}}, {}, ())
     assert recipe([old]) == {"batch": "2 images", "precision": "bf16"}
     assert recipe([]) == {}
+    torn = {"training": None, "data": 3, "budget": []}
+    assert recipe([Run(Path("run"), torn, {}, ()), old]) == recipe([old])

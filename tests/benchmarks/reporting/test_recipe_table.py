@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from alframe.benchmarks.page.blocks import EMPTY
-
 from alframe.benchmarks.reporting.run_tables import recipes
+from alframe.benchmarks.reporting.tables import EMPTY
 from tests.benchmarks.findings_example import BARE_PROBLEM, FULL_PROBLEM
 
 
@@ -13,7 +12,7 @@ def test_a_column_a_problem() -> None:
     grid = recipes([FULL_PROBLEM, BARE_PROBLEM, other])
     assert grid is not None
     assert [head.text for head in grid.heads] == ["part", "voc-retina", "shapes-ssd"]
-    assert [(row.name, *(cell.text for cell in row.cells)) for row in grid.rows] == [
+    assert [tuple(cell.text for cell in row) for row in grid.rows] == [
         ("batch", "2 images", EMPTY.text),
         ("precision", "fp32; bf16", "bf16"),
         ("budget", EMPTY.text, "5 + 1 x 5"),

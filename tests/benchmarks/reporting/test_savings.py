@@ -12,10 +12,10 @@ def test_a_saving_that_is_not_decidable_is_none_and_says_why() -> None:
     undecided = replace(undecided, saving=None, undecided="full supervision was run with one seed")
     grid = savings(replace(FULL_PROBLEM, savings=(decided, undecided)))
     assert grid is not None
-    first, second = (row.cells[-1] for row in grid.rows)
+    first, second = (row[-1] for row in grid.rows)
     assert (first.text, first.note) == ("37.5 %", "10.0 % to 40.0 %")
     assert (second.text, second.value) == ("not decidable", None)
-    assert grid.notes[-2:] == (
+    assert grid.notes[-2:] == [
         "In parentheses: the saving at levels within the 95 % interval of full supervision.",
         "Not decidable: full supervision was run with one seed.",
-    )
+    ]

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from PIL import Image
 from alframe.benchmarks.reading.rundirs import Run, read_run
 from alframe.benchmarks.reporting.selected import PICTURES, SIDE, selected
 from alframe.config.resolve import resolve, to_yaml
-from alframe.errors import RunError
+from alframe.errors import AlframeError, RunError
 from alframe.runs.build import build_dataset
 from alframe.runs.scores import write_scores
 from tests.benchmarks.fake_runs import cycle
@@ -90,6 +91,31 @@ def test_pictures_are_the_first_of_the_first_selection_with_their_scores(tmp_pat
     assert Image.open(BytesIO(gallery.pictures[0].jpeg)).size == (SIDE, SIDE)
 
 
+@pytest.mark.parametrize(
+    ("section", "settings", "message"),
+    [
+        (
+            "dataset",
+            {"name": "shapes", "colour": 1},
+            r"unknown setting 'dataset\.colour'; known: cl",
+        ),
+        ("dataset", {"name": "gone"}, "unknown dataset 'gone'; known: coco"),
+        ("dataset", None, r"unknown dataset '\?'"),
+        ("dataset", {"name": "voc"}, r"dataset\.root is required"),
+        ("data", {"resize": "huge"}, r"data\.resize: expected 'fit', 'stretch' or 'none'"),
+        ("data", 3, "data: expected settings of this section"),
+        ("model", {}, r"model\.name is required"),
+    ],
+)
+def test_a_dataset_that_cannot_be_made_any_more_is_an_error_that_is_told(
+    tmp_path: Path, section: str, settings: object, message: str
+) -> None:
+    run = write(tmp_path / "1", IDS[:2])
+    config = {**run.config, section: settings}
+    with pytest.raises(AlframeError, match=message):
+        selected({"random": [replace(run, config=config)]})
+
+
 def test_nothing_was_selected(tmp_path: Path) -> None:
     assert selected({"random": [write(tmp_path / "1")]}) == (None, ())
 
@@ -99,7 +125,7 @@ def test_another_dataset_of_the_same_name_is_refused(tmp_path: Path) -> None:
     config = tmp_path / "1" / "config.yaml"
     config.write_text(config.read_text().replace("max_objects: 5", "max_objects: 4"))
     with pytest.raises(RunError, match=r"shapes is not what it was when .*1 was made"):
-        selected({"random": [run]})
+        selected({"random": [read_run(run.path)]})
     unknown = write(tmp_path / "2", ["pool/999999"])
     with pytest.raises(RunError, match="shapes has no pool/999999"):
         selected({"random": [unknown]})

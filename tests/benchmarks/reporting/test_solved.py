@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from alframe.benchmarks.reporting.findings import Profile
 from alframe.benchmarks.reporting.page import render
+from alframe.benchmarks.statistics.levels import Profile
 from tests.benchmarks.findings_example import FINDINGS
 from tests.benchmarks.reporting.tree import block, parse, table, text
 

@@ -15,10 +15,10 @@ import yaml
 from click.testing import CliRunner
 
 from alframe.benchmarks.running.bench import _changed, _finish, bench
-from alframe.benchmarks.running.grid import cells
+from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.prepare import initial_sets, write_initial_sets
-from alframe.benchmarks.running.suite import FILE, write
-from alframe.benchmarks.running.work import Work
+from alframe.benchmarks.running.suite import write
+from alframe.benchmarks.running.work import WorkList
 from alframe.errors import AlframeError, ConfigError, RunError
 from alframe.runs.initial import write_initial
 from tests.benchmarks.tiny_suite import CONTENT, FakeEngine, tiny_suite
@@ -67,17 +67,17 @@ def test_a_method_that_cannot_be_built_is_refused_before_anything_is_run(
 
 
 def test_an_initial_set_that_does_not_fit_the_dataset_is_not_replaced(tmp_path: Path) -> None:
-    grid = cells(tiny_suite())
+    grid = grid_of(tiny_suite())
     sets = initial_sets(grid)
-    assert [c.seed for c, _ in sets] == [0, 1]
-    write_initial_sets(tmp_path, sets)
+    assert [j.seed for j, _ in sets] == [0, 1]
+    write_initial_sets(tmp_path, grid, sets)
     file = tmp_path / "initial" / "shapes" / "seed-1.json"
     before = file.read_text()
-    write_initial_sets(tmp_path, sets)
+    write_initial_sets(tmp_path, grid, sets)
     assert file.read_text() == before
     write_initial(file, ["another"])
     with pytest.raises(RunError, match=r"seed-1\.json is not what seed 1 draws from shapes"):
-        write_initial_sets(tmp_path, sets)
+        write_initial_sets(tmp_path, grid, sets)
 
 
 def test_methods_of_one_problem_share_dataset_and_budget(suite: Path, tmp_path: Path) -> None:
@@ -128,13 +128,14 @@ def test_where_everything_failed_the_reasons_are_listed_though_there_is_no_repor
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     suite = tiny_suite(seeds=[0], full_supervision="none", replay=None)
-    write(suite, tmp_path / FILE)
-    work = Work(tmp_path, cells(suite))
+    write(suite, tmp_path)
+    work = WorkList(tmp_path, grid_of(suite))
+    work.write()
     list(work.run(FakeEngine(lambda _: 2)))
     with pytest.raises(RunError, match="there is nothing to report"):
         _finish(work)
     listed = [line for line in capsys.readouterr().err.splitlines() if line.startswith("failed: ")]
-    assert len(listed) == len(work.cells) == 3
+    assert len(listed) == len(work.jobs) == 3
     assert listed[0].startswith("failed: first/shapes/plain/seed-0: first/shapes/plain/seed-0 has")
 
 
@@ -149,7 +150,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_every_cell_is_finished_and_repeating_changes_nothing(whole: Path) -> None:
+def test_every_job_is_finished_and_repeating_changes_nothing(whole: Path) -> None:
     content = report(whole)
     assert content["unfinished"] == []
     (problem,) = content["problems"]
@@ -173,7 +174,7 @@ def test_killed_twice_it_ends_with_the_same_report(
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.1)
-        time.sleep(1.5)  # well inside the next cell
+        time.sleep(1.5)  # well inside the next job
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     done = run(suite, tmp_path / "out")

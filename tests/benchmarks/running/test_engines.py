@@ -1,4 +1,4 @@
-"""Processes of cells: which device, which folder, what is logged, how they are stopped."""
+"""Processes of jobs: which device, which folder, what is logged, how they are stopped."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from alframe.benchmarks import engines
+from alframe.benchmarks.running import engines
 from alframe.benchmarks.running.engines import LocalEngine, call_here
 
 

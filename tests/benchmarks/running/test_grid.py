@@ -4,17 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from alframe.benchmarks.running.grid import Cell, cells
+from alframe.benchmarks.running.grid import Grid, grid_of, settings_in
+from alframe.config.sections import RunConfig
 from alframe.errors import ConfigError
 from tests.benchmarks.tiny_suite import tiny_suite
 
 
-def names(grid: list[Cell]) -> list[str]:
+def names(grid: Grid) -> list[str]:
     return [c.name for c in grid]
 
 
 def test_the_grid() -> None:
-    assert names(cells(tiny_suite())) == [
+    assert names(grid_of(tiny_suite())) == [
         "first/shapes/plain/seed-0",
         "first/shapes/plain/seed-1",
         "run/shapes/random/seed-0",
@@ -27,7 +28,7 @@ def test_the_grid() -> None:
 
 
 def test_runs_wait_for_their_first_cycle_and_repetitions_share_nothing() -> None:
-    waits = {c.name: c.first for c in cells(tiny_suite(seeds=[1]))}
+    waits = {c.name: c.first for c in grid_of(tiny_suite(seeds=[1]))}
     assert waits["run/shapes/random/seed-1"] == "first/shapes/plain/seed-1"
     assert waits["run/shapes/entropy/seed-1"] == "first/shapes/plain/seed-1"
     assert waits["replay/shapes/random/seed-1"] is waits["full/shapes/plain/seed-1"] is None
@@ -44,40 +45,42 @@ def test_one_first_cycle_for_each_way_to_train() -> None:
         "f": {"strategy": "entropy"},
     }
     suite = tiny_suite(methods=methods, seeds=[0], replay=None, baselines=["a"])
-    firsts = {c.method: c.first for c in cells(suite) if c.kind == "run"}
+    firsts = {c.method: c.first for c in grid_of(suite) if c.kind == "run"}
     plain, other = "first/shapes/plain/seed-0", "first/shapes/plain-2/seed-0"
     ll4al = "first/shapes/ll4al/seed-0"
     assert firsts == {"a": plain, "f": plain, "b": ll4al, "c": ll4al, "d": other, "e": other,
                       "alone": None}  # fmt: skip
-    (shared,) = [c for c in cells(suite) if c.name == other]
-    assert shared.config.training.lr == 1.0
-    assert shared.config.budget.cycles == 1
+    (shared,) = [(j, c) for j, c in grid_of(suite).items() if j.name == other]
+    assert shared[1].training.lr == 1.0
+    assert shared[1].budget.cycles == shared[0].cycles == 1
 
 
 def test_full_supervision_is_the_learner_on_everything_for_some_seeds_or_all() -> None:
-    def full(which: str) -> list[Cell]:
-        return [c for c in cells(tiny_suite(full_supervision=which)) if c.kind == "full"]
+    def full(which: str) -> list[RunConfig]:
+        grid = grid_of(tiny_suite(full_supervision=which))
+        return [config for job, config in grid.items() if job.kind == "full"]
 
     assert [len(full(w)) for w in ("none", "first", "all")] == [0, 1, 2]
-    (cell,) = full("first")
-    assert cell.config.budget.images(24)[0] == 24
-    assert (cell.config.budget.cycles, cell.config.strategy.name) == (1, "random")
+    (config,) = full("first")
+    assert config.budget.images(24)[0] == 24
+    assert (config.budget.cycles, config.strategy.name) == (1, "random")
 
 
 def test_where_everything_lies() -> None:
     folder = Path("bench")
-    run = next(c for c in cells(tiny_suite()) if c.kind == "run")
-    config = run.settings(folder)
+    grid = grid_of(tiny_suite())
+    run = next(job for job in grid if job.kind == "run")
+    config = settings_in(folder, run, grid[run])
     assert config.first_cycle == "bench/first/shapes/plain/seed-0"
     assert config.budget.initial_set == "bench/initial/shapes/seed-0.json"
-    (full,) = [c for c in cells(tiny_suite()) if c.kind == "full"]
-    assert full.settings(folder).budget.initial_set is None
+    (full,) = [job for job in grid if job.kind == "full"]
+    assert settings_in(folder, full, grid[full]).budget.initial_set is None
 
 
 def test_every_problem_of_every_method_is_said_once() -> None:
     methods = {"a": {"strategy": "no"}, "b": {"strategy": "random", "training": {"lr": -1}}}
     with pytest.raises(ConfigError) as error:
-        cells(tiny_suite(methods=methods, replay=None, baselines=["a"]))
+        grid_of(tiny_suite(methods=methods, replay=None, baselines=["a"]))
     assert len(error.value.problems) == 2
     assert "a on shapes: unknown strategy 'no'" in str(error.value)
     assert "b on shapes: training.lr" in str(error.value)
@@ -85,7 +88,7 @@ def test_every_problem_of_every_method_is_said_once() -> None:
 
 def test_what_all_methods_share_is_said_once() -> None:
     with pytest.raises(ConfigError) as error:
-        cells(tiny_suite(settings={"dataset": "voc"}))
+        grid_of(tiny_suite(settings={"dataset": "voc"}))
     assert list(error.value.problems) == [
         "every method on shapes: dataset.root is required: give --data-root DIR, or "
         "dataset.root=..."

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from alframe.benchmarks import SUITES, content
 from alframe.benchmarks.published import names, published
-from alframe.benchmarks.running.grid import cells
-from alframe.benchmarks.running.suite import Suite, load, read, write
-from alframe.benchmarks.suites import SUITES, content
+from alframe.benchmarks.running.grid import grid_of
+from alframe.benchmarks.running.suite import Suite, load, read, stored, write
 from alframe.config.resolve import from_overrides
 from alframe.errors import AlframeError, ConfigError
 from tests.benchmarks.tiny_suite import tiny_suite
 
+RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
 MANDATORY = {"random", "entropy", "coreset", "ll4al", "miaod", "miaod-random"}
 
 
@@ -24,10 +25,10 @@ def test_every_file_is_registered_and_the_other_way_round() -> None:
 @pytest.mark.parametrize("name", SUITES)
 def test_built_in_suites_resolve_and_have_the_mandatory_rows(name: str) -> None:
     suite = load(name).overridden([from_overrides(["dataset.root=x"] if name != "smoke" else [])])
-    grid = cells(suite)
+    grid = grid_of(suite)
     assert set(suite.methods) == MANDATORY
     assert {c.method for c in grid if c.kind == "run"} == MANDATORY
-    miaod = next(c.config for c in grid if c.kind == "run" and c.method == "miaod-random")
+    miaod = next(grid[c] for c in grid if c.kind == "run" and c.method == "miaod-random")
     assert (miaod.learner.name, miaod.strategy.name) == ("miaod", "random")
     assert {c.method for c in grid if c.kind == "full"} == {"plain", "ll4al", "miaod"}
     assert all(p.published in {None, *names()} for p in suite.problems.values())
@@ -44,19 +45,29 @@ def test_the_papers_suites_have_the_columns_of_the_published_tables(
     name: str, budget: tuple[int, int, int], columns: int
 ) -> None:
     suite = load(name).overridden([from_overrides(["dataset.root=x"])])
-    found = cells(suite)[0].config.model_copy(), published(name)
-    run = next(c.config.budget for c in cells(suite) if c.kind == "run")
+    run = next(config.budget for job, config in grid_of(suite).items() if job.kind == "run")
     assert (run.initial, run.per_cycle, run.cycles) == budget
     sizes = [budget[0] + i * budget[1] for i in range(columns)]
-    assert all(list(row.values) == sizes for row in found[1])
+    assert all(list(row.values) == sizes for row in published(name))
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*/suite.yaml")), ids=lambda p: p.parent.name)
+def test_what_made_the_committed_results_can_be_run_again(path: Path) -> None:
+    suite = read(path)
+    assert {job.method for job in grid_of(suite) if job.kind == "run"} == MANDATORY
+
+
+def test_committed_results_are_what_a_reader_opens() -> None:
+    names = {p.name for p in RESULTS.rglob("*") if p.is_file() and p.suffix != ".md"}
+    assert names == {"suite.yaml", "curves.png"}
 
 
 def test_overrides_are_above_everything_and_name_components_shortly() -> None:
     suite = tiny_suite(methods={"a": {"strategy": "random", "training": {"lr": 1.0}}}, replay=None,
                        baselines=["a"])  # fmt: skip
     changed = suite.overridden([from_overrides(["training.lr=2", "model=ssd-lite0"])])
-    assert {c.config.training.lr for c in cells(changed)} == {2.0}
-    assert {c.config.model.name for c in cells(changed)} == {"ssd-lite0"}
+    assert {c.training.lr for c in grid_of(changed).values()} == {2.0}
+    assert {c.model.name for c in grid_of(changed).values()} == {"ssd-lite0"}
 
 
 def test_a_strategy_more_is_a_row_more() -> None:
@@ -67,7 +78,8 @@ def test_a_strategy_more_is_a_row_more() -> None:
 
 def test_written_and_read_back(tmp_path: Path) -> None:
     suite = tiny_suite().overridden([from_overrides(["training.lr=2"])])
-    write(suite, tmp_path / "suite.yaml")
+    write(suite, tmp_path)
+    assert stored(tmp_path) == suite
     assert read(tmp_path / "suite.yaml") == suite == load(str(tmp_path / "suite.yaml"))
 
 
@@ -80,7 +92,7 @@ def test_methods_and_seeds_may_be_added_to_what_was_run() -> None:
 
 def test_what_is_repeated_and_fully_supervised_stays_when_seeds_are_added() -> None:
     def extra(suite: Suite) -> list[str]:
-        return [c.name for c in cells(suite) if c.kind in ("replay", "full")]
+        return [j.name for j in grid_of(suite) if j.kind in ("replay", "full")]
 
     earlier = tiny_suite(seeds=[3, 4])
     assert extra(tiny_suite(seeds=[0, 1]).joined(earlier)) == extra(earlier)
@@ -90,7 +102,7 @@ def test_every_command_that_ran_it_is_kept_once(tmp_path: Path) -> None:
     first, second = "alframe bench tiny --seeds 0-5", "alframe bench tiny"
     suite = tiny_suite(commands=[first])
     for command in (second, first, second):
-        write(suite, tmp_path / "suite.yaml")
+        write(suite, tmp_path)
         suite = tiny_suite(commands=[command]).joined(read(tmp_path / "suite.yaml"))
     assert suite.commands == (first, second)
 

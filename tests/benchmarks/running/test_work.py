@@ -5,87 +5,87 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from alframe.benchmarks.running.grid import cells
+from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.status import status_lines
-from alframe.benchmarks.running.work import Work, last_error
+from alframe.benchmarks.running.work import WorkList, last_error
 from tests.benchmarks.tiny_suite import FakeEngine, tiny_suite, write_finished
 
-GRID = cells(tiny_suite())
+GRID = grid_of(tiny_suite())
+JOBS = list(GRID)
 
 
-def by_state(work: Work) -> dict[str, list[str]]:
+def by_state(work: WorkList) -> dict[str, list[str]]:
     states: dict[str, list[str]] = {}
-    for cell in work.cells:
-        states.setdefault(work.state(cell), []).append(cell.name)
+    for job in work:
+        states.setdefault(work.state(job), []).append(job.name)
     return states
 
 
 @pytest.mark.parametrize("slots", [1, 3, 20])
-def test_every_cell_once_and_none_before_what_it_waits_for(tmp_path: Path, slots: int) -> None:
-    work, engine = Work(tmp_path, GRID), FakeEngine(slots=slots)
+def test_every_job_once_and_none_before_what_it_waits_for(tmp_path: Path, slots: int) -> None:
+    work, engine = WorkList(tmp_path, GRID), FakeEngine(slots=slots)
     ended: list[str] = []
     for outcome in work.run(engine):
         assert outcome.failed is None
-        assert outcome.cell.first in {None, *ended}
-        ended.append(outcome.cell.name)
-    assert sorted(ended) == sorted(c.name for c in GRID)
+        assert outcome.job.first in {None, *ended}
+        ended.append(outcome.job.name)
+    assert sorted(ended) == sorted(j.name for j in GRID)
     assert len(engine.calls) == len(GRID)
     assert set(by_state(work)) == {"finished"}
-    assert list(Work(tmp_path, GRID).run(FakeEngine())) == []
+    assert list(WorkList(tmp_path, GRID).run(FakeEngine())) == []
 
 
-def test_cells_are_started_in_the_order_of_the_list(tmp_path: Path) -> None:
+def test_jobs_are_started_in_the_order_of_the_list(tmp_path: Path) -> None:
     engine = FakeEngine()
-    list(Work(tmp_path, GRID).run(engine))
-    assert [name for name, _ in engine.calls] == [c.name for c in GRID]
+    list(WorkList(tmp_path, GRID).run(engine))
+    assert [name for name, _ in engine.calls] == [j.name for j in GRID]
 
 
-def test_a_cell_that_fails_is_tried_once_more(tmp_path: Path) -> None:
+def test_a_job_that_fails_is_tried_once_more(tmp_path: Path) -> None:
     tried: list[str] = []
 
     def fails_at_first(name: str) -> int:
         tried.append(name)
         return int(tried.count(name) == 1)
 
-    assert {o.failed for o in Work(tmp_path, GRID).run(FakeEngine(fails_at_first))} == {None}
+    assert {o.failed for o in WorkList(tmp_path, GRID).run(FakeEngine(fails_at_first))} == {None}
     assert len(tried) == 2 * len(GRID)
 
 
 def test_one_that_fails_twice_is_listed_and_the_others_go_on(tmp_path: Path) -> None:
     broken = "run/shapes/entropy/seed-1"
     engine = FakeEngine(lambda name: 2 * (name == broken))
-    reasons = {o.cell.name: o.failed for o in Work(tmp_path, GRID).run(engine) if o.failed}
+    reasons = {o.job.name: o.failed for o in WorkList(tmp_path, GRID).run(engine) if o.failed}
     assert reasons == {broken: f"{broken} has failed"}
-    work = Work(tmp_path, GRID)
+    work = WorkList(tmp_path, GRID)
     assert by_state(work)["failed"] == [broken]
     (line,) = [line for line in status_lines(work) if line.startswith("failed")]
     assert line.startswith(f"failed: {broken}: {broken} has failed (")
-    assert [o.cell.name for o in work.run(FakeEngine())] == [broken]
+    assert [o.job.name for o in work.run(FakeEngine())] == [broken]
     assert set(by_state(work)) == {"finished"}
 
 
-def test_unfinished_cells_are_resumed(tmp_path: Path) -> None:
-    started = GRID[2]
-    write_finished(started.path(tmp_path), started.config)
-    (started.path(tmp_path) / "manifest.json").write_text("{}")
-    work, engine = Work(tmp_path, GRID), FakeEngine()
+def test_unfinished_jobs_are_resumed(tmp_path: Path) -> None:
+    started = JOBS[2]
+    write_finished(tmp_path / started.name, GRID[started])
+    (tmp_path / started.name / "manifest.json").write_text("{}")
+    work, engine = WorkList(tmp_path, GRID), FakeEngine()
     assert by_state(work)["unfinished"] == [started.name]
     list(work.run(engine))
-    assert dict(engine.calls) == {c.name: c is started for c in GRID}
+    assert dict(engine.calls) == {j.name: j is started for j in GRID}
 
 
-def test_a_cell_that_another_process_holds_is_running(tmp_path: Path) -> None:
-    cell = GRID[0]
-    write_finished(cell.path(tmp_path), cell.config)
-    (cell.path(tmp_path) / "manifest.json").write_text("{}")
-    with (cell.path(tmp_path) / ".lock").open("w") as lock:
+def test_a_job_that_another_process_holds_is_running(tmp_path: Path) -> None:
+    job = JOBS[0]
+    write_finished(tmp_path / job.name, GRID[job])
+    (tmp_path / job.name / "manifest.json").write_text("{}")
+    with (tmp_path / job.name / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert by_state(Work(tmp_path, GRID))["running"] == [cell.name]
+        assert by_state(WorkList(tmp_path, GRID))["running"] == [job.name]
 
 
 @pytest.fixture
@@ -109,13 +109,13 @@ def test_an_interruption_stops_the_engine_and_starts_nothing_more(tmp_path: Path
             super().stop()
             released.set()
 
-    engine, work = Stoppable(hangs, slots=2), Work(tmp_path, GRID)
+    engine, work = Stoppable(hangs, slots=2), WorkList(tmp_path, GRID)
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         next(work.run(engine))
     assert engine.stopped
     assert len(engine.calls) == 2
-    assert all(work.failure(c) is None for c in GRID)
+    assert all(work.failure(j) is None for j in GRID)
 
 
 def test_the_last_error_of_a_log(tmp_path: Path) -> None:
@@ -150,34 +150,36 @@ def test_the_reason_is_what_the_last_attempt_said(
                 log.write_text(log.read_text().rpartition("WARNING")[0])
             return code
 
-    (cell,) = [c for c in GRID if c.name == "run/shapes/random/seed-0"]
+    (job,) = [j for j in GRID if j.name == "run/shapes/random/seed-0"]
     given = iter(codes)
-    (outcome,) = Work(tmp_path, [replace(cell, first=None)]).run(Loud(lambda _: next(given)))
+    (outcome,) = WorkList(tmp_path, {job.model_copy(update={"first": None}): GRID[job]}).run(
+        Loud(lambda _: next(given))
+    )
     assert outcome.failed == reason
 
 
 def test_what_waits_for_a_first_cycle_that_failed_is_listed_with_it(tmp_path: Path) -> None:
     first = "first/shapes/plain/seed-0"
     engine = FakeEngine(lambda name: 2 * (name == first))
-    reasons = {o.cell.name: o.failed for o in Work(tmp_path, GRID).run(engine) if o.failed}
-    waited = [c.name for c in GRID if c.first == first]
+    reasons = {o.job.name: o.failed for o in WorkList(tmp_path, GRID).run(engine) if o.failed}
+    waited = [j.name for j in GRID if j.first == first]
     assert reasons == {first: f"{first} has failed"} | dict.fromkeys(
         waited, f"{first} failed: {first} has failed"
     )
     assert not {name for name, _ in engine.calls} & {*waited}
-    work = Work(tmp_path, GRID)
+    work = WorkList(tmp_path, GRID)
     assert sorted(by_state(work)["failed"]) == sorted(reasons)
     assert [o.failed for o in work.run(FakeEngine())] == [None] * len(reasons)
 
 
-def test_cells_with_similar_names_have_files_of_their_own(tmp_path: Path) -> None:
+def test_jobs_with_similar_names_have_files_of_their_own(tmp_path: Path) -> None:
     suite = tiny_suite(
         problems={"a": {}, "a-b": {}},
         methods={"b-c": {"strategy": "random"}, "c": {"strategy": "entropy"}},
         seeds=[0], replay=None, baselines=["c"],
     )  # fmt: skip
-    grid = cells(suite)
-    work = Work(tmp_path, grid)
+    grid = grid_of(suite)
+    work = WorkList(tmp_path, grid)
     assert [o.failed for o in work.run(FakeEngine())] == [None] * len(grid)
-    assert len({work.log(c) for c in grid}) == len(grid)
-    assert len(list((tmp_path / "cells").rglob("*.yaml"))) == len(grid)
+    assert len({work.log(j) for j in grid}) == len(grid)
+    assert len(list((tmp_path / "jobs").rglob("*.yaml"))) == len(grid)

@@ -1,6 +1,6 @@
 """Curves for tests: ten images a cycle and three objects an image, where nothing else is said."""
 
-from alframe.benchmarks.reporting.findings import Costs
+from alframe.benchmarks.statistics import Costs
 from alframe.benchmarks.statistics.curves import Curve
 
 COSTS = Costs()

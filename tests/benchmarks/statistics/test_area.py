@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alframe.benchmarks.reporting.findings import Costs
+from alframe.benchmarks.statistics import Costs
 from alframe.benchmarks.statistics.curves import areas, aubc, common_span
 from tests.benchmarks.statistics.curves import COSTS, curve
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alframe.benchmarks.reporting.findings import Costs
+from alframe.benchmarks.statistics import Costs
 from alframe.benchmarks.statistics.curves import by_method, by_problem
 from alframe.errors import RunError
 from tests.benchmarks.statistics.curves import COSTS, curve

@@ -1,6 +1,6 @@
 import pytest
 
-from alframe.benchmarks.statistics.levels import performance_profile, share_within
+from alframe.benchmarks.statistics.levels import performance_profile
 from tests.benchmarks.statistics.curves import COSTS, curve
 
 FULL = {"p": 1.0, "q": 0.5}
@@ -85,7 +85,6 @@ def test_a_method_that_solves_nothing_is_there() -> None:
     )
     assert found is not None
     assert (found.problems, found.ratios) == (3, {"a": (1, 1, 1), "b": ()})
-    assert share_within(found.ratios["b"], found.problems, 100) == 0
 
 
 def test_nothing_solved_nothing_known_nothing_run() -> None:
@@ -101,10 +100,3 @@ def test_a_level_that_was_reached_for_nothing_has_no_ratios() -> None:
     assert found is not None
     assert found.ratios == {"a": (9 / 8,), "b": (1,)}
     assert found.problems == 1
-
-
-def test_share_within() -> None:
-    ratios = (1.0, 1.2, 1.5, 2.0)
-    assert [share_within(ratios, 5, tau) for tau in (0.9, 1, 1.2, 1.4, 2, 9)] == pytest.approx(
-        [0, 1 / 5, 2 / 5, 2 / 5, 4 / 5, 4 / 5]
-    )

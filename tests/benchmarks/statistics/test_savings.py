@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from alframe.benchmarks.reporting.findings import Saving, Summary
-from alframe.benchmarks.statistics.curves import first_crossing
+from alframe.benchmarks.statistics.curves import Summary, first_crossing
 from alframe.benchmarks.statistics.levels import (
     NOT_ALL,
     ONE_SEED,
+    Saving,
     label_savings,
     saving,
     savings_within,

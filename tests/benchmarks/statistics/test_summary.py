@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from alframe.benchmarks.reporting.findings import Summary
-from alframe.benchmarks.statistics.curves import summarise
+from alframe.benchmarks.statistics.curves import Summary, summarise
 
 
 def test_three_values_by_hand() -> None:
