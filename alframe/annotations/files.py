@@ -10,7 +10,7 @@ from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.folders import README, write_folder
 from alframe.annotations.formats import read_annotations, read_predictions
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
-from alframe.datasets.base import Dataset
+from alframe.datasets.base import Dataset, Target
 from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import Problems, grouped, named
 from alframe.errors import DataError, Waiting
@@ -108,6 +108,20 @@ def _status(run: Path, cycle: int, sheet: Sheet, missing: Sequence[str]) -> list
         f"{query_folder(run, cycle)}: {named(missing)}",
         f"then: {command('annotate', run, 'FILE')}",
     ]
+
+
+def answered_targets(run: Path, dataset: Dataset) -> Mapping[str, Target]:
+    """What people have answered in all cycles of a run, of images of its dataset.
+
+    Raises:
+        DataError: answers cannot be used; every problem.
+    """
+    targets: dict[str, Target] = {}
+    cycle = 0
+    while answers_file(run, cycle).exists():
+        targets.update(answers_of(stored_answers(run, cycle, dataset), dataset).targets)
+        cycle += 1
+    return targets
 
 
 def pictures(dataset: Dataset) -> Pictures:

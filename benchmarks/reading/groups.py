@@ -70,6 +70,12 @@ class ProblemRuns:
         """The runs of all methods."""
         return [run for runs in self.methods.values() for run in runs]
 
+    @property
+    def measured(self) -> bool:
+        """Whether annotating was timed in every cycle of every run, so that seconds compare."""
+        cycles = [cycle for run in self.runs() for cycle in run.cycles]
+        return bool(cycles) and all(cycle.annotation_seconds is not None for cycle in cycles)
+
     def behind(self) -> list[tuple[str, Run]]:
         """Every run behind a number, after the name of its method or of what it is for."""
         rows = [*self.methods.items(), *self.others.items()]
@@ -91,7 +97,8 @@ class ProblemRuns:
                 usable = run.is_whole(metric) if whole else run.finished
                 curve = curve_of(run, self.name, method, metric) if usable else None
                 if curve is not None:
-                    found.setdefault((method, curve.seed), curve)
+                    alike = curve if self.measured else replace(curve, seconds=None)
+                    found.setdefault((method, curve.seed), alike)
         return list(found.values())
 
     def failures(self, metric: str) -> list[tuple[str, str, int]]:
@@ -104,11 +111,14 @@ class ProblemRuns:
 
 def curve_of(run: Run, problem: str, method: str, metric: str) -> Curve | None:
     """The metric of a run over its cycles; None where no cycle has it."""
-    points = [(c.labelled, c.objects, v) for c in run.cycles if (v := c.value(metric)) is not None]
-    if not points:
+    cycles = [(cycle, v) for cycle in run.cycles if (v := cycle.value(metric)) is not None]
+    if not cycles:
         return None
+    points = [(c.labelled, c.objects, v) for c, v in cycles]
     images, objects, values = zip(*points, strict=True)
-    return Curve(problem, method, run.seed or 0, images, objects, values)
+    seconds = [c.annotation_seconds for c, _ in cycles if c.annotation_seconds is not None]
+    took = tuple(seconds) if len(seconds) == len(cycles) else None
+    return Curve(problem, method, run.seed or 0, images, objects, values, took)
 
 
 def problems_of(runs: Sequence[Run]) -> list[ProblemRuns]:

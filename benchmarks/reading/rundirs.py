@@ -27,6 +27,7 @@ class Cycle(BaseModel):
         cycle: 0, 1, ...
         labelled: images that this cycle trained on.
         objects: objects annotated in them.
+        annotation_seconds: what annotating them took; None where nobody measured it.
         metrics: fractions 0..1 by name; one may be a mapping, as ``AP50`` is by class.
         seconds: by part of the cycle: fit, evaluate, select.
         selected: ids that this cycle chose for the next.
@@ -38,6 +39,7 @@ class Cycle(BaseModel):
     cycle: int = Field(ge=0, lt=1 << 31, strict=True)
     labelled: int = Field(ge=0, lt=1 << 53, strict=True)
     objects: int = Field(ge=0, lt=1 << 53, strict=True)
+    annotation_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     metrics: dict[str, Any]
     seconds: dict[str, float] = {}
     selected: tuple[str, ...] = ()

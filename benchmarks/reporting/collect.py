@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from alframe.benchmarks.reading.groups import ProblemRuns, curve_of, problems_of
-from alframe.benchmarks.reading.rundirs import Run
+from alframe.benchmarks.reading.rundirs import Cycle, Run
 from alframe.benchmarks.reporting.findings import (
     CurvePoint,
     Findings,
@@ -186,6 +186,7 @@ def _problem(problem: ProblemRuns, terms: Terms) -> ProblemFindings:
         noise=noise,
         notes=(*notes(problem, metric), *told),
         recipe=recipe(runs),
+        measured=problem.measured,
     )
 
 
@@ -251,15 +252,26 @@ def method_rows(problem: ProblemRuns, metric: str, costs: Costs) -> tuple[Method
 
 
 def _points(runs: Sequence[Run], metric: str) -> tuple[CurvePoint, ...]:
-    values: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    points: dict[int, list[tuple[Cycle, float]]] = defaultdict(list)
     for run in runs:
         for cycle in run.cycles:
             if (value := cycle.value(metric)) is not None:
-                values[cycle.labelled].append((cycle.objects, value))
+                points[cycle.labelled].append((cycle, value))
     return tuple(
-        CurvePoint(labelled, fmean(b for b, _ in found), summarise([v for _, v in found]))
-        for labelled, found in sorted(values.items())
+        CurvePoint(
+            labelled,
+            fmean(cycle.objects for cycle, _ in found),
+            summarise([value for _, value in found]),
+            _annotation_seconds([cycle for cycle, _ in found]),
+        )
+        for labelled, found in sorted(points.items())
     )
+
+
+def _annotation_seconds(cycles: Sequence[Cycle]) -> float | None:
+    """The mean, where it was measured in all of them."""
+    known = [c.annotation_seconds for c in cycles if c.annotation_seconds is not None]
+    return fmean(known) if len(known) == len(cycles) else None
 
 
 def _seconds(runs: Sequence[Run]) -> dict[str, float]:

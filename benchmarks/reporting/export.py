@@ -13,7 +13,7 @@ from alframe.text import csv_cell
 
 COLUMNS = (
     "problem", "method", "learner", "strategy", "finished", "labelled", "share", "objects",
-    "metric", "mean", "sd", "n", "low", "high",
+    "annotation_seconds", "metric", "mean", "sd", "n", "low", "high",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def to_csv(findings: Findings) -> str:
             for point in method.points:
                 share = point.labelled / problem.pool if problem.pool else None
                 v, (low, high) = point.value, point.value.interval or (None, None)
-                size = (point.labelled, share, point.objects)
+                size = (point.labelled, share, point.objects, point.seconds)
                 cells = [*names, finished, *size, findings.metric, v.mean, v.sd, v.n, low, high]
                 writer.writerow(map(csv_cell, cells))
     return text.getvalue()

@@ -26,11 +26,13 @@ class CurvePoint:
         labelled: images.
         objects: annotated in them, mean over the runs.
         value: the metric.
+        seconds: what annotating took so far, mean over the runs; None where nobody measured it.
     """
 
     labelled: int
     objects: float
     value: Summary
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ class ProblemFindings:
             was repeated.
         notes: what a reader has to know before comparing the rows.
         recipe: how all rows were trained, by part: image size, length, budget, ...
+        measured: whether the seconds of annotation are measured, and not modelled.
     """
 
     name: str
@@ -176,6 +179,7 @@ class ProblemFindings:
     noise: float | None = None
     notes: tuple[str, ...] = ()
     recipe: Mapping[str, str] = field(default_factory=dict)
+    measured: bool = False
 
     @property
     def columns(self) -> list[int]:

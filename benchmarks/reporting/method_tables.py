@@ -1,7 +1,7 @@
 """Tables of a problem that say how good methods are: cycles, areas, comparisons, savings."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from alframe.benchmarks.reporting.tables import (
     size,
     spread,
 )
-from alframe.benchmarks.statistics import Axis, Costs, Q
+from alframe.benchmarks.statistics import AXES, Axis, Costs, Q
 from alframe.benchmarks.statistics.comparisons import Comparison
 from alframe.benchmarks.statistics.curves import Summary
 from alframe.benchmarks.statistics.significance import least_seeds
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from alframe.benchmarks.published import Published
     from alframe.benchmarks.statistics.levels import Saving
 
-AXES: dict[Axis, str] = {"images": "images", "objects": "objects", "seconds": "modelled seconds"}
 DIGITS = 2
 """Decimals of our percentages, as of published ones; what is best is decided by what is printed."""
 SOURCES = {
@@ -152,6 +151,13 @@ def full_supervision(problem: ProblemFindings) -> Table | None:
     return Table("Full supervision, the same recipe", heads("learner", "whole pool"), rows)
 
 
+def axis_of(axis: Axis, problem: ProblemFindings) -> str:
+    """What an axis is of, in words."""
+    if axis == "seconds":
+        return "measured seconds" if problem.measured else "modelled seconds"
+    return axis
+
+
 def areas(problem: ProblemFindings, metric: str, costs: Costs) -> Table | None:
     """The mean height of each method's curve over what labelling costs."""
     found: list[Axis] = [axis for axis in AXES if any(axis in m.area for m in problem.methods)]
@@ -165,12 +171,15 @@ def areas(problem: ProblemFindings, metric: str, costs: Costs) -> Table | None:
     notes = [f"Area under the budget curve divided by the range of the budget, in {metric} %."]
     if problem.spans:
         ranges = (
-            f"{low:,.0f} to {high:,.0f} {AXES[a]}" for a, (low, high) in problem.spans.items()
+            f"{low:,.0f} to {high:,.0f} {axis_of(a, problem)}"
+            for a, (low, high) in problem.spans.items()
         )
         notes.append(f"Over what all finished runs cover: {', '.join(ranges)}.")
-    if "seconds" in found:
+    if "seconds" in found and problem.measured:
+        notes.append("Measured seconds: what annotating took, as the annotation tool says.")
+    elif "seconds" in found:
         notes.append(f"Modelled seconds: {costs.image:g} an image and {costs.object:g} an object.")
-    names = (f"over {AXES[axis]}" for axis in found)
+    names = (f"over {axis_of(axis, problem)}" for axis in found)
     return Table("AUBC", heads("method", *names), rows, notes=notes)
 
 
@@ -193,7 +202,7 @@ def comparisons(problem: ProblemFindings, metric: str, alpha: float) -> Table | 
         f"Differences of AUBC in percentage points of {metric}, paired by seed. Tests are "
         "two-sided: paired t, exact sign-flip, and the latter after Holm's correction, which "
         f"decides at {alpha:g}.",
-        _families(problem.comparisons, alpha),
+        _families(problem, alpha),
     ]
     if len({c.against for c in problem.comparisons}) > 1:
         notes.append(
@@ -202,17 +211,17 @@ def comparisons(problem: ProblemFindings, metric: str, alpha: float) -> Table | 
         )
     if problem.noise is not None:
         notes.append(f"One run repeated differs by up to {percent(problem.noise)} points.")
-    rows = [_compared(c) for c in problem.comparisons]
+    rows = [_compared(c, axis_of(c.axis, problem)) for c in problem.comparisons]
     all_heads = [*first, *tests, *heads("verdict", words=words)]
     return Table("Comparisons", all_heads, rows, notes=notes)
 
 
-def _families(comparisons: Iterable[Comparison], alpha: float) -> str:
+def _families(problem: ProblemFindings, alpha: float) -> str:
     """What is corrected together, and how many seeds that takes."""
     sizes: dict[int, list[str]] = defaultdict(list)
-    of_axis: Counter[Axis] = Counter(c.axis for c in comparisons)
+    of_axis: Counter[Axis] = Counter(c.axis for c in problem.comparisons)
     for axis, pairs in of_axis.items():
-        sizes[pairs].append(AXES[axis])
+        sizes[pairs].append(axis_of(axis, problem))
     needed = (
         f"{plural(least_seeds(pairs, alpha), 'seed')} or more for {plural(pairs, 'pair')} "
         f"({', '.join(axes)})"
@@ -221,13 +230,13 @@ def _families(comparisons: Iterable[Comparison], alpha: float) -> str:
     return f"The correction is over the pairs of one axis: it can decide with {'; '.join(needed)}."
 
 
-def _compared(c: Comparison) -> Cells:
+def _compared(c: Comparison, axis: str) -> Cells:
     ties = plural(c.ties, "tie") if c.ties else ""
     noise = "within replay noise" if c.within_noise else ""
     return [
         TableCell(c.method),
         TableCell(c.against),
-        TableCell(AXES[c.axis]),
+        TableCell(axis),
         numbered(c.difference, partial(percent, sign="+"), 100, noise),
         TableCell(f"{c.wins}/{c.n}", c.wins / c.n, ties) if c.n else EMPTY,
         *(numbered(p, p_value) for p in (c.p_t, c.p_sign_flip, c.p_holm)),

@@ -38,26 +38,39 @@ BESIDE: dict[str, Any] = {
 
 
 def draw_curves(problems: Sequence[ProblemFindings], metric: str) -> "Figure":
-    """Draw two panels per problem, over images and over objects.
+    """Draw a panel per problem over images, over objects, and over seconds where measured.
 
     The band is one standard deviation to either side, where there are several runs. Needs no
     display and leaves matplotlib's global state alone.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12.5, 4.5 * len(problems)), facecolor="white")
+    width = 3 if any(problem.measured for problem in problems) else 2
+    figure = Figure(figsize=(2.5 + 5.0 * width, 4.5 * len(problems)), facecolor="white")
     styles = _styles(problems)
     figure.set_layout_engine("constrained", hspace=0.08)
-    panels = figure.subplots(len(problems), 2, squeeze=False, sharey="row")
-    for (images, objects), problem in zip(panels, problems, strict=True):
+    panels = figure.subplots(len(problems), width, squeeze=False, sharey="row")
+    for (images, *others), problem in zip(panels, problems, strict=True):
         for method in problem.methods:
             _line(images, method, [p.labelled for p in method.points], *styles[method.name])
-            _line(objects, method, [p.objects for p in method.points], *styles[method.name])
         _decorate(images, problem, metric)
-        _plain(objects)
-        objects.set_xlabel("annotated objects", color=INK)
-        _legend(objects, problem)
+        names = ["annotated objects", *(["hours of annotation"] if problem.measured else [])]
+        for axes, name in zip(others, names, strict=False):
+            for method in problem.methods:
+                _line(axes, method, _budget(method, name), *styles[method.name])
+            _plain(axes)
+            axes.set_xlabel(name, color=INK)
+        for axes in others[len(names) :]:
+            axes.set_visible(False)
+        _legend(others[len(names) - 1], problem)
     return figure
+
+
+def _budget(method: Method, axis: str) -> list[float]:
+    """What each point of a method has cost."""
+    if axis == "annotated objects":
+        return [point.objects for point in method.points]
+    return [(point.seconds or 0.0) / 3600 for point in method.points]
 
 
 def to_bytes(figure: "Figure", kind: str) -> bytes:

@@ -196,7 +196,7 @@ def _images(config: Settings) -> str:
 
 def _length(config: Settings) -> str:
     training = config["training"]
-    start = ", on from the model of the cycle before" if training.get("warm_start") else ""
+    start = ", on from the model of the cycle before" if training["warm_start"] else ""
     if training["passes"]:
         passes = "1 pass" if training["passes"] == 1 else f"{training['passes']} passes"
         return f"{passes} over the labelled images{start}"

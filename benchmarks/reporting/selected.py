@@ -1,6 +1,7 @@
 """What the methods of a problem selected: classes, overlap, pictures."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from io import BytesIO
 from itertools import chain
 from statistics import fmean
@@ -40,20 +41,28 @@ def selected(
     choosing = {m: runs for m, runs in choosing.items() if runs}
     if not choosing:
         return None, ()
-    dataset = _dataset(next(iter(choosing.values()))[0])
+    dataset = _dataset([run for runs in choosing.values() for run in runs])
     galleries = tuple(_gallery(method, runs[0], dataset) for method, runs in choosing.items())
-    return _selections(choosing, dataset), galleries
+    # Where people annotate, most of the pool is unknown: nothing to hold selections against.
+    return None if dataset.unannotated else _selections(choosing, dataset), galleries
 
 
-def _dataset(run: Run) -> Dataset:
-    """The dataset of a run, as far as its selections go."""
-    dataset = build_dataset(_settings(run))
-    if unknown := [i for i in _ids(run) if i not in dataset.targets]:
+def _dataset(runs: Sequence[Run]) -> Dataset:
+    """The dataset of some runs, with what people have answered in them."""
+    run, config = runs[0], _settings(runs[0])
+    dataset = build_dataset(config)
+    known = frozenset(dataset.pool)
+    if unknown := [i for i in _ids(run) if i not in known]:
         raise RunError(f"{dataset.name} has no {unknown[0]}")
     # Where items may be left out, which ones is only known once all images are decoded.
     if dataset.on_bad_item == "error" and dataset.fingerprint() != run.dataset[1]:
         raise RunError(f"{dataset.name} is not what it was when {run.path} was made")
-    return dataset
+    if not dataset.unannotated:
+        return dataset
+    from alframe.annotations.files import answered_targets
+
+    targets = {i: t for each in runs for i, t in answered_targets(each.path, dataset).items()}
+    return replace(dataset, targets={**targets, **dataset.targets})
 
 
 def _settings(run: Run) -> RunConfig:
@@ -67,9 +76,11 @@ def _settings(run: Run) -> RunConfig:
     if found:
         raise ConfigError(found)
     parts: dict[str, Any] = {"dataset": Component(**dataset)}
-    for section, kind in (("model", Component), ("data", DataConfig)):
+    for section, kind in (("model", Component), ("oracle", Component), ("data", DataConfig)):
+        if section not in run.config:
+            continue
         try:
-            parts[section] = kind.model_validate(run.config.get(section, {}))
+            parts[section] = kind.model_validate(run.config[section])
         except ValidationError as error:
             raise ConfigError(problems(error, section, kind)) from error
     return RunConfig.model_construct(**parts)
@@ -131,12 +142,12 @@ def _gallery(method: str, run: Run, dataset: Dataset) -> Gallery:
 
 def _jpeg(dataset: Dataset, item: str) -> bytes:
     """The image, made small, with its annotation."""
-    image, target = dataset.images.read(item), dataset.targets[item]
+    image, target = dataset.images.read(item), dataset.targets.get(item)
     height, width = image.shape[:2]
     scale = SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)
-    if target.boxes is not None:
+    if target is not None and target.boxes is not None:
         names = [dataset.classes[label] for label in target.labels]
         boxes = target.boxes * np.float32(scale)
         picture = with_boxes(np.asarray(picture), boxes, target.labels.tolist(), names)

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Axis = Literal["images", "objects", "seconds"]
-"""What labelling costs: images, objects revealed, or modelled seconds (see :class:`Costs`)."""
+"""What labelling costs: images, objects revealed, or seconds: measured, else modelled (see
+:class:`Costs`)."""
 AXES: tuple[Axis, ...] = ("images", "objects", "seconds")
 Q = 0.9
 """Share of full supervision that is to be reached."""

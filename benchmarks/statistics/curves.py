@@ -61,7 +61,8 @@ class Curve:
         seed: of the run.
         images: labelled in each cycle, at least one cycle; never fewer than in the last.
         objects: annotated in them; never fewer than in the last cycle.
-        values: the metric, a finite fraction; a cycle without one is left out of all three.
+        values: the metric, a finite fraction; a cycle without one is left out of all.
+        seconds: what annotating took so far; None where it is modelled.
 
     Raises:
         ValueError: the three differ in length, are empty, or a value is not finite.
@@ -74,6 +75,7 @@ class Curve:
     images: tuple[int, ...]
     objects: tuple[int, ...]
     values: tuple[float, ...]
+    seconds: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.objects) == len(self.values) > 0:
@@ -90,7 +92,7 @@ class Curve:
     def budget(self, axis: Axis, costs: Costs) -> tuple[float, ...]:
         """What the labels of each cycle cost, in units of the axis."""
         if axis == "seconds":
-            return tuple(map(costs.seconds, self.images, self.objects))
+            return self.seconds or tuple(map(costs.seconds, self.images, self.objects))
         return self.images if axis == "images" else self.objects
 
     def along(self, axis: Axis, costs: Costs) -> tuple[Floats, Floats]:
