@@ -17,7 +17,7 @@ from alframe.runs.scores import write_scores
 from alframe.runs.verdict import Verdict
 from alframe.runs.verify import Verifier
 from tests.runs.stored import change, change_manifest, edit, records, unchecked, write_records
-from tests.runs.test_takeover import start
+from tests.runs.test_warm_start import start
 
 STRICT = ["--strict"]
 
