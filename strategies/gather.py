@@ -3,15 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 from alframe.errors import SelectionError
 from alframe.learner import EMBEDDING, SignalBatch
 from alframe.strategy import Query
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # plugins import this module when they are registered: torch comes later
     from jaxtyping import Float
+    from torch import Tensor
 
 
 def embeddings(query: Query, ids: Sequence[str]) -> "Float[Tensor, 'N D']":
@@ -23,7 +21,7 @@ def gather(
     query: Query,
     ids: Sequence[str],
     names: frozenset[str],
-    vectors: Callable[[SignalBatch], Tensor],
+    vectors: "Callable[[SignalBatch], Tensor]",
 ) -> "Float[Tensor, 'N D']":
     """Vectors of ``ids``, in their order, float32, on the learner's device.
 
@@ -36,6 +34,8 @@ def gather(
     Raises:
         SelectionError: a number is not finite; the message names the image.
     """
+    import torch
+
     rows = {item: row for row, item in enumerate(ids)}
     table = torch.empty(0, 0)
     for batch in query.learner.signals(ids, names):
@@ -47,7 +47,7 @@ def gather(
     return table
 
 
-def _check_finite(ids: Sequence[str], values: Tensor) -> None:
+def _check_finite(ids: Sequence[str], values: "Tensor") -> None:
     finite = values.isfinite().all(dim=1)
     if not finite.all():
         bad = [item for item, good in zip(ids, finite.tolist(), strict=True) if not good]

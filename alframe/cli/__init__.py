@@ -15,7 +15,7 @@ from alframe.errors import AlframeError, PluginError, Waiting
 from alframe.files.refusals import refusal
 from alframe.plugins import registry
 from alframe.text import LineFormatter
-from alframe.training.loading import in_words
+from alframe.training.worker_errors import in_words
 
 BUILTIN = {
     "run": ("alframe.cli.run:run", "Run active learning: fit, evaluate, select, annotate."),

@@ -196,11 +196,13 @@ def _images(config: Settings) -> str:
 
 def _length(config: Settings) -> str:
     training = config["training"]
-    start = ", on from the model of the cycle before" if training["warm_start"] else ""
     if training["passes"]:
         passes = "1 pass" if training["passes"] == 1 else f"{training['passes']} passes"
-        return f"{passes} over the labelled images{start}"
-    return plural(training["iterations"], "iteration") + start
+        length = f"{passes} over the labelled images"
+    else:
+        length = plural(training["iterations"], "iteration")
+    warm = training.get("warm_start")  # of an older version, none
+    return f"{length}, on from the model of the cycle before" if warm else length
 
 
 def _optimiser(config: Settings) -> str:

@@ -16,7 +16,8 @@ from alframe.datasets.problems import BadItemError, Problem
 from alframe.errors import AlframeError, DataError, TrainingError
 from alframe.training import loading
 from alframe.training.batch import Batch
-from alframe.training.loading import cause, in_words, loaded
+from alframe.training.loading import loaded
+from alframe.training.worker_errors import cause, in_words
 
 SHM = r"shared memory \(/dev/shm\) does not suffice.*data\.workers=0.*--shm-size"
 FILES = r"too many open files.*data\.workers=0.*ulimit -n"

@@ -186,7 +186,7 @@ def test_json_has_everything_and_the_runs_behind_it(folder: Path) -> None:
     (run,) = miaod["runs"]
     assert (run["path"], run["seed"], run["finished"]) == (str(folder / "4"), 0, True)
     assert run["cycles"][0] == {
-        "cycle": 0, "labelled": 10, "objects": 30, "memory": {},
+        "cycle": 0, "labelled": 10, "objects": 30, "annotation_seconds": None, "memory": {},
         "metrics": {"mAP50": 0.25, "mAP50_11pt": 0.125, "AP50.disc": 0.25, "AP50.ring": None},
         "seconds": {"fit": 12.34, "evaluate": 1.0, "select": 0.5},
     }  # fmt: skip
