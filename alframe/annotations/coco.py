@@ -107,7 +107,7 @@ def _is_of_label_studio(content: Mapping[str, Any]) -> bool:
 
 COCO = Format(
     "coco",
-    "COCO instances in one JSON file, as FiftyOne, CVAT and most programs read them",
+    "COCO instances, a JSON file",
     recognises,
     read_coco,
     write_query,

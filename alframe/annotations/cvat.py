@@ -5,20 +5,19 @@ from collections import Counter
 from xml.etree.ElementTree import Element
 
 from alframe.annotations.base import Annotations, Format, Images
-from alframe.annotations.cvat_query import QUERY, write_query
-from alframe.annotations.outlines import enclosing, turned
+from alframe.annotations.cvat_query import LABELS, QUERY, write_query
+from alframe.annotations.cvat_shapes import NO_BOX, shape_box
 from alframe.annotations.parts import first_found, other_sizes, together
 from alframe.annotations.sources import Source, called, read
 from alframe.annotations.xml_files import has_root, xml_files
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.objects import Annotated, Box
+from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems, tallied
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import DataError
 
 REMEDY = "correct the file, or skip its image"
 _LABELS = "./meta//labels/label/name"
-_NO_BOX = frozenset({"tag", "points", "polyline", "skeleton", "cuboid"})
 
 
 def recognises(source: Source) -> bool:
@@ -85,7 +84,7 @@ class _Reader:
             self._problems.take(item, error)
             return
         for place, shape in enumerate(element, 1):
-            if shape.tag in _NO_BOX:
+            if shape.tag in NO_BOX:
                 self._other[shape.tag] += 1
                 continue
             try:
@@ -105,7 +104,7 @@ class _Reader:
         if not name:
             raise self._bad(f"a <{shape.tag:.40}> has no label", f"{item}, shape {place}")
         try:
-            box = _box(shape)
+            box = shape_box(shape)
         except (KeyError, ValueError, OverflowError):
             cause = f"a <{shape.tag:.40}> has no coordinates, or such that are no finite numbers"
             raise self._bad(cause, f"{item}, shape {place}") from None
@@ -130,28 +129,6 @@ class _Reader:
         return BadItemError(Problem(cause, f"{self._where} ({at})", REMEDY))
 
 
-def _box(shape: Element) -> Box:
-    """What encloses a shape; a KeyError or ValueError where it cannot be told."""
-    get = shape.attrib
-    if shape.tag == "box":
-        box = float(get["xtl"]), float(get["ytl"]), float(get["xbr"]), float(get["ybr"])
-    elif shape.tag == "polygon":
-        points = [pair.split(",") for pair in get["points"].split(";")]
-        box = enclosing([(float(x), float(y)) for x, y in points])
-    elif shape.tag == "mask":
-        left, top = float(get["left"]), float(get["top"])
-        box = left, top, left + float(get["width"]), top + float(get["height"])
-    elif shape.tag == "ellipse":
-        x, y, rx, ry = (float(get[name]) for name in ("cx", "cy", "rx", "ry"))
-        box = x - rx, y - ry, x + rx, y + ry
-    else:
-        raise ValueError(shape.tag)
-    if not math.isfinite(sum(box)):
-        raise ValueError(box)
-    angle = get.get("rotation")
-    return turned(box, float(angle)) if angle else box
-
-
 CVAT = Format(
     "cvat",
     "CVAT for images 1.1, an XML file",
@@ -159,7 +136,7 @@ CVAT = Format(
     read_cvat,
     write_query,
     (
-        "Make a task of the images, whose labels have an attribute score (number, 0;1;0.001).",
+        f"Make a task of the images; its labels (Raw) are {LABELS}.",
         f"Menu of the task > Upload annotations > CVAT 1.1, with {QUERY}: the proposals.",
         "Correct them; an image without a box shows nothing.",
         "When all images are done: Export task dataset > CVAT for images 1.1; give back that zip.",

@@ -1,16 +1,24 @@
 """A query as CVAT for images 1.1."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from alframe.annotations.base import AskedImage, Sheet
 from alframe.annotations.xml_files import in_xml
 from alframe.files.atomic import write_text
 
-QUERY = "annotations.xml"
+QUERY, LABELS = "annotations.xml", "labels.json"
+_RANGE = ("0", "1", "0.001")
+"""Of the score: the least, the largest, and a step."""
 
 
 def write_query(sheet: Sheet, folder: Path) -> Path:
-    """All images with their proposals, and labels with the attribute ``score``, as XML."""
+    """All images with their proposals as XML, and labels with the attribute ``score`` as JSON."""
+    attribute: dict[str, Any] = {"name": "score", "mutable": False, "input_type": "number"}
+    attribute |= {"default_value": _RANGE[0], "values": _RANGE}
+    definition = [{"name": name, "attributes": [attribute]} for name in sheet.classes]
+    write_text(folder / LABELS, json.dumps(definition, indent=1) + "\n")
     labels = "".join(map(_label, sheet.classes))
     rows = "".join(_image(number, image) for number, image in enumerate(sheet.images))
     path = folder / QUERY
@@ -27,7 +35,7 @@ def _label(name: str) -> str:
     return (
         f"<label><name>{in_xml(name)}</name><attributes><attribute><name>score</name>"
         "<mutable>False</mutable><input_type>number</input_type><default_value>0</default_value>"
-        "<values>0;1;0.001</values></attribute></attributes></label>"
+        f"<values>{';'.join(_RANGE)}</values></attribute></attributes></label>"
     )
 
 

@@ -81,7 +81,9 @@ def _template(colours: Mapping[str, str]) -> Template:
     environment.filters["printable"] = printable
     environment.filters["colour"] = lambda name: colours.get(name, COLOURS[0])
     environment.filters["summary"] = _summary
-    return environment.from_string((files(__package__) / "gallery.html").read_text("utf-8"))
+    return environment.from_string(
+        (files("alframe.annotations") / "gallery.html").read_text("utf-8")
+    )
 
 
 def _summary(proposals: tuple[Proposal, ...]) -> list[tuple[str, list[float]]]:

@@ -1,25 +1,22 @@
 """Label Studio: tasks with annotations and predictions in one JSON file."""
 
-import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio_query import CONFIG, OURS, QUERY, write_query
 from alframe.annotations.label_studio_results import Told, read_results
+from alframe.annotations.label_studio_tasks import image_names, tasks_in
 from alframe.annotations.parts import first_found, together
 from alframe.annotations.sources import Source, called, read
 from alframe.datasets.bulk import uncollected
+from alframe.datasets.coco_fields import seconds
 from alframe.datasets.coco_json import parsed
 from alframe.datasets.problems import BadItemError, Problem, Problems, plural
 from alframe.errors import DataError
 
 REMEDY = "correct the file, or skip its image"
-_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
-"""What Label Studio puts before the names of uploaded files."""
 
 
 def recognises(source: Source) -> bool:
@@ -43,33 +40,10 @@ def _read(source: Source, images: Images, problems: Problems, part: str) -> Anno
     for file in json_files(source, "tasks", "minimal").values():
         rows = parsed(read(file), str(file))
         reader = _Reader(str(file), images, problems, part)
-        for number, task in enumerate(_tasks(rows), 1):
+        for number, task in enumerate(tasks_in(rows, str(file)), 1):
             reader.add(number, task)
         parts.append(reader.end(minimal="annotation_id" in rows[0]))
     return together(parts, called(source), problems)
-
-
-def _tasks(rows: list[Any]) -> list[Any]:
-    """Tasks as in the full export, also of JSON_MIN, which has a row for each annotation."""
-    if not isinstance(rows[0], dict) or "annotation_id" not in rows[0]:
-        return rows
-    tasks: dict[Any, dict[str, Any]] = {}
-    for row in rows:
-        if not isinstance(row, dict):
-            raise DataError(f"expected objects in the list of JSON_MIN, got {str(row)[:40]!r}")
-        task = tasks.setdefault(str(row.get("id")), {"id": row.get("id"), "annotations": []})
-        task["data"] = {name: value for name, value in row.items() if isinstance(value, str)}
-        regions = [v for value in row.values() if isinstance(value, list) for v in value]
-        result = [{"type": _type(value), "value": value} for value in regions]
-        own = {"id": row.get("annotation_id"), "result": result}
-        own |= {name: row.get(name) for name in ("updated_at", "created_at", "lead_time")}
-        task["annotations"] += [own] if own["id"] is not None else []
-    return list(tasks.values())
-
-
-def _type(value: Any) -> str:
-    names = value if isinstance(value, dict) else {}
-    return next((name for name in names if name.endswith("labels")), "")
 
 
 class _Reader:
@@ -112,15 +86,15 @@ class _Reader:
         url = texts.get("image") or next((v for v in texts.values() if "/" in v or "." in v), None)
         if not url:
             raise _bad(f"the data of a task names no image, nor {OURS}", place)
-        return first_found(self._images, _names(url), place)
+        return first_found(self._images, image_names(url), place)
 
     def _take(self, item: str, said: Sequence[Mapping[str, Any]], place: str) -> None:
         valid = [one for one in said if not one.get("was_cancelled")]
         self._several += len(valid) > 1
         newest = max(valid or said, key=_age)
-        took = newest.get("lead_time")
-        if isinstance(took, int | float) and math.isfinite(took) and took >= 0:
-            self._found.seconds[item] = float(took)
+        took = seconds(newest.get("lead_time"))
+        if took is not None:
+            self._found.seconds[item] = took
         self._found.images.append(item)
         if not valid:
             self._found.ignored.add(item)
@@ -147,22 +121,10 @@ class _Reader:
         return found
 
 
-def _age(one: Mapping[str, Any]) -> tuple[str, float]:
+def _age(one: Mapping[str, Any]) -> tuple[str, int]:
     """What is larger for a newer annotation: its time as text, then its number."""
     time, number = one.get("updated_at") or one.get("created_at"), one.get("id")
-    return str(time or ""), float(number) if isinstance(number, int) else 0.0
-
-
-def _names(url: str) -> list[str]:
-    """What the image at an address may be called."""
-    split = urlsplit(url)
-    local = parse_qs(split.query).get("d")
-    name = local[0] if local else unquote(split.path) if split.scheme or "?" in url else url
-    name = name.removeprefix("/data/upload/").lstrip("/")
-    folder, slash, last = name.rpartition("/")
-    plain = _UPLOADED.sub("", last, count=1)
-    ways = (name, last, folder + slash + plain, plain)
-    return list(dict.fromkeys(ways))
+    return str(time or ""), number if isinstance(number, int) else 0
 
 
 def _bad(cause: str, at: str) -> BadItemError:
@@ -171,7 +133,7 @@ def _bad(cause: str, at: str) -> BadItemError:
 
 LABEL_STUDIO = Format(
     "label-studio",
-    "Label Studio's JSON, the full export",
+    "Label Studio's full JSON export",
     recognises,
     read_label_studio,
     write_query,

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from alframe.annotations.base import Annotations, AskedImage, Images, Sheet
 from alframe.datasets.problems import BadItemError, Problem, Problems, named, plural
@@ -49,13 +48,14 @@ def other_sizes(where: str, sizes: Mapping[str, tuple[int, int]], images: Images
     ]
 
 
-def first_found(images: Images, names: Sequence[str], where: str) -> str:
+def first_found(images: Images, names: Sequence[str], where: str, remedy: str | None = None) -> str:
     """The id of the picture that one of some names means, the first one that means any.
 
     Args:
         images: the pictures.
         names: at least one; the last is the plainest, and that which messages tell.
         where: the name stands, for messages.
+        remedy: what to do where none does; what ``images`` say by default.
 
     Raises:
         BadItemError: none does.
@@ -66,8 +66,12 @@ def first_found(images: Images, names: Sequence[str], where: str) -> str:
     try:
         return images.find(names[-1])
     except BadItemError as error:
-        placed = [replace(problem, at=f"{where}: {problem.at}") for problem in error.found]
-        raise BadItemError(*placed) from None
+        raise BadItemError(
+            *(
+                Problem(problem.cause, f"{where}: {problem.at}", remedy or problem.remedy)
+                for problem in error.found
+            )
+        ) from None
 
 
 def by_stem(sheet: Sheet) -> Mapping[str, AskedImage]:

@@ -6,6 +6,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 
 from alframe.errors import DataError
@@ -23,6 +24,8 @@ SUFFIXES = (".json", ".xml", ".txt", ".yaml", ".yml", ".names")
 UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 """What reading raises: a RuntimeError of members that are encrypted or packed otherwise."""
 
+_UNOPENED: dict[str, Sequence[str]] = {}
+_LISTED: ContextVar[dict[str, Sequence[str]]] = ContextVar("listed", default=_UNOPENED)
 _CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:")
 
 
@@ -35,7 +38,11 @@ def opened(path: Path) -> Iterator[Source]:
             outside of it.
     """
     if path.is_dir():
-        yield path
+        before = _LISTED.set({})
+        try:
+            yield path
+        finally:
+            _LISTED.reset(before)
         return
     try:
         with regular(path) as file:
@@ -132,8 +139,17 @@ def files(source: Source, *suffixes: str) -> Files:
     if not source.is_dir():
         return Files(source, [source.name])
     wanted = suffixes or SUFFIXES
+    return Files(source, [name for name in _listed(source) if name.lower().endswith(wanted)])
+
+
+def _listed(source: Source) -> Sequence[str]:
+    """Files of annotations in all folders below one, sorted; of an open folder listed once."""
+    known = _LISTED.get()
+    key = str(source)
+    if key in known:
+        return known[key]
     if isinstance(source, Path):
-        above = len(str(source)) + 1 if str(source) != os.curdir else 2
+        above = len(key.rstrip(os.sep)) + 1 if key != os.curdir else 2
         names = [
             f"{inner[above:]}/{name}".lstrip("/").replace(os.sep, "/")
             for inner, _, found in os.walk(source)
@@ -141,8 +157,10 @@ def files(source: Source, *suffixes: str) -> Files:
         ]
     else:
         names = source.root.namelist()
-    kept = (name for name in names if name.lower().endswith(wanted) and _is_read(name))
-    return Files(source, sorted(set(kept)))
+    listed = sorted({name for name in names if _is_read(name)})
+    if known is not _UNOPENED:
+        known[key] = listed
+    return listed
 
 
 def folder_of(source: Source) -> Source:

@@ -1,6 +1,7 @@
 """What a file or folder is that holds no annotations of a known format, in words."""
 
 import json
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from itertools import islice
 
@@ -21,6 +22,8 @@ def what_it_is(source: Source) -> str:
     if source.is_dir():
         return _folder(source)
     start = head(source, 1 << 20)
+    if b"\0" in start[:64] and start[:2] not in (BOM_UTF16_LE, BOM_UTF16_BE):
+        return "a file that is no text"
     text = start.decode("utf-8", errors="replace").lstrip("\ufeff").strip()
     if not text:
         return "an empty file"

@@ -125,7 +125,7 @@ def _xml(image: AskedImage) -> str:
 
 VOC = Format(
     "voc",
-    "Pascal VOC, an XML file for each image",
+    "Pascal VOC, an XML file an image",
     recognises,
     read_voc,
     write_query,

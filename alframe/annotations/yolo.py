@@ -1,34 +1,20 @@
 """YOLO: a text file of labels beside each image, and ``data.yaml`` with the names of classes."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.parts import first_found
-from alframe.annotations.sources import Files, Source, called, files, folder_of, head, read
+from alframe.annotations.sources import Source, called, folder_of, read
+from alframe.annotations.yolo_files import image_names, is_of_label_studio, label_files, recognises
 from alframe.annotations.yolo_labels import Label, read_labels
-from alframe.annotations.yolo_names import LISTS, names_of
+from alframe.annotations.yolo_names import names_of
 from alframe.annotations.yolo_query import write_query
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems, named
 from alframe.errors import DataError
-
-_LABEL = re.compile(rb"\s*\d+(?:\.0*)?(?:\s+[-+.\deE]+){4}")
-_NUMBER = re.compile(rb"\s*\d")
-_NOT_LABELS = {*LISTS, "train.txt", "val.txt", "test.txt", "images.txt", "readme.txt"}
-
-
-def recognises(source: Source) -> bool:
-    """Whether a file begins with a line of labels, or there are names for files that are empty."""
-    texts = _labels(source)
-    starts = (head(file, 256) for file in texts.values())
-    if any(_LABEL.match(start) for start in starts):
-        return True
-    listed = any(name.rpartition("/")[2] in ("data.yaml", *LISTS) for name in files(source))
-    return listed and (source.is_dir() or not texts) and bool(texts or files(source, ".yaml"))
 
 
 @uncollected()
@@ -40,10 +26,10 @@ def read_yolo(source: Source, images: Images, problems: Problems) -> Annotations
     """
     folder = folder_of(source)
     source = folder if source.name.lower().endswith((".yaml", ".yml")) else source
-    names, labels = names_of(folder), _labels(source)
+    names, labels = names_of(folder), label_files(source)
     if not labels:
         raise DataError(f"{source}: expected label files of YOLO (.txt) in it, or in labels/")
-    reader = _Reader(images, problems, names, _is_of_label_studio(source))
+    reader = _Reader(images, problems, names, is_of_label_studio(source))
     for name, file in labels.items():
         reader.add(name, file)
     return reader.end(called(source))
@@ -66,15 +52,6 @@ def named_by(found: Annotations, classes: Sequence[str]) -> Annotations:
     return replace(found, classes=tuple(classes), objects=objects, numbered=False)
 
 
-def _labels(source: Source) -> Files:
-    """Label files: those below ``labels``, or all texts that are no lists of other things."""
-    texts = files(source, ".txt")
-    if not source.is_dir():
-        return texts.only(lambda name: name.lower().endswith(".txt"))
-    below = texts.only(lambda name: "labels" in name.split("/")[:-1])
-    return below or texts.only(lambda name: name.rpartition("/")[2].lower() not in _NOT_LABELS)
-
-
 class _Reader:
     """Reads label files one by one."""
 
@@ -82,6 +59,7 @@ class _Reader:
         self, images: Images, problems: Problems, names: tuple[str, ...] | None, lossy: bool
     ) -> None:
         self._images, self._problems, self._names, self._lossy = images, problems, names, lossy
+        self._remedy = "export JSON, which has the folders of images" if lossy else None
         self._found = Annotations(names or (), numbered=names is None)
         self._odd = Counter[str]()
         self._items: dict[str, str] = {}
@@ -90,13 +68,13 @@ class _Reader:
         """Read one, or note what is wrong with it."""
         item = where = str(file)
         try:
-            item = first_found(self._images, _meant(name), where)
+            item = first_found(self._images, image_names(name), where, self._remedy)
             if item in self._items:
                 at = f"{where} and {self._items[item]}"
                 raise BadItemError(Problem("two label files are of one image", at, "remove one"))
             self._items[item] = where
             labels = read_labels(read(file), where, self._images.size(item), self._odd)
-            self._take(item, [self._object(item, label, where) for label in labels])
+            self._take(item, self._objects(item, labels, where))
         except DataError as error:
             self._problems.take(item, error)
 
@@ -107,15 +85,15 @@ class _Reader:
         self._found.images.append(item)
         self._found.objects += objects
 
-    def _object(self, item: str, label: Label, where: str) -> Annotated:
-        number, box, score = label
-        if self._names is None:
-            return Annotated(item, str(number), box, score=score)
-        if number >= len(self._names):
-            cause = f"no class has this number: there are {len(self._names)} names"
-            at = f"{where}: {number}"
+    def _objects(self, item: str, labels: list[Label], where: str) -> list[Annotated]:
+        names = self._names
+        if names is None:
+            return [Annotated(item, str(number), box, score=score) for number, box, score in labels]
+        if unknown := sorted({label.number for label in labels if label.number >= len(names)}):
+            cause = f"no class has this number: there are {len(names)} names"
+            at = f"{where}: {named(list(map(str, unknown)))}"
             raise BadItemError(Problem(cause, at, "add its name, or correct the number"))
-        return Annotated(item, self._names[number], box, score=score)
+        return [Annotated(item, names[number], box, score=score) for number, box, score in labels]
 
     def end(self, where: str) -> Annotations:
         """All that was read."""
@@ -137,23 +115,9 @@ class _Reader:
         return self._found
 
 
-def _meant(name: str) -> list[str]:
-    """What the image of a label file may be called: beside it, in ``images``, in no such folder."""
-    *folders, last = name.removesuffix(".txt").split("/")
-    swapped = ["images" if folder == "labels" else folder for folder in folders]
-    without = [f for f in folders if f not in ("labels", "images", "obj_train_data")]
-    ways = (swapped, folders, without)
-    return list(dict.fromkeys("/".join([*way, last]) for way in ways))
-
-
-def _is_of_label_studio(source: Source) -> bool:
-    notes = files(source, "notes.json") if source.is_dir() else {}
-    return any(b'"Label Studio"' in read(file) for file in notes.values())
-
-
 YOLO = Format(
     "yolo",
-    "a text file of labels for each image, with data.yaml or classes.txt",
+    "YOLO's .txt files, with data.yaml or classes.txt",
     recognises,
     read_yolo,
     write_query,

@@ -1,7 +1,7 @@
 """One label file of YOLO: ``class cx cy width height`` in shares of the image, a line an object."""
 
-import codecs
 import math
+from codecs import BOM_UTF8
 from collections import Counter
 from typing import NamedTuple
 
@@ -40,35 +40,38 @@ def read_labels(
         BadItemError: with every line that is none.
     """
     problems: list[Problem] = []
-    found: dict[Label, None] = {}
+    found: dict[bytes, Label] = {}
     odd = Counter[str]() if odd is None else odd
-    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).split(b"\n"), 1):
+    height, width = size
+    for number, line in enumerate(data.removeprefix(BOM_UTF8).splitlines(), 1):
         if not (fields := line.split()):
             continue
+        if line in found:
+            odd["twice"] += 1
+            continue
         try:
-            label = _label(list(map(float, fields)), *size)
+            found[line] = _label(list(map(float, fields)), height, width)
         except ValueError as error:
             problems.append(_problem(line, where, number, error))
             continue
         if len(fields) > 6:
             odd["polygons"] += 1
-        if label in found:
-            odd["twice"] += 1
-        found[label] = None
     if problems:
         raise BadItemError(*problems)
-    return list(found)
+    return list(found.values())
 
 
 def _label(values: list[float], height: int, width: int) -> Label:
     """One line; a ValueError says what was expected."""
-    score = math.nan
+    score, last = math.nan, None
     if len(values) in (5, 6):
-        number, x, y, w, h, *last = values
+        number, x, y, w, h = values[:5]
+        if len(values) == 6:
+            last = values[5]
         x1, y1, x2, y2 = x - w / 2, y - h / 2, x + w / 2, y + h / 2
     elif len(values) > 6:
         number, xs, ys = values[0], values[1::2], values[2::2]
-        last = [xs.pop()] if len(xs) > len(ys) else []
+        last = xs.pop() if len(xs) > len(ys) else None
         if not math.isfinite(sum(xs) + sum(ys)):
             raise ValueError("expected shares of width and height, 0..1")
         x1, y1, x2, y2 = min(xs), min(ys), max(xs), max(ys)
@@ -80,8 +83,8 @@ def _label(values: list[float], height: int, width: int) -> Label:
     least, most = -SLACK, 1 + SLACK
     if not (least <= x1 and least <= y1 and x2 <= most and y2 <= most and w >= 0 and h >= 0):
         raise ValueError("expected shares of width and height, 0..1")
-    if last:
-        score = last[0]
+    if last is not None:
+        score = last
         if not 0 <= score <= 1:
             raise ValueError("expected a score of 0..1 in the last place")
     return Label(int(number), (x1 * width, y1 * height, x2 * width, y2 * height), score)

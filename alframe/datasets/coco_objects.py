@@ -23,6 +23,8 @@ def quick_object(
         image, category = row["image_id"], row["category_id"]
         x, y, width, height = box = row["bbox"]
         own, crowd, score = row.get("area"), row.get("iscrowd"), row.get("score")
+        if score is None and type(inner := row.get("attributes")) is dict:
+            score = inner.get("score")
         usual = (
             type(image) in _KEYS
             and type(category) in _KEYS
@@ -35,7 +37,7 @@ def quick_object(
             and (score is None or (type(score) in _NUMBERS and 0 <= score <= 1))
             and crowd in _FLAGS
         )
-        if not usual or "difficult" in row or (score is None and "attributes" in row):
+        if not usual or "difficult" in row:
             return None
         right, bottom = float(x + width), float(y + height)
         if not -_LARGEST <= right <= _LARGEST or not -_LARGEST <= bottom <= _LARGEST:
@@ -122,6 +124,7 @@ def _decoded(outline: Row) -> Box | None:
     from pycocotools import mask  # here, as few files need it
 
     counts, size = outline.get("counts"), outline.get("size")
+    encoded: Any = outline
     sides = size if isinstance(size, list) and len(size) == 2 else []
     if not sides or not all(type(side) is int and 0 < side <= 1 << 16 for side in sides):
         return None
@@ -129,8 +132,8 @@ def _decoded(outline: Row) -> Box | None:
         whole = all(type(count) is int and count >= 0 for count in counts)
         if not whole or sum(counts) != sides[0] * sides[1]:
             return None
-        outline = mask.frPyObjects(outline, *sides)
+        encoded = mask.frPyObjects(encoded, *sides)
     elif not isinstance(counts, str):
         return None
-    x, y, width, height = map(float, mask.toBbox(outline))
+    x, y, width, height = map(float, mask.toBbox(encoded))
     return x, y, x + width, y + height

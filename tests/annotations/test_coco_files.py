@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pycocotools import mask
 
 from alframe.annotations.formats import read_annotations, read_predictions
+from alframe.datasets.coco_fields import ById
+from alframe.datasets.coco_objects import quick_object, read_object
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
 from tests.annotations.known import Known, boxes, read
@@ -188,3 +192,41 @@ def test_several_files_of_one_folder(tmp_path: Path) -> None:
     written(tmp_path / "3.json", BOX)
     with pytest.raises(DataError, match=r"two files list the image: .*a\.jpg"):
         read(tmp_path, Known("a.jpg", "b.jpg"))
+
+
+ODD = st.sampled_from(
+    [None, True, False, 0, 1, 2, -1, 0.5, 1.0, 1e308, math.nan, math.inf, 10**400, "1", "x", [], {}]
+)
+ROWS = st.fixed_dictionaries(
+    {"image_id": ODD, "category_id": ODD, "bbox": st.lists(ODD, max_size=5) | ODD},
+    optional={
+        "area": ODD,
+        "iscrowd": ODD,
+        "score": ODD,
+        "difficult": ODD,
+        "attributes": ODD | st.fixed_dictionaries({"score": ODD}),
+    },
+)
+USUAL = st.fixed_dictionaries(
+    {
+        "image_id": st.just(1),
+        "category_id": st.just("x"),
+        "bbox": st.lists(st.floats(-1e3, 1e3) | st.integers(-9, 9), min_size=4, max_size=4),
+    },
+    optional={"area": ODD, "iscrowd": st.sampled_from([0, 1]), "score": st.floats(0, 1)},
+)
+
+
+@given(ROWS | USUAL)
+def test_the_quick_way_is_the_slow_one(row: dict[str, Any]) -> None:
+    owners, categories = {1: "a", "x": "b"}, {1: "disc", "x": "box"}
+    quick = quick_object(row, owners, categories)
+    if quick is not None:
+        slow = read_object(row, owners[row["image_id"]], ById(categories.items()))
+        assert repr(quick) == repr(slow)
+
+
+def test_the_quick_way_takes_what_is_usual() -> None:
+    row = {"image_id": 1, "category_id": 1, "bbox": [1, 2.5, 3, 4], "iscrowd": 0, "area": 12}
+    for more in ({}, {"score": 0.5}, {"attributes": {"occluded": False}}):
+        assert quick_object(row | more, {1: "a"}, {1: "disc"}) is not None

@@ -1,5 +1,6 @@
 """CVAT for images 1.1: shapes, sources, scores; of tasks, projects and zips."""
 
+import json
 import math
 from pathlib import Path
 
@@ -140,6 +141,8 @@ def test_a_query_declares_the_score_and_says_that_a_model_found_it(tmp_path: Pat
         '<box label="&quot;&lt;disc&gt;&quot;" source="auto" occluded="0" xtl="40.00" ytl="50.00" '
         'xbr="100.13" ybr="110.00" z_order="0"><attribute name="score">0.910</attribute></box>'
     ) in text
+    (label,) = json.loads((tmp_path / "labels.json").read_text())
+    assert (label["name"], label["attributes"][0]["values"]) == ('"<disc>"', ["0", "1", "0.001"])
     found = read(path, Known("x/a & <b>.jpg", "b.jpg"))
     assert found.classes == ('"<disc>"',)
     assert boxes(found) == [("x/a & <b>.jpg", '"<disc>"', [40, 50, 100.13, 110])]

@@ -77,7 +77,7 @@ def test_unknown_names() -> None:
         ("[]", "JSON"),
         ("[1, 2]", "JSON"),
         ("<html><body>404</body></html>", "XML that begins with '<html>"),
-        ("\x00\x01\x02", "a file that begins with"),
+        ("\x00\x01\x02", "a file that is no text"),
         ("[" * 5000, "JSON that is none of them"),
     ],
 )
@@ -86,7 +86,7 @@ def test_what_is_none_is_named(tmp_path: Path, content: str, said: str) -> None:
     with pytest.raises(DataError) as raised:
         read(tmp_path / "x", IMAGES)
     assert f"{tmp_path}/x holds no annotations in a known format, but {said}" in str(raised.value)
-    assert "known are coco (COCO instances in one JSON file" in str(raised.value)
+    assert "known are coco (COCO instances, a JSON file)" in str(raised.value)
 
 
 def test_folders_that_hold_none_or_several(tmp_path: Path) -> None:

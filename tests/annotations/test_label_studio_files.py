@@ -62,7 +62,7 @@ def test_coco_and_yolo_are_read_where_they_are_safe(kind: str) -> None:
 @real
 def test_yolo_with_two_images_of_one_stem_is_refused() -> None:
     others = [item.replace("batch1", "batch2") for item in IDS]
-    with pytest.raises(DataError, match=r"may mean several \(9 times\)"):
+    with pytest.raises(DataError, match=r"may mean several \(9 times\): .*; export JSON, which"):
         read(REAL / "ls_export_YOLO.zip", Known(*IDS, *others))
 
 
@@ -166,6 +166,12 @@ def test_of_several_annotations_the_newest_not_cancelled(tmp_path: Path) -> None
 def test_addresses(tmp_path: Path, image: str, item: str) -> None:
     path = written(tmp_path, task({"result": []}, image=image))
     assert read(path, Known(item)).images == [item]
+
+
+def test_numbers_that_no_float_holds(tmp_path: Path) -> None:
+    huge = {"result": [], "id": 10**400, "lead_time": 10**400}
+    found = read(written(tmp_path, task(huge, {"result": [region()], "id": 2})), Known("b/a.jpg"))
+    assert (found.objects, found.seconds) == ([], {})
 
 
 def test_all_problems_at_once(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from alframe.annotations.formats import FORMATS, read_predictions, write_query
 from alframe.datasets.problems import Problems
 
 IMAGES, EACH = 10_000, 10
-LIMIT = 1.5
+LIMITS = dict.fromkeys(FORMATS, 1.5) | {"yolo": 2.0}
+"""YOLO has no parser: it is measured beside splitting lines into numbers, which checks nothing."""
 
 
 class Numbered:
@@ -95,7 +96,7 @@ def test_reading_costs_little_more_than_parsing(
     mine, theirs = statistics.median(ours), statistics.median(plain)
     said = f"{name}: {mine:.2f} s, parsing alone {theirs:.2f} s, {mine / theirs:.2f} times"
     print(said)  # noqa: T201 - shown by pytest -s
-    assert mine < LIMIT * theirs, said
+    assert mine < LIMITS[name] * theirs, said
 
 
 def seconds(run: Callable[[], object]) -> float:

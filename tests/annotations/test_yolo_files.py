@@ -31,6 +31,7 @@ def folder(path: Path, **files: str) -> Path:
     [
         ("1 0.5 0.5 0.25 0.5", [120, 60, 200, 180], math.nan),
         ("1 0.5 0.5 0.25 0.5 0.75", [120, 60, 200, 180], 0.75),
+        ("\ufeff1 .5 .5 .25 .5", [120, 60, 200, 180], math.nan),
         ("1\t.5  .5 2.5e-1 .5\r", [120, 60, 200, 180], math.nan),
         ("1 0 0 0.5 0 0.5 1", [0, 0, 160, 240], math.nan),
         ("1 0 0 0.5 0 0.5 1 0.5", [0, 0, 160, 240], 0.5),
@@ -114,6 +115,7 @@ def test_two_images_of_one_stem_have_one_label_file(tmp_path: Path) -> None:
     [
         ({"labels/a.txt": ""}, "a.jpg"),
         ({"labels/train/a.txt": ""}, "train/a.jpg"),
+        ({"labels/a.TXT": ""}, "a.jpg"),
         ({"labels/train/a.txt": ""}, "images/train/a.jpg"),
         ({"train/labels/a.txt": ""}, "train/images/a.jpg"),
         ({"obj_train_data/a.txt": "", "train.txt": "data/obj_train_data/a.jpg\n"}, "a.jpg"),
@@ -121,7 +123,7 @@ def test_two_images_of_one_stem_have_one_label_file(tmp_path: Path) -> None:
     ],
 )
 def test_layouts(tmp_path: Path, members: dict[str, str], item: str) -> None:
-    line = dict.fromkeys([n for n in members if n.endswith("a.txt")], "1 0.5 0.5 1 1")
+    line = dict.fromkeys([n for n in members if n.lower().endswith("a.txt")], "1 0.5 0.5 1 1")
     path = zipped(tmp_path / "x.zip", members | line | {"classes.txt": "disc\nbox\n"})
     assert boxes(read(path, Known(item))) == [(item, "box", [0, 0, 320, 240])]
 

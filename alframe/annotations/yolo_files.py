@@ -1,0 +1,43 @@
+"""Which files of a folder are labels of YOLO, and of which images."""
+
+import re
+
+from alframe.annotations.sources import Files, Source, files, head, read
+from alframe.annotations.yolo_names import LISTS
+
+_LABEL = re.compile(rb"(?:\xef\xbb\xbf)?\s*\d+(?:\.0*)?(?:\s+[-+.\deE]+){4}")
+_NOT_LABELS = {*LISTS, "train.txt", "val.txt", "test.txt", "images.txt", "readme.txt"}
+
+
+def recognises(source: Source) -> bool:
+    """Whether a file begins with a line of labels, or there are names for files that are empty."""
+    texts = label_files(source)
+    starts = (head(file, 256) for file in texts.values())
+    if any(_LABEL.match(start) for start in starts):
+        return True
+    listed = any(name.rpartition("/")[2] in ("data.yaml", *LISTS) for name in files(source))
+    return listed and (source.is_dir() or not texts) and bool(texts or files(source, ".yaml"))
+
+
+def label_files(source: Source) -> Files:
+    """Label files: those below ``labels``, or all texts that are no lists of other things."""
+    texts = files(source, ".txt")
+    if not source.is_dir():
+        return texts.only(lambda name: name.lower().endswith(".txt"))
+    below = texts.only(lambda name: "labels" in name.split("/")[:-1])
+    return below or texts.only(lambda name: name.rpartition("/")[2].lower() not in _NOT_LABELS)
+
+
+def image_names(name: str) -> list[str]:
+    """What the image of a label file may be called: beside it, in ``images``, in no such folder."""
+    *folders, last = name[: -len(".txt")].split("/")
+    swapped = ["images" if folder == "labels" else folder for folder in folders]
+    without = [f for f in folders if f not in ("labels", "images", "obj_train_data")]
+    ways = (swapped, folders, without)
+    return list(dict.fromkeys("/".join([*way, last]) for way in ways))
+
+
+def is_of_label_studio(source: Source) -> bool:
+    """Whether Label Studio exported it."""
+    notes = files(source, "notes.json") if source.is_dir() else {}
+    return any(b'"Label Studio"' in read(file) for file in notes.values())
