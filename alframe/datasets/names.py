@@ -8,7 +8,6 @@ import html
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from itertools import takewhile
 from typing import Literal
 from urllib.parse import unquote_plus
 
@@ -39,6 +38,8 @@ SEEN_THROUGH: tuple[Callable[[str], str], ...] = (
 
 def likeness(name: str) -> str:
     """What names that may mean one file have in common."""
+    if name.isascii() and not any(sign in name for sign in "&%+"):  # most are: it is far quicker
+        return name.casefold().strip()
     for undo in SEEN_THROUGH:
         name = undo(name)
     return name
@@ -78,29 +79,26 @@ class Names:
         return found or (self._stems.get(_plain(stem(name)), []) if kind == "image" else [])
 
     def ending(self, name: str) -> list[str]:
-        """Paths with a last part like that of ``name`` that have most of the folders before it."""
-        folder, _, last = _plain(name).rpartition("/")
-        plain = _plain(stem(last))
-        there = self._by_last.get(plain, [])
-        there = [path for path in there if _plain(path).endswith(last)] or there
-        shared = {path: _in_common(folder, _plain(path).rpartition("/")[0]) for path in there}
-        most = max(shared.values(), default=0)
-        return [path for path, count in shared.items() if count == most]
+        """Paths with a last part like that of ``name``, that share most of the folders before it.
+
+        Of those with another suffix or the same, the latter.
+        """
+        parts, suffix = _plain(stem(name)).split("/"), _plain(name[len(stem(name)) :])
+        tails = ("/".join(parts[cut:]) for cut in range(len(parts)))
+        found = next((self._by_tail[tail] for tail in tails if tail in self._by_tail), [])
+        return [path for path in found if _plain(path).endswith(suffix)] or found
 
     @cached_property
-    def _by_last(self) -> dict[str, list[str]]:
+    def _by_tail(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for plain, paths in self._stems.items():
-            found.setdefault(plain.rpartition("/")[2], []).extend(paths)
+            tail = plain
+            while tail:
+                found.setdefault(tail, []).extend(paths)
+                _, _, tail = tail.partition("/")
         return found
 
 
 def _plain(path: str) -> str:
     """What paths that may mean one file have in common."""
     return "/".join(map(likeness, path.split("/"))) if "/" in path else likeness(path)
-
-
-def _in_common(one: str, other: str) -> int:
-    """How many folders at their ends two paths share."""
-    pairs = zip(reversed(one.split("/")), reversed(other.split("/")), strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

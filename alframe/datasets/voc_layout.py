@@ -118,32 +118,21 @@ def default_splits(folders: Mapping[str, VocFolder]) -> tuple[Splits, Splits]:
         DataError: no folder has such lists.
     """
     main = [n for n in ("VOC2007", "VOC2012") if n in folders] or sorted(folders)
-    lists = {name: folders[name].lists() for name in main}
-    tested = next((n for n in main if "test" in lists[n] and n != _WITHOUT_TEST), None)
-    if tested is not None:
-        pool = _named(folders, lists, "trainval") or _named(folders, lists, "train")
-        test = folders[tested].split("test")
-    else:
-        tested = next((n for n in main if {"train", "val"} <= lists[n]), None)
-        if tested is None:
-            raise _no_default(folders, lists)
-        others = {n: have for n, have in lists.items() if n != tested}
-        pool = (folders[tested].split("train"), *_named(folders, others, "trainval"))
-        test = folders[tested].split("val")
-    if not pool:
-        raise _no_default(folders, lists)
-    return tuple(sorted(pool)), (test,)
+    lists = {folders[name]: folders[name].lists() for name in main}
 
+    def having(wanted: str, but: VocFolder | None = None) -> list[str]:
+        return [f.split(wanted) for f, names in lists.items() if wanted in names and f is not but]
 
-def _named(
-    folders: Mapping[str, VocFolder], lists: Mapping[str, set[str]], wanted: str
-) -> tuple[str, ...]:
-    return tuple(folders[name].split(wanted) for name, have in lists.items() if wanted in have)
-
-
-def _no_default(folders: Mapping[str, VocFolder], lists: Mapping[str, set[str]]) -> DataError:
-    known = [folders[name].split(one) for name, have in lists.items() for one in sorted(have)]
-    return DataError(
+    with_test = [f for f, names in lists.items() if "test" in names and f.name != _WITHOUT_TEST]
+    with_val = [f for f, names in lists.items() if {"train", "val"} <= names]
+    if with_test and (pool := having("trainval") or having("train")):
+        return tuple(sorted(pool)), (with_test[0].split("test"),)
+    if with_val and not with_test:
+        first = with_val[0]
+        pool = [first.split("train"), *having("trainval", but=first)]
+        return tuple(sorted(pool)), (first.split("val"),)
+    known = [folder.split(name) for folder, names in lists.items() for name in sorted(names)]
+    raise DataError(
         "no default splits: expected lists trainval and test (or train and val) in "
         f"ImageSets/Main, found {', '.join(known) or 'none'}; set dataset.pool and dataset.test"
     )

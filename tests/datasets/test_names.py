@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alframe.datasets.listing import Listing, same_files
-from alframe.datasets.names import SUFFIXES, is_picture, likeness, stem
+from alframe.datasets.names import SEEN_THROUGH, SUFFIXES, is_picture, likeness, stem
 from alframe.datasets.problems import Problem, grouped
 
 PLAIN = st.text(st.characters(categories=("Ll", "Lu", "Nd")), min_size=1, max_size=8)
@@ -25,6 +25,14 @@ def test_what_means_one_file_is_alike(name, change):
     }[change]
     assert likeness(changed) == likeness(name)
     assert likeness(likeness(name)) == likeness(name)
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=12))
+def test_the_quick_way_is_the_long_one(name):
+    slow = name
+    for undo in SEEN_THROUGH:
+        slow = undo(slow)
+    assert likeness(name) == slow
 
 
 @pytest.mark.parametrize(("one", "other"), [("a", "b"), ("a1", "a 1"), ("a.jpg", "a.png")])
