@@ -20,7 +20,7 @@ from alframe.runs.journal import Journal
 
 
 @dataclass
-class Taken:
+class Received:
     """What became of answers.
 
     Attributes:
@@ -63,7 +63,7 @@ def take(
     name: str | None = None,
     *,
     skip_bad: bool = False,
-) -> Taken:
+) -> Received:
     """Add the answers in ``files`` to those that a run has for the cycle that it waits for.
 
     Nothing is taken where something is wrong.
@@ -81,7 +81,7 @@ def take(
     """
     cycle = waits_for(run)
     sheet = read_sheet(query_folder(run, cycle), dataset.file)
-    taken, found = Taken(cycle), Annotations(())
+    taken, found = Received(cycle), Annotations(())
     problems = Problems("skip" if skip_bad else "error")
     for path in files:
         found = merged(found, _read(path, dataset, name, problems, taken))
@@ -103,7 +103,7 @@ def take(
 
 
 def _read(
-    path: Path, dataset: Dataset, name: str | None, problems: Problems, taken: Taken
+    path: Path, dataset: Dataset, name: str | None, problems: Problems, taken: Received
 ) -> Annotations:
     found = read_annotations(path, pictures(dataset), problems, name)
     for item, problem in problems_of(found, dataset, path):
@@ -113,7 +113,7 @@ def _read(
 
 
 def _sorted_out(
-    run: Path, dataset: Dataset, sheet: Sheet, found: Annotations, taken: Taken
+    run: Path, dataset: Dataset, sheet: Sheet, found: Annotations, taken: Received
 ) -> Annotations:
     """The answers that are for this cycle: asked for, or to unlabelled images besides."""
     asked = {image.item for image in sheet.images}
@@ -131,7 +131,7 @@ def _sorted_out(
     return own
 
 
-def _earlier(run: Path, dataset: Dataset, found: Annotations, taken: Taken) -> set[str]:
+def _earlier(run: Path, dataset: Dataset, found: Annotations, taken: Received) -> set[str]:
     """Images that earlier cycles have trained on; a note where they are answered otherwise now."""
     images: set[str] = set()
     other: set[str] = set()
@@ -147,7 +147,7 @@ def _earlier(run: Path, dataset: Dataset, found: Annotations, taken: Taken) -> s
     return images
 
 
-def _tell(before: Annotations, own: Annotations, taken: Taken) -> None:
+def _tell(before: Annotations, own: Annotations, taken: Received) -> None:
     """Count what is new, changed and said again."""
     again = set(own.images) & set(before.images)
     differ = changed(before, own)

@@ -9,7 +9,7 @@ import pytest
 from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.files import FilesOracle
 from alframe.annotations.sheets import query_folder, read_sheet, write_sheet
-from alframe.annotations.taking import Taken, take, waits_for
+from alframe.annotations.taking import Received, take, waits_for
 from alframe.datasets.base import Dataset
 from alframe.errors import DataError, RunError, Waiting
 from alframe.oracle import OracleSetup
@@ -115,7 +115,7 @@ def test_a_query_reads_back(run: Path, dataset: Dataset) -> None:
         read_sheet(query_folder(run, 0), dataset.file)
 
 
-def told(taken: Taken) -> list[str]:
+def told(taken: Received) -> list[str]:
     return [note for note in taken.notes if note.startswith(("cycle", "1 image", "2 images"))]
 
 

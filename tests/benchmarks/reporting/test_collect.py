@@ -170,7 +170,8 @@ def test_csv_has_a_line_a_point_in_fractions(folder: Path) -> None:
     assert len(lines) == 4
     assert lines[3] == {
         "problem": "shapes", "method": "miaod", "learner": "miaod", "strategy": "miaod",
-        "finished": "true", "labelled": "20", "share": "0.1", "objects": "60.0", "annotation_seconds": "",
+        "finished": "true", "labelled": "20", "share": "0.1", "objects": "60.0",
+        "annotation_seconds": "",
         "metric": "mAP50", "mean": "0.505", "sd": "", "n": "1", "low": "", "high": "",
     }  # fmt: skip
     assert lines[0]["finished"] == "false"
