@@ -16,11 +16,11 @@ FOLDERS = ("alframe", "models", "strategies", "benchmarks")
 SECTIONS = "budget|data|dataset|detector|evaluation|learner|strategy|training"
 NAMED = re.compile(rf"(?<![\w./])(?:{SECTIONS})\.[a-z][a-z_]*\b(?![.(/])")
 DATASETS = {
-    "coco": ["coco", "coco_fields", "coco_json", "coco_kinds", "unannotated"],
+    "coco": ["coco", "coco_fields", "coco_json", "coco_kinds", "coco_objects", "unannotated"],
     "voc": ["voc", "voc_layout", "voc_list", "voc_xml"],
     "shapes": ["shapes"],
 }
-NO_SETTINGS = {"training.fit", "training.data", "data.json", "dataset.fingerprint"}
+NO_SETTINGS = {"training.fit", "training.data", "data.json", "data.yaml", "dataset.fingerprint"}
 """Names of modules, of files, and of what a report compares."""
 
 
