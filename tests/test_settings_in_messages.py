@@ -12,15 +12,19 @@ from alframe.config.resolve import COMPONENTS
 from alframe.plugins import registry
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("alframe", "models", "strategies", "benchmarks")
-SECTIONS = "budget|data|dataset|detector|evaluation|learner|strategy|training"
+FOLDERS = ("alframe", "detectors", "strategies", "benchmarks")
+SECTIONS = "budget|data|dataset|evaluation|learner|model|oracle|strategy|training"
 NAMED = re.compile(rf"(?<![\w./])(?:{SECTIONS})\.[a-z][a-z_]*\b(?![.(/])")
 DATASETS = {
     "coco": ["coco", "coco_fields", "coco_json", "coco_kinds", "coco_objects", "unannotated"],
+    "photos": ["photos", "drawn"],
     "voc": ["voc", "voc_layout", "voc_list", "voc_xml"],
+    "yolo": ["yolo", "yolo_layout"],
     "shapes": ["shapes"],
 }
-NO_SETTINGS = {"training.fit", "training.data", "data.json", "data.yaml", "dataset.fingerprint"}
+NO_SETTINGS = {"training.fit", "training.data", "dataset.fingerprint"} | {
+    f"{name}.{suffix}" for name in ("data", "dataset") for suffix in ("json", "yaml", "yml")
+}
 """Names of modules, of files, and of what a report compares."""
 
 

@@ -14,7 +14,7 @@ from tests.cli.test_cli import alframe  # noqa: F401
 
 SMALL = (
     "model.fpn_channels=16",
-    "training.iterations=30",
+    "training.iterations=60",
     "training.batch_size=4",
     "data.long=64",
     "data.short=64",
@@ -68,7 +68,7 @@ def test_it_waits_and_ends_as_if_everything_had_been_known(
 ) -> None:
     known, asked = tmp_path / "known", tmp_path / "asked"
     truth = f"dataset.annotations={photos.parent / 'truth.json'}"
-    code, out, err = alframe(*new(photos, truth), "--output", str(known))
+    code, out, err = alframe(*new(photos, truth, "oracle=simulated"), "--output", str(known))
     assert code == 0, err
     classes = f"dataset.classes={json.dumps(CLASSES)}"
     code, out, err = alframe(*new(photos, classes, "oracle=files"), "--output", str(asked))
@@ -121,7 +121,7 @@ def test_what_a_run_waits_for_is_shown_and_written_for_another_tool(
     assert (code, "holds no run" in err) == (2, True)
     simulated = tmp_path / "simulated"
     truth = f"dataset.annotations={photos.parent / 'truth.json'}"
-    few = ("budget.cycles=1", "--output", str(simulated))
+    few = ("oracle=simulated", "budget.cycles=1", "--output", str(simulated))
     assert alframe(*new(photos, truth), *few)[0] == 0
     code, out, err = alframe("query", str(simulated))
     assert (code, "asks nobody (oracle simulated)" in err) == (2, True)
