@@ -28,7 +28,7 @@ def test_what_was_set_before_is_set_again(collects: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "first"),
+    ("module", "name", "is_main_process"),
     [(voc_module, "voc", "find_folders"), (coco_module, "coco", "Path")],
 )
 def test_readers_make_use_of_it(
@@ -52,10 +52,10 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("is_main_process", [True, False])
 def test_of_several_processes_the_first_draws_the_bar(monkeypatch, first):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    monkeypatch.setattr("alframe.progress.first", lambda: first)
+    monkeypatch.setattr("alframe.progress.is_main_process", lambda: first)
     assert list(bulk.over("ab", str.upper, 2, "reading")) == [("a", "A"), ("b", "B")]
     assert ("reading" in terminal.getvalue()) == first
