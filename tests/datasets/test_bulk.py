@@ -28,7 +28,7 @@ def test_what_was_set_before_is_set_again(collects: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "is_main_process"),
+    ("module", "name", "first"),
     [(voc_module, "voc", "find_folders"), (coco_module, "coco", "Path")],
 )
 def test_readers_make_use_of_it(
@@ -52,7 +52,7 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize("is_main_process", [True, False])
+@pytest.mark.parametrize("first", [True, False])
 def test_of_several_processes_the_first_draws_the_bar(monkeypatch, first):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
