@@ -13,9 +13,6 @@ from alframe.runs.rundir import RunDir
 Ask = Callable[[int, Mapping[str, str], Mapping[str, float] | None], None]
 """Writes down what people are asked: for which cycle, why by id, most wanted first, and scores."""
 
-STRATEGY = "strategy"
-"""Why an image is asked for that was selected."""
-
 
 class Labelling:
     """Pool, targets and test split, as far as an oracle has answered.

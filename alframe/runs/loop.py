@@ -21,7 +21,7 @@ from alframe.profiling import Profiling, Tick, unwatched
 from alframe.progress import over
 from alframe.runs.budget import Plan
 from alframe.runs.journal import Event
-from alframe.runs.labelling import STRATEGY, Ask, Labelling
+from alframe.runs.labelling import Ask, Labelling
 from alframe.runs.rundir import FitState, RunDir
 from alframe.runs.untouched import untouched
 from alframe.runs.usage import peak_memory
@@ -212,7 +212,8 @@ class Loop:
         elapsed, ids = time.monotonic() - started, list(selection.ids)
         if selection.scores is not None:
             self._run.write_scores(cycle, selection.scores)
-        self._labelling.ask(cycle + 1, dict.fromkeys(ids, STRATEGY), selection.scores)
+        reasons = dict.fromkeys(ids, self._run.config.strategy.name)
+        self._labelling.ask(cycle + 1, reasons, selection.scores)
         return self._record("selected", cycle, ids=ids, seconds=elapsed, memory=peak_memory())
 
     def _query(self, cycle: int, labelled: LabelledSet, budget: int, tick: Tick) -> Query:
