@@ -86,12 +86,12 @@ def query(run: Path, name: str | None, copy: bool) -> None:
 
 def _run(path: Path) -> "tuple[RunConfig, Dataset]":
     """Configuration and dataset of a run that asks people."""
-    from alframe.config.resolve import resolve
+    from alframe.config.resolve import drafted
     from alframe.errors import RunError
     from alframe.runs.build import asks_people, build_dataset
     from alframe.runs.rundir import stored_layer
 
-    config = resolve([stored_layer(path)])
+    config = drafted([stored_layer(path)]).light()  # without torch
     if not asks_people(config):
         raise RunError(
             f"{path} asks nobody (oracle {config.oracle.name}): its annotations are revealed. "
