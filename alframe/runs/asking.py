@@ -1,6 +1,6 @@
 """What a run asks people: images that can be read, why, and what its model sees in them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def asked_image(dataset: Dataset, item: str) -> AskedImage:
     return AskedImage(item, dataset.file(item), height, width)
 
 
-def _proposed(found: Detections, row: int, classes: Sequence[str]) -> Iterator[Proposal]:
+def _proposed(found: Detections, row: int, classes: tuple[str, ...]) -> Iterator[Proposal]:
     """The most confident detections of one image."""
     keep = (found.valid[row] & (found.scores[row] >= LEAST)).nonzero().flatten()[:MOST]
     columns = (found.boxes[row][keep], found.labels[row][keep], found.scores[row][keep])
