@@ -1,0 +1,69 @@
+"""Seconds of annotation: measured where a tool told them of everything, else modelled."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from alframe.benchmarks.reading.rundirs import read_runs
+from alframe.benchmarks.reporting.collect import of_runs
+from alframe.benchmarks.reporting.export import to_csv
+from alframe.benchmarks.reporting.findings import Findings
+from alframe.benchmarks.reporting.markdown import markdown
+from alframe.benchmarks.reporting.plots import draw_curves
+from tests.benchmarks.fake_runs import write_run
+
+
+def timed(run: Path, *seconds: float) -> None:
+    """Write what annotating took so far into each cycle of a run."""
+    path = run / "cycles.jsonl"
+    cycles = [json.loads(line) for line in path.read_text().splitlines()]
+    for cycle, took in zip(cycles, seconds, strict=True):
+        cycle["annotation_seconds"] = took
+    path.write_text("".join(f"{json.dumps(cycle)}\n" for cycle in cycles))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, strategy in (("1", "random"), ("2", "entropy")):
+        write_run(tmp_path / name, [0.1, 0.3, 0.5], strategy=strategy)
+    return tmp_path
+
+
+def findings(folder: Path) -> Findings:
+    return of_runs(read_runs([folder]), "mAP50")
+
+
+def test_areas_are_over_measured_seconds(folder: Path) -> None:
+    timed(folder / "1", 100, 200, 300)
+    timed(folder / "2", 100, 250, 300)
+    (problem,) = findings(folder).problems
+    area = {m.name: m.area["seconds"].mean for m in problem.methods}
+    # random: (.2 * 100 + .4 * 100) / 200; entropy: (.2 * 150 + .4 * 50) / 200
+    assert area == {"random": pytest.approx(0.3), "entropy": pytest.approx(0.25)}
+    assert problem.spans["seconds"] == (100, 300)
+    text = markdown(findings(folder))
+    assert "over measured seconds" in text
+    assert "as the annotation tool says" in text
+    assert "modelled seconds" not in text.lower().replace("modelled cost", "")
+    (row, *_) = csv.DictReader(io.StringIO(to_csv(findings(folder))))
+    assert float(row["annotation_seconds"]) == 100
+    panels = draw_curves([problem], "mAP50").axes
+    assert [axes.get_xlabel() for axes in panels][1:] == [
+        "annotated objects",
+        "hours of annotation",
+    ]
+    assert panels[2].lines[0].get_xdata().tolist() == pytest.approx(
+        [100 / 3600, 200 / 3600, 1 / 12]
+    )
+
+
+def test_where_one_run_was_not_timed_all_are_modelled(folder: Path) -> None:
+    timed(folder / "1", 100, 200, 300)
+    (problem,) = findings(folder).problems
+    # 10, 20, 30 images with 3 objects each: 7.8 + 3 * 34.5 = 111.3 s an image
+    assert problem.spans["seconds"] == pytest.approx((1113, 3339))
+    assert "over modelled seconds" in markdown(findings(folder))
+    assert len(draw_curves([problem], "mAP50").axes) == 2
