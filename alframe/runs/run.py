@@ -12,6 +12,7 @@ from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import RunError, Waiting
 from alframe.learner import DETECTIONS, Learner
+from alframe.oracle import answered
 from alframe.profiling import Profiling
 from alframe.runs.asking import Asking, readable
 from alframe.runs.build import (
@@ -100,19 +101,25 @@ def run(
 
 
 def _waits(config: RunConfig, path: Path, dataset: Dataset, *, resume: bool) -> Waiting | None:
-    """Check the plan; where people annotate, have them begin before every image is read."""
+    """Check the plan; where people annotate, look for their answers before every image is read."""
     plan_of(config, dataset)
-    if not asks_people(config) or Journal(path / "journal.jsonl").of("annotated"):
+    if not asks_people(config):
         return None
     fingerprint = dataset.fingerprint()
-    dataset, plan = readable(config, dataset)
+    begun = Journal(path / "journal.jsonl").of("annotated")
+    plan = None
+    if not begun:
+        dataset, plan = readable(config, dataset)
     with open_run(path, config, resume=resume) as run_dir:
         _describe(run_dir, config, dataset, fingerprint)
-        oracle, ask = build_oracle(config, dataset, path), Asking(path, dataset)
-        labelling = Labelling(dataset, oracle, run_dir, plan, ask)
-        labelling.begin()
+        oracle = build_oracle(config, dataset, path)
         try:
-            labelling.annotate(0)
+            if plan is not None:
+                labelling = Labelling(dataset, oracle, run_dir, plan, Asking(path, dataset))
+                labelling.begin()
+                labelling.annotate(0)
+            elif chosen := run_dir.journal.last("selected", len(begun) - 1):
+                answered(oracle, chosen["ids"], len(begun), known=dataset.known, free=dataset.pool)
         except Waiting as status:
             return status
     return None

@@ -125,3 +125,22 @@ def test_what_a_run_waits_for_is_shown_and_written_for_another_tool(
     assert alframe(*new(photos, truth), *few)[0] == 0
     code, out, err = alframe("query", str(simulated))
     assert (code, "asks nobody (oracle simulated)" in err) == (2, True)
+
+
+def test_nothing_is_decoded_while_answers_are_missing(
+    alframe: Any,  # noqa: F811
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, classes = tmp_path / "run", f"dataset.classes={json.dumps(CLASSES)}"
+    assert alframe(*new(photos, classes, "training.iterations=2"), "--output", str(run))[0] == 3
+    assert alframe("annotate", str(run), answer(run, 0, None, tmp_path / "answers.json"))[0] == 0
+    assert alframe("run", "--output", str(run), "--resume")[0] == 3
+
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("the images are read")
+
+    monkeypatch.setattr("alframe.runs.run.prepare_images", refuse)
+    code, out, err = alframe("run", "--output", str(run), "--resume")
+    assert (code, "waiting: 2 images to annotate" in err) == (3, True), err
