@@ -142,5 +142,5 @@ def test_nothing_is_decoded_while_answers_are_missing(
         raise AssertionError("the images are read")
 
     monkeypatch.setattr("alframe.runs.run.prepare_images", refuse)
-    code, out, err = alframe("run", "--output", str(run), "--resume")
+    code, _out, err = alframe("run", "--output", str(run), "--resume")
     assert (code, "waiting: 2 images to annotate" in err) == (3, True), err
