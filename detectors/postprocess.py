@@ -174,15 +174,19 @@ def _pairs_of_best_anchors(scores: Tensor, limit: int) -> Pairs:
 def _best_pairs(scores: Tensor, limit: int) -> Pairs:
     """The ``limit`` best pairs: [B, A, C] -> [B, limit]."""
     flat = scores.flatten(1)  # [B, A, C] -> [B, A * C]
-    top = flat.topk(min(limit, flat.shape[1]), dim=1, sorted=False)
     classes = scores.shape[2]
-    return Pairs(top.values, top.indices // classes, top.indices % classes)
+    if limit >= flat.shape[1]:
+        values, rows = flat, torch.arange(flat.shape[1], device=flat.device).expand_as(flat)
+    else:
+        values, rows = flat.topk(limit, dim=1, sorted=False)
+    return Pairs(values, rows // classes, rows % classes)
 
 
 def _top(pairs: Pairs, options: PostProcess) -> Pairs:
-    count = pairs.scores.shape[1]
-    limit = count if options.per_image is None else min(options.per_image, count)
-    top = pairs.scores.topk(limit, dim=1)
+    if options.per_image is None:  # in their order where scores are equal
+        top = pairs.scores.sort(dim=1, descending=True, stable=True)
+    else:
+        top = pairs.scores.topk(min(options.per_image, pairs.scores.shape[1]), dim=1)
     return Pairs(top.values, *(part.gather(1, top.indices) for part in pairs[1:]))
 
 
