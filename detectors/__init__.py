@@ -17,3 +17,8 @@ def register(registry: Registrar) -> None:
         summary="show what a run's model finds in images",
     )
     registry.model("ssd-lite0", ssd, summary="SSD on EfficientNet-Lite0, for a CPU")
+    faster_rcnn = "alframe.detectors.faster_rcnn:FasterRCNN"
+    registry.model("fasterrcnn", faster_rcnn, summary="Faster R-CNN, ResNet-50 FPN (torchvision's)")
+    registry.model(
+        "fcos", "alframe.detectors.fcos:FCOS", summary="FCOS, ResNet-50 FPN (torchvision's)"
+    )

@@ -116,11 +116,11 @@ def build_backbone(
         pixels,
         tuple(_up_to_stage(body, info.module_name(), frozen_stages)),
         norm_eval,
-        _warning(name, weights, frozen_stages, norm_eval),
+        kept_random(name, weights, frozen_stages, norm_eval),
     )
 
 
-def _warning(name: str, weights: str, frozen_stages: int, norm_eval: bool) -> str:
+def kept_random(name: str, weights: str, frozen_stages: int, norm_eval: bool) -> str:
     """What to say of a backbone of random values, a part of which is not trained."""
     if weights != "none" or (frozen_stages < 0 and not norm_eval):
         return ""
@@ -140,7 +140,7 @@ def _tiny(weights: str, style: str, frozen_stages: int) -> Backbone:
         load_weights(body, weights)
     stages = [f"stages.{i}" for i in range(len(WIDTHS))]
     frozen = tuple(_up_to_stage(body, stages, frozen_stages))
-    warning = _warning(TINY, weights, frozen_stages, norm_eval=False)
+    warning = kept_random(TINY, weights, frozen_stages, norm_eval=False)
     return Backbone(body, WIDTHS, (4, 8, 16, 32), TINY_PIXELS, frozen, warning=warning)
 
 

@@ -13,6 +13,7 @@ from alframe.datasets.base import LabelledSet
 from alframe.detectors.anchors import AnchorGenerator, Anchors
 from alframe.detectors.box_ops import encode, rescale_boxes
 from alframe.detectors.evaluation import measured
+from alframe.detectors.folding import for_inference
 from alframe.detectors.losses import Normalizer, at_least_float32, box_loss, normalise
 from alframe.detectors.matching import Assignment, Matching, match
 from alframe.detectors.postprocess import PostProcess, box_features, detect
@@ -282,8 +283,4 @@ class DenseDetector(nn.Module, ABC):
 
     def for_inference(self) -> "DenseDetector":
         """The detector with BatchNorm folded into the convolutions of its backbone."""
-        from alframe.detectors.folding import for_inference  # knows this class
-
-        fold: Any = for_inference  # of this class by the other path of this file, to a type checker
-        lean: DenseDetector = fold(self)
-        return lean
+        return for_inference(self)

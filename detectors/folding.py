@@ -2,23 +2,23 @@
 
 import copy
 from itertools import pairwise
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from alframe.detectors.backbones import Backbone
-from alframe.detectors.dense import DenseDetector
 from alframe.training.layer_errors import has_nothing_left
 
+D = TypeVar("D", bound=nn.Module)
 DUMMY_SIDE = 64
 """Pixels of the dummy batch that a folded backbone is tried on."""
 ALIKE = 0.05
 """Largest difference over the largest value. TF32 is far below it, a wrong fold far above."""
 
 
-def for_inference(detector: DenseDetector) -> DenseDetector:
+def for_inference(detector: D) -> D:
     """The detector in eval mode, with a backbone that computes the same in fewer operations.
 
     With fixed statistics BatchNorm is a scale and a shift of each channel, so the convolution

@@ -27,6 +27,10 @@ class PixelRange:
     bgr: bool = False
 
 
+IMAGENET = PixelRange(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
+"""What torchvision's classifiers were trained on."""
+
+
 class PixelScaling(nn.Module):
     """Scales uint8 RGB images on their device; the padding is 0 afterwards, as mmcv's is.
 

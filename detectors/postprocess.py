@@ -32,7 +32,8 @@ class PostProcess:
             best class, each then with all of its classes (mmdet; MI-AOD); ``"pairs"`` of an anchor
             and a class (torchvision, RetinaNet's section 4).
         per_level: size of the pre-selection of each level; None keeps everything.
-        per_image: at most so many pairs of an image, the best, go into the suppression.
+        per_image: at most so many pairs of an image, the best, go into the suppression; None keeps
+            everything.
             # Deviation: mmdet and torchvision have no such bound. The result is the same unless
             fewer than ``max_detections`` survive out of so many while weaker ones are left.
     """
@@ -42,7 +43,7 @@ class PostProcess:
     max_detections: int = 100
     candidates: Candidates = "anchors"
     per_level: int | None = 1000
-    per_image: int = 2000
+    per_image: int | None = 2000
 
     def __post_init__(self) -> None:
         one_of("candidates", self.candidates, get_args(Candidates))
@@ -94,19 +95,47 @@ def detect(
     """
     scores = probs[..., :-1] if exclusive else probs
     pairs = best_pairs(scores, anchors.per_level, options)
-    boxes = decode(_rows(deltas, pairs.anchors), anchors.boxes[pairs.anchors], stds)
-    boxes = clip_boxes(boxes, batch.sizes)  # [B, N, 4]
+    boxes = decode(gathered(deltas, pairs.anchors), anchors.boxes[pairs.anchors], stds)
+    return strongest(boxes, pairs, probs, batch, exclusive=exclusive, options=options)[0]
+
+
+def strongest(
+    boxes: "Float[Tensor, 'B N 4']",
+    pairs: Pairs,
+    probs: "Float[Tensor, 'B A K']",
+    batch: Batch,
+    *,
+    exclusive: bool,
+    options: PostProcess,
+    least_side: float = 0.0,
+) -> "tuple[Detections, Int[Tensor, 'B N']]":
+    """Clip and suppress the pre-selection; the detections, and the anchor behind each.
+
+    Args:
+        boxes: of the pairs.
+        pairs: the pre-selection, best first.
+        probs: class probabilities of every anchor, background last if ``exclusive``.
+        batch: for the sizes of its images, before and after resizing.
+        exclusive: whether the last class is background.
+        options: thresholds and limits.
+        least_side: a box with a shorter one is none, in pixels.
+    """
+    boxes = clip_boxes(boxes, batch.sizes)
     candidate = ~(pairs.scores <= options.score_threshold)  # NaN stays, to be refused
+    if least_side:
+        candidate &= ~((boxes[..., 2:] - boxes[..., :2]).amin(dim=2) < least_side)
     kept = suppress(boxes, pairs, candidate, options.nms_iou)
     first = kept.sort(dim=1, descending=True, stable=True).indices[:, : options.max_detections]
-    return Detections(
-        boxes=_rows(rescale_boxes(boxes, batch.sizes, batch.originals), first),
+    behind = pairs.anchors.gather(1, first)
+    found = Detections(
+        boxes=gathered(rescale_boxes(boxes, batch.sizes, batch.originals), first),
         scores=pairs.scores.gather(1, first),
         labels=pairs.labels.gather(1, first),
         valid=kept.gather(1, first),
-        probs=_rows(probs, pairs.anchors.gather(1, first)),
+        probs=gathered(probs, behind),
         exclusive=exclusive,
     )
+    return found, behind
 
 
 def best_pairs(
@@ -136,7 +165,7 @@ def _pairs_of_best_anchors(scores: Tensor, limit: int) -> Pairs:
     rows = best.topk(min(limit, anchors), dim=1, sorted=False).indices
     labels = torch.arange(classes, device=scores.device).expand(batch, rows.shape[1], -1)
     return Pairs(
-        _rows(scores, rows).flatten(1),
+        gathered(scores, rows).flatten(1),
         rows.unsqueeze(-1).expand_as(labels).flatten(1),
         labels.flatten(1),
     )
@@ -145,13 +174,19 @@ def _pairs_of_best_anchors(scores: Tensor, limit: int) -> Pairs:
 def _best_pairs(scores: Tensor, limit: int) -> Pairs:
     """The ``limit`` best pairs: [B, A, C] -> [B, limit]."""
     flat = scores.flatten(1)  # [B, A, C] -> [B, A * C]
-    top = flat.topk(min(limit, flat.shape[1]), dim=1, sorted=False)
     classes = scores.shape[2]
-    return Pairs(top.values, top.indices // classes, top.indices % classes)
+    if limit >= flat.shape[1]:
+        values, rows = flat, torch.arange(flat.shape[1], device=flat.device).expand_as(flat)
+    else:
+        values, rows = flat.topk(limit, dim=1, sorted=False)
+    return Pairs(values, rows // classes, rows % classes)
 
 
 def _top(pairs: Pairs, options: PostProcess) -> Pairs:
-    top = pairs.scores.topk(min(options.per_image, pairs.scores.shape[1]), dim=1)
+    if options.per_image is None:  # in their order where scores are equal
+        top = pairs.scores.sort(dim=1, descending=True, stable=True)
+    else:
+        top = pairs.scores.topk(min(options.per_image, pairs.scores.shape[1]), dim=1)
     return Pairs(top.values, *(part.gather(1, top.indices) for part in pairs[1:]))
 
 
@@ -203,7 +238,9 @@ def nms_per_group(
     return kept
 
 
-def _rows(values: Tensor, rows: Tensor) -> Tensor:
+def gathered(
+    values: "Float[Tensor, 'B A D']", rows: "Int[Tensor, 'B N']"
+) -> "Float[Tensor, 'B N D']":
     """Rows of each image: [B, A, D], [B, N] -> [B, N, D]."""
     return values.gather(1, rows.unsqueeze(-1).expand(-1, -1, values.shape[2]))
 

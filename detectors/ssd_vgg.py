@@ -10,12 +10,10 @@ from torch import Tensor, nn
 from torchvision.models.vgg import VGG16_Weights, cfgs, make_layers
 
 from alframe.detectors.backbones import Backbone
-from alframe.detectors.network import impatient
-from alframe.detectors.pixels import PixelRange
+from alframe.detectors.pixels import IMAGENET, PixelRange
 from alframe.detectors.timm_body import Style
 from alframe.detectors.towers import xavier
-from alframe.detectors.weights import read_weights, use_weights
-from alframe.errors import ConfigError
+from alframe.detectors.weights import downloaded, read_weights, use_weights
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -37,7 +35,7 @@ PRETRAINED = {
     "caffe": VGG16_Weights.IMAGENET1K_FEATURES,
 }
 PIXELS = {
-    "pytorch": PixelRange(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375)),
+    "pytorch": IMAGENET,
     "caffe": PixelRange(mean=(255 * 0.48235, 255 * 0.45882, 255 * 0.40784)),
 }
 """Both red first: torchvision's file of the original weights is turned round already.
@@ -90,25 +88,10 @@ def vgg_backbone(weights: str, style: Style) -> Backbone:
     """
     body = VGGBody()
     if weights == "pretrained":
-        load_vgg(body, _downloaded(style), PRETRAINED[style].name)
+        load_vgg(body, downloaded(PRETRAINED[style], VGG), PRETRAINED[style].name)
     elif weights != "none":
         load_vgg(body, read_weights(weights), weights)
     return Backbone(body, (512, 1024), (8, 16), PIXELS[style])
-
-
-def _downloaded(style: Style) -> Mapping[str, Tensor]:
-    try:
-        with impatient():
-            state: Mapping[str, Tensor] = PRETRAINED[style].get_state_dict(
-                check_hash=True, weights_only=True, map_location="cpu"
-            )
-    except Exception as error:  # the hub raises whatever its transport does
-        first = str(error).partition("\n")[0]
-        raise ConfigError(
-            f"weights: 'pretrained' of {VGG!r} could not be had ({first}). Without a network, "
-            "give weights=PATH of a state dict, or weights=none (model.weights)."
-        ) from error
-    return state
 
 
 def load_vgg(body: VGGBody, state: Mapping[str, Tensor], source: str) -> None:

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from typing import Any, Literal
 
 import timm
-from torch import nn
+from torch import Tensor, nn
 
 from alframe.detectors.network import hub_if_reachable
 from alframe.detectors.pixels import PixelRange
@@ -58,7 +58,7 @@ def _hint(close: list[str]) -> str:
 def _create(name: str, *, pretrained: bool) -> nn.Module:
     with hub_if_reachable() if pretrained else nullcontext("") as unreachable:
         try:
-            body: nn.Module = timm.create_model(name, features_only=True, pretrained=pretrained)
+            body = _features(name, pretrained)
         except Exception as error:  # timm and the hub raise whatever their transport does
             of_hub = type(error).__module__.startswith("huggingface_hub")
             first = (of_hub and unreachable) or str(error).partition("\n")[0]
@@ -69,9 +69,24 @@ def _create(name: str, *, pretrained: bool) -> nn.Module:
                     "(model.weights)."
                 ) from error
             raise ConfigError(f"backbone: {name!r} gives no feature maps ({first})") from error
-    if str(getattr(body, "output_fmt", "NCHW")).rpartition(".")[2] != "NCHW":
-        raise ConfigError(f"backbone: {name!r} gives no maps of channels first; choose a ConvNet")
     return body
+
+
+def _features(name: str, pretrained: bool) -> nn.Module:
+    """The model as timm makes it, for images of any size, with maps of channels first."""
+    settings: dict[str, Any] = {"features_only": True, "pretrained": pretrained}
+    body: nn.Module = timm.create_model(name, **settings)
+    if any(getattr(module, "strict_img_size", False) for module in body.modules()):
+        body = timm.create_model(name, **settings, strict_img_size=False)
+    if str(getattr(body, "output_fmt", "NCHW")).rpartition(".")[2] == "NHWC":
+        body.register_forward_hook(_channels_first)
+    return body
+
+
+def _channels_first(body: nn.Module, images: Any, maps: list[Tensor]) -> list[Tensor]:
+    """[B, h, w, F] -> [B, F, h, w], a view; a hook leaves the names of weights as they are."""
+    del body, images
+    return [each.permute(0, 3, 1, 2) for each in maps]
 
 
 def _pixels(name: str) -> PixelRange:

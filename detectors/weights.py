@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torchvision.models import WeightsEnum
 
+from alframe.detectors.network import impatient
 from alframe.errors import ConfigError
 
 MADE = "expected a file made by torch.save(model.state_dict())"
@@ -79,6 +81,30 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
         ) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ConfigError(f"weights: {path} is {_instead(state)}: {MADE}")
+    return state
+
+
+def downloaded(weights: WeightsEnum, name: str) -> Mapping[str, Tensor]:
+    """The state dict of one of torchvision's classifiers, from its cache or the network.
+
+    Args:
+        weights: which.
+        name: of the backbone, for messages.
+
+    Raises:
+        ConfigError: it cannot be had.
+    """
+    try:
+        with impatient():
+            state: Mapping[str, Tensor] = weights.get_state_dict(
+                check_hash=True, weights_only=True, map_location="cpu"
+            )
+    except Exception as error:  # the hub raises whatever its transport does
+        first = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"weights: 'pretrained' of {name!r} could not be had ({first}). Without a network, "
+            "give weights=PATH of a state dict, or weights=none (model.weights)."
+        ) from error
     return state
 
 

@@ -10,6 +10,7 @@ import pytest
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import BudgetConfig
 from alframe.datasets.shapes import shapes
+from alframe.detectors.dense import DenseDetector
 from alframe.errors import ConfigError
 from alframe.oracle import SimulatedOracle
 from alframe.plugins import Entry, Kind, registry
@@ -23,6 +24,7 @@ from alframe.testing import (
     check_dataset,
     check_dense,
     check_learner,
+    check_model,
     check_strategy,
     poisoned,
     tiny_setup,
@@ -32,7 +34,7 @@ from tests.fakes import Numbers
 
 WRAPPED = "entropy"
 """What wrappers are put around."""
-LARGE = {"retina": 64, "ssd": 300, "ssd-lite0": 256}
+LARGE = {"retina": 64, "ssd": 300, "ssd-lite0": 256, "fasterrcnn": 64, "fcos": 64}
 """Detectors that take seconds, and the side of the images that they need."""
 
 
@@ -86,8 +88,15 @@ def test_learner_on_a_softmax_detector(entry: Entry) -> None:
 def test_detector(entry: Entry) -> None:
     options = resolve([{"model": {"name": entry.name, "weights": "none"}}]).model.options
     options |= {"frozen_stages": -1, "norm_eval": False}
-    side = LARGE.get(entry.name, 64)
-    check_dense(lambda classes: entry.load()(num_classes=classes, **options), side=side)
+    factory = entry.load()
+
+    def made(classes: int) -> Any:
+        return factory(num_classes=classes, **options)
+
+    if isinstance(factory, type) and issubclass(factory, DenseDetector):
+        check_dense(made, side=LARGE.get(entry.name, 64))
+    else:
+        check_model(made)
 
 
 ROOTS: dict[str, Callable[[Path], object]] = {

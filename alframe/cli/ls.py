@@ -3,20 +3,33 @@
 import click
 
 from alframe.cli.output import say
+from alframe.errors import AlframeError
 from alframe.plugins import KINDS, registry
 from alframe.text import printable
 
 COLUMNS = ("name", "kind", "package", "version", "")
+MODEL_COLUMNS = ("name", "task", "signals", "learners", "strategies")
 
 
 @click.command()
 @click.argument("kind", required=False, type=click.Choice([*KINDS, "plugins"]))
-def ls(kind: str | None) -> None:
+@click.option("--verbose", is_flag=True, help="With models: what goes with each of them.")
+def ls(kind: str | None, verbose: bool) -> None:
     """List what is registered: name, kind, package it comes from, its version.
 
     "alframe ls plugins" lists the plugins themselves, with the reason where one was left out.
+    "alframe ls models --verbose" lists the signals that each model gives, the learners that train
+    it, and the strategies that go with it, each with the learner that it wants.
     """
-    if kind == "plugins":
+    columns = COLUMNS
+    if verbose:
+        if kind != "models":
+            raise AlframeError(f"--verbose is for models: expected 'alframe ls models --verbose', "
+                               f"got {kind or 'no kind'}")  # fmt: skip
+        from alframe.runs.fitting_together import table  # loads every model, and so torch
+
+        columns, rows = MODEL_COLUMNS, table()
+    elif kind == "plugins":
         rows = [
             (p.name, "plugin", p.package, p.version, f"left out: {p.problem}" if p.problem else "")
             for p in registry().plugins
@@ -24,7 +37,7 @@ def ls(kind: str | None) -> None:
     else:
         entries = [e for k in KINDS if kind in (None, k) for e in registry().all(k)]
         rows = [(e.name, e.kind, e.package, e.version, e.summary) for e in entries]
-    say(*_aligned([COLUMNS, *(tuple(map(printable, row)) for row in rows)]))
+    say(*_aligned([columns, *(tuple(map(printable, row)) for row in rows)]))
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

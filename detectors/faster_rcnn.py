@@ -1,0 +1,210 @@
+"""Faster R-CNN (Ren et al., 2015), torchvision's: proposals, then a class and a box for each."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import FasterRCNN as Stock
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, TwoMLPHead
+from torchvision.models.detection.rpn import RPNHead
+from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
+
+from alframe.config.checks import one_of
+from alframe.detectors.backbones import Backbone, build_backbone
+from alframe.detectors.losses import at_least_float32
+from alframe.detectors.mobilenet import MOBILENET, mobilenet_backbone
+from alframe.detectors.postprocess import PostProcess
+from alframe.detectors.stock import (
+    StockDetector,
+    StockFeatures,
+    StockPredictions,
+    in_single_precision,
+    stock_targets,
+)
+from alframe.detectors.timm_body import Style
+from alframe.training.batch import Batch
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+Heads = Literal["v2", "light"]
+RATIOS = (0.5, 1.0, 2.0)
+"""Heights / widths of anchors."""
+MOBILENET_SIDES = (32, 64, 128, 256, 512)
+"""Of the square anchors at every cell."""
+CELLS = 7
+"""Along a side of a pooled box."""
+WIDTH = 1024
+"""Of the vector that class and box are read from."""
+LEAST_SIDE = 0.01
+"""A box with a shorter one is none, in pixels."""
+
+
+class FasterRCNN(StockDetector):
+    """A proposal network on a feature pyramid, and a head that reads each proposal.
+
+    The defaults are torchvision's ResNet-50 FPN v2; with ``backbone="mobilenet_v3_large"`` its
+    MobileNetV3-Large 320 FPN. Class probabilities are those of the proposals, as many for each
+    image: those that are missing are background for sure. A box's feature is the vector that its
+    class is read from.
+
+    # Deviation: torchvision's MobileNet drops proposals below 0.05, in training as well, where an
+    image without objects may have none left and no loss.
+
+    Args:
+        num_classes: number of classes, without background.
+        backbone: ``"mobilenet_v3_large"`` (torchvision's), ``"tiny"`` or a timm model.
+        weights: of the backbone: ``"pretrained"``, ``"none"`` or the path of a state dict.
+        style: ``"caffe"`` for ResNet weights that came from Caffe.
+        frozen_stages: freeze the backbone up to this map; -1 freezes nothing.
+        norm_eval: keep the statistics of the backbone's BatchNorm.
+        heads: ``"v2"``: two convolutions before proposals, four before the vector, BatchNorm;
+            ``"light"``: one, and linear layers only, at most 150 proposals in inference; None: as
+            torchvision has it, light for ``mobilenet_v3_large``.
+        fpn_channels: width of the pyramid and of the heads' convolutions.
+        score_threshold: least probability of a detection.
+        nms_iou: detections of a class that overlap more exclude each other.
+        max_detections: most detections of an image.
+
+    Raises:
+        ConfigError: a setting is not among its choices, or does not fit the backbone.
+    """
+
+    exclusive = True
+    least_side = LEAST_SIDE
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        backbone: str = "resnet50.tv_in1k",
+        weights: str = "pretrained",
+        style: Style = "pytorch",
+        frozen_stages: int = 1,
+        norm_eval: bool = True,
+        heads: Heads | None = None,
+        fpn_channels: int = 256,
+        score_threshold: float = 0.05,
+        nms_iou: float = 0.5,
+        max_detections: int = 100,
+    ) -> None:
+        one_of("heads", heads, (None, "v2", "light"))
+        body = _backbone(backbone, weights, style, frozen_stages, norm_eval)
+        options = PostProcess(
+            score_threshold, nms_iou, max_detections, "pairs", per_level=None, per_image=None
+        )
+        super().__init__(body, 4, options)
+        sides = [(8 * stride,) for stride in (*self.strides, 2 * self.strides[-1])]
+        mobile = backbone == MOBILENET
+        anchors = [MOBILENET_SIDES] * len(sides) if mobile else sides
+        light = heads == "light" or (heads is None and mobile)
+        self.stock = _stock(
+            num_classes, self.channels, self.strides, fpn_channels, anchors, light=light
+        )
+        rpn, second = self.stock.rpn.head, self.stock.roi_heads.box_predictor
+        in_single_precision(rpn.cls_logits, rpn.bbox_pred, second.cls_score, second.bbox_pred)
+
+    def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
+        """``cls`` and ``box`` of the second stage, ``objectness`` and ``proposal`` of the first.
+
+        Raises:
+            ValueError: the batch is unlabelled.
+        """
+        targets = stock_targets(batch, first=1)
+        features = self.features(batch)
+        proposals, first = self.stock.rpn(features.images, features.levels, targets)
+        frames = [features.frame] * len(batch)
+        _, second = self.stock.roi_heads(features.levels, proposals, frames, targets)
+        return {
+            "cls": second["loss_classifier"],
+            "box": second["loss_box_reg"],
+            "objectness": first["loss_objectness"],
+            "proposal": first["loss_rpn_box_reg"],
+        }
+
+    def predict(self, features: StockFeatures) -> StockPredictions:
+        """Classes and boxes of the proposals, best first; what is missing is background."""
+        second, count = self.stock.roi_heads, self.stock.rpn.post_nms_top_n()
+        proposals, _ = self.stock.rpn(features.images, features.levels)
+        frames = [features.frame] * len(proposals)
+        pooled = second.box_roi_pool(features.levels, proposals, frames)
+        vectors = second.box_head(pooled)  # [P, 1024], of all images
+        logits, deltas = second.box_predictor(vectors)
+        probs = logits.softmax(dim=1).roll(-1, dims=1)  # background last
+        boxes = second.box_coder.decode(deltas, proposals)[:, 1:]  # [P, C, 4]
+        counts = [len(each) for each in proposals]
+        values = _rows_for_each(probs, counts, count)
+        missing = torch.arange(count, device=probs.device) >= probs.new_tensor(counts)[:, None]
+        values[..., -1].masked_fill_(missing, 1)
+        return StockPredictions(
+            probs=values,
+            scores=values[..., :-1],
+            boxes=_rows_for_each(boxes, counts, count),
+            per_level=(count,),
+            vectors=_rows_for_each(at_least_float32(vectors), counts, count),
+        )
+
+
+def _backbone(
+    name: str, weights: str, style: Style, frozen_stages: int, norm_eval: bool
+) -> Backbone:
+    if name != MOBILENET:
+        return build_backbone(
+            name, weights=weights, style=style, frozen_stages=frozen_stages, norm_eval=norm_eval
+        )
+    one_of("style", style, ("pytorch",))
+    return mobilenet_backbone(weights, frozen_stages, norm_eval)
+
+
+def _stock(
+    num_classes: int,
+    channels: Sequence[int],
+    strides: Sequence[int],
+    width: int,
+    sides: Sequence[Sequence[int]],
+    *,
+    light: bool,
+) -> Stock:
+    """Torchvision's model on maps of these channels and strides."""
+    norm = None if light else nn.BatchNorm2d
+    pyramid = FeaturePyramidNetwork(list(channels), width, LastLevelMaxPool(), norm_layer=norm)
+    pyramid.out_channels = width  # type: ignore[assignment]
+    anchors = AnchorGenerator(tuple(map(tuple, sides)), (RATIOS,) * len(sides))
+    per_cell = anchors.num_anchors_per_location()[0]
+    most = 150 if light else 1000
+    return Stock(
+        pyramid,
+        num_classes + 1,
+        rpn_anchor_generator=anchors,
+        rpn_head=RPNHead(width, per_cell, conv_depth=1 if light else 2),
+        rpn_pre_nms_top_n_test=most,
+        rpn_post_nms_top_n_test=most,
+        box_roi_pool=_pool(strides),
+        box_head=TwoMLPHead(width * CELLS**2, WIDTH)
+        if light
+        else FastRCNNConvFCHead((width, CELLS, CELLS), [width] * 4, [WIDTH], norm_layer=norm),
+    )
+
+
+def _pool(strides: Sequence[int]) -> MultiScaleRoIAlign:
+    """RoIAlign on maps of these strides, in the order of torchvision's names.
+
+    It infers its scales from the first batch that it sees, where padding may mislead it: so it is
+    shown one without.
+    """
+    pool = MultiScaleRoIAlign([str(place) for place in range(len(strides))], CELLS, 2)
+    side = max(strides)
+    maps = {str(n): torch.zeros(1, 1, side // s, side // s) for n, s in enumerate(strides)}
+    pool(maps, [torch.tensor([[0.0, 0.0, side, side]])], [(side, side)])
+    return pool
+
+
+def _rows_for_each(rows: Tensor, counts: list[int], most: int) -> Tensor:
+    """Rows of all images, [P, ...], as those of each image and zeros: [B, most, ...]."""
+    padded = rows.new_zeros(len(counts), most, *rows.shape[1:])
+    for image, own in zip(padded, rows.split(counts), strict=True):
+        image[: len(own)] = own
+    return padded

@@ -1,0 +1,62 @@
+"""MobileNetV3-Large (Howard et al., 2019) as torchvision's Faster R-CNN reads it."""
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+from torchvision.models import MobileNet_V3_Large_Weights, mobilenet_v3_large
+
+from alframe.detectors.backbones import Backbone, kept_random
+from alframe.detectors.pixels import IMAGENET
+from alframe.detectors.weights import downloaded, read_weights, use_weights
+from alframe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+MOBILENET = "mobilenet_v3_large"
+STAGES = (0, 2, 4, 7, 13, 16)
+"""The blocks that halve the maps, and the last one."""
+CHANNELS, STRIDES = (160, 960), (32, 32)
+"""Of the two maps."""
+
+
+class MobileNetBody(nn.Module):
+    """The convolutions; the two maps of stride 32: the first block's there, and the last one.
+
+    BatchNorm's epsilon is that of torchvision's detector, 1e-5; its classifier has 1e-3.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = mobilenet_v3_large(weights=None, norm_layer=nn.BatchNorm2d).features
+
+    def forward(self, images: "Float[Tensor, 'B 3 H W']") -> list[Tensor]:
+        """The two maps."""
+        first = self.features[: STAGES[-2] + 1](images)
+        return [first, self.features[STAGES[-2] + 1 :](first)]
+
+
+def mobilenet_backbone(weights: str, frozen_stages: int, norm_eval: bool) -> Backbone:
+    """MobileNetV3-Large with torchvision's weights.
+
+    Args:
+        weights: ``"none"``, ``"pretrained"`` (torchvision downloads them) or the path of a state
+            dict of torchvision's classifier.
+        frozen_stages: freeze the blocks before stage k + 1; -1 freezes nothing.
+        norm_eval: keep the statistics of BatchNorm.
+
+    Raises:
+        ConfigError: unusable weights, no such stage.
+    """
+    last = len(STAGES) - 2
+    if not -1 <= frozen_stages <= last:
+        raise ConfigError(f"frozen_stages: expected -1 to {last}, got {frozen_stages}")
+    body = MobileNetBody()
+    if weights == "pretrained":
+        published = MobileNet_V3_Large_Weights.IMAGENET1K_V1
+        use_weights(body, downloaded(published, MOBILENET), published.name)
+    elif weights != "none":
+        use_weights(body, read_weights(weights), weights)
+    frozen = body.features[: STAGES[frozen_stages + 1]].modules()
+    warning = kept_random(MOBILENET, weights, frozen_stages, norm_eval)
+    return Backbone(body, CHANNELS, STRIDES, IMAGENET, tuple(frozen), norm_eval, warning)
