@@ -26,6 +26,15 @@ def measured(
     Raises:
         TrainingError: a detection is not finite; the message names the image.
     """
+    return metrics(collected(stream), test.targets, setup.classes, setup.evaluation.coco)
+
+
+def collected(stream: Iterable[SignalBatch]) -> DetectionResults:
+    """The detections of a stream.
+
+    Raises:
+        TrainingError: one is not finite; the message names the image.
+    """
     results = DetectionResults()
     for batch in stream:
         found = batch[DETECTIONS]
@@ -35,7 +44,7 @@ def measured(
             kept = valid[row]
             _refuse_nonfinite(item, boxes[row, kept], scores[row, kept])
             results.add(item, boxes[row, kept], scores[row, kept], labels[row, kept])
-    return metrics(results, test.targets, setup.classes, setup.evaluation.coco)
+    return results
 
 
 def metrics(

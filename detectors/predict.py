@@ -85,12 +85,7 @@ class Predictor:
         draft.light()  # names a wrong device before torch is imported
         config = draft.checked()
         run = RunDir(path, config)
-        kept = run.kept_models()
-        if not kept or cycle not in (None, *kept):
-            raise RunError(
-                f"{path} has no model of {'any cycle' if cycle is None else f'cycle {cycle}'}; "
-                f"it has those of cycles: {', '.join(map(str, kept)) or 'none'}"
-            )
+        cycle = run.kept_model(cycle)
         self.classes: tuple[str, ...] = tuple(run.described()["classes"])
         self._config = config
         if lacking := sorted({DETECTIONS, ANCHORS} - signals(config)):
@@ -101,7 +96,7 @@ class Predictor:
         self._scoring = _scoring(config)
         self.strategy, self.scores = config.strategy.name, self._scoring is not None
         self._learner = build_learner(config, self.classes, restored=True)
-        self._learner.load_state_dict(run.load_model(kept[-1] if cycle is None else cycle))
+        self._learner.load_state_dict(run.load_model(cycle))
 
     def __call__(
         self,

@@ -17,7 +17,8 @@ from alframe.datasets.base import Target
 from alframe.detectors.evaluation import metrics
 from alframe.detectors.evaluation_coco import TWELVE, coco_ap
 from alframe.detectors.evaluation_results import DetectionResults, tabulate
-from alframe.detectors.evaluation_voc import judge, voc_ap
+from alframe.detectors.evaluation_voc import judge, precision_recall, voc_ap
+from alframe.detectors.precision_recall import curves_png
 from alframe.errors import DataError
 
 BOX = [0, 0, 100, 100]
@@ -404,3 +405,27 @@ def test_size_of_voc2007_test():
     # Alone on 2 cores: 0.2, 3.2 and 8.3 s. Ratios hold on a busy machine too.
     assert voc < reference / 6
     assert coco < reference * 5
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 12), st.integers(0, 12))
+def test_the_area_under_each_curve_is_its_average_precision(seed, images, per_image):
+    results, targets = scene(np.random.default_rng(seed), images, per_image, 3, grid=1)
+    for ap, curve in zip(
+        voc_ap(results, targets, 4).area, precision_recall(results, targets, 4), strict=True
+    ):
+        if curve is None:
+            assert math.isnan(ap)
+            continue
+        steps = np.diff(curve[:, 0], prepend=0.0)
+        assert (steps * curve[:, 1]).sum() == pytest.approx(ap, abs=1e-12)
+        assert (np.diff(curve[:, 1]) <= 0).all()
+
+
+@pytest.mark.parametrize("classes", [1, 3, 40])
+def test_curves_are_drawn_whatever_the_names(classes):
+    results, targets = scene(np.random.default_rng(0), 6, 8, classes)
+    names = ["$x", "_hidden", "猫", *map(str, range(classes))][:classes]
+    picture = curves_png(results, targets, names)
+    assert picture.startswith(b"\x89PNG")
+    assert curves_png(DetectionResults(), {"a": Target.of([], [])}, names).startswith(b"\x89PNG")

@@ -131,9 +131,9 @@ def test_a_number_of_cocos_by_its_own_name(tmp_path: Path) -> None:
         assert found.problems[0].methods[0].points[0].value.mean == 0.125
     table = single_run(findings(tmp_path).problems[0])
     assert table
-    heads = [cell.text for cell in table.columns]
+    heads = [cell.text for cell in table.heads]
     assert [h for h in heads if h.startswith(("m", "A", "C"))] == ["mAP50", "mAP50_11pt"]
-    with pytest.raises(RunError, match="no run has a number for the metric 'COCO.AR_small'"):
+    with pytest.raises(RunError, match=r"no run has a number for the metric 'COCO\.AR_small'"):
         findings(tmp_path, "AR_small")
     with pytest.raises(RunError, match=r"known: AP50\.CLASS, COCO\.AP, COCO\.AP75, COCO\.AR_sm"):
         findings(tmp_path, "AP70")
