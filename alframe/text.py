@@ -143,3 +143,9 @@ _LATEX = {
 def latex(text: str) -> str:
     """Text that LaTeX prints as it is; white space becomes single spaces."""
     return "".join(_LATEX.get(letter, letter) for letter in printable(" ".join(text.split())))
+
+
+def plot_text(text: str) -> str:
+    """Text for matplotlib: dollars are no formula, and no name is left out of a legend."""
+    shown = printable_lines(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown

@@ -5,7 +5,7 @@ from alframe.plugins import Registrar, hookimpl
 
 @hookimpl
 def register(registry: Registrar) -> None:
-    """The built-in detectors, and the command that shows what they find."""
+    """The built-in detectors, and the commands that show what they find."""
     retinanet = "alframe.detectors.retinanet:RetinaNet"
     registry.model("retina", retinanet, summary="RetinaNet, ResNet-50 FPN (MI-AOD's)")
     registry.model("retina-tiny", retinanet, summary="RetinaNet small enough for a CPU")
@@ -15,6 +15,11 @@ def register(registry: Registrar) -> None:
         "predict",
         "alframe.detectors.predict_command:predict",
         summary="show what a run's model finds in images",
+    )
+    registry.command(
+        "evaluate",
+        "alframe.detectors.evaluate_command:evaluate",
+        summary="measure a run's model on its test split or another dataset",
     )
     registry.model("ssd-lite0", ssd, summary="SSD on EfficientNet-Lite0, for a CPU")
     faster_rcnn = "alframe.detectors.faster_rcnn:FasterRCNN"

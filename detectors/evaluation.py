@@ -1,4 +1,4 @@
-"""Evaluation of detectors: Pascal VOC's and COCO's average precision.
+"""Evaluation of detectors: Pascal VOC's and COCO's average precision, and COCO's recall.
 
 :func:`measured` is what a detector's ``measure`` needs.
 """
@@ -15,7 +15,7 @@ from alframe.detectors.evaluation_coco import coco_ap
 from alframe.detectors.evaluation_results import DetectionResults
 from alframe.detectors.evaluation_voc import voc_ap
 from alframe.errors import TrainingError
-from alframe.learner import DETECTIONS, LearnerSetup, SignalBatch
+from alframe.learner import COCO, DETECTIONS, LearnerSetup, SignalBatch
 
 
 def measured(
@@ -26,6 +26,15 @@ def measured(
     Raises:
         TrainingError: a detection is not finite; the message names the image.
     """
+    return metrics(collected(stream), test.targets, setup.classes, setup.evaluation.coco)
+
+
+def collected(stream: Iterable[SignalBatch]) -> DetectionResults:
+    """The detections of a stream.
+
+    Raises:
+        TrainingError: one is not finite; the message names the image.
+    """
     results = DetectionResults()
     for batch in stream:
         found = batch[DETECTIONS]
@@ -35,7 +44,7 @@ def measured(
             kept = valid[row]
             _refuse_nonfinite(item, boxes[row, kept], scores[row, kept])
             results.add(item, boxes[row, kept], scores[row, kept], labels[row, kept])
-    return metrics(results, test.targets, setup.classes, setup.evaluation.coco)
+    return results
 
 
 def metrics(
@@ -50,22 +59,27 @@ def metrics(
         results: the detections.
         targets: the annotations of every test image, by id.
         classes: names; labels index them.
-        coco: also compute COCO's AP, some twenty times as long as the rest.
+        coco: also compute COCO's numbers, some forty times as long as the rest.
 
     Returns:
         ``mAP50`` (VOC, area under the curve), ``mAP50_11pt`` (VOC2007), ``mAP`` (COCO, overlaps
-        .5 to .95; only if ``coco``) and ``AP50`` (class name to VOC area).
+        .5 to .95; only if ``coco``), ``AP50`` (class name to VOC area) and ``COCO`` (its twelve
+        numbers by name, see :class:`~alframe.detectors.evaluation_coco.CocoResult`; only if
+        ``coco``).
     """
     voc = voc_ap(results, targets, len(classes))
     numbers: dict[str, Any] = {
         "mAP50": _number(voc.mean_area),
         "mAP50_11pt": _number(voc.mean_eleven_point),
     }
-    if coco:
-        numbers["mAP"] = _number(coco_ap(results, targets, len(classes), sizes=False).ap)
+    found = coco_ap(results, targets, len(classes)) if coco else None
+    if found:
+        numbers["mAP"] = _number(found.ap)
     numbers["AP50"] = {
         name: _number(value) for name, value in zip(classes, voc.area.tolist(), strict=True)
     }
+    if found:
+        numbers[COCO] = {name: _number(value) for name, value in found.numbers().items()}
     return numbers
 
 

@@ -1,7 +1,7 @@
-"""COCO's average precision, computed by pycocotools from arrays instead of annotation files."""
+"""COCO's average precision and recall, by pycocotools from arrays instead of annotation files."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
@@ -20,41 +20,67 @@ from alframe.detectors.evaluation_results import (
     tabulate,
 )
 
+TWELVE = (
+    *("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large"),
+    *("AR1", "AR10", "AR100", "AR_small", "AR_medium", "AR_large"),
+)
+"""What COCO's numbers are called."""
 PER_IMAGE = 100
 """COCO counts so many detections of a class in an image, the surest."""
 
 
+FEW = (1, 10)
+"""Recall is also of so many surest detections of a class in an image."""
+
+
 @dataclass(frozen=True, eq=False)
 class CocoResult:
-    """Average precision by COCO's rules, as fractions; nan where there is no object to find.
+    """Average precision and recall by COCO's rules, as fractions; nan where there is no object.
+
+    All are averaged over overlaps .5, .55, ... .95 and the classes that have objects. An object is
+    small below 32 x 32 square pixels, large above 96 x 96, and medium between.
 
     Attributes:
-        per_class: float64 [K], AP averaged over overlaps .5, .55, ... .95.
-        ap: the same, averaged over the classes that have objects.
-        ap50: AP at an overlap of .5.
-        ap75: AP at an overlap of .75.
-        small: AP of objects of less than 32 x 32 square pixels; None if not asked for.
-        medium: AP of objects between small and large; None if not asked for.
-        large: AP of objects of more than 96 x 96 square pixels; None if not asked for.
+        per_class: float64 [K], AP of each class.
+        ap: average precision.
+        ap50: the same, at an overlap of .5.
+        ap75: at an overlap of .75.
+        small: average precision of small objects.
+        medium: of medium ones.
+        large: of large ones.
+        ar1: average recall of the surest detection of a class in an image.
+        ar10: of the ten surest.
+        ar100: of the hundred surest.
+        ar_small: the latter of small objects.
+        ar_medium: of medium ones.
+        ar_large: of large ones.
     """
 
     per_class: NDArray[np.float64]
     ap: float
     ap50: float
     ap75: float
-    small: float | None
-    medium: float | None
-    large: float | None
+    small: float
+    medium: float
+    large: float
+    ar1: float
+    ar10: float
+    ar100: float
+    ar_small: float
+    ar_medium: float
+    ar_large: float
+
+    def numbers(self) -> dict[str, float]:
+        """COCO's twelve numbers, in its order and words."""
+        precision = self.ap, self.ap50, self.ap75, self.small, self.medium, self.large
+        recall = self.ar1, self.ar10, self.ar100, self.ar_small, self.ar_medium, self.ar_large
+        return dict(zip(TWELVE, precision + recall, strict=True))
 
 
 def coco_ap(
-    results: DetectionResults,
-    targets: Mapping[str, Target],
-    num_classes: int,
-    *,
-    sizes: bool = True,
+    results: DetectionResults, targets: Mapping[str, Target], num_classes: int
 ) -> CocoResult:
-    """Average precision by COCO's rules (Lin et al. 2014; ``COCOeval``, 101-point, 100 per image).
+    """Average precision and recall by COCO's rules (Lin et al. 2014; ``COCOeval``, 101-point).
 
     Crowd regions are ``iscrowd``: ignored, overlap relative to the detection's own area, any
     number of detections. Difficult objects, which COCO does not know, are ignored as in VOC: by
@@ -67,25 +93,26 @@ def coco_ap(
         results: the detections.
         targets: the annotations of every test image, by id.
         num_classes: K; labels are 0..K-1.
-        sizes: also compute AP by size of object, which takes about three times as long.
     """
     detections, objects = tabulate(results, targets, num_classes)
     found = _by_class(detections.labels, _ranked(detections), num_classes)
     truth = _by_class(objects.labels, np.arange(len(objects.labels)), num_classes)
-    classes = zip(found, truth, strict=True)
-    precision = np.stack(
-        [_evaluate_class(detections, objects, d, o, sizes) for d, o in classes], axis=1
-    )  # [T, K, S]
-    by_size = [mean_of_known(precision[:, :, s]) for s in range(precision.shape[2])]
-    small, medium, large = by_size[1:] if sizes else (None, None, None)
+    classes = [
+        _evaluate_class(detections, objects, d, o) for d, o in zip(found, truth, strict=True)
+    ]
+    precision, recall = (np.stack(each, axis=1) for each in zip(*classes, strict=True))
+    # [T, K, S], [T, K, M]
+    ap, small, medium, large = (mean_of_known(precision[:, :, s]) for s in range(4))
+    ar = [mean_of_known(recall[:, :, m]) for m in range(6)]
     return CocoResult(
-        per_class=precision[:, :, 0].mean(axis=0),
-        ap=by_size[0],
-        ap50=mean_of_known(precision[0, :, 0]),
-        ap75=mean_of_known(precision[5, :, 0]),
-        small=small,
-        medium=medium,
-        large=large,
+        precision[:, :, 0].mean(axis=0),
+        ap,
+        mean_of_known(precision[0, :, 0]),
+        mean_of_known(precision[5, :, 0]),
+        small,
+        medium,
+        large,
+        *ar,
     )
 
 
@@ -113,15 +140,19 @@ def _evaluate_class(
     objects: ObjectTable,
     found: NDArray[np.int64],
     truth: NDArray[np.int64],
-    sizes: bool,
-) -> NDArray[np.float64]:
-    """AP of one class by overlap and size, nan without objects; [T, S]."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """AP and recall of one class, nan without objects.
+
+    Returns:
+        AP by overlap and size (all, small, medium, large), [T, 4]; recall by overlap, of the 1 and
+        10 surest, then by size, [T, 6].
+    """
     evaluator: Any = COCOeval(iouType="bbox")
     slots = _slots(detections, objects, found, truth)
-    areas = evaluator.params.areaRng if sizes else evaluator.params.areaRng[:1]
+    areas = evaluator.params.areaRng
     most = max(len(found), 1)  # PER_IMAGE was seen to
     evaluator.params.imgIds, evaluator.params.catIds = list(range(len(slots))), [0]
-    evaluator.params.areaRng, evaluator.params.maxDets = areas, [most]
+    evaluator.params.maxDets = [most]
     for slot, (dt, gt) in enumerate(slots):
         evaluator._dts[slot, 0] = _detection_records(detections, dt)
         evaluator._gts[slot, 0] = _object_records(objects, gt)
@@ -133,8 +164,28 @@ def _evaluate_class(
     with redirect_stdout(io.StringIO()):
         evaluator.accumulate()
     precision: NDArray[np.float64] = evaluator.eval["precision"][:, :, 0, :, 0]  # [T, R, S]
+    recall: NDArray[np.float64] = evaluator.eval["recall"][:, 0, :, 0]  # [T, S]
+    few = _recall_of_few(evaluator.evalImgs[: len(slots)], len(recall))
+    recall = np.where(recall < 0, np.nan, recall)
     mean: NDArray[np.float64] = np.where(precision < 0, np.nan, precision).mean(axis=1)
-    return mean  # [T, R, S] -> [T, S]
+    return mean, np.hstack([few, recall])  # [T, R, S] -> [T, S]; [T, 2 + S]
+
+
+def _recall_of_few(images: Sequence[Any], overlaps: int) -> NDArray[np.float64]:
+    """Recall of the :data:`FEW` surest detections of an image, nan without objects; [T, 2].
+
+    Images without an object, which share slots, add nothing to it.
+    """
+    there = [image for image in images if image is not None and len(image["gtIds"])]
+    objects = sum(np.count_nonzero(np.asarray(image["gtIgnore"]) == 0) for image in there)
+    if not objects:
+        return np.full((overlaps, len(FEW)), np.nan)
+    matches, ignored = (
+        np.concatenate([image[key] for image in there], axis=1) for key in ("dtMatches", "dtIgnore")
+    )
+    rank = np.concatenate([np.arange(len(image["dtIds"])) for image in there])  # surest first
+    hit = (matches != 0) & ~ignored.astype(bool)  # [T, D]
+    return np.stack([hit[:, rank < most].sum(axis=1) for most in FEW], axis=1) / objects
 
 
 def _slots(

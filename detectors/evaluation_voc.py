@@ -71,19 +71,44 @@ def voc_ap(
         num_classes: K; labels are 0..K-1.
         iou: the overlap that a match needs, in (0, 1].
     """
+    hits, counts = _hits(results, targets, num_classes, iou)
+    area, eleven = np.full((2, num_classes), np.nan)
+    for label in np.flatnonzero(counts):
+        area[label] = _area(hits[label], counts[label])
+        eleven[label] = _eleven_point(hits[label], counts[label])
+    return VocResult(area, eleven, counts)
+
+
+def precision_recall(
+    results: DetectionResults, targets: Mapping[str, Target], num_classes: int, iou: float = 0.5
+) -> list[NDArray[np.float64] | None]:
+    """The curve of each class, whose area is that of :func:`voc_ap`.
+
+    Returns:
+        Recall and precision, made non-increasing from the right, after each true positive, from
+        the surest on, [n, 2]; None for a class without objects.
+    """
+    hits, counts = _hits(results, targets, num_classes, iou)
+    curves: list[NDArray[np.float64] | None] = []
+    for found, objects in zip(hits, counts.tolist(), strict=True):
+        true = np.flatnonzero(found == TRUE)
+        recall = np.arange(1, len(true) + 1) / max(objects, 1)
+        points = np.stack([recall, _envelope(found)[true]], axis=1)
+        curves.append(points if objects else None)
+    return curves
+
+
+def _hits(
+    results: DetectionResults, targets: Mapping[str, Target], num_classes: int, iou: float
+) -> tuple[list[NDArray[np.int8]], NDArray[np.int64]]:
+    """TRUE or FALSE of each class's detections, the surest first, and how many objects it has."""
     detections, objects = tabulate(results, targets, num_classes)
     verdicts = judge(detections, objects, num_classes, iou)
     counts = np.bincount(objects.labels[objects.counted], minlength=num_classes)
     order = np.lexsort((-detections.scores, detections.labels))  # stable
-    hits = np.split(
-        verdicts[order], np.cumsum(np.bincount(detections.labels, minlength=num_classes))[:-1]
-    )
-    area, eleven = np.full((2, num_classes), np.nan)
-    for label in np.flatnonzero(counts):
-        kept = hits[label][hits[label] != IGNORED]
-        area[label] = _area(kept, counts[label])
-        eleven[label] = _eleven_point(kept, counts[label])
-    return VocResult(area, eleven, counts)
+    ends = np.cumsum(np.bincount(detections.labels, minlength=num_classes))
+    hits = np.split(verdicts[order], ends[:-1])
+    return [each[each != IGNORED] for each in hits], counts
 
 
 def judge(
@@ -162,19 +187,20 @@ def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
+def _envelope(hits: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Precision after each detection, made non-increasing from the right."""
+    precision = np.cumsum(hits, dtype=np.int64) / np.arange(1, len(hits) + 1)
+    return cast(NDArray[np.float64], np.maximum.accumulate(precision[::-1])[::-1])
+
+
 def _area(hits: NDArray[np.int8], objects: int) -> float:
-    """Area under the precision-recall curve, precision made non-increasing from the right."""
-    found = np.cumsum(hits, dtype=np.int64)
-    precision = found / np.arange(1, len(hits) + 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(envelope[hits == TRUE].sum() / objects)
+    """Area under the precision-recall curve."""
+    return float(_envelope(hits)[hits == TRUE].sum() / objects)
 
 
 def _eleven_point(hits: NDArray[np.int8], objects: int) -> float:
     """Mean over recalls 0, 0.1, ... 1 of the best precision at that recall or more, else 0."""
     found = np.cumsum(hits, dtype=np.int64)
-    precision = found / np.arange(1, len(hits) + 1)
-    envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)
     # recall >= k / 10 in whole numbers: 3 of 10 is 0.3, which floating point may deny
     first = np.searchsorted(10 * found, np.arange(11) * objects, side="left")
-    return float(envelope[first].mean())
+    return float(np.append(_envelope(hits), 0.0)[first].mean())

@@ -1,24 +1,27 @@
 """``alframe predict``."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from alframe.cli.output import say
-from alframe.errors import together
+from alframe.errors import RunError, together
 
 if TYPE_CHECKING:
     from alframe.datasets.folders import Given
-    from alframe.detectors.predict import Prediction
+    from alframe.detectors.photos import Photos
+    from alframe.detectors.predict import Prediction, Predictor
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N largest scores.")
+@click.option("--unlabelled", is_flag=True, help="Leave out what the run has labelled.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder of the pictures.")
 @click.option("--cycle", type=int, help="Whose model; the last one by default.")
 @click.option("--threshold", default=0.3, show_default=True, help="Least score of a box.")
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     "--json", "as_json", is_flag=True, help="Print JSON, one object an image; pictures on request."
 )
 @click.option("--device", default="auto", show_default=True, help="Where to compute.")
+@click.option("--data-root", metavar="DIR", help="Where the run's dataset lies, if it was moved.")
 @click.option(
     "--white",
     type=click.FloatRange(0, min_open=True),
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
 def predict(
     run: Path,
     images: tuple[Path, ...],
+    top: int | None,
+    unlabelled: bool,
     output: Path | None,
     cycle: int | None,
     threshold: float,
@@ -50,87 +56,96 @@ def predict(
     weighted: bool,
     as_json: bool,
     device: str,
+    data_root: str | None,
     white: float | None,
     max_megapixels: float | None,
 ) -> None:
     """Show what a RUN's model finds in IMAGES, files or folders, and where it is uncertain.
 
-    For each image: boxes, the score by which the run's strategy would choose it, and a picture.
-    Where the learner has two classifiers (MI-AOD) the picture carries a heat map of their
-    squared disagreement, spread over the anchors. With --json, pictures are drawn where --output
-    says. Folders are searched with those in them; what is left out of them is said.
+    For each image: boxes, the score by which the run's strategy would choose it, and a picture;
+    the largest score first. Where the learner has two classifiers (MI-AOD) the picture carries a
+    heat map of their squared disagreement, spread over the anchors. With --json, pictures are
+    drawn where --output says. Folders are searched with those in them; what is left out of them
+    is said.
 
     \b
     alframe predict runs/mine photo.jpg
-    alframe predict runs/mine photos --json > predictions.jsonl
+    alframe predict runs/mine photos --unlabelled --top 100 --json > next.jsonl
     """  # noqa: D301
+    folder = output or (None if as_json else run / "predictions")
+    given, photos = _photos(run, images, folder, unlabelled, data_root, white, max_megapixels)
+    if not given:
+        return
+    from alframe.detectors.picture_files import paint, picture_files, save_picture
+    from alframe.detectors.predict import Predictor
+    from alframe.detectors.predict_ranked import ranked
+
+    predictor = Predictor(run, cycle=cycle, device=device)
+    _check_ranks(predictor, run, top)
+    files = picture_files(given, folder) if folder else []
+
+    def draw(number: int, prediction: "Prediction") -> None:
+        save_picture(paint(prediction, opacity, predictor.classes), files[number])
+
+    predicted = partial(predictor, photos, threshold=threshold, weighted=weighted)
+    for number, prediction in ranked(predicted, len(given), top, draw if files else None):
+        picture = str(files[number]) if files else None
+        if as_json:
+            click.echo(json.dumps({**prediction.to_json(), "picture": picture}))
+        else:
+            say(*_lines(prediction, picture))
+
+
+def _photos(
+    run: Path,
+    images: tuple[Path, ...],
+    folder: Path | None,
+    unlabelled: bool,
+    data_root: str | None,
+    white: float | None,
+    max_megapixels: float | None,
+) -> "tuple[list[Given], Photos]":
+    """The images to predict, checked; torch, which takes seconds to import, is not needed."""
     from alframe.datasets.folders import check_there, pictures_in
     from alframe.detectors.photos import Photos, data_of
-    from alframe.files.atomic import UNLOCKED_IDLE, remove_torn
     from alframe.runs.rundir import stored_layer
+    from alframe.runs.used import without_used
 
-    folder = output or (None if as_json else run / "predictions")
-    # Before torch is imported, which takes seconds.
-    stored, (given, left_out), *_ = together(
+    stored, (given, notes), *_ = together(
         lambda: stored_layer(run),
         lambda: pictures_in(images, folder),
         *([] if run.is_dir() else [lambda: check_there(images)]),  # all that can be said of them
     )
-    _say(left_out)
+    _say(notes)
+    if unlabelled:
+        given, note = without_used(given, run, data_root)
+        _say([note])
     data = data_of(stored, white=white, max_megapixels=max_megapixels)
     photos = Photos([image.path for image in given], data)
     _say(photos.notes())
-    from alframe.detectors.predict import Predictor
+    return given, photos
 
-    predictor = Predictor(run, cycle=cycle, device=device)
-    if folder:
-        remove_torn(folder, idle=UNLOCKED_IDLE)
-    pictures = _pictures(given, folder) if folder else [None] * len(given)
-    predictions = predictor(photos, threshold=threshold, weighted=weighted)
-    for prediction, picture in zip(predictions, pictures, strict=True):
-        if picture:
-            _save(prediction, picture, opacity, predictor.classes)
-        if as_json:
-            shown = None if picture is None else str(picture)
-            click.echo(json.dumps({**prediction.to_json(), "picture": shown}))
-        else:
-            say(*_lines(prediction, picture))
+
+def _check_ranks(predictor: "Predictor", run: Path, top: int | None) -> None:
+    """Say that there are no scores to rank by.
+
+    Raises:
+        RunError: a number of the largest is asked for all the same.
+    """
+    if predictor.scores:
+        return
+    why = f"strategy {predictor.strategy!r} of {run} scores no single image"
+    if top:
+        raise RunError(f"{why}, so there are no {top} largest scores: leave out --top")
+    _say([f"{why}: predictions are in the order of the images, without a score"])
 
 
 def _say(notes: Iterable[str]) -> None:
     say(*(f"note: {note}" for note in notes), err=True)
 
 
-def _pictures(images: Sequence["Given"], folder: Path) -> list[Path | None]:
-    """A file for each image's picture; numbered where it would be another's, or an image."""
-    taken = {image.path.resolve() for image in images}
-    numbers: dict[Path, Iterator[int]] = {}
-    pictures: list[Path | None] = []
-    for image in images:
-        plain = folder / image.name.with_name(f"{image.name.stem}.png")
-        number = numbers.setdefault(plain, count(1))
-        names = (_numbered(plain, n) for n in number)
-        picture = next(p for p in names if p.resolve() not in taken)
-        taken.add(picture.resolve())
-        pictures.append(picture)
-    return pictures
-
-
-def _numbered(path: Path, number: int) -> Path:
-    return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
-
-
-def _save(prediction: "Prediction", path: Path, opacity: float, classes: tuple[str, ...]) -> None:
-    from alframe.detectors.predict import paint
-    from alframe.files.atomic import atomic
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(path) as file:
-        paint(prediction, opacity, classes).save(file, "PNG")
-
-
-def _lines(prediction: "Prediction", picture: Path | None) -> list[str]:
-    score = "" if prediction.score is None else f"  uncertainty {prediction.score:.4g}"
+def _lines(prediction: "Prediction", picture: str | None) -> list[str]:
+    score = "" if prediction.score is None else f"  score {prediction.score:.4g}"
     lines = [f"{prediction.path}{score}  -> {picture}"]
     for name, value, box in zip(
         prediction.labels, prediction.scores, prediction.boxes, strict=True

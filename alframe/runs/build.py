@@ -144,20 +144,24 @@ def prepare_images(dataset: Dataset, config: RunConfig) -> Dataset:
     Raises:
         DataError: images that cannot be read, all of them, unless they are to be skipped.
     """
-    data = config.data
-    cached = CachedImages(
-        dataset.images,
-        Resize(data.resize, data.long, data.short),
-        mode=data.cache,
-        limit_bytes=int(data.cache_gb * 2**30),
-        folder=Path(data.cache_dir) if data.cache_dir else _cache_folder(),
-    )
+    cached = cached_images(dataset, config.data)
     if config.model is None:
         return replace(dataset, images=cached)
     usable = replace(prepared(dataset, cached, READERS), images=cached)
     for test in (False, True):  # again: broken images may be left out
         check_objects(usable, test=test)
     return usable
+
+
+def cached_images(dataset: Dataset, data: DataConfig) -> CachedImages:
+    """The images of a dataset, resized; none is decoded yet."""
+    return CachedImages(
+        dataset.images,
+        Resize(data.resize, data.long, data.short),
+        mode=data.cache,
+        limit_bytes=int(data.cache_gb * 2**30),
+        folder=Path(data.cache_dir) if data.cache_dir else _cache_folder(),
+    )
 
 
 def reading(data: DataConfig) -> Reading:

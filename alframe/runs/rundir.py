@@ -112,6 +112,20 @@ class RunDir:
         cycles = sorted(int(n) for n in numbers if n.isdecimal() and len(n) < 9)
         return [c for c in cycles if self.model_path(c).exists()]
 
+    def kept_model(self, cycle: int | None = None) -> int:
+        """A cycle whose model is there: the one that is wanted, or the last.
+
+        Raises:
+            RunError: there is none; says which there are.
+        """
+        kept = self.kept_models()
+        if not kept or cycle not in (None, *kept):
+            raise RunError(
+                f"{self.path} has no model of {'any cycle' if cycle is None else f'cycle {cycle}'}"
+                f"; it has those of cycles: {', '.join(map(str, kept)) or 'none'}"
+            )
+        return kept[-1] if cycle is None else cycle
+
     def save_model(self, cycle: int, state: Mapping[str, Any]) -> None:
         """Keep the final model of a cycle, and drop the earlier ones where so configured."""
         self._save(self.model_path(cycle), {"cycle": cycle, "state": state})

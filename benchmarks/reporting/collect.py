@@ -31,6 +31,7 @@ from alframe.benchmarks.statistics.curves import (
     summarise,
 )
 from alframe.errors import AlframeError, RunError
+from alframe.learner import COCO
 from alframe.plugins import unknown
 
 if TYPE_CHECKING:
@@ -97,18 +98,26 @@ def _metric(problems: Sequence[ProblemRuns], wanted: str | None) -> str:
     measured = [name for cycle in cycles for name in cycle.metrics]
     if not measured:
         raise RunError("there is nothing to report: no run has a finished cycle yet")
+    known = {name for cycle in cycles for name in cycle.numbers()}
     metric = wanted or measured[0]
+    if (full := f"{COCO}.{metric}") in known and metric not in known:
+        metric = full
     if all(cycle.value(metric) is None for cycle in cycles):
-        known = {name for cycle in cycles for name in cycle.numbers()}
         if metric in known:
             raise RunError(
                 f"no run has a number for the metric {metric!r}: in none has the test split an "
                 "object to measure it by. Run again with a test split that has some, or choose "
                 "another --metric"
             )
-        names = {f"{n.split('.', 1)[0]}.CLASS" if "." in n else n for n in known}
+        names = {_by_class(name) for name in known}
         raise RunError(unknown("metric", metric, names))
     return metric
+
+
+def _by_class(name: str) -> str:
+    """``AP50.CLASS`` for ``AP50.cat``."""
+    first, dot, _ = name.partition(".")
+    return f"{first}.CLASS" if dot and first != COCO else name
 
 
 def full_supervision(problem: ProblemRuns, metric: str) -> dict[str, Summary]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from alframe.benchmarks.reporting.findings import Method, ProblemFindings
 from alframe.benchmarks.reporting.tables import size
-from alframe.text import printable_lines
+from alframe.text import plot_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,12 +90,6 @@ def to_bytes(figure: "Figure", kind: str) -> bytes:
     return file.getvalue()
 
 
-def words(text: str) -> str:
-    """Text for matplotlib: dollars are no formula, and no name is left out of a legend."""
-    shown = printable_lines(text).replace("$", r"\$")
-    return f" {shown}" if shown.startswith("_") else shown
-
-
 def _styles(problems: Sequence[ProblemFindings]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each method, the same in every panel."""
     methods = dict.fromkeys(m.name for problem in problems for m in problem.methods)
@@ -110,7 +104,7 @@ def _line(axes: "Axes", method: Method, x: Sequence[float], colour: str, marker:
     runs = len(method.runs)
     label = method.title if runs == 1 else f"{method.title}, n = {runs}"
     axes.plot(
-        x, y, style, color=colour, marker=marker, label=words(textwrap.fill(label, 30)),
+        x, y, style, color=colour, marker=marker, label=plot_text(textwrap.fill(label, 30)),
         linewidth=1.8, markersize=6.5, markeredgecolor="white", markeredgewidth=0.6, zorder=3,
     )  # fmt: skip
     spread = [math.nan if p.value.sd is None else 100 * p.value.sd for p in method.points]
@@ -120,9 +114,9 @@ def _line(axes: "Axes", method: Method, x: Sequence[float], colour: str, marker:
 
 
 def _decorate(axes: "Axes", problem: ProblemFindings, metric: str) -> None:
-    axes.set_title(words(problem.name), loc="left", fontsize=11, fontweight="bold", color=INK)
+    axes.set_title(plot_text(problem.name), loc="left", fontsize=11, fontweight="bold", color=INK)
     axes.set_xlabel("labelled images" + (" (share of the pool)" if problem.pool else ""), color=INK)
-    axes.set_ylabel(words(f"{metric}, %"), color=INK)
+    axes.set_ylabel(plot_text(f"{metric}, %"), color=INK)
     _plain(axes)
     _label_counts(axes, problem)
 
@@ -180,7 +174,7 @@ def draw_profile(profile: "Profile") -> "Figure":
         solved = [100 * count / profile.problems for count in range(len(ratios) + 1)]
         axes.plot(
             [1.0, *ratios, end], [*solved, solved[-1]], style, color=colour,
-            drawstyle="steps-post", linewidth=1.8, label=words(textwrap.fill(method, 30)),
+            drawstyle="steps-post", linewidth=1.8, label=plot_text(textwrap.fill(method, 30)),
         )  # fmt: skip
     axes.set(xlim=(1.0, end), ylim=(-2.0, 102.0))
     axes.set_xlabel("budget needed, as a multiple of the smallest (τ)", color=INK)

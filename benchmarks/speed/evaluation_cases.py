@@ -38,7 +38,7 @@ def _voc(name: str, setting: Setting) -> Sequence[Timing]:
 def _coco(name: str, setting: Setting) -> Sequence[Timing]:
     results, targets = _made_up(100 if setting.quick else IMAGES)
     peer = partial(coco_by_records, results, targets, CLASSES)
-    own = partial(coco_ap, results, targets, CLASSES, sizes=False)
+    own = partial(coco_ap, results, targets, CLASSES)
     sides = [Side("pycocotools", peer), Side("ours", own, "pycocotools")]
     return contest(name, sides, setting, items=len(targets), unit="images")
 

@@ -18,7 +18,7 @@ Targets = Mapping[str, Target]
 
 
 def coco_by_records(results: DetectionResults, targets: Targets, classes: int) -> float:
-    """COCO AP by pycocotools, from records as in its files; as ours, for all sizes together."""
+    """COCO AP by pycocotools, from records as in its files."""
     rows = {item: row for row, item in enumerate(sorted(targets), 1)}
     truth: Any = COCO()
     truth.dataset = {
@@ -29,8 +29,6 @@ def coco_by_records(results: DetectionResults, targets: Targets, classes: int) -
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()
         evaluator: Any = COCOeval(truth, truth.loadRes(list(_found(results, rows))), "bbox")
-        evaluator.params.areaRng = evaluator.params.areaRng[:1]
-        evaluator.params.areaRngLbl = evaluator.params.areaRngLbl[:1]
         evaluator.evaluate()
         evaluator.accumulate()
         evaluator.summarize()

@@ -86,7 +86,7 @@ def test_a_run_ends_with_its_files_and_can_be_reported(alframe: Alframe, tmp_pat
     assert list((path / "tensorboard").iterdir())
     cycles = [json.loads(line) for line in (path / "cycles.jsonl").read_text().splitlines()]
     assert [c["labelled"] for c in cycles] == [4, 7]
-    assert set(cycles[0]["metrics"]) == {"mAP50", "mAP50_11pt", "mAP", "AP50"}
+    assert set(cycles[0]["metrics"]) == {"mAP50", "mAP50_11pt", "mAP", "AP50", "COCO"}
     assert set(cycles[0]["phases"][0]["means"]) == {"cls", "box", "total"}
     code, out, err = alframe("report", str(path))
     assert code == 0, err

@@ -69,7 +69,7 @@ def test_boxes_score_and_picture(alframe: Alframe, run: Path, photo: Path, tmp_p
     result = json.loads(out)
     assert result["image"] == str(photo)
     assert result["picture"] == str(output / "photo.png")
-    assert isinstance(result["uncertainty"], float)
+    assert isinstance(result["score"], float)
     for found in result["detections"]:
         x1, y1, x2, y2 = found["box"]
         assert 0 <= x1 <= x2 <= 96
@@ -77,7 +77,7 @@ def test_boxes_score_and_picture(alframe: Alframe, run: Path, photo: Path, tmp_p
     with Image.open(output / "photo.png") as picture:
         assert picture.size == (96, 96)
     code, out, _ = alframe(*args)
-    assert f"{photo}  uncertainty " in out
+    assert f"{photo}  score " in out
 
 
 def test_two_images_of_one_name_keep_their_pictures_apart(
@@ -205,7 +205,7 @@ def test_deep_images_say_what_is_white(
     for name, *flags in (("8.png",), ("12.png",), ("12.png", "--white", "4095")):
         code, out, err = alframe("predict", str(run), str(tmp_path / name), "--json", *flags)
         assert code == 0, err
-        found.append(json.loads(out)["uncertainty"])
+        found.append(json.loads(out)["score"])
         note = "1 image of more than 8 bits, in which 4,095 is taken as white (--white sets it)"
         assert (note in err) == (name == "12.png")
     assert found[0] == pytest.approx(found[1], rel=0.05)

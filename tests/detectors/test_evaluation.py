@@ -15,9 +15,10 @@ from pycocotools.cocoeval import COCOeval
 
 from alframe.datasets.base import Target
 from alframe.detectors.evaluation import metrics
-from alframe.detectors.evaluation_coco import coco_ap
+from alframe.detectors.evaluation_coco import TWELVE, coco_ap
 from alframe.detectors.evaluation_results import DetectionResults, tabulate
-from alframe.detectors.evaluation_voc import judge, voc_ap
+from alframe.detectors.evaluation_voc import judge, precision_recall, voc_ap
+from alframe.detectors.precision_recall import curves_png
 from alframe.errors import DataError
 
 BOX = [0, 0, 100, 100]
@@ -146,7 +147,8 @@ def coco_by_files(results, targets, classes, folder):
         evaluator.accumulate()
         evaluator.summarize()
     precision = evaluator.eval["precision"][:, :, :, 0, 2]
-    return evaluator.stats, np.where(precision < 0, np.nan, precision).mean(axis=(0, 1))
+    stats = np.where(evaluator.stats < 0, np.nan, evaluator.stats)
+    return stats, np.where(precision < 0, np.nan, precision).mean(axis=(0, 1))
 
 
 class TestVocByHand:
@@ -255,16 +257,14 @@ class TestCoco:
         }
         stats, per_class = coco_by_files(results, targets, 7, tmp_path)
         ours = coco_ap(results, targets, 7)
-        found = [ours.ap, ours.ap50, ours.ap75, ours.small, ours.medium, ours.large]
-        np.testing.assert_allclose(found, stats[:6], rtol=1e-12)
+        np.testing.assert_allclose(list(ours.numbers().values()), stats, rtol=1e-12)
         np.testing.assert_allclose(ours.per_class, per_class, rtol=1e-12)
-        assert coco_ap(results, targets, 7, sizes=False).ap == pytest.approx(ours.ap, rel=1e-12)
 
     def test_at_most_a_hundred_of_a_class_in_an_image(self, tmp_path):
         results, targets = scene(np.random.default_rng(3), 3, 150, 1, flags=False, grid=2)
         stats, _ = coco_by_files(results, targets, 1, tmp_path)
         ours = coco_ap(results, targets, 1)
-        np.testing.assert_allclose([ours.ap, ours.ap50], stats[:2], rtol=1e-12)
+        np.testing.assert_allclose(list(ours.numbers().values()), stats, rtol=1e-12)
 
     def test_by_hand_one_object_at_overlap_seven_tenths(self):
         # True up to .70 (5 of 10 overlaps), and of medium size by its own area, not its box's.
@@ -275,6 +275,17 @@ class TestCoco:
         assert (result.ap50, result.ap75) == (pytest.approx(1), 0)
         assert result.medium == pytest.approx(0.5)
         np.testing.assert_equal([result.small, result.large], [math.nan, math.nan])
+        assert (result.ar1, result.ar_medium) == (pytest.approx(0.5), pytest.approx(0.5))
+
+    def test_recall_by_hand_of_the_surest_and_the_ten_surest(self):
+        # Eleven objects of one class in an image, found in this order; and one in another image.
+        boxes = [[100 * n, 0, 100 * n + 50, 50] for n in range(11)]
+        found = collect(a=[(box, 0.9 - n / 100, 0) for n, box in enumerate(boxes)])
+        targets = {"a": Target.of(boxes, [0] * 11), "b": Target.of([BOX], [0])}
+        result = coco_ap(found, targets, 1)
+        expected = [pytest.approx(n / 12) for n in (1, 10, 11)]
+        assert [result.ar1, result.ar10, result.ar100] == expected
+        assert math.isnan(result.ar_small)
 
     def test_difficult_object_swallows_its_detections_but_not_small_ones_inside(self):
         target = Target.of([BOX, FAR], [0, 0], difficult=[False, True])
@@ -323,15 +334,23 @@ class TestMetrics:
             "mAP50_11pt": 0.5,
             "mAP": pytest.approx(0.5),
             "AP50": {"cat": 1.0, "dog": 0.0, "emu": None},
+            "COCO": {
+                **dict.fromkeys(("AP_small", "AP_medium", "AR_small", "AR_medium")),
+                **dict.fromkeys(("AP", "AP50", "AP75", "AP_large"), pytest.approx(0.5)),
+                **dict.fromkeys(("AR1", "AR10", "AR100", "AR_large"), pytest.approx(0.5)),
+            },
         }
+        assert next(iter(numbers)) == "mAP50"
         assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers
 
     def test_coco_only_where_asked_for(self):
-        assert "mAP" not in metrics(collect(), self.targets, ["cat", "dog"], coco=False)
+        numbers = metrics(collect(), self.targets, ["cat", "dog"], coco=False)
+        assert list(numbers) == ["mAP50", "mAP50_11pt", "AP50"]
 
     def test_nothing_to_find(self):
         numbers = metrics(collect(), {"a": Target.of([], [])}, ["cat"], coco=True)
-        assert numbers == {"mAP50": None, "mAP50_11pt": None, "mAP": None, "AP50": {"cat": None}}
+        none = dict.fromkeys(("mAP50", "mAP50_11pt", "mAP"))
+        assert numbers == {**none, "AP50": {"cat": None}, "COCO": dict.fromkeys(TWELVE)}
 
 
 class TestDetectionResults:
@@ -386,3 +405,27 @@ def test_size_of_voc2007_test():
     # Alone on 2 cores: 0.2, 3.2 and 8.3 s. Ratios hold on a busy machine too.
     assert voc < reference / 6
     assert coco < reference * 5
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 12), st.integers(0, 12))
+def test_the_area_under_each_curve_is_its_average_precision(seed, images, per_image):
+    results, targets = scene(np.random.default_rng(seed), images, per_image, 3, grid=1)
+    for ap, curve in zip(
+        voc_ap(results, targets, 4).area, precision_recall(results, targets, 4), strict=True
+    ):
+        if curve is None:
+            assert math.isnan(ap)
+            continue
+        steps = np.diff(curve[:, 0], prepend=0.0)
+        assert (steps * curve[:, 1]).sum() == pytest.approx(ap, abs=1e-12)
+        assert (np.diff(curve[:, 1]) <= 0).all()
+
+
+@pytest.mark.parametrize("classes", [1, 3, 40])
+def test_curves_are_drawn_whatever_the_names(classes):
+    results, targets = scene(np.random.default_rng(0), 6, 8, classes)
+    names = ["$x", "_hidden", "猫", *map(str, range(classes))][:classes]
+    picture = curves_png(results, targets, names)
+    assert picture.startswith(b"\x89PNG")
+    assert curves_png(DetectionResults(), {"a": Target.of([], [])}, names).startswith(b"\x89PNG")

@@ -52,7 +52,7 @@ def cycles(path: Path, *pairs: str) -> list[dict[str, Any]]:
 def test_a_detector_of_another_library(strategy: str, tmp_path: Path) -> None:
     found = cycles(tmp_path / "run", f"strategy={strategy}", *FASTER_RCNN)
     assert [c["labelled"] for c in found] == [4, 6]
-    assert list(found[0]["metrics"]) == ["mAP50", "mAP50_11pt", "mAP", "AP50"]
+    assert list(found[0]["metrics"]) == ["mAP50", "mAP50_11pt", "mAP", "AP50", "COCO"]
 
 
 @pytest.mark.slow

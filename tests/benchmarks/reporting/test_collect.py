@@ -12,6 +12,7 @@ from alframe.benchmarks.reading.rundirs import read_runs
 from alframe.benchmarks.reporting.collect import of_runs, of_suite
 from alframe.benchmarks.reporting.export import to_csv, to_json
 from alframe.benchmarks.reporting.findings import Findings, Method
+from alframe.benchmarks.reporting.run_tables import single_run
 from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.suite import write as write_suite
 from alframe.benchmarks.running.work import WorkList
@@ -117,6 +118,25 @@ def test_a_metric_that_no_run_has(folder: Path, metric: str) -> None:
     known = r"unknown metric '.*'; known: AP50\.CLASS, mAP50, mAP50_11pt"
     with pytest.raises(RunError, match=known):
         findings(folder, metric)
+
+
+def test_a_number_of_cocos_by_its_own_name(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "run", [0.5])
+    line = json.loads((path / "cycles.jsonl").read_text())
+    line["metrics"]["COCO"] = {"AP": 0.25, "AP75": 0.125, "AR_small": None}
+    (path / "cycles.jsonl").write_text(json.dumps(line) + "\n")
+    for name in ("AP75", "COCO.AP75"):
+        found = findings(tmp_path, name)
+        assert found.metric == "COCO.AP75"
+        assert found.problems[0].methods[0].points[0].value.mean == 0.125
+    table = single_run(findings(tmp_path).problems[0])
+    assert table
+    heads = [cell.text for cell in table.heads]
+    assert [h for h in heads if h.startswith(("m", "A", "C"))] == ["mAP50", "mAP50_11pt"]
+    with pytest.raises(RunError, match=r"no run has a number for the metric 'COCO\.AR_small'"):
+        findings(tmp_path, "AR_small")
+    with pytest.raises(RunError, match=r"known: AP50\.CLASS, COCO\.AP, COCO\.AP75, COCO\.AR_sm"):
+        findings(tmp_path, "AP70")
 
 
 def test_datasets_are_kept_apart(tmp_path: Path) -> None:

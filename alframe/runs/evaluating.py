@@ -1,0 +1,187 @@
+"""A model of a run, measured on the run's own test split or on that of another dataset."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alframe.config.draft import Layer
+from alframe.config.resolve import drafted
+from alframe.config.sections import RunConfig
+from alframe.datasets.base import Dataset, LabelledSet, Target, without
+from alframe.datasets.problems import Problems, named, plural
+from alframe.errors import DataError, RunError
+from alframe.learner import Learner, Metrics
+from alframe.oracle import answered
+from alframe.runs.beforehand import check_root
+from alframe.runs.build import (
+    READERS,
+    asks_people,
+    build_dataset,
+    build_learner,
+    build_oracle,
+    cached_images,
+)
+from alframe.runs.rundir import RunDir, stored_layer
+
+
+@dataclass(frozen=True)
+class EvaluatedSplit:
+    """What is evaluated on.
+
+    Attributes:
+        dataset: its name.
+        own: whether it is the run's own.
+        images: with annotations, labels by the run's classes.
+        notes: what was left out, one sentence each.
+    """
+
+    dataset: str
+    own: bool
+    images: LabelledSet
+    notes: tuple[str, ...]
+
+
+class Evaluation:
+    """A model of a run, ready to be measured.
+
+    Args:
+        path: the run directory.
+        cycle: whose model; None takes the last one that is kept.
+        device: where to compute.
+        other: layers that name another dataset, or where the run's own lies now; none for the
+            run's own test split.
+
+    Attributes:
+        config: of the run, with the dataset that is evaluated on.
+        classes: names, in label order.
+        cycle: whose model it is.
+        split: what is evaluated on.
+        learner: has the model.
+
+    Raises:
+        AlframeError: there is no run, model or test split, or images cannot be read.
+    """
+
+    def __init__(
+        self, path: Path, cycle: int | None, device: str, other: Sequence[Layer] = ()
+    ) -> None:
+        draft = drafted([stored_layer(path), *other, {"device": device}])
+        check_root(draft.light())  # before torch is imported
+        self.config = draft.checked()
+        run = RunDir(path, self.config)
+        self.cycle = run.kept_model(cycle)
+        self.classes = tuple(run.described()["classes"])
+        self.split = _split(run, self.config, self.classes, named_one=bool(other))
+        self.learner: Learner = build_learner(self.config, self.classes, restored=True)
+        self.learner.load_state_dict(run.load_model(self.cycle))
+
+    def metrics(self) -> Metrics:
+        """What a cycle of a run would record of this split."""
+        return self.learner.evaluate(self.split.images)
+
+    def objects(self) -> dict[str, int]:
+        """How many objects of each class there are to be found."""
+        counts: Counter[int] = Counter()
+        for target in self.split.images.targets.values():
+            counts.update(target.labels[target.trainable()].tolist())
+        return {name: counts[label] for label, name in enumerate(self.classes)}
+
+
+def _split(
+    run: RunDir, config: RunConfig, classes: tuple[str, ...], *, named_one: bool
+) -> EvaluatedSplit:
+    building = config
+    if named_one:  # of which only the test split has to be annotated
+        oracle = config.oracle.model_copy(update={"name": "files"})
+        building = config.model_copy(update={"oracle": oracle})
+    dataset = build_dataset(building)
+    drawn = list(run.journal.of("initial")[0]["test"]) if run.journal.of("initial") else []
+    described = run.described()
+    own = not dataset.test and dataset.fingerprint() == described["fingerprint"]
+    if own and drawn:
+        targets: Mapping[str, Target] = _answers(run, config, dataset, drawn)
+    elif dataset.test:
+        targets = {item: dataset.targets[item] for item in dataset.test}
+    else:
+        raise DataError(
+            f"{dataset.name} has no test split to evaluate on: set dataset.test, if it takes one, "
+            "or name another dataset with --dataset"
+        )
+    dataset, left_out = _decoded(dataset, config, targets)
+    if dataset.test:
+        told = described.get("test_fingerprint")
+        own = told == replace(dataset, pool=()).fingerprint()
+    if not own and not named_one:
+        raise RunError(
+            f"{run.path} was made on other data than {dataset.name} is now: restore it, or "
+            f"evaluate on it as on another dataset, with --dataset {dataset.name}"
+        )
+    targets = {item: target for item, target in targets.items() if item not in left_out}
+    notes = list(dataset.notes)
+    if dataset.classes != classes:
+        targets, said = _matched(dataset, classes, targets)
+        notes += said
+    images = LabelledSet(dataset.images, tuple(sorted(targets)), targets)
+    return EvaluatedSplit(dataset.name, own, images, tuple(notes))
+
+
+def _answers(
+    run: RunDir, config: RunConfig, dataset: Dataset, drawn: Sequence[str]
+) -> Mapping[str, Target]:
+    """The annotations of a test split that the run drew from its pool."""
+    known = dataset.known if asks_people(config) else {}
+    oracle = build_oracle(config, dataset, run.path)
+    answers = answered(oracle, drawn, 0, known=known, free=dataset.pool)
+    return {item: answers.targets[item] for item in drawn if item in answers.targets}
+
+
+def _decoded(
+    dataset: Dataset, config: RunConfig, targets: Mapping[str, Target]
+) -> tuple[Dataset, frozenset[str]]:
+    """The dataset with resized images, those of the test split decoded; and what is left out."""
+    cached, problems = cached_images(dataset, config.data), Problems(dataset.on_bad_item)
+    for item, error in cached.prepare(sorted(targets), READERS).items():
+        problems.take(item, error)
+    notes = (*cached.notes(), *problems.settle())
+    if targets.keys() <= problems.items:
+        raise DataError(f"no image of the test split of {dataset.name} can be read")
+    rest = without(dataset, problems.items)
+    return replace(rest, images=cached, notes=notes), frozenset(problems.items)
+
+
+def _matched(
+    dataset: Dataset, classes: tuple[str, ...], targets: Mapping[str, Target]
+) -> tuple[dict[str, Target], list[str]]:
+    """Annotations with the labels of ``classes``, by name, and what does not match."""
+    label = {name: number for number, name in enumerate(classes)}
+    numbers = np.array([label.get(name, -1) for name in dataset.classes], dtype=np.int64)
+    lost: Counter[str] = Counter({name: 0 for name in dataset.classes if name not in label})
+    found = {}
+    for item, target in targets.items():
+        lost.update(dataset.classes[n] for n in target.labels.tolist() if numbers[n] < 0)
+        found[item] = _relabelled(target, numbers)
+    if len(lost) == len(dataset.classes):
+        raise DataError(
+            f"no class of {dataset.name} has the name of one of the model's: "
+            f"{named(dataset.classes)}; the model's are {named(classes)}"
+        )
+    return found, list(_unmatched(dataset, classes, lost))
+
+
+def _relabelled(target: Target, numbers: "np.ndarray[Any, np.dtype[np.int64]]") -> Target:
+    labels = numbers[target.labels]
+    kept = labels >= 0
+    boxes = None if target.boxes is None else target.boxes[kept]
+    flags = target.difficult[kept], target.crowd[kept], target.area[kept]
+    return Target(boxes, labels[kept], *flags)
+
+
+def _unmatched(dataset: Dataset, classes: Sequence[str], lost: Mapping[str, int]) -> Iterator[str]:
+    for name, count in lost.items():
+        yield f"the model knows no class {name!r}: {plural(count, 'object')} left out"
+    if missing := [name for name in classes if name not in dataset.classes]:
+        yield f"{dataset.name} has no class {named([repr(name) for name in missing])}"

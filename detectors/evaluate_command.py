@@ -1,0 +1,152 @@
+"""``alframe evaluate``."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from alframe.cli.output import say
+from alframe.config.draft import Layer
+from alframe.config.layers import merge
+from alframe.config.resolve import from_overrides
+from alframe.datasets.problems import plural
+from alframe.errors import ConfigError, RunError
+from alframe.learner import COCO, DETECTIONS
+
+if TYPE_CHECKING:
+    from alframe.runs.evaluating import Evaluation
+
+SECTIONS = ("data", "dataset", "evaluation")
+"""Of which settings may be given."""
+SIZES = (
+    "An object is small below 32 x 32 pixels, medium below 96 x 96, else large; - stands where "
+    "there is none."
+)
+
+
+@click.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--dataset", metavar="NAME", help="Another dataset (alframe ls datasets).")
+@click.option("--data-root", metavar="DIR", help="Where the dataset lies.")
+@click.option("--cycle", type=int, help="Whose model; the last one by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--show-dir", type=click.Path(path_type=Path), help="For precision-recall curves.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]")
+def evaluate(
+    run: Path,
+    overrides: tuple[str, ...],
+    dataset: str | None,
+    data_root: str | None,
+    cycle: int | None,
+    as_json: bool,
+    show_dir: Path | None,
+    device: str,
+) -> None:
+    """Measure a RUN's model on the run's own test split, or on that of another dataset.
+
+    Of another dataset, classes are matched by name, and what does not match is said. Settings of
+    it are given as key=value (dataset.*, data.*, evaluation.*).
+
+    \b
+    alframe evaluate runs/mine
+    alframe evaluate runs/mine --dataset coco --data-root other --show-dir curves
+    """  # noqa: D301
+    from alframe.runs.evaluating import Evaluation
+
+    evaluation = Evaluation(run, cycle, device, list(_other(dataset, data_root, overrides)))
+    if show_dir:
+        _check_detects(evaluation, run)
+        show_dir.mkdir(parents=True, exist_ok=True)
+    say(*(f"note: {note}" for note in evaluation.split.notes), err=True)
+    metrics, objects = evaluation.metrics(), evaluation.objects()
+    if as_json:
+        about = {"run": str(run), "cycle": evaluation.cycle, "dataset": evaluation.split.dataset}
+        counts = {"images": len(evaluation.split.images), "objects": objects}
+        click.echo(json.dumps({**about, **counts, "metrics": metrics}))
+    else:
+        say(*_about(evaluation, run), *_numbers(metrics), *_by_class(metrics, objects))
+    if show_dir:
+        say(f"wrote {_curves(evaluation, show_dir)}", err=as_json)
+
+
+def _other(dataset: str | None, data_root: str | None, overrides: Sequence[str]) -> Iterator[Layer]:
+    """The layers that name another dataset."""
+    given = from_overrides(overrides)
+    if foreign := sorted(given.keys() - set(SECTIONS)):
+        expected = ", ".join(f"{section}.*" for section in SECTIONS)
+        raise ConfigError(f"{', '.join(foreign)}: expected settings of {expected} alone")
+    own: Layer = {"dataset": {"name": dataset}} if dataset else {}
+    if data_root:
+        own = merge([own, {"dataset": {"root": data_root}}])
+    yield from (layer for layer in (own, given) if layer)
+
+
+def _check_detects(evaluation: "Evaluation", run: Path) -> None:
+    from alframe.runs.build import signals
+
+    if DETECTIONS not in signals(evaluation.config):
+        raise RunError(f"{run}: its model gives no detections to draw curves of: leave --show-dir")
+
+
+def _about(evaluation: "Evaluation", run: Path) -> Iterator[str]:
+    split = evaluation.split
+    yield f"model    {run}, cycle {evaluation.cycle}"
+    yield (
+        f"data     {'the test split of the run' if split.own else 'another test split'}: "
+        f"{split.dataset}, {plural(len(split.images), 'image')}"
+    )
+
+
+def _numbers(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """The metrics that are numbers, the headline first; then COCO's."""
+    yield ""
+    coco = metrics.get(COCO, {})
+    plain = {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
+    width = max(map(len, [*plain, *coco]))
+    for name, value in plain.items():
+        yield f"{name:{width}}  {_percent(value)}"
+    if coco:
+        yield from ("", "COCO's twelve numbers:")
+        for name, value in coco.items():
+            yield f"{name:{width}}  {_percent(value)}"
+        yield SIZES
+
+
+def _by_class(metrics: Mapping[str, Any], objects: Mapping[str, int]) -> Iterator[str]:
+    """A line for each class: how many objects it has, and each metric that there is by class."""
+    columns = {
+        name: values
+        for name, values in metrics.items()
+        if isinstance(values, Mapping) and values.keys() <= objects.keys()
+    }
+    width = max(map(len, [*objects, "class"]))
+    yield ""
+    yield "  ".join([f"{'class':{width}}", "objects", *(f"{name:>7}" for name in columns)])
+    for name, count in objects.items():
+        values = (_percent(column.get(name)) for column in columns.values())
+        yield "  ".join([f"{name:{width}}", f"{count:7,}", *values])
+
+
+def _percent(value: float | None) -> str:
+    return f"{'-':>7}" if value is None else f"{100 * value:5.1f} %"
+
+
+def _curves(evaluation: "Evaluation", folder: Path) -> Path:
+    """Draw the precision-recall curves, from detections that are made once more."""
+    from alframe.datasets.base import ImageSet
+    from alframe.detectors.evaluation import collected
+    from alframe.detectors.precision_recall import curves_png
+    from alframe.files.atomic import atomic
+    from alframe.progress import over
+
+    test = evaluation.split.images
+    stream = evaluation.learner.signals(ImageSet(test.images, test.ids), frozenset({DETECTIONS}))
+    told = over(stream, len(test), "drawing curves", "images", lambda batch: len(batch.ids))
+    picture = curves_png(collected(told), test.targets, evaluation.classes)
+    path = folder / "precision_recall.png"
+    with atomic(path) as file:
+        file.write(picture)
+    return path
