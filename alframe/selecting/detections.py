@@ -233,7 +233,9 @@ def columns_of(
         _joined([row["labels"] for row in rows], np.int32),
         _joined([row["boxes"].reshape(-1, 4) for row in rows], np.float64, 4),
         _joined([row["scores"] for row in rows], np.float64),
-        _joined([row["probs"].reshape(-1, width) for row in rows], np.float64, width),
+        _joined(
+            [row["probs"].reshape(len(row["scores"]), width) for row in rows], np.float64, width
+        ),
     )
 
 
