@@ -8,6 +8,10 @@ A notebook needs no other module::
     for cycle in alframe.run(config, "runs/mine"):
         print(cycle["labelled"], cycle["metrics"])
 
+From predictions or embeddings of one's own model, without a run::
+
+    ids = alframe.select("coreset", budget=100, ids=names, embedding=array, labelled=done)
+
 What is offered here is imported when it is first used, so that ``import alframe`` takes no torch.
 """
 
@@ -16,7 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alframe.api import resolve, run
+    from alframe.api import resolve, run, select
     from alframe.errors import Waiting
     from alframe.learner import (
         ANCHOR_WEIGHT,
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANCHORS", "ANCHOR_WEIGHT", "BOX_FEATURES", "CLASS_PROBS", "DETECTIONS", "DISAGREEMENT",
     "EMBEDDING", "PREDICTED_LOSS", "Query", "ScoringStrategy", "Selection", "Strategy", "Waiting",
-    "resolve", "run",
+    "resolve", "run", "select",
 ]  # fmt: skip
 
 try:
@@ -42,7 +46,7 @@ except PackageNotFoundError:  # a bare checkout on the path, never installed
     __version__ = "0+unknown"
 
 _LIES_IN = {
-    "alframe.api": ("resolve", "run"),
+    "alframe.api": ("resolve", "run", "select"),
     "alframe.errors": ("Waiting",),
     "alframe.strategy": ("Query", "ScoringStrategy", "Selection", "Strategy"),
 }

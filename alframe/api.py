@@ -1,6 +1,7 @@
-"""What ``import alframe`` offers besides classes: a configuration, and a run of it."""
+"""What ``import alframe`` offers besides classes: a configuration, a run, a selection without."""
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 from alframe.config.resolve import from_file, from_overrides
 from alframe.config.resolve import resolve as resolved
 from alframe.config.sections import RunConfig
+from alframe.strategy import Strategy
+
+logger = logging.getLogger(__name__)
 
 
 def resolve(*settings: str | Mapping[str, Any]) -> RunConfig:
@@ -37,6 +41,68 @@ def run(config: RunConfig, path: str | PathLike[str]) -> Iterator[Mapping[str, A
 
     folder = Path(path)
     yield from start(config, folder, resume=(folder / "config.yaml").exists())
+
+
+def select(
+    strategy: str | Mapping[str, Any] | Strategy,
+    budget: int,
+    *,
+    ids: Sequence[str],
+    embedding: Any = None,
+    detections: Sequence[Any] | None = None,
+    object_features: Sequence[Any] | None = None,
+    labelled: Iterable[str] = (),
+    targets: Mapping[str, Any] | None = None,
+    classes: Sequence[str] | None = None,
+    seed: int = 0,
+    strict: bool = False,
+) -> list[str]:
+    """The ids of the images to label next, best first, from what one's own model says of them.
+
+    What was seen through is logged as a warning.
+
+    Args:
+        strategy: a name as on the command line, a mapping with its options
+            (``{"name": "entropy", "aggregate": "max"}``), or an object.
+        budget: how many.
+        ids: of all images.
+        embedding: [n, D], a row for each id: an array, a tensor or a memory map.
+        detections: what was found on each image: objects with ``xyxy confidence class_id``
+            (supervision's), or mappings with ``boxes scores labels`` (torchvision's); and
+            ``probs`` [N, K] where probabilities of classes are known.
+        object_features: for each image [N, F], a vector for each of its detections.
+        labelled: ids that are not to be chosen.
+        targets: a :class:`~alframe.datasets.base.Target` by id, for strategies that look at what
+            is annotated on labelled images.
+        classes: names; by default the numbers of the detections' classes.
+        seed: of draws.
+        strict: refuse to take the score of a box for the probabilities of classes.
+
+    Raises:
+        ConfigError: the strategy requires what is not given, or what is given does not fit.
+        DataError: detections cannot be used.
+    """
+    from alframe.selecting.arrays import material_of
+    from alframe.selecting.choosing import choose, strategy_of
+
+    if isinstance(strategy, str | Mapping):
+        named = {"name": strategy} if isinstance(strategy, str) else dict(strategy)
+        strategy = strategy_of({"strategy": named})
+    material = material_of(
+        ids,
+        embedding=embedding,
+        detections=detections,
+        object_features=object_features,
+        labelled=labelled,
+        targets=targets,
+        classes=classes,
+    )
+    if strict and material.signals.detections:
+        material.signals.detections.refuse_bare()
+    chosen = choose(strategy, material, budget, seed)
+    for note in material.notes:
+        logger.warning("%s", note)
+    return list(chosen.ids)
 
 
 def _layer(setting: str | Mapping[str, Any]) -> dict[str, Any]:

@@ -164,6 +164,14 @@ class LearnerSetup(InferenceSetup):
     training: "TrainingConfig"
 
 
+class SignalSource(Protocol):
+    """What streams signals of images: a learner, or files of somebody's own model."""
+
+    def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+        """As :meth:`Learner.signals`."""
+        ...
+
+
 class Learner(Protocol):
     """Fits, evaluates and streams signals. One object lives through all cycles of a run.
 

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -76,6 +76,21 @@ class Strategy(Protocol):
 
     def select(self, query: Query) -> Selection:
         """Choose ``query.budget`` of ``query.unlabelled``."""
+        ...
+
+
+@runtime_checkable
+class Scoring(Protocol):
+    """A strategy that gives each image one number on its own, whatever it makes of them.
+
+    Attributes:
+        signed: scores may be negative, so whoever takes logarithms of them is told in time.
+    """
+
+    signed: ClassVar[bool]
+
+    def scores(self, query: Query) -> Mapping[str, float]:
+        """The score of every unlabelled item."""
         ...
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from alframe.config.checks import one_of
 from alframe.errors import ConfigError, SelectionError
-from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
+from alframe.strategy import Query, Scoring, Selection, Strategy
 
 Kind = Literal["power", "softmax", "softrank"]
 
@@ -24,7 +24,8 @@ class Power:
 
     An image with score 0, such as one without detections, has probability 0 in ``power``: such
     images come last, among themselves by noise alone. The scores that are reported are the other
-    strategy's, without noise.
+    strategy's, without noise. Of a strategy in two stages (``power:ppal``) it is the
+    first that scores, and the second is left out.
 
     Cost: that of the other strategy.
 
@@ -40,7 +41,7 @@ class Power:
     """
 
     def __init__(self, of: Strategy, kind: Kind = "power", beta: float = 1.0) -> None:
-        if not isinstance(of, ScoringStrategy):
+        if not isinstance(of, Scoring):
             raise ConfigError(
                 f"power needs a strategy that scores images; {type(of).__name__} does not"
             )
@@ -61,7 +62,7 @@ class Power:
         Raises:
             SelectionError: a score is negative, where its logarithm is needed.
         """
-        scores = self._of.select(query).scores or {}
+        scores = self._of.scores(query)
         return Selection(self.choose(scores, query), scores)
 
     def choose(self, scores: Mapping[str, float], query: Query) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -67,6 +67,7 @@ class PPAL:
     """
 
     requires = REQUIRES
+    signed: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -85,17 +86,26 @@ class PPAL:
 
     def select(self, query: Query) -> Selection:
         """Choose ``query.budget`` ids."""
-        weights = self.weights(self._difficulties(query))
-        scores: dict[str, float] = {}
-        for batch in query.learner.signals(query.unlabelled, frozenset({DETECTIONS})):
-            scores.update(zip(batch.ids, self._uncertainties(batch, weights), strict=True))
-        check_finite(scores)
+        scores = self.scores(query)
         candidates = top(scores, self._factor * query.budget)
         if len(candidates) <= query.budget:
             return Selection(candidates, scores)
         shown = self._found(query, candidates)
         distances = 1 - similarities([shown[item] for item in candidates], len(query.classes))
         return Selection(tuple(candidates[i] for i in spread(distances, query.budget)), scores)
+
+    def scores(self, query: Query) -> dict[str, float]:
+        """The weighted entropy of every unlabelled image: the first stage.
+
+        Raises:
+            SelectionError: a score is not finite; the message names the image.
+        """
+        weights = self.weights(self._difficulties(query))
+        scores: dict[str, float] = {}
+        for batch in query.learner.signals(query.unlabelled, frozenset({DETECTIONS})):
+            scores.update(zip(batch.ids, self._uncertainties(batch, weights), strict=True))
+        check_finite(scores)
+        return scores
 
     def weights(self, difficulties: Tensor) -> Tensor:
         """What the entropy of each class is multiplied by, [C] -> [C]."""

@@ -6,8 +6,11 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
 from alframe.annotations.sources import Source
-from alframe.datasets.objects import Annotated, Box
+from alframe.datasets.objects import Annotated, Box, Collected
 from alframe.datasets.problems import Problems
+
+UNSIZED = (1, 1)
+"""Size of a picture that is no file here: what files give as shares of it stays that."""
 
 
 class Images(Protocol):
@@ -43,7 +46,7 @@ class Annotations:
 
     classes: tuple[str, ...]
     images: list[str] = field(default_factory=list)
-    objects: list[Annotated] = field(default_factory=list)
+    objects: Collected = field(default_factory=list[Annotated])
     ignored: set[str] = field(default_factory=set)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

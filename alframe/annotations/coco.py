@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.coco_writing import QUERY, write_query
 from alframe.annotations.json_files import json_files
+from alframe.annotations.json_rows import rows_in
+from alframe.annotations.packed import Packed
 from alframe.annotations.parts import first_found, other_sizes, together
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.coco_json import CocoFile, parsed, read_instances
+from alframe.datasets.coco_json import CocoFile, Results, parsed, read_instances
 from alframe.datasets.coco_kinds import EXPECTED
 from alframe.datasets.problems import Problems, plural
 from alframe.errors import DataError
@@ -42,28 +45,41 @@ def read_coco(source: Source, images: Images, problems: Problems) -> Annotations
 def read_predictions(source: Source, images: Images, problems: Problems) -> Annotations:
     """Instances with scores, or lists of ``image_id category_id bbox score``.
 
-    The numbers in such lists are those of the file of instances that lies beside them.
+    The numbers in such lists are those of the file of instances that lies beside them; without one,
+    an ``image_id`` is the name of a picture, and classes are called by their numbers. A row may
+    have ``scores``, one for each class in the order of the categories' numbers.
 
     Raises:
-        DataError: a file is malformed, or there is not one of instances beside lists.
+        DataError: a file is malformed, or there are several of instances beside lists.
     """
     results = json_files(source, "results")
     if not results:
         return read_coco(source, images, problems)
     others = list(json_files(folder_of(source), "instances").values())
-    if len(others) != 1:
+    if len(others) > 1:
         raise DataError(
             f"{source} is a list of results, whose image_id and category_id are numbers of a file "
             f"of instances: expected that one beside it, got {plural(len(others), 'file')} of them"
         )
-    rows = [parsed(read(file), str(file)) for file in results.values()]
-    content = parsed(read(others[0]), str(others[0]))
-    content["annotations"] = [row for part in rows for row in part]
-    return _read({str(source): content}, source, images, problems)
+    content: Any = {"images": [], "annotations": [], "categories": []}
+    if others:
+        content = parsed(read(others[0]), str(others[0]))
+    rows = chain.from_iterable(map(rows_in, results.values()))
+    named = partial(_named, str(source), images)
+    return _read({str(source): content}, source, images, problems, Results(rows, named, Packed()))
+
+
+def _named(where: str, images: Images, name: str) -> str:
+    remedy = "image_id has to be the name of a picture, or put the file of instances beside it"
+    return first_found(images, [name], where, remedy)
 
 
 def _read(
-    contents: Mapping[str, Any], source: Source, images: Images, problems: Problems
+    contents: Mapping[str, Any],
+    source: Source,
+    images: Images,
+    problems: Problems,
+    results: Results | None = None,
 ) -> Annotations:
     def located(where: str, name: str) -> tuple[str, Path]:
         item = first_found(images, [name], where)
@@ -71,7 +87,7 @@ def _read(
 
     parts = []
     for where, content in contents.items():
-        found = read_instances(content, where, partial(located, where), problems)
+        found = read_instances(content, where, partial(located, where), problems, results=results)
         parts.append(_annotations(where, found, content, images))
     return together(parts, called(source), problems)
 
@@ -92,7 +108,7 @@ def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> A
             )
     return Annotations(
         tuple(found.categories),
-        [image.item for image in listed],
+        [image.item for image in listed] or sorted(found.annotated),
         found.objects,
         {image.item for image in listed if image.ignored},
         {image.item: image.seconds for image in listed if image.seconds is not None},

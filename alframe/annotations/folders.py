@@ -11,16 +11,19 @@ from alframe.files.atomic import write_text
 from alframe.text import command
 
 README = "README.txt"
+AGAIN = "Then: train on them; the next alframe select has what is annotated by now as --labelled."
 
 
-def write_folder(sheet: Sheet, folder: Path, name: str, run: Path, *, copy: bool = False) -> Path:
+def write_folder(
+    sheet: Sheet, folder: Path, name: str, run: Path | None, *, copy: bool = False
+) -> Path:
     """Write a query for people, in the format called ``name``.
 
     Args:
         sheet: what is asked.
         folder: of the query; the files of the format lie in one of its own.
         name: of the format.
-        run: the run directory, for the command that takes the answers.
+        run: the run directory, for the command that takes the answers; None without a run.
         copy: copy the pictures, too.
 
     Returns:
@@ -38,12 +41,18 @@ def write_folder(sheet: Sheet, folder: Path, name: str, run: Path, *, copy: bool
         "and shown by index.html.",
         f"For {name}: {given}.",
         *FORMATS[name].howto,
+        *(_of_a_run(run) if run else (AGAIN,)),
+    ]
+    write_text(folder / README, "\n".join(text) + "\n")
+    return given
+
+
+def _of_a_run(run: Path) -> list[str]:
+    return [
         f"Then: {command('annotate', run, 'FILE')}",
         f"For another tool: {command('query', run, '--to', 'FORMAT')} "
         f"({', '.join(FORMATS)}); with --copy also the pictures.",
     ]
-    write_text(folder / README, "\n".join(text) + "\n")
-    return given
 
 
 def _copy(sheet: Sheet, folder: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from alframe.annotations import prediction_lines
 from alframe.annotations.base import Annotations, Format, Images, Sheet
 from alframe.annotations.coco import COCO
 from alframe.annotations.cvat import CVAT
@@ -45,10 +46,13 @@ def read_annotations(
 def read_predictions(
     path: Path, images: Images, problems: Problems, name: str | None = None
 ) -> Annotations:
-    """What a model found, with scores: as :func:`read_annotations`."""
+    """What a model found, with scores: as :func:`read_annotations`, or lines of our own."""
     with opened(path) as source:
-        chosen = _format(source, path, name)
-        found = (chosen.predictions or chosen.read)(source, images, problems)
+        if name is None and prediction_lines.recognises(source):
+            found = prediction_lines.read_lines(source, images, problems)
+        else:
+            chosen = _format(source, path, name)
+            found = (chosen.predictions or chosen.read)(source, images, problems)
     return _usable(found, problems)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 
-from alframe.annotations.base import Annotations, AskedImage, Images, Sheet
+from alframe.annotations.base import UNSIZED, Annotations, AskedImage, Images, Sheet
 from alframe.datasets.problems import BadItemError, Problem, Problems, named, plural
 from alframe.errors import DataError
 
@@ -38,7 +38,7 @@ def other_sizes(where: str, sizes: Mapping[str, tuple[int, int]], images: Images
             actual = images.size(item)
         except DataError:  # of a picture that cannot be read, which is told elsewhere
             continue
-        if size != actual:
+        if size != actual and actual != UNSIZED:
             odd.append(f"{item} ({size[1]} x {size[0]}, not {actual[1]} x {actual[0]})")
     if not odd:
         return []

@@ -21,6 +21,7 @@ BUILTIN = {
     "run": ("alframe.cli.run:run", "Run active learning: fit, evaluate, select, annotate."),
     "query": ("alframe.cli.annotate:query", "Show what a run waits for, in any tool's format."),
     "annotate": ("alframe.cli.annotate:annotate", "Give a run the answers that it waits for."),
+    "select": ("alframe.cli.select:select", "Choose from a model's predictions, without a run."),
     "ls": ("alframe.cli.ls:ls", "List strategies, learners, detectors, datasets and plugins."),
     "validate": ("alframe.cli.validate:validate", "Check a configuration and a dataset."),
     "verify": ("alframe.cli.verify:verify", "Make the selections of a run again and compare."),

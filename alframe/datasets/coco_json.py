@@ -1,7 +1,7 @@
 """One annotation file of COCO, checked field by field."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from os.path import splitext
 from pathlib import Path
@@ -14,6 +14,7 @@ from alframe.datasets.coco_fields import (
     WrongFieldError,
     flag,
     given,
+    key,
     seconds,
     size,
     take,
@@ -22,11 +23,26 @@ from alframe.datasets.coco_fields import (
 )
 from alframe.datasets.coco_kinds import EXPECTED, has_keypoints, kind_of
 from alframe.datasets.coco_objects import as_it_is, quick_object, read_object
-from alframe.datasets.objects import Annotated
+from alframe.datasets.objects import Annotated, Collected
 from alframe.datasets.problems import BadItemError, Problem, Problems, grouped
 from alframe.errors import DataError
 
 REMEDY = "correct the file, or set dataset.on_bad_item=skip"
+
+
+@dataclass(frozen=True)
+class Results:
+    """Rows of a detector's results, and how those are found that no number of a file names.
+
+    Attributes:
+        rows: ``image_id category_id bbox score``, gone through once.
+        named: the id of the image that an ``image_id`` names; raises a BadItemError.
+        objects: takes what was found.
+    """
+
+    rows: Iterable[Any]
+    named: Callable[[str], str]
+    objects: Collected
 
 
 @dataclass(frozen=True)
@@ -62,7 +78,7 @@ class CocoFile:
 
     categories: list[str]
     images: list[CocoImage] = field(default_factory=list)
-    objects: list[Annotated] = field(default_factory=list)
+    objects: Collected = field(default_factory=list[Annotated])
     annotated: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
@@ -98,6 +114,7 @@ def read_instances(
     locate: Callable[[str], tuple[str, Path]],
     problems: Problems,
     start: str = "",
+    results: "Results | None" = None,
 ) -> CocoFile:
     """Read a file of instances that has been parsed.
 
@@ -108,6 +125,7 @@ def read_instances(
             meant; raises a BadItemError where there is none.
         problems: takes what is wrong with single images and objects.
         start: what the problems of an image that is not found put before its name.
+        results: what a detector found, in place of the file's own annotations.
 
     Raises:
         DataError: one of the three lists is missing or malformed.
@@ -115,16 +133,26 @@ def read_instances(
     if (kind := kind_of(content)) is not None:
         raise DataError(f"{path} is a file of another kind, {kind}: {EXPECTED}")
     tables = {name: _table(path, content, name) for name in ("categories", "images", "annotations")}
-    reader = _Reader(path, _categories(path, tables["categories"]), problems)
+    reader = _Reader(path, _categories(path, tables["categories"]), problems, results)
     for number, row in enumerate(tables["images"]):
         reader.add_image(number, row, start, locate)
-    reader.add_objects(tables["annotations"])
+    reader.add_objects(results.rows if results else tables["annotations"])
     return reader.end(keypoints=has_keypoints(content))
 
 
 class _Reader:
-    def __init__(self, path: Path | str, categories: ById[str], problems: Problems) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        categories: ById[str],
+        problems: Problems,
+        results: "Results | None" = None,
+    ) -> None:
         self._file = CocoFile(list(categories.values.values()))
+        if results:
+            self._file.objects = results.objects
+        self._named = results.named if results else None
+        self._bare = not categories.values
         self._path = path
         self._problems = problems
         self._categories = categories
@@ -160,32 +188,47 @@ class _Reader:
         if known is not None:  # also of a bad image, whose objects are then no further problem
             self._owners.values.setdefault(known, item)
 
-    def add_objects(self, rows: list[Row]) -> None:
+    def add_objects(self, rows: Iterable[Row]) -> None:
         """Add the rows of ``annotations``, or what is wrong with them to the problems."""
         owners, names = self._owners.values, self._categories.values
+        annotated, add = self._file.annotated, self._file.objects.append
         for number, row in enumerate(rows):
             thing = quick_object(row, owners, names)
             if thing is None:
                 self._add_object(number, row)
             else:
-                self._file.objects.append(thing)
-        self._file.annotated.update(thing.owner for thing in self._file.objects)
+                annotated.add(thing.owner)
+                add(thing)
 
     def _add_object(self, number: int, row: Row) -> None:
         owner: str | None = None
         try:
             image = take(row, "image_id", as_it_is, "a whole number or a string")
-            owner = self._owners.get(image)
+            owner = self._owners.get(image) or self._by_name(image)
             if owner is None:
                 raise WrongFieldError(".image_id", "no image has this id", str(image))
             self._file.annotated.add(owner)
+            if self._named and self._bare and (kind := key(row.get("category_id"))) is not None:
+                self._categories.values.setdefault(kind, str(kind))
             self._file.objects.append(read_object(row, owner, self._categories))
+        except BadItemError as error:
+            self._problems.take(f"{self._path}: annotations[{number}]", error)
         except WrongFieldError as error:
             place = owner or f"{self._path}: annotations[{number}]"
             self._problems.add(place, self._problem(error, "annotations", number, owner))
 
+    def _by_name(self, image: Key) -> str | None:
+        """The image that results call by its name, which is remembered."""
+        if self._named is None:
+            return None
+        item = self._named(str(image))
+        self._owners.values[image] = item
+        return item
+
     def end(self, *, keypoints: bool) -> CocoFile:
         """The file, once all rows are added."""
+        if self._bare:
+            self._file.categories = list(_in_order(self._categories.values.items()).values())
         self._file.notes += self._owners.notes("image_id")
         self._file.notes += self._categories.notes("category_id")
         if keypoints:
@@ -274,4 +317,8 @@ def _categories(path: Path | str, rows: list[Any]) -> ById[str]:
             problems.append(Problem(cause, f"categories[{number}] (got {error.got})", "correct it"))
     if problems:
         raise DataError(grouped(problems))
-    return ById(sorted(names.items(), key=lambda pair: (isinstance(pair[0], str), pair[0])))
+    return ById(_in_order(names.items()).items())
+
+
+def _in_order(names: Iterable[tuple[Key, str]]) -> dict[Key, str]:
+    return dict(sorted(names, key=lambda pair: (isinstance(pair[0], str), pair[0])))

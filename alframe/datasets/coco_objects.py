@@ -39,6 +39,9 @@ def quick_object(
         )
         if not usual or "difficult" in row:
             return None
+        each = () if (scores := row.get("scores")) is None else shares(scores)
+        if each is None:
+            return None
         right, bottom = float(x + width), float(y + height)
         if not -_LARGEST <= right <= _LARGEST or not -_LARGEST <= bottom <= _LARGEST:
             return None  # one of the four is not finite, or may be none
@@ -50,6 +53,7 @@ def quick_object(
             bool(crowd),
             math.nan if own is None else float(own),
             math.nan if score is None else float(score),
+            each,
         )
     except (LookupError, TypeError, ValueError, ArithmeticError):
         return None
@@ -75,6 +79,7 @@ def read_object(row: Row, owner: str, categories: ById[str]) -> Annotated:
         crowd=bool(crowd),
         area=math.nan if own is None else own,
         score=_score(row),
+        scores=given(row, "scores", shares, "a list of numbers from 0 to 1") or (),
     )
 
 
@@ -86,6 +91,13 @@ def as_it_is(value: Any) -> Any:
 def share(value: Any) -> float | None:
     """A number from 0 to 1."""
     return float(value) if type(value) in _NUMBERS and 0 <= value <= 1 else None
+
+
+def shares(value: Any) -> tuple[float, ...] | None:
+    """Numbers from 0 to 1."""
+    if type(value) is not list or not all(type(v) in _NUMBERS and 0 <= v <= 1 for v in value):
+        return None
+    return tuple(map(float, value))
 
 
 def _score(row: Row) -> float:

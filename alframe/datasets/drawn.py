@@ -5,9 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from alframe.annotations.sources import MOST_BYTES
-from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import BadItemError, Problems
 from alframe.datasets.voc_list import decoded
 from alframe.errors import ConfigError, DataError
@@ -34,13 +34,24 @@ def share_of(test: str) -> float | None:
     return None
 
 
-def listed(path: Path, pictures: Pictures, problems: Problems) -> list[str]:
+class Finder(Protocol):
+    """What knows images by name (:class:`~alframe.datasets.meant.Pictures`)."""
+
+    def find(self, name: str) -> str:
+        """The id of the image; raises a BadItemError where there is none."""
+        ...
+
+
+def listed(
+    path: Path, pictures: Finder, problems: Problems, setting: str = "dataset.test"
+) -> list[str]:
     """The ids of the pictures that a file names, one in each line.
 
     Args:
         path: of the file.
         pictures: that it may name.
         problems: takes lines that name none.
+        setting: that gives the file, for messages.
 
     Raises:
         DataError: the file cannot be read, or is empty.
@@ -50,13 +61,13 @@ def listed(path: Path, pictures: Pictures, problems: Problems) -> list[str]:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise DataError(
-            f"dataset.test={path} cannot be read ({why}): expected a text file in UTF-8 with the "
-            "id of an image in each line, or a share as 20%"
+            f"{setting}={path} cannot be read ({why}): expected a text file in UTF-8 with the "
+            f"id of an image in each line{', or a share as 20%' if '.' in setting else ''}"
         ) from error
     found: dict[str, None] = {}
     lines = list(filter(None, map(str.strip, text.splitlines())))
     if not lines:
-        raise DataError(f"dataset.test={path} is empty: expected the id of an image in each line")
+        raise DataError(f"{setting}={path} is empty: expected the id of an image in each line")
     for line in lines:
         try:
             found[pictures.find(line)] = None

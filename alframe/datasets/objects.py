@@ -1,8 +1,8 @@
 """The objects of a dataset as columns, and what became of their boxes."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ class Annotated(NamedTuple):
         crowd: see there.
         area: square pixels; NaN stands for the area of the box.
         score: of a model that found it, 0..1; NaN where a person did.
+        scores: of a model for each class, in their order, maybe with background last; () where
+            only the best is known.
     """
 
     owner: str
@@ -33,6 +35,21 @@ class Annotated(NamedTuple):
     crowd: bool = False
     area: float = float("nan")
     score: float = float("nan")
+    scores: tuple[float, ...] = ()
+
+
+class Collected(Protocol):
+    """What takes objects: a list, or columns of them."""
+
+    def append(self, thing: Annotated, /) -> None:
+        """Add one."""
+        ...
+
+    def __iadd__(self, objects: Iterable[Annotated], /) -> Self: ...
+
+    def __iter__(self) -> Iterator[Annotated]: ...
+
+    def __len__(self) -> int: ...
 
 
 class Writing(NamedTuple):

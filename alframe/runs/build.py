@@ -35,7 +35,7 @@ def build_strategy(config: RunConfig) -> Strategy:
         ConfigError: the learner cannot train the model, or a signal is missing; names those that
             would do.
     """
-    strategy = _strategy(config.strategy)
+    strategy = made_strategy(config.strategy)
     _check_model(config)
     missing = signal_names(strategy.requires, f"requires of strategy {config.strategy.name!r}")
     missing -= signals(config)
@@ -205,12 +205,12 @@ def build_oracle(config: RunConfig, dataset: Dataset, folder: Path) -> oracle.Or
     return built
 
 
-def _strategy(component: Component) -> Strategy:
+def made_strategy(component: Component) -> Strategy:
     """The strategy, and inside a wrapper (``power:entropy``) the one that it wraps."""
     name, _, wrapped = registry().unwrapped(component.name)
     options = component.options
     if wrapped:
-        options["of"] = _strategy(Component(**options["of"]))
+        options["of"] = made_strategy(Component(**options["of"]))
     strategy: Strategy = registry().get("strategies", name).make(**options)
     return strategy
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet
 from alframe.errors import SelectionError, TrainingError
-from alframe.learner import FitContext, Learner, Recorder, SignalBatch
+from alframe.learner import FitContext, Learner, Recorder, SignalBatch, SignalSource
 from alframe.oracle import Oracle
 from alframe.profiling import Profiling, Tick, unwatched
 from alframe.progress import over
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 class DeclaredSignals:
     """What a strategy sees of a learner: the signals it declared, over the images of the pool."""
 
-    learner: Learner
+    learner: SignalSource
     images: ImageSource
     declared: frozenset[str]
     tick: Tick = unwatched

@@ -172,8 +172,10 @@ RESULTS = [
 def test_results_have_the_numbers_of_the_instances_beside_them(tmp_path: Path) -> None:
     results, problems = tmp_path / "results.json", Problems("error")
     results.write_text(json.dumps(RESULTS))
-    with pytest.raises(DataError, match="expected that one beside it, got 0 files of them"):
-        read_predictions(results, Known("a.jpg"), problems)
+    read_predictions(results, Known("a.jpg"), problems)
+    with pytest.raises(DataError, match="put the file of instances beside it"):
+        problems.settle()
+    problems = Problems("error")
     written(tmp_path / "instances.json", BOX)
     found = read_predictions(results, Known("a.jpg"), problems)
     problems.settle()

@@ -1,0 +1,68 @@
+"""Rows of a large JSON list, a part at a time, so that memory does not grow with the file."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from alframe.annotations.sources import MOST_BYTES, UNREADABLE, Source, head, read
+from alframe.datasets.coco_json import parsed
+from alframe.files.reading import regular
+
+AT_ONCE = 1 << 21
+"""Bytes that are parsed together."""
+CUTS = 8
+"""Places at which a part may end that are tried: within a row, such as of a mask, none can."""
+
+
+def rows_in(file: Source) -> Iterator[Any]:
+    """The elements of the list that a JSON file holds.
+
+    Raises:
+        DataError: it cannot be read, or is no JSON.
+    """
+    if json.detect_encoding(head(file, 4)) != "utf-8" or _size(file) > MOST_BYTES:
+        yield from _whole(file)
+        return
+    try:
+        with regular(file) if isinstance(file, Path) else file.open("rb") as stream:
+            yield from _streamed(stream)
+    except (*UNREADABLE, ValueError, RecursionError):
+        _whole(file)  # which says what is wrong
+        raise
+
+
+def _size(file: Source) -> int:
+    return file.stat().st_size if isinstance(file, Path) else 0
+
+
+def _whole(file: Source) -> list[Any]:
+    rows: list[Any] = parsed(read(file), str(file))
+    return rows
+
+
+def _streamed(stream: IO[bytes]) -> Iterator[Any]:
+    rest = stream.read(AT_ONCE).lstrip()
+    if not rest.startswith(b"["):
+        raise ValueError("expected a list")
+    rest = rest[1:]
+    while data := stream.read(AT_ONCE):
+        rows, rest = _part(rest + data)
+        yield from rows
+    yield from json.loads(b"[" + rest)
+
+
+def _part(data: bytes) -> tuple[list[Any], bytes]:
+    """The whole elements at the beginning of a list's inside, and what comes after them.
+
+    What is JSON between brackets ends where an element does.
+    """
+    cut = len(data)
+    for _ in range(CUTS):
+        if (cut := data.rfind(b"},", 0, cut)) < 0:
+            break
+        try:
+            return json.loads(b"[" + data[: cut + 1] + b"]"), data[cut + 2 :]
+        except ValueError:
+            continue
+    return [], data

@@ -1,0 +1,110 @@
+"""Columns of predicted objects: a fifth of the memory that a list of them takes."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alframe.datasets.objects import Annotated
+
+AT_ONCE = 1 << 15
+"""Objects that wait to become columns."""
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectColumns:
+    """Objects, one a row, in the order in which they were added.
+
+    Attributes:
+        owner: int32 [n], places in ``owners``.
+        name: int32 [n], places in ``names``.
+        box: float64 [n, 4], x1 y1 x2 y2 as they were written.
+        score: float64 [n]; NaN where there is none.
+        scores: float64 [n, K], one a class, where the file has them; else [n, 0].
+    """
+
+    owner: NDArray[np.int32]
+    name: NDArray[np.int32]
+    box: NDArray[np.float64]
+    score: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+class Packed:
+    """Objects of predictions, to be added and gone through as in a list.
+
+    Attributes:
+        owners: ids of images, in the order in which they came.
+        names: of classes, likewise.
+    """
+
+    def __init__(self, objects: Iterable[Annotated] = ()) -> None:
+        self.owners: dict[str, int] = {}
+        self.names: dict[str, int] = {}
+        self._waiting: list[Annotated] = []
+        self._parts: list[ObjectColumns] = []
+        self._packed = 0
+        for thing in objects:
+            self.append(thing)
+
+    def append(self, thing: Annotated) -> None:
+        """Add one."""
+        self._waiting.append(thing)
+        if len(self._waiting) >= AT_ONCE:
+            self._pack()
+
+    def __iadd__(self, objects: Iterable[Annotated]) -> "Packed":
+        for thing in objects:
+            self.append(thing)
+        return self
+
+    def __len__(self) -> int:
+        return self._packed + len(self._waiting)
+
+    def __iter__(self) -> Iterator[Annotated]:
+        self._pack()
+        owners, names = list(self.owners), list(self.names)
+        for part in self._parts:
+            rows = (part.owner, part.name, part.box, part.score, part.scores)
+            columns = zip(*(each.tolist() for each in rows), strict=True)
+            for owner, name, (x1, y1, x2, y2), score, scores in columns:
+                thing = Annotated(owners[owner], names[name], (x1, y1, x2, y2), score=score)
+                yield thing._replace(scores=tuple(scores)) if scores else thing
+
+    def columns(self) -> ObjectColumns:
+        """All of them.
+
+        Raises:
+            ValueError: scores of classes are of several lengths, or only some objects have them.
+        """
+        self._pack()
+        parts = self._parts or [_columns([], {}, {})]
+        self._parts = [
+            ObjectColumns(
+                *(
+                    np.concatenate([getattr(part, name) for part in parts])
+                    for name in ("owner", "name", "box", "score", "scores")
+                )
+            )
+        ]
+        return self._parts[0]
+
+    def _pack(self) -> None:
+        if self._waiting:
+            self._parts.append(_columns(self._waiting, self.owners, self.names))
+            self._packed += len(self._waiting)
+            self._waiting = []
+
+
+def _columns(
+    objects: list[Annotated], owners: dict[str, int], names: dict[str, int]
+) -> ObjectColumns:
+    count = len(objects)
+    return ObjectColumns(
+        np.fromiter((owners.setdefault(o.owner, len(owners)) for o in objects), np.int32, count),
+        np.fromiter((names.setdefault(o.name, len(names)) for o in objects), np.int32, count),
+        np.array([o.box for o in objects], np.float64).reshape(count, 4),
+        np.array([o.score for o in objects], np.float64),
+        np.array([o.scores for o in objects], np.float64).reshape(count, -1 if count else 0),
+    )

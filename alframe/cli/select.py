@@ -1,0 +1,101 @@
+"""``alframe select``: from the predictions of somebody's own model, without a run."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from alframe.cli.annotate import FORMATS
+from alframe.cli.output import say
+from alframe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from alframe.strategy import Selection
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--strategy", required=True, metavar="S", help="How to choose.")
+@click.option("--budget", required=True, type=click.IntRange(1), help="How many images.")
+@click.option("--predictions", type=_FILE, help="What your model found, with scores.")
+@click.option("--embeddings", type=_FILE, help="An npz: ids, image [n, d].")
+@click.option("--images", type=_FILE, help="A folder or list to choose from.")
+@click.option("--labelled", type=_FILE, help="A list, or annotations, of what is labelled.")
+@click.option(
+    "--missing", type=click.Choice(["skip", "empty"]), default="skip", show_default=True,
+    help="An image without predictions was not predicted, or shows nothing.",
+)  # fmt: skip
+@click.option("--skip-bad", is_flag=True, help="Leave out images of which something is wrong.")
+@click.option("--strict", is_flag=True, help="Refuse to take a score for class probabilities.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of draws.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object an image: rank, score.")
+@click.option("--to", "name", type=click.Choice(FORMATS), help="Write a query for this tool.")
+@click.option("--output", type=_FILE, help="Folder of the query.")
+@click.option("--copy", is_flag=True, help="Copy the pictures beside it.")
+@click.argument("overrides", nargs=-1, metavar="[strategy.KEY=VALUE]...")
+def select(
+    strategy: str,
+    budget: int,
+    predictions: Path | None,
+    embeddings: Path | None,
+    images: Path | None,
+    labelled: Path | None,
+    missing: Literal["skip", "empty"],
+    skip_bad: bool,
+    strict: bool,
+    seed: int,
+    as_json: bool,
+    name: str | None,
+    output: Path | None,
+    copy: bool,
+    overrides: Sequence[str],
+) -> None:
+    """Choose images to label from what your own model says of them; prints ids, best first.
+
+    Predictions are COCO results, a folder of YOLO's .txt files with confidence, a file of Label
+    Studio or CVAT with scores, or what "alframe predict --json" prints. Embeddings may also hold
+    object_features [m, f] and object_index [m]: a vector for each predicted box, and the place of
+    its image in ids. What was seen through is told on standard error.
+
+    \b
+    alframe select --strategy entropy --budget 100 --predictions preds.json --images photos
+    alframe select --strategy coreset --budget 100 --embeddings feats.npz --labelled done.txt
+    alframe select --strategy entropy --budget 30 --predictions labels --images photos \\
+        --to label-studio --output round_02
+    """  # noqa: D301
+    if bool(name) != bool(output) or (copy and not name):
+        raise ConfigError("--to FORMAT and --output FOLDER belong together, and --copy to them")
+    from alframe.config.layers import merge
+    from alframe.config.resolve import from_overrides
+    from alframe.selecting.asking import write_asked
+    from alframe.selecting.choosing import check_provided, choose, strategy_of
+    from alframe.selecting.reading import promised, read_material
+
+    chosen = strategy_of(merge([{"strategy": {"name": strategy}}, from_overrides(overrides)]))
+    check_provided(chosen, promised(predictions, embeddings))
+    material = read_material(
+        predictions=predictions, embeddings=embeddings, images=images, labelled=labelled,
+        missing=missing, skip_bad=skip_bad,
+    )  # fmt: skip
+    if strict and material.signals.detections:
+        material.signals.detections.refuse_bare()
+    try:
+        selection = choose(chosen, material, budget, seed)
+    finally:
+        say(*(f"note: {note}" for note in material.notes), err=True)
+    if name and output:
+        say(f"wrote {write_asked(selection, strategy, material, name, output, copy=copy)}")
+        return
+    _print(selection, as_json=as_json)
+
+
+def _print(selection: "Selection", *, as_json: bool) -> None:
+    scores = selection.scores or {}
+    for rank, item in enumerate(selection.ids, 1):
+        if as_json:
+            click.echo(json.dumps({"rank": rank, "id": item, "score": scores.get(item)}))
+        else:
+            say(item)

@@ -1,0 +1,1 @@
+"""Selection without a run: signals come from files, or arrays, of somebody's own model."""

@@ -1,0 +1,148 @@
+"""Material of a selection from arrays and objects of a notebook."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alframe.errors import ConfigError, DataError
+from alframe.selecting.candidates import Candidates
+from alframe.selecting.choosing import Material
+from alframe.selecting.detections import StoredDetections, columns_of
+from alframe.selecting.signals import StoredSignals
+from alframe.selecting.vectors import StoredVectors, Vectors
+
+KINDS = (
+    ("xyxy", "confidence", "class_id"),  # supervision, and what RF-DETR's predict gives
+    ("boxes", "scores", "labels"),  # torchvision
+)
+"""What detections call boxes, scores and classes: keys, or attributes."""
+
+
+def material_of(
+    ids: Sequence[str],
+    *,
+    embedding: Any = None,
+    detections: Sequence[Any] | None = None,
+    object_features: Sequence[Any] | None = None,
+    labelled: Iterable[str] = (),
+    targets: Mapping[str, Any] | None = None,
+    classes: Sequence[str] | None = None,
+) -> Material:
+    """What :func:`alframe.select` is given, checked.
+
+    Raises:
+        ConfigError: lengths differ, or ids are doubled or no texts.
+        DataError: detections are none that are known.
+    """
+    _check(ids, embedding=embedding, detections=detections, object_features=object_features)
+    found = None
+    if detections is not None:
+        rows = [_parts(each, ids[place]) for place, each in enumerate(detections)]
+        names = tuple(classes) if classes is not None else _numbers(rows)
+        found = StoredDetections(list(ids), names, _columns(ids, rows, len(names)), "detections")
+    vectors = _vectors(ids, embedding, object_features)
+    done = frozenset(labelled)
+    if foreign := sorted(done - set(ids)):
+        raise ConfigError(
+            f"labelled: {len(foreign):,} are not among ids, such as {foreign[0]!r:.60}: expected "
+            "ids of images that were given, so that what is like them is known"
+        )
+    return Material(
+        frozenset(ids),
+        found.classes if found else tuple(classes or ()),
+        StoredSignals(found, StoredVectors(vectors) if vectors else None),
+        Candidates(ids),
+        done,
+        targets or {},
+    )
+
+
+def _check(ids: Sequence[str], **given: Any) -> None:
+    if isinstance(ids, str) or not all(isinstance(item, str) for item in ids):
+        raise ConfigError("ids: expected a list of texts, one an image")
+    if len(set(ids)) < len(ids):
+        twice = next(item for place, item in enumerate(ids) if item in ids[:place])
+        raise ConfigError(f"ids: expected each once, {twice!r:.60} is there twice")
+    problems = [
+        f"{name}: expected {len(ids):,} of them, one for each id, got {len(value):,}"
+        for name, value in given.items()
+        if value is not None and len(value) != len(ids)
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _vectors(
+    ids: Sequence[str], embedding: Any, object_features: Sequence[Any] | None
+) -> Vectors | None:
+    if embedding is None and object_features is None:
+        return None
+    objects = index = None
+    if object_features is not None:
+        parts = [array for array in map(_array, object_features) if len(array)]
+        objects = np.concatenate(parts) if parts else np.zeros((0, 1))
+        counts = [len(each) for each in object_features]
+        index = np.repeat(np.arange(len(ids)), counts)
+    image = None if embedding is None else _array(embedding)
+    return Vectors(tuple(ids), image, objects, index, "the arrays")
+
+
+def _parts(found: Any, item: str) -> dict[str, NDArray[Any]]:
+    """Boxes, scores, labels and maybe probabilities of one image."""
+    for kind in KINDS:
+        values = [_of(found, name) for name in kind]
+        if values[0] is None:
+            continue
+        if values[1] is None or values[2] is None:
+            lacking = " and ".join(n for n, v in zip(kind, values, strict=True) if v is None)
+            raise DataError(f"detections of {item} have no {lacking}: expected {', '.join(kind)}")
+        boxes, scores, labels = map(_array, values)
+        probs = _of(found, "probs")
+        rows = {
+            "boxes": boxes.reshape(-1, 4) if boxes.size % 4 == 0 else boxes,
+            "scores": scores.reshape(-1),
+            "labels": labels.reshape(-1),
+            "probs": np.zeros((len(scores), 0)) if probs is None else _array(probs),
+        }
+        if len({len(each) for each in rows.values()}) > 1:
+            counts = ", ".join(f"{len(each)} {name}" for name, each in rows.items())
+            raise DataError(f"detections of {item}: expected as many of each, got {counts}")
+        return rows
+    known = "; ".join(", ".join(kind) for kind in KINDS)
+    raise DataError(f"detections of {item} are {type(found).__name__}: expected one of {known}")
+
+
+def _of(found: Any, name: str) -> Any:
+    return found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
+
+
+def _array(value: Any) -> NDArray[Any]:
+    """An array of an array, a tensor on any device, or lists."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        if value.is_floating_point() and value.element_size() < 4:  # bfloat16 is none of numpy's
+            value = value.float()
+        value = value.numpy()
+    return np.asarray(value)
+
+
+def _numbers(rows: Sequence[Mapping[str, NDArray[Any]]]) -> tuple[str, ...]:
+    """Names of classes that have none: their numbers."""
+    width = max((row["probs"].shape[1] for row in rows), default=0)
+    most = max((int(row["labels"].max()) for row in rows if len(row["labels"])), default=-1)
+    return tuple(map(str, range(max(most + 1, width))))
+
+
+def _columns(ids: Sequence[str], rows: Sequence[Mapping[str, NDArray[Any]]], classes: int) -> Any:
+    for item, row in zip(ids, rows, strict=True):
+        labels, scores = row["labels"], row["scores"]
+        if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+            raise DataError(
+                f"detections of {item}: classes: expected numbers from 0 to {classes - 1}, got "
+                f"{labels.min()} to {labels.max()}"
+            )
+        if not ((scores >= 0) & (scores <= 1)).all():
+            raise DataError(f"detections of {item}: scores: expected numbers of 0..1")
+    return columns_of(rows)

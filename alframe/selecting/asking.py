@@ -1,0 +1,74 @@
+"""A query folder of what was chosen: for people, in the format of their tool."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from alframe.annotations.base import AskedImage, Proposal, Sheet
+from alframe.annotations.folders import write_folder
+from alframe.annotations.sheets import write_sheet
+from alframe.datasets.problems import named, plural
+from alframe.errors import DataError
+from alframe.selecting.choosing import Material
+from alframe.selecting.detections import StoredDetections
+from alframe.strategy import Selection
+
+LEAST, MOST = 0.3, 100
+"""Score of a proposal, and proposals an image."""
+
+
+def write_asked(
+    selection: Selection,
+    why: str,
+    material: Material,
+    name: str,
+    folder: Path,
+    *,
+    copy: bool = False,
+) -> Path:
+    """Write a query as a run does, with what the model found to start from.
+
+    Args:
+        selection: what to ask for.
+        why: the name of the strategy.
+        material: what was chosen from.
+        name: of the format.
+        folder: where to.
+        copy: copy the pictures, too.
+
+    Returns:
+        What the tool is to be given.
+
+    Raises:
+        DataError: a chosen image is no file, so that nobody knows its size.
+    """
+    images, detections, classes = material.images, material.signals.detections, material.classes
+    nowhere = [item for item in selection.ids if images.file(item) is None]
+    if nowhere:
+        raise DataError(
+            f"{plural(len(nowhere), 'chosen image')} lie nowhere here: {named(nowhere)}; give "
+            "--images, the folder or list of their files"
+        )
+    proposals = _proposals(selection.ids, detections)
+    scores: Mapping[str, float] = selection.scores or {}
+    asked = tuple(
+        AskedImage(
+            item, images.file(item), *images.size(item), scores.get(item), why, proposals[item]
+        )
+        for item in selection.ids
+    )
+    sheet = Sheet(folder.resolve().name, tuple(classes), asked, detections is not None)
+    write_sheet(sheet, folder)
+    return write_folder(sheet, folder, name, None, copy=copy)
+
+
+def _proposals(
+    ids: Sequence[str], detections: StoredDetections | None
+) -> Mapping[str, tuple[Proposal, ...]]:
+    if detections is None:
+        return dict.fromkeys(ids, ())
+    found: dict[str, tuple[Proposal, ...]] = {}
+    for item in ids:
+        rows = detections.of(item) if item in detections.rows else []
+        sure = [row for row in rows if row[2] >= LEAST][:MOST]
+        found[item] = tuple(Proposal(detections.classes[c], box, score) for c, box, score in sure)
+    return found

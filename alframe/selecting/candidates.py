@@ -1,0 +1,83 @@
+"""Candidates of a selection by name: what predictions may call them, and where pictures lie."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alframe.annotations.base import UNSIZED
+from alframe.datasets.drawn import listed
+from alframe.datasets.folders import below
+from alframe.datasets.listing import Listing
+from alframe.datasets.meant import Pictures, parts_of
+from alframe.datasets.names import SUFFIXES
+from alframe.datasets.pictures import decoded, header_size
+from alframe.datasets.problems import Problems
+from alframe.errors import DataError
+
+
+class Candidates:
+    """Images by id (:class:`alframe.annotations.base.Images`), with pictures where there are files.
+
+    Args:
+        ids: of all of them; None takes whatever name comes.
+        roots: folders in which the files may lie; an id that leads out of them has none.
+        free: ids may be paths anywhere, as in a list that the user wrote.
+    """
+
+    def __init__(
+        self, ids: Iterable[str] | None, roots: Sequence[Path] = (), *, free: bool = False
+    ) -> None:
+        self.ids = None if ids is None else frozenset(ids)
+        self._pictures = None if self.ids is None else Pictures(self.ids, self.size)
+        self._roots, self._free = tuple(roots), free
+
+    def find(self, name: str) -> str:
+        """The id of the image that a file calls ``name``.
+
+        Raises:
+            BadItemError: there is none, or there are several.
+        """
+        return name if self._pictures is None else self._pictures.find(name)
+
+    def file(self, item: str) -> Path | None:
+        """Where the picture lies; None where it is no file."""
+        if "\0" in item or (not self._free and parts_of(item)[1]):
+            return None
+        return next((root / item for root in self._roots if (root / item).is_file()), None)
+
+    def size(self, item: str) -> tuple[int, int]:
+        """(height, width) in pixels; :data:`~alframe.annotations.base.UNSIZED` without a file."""
+        path = self.file(item)
+        return UNSIZED if path is None else header_size(path)
+
+    def read(self, item: str) -> NDArray[np.uint8]:
+        """The picture in RGB, uint8 [H, W, 3]."""
+        path = self.file(item)
+        if path is None:
+            raise DataError(f"{item} is no file here: give the folder or list of images")
+        return decoded(path).pixels
+
+    def stamp(self, item: str) -> str:
+        """The name: nothing is kept that a change of the file would make stale."""
+        return item
+
+
+def candidates_in(path: Path) -> tuple[Candidates, list[str]]:
+    """The images in a folder, or in a list with a name in each line.
+
+    Returns:
+        Images, and a sentence for each reason to leave out others.
+
+    Raises:
+        DataError: there is nothing, or no image.
+    """
+    if path.is_dir():
+        names, notes = below(path, Listing())
+        if not names:
+            said = "".join(f"; {note}" for note in notes)
+            raise DataError(f"{path} holds no image ({', '.join(sorted(SUFFIXES))}){said}")
+        return Candidates(names, [path]), notes
+    names = listed(path, Candidates(None), Problems("error"), "--images")
+    return Candidates(names, [path.parent, Path()], free=True), []

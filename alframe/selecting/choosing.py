@@ -1,0 +1,167 @@
+"""The choice of a strategy among images of which files or arrays tell."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from alframe.config.draft import Layer, component, component_settings
+from alframe.config.resolve import drafted
+from alframe.config.sections import Component
+from alframe.datasets.base import Target
+from alframe.datasets.problems import named, plural
+from alframe.errors import ConfigError, DataError
+from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING
+from alframe.model import signal_names
+from alframe.runs.build import made_strategy
+from alframe.runs.loop import DeclaredSignals, check_selection
+from alframe.seeds import Seeds
+from alframe.selecting.candidates import Candidates
+from alframe.selecting.signals import StoredSignals
+from alframe.strategy import Query, Selection, Strategy
+
+WANTED = {
+    DETECTIONS: "--predictions: what the model found, with scores",
+    EMBEDDING: "--embeddings: an npz with ids and image [n, d]",
+    BOX_FEATURES: (
+        "--predictions, and --embeddings with object_features [m, f] and object_index [m]: a "
+        "vector for each predicted box"
+    ),
+}
+"""What would give a signal."""
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a choice is made of.
+
+    Attributes:
+        ids: all images.
+        classes: names.
+        signals: what is known of the images.
+        images: their pictures.
+        labelled: ids of those that are not to be chosen.
+        targets: annotations of labelled images, as far as they are known.
+        notes: what was seen through, one sentence each.
+    """
+
+    ids: frozenset[str]
+    classes: tuple[str, ...]
+    signals: StoredSignals
+    images: Candidates
+    labelled: frozenset[str] = frozenset()
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class _Known(Mapping[str, Target]):
+    """Annotations, which say what to do where one is not known."""
+
+    def __init__(self, targets: Mapping[str, Target]) -> None:
+        self._targets = targets
+
+    def __getitem__(self, item: str) -> Target:
+        if item not in self._targets:
+            raise DataError(
+                f"the strategy looks at what is annotated on labelled images, and of {item} that "
+                "is not known: give --labelled as a file of annotations in place of a list"
+            )
+        return self._targets[item]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._targets)
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+
+def strategy_of(layer: Layer) -> Strategy:
+    """The strategy of a configuration that has no other part.
+
+    Args:
+        layer: with a section ``strategy`` alone.
+
+    Raises:
+        ConfigError: it has other settings, or the strategy other options.
+    """
+    if others := sorted(layer.keys() - {"strategy"}):
+        raise ConfigError(
+            f"{', '.join(others)}: select trains nothing, and takes settings of the strategy "
+            "alone, as strategy.NAME=VALUE"
+        )
+    draft = drafted([layer])
+    chain = draft.entries["strategy"]
+    known = list(component_settings({"strategy": chain}))
+    given, problems = component(draft.tree["strategy"], chain, "strategy", known)
+    if problems:
+        raise ConfigError(problems)
+    return made_strategy(Component(**given))
+
+
+def check_provided(strategy: Strategy, provided: frozenset[str]) -> None:
+    """Refuse a strategy that requires more than the files have.
+
+    Raises:
+        ConfigError: says which file would help.
+    """
+    required = signal_names(strategy.requires, f"requires of {type(strategy).__name__}")
+    missing = sorted(required - provided)
+    if not missing:
+        return
+    lines = []
+    for name in missing:
+        if name in WANTED:
+            lines.append(f"the strategy requires {name}; give {WANTED[name]}")
+        elif name == CLASS_PROBS:
+            lines.append(
+                f"the strategy requires {name}, all predictions before suppression, which no file "
+                "holds; choose strategy.unit=detections"
+            )
+        else:
+            lines.append(
+                f"the strategy requires {name}, which only a model has that is trained for it: use "
+                "alframe run"
+            )
+    raise ConfigError(lines)
+
+
+def choose(strategy: Strategy, material: Material, budget: int, seed: int = 0) -> Selection:
+    """The ``budget`` images to label next, best first; all that there are, where they are fewer.
+
+    Raises:
+        ConfigError: the strategy requires what is not known.
+        DataError: no image is left to choose from, or the material lacks an image.
+        SelectionError: the strategy broke its contract.
+    """
+    if budget < 1:
+        raise ConfigError(f"the budget is {budget}: expected at least 1 image")
+    check_provided(strategy, material.signals.provides)
+    pool = sorted(material.ids - material.labelled)
+    unknown = [item for item in pool if not material.signals.has(item, strategy.requires)]
+    left_out = set(unknown)
+    candidates = [item for item in pool if item not in left_out]
+    if unknown:
+        material.notes.append(
+            f"{plural(len(unknown), 'image')} left out, of which the files say nothing (an image "
+            f"on which nothing was found is not one): {named(unknown)}"
+        )
+    if not candidates:
+        labelled = f", {len(material.labelled):,} of them labelled" if material.labelled else ""
+        raise DataError(
+            f"there is no image to choose from: {plural(len(material.ids), 'image')}{labelled}, of "
+            f"the others {len(unknown):,} without predictions or embeddings"
+        )
+    wanted = min(budget, len(candidates))
+    query = Query(
+        learner=DeclaredSignals(material.signals, material.images, strategy.requires),
+        unlabelled=tuple(candidates),
+        labelled=tuple(sorted(material.labelled)),
+        targets=_Known(material.targets),
+        classes=material.classes,
+        budget=wanted,
+        rng=Seeds(seed).within("cycle", 0).rng("strategy"),
+        cycle=0,
+    )
+    selection = strategy.select(query)
+    check_selection(selection, candidates, wanted)
+    found = material.signals.detections
+    material.notes.extend(found.notes if found else ())
+    return selection

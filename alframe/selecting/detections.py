@@ -1,0 +1,243 @@
+"""Detections of many images as columns, and batches of them as strategies read them."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alframe.annotations.packed import ObjectColumns
+from alframe.datasets.objects import Box
+from alframe.datasets.problems import named, plural
+from alframe.errors import DataError
+from alframe.learner import Detections
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+    from torch import Tensor
+
+ONE = 1e-3
+"""By so much the scores of classes that exclude each other may miss 1 when they are added."""
+
+
+@dataclass(frozen=True, eq=False)
+class BareDetections:
+    """:class:`~alframe.learner.Detections` of which one score a box is known, as after suppression.
+
+    ``probs`` are made when they are first asked for: the score for the class of the box, and 0 for
+    all others. So entropy, margin and least confidence are those of the score alone.
+
+    Attributes:
+        boxes: [B, N, 4]; this and the others as of ``Detections``.
+        scores: [B, N].
+        labels: [B, N].
+        valid: [B, N].
+        classes: how many there are.
+        told: called when ``probs`` are asked for.
+    """
+
+    boxes: "Float[Tensor, 'B N 4']"
+    scores: "Float[Tensor, 'B N']"
+    labels: "Int[Tensor, 'B N']"
+    valid: "Bool[Tensor, 'B N']"
+    classes: int
+    told: Callable[[], None]
+    exclusive: bool = False
+
+    @cached_property
+    def probs(self) -> "Float[Tensor, 'B N K']":
+        """[B, N, K]."""
+        self.told()
+        empty = self.scores.new_zeros(*self.scores.shape, self.classes)
+        return empty.scatter_(2, self.labels.unsqueeze(2), self.scores.unsqueeze(2))
+
+
+class StoredDetections:
+    """What a model found on each of its images.
+
+    Args:
+        ids: of the images that it has seen, also those on which it found nothing.
+        classes: names, which ``columns.name`` are places of.
+        columns: of all boxes; ``owner`` are places in ``ids``.
+        where: what messages call their source.
+
+    Attributes:
+        notes: what was seen through.
+
+    Raises:
+        DataError: a box has no score, or scores of classes that do not fit the classes.
+    """
+
+    def __init__(
+        self, ids: Sequence[str], classes: Sequence[str], columns: ObjectColumns, where: str
+    ) -> None:
+        self.rows = {item: row for row, item in enumerate(ids)}
+        self.classes, self.where, self.notes = tuple(classes), where, list[str]()
+        self._warned, self._strict = False, False
+        _check_scores(ids, columns, where)
+        self._exclusive = _exclusive(columns.scores, self.classes, where)
+        self.counted = np.bincount(columns.owner, minlength=len(ids))
+        starts = np.cumsum(self.counted) - self.counted
+        kept = self._sorted_out(columns)
+        by_file = np.argsort(columns.owner, kind="stable")
+        place = np.empty(len(by_file), np.int64)
+        place[by_file] = np.arange(len(by_file)) - starts[columns.owner[by_file]]
+        self._place = place[kept].astype(np.int32)
+        self._box = columns.box[kept].astype(np.float32)
+        self._score = columns.score[kept].astype(np.float32)
+        self._label, self._scores = columns.name[kept], columns.scores[kept].astype(np.float32)
+        self._count = np.bincount(columns.owner[kept], minlength=len(ids))
+        self._start = np.cumsum(self._count) - self._count
+
+    def refuse_bare(self) -> None:
+        """From now on, refuse to take a score for the probabilities of classes."""
+        self._strict = True
+
+    def batch(self, ids: Sequence[str]) -> "Detections | BareDetections":
+        """The detections of some images, padded, largest score first."""
+        import torch
+
+        index, valid = self._index(ids)
+        inside = torch.from_numpy(valid)
+        boxes, scores, labels = (
+            torch.from_numpy(_taken(column, index, valid))
+            for column in (self._box, self._score, self._label)
+        )
+        labels = labels.long()
+        if not self._scores.shape[1]:
+            return BareDetections(boxes, scores, labels, inside, len(self.classes), self._bare)
+        probs = torch.from_numpy(_taken(self._scores, index, valid))
+        return Detections(boxes, scores, labels, inside, probs, self._exclusive)
+
+    def places(self, ids: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """The place of each detection of a batch among the boxes of its image in the file, [B, N].
+
+        Returns:
+            Places, and which of them are no padding.
+        """
+        index, valid = self._index(ids)
+        return _taken(self._place, index, valid), valid
+
+    def of(self, item: str) -> list[tuple[int, Box, float]]:
+        """Class, box x1 y1 x2 y2 and score of each detection of an image, largest score first."""
+        start = self._start[self.rows[item]]
+        rows = slice(start, start + self._count[self.rows[item]])
+        columns = self._label[rows], self._box[rows], self._score[rows]
+        found = zip(*(column.tolist() for column in columns), strict=True)
+        return [(label, (x1, y1, x2, y2), score) for label, (x1, y1, x2, y2), score in found]
+
+    def widest(self, ids: Sequence[str]) -> int:
+        """How many numbers ``probs`` of one image of a batch may have."""
+        most = int(self._count[[self.rows[item] for item in ids]].max(initial=1))
+        return most * max(len(self.classes), 1)
+
+    def _index(self, ids: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        rows = np.array([self.rows[item] for item in ids], np.int64)
+        count, start = self._count[rows], self._start[rows]
+        steps = np.arange(max(int(count.max(initial=0)), 1))
+        return start[:, None] + steps, steps < count[:, None]
+
+    def _sorted_out(self, columns: ObjectColumns) -> NDArray[np.int64]:
+        """Rows by image and falling score, what is there twice once."""
+        order = np.argsort(columns.owner * 2.0 + (1 - columns.score), kind="stable")
+        first = _first_of_equals(columns)
+        if twice := int(len(first) - first.sum()):
+            boxes = "box is" if twice == 1 else "boxes are"
+            self.notes.append(
+                f"{self.where}: {twice:,} {boxes} there twice, taken once (a detector that appends "
+                "to its files makes them)"
+            )
+        return order[first[order]]
+
+    def _bare(self) -> None:
+        what = (
+            f"{self.where} holds one score a box and no probabilities of classes; rows of COCO "
+            "results may have scores, one for each class"
+        )
+        if self._strict:
+            raise DataError(f"{what}; leave out --strict to take the score for them")
+        if not self._warned:
+            self.notes.append(
+                f"{what}: the score is taken for its class and 0 for the others, so that an "
+                "entropy is the binary entropy of the score"
+            )
+        self._warned = True
+
+
+def _taken(column: Any, index: NDArray[np.int64], valid: NDArray[np.bool_]) -> Any:
+    """Rows of a column, zeros where they are padding."""
+    if not len(column):
+        return np.zeros((*index.shape, *column.shape[1:]), column.dtype)
+    taken = column[np.where(valid, index, 0)]
+    taken[~valid] = 0
+    return taken
+
+
+def _check_scores(ids: Sequence[str], columns: ObjectColumns, where: str) -> None:
+    bare = np.unique(columns.owner[np.isnan(columns.score)]).tolist()
+    if bare:
+        raise DataError(
+            f"{where}: boxes without a score in {plural(len(bare), 'image')}: "
+            f"{named([ids[row] for row in bare])}; write predictions with theirs (YOLO: "
+            "save_txt=True save_conf=True)"
+        )
+
+
+def _exclusive(scores: NDArray[np.float64], classes: tuple[str, ...], where: str) -> bool:
+    """Whether scores of classes are of one distribution, of which background may be a part."""
+    width = scores.shape[1]
+    if not width:
+        return False
+    exclusive = bool(len(scores) and (np.abs(scores.sum(axis=1) - 1) <= ONE).all())
+    if width not in (len(classes), len(classes) + exclusive):
+        raise DataError(
+            f"{where}: scores: expected one for each of {plural(len(classes), 'class')}"
+            f"{', and background last if they add up to 1'}, got {width}"
+        )
+    return exclusive
+
+
+def _first_of_equals(columns: ObjectColumns) -> NDArray[np.bool_]:
+    """Which rows are not a repetition of one before; hashes tell where one may be."""
+    mixed = columns.owner.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    parts = [columns.name.astype(np.float64), columns.score, *columns.box.T]
+    for part in parts:
+        bits = np.ascontiguousarray(part).view(np.uint64)
+        mixed = (mixed ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    first = np.ones(len(mixed), np.bool_)
+    order = np.argsort(mixed, kind="stable")
+    again = np.flatnonzero(mixed[order][1:] == mixed[order][:-1])
+    seen: set[tuple[float, ...]] = set()
+    for row in sorted(set(order[again].tolist()) | set(order[again + 1].tolist())):
+        key = (int(columns.owner[row]), *(float(part[row]) for part in parts))
+        first[row] = key not in seen
+        seen.add(key)
+    return first
+
+
+def columns_of(
+    found: Iterable[Mapping[str, NDArray[Any]]],
+) -> ObjectColumns:
+    """Columns of what was found on each image in turn: ``boxes scores labels`` and ``probs``."""
+    rows = list(found)
+    count = np.array([len(row["scores"]) for row in rows], np.int64)
+    widths = {row["probs"].shape[1] for row in rows if len(row["scores"])}
+    if len(widths) > 1:
+        raise DataError("detections: expected probabilities of as many classes for every image")
+    width = next(iter(widths), 0)
+    return ObjectColumns(
+        np.repeat(np.arange(len(rows), dtype=np.int32), count),
+        _joined([row["labels"] for row in rows], np.int32),
+        _joined([row["boxes"].reshape(-1, 4) for row in rows], np.float64, 4),
+        _joined([row["scores"] for row in rows], np.float64),
+        _joined(
+            [row["probs"].reshape(len(row["scores"]), width) for row in rows], np.float64, width
+        ),
+    )
+
+
+def _joined(parts: list[NDArray[Any]], dtype: Any, *shape: int) -> Any:
+    return np.concatenate([np.zeros((0, *shape), dtype), *(part.astype(dtype) for part in parts)])

@@ -1,0 +1,92 @@
+"""Signals from files or arrays, in the place of a learner."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alframe.datasets.base import ImageSet, batched
+from alframe.datasets.problems import named, plural
+from alframe.errors import DataError
+from alframe.learner import BOX_FEATURES, DETECTIONS, EMBEDDING, SignalBatch
+from alframe.selecting.detections import StoredDetections
+from alframe.selecting.vectors import StoredVectors
+
+AT_ONCE, NUMBERS = 1024, 1 << 23
+"""Images of a batch, and probabilities of classes in it."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredSignals:
+    """What is known of images without their model.
+
+    Attributes:
+        detections: what it found; None where that is not known.
+        vectors: embeddings of images or boxes; likewise.
+    """
+
+    detections: StoredDetections | None = None
+    vectors: StoredVectors | None = None
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """Names of the signals."""
+        found, vectors = self.detections is not None, self.vectors
+        names = {
+            DETECTIONS: found,
+            EMBEDDING: vectors is not None and vectors.image is not None,
+            BOX_FEATURES: found and vectors is not None and vectors.has_objects,
+        }
+        return frozenset(name for name, there in names.items() if there)
+
+    def has(self, item: str, names: frozenset[str]) -> bool:
+        """Whether all these signals of an image are known."""
+        found = DETECTIONS not in names or item in self._found().rows
+        return found and (EMBEDDING not in names or item in self._vectors().rows)
+
+    def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+        """Stream the named signals, in the order in which they lie in the files.
+
+        Raises:
+            DataError: some are not known of an image; names it.
+        """
+        lacking = [item for item in images.ids if not self.has(item, names)]
+        if lacking:
+            what = "embedding" if all(self.has(i, names - {EMBEDDING}) for i in lacking) else ""
+            raise DataError(
+                f"no {what or 'prediction'} of {plural(len(lacking), 'image')} that the strategy "
+                f"looks at, maybe as labelled ones: {named(lacking)}; add them to the files"
+            )
+        place = self._vectors().rows if EMBEDDING in names else self._order(names)
+        ids = sorted(images.ids, key=place.__getitem__) if place else list(images.ids)
+        if BOX_FEATURES in names:
+            found = self._found()
+            self._vectors().check_objects(ids, [int(found.counted[found.rows[i]]) for i in ids])
+        for part in batched(ids, self._size(ids, names)):
+            yield SignalBatch(tuple(part), {name: self._signal(name, part) for name in names})
+
+    def _size(self, ids: Sequence[str], names: frozenset[str]) -> int:
+        if names.isdisjoint({DETECTIONS, BOX_FEATURES}):
+            return AT_ONCE
+        return max(1, min(AT_ONCE, NUMBERS // self._found().widest(ids)))
+
+    def _order(self, names: frozenset[str]) -> dict[str, int]:
+        return self._found().rows if DETECTIONS in names else {}
+
+    def _signal(self, name: str, ids: Sequence[str]) -> Any:
+        import torch
+
+        if name == DETECTIONS:
+            return self._found().batch(ids)
+        if name == EMBEDDING:
+            return torch.from_numpy(self._vectors().images(ids))
+        if name == BOX_FEATURES:
+            return torch.from_numpy(self._vectors().objects(ids, *self._found().places(ids)))
+        raise DataError(f"no file holds the signal {name}")
+
+    def _found(self) -> StoredDetections:
+        assert self.detections is not None
+        return self.detections
+
+    def _vectors(self) -> StoredVectors:
+        assert self.vectors is not None
+        return self.vectors

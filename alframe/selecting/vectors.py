@@ -1,0 +1,186 @@
+"""Embeddings in an npz, mapped into memory, so that no more is read than is asked for."""
+
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from alframe.datasets.problems import named, plural
+from alframe.errors import DataError
+
+SHAPES = "ids [n], image [n, d], and maybe object_features [m, f] with object_index [m]"
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError)
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """One vector an image, and one a box.
+
+    Attributes:
+        ids: [n] of the images.
+        image: [n, D], of any type of numbers; None where there are none.
+        objects: [m, F], for each box of an image in the order of the predictions; None likewise.
+        index: int64 [m], the row in ``ids`` of the image of each of ``objects``.
+        where: what messages call them.
+    """
+
+    ids: tuple[str, ...]
+    image: NDArray[Any] | None
+    objects: NDArray[Any] | None
+    index: NDArray[np.int64] | None
+    where: str
+
+    def __post_init__(self) -> None:
+        problems = list(self._problems())
+        if problems:
+            raise DataError(f"{self.where}: {problem}" for problem in problems)
+
+    def _problems(self) -> Any:
+        count = len(self.ids)
+        if len(set(self.ids)) < count:
+            seen = set[str]()
+            twice = [item for item in self.ids if item in seen or seen.add(item)]  # type: ignore[func-returns-value]
+            yield f"ids: expected each once, twice are {named(twice)}"
+        if self.image is None and self.objects is None:
+            yield f"expected {SHAPES}"
+        if self.image is not None and (self.image.ndim != 2 or len(self.image) != count):
+            yield f"image: expected [{count}, d], a row for each id, got {list(self.image.shape)}"
+        for name, array in (("image", self.image), ("object_features", self.objects)):
+            if array is not None and array.dtype.kind not in "fiub":
+                yield f"{name}: expected numbers, got {array.dtype}"
+        if (self.objects is None) != (self.index is None):
+            yield "object_features and object_index: expected both or none"
+        elif self.objects is not None and self.index is not None:
+            if self.objects.ndim != 2 or self.index.shape != (len(self.objects),):
+                shapes = f"{list(self.objects.shape)} and {list(self.index.shape)}"
+                yield f"object_features and object_index: expected [m, f] and [m], got {shapes}"
+            elif len(self.index) and not 0 <= self.index.min() <= self.index.max() < count:
+                yield f"object_index: expected places in ids, 0 to {count - 1}"
+
+    def renamed(self, find: Callable[[str], str]) -> "Vectors":
+        """The same, with the ids that others have for the images."""
+        return Vectors(tuple(map(find, self.ids)), self.image, self.objects, self.index, self.where)
+
+
+def read_vectors(path: Path) -> Vectors:
+    """Open an npz; arrays that are not compressed are mapped, others are read.
+
+    Raises:
+        DataError: it cannot be read, or lacks what is expected.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {member.filename.removesuffix(".npy") for member in archive.infolist()}
+            arrays = {
+                name: _array(path, archive, name)
+                for name in ("ids", "image", "object_features", "object_index")
+                if name in names
+            }
+    except _DAMAGED as error:
+        why = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read as npz ({why}): expected {SHAPES}") from error
+    if "ids" not in arrays:
+        raise DataError(f"{path} has no ids: expected {SHAPES}")
+    ids, index = arrays["ids"], arrays.get("object_index")
+    if ids.ndim != 1 or ids.dtype.kind not in "US":
+        raise DataError(
+            f"{path}: ids: expected a list of texts, got {ids.dtype} {list(ids.shape)}: write "
+            "np.array(ids, dtype=str)"
+        )
+    if index is not None and index.dtype.kind not in "iu":
+        raise DataError(f"{path}: object_index: expected whole numbers, got {index.dtype}")
+    texts = np.char.decode(ids, "utf-8") if ids.dtype.kind == "S" else ids
+    return Vectors(
+        tuple(map(str, texts.tolist())),
+        arrays.get("image"),
+        arrays.get("object_features"),
+        None if index is None else np.asarray(index, np.int64),
+        str(path),
+    )
+
+
+def _array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    member = archive.getinfo(f"{name}.npy")
+    with archive.open(member) as file:
+        version = npy.read_magic(file)
+        header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, fortran, dtype = header(file)
+        offset = file.tell()
+        if dtype.hasobject:
+            raise ValueError(f"{name} holds objects of Python: write it with a type of its own")
+        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        if size + offset != member.file_size:
+            raise ValueError(f"{name} is cut off or too long")
+        order: Any = "F" if fortran else "C"
+        if member.compress_type != zipfile.ZIP_STORED or not size or name == "ids":
+            return np.frombuffer(file.read(size), dtype).reshape(shape, order=order)
+    return np.memmap(path, dtype, "r", _begin(path, member) + offset, shape, order)
+
+
+def _begin(path: Path, member: zipfile.ZipInfo) -> int:
+    """Where a member's data begin in its file: after a header with two parts of own lengths."""
+    with path.open("rb") as file:
+        file.seek(member.header_offset)
+        header = file.read(30)
+    lengths = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    return member.header_offset + 30 + lengths
+
+
+class StoredVectors:
+    """Vectors by the ids of their images.
+
+    Args:
+        vectors: of the images.
+    """
+
+    def __init__(self, vectors: Vectors) -> None:
+        self.rows = {item: row for row, item in enumerate(vectors.ids)}
+        self.image, self.where = vectors.image, vectors.where
+        self._objects = vectors.objects
+        if vectors.index is not None:
+            self._order = np.argsort(vectors.index, kind="stable")
+            self._count = np.bincount(vectors.index, minlength=len(vectors.ids))
+            self._start = np.cumsum(self._count) - self._count
+
+    def images(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """[B, D], of which only these rows are read."""
+        assert self.image is not None
+        rows = np.array([self.rows[item] for item in ids], np.int64)
+        return np.asarray(self.image[rows], np.float32)
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether there are vectors of boxes."""
+        return self._objects is not None
+
+    def check_objects(self, ids: Sequence[str], counts: Sequence[int]) -> None:
+        """Each image has as many vectors of boxes as boxes.
+
+        Raises:
+            DataError: names those that have not.
+        """
+        rows = np.array([self.rows.get(item, -1) for item in ids], np.int64)
+        have = np.where(rows < 0, 0, self._count[rows]) if len(self._count) else rows * 0
+        odd = np.flatnonzero(have != np.asarray(counts)).tolist()
+        if odd:
+            at = named([f"{ids[i]} ({int(have[i])} of {int(counts[i])})" for i in odd])
+            raise DataError(
+                f"{self.where}: object_features: expected one for each predicted box, in the order "
+                f"of the predictions; {plural(len(odd), 'image')} have others: {at}"
+            )
+
+    def objects(
+        self, ids: Sequence[str], places: NDArray[np.int32], valid: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """[B, N, F], of the boxes in these places of their images; 0 where they are padding."""
+        assert self._objects is not None
+        taken = np.zeros((*places.shape, self._objects.shape[1]), np.float32)
+        start = np.array([self._start[self.rows[item]] if item in self.rows else 0 for item in ids])
+        rows = (start[:, None] + places)[valid]
+        taken[valid] = self._objects[self._order[rows]]
+        return taken

@@ -1,0 +1,170 @@
+"""``alframe.select`` on arrays and on what detectors give."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+import alframe
+from alframe.datasets.base import Target
+from alframe.errors import ConfigError, DataError
+from alframe.strategy import Query, Selection
+
+IDS = ["a", "b", "c", "d"]
+VECTORS = np.array([[0, 0], [1, 0], [5, 0], [9, 0]], np.float16)
+
+
+@dataclass
+class Found:
+    """Attributes as supervision's Detections have them."""
+
+    xyxy: Any
+    confidence: Any
+    class_id: Any
+
+
+def found(*scores: float, label: int = 0) -> Found:
+    boxes = np.tile(np.array([[0, 0, 4, 4]], np.float32), (len(scores), 1))
+    boxes[:, 2] += np.arange(len(scores))
+    return Found(boxes, np.array(scores, np.float32), np.full(len(scores), label))
+
+
+def as_torchvision(one: Found) -> dict[str, torch.Tensor]:
+    names = ("boxes", "scores", "labels")
+    return dict(zip(names, map(torch.from_numpy, vars(one).values()), strict=True))
+
+
+@pytest.mark.parametrize("made", [np.asarray, torch.from_numpy, lambda v: v.tolist()])
+def test_core_set_of_arrays_and_tensors(made: Any) -> None:
+    given = {"ids": IDS, "embedding": made(VECTORS)}
+    assert alframe.select("coreset", budget=2, **given, labelled=["a"]) == ["d", "c"]
+    assert alframe.select("coreset", 9, **given, labelled=["a", "d"]) == ["c", "b"]
+
+
+def test_bfloat16() -> None:
+    vectors = torch.from_numpy(VECTORS).bfloat16()
+    assert alframe.select("coreset", 1, ids=IDS, embedding=vectors, labelled=["a"]) == ["d"]
+
+
+def as_attributes(one: Found) -> SimpleNamespace:
+    return SimpleNamespace(**vars(one))
+
+
+@pytest.mark.parametrize("made", [as_attributes, as_torchvision])
+def test_what_detectors_give(made: Any, caplog: pytest.LogCaptureFixture) -> None:
+    detections = [made(each) for each in (found(0.9), found(0.5, 0.3), found(), found(0.6))]
+    with caplog.at_level(logging.WARNING):
+        chosen = alframe.select("entropy", budget=3, ids=IDS, detections=detections)
+    assert chosen == ["d", "b", "a"]
+    assert caplog.text.count("binary entropy") == 1
+    options = {"name": "power:entropy", "of": {"aggregate": "sum"}}
+    assert set(alframe.select(options, 2, ids=IDS, detections=detections)) <= set(IDS)
+    with pytest.raises(DataError, match="one score a box"):
+        alframe.select("entropy", 3, ids=IDS, detections=detections, strict=True)
+
+
+def test_probabilities_of_classes_and_their_order() -> None:
+    sure = {"boxes": [[0, 0, 1, 1]], "scores": [0.5], "labels": [0], "probs": [[0.5, 0.5, 0.0]]}
+    spread = sure | {"probs": [[0.4, 0.3, 0.3]]}
+    chosen = alframe.select("entropy", 1, ids=["a", "b"], detections=[sure, spread], strict=True)
+    assert chosen == ["b"]
+
+
+def test_features_of_boxes_follow_the_order_of_scores() -> None:
+    """The second box of each image is the surer one; its feature tells the images apart."""
+
+    class Reads:
+        requires = frozenset({alframe.DETECTIONS, alframe.BOX_FEATURES})
+
+        def select(self, query: Query) -> Selection:
+            for batch in query.learner.signals(query.unlabelled, self.requires):
+                for row, item in enumerate(batch.ids):
+                    self.seen[item] = batch[alframe.BOX_FEATURES][row].flatten().tolist()
+            return Selection(query.unlabelled[: query.budget])
+
+        seen: ClassVar[dict[str, list[float]]] = {}
+
+    one = found(0.3, 0.8)
+    features = [[[1.0], [2.0]], [[3.0]]]
+    given = {"detections": [one, found(0.5)], "object_features": features}
+    assert alframe.select(Reads(), 1, ids=["x", "y"], **given) == ["x"]
+    assert Reads.seen == {"x": [2.0, 1.0], "y": [3.0, 0.0]}
+
+
+def test_draws_follow_the_seed() -> None:
+    ids = [f"{n:03d}" for n in range(100)]
+    first = alframe.select("random", 5, ids=ids, seed=1)
+    assert first == alframe.select("random", 5, ids=ids, seed=1)
+    assert first != alframe.select("random", 5, ids=ids, seed=2)
+    assert not {*first} & {*alframe.select("random", 95, ids=ids, labelled=first)}
+
+
+def test_targets_of_labelled_images() -> None:
+    detections = [found(0.9), found(0.5), found(0.4), found(0.6, label=1)]
+    given = {"ids": IDS, "detections": detections, "object_features": [[[1.0]]] * 4}
+    targets = {"a": Target.of([[0, 0, 4, 4]], [0])}
+    assert len(alframe.select("ppal", 2, **given, labelled=["a"], targets=targets)) == 2
+    with pytest.raises(DataError, match="of a that is not known"):
+        alframe.select("ppal", 2, **given, labelled=["a"])
+
+
+NUMBERS = {"boxes": [[0, 0, 1, 1]], "scores": [0.5], "labels": [0]}
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "lengths": ({"embedding": VECTORS[:2]}, "embedding: expected 4 of them, one for each.* got 2"),
+    "twice": ({"ids": ["a", "a"], "embedding": VECTORS[:2]}, "'a' is there twice"),
+    "no texts": ({"ids": [1, 2]}, "expected a list of texts"),
+    "one text": ({"ids": "abcd"}, "expected a list of texts"),
+    "foreign": ({"embedding": VECTORS, "labelled": ["z"]}, "1 are not among ids, such as 'z'"),
+    "flat": ({"embedding": VECTORS[:, 0]}, r"image: expected \[4, d\]"),
+    "nothing": ({}, "the strategy requires embedding"),
+    "unknown kind": ({"detections": [7] * 4}, "detections of a are int: expected one of xyxy"),
+    "no labels": (
+        {"detections": [{"boxes": [], "scores": []}] * 4}, "detections of a have no labels"
+    ),
+    "uneven": (
+        {"detections": [NUMBERS | {"scores": [0.5, 0.4]}] * 4}, "got 1 boxes, 2 scores, 1 labels"
+    ),
+    "class": ({"detections": [NUMBERS] * 4, "classes": []}, "expected numbers from 0 to -1"),
+    "score": ({"detections": [NUMBERS | {"scores": [1.5]}] * 4}, r"expected numbers of 0\.\.1"),
+    "nan": ({"detections": [NUMBERS | {"scores": [np.nan]}] * 4}, r"expected numbers of 0\.\.1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_does_not_fit_is_said(what: str) -> None:
+    given, message = WRONG[what]
+    with pytest.raises((ConfigError, DataError), match=message):
+        alframe.select("coreset", 1, **({"ids": IDS} | given))
+
+
+def test_everything_labelled_or_no_budget() -> None:
+    with pytest.raises(DataError, match="no image to choose from: 4 images, 4 of them labelled"):
+        alframe.select("coreset", 1, ids=IDS, embedding=VECTORS, labelled=IDS)
+    with pytest.raises(ConfigError, match="expected at least 1 image"):
+        alframe.select("coreset", 0, ids=IDS, embedding=VECTORS)
+
+
+def test_a_memory_map_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alframe.selecting import vectors
+
+    path, count = tmp_path / "e.npz", 5000
+    image = np.random.default_rng(0).standard_normal((count, 8)).astype(np.float16)
+    np.savez(path, ids=np.array([f"{n:05d}" for n in range(count)]), image=image)
+    read = vectors.read_vectors(path)
+    assert isinstance(read.image, np.memmap)
+    np.testing.assert_array_equal(read.image, image)
+    np.savez_compressed(tmp_path / "z.npz", ids=np.array(read.ids), image=image)
+    np.testing.assert_array_equal(vectors.read_vectors(tmp_path / "z.npz").image, image)
+    taken: list[int] = []
+    images = vectors.StoredVectors.images
+    monkeypatch.setattr(
+        vectors.StoredVectors, "images", lambda s, ids: taken.append(len(ids)) or images(s, ids)
+    )
+    alframe.select("coreset", 2, ids=list(read.ids), embedding=read.image)
+    assert sum(taken) == count
+    assert max(taken) <= 1024

@@ -1,0 +1,351 @@
+"""``alframe select`` through the command line: the same choice, whatever tool wrote the files."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.test_cli import alframe  # noqa: F401
+
+NAMES = ("cat", "dog")
+HEIGHT, WIDTH = 20, 40
+Found = Mapping[str, Sequence[tuple[int, tuple[float, ...], float]]]
+FOUND: Found = {
+    "a.jpg": [(0, (0, 0, 10, 10), 0.95)],
+    "b.jpg": [(1, (5, 5, 25, 15), 0.5), (0, (1, 2, 9, 8), 0.25)],
+    "c.jpg": [],
+    "in/d.jpg": [(1, (10, 4, 20, 16), 0.625)],
+    "in/e.jpg": [(0, (2, 2, 12, 12), 0.875), (1, (20, 0, 40, 20), 0.75)],
+}
+BY_ENTROPY = ["in/d.jpg", "b.jpg", "in/e.jpg", "a.jpg", "c.jpg"]
+
+
+def binary(p: float) -> float:
+    return float(-p * np.log(p) - (1 - p) * np.log(1 - p))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    root = tmp_path / "photos"
+    (root / "in").mkdir(parents=True)
+    for item in FOUND:
+        Image.new("RGB", (WIDTH, HEIGHT)).save(root / item)
+    return root
+
+
+def yolo(folder: Path, found: Found = FOUND, times: int = 1) -> Path:
+    """As Ultralytics' predict writes it, but for empty files."""
+    for item, rows in found.items():
+        path = (folder / "labels" / item).with_suffix(".txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [
+            f"{label} {(x1 + x2) / 2 / WIDTH} {(y1 + y2) / 2 / HEIGHT} {(x2 - x1) / WIDTH} "
+            f"{(y2 - y1) / HEIGHT} {score}\n"
+            for label, (x1, y1, x2, y2), score in rows
+        ]
+        path.write_text("".join(lines * times))
+    (folder / "data.yaml").write_text(f"names: {list(NAMES)}\n")
+    return folder
+
+
+def results(folder: Path, found: Found = FOUND, extra: Any = None, times: int = 1) -> Path:
+    """COCO results, with the instances that their numbers are of."""
+    folder.mkdir(exist_ok=True)
+    numbers = {item: number for number, item in enumerate(found, 7)}
+    images = [
+        {"id": n, "file_name": item, "width": WIDTH, "height": HEIGHT}
+        for item, n in numbers.items()
+    ]
+    categories = [{"id": 10 + n, "name": name} for n, name in enumerate(NAMES)]
+    rows = [
+        {"image_id": numbers[item], "category_id": 10 + label, "score": score}
+        | {"bbox": [x1, y1, x2 - x1, y2 - y1]} | (extra or {})
+        for item, each in found.items()
+        for label, (x1, y1, x2, y2), score in each
+    ] * times  # fmt: skip
+    content = {"images": images, "annotations": [], "categories": categories}
+    (folder / "instances.json").write_text(json.dumps(content))
+    (folder / "preds.json").write_text(json.dumps(rows))
+    return folder / "preds.json"
+
+
+def label_studio(path: Path) -> Path:
+    tasks = []
+    for number, (item, rows) in enumerate(FOUND.items(), 1):
+        result = [
+            {
+                "type": "rectanglelabels", "from_name": "l", "to_name": "i", "score": score,
+                "value": {
+                    "x": 100 * x1 / WIDTH, "y": 100 * y1 / HEIGHT, "rotation": 0,
+                    "width": 100 * (x2 - x1) / WIDTH, "height": 100 * (y2 - y1) / HEIGHT,
+                    "rectanglelabels": [NAMES[label]],
+                },
+            }
+            for label, (x1, y1, x2, y2), score in rows
+        ]  # fmt: skip
+        data = {"image": f"/data/local-files/?d=photos/{item}"}
+        tasks.append({"id": number, "data": data, "predictions": [{"result": result}]})
+    path.write_text(json.dumps(tasks))
+    return path
+
+
+def cvat(path: Path) -> Path:
+    lines = ["<annotations>"]
+    for number, (item, rows) in enumerate(FOUND.items()):
+        lines.append(f'<image id="{number}" name="{item}" width="{WIDTH}" height="{HEIGHT}">')
+        for label, (x1, y1, x2, y2), score in rows:
+            lines.append(
+                f'<box label="{NAMES[label]}" source="auto" xtl="{x1}" ytl="{y1}" xbr="{x2}" '
+                f'ybr="{y2}"><attribute name="score">{score}</attribute></box>'
+            )
+        lines.append("</image>")
+    path.write_text("\n".join([*lines, "</annotations>"]))
+    return path
+
+
+def lines_of_predict(path: Path) -> Path:
+    rows = [
+        {"image": f"photos/{item}", "detections": [
+            {"class": NAMES[label], "score": score, "box": list(box)} for label, box, score in each
+        ]}
+        for item, each in FOUND.items()
+    ]  # fmt: skip
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+def by_name(path: Path) -> Path:
+    """COCO results of a program that calls images by their names, as Ultralytics does."""
+    rows = [
+        {"image_id": item.removesuffix(".jpg"), "category_id": label, "score": score}
+        | {"bbox": [x1, y1, x2 - x1, y2 - y1]}
+        for item, each in FOUND.items()
+        for label, (x1, y1, x2, y2), score in each
+    ]  # fmt: skip
+    path.write_text(json.dumps(rows))
+    return path
+
+
+WRITERS = {
+    "yolo": lambda folder: yolo(folder / "run"),
+    "coco": lambda folder: results(folder / "run"),
+    "label-studio": lambda folder: label_studio(folder / "tasks.json"),
+    "cvat": lambda folder: cvat(folder / "a.xml"),
+    "lines": lambda folder: lines_of_predict(folder / "p.jsonl"),
+}
+
+
+def choose(alframe: Any, *args: object, strategy: str = "entropy", budget: int = 5) -> Any:  # noqa: F811
+    command = ("select", "--strategy", strategy, "--budget", str(budget))
+    return alframe(*command, *map(str, args))
+
+
+@pytest.mark.parametrize("tool", WRITERS)
+def test_the_same_choice_from_the_files_of_every_tool(
+    alframe: Any, photos: Path, tmp_path: Path, tool: str  # noqa: F811
+) -> None:  # fmt: skip
+    path = WRITERS[tool](tmp_path)
+    code, said, err = choose(alframe, "--predictions", path, "--images", photos, "--json")
+    assert code == 0, err
+    rows = [json.loads(line) for line in said.splitlines()]
+    assert [row["id"] for row in rows] == BY_ENTROPY
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]
+    assert rows[0]["score"] == pytest.approx(binary(0.625), abs=1e-6)
+    assert rows[1]["score"] == pytest.approx((binary(0.5) + binary(0.25)) / 2, abs=1e-6)
+    assert rows[4]["score"] == 0
+    assert err.count("the binary entropy of the score") == 1
+    assert "nothing was found on 1 image: c.jpg" in err
+    code, said, err = choose(alframe, "--predictions", path, "--images", photos, "--strict")
+    assert (code, said) == (2, "")
+    assert "one score a box" in err
+
+
+def test_an_image_without_boxes_is_not_one_that_was_not_predicted(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    (path := yolo(tmp_path / "run")).joinpath("labels/b.txt").unlink()
+    given = ("--predictions", path, "--images", photos)
+    code, said, err = choose(alframe, *given)
+    assert (code, said.split()) == (0, [i for i in BY_ENTROPY if i != "b.jpg"])
+    assert "1 image left out, of which the files say nothing" in err
+    assert "b.jpg" in err
+    code, said, err = choose(alframe, *given, "--missing", "empty")
+    assert said.split() == ["in/d.jpg", "in/e.jpg", "a.jpg", "b.jpg", "c.jpg"]
+    assert "nothing was found on 2 images: b.jpg, c.jpg" in err
+    code, said, err = choose(alframe, "--predictions", by_name(tmp_path / "r.json"), *given[2:])
+    assert said.split() == BY_ENTROPY[:4]
+    assert "c.jpg" in err
+
+
+@pytest.mark.parametrize("write", [yolo, results])
+def test_boxes_that_are_there_twice_count_once(
+    alframe: Any, photos: Path, tmp_path: Path, write: Any  # noqa: F811
+) -> None:  # fmt: skip
+    path = write(tmp_path / "run", times=2)
+    given = ("--predictions", path, "--images", photos, "strategy.aggregate=sum")
+    code, said, err = choose(alframe, *given)
+    assert code == 0, err
+    assert said.split()[0] == "b.jpg"
+    assert "6" in err
+    assert "there twice, taken once" in err
+    once = choose(alframe, "--predictions", write(tmp_path / "one"), *given[2:])[1]
+    assert once == said
+
+
+def test_scores_of_all_classes_have_an_entropy(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    path = results(tmp_path / "run", extra={"scores": [0.5, 0.25, 0.25]})
+    given = ("--predictions", path, "--images", photos, "--json", "--strict")
+    code, said, err = choose(alframe, *given, budget=1)
+    assert code == 0, err
+    assert json.loads(said)["score"] == pytest.approx(1.5 * np.log(2), abs=1e-6)
+    path = results(tmp_path / "run", extra={"scores": [0.5, 0.25, 0.5, 0.1]})
+    code, said, err = choose(alframe, *given)
+    assert (code, said) == (2, "")
+    assert "scores: expected one for each of 2 classes" in err
+
+
+def test_what_is_missing_is_said_with_what_would_help(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    path = results(tmp_path / "run")
+    given = ("--predictions", path, "--images", photos)
+    messages = {
+        "coreset": "requires embedding; give --embeddings: an npz with ids and image",
+        "ppal": "--embeddings with object_features [m, f] and object_index [m]",
+        "cdal": "choose strategy.unit=detections",
+        "miaod": "only a model has that is trained for it",
+        "power:coreset": "power needs a strategy that scores images",
+        "entropi": "Did you mean 'entropy'?",
+    }
+    for strategy, message in messages.items():
+        code, said, err = choose(alframe, *given, strategy=strategy)
+        assert (code, said, message in err) == (2, "", True), err
+    for args, message in {
+        ("lr=1",): "takes settings of the strategy alone",
+        ("strategy.aggregat=max",): "Did you mean 'aggregate'?",
+        ("--to", "cvat"): "--to FORMAT and --output FOLDER belong together",
+    }.items():
+        code, said, err = choose(alframe, *given, *args)
+        assert (code, said, message in err) == (2, "", True), err
+    assert "nothing to choose from" in choose(alframe, strategy="random")[2]
+    assert "nothing lies there" in choose(alframe, "--predictions", tmp_path / "no")[2]
+
+
+def npz(path: Path, **more: Any) -> Path:
+    features = {
+        "a": [0, 0], "b": [1, 0], "c": [5, 0], "in/d": [9, 0], "in/e": [20, 1]
+    }  # fmt: skip
+    image = np.array(list(features.values()), np.float16)
+    np.savez(path, **{"ids": np.array(list(features), dtype=str), "image": image, **more})
+    return path
+
+
+def test_core_set_of_embeddings(alframe: Any, photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    path, done = npz(tmp_path / "e.npz"), tmp_path / "done.txt"
+    done.write_text("a.jpg\nmissing.jpg\n")
+    given = ("--embeddings", path, "--labelled", done)
+    code, said, err = choose(alframe, *given, "--images", photos, strategy="coreset", budget=2)
+    assert (code, said.split()) == (0, ["in/e.jpg", "in/d.jpg"]), err
+    assert "1 labelled image not among the images: missing.jpg" in err
+    code, said, _ = choose(alframe, *given, strategy="coreset", budget=99)
+    assert said.split() == ["in/e", "in/d", "c", "b"]
+
+
+OBJECTS = {
+    "object_features": np.array([[1, 0], [0, 1], [1, 1], [0, 2], [3, 0], [1, 5]], np.float32),
+    "object_index": np.array([0, 1, 1, 3, 4, 4]),
+}
+
+
+def test_features_of_boxes_and_annotations_of_labelled_images(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    path, found = npz(tmp_path / "o.npz", **OBJECTS), results(tmp_path / "run")
+    given = ("--predictions", found, "--embeddings", path, "--images", photos)
+    for strategy in ("ppal", "power:ppal", "badge", "divproto", "dedup:entropy"):
+        code, said, err = choose(alframe, *given, strategy=strategy, budget=2)
+        assert (code, len(said.split())) == (0, 2), err
+    done = tmp_path / "done.txt"
+    done.write_text("a.jpg\n")
+    code, said, err = choose(alframe, *given, "--labelled", done, strategy="ppal", budget=2)
+    assert (code, "give --labelled as a file of annotations" in err) == (2, True), err
+    truth = results(tmp_path / "truth", {"a.jpg": FOUND["a.jpg"]}).parent / "instances.json"
+    content = json.loads(truth.read_text())
+    row = {"image_id": 7, "category_id": 10, "bbox": [0, 0, 10, 10]}
+    truth.write_text(json.dumps(content | {"annotations": [row]}))
+    code, said, err = choose(alframe, *given, "--labelled", truth, strategy="ppal", budget=4)
+    assert (code, sorted(said.split())) == (0, sorted(FOUND.keys() - {"a.jpg"})), err
+    few = npz(tmp_path / "few.npz", **{n: v[:-1] for n, v in OBJECTS.items()})
+    code, said, err = choose(alframe, *given[:3], few, *given[4:], strategy="badge", budget=2)
+    assert (code, "in/e.jpg (1 of 2)" in err) == (2, True), err
+
+
+@pytest.mark.parametrize("tool", ["label-studio", "cvat", "yolo", "coco", "voc"])
+def test_a_query_for_people(
+    alframe: Any, photos: Path, tmp_path: Path, tool: str  # noqa: F811
+) -> None:  # fmt: skip
+    given = ("--predictions", yolo(tmp_path / "run"), "--images", photos)
+    out = tmp_path / "round_02"
+    code, said, err = choose(alframe, *given, "--to", tool, "--output", out, budget=2)
+    assert code == 0, err
+    assert f"wrote {out / tool}" in said
+    assert (out / "images.txt").read_text().split() == [str(photos / i) for i in BY_ENTROPY[:2]]
+    asked = json.loads((out / "query.json").read_text())
+    first = asked["images"][0]
+    assert (first["id"], first["rank"], first["why"]) == ("in/d.jpg", 1, "entropy")
+    assert first["proposals"][0]["box"] == pytest.approx([10, 4, 20, 16], abs=1e-4)
+    assert "next alframe select" in (out / "README.txt").read_text()
+    assert "alframe annotate" not in (out / "README.txt").read_text()
+
+
+BAD_FILES: Mapping[str, tuple[Any, str]] = {
+    "no ids": ({"image": np.zeros((2, 2))}, "has no ids"),
+    "objects": ({"ids": np.array(["a", "b"], object)}, "objects of Python"),
+    "twice": ({"ids": np.array(["a", "a"]), "image": np.zeros((2, 2))}, "twice are a"),
+    "short": ({"ids": np.array(["a", "b"]), "image": np.zeros((1, 2))}, r"expected [2, d]"),
+    "text": ({"ids": np.array(["a"]), "image": np.array([["x"]])}, "expected numbers, got <U1"),
+    "index": (
+        {"ids": np.array(["a"]), "object_features": np.zeros((1, 2)), "object_index": [3]},
+        "expected places in ids, 0 to 0",
+    ),
+    "alone": (
+        {"ids": np.array(["a"]), "object_features": np.zeros((1, 2))}, "expected both or none",
+    ),
+    "numbers": ({"ids": np.array([1, 2]), "image": np.zeros((2, 2))}, "a list of texts"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD_FILES)
+def test_embeddings_that_cannot_be_used(
+    alframe: Any, tmp_path: Path, what: str  # noqa: F811
+) -> None:  # fmt: skip
+    arrays, message = BAD_FILES[what]
+    path = tmp_path / "e.npz"
+    np.savez(path, **arrays)
+    code, said, err = choose(alframe, "--embeddings", path, strategy="coreset")
+    assert (code, said, message in err) == (2, "", True), err
+    assert str(path) in err
+
+
+def test_predictions_without_scores_and_with_problems(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    path = yolo(tmp_path / "run")
+    (path / "labels/a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    given = ("--predictions", path, "--images", photos)
+    code, _, err = choose(alframe, *given)
+    assert (code, "boxes without a score in 1 image: a.jpg" in err) == (2, True), err
+    (path / "labels/a.txt").write_text("0 0.5 nonsense 0.1 0.1 0.3\n")
+    (path / "labels/z.txt").write_text("0 0.5 0.5 0.1 0.1 0.3\n")
+    code, _, err = choose(alframe, *given)
+    assert code == 2
+    assert "nonsense" in err
+    assert "z" in err
+    code, said, err = choose(alframe, *given, "--skip-bad")
+    assert (code, said.split()) == (0, [i for i in BY_ENTROPY if i != "a.jpg"]), err
