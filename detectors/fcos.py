@@ -26,8 +26,8 @@ from alframe.training.batch import Batch
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-GROUPS = 32
-"""Of GroupNorm in the towers."""
+LEAST_WIDTH = 64
+"""The towers have GroupNorm of 32 groups; of one channel nothing is left on a level of one cell."""
 CANDIDATES = 1000
 """Of each level, which are suppressed."""
 
@@ -46,7 +46,7 @@ class FCOS(StockDetector):
         style: ``"caffe"`` for ResNet weights that came from Caffe.
         frozen_stages: freeze the backbone up to this map; -1 freezes nothing.
         norm_eval: keep the statistics of the backbone's BatchNorm.
-        fpn_channels: width of the pyramid and of the towers, a multiple of 32.
+        fpn_channels: width of the pyramid and of the towers, a multiple of 64.
         tower_convs: hidden convolutions of each tower.
         score_threshold: least score of a detection.
         nms_iou: detections of a class that overlap more exclude each other.
@@ -73,8 +73,10 @@ class FCOS(StockDetector):
         nms_iou: float = 0.6,
         max_detections: int = 100,
     ) -> None:
-        if fpn_channels % GROUPS:
-            raise ConfigError(f"fpn_channels: expected a multiple of {GROUPS}, got {fpn_channels}")
+        if fpn_channels < 1 or fpn_channels % LEAST_WIDTH:
+            raise ConfigError(
+                f"fpn_channels: expected a multiple of {LEAST_WIDTH}, got {fpn_channels}"
+            )
         body = build_backbone(
             backbone, weights=weights, style=style, frozen_stages=frozen_stages, norm_eval=norm_eval
         )
