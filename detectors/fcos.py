@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torchvision.models.detection import FCOS as Stock
+from torchvision.models import detection
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOSHead
 from torchvision.ops import FeaturePyramidNetwork
@@ -117,14 +117,14 @@ class FCOS(StockDetector):
 
 def _stock(
     num_classes: int, channels: list[int], strides: list[int], width: int, convs: int
-) -> Stock:
+) -> detection.FCOS:
     """Torchvision's model on maps of these channels and strides."""
     pyramid = FeaturePyramidNetwork(channels, width, LastLevelP6P7(width, width))
     pyramid.out_channels = width  # type: ignore[assignment]
     sides = tuple((side,) for side in (*strides, 2 * strides[-1], 4 * strides[-1]))
     anchors = AnchorGenerator(sides, ((1.0,),) * len(sides))
     head = FCOSHead(width, 1, num_classes, convs)
-    return Stock(pyramid, num_classes, anchor_generator=anchors, head=head)
+    return detection.FCOS(pyramid, num_classes, anchor_generator=anchors, head=head)
 
 
 def _cells(levels: list[Tensor]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Backbones of timm that are no ConvNets: channels last, one size of images, under our detectors."""
+"""Backbones of timm with channels last, or made for one size of images, under our detectors."""
 
 import pytest
 import torch
