@@ -32,7 +32,8 @@ EMBEDDING = "embedding"
 """float Tensor [B, D]: one vector an image, a global average over the backbone's last level."""
 BOX_FEATURES = "box_features"
 """float Tensor [B, N, F]: a vector for each of ``detections``, in their order, the backbone's last
-level averaged over the box; of no meaning where they are padding."""
+level averaged over the box, or what a second stage reads the class from; of no meaning where they
+are padding."""
 DISAGREEMENT = "disagreement"
 """float Tensor [B, A]: squared disagreement of two classifiers, one number an anchor."""
 ANCHORS = "anchors"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torchvision.models.detection import FCOS as Stock
+from torchvision.models import detection
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOSHead
 from torchvision.ops import FeaturePyramidNetwork
@@ -26,8 +26,8 @@ from alframe.training.batch import Batch
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-GROUPS = 32
-"""Of GroupNorm in the towers."""
+LEAST_WIDTH = 64
+"""The towers have GroupNorm of 32 groups; of one channel nothing is left on a level of one cell."""
 CANDIDATES = 1000
 """Of each level, which are suppressed."""
 
@@ -46,7 +46,7 @@ class FCOS(StockDetector):
         style: ``"caffe"`` for ResNet weights that came from Caffe.
         frozen_stages: freeze the backbone up to this map; -1 freezes nothing.
         norm_eval: keep the statistics of the backbone's BatchNorm.
-        fpn_channels: width of the pyramid and of the towers, a multiple of 32.
+        fpn_channels: width of the pyramid and of the towers, a multiple of 64.
         tower_convs: hidden convolutions of each tower.
         score_threshold: least score of a detection.
         nms_iou: detections of a class that overlap more exclude each other.
@@ -73,8 +73,10 @@ class FCOS(StockDetector):
         nms_iou: float = 0.6,
         max_detections: int = 100,
     ) -> None:
-        if fpn_channels % GROUPS:
-            raise ConfigError(f"fpn_channels: expected a multiple of {GROUPS}, got {fpn_channels}")
+        if fpn_channels < 1 or fpn_channels % LEAST_WIDTH:
+            raise ConfigError(
+                f"fpn_channels: expected a multiple of {LEAST_WIDTH}, got {fpn_channels}"
+            )
         body = build_backbone(
             backbone, weights=weights, style=style, frozen_stages=frozen_stages, norm_eval=norm_eval
         )
@@ -115,14 +117,14 @@ class FCOS(StockDetector):
 
 def _stock(
     num_classes: int, channels: list[int], strides: list[int], width: int, convs: int
-) -> Stock:
+) -> detection.FCOS:
     """Torchvision's model on maps of these channels and strides."""
     pyramid = FeaturePyramidNetwork(channels, width, LastLevelP6P7(width, width))
     pyramid.out_channels = width  # type: ignore[assignment]
     sides = tuple((side,) for side in (*strides, 2 * strides[-1], 4 * strides[-1]))
     anchors = AnchorGenerator(sides, ((1.0,),) * len(sides))
     head = FCOSHead(width, 1, num_classes, convs)
-    return Stock(pyramid, num_classes, anchor_generator=anchors, head=head)
+    return detection.FCOS(pyramid, num_classes, anchor_generator=anchors, head=head)
 
 
 def _cells(levels: list[Tensor]) -> list[int]:

@@ -184,10 +184,10 @@ def _best_pairs(scores: Tensor, limit: int) -> Pairs:
 
 def _top(pairs: Pairs, options: PostProcess) -> Pairs:
     if options.per_image is None:  # in their order where scores are equal
-        top = pairs.scores.sort(dim=1, descending=True, stable=True)
+        values, order = pairs.scores.sort(dim=1, descending=True, stable=True)
     else:
-        top = pairs.scores.topk(min(options.per_image, pairs.scores.shape[1]), dim=1)
-    return Pairs(top.values, *(part.gather(1, top.indices) for part in pairs[1:]))
+        values, order = pairs.scores.topk(min(options.per_image, pairs.scores.shape[1]), dim=1)
+    return Pairs(values, *(part.gather(1, order) for part in pairs[1:]))
 
 
 def suppress(

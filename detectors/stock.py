@@ -149,9 +149,7 @@ class StockDetector(nn.Module, ABC):
         sizes = [(height, width) for height, width in batch.sizes.tolist()]
         return StockFeatures(ImageList(batch.images, sizes), levels, maps[-1])
 
-    def read(
-        self, batch: Batch, features: StockFeatures, names: frozenset[str]
-    ) -> dict[str, Any]:
+    def read(self, batch: Batch, features: StockFeatures, names: frozenset[str]) -> dict[str, Any]:
         """The named signals of one batch, from its features; computes no more than they need."""
         values: dict[str, Any] = {}
         if EMBEDDING in names:

@@ -24,9 +24,9 @@ def ls(kind: str | None, verbose: bool) -> None:
     columns = COLUMNS
     if verbose:
         if kind != "models":
-            raise AlframeError(f"--verbose is for models: expected 'alframe ls models --verbose', "
-                               f"got {kind or 'no kind'}")  # fmt: skip
-        from alframe.runs.fitting_together import table  # loads every model, and so torch
+            got = f"'alframe ls {kind}'" if kind else "no kind"
+            raise AlframeError(f"--verbose: expected 'alframe ls models --verbose', got {got}")
+        from alframe.runs.compatibility import table  # loads every model, and so torch
 
         columns, rows = MODEL_COLUMNS, table()
     elif kind == "plugins":

@@ -91,7 +91,9 @@ def renamed(key, names):
     return f"stock.{key}"
 
 
-@pytest.fixture(scope="module", params=[pytest.param(resnet, marks=pytest.mark.slow), mobilenet, fcos])
+@pytest.fixture(
+    scope="module", params=[pytest.param(resnet, marks=pytest.mark.slow), mobilenet, fcos]
+)
 def both(request):
     return pair(request.param)
 
@@ -186,8 +188,12 @@ def test_the_whole_model_of_torchvision_finds_the_same(both):
         expected = stock([x.double() / 255 for x in given.images])
         found = ours.read(given, ours.features(given), frozenset({DETECTIONS}))[DETECTIONS]
     for i, image in enumerate(expected):
-        torch.testing.assert_close(found.scores[i][found.valid[i]], image["scores"], rtol=0, atol=1e-5)
-        torch.testing.assert_close(found.boxes[i][found.valid[i]], image["boxes"], rtol=0, atol=1e-3)
+        torch.testing.assert_close(
+            found.scores[i][found.valid[i]], image["scores"], rtol=0, atol=1e-5
+        )
+        torch.testing.assert_close(
+            found.boxes[i][found.valid[i]], image["boxes"], rtol=0, atol=1e-3
+        )
 
 
 def test_boxes_come_back_in_pixels_of_the_original(both):
@@ -197,6 +203,7 @@ def test_boxes_come_back_in_pixels_of_the_original(both):
     large = replace(given, originals=2 * given.sizes)
     with torch.no_grad():
         one, two = (
-            ours.read(b, ours.features(b), frozenset({DETECTIONS}))[DETECTIONS] for b in (given, large)
+            ours.read(b, ours.features(b), frozenset({DETECTIONS}))[DETECTIONS]
+            for b in (given, large)
         )
     torch.testing.assert_close(2 * one.boxes, two.boxes)

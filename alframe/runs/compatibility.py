@@ -1,0 +1,56 @@
+"""Which learners and strategies go with which models: a table made from the registry."""
+
+from collections.abc import Iterable, Iterator
+
+from alframe.config.resolve import resolve
+from alframe.errors import AlframeError, PluginError
+from alframe.model import provides
+from alframe.plugins import Entry, registry
+from alframe.runs.build import build_strategy
+
+ANY = "random"
+"""The strategy that a learner is tried with; it requires nothing."""
+INNER = "entropy"
+"""What a wrapper is tried on top of: it has scores."""
+
+
+def table() -> list[tuple[str, ...]]:
+    """A row for each model: name, task, signals, learners and strategies that go with it.
+
+    A strategy goes with a model if a run with the learner that it wants would begin.
+    """
+    return [_row(model) for model in registry().all("models")]
+
+
+def _row(model: Entry) -> tuple[str, ...]:
+    try:
+        signals, task = provides(model.load()), model.says("task", "detection")
+    except PluginError as error:
+        return model.name, "", f"cannot be loaded: {error}", "", ""
+    learners = [e.name for e in registry().all("learners") if _goes(model, task, e.name, ANY)]
+    strategies = _strategies(model, task)
+    return model.name, task, *map(_listed, (sorted(signals), learners, strategies))
+
+
+def _strategies(model: Entry, task: str) -> Iterator[str]:
+    for entry in registry().all("strategies"):
+        name, ending = (f"{entry.name}:{INNER}", ":") if entry.wraps else (entry.name, "")
+        if _goes(model, task, entry.learner, name):
+            yield f"{entry.name}{ending}"
+
+
+def _goes(model: Entry, task: str, learner: str, strategy: str) -> bool:
+    """Whether a run of the three would begin, on whatever dataset of the task."""
+    names = {"model": model.name, "learner": learner, "strategy": strategy}
+    own = [e.name for e in registry().all("datasets") if e.says("task", "detection") == task]
+    if "shapes" not in own:
+        names |= {"dataset": own[0]} if own else {}
+    try:
+        config = resolve([names])
+        return config.model is not None and bool(build_strategy(config))
+    except AlframeError:
+        return False
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"

@@ -1,0 +1,246 @@
+"""Detectors made of torchvision's parts: their contract, whole runs, and what they refuse."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from alframe.config.resolve import from_file, from_overrides, resolve
+from alframe.detectors import weights
+from alframe.detectors.backbones import Backbone
+from alframe.detectors.faster_rcnn import FasterRCNN
+from alframe.detectors.fcos import FCOS
+from alframe.detectors.mobilenet import mobilenet_backbone
+from alframe.errors import ConfigError
+from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING
+from alframe.runs.run import run
+from alframe.testing import check_model
+from tests.detectors.drawing import drawing
+
+FREE = {"weights": "none", "frozen_stages": -1, "norm_eval": False}
+SMALL = {"backbone": "tiny", "fpn_channels": 64, **FREE}
+
+
+def light(classes=3, **options):
+    return FasterRCNN(classes, **(SMALL | {"heads": "light"} | options))
+
+
+def fcos(classes=3, **options):
+    return FCOS(classes, tower_convs=1, **(SMALL | options))
+
+
+both = pytest.mark.parametrize("make", [light, fcos])
+
+
+def seeded(make, **options):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return make(**options)
+
+
+def read(model, batch, *names):
+    with torch.no_grad():
+        return model.eval().read(batch, model.features(batch), frozenset(names))
+
+
+@both
+def test_the_contract_of_a_model(make):
+    check_model(make)
+
+
+def test_the_contract_with_the_heads_of_version_2():
+    check_model(lambda classes: light(classes, heads="v2"))
+
+
+@both
+@pytest.mark.parametrize("rows", [0, 2])
+def test_images_without_objects_train(make, rows):
+    model = seeded(make)
+    batch = replace(drawing(), boxes=torch.zeros(2, rows, 4), labels=torch.full((2, rows), -1))
+    losses = model.loss(batch)
+    assert losses["box"].item() == 0
+    sum(losses.values()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+@both
+@pytest.mark.parametrize("box", [[10, 10, 10, 30], [0, 0, 0, 0], [40, 20, 30, 50]])
+def test_boxes_without_area_are_left_out(make, box):
+    batch, bare = drawing(), drawing()
+    batch.boxes[0, 0] = torch.tensor(box)
+    bare.labels[0, 0] = -1
+    model = seeded(make)
+    losses = []
+    for given in (batch, bare):
+        torch.manual_seed(0)  # which proposals count is drawn
+        losses.append(model.loss(given))
+    assert all(value.isfinite() for value in losses[0].values())
+    assert losses[0] == losses[1]
+
+
+@both
+def test_what_lies_in_the_padding_does_not_matter(make):
+    model = seeded(make)
+    batch = replace(drawing(), sizes=torch.tensor([[52, 60], [64, 64]]))
+    noisy = replace(batch, images=batch.images.clone())
+    noisy.images[0, :, 52:] = 200
+    noisy.images[0, :, :, 60:] = 90
+    one, two = (read(model, b, *model.provides) for b in (batch, noisy))
+    assert torch.equal(one[CLASS_PROBS].values, two[CLASS_PROBS].values)
+    assert torch.equal(one[EMBEDDING], two[EMBEDDING])
+    found = read(model, replace(noisy, originals=noisy.sizes), DETECTIONS)[DETECTIONS]
+    assert (found.boxes[0] <= torch.tensor([60, 52, 60, 52])).all()
+
+
+def test_the_first_batch_does_not_decide_on_the_scales_of_pooling():
+    fresh, used = seeded(light), seeded(light)
+    read(used, replace(drawing(), sizes=torch.tensor([[20, 20]] * 2)), DETECTIONS)
+    one, two = (read(model, drawing(), BOX_FEATURES)[BOX_FEATURES] for model in (fresh, used))
+    assert torch.equal(one, two)
+
+
+def test_missing_proposals_are_background_and_vectors_belong_to_detections():
+    model = seeded(light)
+    signals = read(model, drawing(), CLASS_PROBS, DETECTIONS, BOX_FEATURES)
+    probs, found = signals[CLASS_PROBS], signals[DETECTIONS]
+    assert probs.exclusive
+    assert probs.values.shape == (2, 150, 4)
+    torch.testing.assert_close(probs.values.sum(dim=2), torch.ones(2, 150))
+    assert (probs.values[:, -1] == torch.tensor([0.0, 0.0, 0.0, 1.0])).all(), "fewer than 150"
+    again = model.stock.roi_heads.box_predictor.cls_score(signals[BOX_FEATURES]).softmax(dim=2)
+    valid = found.valid
+    assert valid.any()
+    torch.testing.assert_close(again.roll(-1, dims=2)[valid], found.probs[valid])
+    own = found.probs.gather(2, found.labels[..., None])[..., 0]
+    assert torch.equal(own[valid], found.scores[valid])
+
+
+@both
+def test_no_detections(make):
+    found = read(make(score_threshold=0.999), drawing(), DETECTIONS, BOX_FEATURES)
+    assert not found[DETECTIONS].valid.any()
+    assert found[BOX_FEATURES].shape[:2] == found[DETECTIONS].scores.shape
+
+
+@both
+def test_limits(make):
+    model = seeded(make, score_threshold=0.01, max_detections=3)
+    assert read(model, drawing(), DETECTIONS)[DETECTIONS].boxes.shape == (2, 3, 4)
+
+
+@both
+def test_mixed_precision_gives_coordinates_in_single(make):
+    model = seeded(make, score_threshold=0.01)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = read(model, drawing(), DETECTIONS, BOX_FEATURES, CLASS_PROBS)
+        losses = model.train().loss(drawing())
+    assert found[DETECTIONS].boxes.dtype == found[CLASS_PROBS].values.dtype == torch.float32
+    assert (found[DETECTIONS].boxes != found[DETECTIONS].boxes.bfloat16().float()).any()
+    assert all(value.isfinite() for value in losses.values())
+
+
+@both
+def test_folded_for_inference(make):
+    model = seeded(make, backbone="resnet10t").eval()
+    lean = model.for_inference()
+    assert lean.backbone is not model.backbone
+    one, two = (read(m, drawing(), CLASS_PROBS, EMBEDDING) for m in (model, lean))
+    torch.testing.assert_close(one[EMBEDDING], two[EMBEDDING], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (light, {"heads": "heavy"}, "heads: expected one of .*'v2'"),
+        (light, {"backbone": "mobilenet_v3_large", "style": "caffe"}, "style: expected one of"),
+        (light, {"backbone": "mobilenet_v3_large", "frozen_stages": 5}, "expected -1 to 4, got 5"),
+        (light, {"backbone": "resnet5"}, "unknown name 'resnet5'"),
+        (light, {"weights": "gone.pth"}, "no file gone.pth"),
+        (fcos, {"fpn_channels": 40}, "fpn_channels: expected a multiple of 64, got 40"),
+        (fcos, {"weights": "pretrained"}, "no pretrained weights; say weights=none"),
+    ],
+)
+def test_settings_that_cannot_work(make, options, message):
+    with pytest.raises(ConfigError, match=message):
+        make(**options)
+
+
+def test_mobilenet_takes_weights_of_the_classifier_and_freezes_as_torchvision(tmp_path):
+    fresh = mobilenet_backbone("none", -1, False)
+    torch.save(fresh.body.state_dict() | {"classifier.0.bias": torch.ones(2)}, tmp_path / "w.pth")
+    loaded = mobilenet_backbone(str(tmp_path / "w.pth"), 2, True)
+    for name, value in loaded.body.state_dict().items():
+        assert torch.equal(value, fresh.body.state_dict()[name])
+    frozen = {n.split(".")[1] for n, p in loaded.body.named_parameters() if not p.requires_grad}
+    assert frozen == {str(block) for block in range(7)}
+    maps = loaded.eval()(drawing().images, drawing().sizes)
+    assert [tuple(x.shape[1:]) for x in maps] == [(160, 2, 2), (960, 2, 2)]
+
+
+def test_mobilenet_without_a_network(monkeypatch):
+    def refuse(*args, **settings):
+        raise OSError("no route to host\nlong story")
+
+    monkeypatch.setattr(weights.WeightsEnum, "get_state_dict", refuse)
+    said = (
+        r"'pretrained' of 'mobilenet_v3_large' could not be had \(no route to host\).*weights=PATH"
+    )
+    with pytest.raises(ConfigError, match=said):
+        mobilenet_backbone("pretrained", -1, True)
+
+
+TINY = (
+    "model.backbone=tiny", "model.weights=none", "model.frozen_stages=-1", "model.norm_eval=false",
+    "model.fpn_channels=64", "data.resize=none", "dataset.pool=14", "dataset.test=4",
+    "dataset.size=64", "training.batch_size=4", "training.iterations=3", "training.schedule=cosine",
+    "evaluation.coco=false", "budget.initial=4", "budget.per_cycle=3", "budget.cycles=2",
+    "device=cpu",
+)  # fmt: skip
+MODELS = {
+    "fasterrcnn": ("model=fasterrcnn", "model.heads=light", *TINY),
+    "fcos": ("model=fcos", "model.tower_convs=1", "model.score_threshold=0.01", *TINY),
+}
+NAMES = (
+    "coreset", "badge", "balanced-random", "cdal", "dedup:entropy", "divproto", "least-confidence",
+    "margin", "most-objects", "power:entropy", "ppal", "typiclust",
+)  # fmt: skip
+
+
+def selected(path: Path, *pairs: str) -> list[str]:
+    list(run(resolve([from_overrides(pairs)]), path))
+    return json.loads((path / "cycles.jsonl").read_text().splitlines()[0])["selected"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "strategy", ["entropy", *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES)]
+)
+def test_one_seed_one_selection(model, strategy, tmp_path):
+    once, again = (
+        selected(tmp_path / name, f"strategy={strategy}", *MODELS[model]) for name in "ab"
+    )
+    assert once == again
+    assert len(set(once)) == 3
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("strategy", ["miaod", "ll4al"])
+def test_learners_with_towers_say_what_they_train(model, strategy, tmp_path):
+    config = resolve([from_overrides([f"strategy={strategy}", *MODELS[model]])])
+    wanted = f"trains a DenseDetector, which model '{model}' is not; models that fit: retina, "
+    with pytest.raises(ConfigError, match=wanted):
+        next(run(config, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["fasterrcnn", "fcos", "fasterrcnn-mobilenet"])
+def test_presets(name):
+    config = resolve([from_file(name) if "-" in name else {"model": name}])
+    assert config.model.name == name.partition("-")[0]
+    assert (config.data.long, config.data.short) == ((640, 320) if "-" in name else (1333, 800))
+
+
+def test_the_backbone_is_ours():
+    assert isinstance(light().backbone, Backbone)
