@@ -21,6 +21,11 @@ def register(registry: Registrar) -> None:
         "alframe.detectors.evaluate_command:evaluate",
         summary="measure a run's model on its test split or another dataset",
     )
+    registry.command(
+        "export",
+        "alframe.detectors.export_command:export",
+        summary="write what a run's model finds for other programs",
+    )
     registry.model("ssd-lite0", ssd, summary="SSD on EfficientNet-Lite0, for a CPU")
     faster_rcnn = "alframe.detectors.faster_rcnn:FasterRCNN"
     registry.model("fasterrcnn", faster_rcnn, summary="Faster R-CNN, ResNet-50 FPN (torchvision's)")

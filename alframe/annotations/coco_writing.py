@@ -11,15 +11,12 @@ from alframe.datasets.objects import Annotated, Box
 from alframe.files.atomic import write_text
 
 QUERY = "coco.json"
+RESULTS = "predictions.json"
 
 
 def write_query(sheet: Sheet, folder: Path) -> Path:
     """Images and categories, with proposals as annotations that have a score in both places."""
-    owners = {image.item: number for number, image in enumerate(sheet.images, 1)}
-    asked = [
-        {"id": owners[i.item], "file_name": i.name, "width": i.width, "height": i.height}
-        for i in sheet.images
-    ]
+    owners, asked = _listed(sheet)
     proposed = (
         (owners[image.item], name, box, _of_model(box, score))
         for image in sheet.images
@@ -28,6 +25,36 @@ def write_query(sheet: Sheet, folder: Path) -> Path:
     path = folder / QUERY
     write_text(path, json.dumps(_instances(asked, sheet.classes, proposed), indent=1) + "\n")
     return path
+
+
+def write_results(sheet: Sheet, folder: Path) -> Path:
+    """Proposals as a list of COCO results, and beside it images and categories without objects."""
+    owners, asked = _listed(sheet)
+    listed = _instances(asked, sheet.classes, ())
+    write_text(folder / QUERY, json.dumps(listed, indent=1) + "\n")
+    numbers = {category["name"]: category["id"] for category in listed["categories"]}
+    rows = [
+        {
+            "image_id": owners[image.item],
+            "category_id": numbers[name],
+            "bbox": [x1, y1, x2 - x1, y2 - y1],
+            "score": score,
+        }
+        for image in sheet.images
+        for name, (x1, y1, x2, y2), score in image.proposals
+    ]
+    write_text(folder / RESULTS, json.dumps(rows) + "\n")
+    return folder / RESULTS
+
+
+def _listed(sheet: Sheet) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """The number of each image by id, and the list of images."""
+    owners = {image.item: number for number, image in enumerate(sheet.images, 1)}
+    asked = [
+        {"id": owners[i.item], "file_name": i.name, "width": i.width, "height": i.height}
+        for i in sheet.images
+    ]
+    return owners, asked
 
 
 def write_answers(found: Annotations, images: Images, path: Path) -> None:

@@ -17,14 +17,15 @@ def write_query(sheet: Sheet, folder: Path, *, scores: bool = False) -> Path:
     Args:
         sheet: what is asked.
         folder: where to.
-        scores: whether lines end with the score, which tools for annotating do not expect.
+        scores: whether lines end with the score, which tools for annotating do not expect; then
+            an image without proposals has an empty file: it was predicted.
 
     Raises:
         DataError: two images would have one label file.
     """
     numbers = {name: number for number, name in enumerate(sheet.classes)}
     for stem, image in by_stem(sheet).items():
-        if image.proposals:
+        if image.proposals or scores:
             path = folder / "labels" / f"{stem}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, "".join(_lines(image, numbers, scores=scores)))

@@ -202,4 +202,4 @@ def test_the_sixth_column_is_written_on_demand(tmp_path: Path) -> None:
     assert not (tmp_path / "labels/b.txt").exists()
     write_yolo(asked, tmp_path, scores=True)
     assert (tmp_path / "labels/x/a.txt").read_text() == f"{line} 0.5000\n"
-    assert read(tmp_path, Known("x/a.jpg", "b.jpg")).images == ["x/a.jpg"]
+    assert read(tmp_path, Known("x/a.jpg", "b.jpg")).images == ["b.jpg", "x/a.jpg"]

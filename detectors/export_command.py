@@ -1,0 +1,145 @@
+"""``alframe export``."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from alframe.annotations.base import AskedImage, Proposal, Sheet
+from alframe.annotations.coco_writing import write_results
+from alframe.annotations.parts import by_stem
+from alframe.annotations.yolo_query import write_query as write_labels
+from alframe.cli.output import say
+from alframe.datasets.problems import plural
+from alframe.errors import DataError, RunError, together
+from alframe.files.atomic import write_text
+from alframe.text import printable
+
+if TYPE_CHECKING:
+    from alframe.datasets.folders import Given
+    from alframe.detectors.photos import Photos
+    from alframe.detectors.predict import Prediction
+
+HOW = {
+    "coco": (
+        "predictions.json: COCO results. bbox is x y width height in pixels from the corner above "
+        "left; image_id and category_id are those of coco.json, which has every image, also those "
+        "without a prediction."
+    ),
+    "yolo": (
+        "labels/: a file for each image, empty where nothing was found. A line is: number of the "
+        "class, x and y of the centre, width, height, all in shares of the image, and the score. "
+        "The numbers are those of data.yaml and lines of classes.txt, from 0 on."
+    ),
+}
+"""What lies where, by format."""
+WRITTEN: dict[str, Callable[[Sheet, Path], Path]] = {
+    "coco": write_results,
+    "yolo": partial(write_labels, scores=True),
+}
+
+
+@click.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--to", "name", required=True, type=click.Choice(tuple(HOW)), help="The format.")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="A folder.")
+@click.option("--cycle", type=int, help="Whose model; the last one by default.")
+@click.option("--threshold", default=0.05, show_default=True, help="Least score of a box.")
+@click.option("--device", default="auto", show_default=True, help="Where to compute.")
+def export(
+    run: Path,
+    images: tuple[Path, ...],
+    name: str,
+    output: Path,
+    cycle: int | None,
+    threshold: float,
+    device: str,
+) -> None:
+    """Write what a RUN's model finds in IMAGES, files or folders, for other programs.
+
+    \b
+    alframe export runs/mine photos --to coco --output predictions
+    alframe export runs/mine photos --to yolo --output predictions --threshold 0.25
+    """  # noqa: D301
+    from alframe.datasets.folders import pictures_in
+    from alframe.detectors.photos import Photos, data_of
+    from alframe.runs.rundir import stored_layer
+
+    # Before torch is imported, which takes seconds.
+    stored, (given, notes) = together(lambda: stored_layer(run), lambda: pictures_in(images))
+    _check_empty(output)
+    _check_names(given)
+    photos = Photos([image.path for image in given], data_of(stored))
+    say(*(f"note: {note}" for note in (*notes, *photos.notes())), err=True)
+    listed = _asked(given, photos)
+    if name == "yolo":
+        by_stem(Sheet("", (), tuple(listed)))  # refuses two images of one label file
+    output.mkdir(parents=True, exist_ok=True)
+    from alframe.detectors.predict import Predictor
+
+    predictor = Predictor(run, cycle=cycle, device=device)
+    found = _proposed(listed, predictor(photos, threshold=threshold))
+    sheet = Sheet(run.name, predictor.classes, tuple(found), proposed=True)
+    say(f"wrote {_written(sheet, name, output, threshold)}")
+
+
+def _check_empty(folder: Path) -> None:
+    """Predictions of other images would be taken for those of this export.
+
+    Raises:
+        RunError: the folder has something in it.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        raise RunError(f"{folder} is not empty: choose another --output, or empty it")
+
+
+def _check_names(given: Sequence["Given"]) -> None:
+    """An image is known by its path below the folder that was named.
+
+    Raises:
+        DataError: two would have the same.
+    """
+    seen: dict[Path, Path] = {}
+    for image in given:
+        other = seen.setdefault(image.name, image.path)
+        if other is not image.path:
+            raise DataError(
+                f"two images would be called {image.name}: {other} and {image.path}; export them "
+                "apart, or name the folder above"
+            )
+
+
+def _asked(given: Sequence["Given"], photos: "Photos") -> list[AskedImage]:
+    sizes = [photos.images.size(str(number)) for number in range(len(given))]
+    return [
+        AskedImage(image.name.as_posix(), image.path, *size)
+        for image, size in zip(given, sizes, strict=True)
+    ]
+
+
+def _proposed(
+    images: Sequence[AskedImage], predictions: "Iterator[Prediction]"
+) -> Iterator[AskedImage]:
+    for image, prediction in zip(images, predictions, strict=True):
+        columns = prediction.labels, prediction.boxes.tolist(), prediction.scores.tolist()
+        rows = zip(*columns, strict=True)
+        proposals = (Proposal(label, (x1, y1, x2, y2), s) for label, (x1, y1, x2, y2), s in rows)
+        yield replace(image, proposals=tuple(proposals))
+
+
+def _written(sheet: Sheet, name: str, folder: Path, threshold: float) -> Path:
+    """Predictions in a format, and a README beside them; what a program is to be given."""
+    path = WRITTEN[name](sheet, folder)
+    count = sum(len(image.proposals) for image in sheet.images)
+    lines = [
+        f"{plural(count, 'box')} in {plural(len(sheet.images), 'image')}, predicted by the model "
+        f"of {sheet.title}, of a score of at least {threshold:g}, after non-maximum suppression.",
+        HOW[name],
+        f"Classes: {printable(', '.join(sheet.classes))}.",
+    ]
+    write_text(folder / "README.txt", "\n".join(lines) + "\n")
+    return path

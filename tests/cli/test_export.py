@@ -1,0 +1,114 @@
+"""``alframe export``: what a run's model finds, for other programs."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alframe.annotations.formats import read_predictions
+from alframe.datasets.meant import Pictures
+from alframe.datasets.problems import Problems
+from alframe.datasets.shapes import shapes
+from tests.cli.test_cli import Alframe, alframe, refused
+from tests.cli.test_evaluate import run
+
+__all__ = ["alframe", "run"]  # fixtures
+
+NAMES = ("a.png", "sub/b c.jpg", "sub/ü.png")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three pictures of 96 x 72 pixels, in two folders."""
+    dataset = shapes(pool=3, test=1, size=96, classes=2)
+    for name, item in zip(NAMES, dataset.pool, strict=True):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(dataset.images.read(item))[:72]).save(path)
+    return tmp_path / "photos"
+
+
+def predicted(alframe: Alframe, run: Path, photos: Path, least: str) -> dict[str, list[Any]]:
+    args = ("predict", str(run), str(photos), "--json", "--threshold", least)
+    code, out, err = alframe(*args)
+    assert code == 0, err
+    rows = [json.loads(line) for line in out.splitlines()]
+    return {str(Path(r["image"]).relative_to(photos)): r["detections"] for r in rows}
+
+
+@pytest.mark.parametrize(("name", "digits"), [("coco", 1e-9), ("yolo", 6e-5)])
+def test_read_back_it_is_what_predict_shows(
+    alframe: Alframe,
+    run: Path,
+    photos: Path,
+    tmp_path: Path,
+    name: str,
+    digits: float,
+) -> None:
+    expected = predicted(alframe, run, photos, "0.06")
+    shown = [d["score"] for rows in expected.values() for d in rows]
+    assert shown, "the model finds something"
+    output = tmp_path / "out"
+    args = ("export", str(run), str(photos), "--to", name, "--output", str(output))
+    code, out, err = alframe(*args, "--threshold", "0.06")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"wrote {output}")
+    pictures = Pictures({n: photos / n for n in NAMES}, lambda _: (72, 96))
+    problems = Problems("error")
+    found = read_predictions(output, pictures, problems)
+    problems.settle()
+    assert sorted(found.images) == sorted(NAMES)
+    for image, rows in expected.items():
+        own = [thing for thing in found.objects if thing.owner == image]
+        assert [thing.name for thing in own] == [row["class"] for row in rows]
+        for thing, row in zip(own, rows, strict=True):
+            assert thing.box == pytest.approx(row["box"], abs=1e-4)
+            assert thing.score == pytest.approx(row["score"], abs=digits)
+    text = (output / "README.txt").read_text()
+    assert f"{len(shown)} boxes in 3 images" in text
+    assert "of a score of at least 0.06, after" in text
+
+
+@pytest.mark.parametrize("name", ["coco", "yolo"])
+def test_an_image_without_boxes_is_told_from_one_that_was_not_predicted(
+    alframe: Alframe, run: Path, photos: Path, tmp_path: Path, name: str
+) -> None:
+    output = tmp_path / "out"
+    args = ("export", str(run), str(photos / "sub"), "--to", name, "--output", str(output))
+    assert alframe(*args, "--threshold", "1.1")[0] == 0
+    if name == "yolo":
+        files = sorted(p.relative_to(output).as_posix() for p in output.rglob("*.txt"))
+        assert files == ["README.txt", "classes.txt", "labels/b c.txt", "labels/ü.txt"]
+        assert (output / "labels/b c.txt").read_text() == ""
+        return
+    assert json.loads((output / "predictions.json").read_text()) == []
+    images = json.loads((output / "coco.json").read_text())["images"]
+    assert [(i["file_name"], i["width"], i["height"]) for i in images] == [
+        ("b c.jpg", 96, 72), ("ü.png", 96, 72)
+    ]  # fmt: skip
+
+
+def test_refusals(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> None:
+    def export(*args: str, to: str = "coco") -> tuple[int, str, str]:
+        return alframe("export", str(run), *args, "--to", to, "--output", str(tmp_path / "out"))
+
+    refused(export(str(photos), to="tflite"), "tflite")
+    refused(export(str(photos / "gone.jpg")), "gone.jpg")
+    refused(export(str(photos), "--cycle", "7"), "no model of cycle 7")
+    other = photos / "other"
+    other.mkdir()
+    shutil.copy(photos / "a.png", other / "a.png")
+    refused(export(str(photos / "a.png"), str(other)), "two images would be called a.png")
+    Image.open(photos / "a.png").save(photos / "a.jpg")
+    refused(export(str(photos), to="yolo"), "a.jpg and a.png", "rename one")
+    assert export(str(photos))[0] == 0
+    refused(export(str(photos)), "out is not empty: choose another --output")
+    refused(
+        alframe("export", str(tmp_path), str(photos), "--to", "coco", "--output", "x"), "no run"
+    )
+    file = str(photos / "a.png" / "x")
+    refused(alframe("export", str(run), str(photos), "--to", "coco", "--output", file), "a.png/x: ")
