@@ -89,7 +89,7 @@ class Predictor:
                 "shows detections"
             )
         self._strategy = build_strategy(config)
-        self._learner = build_learner(config, self.classes, restored=True)
+        self._learner = build_learner(config, self.classes, path, restored=True)
         self._learner.load_state_dict(run.load_model(kept[-1] if cycle is None else cycle))
 
     def __call__(

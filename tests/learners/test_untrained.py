@@ -24,7 +24,7 @@ TRUTH = shapes(pool=12, test=4, size=32, classes=2)
 def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     strangers = Strangers(tmp_path / "site", monkeypatch)
     strangers.folder.mkdir()
-    call = f"registry.learner('predictions', {PLACE!r}, summary='from files', trains=False)"
+    call = f"registry.learner('from-files', {PLACE!r}, summary='from files', trains=False)"
     strangers.install("mine", naming(call))
     yield strangers
     strangers.uninstall()
@@ -50,15 +50,15 @@ def test_from_waiting_to_the_report(
     root, out = tmp_path / "predictions", tmp_path / "work"
     out.mkdir()
     monkeypatch.chdir(out)
-    assert "predictions  learners  alframe-mine" in alframe("ls", "learners")[1]
-    entropy = ("--strategy", "entropy", "strategy.unit=anchors", "--learner", "predictions")
+    assert "from-files   learners  alframe-mine" in alframe("ls", "learners")[1]
+    entropy = ("--strategy", "entropy", "strategy.unit=anchors", "--learner", "from-files")
     options = (*entropy, f"learner.root={root}", *SMALL)
     code, said, err = alframe("run", *options)
     assert code == 3, err
     assert f"cycle 0 waits for predictions: write {root / 'cycle_00.json'}" in err
-    run = Path("runs/shapes-predictions-entropy-seed0")
+    run = Path("runs/shapes-from-files-entropy-seed0")
     assert f"run      {run}" in said
-    assert "method   entropy on predictions\n" in said
+    assert "method   entropy on from-files\n" in said
     for cycle in (0, 1):
         write_predictions(root, cycle)
         code, said, err = alframe("run", "--output", str(run), "--resume")
