@@ -65,7 +65,7 @@ def test_from_waiting_to_the_report(
         assert code == (0 if cycle else 3), err
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert not {"model", "training"} & config.keys()
-    assert config["learner"] == {"name": "predictions", "root": str(root)}
+    assert config["learner"] == {"name": "from-files", "root": str(root)}
     cycles = [json.loads(line) for line in (run / "cycles.jsonl").read_text().splitlines()]
     assert [c["metrics"] for c in cycles] == [{"accuracy": 1.0}] * 2
     unsure = sorted(set(TRUTH.pool) - set(labelled(run)), reverse=True)
