@@ -1,7 +1,8 @@
 """The learner: owns a model, fits it, evaluates it, and streams signals over images."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from alframe.datasets.base import ImageSet, LabelledSet
@@ -143,12 +144,14 @@ class InferenceSetup:
         device: where to compute.
         data: the ``data`` section: padding and workers.
         evaluation: the ``evaluation`` section.
+        folder: the run directory.
     """
 
     classes: tuple[str, ...]
     device: "torch.device"
     data: "DataConfig"
     evaluation: "EvaluationConfig"
+    folder: Path = field(default=Path(), kw_only=True)
 
 
 @dataclass(frozen=True)

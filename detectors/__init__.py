@@ -11,6 +11,12 @@ def register(registry: Registrar) -> None:
     registry.model("retina-tiny", retinanet, summary="RetinaNet small enough for a CPU")
     ssd = "alframe.detectors.ssd:SSD"
     registry.model("ssd", ssd, summary="SSD300, VGG-16 (MI-AOD's)")
+    registry.learner(
+        "predictions",
+        "alframe.detectors.predictions:PredictionsLearner",
+        summary="waits for what your own detector finds in each cycle, and trains nothing",
+        trains=False,
+    )
     registry.command(
         "predict",
         "alframe.detectors.predict_command:predict",

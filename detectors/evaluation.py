@@ -15,11 +15,11 @@ from alframe.detectors.evaluation_coco import coco_ap
 from alframe.detectors.evaluation_results import DetectionResults
 from alframe.detectors.evaluation_voc import voc_ap
 from alframe.errors import TrainingError
-from alframe.learner import COCO, DETECTIONS, LearnerSetup, SignalBatch
+from alframe.learner import COCO, DETECTIONS, InferenceSetup, SignalBatch
 
 
 def measured(
-    test: LabelledSet, stream: Iterable[SignalBatch], setup: LearnerSetup
+    test: LabelledSet, stream: Iterable[SignalBatch], setup: InferenceSetup
 ) -> dict[str, Any]:
     """The metrics of any detector, from a stream of its detections: see :func:`metrics`.
 

@@ -95,7 +95,7 @@ class Predictor:
             )
         self._scoring = _scoring(config)
         self.strategy, self.scores = config.strategy.name, self._scoring is not None
-        self._learner = build_learner(config, self.classes, restored=True)
+        self._learner = build_learner(config, self.classes, path, restored=True)
         self._learner.load_state_dict(run.load_model(cycle))
 
     def __call__(

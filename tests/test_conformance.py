@@ -69,13 +69,17 @@ def test_strategy(entry: Entry) -> None:
     check_strategy(partial(strategy, entry))
 
 
-@pytest.mark.parametrize("entry", entries("learners"))
+TRAINED = [one for one in entries("learners") if one.values[0].trains]
+"""Without those that wait for what another program finds: tests/detectors/test_predictions.py."""
+
+
+@pytest.mark.parametrize("entry", TRAINED)
 def test_learner(entry: Entry) -> None:
     check_learner(entry.load())  # type: ignore[arg-type]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("entry", entries("learners"))
+@pytest.mark.parametrize("entry", TRAINED)
 def test_learner_on_a_softmax_detector(entry: Entry) -> None:
     small = ("backbone=tiny", "weights=none", "frozen_stages=-1", "norm_eval=false", "size=64",
              "strides=[8,16,32,64]", "anchor_ratios=[[2],[2,3],[2],[2]]")  # fmt: skip
@@ -143,7 +147,9 @@ def run_poisoned(strategy: str, learner: str, path: Path) -> list[tuple[str, ...
         return [tuple(cycle["selected"]) for cycle in loop.run()]
 
 
-PAIRS = [(s, lr) for s in registry().all("strategies") for lr in registry().all("learners")]
+PAIRS = [
+    (s, lr) for s in registry().all("strategies") for lr in registry().all("learners") if lr.trains
+]
 
 
 def own(strategy: Entry, learner: Entry) -> bool:

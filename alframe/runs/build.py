@@ -175,20 +175,25 @@ def white_in(dataset: Dataset) -> float | None:
 
 
 def build_learner(
-    config: RunConfig, classes: tuple[str, ...], *, restored: bool = False
+    config: RunConfig,
+    classes: tuple[str, ...],
+    folder: Path = Path(),
+    *,
+    restored: bool = False,
 ) -> Learner:
     """The learner, and through it the model, for these classes.
 
     Args:
         config: of the run.
         classes: their names, in label order.
+        folder: the run directory.
         restored: whether a state will be loaded, so that initial weights need not be had.
     """
     from alframe.training.device import pick_device, workers
 
     model, device = config.model, pick_device(config.device)
     data = config.data.model_copy(update={"workers": workers(config.data.workers, device)})
-    setup = InferenceSetup(classes, device, data, config.evaluation)
+    setup = InferenceSetup(classes, device, data, config.evaluation, folder=folder)
     if model and config.training:
         if restored and "weights" in model.options:
             model = model.model_copy(update={"weights": "none"})

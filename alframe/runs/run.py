@@ -78,7 +78,7 @@ def run(
     strategy = build_strategy(config)
     dataset = dataset or build_dataset(config)
     as_read = dataset.fingerprint()
-    learner = build_learner(_of_all_processes(config), dataset.classes)
+    learner = build_learner(_of_all_processes(config), dataset.classes, path)
     waits = broadcast(partial(_waits, config, path, dataset, resume=resume))
     if waits is not None:
         if is_main_process():

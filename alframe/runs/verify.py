@@ -205,7 +205,9 @@ class Verifier:
     ) -> Iterator[SignalBatch]:
         """Signals of the model that was stored for ``cycle``."""
         if self._learner is None:
-            self._learner = build_learner(self._config, self._dataset.classes, restored=True)
+            self._learner = build_learner(
+                self._config, self._dataset.classes, self._run.path, restored=True
+            )
         self._learner.load_state_dict(self._run.load_model(cycle))
         stream = self._learner.signals(ImageSet(self._dataset.images, tuple(ids)), names)
         yield from over(stream, len(ids), f"cycle {cycle} score", "images", lambda b: len(b.ids))

@@ -1,5 +1,6 @@
 """Detections of many images as columns, and batches of them as strategies read them."""
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,6 +92,12 @@ class StoredDetections:
         self._count = np.bincount(columns.owner[kept], minlength=len(ids))
         self._start = np.cumsum(self._count) - self._count
 
+    def of_rows(self, rows: Mapping[str, int]) -> "StoredDetections":
+        """The same for images of other names: those that these ``rows`` are called by."""
+        other = copy.copy(self)
+        other.rows = dict(rows)
+        return other
+
     def refuse_bare(self) -> None:
         """From now on, refuse to take a score for the probabilities of classes."""
         self._strict = True
@@ -176,7 +183,7 @@ def _taken(column: Any, index: NDArray[np.int64], valid: NDArray[np.bool_]) -> A
 
 
 def _check_scores(ids: Sequence[str], columns: ObjectColumns, where: str) -> None:
-    bare = np.unique(columns.owner[np.isnan(columns.score)]).tolist()
+    bare: list[int] = np.unique(columns.owner[np.isnan(columns.score)]).tolist()
     if bare:
         raise DataError(
             f"{where}: boxes without a score in {plural(len(bare), 'image')}: "

@@ -25,7 +25,7 @@ TRUTH = shapes(pool=12, test=4, size=32, classes=2)
 def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     strangers = Strangers(tmp_path / "site", monkeypatch)
     strangers.folder.mkdir()
-    call = f"registry.learner('predictions', {PLACE!r}, summary='from files', trains=False)"
+    call = f"registry.learner('from-files', {PLACE!r}, summary='from files', trains=False)"
     strangers.install("mine", naming(call))
     yield strangers
     strangers.uninstall()
@@ -51,22 +51,22 @@ def test_from_waiting_to_the_report(
     root, out = tmp_path / "predictions", tmp_path / "work"
     out.mkdir()
     monkeypatch.chdir(out)
-    assert "predictions  learners  alframe-mine" in alframe("ls", "learners")[1]
-    entropy = ("--strategy", "entropy", "strategy.unit=anchors", "--learner", "predictions")
+    assert "from-files   learners  alframe-mine" in alframe("ls", "learners")[1]
+    entropy = ("--strategy", "entropy", "strategy.unit=anchors", "--learner", "from-files")
     options = (*entropy, f"learner.root={root}", *SMALL)
     code, said, err = alframe("run", *options)
     assert code == 3, err
     assert f"cycle 0 waits for predictions: write {root / 'cycle_00.json'}" in err
-    run = Path("runs/shapes-predictions-entropy-seed0")
+    run = Path("runs/shapes-from-files-entropy-seed0")
     assert f"run      {run}" in said
-    assert "method   entropy on predictions\n" in said
+    assert "method   entropy on from-files\n" in said
     for cycle in (0, 1):
         write_predictions(root, cycle)
         code, said, err = alframe("run", "--output", str(run), "--resume")
         assert code == (0 if cycle else 3), err
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert not {"model", "training"} & config.keys()
-    assert config["learner"] == {"name": "predictions", "root": str(root)}
+    assert config["learner"] == {"name": "from-files", "root": str(root)}
     cycles = [json.loads(line) for line in (run / "cycles.jsonl").read_text().splitlines()]
     assert [c["metrics"] for c in cycles] == [{"accuracy": 1.0}] * 2
     unsure = sorted(set(TRUTH.pool) - set(labelled(run)), reverse=True)
