@@ -57,7 +57,7 @@ def problems_of(found: Annotations, dataset: Dataset, path: Path) -> Iterator[tu
     clean = clean_boxes([thing.box for thing in found.objects], *_frames(found, dataset))
     for thing, kept in zip(found.objects, clean.keep.tolist(), strict=True):
         if thing.name not in dataset.classes:
-            remedy = f"the run has the classes {', '.join(dataset.classes)}: use one of them"
+            remedy = f"use one of {', '.join(dataset.classes)}"
             at = f"{path}: {thing.name!r}{closest(thing.name, dataset.classes)}"
             yield thing.owner, Problem("the class is unknown", at, remedy)
         if not kept:

@@ -110,12 +110,12 @@ def _waits(config: RunConfig, path: Path, dataset: Dataset, *, resume: bool) -> 
     as_read = dataset
     dataset, plan = readable(config, dataset)
     check_asked(dataset, path)
+    oracle = build_oracle(config, dataset, path)
     with open_run(path, config, resume=resume) as run_dir:
         if not run_dir.manifest():
             keep_images(as_read, path)
         _describe(run_dir, config, dataset, plan, as_read.fingerprint())
-        oracle, ask = build_oracle(config, dataset, path), Asking(path, dataset)
-        labelling = Labelling(dataset, oracle, run_dir, plan, ask)
+        labelling = Labelling(dataset, oracle, run_dir, plan, Asking(path, dataset))
         labelling.begin()
         try:
             labelling.annotate(0)

@@ -84,9 +84,9 @@ def test_a_folder_that_has_moved_is_told_once(alframe: Any, waiting: Path) -> No
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("cat", "'cat' (closest: 'Cat'); the run has the classes Cat, dog: use one of them"),
+        ("cat", "'cat' (closest: 'Cat'); use one of Cat, dog"),
         ("DOGS", "'DOGS' (closest: 'dog')"),
-        ("bird", "'bird'; the run has the classes Cat, dog"),
+        ("bird", "'bird'; use one of Cat, dog"),
     ],
 )
 def test_an_unknown_class_and_the_one_that_was_meant(
@@ -132,12 +132,13 @@ def test_what_a_run_does_that_does_not_wait(alframe: Any, waiting: Path) -> None
     with locked(waiting / ".lock"):
         code, _, err = alframe("annotate", str(waiting), file)
     assert (code, "is at work: annotate what it asks for when it has ended" in err) == (2, True)
-    Journal(waiting / "journal.jsonl").append("selected", cycle=0, ids=[people_left(waiting)])
+    selection = {"ids": [people_left(waiting)], "seconds": 1.0, "memory": {}}
+    Journal(waiting / "journal.jsonl").append("selected", cycle=0, **selection)
     (waiting / "queries/cycle_01").mkdir()
     shutil.copy(waiting / "queries/cycle_00/query.json", waiting / "queries/cycle_01")
     dataset = dataset_of(resolve([stored_layer(waiting)]), waiting)
     taken = take(waiting, dataset, [Path(file)])
-    assert taken.notes == ["4 images answered as in an earlier cycle"]
+    assert "4 images answered as in an earlier cycle" in taken.notes
 
 
 def people_left(run: Path) -> str:
