@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from alframe.datasets.base import Dataset, ImageSource, Target
 from alframe.datasets.boxes import clean_boxes
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem
+from alframe.datasets.splits import closest
 from alframe.oracle import Answers
 
 REMEDY = "correct the answers"
@@ -57,16 +57,9 @@ def problems_of(found: Annotations, dataset: Dataset, path: Path) -> Iterator[tu
     clean = clean_boxes([thing.box for thing in found.objects], *_frames(found, dataset))
     for thing, kept in zip(found.objects, clean.keep.tolist(), strict=True):
         if thing.name not in dataset.classes:
-            close = get_close_matches(thing.name, dataset.classes, n=1)
-            hint = f" (closest: {close[0]!r})" if close else ""
-            yield (
-                thing.owner,
-                Problem(
-                    "the class is unknown",
-                    f"{path}: {thing.name!r}",
-                    f"use one of {', '.join(dataset.classes)}{hint}",
-                ),
-            )
+            remedy = f"use one of {', '.join(dataset.classes)}"
+            at = f"{path}: {thing.name!r}{closest(thing.name, dataset.classes)}"
+            yield thing.owner, Problem("the class is unknown", at, remedy)
         if not kept:
             cause = "the box is empty, or lies outside of its image"
             yield thing.owner, Problem(cause, f"{path}: {thing.owner}", REMEDY)

@@ -53,7 +53,7 @@ class _Reader:
 
     def read(self, data: bytes) -> Annotations:
         """The file's bytes as annotations."""
-        root, found = parsed_xml(data, self._where), self._found
+        root, found = self._root(data), self._found
         if root.tag != "annotations":
             raise DataError(f"{self._where}: expected <annotations> of CVAT, got <{root.tag:.40}>")
         if root.find("track") is not None:
@@ -71,6 +71,13 @@ class _Reader:
             found.notes.append(f"{self._where}: shapes that are no boxes: {tallied(self._other)}")
         found.notes += other_sizes(self._where, self._sizes, self._images)
         return found
+
+    def _root(self, data: bytes) -> Element:
+        try:
+            return parsed_xml(data, self._where)
+        except BadItemError as error:  # of the whole file, which cannot be skipped
+            causes = [f"{one.cause}: {one.at}; export it again" for one in error.found]
+            raise DataError(causes) from None
 
     def _add(self, element: Element, number: int) -> None:
         item = f"{self._where}: image {number}"

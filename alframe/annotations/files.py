@@ -47,6 +47,8 @@ class FilesOracle:
     ) -> None:
         self._dataset, self._run = setup.dataset, setup.folder
         self._format, self._threshold, self._proposals = format, threshold, proposals
+        if proposals and not setup.folder.exists():  # before anything is made or asked
+            self._of_others()
 
     def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
         """The answers, once there is one for each of ``ids``.
@@ -75,8 +77,10 @@ class FilesOracle:
         return replace(sheet, images=images, proposed=sheet.proposed or others is not None)
 
     def _of_others(self) -> Mapping[str, list[Proposal]]:
-        problems, path = Problems("error"), Path(str(self._proposals)).expanduser()
+        problems, path = Problems("error", skip=""), Path(str(self._proposals)).expanduser()
         found = read_predictions(path, pictures(self._dataset), problems)
+        for item, problem in problems_of(found, self._dataset, path):
+            problems.add(item, problem)
         problems.settle()
         proposals: dict[str, list[Proposal]] = {}
         for thing in sorted(found.objects, key=lambda thing: -thing.score):
@@ -138,7 +142,7 @@ def stored_answers(run: Path, cycle: int, dataset: Dataset) -> Annotations:
     path = answers_file(run, cycle)
     if not path.exists():
         return Annotations(dataset.classes)
-    problems = Problems("error")
+    problems = Problems("error", skip="")
     exactly = Exactly(frozenset((*dataset.pool, *dataset.test)), dataset.images, path)
     found = read_annotations(path, exactly, problems, "coco")
     problems.settle()

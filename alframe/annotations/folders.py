@@ -32,8 +32,7 @@ def write_folder(
     given = write_query(name, sheet, folder / name)
     if copy:
         _copy(sheet, folder / "images")
-    files = [image.file for image in sheet.images]
-    lines = [str(file or image.item) for file, image in zip(files, sheet.images, strict=True)]
+    lines = [str(i.file.absolute() if i.file else i.item) for i in sheet.images]
     write_text(folder / "images.txt", "".join(f"{line}\n" for line in lines))
     write_gallery(sheet, folder)
     text = [

@@ -109,6 +109,7 @@ def _format(source: Source, path: Path, name: str | None) -> Format:
     if found:
         names = ", ".join(one.name for one in found)
         raise DataError(f"{path} holds several formats: {names}; give the path of one of them")
-    known = "; ".join(f"{one.name} ({one.summary})" for one in FORMATS.values())
-    what = what_it_is(source)
-    raise DataError(f"{path} holds no annotations in a known format, but {what}; known are {known}")
+    raise DataError(
+        f"{path} holds no annotations in a known format ({', '.join(FORMATS)}), but "
+        f"{what_it_is(source)}"
+    )

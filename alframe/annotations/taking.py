@@ -15,8 +15,9 @@ from alframe.annotations.suspects import Suspect, suspects
 from alframe.datasets.base import Dataset
 from alframe.datasets.problems import Problems, named, plural
 from alframe.errors import RunError
-from alframe.files.locks import locked
+from alframe.files.locks import is_locked, locked
 from alframe.runs.journal import Journal
+from alframe.text import command
 
 
 @dataclass
@@ -26,11 +27,13 @@ class Received:
     Attributes:
         cycle: that they are for.
         notes: a sentence each on what was taken, left, or seen through.
-        missing: ids that still have no answer.
+        asked: how many images the cycle asks for.
+        missing: ids of those that still have no answer.
         suspects: answers worth a second look.
     """
 
     cycle: int
+    asked: int = 0
     notes: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     suspects: list[Suspect] = field(default_factory=list)
@@ -48,12 +51,20 @@ def waits_for(run: Path) -> int:
         journal.last("selected", cycle - 1) if cycle else next(iter(journal.of("initial")), None)
     )
     if not asked or not asked["ids"]:
-        state = "is finished" if journal.of("finished") else "has not asked for anything yet"
-        raise RunError(
-            f"{run} {state}, so there is nothing to annotate now: go on with 'alframe run --output "
-            f"{run} --resume' (a finished one with a larger budget.cycles)"
-        )
+        raise RunError(f"{run} {_state(run, journal, cycle)}")
     return cycle
+
+
+def _state(run: Path, journal: Journal, cycle: int) -> str:
+    """What a run does that does not wait, and what to do."""
+    resume = command("run", "--output", run, "--resume")
+    if is_locked(run / ".lock"):
+        return "is at work: annotate what it asks for when it has ended"
+    if journal.of("finished"):
+        return f"is finished, so there is nothing to annotate; for more: {resume} budget.cycles=N"
+    if cycle:
+        return f"has all answers for cycle {cycle - 1}, and trains on them first: {resume}"
+    return f"has not asked for anything yet: {resume}"
 
 
 def take(
@@ -81,8 +92,8 @@ def take(
     """
     cycle = waits_for(run)
     sheet = read_sheet(query_folder(run, cycle), dataset.file)
-    taken, found = Received(cycle), Annotations(())
-    problems = Problems("skip" if skip_bad else "error")
+    taken, found = Received(cycle, len(sheet.images)), Annotations(())
+    problems = Problems("skip" if skip_bad else "error", "--skip-bad")
     for path in files:
         found = merged(found, _read(path, dataset, name, problems, taken))
     taken.notes += problems.settle()
@@ -92,7 +103,10 @@ def take(
     with locked(answers.parent / ".lock"):
         own = _sorted_out(run, dataset, sheet, found, taken)
         before = stored_answers(run, cycle, dataset)
-        _tell(before, own, taken)
+        if own.images:
+            _tell(before, own, taken)
+        elif not found.images:
+            taken.notes.append(f"no image is answered in {named(list(map(str, files)))}")
         after = merged(before, own)
         if after.images:
             write_answers(after, pictures(dataset), answers)
@@ -117,7 +131,7 @@ def _sorted_out(
 ) -> Annotations:
     """The answers that are for this cycle: asked for, or to unlabelled images besides."""
     asked = {image.item for image in sheet.images}
-    earlier = set(_earlier(run, dataset, found, taken)) | dataset.known.keys() | set(dataset.test)
+    earlier = _earlier(run, dataset, found, taken) | dataset.known.keys() | set(dataset.test)
     extra = [item for item in found.images if item not in asked | earlier]
     given_up = [item for item in extra if item in found.ignored]
     own = of_images(found, (asked | set(extra)) - set(given_up))
@@ -139,6 +153,8 @@ def _earlier(run: Path, dataset: Dataset, found: Annotations, taken: Received) -
         before = stored_answers(run, cycle, dataset)
         images |= set(before.images)
         other |= changed(before, found)
+    if same := images.intersection(found.images) - other:
+        taken.notes.append(f"{plural(len(same), 'image')} answered as in an earlier cycle")
     if other:
         taken.notes.append(
             f"{plural(len(other), 'image')} of earlier cycles answered otherwise now, left as the "

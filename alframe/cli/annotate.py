@@ -46,7 +46,10 @@ def annotate(run: Path, files: Sequence[Path], name: str | None, skip_bad: bool)
         say(f"{plural(len(taken.suspects), 'answer')} worth a second look, all in {path}:")
         say(*(f"  {s.item}: {s.what} ({100 * s.score:.0f} %)" for s in taken.suspects[:10]))
     if taken.missing:
-        raise Waiting(f"waiting: {plural(len(taken.missing), 'image')}: {named(taken.missing)}")
+        asked = f" of {taken.asked:,}" if len(taken.missing) < taken.asked else ""
+        left = f"{len(taken.missing):,}{asked} images"
+        then = f"then: {command('annotate', run, 'FILE')}"
+        raise Waiting([f"waiting: {left} to annotate: {named(taken.missing)}", then])
     say(f"all answered; go on with: {command('run', '--output', run, '--resume')}")
 
 
@@ -88,8 +91,10 @@ def _run(path: Path) -> "tuple[RunConfig, Dataset]":
     """Configuration and dataset of a run that asks people."""
     from alframe.config.resolve import drafted
     from alframe.errors import RunError
-    from alframe.runs.build import asks_people, build_dataset
+    from alframe.runs.build import asks_people
+    from alframe.runs.kept import dataset_of
     from alframe.runs.rundir import stored_layer
+    from alframe.text import command
 
     config = drafted([stored_layer(path)]).light()  # without torch
     if not asks_people(config):
@@ -97,4 +102,8 @@ def _run(path: Path) -> "tuple[RunConfig, Dataset]":
             f"{path} asks nobody (oracle {config.oracle.name}): its annotations are revealed. "
             "Start a run with --oracle files to have people annotate"
         )
-    return config, build_dataset(config)
+    root = config.dataset.options.get("root")
+    if isinstance(root, str) and not Path(root).expanduser().is_dir():
+        moved = command("run", "--output", path, "--resume", "--data-root", "FOLDER")
+        raise RunError(f"{root}, where {path} found its images, is gone; once they moved: {moved}")
+    return config, dataset_of(config, path)

@@ -74,6 +74,12 @@ class ImageFiles:
         other.reading = reading
         return other
 
+    def adding(self, paths: Mapping[str, Path]) -> "ImageFiles":
+        """These files, and others in the same folders."""
+        other = copy.copy(self)
+        other._paths = self._paths | {item: str(path) for item, path in paths.items()}
+        return other
+
     def read(self, item: str) -> NDArray[np.uint8]:
         """Decode one image to RGB, uint8 [H, W, 3], upright as its EXIF orientation says.
 

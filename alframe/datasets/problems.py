@@ -10,6 +10,9 @@ from alframe.errors import DataError
 MOST_LINES = 10
 MOST_NAMES = 5
 
+SKIP = ", or set dataset.on_bad_item=skip"
+"""How remedies end that a dataset offers; see :class:`Problems`."""
+
 log = logging.getLogger(__name__)
 
 
@@ -72,10 +75,13 @@ class Problems:
 
     Args:
         on_bad_item: whether :meth:`settle` raises the problems or reports the items as skipped.
+        skip: what has items skipped, ``--skip-bad``; empty where nothing does. By default it is
+            the setting of a dataset.
     """
 
-    def __init__(self, on_bad_item: OnBadItem) -> None:
+    def __init__(self, on_bad_item: OnBadItem, skip: str = "dataset.on_bad_item=skip") -> None:
         self.on_bad_item: OnBadItem = on_bad_item
+        self._skip = skip
         self._errors: list[DataError] = []
         self.items: set[str] = set()
 
@@ -99,7 +105,7 @@ class Problems:
         """
         if not self.items:
             return ()
-        lines = sentences(self._errors)
+        lines = [self._in_place(line) for line in sentences(self._errors)]
         if len(lines) > MOST_LINES:
             lines[MOST_LINES:] = [f"... and {len(lines) - MOST_LINES:,} more"]
         if self.on_bad_item == "error":
@@ -107,7 +113,13 @@ class Problems:
         for line in lines:
             log.warning("skipped: %s", line)
         count = plural(len(self.items), "bad item")
-        return (f"skipped {count} (dataset.on_bad_item=skip): {named(sorted(self.items))}",)
+        return (f"skipped {count} ({self._skip}): {named(sorted(self.items))}",)
+
+    def _in_place(self, line: str) -> str:
+        """A line with a remedy that is one where the problem is told."""
+        if SKIP.endswith(self._skip) and self._skip:
+            return line
+        return line.replace(SKIP, f", or add {self._skip}" if self._skip else "")
 
 
 def named(names: Sequence[str]) -> str:

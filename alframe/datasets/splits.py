@@ -128,7 +128,7 @@ def _groups(groups: Sequence[Sequence[str]]) -> str:
 
 def _wanted(wanted: Sequence[str], known: Collection[str] | None) -> tuple[str, ...]:
     problems = [
-        f"dataset.classes names {name!r}, which no annotation has{_closest(name, known)}; "
+        f"dataset.classes names {name!r}, which no annotation has{closest(name, known)}; "
         f"known: {', '.join(sorted(known)) or 'none'}"
         for name in wanted
         if known is not None and name not in known
@@ -144,6 +144,8 @@ def _wanted(wanted: Sequence[str], known: Collection[str] | None) -> tuple[str, 
     return tuple(wanted)
 
 
-def _closest(name: str, known: Collection[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f" (closest: {close[0]!r})" if close else ""
+def closest(name: str, known: Collection[str]) -> str:
+    """A hint at the class that a name is most like, whatever its case; empty where none is."""
+    folded = {each.casefold(): each for each in known}
+    close = get_close_matches(name.casefold(), folded, n=1)
+    return f" (closest: {folded[close[0]]!r})" if close else ""

@@ -8,6 +8,7 @@ from alframe.datasets.base import Dataset
 from alframe.errors import ConfigError, together
 from alframe.runs.build import build_dataset, plan_of
 from alframe.runs.initial import stored_ids
+from alframe.runs.kept import dataset_of
 from alframe.runs.opening import check_claim
 from alframe.runs.rundir import stored_layer
 
@@ -32,7 +33,7 @@ def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:
     *_, dataset = together(
         *taken,
         partial(_check_files, config, resume=resume),
-        lambda: build_dataset(config),
+        partial(dataset_of, config, path),
     )
     plan_of(config, dataset)
     return dataset

@@ -9,6 +9,7 @@ from alframe.pool import Pool
 from alframe.runs.budget import Plan
 from alframe.runs.initial import digest
 from alframe.runs.rundir import RunDir
+from alframe.text import command
 
 Ask = Callable[[int, Mapping[str, str], Mapping[str, float] | None], None]
 """Writes down what people are asked: for which cycle, why by id, most wanted first, and scores."""
@@ -129,6 +130,7 @@ class Labelling:
             if not left:
                 raise RunError(
                     f"all {count} images to {split} are ignored, so there is nothing to work with: "
+                    f"annotate some of them ({command('annotate', self._run.path, 'FILE')}), or "
                     "start anew with others (another seed)"
                 )
 

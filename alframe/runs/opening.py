@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alframe.config.resolve import differences, resolve, to_yaml
-from alframe.config.sections import RunConfig
+from alframe.config.sections import Component, RunConfig
 from alframe.errors import RunError
 from alframe.files.atomic import remove_torn, sync_folder
 from alframe.files.checked import write_yaml
 from alframe.files.locks import locked
 from alframe.runs.journal import Journal
 from alframe.runs.log import log_file
-from alframe.runs.rundir import FREE_TO_CHANGE, RunDir, header, stored_layer
+from alframe.runs.rundir import ADOPTED, FREE_TO_CHANGE, RunDir, header, stored_layer
 
 
 @contextlib.contextmanager
@@ -36,7 +36,7 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
                 write_yaml(path / "config.yaml", header(path) + to_yaml(config))
                 sync_folder(path.parent)
             else:
-                _settle_white(path, config)
+                _adopt(path, config)
             stack.enter_context(log_file(path / "run.log"))
             remove_torn(path)
             for folder in ("checkpoints", "scores", "tensorboard"):
@@ -85,12 +85,23 @@ def _check_place(path: Path) -> None:
         raise RunError(f"cannot write to {path}: {what} is not a folder; choose another --output")
 
 
-def _settle_white(path: Path, config: RunConfig) -> None:
-    """Write what is white into a run that began before its images were read."""
+def _adopt(path: Path, config: RunConfig) -> None:
+    """Write what a resumed run has from now on: where its images lie, and what is white in them.
+
+    A run that people answer begins before its images are read.
+    """
     stored = resolve([stored_layer(path)])
-    if stored.data.white != config.data.white:
-        adopted = stored.model_copy(update={"data": config.data})
+    names = {"data.white"} | ADOPTED
+    if not names.isdisjoint(differences(stored, config)):
+        data = stored.data.model_copy(update={"white": config.data.white})
+        own = {key: value for key, value in config.dataset.options.items() if _is_adopted(key)}
+        dataset = Component(**{**stored.dataset.model_dump(), **own})
+        adopted = stored.model_copy(update={"data": data, "dataset": dataset})
         write_yaml(path / "config.yaml", header(path) + to_yaml(adopted))
+
+
+def _is_adopted(option: str) -> bool:
+    return f"dataset.{option}" in ADOPTED
 
 
 def _refuse_changes(path: Path, config: RunConfig) -> None:

@@ -15,9 +15,9 @@ from alframe.learner import DETECTIONS, Learner
 from alframe.oracle import answered
 from alframe.profiling import Profiling
 from alframe.runs.asking import Asking, readable
+from alframe.runs.budget import Plan
 from alframe.runs.build import (
     asks_people,
-    build_dataset,
     build_learner,
     build_oracle,
     build_strategy,
@@ -29,6 +29,7 @@ from alframe.runs.build import (
 from alframe.runs.environment import environment
 from alframe.runs.first_cycle import check_source, share_first_cycle
 from alframe.runs.journal import Journal
+from alframe.runs.kept import check_asked, dataset_of, keep_images
 from alframe.runs.labelling import Labelling
 from alframe.runs.loop import Loop
 from alframe.runs.opening import check_claim, open_run
@@ -76,7 +77,7 @@ def run(
     if is_main_process():
         check_claim(path, config, resume=resume)
     strategy = build_strategy(config)
-    dataset = dataset or build_dataset(config)
+    dataset = dataset or dataset_of(config, path)
     as_read = dataset.fingerprint()
     learner = build_learner(_of_all_processes(config), dataset.classes, path)
     waits = broadcast(partial(_waits, config, path, dataset, resume=resume))
@@ -88,6 +89,8 @@ def run(
     config = with_white(config, white_in(dataset))
     profiling = Profiling(path / "profile" if profile else None)
     people = asks_people(config)  # who have been asked by now: the run has begun
+    if people:
+        check_asked(dataset, path)
     resume, fingerprint = resume or people, as_read if people else dataset.fingerprint()
     cycles = partial(_cycles, config, path, resume, strategy, dataset, fingerprint, profiling)
     if not is_initialized():
@@ -102,19 +105,20 @@ def run(
 
 def _waits(config: RunConfig, path: Path, dataset: Dataset, *, resume: bool) -> Waiting | None:
     """Check the plan; where people annotate, look for their answers before every image is read."""
-    plan_of(config, dataset)
+    plan, as_read = plan_of(config, dataset), dataset
     if not asks_people(config):
         return None
-    fingerprint = dataset.fingerprint()
     begun = Journal(path / "journal.jsonl").of("annotated")
-    plan = None
     if not begun:
         dataset, plan = readable(config, dataset)
+    check_asked(dataset, path)
+    oracle = build_oracle(config, dataset, path)
     with open_run(path, config, resume=resume) as run_dir:
-        _describe(run_dir, config, dataset, fingerprint)
-        oracle = build_oracle(config, dataset, path)
+        if not run_dir.manifest():
+            keep_images(as_read, path)
+        _describe(run_dir, config, dataset, plan, as_read.fingerprint())
         try:
-            if plan is not None:
+            if not begun:
                 labelling = Labelling(dataset, oracle, run_dir, plan, Asking(path, dataset))
                 labelling.begin()
                 labelling.annotate(0)
@@ -155,7 +159,7 @@ def _cycles(
     from alframe.runs.tensorboard import TensorBoard  # takes a second to import
 
     with open_run(path, config, resume=resume) as run_dir:
-        _describe(run_dir, config, dataset, fingerprint)
+        _describe(run_dir, config, dataset, plan, fingerprint)
         run_dir.adopt()
         if config.first_cycle:
             share_first_cycle(run_dir, Path(config.first_cycle))
@@ -176,7 +180,9 @@ def _cycles(
             yield from loop.run()
 
 
-def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset, fingerprint: str) -> None:
+def _describe(
+    run_dir: RunDir, config: RunConfig, dataset: Dataset, plan: Plan, fingerprint: str
+) -> None:
     """Write the manifest, or hold the dataset against it."""
     known = run_dir.manifest()
     if known and run_dir.described()["fingerprint"] != fingerprint:
@@ -201,8 +207,8 @@ def _describe(run_dir: RunDir, config: RunConfig, dataset: Dataset, fingerprint:
                 "name": dataset.name,
                 "fingerprint": fingerprint,
                 "test_fingerprint": replace(dataset, pool=()).fingerprint(),
-                "pool": len(dataset.pool),
-                "test": len(dataset.test),
+                "pool": len(dataset.pool) - len(plan.test),
+                "test": len(dataset.test) + len(plan.test),
                 "classes": list(dataset.classes),
                 "notes": list(dataset.notes),
             },

@@ -22,8 +22,12 @@ from alframe.runs.results import table
 from alframe.runs.scores import read_scores, write_scores
 from alframe.text import command, printable
 
-FREE_TO_CHANGE = frozenset(
-    {"output", "device", "keep_models", "first_cycle", "dataset.root", "data.workers"}
+ADOPTED = frozenset({"dataset.root", "dataset.on_bad_item"})
+"""Settings that a resumed run may change, and has from then on: where its images lie, and whether
+it goes on without one that can no longer be read."""
+
+FREE_TO_CHANGE = ADOPTED | frozenset(
+    {"output", "device", "keep_models", "first_cycle", "data.workers"}
     | {"data.cache", "data.cache_gb", "data.cache_dir", "data.max_megapixels"}
     | {"evaluation.batch_size"}
 )

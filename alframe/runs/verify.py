@@ -19,7 +19,6 @@ from alframe.runs.asking import readable
 from alframe.runs.beforehand import check_root
 from alframe.runs.build import (
     asks_people,
-    build_dataset,
     build_learner,
     build_oracle,
     build_strategy,
@@ -27,6 +26,7 @@ from alframe.runs.build import (
     prepare_images,
 )
 from alframe.runs.initial import digest, read_initial
+from alframe.runs.kept import dataset_of
 from alframe.runs.records import REMEDY, difference, selections, selections_due
 from alframe.runs.results import table
 from alframe.runs.rundir import RunDir, stored_layer, stored_scores
@@ -73,7 +73,7 @@ class Verifier:
         self._run = RunDir(path, config)
         self._seeds = Seeds(config.seed)
         self._strategy: Strategy = build_strategy(config)
-        as_read = build_dataset(config)
+        as_read = dataset_of(config, path)
         self._dataset = prepare_images(as_read, config)
         self._oracle = build_oracle(config, self._dataset, path)
         self._targets: dict[str, Target] = {}

@@ -168,7 +168,7 @@ def test_answers_for_another_run(run: Path, dataset: Dataset, tmp_path: Path) ->
     )
     for event, more in (("fitted", {}), ("evaluated", {"metrics": {}})):
         journal.append(event, cycle=0, seconds=1.0, **more)
-    with pytest.raises(RunError, match="has not asked for anything yet, so there is nothing to"):
+    with pytest.raises(RunError, match="has all answers for cycle 0, and trains on them first"):
         waits_for(run)
     journal.append("selected", cycle=0, ids=["d.png"], seconds=1.0, memory={})
     image = AskedImage("d.png", dataset.file("d.png"), 20, 40, 0.5, "entropy")

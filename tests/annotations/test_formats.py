@@ -85,12 +85,13 @@ def test_what_is_none_is_named(tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "x").write_text(content)
     with pytest.raises(DataError) as raised:
         read(tmp_path / "x", IMAGES)
-    assert f"{tmp_path}/x holds no annotations in a known format, but {said}" in str(raised.value)
-    assert "known are coco (COCO instances, a JSON file)" in str(raised.value)
+    known = "(coco, voc, cvat, label-studio, yolo)"
+    start = f"{tmp_path}/x holds no annotations in a known format {known}, but "
+    assert str(raised.value).startswith(f"{start}{said}")
 
 
 def test_folders_that_hold_none_or_several(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="but an empty folder; known are coco"):
+    with pytest.raises(DataError, match="but an empty folder"):
         read(tmp_path, IMAGES)
     (tmp_path / "x.csv").write_text("a,b")
     with pytest.raises(DataError, match=r"but a folder of \.csv \(1\)"):

@@ -1,0 +1,74 @@
+"""The images of a run that people answer: those that were there when it began, in its files."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from alframe.config.sections import RunConfig
+from alframe.datasets.base import Dataset, without
+from alframe.datasets.files import ImageFiles
+from alframe.datasets.problems import named, plural
+from alframe.errors import DataError
+from alframe.files.checked import read_object, write_object
+from alframe.runs.build import build_dataset
+from alframe.runs.journal import Journal
+from alframe.runs.rundir import RESTORE
+
+
+def keep_images(dataset: Dataset, run: Path) -> None:
+    """Write ``images.json``: folders of photos grow and shrink while people annotate."""
+    content = {"pool": list(dataset.pool), "test": list(dataset.test)}
+    write_object(run / "images.json", content)
+
+
+def dataset_of(config: RunConfig, run: Path) -> Dataset:
+    """The dataset of a run, its annotations read and checked, its images not yet.
+
+    Where the run has noted its images (:func:`keep_images`), it is of those: later ones are left
+    out, with a note; one that is gone is as one that cannot be read.
+
+    Raises:
+        DataError: as :func:`~alframe.runs.build.build_dataset`.
+        RunError: the note is damaged.
+    """
+    dataset = build_dataset(config)
+    if not (run / "images.json").exists():
+        return dataset
+    return _as_noted(dataset, read_object(run / "images.json", RESTORE), config)
+
+
+def _as_noted(dataset: Dataset, noted: Mapping[str, list[str]], config: RunConfig) -> Dataset:
+    then, now = {*noted["pool"], *noted["test"]}, {*dataset.pool, *dataset.test}
+    gone, images = then - now, dataset.images
+    if gone and isinstance(images, ImageFiles):
+        root = Path(str(config.dataset.options.get("root", "."))).expanduser()
+        images = images.adding({item: root / item for item in gone})
+    pool, test = (
+        tuple(item for item in noted[name] if item in ids or item in gone)
+        for name, ids in (("pool", set(dataset.pool)), ("test", set(dataset.test)))
+    )
+    notes = dataset.notes
+    if new := sorted(now - then):
+        was = "was" if len(new) == 1 else "were"
+        notes += (
+            f"left out {plural(len(new), 'image')} that {was} not there when the run began: "
+            f"{named(new)}; a new run (--output) has them",
+        )
+    rest = without(dataset, frozenset(new))
+    return replace(rest, images=images, pool=pool, test=test, notes=notes)
+
+
+def check_asked(dataset: Dataset, run: Path) -> None:
+    """What a run has asked for is in the dataset still, after unreadable images were left out.
+
+    Raises:
+        DataError: otherwise; names what is missing.
+    """
+    journal = Journal(run / "journal.jsonl")
+    events = [*journal.of("initial"), *journal.of("annotated"), *journal.of("selected")]
+    asked = {i for e in events for key in ("ids", "test", "extra") for i in e.get(key) or ()}
+    if gone := sorted(asked - {*dataset.pool, *dataset.test}):
+        raise DataError(
+            f"{plural(len(gone), 'image')} that {run} has asked for cannot be read any more: "
+            f"{named(gone)}; put the pictures back"
+        )

@@ -1,0 +1,168 @@
+"""What happens to a run of people while they annotate: folders change, files are wrong."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alframe.annotations.taking import take
+from alframe.config.resolve import resolve
+from alframe.files.locks import locked
+from alframe.runs.journal import Journal
+from alframe.runs.kept import dataset_of
+from alframe.runs.rundir import stored_layer
+from tests.annotations import people
+from tests.cli.test_cli import alframe  # noqa: F401
+
+IDS = [f"{name}.png" for name in "abcdefgh"]
+BUDGET = ("budget.test=2", "budget.initial=2", "budget.per_cycle=1", "budget.cycles=null")
+
+
+@pytest.fixture
+def waiting(alframe: Any, tmp_path: Path) -> Path:  # noqa: F811
+    """A run that waits for the answers of cycle 0."""
+    people.photographs(tmp_path / "photos", IDS)
+    run = tmp_path / "run"
+    command = ("run", "--dataset", "photos", "--data-root", str(tmp_path / "photos"))
+    classes = ("dataset.classes=[Cat,dog]", "oracle=files", "device=cpu", *BUDGET)
+    code, _, err = alframe(*command, *classes, "--output", str(run))
+    assert code == 3, err
+    return run
+
+
+def one_box(run: Path, path: Path, name: str = "dog", count: int | None = None) -> str:
+    images = people.asked(run, 0)[:count]
+    objects = {image["id"]: [(name, (1.0, 1.0, 9.0, 9.0))] for image in images}
+    return str(people.coco(path, images, objects, list(dict.fromkeys(("Cat", "dog", name)))))
+
+
+def test_pictures_that_come_later_are_left_out_and_said(alframe: Any, waiting: Path) -> None:  # noqa: F811
+    photos = waiting.parent / "photos"
+    shutil.copy(photos / "a.png", photos / "0.png")
+    code, _, err = alframe("run", "--output", str(waiting), "--resume")
+    assert code == 3, err
+    dataset = dataset_of(resolve([stored_layer(waiting)]), waiting)
+    assert list(dataset.pool) == IDS
+    note = "left out 1 image that was not there when the run began: 0.png; a new run (--output)"
+    assert any(note in each for each in dataset.notes)
+    manifest = json.loads((waiting / "manifest.json").read_text())
+    assert (manifest["dataset"]["pool"], manifest["dataset"]["test"]) == (6, 2)
+
+
+def test_a_picture_that_goes_is_skipped_if_nobody_was_asked_for_it(
+    alframe: Any,  # noqa: F811
+    waiting: Path,
+) -> None:
+    photos, asked = waiting.parent / "photos", {i["id"] for i in people.asked(waiting, 0)}
+    spare = next(item for item in IDS if item not in asked)
+    (photos / spare).unlink()
+    dataset = dataset_of(resolve([stored_layer(waiting)]), waiting)
+    assert list(dataset.pool) == IDS
+    with pytest.raises(Exception, match=f"the image is missing: .*{spare}; replace the file"):
+        dataset.images.read(spare)
+    resume = ("run", "--output", str(waiting), "--resume")
+    assert alframe(*resume, "dataset.on_bad_item=skip")[0] == 3
+    assert stored_layer(waiting)["dataset"]["on_bad_item"] == "skip", "it is so from now on"
+    (photos / sorted(asked)[0]).unlink()
+    code, _, err = alframe(*resume)
+    assert code == 2
+    assert f"1 image that {waiting} has asked for cannot be read any more: " in err
+
+
+def test_a_folder_that_has_moved_is_told_once(alframe: Any, waiting: Path) -> None:  # noqa: F811
+    new = (waiting.parent / "photos").rename(waiting.parent / "moved")
+    code, _, err = alframe("query", str(waiting))
+    assert (code, "is gone; once they moved: alframe run --output" in err) == (2, True)
+    assert alframe("run", "--output", str(waiting), "--resume", "--data-root", str(new))[0] == 3
+    code, out, err = alframe("annotate", str(waiting), one_box(waiting, new.parent / "a.json"))
+    assert code == 0, err
+    assert out.startswith("cycle 0: 4 new answers (4 objects)\nall answered; go on with: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("cat", "'cat' (closest: 'Cat'); use one of Cat, dog"),
+        ("DOGS", "'DOGS' (closest: 'dog')"),
+        ("bird", "'bird'; use one of Cat, dog"),
+    ],
+)
+def test_an_unknown_class_and_the_one_that_was_meant(
+    alframe: Any,  # noqa: F811
+    waiting: Path,
+    name: str,
+    said: str,
+) -> None:
+    code, _, err = alframe("annotate", str(waiting), one_box(waiting, waiting / "a.json", name))
+    assert code == 2
+    assert said in err
+
+
+def test_ways_out_are_those_of_the_command(alframe: Any, waiting: Path) -> None:  # noqa: F811
+    file = Path(one_box(waiting, waiting.parent / "a.json"))
+    content = json.loads(file.read_text())
+    content["images"][0]["file_name"] = "nowhere.png"
+    file.write_text(json.dumps(content))
+    code, _, err = alframe("annotate", str(waiting), str(file))
+    assert code == 2
+    assert err.endswith("'nowhere.png'; add the picture, take it out, or add --skip-bad\n")
+    code, out, err = alframe("annotate", str(waiting), str(file), "--skip-bad")
+    assert code == 3
+    assert out.startswith("skipped 1 bad item (--skip-bad): nowhere.png\ncycle 0: 3 new answers")
+    assert "waiting: 1 of 4 images to annotate: " in err
+    assert err.endswith(f"then: alframe annotate {waiting} FILE\n")
+    (waiting.parent / "half.xml").write_text("<annotations><image")
+    code, _, err = alframe("annotate", str(waiting), str(waiting.parent / "half.xml"))
+    assert (code, err.endswith("; export it again\n")) == (2, True)
+    empty = people.coco(waiting.parent / "empty.json", [], {}, ["Cat", "dog"])
+    code, out, _ = alframe("annotate", str(waiting), str(empty))
+    assert (code, out) == (3, f"no image is answered in {empty}\n")
+
+
+def test_what_a_run_does_that_does_not_wait(alframe: Any, waiting: Path) -> None:  # noqa: F811
+    file = one_box(waiting, waiting.parent / "a.json")
+    assert alframe("annotate", str(waiting), file)[0] == 0
+    event = {"images": 2, "objects": 2, "ignored": [], "extra": [], "seconds": None, "sha256": ""}
+    Journal(waiting / "journal.jsonl").append("annotated", cycle=0, **event)
+    code, _, err = alframe("annotate", str(waiting), file)
+    assert code == 2
+    assert f"{waiting} has all answers for cycle 0, and trains on them first: alframe run" in err
+    with locked(waiting / ".lock"):
+        code, _, err = alframe("annotate", str(waiting), file)
+    assert (code, "is at work: annotate what it asks for when it has ended" in err) == (2, True)
+    selection = {"ids": [people_left(waiting)], "seconds": 1.0, "memory": {}}
+    Journal(waiting / "journal.jsonl").append("selected", cycle=0, **selection)
+    (waiting / "queries/cycle_01").mkdir()
+    shutil.copy(waiting / "queries/cycle_00/query.json", waiting / "queries/cycle_01")
+    dataset = dataset_of(resolve([stored_layer(waiting)]), waiting)
+    taken = take(waiting, dataset, [Path(file)])
+    assert "4 images answered as in an earlier cycle" in taken.notes
+
+
+def people_left(run: Path) -> str:
+    """An image that nobody has been asked for."""
+    return next(item for item in IDS if item not in {i["id"] for i in people.asked(run, 0)})
+
+
+def test_proposals_of_others_are_checked_before_anything_is_made(
+    alframe: Any,  # noqa: F811
+    waiting: Path,
+) -> None:
+    photos, run = waiting.parent / "photos", waiting.parent / "other"
+    command = ("run", "--dataset", "photos", "--data-root", str(photos), "oracle=files", *BUDGET)
+    more = ("dataset.classes=[Cat,dog]", "--output", str(run))
+    for proposals, said in (
+        (str(waiting / "none.json"), "none.json cannot be read"),
+        (one_box(waiting, waiting.parent / "b.json", "bird"), "the class is unknown"),
+    ):
+        code, _, err = alframe(*command, *more, f"oracle.proposals={proposals}")
+        assert (code, said in err) == (2, True), err
+        assert not run.exists()
+
+
+def test_pictures_are_listed_with_their_whole_path(waiting: Path) -> None:
+    lines = (waiting / "queries/cycle_00/images.txt").read_text().splitlines()
+    assert all(Path(line).is_absolute() and Path(line).exists() for line in lines)
+    assert len(lines) == 4
