@@ -1,0 +1,32 @@
+"""``alframe ls models --verbose``: what goes with which model, made from the registry."""
+
+import pytest
+
+from alframe.cli import main
+from alframe.runs.compatibility import table
+
+
+def test_what_goes_with_which_model() -> None:
+    rows = {
+        name: (task, *map(set, (c.split(", ") for c in cells))) for name, task, *cells in table()
+    }
+    task, signals, learners, strategies = rows["fcos"]
+    assert task == "detection"
+    assert signals == {"box_features", "class_probs", "detections", "embedding"}
+    assert learners == {"plain"}
+    assert {"entropy", "coreset", "power:"} <= strategies
+    assert not {"miaod", "ll4al"} & strategies
+    assert rows["retina"][2] == {"plain", "miaod", "ll4al"}
+    assert {"miaod", "ll4al"} <= rows["retina"][3]
+
+
+@pytest.mark.parametrize(
+    ("kind", "got"), [([], "no kind"), (["learners"], "'alframe ls learners'")]
+)
+def test_verbose_is_for_models(
+    kind: list[str], got: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["ls", *kind, "--verbose"])
+    assert stopped.value.code == 2
+    assert f"expected 'alframe ls models --verbose', got {got}" in capsys.readouterr().err
