@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 
 from alframe.api import resolve
 from alframe.datasets.shapes import shapes
@@ -79,7 +80,8 @@ def test_from_waiting_to_the_report(
         if (run / "report.md").exists()
         else said
     )
-    code, said, err = alframe("predict", str(run), str(tmp_path))
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
+    code, said, err = alframe("predict", str(run), str(tmp_path / "photo.png"))
     assert (code, "predict shows detections" in err) == (2, True), err
     code, said, err = alframe("validate", *options)
     assert (code, "training" in said) == (0, False), err
