@@ -80,7 +80,8 @@ def query(run: Path, name: str | None, copy: bool) -> None:
         sheet = read_sheet(folder, dataset.file)
     answered = set(stored_answers(run, cycle, dataset).images)
     missing = [image.item for image in sheet.images if image.item not in answered]
-    say(f"{plural(len(missing), 'image')} to annotate for cycle {cycle}: {named(missing)}")
+    which = f": {named(missing)}" if missing else ""
+    say(f"{plural(len(missing), 'image')} to annotate for cycle {cycle}{which}")
     if name or copy:
         chosen = name or config.oracle.options.get("format", FORMATS[0])
         say(f"wrote {write_folder(sheet, folder, chosen, run, copy=copy)}")
