@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.objects import Annotated
+from alframe.errors import DataError
 
+UNEVEN = "scores of classes: expected as many for every box, one for each class"
 AT_ONCE = 1 << 15
 """Objects that wait to become columns."""
 
@@ -76,10 +78,12 @@ class Packed:
         """All of them.
 
         Raises:
-            ValueError: scores of classes are of several lengths, or only some objects have them.
+            DataError: scores of classes are of several lengths, or only some objects have them.
         """
         self._pack()
         parts = self._parts or [_columns([], {}, {})]
+        if len({part.scores.shape[1] for part in parts}) > 1:
+            raise DataError(UNEVEN)
         self._parts = [
             ObjectColumns(
                 *(
@@ -101,6 +105,8 @@ def _columns(
     objects: list[Annotated], owners: dict[str, int], names: dict[str, int]
 ) -> ObjectColumns:
     count = len(objects)
+    if len({len(thing.scores) for thing in objects}) > 1:
+        raise DataError(UNEVEN)
     return ObjectColumns(
         np.fromiter((owners.setdefault(o.owner, len(owners)) for o in objects), np.int32, count),
         np.fromiter((names.setdefault(o.name, len(names)) for o in objects), np.int32, count),

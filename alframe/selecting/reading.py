@@ -88,12 +88,7 @@ def stored(found: Annotations, where: str) -> StoredDetections:
         DataError: see :class:`~alframe.selecting.detections.StoredDetections`.
     """
     objects = found.objects if isinstance(found.objects, Packed) else Packed(found.objects)
-    try:
-        columns = objects.columns()
-    except ValueError as error:
-        raise DataError(
-            f"{where}: scores: expected as many for every box, one for each class"
-        ) from error
+    columns = objects.columns()
     rows = {item: row for row, item in enumerate(found.images)}
     labels = {name: label for label, name in enumerate(found.classes)}
     owner = np.array([rows[item] for item in objects.owners], np.int32)
