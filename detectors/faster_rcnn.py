@@ -171,7 +171,7 @@ def _stock(
     """Torchvision's model on maps of these channels and strides."""
     norm = None if light else nn.BatchNorm2d
     pyramid = FeaturePyramidNetwork(list(channels), width, LastLevelMaxPool(), norm_layer=norm)
-    pyramid.out_channels = width  # type: ignore[assignment]
+    pyramid.out_channels = width
     anchors = AnchorGenerator(tuple(map(tuple, sides)), (RATIOS,) * len(sides))
     per_cell = anchors.num_anchors_per_location()[0]
     most = 150 if light else 1000
@@ -205,6 +205,6 @@ def _pool(strides: Sequence[int]) -> MultiScaleRoIAlign:
 def _rows_for_each(rows: Tensor, counts: list[int], most: int) -> Tensor:
     """Rows of all images, [P, ...], as those of each image and zeros: [B, most, ...]."""
     padded = rows.new_zeros(len(counts), most, *rows.shape[1:])
-    for image, own in zip(padded, rows.split(counts), strict=True):
+    for image, own in zip(padded, torch.split(rows, counts), strict=True):
         image[: len(own)] = own
     return padded
