@@ -171,7 +171,7 @@ def _stock(
     """Torchvision's model on maps of these channels and strides."""
     norm = None if light else nn.BatchNorm2d
     pyramid = FeaturePyramidNetwork(list(channels), width, LastLevelMaxPool(), norm_layer=norm)
-    pyramid.out_channels = width
+    pyramid.out_channels = width  # pyright: ignore[reportArgumentType]
     anchors = AnchorGenerator(tuple(map(tuple, sides)), (RATIOS,) * len(sides))
     per_cell = anchors.num_anchors_per_location()[0]
     most = 150 if light else 1000

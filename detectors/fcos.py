@@ -120,7 +120,7 @@ def _stock(
 ) -> detection.FCOS:
     """Torchvision's model on maps of these channels and strides."""
     pyramid = FeaturePyramidNetwork(channels, width, LastLevelP6P7(width, width))
-    pyramid.out_channels = width
+    pyramid.out_channels = width  # pyright: ignore[reportArgumentType]
     sides = tuple((side,) for side in (*strides, 2 * strides[-1], 4 * strides[-1]))
     anchors = AnchorGenerator(sides, ((1.0,),) * len(sides))
     head = FCOSHead(width, 1, num_classes, convs)
