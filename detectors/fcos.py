@@ -77,6 +77,8 @@ class FCOS(StockDetector):
             raise ConfigError(
                 f"fpn_channels: expected a multiple of {LEAST_WIDTH}, got {fpn_channels}"
             )
+        if tower_convs < 0:
+            raise ConfigError(f"tower_convs: expected 0 or more, got {tower_convs}")
         body = build_backbone(
             backbone, weights=weights, style=style, frozen_stages=frozen_stages, norm_eval=norm_eval
         )
