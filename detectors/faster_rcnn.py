@@ -25,6 +25,7 @@ from alframe.detectors.stock import (
     stock_targets,
 )
 from alframe.detectors.timm_body import Style
+from alframe.errors import ConfigError
 from alframe.training.batch import Batch
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class FasterRCNN(StockDetector):
         max_detections: int = 100,
     ) -> None:
         one_of("heads", heads, (None, "v2", "light"))
+        if fpn_channels < 1:
+            raise ConfigError(f"fpn_channels: expected at least 1, got {fpn_channels}")
         body = _backbone(backbone, weights, style, frozen_stages, norm_eval)
         options = PostProcess(
             score_threshold, nms_iou, max_detections, "pairs", per_level=None, per_image=None
@@ -171,7 +174,7 @@ def _stock(
     """Torchvision's model on maps of these channels and strides."""
     norm = None if light else nn.BatchNorm2d
     pyramid = FeaturePyramidNetwork(list(channels), width, LastLevelMaxPool(), norm_layer=norm)
-    vars(pyramid)["out_channels"] = width  # as torchvision's detectors read it
+    pyramid.out_channels = width  # pyright: ignore[reportArgumentType]
     anchors = AnchorGenerator(tuple(map(tuple, sides)), (RATIOS,) * len(sides))
     per_cell = anchors.num_anchors_per_location()[0]
     most = 150 if light else 1000

@@ -77,6 +77,8 @@ class FCOS(StockDetector):
             raise ConfigError(
                 f"fpn_channels: expected a multiple of {LEAST_WIDTH}, got {fpn_channels}"
             )
+        if tower_convs < 0:
+            raise ConfigError(f"tower_convs: expected 0 or more, got {tower_convs}")
         body = build_backbone(
             backbone, weights=weights, style=style, frozen_stages=frozen_stages, norm_eval=norm_eval
         )
@@ -120,7 +122,7 @@ def _stock(
 ) -> detection.FCOS:
     """Torchvision's model on maps of these channels and strides."""
     pyramid = FeaturePyramidNetwork(channels, width, LastLevelP6P7(width, width))
-    vars(pyramid)["out_channels"] = width  # as torchvision's detectors read it
+    pyramid.out_channels = width  # pyright: ignore[reportArgumentType]
     sides = tuple((side,) for side in (*strides, 2 * strides[-1], 4 * strides[-1]))
     anchors = AnchorGenerator(sides, ((1.0,),) * len(sides))
     head = FCOSHead(width, 1, num_classes, convs)

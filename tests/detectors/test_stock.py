@@ -158,6 +158,12 @@ def test_folded_for_inference(make):
         (light, {"backbone": "mobilenet_v3_large", "frozen_stages": 5}, "expected -1 to 4, got 5"),
         (light, {"backbone": "resnet5"}, "unknown name 'resnet5'"),
         (light, {"weights": "gone.pth"}, "no file gone.pth"),
+        (light, {"fpn_channels": 0}, "fpn_channels: expected at least 1, got 0"),
+        (
+            lambda **o: FCOS(3, **(SMALL | o)),
+            {"tower_convs": -1},
+            "tower_convs: expected 0 or more",
+        ),
         (fcos, {"fpn_channels": 40}, "fpn_channels: expected a multiple of 64, got 40"),
         (fcos, {"weights": "pretrained"}, "no pretrained weights; say weights=none"),
     ],

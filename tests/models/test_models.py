@@ -122,7 +122,10 @@ class First:
     ("pairs", "message"),
     [
         (["dataset=tests.models.classifier:colours"], r"is of classification, model 'retina-tiny'"),
-        (["model=tests.models.classifier:Classifier"], r"'shapes' is of detection, .*: retina, "),
+        (
+            ["model=tests.models.classifier:Classifier"],
+            r"'shapes' is of detection, .* fcos, retina, ",
+        ),
     ],
 )
 def test_a_model_of_another_task_is_refused(pairs: list[str], message: str) -> None:
