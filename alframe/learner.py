@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 Metrics = Mapping[str, Any]
 """Results of an evaluation, ready for JSON; fractions 0..1. Detection: ``mAP50``, ``mAP50_11pt``,
-``mAP``, ``AP50`` (a mapping from class name) and :data:`COCO`."""
-COCO = "COCO"
-"""A metric: a mapping of COCO's twelve numbers, ``AP``, ``AP50``, ... ``AR_large``; ``mAP`` is its
-``AP``, and its ``AP50`` goes by other rules than ``mAP50``, which is Pascal VOC's."""
+``mAP``, ``AP50`` (a mapping from class name) and :data:`alframe.model.COCO`."""
 
 # The names of the signals. A plugin may add names of its own; strategy and learner only have
 # to agree on what is behind them.

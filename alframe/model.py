@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from alframe.training.batch import Batch
 
+COCO = "COCO"
+"""A metric: a mapping of COCO's twelve numbers, ``AP``, ``AP50``, ... ``AR_large``; ``mAP`` is its
+``AP``, and its ``AP50`` goes by other rules than ``mAP50``, which is Pascal VOC's."""
+
 
 class Model(Protocol):
     """A network (``torch.nn.Module``) with a loss, signals and a measure of its own.

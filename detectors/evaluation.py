@@ -15,7 +15,8 @@ from alframe.detectors.evaluation_coco import coco_ap
 from alframe.detectors.evaluation_results import DetectionResults
 from alframe.detectors.evaluation_voc import voc_ap
 from alframe.errors import TrainingError
-from alframe.learner import COCO, DETECTIONS, InferenceSetup, SignalBatch
+from alframe.learner import DETECTIONS, InferenceSetup, SignalBatch
+from alframe.model import COCO
 
 
 def measured(

@@ -31,7 +31,7 @@ from alframe.benchmarks.statistics.curves import (
     summarise,
 )
 from alframe.errors import AlframeError, RunError
-from alframe.learner import COCO
+from alframe.model import COCO
 from alframe.plugins import unknown
 
 if TYPE_CHECKING:

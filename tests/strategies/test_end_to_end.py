@@ -79,11 +79,9 @@ def test_one_seed_one_selection(name: str, model: str, tmp_path: Path) -> None:
 def test_a_pair_that_does_not_fit_is_refused_before_data_is_read(
     strategy: str, learner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "alframe.runs.run.build_dataset", lambda config: pytest.fail("data was read")
-    )
+    monkeypatch.setattr("alframe.runs.run.dataset_of", lambda *_: pytest.fail("data was read"))
     config = resolve([{"strategy": strategy, "learner": learner}])
-    with pytest.raises(ConfigError, match=f"neither learner '{learner}' .* do: .*{OWN[strategy]}"):
+    with pytest.raises(ConfigError, match=f"learner '{learner}' .* do: .*{OWN[strategy]}"):
         next(run(config, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
