@@ -13,7 +13,8 @@ from alframe.config.layers import merge
 from alframe.config.resolve import from_overrides
 from alframe.datasets.problems import plural
 from alframe.errors import ConfigError, RunError
-from alframe.learner import COCO, DETECTIONS
+from alframe.learner import DETECTIONS
+from alframe.model import COCO
 
 if TYPE_CHECKING:
     from alframe.runs.evaluating import Evaluation
