@@ -46,47 +46,51 @@ class Exactly:
         return self.images.size(item)
 
 
-def problems_of(found: Annotations, dataset: Dataset, path: Path) -> Iterator[tuple[str, Problem]]:
-    """What makes answers unusable: ids, and what is wrong with them.
+class CheckedAnswers:
+    """Answers with their boxes cleaned: what is wrong with them, and what they mean.
 
     Args:
         found: what was read.
         dataset: whose classes and images the answers are about.
         path: of the file, for messages.
+
+    Attributes:
+        found: see there.
     """
-    clean = clean_boxes([thing.box for thing in found.objects], *_frames(found, dataset))
-    for thing, kept in zip(found.objects, clean.keep.tolist(), strict=True):
-        if thing.name not in dataset.classes:
-            remedy = f"use one of {', '.join(dataset.classes)}"
-            at = f"{path}: {thing.name!r}{closest(thing.name, dataset.classes)}"
-            yield thing.owner, Problem("the class is unknown", at, remedy)
-        if not kept:
-            cause = "the box is empty, or lies outside of its image"
-            yield thing.owner, Problem(cause, f"{path}: {thing.owner}", REMEDY)
 
+    def __init__(self, found: Annotations, dataset: Dataset, path: Path) -> None:
+        self.found, self._classes, self._path = found, dataset.classes, path
+        sizes = {owner: dataset.images.size(owner) for owner in {o.owner for o in found.objects}}
+        frames = [sizes[thing.owner] for thing in found.objects]
+        heights, widths = [height for height, _ in frames], [width for _, width in frames]
+        self._clean = clean_boxes([thing.box for thing in found.objects], heights, widths)
 
-def answers_of(found: Annotations, dataset: Dataset) -> Answers:
-    """The targets of answers that have no problems (:func:`problems_of`)."""
-    clean = clean_boxes([thing.box for thing in found.objects], *_frames(found, dataset))
-    rows: dict[str, list[int]] = {item: [] for item in found.images}
-    for row, thing in enumerate(found.objects):
-        rows[thing.owner].append(row)
-    labels = np.array([dataset.classes.index(thing.name) for thing in found.objects], int)
-    difficult = np.array([thing.difficult for thing in found.objects], bool)
-    crowd = np.array([thing.crowd for thing in found.objects], bool)
-    targets = {
-        item: Target.of(clean.boxes[own], labels[own], difficult[own], crowd[own])
-        for item, own in rows.items()
-        if item not in found.ignored
-    }
-    return Answers(targets, frozenset(found.ignored), dict(found.seconds))
+    def problems(self) -> Iterator[tuple[str, Problem]]:
+        """What makes them unusable: ids of images, and what is wrong."""
+        for thing, kept in zip(self.found.objects, self._clean.keep.tolist(), strict=True):
+            if thing.name not in self._classes:
+                remedy = f"use one of {', '.join(self._classes)}"
+                at = f"{self._path}: {thing.name!r}{closest(thing.name, self._classes)}"
+                yield thing.owner, Problem("the class is unknown", at, remedy)
+            if not kept:
+                cause = "the box is empty, or lies outside of its image"
+                yield thing.owner, Problem(cause, f"{self._path}: {thing.owner}", REMEDY)
 
-
-def _frames(found: Annotations, dataset: Dataset) -> tuple[list[int], list[int]]:
-    """Heights and widths of the image of every object."""
-    sizes = {owner: dataset.images.size(owner) for owner in {o.owner for o in found.objects}}
-    frames = [sizes[thing.owner] for thing in found.objects]
-    return [height for height, _ in frames], [width for _, width in frames]
+    def answers(self) -> Answers:
+        """What they say, once there are no problems."""
+        found, label_of = self.found, {name: label for label, name in enumerate(self._classes)}
+        rows: dict[str, list[int]] = {item: [] for item in found.images}
+        for row, thing in enumerate(found.objects):
+            rows[thing.owner].append(row)
+        labels = np.array([label_of[thing.name] for thing in found.objects], int)
+        difficult = np.array([thing.difficult for thing in found.objects], bool)
+        crowd = np.array([thing.crowd for thing in found.objects], bool)
+        targets = {
+            item: Target.of(self._clean.boxes[own], labels[own], difficult[own], crowd[own])
+            for item, own in rows.items()
+            if item not in found.ignored
+        }
+        return Answers(targets, frozenset(found.ignored), dict(found.seconds))
 
 
 def of_images(found: Annotations, ids: Collection[str]) -> Annotations:

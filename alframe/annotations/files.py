@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from alframe.annotations.answers import Exactly, answers_of, problems_of
+from alframe.annotations.answers import CheckedAnswers, Exactly
 from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.folders import README, write_folder
 from alframe.annotations.formats import read_annotations, read_predictions
@@ -62,12 +62,12 @@ class FilesOracle:
         folder = query_folder(self._run, cycle)
         if not (folder / README).exists():  # which is written last
             write_folder(self.sheet(cycle), folder, self._format, self._run)
-        found = stored_answers(self._run, cycle, self._dataset)
-        answered = set(found.images)
+        stored = stored_answers(self._run, cycle, self._dataset)
+        answered = set(stored.found.images)
         if missing := [item for item in ids if item not in answered]:
             asked = read_sheet(folder, self._dataset.file)
             raise Waiting(_status(self._run, cycle, asked, missing))
-        return answers_of(found, self._dataset)
+        return stored.answers()
 
     def sheet(self, cycle: int) -> Sheet:
         """What people are asked for a cycle, with the proposals that they are to see."""
@@ -79,7 +79,7 @@ class FilesOracle:
     def _of_others(self) -> Mapping[str, list[Proposal]]:
         problems, path = Problems("error", skip=""), Path(str(self._proposals)).expanduser()
         found = read_predictions(path, pictures(self._dataset), problems)
-        for item, problem in problems_of(found, self._dataset, path):
+        for item, problem in CheckedAnswers(found, self._dataset, path).problems():
             problems.add(item, problem)
         problems.settle()
         proposals: dict[str, list[Proposal]] = {}
@@ -123,7 +123,7 @@ def answered_targets(run: Path, dataset: Dataset) -> Mapping[str, Target]:
     targets: dict[str, Target] = {}
     cycle = 0
     while answers_file(run, cycle).exists():
-        targets.update(answers_of(stored_answers(run, cycle, dataset), dataset).targets)
+        targets.update(stored_answers(run, cycle, dataset).answers().targets)
         cycle += 1
     return targets
 
@@ -133,7 +133,7 @@ def pictures(dataset: Dataset) -> Pictures:
     return Pictures((*dataset.pool, *dataset.test), dataset.images.size)
 
 
-def stored_answers(run: Path, cycle: int, dataset: Dataset) -> Annotations:
+def stored_answers(run: Path, cycle: int, dataset: Dataset) -> CheckedAnswers:
     """The answers that a run has for a cycle so far.
 
     Raises:
@@ -141,11 +141,12 @@ def stored_answers(run: Path, cycle: int, dataset: Dataset) -> Annotations:
     """
     path = answers_file(run, cycle)
     if not path.exists():
-        return Annotations(dataset.classes)
+        return CheckedAnswers(Annotations(dataset.classes), dataset, path)
     problems = Problems("error", skip="")
     exactly = Exactly(frozenset((*dataset.pool, *dataset.test)), dataset.images, path)
     found = read_annotations(path, exactly, problems, "coco")
     problems.settle()
-    if wrong := [problem for _, problem in problems_of(found, dataset, path)]:
+    checked = CheckedAnswers(found, dataset, path)
+    if wrong := [problem for _, problem in checked.problems()]:
         raise DataError(grouped(wrong))
-    return found
+    return checked

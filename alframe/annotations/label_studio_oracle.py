@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from alframe.annotations.answers import answers_of
 from alframe.annotations.base import AskedImage, Sheet
 from alframe.annotations.files import FilesOracle, stored_answers
 from alframe.annotations.label_studio_api import Server
@@ -82,14 +81,14 @@ class LabelStudioOracle:
         if self._missing(ids, cycle):
             server = Server(self._url)
             self._collect(server, self._project(server, self.sheet(cycle)), ids, cycle)
-        return answers_of(stored_answers(self._run, cycle, self._dataset), self._dataset)
+        return stored_answers(self._run, cycle, self._dataset).answers()
 
     def sheet(self, cycle: int) -> Sheet:
         """What people are asked for a cycle, with the proposals that they are to see."""
         return self._files.sheet(cycle)
 
     def _missing(self, ids: Sequence[str], cycle: int) -> list[str]:
-        answered = set(stored_answers(self._run, cycle, self._dataset).images)
+        answered = set(stored_answers(self._run, cycle, self._dataset).found.images)
         return [item for item in ids if item not in answered]
 
     def _collect(self, server: Server, project: int, ids: Sequence[str], cycle: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alframe.annotations.answers import changed, merged, of_images, problems_of
+from alframe.annotations.answers import CheckedAnswers, changed, merged, of_images
 from alframe.annotations.base import Annotations, Sheet
 from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.files import pictures, stored_answers
@@ -102,7 +102,7 @@ def take(
     answers.parent.mkdir(exist_ok=True)
     with locked(answers.parent / ".lock"):
         own = _sorted_out(run, dataset, sheet, found, taken)
-        before = stored_answers(run, cycle, dataset)
+        before = stored_answers(run, cycle, dataset).found
         if own.images:
             _tell(before, own, taken)
         elif not found.images:
@@ -120,7 +120,7 @@ def _read(
     path: Path, dataset: Dataset, name: str | None, problems: Problems, taken: Received
 ) -> Annotations:
     found = read_annotations(path, pictures(dataset), problems, name)
-    for item, problem in problems_of(found, dataset, path):
+    for item, problem in CheckedAnswers(found, dataset, path).problems():
         problems.add(item, problem)
     taken.notes += found.notes
     return found
@@ -150,7 +150,7 @@ def _earlier(run: Path, dataset: Dataset, found: Annotations, taken: Received) -
     images: set[str] = set()
     other: set[str] = set()
     for cycle in range(taken.cycle):
-        before = stored_answers(run, cycle, dataset)
+        before = stored_answers(run, cycle, dataset).found
         images |= set(before.images)
         other |= changed(before, found)
     if same := images.intersection(found.images) - other:

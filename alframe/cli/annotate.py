@@ -78,7 +78,7 @@ def query(run: Path, name: str | None, copy: bool) -> None:
         sheet = oracle.sheet(cycle)
     else:
         sheet = read_sheet(folder, dataset.file)
-    answered = set(stored_answers(run, cycle, dataset).images)
+    answered = set(stored_answers(run, cycle, dataset).found.images)
     missing = [image.item for image in sheet.images if image.item not in answered]
     which = f": {named(missing)}" if missing else ""
     say(f"{plural(len(missing), 'image')} to annotate for cycle {cycle}{which}")

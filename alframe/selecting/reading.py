@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from alframe.annotations.answers import answers_of, problems_of
+from alframe.annotations.answers import CheckedAnswers
 from alframe.annotations.base import Annotations
 from alframe.annotations.formats import read_annotations, read_predictions
 from alframe.annotations.packed import ObjectColumns, Packed
@@ -135,12 +135,12 @@ def _labelled(
     said = read_annotations(path, candidates, problems)
     said = named_by(said, classes) if classes else said
     dataset = Dataset("labelled", classes or said.classes, candidates, {}, (), ())
-    wrong = list(problems_of(said, dataset, path)) if classes else []
-    for item, problem in wrong:
+    checked = CheckedAnswers(said, dataset, path)
+    for item, problem in checked.problems() if classes else ():
         problems.add(item, problem)
     if problems.items:
         return {}, frozenset(said.images), said.notes
-    return answers_of(said, dataset).targets, frozenset(said.images), said.notes
+    return checked.answers().targets, frozenset(said.images), said.notes
 
 
 def _sorted_out(names: list[str], candidates: Candidates) -> tuple[list[str], list[str]]:
