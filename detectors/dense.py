@@ -1,7 +1,6 @@
 """What dense detectors share: feature levels, towers over anchors, matching, losses, detection."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args
 
@@ -9,11 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from alframe.config.checks import one_of
-from alframe.datasets.base import LabelledSet
 from alframe.detectors.anchors import AnchorGenerator, Anchors
 from alframe.detectors.box_ops import encode, rescale_boxes
-from alframe.detectors.evaluation import measured
-from alframe.detectors.folding import for_inference
+from alframe.detectors.detector import Detector, annotations_of, image_embedding
 from alframe.detectors.losses import Normalizer, at_least_float32, box_loss, normalise
 from alframe.detectors.matching import Assignment, Matching, match
 from alframe.detectors.postprocess import PostProcess, box_features, detect
@@ -25,9 +22,6 @@ from alframe.learner import (
     EMBEDDING,
     ClassProbs,
     Detections,
-    LearnerSetup,
-    Metrics,
-    SignalBatch,
 )
 from alframe.training.batch import Batch
 
@@ -77,7 +71,7 @@ class BoxRegression:
     beta: float = 0.0
 
 
-class DenseDetector(nn.Module, ABC):
+class DenseDetector(Detector):
     """A detector that classifies and refines every anchor of a fixed grid.
 
     A training method composes its own step from the parts; a plain one calls :meth:`loss`::
@@ -109,7 +103,6 @@ class DenseDetector(nn.Module, ABC):
     provides: ClassVar[frozenset[str]] = frozenset(
         {ANCHORS, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING}
     )
-    measured: ClassVar[frozenset[str]] = frozenset({DETECTIONS})
 
     class_tower: nn.Module
     box_tower: nn.Module
@@ -177,12 +170,7 @@ class DenseDetector(nn.Module, ABC):
         Raises:
             ValueError: the batch is unlabelled.
         """
-        if batch.boxes is None or batch.labels is None:
-            raise ValueError(
-                f"a detection loss needs boxes and labels; images {', '.join(batch.ids)} are "
-                "unlabelled (an image without objects has zero rows of them, not None)"
-            )
-        return match(anchors.boxes, batch.boxes, batch.labels, self.matching)
+        return match(anchors.boxes, *annotations_of(batch), self.matching)
 
     def box_loss(
         self, deltas: "Float[Tensor, 'B A 4']", anchors: Anchors, assignment: Assignment
@@ -256,7 +244,7 @@ class DenseDetector(nn.Module, ABC):
         """The named signals of one batch, from its features; computes no more than they need."""
         values: dict[str, Any] = {}
         if EMBEDDING in names:
-            values[EMBEDDING] = features.deepest.float().mean(dim=(2, 3))  # [B, D, H, W] -> [B, D]
+            values[EMBEDDING] = image_embedding(features.deepest)
         if ANCHORS in names:
             boxes = self.anchors(features).boxes.expand(len(batch), -1, -1)  # [B, A, 4]
             values[ANCHORS] = rescale_boxes(boxes, batch.sizes, batch.originals)
@@ -274,13 +262,3 @@ class DenseDetector(nn.Module, ABC):
                     found.boxes, features.deepest, features.input_shape, batch
                 )
         return {name: value for name, value in values.items() if name in names}
-
-    def measure(
-        self, test: LabelledSet, stream: Iterable[SignalBatch], setup: LearnerSetup
-    ) -> Metrics:
-        """VOC AP50 by both rules, per class, and COCO AP unless switched off."""
-        return measured(test, stream, setup)
-
-    def for_inference(self) -> "DenseDetector":
-        """The detector with BatchNorm folded into the convolutions of its backbone."""
-        return for_inference(self)

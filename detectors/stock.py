@@ -1,17 +1,14 @@
 """What detectors made of torchvision's parts share: images, pyramid, targets, signals."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 
-from alframe.datasets.base import LabelledSet
 from alframe.detectors.backbones import Backbone
-from alframe.detectors.evaluation import measured
-from alframe.detectors.folding import for_inference
+from alframe.detectors.detector import Detector, annotations_of, image_embedding
 from alframe.detectors.losses import at_least_float32
 from alframe.detectors.postprocess import (
     PostProcess,
@@ -28,9 +25,6 @@ from alframe.learner import (
     EMBEDDING,
     ClassProbs,
     Detections,
-    LearnerSetup,
-    Metrics,
-    SignalBatch,
 )
 from alframe.training.batch import Batch
 
@@ -85,7 +79,7 @@ class StockPredictions:
         return gathered(self.boxes.flatten(1, 2), anchors * alike + labels % alike)
 
 
-class StockDetector(nn.Module, ABC):
+class StockDetector(Detector):
     """A detector of torchvision on a backbone of ours.
 
     Its images are resized by the data section and scaled by the backbone: torchvision's own
@@ -103,7 +97,6 @@ class StockDetector(nn.Module, ABC):
     provides: ClassVar[frozenset[str]] = frozenset(
         {BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING}
     )
-    measured: ClassVar[frozenset[str]] = frozenset({DETECTIONS})
     exclusive: ClassVar[bool]
     least_side: ClassVar[float] = 0.0
 
@@ -153,7 +146,7 @@ class StockDetector(nn.Module, ABC):
         """The named signals of one batch, from its features; computes no more than they need."""
         values: dict[str, Any] = {}
         if EMBEDDING in names:
-            values[EMBEDDING] = features.deepest.float().mean(dim=(2, 3))  # [B, D, H, W] -> [B, D]
+            values[EMBEDDING] = image_embedding(features.deepest)
         if not names & {BOX_FEATURES, CLASS_PROBS, DETECTIONS}:
             return values
         predictions = self.predict(features)
@@ -168,16 +161,6 @@ class StockDetector(nn.Module, ABC):
                 deepest, frame = features.deepest, features.frame
                 values[BOX_FEATURES] = box_features(found.boxes, deepest, frame, batch)
         return {name: value for name, value in values.items() if name in names}
-
-    def measure(
-        self, test: LabelledSet, stream: Iterable[SignalBatch], setup: LearnerSetup
-    ) -> Metrics:
-        """VOC AP50 by both rules, per class, and COCO AP unless switched off."""
-        return measured(test, stream, setup)
-
-    def for_inference(self) -> "StockDetector":
-        """The detector with BatchNorm folded into the convolutions of its backbone."""
-        return for_inference(self)
 
     def _detect(self, predictions: StockPredictions, batch: Batch) -> tuple[Detections, Tensor]:
         options = self.postprocess
@@ -203,12 +186,9 @@ def stock_targets(batch: Batch, first: int = 0) -> list[dict[str, Tensor]]:
     Raises:
         ValueError: the batch is unlabelled.
     """
-    if batch.boxes is None or batch.labels is None:
-        raise ValueError(
-            f"a detection loss needs boxes and labels; images {', '.join(batch.ids)} are unlabelled"
-        )
-    real = (batch.labels >= 0) & (batch.boxes[..., 2:] > batch.boxes[..., :2]).all(dim=2)
-    rows = zip(batch.boxes, batch.labels, real, strict=True)
+    boxes, labels = annotations_of(batch)
+    real = (labels >= 0) & (boxes[..., 2:] > boxes[..., :2]).all(dim=2)
+    rows = zip(boxes, labels, real, strict=True)
     return [{"boxes": b[kept], "labels": y[kept] + first} for b, y, kept in rows]
 
 
