@@ -12,6 +12,7 @@ from alframe.errors import DataError
 from alframe.files.checked import read_object, write_object
 from alframe.runs.build import build_dataset
 from alframe.runs.journal import Journal
+from alframe.runs.records import asked_for
 from alframe.runs.rundir import RESTORE
 
 
@@ -64,9 +65,7 @@ def check_asked(dataset: Dataset, run: Path) -> None:
     Raises:
         DataError: otherwise; names what is missing.
     """
-    journal = Journal(run / "journal.jsonl")
-    events = [*journal.of("initial"), *journal.of("annotated"), *journal.of("selected")]
-    asked = {i for e in events for key in ("ids", "test", "extra") for i in e.get(key) or ()}
+    asked = asked_for(Journal(run / "journal.jsonl"))
     if gone := sorted(asked - {*dataset.pool, *dataset.test}):
         raise DataError(
             f"{plural(len(gone), 'image')} that {run} has asked for cannot be read any more: "

@@ -24,6 +24,12 @@ def ignored(events: Iterable[Event]) -> frozenset[str]:
     return frozenset(i for e in events if e["event"] == "annotated" for i in e["ignored"])
 
 
+def asked_for(events: Iterable[Event]) -> frozenset[str]:
+    """The ids that a run has labelled, waits for or tests on."""
+    kinds = {"initial": ("ids", "test"), "selected": ("ids",), "annotated": ("extra", "ignored")}
+    return frozenset(item for e in events for key in kinds.get(e["event"], ()) for item in e[key])
+
+
 def selections_due(events: Iterable[Event]) -> int:
     """How many selections there have to be: those there are, and one before each later cycle."""
     traces = [e for e in events if "cycle" in e]

@@ -10,7 +10,8 @@ from alframe.datasets.base import Dataset
 from alframe.datasets.folders import Given
 from alframe.datasets.problems import plural
 from alframe.runs.build import asks_people, build_dataset
-from alframe.runs.journal import Event, Journal
+from alframe.runs.journal import Journal
+from alframe.runs.records import asked_for
 from alframe.runs.rundir import stored_layer
 
 
@@ -36,7 +37,7 @@ def without_used(
     own: list[Layer] = [{"dataset": {"root": data_root}}] if data_root else []
     config = drafted([stored_layer(run), *own]).light()
     dataset = build_dataset(config)
-    ids = {*dataset.test, *used(Journal(run / "journal.jsonl"))}
+    ids = {*dataset.test, *asked_for(Journal(run / "journal.jsonl"))}
     ids.update(dataset.known if asks_people(config) else ())
     files = _files(dataset, ids)
     left = [picture for picture in given if _real(picture.path) not in files]
@@ -45,12 +46,6 @@ def without_used(
     if not {_real(picture.path) for picture in given} & (files | _files(dataset, dataset.pool)):
         note += "; none of these is an image of its dataset"
     return left, note
-
-
-def used(events: Iterable[Event]) -> frozenset[str]:
-    """The ids that a run has labelled, waits for or tests on, as far as its journal tells."""
-    kinds = {"initial": ("ids", "test"), "selected": ("ids",), "annotated": ("extra", "ignored")}
-    return frozenset(item for e in events for key in kinds.get(e["event"], ()) for item in e[key])
 
 
 def _files(dataset: Dataset, ids: Iterable[str]) -> frozenset[str]:

@@ -16,8 +16,8 @@ from PIL import Image
 from alframe import progress
 from alframe.cli import main
 from alframe.datasets.shapes import shapes
+from alframe.runs.records import asked_for
 from alframe.runs.rundir import stored_scores
-from alframe.runs.used import used
 from tests.annotations import people
 from tests.cli.test_cli import SMALL, Alframe, alframe, refused
 
@@ -111,7 +111,7 @@ def test_unlabelled_leaves_out_what_the_run_has(
     alframe: Alframe, run: Path, photos: Path, tmp_path: Path
 ) -> None:
     journal = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
-    labelled = used(journal)
+    labelled = asked_for(journal)
     assert len(labelled) == 4 + 3
     code, out, err = alframe("predict", str(run), str(photos), "--unlabelled", "--json")
     left = {Path(json.loads(line)["image"]).name for line in out.splitlines()}
@@ -146,7 +146,7 @@ def test_a_dataset_that_was_moved(
 
 def test_nothing_left(alframe: Alframe, run: Path, photos: Path) -> None:
     journal = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
-    one = photos / min(used(journal))
+    one = photos / min(asked_for(journal))
     code, out, err = alframe("predict", str(run), str(one), "--unlabelled")
     assert (code, out) == (0, "")
     assert "left out 1 image of 1 that" in err
