@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset
+from alframe.datasets.objects import repeated
 from alframe.datasets.problems import named, plural, tallied
 from alframe.errors import DataError
 
@@ -106,10 +107,7 @@ class _Table:
 
 def _twice(table: _Table) -> Iterator[str]:
     """Objects that are annotated more than once: same image, class and box."""
-    rows = np.column_stack([table.owner, table.labels, table.boxes.view(np.int32)])
-    order = np.lexsort(rows.T)  # stable: the first of equal rows comes first
-    again = np.zeros(len(rows), dtype=np.bool_)
-    again[order[1:]] = (rows[order[1:]] == rows[order[:-1]]).all(axis=1)
+    again = repeated(table.owner, table.labels, *table.boxes.T)
     again &= ~np.isnan(table.boxes).any(axis=1)
     if again.any():
         yield (

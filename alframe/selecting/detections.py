@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.annotations.packed import ObjectColumns
-from alframe.datasets.objects import Box
+from alframe.datasets.objects import Box, repeated
 from alframe.datasets.problems import named, plural
 from alframe.errors import DataError
 from alframe.learner import Detections
@@ -149,14 +149,14 @@ class StoredDetections:
     def _sorted_out(self, columns: ObjectColumns) -> NDArray[np.int64]:
         """Rows by image and falling score, what is there twice once."""
         order = np.argsort(columns.owner * 2.0 + (1 - columns.score), kind="stable")
-        first = _first_of_equals(columns)
-        if twice := int(len(first) - first.sum()):
+        again = repeated(columns.owner, columns.name, columns.score, *columns.box.T)
+        if twice := int(again.sum()):
             boxes = "box is" if twice == 1 else "boxes are"
             self.notes.append(
                 f"{self.where}: {twice:,} {boxes} there twice, taken once (a detector that appends "
                 "to its files makes them)"
             )
-        return order[first[order]]
+        return order[~again[order]]
 
     def _bare(self) -> None:
         what = (
@@ -204,25 +204,6 @@ def _exclusive(scores: NDArray[np.float64], classes: tuple[str, ...], where: str
             f"{', and background last if they add up to 1'}, got {width}"
         )
     return exclusive
-
-
-def _first_of_equals(columns: ObjectColumns) -> NDArray[np.bool_]:
-    """Which rows are not a repetition of one before; hashes tell where one may be."""
-    mixed = columns.owner.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    parts = [columns.name.astype(np.float64), columns.score, *columns.box.T]
-    for part in parts:
-        bits = np.ascontiguousarray(part).view(np.uint64)
-        mixed = (mixed ^ bits) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    first = np.ones(len(mixed), np.bool_)
-    order = np.argsort(mixed, kind="stable")
-    again = np.flatnonzero(mixed[order][1:] == mixed[order][:-1])
-    seen: set[tuple[float, ...]] = set()
-    for row in sorted(set(order[again].tolist()) | set(order[again + 1].tolist())):
-        key = (int(columns.owner[row]), *(float(part[row]) for part in parts))
-        first[row] = key not in seen
-        seen.add(key)
-    return first
 
 
 def columns_of(
