@@ -92,12 +92,13 @@ class ProblemRuns:
                 shorten the range over which all are compared.
         """
         found: dict[tuple[str, int], Curve] = {}
+        measured = self.measured
         for method, runs in self.methods.items():
             for run in runs:
                 usable = run.is_whole(metric) if whole else run.finished
                 curve = curve_of(run, self.name, method, metric) if usable else None
                 if curve is not None:
-                    alike = curve if self.measured else replace(curve, seconds=None)
+                    alike = curve if measured else replace(curve, seconds=None)
                     found.setdefault((method, curve.seed), alike)
         return list(found.values())
 
