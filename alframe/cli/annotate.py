@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alframe.annotations.formats import FORMATS
 from alframe.cli.output import say
 
 if TYPE_CHECKING:
     from alframe.config.sections import RunConfig
     from alframe.datasets.base import Dataset
-
-FORMATS = ("coco", "cvat", "label-studio", "voc", "yolo")
 
 
 @click.command()
@@ -20,7 +19,9 @@ FORMATS = ("coco", "cvat", "label-studio", "voc", "yolo")
 @click.argument(
     "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
 )
-@click.option("--format", "name", type=click.Choice(FORMATS), help="Of the files.  [recognised]")
+@click.option(
+    "--format", "name", type=click.Choice(list(FORMATS)), help="Of the files.  [recognised]"
+)
 @click.option("--skip-bad", is_flag=True, help="Leave out images of which something is wrong.")
 def annotate(run: Path, files: Sequence[Path], name: str | None, skip_bad: bool) -> None:
     """Give a run that waits for people their answers: all at once, or in parts.
@@ -55,7 +56,7 @@ def annotate(run: Path, files: Sequence[Path], name: str | None, skip_bad: bool)
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--to", "name", type=click.Choice(FORMATS), help="Write it for this tool, too.")
+@click.option("--to", "name", type=click.Choice(list(FORMATS)), help="Write it for this tool, too.")
 @click.option("--copy", is_flag=True, help="Copy the pictures beside it.")
 def query(run: Path, name: str | None, copy: bool) -> None:
     """Show what a run waits for; with --to, write it once more, for another tool.
@@ -83,7 +84,7 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     which = f": {named(missing)}" if missing else ""
     say(f"{plural(len(missing), 'image')} to annotate for cycle {cycle}{which}")
     if name or copy:
-        chosen = name or config.oracle.options.get("format", FORMATS[0])
+        chosen = name or config.oracle.options.get("format", "coco")
         say(f"wrote {write_folder(sheet, folder, chosen, run, copy=copy)}")
     say(f"gallery {folder / 'index.html'}", f"to do   {folder / 'README.txt'}")
 

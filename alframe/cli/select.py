@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from alframe.cli.annotate import FORMATS
+from alframe.annotations.formats import FORMATS
 from alframe.cli.output import say
 from alframe.errors import ConfigError
 
@@ -32,7 +32,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--strict", is_flag=True, help="Refuse to take a score for class probabilities.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print an object an image: rank, score.")
-@click.option("--to", "name", type=click.Choice(FORMATS), help="Write a query for this tool.")
+@click.option("--to", "name", type=click.Choice(list(FORMATS)), help="Write a query for this tool.")
 @click.option("--output", type=_FILE, help="Folder of the query.")
 @click.option("--copy", is_flag=True, help="Copy the pictures beside it.")
 @click.argument("overrides", nargs=-1, metavar="[strategy.KEY=VALUE]...")
