@@ -7,7 +7,7 @@ from PIL import Image
 from alframe.annotations.base import UNSIZED, Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.yolo_query import write_query
-from alframe.datasets.base import LabelledSet
+from alframe.datasets.base import LabelledSet, file_of
 from alframe.datasets.meant import Pictures
 from alframe.datasets.objects import Annotated
 
@@ -50,11 +50,9 @@ def write_categories(classes: tuple[str, ...], folder: Path) -> None:
 
 def _picture(labelled: LabelledSet, item: str, folder: Path) -> Path:
     """A link to the picture of an item, or a drawn one as PNG."""
-    find = getattr(labelled.images, "file", None)
-    file: Path | None = find(item) if find else None
-    suffix = file.suffix if file else ".png"
-    name = item if item.lower().endswith(suffix.lower()) else item + suffix
-    place = folder / name
+    file = file_of(labelled.images, item)
+    shown = AskedImage(item, file or Path(f"{item}.png"), *UNSIZED)
+    place = folder / shown.name
     place.parent.mkdir(parents=True, exist_ok=True)
     if file and not place.is_symlink():
         place.symlink_to(file.absolute())

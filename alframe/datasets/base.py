@@ -189,8 +189,7 @@ class Dataset:
 
     def file(self, item: str) -> Path | None:
         """Where the picture of an item lies; None where it is no file."""
-        find = getattr(self.images, "file", None)
-        return None if find is None else find(item)
+        return file_of(self.images, item)
 
     def fingerprint(self) -> str:
         """SHA-256 over classes, splits and annotations; runs with the same can be compared.
@@ -200,6 +199,12 @@ class Dataset:
         parts = (self.classes, self.pool, self.test)
         named = repr((*parts, self.unannotated) if self.unannotated else parts).encode()
         return fingerprint((self.targets[item] for item in self.annotated), named)
+
+
+def file_of(images: ImageSource, item: str) -> Path | None:
+    """Where the picture of an item lies; None where it is no file."""
+    find = getattr(images, "file", None)
+    return None if find is None else find(item)
 
 
 def without(dataset: Dataset, ids: Collection[str]) -> Dataset:
