@@ -95,10 +95,9 @@ def _unreadable(config: RunConfig) -> tuple[str, ...]:
     if config.dataset.options.get("on_bad_item") != "error":
         return ()
     skipping = config.dataset.model_copy(update={"on_bad_item": "skip"})
-    people = config.oracle.model_copy(update={"name": "files"})  # for whom unannotated ones stay
     logging.disable(logging.WARNING)  # it would say that items are skipped
     try:
-        rest = build_dataset(config.model_copy(update={"dataset": skipping, "oracle": people}))
+        rest = build_dataset(config.model_copy(update={"dataset": skipping}), in_part=True)
     except DataError:  # nothing is left, or more is wrong than items: that has been said
         return ()
     finally:

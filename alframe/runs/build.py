@@ -120,8 +120,13 @@ def _declared(entry: Entry) -> frozenset[str]:
         return frozenset()
 
 
-def build_dataset(config: RunConfig) -> Dataset:
+def build_dataset(config: RunConfig, *, in_part: bool | None = None) -> Dataset:
     """The dataset, its annotations read and checked, its images not yet.
+
+    Args:
+        config: of the run.
+        in_part: whether the pool may be annotated in part; by default if people are asked for the
+            rest.
 
     Raises:
         DataError: it cannot be used; with every problem found.
@@ -130,7 +135,7 @@ def build_dataset(config: RunConfig) -> Dataset:
     images = dataset.images
     if isinstance(images, ImageFiles):
         dataset = replace(dataset, images=images.reading_as(reading(config.data)))
-    if not asks_people(config):
+    if not (asks_people(config) if in_part is None else in_part):
         dataset = check_annotated(dataset, config.dataset.options)
     most = config.model.options.get("max_detections") if config.model else None
     return looked_through(dataset, most)

@@ -25,6 +25,7 @@ from alframe.runs.build import (
     build_oracle,
     cached_images,
 )
+from alframe.runs.kept import dataset_of
 from alframe.runs.rundir import RunDir, stored_layer
 
 
@@ -94,11 +95,8 @@ class Evaluation:
 def _split(
     run: RunDir, config: RunConfig, classes: tuple[str, ...], *, named_one: bool
 ) -> EvaluatedSplit:
-    building = config
-    if named_one:  # of which only the test split has to be annotated
-        oracle = config.oracle.model_copy(update={"name": "files"})
-        building = config.model_copy(update={"oracle": oracle})
-    dataset = build_dataset(building)
+    # Of another dataset only the test split has to be annotated.
+    dataset = build_dataset(config, in_part=True) if named_one else dataset_of(config, run.path)
     drawn = list(run.journal.of("initial")[0]["test"]) if run.journal.of("initial") else []
     described = run.described()
     own = not dataset.test and dataset.fingerprint() == described["fingerprint"]

@@ -20,7 +20,7 @@ from alframe.datasets.base import Dataset, Target
 from alframe.detectors.painting import with_boxes
 from alframe.errors import ConfigError, RunError
 from alframe.plugins import registry
-from alframe.runs.build import build_dataset
+from alframe.runs.kept import dataset_of
 from alframe.runs.rundir import stored_scores
 
 PICTURES = 6
@@ -50,7 +50,7 @@ def selected(
 def _dataset(runs: Sequence[Run]) -> Dataset:
     """The dataset of some runs, with what people have answered in them."""
     run, config = runs[0], _settings(runs[0])
-    dataset = build_dataset(config)
+    dataset = dataset_of(config, run.path)
     known = frozenset(dataset.pool)
     if unknown := [i for i in _ids(run) if i not in known]:
         raise RunError(f"{dataset.name} has no {unknown[0]}")

@@ -1,6 +1,7 @@
 """Whole runs that people answer, through the command line, against one that knows everything."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,21 @@ def test_nothing_is_decoded_while_answers_are_missing(
     monkeypatch.setattr("alframe.runs.run.prepare_images", refuse)
     code, _out, err = alframe("run", "--output", str(run), "--resume")
     assert (code, "waiting: 2 images to annotate" in err) == (3, True), err
+
+
+def test_a_model_is_evaluated_whatever_was_put_into_the_folder_since(
+    alframe: Any,  # noqa: F811
+    photos: Path,
+    tmp_path: Path,
+) -> None:
+    own, run = tmp_path / "photos", tmp_path / "run"
+    shutil.copytree(photos, own)
+    few = (f"dataset.classes={json.dumps(CLASSES)}", "training.iterations=2", "budget.cycles=1")
+    assert alframe(*new(own, *few), "--output", str(run))[0] == 3
+    assert alframe("annotate", str(run), answer(run, 0, None, tmp_path / "answers.json"))[0] == 0
+    assert alframe("run", "--output", str(run), "--resume")[0] == 0
+    shutil.copy(own / next(iter(TRUTH)), own / "new.png")
+    code, said, err = alframe("evaluate", str(run), "--json")
+    assert code == 0, err
+    (recorded,) = (json.loads(line) for line in (run / "cycles.jsonl").read_text().splitlines())
+    assert json.loads(said)["metrics"] == recorded["metrics"]
