@@ -42,7 +42,6 @@ class Server:
                 f"{KEY} is not set: copy the access token of your account in Label Studio into "
                 "this environment variable"
             )
-        self._header = ""
 
     def project(self, title: str, labels: str) -> Mapping[str, Any]:
         """The project of this title; a new one, with this label configuration, if there is none."""

@@ -3,7 +3,6 @@
 import json
 import re
 import time
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,7 +17,8 @@ from alframe.annotations.label_studio_query import OURS, configuration, tasks
 from alframe.annotations.sheets import query_folder
 from alframe.annotations.taking import take
 from alframe.datasets.problems import named, plural
-from alframe.errors import ConfigError, Waiting
+from alframe.datasets.voc_xml import parsed_xml
+from alframe.errors import ConfigError, DataError, Waiting
 from alframe.files.atomic import atomic
 from alframe.oracle import Answers, OracleSetup
 from alframe.text import command
@@ -167,8 +167,8 @@ def _check_labels(project: Mapping[str, Any], classes: Sequence[str], url: str) 
 def _labels(config: str) -> Iterator[str]:
     """The values of ``Label`` in the ``RectangleLabels`` of a configuration."""
     try:
-        tree = ET.fromstring(config)  # noqa: S314 - expat of today stops entity expansion
-    except ET.ParseError:
+        tree = parsed_xml(config.encode(), "label_config")
+    except DataError:
         return
     for control in tree.iter("RectangleLabels"):
         yield from (label.get("value", "") for label in control.iter("Label"))
