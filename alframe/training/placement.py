@@ -1,9 +1,10 @@
 """A model on its device, laid out for it."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
+import torch.nn.functional as F  # noqa: N812 (its usual name)
+from torch import Tensor, nn
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -20,9 +21,32 @@ def placed(model: M, device: torch.device, *, channels_last: bool = True) -> M:
     if channels_last:
         model.to(memory_format=torch.channels_last)
     onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if device.type == "cpu" and onednn and torch.get_num_threads() == 1:
-        _compute_with_onednn(model)
+    if device.type == "cpu" and onednn:
+        _widen_narrow_maps(model)
+        if torch.get_num_threads() == 1:
+            _compute_with_onednn(model)
     return model
+
+
+def _widen_narrow_maps(model: nn.Module) -> None:
+    """Let no map be narrower than the stride of a convolution, where that changes nothing.
+
+    oneDNN's gradient of the weights in bfloat16 is made of memory that nobody has written, then
+    (torch 2.14): of the coarsest levels of images of 64 pixels, which became NaN.
+    """
+    for module in model.modules():
+        if type(module) is nn.Conv2d and module.stride[1] > 1:  # timm's that pad are not narrow
+            module.register_forward_pre_hook(_widen)
+
+
+def _widen(module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+    """Zeros at the right, as the padding has them, unless there would be more columns for it."""
+    (width, stride), padding = (inputs[0].shape[-1], module.stride[1]), module.padding
+    if width >= stride or isinstance(padding, str) or module.padding_mode != "zeros":
+        return None
+    reach = module.dilation[1] * (module.kernel_size[1] - 1) + 1
+    columns = [(w + 2 * padding[1] - reach) // stride for w in (width, stride)]
+    return (F.pad(inputs[0], (0, stride - width)),) if columns[0] == columns[1] else None
 
 
 def _compute_with_onednn(model: nn.Module) -> None:

@@ -1,0 +1,92 @@
+"""What a GPU computes is what the CPU computes: losses, suppression, selections."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from alframe.datasets.base import ImageSet
+from alframe.detectors.postprocess import nms_batched, nms_per_group
+from alframe.runs.build import build_dataset, build_strategy, prepare_images
+from alframe.runs.loop import DeclaredSignals
+from alframe.strategy import Query
+from alframe.training.device import seeded
+from tests.fakes import FakeImages
+from tests.gpu.settings import RUNS, built
+from tests.training.test_compiled import batch, unlabelled
+from tests.training.test_compiled_numbers import computed, sure
+
+TOLERANCE = 1e-4
+"""Relative, of losses: float32, added up in another order."""
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_losses(name: str, device: torch.device) -> None:
+    """In every step of the first three phases; drawn with the same weights."""
+    values: list[list[dict[str, float]]] = []
+    for where in ("cpu", device.type):
+        learner, _ = built(where, RUNS[name])
+        with seeded(0, torch.device("cpu")):
+            model = learner.build().train()
+            model = sure(model).to(where)
+        values.append(list(_losses(learner, model, torch.device(where))))
+    for own, expected in zip(*values, strict=True):
+        assert own == pytest.approx(expected, rel=TOLERANCE, abs=1e-6)
+
+
+def _losses(learner: Any, model: Any, where: torch.device) -> Iterator[dict[str, float]]:
+    side = getattr(learner.inner(model), "size", 64)  # SSD's images are of one size
+    for phase in learner.phases(ImageSet(FakeImages(), ("a",)))[:3]:
+        for parameter_name, parameter in model.named_parameters():
+            parameter.requires_grad_(phase.trains(parameter_name))
+        for step in phase.steps:
+            images = batch(height=side, width=side)
+            images = images if step.stream == "labelled" else unlabelled(images)
+            with seeded(0, where):
+                yield computed(step.loss, model, images.to(where))[0]
+
+
+def test_suppression(device: torch.device) -> None:
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand(3000, 2, generator=generator) * 300
+    boxes = torch.cat([corners, corners + 20 + 60 * torch.rand(3000, 2, generator=generator)], 1)
+    scores = torch.rand(3000, generator=generator)
+    labels, image = (torch.randint(0, most, (3000,), generator=generator) for most in (20, 8))
+    parts = (boxes, scores, labels, image)
+    expected = nms_per_group(*parts, 0.5)
+    kept = nms_batched(*(part.to(device) for part in parts), 0.5)
+    assert 0 < len(expected) < 3000
+    assert sorted(kept.tolist()) == sorted(expected.tolist())
+
+
+@pytest.mark.parametrize("strategy", ["entropy", "margin", "coreset", "badge", "cdal", "ppal"])
+def test_selections_of_a_model(strategy: str, device: torch.device) -> None:
+    assert _chosen(strategy, "cpu") == _chosen(strategy, device.type)
+
+
+@pytest.mark.parametrize("learner", ["miaod", "ll4al"])
+def test_selections_of_a_learner(learner: str, device: torch.device) -> None:
+    assert _chosen(learner, "cpu") == _chosen(learner, device.type)
+
+
+def _chosen(strategy: str, where: str) -> tuple[str, ...]:
+    """What a strategy selects with a drawn detector, the same on every device."""
+    settings = RUNS.get(f"{strategy}-retina", ("model=retina-tiny", f"strategy={strategy}"))
+    learner, config = built(where, settings)
+    dataset = prepare_images(build_dataset(config), config)
+    with seeded(0, torch.device("cpu")):
+        learner.load_state_dict(sure(learner.build()).state_dict())
+    chooser = build_strategy(config)
+    query = Query(
+        learner=DeclaredSignals(learner, dataset.images, chooser.requires),
+        unlabelled=dataset.pool[8:],
+        labelled=dataset.pool[:8],
+        targets={item: dataset.targets[item] for item in dataset.pool[:8]},
+        classes=dataset.classes,
+        budget=5,
+        rng=np.random.default_rng(0),
+        cycle=0,
+    )
+    return tuple(chooser.select(query).ids)
