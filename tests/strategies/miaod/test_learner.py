@@ -293,6 +293,44 @@ def test_an_empty_pool_leaves_the_label_phases(caplog: pytest.LogCaptureFixture)
 
 
 @pytest.mark.parametrize("mode", ["sound", "paper"])
+def test_without_rounds_nothing_unlabelled_is_read(
+    mode: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    fit = Fit(Spied(setup(passes=2), mode=mode, rounds=0)).run()
+    assert fit.names == ["label"]
+    assert len(fit.learner.seen) == len(fit.batches("labelled")) == 2
+    assert set(fit.means[0]) == {"cls", "box", "image", "total"}
+    assert "unlabelled" not in caplog.text
+
+
+def test_without_image_weight_the_mil_head_rests() -> None:
+    learner = Spied(setup(passes=4), label_ratio=1, rounds=1, image_weight=0)
+    fit = Fit(learner).run()
+    assert not any("image" in name for means in fit.means for name in means)
+    changed = set().union(*(groups(fit.changed(i)) for i in (1, 2, 3)))
+    assert changed == TRUNK | TWO | {"detector.box_tower"}
+
+
+def test_image_weight_is_a_factor() -> None:
+    once, thrice = (Fit(Spied(setup(passes=1), rounds=0, image_weight=w)).run() for w in (1, 3))
+    assert thrice.means[0]["image"] == pytest.approx(3 * once.means[0]["image"])
+    assert thrice.means[0]["cls"] == once.means[0]["cls"]
+
+
+def test_gradients_of_every_tower_are_watched() -> None:
+    fit = Fit(Spied(setup(passes=4), label_ratio=1, rounds=1, watch_gradients=True)).run()
+    parts = ("backbone", "fpn", "class_tower", "box_tower", "second", "mil")
+    found = {k for k in fit.means[0] if k.startswith("gradient/")}
+    assert found == {f"gradient/{t}/{p}" for t in ("cls", "box", "image") for p in parts}
+    norms = {k.removeprefix("gradient/"): v for k, v in fit.means[0].items() if k in found}
+    for name in ("image/mil", "image/fpn", "image/backbone", "cls/class_tower", "box/box_tower"):
+        assert norms[name] > 0, name
+    for name in ("image/class_tower", "image/second", "image/box_tower", "cls/mil", "box/second"):
+        assert norms[name] == 0, name
+
+
+@pytest.mark.parametrize("mode", ["sound", "paper"])
 def test_a_pool_smaller_than_the_labelled_set_comes_round_again(mode: Any) -> None:
     fit = Fit(Spied(setup(passes=8), mode=mode, label_ratio=1, rounds=1)).run(pool=("u0",))
     assert [b.ids for b in fit.batches("unlabelled")] == [("u0", "u0")] * 4
@@ -388,7 +426,8 @@ def test_lengths_always_sum_to_the_whole() -> None:
     [
         ({"mode": "exact"}, "mode: expected one of"),
         ({"skip": "none"}, "skip: expected one of"),
-        ({"rounds": 0}, "rounds: expected at least 1, got 0"),
+        ({"rounds": -1}, "rounds: expected at least 0, got -1"),
+        ({"image_weight": -0.5}, "image_weight: expected at least 0, got -0.5"),
         ({"label_ratio": 0}, "label_ratio: expected at least 1, got 0"),
         ({"discrepancy_weight": -1.0}, "discrepancy_weight: expected at least 0"),
         ({}, "is 5: too little for the 7 phases .* give 13 or more, or lower learner.rounds"),
