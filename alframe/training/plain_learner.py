@@ -88,7 +88,9 @@ class PlainLearner:
 
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Train a network, fresh but for a warm start; see :func:`alframe.training.fit.fit`."""
-        network = self._fresh(context.seeds.integer("weights"))
+        same = self.setup.training.same_weights
+        seeds = Seeds(context.seeds.root) if same else context.seeds
+        network = self._fresh(seeds.integer("weights"))
         if self.setup.training.warm_start and context.cycle:
             network.load_state_dict(self.network.state_dict())
         self._lean = None

@@ -56,9 +56,10 @@ class MIAODLearner(PlainLearner):
         setup: classes, device, model and the training section.
         mode: ``sound``: the authors' code, but with probabilities of the foreground where the
             detector's classes exclude each other (softmax); ``parity``: the code to the letter,
-            which takes the sigmoid of such logits and background for a class; ``paper``: the
-            paper's order, frozen sets and losses. Without exclusive classes ``sound`` and
-            ``parity`` are the same. See :mod:`alframe.strategies.miaod.variants`.
+            which takes the sigmoid of such logits and background for a class, has nothing to learn
+            from images of a single class, and begins every cycle with the same weights
+            (``training.same_weights``); ``paper``: the paper's order, frozen sets and losses. See
+            :mod:`alframe.strategies.miaod.variants`.
         discrepancy_weight: lambda of the paper.
         label_ratio: length of a label phase to that of a min or max phase; 3 in the code for
             RetinaNet, 5 for SSD.
@@ -102,8 +103,11 @@ class MIAODLearner(PlainLearner):
         self._label_ratio, self._rounds = label_ratio, rounds
         self._names = phase_names(self._objective.order, rounds)
         phase_lengths(self._names, setup.training.length, label_ratio)
+        training = setup.training
+        if mode == "parity" and training.same_weights is None:
+            training = training.model_copy(update={"same_weights": True})
         # This builds a model, for which the above is needed.
-        super().__init__(setup, watch_gradients)
+        super().__init__(replace(setup, training=training), watch_gradients)
 
     def build(self) -> MIAODModel:
         """A fresh detector, with a second classifier and a MIL head."""

@@ -62,8 +62,8 @@ class Objective:
         return phase == "label" or not parameter.startswith(self.fixed_in_min)
 
     def mil_classes(self, detector: DenseDetector) -> int:
-        """How many classes the MIL head tells apart."""
-        return detector.num_classes
+        """What the MIL head tells apart: the classes, or a single one and background."""
+        return max(detector.num_classes, 2)
 
     def label(self, model: nn.Module, batch: Batch) -> Losses:
         """Labelled images in label and min phases: l_det + l_imgcls (MH:417-420)."""
