@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
-from alframe.config.checks import one_of
+from alframe.config.checks import at_least, one_of
 from alframe.detectors.anchors import AnchorGenerator, octave_scales, retina_cell
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
@@ -53,6 +53,7 @@ class RetinaNet(DenseDetector):
         claim: what an object gets besides, see :class:`alframe.detectors.matching.Matching`.
         focal_alpha: see :func:`alframe.detectors.losses.focal_loss`.
         focal_gamma: likewise.
+        class_loss_weight: of the classification loss beside that of boxes.
         box_loss: ``"l1"`` or ``"smooth_l1"``.
         beta: of smooth L1: smaller errors are squared.
         normalizer: see :func:`alframe.detectors.losses.normalise`.
@@ -91,6 +92,7 @@ class RetinaNet(DenseDetector):
         claim: Claim = "ties",
         focal_alpha: float = 0.25,
         focal_gamma: float = 2.0,
+        class_loss_weight: float = 1.0,
         box_loss: Literal["l1", "smooth_l1"] = "l1",
         beta: float = 1 / 9,
         normalizer: Normalizer = "batch",
@@ -104,6 +106,7 @@ class RetinaNet(DenseDetector):
         one_of("extra_levels", extra_levels, ("c5", "p5"))
         one_of("tower_norm", tower_norm, ("none", "group"))
         one_of("box_loss", box_loss, ("l1", "smooth_l1"))
+        at_least("class_loss_weight", class_loss_weight, 0)
         scales = octave_scales(scales_per_octave)
         grid = _grid(strides, anchor_size, scales, anchor_ratios, rounded=anchor_rounding)
         super().__init__(
@@ -123,6 +126,7 @@ class RetinaNet(DenseDetector):
             ),
         )
         self.focal_alpha, self.focal_gamma = focal_alpha, focal_gamma
+        self.class_loss_weight = class_loss_weight
         self.backbone = build_backbone(
             backbone, weights=weights, style=style, frozen_stages=frozen_stages, norm_eval=norm_eval
         )
@@ -156,8 +160,9 @@ class RetinaNet(DenseDetector):
     def class_loss(
         self, logits: "Float[Tensor, 'B A K']", assignment: Assignment
     ) -> "Float[Tensor, ' B']":
-        """Focal loss of each image, summed over its anchors and classes."""
-        return focal_loss(logits, assignment.labels, self.focal_alpha, self.focal_gamma)
+        """Weighted focal loss of each image, summed over its anchors and classes."""
+        loss = focal_loss(logits, assignment.labels, self.focal_alpha, self.focal_gamma)
+        return self.class_loss_weight * loss
 
 
 def _grid(

@@ -29,6 +29,10 @@ def voc(
 ) -> Dataset:
     """Read a dataset in the layout of Pascal VOC.
 
+    # Deviation: corners are taken for points, not for the pixels within (the development kit adds 1
+    to each side). So an object with ``xmin = xmax``, there one pixel wide, has no area: like any
+    that is shorter than a pixel it is dropped, in training and test, and a note counts it.
+
     Args:
         root: a VOCdevkit with ``VOC<year>`` folders (or the folder that contains ``VOCdevkit``);
             or one folder with ``JPEGImages``, ``Annotations`` and ``ImageSets/Main``. Ids are

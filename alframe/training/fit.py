@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -12,15 +12,17 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from alframe.config.sections import TrainingConfig
-from alframe.errors import TrainingError
+from alframe.errors import ConfigError, TrainingError
 from alframe.learner import FitContext
 from alframe.profiling import span
 from alframe.progress import Progress
 from alframe.training import distributed
 from alframe.training.batch import Batch
+from alframe.training.collapses import Collapses
 from alframe.training.compiled import compiled
 from alframe.training.data import TrainingStream
 from alframe.training.device import autocast, rng_state, seeded, set_rng_state
+from alframe.training.gradients import GRADIENT, WATCH_EVERY, Parts, Watched
 from alframe.training.layer_errors import large_enough
 from alframe.training.loss_meter import LossMeter
 from alframe.training.optimizer import build_optimizer, ema_of, lr_factor, set_lr
@@ -32,6 +34,8 @@ READ_EVERY = 20
 """Iterations between two looks at the losses; each look waits for the device."""
 SHORTEST_EPOCH = 100
 """Iterations between two checkpoints at least, where the length is counted in iterations."""
+CLASS_LOSS = "cls"
+"""The term of a loss that collapses are looked for in; a model without it is not watched."""
 
 
 def fit(
@@ -41,6 +45,7 @@ def fit(
     config: TrainingConfig,
     context: FitContext,
     device: torch.device,
+    watch: Parts | None = None,
 ) -> nn.Module:
     """Train ``model`` through ``phases``, going on from ``context.checkpoint`` where it has one.
 
@@ -51,18 +56,22 @@ def fit(
         config: the ``training`` section.
         context: seeds, checkpoint, recorder of this cycle.
         device: where to compute.
+        watch: parts of the network, to record the norms of their gradients now and then.
 
     Returns:
         The model to evaluate: ``model``, or its moving average.
 
     Raises:
         TrainingError: a loss is not finite, or memory does not suffice for half a batch.
+        ConfigError: gradients are to be watched in a compiled graph, which keeps none.
     """
     if config.compile:
+        if watch:
+            raise ConfigError("learner.watch_gradients=true needs training.compile=false")
         graphs = config.compile == "graphs" and distributed.world_size() == 1
         phases = compiled(phases, device, graphs=graphs)
     with seeded(context.seeds.integer("training"), device):
-        return _Fit(model, phases, streams, config, context, device).run()
+        return _Fit(model, phases, streams, config, context, device, watch).run()
 
 
 @dataclass
@@ -75,6 +84,7 @@ class _Fit:
     _config: TrainingConfig
     _context: FitContext
     _device: torch.device
+    _watch: Parts | None
 
     def __post_init__(self) -> None:
         model, config, streams = self._model, self._config, self._streams
@@ -82,6 +92,7 @@ class _Fit:
         self._pass = streams["labelled"].batches_per_pass()
         self._parts = config.accumulate
         self._skipped = 0
+        self._collapses = Collapses(self._context.cycle)
         self._optimizer: torch.optim.Optimizer | None = None
         self._computation: nn.Module = model  # until the first phase
         self._ema = ema_of(model, config.ema)
@@ -118,13 +129,13 @@ class _Fit:
             for step, stream in zip(phase.steps, batches, strict=True):
                 with span("data"):
                     batch = next(stream).to(self._device)
-                self._step(step, batch, optimizer, meter)
+                self._step(self._watched(step, before + iteration), batch, optimizer, meter)
             progress.update(note=meter.last)
             self._context.tick()
             done = iteration + 1
             ends_epoch = done % self._epoch() == 0 or done == length
             if ends_epoch or done % READ_EVERY == 0:
-                meter.flush(before + done)
+                self._collapses.add(meter.flush(before + done).get(CLASS_LOSS, ()))
                 self._context.recorder.scalar(f"{prefix}/lr", lr, before + done)
             if ends_epoch and done < length:
                 self._save(index, done, optimizer, meter)
@@ -150,12 +161,20 @@ class _Fit:
             summary["skipped"], self._skipped = self._skipped, 0
         if self._parts != self._config.accumulate:
             summary["accumulate"] = self._parts  # since memory did not suffice for fewer
-        shown = ", ".join(f"{key} {value:.4g}" for key, value in means.items())
+        if CLASS_LOSS in means:
+            summary["collapses"], self._collapses.steps = self._collapses.steps, []
+        losses = {key: value for key, value in means.items() if not key.startswith(GRADIENT)}
+        shown = ", ".join(f"{key} {value:.4g}" for key, value in losses.items())
         position = f"phase {index + 1} of {len(self._phases)} ({name})"
         logger.info("cycle %d: %s: %s", self._context.cycle, position, shown)
         self._context.phase_finished(name, summary)
         if index + 1 < len(self._phases):
             self._save(index + 1, 0, None if self._config.restart else optimizer, None)
+
+    def _watched(self, step: Step, iteration: int) -> Step:
+        if not self._watch or iteration % WATCH_EVERY:
+            return step
+        return replace(step, loss=Watched(step.loss, self._watch))
 
     def _step(
         self, step: Step, batch: Batch, optimizer: torch.optim.Optimizer, meter: LossMeter
@@ -287,6 +306,7 @@ class _Fit:
                 "ema": self._ema.state_dict() if self._ema else None,
                 "optimizer": optimizer,
                 "meter": meter,
+                "collapses": self._collapses.state_dict(),
                 "parts": self._parts,
                 "skipped": self._skipped,
                 "rng": rng_state(self._device),
@@ -303,6 +323,7 @@ class _Fit:
             if saved[name] is not None:
                 target.load_state_dict(saved[name])
         self._parts, self._skipped = saved["parts"], saved["skipped"]
+        self._collapses.load_state_dict(saved["collapses"])
         set_rng_state(saved["rng"], self._device)
         iteration: int = saved["iteration"]
         return iteration

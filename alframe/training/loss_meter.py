@@ -38,16 +38,16 @@ class LossMeter:
         """Take the scalars of one step, and the items that they were computed on."""
         self._pending.append((ids, {k: v.detach() for k, v in values.items()}))
 
-    def flush(self, step: int) -> None:
-        """Read what is pending, with one synchronisation.
+    def flush(self, step: int) -> dict[str, list[float]]:
+        """Read what is pending, with one synchronisation; returns each scalar's values, in order.
 
         Raises:
             TrainingError: a value is not finite, in every process; the message names the images
                 of that step.
         """
-        if not self._pending:
-            return
         bulk: dict[str, list[float]] = {}
+        if not self._pending:
+            return bulk
         for ids, numbers in sum_over_ranks(all_gather(self._read())):
             for name, number in numbers.items():
                 refuse_nonfinite(name, number, ids)
@@ -58,6 +58,7 @@ class LossMeter:
             self.sums[name] = self.sums.get(name, 0.0) + sum(values)
             self.counts[name] = self.counts.get(name, 0) + len(values)
             self._recorder.scalar(f"{self._prefix}/{name}", sum(values) / len(values), step)
+        return bulk
 
     def _read(self) -> Numbers:
         values = [v.float() for _, step in self._pending for v in step.values()]

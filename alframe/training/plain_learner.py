@@ -1,7 +1,7 @@
 """The plain learner: trains any model on labelled images; the base of learners that do more."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream, inference_batches
 from alframe.training.device import autocast, seeded
 from alframe.training.fit import fit
+from alframe.training.gradients import parts_of
 from alframe.training.layer_errors import large_enough
 from alframe.training.phases import Losses, Phase, Step
 from alframe.training.placement import placed
@@ -29,6 +30,9 @@ class PlainLearner:
 
     Args:
         setup: classes, device, model and the training section.
+        watch_gradients: every 100 iterations, record the norm of each loss term's gradient over
+            backbone, pyramid and towers, in TensorBoard and in the means of ``phases``. It takes a
+            backward pass more for each term.
 
     Attributes:
         provides: signals of the learner's own, beside those of its model.
@@ -38,8 +42,9 @@ class PlainLearner:
     provides: ClassVar[frozenset[str]] = frozenset()
     trains_only: ClassVar[type | None] = None
 
-    def __init__(self, setup: LearnerSetup) -> None:
+    def __init__(self, setup: LearnerSetup, watch_gradients: bool = False) -> None:
         self.setup = setup
+        self._watch_gradients = watch_gradients
         self._network: nn.Module | None = None
         self._lean: Model | None = None
         self._fresh(seed=0)  # a backbone or weights that cannot be had are found out now
@@ -83,10 +88,13 @@ class PlainLearner:
 
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Train a network, fresh but for a warm start; see :func:`alframe.training.fit.fit`."""
-        network = self._fresh(context.seeds.integer("weights"))
+        same = self.setup.training.same_weights
+        seeds = Seeds(context.seeds.root) if same else context.seeds
+        network = self._fresh(seeds.integer("weights"))
         if self.setup.training.warm_start and context.cycle:
             network.load_state_dict(self.network.state_dict())
         self._lean = None
+        parts = parts_of(network, cast(nn.Module, self.inner(network)))
         self._network = fit(
             network,
             self.phases(unlabelled),
@@ -94,6 +102,7 @@ class PlainLearner:
             self.setup.training,
             context,
             self.setup.device,
+            parts if self._watch_gradients else None,
         ).eval()
 
     def evaluate(self, test: LabelledSet) -> Metrics:

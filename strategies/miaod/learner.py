@@ -56,16 +56,21 @@ class MIAODLearner(PlainLearner):
         setup: classes, device, model and the training section.
         mode: ``sound``: the authors' code, but with probabilities of the foreground where the
             detector's classes exclude each other (softmax); ``parity``: the code to the letter,
-            which takes the sigmoid of such logits and background for a class; ``paper``: the
-            paper's order, frozen sets and losses. Without exclusive classes ``sound`` and
-            ``parity`` are the same. See :mod:`alframe.strategies.miaod.variants`.
+            which takes the sigmoid of such logits and background for a class, has nothing to learn
+            from images of a single class, and begins every cycle with the same weights
+            (``training.same_weights``); ``paper``: the paper's order, frozen sets and losses. See
+            :mod:`alframe.strategies.miaod.variants`.
         discrepancy_weight: lambda of the paper.
         label_ratio: length of a label phase to that of a min or max phase; 3 in the code for
             RetinaNet, 5 for SSD.
-        rounds: how often min and max are done.
+        rounds: how often min and max are done; with 0 there is one label phase, and only labelled
+            images are trained on.
+        image_weight: of the image loss, on labelled images and of pseudo-labels; with 0 the MIL
+            head stays as it was drawn.
         skip: pseudo-labels are not used for the whole ``batch`` (of one in parts, for the part), or
             only for the ``image``, when an image has none.
         mask_padding: leave anchors in the padding out of weights, pseudo-labels and score.
+        watch_gradients: see :class:`~alframe.training.plain_learner.PlainLearner`.
 
     Raises:
         ConfigError: an option is out of range, or the training too short for its phases.
@@ -81,21 +86,28 @@ class MIAODLearner(PlainLearner):
         discrepancy_weight: float = 0.5,
         label_ratio: int = 3,
         rounds: int = 2,
+        image_weight: float = 1.0,
         skip: Skip = "batch",
         mask_padding: bool = False,
+        watch_gradients: bool = False,
     ) -> None:
         one_of("mode", mode, get_args(Mode))
         one_of("skip", skip, get_args(Skip))
         at_least("discrepancy_weight", discrepancy_weight, 0)
         at_least("label_ratio", label_ratio, 1)
-        at_least("rounds", rounds, 1)
+        at_least("rounds", rounds, 0)
+        at_least("image_weight", image_weight, 0)
         self._objective = OBJECTIVES[mode](
-            setup.training.batch_size, discrepancy_weight, skip, mask_padding
+            setup.training.batch_size, discrepancy_weight, image_weight, skip, mask_padding
         )
-        self._label_ratio = label_ratio
+        self._label_ratio, self._rounds = label_ratio, rounds
         self._names = phase_names(self._objective.order, rounds)
         phase_lengths(self._names, setup.training.length, label_ratio)
-        super().__init__(setup)  # builds a model, for which the above is needed
+        training = setup.training
+        if mode == "parity" and training.same_weights is None:
+            training = training.model_copy(update={"same_weights": True})
+        # This builds a model, for which the above is needed.
+        super().__init__(replace(setup, training=training), watch_gradients)
 
     def build(self) -> MIAODModel:
         """A fresh detector, with a second classifier and a MIL head."""
@@ -129,7 +141,7 @@ class MIAODLearner(PlainLearner):
     ) -> dict[str, TrainingStream]:
         """Labelled batches, and batches of a part of the unlabelled images."""
         streams = super().streams(labelled, unlabelled, seeds)
-        if len(unlabelled):
+        if len(unlabelled) and self._rounds:
             count = len(unlabelled) if self._objective.whole_pool else len(labelled)
             part = drawn(unlabelled, count, seeds)
             streams["unlabelled"] = self.stream(part, seeds.within("unlabelled"))
@@ -137,7 +149,7 @@ class MIAODLearner(PlainLearner):
 
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Train a fresh model, and warn of phases in which there was nothing to learn."""
-        if not len(unlabelled):
+        if self._rounds and not len(unlabelled):
             logger.info("cycle %d: nothing is unlabelled, so no min and max phases", context.cycle)
 
         def finished(name: str, summary: Mapping[str, Any]) -> None:

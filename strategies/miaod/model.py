@@ -27,8 +27,7 @@ class MIAODModel(nn.Module):
 
     Args:
         detector: its classifier is f1, and its detections are those of the model.
-        classes: channels of the MIL head. A single one gets a background channel beside it: the
-            softmax over one channel is 1, and there would be nothing to learn.
+        classes: channels of the MIL head. A single one has nothing to learn.
 
     Attributes:
         detector: the detector.
@@ -40,7 +39,7 @@ class MIAODModel(nn.Module):
         super().__init__()
         self.detector = detector
         self.second = detector.new_class_tower()
-        self.mil = detector.new_class_tower(max(classes, 2))
+        self.mil = detector.new_class_tower(classes)
         for conv in hidden_convs(self.mil):
             nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
             if conv.bias is not None:

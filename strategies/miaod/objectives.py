@@ -35,12 +35,14 @@ class Objective:
         batch_size: B. The discrepancy is a sum over the B images of a batch (MH:434-445), here B
             times the mean, which is the same number when a batch is computed in parts.
         discrepancy_weight: lambda of the paper.
+        image_weight: of the image loss; with 0 it is not computed.
         skip: see :func:`alframe.strategies.miaod.losses.trusted`.
         mask_padding: anchors with their centre in the padding do not count.
     """
 
     batch_size: int
     discrepancy_weight: float = 0.5
+    image_weight: float = 1.0
     skip: losses.Skip = "batch"
     mask_padding: bool = False
 
@@ -60,8 +62,8 @@ class Objective:
         return phase == "label" or not parameter.startswith(self.fixed_in_min)
 
     def mil_classes(self, detector: DenseDetector) -> int:
-        """How many classes the MIL head tells apart."""
-        return detector.num_classes
+        """What the MIL head tells apart: the classes, or a single one and background."""
+        return max(detector.num_classes, 2)
 
     def label(self, model: nn.Module, batch: Batch) -> Losses:
         """Labelled images in label and min phases: l_det + l_imgcls (MH:417-420)."""
@@ -80,11 +82,10 @@ class Objective:
         """Unlabelled images in min phases: l_dis + l_imgcls of pseudo-labels (MH:480-490)."""
         view = self.view(model, batch)
         weights, (present, stats) = self.weights(view), self._pseudo_labels(view)
-        each = self.image_loss(view, weights, present) * losses.trusted(present, self.skip)
-        terms = {
-            "discrepancy": self._sum(self.discrepancy(view, weights)),
-            "pseudo_image": each.mean(),
-        }
+        terms = {"discrepancy": self._sum(self.discrepancy(view, weights))}
+        if self.image_weight:
+            each = self.image_loss(view, weights, present) * losses.trusted(present, self.skip)
+            terms["pseudo_image"] = self.image_weight * each.mean()
         return Losses(terms, stats)
 
     def maximise(self, model: nn.Module, batch: Batch) -> Losses:
@@ -162,9 +163,11 @@ class Objective:
 
     def _image(self, view: View, batch: Batch) -> dict[str, Tensor]:
         assert batch.labels is not None  # it was matched
+        if not self.image_weight:
+            return {}
         weights = self.weights(view)
         present = losses.present_classes(batch.labels, weights.shape[2])
-        return {"image": self.image_loss(view, weights, present).mean()}
+        return {"image": self.image_weight * self.image_loss(view, weights, present).mean()}
 
     def _sum(self, each: Tensor) -> Tensor:
         return self.discrepancy_weight * self.batch_size * each.mean()

@@ -27,7 +27,10 @@ class Parity(Objective):
     """
 
     def mil_classes(self, detector: DenseDetector) -> int:
-        """Background is a class."""
+        """As many as the classifiers have: background is a class, and a class may be the only one.
+
+        Of one channel the image loss is 1e-5 and trains nothing, as in the code.
+        """
         return detector.score_channels
 
     def belief(self, detector: DenseDetector, logits: Tensor) -> "Float[Tensor, 'B A K']":

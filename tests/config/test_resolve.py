@@ -117,6 +117,7 @@ def test_the_main_command_is_the_papers_configuration() -> None:
         "channels_last": True,
         "compile": False,
         "ema": None,
+        "same_weights": None,
         "warm_start": False,
         "on_nonfinite": "stop",
     }

@@ -398,6 +398,16 @@ def test_annotations_may_not_be_links_to_outside(plain, tmp_path):
     assert voc(str(plain)).pool == ("a", "b")
 
 
+def test_an_object_one_pixel_wide_by_the_kits_convention_is_dropped_and_counted(plain):
+    wide, narrow = xml_object(box=(3, 3, 8, 8)), xml_object(box=(5, 3, 5, 8))
+    voc_item(plain, "a", xml(wide, narrow, xml_object(box=(5, 3, 6, 8))))
+    voc_item(plain, "c", xml(wide, narrow))
+    dataset = voc(str(plain))
+    assert dataset.targets["a"].boxes.tolist() == [[2, 2, 7, 7], [4, 2, 5, 7]]
+    assert dataset.targets["c"].boxes.tolist() == [[2, 2, 7, 7]]
+    assert "dropped 2 degenerate boxes: a (1), c (1)" in dataset.notes
+
+
 class TestNothingToMeasureBy:
     @pytest.mark.parametrize(
         ("annotation", "classes", "message"),

@@ -228,6 +228,20 @@ class TestVocByHand:
         result = voc_ap(collect(a=[(BOX, 0.9, 1)], b=[(BOX, 0.9, 0)]), targets, 2)
         assert result.area.tolist() == [0, 0]
 
+    @pytest.mark.parametrize("objects", range(1, 13))
+    def test_recalls_are_compared_exactly_which_numpys_grid_does_not(self, objects):
+        """One detection an object, all right: mmdetection's grid may count a recall less."""
+        for found in range(objects + 1):
+            boxes = [[10 * i, 0, 10 * i + 8, 8] for i in range(objects)]
+            targets = {"a": Target.of(boxes, [0] * objects)}
+            surest_first = [(boxes[i], 0.9 - 0.01 * i, 0) for i in range(found)]
+            ours = voc_ap(collect(a=surest_first), targets, 1).eleven_point[0]
+            exactly = sum(10 * found >= k * objects for k in range(11)) if found else 0
+            assert ours == pytest.approx(exactly / 11)
+            on_grid = sum(found / objects >= np.arange(0.0, 1.1, 0.1)) if found else 0
+            on_the_edge = [k for k in (3, 6, 7) if found and 10 * found == k * objects]
+            assert exactly - on_grid == len(on_the_edge), (found, objects)
+
     def test_box_without_area_matches_nothing(self):
         targets = {"a": Target.of([[5, 5, 5, 5]], [0])}
         assert voc_ap(collect(a=[([5, 5, 5, 5], 0.9, 0)]), targets, 1).area[0] == 0

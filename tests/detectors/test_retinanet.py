@@ -276,3 +276,13 @@ def test_exclusive_classes_need_no_other_interface():
 def test_settings_that_cannot_work(settings, message):
     with pytest.raises(ConfigError, match=message):
         tiny(**settings)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 2.0])
+def test_the_classification_loss_has_a_weight(weight):
+    batch = drawing()
+    plain, weighted = tiny().loss(batch), tiny(class_loss_weight=weight).loss(batch)
+    torch.testing.assert_close(weighted["cls"], weight * plain["cls"])
+    assert torch.equal(weighted["box"], plain["box"])
+    with pytest.raises(ConfigError, match="class_loss_weight: expected at least 0, got -1"):
+        tiny(class_loss_weight=-1)

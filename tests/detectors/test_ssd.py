@@ -322,7 +322,7 @@ def test_the_command_is_the_papers_configuration():
     assert config.budget == BudgetConfig(initial=1000, per_cycle=1000, cycles=10)
     assert (training.passes, training.milestones, training.gamma) == (304, (240,), 0.1)
     assert (training.optimizer, training.lr, training.momentum) == ("sgd", 1e-3, 0.9)
-    assert (training.batch_size, training.weight_decay) == (32, 5e-4)
+    assert (training.batch_size, training.weight_decay) == (8, 5e-4)
     assert (training.warmup, training.warmup_start, training.clip_norm) == (500, 1e-3, None)
     assert training.augment == ("photometric", "zoom_out_crop", "hflip")
     model = SSD(20, **(detector | {"weights": "none"}))

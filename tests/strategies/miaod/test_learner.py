@@ -34,7 +34,7 @@ from alframe.strategies.miaod.learner import (
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses, Phase, Step
 from tests.detectors.drawing import TINY
-from tests.fakes import FakeImages, MemoryCheckpoint
+from tests.fakes import FakeImages, MemoryCheckpoint, Numbers
 
 IMAGES = FakeImages(64, 64)
 LABELLED, POOL = ("l0", "l1"), tuple(f"u{i}" for i in range(7))
@@ -244,6 +244,35 @@ def test_a_fresh_model_goes_into_each_fit() -> None:
     assert not learner.network.training
 
 
+@pytest.mark.parametrize(
+    ("mode", "given", "same"),
+    [
+        ("sound", None, False),
+        ("paper", None, False),
+        ("parity", None, True),
+        ("parity", False, False),
+        ("sound", True, True),
+    ],
+)
+def test_the_code_begins_every_cycle_with_the_same_weights(
+    mode: Any, given: bool | None, same: bool
+) -> None:
+    class Kept(MIAODLearner):
+        def _fresh(self, seed: int) -> nn.Module:
+            network = super()._fresh(seed)
+            drawn.append({k: v.clone() for k, v in network.state_dict().items()})
+            return network
+
+    drawn: list[State] = []
+    learner = Kept(setup(passes=1, same_weights=given), mode=mode, rounds=0)
+    for cycle in (0, 1):
+        seeds, numbers = Seeds(5).within("cycle", cycle), Numbers()
+        context = FitContext(cycle, seeds, MemoryCheckpoint(), numbers, lambda *_: None)
+        learner.fit(labelled(0, 1), ImageSet(IMAGES, POOL), context)
+    _, first, second = drawn  # the first of all found out that a model can be built
+    assert all(torch.equal(first[k], second[k]) for k in first) is same
+
+
 def test_killed_after_any_epoch_it_ends_in_the_same_weights() -> None:
     def fit(checkpoint: MemoryCheckpoint) -> State:
         learner = Spied(setup(passes=8), label_ratio=1, rounds=1, skip="image")
@@ -265,8 +294,12 @@ def test_one_class_and_images_without_boxes(mode: Any, labels: tuple[int, ...]) 
     learner = Spied(setup(classes=1, passes=4), mode=mode, label_ratio=1, rounds=1)
     fit = Fit(learner).run(labelled(*labels))
     assert len(fit.names) == 4
-    assert "mil" in groups(fit.changed(3)), "the image loss trains"
-    assert fit.means[0]["image"] > 0.1
+    if mode == "parity":  # there is one channel, as in the code
+        only_present = pytest.approx(1e-5, rel=0.02) if labels else pytest.approx(11.5, rel=0.01)
+        assert fit.means[0]["image"] == only_present
+    else:
+        assert "mil" in groups(fit.changed(3)), "the image loss trains"
+        assert fit.means[0]["image"] > 0.1
 
 
 @pytest.mark.parametrize("mode", ["sound", "parity", "paper"])
@@ -290,6 +323,44 @@ def test_an_empty_pool_leaves_the_label_phases(caplog: pytest.LogCaptureFixture)
     assert fit.names == ["label"] * 3
     assert len(fit.batches("labelled")) == 14
     assert "cycle 0: nothing is unlabelled, so no min and max phases" in caplog.text
+
+
+@pytest.mark.parametrize("mode", ["sound", "paper"])
+def test_without_rounds_nothing_unlabelled_is_read(
+    mode: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    fit = Fit(Spied(setup(passes=2), mode=mode, rounds=0)).run()
+    assert fit.names == ["label"]
+    assert len(fit.learner.seen) == len(fit.batches("labelled")) == 2
+    assert set(fit.means[0]) == {"cls", "box", "image", "total"}
+    assert "unlabelled" not in caplog.text
+
+
+def test_without_image_weight_the_mil_head_rests() -> None:
+    learner = Spied(setup(passes=4), label_ratio=1, rounds=1, image_weight=0)
+    fit = Fit(learner).run()
+    assert not any("image" in name for means in fit.means for name in means)
+    changed = set().union(*(groups(fit.changed(i)) for i in (1, 2, 3)))
+    assert changed == TRUNK | TWO | {"detector.box_tower"}
+
+
+def test_image_weight_is_a_factor() -> None:
+    once, thrice = (Fit(Spied(setup(passes=1), rounds=0, image_weight=w)).run() for w in (1, 3))
+    assert thrice.means[0]["image"] == pytest.approx(3 * once.means[0]["image"])
+    assert thrice.means[0]["cls"] == once.means[0]["cls"]
+
+
+def test_gradients_of_every_tower_are_watched() -> None:
+    fit = Fit(Spied(setup(passes=4), label_ratio=1, rounds=1, watch_gradients=True)).run()
+    parts = ("backbone", "fpn", "class_tower", "box_tower", "second", "mil")
+    found = {k for k in fit.means[0] if k.startswith("gradient/")}
+    assert found == {f"gradient/{t}/{p}" for t in ("cls", "box", "image") for p in parts}
+    norms = {k.removeprefix("gradient/"): v for k, v in fit.means[0].items() if k in found}
+    for name in ("image/mil", "image/fpn", "image/backbone", "cls/class_tower", "box/box_tower"):
+        assert norms[name] > 0, name
+    for name in ("image/class_tower", "image/second", "image/box_tower", "cls/mil", "box/second"):
+        assert norms[name] == 0, name
 
 
 @pytest.mark.parametrize("mode", ["sound", "paper"])
@@ -388,7 +459,8 @@ def test_lengths_always_sum_to_the_whole() -> None:
     [
         ({"mode": "exact"}, "mode: expected one of"),
         ({"skip": "none"}, "skip: expected one of"),
-        ({"rounds": 0}, "rounds: expected at least 1, got 0"),
+        ({"rounds": -1}, "rounds: expected at least 0, got -1"),
+        ({"image_weight": -0.5}, "image_weight: expected at least 0, got -0.5"),
         ({"label_ratio": 0}, "label_ratio: expected at least 1, got 0"),
         ({"discrepancy_weight": -1.0}, "discrepancy_weight: expected at least 0"),
         ({}, "is 5: too little for the 7 phases .* give 13 or more, or lower learner.rounds"),

@@ -31,7 +31,8 @@ def some(*shape: int, seed: int = 0, scale: float = 2.0) -> Tensor:
 def model(classes: int = 3, **settings: Any) -> MIAODModel:
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        return MIAODModel(tiny(classes, **settings), classes)
+        detector = tiny(classes, **settings)
+        return MIAODModel(detector, Objective(batch_size=2).mil_classes(detector))
 
 
 def slow_weights(probabilities: Tensor, mil: Tensor) -> Tensor:
@@ -264,6 +265,21 @@ def test_one_class_learns_from_the_image_loss() -> None:
     losses_of = [objective.label(of, b).terms["image"].item() for b in (batch, empty)]
     assert losses_of == pytest.approx([math.log(2)] * 2, rel=0.05), "half, before it has learnt"
     assert torch.isfinite(objective.minimise(of, batch).total())
+
+
+def test_one_class_is_nothing_to_learn_for_the_code_to_the_letter() -> None:
+    """specs/miaod.md 2.4: S = 1 identically, the loss is 1e-5 and has no gradient."""
+    objective, detector = OBJECTIVES["parity"](batch_size=2), tiny(1)
+    of = MIAODModel(detector, objective.mil_classes(detector))
+    assert of.mil.channels == 1
+    batch = drawing(classes=1)
+    image = objective.label(of, batch).terms["image"]
+    assert image.item() == pytest.approx(1e-5, rel=0.02)
+    gradients = torch.autograd.grad(image, [*of.parameters()], allow_unused=True)
+    assert not any(g.abs().max() for g in gradients if g is not None)
+    view = objective.view(of, batch)
+    for weights in objective.weights(view).split(list(view.anchors.per_level), dim=1):
+        torch.testing.assert_close(weights.sum(dim=1), torch.ones(2, 1))
 
 
 @pytest.mark.parametrize("mode", ["sound", "parity", "paper"])
