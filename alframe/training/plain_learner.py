@@ -16,6 +16,7 @@ from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream, inference_batches
 from alframe.training.device import autocast, seeded
 from alframe.training.fit import fit
+from alframe.training.growing import go_on
 from alframe.training.layer_errors import large_enough
 from alframe.training.phases import Losses, Phase, Step
 from alframe.training.placement import placed
@@ -84,8 +85,8 @@ class PlainLearner:
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Train a network, fresh but for a warm start; see :func:`alframe.training.fit.fit`."""
         network = self._fresh(context.seeds.integer("weights"))
-        if self.setup.training.warm_start and context.cycle:
-            network.load_state_dict(self.network.state_dict())
+        if context.warm_start:
+            go_on(network, context.warm_start, len(self.setup.classes))
         self._lean = None
         self._network = fit(
             network,
