@@ -41,11 +41,11 @@ class SecondLook:
     """Answers that are shown beside the proposals that they contradict.
 
     Attributes:
-        objects: what was annotated, by id of the image.
+        objects: what was annotated, by id of the image, and whether it is what is suspected.
         remarks: why to look again, by id of the image.
     """
 
-    objects: Mapping[str, Sequence[Annotated]]
+    objects: Mapping[str, Sequence[tuple[Annotated, bool]]]
     remarks: Mapping[str, Sequence[str]]
 
 

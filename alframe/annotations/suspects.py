@@ -149,9 +149,16 @@ def _shown(sheet: Sheet, found: Sequence[Suspect]) -> Sheet:
 
 def _look(found: Sequence[Suspect], answers: Annotations) -> SecondLook:
     remarks: dict[str, list[str]] = {}
+    boxes: dict[str, list[Box]] = {}
     for each in found:
-        remarks.setdefault(each.item, []).append(f"{each.what} ({100 * each.score:.0f} %)")
-    return SecondLook(by_image(answers), remarks)
+        remarks.setdefault(each.item, []).append(f"{each.what} ({each.score:.2f})")
+        boxes.setdefault(each.item, []).append(each.box)
+    objects = {
+        item: [(thing, any(overlap(thing.box, box) >= OVERLAP for box in own)) for thing in things]
+        for item, things in by_image(answers).items()
+        if (own := boxes.get(item))
+    }
+    return SecondLook(objects, remarks)
 
 
 def _list(found: Sequence[Suspect]) -> str:

@@ -91,16 +91,23 @@ def test_they_are_shown_with_both_boxes_and_the_reason(tmp_path: Path) -> None:
     sure = (Proposal("cat", BOX, 0.93), Proposal("dog", FAR, 0.71), Proposal("cat", FAR, 0.2))
     file = picture(tmp_path / "p.png", (100, 100))
     asked = (AskedImage("q", None, 9, 9), AskedImage("p", file, 100, 100, 0.5, "entropy", sure))
-    answers = Annotations(("cat", "dog"), ["p", "q"], [Annotated("p", "dog", NEAR)])
+    given = [Annotated("p", "dog", NEAR), Annotated("p", "dog", (0.0, 0.0, 9.0, 9.0))]
+    answers = Annotations(("cat", "dog"), ["p", "q"], given)
     (tmp_path / "answers").mkdir()
     write_suspects(Sheet("run, cycle 1", ("cat", "dog"), asked, True), answers, tmp_path, 1)
     page = Page(suspects_page(tmp_path, 1).read_text("utf-8"))
     assert [image["alt"] for image in page.all("img")] == ["p"]
-    rects = [(r["x"], r["width"], r.get("stroke-dasharray")) for r in page.all("rect")]
-    assert rects == [("12.0", "20.0", None), ("10.0", "20.0", "6"), ("50.0", "10.0", "6")]
-    given, swapped, left_out = (rect["stroke"] for rect in page.all("rect"))
-    assert given == left_out != swapped, "a colour a class"
+    rects = [(r["x"], r["width"], r.get("class")) for r in page.all("rect")]
+    assert rects == [
+        ("12.0", "20.0", None),
+        ("0.0", "9.0", "other"),
+        ("10.0", "20.0", "model"),
+        ("50.0", "10.0", "model"),
+    ]
+    wrong, other, swapped, left_out = (rect["stroke"] for rect in page.all("rect"))
+    assert wrong == other == left_out != swapped, "a colour a class"
+    assert len(page.all("text")) == 3, "what is not suspected has no name"
     text = " ".join(page.text.split())
     assert "2 answers worth a second look in 1 image, the surest first. Solid: what was" in text
-    assert "annotated as 'dog', the model sees 'cat' (93 %) 'dog' is left out (71 %)" in text
+    assert "annotated as 'dog', the model sees 'cat' (0.93) 'dog' is left out (0.71)" in text
     assert "entropy" not in text

@@ -153,7 +153,7 @@ def test_every_tower_of_learners_with_more_of_them(detector: Callable[..., Any])
     for make in (miaod, ll4al):
         old, new = seeded(make, 2, 1), seeded(make, 4, 2)
         go_on(new, WarmStart(old.state_dict(), 2), 4)
-        towers = [(o, n) for o, n in pairs(old, new)]
+        towers = pairs(old, new)
         assert len(towers) == (3 if make is miaod else 1)
         levels = old.detector.features(drawing()).levels  # type: ignore[union-attr,operator]
         for before, after in towers:
