@@ -112,6 +112,19 @@ class Recorder(Protocol):
 
 
 @dataclass(frozen=True)
+class WarmStart:
+    """The model of the cycle before, where ``training.warm_start`` has a fit go on from it.
+
+    Attributes:
+        state: as :meth:`Learner.state_dict` gave it.
+        classes: how many it knows: the first ones of those that there are now.
+    """
+
+    state: dict[str, Any]
+    classes: int
+
+
+@dataclass(frozen=True)
 class FitContext:
     """What the loop lends a learner for one fit.
 
@@ -122,6 +135,7 @@ class FitContext:
         recorder: takes losses and learning rates.
         phase_finished: called with the name of each finished phase and its summary.
         tick: called after each iteration (:mod:`alframe.profiling`).
+        warm_start: what to go on from; None to start anew.
     """
 
     cycle: int
@@ -130,6 +144,7 @@ class FitContext:
     recorder: Recorder
     phase_finished: Callable[[str, Mapping[str, Any]], None]
     tick: Tick = unwatched
+    warm_start: WarmStart | None = None
 
 
 @dataclass(frozen=True)
@@ -186,7 +201,7 @@ class Learner(Protocol):
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Train for one cycle, starting anew, or going on from ``context.checkpoint``.
 
-        Where ``training.warm_start`` is set, the learner holds the model of the cycle before.
+        Anew is from ``context.warm_start``, where there is one.
 
         Raises:
             Waiting: something has to be done elsewhere first, such as predictions of this cycle.

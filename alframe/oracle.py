@@ -17,11 +17,14 @@ class Answers:
         targets: annotations, of every item that is not ignored.
         ignored: items that cannot be labelled: they leave the pool, and are not asked for again.
         seconds: what annotating an item took, where the tool knows.
+        new_classes: names that the dataset does not have. Labels number its classes, and then
+            these; a run that takes them has them from then on.
     """
 
     targets: Mapping[str, Target]
     ignored: frozenset[str] = frozenset()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    new_classes: tuple[str, ...] = ()
 
     def sha256(self) -> str:
         """Over targets and ignored items, whatever their order: answers that change are noticed."""

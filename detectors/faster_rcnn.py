@@ -27,6 +27,7 @@ from alframe.detectors.stock import (
 from alframe.detectors.timm_body import Style
 from alframe.errors import ConfigError
 from alframe.training.batch import Batch
+from alframe.training.growing import ClassRows, lay_out
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -109,6 +110,8 @@ class FasterRCNN(StockDetector):
         )
         rpn, second = self.stock.rpn.head, self.stock.roi_heads.box_predictor
         in_single_precision(rpn.cls_logits, rpn.bbox_pred, second.cls_score, second.bbox_pred)
+        lay_out(second.cls_score, ClassRows(before=1))
+        lay_out(second.bbox_pred, ClassRows(before=1, each=4))
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
         """``cls`` and ``box`` of the second stage, ``objectness`` and ``proposal`` of the first.

@@ -86,7 +86,7 @@ class Predictor:
         config = draft.checked()
         run = RunDir(path, config)
         cycle = run.kept_model(cycle)
-        self.classes: tuple[str, ...] = tuple(run.described()["classes"])
+        self.classes = run.classes(cycle)
         self._config = config
         if lacking := sorted({DETECTIONS, ANCHORS} - signals(config)):
             raise RunError(

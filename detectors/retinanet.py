@@ -139,7 +139,7 @@ class RetinaNet(DenseDetector):
             relu_between_extras=relu_before_p7,
         )
         self._tower = partial(Tower, fpn_channels, tower_convs, len(grid.cells[0]), norm=tower_norm)
-        self.class_tower = self._tower(num_classes)
+        self.class_tower = self._tower(num_classes, classes=True)
         self.box_tower = self._tower(4, prior=0.5)
 
     def features(self, batch: Batch) -> Features:
@@ -155,7 +155,7 @@ class RetinaNet(DenseDetector):
             channels: numbers for an anchor; one for each class if None.
         """
         count = self.score_channels if channels is None else channels
-        return self._tower(count).to(next(self.class_tower.parameters()))
+        return self._tower(count, classes=True).to(next(self.class_tower.parameters()))
 
     def class_loss(
         self, logits: "Float[Tensor, 'B A K']", assignment: Assignment

@@ -124,7 +124,7 @@ class SSD(DenseDetector):
             [*map(ChannelNorm, channels[: len(channels) - same]), *[nn.Identity()] * same]
         )
         self._widths = (*channels, *self.extras.widths)
-        self.class_tower = self._tower(self.score_channels)
+        self.class_tower = self._tower(self.score_channels, classes=True)
         self.box_tower = self._tower(4)
 
     def features(self, batch: Batch) -> Features:
@@ -162,7 +162,7 @@ class SSD(DenseDetector):
             channels: numbers for an anchor; one for each class and background if None.
         """
         count = self.score_channels if channels is None else channels
-        return self._tower(count).to(next(self.class_tower.parameters()))
+        return self._tower(count, classes=True).to(next(self.class_tower.parameters()))
 
     def class_loss(
         self, logits: "Float[Tensor, 'B A K']", assignment: Assignment
@@ -170,8 +170,9 @@ class SSD(DenseDetector):
         """Cross-entropy of each image, summed over its positives and its hardest negatives."""
         return mined_cross_entropy(logits, assignment.labels, self.negatives)
 
-    def _tower(self, channels: int) -> LevelTower:
-        return LevelTower(self._widths, [len(cell) for cell in self.grid.cells], channels)
+    def _tower(self, channels: int, *, classes: bool = False) -> LevelTower:
+        anchors = [len(cell) for cell in self.grid.cells]
+        return LevelTower(self._widths, anchors, channels, classes=classes)
 
 
 def _check(size: int, strides: Sequence[int], ratios: Sequence[Sequence[float]]) -> None:

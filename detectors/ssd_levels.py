@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from alframe.detectors.towers import flatten_anchors, xavier
 from alframe.errors import ConfigError
+from alframe.training.growing import ClassRows, lay_out
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -97,9 +98,12 @@ class LevelTower(nn.Module):
         widths: channels of each level.
         anchors: anchors of one cell, for each level.
         channels: numbers for one anchor.
+        classes: whether the numbers are of classes, from the first one on.
     """
 
-    def __init__(self, widths: Sequence[int], anchors: Sequence[int], channels: int) -> None:
+    def __init__(
+        self, widths: Sequence[int], anchors: Sequence[int], channels: int, *, classes: bool = False
+    ) -> None:
         super().__init__()
         self.channels = channels
         self.outputs = nn.ModuleList(
@@ -107,6 +111,9 @@ class LevelTower(nn.Module):
             for width, count in zip(widths, anchors, strict=True)
         )
         self.apply(xavier)
+        if classes:
+            for output, count in zip(self.outputs, anchors, strict=True):
+                lay_out(output, ClassRows(groups=count))
 
     def forward(self, levels: "Sequence[Float[Tensor, 'B F H W']]") -> "Float[Tensor, 'B A K']":
         """The numbers of all anchors, level by level, row by row, cell by cell."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
+from alframe.training.growing import ClassRows, lay_out
+
 if TYPE_CHECKING:
     from jaxtyping import Float
 
@@ -31,6 +33,7 @@ class Tower(nn.Module):
         channels: numbers for one anchor.
         norm: ``"group"`` puts GroupNorm between each hidden convolution and its ReLU.
         prior: first probability of the output; 0.5 means a bias of 0.
+        classes: whether the numbers are of classes, from the first one on.
     """
 
     def __init__(
@@ -42,12 +45,15 @@ class Tower(nn.Module):
         *,
         norm: TowerNorm = "none",
         prior: float = PRIOR,
+        classes: bool = False,
     ) -> None:
         super().__init__()
         self.channels = channels
         self.convs = nn.Sequential(*(_block(width, norm) for _ in range(convs)))
         self.output = _normal(nn.Conv2d(width, anchors * channels, 3, padding=1))
         nn.init.constant_(_bias(self.output), -math.log((1 - prior) / prior))
+        if classes:
+            lay_out(self.output, ClassRows(groups=anchors))
 
     def forward(self, levels: "Sequence[Float[Tensor, 'B F H W']]") -> "Float[Tensor, 'B A K']":
         """The numbers of all anchors, level by level, row by row, cell by cell."""

@@ -1,7 +1,7 @@
 """Answers of people: read, checked against the dataset, and kept as COCO instances."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,13 +53,20 @@ class CheckedAnswers:
         found: what was read.
         dataset: whose classes and images the answers are about.
         path: of the file, for messages.
+        allow: the command by which the run takes classes that it does not have, for messages.
 
     Attributes:
         found: see there.
+        new_classes: those of ``found.new`` that an object has and the dataset has not, sorted.
     """
 
-    def __init__(self, found: Annotations, dataset: Dataset, path: Path) -> None:
-        self.found, self._classes, self._path = found, dataset.classes, path
+    def __init__(
+        self, found: Annotations, dataset: Dataset, path: Path, allow: str | None = None
+    ) -> None:
+        self.found, self._known, self._path, self._allow = found, dataset.classes, path, allow
+        used = {thing.name for thing in found.objects}
+        self.new_classes = tuple(sorted(used & found.new - set(dataset.classes)))
+        self._classes = (*dataset.classes, *self.new_classes)
         sizes = {owner: dataset.images.size(owner) for owner in {o.owner for o in found.objects}}
         frames = [sizes[thing.owner] for thing in found.objects]
         heights, widths = [height for height, _ in frames], [width for _, width in frames]
@@ -67,10 +74,12 @@ class CheckedAnswers:
 
     def problems(self) -> Iterator[tuple[str, Problem]]:
         """What makes them unusable: ids of images, and what is wrong."""
+        classes = frozenset(self._classes)
+        allow = f", or, for a class that the run is to learn too: {self._allow}"
+        remedy = f"use one of {', '.join(self._known)}{allow if self._allow else ''}"
         for thing, kept in zip(self.found.objects, self._clean.keep.tolist(), strict=True):
-            if thing.name not in self._classes:
-                remedy = f"use one of {', '.join(self._classes)}"
-                at = f"{self._path}: {thing.name!r}{closest(thing.name, self._classes)}"
+            if thing.name not in classes:
+                at = f"{self._path}: {thing.name!r}{closest(thing.name, self._known)}"
                 yield thing.owner, Problem("the class is unknown", at, remedy)
             if not kept:
                 cause = "the box is empty, or lies outside of its image"
@@ -90,7 +99,13 @@ class CheckedAnswers:
             for item, own in rows.items()
             if item not in found.ignored
         }
-        return Answers(targets, frozenset(found.ignored), dict(found.seconds))
+        return Answers(targets, frozenset(found.ignored), dict(found.seconds), self.new_classes)
+
+    def clipped(self) -> tuple[str, ...]:
+        """A sentence that counts the boxes that reached over the edge of their image."""
+        none = np.zeros_like(self._clean.clipped)  # of the others that is a problem
+        cleaning = replace(self._clean, degenerate=none, outside=none)
+        return cleaning.notes([thing.owner for thing in self.found.objects])
 
 
 def of_images(found: Annotations, ids: Collection[str]) -> Annotations:

@@ -40,6 +40,7 @@ class Annotations:
         ignored: ids of pictures that an annotator gave up.
         seconds: what annotating a picture took, where the tool knows.
         notes: what was seen through, one sentence each.
+        new: names of classes that answers may have besides those of the dataset.
         numbered: whether ``classes`` are numbers of a list of names that the file does not have;
             see :func:`alframe.annotations.yolo.named_by`.
     """
@@ -51,6 +52,7 @@ class Annotations:
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     numbered: bool = False
+    new: frozenset[str] = frozenset()
 
 
 class Proposal(NamedTuple):

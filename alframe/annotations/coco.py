@@ -113,6 +113,7 @@ def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> A
         {image.item for image in listed if image.ignored},
         {image.item: image.seconds for image in listed if image.seconds is not None},
         notes,
+        new=frozenset(str(row["name"]) for row in content["categories"] if row.get("new")),
     )
 
 

@@ -62,7 +62,7 @@ def write_answers(found: Annotations, images: Images, path: Path) -> None:
 
     :func:`alframe.annotations.coco.read_coco` gives the same back, but for notes, coordinates to
     1e-9 pixels. Images have our ``ignored`` and ``seconds``, objects ``difficult`` and ``score``,
-    where these are there.
+    categories ``new``, where these are there.
     """
     owners, rows = {item: number for number, item in enumerate(found.images, 1)}, []
     for item, number in owners.items():
@@ -72,7 +72,10 @@ def write_answers(found: Annotations, images: Images, path: Path) -> None:
         row |= {"seconds": found.seconds[item]} if item in found.seconds else {}
         rows.append(row)
     objects = ((owners[t.owner], t.name, t.box, _others(t)) for t in found.objects)
-    write_text(path, json.dumps(_instances(rows, found.classes, objects)) + "\n")
+    content = _instances(rows, found.classes, objects)
+    for category in content["categories"]:
+        category.update({"new": 1} if category["name"] in found.new else {})
+    write_text(path, json.dumps(content) + "\n")
 
 
 def _of_model(box: Box, score: float) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """People as the oracle, by files: a folder with a query to annotate, and a file of answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -10,7 +10,7 @@ from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.folders import README, write_folder
 from alframe.annotations.formats import read_annotations, read_predictions
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
-from alframe.datasets.base import Dataset, Target
+from alframe.datasets.base import Dataset, with_classes
 from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import Problems, grouped, named
 from alframe.errors import DataError, Waiting
@@ -114,18 +114,20 @@ def _status(run: Path, cycle: int, sheet: Sheet, missing: Sequence[str]) -> list
     ]
 
 
-def answered_targets(run: Path, dataset: Dataset) -> Mapping[str, Target]:
-    """What people have answered in all cycles of a run, of images of its dataset.
+def with_answers(dataset: Dataset, runs: Iterable[Path]) -> Dataset:
+    """The dataset with what people have answered in all cycles of runs on it.
 
     Raises:
         DataError: answers cannot be used; every problem.
     """
-    targets: dict[str, Target] = {}
-    cycle = 0
-    while answers_file(run, cycle).exists():
-        targets.update(stored_answers(run, cycle, dataset).answers().targets)
-        cycle += 1
-    return targets
+    for run in runs:
+        cycle = 0
+        while answers_file(run, cycle).exists():
+            answers = stored_answers(run, cycle, dataset).answers()
+            targets = {**answers.targets, **dataset.targets}
+            dataset = replace(with_classes(dataset, answers.new_classes), targets=targets)
+            cycle += 1
+    return dataset
 
 
 def pictures(dataset: Dataset) -> Pictures:

@@ -1,7 +1,7 @@
-"""A page to look at: what people are asked, with the proposals that they start from."""
+"""A page to look at: what people are asked, or what they answered, beside what a model found."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -11,7 +11,9 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.datasets.bulk import over
+from alframe.datasets.objects import Annotated
 from alframe.datasets.pictures import Reading, thumbnail
+from alframe.datasets.problems import plural
 from alframe.errors import DataError
 from alframe.files.atomic import atomic, write_text
 from alframe.text import printable
@@ -34,10 +36,28 @@ class _Card:
     problem: str | None
 
 
-def write_gallery(sheet: Sheet, folder: Path) -> Path:
+@dataclass(frozen=True)
+class SecondLook:
+    """Answers that are shown beside the proposals that they contradict.
+
+    Attributes:
+        objects: what was annotated, by id of the image, and whether it is what is suspected.
+        remarks: why to look again, by id of the image.
+    """
+
+    objects: Mapping[str, Sequence[tuple[Annotated, bool]]]
+    remarks: Mapping[str, Sequence[str]]
+
+
+def write_gallery(sheet: Sheet, folder: Path, look: SecondLook | None = None) -> Path:
     """Write ``index.html`` and ``thumbnails/``, to be opened from disk, without any network.
 
     A picture that cannot be read is told in its place.
+
+    Args:
+        sheet: the images, with the proposals to be drawn.
+        folder: where to.
+        look: at answers; None for a page of what is asked.
 
     Returns:
         The path of the page.
@@ -49,8 +69,25 @@ def write_gallery(sheet: Sheet, folder: Path) -> Path:
     cards = [_Card(ranks[item], images[item], *found) for item, found in drawn]
     colours = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(sheet.classes)}
     path = folder / "index.html"
-    write_text(path, _template(colours).render(sheet=sheet, cards=cards, named=NAMED))
+    about = _about(sheet, look)
+    page = _template(colours).render(sheet=sheet, cards=cards, named=NAMED, about=about, look=look)
+    write_text(path, page)
     return path
+
+
+def _about(sheet: Sheet, look: SecondLook | None) -> str:
+    """A sentence or two beneath the title."""
+    images = plural(len(sheet.images), "image")
+    if look:
+        answers = plural(sum(map(len, look.remarks.values())), "answer")
+        return (
+            f"{answers} worth a second look in {images}, the surest first. Solid: what was "
+            "annotated; dashed: what the model is sure of. They are taken as they are; what is "
+            "wrong, correct in your tool, and annotate again before the run goes on."
+        )
+    found = ", with what the model found" if sheet.proposed else ""
+    classes = ", ".join(map(printable, sheet.classes))
+    return f"{images} to annotate, the most worth labelling first{found}. Classes: {classes}."
 
 
 def _workers() -> int:

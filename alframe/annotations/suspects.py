@@ -1,14 +1,16 @@
-"""The label check: answers that contradict what a model was sure of, listed for a second look."""
+"""The label check: answers that contradict what a model was sure of, for a second look."""
 
 import csv
 import io
+import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alframe.annotations.answers import by_image
 from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
-from alframe.annotations.sheets import answers_file
+from alframe.annotations.gallery import SecondLook, write_gallery
+from alframe.annotations.sheets import answers_file, query_folder
 from alframe.datasets.objects import Annotated, Box
 from alframe.files.atomic import write_text
 from alframe.text import csv_cell
@@ -85,13 +87,84 @@ def overlap(one: Box, other: Box) -> float:
     return both / (area - both) if area > both else 0.0
 
 
-def write_suspects(found: Sequence[Suspect], run: Path, cycle: int) -> Path:
-    """Write ``answers/cycle_NN_suspects.csv``, the most confident first."""
+def suspects_page(run: Path, cycle: int) -> Path:
+    """Where the suspects of a cycle are shown."""
+    return query_folder(run, cycle) / "suspects" / "index.html"
+
+
+def suspects_list(run: Path, cycle: int) -> Path:
+    """Where they are listed."""
+    return answers_file(run, cycle).with_name(f"cycle_{cycle:02d}_suspects.csv")
+
+
+def counted(run: Path) -> dict[int, int]:
+    """How many suspects each cycle of a run has that has some."""
+    found, cycle = dict[int, int](), 0
+    while answers_file(run, cycle).exists():
+        if (path := suspects_list(run, cycle)).exists():
+            rows = csv.reader(path.read_text("utf-8", "replace").splitlines())
+            found[cycle] = sum(1 for _ in rows) - 1
+        cycle += 1
+    return found
+
+
+def write_suspects(sheet: Sheet, answers: Annotations, run: Path, cycle: int) -> list[Suspect]:
+    """Write the suspects of a cycle as a list and as a page; without any, both go.
+
+    Args:
+        sheet: the query.
+        answers: all that there are to it.
+        run: the run directory.
+        cycle: of the query.
+
+    Returns:
+        The suspects.
+    """
+    found, page = suspects(sheet, answers), suspects_page(run, cycle)
+    listed = suspects_list(run, cycle)
+    if found:
+        write_text(listed, _list(found))
+        write_gallery(_shown(sheet, found), page.parent, _look(found, answers))
+    else:
+        listed.unlink(missing_ok=True)
+        shutil.rmtree(page.parent, ignore_errors=True)
+    return found
+
+
+def _shown(sheet: Sheet, found: Sequence[Suspect]) -> Sheet:
+    """The images of suspects, with the proposals that they contradict."""
+    boxes: dict[str, set[tuple[Box, float]]] = {}
+    for each in found:
+        boxes.setdefault(each.item, set()).add((each.box, each.score))
+    images = {image.item: image for image in sheet.images}
+    kept = (
+        replace(
+            images[item],
+            proposals=tuple(p for p in images[item].proposals if (p.box, p.score) in own),
+        )
+        for item, own in boxes.items()
+    )
+    return replace(sheet, images=tuple(kept))
+
+
+def _look(found: Sequence[Suspect], answers: Annotations) -> SecondLook:
+    remarks: dict[str, list[str]] = {}
+    boxes: dict[str, list[Box]] = {}
+    for each in found:
+        remarks.setdefault(each.item, []).append(f"{each.what} ({each.score:.2f})")
+        boxes.setdefault(each.item, []).append(each.box)
+    objects = {
+        item: [(thing, any(overlap(thing.box, box) >= OVERLAP for box in own)) for thing in things]
+        for item, things in by_image(answers).items()
+        if (own := boxes.get(item))
+    }
+    return SecondLook(objects, remarks)
+
+
+def _list(found: Sequence[Suspect]) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("image", "score", "what", "x1", "y1", "x2", "y2"))
     for each in found:
         rows.writerow(map(csv_cell, (each.item, each.score, each.what, *each.box)))
-    path = answers_file(run, cycle).with_name(f"cycle_{cycle:02d}_suspects.csv")
-    write_text(path, text.getvalue())
-    return path
+    return text.getvalue()

@@ -1,7 +1,7 @@
 """Taking answers: from files of annotation tools into a run that waits for them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.files import pictures, stored_answers
 from alframe.annotations.formats import read_annotations
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
-from alframe.annotations.suspects import Suspect, suspects
+from alframe.annotations.suspects import Suspect, write_suspects
 from alframe.datasets.base import Dataset
 from alframe.datasets.problems import Problems, named, plural
+from alframe.datasets.splits import closest
 from alframe.errors import RunError
 from alframe.files.locks import is_locked, locked
 from alframe.runs.journal import Journal
@@ -74,6 +75,7 @@ def take(
     name: str | None = None,
     *,
     skip_bad: bool = False,
+    new_classes: bool = False,
 ) -> Received:
     """Add the answers in ``files`` to those that a run has for the cycle that it waits for.
 
@@ -85,6 +87,8 @@ def take(
         files: of annotation tools; of an image in several, the last counts.
         name: of their format; by default it is recognised.
         skip_bad: leave out images of which something is wrong, and say so.
+        new_classes: take classes that the run does not have; else those alone that earlier answers
+            for the cycle brought.
 
     Raises:
         DataError: every problem of all files.
@@ -94,8 +98,9 @@ def take(
     sheet = read_sheet(query_folder(run, cycle), dataset.file)
     taken, found = Received(cycle, len(sheet.images)), Annotations(())
     problems = Problems("skip" if skip_bad else "error", "--skip-bad")
+    new = None if new_classes else stored_answers(run, cycle, dataset).new_classes
     for path in files:
-        found = merged(found, _read(path, dataset, name, problems, taken))
+        found = merged(found, _read(path, run, dataset, name, problems, taken, new))
     taken.notes += problems.settle()
     found = of_images(found, set(found.images) - problems.items)
     answers = answers_file(run, cycle)
@@ -108,22 +113,46 @@ def take(
         elif not found.images:
             taken.notes.append(f"no image is answered in {named(list(map(str, files)))}")
         after = merged(before, own)
+        after.new = frozenset(thing.name for thing in after.objects).difference(dataset.classes)
         if after.images:
             write_answers(after, pictures(dataset), answers)
+        taken.suspects = write_suspects(sheet, after, run, cycle)
     answered = set(after.images)
     taken.missing = [i.item for i in sheet.images if i.item not in answered]
-    taken.suspects = suspects(sheet, own)
+    taken.notes += _grown(after, dataset, cycle)
     return taken
 
 
 def _read(
-    path: Path, dataset: Dataset, name: str | None, problems: Problems, taken: Received
+    path: Path,
+    run: Path,
+    dataset: Dataset,
+    name: str | None,
+    problems: Problems,
+    taken: Received,
+    new: Collection[str] | None,
 ) -> Annotations:
+    """What a file says; ``new`` are the classes that it may have besides, None for any."""
     found = read_annotations(path, pictures(dataset), problems, name)
-    for item, problem in CheckedAnswers(found, dataset, path).problems():
+    names = {thing.name for thing in found.objects if thing.name.strip()}
+    found.new = frozenset() if found.numbered else frozenset(names if new is None else new)
+    allow = None if found.numbered else command("annotate", run, path, "--new-classes")
+    checked = CheckedAnswers(found, dataset, path, allow)
+    for item, problem in checked.problems():
         problems.add(item, problem)
-    taken.notes += found.notes
+    taken.notes += [*found.notes, *checked.clipped()]
     return found
+
+
+def _grown(after: Annotations, dataset: Dataset, cycle: int) -> Iterator[str]:
+    """A sentence on each class that the run does not have yet."""
+    counts = Counter(thing.name for thing in after.objects)
+    for name in sorted(after.new):
+        yield (
+            f"new class {name!r}{closest(name, dataset.classes)} with "
+            f"{plural(counts[name], 'object')}: the run learns it from cycle {cycle} on; in images "
+            "that were annotated before, it is background"
+        )
 
 
 def _sorted_out(

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     "--format", "name", type=click.Choice(list(FORMATS)), help="Of the files.  [recognised]"
 )
 @click.option("--skip-bad", is_flag=True, help="Leave out images of which something is wrong.")
-def annotate(run: Path, files: Sequence[Path], name: str | None, skip_bad: bool) -> None:
+@click.option("--new-classes", is_flag=True, help="Take classes that the run does not have yet.")
+def annotate(
+    run: Path, files: Sequence[Path], name: str | None, skip_bad: bool, new_classes: bool
+) -> None:
     """Give a run that waits for people their answers: all at once, or in parts.
 
     FILE is what an annotation tool exports: COCO, Pascal VOC, YOLO, CVAT or Label Studio; a file,
@@ -33,18 +36,20 @@ def annotate(run: Path, files: Sequence[Path], name: str | None, skip_bad: bool)
     \b
     alframe annotate runs/photos export.json
     alframe annotate runs/photos labels --format yolo --skip-bad
+    alframe annotate runs/photos export.json --new-classes
     """  # noqa: D301
-    from alframe.annotations.suspects import write_suspects
+    from alframe.annotations.suspects import suspects_page
     from alframe.annotations.taking import take
     from alframe.datasets.problems import named, plural
     from alframe.errors import Waiting
     from alframe.text import command
 
-    taken = take(run, _run(run)[1], files, name, skip_bad=skip_bad)
+    dataset = _run(run)[1]
+    taken = take(run, dataset, files, name, skip_bad=skip_bad, new_classes=new_classes)
     say(*taken.notes)
     if taken.suspects:
-        path = write_suspects(taken.suspects, run, taken.cycle)
-        say(f"{plural(len(taken.suspects), 'answer')} worth a second look, all in {path}:")
+        path = suspects_page(run, taken.cycle)
+        say(f"{plural(len(taken.suspects), 'answer')} worth a second look, shown by {path}:")
         say(*(f"  {s.item}: {s.what} ({100 * s.score:.0f} %)" for s in taken.suspects[:10]))
     if taken.missing:
         asked = f" of {taken.asked:,}" if len(taken.missing) < taken.asked else ""

@@ -159,6 +159,7 @@ class Dataset:
         leaves_out: the setting by which unannotated items of the pool are left out where nobody
             is asked to annotate them; without one they are an error, see
             :func:`alframe.datasets.unannotated.check_annotated`.
+        grown: the last of the classes, which the reader did not give: they came with answers.
     """
 
     name: str
@@ -171,6 +172,7 @@ class Dataset:
     on_bad_item: OnBadItem = "error"
     task: str = "detection"
     leaves_out: str = ""
+    grown: tuple[str, ...] = ()
 
     @cached_property
     def unannotated(self) -> tuple[str, ...]:
@@ -196,9 +198,16 @@ class Dataset:
 
         It is over what the reader gave, and stays while people annotate.
         """
-        parts = (self.classes, self.pool, self.test)
+        classes = self.classes[: len(self.classes) - len(self.grown)]
+        parts = (classes, self.pool, self.test)
         named = repr((*parts, self.unannotated) if self.unannotated else parts).encode()
         return fingerprint((self.targets[item] for item in self.annotated), named)
+
+
+def with_classes(dataset: Dataset, names: Iterable[str]) -> Dataset:
+    """The dataset with further classes, after its own; the labels of those stay as they are."""
+    new = tuple(name for name in names if name not in dataset.classes)
+    return replace(dataset, classes=(*dataset.classes, *new), grown=(*dataset.grown, *new))
 
 
 def file_of(images: ImageSource, item: str) -> Path | None:

@@ -75,7 +75,7 @@ class Evaluation:
         self.config = draft.checked()
         run = RunDir(path, self.config)
         self.cycle = run.kept_model(cycle)
-        self.classes = tuple(run.described()["classes"])
+        self.classes = run.classes(self.cycle)
         self.split = _split(run, self.config, self.classes, named_one=bool(other))
         self.learner: Learner = build_learner(self.config, self.classes, restored=True)
         self.learner.load_state_dict(run.load_model(self.cycle))

@@ -25,6 +25,10 @@ def _is_ids(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value)) and len(set(value)) == len(value)
 
 
+def _is_names(value: Any) -> bool:
+    return _is_ids(value) and bool(value)
+
+
 def _is_mapping(value: Any) -> bool:
     return isinstance(value, dict)
 
@@ -34,6 +38,7 @@ _KINDS: Mapping[_Check, str] = {
     _is_seconds: "seconds",
     _is_text: "text",
     _is_ids: "a list of ids, each once",
+    _is_names: "a list of names, each once",
     _is_mapping: "a mapping",
 }
 SCHEMA: Mapping[str, Mapping[str, _Check]] = {
@@ -57,6 +62,8 @@ SCHEMA: Mapping[str, Mapping[str, _Check]] = {
 
 ``failed`` is of a suite's journal; of the others, ``finished`` alone is in both and needs nothing.
 """
+_MAY_HAVE: Mapping[str, Mapping[str, _Check]] = {"annotated": {"new_classes": _is_names}}
+"""Likewise, where there is something to say."""
 _ONCE = frozenset({"annotated", "cycle_started", "fitted", "evaluated"})
 """In a cycle; a selection is made again where cycles are added, a phase after a kill."""
 
@@ -84,7 +91,8 @@ def _problem_with(event: Event) -> str:
     kind = event.get("event")
     if not isinstance(kind, str):
         return "it has no event"
-    wanted = dict(SCHEMA.get(kind, {}))
+    may_have = _MAY_HAVE.get(kind, {})
+    wanted = dict(SCHEMA.get(kind, {})) | {k: may_have[k] for k in may_have if k in event}
     if "cycle" in event:
         wanted["cycle"] = _is_count
     for key, check in wanted.items():

@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from alframe.config.sections import RunConfig
-from alframe.datasets.base import Dataset, without
+from alframe.datasets.base import Dataset, with_classes, without
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.problems import named, plural
 from alframe.errors import DataError
 from alframe.files.checked import read_object, write_object
 from alframe.runs.build import build_dataset
 from alframe.runs.journal import Journal
-from alframe.runs.records import asked_for
+from alframe.runs.records import asked_for, new_classes
 from alframe.runs.rundir import RESTORE
 
 
@@ -26,13 +26,14 @@ def dataset_of(config: RunConfig, run: Path) -> Dataset:
     """The dataset of a run, its annotations read and checked, its images not yet.
 
     Where the run has noted its images (:func:`keep_images`), it is of those: later ones are left
-    out, with a note; one that is gone is as one that cannot be read.
+    out, with a note; one that is gone is as one that cannot be read. Classes that came with answers
+    are among its classes.
 
     Raises:
         DataError: as :func:`~alframe.runs.build.build_dataset`.
-        RunError: the note is damaged.
+        RunError: the note, or the journal, is damaged.
     """
-    dataset = build_dataset(config)
+    dataset = with_classes(build_dataset(config), new_classes(Journal(run / "journal.jsonl")))
     if not (run / "images.json").exists():
         return dataset
     return _as_noted(dataset, read_object(run / "images.json", RESTORE), config)

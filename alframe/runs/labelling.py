@@ -32,6 +32,7 @@ class Labelling:
         pool: the state of every image that may be labelled.
         targets: annotations of those that are.
         seconds: what annotating has taken so far; None where that is not known.
+        new_classes: those of the last answers that the dataset does not have.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Labelling:
         self._test = {item: dataset.targets[item] for item in dataset.test}
         self._known = dataset.known if asks_people(oracle) else {}
         self.seconds: float | None = 0.0
+        self.new_classes: tuple[str, ...] = ()
 
     @property
     def labelled(self) -> LabelledSet:
@@ -102,7 +104,7 @@ class Labelling:
         self.targets.update(own)
         self._test.update({item: answers.targets[item] for item in drawn & answers.targets.keys()})
         self._check_something_left(ids)
-        took = _seconds(answers, self._known)
+        self.new_classes, took = answers.new_classes, _seconds(answers, self._known)
         self.seconds = None if took is None or self.seconds is None else self.seconds + took
         before, sha256 = self._run.journal.last("annotated", cycle), answers.sha256()
         if before and before["sha256"] != sha256:
@@ -120,6 +122,7 @@ class Labelling:
                 extra=extra,
                 seconds=took,
                 sha256=sha256,
+                **({"new_classes": list(self.new_classes)} if self.new_classes else {}),
             )
 
     def _check_something_left(self, ids: Sequence[str]) -> None:

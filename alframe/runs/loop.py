@@ -14,19 +14,22 @@ from itertools import count
 from typing import Any
 
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet
-from alframe.errors import SelectionError, TrainingError
-from alframe.learner import FitContext, Learner, Recorder, SignalBatch, SignalSource
+from alframe.datasets.problems import named, plural
+from alframe.errors import SelectionError, TrainingError, Waiting
+from alframe.learner import FitContext, Learner, Recorder, SignalBatch, SignalSource, WarmStart
 from alframe.oracle import Oracle
 from alframe.profiling import Profiling, Tick, unwatched
 from alframe.progress import over
 from alframe.runs.budget import Plan
 from alframe.runs.journal import Event
 from alframe.runs.labelling import Ask, Labelling
+from alframe.runs.records import classes_in, new_classes
 from alframe.runs.rundir import FitState, RunDir
 from alframe.runs.untouched import untouched
 from alframe.runs.usage import peak_memory
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Selection, Strategy, check_finite
+from alframe.text import command
 
 logger = logging.getLogger(__name__)
 
@@ -111,11 +114,23 @@ class Loop:
             if cycle > 0 and not self._labelling.chosen(cycle):
                 break  # the pool is exhausted: nothing was added
             self._labelling.annotate(cycle)
+            self._check_classes(cycle)
             cycles.append(self._cycle(cycle))
             if not self._last("selected", cycle + 1):  # otherwise the files know of more cycles
                 self._run.write_cycles(cycles)
             yield cycles[-1]
         self._finish()
+
+    def _check_classes(self, cycle: int) -> None:
+        """The learner was made for the classes that there were: what has grown is built anew."""
+        if new := self._labelling.new_classes:
+            raise Waiting(
+                [
+                    f"the answers for cycle {cycle} have {plural(len(new), 'new class')}: "
+                    f"{named(new)}",
+                    f"then: {command('run', '--output', self._run.path, '--resume')}",
+                ]
+            )
 
     def _cycle(self, cycle: int) -> Mapping[str, Any]:
         labelled = self._labelling.labelled
@@ -153,9 +168,7 @@ class Loop:
         return [{k: v for k, v in e.items() if k not in left_out} for e in summaries.values()]
 
     def _fit(self, cycle: int, labelled: LabelledSet) -> Event:
-        state, training = self._run.fit_state(cycle), self._run.config.training
-        if cycle and training and training.warm_start:
-            self._ensure_model(cycle - 1)
+        state = self._run.fit_state(cycle)
         unlabelled = ImageSet(self._dataset.images, self._pool.unlabelled)
         with (
             untouched(labelled.targets, "the learner", TrainingError),
@@ -164,7 +177,9 @@ class Loop:
             self._learner.fit(labelled, unlabelled, self._context(cycle, state, tick))
         self._fitted = cycle
         self._run.save_model(cycle, self._learner.state_dict())
-        return self._record("fitted", cycle, seconds=state.elapsed())
+        event = self._record("fitted", cycle, seconds=state.elapsed())
+        self._run.drop_models(cycle)
+        return event
 
     def _context(self, cycle: int, state: FitState, tick: Tick) -> FitContext:
         return FitContext(
@@ -176,7 +191,15 @@ class Loop:
                 "phase_finished", cycle=cycle, phase=name, **summary
             ),
             tick=tick,
+            warm_start=self._warm_start(cycle),
         )
+
+    def _warm_start(self, cycle: int) -> WarmStart | None:
+        training = self._run.config.training
+        if not (cycle and training and training.warm_start):
+            return None
+        known = classes_in(cycle - 1, self._dataset.classes, new_classes(self._run.journal))
+        return WarmStart(self._run.load_model(cycle - 1), len(known))
 
     def _evaluate(self, cycle: int) -> Event:
         self._ensure_model(cycle)

@@ -30,6 +30,24 @@ def asked_for(events: Iterable[Event]) -> frozenset[str]:
     return frozenset(item for e in events for key in kinds.get(e["event"], ()) for item in e[key])
 
 
+def new_classes(events: Iterable[Event]) -> dict[str, int]:
+    """The classes that came with answers, in label order, and the cycle that trains on them first.
+
+    Those that a run began with are not among them.
+    """
+    return {
+        name: e["cycle"]
+        for e in events
+        if e["event"] == "annotated"
+        for name in e.get("new_classes", ())
+    }
+
+
+def classes_in(cycle: int, classes: Iterable[str], new: Mapping[str, int]) -> tuple[str, ...]:
+    """Those of all classes that the model of a cycle knows; see :func:`new_classes`."""
+    return tuple(name for name in classes if new.get(name, 0) <= cycle)
+
+
 def selections_due(events: Iterable[Event]) -> int:
     """How many selections there have to be: those there are, and one before each later cycle."""
     traces = [e for e in events if "cycle" in e]

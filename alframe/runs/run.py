@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from alframe.config.sections import RunConfig
-from alframe.datasets.base import Dataset
+from alframe.datasets.base import Dataset, with_classes
 from alframe.errors import RunError, Waiting
 from alframe.learner import DETECTIONS, Learner
-from alframe.oracle import answered
 from alframe.profiling import Profiling
 from alframe.runs.asking import Asking, readable
 from alframe.runs.budget import Plan
@@ -33,6 +32,7 @@ from alframe.runs.kept import check_asked, dataset_of, keep_images
 from alframe.runs.labelling import Labelling
 from alframe.runs.loop import Loop
 from alframe.runs.opening import check_claim, open_run
+from alframe.runs.records import new_classes
 from alframe.runs.rundir import RunDir
 from alframe.runs.settled import as_settled, with_white
 from alframe.seeds import Seeds
@@ -80,11 +80,14 @@ def run(
     dataset = dataset or dataset_of(config, path)
     as_read = dataset.fingerprint()
     learner = build_learner(_of_all_processes(config), dataset.classes, path)
-    waits = broadcast(partial(_waits, config, path, dataset, resume=resume))
+    waits, grown = broadcast(partial(_waits, config, path, dataset, resume=resume))
     if waits is not None:
         if is_main_process():
             raise waits
         return
+    if grown:
+        dataset = with_classes(dataset, grown)
+        learner = build_learner(_of_all_processes(config), dataset.classes, path)
     dataset = _prepared(dataset, config)
     config = with_white(config, white_in(dataset))
     profiling = Profiling(path / "profile" if profile else None)
@@ -103,11 +106,17 @@ def run(
             yield from cycles(distributed)
 
 
-def _waits(config: RunConfig, path: Path, dataset: Dataset, *, resume: bool) -> Waiting | None:
-    """Check the plan; where people annotate, look for their answers before every image is read."""
+def _waits(
+    config: RunConfig, path: Path, dataset: Dataset, *, resume: bool
+) -> tuple[Waiting | None, tuple[str, ...]]:
+    """Check the plan; where people annotate, take their answers before every image is read.
+
+    Returns:
+        What is waited for, and the classes that the answers have and the dataset has not.
+    """
     plan, as_read = plan_of(config, dataset), dataset
     if not asks_people(config):
-        return None
+        return None, ()
     begun = Journal(path / "journal.jsonl").of("annotated")
     if not begun:
         dataset, plan = readable(config, dataset)
@@ -117,16 +126,15 @@ def _waits(config: RunConfig, path: Path, dataset: Dataset, *, resume: bool) -> 
         if not run_dir.manifest():
             keep_images(as_read, path)
         _describe(run_dir, config, dataset, plan, as_read.fingerprint())
+        labelling = Labelling(dataset, oracle, run_dir, plan, Asking(path, dataset))
         try:
-            if not begun:
-                labelling = Labelling(dataset, oracle, run_dir, plan, Asking(path, dataset))
-                labelling.begin()
-                labelling.annotate(0)
-            elif chosen := run_dir.journal.last("selected", len(begun) - 1):
-                answered(oracle, chosen["ids"], len(begun), known=dataset.known, free=dataset.pool)
+            labelling.begin()
+            for cycle in range(len(begun) + 1):
+                if not cycle or labelling.chosen(cycle):
+                    labelling.annotate(cycle)
         except Waiting as status:
-            return status
-    return None
+            return status, ()
+    return None, labelling.new_classes
 
 
 def _of_all_processes(config: RunConfig) -> RunConfig:
@@ -197,6 +205,10 @@ def _describe(
             f"batch size (training.per_process); now there are {world_size()}: resume it with as "
             "many"
         )
+    new = new_classes(run_dir.journal)
+    if known and (entry := run_dir.described()).get("new_classes", {}) != new:
+        entry = {**entry, "classes": list(dataset.classes), "new_classes": new}
+        run_dir.update_manifest(dataset=entry)
     if not known:
         run_dir.update_manifest(
             **environment(config.device),

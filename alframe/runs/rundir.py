@@ -18,6 +18,7 @@ from alframe.files.atomic import write_text
 from alframe.files.checked import read_object, read_yaml, to_lines, write_object, write_yaml
 from alframe.runs.initial import digest, stored_ids
 from alframe.runs.journal import Journal
+from alframe.runs.records import classes_in
 from alframe.runs.results import table
 from alframe.runs.scores import read_scores, write_scores
 from alframe.text import command, printable
@@ -79,7 +80,7 @@ class RunDir:
         return read_object(path, RESTORE)
 
     def described(self) -> Mapping[str, Any]:
-        """The manifest's entry of the dataset: ``fingerprint`` and ``classes``.
+        """The manifest's entry of the dataset, which has ``fingerprint`` and ``classes``.
 
         Raises:
             RunError: as of :meth:`manifest`, or it has no such entry.
@@ -91,6 +92,15 @@ class RunDir:
         if not named or not isinstance(entry.get("fingerprint"), str):
             raise RunError(f"{path} does not say of which dataset the run is: {RESTORE}")
         return entry
+
+    def classes(self, cycle: int) -> tuple[str, ...]:
+        """Names of the classes that the model of a cycle knows, in label order.
+
+        Raises:
+            RunError: as of :meth:`described`.
+        """
+        entry = self.described()
+        return classes_in(cycle, entry["classes"], entry.get("new_classes", {}))
 
     def update_manifest(self, **entries: Any) -> None:
         """Add or replace entries of ``manifest.json``."""
@@ -131,8 +141,11 @@ class RunDir:
         return kept[-1] if cycle is None else cycle
 
     def save_model(self, cycle: int, state: Mapping[str, Any]) -> None:
-        """Keep the final model of a cycle, and drop the earlier ones where so configured."""
+        """Keep the final model of a cycle."""
         self._save(self.model_path(cycle), {"cycle": cycle, "state": state})
+
+    def drop_models(self, cycle: int) -> None:
+        """Drop those of earlier cycles where so configured, once the model of one is recorded."""
         if self.config.keep_models == "last":
             for earlier in range(cycle):
                 self.model_path(earlier).unlink(missing_ok=True)

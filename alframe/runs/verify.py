@@ -1,5 +1,6 @@
 """Recomputing the selections of a run from what it has stored, and its records from those."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,14 @@ from alframe.runs.build import (
 )
 from alframe.runs.initial import digest, read_initial
 from alframe.runs.kept import dataset_of
-from alframe.runs.records import REMEDY, difference, selections, selections_due
+from alframe.runs.records import (
+    REMEDY,
+    classes_in,
+    difference,
+    new_classes,
+    selections,
+    selections_due,
+)
 from alframe.runs.results import table
 from alframe.runs.rundir import RunDir, stored_layer, stored_scores
 from alframe.runs.verdict import Source, Verdict, compared
@@ -77,7 +85,9 @@ class Verifier:
         self._dataset = prepare_images(as_read, config)
         self._oracle = build_oracle(config, self._dataset, path)
         self._targets: dict[str, Target] = {}
-        self._learner: Learner | None = None
+        self._learner: Callable[[tuple[str, ...]], Learner] = functools.lru_cache(maxsize=1)(
+            partial(build_learner, config, folder=path, restored=True)
+        )
         people = asks_people(config)
         self._known = self._dataset.known if people else {}
         drawing = _without_file(config)
@@ -187,6 +197,9 @@ class Verifier:
         events, path = list(self._run.journal), self._run.path / CYCLES
         return Verdict(CYCLES, "the journal", difference(path, events, self._targets))
 
+    def _classes(self, cycle: int) -> tuple[str, ...]:
+        return classes_in(cycle, self._dataset.classes, new_classes(self._run.journal))
+
     def _query(self, cycle: int, budget: int, asked: list[str]) -> Query:
         known, aside = set(asked), set(self._drawn())
         return Query(
@@ -194,7 +207,7 @@ class Verifier:
             unlabelled=tuple(i for i in self._dataset.pool if i not in known | aside),
             labelled=tuple(sorted(known & self._targets.keys())),
             targets={i: self._targets[i] for i in known & self._targets.keys()},
-            classes=self._dataset.classes,
+            classes=self._classes(cycle),
             budget=budget,
             rng=self._seeds.within("cycle", cycle).rng("strategy"),
             cycle=cycle,
@@ -204,12 +217,9 @@ class Verifier:
         self, cycle: int, ids: Sequence[str], names: frozenset[str]
     ) -> Iterator[SignalBatch]:
         """Signals of the model that was stored for ``cycle``."""
-        if self._learner is None:
-            self._learner = build_learner(
-                self._config, self._dataset.classes, self._run.path, restored=True
-            )
-        self._learner.load_state_dict(self._run.load_model(cycle))
-        stream = self._learner.signals(ImageSet(self._dataset.images, tuple(ids)), names)
+        learner = self._learner(self._classes(cycle))
+        learner.load_state_dict(self._run.load_model(cycle))
+        stream = learner.signals(ImageSet(self._dataset.images, tuple(ids)), names)
         yield from over(stream, len(ids), f"cycle {cycle} score", "images", lambda b: len(b.ids))
 
 

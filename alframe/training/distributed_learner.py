@@ -22,7 +22,7 @@ import torch
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target
 from alframe.errors import DataError, Waiting
-from alframe.learner import Checkpoint, FitContext, Learner, Metrics, SignalBatch
+from alframe.learner import Checkpoint, FitContext, Learner, Metrics, SignalBatch, WarmStart
 from alframe.seeds import Seeds
 from alframe.training.data import shard
 from alframe.training.device import pick_device
@@ -74,12 +74,17 @@ class Replica:
         labelled: tuple[str, ...],
         targets: Mapping[str, Target],
         unlabelled: tuple[str, ...],
-        context: tuple[int, Seeds, dict[str, Any] | None],
+        context: tuple[int, Seeds, dict[str, Any] | None, WarmStart | None],
     ) -> None:
         """Train beside the main process; the gradients are averaged (:mod:`.parallel`)."""
-        cycle, seeds, saved = context
+        cycle, seeds, saved, warm_start = context
         quiet = FitContext(
-            cycle, seeds, LoadedCheckpoint(saved), NullRecorder(), lambda name, summary: None
+            cycle,
+            seeds,
+            LoadedCheckpoint(saved),
+            NullRecorder(),
+            lambda name, summary: None,
+            warm_start=warm_start,
         )
         sets = LabelledSet(self._images, labelled, targets), ImageSet(self._images, unlabelled)
         self.learner.fit(*sets, quiet)
@@ -138,7 +143,7 @@ class DistributedLearner:
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Train, all from the same checkpoint; all end with the model of this process."""
         saved = context.checkpoint.load()
-        shared = (context.cycle, context.seeds, saved)
+        shared = (context.cycle, context.seeds, saved, context.warm_start)
         self._tell(
             partial(
                 Replica.fit,

@@ -17,6 +17,7 @@ from alframe.training.data import TrainingStream, inference_batches
 from alframe.training.device import autocast, seeded
 from alframe.training.fit import fit
 from alframe.training.gradients import parts_of
+from alframe.training.growing import go_on
 from alframe.training.layer_errors import large_enough
 from alframe.training.phases import Losses, Phase, Step
 from alframe.training.placement import placed
@@ -91,8 +92,8 @@ class PlainLearner:
         same = self.setup.training.same_weights
         seeds = Seeds(context.seeds.root) if same else context.seeds
         network = self._fresh(seeds.integer("weights"))
-        if self.setup.training.warm_start and context.cycle:
-            network.load_state_dict(self.network.state_dict())
+        if context.warm_start:
+            go_on(network, context.warm_start, len(self.setup.classes))
         self._lean = None
         parts = parts_of(network, cast(nn.Module, self.inner(network)))
         self._network = fit(

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from alframe.annotations.suspects import counted, suspects_page
 from alframe.benchmarks.reading.groups import ProblemRuns, curve_of, problems_of
 from alframe.benchmarks.reading.rundirs import Cycle, Run
 from alframe.benchmarks.reporting.findings import (
@@ -16,6 +17,7 @@ from alframe.benchmarks.reporting.findings import (
     Method,
     ProblemFindings,
     Selections,
+    SuspectAnswers,
     Unfinished,
 )
 from alframe.benchmarks.reporting.remarks import environment, notes, recipe
@@ -192,11 +194,19 @@ def _problem(problem: ProblemRuns, terms: Terms) -> ProblemFindings:
         savings=_savings(problem, curves, terms),
         selections=chosen,
         galleries=galleries,
+        suspects=tuple(_suspects(runs)),
         noise=noise,
         notes=(*notes(problem, metric), *told),
         recipe=recipe(runs),
         measured=problem.measured,
     )
+
+
+def _suspects(runs: Sequence[Run]) -> Iterator[SuspectAnswers]:
+    for run in runs:
+        for cycle, count in counted(run.path).items():
+            page = suspects_page(run.path, cycle).absolute()
+            yield SuspectAnswers(run.place, cycle, count, str(page))
 
 
 def _selected(

@@ -4,8 +4,10 @@ Metrics are fractions here, percent in what people read. ``None`` is a number th
 the spread of a single run, a level that was not reached, a test that could not decide.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alframe.benchmarks.reading.rundirs import Run
@@ -140,6 +142,23 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class SuspectAnswers:
+    """Answers of people that are worth a second look.
+
+    Attributes:
+        run: its directory, as it was given.
+        cycle: that they are for.
+        count: how many.
+        page: the path of one that shows them; from the folder of the report on, once that is known.
+    """
+
+    run: str
+    cycle: int
+    count: int
+    page: str
+
+
+@dataclass(frozen=True)
 class ProblemFindings:
     """All methods on one dataset with one model.
 
@@ -157,6 +176,7 @@ class ProblemFindings:
         savings: by method; empty without full supervision or without random selection.
         selections: None where the dataset cannot be read.
         galleries: by method; empty where the dataset cannot be read.
+        suspects: by run and cycle.
         noise: largest difference of the metric between a run and its repetition; None if none
             was repeated.
         notes: what a reader has to know before comparing the rows.
@@ -176,6 +196,7 @@ class ProblemFindings:
     savings: "tuple[Saving, ...]" = ()
     selections: Selections | None = None
     galleries: tuple[Gallery, ...] = ()
+    suspects: tuple[SuspectAnswers, ...] = ()
     noise: float | None = None
     notes: tuple[str, ...] = ()
     recipe: Mapping[str, str] = field(default_factory=dict)
@@ -233,6 +254,22 @@ class Findings:
     alpha: float
     unfinished: tuple[Unfinished, ...]
     environment: Mapping[str, Any]
+
+    def seen_from(self, folder: Path) -> "Findings":
+        """The same with links as they are from the folder of the report on."""
+        return replace(
+            self,
+            problems=tuple(
+                replace(
+                    problem,
+                    suspects=tuple(
+                        replace(one, page=os.path.relpath(one.page, folder.absolute()))
+                        for one in problem.suspects
+                    ),
+                )
+                for problem in self.problems
+            ),
+        )
 
     def without_pictures(self) -> "Findings":
         """The same without images of the dataset, which may not be everybody's to publish."""

@@ -80,6 +80,7 @@ def _problem(findings: Findings, problem: ProblemFindings, curves: Mapping[str, 
         run_tables.classes(problem.selections),
         run_tables.overlap(problem.selections),
         *(run_tables.pictures(gallery) for gallery in problem.galleries),
+        run_tables.suspects(problem),
         run_tables.resources(problem),
         run_tables.single_run(problem),
     ]

@@ -106,7 +106,7 @@ def write(findings: "Findings", folder: Path, formats: Collection[str] = FORMATS
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files = _files(findings, formats)
+        files = _files(findings.seen_from(folder), formats)
         with writing_into(folder):
             for name, content in files.items():
                 with atomic(folder / name) as file:

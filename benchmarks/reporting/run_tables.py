@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import stdev
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from alframe.benchmarks.reading.rundirs import Run
 from alframe.benchmarks.reporting.findings import (
@@ -222,6 +223,22 @@ def single_run(problem: ProblemFindings) -> Table | None:
         *(TableCell(part, note="s") for part in parts),
     ]
     return Table(f"Cycles of {run.place}, seed {run.seed}", columns, rows)
+
+
+def suspects(problem: ProblemFindings) -> Table | None:
+    """Answers of people worth a second look, and the pages that show them."""
+    rows = [
+        [
+            TableCell(one.run),
+            TableCell(str(one.cycle), one.cycle),
+            TableCell(str(one.count), one.count),
+            TableCell("pictures", link=quote(one.page)),
+        ]
+        for one in problem.suspects
+    ]
+    note = "Answers that contradict what the model of the cycle before was sure of."
+    columns = heads("run", "cycle", "answers", "page", words=("page",))
+    return Table("Answers worth a second look", columns, rows, notes=(note,)) if rows else None
 
 
 def without_result(jobs: Sequence[Unfinished]) -> Table | None:

@@ -1,7 +1,6 @@
 """What the methods of a problem selected: classes, overlap, pictures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from io import BytesIO
 from itertools import chain
 from statistics import fmean
@@ -59,10 +58,9 @@ def _dataset(runs: Sequence[Run]) -> Dataset:
         raise RunError(f"{dataset.name} is not what it was when {run.path} was made")
     if not dataset.unannotated:
         return dataset
-    from alframe.annotations.files import answered_targets
+    from alframe.annotations.files import with_answers
 
-    targets = {i: t for each in runs for i, t in answered_targets(each.path, dataset).items()}
-    return replace(dataset, targets={**targets, **dataset.targets})
+    return with_answers(dataset, (each.path for each in runs))
 
 
 def _settings(run: Run) -> RunConfig:

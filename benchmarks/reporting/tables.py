@@ -26,6 +26,7 @@ class TableCell:
             by the alphabet.
         share: in 0..1, how strong the tint or how long the bar is.
         tick: in 0..1, where a line crosses the bar.
+        link: the address that the text leads to.
     """
 
     text: str
@@ -34,6 +35,7 @@ class TableCell:
     look: CellLook = ""
     share: float = 0.0
     tick: float = 0.0
+    link: str = ""
 
 
 Cells = Sequence[TableCell]
@@ -120,6 +122,7 @@ def _line(row: Cells) -> str:
 
 def _cell(cell: TableCell) -> str:
     text = f"**{markdown(cell.text)}**" if cell.look == "best" else markdown(cell.text)
+    text = f"[{text}]({cell.link})" if cell.link else text
     return f"{text} ({markdown(cell.note)})" if cell.note else text
 
 

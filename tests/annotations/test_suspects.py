@@ -5,8 +5,17 @@ from pathlib import Path
 import pytest
 
 from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
-from alframe.annotations.suspects import Suspect, overlap, suspects, write_suspects
+from alframe.annotations.suspects import (
+    Suspect,
+    counted,
+    overlap,
+    suspects,
+    suspects_page,
+    write_suspects,
+)
 from alframe.datasets.objects import Annotated, Box
+from tests.annotations.test_gallery import Page
+from tests.datasets.builders import image as picture
 
 BOX: Box = (10.0, 10.0, 30.0, 30.0)
 NEAR: Box = (12.0, 10.0, 32.0, 30.0)  # 18 x 20 of 22 x 20 in common
@@ -61,10 +70,44 @@ def test_an_image_that_was_given_up_is_not_suspected() -> None:
 
 
 def test_the_list_is_safe_to_open_in_a_spreadsheet(tmp_path: Path) -> None:
-    found = [Suspect("=p", 0.9, "'cat' is left out", BOX)]
+    image = AskedImage("=p", None, 100, 100, proposals=(Proposal("cat", BOX, 0.9),))
+    answers = Annotations(("cat",), ["=p"], [Annotated("=p", "cat", FAR)])
+    sheet = Sheet("run, cycle 3", ("cat", "dog"), (image,))
     (tmp_path / "answers").mkdir()
-    path = write_suspects(found, tmp_path, 3)
-    assert path == tmp_path / "answers/cycle_03_suspects.csv"
+    (tmp_path / "answers/cycle_00.json").touch()
+    write_suspects(sheet, answers, tmp_path, 0)
+    path = tmp_path / "answers/cycle_00_suspects.csv"
     header, row = path.read_text().splitlines()
     assert header == "image,score,what,x1,y1,x2,y2"
     assert row == "'=p,0.9,'cat' is left out,10.0,10.0,30.0,30.0"
+    assert counted(tmp_path) == {0: 1}
+    corrected = Annotations(("cat",), ["=p"], [Annotated("=p", "cat", NEAR)])
+    assert write_suspects(sheet, corrected, tmp_path, 0) == []
+    assert counted(tmp_path) == {}
+    assert not suspects_page(tmp_path, 0).parent.exists()
+
+
+def test_they_are_shown_with_both_boxes_and_the_reason(tmp_path: Path) -> None:
+    sure = (Proposal("cat", BOX, 0.93), Proposal("dog", FAR, 0.71), Proposal("cat", FAR, 0.2))
+    file = picture(tmp_path / "p.png", (100, 100))
+    asked = (AskedImage("q", None, 9, 9), AskedImage("p", file, 100, 100, 0.5, "entropy", sure))
+    given = [Annotated("p", "dog", NEAR), Annotated("p", "dog", (0.0, 0.0, 9.0, 9.0))]
+    answers = Annotations(("cat", "dog"), ["p", "q"], given)
+    (tmp_path / "answers").mkdir()
+    write_suspects(Sheet("run, cycle 1", ("cat", "dog"), asked, True), answers, tmp_path, 1)
+    page = Page(suspects_page(tmp_path, 1).read_text("utf-8"))
+    assert [image["alt"] for image in page.all("img")] == ["p"]
+    rects = [(r["x"], r["width"], r.get("class")) for r in page.all("rect")]
+    assert rects == [
+        ("12.0", "20.0", None),
+        ("0.0", "9.0", "other"),
+        ("10.0", "20.0", "model"),
+        ("50.0", "10.0", "model"),
+    ]
+    wrong, other, swapped, left_out = (rect["stroke"] for rect in page.all("rect"))
+    assert wrong == other == left_out != swapped, "a colour a class"
+    assert len(page.all("text")) == 3, "what is not suspected has no name"
+    text = " ".join(page.text.split())
+    assert "2 answers worth a second look in 1 image, the surest first. Solid: what was" in text
+    assert "annotated as 'dog', the model sees 'cat' (0.93) 'dog' is left out (0.71)" in text
+    assert "entropy" not in text

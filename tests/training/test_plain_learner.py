@@ -9,7 +9,7 @@ import torch
 from alframe.config.resolve import from_overrides, resolve
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.errors import ConfigError, TrainingError
-from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING, FitContext
+from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING, FitContext, WarmStart
 from alframe.runs import build
 from alframe.runs.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.seeds import Seeds
@@ -149,8 +149,9 @@ def test_a_warm_start_goes_on_from_the_cycle_before() -> None:
     first = {k: v.clone() for k, v in learner.network.named_parameters()}
     labelled = LabelledSet(dataset.images, dataset.pool[:8], dataset.targets)
     rest, seeds = ImageSet(dataset.images, dataset.pool[8:]), Seeds(5)
-    for cycle, same in ((1, True), (0, False)):
-        learner.fit(labelled, rest, replace(context(), cycle=cycle, seeds=seeds))
+    start = WarmStart({k: v.clone() for k, v in learner.state_dict().items()}, len(dataset.classes))
+    for warm_start, same in ((start, True), (None, False)):
+        learner.fit(labelled, rest, replace(context(), seeds=seeds, warm_start=warm_start))
         after = dict(learner.network.named_parameters())
         assert all(torch.allclose(first[k], after[k]) for k in first) == same
 
