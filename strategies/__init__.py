@@ -14,12 +14,14 @@ STRATEGIES = {
         "typiclust:TypiClust",
         "typical images of clusters that are not covered (TypiClust, ICML 2022)",
     ),
+    "kmeans": ("kmeans:KMeans", "the middle of each uncovered cluster (k-means centroids)"),
     "cdal": ("cdal:CDAL", "k-center greedy on what classes are confused with (CDAL, ECCV 2020)"),
     "badge": ("badge:BADGE", "k-means++ on gradients at pseudo-labels (BADGE, ICLR 2020)"),
     "divproto": (
         "divproto:DivProto", "entropy without repetition, within and between images (CVPR 2022)"
     ),
     "ppal": ("ppal:PPAL", "entropy weighted by difficulty, then diversity (PPAL, CVPR 2024)"),
+    "ofds": ("ofds:OFDS", "objects that stand for their class, rare ones first (OFDS, 2024)"),
     "balanced-random": (
         "balanced_random:BalancedRandom", "uniform, with a quota for each predicted class"
     ),
@@ -51,5 +53,7 @@ def register(registry: Registrar) -> None:
     )  # fmt: skip
     summary = "power:STRATEGY draws in proportion to its scores (TMLR 2023)"
     registry.wrapper("power", f"{__name__}.power:Power", summary=summary)
+    summary = "class-balanced:STRATEGY takes its best of each predicted class in turn"
+    registry.wrapper("class-balanced", f"{__name__}.class_balanced:ClassBalanced", summary=summary)
     summary = "dedup:STRATEGY skips near-duplicates in its choice"
     registry.wrapper("dedup", f"{__name__}.dedup:Dedup", summary=summary)

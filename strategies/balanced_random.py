@@ -1,7 +1,7 @@
 """Random with a quota for each predicted class: tells class balance from informativeness."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from alframe.learner import DETECTIONS
@@ -34,21 +34,30 @@ class BalancedRandom:
         """Draw ``query.budget`` ids with the query's generator."""
         ids = sorted(query.unlabelled)
         order = [ids[i] for i in query.rng.permutation(len(ids))]
-        turns = query.rng.permutation(len(query.classes)).tolist()
-        shown = self._shown(query)
-        queues = [deque(i for i in order if label in shown[i]) for label in turns]
-        drawn = dict.fromkeys([*_in_turn(queues), *order])  # each once, in the order of drawing
-        return Selection(tuple(drawn)[: query.budget])
+        return Selection(by_turns(query, order, self._min_score))
 
-    def _shown(self, query: Query) -> dict[str, set[int]]:
-        """The classes that are predicted on each image."""
-        shown: dict[str, set[int]] = {}
-        for batch in query.learner.signals(query.unlabelled, self.requires):
-            found = batch[DETECTIONS]
-            counts = (found.valid & (found.scores > self._min_score)).cpu()
-            for item, labels, counted in zip(batch.ids, found.labels.cpu(), counts, strict=True):
-                shown[item] = set(labels[counted].tolist())
-        return shown
+
+def by_turns(query: Query, ranked: Sequence[str], min_score: float) -> tuple[str, ...]:
+    """``query.budget`` of ``ranked``: for each class in turn the first on which it is predicted.
+
+    The order of the turns is drawn. Those that show nothing come when no others are left.
+    """
+    turns = query.rng.permutation(len(query.classes)).tolist()
+    shown = _shown(query, min_score)
+    queues = [deque(i for i in ranked if label in shown[i]) for label in turns]
+    taken = dict.fromkeys([*_in_turn(queues), *ranked])  # each once, in the order of taking
+    return tuple(taken)[: query.budget]
+
+
+def _shown(query: Query, min_score: float) -> dict[str, set[int]]:
+    """The classes that are predicted on each image."""
+    shown: dict[str, set[int]] = {}
+    for batch in query.learner.signals(query.unlabelled, frozenset({DETECTIONS})):
+        found = batch[DETECTIONS]
+        counts = (found.valid & (found.scores > min_score)).cpu()
+        for item, labels, counted in zip(batch.ids, found.labels.cpu(), counts, strict=True):
+            shown[item] = set(labels[counted].tolist())
+    return shown
 
 
 def _in_turn(queues: list[deque[str]]) -> Iterator[str]:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
 Missing = Literal["skip", "uniform"]
-LEAST = 1e-6
+LEAST = 1e-12
 """Probabilities are at least this, so that their logarithms are finite."""
+LIGHTEST = 1e-6
+"""Of a prediction without entropy, so that a class of such alone has a mean."""
 
 
 class CDAL:
@@ -37,6 +39,9 @@ class CDAL:
     # Deviation: a sigmoid detector's probabilities are divided by their sum; the paper's models
     are softmax ones. Softmax distributions include background, but it is no class of its own.
     The only class of a sigmoid detector is confused with nothing: then the selection is refused.
+
+    # Deviation: a probability below 1e-12 counts as that; the authors' code leaves out a class of
+    which one is 0. All others enter as they are, and the divergence of a class is the authors'.
 
     Cost: one forward pass over labelled and unlabelled images; O(images x C x K) memory, some
     1,300 numbers an image for 20 classes; time as k-center at that width.
@@ -105,8 +110,10 @@ def contexts(
 
     Zeros, or the uniform distribution, for a class that is not predicted.
     """
-    weights = entropy(probs, exclusive).clamp(min=LEAST) * valid  # [B, N]
-    distributions = probs if exclusive else probs / probs.sum(dim=-1, keepdim=True).clamp(min=LEAST)
+    weights = entropy(probs, exclusive).clamp(min=LIGHTEST) * valid  # [B, N]
+    distributions = (
+        probs if exclusive else probs / probs.sum(dim=-1, keepdim=True).clamp(min=LIGHTEST)
+    )
     predicted = probs[..., :classes].argmax(dim=-1)
     onehot = torch.nn.functional.one_hot(predicted, classes) * weights.unsqueeze(-1)
     total = onehot.transpose(1, 2) @ distributions  # [B, C, N] @ [B, N, K] -> [B, C, K]

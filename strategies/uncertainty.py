@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from alframe.config.checks import at_least, one_of
+from alframe.errors import SelectionError
 from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
 from alframe.strategy import ScoringStrategy
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 Unit = Literal["detections", "anchors"]
 Aggregate = Literal["mean", "sum", "max", "topk"]
+Sigmoid = Literal["binary", "softmax"]
 
 
 class UncertaintyStrategy(ScoringStrategy):
@@ -30,6 +32,10 @@ class UncertaintyStrategy(ScoringStrategy):
         k: predictions that ``topk`` averages, the most uncertain ones.
         min_score: detections at or below it are left out; of no effect on anchors.
         empty: score of an image without detections; 0 chooses it last.
+        sigmoid: what the probabilities of a sigmoid detector are taken for: ``binary``, decisions
+            of their own for each class; ``softmax``, one distribution, by a softmax over the
+            logits behind them, as in the code of MI-AOD's authors (RetinaNet's 20 logits of an
+            anchor; there is no background). Of no effect on a softmax detector.
 
     Raises:
         ConfigError: an option is out of range.
@@ -42,33 +48,53 @@ class UncertaintyStrategy(ScoringStrategy):
         k: int = 10,
         min_score: float = 0.05,
         empty: float = 0.0,
+        sigmoid: Sigmoid = "binary",
     ) -> None:
         one_of("unit", unit, get_args(Unit))
+        one_of("sigmoid", sigmoid, get_args(Sigmoid))
         one_of("aggregate", aggregate, get_args(Aggregate))
         at_least("k", k, 1)
         self.requires = frozenset({DETECTIONS if unit == "detections" else CLASS_PROBS})
         self._unit: Unit = unit
         self._aggregate: Aggregate = aggregate
         self._k = k
-        self._min_score, self._empty = min_score, empty
+        self._min_score, self._empty, self._sigmoid = min_score, empty, sigmoid
 
     @abstractmethod
     def uncertainty(self, probs: "Float[Tensor, 'B N K']", exclusive: bool) -> Tensor:
         """Uncertainty of each prediction, [B, N, K] -> [B, N]; see ``ClassProbs.exclusive``."""
 
     def score(self, batch: SignalBatch) -> Any:
-        """One number an image, [B]."""
+        """One number an image, [B].
+
+        Raises:
+            SelectionError: a softmax over the logit of a single class.
+        """
         if self._unit == "anchors":
             dense = batch[CLASS_PROBS]
-            each = self.uncertainty(dense.values, dense.exclusive)
+            each = self._each(dense.values, dense.exclusive)
             return aggregate(
                 each, torch.ones_like(each, dtype=torch.bool), self._aggregate, self._k
             )
         found = batch[DETECTIONS]
         valid = found.valid & ~(found.scores <= self._min_score)  # NaN stays, to be refused
-        each = self.uncertainty(found.probs, found.exclusive)
+        each = self._each(found.probs, found.exclusive)
         scores = aggregate(each, valid, self._aggregate, self._k)
         return torch.where(valid.any(dim=1), scores, self._empty)
+
+    def _each(self, probs: Tensor, exclusive: bool) -> Tensor:
+        if exclusive or self._sigmoid == "binary":
+            return self.uncertainty(probs, exclusive)
+        if probs.shape[-1] == 1:
+            raise SelectionError(
+                "sigmoid: a softmax over the logit of a single class is always 1: set it to binary"
+            )
+        return self.uncertainty(softmaxed(probs), exclusive=True)
+
+
+def softmaxed(probs: "Float[Tensor, '... K']") -> "Float[Tensor, '... K']":
+    """Softmax over the logits of which ``probs`` are the sigmoids."""
+    return torch.logit(probs.double(), eps=1e-12).softmax(dim=-1)
 
 
 def aggregate(
@@ -92,7 +118,9 @@ class Entropy(UncertaintyStrategy):
     :class:`~alframe.strategies.uncertainty.UncertaintyStrategy` for the options and the cost.
 
     MI-AOD (CVPR 2021, section 4) compares with the average of instance entropies; how its
-    authors aggregated is not published. Mean over detections is the default here.
+    authors aggregated is not published. Mean over detections is the default here, and the sum of
+    binary entropies is our choice for a sigmoid detector: what is left in their code takes the
+    entropy of a softmax over its logits, here ``sigmoid=softmax``.
     """
 
     def uncertainty(self, probs: "Float[Tensor, 'B N K']", exclusive: bool) -> Tensor:

@@ -3,7 +3,8 @@ import torch
 
 from alframe.errors import ConfigError
 from alframe.learner import EMBEDDING
-from alframe.strategies.typiclust import Cluster, TypiClust, picks, spread
+from alframe.strategies.clusters import Cluster, picks
+from alframe.strategies.typiclust import TypiClust, spread
 from tests.strategies.asking import query, rows
 
 
@@ -52,3 +53,13 @@ def test_the_middle_of_each_uncovered_cluster_is_chosen() -> None:
 def test_options_out_of_range() -> None:
     with pytest.raises(ConfigError, match="neighbours: expected at least 1, got 0"):
         TypiClust(neighbours=0)
+
+
+def test_a_cluster_of_five_is_an_outlier() -> None:
+    """Five around x, in a knot, and six around y: the authors ask for more than five images."""
+    vectors = {f"x{n}": [1.0, n / 100] for n in range(5)}
+    vectors |= {f"y{n}": [n / 10, 1.0] for n in range(6)}
+    asked = query({EMBEDDING: rows(vectors)}, sorted(vectors), 2, labelled=[])
+    assert {item[0] for item in TypiClust(max_clusters=2).select(asked).ids} == {"y"}
+    chosen = TypiClust(max_clusters=2, min_size=5).select(asked).ids
+    assert {item[0] for item in chosen} == {"x", "y"}

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, SelectionError
 from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs, Detections, SignalBatch
 from alframe.strategies.uncertainty import Entropy, aggregate, entropy
 
@@ -130,3 +130,26 @@ def test_no_detection_slot_at_all_is_an_empty_image() -> None:
     )
     for how in ("mean", "sum", "topk", "max"):
         assert Entropy(aggregate=how, empty=0.5).score(nothing).tolist() == [0.5]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("unit", ["detections", "anchors"])
+def test_a_softmax_over_the_logits_of_a_sigmoid_detector(unit: str) -> None:
+    """Logits 2 and 0: sigmoids 0.881 and 0.5, softmax 0.881 and 0.119."""
+    logits = torch.tensor([[[2.0, 0.0]], [[-3.0, -3.0]]])
+    found = detections(logits.sigmoid().tolist(), False, [[1], [1]])
+    dense = {CLASS_PROBS: ClassProbs(logits.sigmoid(), exclusive=False)}
+    strategy = Entropy(unit=unit, sigmoid="softmax", min_score=0.0)  # type: ignore[arg-type]
+    scores = strategy.score(SignalBatch(("a", "b"), {**found.values, **dense}))
+    p = 1 / (1 + math.exp(-2))
+    assert scores.tolist() == pytest.approx([h(p, 1 - p), math.log(2)], abs=1e-6)
+
+
+def test_a_softmax_over_one_class_says_nothing() -> None:
+    batch = SignalBatch(("a",), {CLASS_PROBS: ClassProbs(torch.tensor([[[0.5]]]), False)})
+    with pytest.raises(SelectionError, match="a single class is always 1: set it to binary"):
+        Entropy(unit="anchors", sigmoid="softmax").score(batch)
+    sums_to_one = ClassProbs(torch.tensor([[[0.5, 0.5]]]), exclusive=True)
+    same = Entropy(unit="anchors", sigmoid="softmax").score(
+        SignalBatch(("a",), {CLASS_PROBS: sums_to_one})
+    )
+    assert same.tolist() == pytest.approx([math.log(2)]), "a softmax detector stays what it is"

@@ -1,0 +1,44 @@
+"""Class-balanced: a quota for each predicted class, filled by the scores of another strategy."""
+
+from alframe.errors import ConfigError
+from alframe.learner import DETECTIONS
+from alframe.strategies.balanced_random import by_turns
+from alframe.strategy import Query, Scoring, Selection, Strategy, top
+
+
+class ClassBalanced:
+    """Takes, in turn for each class, the best by score of the images on which it is predicted.
+
+    :class:`~alframe.strategies.balanced_random.BalancedRandom` with scores in the place of a
+    draw: the budget is shared evenly among the classes, and a class that is predicted on too few
+    images leaves its share to the others. An image counts for every class predicted on it. Use it
+    as ``--strategy class-balanced:entropy``. The rule is ours; it has no paper.
+
+    Images that show nothing are taken, best first, when no others are left. The scores that are
+    reported are the other strategy's. Of a strategy in two stages (``class-balanced:ppal``) it is
+    the first that scores, and the second is left out.
+
+    Cost: that of the other strategy, and one forward pass over the pool; O(images x classes)
+    memory.
+
+    Args:
+        of: the strategy that scores.
+        min_score: a class is predicted on an image by a detection above this score.
+
+    Raises:
+        ConfigError: ``of`` gives no scores.
+    """
+
+    def __init__(self, of: Strategy, min_score: float = 0.3) -> None:
+        if not isinstance(of, Scoring):
+            raise ConfigError(
+                f"class-balanced needs a strategy that scores images; {type(of).__name__} does not"
+            )
+        self.requires = of.requires | {DETECTIONS}
+        self._of, self._min_score = of, min_score
+
+    def select(self, query: Query) -> Selection:
+        """Let the other strategy score, and take ``query.budget`` ids by turns."""
+        scores = self._of.scores(query)
+        ranked = top(scores, len(scores))
+        return Selection(by_turns(query, ranked, self._min_score), scores)

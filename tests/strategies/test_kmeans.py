@@ -1,0 +1,32 @@
+import pytest
+
+from alframe.errors import ConfigError
+from alframe.learner import EMBEDDING
+from alframe.strategies.kmeans import KMeans
+from tests.strategies.asking import query, rows
+
+FAN = {item: [1.0, n / 10] for n, item in enumerate("abcde", start=-2)}
+
+
+def test_the_middle_of_the_only_cluster_is_first_where_nothing_is_labelled() -> None:
+    """The mean of five directions that are symmetric about c is that of c."""
+    asked = query({EMBEDDING: rows(FAN)}, "abcde", 5)
+    assert KMeans(max_clusters=1).select(asked).ids == ("c", "b", "d", "a", "e")
+
+
+def test_each_cluster_without_a_labelled_image_gives_its_middle_the_largest_first() -> None:
+    """x1, x2 and x3 at 90, 85 and 70 degrees have their mean at 81.7; c lies in the middle."""
+    vectors = FAN | {"x1": [0.0, 3.0], "x2": [0.0872, 0.9962], "x3": [3.42, 9.397], "l": [-1.0, 0]}
+    unlabelled = sorted(set(vectors) - {"l"})
+    asked = query({EMBEDDING: rows(vectors)}, unlabelled, 2, labelled=["l"])
+    assert KMeans().select(asked).ids == ("c", "x2")
+
+
+def test_more_are_wanted_than_differ() -> None:
+    same = {item: [1.0, 2.0] for item in "abcd"}
+    assert sorted(KMeans().select(query({EMBEDDING: rows(same)}, "abcd", 3)).ids) == ["a", "b", "c"]
+
+
+def test_options_out_of_range() -> None:
+    with pytest.raises(ConfigError, match="iterations: expected at least 1, got 0"):
+        KMeans(iterations=0)
