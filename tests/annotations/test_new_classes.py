@@ -132,8 +132,8 @@ def test_a_run_grows_by_the_classes_of_its_answers(
 
     code, out, err = alframe("annotate", str(run), file, "--new-classes")
     assert code == 0, err
-    assert f"new class {NEW!r}" in out
-    assert "the run learns it from cycle 1 on; in images that were annotated before, it is" in out
+    assert f"1 new class from cycle 1 on, with so many objects: {NEW!r} (" in out
+    assert "; in images that were annotated before, such objects are background\n" in out
     code, out, err = alframe("annotate", str(run), file)
     assert (code, "2 as before" in out) == (0, True), "once taken, it need not be said again"
     corrected = answer(run, 1, tmp_path / "other.json", known=2)
@@ -181,6 +181,8 @@ def test_a_run_grows_by_the_classes_of_its_answers(
         assert code == 0, err
         assert (folder / link).exists()
         assert f"| {run} | 1 | 1 | [pictures]({link}) |" in (folder / "report.md").read_text()
+        said = f"metrics are over other classes from cycle 1 on, as {NEW} came, {run}"
+        assert said in (folder / "report.md").read_text().replace("\\", "")
         assert f'<a href="{link}">pictures</a>' in (folder / "report.html").read_text()
     answers = run / "answers/cycle_01.json"
     answers.write_text(answers.read_text().replace(f'"{NEW}"', '"other"'))
@@ -198,7 +200,7 @@ def test_killed_at_every_point_it_grows_the_same(
 ) -> None:
     """Before and after every event, and every file, is there; warm, so that heads have grown."""
     run = tmp_path / "run"
-    begun(alframe, photos, run)
+    begun(alframe, photos, run, "keep_models=last")  # what it goes on from is kept until it is done
     file = answer(run, 1, tmp_path / "one.json")
     assert alframe("annotate", str(run), file, "--new-classes")[0] == 0
     countdown = Countdown()
