@@ -131,7 +131,7 @@ class Format:
         read: answers in it; problems of single entries go to ``problems``.
         write: the query of a sheet with its proposals, into a folder; returns what a tool is to
             be given.
-        howto: lines that say what to do with it in that tool.
+        howto: lines that say what to do with it in that tool; in brackets what is about proposals.
         predictions: likewise of a model, where they lie apart from answers; else ``read`` finds
             either, and objects have scores.
     """

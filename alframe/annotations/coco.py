@@ -52,7 +52,7 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
     Raises:
         DataError: a file is malformed, or there are several of instances beside lists.
     """
-    results = json_files(source, "results")
+    results = json_files(source, "results", "empty")
     if not results:
         return read_coco(source, images, problems)
     others = list(json_files(folder_of(source), "instances").values())
@@ -129,8 +129,8 @@ COCO = Format(
     read_coco,
     write_query,
     (
-        f"{QUERY} is a file of COCO instances; proposals are annotations with a score.",
-        "CVAT: make a task of the images, then Upload annotations > COCO 1.0.",
+        f"{QUERY} is a file of COCO instances[; proposals are annotations with a score].",
+        "CVAT: make a task of the images[, then Upload annotations > COCO 1.0].",
         "FiftyOne: COCODetectionDataset with this file as labels_path.",
         "Export the annotations as COCO instances. Leave out images that nobody looked at: an "
         "image that is listed without annotations shows nothing.",

@@ -144,8 +144,8 @@ CVAT = Format(
     write_query,
     (
         f"Make a task of the images; its labels (Raw) are {LABELS}.",
-        f"Menu of the task > Upload annotations > CVAT 1.1, with {QUERY}: the proposals.",
-        "Correct them; an image without a box shows nothing.",
+        f"[Menu of the task > Upload annotations > CVAT 1.1, with {QUERY}: the proposals.]",
+        "[Correct them. ]An image without a box shows nothing.",
         "When all images are done: Export task dataset > CVAT for images 1.1; give back that zip.",
     ),
 )

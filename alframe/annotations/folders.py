@@ -1,5 +1,6 @@
 """The folder of a query: what a tool is to be given, a list, a gallery, and what to do."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from alframe.files.atomic import write_text
 from alframe.text import command
 
 README = "README.txt"
+_ABOUT_PROPOSALS = re.compile(r"\[(.*?)\]")
 AGAIN = "Then: train on them; the next alframe select has what is annotated by now as --labelled."
 
 
@@ -39,11 +41,17 @@ def write_folder(
         f"{sheet.title}: {plural(len(sheet.images), 'image')} to annotate, listed in images.txt "
         "and shown by index.html.",
         f"For {name}: {given}.",
-        *FORMATS[name].howto,
+        *_howto(name, proposed=any(image.proposals for image in sheet.images)),
         *(_of_a_run(run) if run else (AGAIN,)),
     ]
     write_text(folder / README, "\n".join(text) + "\n")
     return given
+
+
+def _howto(name: str, *, proposed: bool) -> list[str]:
+    """What to do in a tool; of proposals only where there are some."""
+    lines = (_ABOUT_PROPOSALS.sub(r"\1" * proposed, line) for line in FORMATS[name].howto)
+    return [line for line in lines if line]
 
 
 def _of_a_run(run: Path) -> list[str]:

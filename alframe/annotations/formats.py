@@ -9,6 +9,7 @@ from alframe.annotations import prediction_lines
 from alframe.annotations.base import Annotations, Format, Images, Sheet
 from alframe.annotations.coco import COCO
 from alframe.annotations.cvat import CVAT
+from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio import LABEL_STUDIO
 from alframe.annotations.sources import Source, opened
 from alframe.annotations.unknown import what_it_is
@@ -51,7 +52,8 @@ def read_predictions(
         if name is None and prediction_lines.recognises(source):
             found = prediction_lines.read_lines(source, images, problems)
         else:
-            chosen = _format(source, path, name)
+            nothing = name is None and not source.is_dir() and json_files(source, "empty")
+            chosen = COCO if nothing else _format(source, path, name)
             found = (chosen.predictions or chosen.read)(source, images, problems)
     return _usable(found, problems)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from alframe.annotations.sources import Source, files, head, read
 from alframe.datasets.coco_json import parsed
 
-Kind = Literal["instances", "results", "tasks", "minimal"]
+Kind = Literal["instances", "results", "tasks", "minimal", "empty"]
 
 _TABLE = re.compile(r'"(?:images|annotations)"\s*:')
 _ENOUGH = 1 << 20
@@ -22,7 +22,10 @@ def json_files(source: Source, *kinds: Kind) -> dict[str, Source]:
 
 
 def kind_of(file: Source) -> Kind | None:
-    """What a JSON file probably is: instances or results of COCO, tasks or rows of Label Studio."""
+    """What a JSON file probably is: instances or results of COCO, tasks or rows of Label Studio.
+
+    A list without elements, ``empty``, is results of a model that found nothing.
+    """
     start = _text(head(file))
     if start[:1] == "{":
         return "instances" if _TABLE.search(start) else None
@@ -30,6 +33,8 @@ def kind_of(file: Source) -> Kind | None:
 
 
 def _kind_of_list(file: Source) -> Kind | None:
+    if "".join(_text(head(file, 64)).split()) == "[]":
+        return "empty"
     row = _first(file)
     if "data" in row and ("annotations" in row or "predictions" in row):
         return "tasks"

@@ -36,6 +36,7 @@ class Server:
         self.url = url.rstrip("/")
         if urllib.parse.urlsplit(self.url).scheme not in ("http", "https"):
             raise ConfigError(f"oracle.url={url}: expected http://HOST:PORT or https://HOST")
+        self._access = ""
         self._key = os.environ.get(KEY, "").strip()
         if not self._key:
             raise ConfigError(
@@ -115,6 +116,16 @@ class Server:
         raise AssertionError("the last attempt returns or raises")
 
     def _once(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
+        held = self._access
+        try:
+            return self._sent(method, path, body, kind)
+        except urllib.error.HTTPError as error:
+            if error.code != 401 or not held:
+                raise
+            self._access = ""  # it lasts for some minutes
+            return self._sent(method, path, body, kind)
+
+    def _sent(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
         headers = {"Authorization": self._authorization()} | (
             {"Content-Type": kind} if kind else {}
         )
@@ -127,12 +138,17 @@ class Server:
         """A legacy token as it is; one in three parts is exchanged for one of some minutes."""
         if self._key.count(".") != 2:
             return f"Token {self._key}"
+        self._access = self._access or self._exchanged()
+        return f"Bearer {self._access}"
+
+    def _exchanged(self) -> str:
         body = _json({"refresh": self._key})
         headers = {"Content-Type": "application/json"}
         address = f"{self.url}/api/token/refresh"
         request = urllib.request.Request(address, body, headers)  # noqa: S310
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-            return f"Bearer {json.loads(answer.read())['access']}"
+            access: str = json.loads(answer.read())["access"]
+            return access
 
     def _refusal(self, error: urllib.error.HTTPError, path: str) -> DataError:
         said = error.read(2000).decode(errors="replace").strip()

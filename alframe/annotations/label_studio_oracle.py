@@ -36,7 +36,8 @@ class LabelStudioOracle:
 
     The project is made with a label configuration of the run's classes; the images of a query are
     added to it with the model's proposals, the most uncertain first. An image that is skipped there
-    is given up. What is on the server already is never added again.
+    is given up. What is on the server already is never added again. Labels that people add to the
+    project are refused where they are used, until ``alframe annotate --new-classes`` takes them.
 
     Args:
         setup: the dataset, and where the files lie.
@@ -154,13 +155,13 @@ def _folders(images: Sequence[AskedImage], root: Path) -> list[Path]:
 
 
 def _check_labels(project: Mapping[str, Any], classes: Sequence[str], url: str) -> None:
-    """The project has a label for each class, and no other."""
+    """The project has a label for each class; others may be classes that the run is to learn."""
     found = set(_labels(project["label_config"]))
-    if found != set(classes):
+    if not found.issuperset(classes):
         raise ConfigError(
             f"{url}/projects/{project['id']} has the labels {', '.join(sorted(found)) or 'none'}, "
-            f"the run has the classes {', '.join(classes)}: choose another oracle.project, or make "
-            "them the same in the project's labeling interface"
+            f"the run has the classes {', '.join(classes)}: choose another oracle.project, or add "
+            "what is missing in the project's labeling interface"
         )
 
 

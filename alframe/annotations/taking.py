@@ -1,7 +1,7 @@
 """Taking answers: from files of annotation tools into a run that waits for them."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,7 +136,8 @@ def _read(
     found = read_annotations(path, pictures(dataset), problems, name)
     names = {thing.name for thing in found.objects if thing.name.strip()}
     found.new = frozenset() if found.numbered else frozenset(names if new is None else new)
-    allow = None if found.numbered else command("annotate", run, path, "--new-classes")
+    asked = new is None or found.numbered
+    allow = None if asked else command("annotate", run, path, "--new-classes")
     checked = CheckedAnswers(found, dataset, path, allow)
     for item, problem in checked.problems():
         problems.add(item, problem)
@@ -144,15 +145,16 @@ def _read(
     return found
 
 
-def _grown(after: Annotations, dataset: Dataset, cycle: int) -> Iterator[str]:
-    """A sentence on each class that the run does not have yet."""
+def _grown(after: Annotations, dataset: Dataset, cycle: int) -> list[str]:
+    """A sentence on the classes that the run does not have yet."""
+    if not after.new:
+        return []
     counts = Counter(thing.name for thing in after.objects)
-    for name in sorted(after.new):
-        yield (
-            f"new class {name!r}{closest(name, dataset.classes)} with "
-            f"{plural(counts[name], 'object')}: the run learns it from cycle {cycle} on; in images "
-            "that were annotated before, it is background"
-        )
+    names = [f"{n!r}{closest(n, dataset.classes)} ({counts[n]:,})" for n in sorted(after.new)]
+    return [
+        f"{plural(len(names), 'new class')} from cycle {cycle} on, with so many objects: "
+        f"{named(names)}; in images that were annotated before, such objects are background"
+    ]
 
 
 def _sorted_out(
@@ -164,6 +166,7 @@ def _sorted_out(
     extra = [item for item in found.images if item not in asked | earlier]
     given_up = [item for item in extra if item in found.ignored]
     own = of_images(found, (asked | set(extra)) - set(given_up))
+    own.objects = [thing for thing in own.objects if thing.owner not in own.ignored]
     if found.images and not own.images and not earlier & set(found.images):
         raise RunError(
             f"none of {plural(len(found.images), 'image')} in the answers was asked for by {run}: "

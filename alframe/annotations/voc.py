@@ -130,7 +130,7 @@ VOC = Format(
     read_voc,
     write_query,
     (
-        "Annotations/ has an XML file of proposals for each image that has some.",
+        "[Annotations/ has an XML file of proposals for each image that has some.]",
         "labelImg and its like: open the folder of the images, save to Annotations/, in the "
         "format PascalVOC, with classes.txt as the list of classes.",
         "Save an image without objects too: a missing file is not annotated yet.",

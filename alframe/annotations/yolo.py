@@ -122,7 +122,7 @@ YOLO = Format(
     read_yolo,
     write_query,
     (
-        "labels/ has a file of proposals for each image that has some, data.yaml the names.",
+        "data.yaml has the names[; labels/ a file of proposals for each image that has some].",
         "Put the images into images/ beside labels/, in the same folders.",
         "labelImg and its like: open images/, save to labels/, in the format YOLO.",
         "Save an empty file for an image without objects: a missing one is not annotated yet.",

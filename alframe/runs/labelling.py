@@ -104,7 +104,7 @@ class Labelling:
         self.targets.update(own)
         self._test.update({item: answers.targets[item] for item in drawn & answers.targets.keys()})
         self._check_something_left(ids)
-        self.new_classes, took = answers.new_classes, _seconds(answers, self._known)
+        self.new_classes, took = self._new(answers, cycle), _seconds(answers, self._known)
         self.seconds = None if took is None or self.seconds is None else self.seconds + took
         before, sha256 = self._run.journal.last("annotated", cycle), answers.sha256()
         if before and before["sha256"] != sha256:
@@ -124,6 +124,14 @@ class Labelling:
                 sha256=sha256,
                 **({"new_classes": list(self.new_classes)} if self.new_classes else {}),
             )
+
+    def _new(self, answers: Answers, cycle: int) -> tuple[str, ...]:
+        if known := [name for name in answers.new_classes if name in self._dataset.classes]:
+            raise RunError(
+                f"the oracle's answers for cycle {cycle}: new_classes has {', '.join(known)}, "
+                "which the dataset has: labels number the classes of the dataset, then new ones"
+            )
+        return answers.new_classes
 
     def _check_something_left(self, ids: Sequence[str]) -> None:
         for split, left, count in (

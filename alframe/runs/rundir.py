@@ -133,10 +133,16 @@ class RunDir:
             RunError: there is none; says which there are.
         """
         kept = self.kept_models()
-        if not kept or cycle not in (None, *kept):
+        if not kept:
+            resume = command("run", "--output", self.path, "--resume")
             raise RunError(
-                f"{self.path} has no model of {'any cycle' if cycle is None else f'cycle {cycle}'}"
-                f"; it has those of cycles: {', '.join(map(str, kept)) or 'none'}"
+                f"{self.path} has no model yet: there is one once its first cycle is trained; go "
+                f"on with {resume}"
+            )
+        if cycle not in (None, *kept):
+            raise RunError(
+                f"{self.path} has no model of cycle {cycle}; it has those of cycles: "
+                f"{', '.join(map(str, kept))}"
             )
         return kept[-1] if cycle is None else cycle
 

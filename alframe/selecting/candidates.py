@@ -79,5 +79,5 @@ def candidates_in(path: Path) -> tuple[Candidates, list[str]]:
             said = "".join(f"; {note}" for note in notes)
             raise DataError(f"{path} holds no image ({', '.join(sorted(SUFFIXES))}){said}")
         return Candidates(names, [path]), notes
-    names = listed(path, Candidates(None), Problems("error"), "--images")
+    names = listed(path, Candidates(None), Problems("error", ""), "--images")
     return Candidates(names, [path.parent, Path()], free=True), []

@@ -51,7 +51,7 @@ class BareDetections:
     def probs(self) -> "Float[Tensor, 'B N K']":
         """[B, N, K]."""
         self.told()
-        empty = self.scores.new_zeros(*self.scores.shape, self.classes)
+        empty = self.scores.new_zeros(*self.scores.shape, max(self.classes, 1))
         return empty.scatter_(2, self.labels.unsqueeze(2), self.scores.unsqueeze(2))
 
 

@@ -51,7 +51,7 @@ def read_material(
     """
     if not (predictions or embeddings or images):
         raise ConfigError("there is nothing to choose from: give --predictions or --embeddings")
-    problems = Problems("skip" if skip_bad else "error")
+    problems = Problems("skip" if skip_bad else "error", "--skip-bad")
     vectors = read_vectors(embeddings) if embeddings else None
     candidates, notes = _candidates(images, vectors.ids if vectors else None)
     found = read_predictions(predictions, candidates, problems) if predictions else None
@@ -124,7 +124,7 @@ def _labelled(
     if path is None:
         return {}, frozenset(), []
     if path.is_file() and path.suffix.lower() in ("", ".txt", ".lst"):
-        names = listed(path, Candidates(None), Problems("error"), "--labelled")
+        names = listed(path, Candidates(None), Problems("error", ""), "--labelled")
         done, foreign = _sorted_out(names, candidates)
         notes = (
             [f"{plural(len(foreign), 'labelled image')} not among the images: {named(foreign)}"]

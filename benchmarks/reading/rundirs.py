@@ -108,6 +108,12 @@ class Run:
         return size if isinstance(size, int) else None
 
     @property
+    def new_classes(self) -> Mapping[str, int]:
+        """Classes that came with the answers of people, and the cycle from which on they are."""
+        found = self._dataset.get("new_classes")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
     def _dataset(self) -> Mapping[str, Any]:
         found = self.manifest.get("dataset")
         return found if isinstance(found, Mapping) else {}

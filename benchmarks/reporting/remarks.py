@@ -47,6 +47,10 @@ def _of_run(name: str, run: Run, metric: str) -> Iterator[str]:
     if not run.finished:
         so_far = f"{plural(len(run.cycles), 'cycle')} so far"
         yield f"{name} (unfinished): {so_far}, {run.path}"
+    for cycle in sorted(set(run.new_classes.values()) - {0}):
+        new = ", ".join(n for n, first in run.new_classes.items() if first == cycle)
+        came = f"metrics are over other classes from cycle {cycle} on, as {new} came"
+        yield f"{name}: {came}, {run.path}"
     if without := [str(c.cycle) for c in run.cycles if c.value(metric) is None]:
         cycles = f"cycle{'' if len(without) == 1 else 's'} {', '.join(without)}"
         out = "left out of every mean" + NO_AREA * (run.finished and not run.is_whole(metric))

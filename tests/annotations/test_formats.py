@@ -10,7 +10,13 @@ from alframe.annotations import sources
 from alframe.annotations.base import Annotations, Proposal
 from alframe.annotations.coco import read_coco
 from alframe.annotations.coco_writing import write_answers
-from alframe.annotations.formats import FORMATS, named_format, read_annotations, write_query
+from alframe.annotations.formats import (
+    FORMATS,
+    named_format,
+    read_annotations,
+    read_predictions,
+    write_query,
+)
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
@@ -65,6 +71,16 @@ def test_unknown_names() -> None:
         ConfigError, match=r"unknown format 'label_studio': .*did you mean label-st"
     ):
         named_format("label_studio")
+
+
+@pytest.mark.parametrize("content", ["[]", " [\n] \n", "\ufeff[]"])
+def test_an_empty_list_is_what_a_model_found_that_found_nothing(
+    tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "x.json").write_text(content)
+    problems = Problems("error")
+    found = read_predictions(tmp_path / "x.json", IMAGES, problems)
+    assert (found.images, list(found.objects), problems.items) == ([], [], set())
 
 
 @pytest.mark.parametrize(

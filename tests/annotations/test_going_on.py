@@ -2,11 +2,16 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alframe.annotations.base import Proposal
+from alframe.annotations.folders import write_folder
+from alframe.annotations.formats import FORMATS
+from alframe.annotations.sheets import query_folder, read_sheet
 from alframe.annotations.taking import take
 from alframe.config.resolve import resolve
 from alframe.files.locks import locked
@@ -98,6 +103,44 @@ def test_an_unknown_class_and_the_one_that_was_meant(
     code, _, err = alframe("annotate", str(waiting), one_box(waiting, waiting / "a.json", name))
     assert code == 2
     assert said in err
+
+
+def test_numbers_that_nobody_named_are_no_new_classes(alframe: Any, waiting: Path) -> None:  # noqa: F811
+    labels = waiting.parent / "labels"
+    labels.mkdir()
+    for image in people.asked(waiting, 0):
+        (labels / image["id"]).with_suffix(".txt").write_text("7 0.5 0.5 0.2 0.2\n")
+    code, _, err = alframe("annotate", str(waiting), str(labels), "--new-classes")
+    assert (code, "'7'; use one of Cat, dog" in err, "--new-classes" in err) == (2, True, False)
+
+
+def test_boxes_over_the_edge_are_counted(alframe: Any, waiting: Path) -> None:  # noqa: F811
+    images = people.asked(waiting, 0)
+    boxes = [(-3.0, 1.0, 9.0, 9.0), (1.0, 1.0, 9.0, 20.4), (30.0, 1.0, 44.0, 9.0)]
+    objects = {image["id"]: [("dog", box)] for image, box in zip(images, boxes, strict=False)}
+    file = people.coco(waiting.parent / "a.json", images, objects, ["Cat", "dog"])
+    code, out, err = alframe("annotate", str(waiting), str(file))
+    assert code == 0, err
+    over = ", ".join(f"{item} (1)" for item in sorted((images[0]["id"], images[2]["id"])))
+    assert out.startswith(f"clipped 2 boxes to the image: {over}\ncycle 0: 4 new answers")
+
+
+def test_what_to_do_speaks_of_proposals_where_there_are_some(alframe: Any, waiting: Path) -> None:  # noqa: F811
+    for name in FORMATS:
+        assert alframe("query", str(waiting), "--to", name)[0] == 0
+        text = (waiting / "queries/cycle_00/README.txt").read_text()
+        assert "proposal" not in text
+        assert "[" not in text
+        assert "\n\n" not in text
+    dataset = dataset_of(resolve([stored_layer(waiting)]), waiting)
+    sheet = read_sheet(query_folder(waiting, 0), dataset.file)
+    found = (Proposal("dog", (1.0, 1.0, 9.0, 9.0), 0.9),)
+    images = tuple(replace(image, proposals=found) for image in sheet.images)
+    for name in FORMATS:
+        write_folder(replace(sheet, images=images), waiting / "other", name, waiting)
+        text = (waiting / "other/README.txt").read_text()
+        assert "proposals" in text
+        assert "[" not in text
 
 
 def test_ways_out_are_those_of_the_command(alframe: Any, waiting: Path) -> None:  # noqa: F811

@@ -11,6 +11,7 @@ from alframe.annotations import label_studio_api
 from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.label_studio_oracle import LabelStudioOracle
 from alframe.annotations.sheets import query_folder, write_sheet
+from alframe.annotations.taking import take
 from alframe.datasets.base import Dataset
 from alframe.errors import ConfigError, DataError, Waiting
 from alframe.oracle import OracleSetup
@@ -167,7 +168,46 @@ def test_a_personal_access_token_is_exchanged(
     monkeypatch.setenv(label_studio_api.KEY, "in.three.parts")
     with pytest.raises(Waiting):
         ask(run, dataset, url)
-    assert state.requests[0] == "POST /api/token/refresh"
+    refresh = "POST /api/token/refresh"
+    assert [n for n, request in enumerate(state.requests) if request == refresh] == [0], "once"
+    server_of_ours = label_studio_api.Server(url)
+    state.requests.clear()
+    server_of_ours.get("/api/projects?title=x&page_size=1")
+    state.failures = [401]
+    server_of_ours.get("/api/projects?title=x&page_size=1")
+    asked = [request.partition("?")[0] for request in state.requests]
+    project = "GET /api/projects"
+    assert asked == [refresh, project, project, refresh, project], "again once it is refused"
+
+
+def test_a_label_that_people_add_is_a_class_once_it_is_allowed(
+    run: Path, dataset: Dataset, server: tuple[str, State]
+) -> None:
+    url, state = server
+    with pytest.raises(Waiting):
+        ask(run, dataset, url)
+    config = state.projects[0]["label_config"]
+    state.projects[0]["label_config"] = config.replace(
+        '<Label value="dog"/>', '<Label value="dog"/><Label value="fox"/>'
+    )
+    with pytest.raises(Waiting):
+        ask(run, dataset, url)
+    state.annotate(0, [people.region("fox", (4, 5, 24, 15), image_of(IDS[0]))])
+    export = query_folder(run, 0) / "label_studio_export.json"
+    allow = f"alframe annotate {run} {export} --new-classes"
+    with pytest.raises(DataError, match=f"'fox'; use one of cat, dog, or, .*: {allow}"):
+        ask(run, dataset, url)
+    assert take(run, dataset, [export], new_classes=True).missing == list(IDS[1:])
+    state.annotate(1, [people.region("fox", (4, 5, 24, 15), image_of(IDS[1]))])
+    state.annotate(2, [])
+    answers = ask(run, dataset, url)
+    assert answers.new_classes == ("fox",)
+    assert answers.targets[IDS[1]].labels.tolist() == [2]
+    project = state.projects[0]
+    project["label_config"] = project["label_config"].replace('<Label value="cat"/>', "")
+    (run / "answers/cycle_00.json").unlink()
+    with pytest.raises(ConfigError, match=r"the labels dog, fox, the run has .*cat, dog: .*add"):
+        ask(run, dataset, url)
 
 
 def test_no_server_at_all(run: Path, dataset: Dataset, server: tuple[str, State]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
+from alframe.annotations.base import Annotations, Proposal
+from alframe.annotations.sheets import query_folder, read_sheet
+from alframe.annotations.suspects import write_suspects
 from alframe.config.resolve import resolve
+from alframe.datasets.objects import Annotated
 from alframe.datasets.shapes import shapes
 from alframe.files import atomic
 from alframe.runs import journal
@@ -98,6 +103,16 @@ def manifest(run: Path) -> dict[str, Any]:
     return found
 
 
+def suspected(run: Path) -> None:
+    """As if the model had been sure of something that is not annotated."""
+    sheet = read_sheet(query_folder(run, 1), lambda item: None)
+    sure = Proposal(DISC, (60.0, 60.0, 64.0, 64.0), 0.9)
+    first = replace(sheet.images[0], proposals=(sure,))
+    item = first.item
+    found = Annotations((), [item], [Annotated(item, NEW, (1.0, 1.0, 20.0, 20.0))])
+    assert len(write_suspects(replace(sheet, images=(first,)), found, run, 1)) == 1
+
+
 def test_a_run_grows_by_the_classes_of_its_answers(
     alframe: Any,  # noqa: F811
     photos: Path,
@@ -117,8 +132,8 @@ def test_a_run_grows_by_the_classes_of_its_answers(
 
     code, out, err = alframe("annotate", str(run), file, "--new-classes")
     assert code == 0, err
-    assert f"new class {NEW!r}" in out
-    assert "the run learns it from cycle 1 on; in images that were annotated before, it is" in out
+    assert f"1 new class from cycle 1 on, with so many objects: {NEW!r} (" in out
+    assert "; in images that were annotated before, such objects are background\n" in out
     code, out, err = alframe("annotate", str(run), file)
     assert (code, "2 as before" in out) == (0, True), "once taken, it need not be said again"
     corrected = answer(run, 1, tmp_path / "other.json", known=2)
@@ -158,8 +173,17 @@ def test_a_run_grows_by_the_classes_of_its_answers(
     assert code == 0, err
     code, out, err = alframe("verify", str(run))
     assert (code, "DIFFERS" in out, "damaged" in out) == (0, False, False), out
-    code, out, err = alframe("report", str(run))
-    assert code == 0, err
+    suspected(run)
+    for place, link in (("report", "../queries/cycle_01/suspects/index.html"), ("x y", None)):
+        link = link or "../run/queries/cycle_01/suspects/index.html"
+        folder = run / "report" if place == "report" else tmp_path / place
+        code, out, err = alframe("report", str(run), "--output", str(folder))
+        assert code == 0, err
+        assert (folder / link).exists()
+        assert f"| {run} | 1 | 1 | [pictures]({link}) |" in (folder / "report.md").read_text()
+        said = f"metrics are over other classes from cycle 1 on, as {NEW} came, {run}"
+        assert said in (folder / "report.md").read_text().replace("\\", "")
+        assert f'<a href="{link}">pictures</a>' in (folder / "report.html").read_text()
     answers = run / "answers/cycle_01.json"
     answers.write_text(answers.read_text().replace(f'"{NEW}"', '"other"'))
     code, out, err = alframe("verify", str(run))
@@ -176,7 +200,7 @@ def test_killed_at_every_point_it_grows_the_same(
 ) -> None:
     """Before and after every event, and every file, is there; warm, so that heads have grown."""
     run = tmp_path / "run"
-    begun(alframe, photos, run)
+    begun(alframe, photos, run, "keep_models=last")  # what it goes on from is kept until it is done
     file = answer(run, 1, tmp_path / "one.json")
     assert alframe("annotate", str(run), file, "--new-classes")[0] == 0
     countdown = Countdown()

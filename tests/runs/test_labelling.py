@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import pytest
 
 from alframe.config.sections import BudgetConfig
-from alframe.datasets.base import Dataset, Target
+from alframe.datasets.base import Dataset, Target, with_classes
 from alframe.errors import ConfigError, RunError, Waiting
 from alframe.oracle import Answers
 from alframe.runs.budget import Plan, planned
 from alframe.runs.journal import Journal
+from alframe.runs.records import classes_in, new_classes
 from alframe.seeds import Seeds
 from tests.fakes import fake_dataset
 from tests.runs.test_loop import run_loop, without_costs
@@ -146,3 +147,53 @@ def test_answers_to_what_nobody_asked_for_must_be_of_the_pool(tmp_path: Path) ->
 
     with pytest.raises(RunError, match="1 not asked for: elsewhere"):
         run(tmp_path / "run", Strange(), partly())
+
+
+class Growing(People):
+    """Sees a class that nobody knows, from the second cycle on."""
+
+    def __init__(self, dataset: Dataset, new: Sequence[str]) -> None:
+        super().__init__()
+        self.classes, self.new = dataset.classes, tuple(new)
+
+    def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
+        answers = super().annotate(ids, cycle)
+        if cycle < 1:
+            return answers
+        new = Target.of([[0, 0, 9, 9]], [len(TRUTH.classes)])
+        targets = {**answers.targets, ids[0]: new}
+        names = () if set(self.new) <= set(self.classes) else self.new
+        return dataclasses.replace(answers, targets=targets, new_classes=names)
+
+
+def test_a_loop_that_is_told_of_a_new_class_ends_and_goes_on_with_it(tmp_path: Path) -> None:
+    """Its learner is made for the classes that there were: whoever resumes makes another."""
+    path, dataset = tmp_path / "run", partly()
+    oracle = Growing(dataset, ["quagga"])
+    for _ in range(2):
+        with pytest.raises(Waiting, match="not yet"):
+            run_loop(path, oracle=oracle, dataset=dataset, budget=BUDGET)
+    with pytest.raises(Waiting) as waits:
+        run_loop(path, oracle=oracle, dataset=dataset, budget=BUDGET)
+    first, second = waits.value.problems
+    assert first == "the answers for cycle 1 have 1 new class: quagga"
+    assert second == f"then: alframe run --output {path} --resume"
+    events = list(Journal(path / "journal.jsonl"))
+    assert events[-1]["new_classes"] == ["quagga"]
+    assert new_classes(events) == {"quagga": 1}
+    grown = with_classes(dataset, new_classes(events))
+    assert grown.classes == (*dataset.classes, "quagga")
+    assert grown.fingerprint() == dataset.fingerprint(), "of what the reader gave"
+    for cycle, count in ((0, 0), (1, 1), (2, 1)):
+        assert len(classes_in(cycle, grown.classes, {"quagga": 1})) == len(dataset.classes) + count
+    again = Growing(grown, ["quagga"])
+    again.asked = oracle.asked
+    cycles = run(path, again, grown)
+    assert len(cycles) == 3
+
+
+def test_classes_that_are_not_new_are_refused(tmp_path: Path) -> None:
+    dataset = partly()
+    oracle = Growing(dataset, [dataset.classes[0], "quagga"])
+    with pytest.raises(RunError, match=f"new_classes has {dataset.classes[0]}, which the dataset"):
+        run(tmp_path / "run", oracle, dataset)

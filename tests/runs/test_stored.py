@@ -180,6 +180,8 @@ def test_a_right_journal_is_read(tmp_path: Path) -> None:
         (1, {"cycle": 2}, "cycle 2 after cycle 0"),
         (1, {"cycle": 1 << 40}, "cycle 1,099,511,627,776 after cycle 0"),
         (1, {"objects": None}, "'objects' of 'annotated' is not a whole number: None"),
+        (1, {"new_classes": []}, "'new_classes' of 'annotated' is not a list of names, each"),
+        (1, {"new_classes": ["a", "a"]}, "is not a list of names, each once: ['a', 'a']"),
         (4, {"seconds": float("inf")}, "'seconds' of 'fitted' is not seconds: inf"),
         (4, {"seconds": -1}, "is not seconds: -1"),
         (5, {"metrics": []}, "'metrics' of 'evaluated' is not a mapping: []"),
