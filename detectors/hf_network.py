@@ -41,28 +41,12 @@ def build_network(
     library = _library()
     place = _place(architecture, weights)
     with _quiet(library), _readable(architecture, place):
-        if place is None:
-            config = library.AutoConfig.for_model(PRESETS[architecture])
-        else:
-            config = library.AutoConfig.from_pretrained(place, trust_remote_code=False)
-        if config.model_type not in FAMILIES:
-            raise ConfigError(
-                f"architecture: {architecture} is a {config.model_type}, expected one of "
-                f"{', '.join(FAMILIES)}"
-            )
+        config = _config(library, architecture, place)
         _adapt(config, num_classes, norm_eval=norm_eval)
-        auto = library.AutoModelForObjectDetection
         if weights == "none":
-            network: nn.Module = auto.from_config(config)
+            network: nn.Module = library.AutoModelForObjectDetection.from_config(config)
         else:
-            network, report = auto.from_pretrained(
-                place,
-                config=config,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-                trust_remote_code=False,
-            )
-            _check_fit(report, architecture)
+            network = _pretrained(library, architecture, place, config)
     for name, parameter in network.named_parameters():
         if name.endswith(UNUSED):
             parameter.requires_grad_(False)
@@ -116,6 +100,48 @@ def _place(architecture: str, weights: str) -> str | None:
         f"architecture: {architecture!r} is not there; expected {', '.join(PRESETS)}, a folder "
         "with a config.json, or a name on the Hugging Face hub (owner/name)"
     )
+
+
+def _config(library: Any, architecture: str, place: str | None) -> Any:
+    """The configuration of an architecture.
+
+    Raises:
+        ConfigError: it is of no family that is known here.
+    """
+    if place is None:
+        return library.AutoConfig.for_model(PRESETS[architecture])
+    config = library.AutoConfig.from_pretrained(place, trust_remote_code=False)
+    if config.model_type not in FAMILIES:
+        raise ConfigError(
+            f"architecture: {architecture} is a {config.model_type}, expected one of "
+            f"{', '.join(FAMILIES)}"
+        )
+    return config
+
+
+def _pretrained(library: Any, architecture: str, place: str | None, config: Any) -> nn.Module:
+    """A network with the weights that lie beside its configuration.
+
+    Raises:
+        ConfigError: they do not fit; layers of classes may differ in size.
+    """
+    network, report = library.AutoModelForObjectDetection.from_pretrained(
+        place,
+        config=config,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        trust_remote_code=False,
+    )
+    missing = sorted(map(str, report["missing_keys"]))
+    mismatched = sorted(str(key) for key, *_ in report["mismatched_keys"])
+    wrong = [key for key in missing if key not in mismatched]
+    wrong += [key for key in mismatched if not CLASS_LAYER.search(key)]
+    if wrong:
+        raise ConfigError(
+            f"weights: those of {architecture} do not fit its config.json: {len(wrong)} tensors "
+            f"are missing or of another shape, such as {', '.join(wrong[:NAMED])}"
+        )
+    return network  # type: ignore[no-any-return]
 
 
 @contextlib.contextmanager
@@ -175,17 +201,4 @@ def _adapt(config: Any, num_classes: int, *, norm_eval: bool) -> None:
     elif not norm_eval:
         raise ConfigError(
             f"norm_eval: {config.model_type} has no statistics that could be trained; leave it out"
-        )
-
-
-def _check_fit(report: dict[str, Any], architecture: str) -> None:
-    """Refuse a checkpoint of another network; layers of classes may differ in size."""
-    missing = sorted(map(str, report["missing_keys"]))
-    mismatched = sorted(str(key) for key, *_ in report["mismatched_keys"])
-    wrong = [key for key in missing if key not in mismatched]
-    wrong += [key for key in mismatched if not CLASS_LAYER.search(key)]
-    if wrong:
-        raise ConfigError(
-            f"weights: those of {architecture} do not fit its config.json: {len(wrong)} tensors "
-            f"are missing or of another shape, such as {', '.join(wrong[:NAMED])}"
         )
