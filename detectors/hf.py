@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from alframe.config.checks import one_of
 from alframe.detectors.detector import Detector, image_embedding
-from alframe.detectors.hf_families import FAMILIES, sizes_of
+from alframe.detectors.hf_families import FAMILIES
 from alframe.detectors.hf_loss import loss_terms, of_one_process
 from alframe.detectors.hf_network import build_network
 from alframe.detectors.losses import at_least_float32
@@ -60,8 +60,8 @@ class HFDetector(Detector):
 
     There is no suppression: as in the library, detections are the best pairs of a query and a
     class, in DETR the best class of each query. Denoising queries and dropout draw from torch's
-    global generator. N processes equal ``training.accumulate=N`` up to such draws, which are the
-    same in all processes, and up to the statistics of BatchNorm, which are the main process's.
+    global generator. N processes equal ``training.accumulate=N`` up to these draws, and up to the
+    statistics of BatchNorm, which are those of the main process's part.
 
     Args:
         num_classes: number of classes, without background.
@@ -102,9 +102,13 @@ class HFDetector(Detector):
             raise ConfigError(
                 f"backbone_lr_factor: expected a factor above 0, got {backbone_lr_factor}"
             )
-        self.network: Any = build_network(architecture, weights, num_classes, norm_eval=norm_eval)
-        config = self.network.config
-        self.family, self.sizes = FAMILIES[config.model_type], sizes_of(config)
+        if max_detections < 1:
+            raise ConfigError(f"max_detections: expected at least 1, got {max_detections}")
+        self.network: Any
+        self.network, self.sizes = build_network(
+            architecture, weights, num_classes, norm_eval=norm_eval
+        )
+        self.family = FAMILIES[self.network.config.model_type]
         self.scaling = PixelScaling(self.family.pixels)
         self.backbone_lr_factor = backbone_lr_factor
         self.postprocess = PostProcess(
@@ -137,6 +141,20 @@ class HFDetector(Detector):
                 "are not normalised; norm_eval=false trains them, where the family can"
             )
         return self
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """As ever.
+
+        Raises:
+            ConfigError: the weights are those of another network.
+        """
+        try:
+            return super().load_state_dict(state_dict, strict, assign)
+        except RuntimeError as error:
+            raise ConfigError(
+                "architecture: the trained weights are of another network than this config.json "
+                "describes: give model.architecture the folder as it was when training began"
+            ) from error
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
         """The library's terms, weighted, each summed over decoder layers and denoising queries.

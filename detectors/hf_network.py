@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from alframe.detectors.hf_families import FAMILIES, PRESETS
+from alframe.detectors.hf_families import FAMILIES, PRESETS, Sizes, sizes_of
 from alframe.detectors.network import hub_if_reachable
 from alframe.errors import ConfigError
 
@@ -24,8 +24,8 @@ NAMED = 3
 
 def build_network(
     architecture: str, weights: str, num_classes: int, *, norm_eval: bool
-) -> nn.Module:
-    """A network of one of the :data:`.FAMILIES`.
+) -> tuple[nn.Module, Sizes]:
+    """A network of one of the :data:`.FAMILIES`, and the sizes of the images that it can take.
 
     Args:
         architecture: a preset, a folder with a ``config.json``, or a name on the hub.
@@ -43,6 +43,7 @@ def build_network(
     with _quiet(library), _readable(architecture, place):
         config = _config(library, architecture, place)
         _adapt(config, num_classes, norm_eval=norm_eval)
+        sizes = sizes_of(config)
         if weights == "none":
             network: nn.Module = library.AutoModelForObjectDetection.from_config(config)
         else:
@@ -52,7 +53,7 @@ def build_network(
             parameter.requires_grad_(False)
         elif weights == "none" and name.startswith(BACKBONE):
             parameter.requires_grad_(True)
-    return network.float()
+    return network.float(), sizes
 
 
 def _library() -> Any:
@@ -175,7 +176,7 @@ def _readable(architecture: str, place: str | None) -> Iterator[None]:
         except Exception as error:  # a folder may hold anything
             if place is None:
                 raise
-            first = unreachable or f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+            first = unreachable or f"{type(error).__name__}: {' '.join(str(error).split())}"
             remedy = (
                 "give model.architecture a folder that save_pretrained() wrote, or say "
                 f"model.architecture={next(iter(PRESETS))} model.weights=none"
@@ -190,8 +191,10 @@ def _adapt(config: Any, num_classes: int, *, norm_eval: bool) -> None:
     """Let a configuration have these classes, and images of any size.
 
     Raises:
-        ConfigError: its BatchNorm is frozen whatever is said.
+        ConfigError: it has no queries, or its BatchNorm is frozen whatever is said.
     """
+    if config.num_queries < 1:
+        raise ConfigError(f"architecture: expected num_queries of 1 or more: {config.num_queries}")
     config.num_labels = num_classes
     for fixed in ("anchor_image_size", "eval_size"):
         if hasattr(config, fixed):

@@ -237,6 +237,7 @@ def test_statistics_of_the_backbone_are_kept_or_trained(make, caplog):
         ({"architecture": "./no/such"}, r"'./no/such' is not there; .* a folder with a config.jso"),
         ({"architecture": "detr", "weights": "pretrained"}, "without weights.*facebook/detr-resn"),
         ({"weights": "w.pth"}, "weights: expected one of"),
+        ({"max_detections": 0}, "max_detections: expected at least 1, got 0"),
         ({"backbone_lr_factor": 0.0}, "backbone_lr_factor: expected a factor above 0, got 0.0"),
     ],
 )
@@ -258,7 +259,9 @@ def test_there_may_be_no_statistics_to_train(family, make):
         ("{", "could not be had"),
         ('{"model_type": "vit"}', "is a vit, expected one of rt_detr_v2, d_fine, rf_detr, detr"),
         ('{"model_type": "no-such"}', "could not be had .*no-such"),
-        ('{"model_type": "detr", "d_model": "wide"}', "could not be had .*d_model"),
+        ('{"model_type": "detr", "d_model": "wide"}', "could not be had .*d_model.*str"),
+        ('{"model_type": "rt_detr_v2", "feat_strides": []}', "could not be had .*IndexError"),
+        ('{"model_type": "detr", "num_queries": 0}', "expected num_queries of 1 or more: 0"),
     ],
 )
 def test_folders_that_cannot_be_read(content, message, make, tmp_path):
@@ -307,6 +310,13 @@ def test_weights_that_do_not_fit(make, tmp_path):
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(ConfigError, match=r"could not be had .*no file named"):
         make("detr", architecture=str(tmp_path), weights="pretrained")
+
+
+def test_a_folder_that_changed_after_training(make, tmp_path):
+    fitted = make("detr").state_dict()
+    other = make("detr", architecture=str(folder(tmp_path, "detr", decoder_layers=1)))
+    with pytest.raises(ConfigError, match="the trained weights are of another network than this"):
+        other.load_state_dict(fitted)
 
 
 def test_without_transformers_the_extra_is_named(make, monkeypatch):
