@@ -38,3 +38,8 @@ def register(registry: Registrar) -> None:
     registry.model(
         "fcos", "alframe.detectors.fcos:FCOS", summary="FCOS, ResNet-50 FPN (torchvision's)"
     )
+    registry.model(
+        "hf",
+        "alframe.detectors.hf:HFDetector",
+        summary="RT-DETR v2, D-FINE, RF-DETR or DETR (transformers'; extra hf)",
+    )

@@ -59,10 +59,10 @@ class PixelScaling(nn.Module):
         """
         ordered = images.flip(1) if self.bgr else images
         scaled = ordered.to(self.mean.dtype).sub(self.mean).div_(self.std)
-        return scaled.mul_(_inside(sizes, *images.shape[2:]))
+        return scaled.mul_(inside(sizes, *images.shape[2:]))
 
 
-def _inside(sizes: Tensor, height: int, width: int) -> Tensor:
+def inside(sizes: Tensor, height: int, width: int) -> Tensor:
     """Whether a pixel is of the image, not of its padding: [B, 2] -> [B, 1, H, W]."""
     rows = torch.arange(height, device=sizes.device) < sizes[:, :1]  # [B, H]
     columns = torch.arange(width, device=sizes.device) < sizes[:, 1:]  # [B, W]

@@ -87,8 +87,12 @@ def test_learner_on_a_softmax_detector(entry: Entry) -> None:
     check_learner(entry.load(), setup=setup)  # type: ignore[arg-type]
 
 
+DETECTORS = [one for one in entries("models", **LARGE) if one.values[0].name != "hf"]
+"""Without that which needs a folder or the hub: tests/detectors/test_hf.py."""
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("entry", entries("models", **LARGE))
+@pytest.mark.parametrize("entry", DETECTORS)
 def test_detector(entry: Entry) -> None:
     options = resolve([{"model": {"name": entry.name, "weights": "none"}}]).model.options
     options |= {"frozen_stages": -1, "norm_eval": False}

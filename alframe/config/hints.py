@@ -39,6 +39,8 @@ MEANT = {
     "dataset.classes": "classes names class_names categories labels",
     "model.backbone": "arch architecture encoder model",
     "model.weights": "weights pretrained checkpoint ckpt init_weights",
+    "model.architecture": "preset pretrained_model_name_or_path hub repo",
+    "model.backbone_lr_factor": "lr_backbone backbone_lr backbone_multiplier lr_mult",
     "model.score_threshold": "threshold conf conf_threshold conf_thres score_thr score_thresh",
     "model.nms_iou": "nms iou iou_threshold iou_thres nms_threshold nms_thresh",
     "model.max_detections": "max_det max_per_img detections_per_img topk",

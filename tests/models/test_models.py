@@ -127,7 +127,7 @@ class First:
         (["dataset=tests.models.classifier:colours"], r"is of classification, model 'retina-tiny'"),
         (
             ["model=tests.models.classifier:Classifier"],
-            r"'shapes' is of detection, .* fcos, retina, ",
+            r"'shapes' is of detection, .* fcos, hf, retina, ",
         ),
     ],
 )
