@@ -50,6 +50,8 @@ def select(
     ids: Sequence[str],
     embedding: Any = None,
     detections: Sequence[Any] | None = None,
+    samples: Sequence[Sequence[Any]] = (),
+    augmented: Sequence[Sequence[Any]] = (),
     object_features: Sequence[Any] | None = None,
     labelled: Iterable[str] = (),
     targets: Mapping[str, Any] | None = None,
@@ -70,6 +72,10 @@ def select(
         detections: what was found on each image: objects with ``xyxy confidence class_id``
             (supervision's), or mappings with ``boxes scores labels`` (torchvision's); and
             ``probs`` [N, K] where probabilities of classes are known.
+        samples: what each member of an ensemble, or pass with dropout, found: lists like
+            ``detections``.
+        augmented: what was found on changed images, likewise for each change; boxes brought back
+            to the images as they are.
         object_features: for each image [N, F], a vector for each of its detections.
         labelled: ids that are not to be chosen.
         targets: a :class:`~alframe.datasets.base.Target` by id, for strategies that look at what
@@ -92,13 +98,15 @@ def select(
         ids,
         embedding=embedding,
         detections=detections,
+        samples=samples,
+        augmented=augmented,
         object_features=object_features,
         labelled=labelled,
         targets=targets,
         classes=classes,
     )
-    if strict and material.signals.detections:
-        material.signals.detections.refuse_bare()
+    for found in material.signals.read() if strict else ():
+        found.refuse_bare()
     chosen = choose(strategy, material, budget, seed)
     for note in material.notes:
         logger.warning("%s", note)

@@ -41,6 +41,12 @@ ANCHOR_WEIGHT = "anchor_weight"
 """float Tensor [B, A]: how much each anchor counts in training; sums to the number of levels."""
 PREDICTED_LOSS = "predicted_loss"
 """float Tensor [B]: the loss that a learner expects on the image."""
+AUGMENTED = "augmented"
+"""A tuple of :class:`Detections`, one for each way of changing the image a little, on the changed
+images and mapped back: boxes in pixels of the image as it is."""
+SAMPLES = "samples"
+"""A tuple of :class:`Detections`, one for each of several opinions on the image: the members of an
+ensemble, or passes with dropout; ``probs`` end with background where they are ``exclusive``."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The model: what is trained. It carries the task, so learners and strategies need not know it."""
 
 import functools
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from alframe.datasets.base import LabelledSet
@@ -86,9 +86,26 @@ def provides(factory: Callable[..., Any]) -> frozenset[str]:
     Raises:
         PluginError: they are not names.
     """
+    factory = _whole(factory)
+    return signal_names(getattr(factory, "provides", frozenset()), f"provides of {factory!r:.80}")
+
+
+def derives(learner: Callable[..., Any]) -> Mapping[str, str]:
+    """The signals that a learner makes by running its model again, each with one that it takes."""
+    found: Mapping[str, str] = getattr(_whole(learner), "derives", {})
+    return found
+
+
+def streamed(learner: Callable[..., Any], model: Callable[..., Any]) -> frozenset[str]:
+    """The signals of a learner with a model: its own, the model's, and what it derives of these."""
+    own = provides(model)
+    return own | provides(learner) | {name for name, of in derives(learner).items() if of in own}
+
+
+def _whole(factory: Callable[..., Any]) -> Callable[..., Any]:
     while isinstance(factory, functools.partial):
         factory = factory.func
-    return signal_names(getattr(factory, "provides", frozenset()), f"provides of {factory!r:.80}")
+    return factory
 
 
 def signal_names(declared: object, what: str) -> frozenset[str]:

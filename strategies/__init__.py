@@ -21,6 +21,7 @@ STRATEGIES = {
         "divproto:DivProto", "entropy without repetition, within and between images (CVPR 2022)"
     ),
     "ppal": ("ppal:PPAL", "entropy weighted by difficulty, then diversity (PPAL, CVPR 2024)"),
+    "cald": ("cald:CALD", "least consistent when changed, then class balance (CALD, CVPRW 2022)"),
     "ofds": ("ofds:OFDS", "objects that stand for their class, rare ones first (OFDS, 2024)"),
     "balanced-random": (
         "balanced_random:BalancedRandom", "uniform, with a quota for each predicted class"
@@ -42,6 +43,14 @@ def register(registry: Registrar) -> None:
     registry.learner(
         "ll4al", f"{__name__}.ll4al.learner:LL4ALLearner",
         summary="a model that learns to predict its own loss",
+    )  # fmt: skip
+    registry.strategy(
+        "mc-dropout", f"{__name__}.mc_dropout.strategy:MutualInformation", learner="dropout",
+        summary="mutual information of passes with dropout, or of an ensemble (BALD)",
+    )  # fmt: skip
+    registry.learner(
+        "dropout", f"{__name__}.mc_dropout.learner:DropoutLearner",
+        summary="a detector that drops channels behind its backbone, for several opinions",
     )  # fmt: skip
     registry.strategy(
         "miaod", f"{__name__}.miaod.strategy:MIAOD", learner="miaod",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Unit = Literal["detections", "anchors"]
 Aggregate = Literal["mean", "sum", "max", "topk"]
+AGGREGATES = get_args(Aggregate)
 Sigmoid = Literal["binary", "softmax"]
 
 
@@ -53,7 +54,7 @@ class UncertaintyStrategy(ScoringStrategy):
     ) -> None:
         one_of("unit", unit, (None, *get_args(Unit)))
         one_of("sigmoid", sigmoid, get_args(Sigmoid))
-        one_of("aggregate", aggregate, get_args(Aggregate))
+        one_of("aggregate", aggregate, AGGREGATES)
         at_least("k", k, 1)
         self.requires = frozenset({CLASS_PROBS if unit == "anchors" else DETECTIONS})
         self._unit: Unit | None = unit

@@ -20,7 +20,14 @@ _FILE = click.Path(path_type=Path)
 @click.command()
 @click.option("--strategy", required=True, metavar="S", help="How to choose.")
 @click.option("--budget", required=True, type=click.IntRange(1), help="How many images.")
-@click.option("--predictions", type=_FILE, help="What your model found, with scores.")
+@click.option(
+    "--predictions", type=_FILE, multiple=True,
+    help="What your model found, with scores; several times: the members of an ensemble.",
+)  # fmt: skip
+@click.option(
+    "--augmented", type=_FILE, multiple=True,
+    help="What it found on changed images (flipped, ...), boxes brought back.",
+)  # fmt: skip
 @click.option("--embeddings", type=_FILE, help="An npz: ids, image [n, d].")
 @click.option("--images", type=_FILE, help="A folder or list to choose from.")
 @click.option("--labelled", type=_FILE, help="A list, or annotations, of what is labelled.")
@@ -39,7 +46,8 @@ _FILE = click.Path(path_type=Path)
 def select(
     strategy: str,
     budget: int,
-    predictions: Path | None,
+    predictions: Sequence[Path],
+    augmented: Sequence[Path],
     embeddings: Path | None,
     images: Path | None,
     labelled: Path | None,
@@ -75,13 +83,13 @@ def select(
     from alframe.selecting.reading import promised, read_material
 
     chosen = strategy_of(merge([{"strategy": {"name": strategy}}, from_overrides(overrides)]))
-    check_provided(chosen, promised(predictions, embeddings))
+    check_provided(chosen, promised(predictions, augmented, embeddings))
     material = read_material(
-        predictions=predictions, embeddings=embeddings, images=images, labelled=labelled,
-        missing=missing, skip_bad=skip_bad,
+        predictions=predictions, augmented=augmented, embeddings=embeddings, images=images,
+        labelled=labelled, missing=missing, skip_bad=skip_bad,
     )  # fmt: skip
-    if strict and material.signals.detections:
-        material.signals.detections.refuse_bare()
+    for found in material.signals.read() if strict else ():
+        found.refuse_bare()
     try:
         selection = choose(chosen, material, budget, seed)
     finally:

@@ -17,7 +17,7 @@ from alframe.datasets.suspicions import check_objects, looked_through
 from alframe.datasets.unannotated import check_annotated
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import InferenceSetup, Learner, LearnerSetup
-from alframe.model import provides, signal_names
+from alframe.model import derives, provides, signal_names, streamed
 from alframe.plugins import Entry, Kind, registry
 from alframe.plugins.entry import OWN
 from alframe.runs.budget import Plan, planned
@@ -57,8 +57,8 @@ def build_strategy(config: RunConfig) -> Strategy:
 
 def signals(config: RunConfig) -> frozenset[str]:
     """What a run can stream: the signals of its learner and those of its model."""
-    learner = provides(registry().get("learners", config.learner.name).load())
-    return learner | provides(_model(config.model).load()) if config.model else learner
+    learner = registry().get("learners", config.learner.name).load()
+    return streamed(learner, _model(config.model).load()) if config.model else provides(learner)
 
 
 def asks_people(config: RunConfig) -> bool:
@@ -120,7 +120,8 @@ def _is_a(entry: Entry, wanted: type | tuple[type, ...]) -> bool:
 def _declared(entry: Entry) -> frozenset[str]:
     """The signals of a registered learner or model; none if it cannot be loaded."""
     try:
-        return provides(entry.load())
+        factory = entry.load()
+        return provides(factory) | derives(factory).keys()
     except PluginError:
         return frozenset()
 

@@ -25,6 +25,8 @@ def material_of(
     *,
     embedding: Any = None,
     detections: Sequence[Any] | None = None,
+    samples: Sequence[Sequence[Any]] = (),
+    augmented: Sequence[Sequence[Any]] = (),
     object_features: Sequence[Any] | None = None,
     labelled: Iterable[str] = (),
     targets: Mapping[str, Any] | None = None,
@@ -36,12 +38,23 @@ def material_of(
         ConfigError: lengths differ, or ids are doubled or no texts.
         DataError: detections are none that are known.
     """
-    _check(ids, embedding=embedding, detections=detections, object_features=object_features)
-    found = None
-    if detections is not None:
-        rows = [_parts(each, ids[place]) for place, each in enumerate(detections)]
-        names = tuple(classes) if classes is not None else _numbers(rows)
-        found = StoredDetections(list(ids), names, _columns(ids, rows, len(names)), "detections")
+    if len(samples) == 1:
+        raise ConfigError("samples: expected two opinions at least, got 1")
+    given = {"detections": detections} if detections is not None else {}
+    given |= {f"samples[{n}]": each for n, each in enumerate(samples)}
+    given |= {f"augmented[{n}]": each for n, each in enumerate(augmented)}
+    _check(ids, embedding=embedding, object_features=object_features, **given)
+    tables = {
+        name: [_parts(one, ids[place]) for place, one in enumerate(each)]
+        for name, each in given.items()
+    }
+    names = tuple(classes or ())
+    if classes is None:
+        names = _numbers([row for rows in tables.values() for row in rows])
+    found = {
+        name: StoredDetections(list(ids), names, _columns(ids, rows, len(names)), name)
+        for name, rows in tables.items()
+    }
     vectors = _vectors(ids, embedding, object_features)
     done = frozenset(labelled)
     if foreign := sorted(done - set(ids)):
@@ -49,10 +62,16 @@ def material_of(
             f"labelled: {len(foreign):,} are not among ids, such as {foreign[0]!r:.60}: expected "
             "ids of images that were given, so that what is like them is known"
         )
+    signals = StoredSignals(
+        found.get("detections"),
+        StoredVectors(vectors) if vectors else None,
+        tuple(each for name, each in found.items() if name.startswith("samples")),
+        tuple(each for name, each in found.items() if name.startswith("augmented")),
+    )
     return Material(
         frozenset(ids),
-        found.classes if found else tuple(classes or ()),
-        StoredSignals(found, StoredVectors(vectors) if vectors else None),
+        names,
+        signals,
         Candidates(ids),
         done,
         targets or {},

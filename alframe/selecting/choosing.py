@@ -9,7 +9,14 @@ from alframe.config.sections import Component
 from alframe.datasets.base import Target
 from alframe.datasets.problems import named, plural
 from alframe.errors import ConfigError, DataError
-from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING
+from alframe.learner import (
+    AUGMENTED,
+    BOX_FEATURES,
+    CLASS_PROBS,
+    DETECTIONS,
+    EMBEDDING,
+    SAMPLES,
+)
 from alframe.model import signal_names
 from alframe.runs.build import made_strategy
 from alframe.runs.loop import DeclaredSignals, check_selection
@@ -24,6 +31,13 @@ WANTED = {
     BOX_FEATURES: (
         "--predictions, and --embeddings with object_features [m, f] and object_index [m]: a "
         "vector for each predicted box"
+    ),
+    SAMPLES: (
+        "--predictions several times: what each member of an ensemble, or pass with dropout, found"
+    ),
+    AUGMENTED: (
+        "--augmented, once or more: what the model found on changed images (flipped, darker), its "
+        "boxes brought back to the images as they are"
     ),
 }
 """What would give a signal."""
@@ -162,6 +176,6 @@ def choose(strategy: Strategy, material: Material, budget: int, seed: int = 0) -
     )
     selection = strategy.select(query)
     check_selection(selection, candidates, wanted)
-    found = material.signals.detections
-    material.notes.extend(found.notes if found else ())
+    for found in material.signals.read():
+        material.notes.extend(found.notes)
     return selection

@@ -66,6 +66,7 @@ class StoredDetections:
 
     Attributes:
         notes: what was seen through.
+        exclusive: see :class:`~alframe.learner.ClassProbs`.
 
     Raises:
         DataError: a box has no score, or scores of classes that do not fit the classes.
@@ -78,7 +79,7 @@ class StoredDetections:
         self.classes, self.where, self.notes = tuple(classes), where, list[str]()
         self._warned, self._strict = False, False
         _check_scores(ids, columns, where)
-        self._exclusive = _exclusive(columns.scores, self.classes, where)
+        self.exclusive = _exclusive(columns.scores, self.classes, where)
         self.counted = np.bincount(columns.owner, minlength=len(ids))
         starts = np.cumsum(self.counted) - self.counted
         kept = self._sorted_out(columns)
@@ -89,6 +90,8 @@ class StoredDetections:
         self._box = columns.box[kept].astype(np.float32)
         self._score = columns.score[kept].astype(np.float32)
         self._label, self._scores = columns.name[kept], columns.scores[kept].astype(np.float32)
+        if self.exclusive and self._scores.shape[1] == len(self.classes):  # no background
+            self._scores = np.pad(self._scores, ((0, 0), (0, 1)))
         self._count = np.bincount(columns.owner[kept], minlength=len(ids))
         self._start = np.cumsum(self._count) - self._count
 
@@ -116,7 +119,22 @@ class StoredDetections:
         if not self._scores.shape[1]:
             return BareDetections(boxes, scores, labels, inside, len(self.classes), self._bare)
         probs = torch.from_numpy(_taken(self._scores, index, valid))
-        return Detections(boxes, scores, labels, inside, probs, self._exclusive)
+        return Detections(boxes, scores, labels, inside, probs, self.exclusive)
+
+    def take_kind(self, other: "StoredDetections") -> None:
+        """Have probabilities of the other's kind, so that both can be compared.
+
+        Raises:
+            DataError: they are of classes that exclude each other here, and not there, or likewise.
+        """
+        if not len(self._score):
+            self.exclusive, self._scores = other.exclusive, other._scores[:0]
+        elif len(other._score) and self.exclusive != other.exclusive:
+            kinds = ("a decision of its own for each class", "of classes that exclude each other")
+            raise DataError(
+                f"{self.where}: scores are {kinds[self.exclusive]}, and those of {other.where} "
+                f"{kinds[other.exclusive]}: expected one kind, to be compared"
+            )
 
     def places(self, ids: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """The place of each detection of a batch among the boxes of its image in the file, [B, N].

@@ -1,6 +1,6 @@
 """Material of a selection from files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,19 +15,20 @@ from alframe.datasets.base import Dataset, Target
 from alframe.datasets.drawn import listed
 from alframe.datasets.problems import Problems, named, plural
 from alframe.errors import ConfigError, DataError
-from alframe.learner import BOX_FEATURES, DETECTIONS, EMBEDDING
+from alframe.learner import AUGMENTED, BOX_FEATURES, DETECTIONS, EMBEDDING, SAMPLES
 from alframe.selecting.candidates import Candidates, candidates_in
 from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections
 from alframe.selecting.signals import StoredSignals
-from alframe.selecting.vectors import StoredVectors, read_vectors
+from alframe.selecting.vectors import StoredVectors, Vectors, read_vectors
 
 Missing = Literal["skip", "empty"]
 
 
 def read_material(
     *,
-    predictions: Path | None = None,
+    predictions: Sequence[Path] = (),
+    augmented: Sequence[Path] = (),
     embeddings: Path | None = None,
     images: Path | None = None,
     labelled: Path | None = None,
@@ -37,7 +38,9 @@ def read_material(
     """Read everything that a choice is made of.
 
     Args:
-        predictions: of a model, in any format that is read.
+        predictions: of a model, in any format that is read; several are those of the members of an
+            ensemble, the first of which says what is detected.
+        augmented: of the model on changed images, each change a file, mapped back.
         embeddings: an npz; see :mod:`alframe.selecting.vectors`.
         images: a folder or a list of them; by default those of the embeddings, or else of the
             predictions.
@@ -49,36 +52,62 @@ def read_material(
         DataError: every problem.
         ConfigError: neither predictions, embeddings nor images are given.
     """
+    if augmented and not predictions:
+        raise ConfigError("--augmented is to be compared with --predictions: give them, too")
     if not (predictions or embeddings or images):
         raise ConfigError("there is nothing to choose from: give --predictions or --embeddings")
+    paths = (*predictions, *augmented)
     problems = Problems("skip" if skip_bad else "error", "--skip-bad")
     vectors = read_vectors(embeddings) if embeddings else None
     candidates, notes = _candidates(images, vectors.ids if vectors else None)
-    found = read_predictions(predictions, candidates, problems) if predictions else None
-    if candidates.ids is None and found is not None:
-        candidates = Candidates(found.images, [Path()])
+    found: list[Annotations] = []
+    for path in paths:
+        found.append(read_predictions(path, candidates, problems))
+        if candidates.ids is None:
+            candidates = Candidates(found[0].images, [Path()])
     ids = frozenset(candidates.ids or ())
-    if found and missing == "empty":
-        found.images = sorted(ids)
+    for each in found if missing == "empty" else ():
+        each.images = sorted(ids)
     if vectors and images:
         known = _found(vectors.ids, candidates, problems)
         vectors = vectors.renamed(lambda item: known.get(item, item))
-    classes, own = (found.classes, found.notes) if found else ((), [])
+    classes = one_order(found, paths)
+    own = [note for each in found for note in each.notes]
     targets, done, said = _labelled(labelled, candidates, classes, problems)
     notes = [*notes, *own, *said, *problems.settle()]
-    detections = None
-    if found is not None:
-        detections = stored(found, str(predictions))
-        notes += _nothing_found(detections)
-    return Material(
-        ids - problems.items,
-        classes,
-        StoredSignals(detections, StoredVectors(vectors) if vectors else None),
-        candidates,
-        done,
-        targets,
-        notes,
+    detections = [stored(each, str(path)) for each, path in zip(found, paths, strict=True)]
+    notes += _nothing_found(detections[0]) if predictions else []
+    signals = _signals(detections, len(predictions), vectors)
+    return Material(ids - problems.items, classes, signals, candidates, done, targets, notes)
+
+
+def _signals(
+    detections: list[StoredDetections], opinions: int, vectors: Vectors | None
+) -> StoredSignals:
+    """Of detections, the first ones those of several opinions, the others on changed images."""
+    return StoredSignals(
+        detections[0] if opinions else None,
+        StoredVectors(vectors) if vectors else None,
+        tuple(detections[:opinions]) if opinions > 1 else (),
+        tuple(detections[opinions:]),
     )
+
+
+def one_order(found: Sequence[Annotations], paths: Sequence[Path]) -> tuple[str, ...]:
+    """Let all files count their classes alike; the classes of all of them.
+
+    Raises:
+        DataError: a file has probabilities of classes, and others, or another order.
+    """
+    classes = tuple(dict.fromkeys(name for each in found for name in each.classes))
+    for each, path in zip(found, paths, strict=True):
+        if each.classes != classes and _packed(each).columns().scores.shape[1]:
+            raise DataError(
+                f"{path}: scores are of the classes {named(each.classes)}: expected those of all "
+                f"the files, in one order: {named(classes)}"
+            )
+        each.classes = classes
+    return classes
 
 
 def stored(found: Annotations, where: str) -> StoredDetections:
@@ -87,7 +116,7 @@ def stored(found: Annotations, where: str) -> StoredDetections:
     Raises:
         DataError: see :class:`~alframe.selecting.detections.StoredDetections`.
     """
-    objects = found.objects if isinstance(found.objects, Packed) else Packed(found.objects)
+    objects = _packed(found)
     columns = objects.columns()
     rows = {item: row for row, item in enumerate(found.images)}
     labels = {name: label for label, name in enumerate(found.classes)}
@@ -98,6 +127,10 @@ def stored(found: Annotations, where: str) -> StoredDetections:
             owner[columns.owner], name[columns.name], columns.box, columns.score, columns.scores
         )
     return StoredDetections(found.images, found.classes, columns, where)
+
+
+def _packed(found: Annotations) -> Packed:
+    return found.objects if isinstance(found.objects, Packed) else Packed(found.objects)
 
 
 def _candidates(images: Path | None, ids: tuple[str, ...] | None) -> tuple[Candidates, list[str]]:
@@ -160,16 +193,21 @@ def _nothing_found(detections: StoredDetections) -> list[str]:
     return [f"nothing was found on {plural(len(empty), 'image')}: {named(empty)}"]
 
 
-def promised(predictions: Path | None, embeddings: Path | None) -> frozenset[str]:
+def promised(
+    predictions: Sequence[Path], augmented: Sequence[Path], embeddings: Path | None
+) -> frozenset[str]:
     """The signals that files will give, before predictions are read.
 
     Raises:
         DataError: a file is not there, or embeddings cannot be read.
     """
-    if gone := [str(path) for path in (predictions, embeddings) if path and not path.exists()]:
+    paths = (*predictions, *augmented, embeddings)
+    if gone := [str(path) for path in paths if path and not path.exists()]:
         raise DataError(f"{path}: nothing lies there: give its path" for path in gone)
     vectors = read_vectors(embeddings) if embeddings else None
     names = {DETECTIONS} if predictions else set[str]()
+    names |= {SAMPLES} if len(predictions) > 1 else set()
+    names |= {AUGMENTED} if augmented else set()
     if vectors and vectors.image is not None:
         names.add(EMBEDDING)
     if vectors and vectors.objects is not None and predictions:

@@ -7,7 +7,14 @@ from typing import Any
 from alframe.datasets.base import ImageSet, batched
 from alframe.datasets.problems import named, plural
 from alframe.errors import DataError
-from alframe.learner import BOX_FEATURES, DETECTIONS, EMBEDDING, SignalBatch
+from alframe.learner import (
+    AUGMENTED,
+    BOX_FEATURES,
+    DETECTIONS,
+    EMBEDDING,
+    SAMPLES,
+    SignalBatch,
+)
 from alframe.selecting.detections import StoredDetections
 from alframe.selecting.vectors import StoredVectors
 
@@ -22,10 +29,22 @@ class StoredSignals:
     Attributes:
         detections: what it found; None where that is not known.
         vectors: embeddings of images or boxes; likewise.
+        samples: what each of several opinions found; empty where there is one.
+        augmented: what was found on changed images, mapped back, for each change.
+
+    Raises:
+        DataError: detections that are to be compared have probabilities of several kinds.
     """
 
     detections: StoredDetections | None = None
     vectors: StoredVectors | None = None
+    samples: tuple[StoredDetections, ...] = ()
+    augmented: tuple[StoredDetections, ...] = ()
+
+    def __post_init__(self) -> None:
+        found = sorted(self.read(), key=lambda each: not each.counted.any())  # the empty ones last
+        for other in found[1:]:
+            other.take_kind(found[0])
 
     @property
     def provides(self) -> frozenset[str]:
@@ -35,12 +54,19 @@ class StoredSignals:
             DETECTIONS: found,
             EMBEDDING: vectors is not None and vectors.image is not None,
             BOX_FEATURES: found and vectors is not None and vectors.has_objects,
+            SAMPLES: bool(self.samples),
+            AUGMENTED: bool(self.augmented),
         }
         return frozenset(name for name, there in names.items() if there)
 
+    def read(self) -> tuple[StoredDetections, ...]:
+        """All detections that there are, each once."""
+        own = (self.detections,) if self.detections is not None else ()
+        return tuple(dict.fromkeys((*own, *self.samples, *self.augmented)))
+
     def has(self, item: str, names: frozenset[str]) -> bool:
         """Whether all these signals of an image are known."""
-        found = DETECTIONS not in names or item in self._found().rows
+        found = all(item in each.rows for name in names for each in self._files(name))
         return found and (EMBEDDING not in names or item in self._vectors().rows)
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
@@ -65,9 +91,10 @@ class StoredSignals:
             yield SignalBatch(tuple(part), {name: self._signal(name, part) for name in names})
 
     def _size(self, ids: Sequence[str], names: frozenset[str]) -> int:
-        if names.isdisjoint({DETECTIONS, BOX_FEATURES}):
-            return AT_ONCE
-        return max(1, min(AT_ONCE, NUMBERS // self._found().widest(ids)))
+        widest = [each.widest(ids) for name in names for each in self._files(name)]
+        if BOX_FEATURES in names:
+            widest.append(self._found().widest(ids))
+        return max(1, min(AT_ONCE, NUMBERS // max(widest, default=1)))
 
     def _order(self, names: frozenset[str]) -> dict[str, int]:
         return self._found().rows if DETECTIONS in names else {}
@@ -77,11 +104,19 @@ class StoredSignals:
 
         if name == DETECTIONS:
             return self._found().batch(ids)
+        if name in (SAMPLES, AUGMENTED):
+            return tuple(each.batch(ids) for each in self._files(name))
         if name == EMBEDDING:
             return torch.from_numpy(self._vectors().images(ids))
         if name == BOX_FEATURES:
             return torch.from_numpy(self._vectors().objects(ids, *self._found().places(ids)))
         raise DataError(f"no file holds the signal {name}")
+
+    def _files(self, name: str) -> tuple[StoredDetections, ...]:
+        """The detections that a signal is made of."""
+        if name == DETECTIONS:
+            return (self._found(),)
+        return {SAMPLES: self.samples, AUGMENTED: self.augmented}.get(name, ())
 
     def _found(self) -> StoredDetections:
         assert self.detections is not None

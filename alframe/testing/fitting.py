@@ -12,7 +12,7 @@ import numpy as np
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target, fingerprint
 from alframe.datasets.cache import CachedImages, Resize
 from alframe.learner import FitContext, Learner, LearnerSetup
-from alframe.model import provides
+from alframe.model import streamed
 from alframe.seeds import Seeds
 from alframe.testing.expect import expect, generators_left_alone
 from alframe.testing.poison import PoisonedTargets
@@ -153,8 +153,8 @@ class LearnerUnderTest:
 
     @property
     def names(self) -> frozenset[str]:
-        """The signals that it declares, and those that its model does."""
-        return provides(self.factory) | provides(self.setup.build_model)
+        """The signals that it streams with its model."""
+        return streamed(self.factory, self.setup.build_model)
 
     @property
     def images(self) -> ImageSource:

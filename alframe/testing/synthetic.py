@@ -10,12 +10,14 @@ from alframe.datasets.base import ImageSet, LabelledSet, batched
 from alframe.learner import (
     ANCHOR_WEIGHT,
     ANCHORS,
+    AUGMENTED,
     BOX_FEATURES,
     CLASS_PROBS,
     DETECTIONS,
     DISAGREEMENT,
     EMBEDDING,
     PREDICTED_LOSS,
+    SAMPLES,
     ClassProbs,
     Detections,
     FitContext,
@@ -72,8 +74,8 @@ class SyntheticLearner:
     """
 
     provides: ClassVar[frozenset[str]] = frozenset({
-        ANCHOR_WEIGHT, ANCHORS, BOX_FEATURES, CLASS_PROBS, DETECTIONS, DISAGREEMENT, EMBEDDING,
-        PREDICTED_LOSS,
+        ANCHOR_WEIGHT, ANCHORS, AUGMENTED, BOX_FEATURES, CLASS_PROBS, DETECTIONS, DISAGREEMENT,
+        EMBEDDING, PREDICTED_LOSS, SAMPLES,
     })  # fmt: skip
 
     def __init__(
@@ -93,12 +95,14 @@ class SyntheticLearner:
         self._makers: dict[str, Synthesis] = {
             ANCHOR_WEIGHT: _each(ANCHOR_WEIGHT, _weights),
             ANCHORS: _each(ANCHORS, lambda rng: _boxes(rng, ANCHOR_COUNT)),
+            AUGMENTED: lambda ids: tuple(self._detections(ids, use) for use in ("flip", "dark")),
             BOX_FEATURES: self._box_features,
             CLASS_PROBS: self._class_probs,
             DETECTIONS: self._detections,
             DISAGREEMENT: _each(DISAGREEMENT, lambda rng: rng.random(ANCHOR_COUNT) ** 2),
             EMBEDDING: _each(EMBEDDING, lambda rng: rng.normal(size=WIDTH)),
             PREDICTED_LOSS: _each(PREDICTED_LOSS, lambda rng: rng.normal(size=())),
+            SAMPLES: lambda ids: tuple(self._detections(ids, f"sample {n}") for n in range(3)),
         } | dict(signals or {})
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
@@ -154,10 +158,10 @@ class SyntheticLearner:
         make = _each(BOX_FEATURES, lambda rng: rng.normal(size=(MOST_DETECTIONS, WIDTH))[:longest])
         return make(ids)
 
-    def _detections(self, ids: Ids) -> Detections:
+    def _detections(self, ids: Ids, use: str = DETECTIONS) -> Detections:
         import torch
 
-        probs = [self._found(item) for item in ids]
+        probs = [self._found(item, use) for item in ids]
         longest = max(map(len, probs))
         padded = np.stack([np.pad(p, ((0, longest - len(p)), (0, 0))) for p in probs])
         counts = np.array([[len(p)] for p in probs])
@@ -172,9 +176,9 @@ class SyntheticLearner:
             exclusive=self._exclusive,
         )
 
-    def _found(self, item: str) -> NDArray[np.float64]:
+    def _found(self, item: str, use: str = DETECTIONS) -> NDArray[np.float64]:
         """Class probabilities of the detections of one image, [N, K], best first."""
-        rng = _rng(item, DETECTIONS)
+        rng = _rng(item, use)
         count = MOST_DETECTIONS if item == self._diverged else rng.integers(MOST_DETECTIONS + 1)
         probs = self._probs(rng, int(count))
         return probs[np.argsort(-probs[:, : self._classes].max(axis=1, initial=0))]
@@ -186,9 +190,11 @@ class SyntheticLearner:
 
 
 def tensors_of(values: Any) -> "list[Tensor]":
-    """The tensors of a signal: itself, or those among the attributes of a dataclass."""
+    """The tensors of a signal: itself, or those of a dataclass, or of each in a tuple."""
     import torch
 
+    if isinstance(values, tuple):
+        return [tensor for each in values for tensor in tensors_of(each)]
     found = [values, *getattr(values, "__dict__", {}).values()]
     return [value for value in found if isinstance(value, torch.Tensor)]
 
@@ -200,7 +206,7 @@ def rows_of(name: str, batch: SignalBatch) -> "dict[str, list[Tensor]]":
         AssertionError: a tensor has not one row an item, or is not finite.
     """
     values = batch[name]
-    tensors, valid = tensors_of(values), getattr(values, "valid", None)
+    tensors = tensors_of(values)
     expect(tensors, f"{name} is {values!r:.60}: expected a tensor, or a dataclass of tensors")
     for tensor in tensors:
         expect(
@@ -209,13 +215,18 @@ def rows_of(name: str, batch: SignalBatch) -> "dict[str, list[Tensor]]":
             "as ids",
         )
         expect(not tensor.requires_grad, f"{name} requires a gradient: expected none")
-    rows = {
-        item: [t[row] if valid is None else t[row][valid[row]] for t in tensors]
-        for row, item in enumerate(batch.ids)
-    }
+    rows = {item: _row(values, row) for row, item in enumerate(batch.ids)}
     wrong = sorted(i for i, ts in rows.items() if not all(t.isfinite().all() for t in ts))
     expect(not wrong, f"{name} of {wrong} is not finite: expected finite numbers")
     return rows
+
+
+def _row(values: Any, row: int) -> "list[Tensor]":
+    """What a signal says of one item, without padding."""
+    if isinstance(values, tuple):
+        return [tensor for each in values for tensor in _row(each, row)]
+    valid = getattr(values, "valid", None)
+    return [t[row] if valid is None else t[row][valid[row]] for t in tensors_of(values)]
 
 
 def _each(name: str, make: Callable[[np.random.Generator], Any]) -> Synthesis:

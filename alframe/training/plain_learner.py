@@ -1,6 +1,6 @@
 """The plain learner: trains any model on labelled images; the base of learners that do more."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, cast
 
 import torch
@@ -8,11 +8,20 @@ from torch import nn
 
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.errors import TrainingError
-from alframe.learner import FitContext, LearnerSetup, Metrics, SignalBatch
-from alframe.model import Foldable, Model, provides
+from alframe.learner import (
+    AUGMENTED,
+    DETECTIONS,
+    Detections,
+    FitContext,
+    LearnerSetup,
+    Metrics,
+    SignalBatch,
+)
+from alframe.model import Foldable, Model, streamed
 from alframe.progress import over
 from alframe.seeds import Seeds
 from alframe.training.batch import Batch
+from alframe.training.changed import changed
 from alframe.training.data import TrainingStream, inference_batches
 from alframe.training.device import autocast, seeded
 from alframe.training.fit import fit
@@ -27,7 +36,7 @@ class PlainLearner:
     """Trains a :class:`~alframe.model.Model` anew in each cycle, or on from the last one.
 
     Learners that add to the model or to its training override :meth:`build`, :meth:`inner`,
-    :meth:`phases`, :meth:`streams` and :meth:`read`.
+    :meth:`phases`, :meth:`streams`, :meth:`read` and :meth:`derived`.
 
     Args:
         setup: classes, device, model and the training section.
@@ -37,10 +46,13 @@ class PlainLearner:
 
     Attributes:
         provides: signals of the learner's own, beside those of its model.
+        derives: signals that it makes by running its model again, each with one of the model's
+            that it takes; they cost that many forward passes more.
         trains_only: the class of models that it can train, or several; None trains any.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset()
+    derives: ClassVar[Mapping[str, str]] = {AUGMENTED: DETECTIONS}
     trains_only: ClassVar[type | tuple[type, ...] | None] = None
 
     def __init__(self, setup: LearnerSetup, watch_gradients: bool = False) -> None:
@@ -127,7 +139,7 @@ class PlainLearner:
             TrainingError: out of memory.
         """
         setup, model = self.setup, self.for_inference()
-        if unknown := sorted(names - self.provides - provides(type(model))):
+        if unknown := sorted(names - streamed(type(self), type(model))):
             raise ValueError(f"{type(self).__name__} does not provide {unknown}")
         pin = setup.device.type == "cuda"
         batches = inference_batches(images, setup.data, setup.evaluation.batch_size, pin=pin)
@@ -136,7 +148,10 @@ class PlainLearner:
             with torch.inference_mode(), precision, large_enough(batch):
                 try:
                     moved = batch.to(setup.device)
-                    values = self.read(moved, model.features(moved), names)
+                    again = names & self.derives.keys()
+                    values = {name: self.derived(moved, model, name) for name in again}
+                    if names - again:
+                        values |= self.read(moved, model.features(moved), names - again)
                 except torch.OutOfMemoryError as error:
                     raise _out_of_memory(len(batch)) from error
             yield SignalBatch(batch.ids, values)
@@ -152,6 +167,17 @@ class PlainLearner:
         """The named signals of one batch, from its features; computes no more than they need."""
         model = self.inner(self.network)
         return model.read(batch, features, names & model.provides)
+
+    def derived(self, batch: Batch, model: Model, name: str) -> Any:
+        """A signal of :attr:`derives` of one batch; ``model`` is :meth:`for_inference`."""
+        return tuple(back(self.detections(other, model)) for other, back in changed(batch))
+
+    def detections(self, batch: Batch, model: Model) -> Detections:
+        """What ``model`` finds on one batch."""
+        found: Detections = self.read(batch, model.features(batch), frozenset({DETECTIONS}))[
+            DETECTIONS
+        ]
+        return found
 
     def state_dict(self) -> dict[str, Any]:
         """The weights of the network."""

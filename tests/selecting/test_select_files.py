@@ -349,3 +349,50 @@ def test_predictions_without_scores_and_with_problems(
     assert "z" in err
     code, said, err = choose(alframe, *given, "--skip-bad")
     assert (code, said.split()) == (0, [i for i in BY_ENTROPY if i != "a.jpg"]), err
+
+
+CHANGED: Found = FOUND | {
+    "a.jpg": [(0, (0, 0, 10, 10), 0.65)],  # 1 + 0.8: 0.5 off the base of 1.3
+    "in/d.jpg": [(1, (10, 4, 20, 16), 0.6), (1, (10, 4, 20, 10), 0.5)],
+    "in/e.jpg": [],
+}
+
+
+def test_consistency_from_two_files(alframe: Any, photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    """Of e, nothing is found on the changed image; of c, on the image as it is."""
+    files = (results(tmp_path / "first"), results(tmp_path / "second", CHANGED))
+    given = ("--predictions", files[0], "--augmented", files[1], "--images", photos)
+    status, out, _ = alframe("select", "--strategy", "cald", "--budget", "5", *given, "--json")
+    assert status == 0
+    scores = {row["id"]: row["score"] for row in map(json.loads, out.splitlines())}
+    assert scores["a.jpg"] == pytest.approx(1 - (1 + (0.95 + 0.65) / 2 - 1.3), abs=1e-6)
+    assert scores["in/d.jpg"] == pytest.approx(1 - (1 + (0.625 + 0.6) / 2 - 1.3), abs=1e-6)
+    assert scores["c.jpg"] == scores["in/e.jpg"] == 1
+    status, _, err = alframe("select", "--strategy", "cald", "--budget", "1", *given[:2])
+    assert status == 2
+    assert "requires augmented; give --augmented" in err
+
+
+def test_an_ensemble_of_files(alframe: Any, photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    """Of e, one sees two objects and the other none; of d, 0.5 and none; of a, 0.95 and 0.65."""
+    files = (results(tmp_path / "first"), yolo(tmp_path / "second", CHANGED))
+    given = [part for file in files for part in ("--predictions", file)]
+    status, out, err = choose(alframe, *given, "--images", photos, strategy="mc-dropout", budget=3)
+    assert status == 0, err
+    assert out.split() == ["in/e.jpg", "in/d.jpg", "a.jpg"]
+    status, _, err = choose(alframe, *given[:2], "--images", photos, strategy="mc-dropout")
+    assert status == 2
+    assert "requires samples; give --predictions several times" in err
+
+
+def test_files_whose_probabilities_cannot_be_compared(
+    alframe: Any,  # noqa: F811
+    photos: Path,
+    tmp_path: Path,
+) -> None:
+    one = results(tmp_path / "first", extra={"scores": [0.5, 0.5]})
+    two = results(tmp_path / "second")
+    given = ("--predictions", one, "--predictions", two, "--images", photos)
+    status, _, err = choose(alframe, *given, strategy="mc-dropout")
+    assert status == 2
+    assert "expected one kind, to be compared" in err

@@ -1,0 +1,1 @@
+"""Several opinions on an image: mutual information, and a learner that has them by dropout."""

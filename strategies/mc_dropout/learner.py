@@ -1,0 +1,113 @@
+"""The learner of Monte Carlo dropout: several opinions of one detector."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from alframe.config.checks import at_least
+from alframe.detectors.backbones import Backbone
+from alframe.detectors.detector import Detector
+from alframe.errors import ConfigError
+from alframe.learner import DETECTIONS, SAMPLES, LearnerSetup
+from alframe.model import Model
+from alframe.training.batch import Batch
+from alframe.training.plain_learner import PlainLearner
+
+
+class DropoutLearner(PlainLearner):
+    """Trains a detector with dropout behind its backbone, and keeps dropping to have opinions.
+
+    Gal & Ghahramani, "Dropout as a Bayesian Approximation" (ICML 2016); behind the layers that
+    see the image and before those that detect, as Miller et al. have it in SSD ("Dropout Sampling
+    for Robust Object Detection", ICRA 2018, section III). What is dropped are channels of the
+    backbone's maps (Tompson et al., 2015), since neighbours on a map say the same.
+
+    In training, each image drops channels of its own. Of the signal ``samples``, each opinion
+    drops the same ones on every image (Kirsch et al., BatchBALD, 2019, section 3.2), so it is one
+    detector for the whole pool; the backbone is run once for all of them. Evaluation, detections
+    and all other signals are those without dropout.
+
+    # Deviation: the first paper drops before every layer of weights.
+
+    Args:
+        setup: classes, device, model and the training section.
+        rate: share of the channels that are dropped.
+        samples: how many opinions.
+
+    Raises:
+        ConfigError: an option is out of range, or the model has no backbone with maps.
+    """
+
+    derives: ClassVar[Mapping[str, str]] = {**PlainLearner.derives, SAMPLES: DETECTIONS}
+    trains_only = Detector
+
+    def __init__(self, setup: LearnerSetup, rate: float = 0.1, samples: int = 10) -> None:
+        if not 0 < rate < 1:
+            raise ConfigError(f"rate: expected above 0 and below 1, got {rate}")
+        at_least("samples", samples, 2)
+        self._rate, self._samples = rate, samples
+        super().__init__(setup)  # builds a model: last
+
+    def build(self) -> nn.Module:
+        """A fresh detector that drops channels while it trains."""
+        detector = super().build()
+        backbone = getattr(detector, "backbone", None)
+        if not isinstance(backbone, Backbone):
+            raise ConfigError(
+                "learner dropout drops channels of a backbone's maps, and "
+                f"{type(detector).__name__} has no such backbone: choose a RetinaNet, an SSD, or a "
+                "detector of torchvision"
+            )
+        rate = self._rate
+
+        def drop(module: nn.Module, inputs: Any, maps: list[Tensor]) -> list[Tensor]:
+            del inputs
+            if not module.training:
+                return maps
+            return [torch.nn.functional.dropout2d(each, rate) for each in maps]
+
+        backbone.register_forward_hook(drop)
+        return detector
+
+    def derived(self, batch: Batch, model: Model, name: str) -> Any:
+        """As ever, and the opinions."""
+        if name != SAMPLES:
+            return super().derived(batch, model, name)
+        backbone: Backbone = model.backbone  # type: ignore[attr-defined]
+        maps = backbone(batch.images, batch.sizes)
+        return tuple(
+            self.detections(batch, _with_maps(model, dropped(maps, self._rate, number)))
+            for number in range(self._samples)
+        )
+
+
+def dropped(maps: list[Tensor], rate: float, number: int) -> list[Tensor]:
+    """The maps without the channels that the opinion of this number drops; others scaled up."""
+    generator = torch.Generator().manual_seed(number)
+    kept = [torch.rand(each.shape[1], generator=generator) >= rate for each in maps]
+    return [
+        each * (keep / (1 - rate)).to(each)[:, None, None]
+        for each, keep in zip(maps, kept, strict=True)
+    ]
+
+
+def _with_maps(model: Model, maps: list[Tensor]) -> Model:
+    """The detector with these maps in the place of its backbone's; all else is shared."""
+    detector: Any = copy.copy(model)
+    detector._modules = {**detector._modules, "backbone": _Known(maps)}
+    return detector  # type: ignore[no-any-return]
+
+
+class _Known(nn.Module):
+    """Maps that are known already."""
+
+    def __init__(self, maps: list[Tensor]) -> None:
+        super().__init__()
+        self._maps = maps
+
+    def forward(self, images: Tensor, sizes: Tensor) -> list[Tensor]:
+        del images, sizes
+        return list(self._maps)

@@ -1,0 +1,75 @@
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from alframe.errors import ConfigError
+from alframe.learner import SAMPLES
+from alframe.strategies.mc_dropout.strategy import MutualInformation, mutual_information, objects
+from tests.strategies.asking import Maker, detections, query
+
+BOX, NEAR, AWAY = [0, 0, 10, 10], [0, 0, 10, 8], [50, 50, 60, 60]
+NONE = torch.zeros(0, 4)
+
+
+def h(*p: float) -> float:
+    return -sum(x * math.log(x) for x in p if x > 0)
+
+
+def samples(*opinions: tuple[dict[str, Any], dict[str, Any]], **kind: Any) -> Maker:
+    made = [detections(probs, boxes=boxes, **kind) for probs, boxes in opinions]
+    return lambda ids: tuple(make(ids) for make in made)
+
+
+def test_mutual_information_by_hand() -> None:
+    """Opinions that contradict each other know one bit; those that shrug know nothing."""
+    sure = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5], [0.5, 0.5]]])
+    assert mutual_information(sure, exclusive=True).tolist() == pytest.approx(
+        [math.log(2), 0.0], abs=1e-6
+    )
+    decided = torch.tensor([[[0.9, 0.0], [0.1, 0.0]]])
+    expected = math.log(2) - h(0.9, 0.1)
+    assert float(mutual_information(decided, exclusive=False)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_detections_are_put_together_by_overlap() -> None:
+    """The box that two opinions see, 0.8 of it, and one that only the second does."""
+    one = ({"x": [[0.6, 0.3, 0.1]]}, {"x": [NEAR]})
+    two = ({"x": [[0.7, 0.1, 0.2], [0.1, 0.5, 0.4]]}, {"x": [BOX, AWAY]})
+    made = samples(one, two, exclusive=True)("x")
+    expected = torch.tensor([
+        [[0.6, 0.3, 0.1], [0.7, 0.1, 0.2]],
+        [[0.0, 0.0, 1.0], [0.1, 0.5, 0.4]],
+    ]).double()  # fmt: skip
+    torch.testing.assert_close(objects(made, 0, 0.5, 0.05), expected)
+    assert len(objects(made, 0, 0.9, 0.05)) == 3, "at 0.9 the first two are no match"
+    assert len(objects(made, 0, 0.5, 0.55)) == 1, "0.5 begins no object"
+
+
+def test_an_opinion_has_one_detection_of_an_object() -> None:
+    twice = ({"x": [[0.9, 0.0], [0.8, 0.0]]}, {"x": [BOX, BOX]})
+    once = ({"x": [[0.7, 0.0]]}, {"x": [BOX]})
+    found = objects(samples(twice, once)("x"), 0, 0.5, 0.05)
+    assert found[:, :, 0].tolist() == [
+        [pytest.approx(0.9), pytest.approx(0.7)], [pytest.approx(0.8), 0.0]
+    ]  # fmt: skip
+
+
+def test_images_on_which_opinions_disagree_are_first() -> None:
+    """x: 0.9 and nothing; y: 0.5 twice, though of the largest entropy; z: nothing."""
+    one = ({"x": [[0.9, 0.0]], "y": [[0.5, 0.0]], "z": []}, {"x": [BOX], "y": [BOX], "z": NONE})
+    two = ({"x": [], "y": [[0.5, 0.0]], "z": []}, {"x": NONE, "y": [NEAR], "z": NONE})
+    asked = query({SAMPLES: samples(one, two)}, "xyz", 1)
+    selection = MutualInformation().select(asked)
+    assert selection.ids == ("x",)
+    expected = h(0.45, 0.55) - h(0.9, 0.1) / 2
+    assert selection.scores == pytest.approx({"x": expected, "y": 0.0, "z": 0.0}, abs=1e-6)
+    assert MutualInformation(empty=9.0).select(asked).ids == ("z",)
+
+
+def test_options_out_of_range() -> None:
+    with pytest.raises(ConfigError, match="iou: expected"):
+        MutualInformation(iou=1.5)
+    with pytest.raises(ConfigError, match=r"aggregate: expected one of .*, got 'most'"):
+        MutualInformation(aggregate="most")  # type: ignore[arg-type]

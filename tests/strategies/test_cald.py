@@ -1,0 +1,86 @@
+import math
+
+import pytest
+import torch
+
+from alframe.datasets.base import Target
+from alframe.errors import ConfigError
+from alframe.learner import AUGMENTED, DETECTIONS
+from alframe.strategies.cald import CALD, consistency, divergence
+from alframe.strategies.power import Power
+from tests.strategies.asking import Maker, detections, query
+
+BOX, HALF, AWAY = [0, 0, 10, 10], [0, 0, 10, 5], [50, 50, 60, 60]
+
+
+def makers(*views: tuple[dict, dict]) -> dict[str, Maker]:  # type: ignore[type-arg]
+    """Detections, and those of each change: probabilities of classes and boxes by image."""
+    first, *others = (detections(probs, boxes=boxes) for probs, boxes in views)
+    return {DETECTIONS: first, AUGMENTED: lambda ids: tuple(make(ids) for make in others)}
+
+
+def test_divergence_by_hand() -> None:
+    p, q = torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5])
+    mean = (0.75, 0.25)
+    expected = -sum(x * math.log(x) for x in mean) - math.log(2) / 2
+    assert float(divergence(p, q)) == pytest.approx(expected, abs=1e-6)
+    assert float(divergence(p, 1 - p)) == pytest.approx(math.log(2), abs=1e-6)
+    assert float(divergence(q, q)) == pytest.approx(0, abs=1e-6)
+
+
+def test_consistency_by_hand() -> None:
+    """Half of the box and another class: 0.5 + (1 - log 2) (0.8 + 0.4) / 2; alone: the like."""
+    found = detections({"x": [[0.8, 0.0]]}, boxes={"x": [BOX]})("x")
+    view = detections({"x": [[0.9, 0.0], [0.0, 0.4]]}, boxes={"x": [AWAY, HALF]})("x")
+    value = consistency(found, view, view.valid)
+    assert value.tolist() == [[pytest.approx(0.5 + (1 - math.log(2)) * 0.6, abs=1e-6)]]
+    same = consistency(found, found, found.valid)
+    assert same.tolist() == [[pytest.approx(1 + 0.8, abs=1e-6)]]
+
+
+def test_the_least_consistent_of_each_change_counts() -> None:
+    """Of x, one change leaves 1.8 (0.5 off), the other finds nothing (0): on average 0.25.
+
+    Of y, the second box is 1.3 - 0.2 = 1.1 off, which counts as 1, and the first 0.05, twice.
+    """
+    one = {"x": [[0.8, 0.0]], "y": [[0.25, 0.0], [0.2, 0.0]], "z": []}
+    boxes = {"x": [BOX], "y": [BOX, AWAY], "z": torch.zeros(0, 4)}
+    nothing = {"x": [], "y": [[0.25, 0.0]], "z": [[0.9, 0.0]]}
+    less = {"x": torch.zeros(0, 4), "y": [BOX], "z": [BOX]}
+    asked = query(makers((one, boxes), (one, boxes), (nothing, less)), "xyz", 3)
+    scores = CALD().scores(asked)
+    assert scores["x"] == pytest.approx(1 - (0.5 + 0) / 2)
+    assert scores["y"] == pytest.approx(1 - (0.05 + 0.05) / 2)
+    assert scores["z"] == 1, "nothing on the image as it is"
+    assert CALD(empty="last").scores(asked)["z"] == 0
+    assert CALD(base=0.2).scores(query(makers((one, boxes), (one, boxes)), "y", 1))[
+        "y"
+    ] == pytest.approx(1 - min(1, 1.25 - 0.2))
+
+
+def test_of_the_candidates_those_of_other_classes_than_the_labelled() -> None:
+    """All are as informative; labelled is class a, so b is new, and nothing at all newest."""
+    found = {"a1": [[0.3, 0.0]], "a2": [[0.3, 0.0]], "b": [[0.0, 0.3]], "none": []}
+    boxes = {"a1": [BOX], "a2": [BOX], "b": [BOX], "none": torch.zeros(0, 4)}
+    targets = {"l": Target.of([BOX, BOX], [0, 0])}
+    asked = query(
+        makers((found, boxes), (found, boxes)), sorted(found), 2, labelled=["l"], targets=targets
+    )
+    assert CALD(factor=2).select(asked).ids == ("none", "b")
+    assert CALD(factor=2, empty="last").select(asked).ids == ("b", "a1")
+    assert CALD(factor=1).select(asked).ids == ("none", "a1"), "b is no candidate"
+
+
+def test_nothing_is_labelled() -> None:
+    found = {"a": [[0.3, 0.0]], "b": [[0.0, 0.9]]}
+    boxes = {"a": [BOX], "b": [BOX]}
+    asked = query(makers((found, boxes), (found, boxes)), "ab", 1)
+    assert CALD(factor=2).select(asked).ids == ("b",), "farther from no class in particular"
+    assert len(Power(CALD()).select(asked).ids) == 1
+
+
+def test_options_out_of_range() -> None:
+    with pytest.raises(ConfigError, match=r"factor: expected at least 1, got 0\.5"):
+        CALD(factor=0.5)
+    with pytest.raises(ConfigError, match=r"empty: expected one of .*, got 'never'"):
+        CALD(empty="never")  # type: ignore[arg-type]
