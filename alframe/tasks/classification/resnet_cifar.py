@@ -51,11 +51,10 @@ class ResNetCifar(Classifier):
         return embedded(self.body, images)
 
 
-def _body(width: int) -> nn.Module:
+def _body(width: int) -> Any:
     channels = tuple(width * stage for stage in STAGES)
-    body: Any = ResNet(
-        BasicBlock, (2, 2, 2, 2), num_classes=0, channels=channels, zero_init_last=False
-    )
+    block: Any = BasicBlock
+    body: Any = ResNet(block, (2, 2, 2, 2), num_classes=0, channels=channels, zero_init_last=False)
     # timm's stem has 64 channels, whatever the widths of the stages.
     body.conv1, body.bn1 = nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
     body.layer1[0], body.maxpool = BasicBlock(width, width), nn.Identity()
