@@ -159,7 +159,7 @@ def _assembled(
 ) -> Dataset:
     learnt, asked = (Counter(found.class_of[item] for item in ids) for ids in (pool, test))
     chosen = choose_classes(learnt, asked, classes)
-    if len(chosen) < 2:
+    if len(chosen) == 1:
         raise DataError(
             f"{found.home} has the class {chosen[0]!r} alone: expected two or more to tell apart"
         )

@@ -57,6 +57,11 @@ def test_any_classifier_of_timm(name: str, side: int, width: int) -> None:
     assert all(one.ndim == 4 and one.shape[0] == 3 for one in model.maps(features))
 
 
+def test_a_size_that_is_no_multiple_of_patches() -> None:
+    with pytest.raises(ConfigError, match=r"50 x 50 pixels \(Input .* divisible by patch size"):
+        small("vit_tiny_patch16_224").features(labelled_batch(50))
+
+
 def test_a_stem_without_stride_and_pooling() -> None:
     features = ResNetCifar(10).features(labelled_batch())
     assert [tuple(m.shape[1:]) for m in features.maps] == [
