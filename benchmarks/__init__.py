@@ -14,6 +14,7 @@ SUITES = {
     "coco-retina": "MI-AOD's RetinaNet benchmark on COCO",
     "miaod-claim": "where MI-AOD's training helps: recipes and ablations on photographs",
     "cifar10-ll4al": "Learning Loss's benchmark on CIFAR-10",
+    "cifar10-cpu": "CIFAR-10 at 16 pixels, 4 methods x 3 seeds, an hour of one CPU core",
     "cifar-smoke": "drawn shapes to classify, 6 methods x 3 seeds, minutes on a CPU",
     "small-real": "any folder in VOC layout, small network on ImageNet features",
 }
