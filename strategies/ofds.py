@@ -69,21 +69,21 @@ class OFDS:
         chosen = dict.fromkeys([*taken, *rest.tolist()])
         return Selection(tuple(ids[row] for row in chosen)[:budget])
 
-    def _objects(self, query: Query, ids: tuple[str, ...]) -> "Objects":
+    def _objects(self, query: Query, ids: tuple[str, ...]) -> "DetectedObjects":
         """All that is detected, image by image in the order of ``ids``."""
         found: dict[str, Instances] = {}
         for batch in query.learner.signals(ids, self.requires):
             found.update(instances(batch, self._min_score))
         each = [found[item] for item in ids]
         counts = torch.tensor([len(one) for one in each])
-        return Objects(
+        return DetectedObjects(
             torch.repeat_interleave(torch.arange(len(ids)), counts),
             torch.cat([one.labels for one in each]),
             torch.cat([one.features for one in each]),
         )
 
     def _round(
-        self, objects: "Objects", covered: Tensor, budget: int, rng: np.random.Generator
+        self, objects: "DetectedObjects", covered: Tensor, budget: int, rng: np.random.Generator
     ) -> list[int]:
         """Rows of the images that the classes take in turn; marks them as ``covered``."""
         counts = objects.labels[~covered[objects.image]].bincount()
@@ -100,7 +100,7 @@ class OFDS:
 
 
 @dataclass(frozen=True)
-class Objects:
+class DetectedObjects:
     """Detections of many images.
 
     Attributes:
@@ -113,9 +113,9 @@ class Objects:
     labels: "Int[Tensor, ' M']"
     features: "Float[Tensor, 'M F']"
 
-    def take(self, rows: Tensor) -> "Objects":
+    def take(self, rows: Tensor) -> "DetectedObjects":
         """Some of them."""
-        return Objects(self.image[rows], self.labels[rows], self.features[rows])
+        return DetectedObjects(self.image[rows], self.labels[rows], self.features[rows])
 
 
 def representatives(

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Iterator
 
 from alframe.config.resolve import resolve
 from alframe.errors import AlframeError, PluginError
-from alframe.model import provides
+from alframe.model import streamed
 from alframe.plugins import Entry, registry
 from alframe.runs.build import build_strategy
 
 ANY = "random"
 """The strategy that a learner is tried with; it requires nothing."""
+PLAIN = "plain"
+"""The learner that trains any model."""
 INNER = "entropy"
 """What a wrapper is tried on top of: it has scores."""
 
@@ -17,14 +19,16 @@ INNER = "entropy"
 def table() -> list[tuple[str, ...]]:
     """A row for each model: name, task, signals, learners and strategies that go with it.
 
-    A strategy goes with a model if a run with the learner that it wants would begin.
+    Signals are those of the model, and what the plain learner derives of them. A strategy goes
+    with a model if a run with the learner that it wants would begin.
     """
     return [_row(model) for model in registry().all("models")]
 
 
 def _row(model: Entry) -> tuple[str, ...]:
     try:
-        signals, task = provides(model.load()), model.says("task", "detection")
+        plain = registry().get("learners", PLAIN).load()
+        signals, task = streamed(plain, model.load()), model.says("task", "detection")
     except PluginError as error:
         return model.name, "", f"cannot be loaded: {error}", "", ""
     learners = [e.name for e in registry().all("learners") if _goes(model, task, e.name, ANY)]

@@ -1,6 +1,6 @@
 """Mutual information of several opinions: what they disagree on, not what none of them knows."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -47,7 +47,7 @@ class MutualInformation(ScoringStrategy):
         ConfigError: an option is out of range.
     """
 
-    requires: ClassVar[frozenset[str]] = frozenset({SAMPLES})
+    requires = frozenset({SAMPLES})
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ def objects(
             continue
         said, others = silent.clone(), left & (owner != owner[first])
         said[owner[first]], left[first] = probs[first].double(), False
-        for n in owner[others].unique().tolist():
+        for n in sorted(set(owner[others].tolist())):
             near = overlaps[first].masked_fill(~(others & (owner == n)), -1)
             overlap, match = near.max(dim=0)
             if overlap >= iou:

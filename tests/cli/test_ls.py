@@ -12,11 +12,11 @@ def test_what_goes_with_which_model() -> None:
     }
     task, signals, learners, strategies = rows["fcos"]
     assert task == "detection"
-    assert signals == {"box_features", "class_probs", "detections", "embedding"}
-    assert learners == {"plain"}
+    assert signals == {"augmented", "box_features", "class_probs", "detections", "embedding"}
+    assert learners == {"dropout", "plain"}
     assert {"entropy", "coreset", "power:"} <= strategies
     assert not {"miaod", "ll4al"} & strategies
-    assert rows["retina"][2] == {"plain", "miaod", "ll4al"}
+    assert rows["retina"][2] == {"dropout", "plain", "miaod", "ll4al"}
     assert {"miaod", "ll4al"} <= rows["retina"][3]
 
 

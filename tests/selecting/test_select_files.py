@@ -396,3 +396,22 @@ def test_files_whose_probabilities_cannot_be_compared(
     status, _, err = choose(alframe, *given, strategy="mc-dropout")
     assert status == 2
     assert "expected one kind, to be compared" in err
+
+
+@pytest.mark.parametrize("strategy", ["kmeans", "typiclust"])
+def test_a_start_from_nothing_but_embeddings(
+    alframe: Any,  # noqa: F811
+    tmp_path: Path,
+    strategy: str,
+) -> None:
+    """Three kinds of photo, seven of each: one of each is wanted, and that in its middle."""
+    ids = [f"{kind}{n}" for kind in "xyz" for n in range(7)]
+    image = np.concatenate([
+        np.eye(3)[[axis] * 7] + 0.02 * np.linspace(-3, 3, 7)[:, None] * np.eye(3)[(axis + 1) % 3]
+        for axis in range(3)
+    ])  # fmt: skip
+    np.savez(tmp_path / "feats.npz", ids=np.array(ids), image=image.astype(np.float16))
+    given = ("--embeddings", tmp_path / "feats.npz")
+    code, said, err = choose(alframe, *given, strategy=strategy, budget=3)
+    assert code == 0, err
+    assert sorted(said.split()) == ["x3", "y3", "z3"]
