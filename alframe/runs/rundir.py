@@ -20,6 +20,7 @@ from alframe.runs.initial import digest, stored_ids
 from alframe.runs.journal import Journal
 from alframe.runs.results import table
 from alframe.runs.scores import read_scores, write_scores
+from alframe.runs.weights import about
 from alframe.text import command, printable
 
 ADOPTED = frozenset({"dataset.root", "dataset.on_bad_item"})
@@ -132,7 +133,9 @@ class RunDir:
 
     def save_model(self, cycle: int, state: Mapping[str, Any]) -> None:
         """Keep the final model of a cycle, and drop the earlier ones where so configured."""
-        self._save(self.model_path(cycle), {"cycle": cycle, "state": state})
+        classes = self.manifest().get("dataset", {}).get("classes")
+        told = about(stored_layer(self.path), classes)
+        self._save(self.model_path(cycle), {"cycle": cycle, "state": state, "about": told})
         if self.config.keep_models == "last":
             for earlier in range(cycle):
                 self.model_path(earlier).unlink(missing_ok=True)
