@@ -61,7 +61,7 @@ class AnchorGenerator:
             _level(cell, shape, stride, self.offset)
             for cell, shape, stride in zip(cells, shapes, self.strides, strict=True)
         ]
-        return Anchors(torch.cat(levels), tuple(len(level) for level in levels))
+        return Anchors(torch.cat(levels), tuple(level.shape[0] for level in levels))
 
 
 @lru_cache(maxsize=32)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from alframe.config.checks import one_of
 from alframe.detectors.anchors import AnchorGenerator, Anchors
-from alframe.detectors.box_ops import encode, rescale_boxes
+from alframe.detectors.box_ops import decode, encode, rescale_boxes
 from alframe.detectors.detector import Detector, annotations_of, image_embedding
 from alframe.detectors.losses import Normalizer, at_least_float32, box_loss, normalise
 from alframe.detectors.matching import Assignment, Matching, match
@@ -225,6 +225,13 @@ class DenseDetector(Detector):
             self.box_tower(features.levels),
             self.anchors(features),
         )
+
+    def unfiltered(self, batch: Batch) -> "tuple[Float[Tensor, 'B A 1 4'], Float[Tensor, 'B A K']]":
+        """Boxes of all anchors in pixels of the input, and their class probabilities."""
+        class_logits, box_deltas, anchors = self(batch)
+        deltas = at_least_float32(box_deltas)
+        boxes = decode(deltas, anchors.boxes, self.regression.stds)
+        return boxes.unsqueeze(2), self.probabilities(class_logits)
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
         """The plain detector's loss: ``cls`` and ``box``, to be added up.

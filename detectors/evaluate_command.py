@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SECTIONS = ("data", "dataset", "evaluation")
 """Of which settings may be given."""
+BUILT = ("model", "learner")
+"""Of which, too, where the model is a file of weights."""
 SIZES = (
     "An object is small below 32 x 32 pixels, medium below 96 x 96, else large; - stands where "
     "there is none."
@@ -28,8 +30,9 @@ SIZES = (
 
 
 @click.command()
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|WEIGHTS", type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--model", metavar="NAME", help="Of a file that does not say (alframe ls models).")
 @click.option("--dataset", metavar="NAME", help="Another dataset (alframe ls datasets).")
 @click.option("--data-root", metavar="DIR", help="Where the dataset lies.")
 @click.option("--cycle", type=int, help="Whose model; the last one by default.")
@@ -39,6 +42,7 @@ SIZES = (
 def evaluate(
     run: Path,
     overrides: tuple[str, ...],
+    model: str | None,
     dataset: str | None,
     data_root: str | None,
     cycle: int | None,
@@ -46,18 +50,25 @@ def evaluate(
     show_dir: Path | None,
     device: str,
 ) -> None:
-    """Measure a RUN's model on the run's own test split, or on that of another dataset.
+    """Measure a model on the test split of its RUN, or on that of another dataset.
 
     Of another dataset, classes are matched by name, and what does not match is said. Settings of
     it are given as key=value (dataset.*, data.*, evaluation.*).
 
+    WEIGHTS is a file in the checkpoints/ of a run, wherever it is now, or one of a state dict. The
+    latter takes --model with its model.*=..., and classes in the order of the dataset's.
+
     \b
     alframe evaluate runs/mine
     alframe evaluate runs/mine --dataset coco --data-root other --show-dir curves
+    alframe evaluate cycle_06.pt --dataset coco --data-root other
+    alframe evaluate weights.pt --model retina --dataset coco --data-root other
     """  # noqa: D301
     from alframe.runs.evaluating import Evaluation
 
-    evaluation = Evaluation(run, cycle, device, list(_other(dataset, data_root, overrides)))
+    built = BUILT if run.is_file() else ()
+    other = list(_other(model, dataset, data_root, overrides, (*built, *SECTIONS)))
+    evaluation = Evaluation(run, cycle, device, other)
     if show_dir:
         _check_detects(evaluation, run)
         show_dir.mkdir(parents=True, exist_ok=True)
@@ -73,15 +84,23 @@ def evaluate(
         say(f"wrote {_curves(evaluation, show_dir)}", err=as_json)
 
 
-def _other(dataset: str | None, data_root: str | None, overrides: Sequence[str]) -> Iterator[Layer]:
-    """The layers that name another dataset."""
+def _other(
+    model: str | None,
+    dataset: str | None,
+    data_root: str | None,
+    overrides: Sequence[str],
+    sections: Sequence[str],
+) -> Iterator[Layer]:
+    """The layers that name another dataset, or the model."""
     given = from_overrides(overrides)
-    if foreign := sorted(given.keys() - set(SECTIONS)):
-        expected = ", ".join(f"{section}.*" for section in SECTIONS)
-        raise ConfigError(f"{', '.join(foreign)}: expected settings of {expected} alone")
     own: Layer = {"dataset": {"name": dataset}} if dataset else {}
     if data_root:
         own = merge([own, {"dataset": {"root": data_root}}])
+    if model:
+        own = merge([own, {"model": {"name": model}}])
+    if foreign := sorted({*given, *own} - set(sections)):
+        expected = ", ".join(f"{section}.*" for section in sections)
+        raise ConfigError(f"{', '.join(foreign)}: expected settings of {expected} alone")
     yield from (layer for layer in (own, given) if layer)
 
 
@@ -94,7 +113,7 @@ def _check_detects(evaluation: "Evaluation", run: Path) -> None:
 
 def _about(evaluation: "Evaluation", run: Path) -> Iterator[str]:
     split = evaluation.split
-    yield f"model    {run}, cycle {evaluation.cycle}"
+    yield f"model    {run}" + ("" if evaluation.cycle is None else f", cycle {evaluation.cycle}")
     yield (
         f"data     {'the test split of the run' if split.own else 'another test split'}: "
         f"{split.dataset}, {plural(len(split.images), 'image')}"

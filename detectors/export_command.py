@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,7 @@ from alframe.annotations.parts import by_stem
 from alframe.annotations.yolo_query import write_query as write_labels
 from alframe.cli.output import say
 from alframe.datasets.problems import plural
-from alframe.errors import DataError, RunError, together
+from alframe.errors import ConfigError, DataError, RunError, together
 from alframe.files.atomic import write_text
 from alframe.text import printable
 
@@ -42,29 +42,103 @@ WRITTEN: dict[str, Callable[[Sheet, Path], Path]] = {
 }
 
 
+MODELS = ("onnx", "torch-export")
+"""Formats of the model itself."""
+
+
 @click.command()
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--to", "name", required=True, type=click.Choice(tuple(HOW)), help="The format.")
+@click.argument("images", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--to", "name", required=True, type=click.Choice((*HOW, *MODELS)), help="The format.")
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="A folder.")
 @click.option("--cycle", type=int, help="Whose model; the last one by default.")
-@click.option("--threshold", default=0.05, show_default=True, help="Least score of a box.")
-@click.option("--device", default="auto", show_default=True, help="Where to compute.")
+@click.option("--raw", is_flag=True, help="Of a model: what is there before any filtering.")
+@click.option("--threshold", type=float, help="Of boxes: least score.  [default: 0.05]")
+@click.option("--device", help="Of boxes: where to compute.  [default: auto]")
 def export(
     run: Path,
     images: tuple[Path, ...],
     name: str,
     output: Path,
     cycle: int | None,
-    threshold: float,
-    device: str,
+    raw: bool,
+    threshold: float | None,
+    device: str | None,
 ) -> None:
-    """Write what a RUN's model finds in IMAGES, files or folders, for other programs.
+    """Write a RUN's model, or what it finds in IMAGES, files or folders, for other programs.
+
+    A model is compared with the run's own on a few IMAGES, by default of the run's dataset.
 
     \b
+    alframe export runs/mine --to onnx --output model
+    alframe export runs/mine --to torch-export --output model
     alframe export runs/mine photos --to coco --output predictions
     alframe export runs/mine photos --to yolo --output predictions --threshold 0.25
     """  # noqa: D301
+    _check_options(name, raw=raw, images=images, threshold=threshold, device=device)
+    if name in MODELS:
+        _export_model(run, images, name, output, cycle=cycle, raw=raw)
+    else:
+        _export_boxes(
+            run,
+            images,
+            name,
+            output,
+            cycle,
+            THRESHOLD if threshold is None else threshold,
+            device or "auto",
+        )
+
+
+THRESHOLD = 0.05
+
+
+def _check_options(name: str, **given: Any) -> None:
+    """Refuse what would do nothing.
+
+    Raises:
+        ConfigError: names it.
+    """
+    foreign = ("threshold", "device") if name in MODELS else ("raw",)
+    if idle := [f"--{option}" for option in foreign if given[option] not in (None, False)]:
+        why = "a model is exported on the CPU, with its own threshold (model.score_threshold)"
+        raise ConfigError(
+            f"{' and '.join(idle)}: nothing that --to {name} takes: "
+            f"{why if name in MODELS else 'boxes are what remains after filtering'}"
+        )
+    if name not in MODELS and not given["images"]:
+        raise ConfigError(f"--to {name} writes boxes of images: name files or folders of them")
+
+
+def _export_model(
+    run: Path, images: Sequence[Path], name: str, output: Path, *, cycle: int | None, raw: bool
+) -> None:
+    from alframe.datasets.folders import pictures_in
+    from alframe.runs.rundir import stored_layer
+
+    _check_empty(output)
+    _, (given, notes) = together(lambda: stored_layer(run), lambda: pictures_in(images))
+    if name == "onnx":
+        from alframe.detectors.export_onnx import check_installed
+
+        check_installed()
+    say(*(f"note: {note}" for note in notes), err=True)
+    from alframe.detectors.export_model import export_model
+
+    files = [image.path for image in given]
+    path, said = export_model(run, files, name, output, cycle=cycle, raw=raw)
+    say(f"wrote {path}", said)
+
+
+def _export_boxes(
+    run: Path,
+    images: Sequence[Path],
+    name: str,
+    output: Path,
+    cycle: int | None,
+    threshold: float,
+    device: str,
+) -> None:
     from alframe.datasets.folders import pictures_in
     from alframe.detectors.photos import Photos, data_of
     from alframe.runs.rundir import stored_layer

@@ -1,6 +1,7 @@
 """Faster R-CNN (Ren et al., 2015), torchvision's: proposals, then a class and a box for each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -9,14 +10,20 @@ from torchvision.models.detection import FasterRCNN as Stock
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, TwoMLPHead
 from torchvision.models.detection.rpn import RPNHead
-from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, roi_align
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from alframe.config.checks import one_of
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.losses import at_least_float32
 from alframe.detectors.mobilenet import MOBILENET, mobilenet_backbone
-from alframe.detectors.postprocess import PostProcess
+from alframe.detectors.postprocess import (
+    Pairs,
+    PostProcess,
+    best_pairs,
+    gathered,
+    strongest,
+)
 from alframe.detectors.stock import (
     StockDetector,
     StockFeatures,
@@ -25,12 +32,14 @@ from alframe.detectors.stock import (
     stock_targets,
 )
 from alframe.detectors.timm_body import Style
+from alframe.detectors.towers import flatten_anchors
 from alframe.errors import ConfigError
+from alframe.learner import Detections
 from alframe.training.batch import Batch
 from alframe.training.growing import ClassRows, lay_out
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
 
 Heads = Literal["v2", "light"]
 RATIOS = (0.5, 1.0, 2.0)
@@ -133,25 +142,52 @@ class FasterRCNN(StockDetector):
 
     def predict(self, features: StockFeatures) -> StockPredictions:
         """Classes and boxes of the proposals, best first; what is missing is background."""
-        second, count = self.stock.roi_heads, self.stock.rpn.post_nms_top_n()
-        proposals, _ = self.stock.rpn(features.images, features.levels)
-        frames = [features.frame] * len(proposals)
-        pooled = second.box_roi_pool(features.levels, proposals, frames)
-        vectors = second.box_head(pooled)  # [P, 1024], of all images
+        second, proposals = self.stock.roi_heads, self._proposals(features)
+        at = _places(proposals.valid)  # of P proposals of all images
+        boxes = proposals.boxes[at]
+        rois = torch.cat([at[0].unsqueeze(1).to(boxes.dtype), boxes], dim=1)  # [P, 5]
+        pooled = _pooled(second.box_roi_pool, list(features.levels.values()), rois)
+        vectors = second.box_head(pooled)  # [P, 1024]
         logits, deltas = second.box_predictor(vectors)
-        probs = logits.softmax(dim=1).roll(-1, dims=1)  # background last
-        boxes = second.box_coder.decode(deltas, proposals)[:, 1:]  # [P, C, 4]
-        counts = [len(each) for each in proposals]
-        values = _rows_for_each(probs, counts, count)
-        missing = torch.arange(count, device=probs.device) >= probs.new_tensor(counts)[:, None]
-        values[..., -1].masked_fill_(missing, 1)
-        return StockPredictions(
-            probs=values,
-            scores=values[..., :-1],
-            boxes=_rows_for_each(boxes, counts, count),
-            per_level=(count,),
-            vectors=_rows_for_each(at_least_float32(vectors), counts, count),
+        probs = logits.softmax(dim=1)
+        probs = torch.cat([probs[:, 1:], probs[:, :1]], dim=1)  # background last
+        refined = second.box_coder.decode_single(deltas, boxes).unflatten(1, (-1, 4))[:, 1:]
+        values, *others = (
+            _put(rows, at, proposals.valid)
+            for rows in (probs, refined, at_least_float32(vectors))  # [P, ...] -> [B, N, ...]
         )
+        values[..., -1].masked_fill_(~proposals.valid, 1)
+        return StockPredictions(
+            values, values[..., :-1], others[0], (values.shape[1],), vectors=others[1]
+        )
+
+    def _proposals(self, features: StockFeatures) -> Detections:
+        """Boxes in which there may be an object, from the first stage."""
+        rpn, levels = self.stock.rpn, list(features.levels.values())
+        objectness, deltas = rpn.head(levels)
+        anchors = features.anchors(rpn.anchor_generator)
+        scores = torch.cat([flatten_anchors(level, 1) for level in objectness], dim=1)
+        deltas = torch.cat([flatten_anchors(level, 4) for level in deltas], dim=1)
+        counts = [level.shape[1] * level.shape[2] * level.shape[3] for level in objectness]
+        most = rpn.post_nms_top_n()
+        options = PostProcess(
+            -1.0, rpn.nms_thresh, most, "pairs", rpn.pre_nms_top_n(), per_image=None
+        )
+        pairs = best_pairs(scores, counts, options)
+        numbers = [torch.full((n,), i, device=scores.device) for i, n in enumerate(counts)]
+        level = torch.cat(numbers)[pairs.anchors]  # each is suppressed on its own
+        chosen = gathered(deltas, pairs.anchors).flatten(0, 1)
+        boxes = rpn.box_coder.decode_single(chosen, anchors[pairs.anchors].flatten(0, 1))
+        batch = replace(features.batch, originals=features.batch.sizes)
+        return strongest(
+            boxes.unflatten(0, pairs.scores.shape),
+            Pairs(pairs.scores.sigmoid(), pairs.anchors, level),
+            scores,
+            batch,
+            exclusive=False,
+            options=options,
+            least_side=rpn.min_size,
+        )[0]
 
 
 def _backbone(
@@ -208,9 +244,30 @@ def _pool(strides: Sequence[int]) -> MultiScaleRoIAlign:
     return pool
 
 
-def _rows_for_each(rows: Tensor, counts: list[int], most: int) -> Tensor:
-    """Rows of all images, [P, ...], as those of each image and zeros: [B, most, ...]."""
-    padded = rows.new_zeros(len(counts), most, *rows.shape[1:])
-    for image, own in zip(padded, torch.split(rows, counts), strict=True):
-        image[: len(own)] = own
-    return padded
+def _pooled(
+    pool: MultiScaleRoIAlign, levels: list[Tensor], rois: "Float[Tensor, 'P 5']"
+) -> "Float[Tensor, 'P F h w']":
+    """What ``pool`` makes of boxes with the number of their image before them."""
+    assert pool.scales is not None
+    assert pool.map_levels is not None
+    wanted = pool.map_levels([rois[:, 1:]])
+    size = pool.output_size
+    pooled = levels[0].new_zeros(rois.shape[0], levels[0].shape[1], *size)
+    for number, (level, scale) in enumerate(zip(levels, pool.scales, strict=False)):
+        (own,) = (wanted == number).nonzero(as_tuple=True)  # synchronises
+        pooled[own] = roi_align(level, rois[own], size, scale, pool.sampling_ratio)
+    return pooled
+
+
+def _places(valid: "Bool[Tensor, 'B N']") -> tuple[Tensor, Tensor]:
+    """Image and place of what is valid; in an exported graph of everything, as shapes are fixed."""
+    if torch.compiler.is_exporting():
+        every = torch.arange(valid.numel(), device=valid.device)
+        return every // valid.shape[1], every % valid.shape[1]
+    image, place = valid.nonzero(as_tuple=True)  # synchronises
+    return image, place
+
+
+def _put(rows: Tensor, at: tuple[Tensor, ...], valid: "Bool[Tensor, 'B N']") -> Tensor:
+    """Rows of all images in their places, zeros elsewhere: [P, ...] -> [B, N, ...]."""
+    return rows.new_zeros(*valid.shape, *rows.shape[1:]).index_put(at, rows)

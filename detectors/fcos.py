@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 from torchvision.models import detection
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -110,7 +109,7 @@ class FCOS(StockDetector):
     def predict(self, features: StockFeatures) -> StockPredictions:
         """Classes and boxes of every cell."""
         levels = list(features.levels.values())
-        anchors = torch.stack(self.stock.anchor_generator(features.images, levels))
+        anchors = features.anchors(self.stock.anchor_generator)
         found = self.stock.head(levels)
         probs = found["cls_logits"].sigmoid() * found["bbox_ctrness"].sigmoid()  # [B, A, C]
         boxes = self.stock.box_coder.decode(found["bbox_regression"], anchors)  # [B, A, 4]

@@ -162,7 +162,7 @@ def _pairs_of_best_anchors(scores: Tensor, limit: int) -> Pairs:
     """Every class of the ``limit`` anchors with the best classes: [B, A, C] -> [B, limit * C]."""
     batch, anchors, classes = scores.shape
     best = scores.amax(dim=2)  # [B, A, C] -> [B, A]
-    rows = best.topk(min(limit, anchors), dim=1, sorted=False).indices
+    rows = best.topk(torch.sym_min(limit, anchors), dim=1, sorted=False).indices
     labels = torch.arange(classes, device=scores.device).expand(batch, rows.shape[1], -1)
     return Pairs(
         gathered(scores, rows).flatten(1),
@@ -175,10 +175,10 @@ def _best_pairs(scores: Tensor, limit: int) -> Pairs:
     """The ``limit`` best pairs: [B, A, C] -> [B, limit]."""
     flat = scores.flatten(1)  # [B, A, C] -> [B, A * C]
     classes = scores.shape[2]
-    if limit >= flat.shape[1]:
+    if not torch.compiler.is_exporting() and limit >= flat.shape[1]:
         values, rows = flat, torch.arange(flat.shape[1], device=flat.device).expand_as(flat)
     else:
-        values, rows = flat.topk(limit, dim=1, sorted=False)
+        values, rows = flat.topk(torch.sym_min(limit, flat.shape[1]), dim=1, sorted=False)
     return Pairs(values, rows // classes, rows % classes)
 
 
@@ -186,7 +186,8 @@ def _top(pairs: Pairs, options: PostProcess) -> Pairs:
     if options.per_image is None:  # in their order where scores are equal
         values, order = pairs.scores.sort(dim=1, descending=True, stable=True)
     else:
-        values, order = pairs.scores.topk(min(options.per_image, pairs.scores.shape[1]), dim=1)
+        most = torch.sym_min(options.per_image, pairs.scores.shape[1])
+        values, order = pairs.scores.topk(most, dim=1)
     return Pairs(values, *(part.gather(1, order) for part in pairs[1:]))
 
 
@@ -201,6 +202,11 @@ def suppress(
         candidate: False for padding, which neither remains nor suppresses.
         iou: of two boxes that overlap more, the weaker goes.
     """
+    if torch.compiler.is_exporting():
+        from alframe.detectors.nms_op import suppress_op
+
+        kept: Tensor = suppress_op(boxes, pairs.scores, pairs.labels, candidate, iou)
+        return kept
     images = max(1, MOST_BOXES // max(1, candidate.shape[1]))  # at a time
     parts = zip(*(torch.split(t, images) for t in (boxes, *pairs, candidate)), strict=True)
     return torch.cat([_suppress(b, Pairs(*p), c, iou) for b, *p, c in parts])

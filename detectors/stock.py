@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
+from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 
 from alframe.detectors.backbones import Backbone
@@ -36,20 +37,32 @@ class StockFeatures(NamedTuple):
     """What the trunk makes of a batch.
 
     Attributes:
-        images: scaled and padded images [B, 3, H, W], with the (height, width) of each.
+        batch: the images.
         levels: maps of the pyramid [B, F, H, W] by name, fine to coarse.
         deepest: the backbone's last map [B, F, H, W].
     """
 
-    images: ImageList
+    batch: Batch
     levels: dict[str, Tensor]
     deepest: "Float[Tensor, 'B F H W']"
 
     @property
+    def images(self) -> ImageList:
+        """As torchvision's losses take them; the host waits for the sizes."""
+        sizes = [(height, width) for height, width in self.batch.sizes.tolist()]
+        return ImageList(self.batch.images, sizes)
+
+    @property
     def frame(self) -> tuple[int, int]:
         """Height and width of the padded input, in pixels."""
-        height, width = self.images.tensors.shape[-2:]
+        height, width = self.batch.images.shape[-2:]
         return height, width
+
+    def anchors(self, generator: AnchorGenerator) -> "Float[Tensor, 'A 4']":
+        """The anchors of all levels, which are the same for each image."""
+        one = ImageList(self.batch.images, [self.frame])
+        anchors: Tensor = generator(one, list(self.levels.values()))[0]
+        return anchors
 
 
 @dataclass(frozen=True)
@@ -134,13 +147,17 @@ class StockDetector(Detector):
     def predict(self, features: StockFeatures) -> StockPredictions:
         """Everything that is known of the images' boxes."""
 
+    def unfiltered(self, batch: Batch) -> "tuple[Float[Tensor, 'B A n 4'], Float[Tensor, 'B A K']]":
+        """All boxes in pixels of the input, and their class probabilities."""
+        known = self.predict(self.features(batch))
+        return known.boxes, known.probs
+
     def features(self, batch: Batch) -> StockFeatures:
         """Scale the pixels, run backbone and pyramid. Targets are not looked at."""
         maps = self.backbone(batch.images, batch.sizes)
         read = {str(place): maps[i] for place, i in enumerate(self.read_maps)}
         levels = {name: at_least_float32(x) for name, x in self.stock.backbone(read).items()}
-        sizes = [(height, width) for height, width in batch.sizes.tolist()]
-        return StockFeatures(ImageList(batch.images, sizes), levels, maps[-1])
+        return StockFeatures(batch, levels, maps[-1])
 
     def read(self, batch: Batch, features: StockFeatures, names: frozenset[str]) -> dict[str, Any]:
         """The named signals of one batch, from its features; computes no more than they need."""

@@ -69,7 +69,7 @@ def flatten_anchors(maps: "Float[Tensor, 'B nK H W']", channels: int) -> "Float[
         channels: K.
     """
     # [B, n * K, H, W] -> [B, H, W, n * K] -> [B, H * W * n, K]
-    return maps.permute(0, 2, 3, 1).reshape(len(maps), -1, channels)
+    return maps.permute(0, 2, 3, 1).reshape(maps.shape[0], -1, channels)
 
 
 def _block(width: int, norm: TowerNorm) -> nn.Sequential:

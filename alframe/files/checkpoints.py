@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe.errors import RunError
+from alframe.files.reading import regular
 from alframe.files.sealed import BrokenSealError, sealed, unsealed
 
 
@@ -50,6 +51,27 @@ def load(
     if wrong := [k for k, t in expected.items() if k not in loaded or not isinstance(loaded[k], t)]:
         raise RunError(f"{path} is damaged, without its {', '.join(wrong)}: {remedy}")
     return loaded
+
+
+def contents(path: Path, remedy: str) -> Any:
+    """What is in a file of tensors, of ours or of anybody's, on the CPU.
+
+    Raises:
+        RunError: it is missing, damaged, or something else.
+    """
+    import torch
+
+    try:
+        return _loaded(path, remedy)
+    except RunError:
+        try:
+            with regular(path) as file:
+                content = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception:  # whatever it is: the first error says what is wrong
+            content = None
+        if not isinstance(content, dict) or "configuration" in content:  # one of ours, damaged
+            raise
+        return content
 
 
 def _loaded(path: Path, remedy: str) -> Any:

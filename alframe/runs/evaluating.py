@@ -13,7 +13,7 @@ from alframe.config.resolve import drafted
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, LabelledSet, Target, without
 from alframe.datasets.problems import Problems, named, plural
-from alframe.errors import DataError, RunError
+from alframe.errors import ConfigError, DataError, RunError
 from alframe.learner import Learner, Metrics
 from alframe.oracle import answered
 from alframe.runs.beforehand import check_root
@@ -27,6 +27,7 @@ from alframe.runs.build import (
 )
 from alframe.runs.kept import dataset_of
 from alframe.runs.rundir import RunDir, stored_layer
+from alframe.runs.weights import Weights, check_fits, read_weights
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,20 @@ class EvaluatedSplit:
 
 
 class Evaluation:
-    """A model of a run, ready to be measured.
+    """A model, ready to be measured.
 
     Args:
-        path: the run directory.
+        path: the run directory; or a file of weights, with the dataset in ``other``.
         cycle: whose model; None takes the last one that is kept.
         device: where to compute.
         other: layers that name another dataset, or where the run's own lies now; none for the
-            run's own test split.
+            run's own test split. Of a state dict, also those that name the model; its classes
+            are the dataset's.
 
     Attributes:
         config: of the run, with the dataset that is evaluated on.
         classes: names, in label order.
-        cycle: whose model it is.
+        cycle: whose model it is; None for a file.
         split: what is evaluated on.
         learner: has the model.
 
@@ -70,15 +72,25 @@ class Evaluation:
     def __init__(
         self, path: Path, cycle: int | None, device: str, other: Sequence[Layer] = ()
     ) -> None:
-        draft = drafted([stored_layer(path), *other, {"device": device}])
+        weights = read_weights(path) if path.is_file() else None
+        stored = _of_file(weights, path, cycle, other) if weights else [stored_layer(path)]
+        draft = drafted([*stored, *other, {"device": device}])
         check_root(draft.light())  # before torch is imported
         self.config = draft.checked()
-        run = RunDir(path, self.config)
-        self.cycle = run.kept_model(cycle)
-        self.classes = run.classes(self.cycle)
-        self.split = _split(run, self.config, self.classes, named_one=bool(other))
+        self.cycle: int | None = None
+        run = None if weights else RunDir(path, self.config)
+        if run:
+            self.cycle = run.kept_model(cycle)
+            self.classes = run.classes(self.cycle)
+            self.split = _split(run, self.config, self.classes, named_one=bool(other))
+        elif weights:
+            self.split, self.classes = _foreign_split(self.config, weights.classes)
         self.learner: Learner = build_learner(self.config, self.classes, restored=True)
-        self.learner.load_state_dict(run.load_model(self.cycle))
+        if weights:
+            check_fits(weights.state, _own_state(self.learner), path)
+            self.learner.load_state_dict(dict(weights.state))
+        elif run and self.cycle is not None:
+            self.learner.load_state_dict(run.load_model(self.cycle))
 
     def metrics(self) -> Metrics:
         """What a cycle of a run would record of this split."""
@@ -92,6 +104,56 @@ class Evaluation:
         return {name: counts[label] for label, name in enumerate(self.classes)}
 
 
+def _of_file(
+    weights: Weights, path: Path, cycle: int | None, other: Sequence[Layer]
+) -> list[Layer]:
+    """The layers below those that the user gave."""
+    given = {section for layer in other for section in layer}
+    lacking = [s for s in ("dataset", *(() if weights.layer else ("model",))) if s not in given]
+    if lacking:
+        raise ConfigError(
+            f"{path} does not say which {' and '.join(lacking)}: give "
+            f"{' and '.join(f'--{section}' for section in lacking)}"
+        )
+    if cycle is not None:
+        raise ConfigError(f"--cycle: {path} is one model: leave it out")
+    return [{"strategy": {"name": "random"}, "learner": {"name": "plain"}}, weights.layer]
+
+
+def _foreign_split(
+    config: RunConfig, classes: tuple[str, ...] | None
+) -> tuple[EvaluatedSplit, tuple[str, ...]]:
+    """The test split of a dataset, and the model's classes; unless known, those of the dataset."""
+    dataset = build_dataset(config, in_part=True)
+    _check_test(dataset)
+    targets: Mapping[str, Target] = {item: dataset.targets[item] for item in dataset.test}
+    dataset, left_out = _decoded(dataset, config, targets)
+    targets = {item: target for item, target in targets.items() if item not in left_out}
+    notes = list(dataset.notes)
+    if classes is None:
+        notes.append(f"the file names no classes: taken for those of {dataset.name}, in its order")
+    elif dataset.classes != classes:
+        targets, said = _matched(dataset, classes, targets)
+        notes += said
+    images = LabelledSet(dataset.images, tuple(sorted(targets)), targets)
+    found = EvaluatedSplit(dataset.name, False, images, tuple(notes))
+    return found, classes or dataset.classes
+
+
+def _check_test(dataset: Dataset) -> None:
+    if not dataset.test:
+        raise DataError(
+            f"{dataset.name} has no test split to evaluate on: set dataset.test, if it takes one, "
+            "or name another dataset with --dataset"
+        )
+
+
+def _own_state(learner: Learner) -> Mapping[str, Any]:
+    """Of a network as it is built; a learner without one fits whatever it takes."""
+    fresh = getattr(learner, "build", None)
+    return fresh().state_dict() if fresh else {}
+
+
 def _split(
     run: RunDir, config: RunConfig, classes: tuple[str, ...], *, named_one: bool
 ) -> EvaluatedSplit:
@@ -102,13 +164,9 @@ def _split(
     own = not dataset.test and dataset.fingerprint() == described["fingerprint"]
     if own and drawn:
         targets: Mapping[str, Target] = _answers(run, config, dataset, drawn)
-    elif dataset.test:
-        targets = {item: dataset.targets[item] for item in dataset.test}
     else:
-        raise DataError(
-            f"{dataset.name} has no test split to evaluate on: set dataset.test, if it takes one, "
-            "or name another dataset with --dataset"
-        )
+        _check_test(dataset)
+        targets = {item: dataset.targets[item] for item in dataset.test}
     dataset, left_out = _decoded(dataset, config, targets)
     if dataset.test:
         told = described.get("test_fingerprint")

@@ -21,6 +21,7 @@ from alframe.runs.journal import Journal
 from alframe.runs.records import classes_in
 from alframe.runs.results import table
 from alframe.runs.scores import read_scores, write_scores
+from alframe.runs.weights import about
 from alframe.text import command, printable
 
 ADOPTED = frozenset({"dataset.root", "dataset.on_bad_item"})
@@ -148,7 +149,8 @@ class RunDir:
 
     def save_model(self, cycle: int, state: Mapping[str, Any]) -> None:
         """Keep the final model of a cycle."""
-        self._save(self.model_path(cycle), {"cycle": cycle, "state": state})
+        told = about(stored_layer(self.path), self.classes(cycle))
+        self._save(self.model_path(cycle), {"cycle": cycle, "state": state, "about": told})
 
     def drop_models(self, cycle: int) -> None:
         """Drop those of earlier cycles where so configured, once the model of one is recorded."""

@@ -205,3 +205,35 @@ def test_data_that_changed_have_to_be_named(alframe: Alframe, tmp_path: Path) ->
         alframe("evaluate", str(own), "--dataset", "coco", "--data-root", str(root), EMPTY),
         "val2017",
     )
+
+
+def test_weights_in_a_file(alframe: Alframe, run: Path, tmp_path: Path) -> None:
+    import torch
+
+    kept, bare = tmp_path / "elsewhere.pt", tmp_path / "state.pt"
+    shutil.copy(run / "checkpoints" / "cycle_01.pt", kept)
+    torch.save(torch.load(kept, weights_only=True)["state"], bare)
+    root = coco_root(tmp_path / "coco", tuple(reversed(CLASSES)))
+    data = ("--dataset", "coco", "--data-root", str(root), EMPTY, "--json")
+    code, out, err = alframe("evaluate", str(kept), *data)
+    assert (code, err) == (0, "")
+    by_name = json.loads(out)
+    assert by_name["cycle"] is None
+    assert by_name["metrics"]["AP50"] == pytest.approx(recorded(run)[-1]["AP50"], rel=1e-6)
+    own = [arg for arg in SMALL if arg.startswith("model.")]
+    drawn = ["dataset.pool=16", "dataset.test=6", "dataset.size=64", "dataset.classes=3"]
+    args = ("evaluate", str(bare), "--model", "retina-tiny", *own, "--dataset", "shapes", "--json")
+    code, out, err = alframe(*args, *drawn)
+    assert (code, err) == (
+        0, "note: the file names no classes: taken for those of shapes, in its order\n"
+    )  # fmt: skip
+    assert json.loads(out)["metrics"] == recorded(run)[-1]
+    refused(alframe(*args, *drawn[:3], "dataset.classes=2"), "of another shape: class_tower.output")
+    refused(alframe("evaluate", str(bare), *data), "does not say which model: give --model")
+    refused(alframe("evaluate", str(kept)), "does not say which dataset: give --dataset")
+    refused(alframe("evaluate", str(kept), *data, "--cycle", "1"), "is one model: leave it out")
+    refused(alframe("evaluate", str(run), "model.fpn_channels=8"), "model: expected settings of")
+    kept.write_bytes(kept.read_bytes()[:5000])
+    refused(alframe("evaluate", str(kept), *data), "elsewhere.pt is damaged")
+    bare.write_text("no tensors")
+    refused(alframe("evaluate", str(bare), *data), "expected a checkpoint of a run, or a file made")

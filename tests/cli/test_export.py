@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,53 @@ def test_refusals(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> 
     )
     file = str(photos / "a.png" / "x")
     refused(alframe("export", str(run), str(photos), "--to", "coco", "--output", file), "a.png/x: ")
+
+
+def test_a_model_in_onnxruntime(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> None:
+    onnxruntime, onnx = pytest.importorskip("onnxruntime"), pytest.importorskip("onnx")
+    output = tmp_path / "model"
+    code, out, err = alframe("export", str(run), "--to", "onnx", "--output", str(output))
+    assert (code, err) == (0, "")
+    assert out.startswith(f"wrote {output / 'model.onnx'}\n")
+    assert "compared in 5 images: boxes within " in out
+    assert sorted(p.name for p in output.iterdir()) == ["README.txt", "model.onnx"]
+    readme = (output / "README.txt").read_text()
+    assert 'Classes: ["circle", "square", "triangle"]' in readme
+    assert "It subtracts 127.5, 127.5, 127.5 and divides by 127.5, 127.5, 127.5" in readme
+    kept = {p.key: p.value for p in onnx.load(output / "model.onnx").metadata_props}
+    assert json.loads(kept["classes"]) == ["circle", "square", "triangle"]
+    session = onnxruntime.InferenceSession(output / "model.onnx")
+    assert [each.shape for each in session.get_inputs()] == [
+        ["batch", 3, "height", "width"], ["batch", 2]
+    ]  # fmt: skip
+    picture = np.asarray(Image.open(photos / "a.png").convert("RGB"))
+    images = np.zeros((2, 3, 96, 96), np.uint8)
+    images[:, :, :72] = picture.transpose(2, 0, 1)
+    sizes = np.array([[72, 96]] * 2)
+    boxes, scores, labels = session.run(None, {"images": images, "sizes": sizes})
+    expected = predicted(alframe, run, photos, "0.06")["a.png"]
+    own = (scores[1] >= 0.06) & (labels[1] >= 0)
+    names = ["circle", "square", "triangle"]
+    assert [names[label] for label in labels[1, own]] == [row["class"] for row in expected]
+    assert boxes[1, own] == pytest.approx(np.array([r["box"] for r in expected]), abs=1e-2)
+    assert scores[1, own] == pytest.approx([row["score"] for row in expected], abs=1e-4)
+    refused(alframe("export", str(run), "--to", "onnx", "--output", str(output)), "is not empty")
+
+
+def test_options_that_would_do_nothing(alframe: Alframe, run: Path, photos: Path) -> None:
+    def export(*args: str) -> tuple[int, str, str]:
+        return alframe("export", str(run), *args, "--output", "x")
+
+    refused(export("--to", "onnx", "--threshold", "0.5"), "--threshold: nothing that --to onnx")
+    refused(export("--to", "torch-export", "--device", "cpu"), "--device: nothing that --to torch")
+    refused(export(str(photos), "--to", "coco", "--raw"), "--raw: nothing that --to coco takes")
+    refused(export("--to", "coco"), "--to coco writes boxes of images: name files or folders")
+
+
+def test_without_the_packages(
+    alframe: Alframe, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    result = alframe("export", str(run), "--to", "onnx", "--output", str(tmp_path / "x"))
+    refused(result, "--to onnx needs the package onnxruntime: pip install 'alframe[onnx]'")
+    assert not (tmp_path / "x").exists()

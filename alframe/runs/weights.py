@@ -1,0 +1,80 @@
+"""Weights in a file outside of a run: a model that a run kept, or a state dict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alframe.config.draft import Layer
+from alframe.datasets.problems import named
+from alframe.errors import ConfigError, RunError
+from alframe.files import checkpoints
+
+ABOUT = ("model", "learner", "training", "data", "evaluation")
+"""Sections of a configuration that a model is built and fed by."""
+MADE = "expected a checkpoint of a run, or a file made by torch.save(model.state_dict())"
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """What a file of weights says.
+
+    Attributes:
+        state: by name.
+        layer: the configuration, as far as the file has it; of a state dict, nothing.
+        classes: names in label order, or None where the file has none.
+    """
+
+    state: Mapping[str, Any]
+    layer: Layer
+    classes: tuple[str, ...] | None
+
+
+def about(layer: Layer, classes: list[str] | None) -> Mapping[str, Any]:
+    """What a checkpoint says of itself, so that it can be used where it is copied to."""
+    return {"settings": {k: layer[k] for k in ABOUT if k in layer}, "classes": classes}
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a file of weights.
+
+    Raises:
+        RunError: it is damaged, of an unfinished cycle, or neither kind of file.
+    """
+    content = checkpoints.contents(path, MADE)
+    if not isinstance(content, dict):
+        raise RunError(f"{path} holds {type(content).__name__}: {MADE}")
+    if "configuration" not in content:
+        return Weights(content, {}, None)
+    if "about" not in content or "state" not in content:
+        raise RunError(
+            f"{path} does not say of which model it is: {MADE}; in a run directory, name that"
+        )
+    told = content["about"]
+    classes = told["classes"]
+    return Weights(content["state"], told["settings"], classes and tuple(classes))
+
+
+def check_fits(state: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> None:
+    """Refuse weights of another model, or for other classes.
+
+    Raises:
+        ConfigError: names what is missing, unknown or of another shape.
+    """
+    alike = state.keys() & own.keys()
+    wrong = {
+        "missing": own.keys() - state.keys(),
+        "unknown to the model": state.keys() - own.keys(),
+        "of another shape": [k for k in alike if _shape(state[k]) != _shape(own[k])],
+    }
+    if found := [
+        f"{what}: {named(sorted(map(str, keys)))}" for what, keys in wrong.items() if keys
+    ]:
+        raise ConfigError(
+            f"{path} does not fit the model, {'; '.join(found)}: give its --model with "
+            "model.*=... and a dataset with the classes that it was trained on"
+        )
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return tuple(getattr(value, "shape", (-1,)))

@@ -1,0 +1,97 @@
+"""A detector as a graph: a batch of images in, boxes, scores and labels out."""
+
+import warnings
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from alframe.learner import DETECTIONS
+from alframe.model import Model
+from alframe.training.batch import Batch
+
+INPUTS = ("images", "sizes")
+"""uint8 [B, 3, H, W], and int64 [B, 2]: height and width of each without its padding."""
+OUTPUTS = ("boxes", "scores", "labels")
+RAW_OUTPUTS = ("boxes", "probabilities")
+TRACED = (2, 3, 256, 288)
+"""Of the dummy batch where height and width are free."""
+
+
+@runtime_checkable
+class Unfiltered(Protocol):
+    """A model that shows what it makes its detections of."""
+
+    def unfiltered(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Boxes [B, A, n, 4], n = 1 or one for each class, and probabilities [B, A, K]."""
+        ...
+
+
+class Network(nn.Module):
+    """What is exported of a model: any whose signals have ``detections``.
+
+    Args:
+        model: in evaluation mode.
+        raw: give what is there before any filtering; the model is an :class:`Unfiltered`.
+    """
+
+    def __init__(self, model: Model, *, raw: bool = False) -> None:
+        super().__init__()
+        self.model, self.raw = model, raw
+
+    def forward(self, images: Tensor, sizes: Tensor) -> tuple[Tensor, ...]:
+        """Boxes in pixels of ``images``; score 0 and label -1 where there is no detection."""
+        batch = Batch((), images, sizes, sizes)
+        if self.raw:
+            assert isinstance(self.model, Unfiltered)
+            return self.model.unfiltered(batch)
+        values = self.model.read(batch, self.model.features(batch), frozenset({DETECTIONS}))
+        found = values[DETECTIONS]
+        scores, labels = found.scores, found.labels
+        nothing = ~found.valid
+        return found.boxes, scores.masked_fill(nothing, 0), labels.masked_fill(nothing, -1)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names."""
+        return RAW_OUTPUTS if self.raw else OUTPUTS
+
+
+Frame = tuple[int, int] | None
+"""Height and width of the images that a graph takes; None where any will do."""
+
+
+def traced(network: Network, frame: Frame) -> ExportedProgram:
+    """The graph of a network, for any number of images.
+
+    Suppression is one operation in it (:mod:`alframe.detectors.nms_op`), which no other program
+    knows.
+    """
+    shape = (*TRACED[:2], *(frame or TRACED[2:]))
+    images = torch.zeros(shape, dtype=torch.uint8)
+    sizes = torch.tensor([shape[2:]] * shape[0])
+    sides = {} if frame else {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+    dynamic = {"images": {0: Dim.DYNAMIC, **sides}, "sizes": {0: Dim.DYNAMIC}}
+    with torch.no_grad(), _oblivious():
+        return torch.export.export(network, (images, sizes), dynamic_shapes=dynamic, strict=False)
+
+
+def portable(program: ExportedProgram) -> ExportedProgram:
+    """The same of operations of torch and torchvision alone."""
+    from alframe.detectors.nms_op import in_torchvision, suppress_op
+
+    with _oblivious(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning)  # of torchvision's own code
+        made: ExportedProgram = program.run_decompositions(
+            {suppress_op._opoverload: in_torchvision}
+        )
+    return made
+
+
+def _oblivious() -> Any:
+    """While it lasts, nothing is taken for granted of sizes because a dummy's are not 0 or 1."""
+    from torch.fx.experimental import _config as shapes
+
+    patch: Any = vars(shapes)["patch"]
+    return patch(backed_size_oblivious=True)

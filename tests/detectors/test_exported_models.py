@@ -1,0 +1,123 @@
+"""Detectors as graphs, for programs without alframe: equal on batches and images of any size."""
+
+import io
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from alframe.detectors.export_check import Comparison
+from alframe.detectors.export_network import Network, portable, traced
+from alframe.detectors.faster_rcnn import FasterRCNN
+from alframe.detectors.fcos import FCOS
+from alframe.detectors.nms_op import in_torchvision
+from alframe.detectors.postprocess import Pairs, suppress
+from alframe.errors import RunError
+from tests.detectors.drawing import SMALL, small_retinanet, small_ssd
+
+TRAINED = {**SMALL, "frozen_stages": -1, "norm_eval": False, "score_threshold": 0.0}
+
+
+def small_fcos():
+    torch.manual_seed(0)
+    return FCOS(3, **TRAINED, fpn_channels=64, tower_convs=1)
+
+
+def small_faster_rcnn(heads="light"):
+    torch.manual_seed(0)
+    return FasterRCNN(3, **TRAINED, fpn_channels=16, heads=heads)
+
+
+def candidates(seed):
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(0, 60, (3, 40, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(0, 30, (3, 40, 2))], axis=2)
+    scores = np.sort(rng.uniform(0, 1, (3, 40)), axis=1)[:, ::-1].copy()
+    labels = rng.integers(0, 3, (3, 40))
+    candidate = rng.uniform(size=(3, 40)) < 0.8
+    if seed == 0:
+        candidate[:] = False
+    return map(torch.from_numpy, (boxes.astype(np.float32), scores, labels, candidate))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_suppression_in_a_graph_is_that_of_the_model(seed):
+    boxes, scores, labels, candidate = candidates(seed)
+    expected = suppress(boxes, Pairs(scores, labels, labels), candidate, 0.4)
+    assert torch.equal(in_torchvision(boxes, scores, labels, candidate, 0.4), expected)
+
+
+def found(boxes, scores, labels):
+    return [np.array([boxes], float), np.array([scores], float), np.array([labels])]
+
+
+BOX, FAR = [0, 0, 10, 10], [0, 0, 10, 10.02]
+
+
+@pytest.mark.parametrize(
+    ("other", "lonely"),
+    [
+        (found([BOX, BOX], [0.9, 0.5], [1, 2]), 0),
+        (found([[0, 0, 10, 10.009], BOX], [0.90009, 0.5], [1, 2]), 0),
+        (found([FAR, BOX], [0.9, 0.5], [1, 2]), 2),
+        (found([BOX, BOX], [0.9002, 0.5], [1, 2]), 2),
+        (found([BOX, BOX], [0.9, 0.5], [0, 2]), 2),
+        (found([BOX, BOX], [0.9, 0], [1, -1]), 1),
+    ],
+)
+def test_the_comparison_of_detections(other, lonely):
+    comparison = Comparison()
+    own = found([BOX, BOX], [0.9, 0.5], [1, 2])
+    # the weakest of an image may have been cut off by rounding, a stronger one not
+    comparison.add(own, other)
+    comparison.add(found([BOX], [0.1], [1]), found([BOX], [0.1], [1]))
+    weakest_left_out = other[2][0, 1] < 0
+    assert comparison.lonely == (0 if weakest_left_out else lonely)
+    if comparison.lonely:
+        with pytest.raises(RunError, match=r"of 3 2 have no counterpart within 0.01 pixels"):
+            comparison.settle()
+    else:
+        assert comparison.settle().startswith("3 compared in 2 images: boxes within ")
+
+
+def test_outputs_of_other_shapes_are_refused():
+    own = found([BOX, BOX], [0.9, 0.5], [1, 2])
+    with pytest.raises(RunError, match="other shapes than the model"):
+        Comparison().add(own, found([BOX], [0.9], [1]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize(
+    "make",
+    [small_retinanet, small_ssd, small_fcos, small_faster_rcnn, lambda: small_faster_rcnn("v2")],
+)
+def test_both_formats_find_what_the_model_finds(make, raw):
+    from alframe.detectors.export_onnx import runner, to_onnx
+
+    network = Network(make().eval(), raw=raw).eval()
+    fixed = make is small_ssd
+    program = traced(network, (64, 64) if fixed else None)
+    onnx = runner(to_onnx(program, network.outputs, {"classes": ["a", "b", "c"]}))
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.export.save(portable(program), file)
+    file.seek(0)
+    module = torch.export.load(file).module(check_guards=False)
+    rng = np.random.default_rng(0)
+    for count, height, width in [(1, 64, 64), (3, 64, 64), (2, 160, 224), (1, 320, 96)]:
+        if fixed and (height, width) != (64, 64):
+            continue
+        images = rng.integers(0, 256, (count, 3, height, width), dtype=np.uint8)
+        sizes = np.array([[height, width - 7 * (not fixed)]] * count)
+        given = torch.from_numpy(images), torch.from_numpy(sizes)
+        with torch.no_grad():
+            expected = [each.numpy() for each in network(*given)]
+            others = onnx(images, sizes), [each.numpy() for each in module(*given)]
+        for other in others:
+            comparison = Comparison()
+            comparison.add(expected, other)
+            assert comparison.settle()
+            assert comparison.compared > 50
