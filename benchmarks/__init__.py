@@ -12,6 +12,7 @@ SUITES = {
     "voc-retina": "MI-AOD's RetinaNet benchmark on Pascal VOC",
     "voc-ssd": "MI-AOD's SSD benchmark on Pascal VOC",
     "coco-retina": "MI-AOD's RetinaNet benchmark on COCO",
+    "default": "the default run, MI-AOD beside random and entropy, 10 seeds",
     "miaod-claim": "where MI-AOD's training helps: recipes and ablations on photographs",
     "small-real": "any folder in VOC layout, small network on ImageNet features",
 }
