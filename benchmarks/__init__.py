@@ -12,6 +12,7 @@ SUITES = {
     "voc-retina": "MI-AOD's RetinaNet benchmark on Pascal VOC",
     "voc-ssd": "MI-AOD's SSD benchmark on Pascal VOC",
     "coco-retina": "MI-AOD's RetinaNet benchmark on COCO",
+    "default": "the default run, MI-AOD beside random and entropy, 10 seeds",
     "miaod-claim": "where MI-AOD's training helps: recipes and ablations on photographs",
     "cifar10-ll4al": "Learning Loss's benchmark on CIFAR-10",
     "cifar10-cpu": "CIFAR-10 at 16 pixels, 4 methods x 3 seeds, an hour of one CPU core",

@@ -211,3 +211,9 @@ def test_json_has_everything_and_the_runs_behind_it(folder: Path) -> None:
         "metrics": {"mAP50": 0.25, "mAP50_11pt": 0.125, "AP50.disc": 0.25, "AP50.ring": None},
         "seconds": {"fit": 12.34, "evaluate": 1.0, "select": 0.5},
     }  # fmt: skip
+
+
+def test_a_run_alone_has_no_published_rows_beneath(tmp_path: Path) -> None:
+    """They are 11-point AP, and what is tabled by default is the area under the curve."""
+    write_run(tmp_path / "a", [0.1, 0.2], dataset="voc", model="retina", strategy="miaod")
+    assert [problem.published for problem in findings(tmp_path).problems] == [()]

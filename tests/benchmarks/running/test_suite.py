@@ -11,6 +11,7 @@ from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.suite import Suite, load, read, stored, write
 from alframe.config.resolve import from_overrides, resolve, settings
 from alframe.errors import AlframeError, ConfigError
+from alframe.strategies.miaod.learner import phase_lengths, phase_names
 from tests.benchmarks.tiny_suite import tiny_suite
 
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
@@ -22,7 +23,7 @@ def test_every_file_is_registered_and_the_other_way_round() -> None:
     assert {f.name for f in files if f.name.endswith(".yaml")} == {f"{n}.yaml" for n in SUITES}
 
 
-PARTIAL = ("miaod-claim", "cifar10-cpu")
+PARTIAL = ("cifar10-cpu", "default", "miaod-claim")
 """Suites that are not about strategies, or too long for the whole pool: without some rows."""
 
 
@@ -38,6 +39,23 @@ def test_built_in_suites_resolve_and_have_the_mandatory_rows(name: str) -> None:
     assert all(p.published in {None, *names()} for p in suite.problems.values())
     text = resources.files("alframe.benchmarks.suites").joinpath(f"{name}.yaml").read_text()
     assert text.startswith(f"# alframe bench {name}")
+
+
+def test_the_default_run_is_compared_with_as_many_steps_of_plain_training() -> None:
+    grid = grid_of(load("default"))
+    runs = {job.method: c for job, c in grid.items() if job.kind == "run" and job.seed == 3}
+    default = resolve([{"seed": 3, "evaluation": {"coco": False}, "keep_models": "last"}])
+    learner = runs["miaod"].learner
+    assert runs["miaod"] == default
+    lengths = phase_lengths(
+        phase_names(("min", "max"), learner.options["rounds"]),
+        default.training.length if default.training else 0,
+        learner.options["label_ratio"],
+    )
+    steps = sum(lengths) + sum(lengths[1::3]) + sum(lengths[2::3])  # min and max have two
+    plain = {m: c.training.length for m, c in runs.items() if c.training}
+    assert plain["random-steps"] == steps
+    assert plain["random"] == plain["entropy"] == plain["miaod"] == sum(lengths)
 
 
 def test_the_claim_changes_what_its_methods_are_named_after_and_nothing_else() -> None:
