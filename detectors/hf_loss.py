@@ -1,6 +1,7 @@
 """Losses of transformers' DETRs, as terms that add up, of what one process computes."""
 
 import contextlib
+import importlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +42,10 @@ def of_one_process() -> Iterator[None]:
     It would ask the other processes, which may have no part of a batch left to compute, and N
     processes would not equal ``accumulate=N``.
     """
-    from transformers.loss import loss_lw_detr
-
-    asks = loss_lw_detr._is_torch_distributed_initialized
-    loss_lw_detr._is_torch_distributed_initialized = lambda: False
+    library: Any = importlib.import_module("transformers.loss.loss_lw_detr")
+    asks = library._is_torch_distributed_initialized
+    library._is_torch_distributed_initialized = lambda: False
     try:
         yield
     finally:
-        loss_lw_detr._is_torch_distributed_initialized = asks
+        library._is_torch_distributed_initialized = asks
