@@ -106,7 +106,7 @@ def _numbers(metrics: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     coco = metrics.get(COCO, {})
     plain = {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
-    width = max(map(len, [*plain, *coco]))
+    width = max(map(len, [*plain, *coco]), default=0)
     for name, value in plain.items():
         yield f"{name:{width}}  {_percent(value)}"
     if coco:
@@ -127,7 +127,7 @@ def _by_class(metrics: Mapping[str, Any], objects: Mapping[str, int]) -> Iterato
     yield ""
     yield "  ".join([f"{'class':{width}}", "objects", *(f"{name:>7}" for name in columns)])
     for name, count in objects.items():
-        values = (_percent(column.get(name)) for column in columns.values())
+        values = (f"{_percent(v.get(name)):>{len(column)}}" for column, v in columns.items())
         yield "  ".join([f"{name:{width}}", f"{count:7,}", *values])
 
 
