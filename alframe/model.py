@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 COCO = "COCO"
 """A metric: a mapping of COCO's twelve numbers, ``AP``, ``AP50``, ... ``AR_large``; ``mAP`` is its
 ``AP``, and its ``AP50`` goes by other rules than ``mAP50``, which is Pascal VOC's."""
+ERRORS = "errors"
+"""A metric: a mapping of numbers of which less is better, in units of their own (nats); all others
+are fractions of which more is better. Reports do not rank by them."""
 
 
 class Model(Protocol):

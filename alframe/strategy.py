@@ -80,6 +80,18 @@ class Strategy(Protocol):
 
 
 @runtime_checkable
+class Adaptable(Protocol):
+    """A strategy that can do with other signals where those that it prefers are not to be had.
+
+    An image classified as a whole has no detections, but class probabilities of its own.
+    """
+
+    def adapt(self, provided: frozenset[str]) -> None:
+        """Settle on what ``requires`` names, told what a run can stream; called before all else."""
+        ...
+
+
+@runtime_checkable
 class Scoring(Protocol):
     """A strategy that gives each image one number on its own, whatever it makes of them.
 

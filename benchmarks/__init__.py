@@ -12,6 +12,8 @@ SUITES = {
     "voc-retina": "MI-AOD's RetinaNet benchmark on Pascal VOC",
     "voc-ssd": "MI-AOD's SSD benchmark on Pascal VOC",
     "coco-retina": "MI-AOD's RetinaNet benchmark on COCO",
+    "cifar10-ll4al": "Learning Loss's benchmark on CIFAR-10",
+    "cifar-smoke": "drawn shapes to classify, 6 methods x 3 seeds, minutes on a CPU",
     "small-real": "any folder in VOC layout, small network on ImageNet features",
 }
 """Name -> what ``alframe ls suites`` says of it."""

@@ -240,6 +240,27 @@ class DenseDetector(Detector):
         }
         return {name: self.normalise(value, assignment) for name, value in sums.items()}
 
+    def maps(self, features: Features) -> "tuple[Float[Tensor, 'B F H W'], ...]":
+        """The maps that tell how well an image is understood: those of the levels."""
+        return features.levels
+
+    def image_losses(self, batch: Batch, features: Features) -> "dict[str, Float[Tensor, ' B']]":
+        """Class and box loss of each image, divided by its own positive anchors (at least 1).
+
+        The ``normalizer`` is not used: the loss of an image must not depend on the others.
+
+        Raises:
+            ValueError: the batch is unlabelled.
+        """
+        anchors = self.anchors(features)
+        assignment = self.assign(anchors, batch)
+        logits, deltas = self.class_tower(features.levels), self.box_tower(features.levels)
+        sums = {
+            "cls": self.class_loss(logits, assignment),
+            "box": self.box_loss(deltas, anchors, assignment),
+        }
+        return {name: each / assignment.positives.clamp(min=1) for name, each in sums.items()}
+
     def read(self, batch: Batch, features: Features, names: frozenset[str]) -> dict[str, Any]:
         """The named signals of one batch, from its features; computes no more than they need."""
         values: dict[str, Any] = {}

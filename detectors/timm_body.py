@@ -1,6 +1,7 @@
 """Feature extractors from timm: by name, with weights, in the style of those weights."""
 
 import difflib
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, Literal
 
@@ -30,18 +31,23 @@ def timm_body(name: str, weights: str, style: Style) -> tuple[nn.Module, PixelRa
     Raises:
         ConfigError: an unknown name, a model without feature maps, unusable weights.
     """
-    _check_name(name)
+    check_name(name)
     if style == "caffe" and weights == "pretrained":
         raise ConfigError("style: timm has no weights in 'caffe' style; give weights=PATH")
-    body = _create(name, pretrained=weights == "pretrained")
+    body = created(name, _features, pretrained=weights == "pretrained")
     if style == "caffe":
         to_caffe(body, name)
     if weights not in ("none", "pretrained"):
         load_weights(body, weights)
-    return body, CAFFE_PIXELS if style == "caffe" else _pixels(name)
+    return body, CAFFE_PIXELS if style == "caffe" else pixels_of(name)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a name that timm does not know.
+
+    Raises:
+        ConfigError: names what is closest.
+    """
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         close = difflib.get_close_matches(architecture, [*timm.list_models(), "tiny"])
@@ -55,10 +61,20 @@ def _hint(close: list[str]) -> str:
     return f"; did you mean {', '.join(close)}?" if close else ""
 
 
-def _create(name: str, *, pretrained: bool) -> nn.Module:
+def created(name: str, make: Callable[[str, bool], nn.Module], *, pretrained: bool) -> nn.Module:
+    """A model of timm, with its pretrained weights or without.
+
+    Args:
+        name: that timm knows.
+        make: makes it, with these weights or without.
+        pretrained: whether timm is to load them.
+
+    Raises:
+        ConfigError: they cannot be had, or the model cannot be made so.
+    """
     with hub_if_reachable() if pretrained else nullcontext("") as unreachable:
         try:
-            body = _features(name, pretrained)
+            body = make(name, pretrained)
         except Exception as error:  # timm and the hub raise whatever their transport does
             of_hub = type(error).__module__.startswith("huggingface_hub")
             first = (of_hub and unreachable) or str(error).partition("\n")[0]
@@ -89,7 +105,8 @@ def _channels_first(body: nn.Module, images: Any, maps: list[Tensor]) -> list[Te
     return [each.permute(0, 3, 1, 2) for each in maps]
 
 
-def _pixels(name: str) -> PixelRange:
+def pixels_of(name: str) -> PixelRange:
+    """The scale of the images that a model of timm expects."""
     config: Any = timm.get_pretrained_cfg(name)
     mean, std = (tuple(255 * x for x in values) for values in (config.mean, config.std))
     return PixelRange(mean, std)

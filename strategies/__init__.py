@@ -39,7 +39,7 @@ def register(registry: Registrar) -> None:
     )  # fmt: skip
     registry.learner(
         "ll4al", f"{__name__}.ll4al.learner:LL4ALLearner",
-        summary="a detector that learns to predict its own loss",
+        summary="a model that learns to predict its own loss",
     )  # fmt: skip
     registry.strategy(
         "miaod", f"{__name__}.miaod.strategy:MIAOD", learner="miaod",

@@ -1,20 +1,24 @@
 """BADGE: gradients that labels would cause, uncertain and diverse at once."""
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from alframe.config.checks import at_least
-from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch
+from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING, SignalBatch
 from alframe.strategies.gather import gather
 from alframe.strategies.k_means import seeds
 from alframe.strategy import Query, Selection
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+
+OF_DETECTIONS = frozenset({DETECTIONS, BOX_FEATURES})
+OF_IMAGES = frozenset({CLASS_PROBS, EMBEDDING})
+"""What the gradient of an image is made of."""
 
 
 class BADGE:
@@ -34,6 +38,9 @@ class BADGE:
     random matrix of normal numbers, which keeps distances (Johnson-Lindenstrauss); 20 classes of
     2,048 features are 40,960 numbers an image otherwise.
 
+    Where images are classified as a whole and there are no detections, an image's embedding is the
+    gradient at its own predicted class, (p - onehot) x ``embedding``: the authors' own task.
+
     An image without detections has the gradient 0: the first such image can be drawn, further
     ones not before all others.
 
@@ -48,12 +55,17 @@ class BADGE:
         ConfigError: ``dimensions`` is below 1.
     """
 
-    requires: ClassVar[frozenset[str]] = frozenset({DETECTIONS, BOX_FEATURES})
+    requires: frozenset[str] = OF_DETECTIONS
 
     def __init__(self, dimensions: int | None = 64, min_score: float = 0.05) -> None:
         if dimensions is not None:
             at_least("dimensions", dimensions, 1)
         self._dimensions, self._min_score = dimensions, min_score
+
+    def adapt(self, provided: frozenset[str]) -> None:
+        """Take the predictions of whole images where there are no detections."""
+        if not provided >= OF_DETECTIONS and provided >= OF_IMAGES:
+            self.requires = OF_IMAGES
 
     def select(self, query: Query) -> Selection:
         """Embed the pool and draw ``query.budget`` ids with the query's generator."""
@@ -68,14 +80,20 @@ class BADGE:
 
     def embed(self, batch: SignalBatch, seed: int) -> "Float[Tensor, 'B D']":
         """Gradient embeddings, [B, K * F]; the same ``seed`` gives the same projection."""
-        found, features = batch[DETECTIONS], batch[BOX_FEATURES].float()
+        if self.requires == OF_IMAGES:
+            features, probs = batch[EMBEDDING].float().unsqueeze(1), batch[CLASS_PROBS].values
+            labels = probs.argmax(dim=2)
+            counted = torch.ones_like(labels, dtype=torch.bool).unsqueeze(-1)
+            features = features.expand(-1, labels.shape[1], -1)  # [B, 1, F] -> [B, N, F]
+        else:
+            found, features = batch[DETECTIONS], batch[BOX_FEATURES].float()
+            probs, labels = found.probs, found.labels
+            counted = (found.valid & (found.scores > self._min_score)).unsqueeze(-1)
         width = features.shape[-1]
         if self._dimensions is not None and width > self._dimensions:
             features = features @ projection(width, self._dimensions, seed).to(features.device)
-        counted = (found.valid & (found.scores > self._min_score)).unsqueeze(-1)
-        classes = found.probs.shape[-1]
-        onehot = torch.nn.functional.one_hot(found.labels, classes)
-        errors = (found.probs.float() - onehot) * counted
+        onehot = torch.nn.functional.one_hot(labels, probs.shape[-1])
+        errors = (probs.float() - onehot) * counted
         total = errors.transpose(1, 2) @ features  # [B, K, N] @ [B, N, F] -> [B, K, F]
         mean: Tensor = total / counted.sum(dim=1, keepdim=True).clamp(min=1)
         return mean.flatten(1)

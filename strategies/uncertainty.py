@@ -24,7 +24,8 @@ class UncertaintyStrategy(ScoringStrategy):
 
     Args:
         unit: ``detections`` (after non-maximum suppression, score above ``min_score``) or
-            ``anchors`` (every dense prediction).
+            ``anchors`` (every dense prediction; one an image where it is classified as a whole).
+            By default (null) detections, where the model makes any.
         aggregate: how predictions make one number for the image. ``sum`` favours crowded
             images, ``max`` single odd boxes.
         k: predictions that ``topk`` averages, the most uncertain ones.
@@ -37,20 +38,25 @@ class UncertaintyStrategy(ScoringStrategy):
 
     def __init__(
         self,
-        unit: Unit = "detections",
+        unit: Unit | None = None,
         aggregate: Aggregate = "mean",
         k: int = 10,
         min_score: float = 0.05,
         empty: float = 0.0,
     ) -> None:
-        one_of("unit", unit, get_args(Unit))
+        one_of("unit", unit, (None, *get_args(Unit)))
         one_of("aggregate", aggregate, get_args(Aggregate))
         at_least("k", k, 1)
-        self.requires = frozenset({DETECTIONS if unit == "detections" else CLASS_PROBS})
-        self._unit: Unit = unit
+        self.requires = frozenset({CLASS_PROBS if unit == "anchors" else DETECTIONS})
+        self._unit: Unit | None = unit
         self._aggregate: Aggregate = aggregate
         self._k = k
         self._min_score, self._empty = min_score, empty
+
+    def adapt(self, provided: frozenset[str]) -> None:
+        """Take every prediction where there are no detections, unless ``unit`` says otherwise."""
+        if self._unit is None and DETECTIONS not in provided and CLASS_PROBS in provided:
+            self.requires = frozenset({CLASS_PROBS})
 
     @abstractmethod
     def uncertainty(self, probs: "Float[Tensor, 'B N K']", exclusive: bool) -> Tensor:
@@ -58,7 +64,7 @@ class UncertaintyStrategy(ScoringStrategy):
 
     def score(self, batch: SignalBatch) -> Any:
         """One number an image, [B]."""
-        if self._unit == "anchors":
+        if CLASS_PROBS in self.requires:
             dense = batch[CLASS_PROBS]
             each = self.uncertainty(dense.values, dense.exclusive)
             return aggregate(

@@ -148,7 +148,7 @@ class DataConfig(Section):
     white: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
-Augment = Literal["hflip", "photometric", "random_crop", "zoom_out", "zoom_out_crop"]
+Augment = Literal["hflip", "padded_crop", "photometric", "random_crop", "zoom_out", "zoom_out_crop"]
 
 
 class TrainingConfig(Section):
@@ -176,7 +176,8 @@ class TrainingConfig(Section):
         warmup: iterations of linear warm-up; see ``restart``.
         warmup_start: factor on the learning rate in the first iteration of a warm-up.
         clip_norm: largest norm of the gradient; null does not clip.
-        augment: what is done to training images, in order; SSD: photometric, zoom_out_crop, hflip.
+        augment: what is done to training images, in order; SSD: photometric, zoom_out_crop, hflip;
+            CIFAR: padded_crop, hflip.
         precision: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on a GPU or CPU that has the
             instructions for it, else fp32. What a run has begun with is written into its
             ``config.yaml``, and kept.
@@ -282,6 +283,9 @@ class BudgetConfig(Section):
             exhausted, or somebody stops the run.
         test: images drawn from the pool to evaluate on, for a dataset without a test split; a
             number or a share. They are annotated first, and never chosen.
+        candidates: images that each selection is made from, drawn anew from the unlabelled ones
+            (LL4AL: 10,000 of CIFAR-10), but never fewer than it takes; a number or a share of the
+            pool. null: all of them.
         initial_set: a JSON file with the ids to label first, ``{"ids": [...]}``, in the place of
             a random draw; null draws.
     """
@@ -290,18 +294,20 @@ class BudgetConfig(Section):
     per_cycle: Amount = "2.5%"
     cycles: int | None = Field(default=7, ge=1)
     test: Amount | None = None
+    candidates: Amount | None = None
     initial_set: Place | None = None
 
     def images(self, pool: int) -> tuple[int, int]:
         """``initial`` and ``per_cycle`` in images, for a pool of this size."""
-        return _images(self.initial, pool), _images(self.per_cycle, pool)
+        return images_of(self.initial, pool), images_of(self.per_cycle, pool)
 
     def test_images(self, pool: int) -> int:
         """``test`` in images, for a pool of this size; 0 where none are drawn."""
-        return 0 if self.test is None else _images(self.test, pool)
+        return 0 if self.test is None else images_of(self.test, pool)
 
 
-def _images(amount: int | str, pool: int) -> int:
+def images_of(amount: int | str, pool: int) -> int:
+    """An amount in images, for a pool of this size."""
     if isinstance(amount, int):
         return amount
     # Rounded before the floor, so that 7% of 100 is 7 and not 7.000000000000001.

@@ -25,6 +25,7 @@ DEFAULT_PLUGINS = (
     "alframe.annotations",
     "alframe.training",
     "alframe.detectors",
+    "alframe.tasks.classification",
     "alframe.strategies",
     "alframe.benchmarks",
 )

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from alframe.config.sections import BudgetConfig
+from alframe.config.sections import BudgetConfig, images_of
 from alframe.datasets.base import Dataset
 from alframe.errors import ConfigError
 from alframe.runs.initial import draw, initial_set
@@ -24,12 +24,28 @@ class Plan:
         cycles: how many times to train; None goes on until the pool is exhausted.
         test: ids to evaluate on that are drawn from the pool, sorted: they are asked for with the
             initial ones, and never chosen.
+        candidates: images that each selection is made from; None: all.
     """
 
     initial: tuple[str, ...]
     per_cycle: int
     cycles: int | None
     test: tuple[str, ...] = ()
+    candidates: int | None = None
+
+    def choose_from(
+        self, unlabelled: tuple[str, ...], wanted: int, seeds: Seeds
+    ) -> tuple[str, ...]:
+        """The ids that a selection is made from, sorted: all, or as many as ``candidates`` says.
+
+        Args:
+            unlabelled: sorted.
+            wanted: how many will be selected.
+            seeds: of the cycle.
+        """
+        if self.candidates is None:
+            return unlabelled
+        return draw(unlabelled, max(self.candidates, wanted), seeds.within("candidates"))
 
 
 def planned(
@@ -62,7 +78,8 @@ def planned(
     first, per_cycle = check_budget(budget, len(pool), len(given) if fixed else None)
     others = [item for item in pool if item not in given]
     initial = {*given, *draw(others, first - len(given), seeds)}
-    return Plan(tuple(sorted(initial)), per_cycle, budget.cycles, test)
+    candidates = None if budget.candidates is None else images_of(budget.candidates, len(pool))
+    return Plan(tuple(sorted(initial)), per_cycle, budget.cycles, test, candidates)
 
 
 def _drawn_test(budget: BudgetConfig, dataset: Dataset, seeds: Seeds) -> tuple[str, ...]:

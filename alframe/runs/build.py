@@ -22,7 +22,7 @@ from alframe.plugins import Entry, Kind, registry
 from alframe.plugins.entry import OWN
 from alframe.runs.budget import Plan, planned
 from alframe.seeds import Seeds
-from alframe.strategy import Strategy
+from alframe.strategy import Adaptable, Strategy
 
 READERS = 8
 """Threads that decode images when a dataset is prepared: decoding waits for disks as well."""
@@ -35,10 +35,11 @@ def build_strategy(config: RunConfig) -> Strategy:
         ConfigError: the learner cannot train the model, or a signal is missing; names those that
             would do.
     """
-    strategy = made_strategy(config.strategy)
+    provided = signals(config)
+    strategy = made_strategy(config.strategy, provided)
     _check_model(config)
     missing = signal_names(strategy.requires, f"requires of strategy {config.strategy.name!r}")
-    missing -= signals(config)
+    missing -= provided
     if missing:
         kinds: tuple[Kind, ...] = ("learners", "models")
         theirs = {k: [e.name for e in registry().all(k) if missing <= _declared(e)] for k in kinds}
@@ -97,14 +98,18 @@ def _check_model(config: RunConfig) -> None:
     wanted = getattr(registry().get("learners", config.learner.name).load(), "trains_only", None)
     if config.model is None or wanted is None or _is_a(_model(config.model), wanted):
         return
-    fitting = [e.name for e in registry().all("models") if _is_a(e, wanted)]
+    task = _model(config.model).says("task", "detection")
+    known = [e for e in registry().all("models") if e.task == task]
+    fitting = [e.name for e in known if _is_a(e, wanted)]
+    kinds = wanted if isinstance(wanted, tuple) else (wanted,)
+    wanted_names = " or a ".join(kind.__name__ for kind in kinds)
     raise ConfigError(
-        f"learner {config.learner.name!r} trains a {wanted.__name__}, which model "
+        f"learner {config.learner.name!r} trains a {wanted_names}, which model "
         f"{config.model.name!r} is not; models that fit: {_list(fitting) or 'none'}"
     )
 
 
-def _is_a(entry: Entry, wanted: type) -> bool:
+def _is_a(entry: Entry, wanted: type | tuple[type, ...]) -> bool:
     try:
         factory = entry.load()
     except PluginError:
@@ -215,13 +220,20 @@ def build_oracle(config: RunConfig, dataset: Dataset, folder: Path) -> oracle.Or
     return built
 
 
-def made_strategy(component: Component) -> Strategy:
-    """The strategy, and inside a wrapper (``power:entropy``) the one that it wraps."""
+def made_strategy(component: Component, provided: frozenset[str] | None = None) -> Strategy:
+    """The strategy, and inside a wrapper (``power:entropy``) the one that it wraps.
+
+    Args:
+        component: its name and options.
+        provided: what a run can stream, for a strategy that adapts itself to that.
+    """
     name, _, wrapped = registry().unwrapped(component.name)
     options = component.options
     if wrapped:
-        options["of"] = made_strategy(Component(**options["of"]))
+        options["of"] = made_strategy(Component(**options["of"]), provided)
     strategy: Strategy = registry().get("strategies", name).make(**options)
+    if provided is not None and isinstance(strategy, Adaptable):
+        strategy.adapt(provided)
     return strategy
 
 

@@ -207,8 +207,9 @@ class Loop:
             untouched(labelled.targets, "the strategy", SelectionError),
             self._profiling.watching("scoring") as tick,
         ):
-            selection = self._strategy.select(self._query(cycle, labelled, wanted, tick))
-        check_selection(selection, self._pool.unlabelled, wanted)
+            query = self._query(cycle, labelled, wanted, tick)
+            selection = self._strategy.select(query)
+        check_selection(selection, query.unlabelled, wanted)
         elapsed, ids = time.monotonic() - started, list(selection.ids)
         if selection.scores is not None:
             self._run.write_scores(cycle, selection.scores)
@@ -218,16 +219,17 @@ class Loop:
 
     def _query(self, cycle: int, labelled: LabelledSet, budget: int, tick: Tick) -> Query:
         images, requires = self._dataset.images, self._strategy.requires
+        seeds = self._seeds.within("cycle", cycle)
         return Query(
             learner=DeclaredSignals(
                 self._learner, images, requires, tick, title=f"cycle {cycle} score"
             ),
-            unlabelled=self._pool.unlabelled,
+            unlabelled=self._plan.choose_from(self._pool.unlabelled, budget, seeds),
             labelled=labelled.ids,
             targets=labelled.targets,
             classes=self._dataset.classes,
             budget=budget,
-            rng=self._seeds.within("cycle", cycle).rng("strategy"),
+            rng=seeds.rng("strategy"),
             cycle=cycle,
         )
 

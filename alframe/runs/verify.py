@@ -189,14 +189,16 @@ class Verifier:
 
     def _query(self, cycle: int, budget: int, asked: list[str]) -> Query:
         known, aside = set(asked), set(self._drawn())
+        left = tuple(i for i in self._dataset.pool if i not in known | aside)
+        seeds = self._seeds.within("cycle", cycle)
         return Query(
             learner=_StoredModel(self, cycle),
-            unlabelled=tuple(i for i in self._dataset.pool if i not in known | aside),
+            unlabelled=self._plan.choose_from(left, budget, seeds),
             labelled=tuple(sorted(known & self._targets.keys())),
             targets={i: self._targets[i] for i in known & self._targets.keys()},
             classes=self._dataset.classes,
             budget=budget,
-            rng=self._seeds.within("cycle", cycle).rng("strategy"),
+            rng=seeds.rng("strategy"),
             cycle=cycle,
         )
 

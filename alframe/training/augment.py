@@ -72,6 +72,11 @@ def random_crop(sample: Sample, rng: np.random.Generator) -> Sample:
     return _through(_cropped(_whole(sample), sample, rng), sample)
 
 
+def padded_crop(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Shift by up to an eighth of each side; :func:`alframe.training.geometric.padded_crop`."""
+    return _through(geometric.padded_crop(_whole(sample), rng), sample)
+
+
 def zoom_out_crop(sample: Sample, rng: np.random.Generator) -> Sample:
     """Zoom out, then in; sharper than one after the other, as pixels are resampled once."""
     return _through(_cropped(geometric.zoom_out(_whole(sample), rng), sample, rng), sample)
@@ -100,6 +105,7 @@ def _through(window: Window, sample: Sample) -> Sample:
 
 AUGMENTATIONS: dict[str, Augmentation] = {
     "hflip": hflip,
+    "padded_crop": padded_crop,
     "photometric": photometric,
     "random_crop": random_crop,
     "zoom_out": zoom_out,

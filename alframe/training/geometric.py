@@ -19,6 +19,8 @@ LARGEST = 4.0
 """The most that the sides of a window grow."""
 SMALLEST = 0.3
 """The least that is left of each side by a crop."""
+PADDING = 1 / 8
+"""What a padded crop adds to each border, as a share of the side."""
 LEAST_IOUS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
 """One is drawn for each crop: how much it must overlap every object."""
 ASPECT = 2.0
@@ -58,6 +60,19 @@ def zoom_out(window: Window, rng: np.random.Generator) -> Window:
     left = window.x1 - rng.uniform(0, width - window.width)
     top = window.y1 - rng.uniform(0, height - window.height)
     return Window(left, top, left + width, top + height)
+
+
+def padded_crop(window: Window, rng: np.random.Generator) -> Window:
+    """A window of the same size, shifted by whole pixels: up to :data:`PADDING` of its sides.
+
+    Of an image of 32 pixels that is padded by 4 on each side a part of 32 is shown (He et al., CVPR
+    2016, section 4.2).
+
+    # Deviation: it is padded with the mean colour, not with zeros.
+    """
+    across, down = (round(PADDING * side) for side in (window.width, window.height))
+    x, y = rng.integers(-across, across + 1), rng.integers(-down, down + 1)
+    return Window(window.x1 + x, window.y1 + y, window.x2 + x, window.y2 + y)
 
 
 def random_crop(

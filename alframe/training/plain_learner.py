@@ -32,11 +32,11 @@ class PlainLearner:
 
     Attributes:
         provides: signals of the learner's own, beside those of its model.
-        trains_only: the class of models that it can train; None trains any.
+        trains_only: the class of models that it can train, or several; None trains any.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset()
-    trains_only: ClassVar[type | None] = None
+    trains_only: ClassVar[type | tuple[type, ...] | None] = None
 
     def __init__(self, setup: LearnerSetup) -> None:
         self.setup = setup

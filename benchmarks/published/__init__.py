@@ -23,7 +23,8 @@ class Published:
         method: its name there.
         values: by number of labelled images; fractions.
         source: ``table`` of the paper, ``FAQ`` of the authors, their ``entry`` on Papers with
-            Code (all exact), or ``figure`` (read off it, +- 0.15 points).
+            Code, another group's ``rerun`` (all exact), or ``figure`` (read off it, +- 0.15
+            points).
         full: full supervision, or None.
         spread: standard deviations by number of labelled images, where given.
         model: detector and backbone.
@@ -33,7 +34,7 @@ class Published:
 
     method: str
     values: Mapping[int, float]
-    source: Literal["table", "FAQ", "entry", "figure"]
+    source: Literal["table", "FAQ", "entry", "rerun", "figure"]
     full: float | None = None
     spread: Mapping[int, float] = field(default_factory=dict)
     model: str = ""

@@ -31,7 +31,7 @@ from alframe.benchmarks.statistics.curves import (
     summarise,
 )
 from alframe.errors import AlframeError, RunError
-from alframe.model import COCO
+from alframe.model import COCO, ERRORS
 from alframe.plugins import unknown
 
 if TYPE_CHECKING:
@@ -100,6 +100,11 @@ def _metric(problems: Sequence[ProblemRuns], wanted: str | None) -> str:
         raise RunError("there is nothing to report: no run has a finished cycle yet")
     known = {name for cycle in cycles for name in cycle.numbers()}
     metric = wanted or measured[0]
+    if metric.partition(".")[0] == ERRORS:
+        raise RunError(
+            f"--metric {metric}: less of it is better, and it is no fraction; tables rank by "
+            f"metrics such as {measured[0]}. cycles.jsonl and --format json have its values"
+        )
     if (full := f"{COCO}.{metric}") in known and metric not in known:
         metric = full
     if all(cycle.value(metric) is None for cycle in cycles):
@@ -109,7 +114,7 @@ def _metric(problems: Sequence[ProblemRuns], wanted: str | None) -> str:
                 "object to measure it by. Run again with a test split that has some, or choose "
                 "another --metric"
             )
-        names = {_by_class(name) for name in known}
+        names = {_by_class(n) for n in known if not n.startswith(f"{ERRORS}.")}
         raise RunError(unknown("metric", metric, names))
     return metric
 

@@ -18,6 +18,7 @@ MARKS = {
     "table": r"$^{\dagger}$",
     "FAQ": r"$^{\ddagger}$",
     "entry": r"$^{\S}$",
+    "rerun": r"$^{\P}$",
     "figure": r"$^{\ast}$",
 }
 """At the names of published rows, by source; explained in the caption."""

@@ -36,6 +36,7 @@ SOURCES = {
     "table": "exact, from a table of the paper",
     "FAQ": "exact, from the authors' FAQ",
     "entry": "exact, from the authors' entry on Papers with Code",
+    "rerun": "exact, from another group's re-run",
     "figure": "read off a figure, ±0.15",
 }
 """What the source of a published row means to a reader."""

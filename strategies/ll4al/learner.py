@@ -1,17 +1,18 @@
-"""The learner of Learning Loss: a detector that also learns what its loss will be."""
+"""The learner of Learning Loss: a model that also learns what its loss will be."""
 
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, cast
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 
 from alframe.datasets.base import ImageSet
-from alframe.detectors.dense import DenseDetector, Features
 from alframe.errors import ConfigError
 from alframe.learner import PREDICTED_LOSS, LearnerSetup
-from alframe.strategies.ll4al.losses import image_loss, ranking_loss
-from alframe.strategies.ll4al.module import LL4ALModel
+from alframe.model import Model
+from alframe.strategies.ll4al.losses import ranking_loss
+from alframe.strategies.ll4al.module import LL4ALModel, PerImageModel
 from alframe.training import distributed
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses, Phase, Step
@@ -19,26 +20,26 @@ from alframe.training.plain_learner import PlainLearner
 
 
 class LL4ALLearner(PlainLearner):
-    """Trains any dense detector together with a loss module (Yoo & Kweon, CVPR 2019).
+    """Trains a dense detector or a classifier with a loss module (Yoo & Kweon, CVPR 2019).
 
-    The target loss of an image is the sum of its class and box losses over its own positive
-    anchors. What is minimised is the mean target loss of a batch, plus ``weight`` times the
-    ranking loss of the predictions (equation 3). From ``joint`` of the schedule on, the module
-    trains on detached features and leaves the detector to itself (section 4.1: epoch 120 of 200;
-    240 of 300 for SSD, section 4.2).
+    The target loss of an image is what the model says of it: the cross-entropy of a classifier, a
+    detector's sum of class and box losses over its own positive anchors. What is minimised is the
+    mean target loss of a batch, plus ``weight`` times the ranking loss of the predictions (equation
+    3). From ``joint`` of the schedule on, the module trains on detached features and leaves the
+    model to itself (section 4.1: epoch 120 of 200; 240 of 300 for SSD, section 4.2).
 
     These are two phases, ``joint`` and ``detached``. They share one optimiser and one warm-up,
-    whatever ``training.restart`` says: a fresh start at 80 % would disturb the detector, which is
+    whatever ``training.restart`` says: a fresh start at 80 % would disturb the model, which is
     compared with others that have no such break.
 
-    # Deviation: the detector's own ``normalizer`` is not used, as the loss of an image must not
+    # Deviation: a detector's own ``normalizer`` is not used, as the loss of an image must not
     depend on the others in its batch.
 
     Args:
         setup: classes, device, model and the training section.
         weight: of the ranking loss, lambda of the paper.
         margin: see :func:`~alframe.strategies.ll4al.losses.ranking_loss`.
-        joint: share of the schedule in which the ranking loss trains the detector as well; 1
+        joint: share of the schedule in which the ranking loss trains the model as well; 1
             never stops, 0 never begins.
         hidden: see :class:`~alframe.strategies.ll4al.module.LossModule`.
 
@@ -47,7 +48,7 @@ class LL4ALLearner(PlainLearner):
     """
 
     provides: ClassVar[frozenset[str]] = frozenset({PREDICTED_LOSS})
-    trains_only = DenseDetector
+    trains_only = PerImageModel
 
     def __init__(
         self,
@@ -63,12 +64,13 @@ class LL4ALLearner(PlainLearner):
         super().__init__(replace(setup, training=training))  # builds a model: last
 
     def build(self) -> LL4ALModel:
-        """A fresh detector, with a loss module."""
-        return LL4ALModel(cast(DenseDetector, super().build()), self._hidden)
+        """A fresh model, with a loss module."""
+        return LL4ALModel(super().build(), self._hidden)
 
-    def inner(self, network: nn.Module) -> DenseDetector:
-        """The detector in ``network``."""
-        return cast(LL4ALModel, network).detector
+    def inner(self, network: nn.Module) -> Model:
+        """The model in ``network``."""
+        model: Model = cast(LL4ALModel, network).of
+        return model
 
     def phases(self, unlabelled: ImageSet) -> tuple[Phase, ...]:
         """Joint and then detached training on the labelled images."""
@@ -82,36 +84,25 @@ class LL4ALLearner(PlainLearner):
         )
 
     def loss(self, model: nn.Module, batch: Batch, *, detached: bool) -> Losses:
-        """Target and ranking loss of a labelled batch; the latter may leave the detector alone."""
+        """Target and ranking loss of a labelled batch; the latter may leave the model alone."""
         assert isinstance(model, LL4ALModel)
-        features = model.detector.features(batch)
-        each = target_losses(model.detector, features, batch)
-        levels = features.levels
+        features = model.of.features(batch)
+        each = model.of.image_losses(batch, features)
+        maps = model.of.maps(features)
         if detached:
-            levels = tuple(level.detach() for level in levels)
-        target = each["cls"] + each["box"]
-        ranking = ranking_loss(model.loss_module(levels), target, self._margin)
+            maps = tuple(one.detach() for one in maps)
+        target = torch.stack([*each.values()]).sum(dim=0)  # [terms, B] -> [B]
+        ranking = ranking_loss(model.loss_module(maps), target, self._margin)
         terms = {name: values.mean() for name, values in each.items()}
         return Losses(terms | {"ranking": self._weight * ranking})
 
-    def read(self, batch: Batch, features: Features, names: frozenset[str]) -> dict[str, Any]:
+    def read(self, batch: Batch, features: Any, names: frozenset[str]) -> dict[str, Any]:
         """The named signals of one batch; the predicted loss takes the loss module and no tower."""
         values = super().read(batch, features, names)
         if PREDICTED_LOSS in names:
-            values[PREDICTED_LOSS] = cast(LL4ALModel, self.network).loss_module(features.levels)
+            model = cast(LL4ALModel, self.network)
+            values[PREDICTED_LOSS] = model.loss_module(model.of.maps(features))
         return values
-
-
-def target_losses(detector: DenseDetector, features: Features, batch: Batch) -> dict[str, Tensor]:
-    """Class and box loss of each image, [B] each, as a mean over its positive anchors."""
-    anchors = detector.anchors(features)
-    assignment = detector.assign(anchors, batch)
-    logits, deltas = detector.class_tower(features.levels), detector.box_tower(features.levels)
-    sums = {
-        "cls": detector.class_loss(logits, assignment),
-        "box": detector.box_loss(deltas, anchors, assignment),
-    }
-    return {name: image_loss(each, assignment.positives) for name, each in sums.items()}
 
 
 def _check(setup: LearnerSetup, *, weight: float, margin: float, joint: float, hidden: int) -> None:

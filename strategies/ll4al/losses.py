@@ -7,19 +7,7 @@ from torch import Tensor
 from alframe.detectors.losses import at_least_float32
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
-
-
-def image_loss(
-    sums: "Float[Tensor, ' B']", positives: "Int[Tensor, ' B']"
-) -> "Float[Tensor, ' B']":
-    """The loss of each image, from its sum over anchors: divided by its own positive anchors.
-
-    Args:
-        sums: summed loss of each image.
-        positives: number of positive anchors of each image; one without any counts as 1.
-    """
-    return sums / positives.clamp(min=1)
+    from jaxtyping import Float
 
 
 def ranking_loss(

@@ -1,20 +1,19 @@
-"""The loss prediction module: what loss to expect of an image, from the features of its levels."""
+"""The loss prediction module: what loss to expect of an image, from the maps of its model."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from alframe.detectors.dense import DenseDetector
 from alframe.training.batch import Batch
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 DUMMY_SIDE = 1024
-"""Side of the image on which widths are found: one that any detector takes."""
+"""Side of the image on which widths are found: one that any model takes."""
 
 
 class LossModule(nn.Module):
@@ -48,43 +47,65 @@ class LossModule(nn.Module):
         return predicted.squeeze(1)  # [B, 1] -> [B]
 
 
+@runtime_checkable
+class PerImageModel(Protocol):
+    """What Learning Loss asks of a model: the loss of each image, and maps that may foretell it."""
+
+    def features(self, batch: Batch) -> Any:
+        """What all signals share; see :class:`alframe.model.Model`."""
+        ...
+
+    def maps(self, features: Any) -> "tuple[Float[Tensor, 'B F H W'], ...]":
+        """The maps that the loss module reads, from features."""
+        ...
+
+    def image_losses(self, batch: Batch, features: Any) -> "dict[str, Float[Tensor, ' B']]":
+        """The terms of each image's loss, whatever the others in its batch."""
+        ...
+
+
 class LL4ALModel(nn.Module):
-    """Any dense detector, and a loss module on its levels.
+    """A model, and a loss module on its maps.
 
     Args:
-        detector: is trained, and makes the detections.
+        of: is trained, and predicts; a :class:`PerImageModel`.
         hidden: see :class:`LossModule`.
 
     Attributes:
-        detector: the detector.
-        loss_module: levels -> predicted loss [B].
+        of: the model.
+        loss_module: maps -> predicted loss [B].
     """
 
-    def __init__(self, detector: DenseDetector, hidden: int = 128) -> None:
+    of: Any
+
+    def __init__(self, of: nn.Module, hidden: int = 128) -> None:
         super().__init__()
-        self.detector = detector
-        self.loss_module = LossModule(level_widths(detector), hidden)
+        self.of = of
+        self.loss_module = LossModule(map_widths(of), hidden)
 
 
-def level_widths(detector: DenseDetector) -> list[int]:
-    """Channels of each level, found by a pass of one image on the meta device: shapes alone.
+def map_widths(model: nn.Module) -> list[int]:
+    """Channels of each map, found by a pass of one image on the meta device: shapes alone.
 
-    The detector computes nothing and keeps its weights and its statistics.
+    The model computes nothing and keeps its weights and its statistics.
     """
-    trunk = _Trunk(detector)
+    trunk = _Trunk(model)
     named = (*trunk.named_parameters(), *trunk.named_buffers())
     shapes = {name: tensor.to("meta") for name, tensor in named}
     image = torch.zeros(1, 3, DUMMY_SIDE, DUMMY_SIDE, dtype=torch.uint8, device="meta")
     size = torch.zeros(1, 2, dtype=torch.int64, device="meta")
     with torch.no_grad():
-        levels = functional_call(trunk, shapes, Batch(("dummy",), image, size, size))
-    return [level.shape[1] for level in levels]
+        maps = functional_call(trunk, shapes, Batch(("dummy",), image, size, size))
+    return [one.shape[1] for one in maps]
 
 
 class _Trunk(nn.Module):
-    def __init__(self, detector: DenseDetector) -> None:
+    of: Any
+
+    def __init__(self, of: nn.Module) -> None:
         super().__init__()
-        self.detector = detector
+        self.of = of
 
     def forward(self, batch: Batch) -> tuple[Tensor, ...]:
-        return self.detector.features(batch).levels
+        maps: tuple[Tensor, ...] = self.of.maps(self.of.features(batch))
+        return maps

@@ -11,13 +11,14 @@ from torch import nn
 
 from alframe.config.checks import at_least, one_of
 from alframe.datasets.base import ImageSet, LabelledSet
-from alframe.detectors.dense import DenseDetector, Features
+from alframe.detectors.dense import DenseDetector
 from alframe.errors import ConfigError
 from alframe.learner import ANCHOR_WEIGHT, DISAGREEMENT, FitContext, LearnerSetup
 from alframe.seeds import Seeds
+from alframe.strategies.miaod.kinds import KINDS, suited
 from alframe.strategies.miaod.losses import Skip
-from alframe.strategies.miaod.model import MIAODModel
 from alframe.strategies.miaod.variants import OBJECTIVES, Mode
+from alframe.tasks.classification.classifier import Classifier
 from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream
 from alframe.training.phases import Phase, Step
@@ -30,7 +31,7 @@ VANISHED = 1e-4
 
 
 class MIAODLearner(PlainLearner):
-    """Trains any dense detector by multiple instance active learning (Yuan et al., CVPR 2021).
+    """Trains a detector or classifier by multiple instance active learning (Yuan, CVPR 2021).
 
     A fit is a label phase, and then ``rounds`` times a min, a max and a label phase, all within
     the length of the training section (the code's ``tools/train.py``):
@@ -43,6 +44,9 @@ class MIAODLearner(PlainLearner):
                                                pseudo-labels                       classifiers
     max       classification                   minus discrepancy                   classifiers
     ========  ===============================  ==================================  =============
+
+    That is for dense detectors; a classifier has two heads and the discrepancy, and no image loss
+    (:mod:`alframe.strategies.miaod.classifiers`).
 
     Each batch has its own backward pass and optimiser step, labelled before unlabelled. The
     unlabelled images are as many as there are labelled ones, drawn anew in each cycle. When none
@@ -72,7 +76,7 @@ class MIAODLearner(PlainLearner):
     """
 
     provides: ClassVar[frozenset[str]] = frozenset({ANCHOR_WEIGHT, DISAGREEMENT})
-    trains_only = DenseDetector
+    trains_only = tuple(KINDS)
 
     def __init__(
         self,
@@ -89,22 +93,23 @@ class MIAODLearner(PlainLearner):
         at_least("discrepancy_weight", discrepancy_weight, 0)
         at_least("label_ratio", label_ratio, 1)
         at_least("rounds", rounds, 1)
-        self._objective = OBJECTIVES[mode](
+        self._given = OBJECTIVES[mode](
             setup.training.batch_size, discrepancy_weight, skip, mask_padding
         )
         self._label_ratio = label_ratio
-        self._names = phase_names(self._objective.order, rounds)
+        self._names = phase_names(self._given.order, rounds)
         phase_lengths(self._names, setup.training.length, label_ratio)
         super().__init__(setup)  # builds a model, for which the above is needed
 
-    def build(self) -> MIAODModel:
-        """A fresh detector, with a second classifier and a MIL head."""
-        detector = cast(DenseDetector, super().build())
-        return MIAODModel(detector, self._objective.mil_classes(detector))
+    def build(self) -> nn.Module:
+        """A fresh model, with a second classifier and, for a detector, a MIL head."""
+        model = super().build()
+        self._objective = suited(self._given, model)
+        return self._objective.network(model)
 
-    def inner(self, network: nn.Module) -> DenseDetector:
-        """The detector in ``network``; f1 makes the detections (``single_stage.py:108``)."""
-        return cast(MIAODModel, network).detector
+    def inner(self, network: nn.Module) -> DenseDetector | Classifier:
+        """The model in ``network``; f1 makes the predictions (``single_stage.py:108``)."""
+        return self._objective.inner(network)
 
     def phases(self, unlabelled: ImageSet) -> tuple[Phase, ...]:
         """Label phases, and min and max phases unless nothing is unlabelled."""
@@ -146,14 +151,14 @@ class MIAODLearner(PlainLearner):
 
         super().fit(labelled, unlabelled, replace(context, phase_finished=finished))
 
-    def read(self, batch: Batch, features: Features, names: frozenset[str]) -> dict[str, Any]:
+    def read(self, batch: Batch, features: Any, names: frozenset[str]) -> dict[str, Any]:
         """The named signals of one batch; disagreement takes the two classifiers and no more."""
         values = super().read(batch, features, names)
-        model = cast(MIAODModel, self.network)
+        model, objective = cast(Any, self.network), self._objective
         if DISAGREEMENT in names:
-            values[DISAGREEMENT] = self._objective.disagreement(model, features, batch)
+            values[DISAGREEMENT] = objective.disagreement(model, features, batch)
         if ANCHOR_WEIGHT in names:
-            values[ANCHOR_WEIGHT] = self._objective.anchor_weights(model, features, batch)
+            values[ANCHOR_WEIGHT] = objective.anchor_weights(model, features, batch)
         return values
 
 

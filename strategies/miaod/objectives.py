@@ -6,7 +6,7 @@ MH and BD are ``MIAOD_head.py`` and ``base_dense_head.py`` of the code; see
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,15 @@ class Objective:
         if phase == "max":
             return parameter.startswith(self.trained_in_max)
         return phase == "label" or not parameter.startswith(self.fixed_in_min)
+
+    def network(self, model: nn.Module) -> MIAODModel:
+        """The model, and what is added to it."""
+        detector = cast(DenseDetector, model)
+        return MIAODModel(detector, self.mil_classes(detector))
+
+    def inner(self, network: nn.Module) -> DenseDetector:
+        """The detector in a network."""
+        return cast(MIAODModel, network).detector
 
     def mil_classes(self, detector: DenseDetector) -> int:
         """How many classes the MIL head tells apart."""

@@ -18,6 +18,8 @@ class MIAOD(ScoringStrategy):
 
     # Deviation: a score that is not a number is an error; the code ranks it first.
 
+    A classifier has one instance an image, whose disagreement is the score.
+
     Cost: one forward pass of trunk and two classifiers over the pool; O(anchors) memory for an
     image of one batch.
 

@@ -16,8 +16,8 @@ def rows(name: str) -> dict[str, list[float]]:
     return {r.method: [round(100 * v, 2) for v in r.values.values()] for r in published(name)}
 
 
-def test_there_are_three() -> None:
-    assert names() == ["coco-retina", "voc-retina", "voc-ssd"]
+def test_there_are_four() -> None:
+    assert names() == ["cifar10-ll4al", "coco-retina", "voc-retina", "voc-ssd"]
 
 
 def test_a_row_by_hand() -> None:
@@ -27,6 +27,10 @@ def test_a_row_by_hand() -> None:
                             2479: 0.6979, 2892: 0.7107, 3305: 0.7227}  # fmt: skip
     ssd = published("voc-ssd")[0]
     assert (ssd.source, ssd.spread[1000], ssd.values[10000]) == ("FAQ", 0.0215, 0.7491)
+    assert next((r.method, r.source) for r in published("cifar10-ll4al")) == ("random", "rerun")
+    assert rows("cifar10-ll4al")["MI-AOD training, random selection"] == [
+        58.07, 67.75, 74.91, 78.88, 80.96
+    ]  # fmt: skip
     assert rows("coco-retina")["random"] == [6.7, 12.9, 15.6, 17.8, 19.0]
 
 
@@ -34,6 +38,7 @@ def test_what_was_measured() -> None:
     """VOC 2007 is scored by 11 points in MI-AOD's code (specs/miaod.md, 5)."""
     found = {name: {(r.model, r.metric, r.pool) for r in published(name)} for name in names()}
     assert found == {
+        "cifar10-ll4al": {("ResNet-18", "accuracy", 50000)},
         "coco-retina": {("RetinaNet-R50", "mAP", 117266)},
         "voc-retina": {("RetinaNet-R50", "mAP50_11pt", 16551)},
         "voc-ssd": {("SSD300-VGG16", "mAP50_11pt", 16551)},
@@ -61,7 +66,9 @@ def test_rows_lie_beneath_the_same_metric_and_pool_only(
 
 
 def test_unknown_table() -> None:
-    with pytest.raises(ConfigError, match="unknown published table 'voc'; known: coco-retina"):
+    with pytest.raises(
+        ConfigError, match="unknown published table 'voc'; known: cifar10-ll4al, coco-retina"
+    ):
         published("voc")
 
 

@@ -253,12 +253,12 @@ def test_command_line(entropy: Path) -> None:
 
 def test_noise_on_scores_of_a_part_of_the_pool_is_drawn_again(tmp_path: Path) -> None:
     """The part is drawn from the same generator before: it must not move the noise."""
-    start(tmp_path / "run", "strategy=power:ll4al", "strategy.of.subpool=12", "learner.name=ll4al",
+    start(tmp_path / "run", "strategy=power:ll4al", "budget.candidates=12", "learner.name=ll4al",
           "strategy.kind=softmax", "budget.cycles=2")  # fmt: skip
     assert [v.problem for v in verdicts(tmp_path / "run")] == [""] * 6
 
 
 def test_scores_of_a_part_of_the_pool_will_do(tmp_path: Path) -> None:
-    start(tmp_path / "run", "strategy=ll4al", "strategy.subpool=12", "learner.name=ll4al",
+    start(tmp_path / "run", "strategy=ll4al", "budget.candidates=12", "learner.name=ll4al",
           "budget.cycles=2")  # fmt: skip
     assert [v.problem for v in verdicts(tmp_path / "run")] == [""] * 6

@@ -88,7 +88,7 @@ def test_a_detection_that_is_not_a_number_is_not_left_out() -> None:
     ("options", "message"),
     [
         ({"k": 0}, "k: expected at least 1, got 0"),
-        ({"unit": "boxes"}, "unit: expected one of .'detections', 'anchors'., got 'boxes'"),
+        ({"unit": "boxes"}, "unit: expected one of .None, 'detections', 'anchors'., got 'boxes'"),
         ({"aggregate": "median"}, "aggregate: expected one of .*'topk'., got 'median'"),
     ],
 )

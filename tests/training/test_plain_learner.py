@@ -219,7 +219,7 @@ def test_a_learner_that_lacks_a_signal_is_named_with_one_that_has_it(
     class Demanding:
         requires = frozenset({"telepathy", EMBEDDING})
 
-    monkeypatch.setattr(build, "made_strategy", lambda component: Demanding)
+    monkeypatch.setattr(build, "made_strategy", lambda component, provided: Demanding)
     with pytest.raises(
         ConfigError, match=r"requires the signal telepathy, which neither learner 'plain'"
     ):

@@ -15,9 +15,9 @@ from alframe.datasets.shapes import DrawnImages
 from alframe.errors import ConfigError
 from alframe.learner import CLASS_PROBS, PREDICTED_LOSS, FitContext, LearnerSetup, Recorder
 from alframe.seeds import Seeds
-from alframe.strategies.ll4al.learner import LL4ALLearner, target_losses
+from alframe.strategies.ll4al.learner import LL4ALLearner
 from alframe.strategies.ll4al.losses import ranking_loss
-from alframe.strategies.ll4al.module import LL4ALModel, LossModule, level_widths
+from alframe.strategies.ll4al.module import LL4ALModel, LossModule, map_widths
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses
 from tests.detectors.drawing import drawing, small_retinanet, small_ssd
@@ -59,7 +59,7 @@ class Spied(LL4ALLearner):
     def loss(self, model: nn.Module, batch: Batch, *, detached: bool) -> Losses:
         losses = super().loss(model, batch, detached=detached)
         assert isinstance(model, LL4ALModel)
-        trunk = [p for p in model.detector.backbone.parameters() if p.requires_grad]  # type: ignore[union-attr]
+        trunk = [p for p in model.of.backbone.parameters() if p.requires_grad]  # type: ignore[union-attr]
         ranking = losses.terms["ranking"]
         grads = torch.autograd.grad(ranking, trunk, retain_graph=True, allow_unused=True)
         self.joint.append(any(g is not None for g in grads))
@@ -98,7 +98,7 @@ def test_widths_are_those_of_the_levels_and_nothing_is_changed(make: Any) -> Non
     model = make()
     before = {k: v.clone() for k, v in model.state_dict().items()}
     levels = model.features(drawing()).levels
-    assert level_widths(model) == [level.shape[1] for level in levels]
+    assert map_widths(model) == [level.shape[1] for level in levels]
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert LL4ALModel(model).loss_module(levels).shape == (2,)
 
@@ -128,18 +128,32 @@ def test_the_module_is_as_exact_under_autocast() -> None:
 @both
 def test_the_target_of_an_image_does_not_depend_on_the_others(make: Any) -> None:
     detector, batch = make().eval(), drawing(3)
-    whole = target_losses(detector, detector.features(batch), batch)
+    whole = detector.image_losses(batch, detector.features(batch))
     for row, part in enumerate(batch.chunk(3)):
-        alone = target_losses(detector, detector.features(part), part)
+        alone = detector.image_losses(part, detector.features(part))
         for name, values in alone.items():
             torch.testing.assert_close(whole[name][row : row + 1], values)
+
+
+@both
+def test_the_target_of_an_image_is_over_its_own_positives(make: Any) -> None:
+    detector, batch = make().eval(), drawing(3)
+    features = detector.features(batch)
+    anchors = detector.anchors(features)
+    assignment = detector.assign(anchors, batch)
+    sums = detector.class_loss(detector.class_tower(features.levels), assignment)
+    found = detector.image_losses(batch, features)["cls"].tolist()
+    counts = assignment.positives.tolist()
+    expected = [s / max(1, n) for s, n in zip(sums.tolist(), counts, strict=True)]
+    assert found == pytest.approx(expected)
+    assert max(counts) > 1
 
 
 def test_one_step_by_its_definition() -> None:
     learner = LL4ALLearner(setup(), weight=0.5, margin=2.0)
     model, batch = learner.build(), drawing(4, classes=2)
-    features = model.detector.features(batch)
-    each = target_losses(model.detector, features, batch)
+    features = model.of.features(batch)
+    each = model.of.image_losses(batch, features)
     predicted = model.loss_module(features.levels)
     losses = learner.loss(model, batch, detached=False)
     expected = ranking_loss(predicted, each["cls"] + each["box"], margin=2.0)
@@ -189,7 +203,7 @@ def test_every_parameter_of_the_module_is_trained(make: Any) -> None:
     }
     after, means = fit(learner)
     module = {k for k in after if k.startswith("loss_module.")}
-    assert len(module) == 2 * (len(level_widths(learner.inner(learner.network))) + 1)
+    assert len(module) == 2 * (len(map_widths(learner.inner(learner.network))) + 1)
     assert {k for k in module if torch.equal(before[k], after[k])} == {CANCELS}
     assert set(means) == {"cls", "box", "ranking", "total"}
 
@@ -221,7 +235,7 @@ def test_the_signal_takes_no_tower() -> None:
     assert isinstance(learner.network, LL4ALModel)
     ran: list[str] = []
     for name in ("class_tower", "box_tower"):
-        tower = getattr(learner.network.detector, name)
+        tower = getattr(learner.network.of, name)
         tower.register_forward_hook(lambda *_, name=name: ran.append(name))
     images = ImageSet(IMAGES, POOL)
     batches = list(learner.signals(images, frozenset({PREDICTED_LOSS})))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alframe.strategies.ll4al.losses import image_loss, ranking_loss
+from alframe.strategies.ll4al.losses import ranking_loss
 
 
 def test_a_batch_of_four_by_hand() -> None:
@@ -62,8 +62,3 @@ def test_a_single_image_costs_nothing_and_equal_losses_teach_nothing() -> None:
 
 def test_half_precision_is_ranked_in_single() -> None:
     assert ranking_loss(torch.ones(4, dtype=torch.bfloat16), torch.ones(4)).dtype == torch.float32
-
-
-def test_the_loss_of_an_image_is_over_its_own_positives() -> None:
-    sums, positives = torch.tensor([6.0, 6.0, 6.0]), torch.tensor([3, 1, 0])
-    assert image_loss(sums, positives).tolist() == [2.0, 6.0, 6.0]

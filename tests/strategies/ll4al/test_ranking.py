@@ -10,7 +10,7 @@ from alframe.datasets.base import Dataset, ImageSet, LabelledSet
 from alframe.learner import PREDICTED_LOSS, FitContext
 from alframe.runs.build import build_dataset, build_learner, prepare_images
 from alframe.seeds import Seeds
-from alframe.strategies.ll4al.learner import LL4ALLearner, target_losses
+from alframe.strategies.ll4al.learner import LL4ALLearner
 from alframe.training.data import TrainingStream
 from tests.fakes import MemoryCheckpoint, Numbers
 
@@ -31,7 +31,7 @@ def true(learner: LL4ALLearner, images: LabelledSet) -> list[float]:
     stream = TrainingStream(images, batch_size=20, pad=32, augment=(), seeds=Seeds(0))
     for batch in stream.batches(0, stream.batches_per_pass()):
         with torch.no_grad():
-            each = target_losses(detector, detector.features(batch), batch)
+            each = detector.image_losses(batch, detector.features(batch))
         found |= dict(zip(batch.ids, (each["cls"] + each["box"]).tolist(), strict=True))
     return [found[i] for i in images.ids]
 

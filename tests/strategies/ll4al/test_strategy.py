@@ -1,13 +1,11 @@
 """Which images are chosen: those with the largest predictions."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from alframe.errors import ConfigError
 from alframe.learner import PREDICTED_LOSS, SignalBatch
 from alframe.plugins import registry
 from alframe.strategies.ll4al.strategy import LL4AL
@@ -32,24 +30,6 @@ def test_the_largest_predictions_are_taken() -> None:
     chosen = LL4AL().select(query(4))
     assert chosen.ids == ("c", "e", "a", "d"), "a and d tie: the smaller id first"
     assert chosen.scores == pytest.approx(LOSSES)
-
-
-def test_a_subpool_is_drawn_anew_and_never_smaller_than_the_budget() -> None:
-    pools = [tuple(LL4AL(subpool=3).select(query(1, seed)).scores or ()) for seed in range(20)]
-    assert {len(p) for p in pools} == {3}
-    assert len(set(pools)) > 5
-    assert len(LL4AL(subpool=1).select(query(4)).ids) == 4
-    assert len(LL4AL(subpool=99).select(query(2)).scores or ()) == 5
-
-
-def test_a_subpool_does_not_depend_on_the_order_of_the_pool() -> None:
-    turned = replace(query(2), unlabelled=tuple(LOSSES)[::-1])
-    assert LL4AL(subpool=3).select(turned) == LL4AL(subpool=3).select(query(2))
-
-
-def test_an_option_out_of_range() -> None:
-    with pytest.raises(ConfigError, match="subpool: expected at least 1 image"):
-        LL4AL(subpool=0)
 
 
 def test_the_strategy_asks_for_its_own_learner() -> None:

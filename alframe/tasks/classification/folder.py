@@ -1,0 +1,192 @@
+"""Folders of pictures, one for each class."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alframe.datasets.base import Dataset, OnBadItem, Target
+from alframe.datasets.bulk import uncollected
+from alframe.datasets.drawn import listed, share_of, stratified
+from alframe.datasets.files import ImageFiles
+from alframe.datasets.folders import below
+from alframe.datasets.listing import Listing
+from alframe.datasets.meant import Pictures
+from alframe.datasets.names import SUFFIXES
+from alframe.datasets.problems import Problems, named, plural, tallied
+from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
+from alframe.errors import DataError
+from alframe.tasks.classification import TASK
+
+POOLS, TESTS = ("pool", "train"), ("test", "val", "valid")
+"""Names of the folders of the two splits; the first that is there is taken."""
+
+
+@dataclass(eq=False)
+class ClassFolders:
+    """Pictures in folders of classes, as far as they have been looked through.
+
+    Attributes:
+        home: the folder of the dataset.
+        listing: what lies in folders.
+        class_of: the class of each picture, by its path below ``home``.
+        notes: what was left out.
+    """
+
+    home: Path
+    listing: Listing = field(default_factory=Listing)
+    class_of: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def split(self, names: Sequence[str]) -> str | None:
+        """The folder of a split: it has folders in it, and no pictures of its own."""
+        for name in names:
+            here = self.listing.folder(self.home / name)
+            if here.folders and not here.pictures:
+                return name
+        return None
+
+    def look_through(self, part: str = "") -> list[str]:
+        """Take the pictures of the classes in a part of ``home``; returns their ids."""
+        folder, taken = self.home / part, []
+        here = self.listing.folder(folder)
+        if loose := [name for names in here.pictures.values() for name in names]:
+            self.notes.append(
+                f"left out of {folder}: {plural(len(loose), 'picture')} in no folder of a class: "
+                f"{named(sorted(loose))}"
+            )
+        for name in sorted(here.folders):
+            if name.startswith("."):
+                continue
+            pictures, notes = below(folder / name, self.listing)
+            self.notes += notes
+            if not pictures:
+                self.notes.append(f"the folder {folder / name} holds no picture")
+            ids = [f"{part}/{name}/{each}".lstrip("/") for each in pictures]
+            self.class_of.update(dict.fromkeys(ids, name))
+            taken += ids
+        return taken
+
+
+@uncollected()
+def folder(
+    root: str,
+    *,
+    classes: Sequence[str] | None = None,
+    test: str | int | None = None,
+    test_seed: int = 0,
+    on_bad_item: OnBadItem = "error",
+) -> Dataset:
+    """Read a folder of pictures for each class: its name is that of the class.
+
+    They lie in ``pool/`` (or ``train/``) and ``test/`` (or ``val/``, ``valid/``); or all in
+    ``root``, and the test split is drawn. Folders within that of a class belong to it. Ids are the
+    paths of pictures below ``root``, with their suffix: ``pool/cat/0001.jpg``.
+
+    Args:
+        root: a folder.
+        classes: names of the classes, in the order of their labels; pictures of others are left
+            out. By default those in the pool, by name.
+        test: where there is no folder for it: a text file with an id in each line, or a share such
+            as ``20%``, which is drawn of each class. By default nothing: ``budget.test=40`` draws
+            40 images of the pool.
+        test_seed: other seeds draw another share.
+        on_bad_item: ``skip`` leaves out pictures that cannot be read, and notes it.
+
+    Raises:
+        DataError: there are no pictures, or less than two classes; or with every problem found.
+    """
+    home = Path(root).expanduser()
+    if not home.is_dir():
+        raise DataError(f"{home} is not a folder: expected one with pictures; set dataset.root")
+    found, problems = ClassFolders(home), Problems(on_bad_item)
+    pool, held = _splits(found, None if test is None else str(test), test_seed, problems)
+    notes = [*found.notes, *problems.settle()]
+    return _assembled(found, pool, held, notes, classes, on_bad_item)
+
+
+def _splits(
+    found: ClassFolders, test: str | None, seed: int, problems: Problems
+) -> tuple[list[str], list[str]]:
+    """Ids of the pool and of the test split."""
+    home, pool, held = found.home, found.split(POOLS), found.split(TESTS)
+    if held and not pool:
+        raise DataError(
+            f"{home} has a folder {held} and none called {' or '.join(POOLS)}: expected the "
+            f"folders of the classes to choose from in {home / POOLS[0]}"
+        )
+    if held and test is not None:
+        raise DataError(
+            f"dataset.test={test} makes a test split, and {home / held} is one: leave out one of "
+            "the two"
+        )
+    ids = found.look_through(pool or "")
+    if not ids:
+        said = "".join(f"; {note}" for note in found.notes)
+        raise DataError(
+            f"{home} holds no picture ({', '.join(sorted(SUFFIXES))}) in a folder of a class: "
+            f"expected {home / POOLS[0]}/CLASS/NAME.jpg and {home / TESTS[0]}/CLASS/NAME.jpg, or "
+            f"{home}/CLASS/NAME.jpg{said}"
+        )
+    if held:
+        return ids, found.look_through(held)
+    drawn = [] if test is None else _drawn(found, test, seed, problems)
+    apart = frozenset(drawn)
+    return [item for item in ids if item not in apart], drawn
+
+
+def _drawn(found: ClassFolders, test: str, seed: int, problems: Problems) -> list[str]:
+    """Ids of a test split that has no folder: those in a file, or a share."""
+    share = share_of(test)
+    if share is None:
+        pictures = Pictures(found.class_of, lambda _: (0, 0))
+        return listed(Path(test).expanduser(), pictures, problems)
+    drawn = stratified({item: [name] for item, name in found.class_of.items()}, share, seed)
+    found.notes.append(
+        f"the test split is drawn: {plural(len(drawn), 'image')} of {len(found.class_of):,}, by "
+        f"class (dataset.test={test}, dataset.test_seed={seed}): {named(drawn)}"
+    )
+    return drawn
+
+
+def _assembled(
+    found: ClassFolders,
+    pool: list[str],
+    test: list[str],
+    notes: list[str],
+    classes: Sequence[str] | None,
+    on_bad_item: OnBadItem,
+) -> Dataset:
+    counts = [Counter(found.class_of[item] for item in ids) for ids in (pool, test)]
+    chosen = choose_classes(*counts, classes)
+    if len(chosen) < 2:
+        raise DataError(
+            f"{found.home} has the class {chosen[0]!r} alone: expected two or more to tell apart"
+        )
+    label_of = {name: label for label, name in enumerate(chosen)}
+    splits = [
+        tuple(sorted(item for item in ids if found.class_of[item] in label_of))
+        for ids in (pool, test)
+    ]
+    check_splits(*splits, tested=bool(test))
+    files = {item: found.home / item for ids in splits for item in ids}
+    notes += check_files(files, frozenset(splits[1]), found.listing)
+    notes += [*alike(chosen), *_left_out(counts, label_of)]
+    return Dataset(
+        name="folder",
+        classes=chosen,
+        images=ImageFiles(files, [found.home]),
+        targets={item: Target.of(None, [label_of[found.class_of[item]]]) for item in files},
+        pool=splits[0],
+        test=splits[1],
+        notes=tuple(notes),
+        on_bad_item=on_bad_item,
+        task=TASK,
+    )
+
+
+def _left_out(counts: Sequence[Counter[str]], chosen: Collection[str]) -> Iterator[str]:
+    others = {n: c for n, c in sorted((counts[0] + counts[1]).items()) if n not in chosen}
+    if others:
+        count = plural(sum(others.values()), "image")
+        yield f"left out {count} of other classes: {tallied(others)}"

@@ -1,0 +1,96 @@
+"""How good a classifier is: accuracy, F1, and whether its probabilities can be believed."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alframe.datasets.base import LabelledSet
+from alframe.learner import CLASS_PROBS, Metrics, SignalBatch
+from alframe.model import ERRORS
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+BINS = 15
+"""Of confidence, equally wide, as Guo et al. (ICML 2017) have them."""
+LEAST = 1e-12
+"""What a probability counts as at least, where its logarithm is taken."""
+
+
+def measured(test: LabelledSet, stream: Iterable[SignalBatch], classes: Sequence[str]) -> Metrics:
+    """Metrics of the test images that have a class, from their class probabilities.
+
+    Args:
+        test: one label an image; of several the first counts.
+        stream: batches of ``class_probs``, [B, 1, C].
+        classes: names, in label order.
+    """
+    rows: list[NDArray[np.float64]] = []
+    labels: list[int] = []
+    for batch in stream:
+        values = batch[CLASS_PROBS].values[:, 0].double().cpu().numpy()  # [B, 1, C] -> [B, C]
+        for item, row in zip(batch.ids, values, strict=True):
+            own = test.targets[item].labels
+            if len(own):
+                rows.append(row)
+                labels.append(int(own[0]))
+    return metrics_of(np.stack(rows), np.array(labels, dtype=np.int64), classes)
+
+
+def metrics_of(
+    probs: "Float[np.ndarray, 'N C']", labels: "Int[np.ndarray, ' N']", classes: Sequence[str]
+) -> dict[str, Any]:
+    """All metrics, the headline first.
+
+    - ``accuracy``: share of images whose likeliest class is theirs.
+    - ``macro_f1``: mean of the classes' F1, of those that occur or are predicted.
+    - ``class_accuracy``: share of each class's images that are found; None where it has none.
+    - ``errors``: ``nll``, mean negative log-likelihood in nats; ``ece``, expected calibration error
+      over :data:`BINS` equal bins of the highest probability.
+
+    Args:
+        probs: class probabilities of each image.
+        labels: its class.
+        classes: names, in label order.
+    """
+    predicted = probs.argmax(axis=1)
+    right = predicted == labels
+    nll = float(-np.log(np.maximum(probs[np.arange(len(labels)), labels], LEAST)).mean())
+    return {
+        "accuracy": float(right.mean()),
+        "macro_f1": macro_f1(predicted, labels),
+        "class_accuracy": {
+            name: float(right[labels == label].mean()) if (labels == label).any() else None
+            for label, name in enumerate(classes)
+        },
+        ERRORS: {"nll": nll, "ece": calibration_error(probs.max(axis=1), right)},
+    }
+
+
+def macro_f1(predicted: "Int[np.ndarray, ' N']", labels: "Int[np.ndarray, ' N']") -> float:
+    """Mean over the classes that occur or are predicted of 2 TP / (2 TP + FP + FN)."""
+    scores = []
+    for label in np.union1d(predicted, labels):
+        said, true = predicted == label, labels == label
+        scores.append(2 * np.count_nonzero(said & true) / (said.sum() + true.sum()))
+    return float(np.mean(scores))
+
+
+def calibration_error(
+    confidence: "Float[np.ndarray, ' N']", right: NDArray[np.bool_], bins: int = BINS
+) -> float:
+    """How far confidence is from accuracy: mean over bins, weighted by their images.
+
+    Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), equation 3. A confidence on
+    the border of two bins is in the lower one.
+
+    Args:
+        confidence: highest class probability of each image.
+        right: whether its class is that of the image.
+        bins: of equal width, from 0 to 1.
+    """
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    gaps = np.bincount(place, weights=confidence - right, minlength=bins)
+    return float(np.abs(gaps).sum() / len(confidence))

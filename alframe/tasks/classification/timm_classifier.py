@@ -1,0 +1,79 @@
+"""Any classifier of timm, with its own pooling and a head for our classes."""
+
+from typing import TYPE_CHECKING, Any
+
+import timm
+from torch import Tensor, nn
+
+from alframe.detectors.timm_body import check_name, created, pixels_of
+from alframe.detectors.weights import read_weights, use_weights
+from alframe.tasks.classification.classifier import Classifier, ClassifierFeatures
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+MAPS = 4
+"""Of the last blocks; Learning Loss reads the four of a ResNet."""
+
+
+class TimmClassifier(Classifier):
+    """A model of timm by name; all of it is trained.
+
+    Models with attention take images of any size whose sides are multiples of their patches.
+
+    Args:
+        num_classes: number of classes.
+        backbone: a name of timm, with or without a tag: ``resnet18``, ``resnet50.tv_in1k``.
+        weights: ``"pretrained"`` (timm downloads them), ``"none"`` or the path of a state dict by
+            the key names of the whole model; its own head is left out.
+
+    Raises:
+        ConfigError: an unknown name, or unusable weights.
+    """
+
+    def __init__(
+        self, num_classes: int, *, backbone: str = "resnet18", weights: str = "pretrained"
+    ) -> None:
+        check_name(backbone)
+        body = created(backbone, _without_head, pretrained=weights == "pretrained")
+        if weights not in ("none", "pretrained"):
+            _load(body, weights)
+        width = getattr(body, "head_hidden_size", None) or body.num_features
+        super().__init__(num_classes, int(width), pixels_of(backbone))  # type: ignore[arg-type]
+        self.body: Any = body
+
+    def embed(self, images: "Float[Tensor, 'B 3 H W']") -> ClassifierFeatures:
+        """The maps of the last blocks, and the vector that timm's own head would read."""
+        return embedded(self.body, images)
+
+
+def embedded(body: Any, images: Tensor) -> ClassifierFeatures:
+    """What a headless model of timm makes of scaled images."""
+    final, maps = body.forward_intermediates(images)
+    return ClassifierFeatures(tuple(maps[-MAPS:]), body.forward_head(final, pre_logits=True))
+
+
+def _without_head(name: str, pretrained: bool) -> nn.Module:
+    settings: dict[str, Any] = {"pretrained": pretrained, "num_classes": 0}
+    body: nn.Module = timm.create_model(name, **settings)
+    if any(getattr(module, "strict_img_size", False) for module in body.modules()):
+        body = _of_any_size(name, settings)
+    if not hasattr(body, "forward_intermediates"):
+        raise ValueError("it does not give the maps of its blocks")
+    return body
+
+
+def _of_any_size(name: str, settings: dict[str, Any]) -> nn.Module:
+    try:
+        body: nn.Module = timm.create_model(name, **settings, dynamic_img_size=True)
+    except TypeError:
+        body = timm.create_model(name, **settings, strict_img_size=False)
+    return body
+
+
+def _load(body: nn.Module, path: str) -> None:
+    """Give a model the weights in a file, but for those of a head."""
+    named: Any = getattr(body, "pretrained_cfg", {}).get("classifier") or ()
+    heads = tuple(f"{head}." for head in ([named] if isinstance(named, str) else named))
+    state = read_weights(path)
+    use_weights(body, {k: v for k, v in state.items() if not k.startswith(heads or ("\0",))}, path)
