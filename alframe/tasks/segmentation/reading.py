@@ -73,8 +73,7 @@ def assembled(
     targets = dict(_targets(ids, pairs, coding, classes, problems))
     notes = [*pairs.notes, *problems.settle()]
     if classes is None:
-        most = max((int(t.labels.max()) for t in targets.values() if len(t.labels)), default=0)
-        classes = tuple(str(number) for number in range(most + 1))
+        classes = _counted(pairs.home, targets)
     pool = sorted(item for item in pairs.pool if item in targets)
     test = sorted(item for item in pairs.test if item in targets)
     share, seed = drawn
@@ -95,6 +94,21 @@ def assembled(
         on_bad_item=problems.on_bad_item,
         task=TASK,
     )
+
+
+def _counted(home: Path, targets: Mapping[str, Target]) -> list[str]:
+    """The numbers of the classes that occur, as names.
+
+    Raises:
+        DataError: there is one alone.
+    """
+    most = max((int(t.labels.max()) for t in targets.values() if len(t.labels)), default=0)
+    if not most:
+        raise DataError(
+            f"the masks of {home} show no class but 0, and pixels that are ignored: expected two "
+            "classes to tell apart; if 255 is one, set dataset.binary=true"
+        )
+    return [str(number) for number in range(most + 1)]
 
 
 def check_names(classes: Sequence[str]) -> None:
