@@ -13,6 +13,7 @@ SUITES = {
     "voc-ssd": "MI-AOD's SSD benchmark on Pascal VOC",
     "coco-retina": "MI-AOD's RetinaNet benchmark on COCO",
     "cifar10-ll4al": "Learning Loss's benchmark on CIFAR-10",
+    "cifar10-cpu": "CIFAR-10 at 16 pixels, 4 methods x 3 seeds, an hour of one CPU core",
     "cifar-smoke": "drawn shapes to classify, 6 methods x 3 seeds, minutes on a CPU",
     "small-real": "any folder in VOC layout, small network on ImageNet features",
 }

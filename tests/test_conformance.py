@@ -20,6 +20,7 @@ from alframe.runs.loop import Loop
 from alframe.runs.opening import open_run
 from alframe.seeds import Seeds
 from alframe.strategy import Strategy
+from alframe.tasks.classification import cifar10
 from alframe.testing import (
     check_dataset,
     check_dense,
@@ -31,6 +32,7 @@ from alframe.testing import (
 )
 from tests.datasets.builders import coco_root, photo_folder, voc_folder, yolo_root
 from tests.fakes import Numbers
+from tests.tasks.classification.builders import binary_cifar, class_folder, labelled_batch
 
 WRAPPED = "entropy"
 """What wrappers are put around."""
@@ -87,8 +89,26 @@ def test_learner_on_a_softmax_detector(entry: Entry) -> None:
     check_learner(entry.load(), setup=setup)  # type: ignore[arg-type]
 
 
+CLASSIFIER = ("dataset=figures", "model=resnet18-cifar", "model.width=16", "training.lr=0.01")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", TRAINED)
+def test_learner_on_a_classifier(entry: Entry) -> None:
+    check_learner(entry.load(), setup=tiny_setup(*CLASSIFIER))  # type: ignore[arg-type]
+
+
+def of_task(task: str) -> list[Any]:
+    return [one for one in entries("models", **LARGE) if one.values[0].task == task]
+
+
+@pytest.mark.parametrize("entry", of_task("classification"))
+def test_classifier(entry: Entry) -> None:
+    check_model(partial(entry.load(), weights="none"), batch=labelled_batch())
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("entry", entries("models", **LARGE))
+@pytest.mark.parametrize("entry", of_task("detection"))
 def test_detector(entry: Entry) -> None:
     options = resolve([{"model": {"name": entry.name, "weights": "none"}}]).model.options
     options |= {"frozen_stages": -1, "norm_eval": False}
@@ -107,13 +127,17 @@ ROOTS: dict[str, Callable[[Path], object]] = {
     "coco": coco_root,
     "yolo": yolo_root,
     "photos": photo_folder,
+    "folder": class_folder,
+    "cifar10": lambda path: None,
     "voc": partial(voc_folder, trainval=["000001", "000002"], test=["000003"]),
 }
 """How to write a tiny dataset of those that read files."""
 
 
 @pytest.mark.parametrize("entry", entries("datasets"))
-def test_dataset(entry: Entry, tmp_path: Path) -> None:
+def test_dataset(entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if entry.name == "cifar10":
+        monkeypatch.setattr(cifar10, "BINARY", binary_cifar(tmp_path / "root"))
     options: dict[str, Any] = {}
     if entry.name in ROOTS:
         ROOTS[entry.name](tmp_path / "root")

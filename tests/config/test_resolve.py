@@ -20,6 +20,7 @@ from alframe.config.resolve import (
 )
 from alframe.config.sections import BudgetConfig, RunConfig
 from alframe.errors import ConfigError
+from alframe.plugins import registry
 
 PRESETS = sorted(
     f.name for f in resources.files("alframe.configs").iterdir() if f.name.endswith(".yaml")
@@ -202,13 +203,24 @@ def test_factories_as_plugins_write_them() -> None:
     assert problem == "x.depth: expected a whole number (got 'deep')"
 
 
+OTHER_TASKS = {"classification": {"model": {"name": "timm"}, "dataset": {"name": "figures"}}}
+"""What goes with a preset that names a model or a dataset alone."""
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_resolves_and_shows_its_command(name: str) -> None:
     text = resources.files("alframe.configs").joinpath(name).read_text(encoding="utf-8")
     assert text.startswith("# alframe "), "the first line is the command"
     when = (yaml.safe_load(text) or {}).get("when", {})
     layer = {k: {"name": v[0] if isinstance(v, list) else v} for k, v in when.items()}
-    if when.get("dataset") in ("voc", "coco", "photos", "yolo"):
+    tasks = {
+        registry().get(kind, when[section]).task
+        for section, kind in (("model", "models"), ("dataset", "datasets"))
+        if section in when
+    }
+    for task in tasks & OTHER_TASKS.keys():
+        layer = OTHER_TASKS[task] | layer
+    if when.get("dataset") in ("voc", "coco", "photos", "yolo", "cifar10"):
         layer["dataset"]["root"] = "x"
     if not when:
         layer = from_file(name.removesuffix(".yaml"))

@@ -1,6 +1,7 @@
 """Budgets that fit, in place of those that do not."""
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 
 from alframe.config.sections import BudgetConfig
 from alframe.errors import ConfigError
-from alframe.runs.budget import check_budget, smaller_budget
+from alframe.runs.budget import Plan, check_budget, planned, smaller_budget
+from alframe.seeds import Seeds
+from tests.fakes import fake_dataset
 
 
 def test_a_papers_budget_on_a_smaller_dataset() -> None:
@@ -60,3 +63,23 @@ def test_what_is_suggested_fits(first: int, per_cycle: int, selections: int, poo
         amounts = BudgetConfig(**({"per_cycle": 1} | found | {"cycles": selections + 1}))
         both.append(check_budget(amounts, pool))
     assert both[0] == both[1], "the share and the number are the same"
+
+
+def test_candidates_are_drawn_anew_in_each_cycle_and_never_fewer_than_wanted() -> None:
+    unlabelled = tuple(f"{n:03d}" for n in range(50))
+    seeds = [Seeds(0).within("cycle", cycle) for cycle in range(20)]
+    plan = Plan((), 3, None, candidates=10)
+    drawn = [plan.choose_from(unlabelled, 3, each) for each in seeds]
+    assert {len(ids) for ids in drawn} == {10}
+    assert all(list(ids) == sorted(set(ids)) and set(ids) <= set(unlabelled) for ids in drawn)
+    assert len(set(drawn)) == 20
+    assert drawn == [plan.choose_from(unlabelled, 3, each) for each in seeds]
+    assert len(plan.choose_from(unlabelled, 12, seeds[0])) == 12
+    assert plan.choose_from(unlabelled[:4], 3, seeds[0]) == unlabelled[:4]
+    assert Plan((), 3, None).choose_from(unlabelled, 3, seeds[0]) == unlabelled
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, None), (7, 7), ("25%", 3)])
+def test_candidates_are_a_number_or_a_share_of_the_pool(given: Any, expected: int | None) -> None:
+    budget = BudgetConfig(initial=2, per_cycle=1, cycles=2, candidates=given)
+    assert planned(budget, fake_dataset(pool=12), Seeds(0)).candidates == expected

@@ -13,6 +13,7 @@ from alframe.training import photometric as light
 from alframe.training.augment import (
     AUGMENTATIONS,
     Sample,
+    padded_crop,
     photometric,
     random_crop,
     zoom_out,
@@ -265,3 +266,33 @@ def test_light_leaves_objects_alone() -> None:
     assert found.boxes is BOXES
     assert light.BRIGHTNESS == 32
     assert light.HUE == 18
+
+
+def test_a_padded_crop_shifts_by_whole_pixels_and_loses_none_of_the_rest() -> None:
+    image, shifts = picture(32, 32), set()
+    given = Sample("x", image, (32, 32), None, np.array([3]))
+    for seed in range(200):
+        shown = padded_crop(given, np.random.default_rng(seed))
+        assert shown.image.shape == image.shape
+        assert shown.labels is not None
+        assert shown.labels.tolist() == [3]
+        padded = np.full((40, 40, 3), GROUND, np.uint8)
+        padded[4:36, 4:36] = image
+        found = [
+            (x, y) for y in range(9) for x in range(9)
+            if np.array_equal(padded[y : y + 32, x : x + 32], shown.image)
+        ]  # fmt: skip
+        assert len(found) == 1
+        shifts.update(found)
+    assert len(shifts) > 70, "of 9 x 9"
+    assert {x for x, _ in shifts} == {y for _, y in shifts} == set(range(9))
+
+
+def test_boxes_follow_a_padded_crop() -> None:
+    for seed in range(20):
+        shown = padded_crop(sample(), np.random.default_rng(seed))
+        window = geometric.padded_crop(WHOLE, np.random.default_rng(seed))
+        moved = BOXES - np.array(window[:2] * 2)
+        expected = moved.clip(0, np.array([60, 40] * 2))
+        assert shown.boxes is not None
+        assert np.allclose(shown.boxes, expected)

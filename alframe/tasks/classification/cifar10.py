@@ -86,6 +86,8 @@ def _found(home: Path) -> tuple[Path, Mapping[str, str]]:
 
 def _labels(path: Path, wanted: str) -> list[int]:
     """The labels in a file, which is checked before anything is made of its content."""
+    if not path.exists():
+        raise BadItemError(Problem("a file of CIFAR-10 is missing", str(path), REMEDY))
     with regular_file(path, REMEDY) as file:
         content = file.read()
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -100,12 +100,13 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         allowed = {
-            "_reconstruct": np.zeros(0).__reduce__()[0],
-            "ndarray": np.ndarray,
-            "dtype": np.dtype,
+            ("numpy", "_reconstruct"): np.zeros(0).__reduce__()[0],
+            ("numpy", "ndarray"): np.ndarray,
+            ("numpy", "dtype"): np.dtype,
+            ("_codecs", "encode"): lambda text, _: text.encode("latin1"),  # bytes of Python 3
         }
-        if module.partition(".")[0] == "numpy" and name in allowed:
-            return allowed[name]
+        if found := allowed.get((module.partition(".")[0], name)):
+            return found
         raise pickle.UnpicklingError(f"{module}.{name} is not let in")
 
 

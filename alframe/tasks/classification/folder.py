@@ -1,7 +1,7 @@
 """Folders of pictures, one for each class."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -157,9 +157,9 @@ def _assembled(
     classes: Sequence[str] | None,
     on_bad_item: OnBadItem,
 ) -> Dataset:
-    counts = [Counter(found.class_of[item] for item in ids) for ids in (pool, test)]
-    chosen = choose_classes(*counts, classes)
-    if len(chosen) < 2:
+    learnt, asked = (Counter(found.class_of[item] for item in ids) for ids in (pool, test))
+    chosen = choose_classes(learnt, asked, classes)
+    if len(chosen) == 1:
         raise DataError(
             f"{found.home} has the class {chosen[0]!r} alone: expected two or more to tell apart"
         )
@@ -171,7 +171,7 @@ def _assembled(
     check_splits(*splits, tested=bool(test))
     files = {item: found.home / item for ids in splits for item in ids}
     notes += check_files(files, frozenset(splits[1]), found.listing)
-    notes += [*alike(chosen), *_left_out(counts, label_of)]
+    notes += [*alike(chosen), *_left_out(learnt + asked, label_of)]
     return Dataset(
         name="folder",
         classes=chosen,
@@ -185,8 +185,8 @@ def _assembled(
     )
 
 
-def _left_out(counts: Sequence[Counter[str]], chosen: Collection[str]) -> Iterator[str]:
-    others = {n: c for n, c in sorted((counts[0] + counts[1]).items()) if n not in chosen}
+def _left_out(counts: Mapping[str, int], chosen: Collection[str]) -> Iterator[str]:
+    others = {name: count for name, count in sorted(counts.items()) if name not in chosen}
     if others:
         count = plural(sum(others.values()), "image")
         yield f"left out {count} of other classes: {tallied(others)}"

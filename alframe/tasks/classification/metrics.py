@@ -27,16 +27,13 @@ def measured(test: LabelledSet, stream: Iterable[SignalBatch], classes: Sequence
         stream: batches of ``class_probs``, [B, 1, C].
         classes: names, in label order.
     """
-    rows: list[NDArray[np.float64]] = []
-    labels: list[int] = []
+    rows: dict[str, NDArray[np.float64]] = {}
     for batch in stream:
         values = batch[CLASS_PROBS].values[:, 0].double().cpu().numpy()  # [B, 1, C] -> [B, C]
-        for item, row in zip(batch.ids, values, strict=True):
-            own = test.targets[item].labels
-            if len(own):
-                rows.append(row)
-                labels.append(int(own[0]))
-    return metrics_of(np.stack(rows), np.array(labels, dtype=np.int64), classes)
+        rows.update(zip(batch.ids, values, strict=True))
+    known = [item for item in test.ids if len(test.targets[item].labels)]  # sums in one order
+    labels = np.array([test.targets[item].labels[0] for item in known])
+    return metrics_of(np.stack([rows[item] for item in known]), labels, classes)
 
 
 def metrics_of(

@@ -30,7 +30,7 @@ class ResNetCifar(Classifier):
     Args:
         num_classes: number of classes.
         width: channels of the first stage, 64 in the papers; a quarter of it takes about a
-            sixteenth of the time. The stem has 64 whatever it is.
+            sixteenth of the time.
         weights: ``"none"`` or the path of a state dict.
 
     Raises:
@@ -51,12 +51,13 @@ class ResNetCifar(Classifier):
         return embedded(self.body, images)
 
 
-def _body(width: int) -> nn.Module:
+def _body(width: int) -> Any:
     channels = tuple(width * stage for stage in STAGES)
-    body: Any = ResNet(
-        BasicBlock, (2, 2, 2, 2), num_classes=0, channels=channels, zero_init_last=False
-    )
-    body.conv1 = nn.Conv2d(3, body.conv1.out_channels, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(body.conv1.weight, mode="fan_out", nonlinearity="relu")
-    body.maxpool = nn.Identity()
+    block: Any = BasicBlock
+    body: Any = ResNet(block, (2, 2, 2, 2), num_classes=0, channels=channels, zero_init_last=False)
+    # timm's stem has 64 channels, whatever the widths of the stages.
+    body.conv1, body.bn1 = nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+    body.layer1[0], body.maxpool = BasicBlock(width, width), nn.Identity()
+    for conv in (body.conv1, body.layer1[0].conv1, body.layer1[0].conv2):
+        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
     return body

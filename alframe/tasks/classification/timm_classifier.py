@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from alframe.detectors.timm_body import check_name, created, pixels_of
 from alframe.detectors.weights import read_weights, use_weights
+from alframe.errors import ConfigError
 from alframe.tasks.classification.classifier import Classifier, ClassifierFeatures
 
 if TYPE_CHECKING:
@@ -48,8 +49,19 @@ class TimmClassifier(Classifier):
 
 
 def embedded(body: Any, images: Tensor) -> ClassifierFeatures:
-    """What a headless model of timm makes of scaled images."""
-    final, maps = body.forward_intermediates(images)
+    """What a headless model of timm makes of scaled images.
+
+    Raises:
+        ConfigError: it does not take images of this size.
+    """
+    try:
+        final, maps = body.forward_intermediates(images)
+    except AssertionError as error:
+        height, width = images.shape[2:]
+        raise ConfigError(
+            f"the model does not take images of {width} x {height} pixels ({error}): set "
+            "data.resize=stretch, and data.long and data.short to such a size"
+        ) from error
     return ClassifierFeatures(tuple(maps[-MAPS:]), body.forward_head(final, pre_logits=True))
 
 

@@ -1,0 +1,145 @@
+"""Folders of pictures, one for each class."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alframe.errors import DataError
+from alframe.tasks.classification.folder import folder
+from tests.tasks.classification.builders import class_folder, picture
+
+
+def test_pool_and_test_by_name(tmp_path: Path) -> None:
+    dataset = folder(str(class_folder(tmp_path)))
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.task == "classification"
+    assert dataset.pool[0] == "pool/cat/poolcat0.png"
+    assert (len(dataset.pool), len(dataset.test)) == (6, 4)
+    assert {i: t.labels.tolist() for i, t in dataset.targets.items()} == {
+        i: [int("dog" in i)] for i in (*dataset.pool, *dataset.test)
+    }
+    assert all(target.boxes is None for target in dataset.targets.values())
+    image = dataset.images.read("test/dog/testdog1.png")
+    assert image.shape == (32, 32, 3)
+    assert (image[..., 2].mean() - image[..., 0].mean()) == pytest.approx(160, abs=5)
+
+
+@pytest.mark.parametrize(("pool", "test"), [("train", "val"), ("train", "test"), ("pool", "valid")])
+def test_other_names_of_the_splits(pool: str, test: str, tmp_path: Path) -> None:
+    root = class_folder(tmp_path)
+    (root / "pool").rename(root / "x")
+    (root / "test").rename(root / test)
+    (root / "x").rename(root / pool)
+    dataset = folder(str(root))
+    assert {i.split("/")[0] for i in dataset.pool} == {pool}
+    assert {i.split("/")[0] for i in dataset.test} == {test}
+
+
+def test_classes_may_be_called_train_and_test(tmp_path: Path) -> None:
+    for name in ("train", "test", "plane"):
+        for n in range(3):
+            picture(tmp_path / name / f"{name}{n}.png")
+    dataset = folder(str(tmp_path))
+    assert dataset.classes == ("plane", "test", "train")
+    assert (len(dataset.pool), dataset.test) == (9, ())
+
+
+def test_a_share_is_drawn_of_each_class(tmp_path: Path) -> None:
+    root = str(class_folder(tmp_path, pool=10, test=0, classes=3))
+    dataset = folder(root, test="20%")
+    assert [sum(name in i for i in dataset.test) for name in dataset.classes] == [2, 2, 2]
+    assert not set(dataset.pool) & set(dataset.test)
+    assert dataset.test == folder(root, test="20%").test
+    assert dataset.test != folder(root, test="20%", test_seed=1).test
+    assert any("drawn: 6 images of 30" in note for note in dataset.notes)
+
+
+def test_a_file_of_ids_is_the_test_split(tmp_path: Path) -> None:
+    root = class_folder(tmp_path / "root", test=0)
+    listed = tmp_path / "test.txt"
+    listed.write_text("cat/cat0.png\ndog/dog2.png\n")
+    assert folder(str(root), test=str(listed)).test == ("cat/cat0.png", "dog/dog2.png")
+    listed.write_text("cat/cat0.png\nemu/emu0.png\nelk/elk0.png\n")
+    with pytest.raises(DataError, match=r"no picture of the dataset \(2 times\): 'emu/emu0.png'"):
+        folder(str(root), test=str(listed))
+
+
+def test_the_classes_wanted_in_their_order_and_others_left_out(tmp_path: Path) -> None:
+    dataset = folder(str(class_folder(tmp_path, classes=3)), classes=["emu", "cat"])
+    assert dataset.classes == ("emu", "cat")
+    assert (len(dataset.pool), len(dataset.test)) == (6, 4)
+    assert "left out 5 images of other classes: dog (5)" in dataset.notes
+
+
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    root = class_folder(tmp_path)
+    picture(root / "pool" / "cat" / "deeper" / "more.png")
+    picture(root / "pool" / ".hidden" / "h.png")
+    (root / "pool" / "empty").mkdir()
+    (root / "pool" / "cat" / "notes.txt").write_text("text")
+    (root / "pool" / "cat" / "raw.heic").write_bytes(b"raw")
+    dataset = folder(str(root))
+    said = "\n".join(dataset.notes)
+    assert "pool/cat/deeper/more.png" in dataset.pool
+    assert dataset.classes == ("cat", "dog")
+    assert f"the folder {root}/pool/empty holds no picture" in said
+    assert "1 file without an image in it: notes.txt" in said
+    assert "raw.heic" in said
+    picture(root / "pool" / "loose.png")  # now pool is no folder of a split
+    with pytest.raises(DataError, match="has a folder test and none called pool or train"):
+        folder(str(root))
+
+
+def test_pictures_beside_the_folders_of_the_classes(tmp_path: Path) -> None:
+    root = class_folder(tmp_path, test=0)
+    picture(root / "loose.png")
+    assert (
+        f"left out of {root}: 1 picture in no folder of a class: loose.png"
+        in folder(str(root)).notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("remove", "options", "message"),
+    [
+        ([], {"test": "20%"}, r"test=20% makes a test split, and .*/test is one: leave out one"),
+        (["pool/dog"], {}, "class 'dog' has 2 objects in the test split and none in the pool"),
+        (["pool/dog", "test/dog"], {}, "has the class 'cat' alone: expected two or more"),
+        (["pool", "test"], {}, r"holds no picture .* expected .*/pool/CLASS/NAME.jpg"),
+        ([], {"classes": ["cat", "cow"]}, r"names 'cow', which no annotation has"),
+        (["test/cat", "test/dog"], {"test": "120%"}, "between 0% and 100%"),
+    ],
+)
+def test_what_cannot_be_read(
+    remove: list[str], options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    import shutil
+
+    root = class_folder(tmp_path)
+    for name in remove:
+        shutil.rmtree(root / name)
+    with pytest.raises(Exception, match=message):
+        folder(str(root), **options)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"is not a folder: .* set dataset.root"):
+        folder(str(tmp_path / "no"))
+
+
+def test_one_picture_in_both_splits_by_a_link(tmp_path: Path) -> None:
+    root = class_folder(tmp_path)
+    (root / "test" / "cat" / "again.png").symlink_to(root / "pool" / "cat" / "poolcat0.png")
+    with pytest.raises(DataError, match=r"in the pool and, by a link, in the test split"):
+        folder(str(root))
+
+
+def test_a_link_out_of_the_folder_is_not_read(tmp_path: Path) -> None:
+    root = class_folder(tmp_path / "root")
+    (root / "pool" / "cat" / "out.png").symlink_to(picture(tmp_path / "secret.png"))
+    dataset = folder(str(root))
+    with pytest.raises(DataError, match="lies outside of the dataset"):
+        dataset.images.read("pool/cat/out.png")
+    assert np.any(dataset.images.read("pool/cat/poolcat0.png"))
