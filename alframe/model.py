@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from alframe.datasets.base import LabelledSet
@@ -9,7 +10,10 @@ from alframe.errors import PluginError
 from alframe.learner import LearnerSetup, Metrics, SignalBatch
 
 if TYPE_CHECKING:
+    import numpy as np
     from jaxtyping import Float
+    from numpy.typing import NDArray
+    from PIL.Image import Image
     from torch import Tensor, nn
 
     from alframe.training.batch import Batch
@@ -80,19 +84,82 @@ class Grouped(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Display:
+    """How somebody wants to see predictions.
+
+    Attributes:
+        classes: names, in label order.
+        signals: what learner and model of the run provide.
+        threshold: least score of what is shown; None is the task's own default.
+        opacity: 0..1, of what is painted over an image.
+        weighted: weigh the uncertainty of anchors as training did.
+    """
+
+    classes: tuple[str, ...]
+    signals: frozenset[str]
+    threshold: float | None = None
+    opacity: float = 0.5
+    weighted: bool = False
+
+
+@dataclass(frozen=True)
+class ShownPrediction:
+    """The prediction of one image, as people and programs read it.
+
+    Attributes:
+        json: ready for JSON, without maps.
+        lines: for a terminal.
+        paint: makes a picture of the image, RGB uint8 [H, W, 3] in its original size; may hold
+            maps. None where the prediction is kept without them.
+    """
+
+    json: "Mapping[str, Any]"
+    lines: tuple[str, ...]
+    paint: "Callable[[NDArray[np.uint8]], Image] | None"
+
+
+class Showing(Protocol):
+    """Shows the predictions of a model.
+
+    Attributes:
+        requires: names of the signals that :meth:`show` is given.
+    """
+
+    requires: frozenset[str]
+
+    def show(self, batch: SignalBatch) -> ShownPrediction:
+        """The prediction of the one image of a batch."""
+        ...
+
+
+@runtime_checkable
+class Showable(Protocol):
+    """A model whose predictions of single images can be shown (``alframe predict``)."""
+
+    @classmethod
+    def showing(cls, display: Display) -> Showing:
+        """What shows them.
+
+        Raises:
+            RunError: what is wanted makes no sense for this model.
+        """
+        ...
+
+
 def provides(factory: Callable[..., Any]) -> frozenset[str]:
     """The signals that the factory of a model or a learner declares.
 
     Raises:
         PluginError: they are not names.
     """
-    factory = _whole(factory)
+    factory = unwrapped(factory)
     return signal_names(getattr(factory, "provides", frozenset()), f"provides of {factory!r:.80}")
 
 
 def derives(learner: Callable[..., Any]) -> Mapping[str, str]:
     """The signals that a learner makes by running its model again, each with one that it takes."""
-    found: Mapping[str, str] = getattr(_whole(learner), "derives", {})
+    found: Mapping[str, str] = getattr(unwrapped(learner), "derives", {})
     return found
 
 
@@ -102,7 +169,8 @@ def streamed(learner: Callable[..., Any], model: Callable[..., Any]) -> frozense
     return own | provides(learner) | {name for name, of in derives(learner).items() if of in own}
 
 
-def _whole(factory: Callable[..., Any]) -> Callable[..., Any]:
+def unwrapped(factory: Callable[..., Any]) -> Callable[..., Any]:
+    """The class or function that a factory comes down to, which has the attributes."""
     while isinstance(factory, functools.partial):
         factory = factory.func
     return factory

@@ -5,7 +5,7 @@ from alframe.plugins import Registrar, hookimpl
 
 @hookimpl
 def register(registry: Registrar) -> None:
-    """The built-in detectors, and the commands that show what they find."""
+    """The built-in detectors, and the commands that measure and write what they find."""
     retinanet = "alframe.detectors.retinanet:RetinaNet"
     registry.model("retina", retinanet, summary="RetinaNet, ResNet-50 FPN (MI-AOD's)")
     registry.model("retina-tiny", retinanet, summary="RetinaNet small enough for a CPU")
@@ -16,11 +16,6 @@ def register(registry: Registrar) -> None:
         "alframe.detectors.predictions:PredictionsLearner",
         summary="waits for what your own detector finds in each cycle, and trains nothing",
         trains=False,
-    )
-    registry.command(
-        "predict",
-        "alframe.detectors.predict_command:predict",
-        summary="show what a run's model finds in images",
     )
     registry.command(
         "evaluate",

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from alframe.datasets.base import LabelledSet
 from alframe.detectors.evaluation import measured
 from alframe.detectors.folding import for_inference
+from alframe.detectors.showing import DetectionsShowing
 from alframe.learner import DETECTIONS, LearnerSetup, Metrics, SignalBatch
+from alframe.model import Display
 from alframe.training.batch import Batch
 
 if TYPE_CHECKING:
@@ -26,6 +28,11 @@ class Detector(nn.Module, ABC):
     ) -> Metrics:
         """VOC AP50 by both rules, per class, and COCO AP unless switched off."""
         return measured(test, stream, setup)
+
+    @classmethod
+    def showing(cls, display: Display) -> DetectionsShowing:
+        """Boxes, their classes and scores (:class:`alframe.model.Showable`)."""
+        return DetectionsShowing(display)
 
     def for_inference(self) -> Self:
         """The detector with BatchNorm folded into the convolutions of its backbone."""

@@ -14,7 +14,7 @@ from alframe.config.resolve import from_overrides
 from alframe.datasets.problems import plural
 from alframe.errors import ConfigError, RunError
 from alframe.learner import DETECTIONS
-from alframe.model import COCO
+from alframe.model import COCO, ERRORS
 
 if TYPE_CHECKING:
     from alframe.runs.evaluating import Evaluation
@@ -121,13 +121,15 @@ def _about(evaluation: "Evaluation", run: Path) -> Iterator[str]:
 
 
 def _numbers(metrics: Mapping[str, Any]) -> Iterator[str]:
-    """The metrics that are numbers, the headline first; then COCO's."""
+    """The metrics that are numbers, the headline first; then errors, and COCO's numbers."""
     yield ""
-    coco = metrics.get(COCO, {})
+    coco, errors = metrics.get(COCO, {}), metrics.get(ERRORS, {})
     plain = {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
-    width = max(map(len, [*plain, *coco]))
+    width = max(map(len, [*plain, *coco, *errors]), default=0)
     for name, value in plain.items():
         yield f"{name:{width}}  {_percent(value)}"
+    for name, value in errors.items():
+        yield f"{name:{width}}  {value:7.3g}"
     if coco:
         yield from ("", "COCO's twelve numbers:")
         for name, value in coco.items():
@@ -146,8 +148,10 @@ def _by_class(metrics: Mapping[str, Any], objects: Mapping[str, int]) -> Iterato
     yield ""
     yield "  ".join([f"{'class':{width}}", "objects", *(f"{name:>7}" for name in columns)])
     for name, count in objects.items():
-        values = (_percent(column.get(name)) for column in columns.values())
+        values = (f"{_percent(v.get(name)):>{len(column)}}" for column, v in columns.items())
         yield "  ".join([f"{name:{width}}", f"{count:7,}", *values])
+    if any(value is None for column in columns.values() for value in column.values()):
+        yield "- stands where a class has nothing to be measured by in this test split."
 
 
 def _percent(value: float | None) -> str:

@@ -16,12 +16,13 @@ from alframe.cli.output import say
 from alframe.datasets.problems import plural
 from alframe.errors import ConfigError, DataError, RunError, together
 from alframe.files.atomic import write_text
+from alframe.learner import DETECTIONS
 from alframe.text import printable
 
 if TYPE_CHECKING:
     from alframe.datasets.folders import Given
-    from alframe.detectors.photos import Photos
-    from alframe.detectors.predict import Prediction
+    from alframe.runs.own_images import Photos
+    from alframe.runs.predicting import Prediction
 
 HOW = {
     "coco": (
@@ -140,7 +141,7 @@ def _export_boxes(
     device: str,
 ) -> None:
     from alframe.datasets.folders import pictures_in
-    from alframe.detectors.photos import Photos, data_of
+    from alframe.runs.own_images import Photos, data_of
     from alframe.runs.rundir import stored_layer
 
     # Before torch is imported, which takes seconds.
@@ -152,10 +153,12 @@ def _export_boxes(
     listed = _asked(given, photos)
     if name == "yolo":
         by_stem(Sheet("", (), tuple(listed)))  # refuses two images of one label file
-    output.mkdir(parents=True, exist_ok=True)
-    from alframe.detectors.predict import Predictor
+    from alframe.runs.predicting import Predictor
 
     predictor = Predictor(run, cycle=cycle, device=device)
+    if DETECTIONS not in predictor.provides:
+        raise RunError(f"{run}: its model finds no boxes, and those are what {name} files are of")
+    output.mkdir(parents=True, exist_ok=True)
     found = _proposed(listed, predictor(photos, threshold=threshold))
     sheet = Sheet(run.name, predictor.classes, tuple(found), proposed=True)
     say(f"wrote {_written(sheet, name, output, threshold)}")
@@ -199,9 +202,8 @@ def _proposed(
     images: Sequence[AskedImage], predictions: "Iterator[Prediction]"
 ) -> Iterator[AskedImage]:
     for image, prediction in zip(images, predictions, strict=True):
-        columns = prediction.labels, prediction.boxes.tolist(), prediction.scores.tolist()
-        rows = zip(*columns, strict=True)
-        proposals = (Proposal(label, (x1, y1, x2, y2), s) for label, (x1, y1, x2, y2), s in rows)
+        found = prediction.shown.json["detections"]
+        proposals = (Proposal(row["class"], tuple(row["box"]), row["score"]) for row in found)
         yield replace(image, proposals=tuple(proposals))
 
 

@@ -57,21 +57,45 @@ def overlay(
     image: "UInt8[NDArray[np.uint8], 'H W 3']",
     heat: "Float64[NDArray[np.float64], 'H W']",
     opacity: float,
+    hottest: float | None = None,
 ) -> "UInt8[NDArray[np.uint8], 'H W 3']":
     """Lay a heat map over an image: where there is no heat the image is seen as it is.
 
     Args:
         image: RGB.
-        heat: not negative; scaled to its own maximum.
+        heat: not negative.
         opacity: of the hottest place, 0 to 1; others are fainter in proportion.
+        hottest: the heat that has the last colour; by default that of the hottest place.
     """
     from matplotlib import colormaps
 
-    scaled = heat / heat.max() if heat.max() > 0 else heat
+    most = heat.max() if hottest is None else hottest
+    scaled = heat / most if most > 0 else heat
     coloured = colormaps["inferno"](scaled)[..., :3] * 255  # [H, W] -> [H, W, 3]
     share = opacity * scaled[..., None]
     mixed = (1 - share) * image + share * coloured
     return np.asarray(np.rint(mixed), dtype=np.uint8)
+
+
+def with_legend(picture: Image.Image, shown: Sequence[tuple[str, tuple[int, ...]]]) -> Image.Image:
+    """The picture with names and their colours in lines below it."""
+    size = max(10, round(max(picture.size) / 60))
+    font, space = ImageFont.load_default(size=size), size // 2
+    places: list[tuple[int, int]] = []
+    x, y = space, picture.height + space
+    for name, _ in shown:
+        width = 2 * size + round(font.getlength(printable(name)))
+        if x > space and x + width > picture.width:
+            x, y = space, y + size + space
+        places.append((x, y))
+        x += width + space
+    canvas = Image.new("RGB", (picture.width, y + size + space), "white")
+    canvas.paste(picture, (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for (name, colour), (left, top) in zip(shown, places, strict=True):
+        draw.rectangle((left, top, left + size, top + size), fill=colour)
+        draw.text((left + size + space, top), printable(name), font=font, fill="black")
+    return canvas
 
 
 def with_boxes(

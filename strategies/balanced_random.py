@@ -2,9 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
 
-from alframe.learner import DETECTIONS
+from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
 from alframe.strategy import Query, Selection
 
 
@@ -22,42 +21,64 @@ class BalancedRandom:
     Cost: one forward pass over the pool; O(images x classes) memory.
 
     Args:
-        min_score: a class is predicted on an image by a detection above this score.
+        min_score: a class is predicted on an image by a detection above this score; where there
+            are none, in other tasks, by a class probability.
     """
 
-    requires: ClassVar[frozenset[str]] = frozenset({DETECTIONS})
-
     def __init__(self, min_score: float = 0.3) -> None:
+        self.requires = frozenset({DETECTIONS})
         self._min_score = min_score
+
+    def adapt(self, provided: frozenset[str]) -> None:
+        """Do with class probabilities where there are no detections."""
+        self.requires = frozenset({showing_classes(provided)})
 
     def select(self, query: Query) -> Selection:
         """Draw ``query.budget`` ids with the query's generator."""
         ids = sorted(query.unlabelled)
         order = [ids[i] for i in query.rng.permutation(len(ids))]
-        return Selection(by_turns(query, order, self._min_score))
+        return Selection(by_turns(query, order, self._min_score, *self.requires))
 
 
-def by_turns(query: Query, ranked: Sequence[str], min_score: float) -> tuple[str, ...]:
+def showing_classes(provided: frozenset[str]) -> str:
+    """The signal that shows classes: detections, or else class probabilities."""
+    return CLASS_PROBS if DETECTIONS not in provided and CLASS_PROBS in provided else DETECTIONS
+
+
+def by_turns(
+    query: Query, ranked: Sequence[str], min_score: float, signal: str
+) -> tuple[str, ...]:
     """``query.budget`` of ``ranked``: for each class in turn the first on which it is predicted.
 
     The order of the turns is drawn. Those that show nothing come when no others are left.
+    ``signal`` is that which shows classes, see :func:`shown_classes`.
     """
     turns = query.rng.permutation(len(query.classes)).tolist()
-    shown = _shown(query, min_score)
+    shown: dict[str, set[int]] = {}
+    for batch in query.learner.signals(query.unlabelled, frozenset({signal})):
+        rows = shown_classes(batch, min_score, len(query.classes))
+        shown.update(zip(batch.ids, rows, strict=True))
     queues = [deque(i for i in ranked if label in shown[i]) for label in turns]
     taken = dict.fromkeys([*_in_turn(queues), *ranked])  # each once, in the order of taking
     return tuple(taken)[: query.budget]
 
 
-def _shown(query: Query, min_score: float) -> dict[str, set[int]]:
-    """The classes that are predicted on each image."""
-    shown: dict[str, set[int]] = {}
-    for batch in query.learner.signals(query.unlabelled, frozenset({DETECTIONS})):
-        found = batch[DETECTIONS]
-        counts = (found.valid & (found.scores > min_score)).cpu()
-        for item, labels, counted in zip(batch.ids, found.labels.cpu(), counts, strict=True):
-            shown[item] = set(labels[counted].tolist())
-    return shown
+def shown_classes(batch: SignalBatch, min_score: float, classes: int) -> Iterator[set[int]]:
+    """The classes that are predicted on each image of a batch.
+
+    Args:
+        batch: of detections, or of class probabilities.
+        min_score: of a detection, or the largest probability of a class in the image, at least.
+        classes: how many there are; a background behind them is none.
+    """
+    if DETECTIONS not in batch.values:
+        largest = batch[CLASS_PROBS].values[..., :classes].amax(dim=1)  # [B, A, K] -> [B, C]
+        yield from (set(row.nonzero()[:, 0].tolist()) for row in largest > min_score)
+        return
+    found = batch[DETECTIONS]
+    counts = (found.valid & (found.scores > min_score)).cpu()
+    for labels, counted in zip(found.labels.cpu(), counts, strict=True):
+        yield set(labels[counted].tolist())
 
 
 def _in_turn(queues: list[deque[str]]) -> Iterator[str]:

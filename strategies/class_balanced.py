@@ -2,8 +2,8 @@
 
 from alframe.errors import ConfigError
 from alframe.learner import DETECTIONS
-from alframe.strategies.balanced_random import by_turns
-from alframe.strategy import Query, Scoring, Selection, Strategy, top
+from alframe.strategies.balanced_random import by_turns, showing_classes
+from alframe.strategy import Adaptable, Query, Scoring, Selection, Strategy, top
 
 
 class ClassBalanced:
@@ -23,7 +23,7 @@ class ClassBalanced:
 
     Args:
         of: the strategy that scores.
-        min_score: a class is predicted on an image by a detection above this score.
+        min_score: see :class:`~alframe.strategies.balanced_random.BalancedRandom`.
 
     Raises:
         ConfigError: ``of`` gives no scores.
@@ -35,10 +35,17 @@ class ClassBalanced:
                 f"class-balanced needs a strategy that scores images; {type(of).__name__} does not"
             )
         self.requires = of.requires | {DETECTIONS}
-        self._of, self._min_score = of, min_score
+        self._of, self._min_score, self._signal = of, min_score, DETECTIONS
+
+    def adapt(self, provided: frozenset[str]) -> None:
+        """Do with class probabilities where there are no detections, in both parts."""
+        if isinstance(self._of, Adaptable):
+            self._of.adapt(provided)
+        self._signal = showing_classes(provided)
+        self.requires = self._of.requires | {self._signal}
 
     def select(self, query: Query) -> Selection:
         """Let the other strategy score, and take ``query.budget`` ids by turns."""
         scores = self._of.scores(query)
         ranked = top(scores, len(scores))
-        return Selection(by_turns(query, ranked, self._min_score), scores)
+        return Selection(by_turns(query, ranked, self._min_score, self._signal), scores)

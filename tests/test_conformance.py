@@ -33,11 +33,13 @@ from alframe.testing import (
 from tests.datasets.builders import coco_root, photo_folder, voc_folder, yolo_root
 from tests.fakes import Numbers
 from tests.tasks.classification.builders import binary_cifar, class_folder, labelled_batch
+from tests.tasks.segmentation.builders import mask_folder, voc_seg_folder
 
 WRAPPED = "entropy"
 """What wrappers are put around."""
 LARGE = {"retina": 64, "ssd": 300, "ssd-lite0": 256, "fasterrcnn": 64, "fcos": 64}
-"""Detectors that take seconds, and the side of the images that they need."""
+LARGE |= {"fcn": 64, "deeplabv3": 64}
+"""Models that take seconds, and the side of the images that they need."""
 
 
 def entries(kind: Kind, **slow: object) -> list[Any]:
@@ -109,6 +111,13 @@ def test_classifier(entry: Entry) -> None:
     check_model(partial(entry.load(), weights="none"), batch=labelled_batch())
 
 
+@pytest.mark.parametrize("entry", of_task("segmentation"))
+def test_segmenter(entry: Entry) -> None:
+    names = {"dataset": "shapes-seg", "strategy": "random"}
+    options = resolve([{"model": {"name": entry.name, "weights": "none"}, **names}]).model.options
+    check_model(partial(entry.load(), **options))
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("entry", of_task("detection"))
 def test_detector(entry: Entry) -> None:
@@ -131,6 +140,8 @@ ROOTS: dict[str, Callable[[Path], object]] = {
     "photos": photo_folder,
     "folder": class_folder,
     "cifar10": lambda path: None,
+    "masks": mask_folder,
+    "voc-seg": voc_seg_folder,
     "voc": partial(voc_folder, trainval=["000001", "000002"], test=["000003"]),
 }
 """How to write a tiny dataset of those that read files."""

@@ -6,7 +6,7 @@ The two sides never hold a reference to each other. A learner or strategy that i
 
 import copyreg
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 OnBadItem = Literal["error", "skip"]
+
+IGNORED = 255
+"""In masks: a pixel of no class, which is neither trained on nor evaluated."""
 
 
 class ImageSource(Protocol):
@@ -53,6 +56,9 @@ class Target:
         crowd: bool [N]. Left out of training and ignored in evaluation (COCO ``iscrowd``).
         area: float32 [N], square pixels; of the segmentation where there is one, else the box; 0
             without geometry.
+        mask: reads the class of each pixel of the original image, uint8 [H, W] with
+            :data:`IGNORED`; or None. It is read when it is needed and not kept: all together
+            would not fit memory. The objects are its regions.
     """
 
     boxes: NDArray[np.float32] | None
@@ -60,11 +66,12 @@ class Target:
     difficult: NDArray[np.bool_]
     crowd: NDArray[np.bool_]
     area: NDArray[np.float32]
+    mask: Callable[[], NDArray[np.uint8]] | None = None
 
     def __post_init__(self) -> None:
         parts = self.__dict__  # written to directly: there are as many targets as images
         for name, array in parts.items():
-            if array is None:
+            if array is None or name == "mask":
                 continue
             # A copy, as the base of a slice would lead to the annotations of other images; a view
             # of it, as who owns memory may make it writable again.
@@ -84,6 +91,7 @@ class Target:
         difficult: object = None,
         crowd: object = None,
         area: object = None,
+        mask: Callable[[], NDArray[np.uint8]] | None = None,
     ) -> "Target":
         """Build a target from array-likes; flags default to false, areas to those of the boxes.
 
@@ -97,7 +105,7 @@ class Target:
         ]
         own = np.zeros(len(y)) if b is None else (b[:, 2:] - b[:, :2]).prod(axis=1)
         a = np.asarray(own if area is None else area, dtype=np.float32)
-        return Target(b, y, flags[0], flags[1], a)
+        return Target(b, y, flags[0], flags[1], a, mask)
 
     def require_boxes(self) -> NDArray[np.float32]:
         """The boxes, for code that is about boxes.
@@ -229,7 +237,8 @@ def fingerprint(targets: Iterable[Target], start: bytes = b"") -> str:
     """SHA-256 over what annotations say, after the bytes in ``start``."""
     digest = hashlib.sha256(start)
     for target in targets:
-        for part in (target.boxes, target.labels, target.difficult, target.crowd):
+        mask = None if target.mask is None else target.mask()
+        for part in (target.boxes, target.labels, target.difficult, target.crowd, mask):
             if part is not None:
                 digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()

@@ -92,7 +92,7 @@ class DrawnImages:
 
     def read(self, item: str) -> NDArray[np.uint8]:
         """Draw one image, uint8 [side, side, 3]."""
-        return paint(_layout(self, item), self.side, _rng(self, item, "paint"))
+        return paint(layout(self, item), self.side, _rng(self, item, "paint"))
 
     def size(self, item: str) -> tuple[int, int]:
         """(height, width) in pixels."""
@@ -105,8 +105,8 @@ class DrawnImages:
         return f"shapes-{_VERSION}-{self.side}-{self.classes}-{self.max_objects}-{self.seed}"
 
 
-def _layout(source: DrawnImages, item: str) -> list[Figure]:
-    """The figures of one image, from the bottom to the top."""
+def layout(source: DrawnImages, item: str) -> list[Figure]:
+    """The figures of one drawn image, from the bottom to the top."""
     rng = _rng(source, item, "layout")
     if rng.random() < _EMPTY_SHARE:
         return []
@@ -140,7 +140,7 @@ def _figure(label: int, side: int, rng: np.random.Generator) -> Figure:
 
 
 def _target(source: DrawnImages, item: str) -> Target:
-    figures = _layout(source, item)
+    figures = layout(source, item)
     boxes = np.clip([figure.box for figure in figures], 0, source.side)
     return Target.of(boxes, [figure.label for figure in figures])
 

@@ -32,6 +32,12 @@ class Figure:
         """x1 y1 x2 y2 of the outline in pixels, float64 [4]."""
         return np.concatenate([self.outline.min(axis=0), self.outline.max(axis=0)])
 
+    @property
+    def frame(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The pixels around the outline: their corner (x, y) above left, and (width, height)."""
+        left, top, right, bottom = (int(side) for side in np.floor(self.box))
+        return (left, top), (right - left + 1, bottom - top + 1)
+
 
 def paint(figures: list[Figure], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Paint a scene, later figures over earlier ones: uint8 [size, size, 3]."""
@@ -42,6 +48,19 @@ def paint(figures: list[Figure], size: int, rng: np.random.Generator) -> NDArray
         _paint_figure(image, figure, base, rng)
     _strokes(image, int(rng.integers(0, 3)), size, rng, thin=True)
     return _noisy(image, rng)
+
+
+def paint_numbers(figures: list[Figure], size: int) -> NDArray[np.uint8]:
+    """What :func:`paint` shows of each figure: the number after its label, uint8 [size, size].
+
+    A pixel belongs to a figure that covers half of it; 0 is of none. Strokes are no objects.
+    """
+    numbers = Image.new("L", (size, size))
+    for figure in figures:
+        corner, frame = figure.frame
+        mask = _mask(figure, corner, frame).point(lambda share: 255 * (share >= 128))
+        numbers.paste(figure.label + 1, (*corner, corner[0] + frame[0], corner[1] + frame[1]), mask)
+    return np.array(numbers)
 
 
 def _background(base: Points, size: int, rng: np.random.Generator) -> Image.Image:
@@ -75,15 +94,14 @@ def _strokes(
 def _paint_figure(
     image: Image.Image, figure: Figure, base: Points, rng: np.random.Generator
 ) -> None:
-    left, top, right, bottom = (int(side) for side in np.floor(figure.box))
-    corner, frame = (left, top), (right - left + 1, bottom - top + 1)
+    corner, frame = figure.frame
     mask = _mask(figure, corner, frame)
     colour = _contrasting(base, rng)
     image.paste(_shaded(colour, frame, rng), corner, mask)
     if rng.random() < 0.4:
         rim = tuple(int(channel * 0.45) for channel in colour)
         edge = mask.filter(ImageFilter.FIND_EDGES)
-        image.paste(rim, (*corner, left + frame[0], top + frame[1]), edge)
+        image.paste(rim, (*corner, corner[0] + frame[0], corner[1] + frame[1]), edge)
 
 
 def _mask(figure: Figure, corner: tuple[int, int], frame: tuple[int, int]) -> Image.Image:

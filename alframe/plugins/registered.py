@@ -26,6 +26,7 @@ DEFAULT_PLUGINS = (
     "alframe.training",
     "alframe.detectors",
     "alframe.tasks.classification",
+    "alframe.tasks.segmentation",
     "alframe.strategies",
     "alframe.benchmarks",
 )

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from alframe.config.draft import Layer
 from alframe.config.resolve import drafted
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, LabelledSet, Target, without
+from alframe.datasets.masks import relabelled
 from alframe.datasets.problems import Problems, named, plural
 from alframe.errors import ConfigError, DataError, RunError
 from alframe.learner import Learner, Metrics
@@ -219,21 +219,13 @@ def _matched(
     found = {}
     for item, target in targets.items():
         lost.update(dataset.classes[n] for n in target.labels.tolist() if numbers[n] < 0)
-        found[item] = _relabelled(target, numbers)
+        found[item] = relabelled(target, numbers)
     if len(lost) == len(dataset.classes):
         raise DataError(
             f"no class of {dataset.name} has the name of one of the model's: "
             f"{named(dataset.classes)}; the model's are {named(classes)}"
         )
     return found, list(_unmatched(dataset, classes, lost))
-
-
-def _relabelled(target: Target, numbers: "np.ndarray[Any, np.dtype[np.int64]]") -> Target:
-    labels = numbers[target.labels]
-    kept = labels >= 0
-    boxes = None if target.boxes is None else target.boxes[kept]
-    flags = target.difficult[kept], target.crowd[kept], target.area[kept]
-    return Target(boxes, labels[kept], *flags)
 
 
 def _unmatched(dataset: Dataset, classes: Sequence[str], lost: Mapping[str, int]) -> Iterator[str]:

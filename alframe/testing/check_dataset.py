@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.base import Dataset, Target
+from alframe.datasets.base import IGNORED, Dataset, Target
 from alframe.testing.expect import expect, generators_left_alone
 from alframe.testing.rules import Rules, hold
 
@@ -29,6 +29,8 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
       split, which is then empty, as a whole.
     - Every item of the test split has a target; targets have boxes in their image and labels among
       the classes.
+    - A mask is uint8 [H, W] of the size of its image, the same each time; its classes are those of
+      the objects.
     - An image is uint8 [H, W, 3] of the size that it is said to have, the same each time.
     - From the images there is no way to the targets.
     - Made again, it is the same; the global generators are left alone.
@@ -46,6 +48,7 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
         _has_targets: (_has_classes, _has_splits),
         _has_objects: (_has_targets,),
         _has_images: (_has_splits,),
+        _has_masks: (_has_targets, _has_images),
         _keeps_targets_apart: (_is_made,),
         _repeats_itself: (_has_targets,),
         _repeats_its_images: (_has_images,),
@@ -174,6 +177,26 @@ def _check_values(item: str, target: Target, dataset: Dataset) -> None:
         f"{item}: boxes are {target.boxes.tolist()}: expected x1 < x2, y1 < y2 in pixels of its "
         f"{width} x {height} image",
     )
+
+
+def _has_masks(bench: DatasetUnderTest) -> None:
+    dataset = bench.dataset
+    for item in bench.sample:
+        target = dataset.targets.get(item)
+        if target is None or target.mask is None:
+            continue
+        mask, again, size = target.mask(), target.mask(), dataset.images.size(item)
+        expect(
+            mask.dtype == np.uint8 and mask.shape == size,
+            f"{item}: its mask is {mask.dtype} {mask.shape}: expected uint8 {size}",
+        )
+        expect(np.array_equal(mask, again), f"{item}: its mask differs when it is read again")
+        shown = set(np.unique(mask).tolist()) - {IGNORED}
+        expect(
+            shown == set(target.labels.tolist()),
+            f"{item}: its mask shows {sorted(shown)} and its objects are {target.labels.tolist()}: "
+            "expected an object for each region; build it with alframe.datasets.masks.masked",
+        )
 
 
 def _has_objects(bench: DatasetUnderTest) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from alframe.datasets.base import ImageSet
+from alframe.datasets.base import Dataset, ImageSet
 from alframe.learner import (
     ANCHOR_WEIGHT,
     CLASS_PROBS,
@@ -22,7 +22,13 @@ from alframe.testing.expect import (
     generators_left_alone,
     headline,
 )
-from alframe.testing.fitting import LearnerUnderTest, Notes, tiny_setup
+from alframe.testing.fitting import (
+    LearnerUnderTest,
+    Notes,
+    tiny_dataset,
+    tiny_setup,
+    with_hidden,
+)
 from alframe.testing.rules import Rules, hold
 from alframe.testing.states import close, is_state, kept, leaves, same_state
 from alframe.testing.synthetic import tensors_of
@@ -36,7 +42,10 @@ has hardly learnt may detect nothing."""
 
 
 def check_learner(
-    factory: Callable[[LearnerSetup], Learner], *, setup: LearnerSetup | None = None
+    factory: Callable[[LearnerSetup], Learner],
+    *,
+    setup: LearnerSetup | None = None,
+    dataset: Dataset | None = None,
 ) -> None:
     """Hold a learner to its contract, on a few drawn images of which one shows nothing.
 
@@ -63,6 +72,8 @@ def check_learner(
     Args:
         factory: makes the learner: a class, or a subclass with other defaults.
         setup: what it is given; :func:`~alframe.testing.fitting.tiny_setup` by default.
+        dataset: of two classes, with eight images to choose from and a few to test on; drawn
+            shapes with boxes by default.
 
     Raises:
         AssertionError: says what was expected, for every rule that is broken.
@@ -87,7 +98,8 @@ def check_learner(
         _resumes: (_repeats_itself,),
         _learns: (_keeps_a_state, _measures, _fits_when_all_is_labelled),
     }
-    hold(rules, LearnerUnderTest(factory, setup or tiny_setup()))
+    data = with_hidden(dataset) if dataset else tiny_dataset()
+    hold(rules, LearnerUnderTest(factory, setup or tiny_setup(), data))
 
 
 def _declared_signals(bench: LearnerUnderTest) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alframe.datasets.base import LabelledSet, Target
+from alframe.datasets.base import IGNORED, LabelledSet, Target
 from alframe.learner import SignalBatch
 from alframe.seeds import Seeds
 from alframe.testing.expect import check_metrics, expect, expect_names, generators_left_alone
@@ -38,7 +38,8 @@ def check_model(factory: "Callable[[int], nn.Module]", *, batch: "Batch | None" 
 
     Args:
         factory: ``factory(num_classes)`` makes the model.
-        batch: labelled images, of at least two classes of three; drawn ones with boxes by default.
+        batch: labelled images, of at least two classes of three; drawn ones with boxes and
+            masks by default.
 
     Raises:
         AssertionError: says what was expected, for every rule that is broken.
@@ -81,7 +82,7 @@ class ModelUnderTest:
 
 
 def dummy_batch(side: int) -> "Batch":
-    """Three noisy images: with two objects, with one and with none."""
+    """Three noisy images: with two objects, with one and with none; and masks of two parts."""
     import torch
 
     from alframe.training.batch import Batch
@@ -93,7 +94,10 @@ def dummy_batch(side: int) -> "Batch":
     boxes[1, 0] = torch.tensor([2, 2, 6, 6]) * share
     sizes = torch.tensor([[side, side]] * 3)
     labels = torch.tensor([[0, CLASSES - 1], [1, -1], [-1, -1]])
-    return Batch(("two", "one", "none"), torch.from_numpy(dummy), sizes, sizes, boxes, labels)
+    masks = torch.full((3, side, side), IGNORED, dtype=torch.uint8)
+    masks[0, : side // 2], masks[1, side // 2 :], masks[2, :, 1:] = 0, CLASSES - 1, 1
+    images = torch.from_numpy(dummy)
+    return Batch(("two", "one", "none"), images, sizes, sizes, boxes, labels, masks)
 
 
 def _declares_signals(bench: ModelUnderTest) -> None:
@@ -141,7 +145,7 @@ def train(model: Any, batch: "Batch") -> None:
 
 
 def _knows_unlabelled(bench: ModelUnderTest) -> None:
-    unlabelled = replace(bench.batch, boxes=None, labels=None)
+    unlabelled = replace(bench.batch, boxes=None, labels=None, masks=None)
     try:
         bench.model.loss(unlabelled)
     except ValueError as error:
@@ -173,11 +177,13 @@ def _reads_each_image_alone(bench: ModelUnderTest) -> None:
 def _measures(bench: ModelUnderTest) -> None:
     labels: Any = bench.batch.labels
     boxes: Any = bench.batch.boxes
+    masks: Any = bench.batch.masks
     targets = {}
     for row, item in enumerate(bench.batch.ids):
         real = labels[row] >= 0
         own = None if boxes is None else boxes[row][real].numpy()
-        targets[item] = Target.of(own, labels[row][real].numpy())
+        mask = None if masks is None else masks[row].numpy().copy
+        targets[item] = Target.of(own, labels[row][real].numpy(), mask=mask)
     setup = replace(tiny_setup(), classes=tuple(f"class {n}" for n in range(CLASSES)))
     with bench.predicting() as model:
         stream = [_read(model, bench.batch, model.measured)]
@@ -199,7 +205,7 @@ RULES: Rules[ModelUnderTest] = {
 
 
 def _read(model: Any, batch: "Batch", names: frozenset[str]) -> SignalBatch:
-    unlabelled = replace(batch, boxes=None, labels=None)
+    unlabelled = replace(batch, boxes=None, labels=None, masks=None)
     values = model.read(unlabelled, model.features(unlabelled), names)
     expect(
         set(values) == names,

@@ -11,6 +11,7 @@ import numpy as np
 
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target, fingerprint
 from alframe.datasets.cache import CachedImages, Resize
+from alframe.datasets.masks import relabelled
 from alframe.learner import FitContext, Learner, LearnerSetup
 from alframe.model import streamed
 from alframe.seeds import Seeds
@@ -63,7 +64,12 @@ def tiny_dataset() -> Dataset:
 
     drawn = shapes(pool=2 * LABELLED, test=3, size=64, classes=len(CLASSES))
     targets = {**drawn.targets, drawn.pool[0]: Target.of([], [])}
-    return replace(drawn, targets=PoisonedTargets(targets, drawn.pool[LABELLED:]))
+    return with_hidden(replace(drawn, targets=targets))
+
+
+def with_hidden(dataset: Dataset) -> Dataset:
+    """The dataset with all targets of its pool hidden, but for the first few."""
+    return replace(dataset, targets=PoisonedTargets(dataset.targets, dataset.pool[LABELLED:]))
 
 
 @dataclass
@@ -172,11 +178,8 @@ class LearnerUnderTest:
 
     def turned(self) -> LabelledSet:
         """The test split with each object said to be of the next class."""
-        own = self.test()
-        targets = {
-            item: replace(target, labels=(target.labels + 1) % len(CLASSES))
-            for item, target in own.targets.items()
-        }
+        own, turned = self.test(), (np.arange(len(CLASSES)) + 1) % len(CLASSES)
+        targets = {item: relabelled(target, turned) for item, target in own.targets.items()}
         return replace(own, targets=targets)
 
     @functools.cached_property

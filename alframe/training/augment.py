@@ -33,6 +33,7 @@ class Sample:
         boxes: float32 [N, 4], x1 y1 x2 y2 in pixels of ``image``; None if unlabelled, or
             without geometry.
         labels: int64 [N]; None if unlabelled.
+        mask: uint8 [H, W], the class of each pixel of ``image``; None if unlabelled, or without.
     """
 
     item: str
@@ -40,6 +41,7 @@ class Sample:
     original: tuple[int, int]
     boxes: NDArray[np.float32] | None = None
     labels: NDArray[np.int64] | None = None
+    mask: NDArray[np.uint8] | None = None
 
 
 Augmentation = Callable[[Sample, np.random.Generator], Sample]
@@ -49,7 +51,8 @@ def hflip(sample: Sample, rng: np.random.Generator) -> Sample:
     """Mirror left and right with probability 0.5."""
     if rng.random() >= 0.5:
         return sample
-    flipped = replace(sample, image=sample.image[:, ::-1])
+    mask = None if sample.mask is None else sample.mask[:, ::-1]
+    flipped = replace(sample, image=sample.image[:, ::-1], mask=mask)
     if sample.boxes is None:
         return flipped
     boxes = sample.boxes.copy()
@@ -95,7 +98,8 @@ def _through(window: Window, sample: Sample) -> Sample:
     """The sample as the window shows it."""
     if window == _whole(sample):
         return sample
-    visible = replace(sample, image=geometric.resample(sample.image, window))
+    mask = None if sample.mask is None else geometric.resample_mask(sample.mask, window)
+    visible = replace(sample, image=geometric.resample(sample.image, window), mask=mask)
     if sample.boxes is None or sample.labels is None:
         return visible
     height, width = sample.image.shape[:2]

@@ -34,6 +34,9 @@ class Batch:
         boxes: float32 [B, M, 4], x1 y1 x2 y2 in pixels of ``images``; zero in rows of padding.
             None for unlabelled images, and for tasks without boxes.
         labels: int64 [B, M], class indices; -1 marks rows of padding. None for unlabelled images.
+        masks: uint8 [B, H, W], the class of each pixel of ``images``;
+            :data:`~alframe.datasets.base.IGNORED` in the padding. None for unlabelled images, and
+            for tasks without masks.
     """
 
     ids: tuple[str, ...]
@@ -42,6 +45,7 @@ class Batch:
     originals: "Int[Tensor, 'B 2']"
     boxes: "Float[Tensor, 'B M 4'] | None" = None
     labels: "Int[Tensor, 'B M'] | None" = None
+    masks: "UInt8[Tensor, 'B H W'] | None" = None
 
     def __len__(self) -> int:
         return len(self.ids)

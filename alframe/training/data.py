@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from alframe.config.sections import DataConfig
-from alframe.datasets.base import ImageSet, LabelledSet
+from alframe.datasets.base import IGNORED, ImageSet, LabelledSet
+from alframe.datasets.masks import resized
 from alframe.datasets.resize import Resize
 from alframe.seeds import Seeds
 from alframe.training.augment import AUGMENTATIONS, MIN_SIDE, Sample
@@ -33,7 +34,8 @@ def read_sample(images: ImageSet, item: str) -> Sample:
     target = images.targets[item]
     kept = target.trainable()
     if target.boxes is None:
-        return Sample(item, image, original, None, target.labels[kept])
+        mask = None if target.mask is None else resized(target.mask(), image.shape[:2])
+        return Sample(item, image, original, None, target.labels[kept], mask)
     height, width = image.shape[0] / original[0], image.shape[1] / original[1]
     boxes = target.boxes[kept] * np.array([width, height, width, height], np.float32)
     large = ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE).all(axis=1)
@@ -90,6 +92,7 @@ class Collate:
             originals=torch.tensor([s.original for s in samples]),
             boxes=boxes,
             labels=labels,
+            masks=_padded_masks(samples, height, width),
         )
 
 
@@ -108,6 +111,15 @@ def _padded_targets(
         if sample.boxes is not None:
             boxes[row, : len(sample.boxes)] = sample.boxes
     return torch.from_numpy(boxes) if boxed else None, torch.from_numpy(labels)
+
+
+def _padded_masks(samples: Sequence[Sample], height: int, width: int) -> torch.Tensor | None:
+    masks = np.full((len(samples), height, width), IGNORED, np.uint8)
+    for canvas, sample in zip(masks, samples, strict=True):
+        if sample.mask is None:
+            return None
+        canvas[: sample.mask.shape[0], : sample.mask.shape[1]] = sample.mask
+    return torch.from_numpy(masks)
 
 
 class TrainingStream:

@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from alframe.datasets.base import IGNORED
+from alframe.datasets.masks import resized
+
 Boxes = NDArray[np.float32]
 
 GROUND = (124, 116, 104)
@@ -143,18 +146,37 @@ def resample(image: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
 
     The image's borders come to lie on whole pixels, up to half a pixel off.
     """
-    height, width = image.shape[:2]
+    canvas = np.full(image.shape, GROUND, np.uint8)
+    (rows, columns), box = _seen(window, *image.shape[:2])
+    size = columns.stop - columns.start, rows.stop - rows.start
+    if min(size) > 0:
+        picture = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, box=box)
+        canvas[rows, columns] = np.asarray(picture)
+    return canvas
+
+
+def resample_mask(mask: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
+    """What the window shows of a mask, as :func:`resample` does of its image: uint8 [H, W].
+
+    Each pixel takes the class of the nearest; what surrounds the image is ignored.
+    """
+    canvas = np.full(mask.shape, IGNORED, np.uint8)
+    (rows, columns), box = _seen(window, *mask.shape)
+    shape = rows.stop - rows.start, columns.stop - columns.start
+    if min(shape) > 0:
+        canvas[rows, columns] = resized(mask, shape, box=box)
+    return canvas
+
+
+def _seen(
+    window: Window, height: int, width: int
+) -> tuple[tuple[slice, slice], tuple[float, float, float, float]]:
+    """Where in the window the image is seen, rows and columns, and x1 y1 x2 y2 of what of it."""
     x1, y1 = max(window.x1, 0.0), max(window.y1, 0.0)
     x2, y2 = min(window.x2, float(width)), min(window.y2, float(height))
     left, right = (round((x - window.x1) * width / window.width) for x in (x1, x2))
     top, bottom = (round((y - window.y1) * height / window.height) for y in (y1, y2))
-    canvas = np.full(image.shape, GROUND, np.uint8)
-    if left < right and top < bottom:
-        picture = Image.fromarray(image).resize(
-            (right - left, bottom - top), Image.Resampling.BILINEAR, box=(x1, y1, x2, y2)
-        )
-        canvas[top:bottom, left:right] = np.asarray(picture)
-    return canvas
+    return (slice(top, bottom), slice(left, right)), (x1, y1, x2, y2)
 
 
 def crop_boxes(

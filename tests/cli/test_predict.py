@@ -16,10 +16,10 @@ from PIL import Image
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.pictures import Picture
 from alframe.datasets.shapes import shapes
-from alframe.detectors.predict import Predictor
 from alframe.errors import RunError
 from alframe.files import checkpoints
 from alframe.files.checked import write_yaml
+from alframe.runs.predicting import Predictor
 from alframe.runs.rundir import fingerprint, stored_layer
 from tests.cli.test_cli import SMALL, Alframe, alframe, refused
 from tests.datasets.encoded import png_header
@@ -58,7 +58,7 @@ def test_initial_weights_are_not_needed_once_there_is_a_model(
         content = {"cycle": state["cycle"], "state": state["state"]}
         checkpoints.save(model, fingerprint(stored_layer(moved)), content)
     (expected,), (found,) = (list(Predictor(path)([photo])) for path in (run, moved))
-    assert found.scores.tolist() == expected.scores.tolist()
+    assert found.shown.json == expected.shown.json
 
 
 def test_boxes_score_and_picture(alframe: Alframe, run: Path, photo: Path, tmp_path: Path) -> None:
@@ -251,9 +251,29 @@ def test_what_cannot_be_read_is_named_at_once(
 
 
 def test_each_cycle_has_its_model(run: Path, photo: Path) -> None:
-    first, last = (next(Predictor(run, cycle=cycle)([photo], threshold=0.0)) for cycle in (0, None))
-    assert first.anchors.shape == last.anchors.shape
-    np.testing.assert_array_equal(first.anchors, last.anchors)
-    assert first.uncertainty is None
+    for cycle in (0, None):
+        found = next(Predictor(run, cycle=cycle)([photo], threshold=0.0))
+        assert found.picture().size == (96, 96)
+        assert found.without_picture().shown.paint is None
     with pytest.raises(RunError, match="no model of cycle 3"):
         Predictor(run, cycle=3)
+
+
+def test_a_model_that_is_not_shown_says_so(alframe: Alframe, photo: Path, tmp_path: Path) -> None:
+    mean_colour = "tests.models.classifier:Classifier"
+    path, data = str(tmp_path / "run"), ("--dataset", "tests.models.classifier:colours")
+    few = ("budget.initial=4", "budget.cycles=1", "training.iterations=1", "device=cpu")
+    size = ("data.resize=stretch", "data.long=16", "data.short=16", "dataset.pool=8")
+    args = ("--model", mean_colour, *data, "--strategy", "random", *few, *size)
+    code, _, err = alframe("run", "--output", path, *args)
+    assert code == 0, err
+    refused(alframe("predict", path, str(photo)), "does not say how its predictions are shown")
+    refused(
+        alframe("export", path, str(photo), "--to", "coco", "--output", str(tmp_path / "out")),
+        "does not say how",
+    )
+    code, out, err = alframe("evaluate", path)
+    assert code == 0, err
+    assert [line.split()[0] for line in out.splitlines() if line] == [
+        "model", "data", "accuracy", "class", "blue", "red",
+    ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from alframe.detectors.predict import Prediction
+from alframe.runs.predicting import Prediction
 
 Predict = Callable[[Sequence[int]], Iterator[Prediction]]
 """Predicts the images at some positions, in the order given."""
@@ -26,7 +26,7 @@ def ranked(
         draw: draws a picture.
 
     Returns:
-        Positions of the images, and their predictions without maps.
+        Positions of the images, and their predictions without what pictures are made of.
     """
     found = list(_drawn(predict, range(count), None if top else draw))
     order = sorted(range(count), key=lambda position: -(found[position].score or 0.0))[:top]
@@ -42,4 +42,4 @@ def _drawn(
     for position, prediction in zip(positions, predict(positions), strict=True):
         if draw:
             draw(position, prediction)
-        yield prediction.without_map()
+        yield prediction.without_picture()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 from alframe.config.resolve import drafted, from_overrides
 from alframe.config.sections import Component, RunConfig
 from alframe.datasets.base import ImageSet
-from alframe.detectors.photos import Photos
 from alframe.errors import RunError
-from alframe.learner import ANCHOR_WEIGHT, ANCHORS, DETECTIONS, DISAGREEMENT, SignalBatch
+from alframe.learner import ANCHOR_WEIGHT, SignalBatch
+from alframe.model import Display, Showable, ShownPrediction, unwrapped
 from alframe.plugins import registry
 from alframe.progress import over
 from alframe.runs.build import build_learner, build_strategy, signals
+from alframe.runs.own_images import Photos
 from alframe.runs.rundir import RunDir, stored_layer
 from alframe.strategy import ScoringStrategy, check_finite
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,37 +33,29 @@ class Prediction:
     Attributes:
         path: the image file.
         pixels: read its pixels, uint8 [H, W, 3].
-        boxes: float32 [N, 4], x1 y1 x2 y2 in pixels of the image.
-        scores: float32 [N], descending.
-        labels: names of the classes.
+        shown: the prediction itself, as the model shows it.
         score: the image's score by the run's strategy, higher is chosen first; None where the
             strategy does not score single images.
-        anchors: float32 [A, 4], boxes behind ``uncertainty``.
-        uncertainty: float64 [A], squared disagreement of two classifiers; None where the
-            learner has one classifier.
     """
 
     path: Path
     pixels: Callable[[], NDArray[np.uint8]]
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    labels: tuple[str, ...]
+    shown: ShownPrediction
     score: float | None
-    anchors: NDArray[np.float32]
-    uncertainty: NDArray[np.float64] | None
 
     def to_json(self) -> dict[str, Any]:
-        """The prediction without its anchors, ready for JSON."""
-        rows = zip(self.labels, self.scores.tolist(), self.boxes.tolist(), strict=True)
-        return {
-            "image": str(self.path),
-            **({} if self.score is None else {"score": self.score}),
-            "detections": [{"class": c, "score": s, "box": b} for c, s, b in rows],
-        }
+        """The prediction, ready for JSON."""
+        score = {} if self.score is None else {"score": self.score}
+        return {"image": str(self.path), **score, **self.shown.json}
 
-    def without_map(self) -> "Prediction":
-        """The prediction without anchors, of which an image may have a hundred thousand."""
-        return replace(self, anchors=self.anchors[:0].copy(), uncertainty=None)
+    def picture(self) -> "Image":
+        """The prediction painted over its image."""
+        assert self.shown.paint is not None
+        return self.shown.paint(self.pixels())
+
+    def without_picture(self) -> "Prediction":
+        """The prediction without the maps that a picture is made of."""
+        return replace(self, shown=replace(self.shown, paint=None))
 
 
 class Predictor:
@@ -72,6 +68,7 @@ class Predictor:
 
     Attributes:
         classes: names, in label order.
+        provides: the signals of learner and model.
         strategy: the name of the run's strategy.
         scores: whether it, or the one that it works on top of, scores single images.
 
@@ -88,11 +85,8 @@ class Predictor:
         cycle = run.kept_model(cycle)
         self.classes = run.classes(cycle)
         self._config = config
-        if lacking := sorted({DETECTIONS, ANCHORS} - signals(config)):
-            raise RunError(
-                f"{path}: its learner and model do not provide {' and '.join(lacking)}: predict "
-                "shows detections"
-            )
+        self._model = _showable(config, path)
+        self.provides = signals(config)
         self._scoring = _scoring(config)
         self.strategy, self.scores = config.strategy.name, self._scoring is not None
         self._learner = build_learner(config, self.classes, path, restored=True)
@@ -103,7 +97,8 @@ class Predictor:
         images: Sequence[Path] | Photos,
         only: Sequence[int] | None = None,
         *,
-        threshold: float = 0.3,
+        threshold: float | None = None,
+        opacity: float = 0.5,
         weighted: bool = False,
     ) -> Iterator[Prediction]:
         """Predict one image after the other, in their order.
@@ -111,56 +106,58 @@ class Predictor:
         Args:
             images: files, which are checked first; or those that have been.
             only: positions of some of them, in whichever order; all by default.
-            threshold: least score of a detection.
+            threshold: least score of what is shown; by default the model's own.
+            opacity: 0..1, of what is painted over an image.
             weighted: weigh each anchor's uncertainty as the learner's training did.
 
         Raises:
             DataError: an image cannot be read, all of those.
-            RunError: ``weighted``, and the learner has no weights.
+            RunError: ``weighted``, and the learner has no weights; or a threshold of nothing.
             SelectionError: a score is not finite.
         """
-        wanted = self._signals(weighted)
+        if weighted and ANCHOR_WEIGHT not in self.provides:
+            raise RunError(
+                f"learner {self._config.learner.name!r} has no weights of anchors: leave out "
+                "--weighted"
+            )
+        display = Display(self.classes, self.provides, threshold, opacity, weighted)
+        showing = self._model.showing(display)
+        wanted = frozenset({*showing.requires, *(self._scoring.requires if self._scoring else ())})
         photos = images if isinstance(images, Photos) else Photos(images, self._config.data)
         numbers = range(len(photos.files)) if only is None else only
         for number in over(numbers, len(numbers), "predicting", "images"):
             one = ImageSet(photos.images, (str(number),))
             (batch,) = self._learner.signals(one, wanted)
-            yield self._prediction(photos, number, batch, threshold, weighted)
-
-    def _prediction(
-        self, photos: Photos, number: int, batch: SignalBatch, threshold: float, weighted: bool
-    ) -> Prediction:
-        path, found = photos.files[number], batch[DETECTIONS]
-        kept = found.valid[0] & (found.scores[0] >= threshold)
-        uncertainty = None
-        if DISAGREEMENT in batch.values:
-            each = batch[DISAGREEMENT][0] * (batch[ANCHOR_WEIGHT][0] if weighted else 1)
-            uncertainty = each.double().cpu().numpy()
-        score = None
-        if self._scoring:
-            score = float(self._scoring.score(batch)[0])
-            check_finite({str(path): score})
-        return Prediction(
-            path=path,
-            pixels=partial(photos.pixels, number),
-            boxes=found.boxes[0][kept].float().cpu().numpy(),
-            scores=found.scores[0][kept].float().cpu().numpy(),
-            labels=tuple(self.classes[i] for i in found.labels[0][kept].tolist()),
-            score=score,
-            anchors=batch[ANCHORS][0].float().cpu().numpy(),
-            uncertainty=uncertainty,
-        )
-
-    def _signals(self, weighted: bool) -> frozenset[str]:
-        available = signals(self._config)
-        if weighted and ANCHOR_WEIGHT not in available:
-            raise RunError(
-                f"learner {self._config.learner.name!r} has no weights of anchors: leave out "
-                "--weighted"
+            yield Prediction(
+                path=photos.files[number],
+                pixels=partial(photos.pixels, number),
+                shown=showing.show(batch),
+                score=self._score(photos.files[number], batch),
             )
-        wanted = {DETECTIONS, ANCHORS, *(self._scoring.requires if self._scoring else ())}
-        wanted |= {DISAGREEMENT} & available
-        return frozenset(wanted | ({ANCHOR_WEIGHT} if weighted else set()))
+
+    def _score(self, path: Path, batch: SignalBatch) -> float | None:
+        if not self._scoring:
+            return None
+        score = float(self._scoring.score(batch)[0])
+        check_finite({str(path): score})
+        return score
+
+
+def _showable(config: RunConfig, path: Path) -> Showable:
+    """The class of the run's model.
+
+    Raises:
+        RunError: there is none, or it does not say how its predictions are shown.
+    """
+    if config.model is None:
+        raise RunError(f"{path}: its learner {config.learner.name!r} has no model to predict with")
+    entry = registry().get("models", config.model.name)
+    if isinstance(model := unwrapped(entry.load()), Showable):
+        return model
+    raise RunError(
+        f"{path}: model {config.model.name!r} does not say how its predictions are shown: expected "
+        "a classmethod showing(display), see alframe.model.Showable"
+    )
 
 
 def _scoring(config: RunConfig) -> ScoringStrategy | None:

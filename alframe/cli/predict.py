@@ -13,8 +13,8 @@ from alframe.errors import RunError, together
 
 if TYPE_CHECKING:
     from alframe.datasets.folders import Given
-    from alframe.detectors.photos import Photos
-    from alframe.detectors.predict import Prediction, Predictor
+    from alframe.runs.own_images import Photos
+    from alframe.runs.predicting import Prediction, Predictor
 
 
 @click.command()
@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N largest scores.")
 @click.option("--unlabelled", is_flag=True, help="Leave out what the run has labelled.")
-@click.option("--output", type=click.Path(path_type=Path), help="Folder of the pictures.")
-@click.option("--cycle", type=int, help="Whose model; the last one by default.")
-@click.option("--threshold", default=0.3, show_default=True, help="Least score of a box.")
 @click.option(
-    "--opacity", default=0.5, show_default=True, type=click.FloatRange(0, 1), help="Of the map."
+    "--output", "--show-dir", type=click.Path(path_type=Path), help="Folder of the pictures."
+)
+@click.option("--cycle", type=int, help="Whose model; the last one by default.")
+@click.option("--threshold", type=float, help="Least score of what is shown.  [boxes: 0.3]")
+@click.option(
+    "--opacity",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Of what is painted over an image: masks, heat maps.",
 )
 @click.option("--weighted", is_flag=True, help="Weigh the map as training did (MI-AOD).")
 @click.option(
@@ -51,7 +57,7 @@ def predict(
     unlabelled: bool,
     output: Path | None,
     cycle: int | None,
-    threshold: float,
+    threshold: float | None,
     opacity: float,
     weighted: bool,
     as_json: bool,
@@ -62,11 +68,11 @@ def predict(
 ) -> None:
     """Show what a RUN's model finds in IMAGES, files or folders, and where it is uncertain.
 
-    For each image: boxes, the score by which the run's strategy would choose it, and a picture;
-    the largest score first. Where the learner has two classifiers (MI-AOD) the picture carries a
-    heat map of their squared disagreement, spread over the anchors. With --json, pictures are
-    drawn where --output says. Folders are searched with those in them; what is left out of them
-    is said.
+    For each image: what the model finds, the score by which the run's strategy would choose it,
+    and a picture; the largest score first. Pictures of boxes carry a heat map where the learner
+    has two classifiers (MI-AOD): their squared disagreement, spread over the anchors. With --json,
+    pictures are drawn where --output says. Folders are searched with those in them; what is left
+    out of them is said.
 
     \b
     alframe predict runs/mine photo.jpg
@@ -76,18 +82,18 @@ def predict(
     given, photos = _photos(run, images, folder, unlabelled, data_root, white, max_megapixels)
     if not given:
         return
-    from alframe.detectors.picture_files import paint, picture_files, save_picture
-    from alframe.detectors.predict import Predictor
-    from alframe.detectors.predict_ranked import ranked
+    from alframe.runs.picture_files import picture_files, save_picture
+    from alframe.runs.predicting import Predictor
+    from alframe.runs.ranked import ranked
 
     predictor = Predictor(run, cycle=cycle, device=device)
     _check_ranks(predictor, run, top)
     files = picture_files(given, folder) if folder else []
 
     def draw(number: int, prediction: "Prediction") -> None:
-        save_picture(paint(prediction, opacity, predictor.classes), files[number])
+        save_picture(prediction.picture(), files[number])
 
-    predicted = partial(predictor, photos, threshold=threshold, weighted=weighted)
+    predicted = partial(predictor, photos, threshold=threshold, opacity=opacity, weighted=weighted)
     for number, prediction in ranked(predicted, len(given), top, draw if files else None):
         picture = str(files[number]) if files else None
         if as_json:
@@ -107,7 +113,7 @@ def _photos(
 ) -> "tuple[list[Given], Photos]":
     """The images to predict, checked; torch, which takes seconds to import, is not needed."""
     from alframe.datasets.folders import check_there, pictures_in
-    from alframe.detectors.photos import Photos, data_of
+    from alframe.runs.own_images import Photos, data_of
     from alframe.runs.rundir import stored_layer
     from alframe.runs.used import without_used
 
@@ -146,10 +152,7 @@ def _say(notes: Iterable[str]) -> None:
 
 def _lines(prediction: "Prediction", picture: str | None) -> list[str]:
     score = "" if prediction.score is None else f"  score {prediction.score:.4g}"
-    lines = [f"{prediction.path}{score}  -> {picture}"]
-    for name, value, box in zip(
-        prediction.labels, prediction.scores, prediction.boxes, strict=True
-    ):
-        corners = "  ".join(f"{v:.1f}" for v in box)
-        lines.append(f"  {name}  {value:.2f}  [{corners}]")
-    return lines
+    return [
+        f"{prediction.path}{score}  -> {picture}",
+        *(f"  {line}" for line in prediction.shown.lines),
+    ]

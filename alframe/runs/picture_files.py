@@ -7,8 +7,6 @@ from pathlib import Path
 from PIL import Image
 
 from alframe.datasets.folders import Given
-from alframe.detectors.painting import heat_map, overlay, with_boxes
-from alframe.detectors.predict import Prediction
 from alframe.files.atomic import UNLOCKED_IDLE, atomic, remove_torn
 
 
@@ -26,24 +24,6 @@ def picture_files(images: Sequence[Given], folder: Path) -> list[Path]:
         taken.add(picture.resolve())
         pictures.append(picture)
     return pictures
-
-
-def paint(prediction: Prediction, opacity: float, classes: Sequence[str]) -> Image.Image:
-    """The image with its heat map, where there is one, and its boxes.
-
-    Args:
-        prediction: what to show.
-        opacity: of the heat map.
-        classes: in label order, for the colours.
-    """
-    image = prediction.pixels()
-    if prediction.uncertainty is not None:
-        heat = heat_map(prediction.anchors, prediction.uncertainty, *image.shape[:2])
-        image = overlay(image, heat, opacity)
-    captions = [f"{n} {s:.2f}" for n, s in zip(prediction.labels, prediction.scores, strict=True)]
-    return with_boxes(
-        image, prediction.boxes, list(map(classes.index, prediction.labels)), captions
-    )
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:

@@ -1,0 +1,88 @@
+"""Masks of classes: a number for each pixel of an image, read when they are needed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from alframe.datasets.base import IGNORED, Target
+
+ReadMask = Callable[[], NDArray[np.uint8]]
+_NEIGHBOURS = np.ones((3, 3), np.bool_)
+"""Pixels that touch at a corner are of one region."""
+
+
+@dataclass(frozen=True, eq=False)
+class RelabelledMask:
+    """A mask with the labels of other classes.
+
+    Attributes:
+        mask: reads it.
+        labels: int64 [C], the label that each one becomes; -1 ignores its pixels.
+    """
+
+    mask: ReadMask
+    labels: NDArray[np.int64]
+
+    def __call__(self) -> NDArray[np.uint8]:
+        """Read and relabel, uint8 [H, W]."""
+        table = np.full(256, IGNORED, np.uint8)
+        table[: len(self.labels)] = np.where(self.labels < 0, IGNORED, self.labels)
+        return table[self.mask()]
+
+
+def relabelled(target: Target, labels: NDArray[np.int64]) -> Target:
+    """An annotation with the labels of other classes; objects that become -1 are left out."""
+    own = labels[target.labels]
+    kept = own >= 0
+    boxes = None if target.boxes is None else target.boxes[kept]
+    mask = None if target.mask is None else RelabelledMask(target.mask, labels)
+    return Target(
+        boxes, own[kept], target.difficult[kept], target.crowd[kept], target.area[kept], mask
+    )
+
+
+def masked(mask: NDArray[np.uint8], read: ReadMask) -> Target:
+    """The annotation that a mask is: its objects are the regions of its classes.
+
+    A region is what hangs together, also by corners; ignored pixels are of none.
+
+    Args:
+        mask: uint8 [H, W], looked at and not kept.
+        read: reads it again.
+    """
+    labels, areas = regions(mask)
+    return Target.of(None, labels, area=areas, mask=read)
+
+
+def regions(mask: NDArray[np.uint8]) -> tuple[list[int], list[int]]:
+    """The class and the area in pixels of each region, class by class."""
+    from scipy import ndimage
+
+    labels: list[int] = []
+    areas: list[int] = []
+    # Each class is looked for in the rectangle around it alone.
+    for label, around in enumerate(ndimage.find_objects(mask.astype(np.int16) + 1, IGNORED)):
+        if around is None:
+            continue
+        numbers, count = ndimage.label(mask[around] == label, _NEIGHBOURS)
+        labels += [label] * count
+        areas += np.bincount(numbers.ravel())[1:].tolist()
+    return labels, areas
+
+
+def resized(mask: NDArray[np.uint8], shape: tuple[int, int], **options: Any) -> NDArray[np.uint8]:
+    """A mask of another height and width: each pixel takes the class of the nearest.
+
+    Args:
+        mask: uint8 [H, W].
+        shape: (height, width) in pixels.
+        options: ``box``, the part to show, x1 y1 x2 y2 in pixels of the mask.
+    """
+    if shape == mask.shape and not options:
+        return mask
+    picture = Image.fromarray(mask).resize(shape[::-1], Image.Resampling.NEAREST, **options)
+    return np.asarray(picture)

@@ -1,0 +1,174 @@
+"""Folders of images and of masks: those of CamVid, and those that people make."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from alframe.datasets.base import Dataset, OnBadItem
+from alframe.datasets.drawn import listed, share_of
+from alframe.datasets.files import inside
+from alframe.datasets.folders import below
+from alframe.datasets.meant import Pictures
+from alframe.datasets.names import stem
+from alframe.datasets.problems import Problems, named, plural
+from alframe.errors import DataError
+from alframe.files.reading import read_text
+from alframe.tasks.segmentation.mask_files import MaskCoding
+from alframe.tasks.segmentation.reading import Pairs, assembled
+
+POOLS, TESTS = ("pool", "train"), ("test", "val", "valid")
+"""Names of the two splits, as folders or lists; the first that is there is taken."""
+_SPLITS = {"pool": POOLS, "test": TESTS}
+IMAGES, MASKS = "images", "masks"
+NAMES = "classes.txt"
+BINARY = ("background", "foreground")
+
+
+def masks(
+    root: str,
+    *,
+    classes: Sequence[str] | None = None,
+    ignore_index: int | None = 255,
+    reduce_zero_label: bool = False,
+    binary: bool = False,
+    test: str | None = None,
+    test_seed: int = 0,
+    mask_suffix: str = "",
+    on_bad_item: OnBadItem = "error",
+) -> Dataset:
+    """Read images, and masks of one channel in which each value is the number of a class.
+
+    They lie in ``images/`` and ``masks/``, a mask under the name of its image, as PNG. Splits are
+    folders in both (``images/train``, ``masks/train``; ``pool`` or ``train``, and ``test``, ``val``
+    or ``valid``), or lists of names beside them (``train.txt``), or the test split is drawn. The
+    CamVid of SegNet, with ``train`` and ``trainannot``, is read as well. Ids are paths of images.
+
+    A mask is read when it is needed; each is looked at once before.
+
+    Args:
+        root: a folder.
+        classes: names of the classes, in the order of their numbers. By default the lines of
+            ``classes.txt``; without it the numbers that occur.
+        ignore_index: the value of pixels of no class, which are neither trained on nor evaluated.
+        reduce_zero_label: value 0 is ignored as well, and 1 is the first class.
+        binary: masks hold 0, the background, and 255, the foreground.
+        test: where there is neither a folder nor a list for it: a share such as ``20%``, which is
+            drawn; or the path of a list. By default nothing: ``budget.test=40`` draws 40 images.
+        test_seed: other seeds draw another share.
+        mask_suffix: what the name of a mask has beside that of its image: ``_mask``.
+        on_bad_item: ``skip`` leaves out images with an unusable mask, and notes it.
+
+    Raises:
+        DataError: the layout is another; or with every problem found: masks that are missing, of
+            another size, with other values or several channels.
+    """
+    home = Path(root).expanduser()
+    if not home.is_dir():
+        raise DataError(f"{home} is not a folder: expected one with {IMAGES}; set dataset.root")
+    coding = MaskCoding(ignore_index, reduce_zero_label, binary)
+    pairs, problems = Pairs(home), Problems(on_bad_item)
+    share = None if test is None or share_of(test) is None else test
+    _Layout(pairs, mask_suffix).read(None if share else test, problems)
+    if share and pairs.test:
+        raise DataError(f"dataset.test={test} makes a test split, and {home} has one: leave it out")
+    if classes is None:
+        classes = BINARY if binary else _names(home / NAMES)
+    return assembled("masks", pairs, coding, classes, problems, (share, test_seed))
+
+
+class _Layout:
+    """Finds images, masks and splits below the home of some pairs."""
+
+    def __init__(self, pairs: Pairs, suffix: str) -> None:
+        self._pairs, self._suffix = pairs, suffix
+        self._home = pairs.home
+
+    def read(self, test: str | None, problems: Problems) -> None:
+        """Fill in the pairs.
+
+        Args:
+            test: the path of a list that a user names.
+            problems: takes names in lists that are no image.
+        """
+        pairs, home = self._pairs, self._home
+        folders = {split: self._folders(names) for split, names in _SPLITS.items()}
+        if not folders["pool"]:
+            self._take(self._whole())
+            self._listed(test, problems)
+            return
+        pairs.pool = self._take(folders["pool"])
+        if folders["test"] and test:
+            raise DataError(f"dataset.test={test} is a list, and {home} has a test folder")
+        if folders["test"]:
+            pairs.test = self._take(folders["test"])
+        elif test:
+            self._listed(test, problems)
+
+    def _folders(self, names: Sequence[str]) -> tuple[Path, Path] | None:
+        """Images and masks of the first of some splits that is there."""
+        for name in names:
+            inner = self._home / IMAGES / name, self._home / MASKS / name
+            camvid = self._home / name, self._home / f"{name}annot"
+            for images, targets in (inner, camvid):
+                if images.is_dir() and targets.is_dir():
+                    return images, targets
+        return None
+
+    def _whole(self) -> tuple[Path, Path]:
+        images, targets = self._home / IMAGES, self._home / MASKS
+        if images.is_dir() and targets.is_dir():
+            return images, targets
+        found = sorted(path.name for path in self._home.iterdir())
+        raise DataError(
+            f"{self._home} holds {named(found) or 'nothing'}: expected {IMAGES} and {MASKS}, with "
+            f"{POOLS[1]} and {TESTS[0]} in both or lists {POOLS[1]}.txt and {TESTS[0]}.txt; or "
+            "train and trainannot, as CamVid has them"
+        )
+
+    def _take(self, folders: tuple[Path, Path]) -> list[str]:
+        """Take the images of a folder, with the masks of another; returns their ids."""
+        pairs, (images, targets) = self._pairs, folders
+        names, notes = below(images, pairs.listing)
+        there, more = below(targets, pairs.listing)
+        pairs.notes += [*notes, *more]
+        if not names:
+            raise DataError(f"{images} holds no picture")
+        by_stem = {stem(name): targets / name for name in there}
+        ids = []
+        for name in names:
+            item = (images / name).relative_to(self._home).as_posix()
+            wanted = f"{stem(name)}{self._suffix}"
+            pairs.images[item] = images / name
+            pairs.masks[item] = by_stem.pop(wanted, targets / f"{wanted}.png")
+            ids.append(item)
+        if by_stem:
+            without = [path.relative_to(self._home).as_posix() for path in by_stem.values()]
+            pairs.notes.append(
+                f"{plural(len(without), 'mask')} without an image: {named(sorted(without))}"
+            )
+        return ids
+
+    def _listed(self, test: str | None, problems: Problems) -> None:
+        """Splits by lists; all that is not to be tested on is the pool, where nothing says so."""
+        pairs = self._pairs
+        paths = {name: self._list(names) for name, names in _SPLITS.items()}
+        if test is not None:
+            paths["test"] = Path(test).expanduser()
+        pictures = Pictures(pairs.images, lambda _: (0, 0))
+        splits = {
+            name: listed(path, pictures, problems, f"list {name}") if path else []
+            for name, path in paths.items()
+        }
+        apart = frozenset(splits["test"])
+        pairs.test = splits["test"]
+        pairs.pool = splits["pool"] or [item for item in pairs.images if item not in apart]
+
+    def _list(self, names: Sequence[str]) -> Path | None:
+        paths = (inside(self._home, f"{name}.txt") for name in names)
+        return next((path for path in paths if path.is_file()), None)
+
+
+def _names(path: Path) -> list[str] | None:
+    """The lines of a file; None where there is none."""
+    if not path.is_file():
+        return None
+    return [line for line in map(str.strip, read_text(path, str(path)).splitlines()) if line]

@@ -1,0 +1,66 @@
+"""Losses of masks: cross-entropy and Dice, without ignored pixels."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from alframe.datasets.base import IGNORED
+from alframe.detectors.losses import at_least_float32
+from alframe.tasks.segmentation.class_maps import probabilities
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, UInt8
+
+
+def mask_cross_entropy(
+    logits: "Float[Tensor, 'B C H W']",
+    masks: "UInt8[Tensor, 'B H W']",
+    weights: "Float[Tensor, ' K'] | None" = None,
+) -> "Float[Tensor, '']":
+    """Cross-entropy in nats, the mean over pixels that are not ignored; 0 where all are.
+
+    Args:
+        logits: of one softmax, or of the foreground alone.
+        masks: the class of each pixel.
+        weights: of each class; the mean is a weighted one.
+    """
+    logits, labels = at_least_float32(logits), masks.long()
+    counted = labels != IGNORED
+    known = labels.where(counted, 0)
+    if logits.shape[1] == 1:
+        each = nn.functional.binary_cross_entropy_with_logits(
+            logits[:, 0], known.to(logits.dtype), reduction="none"
+        )
+    else:
+        each = nn.functional.cross_entropy(logits, known, reduction="none")
+    share = counted.to(each.dtype) if weights is None else weights.to(each.dtype)[known] * counted
+    # Ignored pixels are selected away, not multiplied by 0: their gradient is 0 whatever they are.
+    total = (each.where(counted, 0.0) * share).sum()
+    return total / share.sum().clamp(min=torch.finfo(each.dtype).tiny)
+
+
+def dice_loss(
+    logits: "Float[Tensor, 'B C H W']", masks: "UInt8[Tensor, 'B H W']"
+) -> "Float[Tensor, '']":
+    """1 - Dice of soft masks over the whole batch, the mean over the classes that occur in it.
+
+    Dice is 2 sum(p y) / (sum p + sum y) over the pixels that are not ignored (Milletari et al., 3DV
+    2016, with sums in place of sums of squares); 0 where all are ignored.
+
+    Args:
+        logits: of one softmax, or of the foreground alone.
+        masks: the class of each pixel.
+    """
+    probs = probabilities(at_least_float32(logits))
+    labels = masks.long()
+    counted = labels != IGNORED
+    onehot = nn.functional.one_hot(labels.where(counted, 0), probs.shape[1]).movedim(-1, 1)
+    truth = onehot * counted[:, None]  # [B, K, H, W]
+    probs = probs.where(counted[:, None], 0.0)
+    axes = (0, 2, 3)
+    both, said, true = (probs * truth).sum(axes), probs.sum(axes), truth.sum(axes)
+    occurs = true > 0
+    scores = 2 * both / (said + true).clamp(min=1e-6)
+    lost = (1 - scores).where(occurs, 0.0).sum()
+    return lost / occurs.sum().clamp(min=1)

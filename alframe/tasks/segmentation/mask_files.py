@@ -1,0 +1,162 @@
+"""Masks in files: what their values mean, and whether they are what they should be."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from alframe.datasets.base import IGNORED
+from alframe.datasets.pictures import regular_file
+from alframe.datasets.problems import SKIP, BadItemError, Problem, named
+from alframe.errors import ConfigError
+
+MOST_CLASSES = IGNORED
+"""What fits into one byte beside :data:`~alframe.datasets.base.IGNORED`."""
+FOREGROUND = 255
+"""Of binary masks; the background is 0."""
+REMEDY = f"replace the file{SKIP}"
+
+
+@dataclass(frozen=True)
+class MaskCoding:
+    """What the values in mask files mean.
+
+    Attributes:
+        ignore_index: the value of pixels of no class; None where there is none.
+        reduce_zero_label: 0 is a pixel of no class too, and 1 is the first class.
+        binary: 0 is the background and 255 the foreground.
+
+    Raises:
+        ConfigError: the options contradict one another.
+    """
+
+    ignore_index: int | None = 255
+    reduce_zero_label: bool = False
+    binary: bool = False
+
+    def __post_init__(self) -> None:
+        if self.binary and self.reduce_zero_label:
+            raise ConfigError(
+                "dataset.binary and dataset.reduce_zero_label contradict one another: in a binary "
+                "mask 0 is the background; leave out one of the two"
+            )
+        if self.ignore_index is not None and not 0 <= self.ignore_index <= 255:
+            raise ConfigError(
+                f"dataset.ignore_index: expected a value of 0 to 255 or null, got "
+                f"{self.ignore_index}"
+            )
+
+    @cached_property
+    def table(self) -> NDArray[np.uint8]:
+        """The class of each value of a file, uint8 [256], as if there were as many as can be."""
+        values = np.arange(256)
+        if self.binary:
+            values[[0, FOREGROUND]] = 0, 1
+        elif self.reduce_zero_label:
+            values = np.where(values == 0, IGNORED, values - 1)
+        if self.ignore_index is not None and not (self.binary and self.ignore_index == FOREGROUND):
+            values[self.ignore_index] = IGNORED
+        return values.astype(np.uint8)
+
+    def unexpected(self, values: NDArray[np.int64], classes: int | None) -> list[int]:
+        """Those of some values that mean nothing.
+
+        Args:
+            values: that occur in a file.
+            classes: how many there are; None where they are still counted.
+        """
+        known = values[values < 256]
+        means = self.table[known].astype(np.int64)
+        ignored = (means == IGNORED) & ((known == self.ignore_index) | (known == 0))
+        most = MOST_CLASSES if classes is None else classes
+        wrong = ~ignored & ((means >= most) | (self.binary & ~np.isin(known, (0, FOREGROUND))))
+        return [*known[wrong].tolist(), *values[values >= 256].tolist()]
+
+    def expected(self, classes: int | None) -> str:
+        """The values that are expected, in words."""
+        if self.binary:
+            return "0 and 255 (dataset.binary=true)"
+        first = int(self.reduce_zero_label)
+        last = "254" if classes is None else str(first + classes - 1)
+        zero = ", 0 (dataset.reduce_zero_label)" if self.reduce_zero_label else ""
+        ignore = "" if self.ignore_index is None else f" or {self.ignore_index}"
+        return (
+            f"{first} to {last}{zero}{ignore} (dataset.ignore_index)"
+            if ignore
+            else (f"{first} to {last}{zero}")
+        )
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A mask in a file, read when it is called.
+
+    Attributes:
+        path: of the file.
+        coding: what its values mean.
+    """
+
+    path: str
+    coding: MaskCoding
+
+    def __call__(self) -> NDArray[np.uint8]:
+        """The class of each pixel, uint8 [H, W].
+
+        Raises:
+            BadItemError: the file is missing, broken, or has more than one channel.
+        """
+        return self.coding.table[self.values()]
+
+    def values(self) -> NDArray[np.integer]:  # type: ignore[type-arg]
+        """The values as they are written; those above 255 are for :func:`check_mask`."""
+        with regular_file(self.path, REMEDY) as file:
+            try:
+                with Image.open(file) as picture:
+                    mode = picture.mode
+                    if mode in ("L", "P", "1", "I", "I;16", "I;16B"):
+                        values = np.asarray(picture)
+                        return values.astype(np.uint8) * 255 if mode == "1" else values
+            except Exception as error:  # Pillow raises anything on foreign bytes
+                cause = "the mask cannot be read as an image"
+                raise BadItemError(Problem(cause, self.path, REMEDY)) from error
+        raise BadItemError(
+            Problem(
+                f"the mask has {len(Image.new(mode, (1, 1)).getbands())} channels ({mode}), "
+                "expected one with the number of the class",
+                self.path,
+                f"convert colours to numbers and save a grey or palette PNG{SKIP}",
+            )
+        )
+
+
+def check_mask(file: MaskFile, size: tuple[int, int], classes: int | None) -> NDArray[np.uint8]:
+    """Read a mask, once it is sure that it fits its image.
+
+    Args:
+        file: of the mask.
+        size: (height, width) of the image.
+        classes: how many there are; None where they are still counted.
+
+    Returns:
+        The class of each pixel, uint8 [H, W].
+
+    Raises:
+        BadItemError: it cannot be read, has another size, or values that mean nothing.
+    """
+    values, problems = file.values(), []
+    if values.shape != size:
+        (height, width), (high, wide) = values.shape, size
+        at = f"{file.path} ({width} x {height}, the image {wide} x {high})"
+        problems.append(Problem("the mask has another size than its image", at, REMEDY))
+    if wrong := file.coding.unexpected(np.unique(values).astype(np.int64), classes):
+        cause = f"the mask has values that are no class: expected {file.coding.expected(classes)}"
+        at = f"{file.path} ({named([str(value) for value in wrong])})"
+        hint = "correct the file"
+        if wrong == [FOREGROUND] and not file.coding.binary:
+            hint = "set dataset.binary=true if the mask is of 0 and 255 alone"
+        problems.append(Problem(cause, at, f"{hint}, dataset.classes or the options{SKIP}"))
+    if problems:
+        raise BadItemError(*problems)
+    return file.coding.table[values]

@@ -1,0 +1,82 @@
+"""How good a segmenter is: intersection over union, from one confusion matrix of the test split."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alframe.datasets.base import IGNORED, LabelledSet
+from alframe.learner import Metrics, SignalBatch
+from alframe.tasks.segmentation.class_maps import CLASS_MAPS, decided_classes
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+
+def segmentation_metrics(
+    test: LabelledSet, stream: Iterable[SignalBatch], classes: Sequence[str]
+) -> Metrics:
+    """Metrics of the test images, at the original size of their masks.
+
+    Args:
+        test: with masks.
+        stream: batches of ``class_maps``.
+        classes: names, in label order.
+    """
+    confusion = np.zeros((len(classes), len(classes)), np.int64)
+    for batch in stream:
+        maps = batch[CLASS_MAPS]
+        for row, item in enumerate(batch.ids):
+            read = test.targets[item].mask
+            if read is None:
+                raise ValueError(f"the annotation of {item} has no mask")
+            found = decided_classes(maps.at_original_size(row), maps.threshold)
+            confusion += confusion_of(found.cpu().numpy(), read(), len(classes))
+    return metrics_of_confusion(confusion, classes)
+
+
+def confusion_of(
+    found: NDArray[np.uint8], truth: NDArray[np.uint8], classes: int
+) -> "Int[NDArray[np.int64], 'K K']":
+    """How many pixels of each class (row) were taken for each class (column); none ignored."""
+    counted = truth != IGNORED
+    pairs = truth[counted].astype(np.int64) * classes + found[counted]
+    counts: NDArray[np.int64] = np.bincount(pairs, minlength=classes**2)
+    return counts.reshape(classes, classes)
+
+
+def metrics_of_confusion(
+    confusion: "Int[NDArray[np.int64], 'K K']", classes: Sequence[str]
+) -> dict[str, Any]:
+    """All metrics, the headline first.
+
+    - ``mIoU``: mean of the IoU of the classes that occur in a mask or in a prediction.
+    - ``pixel_accuracy``: share of pixels whose class is found.
+    - ``mean_accuracy``: mean over the classes that occur in a mask of the share that is found.
+    - ``IoU``: TP / (TP + FP + FN) of each class over all images; None where it never occurs,
+      neither in a mask nor in a prediction: there is nothing to divide by.
+
+    Args:
+        confusion: pixels by true class (row) and predicted class (column).
+        classes: names, in label order.
+    """
+    right, true = np.diag(confusion), confusion.sum(axis=1)
+    union = true + confusion.sum(axis=0) - right
+    ious = [_share(r, u) for r, u in zip(right, union, strict=True)]
+    recalls = [_share(r, t) for r, t in zip(right, true, strict=True)]
+    return {
+        "mIoU": _mean(ious),
+        "pixel_accuracy": _share(right.sum(), true.sum()),
+        "mean_accuracy": _mean(recalls),
+        "IoU": dict(zip(classes, ious, strict=True)),
+    }
+
+
+def _share(part: float, whole: float) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,169 @@
+"""torchvision's segmenters: FCN, DeepLabV3 and LR-ASPP, their heads on a backbone of ours."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torchvision.models.segmentation.deeplabv3 import DeepLabHead
+from torchvision.models.segmentation.fcn import FCNHead
+from torchvision.models.segmentation.lraspp import LRASPPHead
+
+from alframe.detectors.backbones import Backbone
+from alframe.errors import ConfigError
+from alframe.tasks.segmentation.segmenter import AUX_WEIGHT, Outcome, Segmenter
+from alframe.tasks.segmentation.trunks import MOBILENET, RESNET, segmentation_backbone
+
+INNER = 128
+"""Channels within the head of LR-ASPP."""
+
+
+class MapHead(nn.Module):
+    """A head that reads one map of the backbone.
+
+    Args:
+        stock: torchvision's.
+        position: of the map.
+    """
+
+    def __init__(self, stock: nn.Module, position: int) -> None:
+        super().__init__()
+        self.stock, self.position = stock, position
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Logits [B, C, h, w]."""
+        logits: Tensor = self.stock(maps[self.position])
+        return logits
+
+
+class TwoMapHead(nn.Module):
+    """LR-ASPP's head: it reads the last map, and a finer one for the borders.
+
+    Args:
+        stock: torchvision's.
+        low: position of the finer map.
+    """
+
+    def __init__(self, stock: nn.Module, low: int) -> None:
+        super().__init__()
+        self.stock, self.low = stock, low
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Logits [B, C, h, w] in the size of the finer map."""
+        logits: Tensor = self.stock({"low": maps[self.low], "high": maps[-1]})
+        return logits
+
+
+class _OneMap(Segmenter):
+    """Reads the last map; the auxiliary head, an FCN's, the one before."""
+
+    def __init__(
+        self, backbone: Backbone, head: nn.Module, outcome: Outcome, aux: bool, aux_weight: float
+    ) -> None:
+        auxiliary = FCNHead(backbone.channels[-2], outcome.channels) if aux else None
+        super().__init__(
+            backbone,
+            MapHead(head, -1),
+            outcome,
+            None if auxiliary is None else MapHead(auxiliary, -2),
+            aux_weight,
+        )
+
+
+class FCN(_OneMap):
+    """FCN (Long et al., CVPR 2015) as torchvision has it: two convolutions on the last map.
+
+    Args:
+        num_classes: K.
+        backbone: ``resnet50`` or ``mobilenet_v3_large`` (torchvision's, dilated), or a name of
+            timm, whose maps are coarser.
+        weights: of the backbone: ``"pretrained"``, ``"none"`` or the path of a state dict.
+        aux: whether there is an auxiliary head, which is only trained.
+        aux_weight: of its loss.
+        one_channel: see :class:`~alframe.tasks.segmentation.segmenter.Outcome`.
+        threshold: likewise.
+        dice: likewise.
+        class_weights: likewise.
+        stride: likewise.
+
+    Raises:
+        ConfigError: an option is out of range, or weights are unusable.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        backbone: str = RESNET,
+        weights: str = "pretrained",
+        aux: bool = True,
+        aux_weight: float = AUX_WEIGHT,
+        one_channel: bool = False,
+        threshold: float = 0.3,
+        dice: float = 0.0,
+        class_weights: list[float] | None = None,
+        stride: int = 8,
+    ) -> None:
+        outcome = Outcome(num_classes, one_channel, threshold, dice, class_weights, stride)
+        body = segmentation_backbone(backbone, weights)
+        head = FCNHead(body.channels[-1], outcome.channels)
+        super().__init__(body, head, outcome, aux, aux_weight)
+
+
+class DeepLabV3(_OneMap):
+    """DeepLabV3 (Chen et al., 2017) as torchvision has it: dilated convolutions on the last map.
+
+    See :class:`FCN` for the options.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        backbone: str = RESNET,
+        weights: str = "pretrained",
+        aux: bool = True,
+        aux_weight: float = AUX_WEIGHT,
+        one_channel: bool = False,
+        threshold: float = 0.3,
+        dice: float = 0.0,
+        class_weights: list[float] | None = None,
+        stride: int = 8,
+    ) -> None:
+        outcome = Outcome(num_classes, one_channel, threshold, dice, class_weights, stride)
+        body = segmentation_backbone(backbone, weights)
+        head = DeepLabHead(body.channels[-1], outcome.channels)
+        super().__init__(body, head, outcome, aux, aux_weight)
+
+
+class LRASPP(Segmenter):
+    """LR-ASPP (Howard et al., ICCV 2019) as torchvision has it; it has no auxiliary head.
+
+    See :class:`FCN` for the other options.
+
+    Args:
+        low_stride: of the map that gives the borders, in pixels; the first that is as coarse.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        backbone: str = MOBILENET,
+        weights: str = "pretrained",
+        low_stride: int = 8,
+        one_channel: bool = False,
+        threshold: float = 0.3,
+        dice: float = 0.0,
+        class_weights: list[float] | None = None,
+        stride: int = 8,
+    ) -> None:
+        outcome = Outcome(num_classes, one_channel, threshold, dice, class_weights, stride)
+        body = segmentation_backbone(backbone, weights)
+        fine = [n for n, each in enumerate(body.strides[:-1]) if each >= low_stride]
+        if not fine:
+            raise ConfigError(
+                f"model.low_stride={low_stride}: expected a map as coarse before the last one; "
+                f"backbone {backbone} has strides {list(body.strides)}"
+            )
+        channels = body.channels[fine[0]], body.channels[-1]
+        head = LRASPPHead(*channels, outcome.channels, INNER)
+        super().__init__(body, TwoMapHead(head, fine[0]), outcome)

@@ -1,0 +1,186 @@
+"""From pairs of an image and a mask to a dataset, each mask looked at once."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from alframe.datasets.base import Dataset, Target
+from alframe.datasets.bulk import over
+from alframe.datasets.drawn import share_of, stratified
+from alframe.datasets.files import ImageFiles, check_link
+from alframe.datasets.listing import Listing
+from alframe.datasets.masks import masked
+from alframe.datasets.pictures import header_size
+from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, named, plural
+from alframe.datasets.splits import check_files, check_splits
+from alframe.errors import ConfigError, DataError
+from alframe.tasks.segmentation import TASK
+from alframe.tasks.segmentation.mask_files import MOST_CLASSES, MaskCoding, MaskFile, check_mask
+
+READERS = 4
+"""Threads that look at masks."""
+
+
+@dataclass(eq=False)
+class Pairs:
+    """Images and their masks, as a layout has them.
+
+    Attributes:
+        home: the folder of the dataset; no file lies outside of it.
+        images: the picture of each id.
+        masks: where its mask is, or should be.
+        pool: ids of the items that may be labelled.
+        test: ids of the evaluation split.
+        notes: what was left out.
+        listing: what lies in folders.
+    """
+
+    home: Path
+    images: dict[str, Path] = field(default_factory=dict)
+    masks: dict[str, Path] = field(default_factory=dict)
+    pool: list[str] = field(default_factory=list)
+    test: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    listing: Listing = field(default_factory=Listing)
+
+
+def assembled(
+    name: str,
+    pairs: Pairs,
+    coding: MaskCoding,
+    classes: Sequence[str] | None,
+    problems: Problems,
+    drawn: tuple[str | None, int] = (None, 0),
+) -> Dataset:
+    """Look at every mask, and build the dataset.
+
+    Args:
+        name: of the dataset.
+        pairs: what is there.
+        coding: what the values of masks mean.
+        classes: names; None where they are numbers that are to be counted.
+        problems: what has gone wrong so far.
+        drawn: the share of the pool that becomes the test split, and a seed.
+
+    Raises:
+        DataError: with every problem found.
+    """
+    if classes is not None:
+        check_names(classes)
+    ids = [*pairs.pool, *(item for item in pairs.test if item not in frozenset(pairs.pool))]
+    targets = dict(_targets(ids, pairs, coding, classes, problems))
+    notes = [*pairs.notes, *problems.settle()]
+    if classes is None:
+        classes = _counted(pairs.home, targets)
+    pool = sorted(item for item in pairs.pool if item in targets)
+    test = sorted(item for item in pairs.test if item in targets)
+    share, seed = drawn
+    if share is not None:
+        test, note = _drawn({item: targets[item] for item in pool}, classes, share, seed)
+        pool, notes = [item for item in pool if item not in frozenset(test)], [*notes, note]
+    check_splits(pool, test, tested=bool(test))
+    files = {item: pairs.images[item] for item in (*pool, *test)}
+    notes += check_files(files, frozenset(test), pairs.listing)
+    return Dataset(
+        name=name,
+        classes=tuple(classes),
+        images=ImageFiles(files, [pairs.home]),
+        targets={item: targets[item] for item in files},
+        pool=tuple(pool),
+        test=tuple(test),
+        notes=(*notes, *_never(classes, targets, pool, test)),
+        on_bad_item=problems.on_bad_item,
+        task=TASK,
+    )
+
+
+def _counted(home: Path, targets: Mapping[str, Target]) -> list[str]:
+    """The numbers of the classes that occur, as names.
+
+    Raises:
+        DataError: there is one alone.
+    """
+    most = max((int(t.labels.max()) for t in targets.values() if len(t.labels)), default=0)
+    if not most:
+        raise DataError(
+            f"the masks of {home} show no class but 0, and pixels that are ignored: expected two "
+            "classes to tell apart; if 255 is one, set dataset.binary=true"
+        )
+    return [str(number) for number in range(most + 1)]
+
+
+def check_names(classes: Sequence[str]) -> None:
+    """Names of classes, two or more, each once.
+
+    Raises:
+        ConfigError: otherwise.
+    """
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        raise ConfigError(
+            f"dataset.classes: expected the names of 2 to {MOST_CLASSES} classes, got "
+            f"{len(classes)}"
+        )
+    if len(set(classes)) != len(classes) or not all(classes):
+        raise ConfigError(f"dataset.classes: expected different names, got {list(classes)}")
+
+
+def _targets(
+    ids: Sequence[str],
+    pairs: Pairs,
+    coding: MaskCoding,
+    classes: Sequence[str] | None,
+    problems: Problems,
+) -> Iterable[tuple[str, Target]]:
+    """The annotation of each item whose image and mask are as they should be."""
+    count = None if classes is None else len(classes)
+
+    def look(item: str) -> Target | DataError:
+        path = str(pairs.masks[item])
+        try:
+            size = header_size(pairs.images[item])
+            if not Path(path).exists():
+                return BadItemError(Problem("the mask is missing", path, f"add the file{SKIP}"))
+            check_link(path, [pairs.home])
+            file = MaskFile(path, coding)
+            return masked(check_mask(file, size, count), file)
+        except DataError as error:
+            return error
+
+    for item, found in over(ids, look, READERS, "reading masks"):
+        if isinstance(found, DataError):
+            problems.take(item, found)
+        else:
+            yield item, found
+
+
+def _drawn(
+    pool: Mapping[str, Target], classes: Sequence[str], test: str, seed: int
+) -> tuple[list[str], str]:
+    """A share of the pool as test split, and a note that says so."""
+    share = share_of(test)
+    assert share is not None
+    shown = {item: {classes[n] for n in target.labels.tolist()} for item, target in pool.items()}
+    drawn = stratified(shown, share, seed)
+    return drawn, (
+        f"the test split is drawn: {plural(len(drawn), 'image')} of {len(pool):,}, by class "
+        f"(dataset.test={test}, dataset.test_seed={seed}): {named(drawn)}"
+    )
+
+
+def _never(
+    classes: Sequence[str],
+    targets: Mapping[str, Target],
+    pool: Collection[str],
+    test: Collection[str],
+) -> list[str]:
+    """Notes on classes that no mask of a split shows: they cannot be learnt, or not measured."""
+    notes = []
+    for split, ids in (("pool", pool), ("test split", test)):
+        shown = np.unique(np.concatenate([targets[i].labels for i in ids])) if ids else ()
+        missing = [name for number, name in enumerate(classes) if number not in shown]
+        if missing and ids:
+            what = plural(len(missing), "class")
+            notes.append(f"no mask of the {split} shows {what}: {named(missing)}")
+    return notes

@@ -1,0 +1,82 @@
+"""Backbones whose last stages are dilated in place of strided, as torchvision's segmenters have."""
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+from torchvision.models import (
+    MobileNet_V3_Large_Weights,
+    ResNet50_Weights,
+    WeightsEnum,
+    mobilenet_v3_large,
+    resnet50,
+)
+
+from alframe.detectors.backbones import Backbone, build_backbone
+from alframe.detectors.pixels import IMAGENET
+from alframe.detectors.weights import downloaded, read_weights, use_weights
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+RESNET, MOBILENET = "resnet50", "mobilenet_v3_large"
+BLOCKS = (4, 16)
+"""Of MobileNetV3-Large: the first of stride 8, and the last one."""
+
+
+class DilatedResNet(nn.Module):
+    """ResNet-50 whose last two stages are dilated: maps of strides 4, 8, 8 and 8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        stock = resnet50(weights=None, replace_stride_with_dilation=[False, True, True])
+        for name, module in stock.named_children():
+            if name not in ("avgpool", "fc"):
+                self.add_module(name, module)
+
+    def forward(self, images: "Float[Tensor, 'B 3 H W']") -> list[Tensor]:
+        """The maps of the four stages."""
+        maps: list[Tensor] = []
+        for name, module in self.named_children():
+            images = module(images)
+            maps += [images] if name.startswith("layer") else []
+        return maps
+
+
+class DilatedMobileNet(nn.Module):
+    """MobileNetV3-Large whose last stage is dilated: maps of strides 8 and 16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = mobilenet_v3_large(weights=None, dilated=True).features
+
+    def forward(self, images: "Float[Tensor, 'B 3 H W']") -> list[Tensor]:
+        """The two maps that torchvision's heads read."""
+        first = self.features[: BLOCKS[0] + 1](images)
+        return [first, self.features[BLOCKS[0] + 1 :](first)]
+
+
+def segmentation_backbone(name: str, weights: str) -> Backbone:
+    """A backbone by name.
+
+    Args:
+        name: ``resnet50`` or ``mobilenet_v3_large``, which are torchvision's and dilated; or
+            ``tiny`` or a model of timm, which are not.
+        weights: ``"none"``, ``"pretrained"`` or the path of a state dict of the classifier.
+
+    Raises:
+        ConfigError: an unknown name, or unusable weights.
+    """
+    if name == RESNET:
+        channels, strides = (256, 512, 1024, 2048), (4, 8, 8, 8)
+        body: nn.Module = DilatedResNet()
+        published: WeightsEnum = ResNet50_Weights.IMAGENET1K_V1
+    elif name == MOBILENET:
+        channels, strides = (40, 960), (8, 16)
+        body, published = DilatedMobileNet(), MobileNet_V3_Large_Weights.IMAGENET1K_V1
+    else:
+        return build_backbone(name, weights=weights)
+    if weights == "pretrained":
+        use_weights(body, downloaded(published, name), published.name)
+    elif weights != "none":
+        use_weights(body, read_weights(weights), weights)
+    return Backbone(body, channels, strides, IMAGENET)

@@ -1,0 +1,86 @@
+"""Pascal VOC's segmentations: palette pictures of 20 classes and background."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from alframe.datasets.base import Dataset, OnBadItem
+from alframe.datasets.drawn import listed
+from alframe.datasets.files import inside
+from alframe.datasets.meant import Pictures
+from alframe.datasets.problems import Problems, named
+from alframe.errors import DataError
+from alframe.tasks.segmentation.mask_files import MaskCoding
+from alframe.tasks.segmentation.reading import Pairs, assembled
+
+IMAGES, LISTS = "JPEGImages", "ImageSets/Segmentation"
+CLASSES = (
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
+    "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa",
+    "train", "tvmonitor",
+)  # fmt: skip
+"""By their numbers in the palette; 255 is the border around objects."""
+
+
+def voc_seg(
+    root: str,
+    *,
+    pool: str = "train",
+    test: str = "val",
+    masks: str = "SegmentationClass",
+    classes: Sequence[str] = CLASSES,
+    on_bad_item: OnBadItem = "error",
+) -> Dataset:
+    """Read ``JPEGImages`` and ``SegmentationClass`` of Pascal VOC; borders (255) are ignored.
+
+    Args:
+        root: a VOCdevkit with one ``VOC<year>`` folder that has segmentations, or that folder.
+        pool: the list of the items that may be labelled, in ``ImageSets/Segmentation``.
+        test: likewise of the evaluation split.
+        masks: the folder of the masks; ``SegmentationClassAug`` of SBD, for one.
+        classes: names, in the order of their numbers.
+        on_bad_item: ``skip`` leaves out images with an unusable mask, and notes it.
+
+    Raises:
+        DataError: the layout is another; or with every problem found.
+    """
+    home = _home(Path(root).expanduser(), masks)
+    pairs, problems = Pairs(home), Problems(on_bad_item)
+    there = pairs.listing.folder(home / IMAGES).pictures
+    pictures = Pictures(there, lambda _: (0, 0))
+    pairs.pool, pairs.test = (
+        listed(_list(home, name), pictures, problems, f"dataset.{split}")
+        for split, name in (("pool", pool), ("test", test))
+    )
+    for item in (*pairs.pool, *pairs.test):
+        pairs.images[item] = home / IMAGES / there[item][0]
+        pairs.masks[item] = home / masks / f"{item}.png"
+    return assembled("voc-seg", pairs, MaskCoding(), classes, problems)
+
+
+def _home(root: Path, masks: str) -> Path:
+    """The folder of a year.
+
+    Raises:
+        DataError: there is none, or there are several.
+    """
+    expected = f"expected {IMAGES}, {masks} and {LISTS}"
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder: {expected} in it; set dataset.root")
+    devkit = root / "VOCdevkit" if (root / "VOCdevkit").is_dir() else root
+    years = [path for path in sorted(devkit.glob("VOC*")) if (path / masks).is_dir()]
+    if (root / masks).is_dir():
+        years = [root]
+    if len(years) == 1:
+        return years[0]
+    if years:
+        raise DataError(f"{devkit} holds {named([p.name for p in years])}: name one, dataset.root")
+    found = named(sorted(path.name for path in devkit.iterdir())) or "nothing"
+    raise DataError(f"{devkit} holds {found}: {expected}; set dataset.root")
+
+
+def _list(home: Path, name: str) -> Path:
+    path = inside(home / LISTS, f"{name}.txt")
+    if not path.is_file():
+        known = named(sorted(p.stem for p in (home / LISTS).glob("*.txt"))) or "none"
+        raise DataError(f"{path} is missing: expected a list of images; there are {known}")
+    return path

@@ -1,0 +1,206 @@
+"""Reading folders of masks, and what is wrong with them."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alframe.datasets.base import IGNORED, Dataset
+from alframe.errors import AlframeError, DataError
+from alframe.tasks.segmentation.folders import masks
+from alframe.tasks.segmentation.voc_seg import CLASSES, voc_seg
+from tests.tasks.segmentation.builders import (
+    SHAPE,
+    mask_folder,
+    two_parts,
+    voc_seg_folder,
+    write_pair,
+)
+
+
+def mask_of(dataset: Dataset, item: str) -> np.ndarray:
+    read = dataset.targets[item].mask
+    assert read
+    return read()
+
+
+def test_split_folders(tmp_path: Path) -> None:
+    found = masks(str(mask_folder(tmp_path)))
+    assert found.pool == tuple(f"images/train/{n}.png" for n in range(4))
+    assert found.test == ("images/test/0.png", "images/test/1.png")
+    assert found.classes == ("0", "1")
+    assert found.task == "segmentation"
+    assert mask_of(found, found.pool[1]).tolist() == two_parts(1).tolist()
+    assert found.targets[found.pool[0]].labels.tolist() == [0, 1]
+
+
+def test_names_and_lists(tmp_path: Path) -> None:
+    for n in range(5):
+        write_pair(tmp_path / f"images/{n}.jpg", tmp_path / f"masks/{n}_mask.png", two_parts(n))
+    (tmp_path / "classes.txt").write_text("road\nsky\ncar\n")
+    (tmp_path / "train.txt").write_text("images/0.jpg\n1\n2.jpg\n")
+    (tmp_path / "val.txt").write_text("3\n")
+    found = masks(str(tmp_path), mask_suffix="_mask")
+    assert found.classes == ("road", "sky", "car")
+    assert (found.pool, found.test) == (
+        ("images/0.jpg", "images/1.jpg", "images/2.jpg"),
+        ("images/3.jpg",),
+    )
+    assert "no mask of the pool shows 1 class: car" in found.notes
+    (tmp_path / "val.txt").write_text("3\n9\n")
+    with pytest.raises(DataError, match="no picture of the dataset: '9'"):
+        masks(str(tmp_path), mask_suffix="_mask")
+    for name in ("train.txt", "val.txt"):
+        (tmp_path / name).unlink()
+    whole = masks(str(tmp_path), mask_suffix="_mask")
+    assert (len(whole.pool), len(whole.test)) == (5, 0)
+    drawn = masks(str(tmp_path), mask_suffix="_mask", test="40%")
+    assert (len(drawn.pool), len(drawn.test)) == (3, 2)
+    assert any("the test split is drawn: 2 images of 5" in note for note in drawn.notes)
+
+
+def test_camvid(tmp_path: Path) -> None:
+    for split, count in (("train", 3), ("val", 1), ("test", 2)):
+        for n in range(count):
+            values = two_parts(n, (3, 10))
+            values[0] = 11
+            write_pair(tmp_path / f"{split}/{n}.png", tmp_path / f"{split}annot/{n}.png", values)
+    found = masks(str(tmp_path), ignore_index=11, classes=[f"c{n}" for n in range(11)])
+    assert (len(found.pool), found.test) == (3, ("test/0.png", "test/1.png"))
+    assert np.unique(mask_of(found, "test/0.png")).tolist() == [3, 10, IGNORED]
+    with pytest.raises(DataError, match=r"no class: expected 0 to 10 or 255 .*\(11\)"):
+        masks(str(tmp_path), classes=[f"c{n}" for n in range(11)])
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "expected"),
+    [
+        ({}, [0, 1, 255], [0, 1, 255]),
+        ({"ignore_index": 1, "classes": ["a", "b", "c"]}, [0, 1, 2], [0, 255, 2]),
+        ({"ignore_index": None}, [0, 1, 2], [0, 1, 2]),
+        ({"reduce_zero_label": True}, [0, 1, 2, 255], [255, 0, 1, 255]),
+        ({"reduce_zero_label": True, "ignore_index": 2}, [0, 1, 2, 3], [255, 0, 255, 2]),
+        ({"binary": True}, [0, 255], [0, 1]),
+        ({"binary": True, "ignore_index": 128}, [0, 128, 255], [0, 255, 1]),
+    ],
+)  # fmt: skip
+def test_what_values_mean(
+    tmp_path: Path, options: dict[str, object], values: list[int], expected: list[int]
+) -> None:
+    row = np.resize(np.array(values, np.uint8), SHAPE)
+    for split in ("train", "test"):
+        write_pair(tmp_path / f"images/{split}/0.png", tmp_path / f"masks/{split}/0.png", row)
+    found = masks(str(tmp_path), **options)  # type: ignore[arg-type]
+    means = dict(zip(values, expected, strict=True))
+    assert mask_of(found, found.pool[0]).tolist() == [[means[v] for v in r] for r in row.tolist()]
+
+
+@pytest.mark.parametrize(
+    ("options", "needle"),
+    [
+        ({"binary": True, "reduce_zero_label": True}, "contradict one another"),
+        ({"ignore_index": 300}, "expected a value of 0 to 255 or null, got 300"),
+        ({"classes": ["a"]}, "the names of 2 to 255 classes, got 1"),
+        ({"classes": ["a", "a"]}, "expected different names"),
+        ({"test": "20%"}, "makes a test split, and .* has one"),
+        ({"test": "7"}, "expected a share"),
+    ],
+)
+def test_options_that_cannot_be(tmp_path: Path, options: dict[str, object], needle: str) -> None:
+    mask_folder(tmp_path)
+    with pytest.raises(AlframeError, match=needle):
+        masks(str(tmp_path), **options)  # type: ignore[arg-type]
+
+
+def broken_root(root: Path) -> Path:
+    """A root with one mask of each kind of trouble."""
+    mask_folder(root, pool=9)
+    home = root / "masks/train"
+    (home / "0.png").unlink()
+    (home / "1.png").unlink()
+    Image.fromarray(np.zeros((5, 7), np.uint8)).save(home / "2.png")
+    Image.fromarray(np.full(SHAPE, 9, np.uint8)).save(home / "3.png")
+    Image.fromarray(np.zeros((*SHAPE, 3), np.uint8)).save(home / "4.png")
+    (home / "5.png").write_bytes(b"no picture")
+    Image.fromarray(np.full(SHAPE, 700, np.uint16)).save(home / "6.png")
+    return root
+
+
+def test_all_that_is_wrong_is_said_at_once_a_line_a_cause(tmp_path: Path) -> None:
+    broken_root(tmp_path)
+    with pytest.raises(DataError) as caught:
+        masks(str(tmp_path), classes=["a", "b"])
+    lines = caught.value.problems
+    assert len(lines) == 5
+    text = "\n".join(lines)
+    for needle in (
+        "the mask is missing (2 times): ",
+        "the mask has another size than its image: ",
+        "2.png (7 x 5, the image 16 x 12)",
+        "the mask has values that are no class: expected 0 to 1 or 255",
+        "3.png (9)",
+        "6.png (700)",
+        "the mask has 3 channels (RGB), expected one with the number of the class",
+        "the mask cannot be read as an image",
+        "or set dataset.on_bad_item=skip",
+    ):
+        assert needle in text, text
+    kept = masks(str(tmp_path), classes=["a", "b"], on_bad_item="skip")
+    assert kept.pool == ("images/train/7.png", "images/train/8.png")
+    assert any(note.startswith("skipped 7 bad items") for note in kept.notes)
+
+
+def test_binary_masks_that_were_not_said_to_be(tmp_path: Path) -> None:
+    mask_folder(tmp_path, classes=(0, 255))
+    assert masks(str(tmp_path), binary=True).classes == ("background", "foreground")
+    with pytest.raises(DataError, match=r"set dataset.binary=true"):
+        masks(str(tmp_path), ignore_index=None, classes=["a", "b"])
+    with pytest.raises(DataError, match=r"if 255 is one, set dataset.binary=true"):
+        masks(str(tmp_path))
+    mask_folder(tmp_path / "other", classes=(0, 1))
+    with pytest.raises(DataError, match=r"expected 0 and 255 \(dataset.binary=true\)"):
+        masks(str(tmp_path / "other"), binary=True)
+
+
+def test_layouts_that_are_others(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not a folder"):
+        masks(str(tmp_path / "gone"))
+    with pytest.raises(DataError, match="holds nothing: expected images and masks"):
+        masks(str(tmp_path))
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(DataError, match="holds no picture"):
+        masks(str(tmp_path))
+
+
+def test_no_mask_from_outside(tmp_path: Path) -> None:
+    root = mask_folder(tmp_path / "root")
+    shutil.move(root / "masks/train/0.png", tmp_path / "outside.png")
+    (root / "masks/train/0.png").symlink_to(tmp_path / "outside.png")
+    with pytest.raises(DataError, match="a link out of the dataset"):
+        masks(str(root))
+
+
+def test_voc(tmp_path: Path) -> None:
+    found = voc_seg(str(voc_seg_folder(tmp_path)))
+    assert found.classes == CLASSES
+    assert (found.pool, found.test) == (("0", "1"), ("2", "3"))
+    assert np.unique(mask_of(found, "0")).tolist() == [0, 15, IGNORED]
+    assert [CLASSES[n] for n in found.targets["0"].labels] == ["background", "person"]
+    with pytest.raises(DataError, match=r"trainval.txt is missing: .* there are train, val"):
+        voc_seg(str(tmp_path), pool="trainval")
+    with pytest.raises(DataError, match="holds VOC2012: expected JPEGImages, Aug"):
+        voc_seg(str(tmp_path), masks="Aug")
+    with pytest.raises(AlframeError, match="leaves its folder"):
+        voc_seg(str(tmp_path), pool="../x")
+    shutil.copytree(tmp_path / "VOC2012", tmp_path / "VOC2007")
+    with pytest.raises(DataError, match="holds VOC2007, VOC2012: name one"):
+        voc_seg(str(tmp_path))
+
+
+def test_one_class_alone(tmp_path: Path) -> None:
+    mask_folder(tmp_path, classes=(0, 0))
+    with pytest.raises(DataError, match="show no class but 0"):
+        masks(str(tmp_path))

@@ -1,0 +1,82 @@
+"""Intersection over union, against a known tool and by hand."""
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics import Accuracy, JaccardIndex
+
+from alframe.datasets.base import IGNORED, LabelledSet, Target
+from alframe.learner import SignalBatch
+from alframe.tasks.segmentation.class_maps import CLASS_MAPS, ClassMaps
+from alframe.tasks.segmentation.measures import (
+    confusion_of,
+    metrics_of_confusion,
+    segmentation_metrics,
+)
+
+NAMES = ("road", "sky", "car", "tree")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_it_is_that_of_torchmetrics(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shown = rng.choice(4, rng.integers(2, 5), replace=False)  # some classes occur nowhere
+    jaccard, ious = (
+        JaccardIndex("multiclass", num_classes=4, ignore_index=IGNORED, average=how)  # type: ignore[arg-type]
+        for how in ("macro", "none")
+    )
+    pixels, means = (
+        Accuracy("multiclass", num_classes=4, ignore_index=IGNORED, average=how)  # type: ignore[arg-type]
+        for how in ("micro", "none")
+    )
+    confusion = np.zeros((4, 4), np.int64)
+    true = set()
+    for _ in range(3):  # images of several sizes
+        shape = tuple(rng.integers(3, 30, 2).tolist())
+        truth = rng.choice(shown, shape).astype(np.uint8)
+        found = np.where(rng.random(shape) < 0.6, truth, rng.choice(shown, shape)).astype(np.uint8)
+        truth[rng.random(shape) < 0.2] = IGNORED
+        true |= set(np.unique(truth).tolist()) - {IGNORED}
+        confusion += confusion_of(found, truth, 4)
+        for metric in (jaccard, ious, pixels, means):
+            metric.update(torch.from_numpy(found)[None], torch.from_numpy(truth.astype(int))[None])
+    metrics = metrics_of_confusion(confusion, NAMES)
+    assert next(iter(metrics)) == "mIoU"
+    assert metrics["mIoU"] == pytest.approx(jaccard.compute().item(), abs=1e-6)
+    assert metrics["pixel_accuracy"] == pytest.approx(pixels.compute().item(), abs=1e-6)
+    recalls = means.compute()[sorted(true)].mean().item()
+    assert metrics["mean_accuracy"] == pytest.approx(recalls, abs=1e-6)
+    for number, (name, value) in enumerate(zip(NAMES, ious.compute().tolist(), strict=True)):
+        occurs = confusion[number].any() or confusion[:, number].any()
+        assert metrics["IoU"][name] == (pytest.approx(value, abs=1e-6) if occurs else None)
+
+
+def test_by_hand() -> None:
+    truth = np.array([[0, 0, 1, 1], [255, 255, 1, 1]], np.uint8)
+    found = np.array([[0, 2, 1, 1], [0, 1, 1, 0]], np.uint8)
+    metrics = metrics_of_confusion(confusion_of(found, truth, 4), NAMES)
+    assert metrics == {
+        "mIoU": pytest.approx((1 / 3 + 3 / 4 + 0) / 3),
+        "pixel_accuracy": pytest.approx(4 / 6),
+        "mean_accuracy": pytest.approx((1 / 2 + 3 / 4) / 2),
+        "IoU": {"road": pytest.approx(1 / 3), "sky": 3 / 4, "car": 0.0, "tree": None},
+    }
+    nothing = metrics_of_confusion(np.zeros((2, 2), np.int64), NAMES[:2])
+    assert nothing["mIoU"] is None
+    assert nothing["IoU"] == {"road": None, "sky": None}
+
+
+def test_masks_are_held_against_predictions_at_their_own_size() -> None:
+    """A prediction of 2 x 2 pixels, of a padded image of 8 x 8 that was 30 x 60 before."""
+    logits = torch.zeros(1, 2, 2, 2)
+    logits[0, 1, :, 1], logits[0, 0, :, 0] = 9, 9  # left 0, right 1
+    sizes, originals = torch.tensor([[4, 8]]), torch.tensor([[30, 60]])
+    truth = np.zeros((30, 60), np.uint8)
+    truth[:, 30:] = 1
+    test = LabelledSet(None, ("x",), {"x": Target.of(None, [0, 1], mask=truth.copy)})  # type: ignore[arg-type]
+    maps = ClassMaps(logits, sizes, originals, (8, 8), 0.3)
+    metrics = segmentation_metrics(test, [SignalBatch(("x",), {CLASS_MAPS: maps})], NAMES[:2])
+    assert metrics["mIoU"] == 1.0
+    truth[:, 30:32] = 0
+    metrics = segmentation_metrics(test, [SignalBatch(("x",), {CLASS_MAPS: maps})], NAMES[:2])
+    assert metrics["pixel_accuracy"] == pytest.approx(58 / 60)
