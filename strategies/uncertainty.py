@@ -37,7 +37,8 @@ class UncertaintyStrategy(ScoringStrategy):
         sigmoid: what the probabilities of a sigmoid detector are taken for: ``binary``, decisions
             of their own for each class; ``softmax``, one distribution, by a softmax over the
             logits behind them, as in the code of MI-AOD's authors (RetinaNet's 20 logits of an
-            anchor; there is no background). Of no effect on a softmax detector.
+            anchor; there is no background). Of no effect on a softmax detector, and
+            of no use for files that hold one score a box.
 
     Raises:
         ConfigError: an option is out of range.
