@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from alframe.detectors.photos import Photos
 from numpy.typing import NDArray
 
 from alframe.config.resolve import drafted, from_overrides
@@ -17,7 +18,6 @@ from alframe.datasets.problems import sentences
 from alframe.detectors.export_check import Comparison
 from alframe.detectors.export_network import Frame, Network, Unfiltered, portable, traced
 from alframe.detectors.export_readme import readme
-from alframe.detectors.photos import Photos
 from alframe.errors import DataError, RunError
 from alframe.files.atomic import atomic, write_text
 from alframe.learner import DETECTIONS

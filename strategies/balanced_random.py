@@ -45,9 +45,7 @@ def showing_classes(provided: frozenset[str]) -> str:
     return CLASS_PROBS if DETECTIONS not in provided and CLASS_PROBS in provided else DETECTIONS
 
 
-def by_turns(
-    query: Query, ranked: Sequence[str], min_score: float, signal: str
-) -> tuple[str, ...]:
+def by_turns(query: Query, ranked: Sequence[str], min_score: float, signal: str) -> tuple[str, ...]:
     """``query.budget`` of ``ranked``: for each class in turn the first on which it is predicted.
 
     The order of the turns is drawn. Those that show nothing come when no others are left.

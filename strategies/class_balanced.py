@@ -3,7 +3,7 @@
 from alframe.errors import ConfigError
 from alframe.learner import DETECTIONS
 from alframe.strategies.balanced_random import by_turns, showing_classes
-from alframe.strategy import Adaptable, Query, Scoring, Selection, Strategy, top
+from alframe.strategy import Query, Scoring, Selection, Strategy, top
 
 
 class ClassBalanced:
@@ -38,9 +38,7 @@ class ClassBalanced:
         self._of, self._min_score, self._signal = of, min_score, DETECTIONS
 
     def adapt(self, provided: frozenset[str]) -> None:
-        """Do with class probabilities where there are no detections, in both parts."""
-        if isinstance(self._of, Adaptable):
-            self._of.adapt(provided)
+        """Do with class probabilities where there are no detections."""
         self._signal = showing_classes(provided)
         self.requires = self._of.requires | {self._signal}
 

@@ -1,6 +1,6 @@
 """Weights in a file outside of a run: a model that a run kept, or a state dict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,9 @@ class Weights:
     classes: tuple[str, ...] | None
 
 
-def about(layer: Layer, classes: list[str] | None) -> Mapping[str, Any]:
+def about(layer: Layer, classes: Sequence[str]) -> Mapping[str, Any]:
     """What a checkpoint says of itself, so that it can be used where it is copied to."""
-    return {"settings": {k: layer[k] for k in ABOUT if k in layer}, "classes": classes}
+    return {"settings": {k: layer[k] for k in ABOUT if k in layer}, "classes": [*classes]}
 
 
 def read_weights(path: Path) -> Weights:

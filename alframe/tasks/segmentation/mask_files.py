@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,11 @@ class MaskCoding:
             values[self.ignore_index] = IGNORED
         return values.astype(np.uint8)
 
+    def classes_of(self, values: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """The class of each pixel, uint8 [H, W], of the values of a file."""
+        found: NDArray[np.uint8] = self.table[values]
+        return found
+
     def unexpected(self, values: NDArray[np.int64], classes: int | None) -> list[int]:
         """Those of some values that mean nothing.
 
@@ -107,9 +113,9 @@ class MaskFile:
         Raises:
             BadItemError: the file is missing, broken, or has more than one channel.
         """
-        return self.coding.table[self.values()]
+        return self.coding.classes_of(self.values())
 
-    def values(self) -> NDArray[np.integer]:  # type: ignore[type-arg]
+    def values(self) -> NDArray[np.integer[Any]]:
         """The values as they are written; those above 255 are for :func:`check_mask`."""
         with regular_file(self.path, REMEDY) as file:
             try:
@@ -159,4 +165,4 @@ def check_mask(file: MaskFile, size: tuple[int, int], classes: int | None) -> ND
         problems.append(Problem(cause, at, f"{hint}, dataset.classes or the options{SKIP}"))
     if problems:
         raise BadItemError(*problems)
-    return file.coding.table[values]
+    return file.coding.classes_of(values)
