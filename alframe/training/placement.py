@@ -1,5 +1,6 @@
 """A model on its device, laid out for it."""
 
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -7,6 +8,8 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
 M = TypeVar("M", bound=nn.Module)
+VECTOR = 16
+"""Numbers of float32 in the widest vector of a CPU."""
 
 
 def placed(model: M, device: torch.device, *, channels_last: bool = True) -> M:
@@ -25,6 +28,7 @@ def placed(model: M, device: torch.device, *, channels_last: bool = True) -> M:
         _widen_narrow_maps(model)
         if torch.get_num_threads() == 1:
             _compute_with_onednn(model)
+        _stride_before_1x1(model)
     return model
 
 
@@ -47,6 +51,27 @@ def _widen(module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None
     reach = module.dilation[1] * (module.kernel_size[1] - 1) + 1
     columns = [(w + 2 * padding[1] - reach) // stride for w in (width, stride)]
     return (F.pad(inputs[0], (0, stride - width)),) if columns[0] == columns[1] else None
+
+
+def _stride_before_1x1(model: nn.Module) -> None:
+    """Take every other pixel first, and do strided 1x1 convolutions of few channels without stride.
+
+    In channels-last, oneDNN's gradient of their weights writes past its memory where the channels
+    are fewer than a vector has numbers (uxlfoundation/oneDNN, issue 6035; torch 2.14): the process
+    dies, or has wrong numbers.
+    """
+    for module in model.modules():
+        if type(module) is not nn.Conv2d or module.in_channels >= VECTOR:
+            continue
+        if module.kernel_size == (1, 1) != module.stride and module.padding == (0, 0):
+            module.register_forward_pre_hook(partial(_every, module.stride))
+            module.stride = (1, 1)
+
+
+def _every(stride: tuple[int, ...], module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+    del module
+    rows, columns = stride
+    return (inputs[0][..., ::rows, ::columns],)
 
 
 def _compute_with_onednn(model: nn.Module) -> None:

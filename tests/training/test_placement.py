@@ -90,6 +90,20 @@ def test_gradients_of_maps_that_are_narrower_than_a_stride(width, stride, kernel
             assert (each - known).norm() < 0.02 * known.norm()
 
 
+@pytest.mark.parametrize("stride", [2, (1, 3)])
+def test_strided_1x1_kernels_of_few_channels(stride):
+    """The same numbers without the stride: oneDNN's gradient would write past its memory."""
+    torch.manual_seed(0)
+    layer = nn.Conv2d(8, 16, 1, stride)
+    images = torch.rand(4, 8, 64, 61)
+    expected = weight_gradient(copy.deepcopy(layer), images, bf16=False)
+    placed_layer = copy.deepcopy(placed(layer, CPU))
+    assert placed_layer.stride == (1, 1)
+    found = weight_gradient(placed_layer, images.to(memory_format=torch.channels_last), bf16=False)
+    for each, known in zip(found, expected, strict=True):
+        torch.testing.assert_close(each, known, rtol=1e-4, atol=1e-3)
+
+
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_the_layout_of_weights(channels_last):
     weight = placed(model(), CPU, channels_last=channels_last)[0].weight

@@ -11,8 +11,10 @@ from alframe.datasets.base import LabelledSet
 from alframe.detectors.losses import at_least_float32
 from alframe.detectors.pixels import PixelRange, PixelScaling
 from alframe.learner import CLASS_PROBS, EMBEDDING, ClassProbs, LearnerSetup, Metrics, SignalBatch
+from alframe.model import Display
 from alframe.tasks.classification import TASK
 from alframe.tasks.classification.metrics import measured
+from alframe.tasks.classification.showing import ClassesShowing
 from alframe.training.batch import Batch
 
 if TYPE_CHECKING:
@@ -108,6 +110,11 @@ class Classifier(nn.Module, ABC):
     ) -> Metrics:
         """Accuracy, macro F1, accuracy of each class, calibration error, likelihood."""
         return measured(test, stream, setup.classes)
+
+    @classmethod
+    def showing(cls, display: Display) -> ClassesShowing:
+        """What shows the likeliest classes."""
+        return ClassesShowing(display)
 
 
 def classes_of(batch: Batch) -> "Int[Tensor, ' B']":

@@ -109,7 +109,9 @@ def test_a_pickle_of_anything_else_is_refused(table: object) -> None:
         records(pickle.dumps(table, protocol=2), binary=False)
 
 
-@pytest.mark.parametrize("written", [b"", b"\x80", bytes(range(1, 65)), b"cos\nsystem\n(S'true'\ntR."])
+@pytest.mark.parametrize(
+    "written", [b"", b"\x80", bytes(range(1, 65)), b"cos\nsystem\n(S'true'\ntR."]
+)
 def test_a_damaged_pickle_is_refused(written: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w+: "):
         records(written, binary=False)

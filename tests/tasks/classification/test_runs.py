@@ -23,7 +23,7 @@ from tests.tasks.classification.builders import class_folder
 Command = Callable[..., tuple[object, str]]
 TINY = (
     "model=resnet18-cifar", "model.width=2", "training.passes=2", "training.batch_size=4",
-    "training.channels_last=false", "device=cpu", "budget.initial=6", "budget.per_cycle=3",
+    "device=cpu", "budget.initial=6", "budget.per_cycle=3",
     "budget.cycles=2",
 )  # fmt: skip
 SMALL = (*TINY, "dataset=figures", "dataset.pool=20", "dataset.test=8", "dataset.classes=2")
