@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,12 +68,13 @@ class MaskCoding:
             values: that occur in a file.
             classes: how many there are; None where they are still counted.
         """
-        known = values[values < 256]
+        fits = (values >= 0) & (values < 256)
+        known = values[fits]
         means = self.table[known].astype(np.int64)
         ignored = (means == IGNORED) & ((known == self.ignore_index) | (known == 0))
         most = MOST_CLASSES if classes is None else classes
         wrong = ~ignored & ((means >= most) | (self.binary & ~np.isin(known, (0, FOREGROUND))))
-        return [*known[wrong].tolist(), *values[values >= 256].tolist()]
+        return [*known[wrong].tolist(), *values[~fits].tolist()]
 
     def expected(self, classes: int | None) -> str:
         """The values that are expected, in words."""
@@ -107,9 +109,10 @@ class MaskFile:
         Raises:
             BadItemError: the file is missing, broken, or has more than one channel.
         """
-        return self.coding.table[self.values()]
+        means: NDArray[np.uint8] = self.coding.table[self.values()]
+        return means
 
-    def values(self) -> NDArray[np.integer]:  # type: ignore[type-arg]
+    def values(self) -> NDArray[Any]:
         """The values as they are written; those above 255 are for :func:`check_mask`."""
         with regular_file(self.path, REMEDY) as file:
             try:
@@ -159,4 +162,5 @@ def check_mask(file: MaskFile, size: tuple[int, int], classes: int | None) -> ND
         problems.append(Problem(cause, at, f"{hint}, dataset.classes or the options{SKIP}"))
     if problems:
         raise BadItemError(*problems)
-    return file.coding.table[values]
+    means: NDArray[np.uint8] = file.coding.table[values]
+    return means

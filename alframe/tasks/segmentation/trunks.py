@@ -67,7 +67,8 @@ def segmentation_backbone(name: str, weights: str) -> Backbone:
         ConfigError: an unknown name, or unusable weights.
     """
     if name == RESNET:
-        channels, strides = (256, 512, 1024, 2048), (4, 8, 8, 8)
+        channels: tuple[int, ...] = (256, 512, 1024, 2048)
+        strides: tuple[int, ...] = (4, 8, 8, 8)
         body: nn.Module = DilatedResNet()
         published: WeightsEnum = ResNet50_Weights.IMAGENET1K_V1
     elif name == MOBILENET:
