@@ -133,6 +133,12 @@ class _Layout:
         if not names:
             raise DataError(f"{images} holds no picture")
         by_stem = {stem(name): targets / name for name in there}
+        if len(by_stem) < len(there):
+            twice = [name for name in there if by_stem[stem(name)] != targets / name]
+            raise DataError(
+                f"{targets} has two masks of one name but for the suffix, as of {named(twice)}: "
+                "take one of them out"
+            )
         ids = []
         for name in names:
             item = (images / name).relative_to(self._home).as_posix()
