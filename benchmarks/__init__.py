@@ -17,6 +17,8 @@ SUITES = {
     "cifar10-ll4al": "Learning Loss's benchmark on CIFAR-10",
     "cifar10-cpu": "CIFAR-10 at 16 pixels, 4 methods x 3 seeds, an hour of one CPU core",
     "cifar-smoke": "drawn shapes to classify, 6 methods x 3 seeds, minutes on a CPU",
+    "camvid": "CamVid, LR-ASPP, 5 methods x 3 seeds",
+    "seg-smoke": "drawn shapes with masks, 5 methods x 3 seeds, minutes on a CPU",
     "small-real": "any folder in VOC layout, small network on ImageNet features",
 }
 """Name -> what ``alframe ls suites`` says of it."""

@@ -68,9 +68,10 @@ def regions(mask: NDArray[np.uint8]) -> tuple[list[int], list[int]]:
     for label, around in enumerate(ndimage.find_objects(mask.astype(np.int16) + 1, IGNORED)):
         if around is None:
             continue
-        numbers, count = ndimage.label(mask[around] == label, _NEIGHBOURS)
-        labels += [label] * count
-        areas += np.bincount(numbers.ravel())[1:].tolist()
+        labelled: Any = ndimage.label(mask[around] == label, _NEIGHBOURS)
+        own = np.bincount(labelled[0].ravel())[1:].tolist()
+        labels += [label] * len(own)
+        areas += own
     return labels, areas
 
 
@@ -84,5 +85,6 @@ def resized(mask: NDArray[np.uint8], shape: tuple[int, int], **options: Any) -> 
     """
     if shape == mask.shape and not options:
         return mask
-    picture = Image.fromarray(mask).resize(shape[::-1], Image.Resampling.NEAREST, **options)
+    height, width = shape
+    picture = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST, **options)
     return np.asarray(picture)

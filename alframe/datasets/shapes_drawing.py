@@ -58,7 +58,8 @@ def paint_numbers(figures: list[Figure], size: int) -> NDArray[np.uint8]:
     numbers = Image.new("L", (size, size))
     for figure in figures:
         corner, frame = figure.frame
-        mask = _mask(figure, corner, frame).point(lambda share: 255 * (share >= 128))
+        covered = np.asarray(_mask(figure, corner, frame)) >= 128
+        mask = Image.fromarray(covered.astype(np.uint8) * 255)
         numbers.paste(figure.label + 1, (*corner, corner[0] + frame[0], corner[1] + frame[1]), mask)
     return np.array(numbers)
 

@@ -13,7 +13,7 @@ from alframe.datasets.problems import Problems, named, plural
 from alframe.errors import DataError
 from alframe.files.reading import read_text
 from alframe.tasks.segmentation.mask_files import MaskCoding
-from alframe.tasks.segmentation.reading import Pairs, assembled
+from alframe.tasks.segmentation.reading import MaskedImages, assembled
 
 POOLS, TESTS = ("pool", "train"), ("test", "val", "valid")
 """Names of the two splits, as folders or lists; the first that is there is taken."""
@@ -65,7 +65,7 @@ def masks(
     if not home.is_dir():
         raise DataError(f"{home} is not a folder: expected one with {IMAGES}; set dataset.root")
     coding = MaskCoding(ignore_index, reduce_zero_label, binary)
-    pairs, problems = Pairs(home), Problems(on_bad_item)
+    pairs, problems = MaskedImages(home), Problems(on_bad_item)
     share = None if test is None or share_of(test) is None else test
     _Layout(pairs, mask_suffix).read(None if share else test, problems)
     if share and pairs.test:
@@ -78,7 +78,7 @@ def masks(
 class _Layout:
     """Finds images, masks and splits below the home of some pairs."""
 
-    def __init__(self, pairs: Pairs, suffix: str) -> None:
+    def __init__(self, pairs: MaskedImages, suffix: str) -> None:
         self._pairs, self._suffix = pairs, suffix
         self._home = pairs.home
 
@@ -133,6 +133,12 @@ class _Layout:
         if not names:
             raise DataError(f"{images} holds no picture")
         by_stem = {stem(name): targets / name for name in there}
+        if len(by_stem) < len(there):
+            twice = [name for name in there if by_stem[stem(name)] != targets / name]
+            raise DataError(
+                f"{targets} has two masks of one name but for the suffix, as of {named(twice)}: "
+                "take one of them out"
+            )
         ids = []
         for name in names:
             item = (images / name).relative_to(self._home).as_posix()

@@ -17,6 +17,9 @@ MOST_CLASSES = IGNORED
 """What fits into one byte beside :data:`~alframe.datasets.base.IGNORED`."""
 FOREGROUND = 255
 """Of binary masks; the background is 0."""
+NUMBERS = frozenset({"L", "P", "1", "I", "I;16", "I;16B"})
+"""Modes of pictures with one whole number a pixel."""
+LOSSY = frozenset({"JPEG", "MPO"})
 REMEDY = f"replace the file{SKIP}"
 
 
@@ -73,12 +76,13 @@ class MaskCoding:
             values: that occur in a file.
             classes: how many there are; None where they are still counted.
         """
-        known = values[values < 256]
+        fits = (values >= 0) & (values < 256)
+        known = values[fits]
         means = self.table[known].astype(np.int64)
         ignored = (means == IGNORED) & ((known == self.ignore_index) | (known == 0))
         most = MOST_CLASSES if classes is None else classes
         wrong = ~ignored & ((means >= most) | (self.binary & ~np.isin(known, (0, FOREGROUND))))
-        return [*known[wrong].tolist(), *values[values >= 256].tolist()]
+        return [*known[wrong].tolist(), *values[~fits].tolist()]
 
     def expected(self, classes: int | None) -> str:
         """The values that are expected, in words."""
@@ -116,25 +120,29 @@ class MaskFile:
         return self.coding.classes_of(self.values())
 
     def values(self) -> NDArray[np.integer[Any]]:
-        """The values as they are written; those above 255 are for :func:`check_mask`."""
+        """The values as they are written; those above 255 are for :func:`check_mask`.
+
+        Raises:
+            BadItemError: see :meth:`__call__`.
+        """
         with regular_file(self.path, REMEDY) as file:
             try:
                 with Image.open(file) as picture:
-                    mode = picture.mode
-                    if mode in ("L", "P", "1", "I", "I;16", "I;16B"):
-                        values = np.asarray(picture)
-                        return values.astype(np.uint8) * 255 if mode == "1" else values
+                    mode, lossy = picture.mode, picture.format in LOSSY
+                    values = np.asarray(picture)
             except Exception as error:  # Pillow raises anything on foreign bytes
                 cause = "the mask cannot be read as an image"
                 raise BadItemError(Problem(cause, self.path, REMEDY)) from error
-        raise BadItemError(
-            Problem(
-                f"the mask has {len(Image.new(mode, (1, 1)).getbands())} channels ({mode}), "
-                "expected one with the number of the class",
-                self.path,
-                f"convert colours to numbers and save a grey or palette PNG{SKIP}",
-            )
-        )
+        if mode in NUMBERS and not lossy:
+            return values.astype(np.uint8) * 255 if mode == "1" else values
+        channels = values.shape[2] if values.ndim == 3 else 1
+        cause = f"the mask has {channels} channels ({mode}), expected one of class numbers"
+        if lossy:
+            cause = "the mask is a JPEG, whose values are not those that were saved"
+        elif channels == 1:
+            cause = f"the mask has values that are no whole numbers ({mode})"
+        remedy = f"save the numbers of the classes as a grey or palette PNG{SKIP}"
+        raise BadItemError(Problem(cause, self.path, remedy))
 
 
 def check_mask(file: MaskFile, size: tuple[int, int], classes: int | None) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from torchvision.models.segmentation.lraspp import LRASPPHead
 
 from alframe.detectors.backbones import Backbone
 from alframe.errors import ConfigError
-from alframe.tasks.segmentation.segmenter import AUX_WEIGHT, Outcome, Segmenter
+from alframe.tasks.segmentation.segmenter import AUX_WEIGHT, MaskOptions, Segmenter
 from alframe.tasks.segmentation.trunks import MOBILENET, RESNET, segmentation_backbone
 
 INNER = 128
@@ -56,13 +56,18 @@ class _OneMap(Segmenter):
     """Reads the last map; the auxiliary head, an FCN's, the one before."""
 
     def __init__(
-        self, backbone: Backbone, head: nn.Module, outcome: Outcome, aux: bool, aux_weight: float
+        self,
+        backbone: Backbone,
+        head: nn.Module,
+        options: MaskOptions,
+        aux: bool,
+        aux_weight: float,
     ) -> None:
-        auxiliary = FCNHead(backbone.channels[-2], outcome.channels) if aux else None
+        auxiliary = FCNHead(backbone.channels[-2], options.channels) if aux else None
         super().__init__(
             backbone,
             MapHead(head, -1),
-            outcome,
+            options,
             None if auxiliary is None else MapHead(auxiliary, -2),
             aux_weight,
         )
@@ -78,7 +83,7 @@ class FCN(_OneMap):
         weights: of the backbone: ``"pretrained"``, ``"none"`` or the path of a state dict.
         aux: whether there is an auxiliary head, which is only trained.
         aux_weight: of its loss.
-        one_channel: see :class:`~alframe.tasks.segmentation.segmenter.Outcome`.
+        one_channel: see :class:`~alframe.tasks.segmentation.segmenter.MaskOptions`.
         threshold: likewise.
         dice: likewise.
         class_weights: likewise.
@@ -102,10 +107,10 @@ class FCN(_OneMap):
         class_weights: list[float] | None = None,
         stride: int = 8,
     ) -> None:
-        outcome = Outcome(num_classes, one_channel, threshold, dice, class_weights, stride)
+        options = MaskOptions(num_classes, one_channel, threshold, dice, class_weights, stride)
         body = segmentation_backbone(backbone, weights)
-        head = FCNHead(body.channels[-1], outcome.channels)
-        super().__init__(body, head, outcome, aux, aux_weight)
+        head = FCNHead(body.channels[-1], options.channels)
+        super().__init__(body, head, options, aux, aux_weight)
 
 
 class DeepLabV3(_OneMap):
@@ -128,10 +133,10 @@ class DeepLabV3(_OneMap):
         class_weights: list[float] | None = None,
         stride: int = 8,
     ) -> None:
-        outcome = Outcome(num_classes, one_channel, threshold, dice, class_weights, stride)
+        options = MaskOptions(num_classes, one_channel, threshold, dice, class_weights, stride)
         body = segmentation_backbone(backbone, weights)
-        head = DeepLabHead(body.channels[-1], outcome.channels)
-        super().__init__(body, head, outcome, aux, aux_weight)
+        head = DeepLabHead(body.channels[-1], options.channels)
+        super().__init__(body, head, options, aux, aux_weight)
 
 
 class LRASPP(Segmenter):
@@ -156,7 +161,7 @@ class LRASPP(Segmenter):
         class_weights: list[float] | None = None,
         stride: int = 8,
     ) -> None:
-        outcome = Outcome(num_classes, one_channel, threshold, dice, class_weights, stride)
+        options = MaskOptions(num_classes, one_channel, threshold, dice, class_weights, stride)
         body = segmentation_backbone(backbone, weights)
         fine = [n for n, each in enumerate(body.strides[:-1]) if each >= low_stride]
         if not fine:
@@ -165,5 +170,5 @@ class LRASPP(Segmenter):
                 f"backbone {backbone} has strides {list(body.strides)}"
             )
         channels = body.channels[fine[0]], body.channels[-1]
-        head = LRASPPHead(*channels, outcome.channels, INNER)
-        super().__init__(body, TwoMapHead(head, fine[0]), outcome)
+        head = LRASPPHead(*channels, options.channels, INNER)
+        super().__init__(body, TwoMapHead(head, fine[0]), options)

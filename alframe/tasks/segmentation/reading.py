@@ -24,7 +24,7 @@ READERS = 4
 
 
 @dataclass(eq=False)
-class Pairs:
+class MaskedImages:
     """Images and their masks, as a layout has them.
 
     Attributes:
@@ -48,7 +48,7 @@ class Pairs:
 
 def assembled(
     name: str,
-    pairs: Pairs,
+    pairs: MaskedImages,
     coding: MaskCoding,
     classes: Sequence[str] | None,
     problems: Problems,
@@ -128,7 +128,7 @@ def check_names(classes: Sequence[str]) -> None:
 
 def _targets(
     ids: Sequence[str],
-    pairs: Pairs,
+    pairs: MaskedImages,
     coding: MaskCoding,
     classes: Sequence[str] | None,
     problems: Problems,
@@ -161,7 +161,8 @@ def _drawn(
     """A share of the pool as test split, and a note that says so."""
     share = share_of(test)
     assert share is not None
-    shown = {item: {classes[n] for n in target.labels.tolist()} for item, target in pool.items()}
+    names = tuple(classes)
+    shown = {item: {names[n] for n in t.labels.tolist()} for item, t in pool.items()}
     drawn = stratified(shown, share, seed)
     return drawn, (
         f"the test split is drawn: {plural(len(drawn), 'image')} of {len(pool):,}, by class "

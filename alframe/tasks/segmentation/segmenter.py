@@ -33,7 +33,7 @@ AUX_WEIGHT = 0.4
 
 
 @dataclass(frozen=True)
-class Outcome:
+class MaskOptions:
     """What a segmenter decides and learns by, the same for all networks.
 
     Attributes:
@@ -100,7 +100,7 @@ class Segmenter(nn.Module, ABC):
         backbone: gives maps from bytes.
         head: the maps that it reads, by position, and what makes logits [B, C, h, w] of them.
         aux: likewise an auxiliary head: it is trained with the rest and never asked.
-        outcome: how it decides and learns.
+        options: how it decides and learns.
     """
 
     task: ClassVar[str] = TASK
@@ -113,14 +113,14 @@ class Segmenter(nn.Module, ABC):
         self,
         backbone: Backbone,
         head: nn.Module,
-        outcome: Outcome,
+        options: MaskOptions,
         aux: nn.Module | None = None,
         aux_weight: float = AUX_WEIGHT,
     ) -> None:
         super().__init__()
         self.backbone, self.head, self.aux = backbone, head, aux
-        self.outcome, self.aux_weight = outcome, aux_weight
-        weights = outcome.class_weights
+        self.options, self.aux_weight = options, aux_weight
+        weights = options.class_weights
         self.class_weights = None if weights is None else _buffer(weights)
 
     def features(self, batch: Batch) -> SegmenterFeatures:
@@ -147,8 +147,8 @@ class Segmenter(nn.Module, ABC):
     ) -> dict[str, Tensor]:
         full = upsampled(at_least_float32(logits), frame)
         terms = {"ce": mask_cross_entropy(full, masks, self.class_weights)}
-        if self.outcome.dice:
-            terms["dice"] = self.outcome.dice * dice_loss(full, masks)
+        if self.options.dice:
+            terms["dice"] = self.options.dice * dice_loss(full, masks)
         return terms
 
     def read(
@@ -161,10 +161,10 @@ class Segmenter(nn.Module, ABC):
         if names & {CLASS_MAPS, CLASS_PROBS}:
             logits = at_least_float32(self.head(features.maps))
             sizes, originals = batch.sizes.clone(), batch.originals.clone()
-            maps = ClassMaps(logits, sizes, originals, features.frame, self.outcome.threshold)
+            maps = ClassMaps(logits, sizes, originals, features.frame, self.options.threshold)
             found = {CLASS_MAPS: maps}
             if CLASS_PROBS in names:  # [B, K, h, w] -> [B, A, K]
-                probs = on_grid(maps, self.outcome.stride).flatten(2).transpose(1, 2)
+                probs = on_grid(maps, self.options.stride).flatten(2).transpose(1, 2)
                 values[CLASS_PROBS] = ClassProbs(probs, exclusive=True)
             values |= {name: value for name, value in found.items() if name in names}
         return values

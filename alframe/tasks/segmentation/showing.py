@@ -96,8 +96,8 @@ def painted_mask(
     under = np.asarray(np.rint(mixed), np.uint8)
     beside = overlay(image, decided.entropy.astype(np.float64), opacity, hottest=1.0)
     both = Image.fromarray(np.concatenate([under, beside], axis=1))
-    shown = [(classes[n], tuple(palette[n].tolist())) for n in np.unique(decided.mask).tolist()]
-    return with_legend(both, shown)
+    present: list[int] = np.unique(decided.mask).tolist()
+    return with_legend(both, [(classes[n], tuple(palette[n].tolist())) for n in present])
 
 
 def colours(classes: Sequence[str]) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import Problems, named
 from alframe.errors import DataError
 from alframe.tasks.segmentation.mask_files import MaskCoding
-from alframe.tasks.segmentation.reading import Pairs, assembled
+from alframe.tasks.segmentation.reading import MaskedImages, assembled
 
 IMAGES, LISTS = "JPEGImages", "ImageSets/Segmentation"
 CLASSES = (
@@ -44,7 +44,7 @@ def voc_seg(
         DataError: the layout is another; or with every problem found.
     """
     home = _home(Path(root).expanduser(), masks)
-    pairs, problems = Pairs(home), Problems(on_bad_item)
+    pairs, problems = MaskedImages(home), Problems(on_bad_item)
     there = pairs.listing.folder(home / IMAGES).pictures
     pictures = Pictures(there, lambda _: (0, 0))
     pairs.pool, pairs.test = (

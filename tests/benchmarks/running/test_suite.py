@@ -18,6 +18,24 @@ RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
 MANDATORY = {"random", "entropy", "coreset", "ll4al", "miaod", "miaod-random"}
 
 
+SEGMENTED = ("camvid", "seg-smoke")
+"""Of a task for which there is neither LL4AL nor MI-AOD."""
+
+
+@pytest.mark.parametrize("name", SEGMENTED)
+def test_suites_of_segmentation(name: str) -> None:
+    root = [] if "smoke" in name else ["dataset.root=x"]
+    grid = grid_of(load(name).overridden([from_overrides(root)]))
+    runs = [config for job, config in grid.items() if job.kind == "run"]
+    strategies = {config.strategy.name for config in runs}
+    assert strategies == {"random", "entropy", "margin", "coreset", "balanced-random"}
+    assert {config.learner.name for config in runs} == {"plain"}
+    if name == "camvid":
+        budget, options = runs[0].budget, runs[0].dataset.options
+        assert (budget.images(367), budget.cycles) == ((36, 18), 5)
+        assert (len(options["classes"]), options["ignore_index"]) == (11, 11)
+
+
 def test_every_file_is_registered_and_the_other_way_round() -> None:
     files = resources.files("alframe.benchmarks.suites").iterdir()
     assert {f.name for f in files if f.name.endswith(".yaml")} == {f"{n}.yaml" for n in SUITES}
@@ -27,7 +45,7 @@ PARTIAL = ("cifar10-cpu", "default", "miaod-claim")
 """Suites that are not about strategies, or too long for the whole pool: without some rows."""
 
 
-@pytest.mark.parametrize("name", [n for n in SUITES if n not in PARTIAL])
+@pytest.mark.parametrize("name", [n for n in SUITES if n not in (*PARTIAL, *SEGMENTED)])
 def test_built_in_suites_resolve_and_have_the_mandatory_rows(name: str) -> None:
     suite = load(name).overridden([from_overrides([] if "smoke" in name else ["dataset.root=x"])])
     grid = grid_of(suite)

@@ -142,7 +142,7 @@ def test_all_that_is_wrong_is_said_at_once_a_line_a_cause(tmp_path: Path) -> Non
         "the mask has values that are no class: expected 0 to 1 or 255",
         "3.png (9)",
         "6.png (700)",
-        "the mask has 3 channels (RGB), expected one with the number of the class",
+        "the mask has 3 channels (RGB), expected one of class numbers",
         "the mask cannot be read as an image",
         "or set dataset.on_bad_item=skip",
     ):
@@ -204,3 +204,20 @@ def test_one_class_alone(tmp_path: Path) -> None:
     mask_folder(tmp_path, classes=(0, 0))
     with pytest.raises(DataError, match="show no class but 0"):
         masks(str(tmp_path))
+
+
+def test_masks_of_other_kinds(tmp_path: Path) -> None:
+    root = mask_folder(tmp_path)
+    home = root / "masks/train"
+    Image.fromarray(two_parts(0)).save(home / "0.gif")
+    with pytest.raises(DataError, match=r"two masks of one name but for the suffix, as of 0\.gif"):
+        masks(str(root))
+    for name in ("0.gif", "0.png", "1.png"):
+        (home / name).unlink()
+    Image.fromarray(two_parts(0)).save(home / "0.jpg")
+    Image.fromarray(np.full(SHAPE, 0.5, np.float32)).save(home / "1.tif")
+    with pytest.raises(DataError) as caught:
+        masks(str(root))
+    text = str(caught.value)
+    assert "is a JPEG, whose values are not those that were saved" in text
+    assert "values that are no whole numbers (F)" in text
