@@ -19,7 +19,7 @@ Arrays = list[NDArray[Any]]
 
 
 @dataclass
-class Comparison:
+class Agreement:
     """What was seen in all batches.
 
     Attributes:

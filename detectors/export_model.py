@@ -15,8 +15,8 @@ from alframe.config.resolve import drafted, from_overrides
 from alframe.config.sections import DataConfig, RunConfig
 from alframe.datasets.base import ImageSet
 from alframe.datasets.problems import sentences
-from alframe.detectors.export_check import Comparison
-from alframe.detectors.export_network import Frame, Network, Unfiltered, portable, traced
+from alframe.detectors.export_check import Agreement
+from alframe.detectors.export_network import ExportedDetector, Frame, Unfiltered, portable, traced
 from alframe.detectors.export_readme import readme
 from alframe.errors import DataError, RunError
 from alframe.files.atomic import atomic, write_text
@@ -27,7 +27,7 @@ from alframe.training.batch import Batch
 from alframe.training.data import inference_batches
 from alframe.training.plain_learner import PlainLearner
 
-FILES = {"onnx": "model.onnx", "torch-export": "model.pt2"}
+FILES = {"onnx": "detector.onnx", "torch-export": "detector.pt2"}
 """By format."""
 IMAGES, TOGETHER = 4, 2
 """So many real images are compared, and so many at a time."""
@@ -49,7 +49,7 @@ def export_model(
         raw: what is there before any filtering, instead of detections.
 
     Returns:
-        The file, and what the comparison has shown.
+        The file, and what the agreement has shown.
 
     Raises:
         RunError: the run has no such model, or what was exported differs from it.
@@ -77,7 +77,7 @@ ABOUT = {"resize", "long", "short", "pad"}
 
 def _network(
     run: Path, cycle: int | None, *, raw: bool
-) -> tuple[RunConfig, Network, tuple[str, ...], int]:
+) -> tuple[RunConfig, ExportedDetector, tuple[str, ...], int]:
     own = from_overrides(["device=cpu", "data.workers=0"])
     draft = drafted([stored_layer(run), own])
     draft.light()
@@ -92,10 +92,12 @@ def _network(
     model = learner.for_inference()
     if raw and not isinstance(model, Unfiltered):
         raise RunError(f"{run}: its model shows nothing but detections: leave out --raw")
-    return config, Network(model, raw=raw).eval(), classes, cycle
+    return config, ExportedDetector(model, raw=raw).eval(), classes, cycle
 
 
-def _made(network: Network, frame: Frame, name: str, about: dict[str, Any]) -> tuple[bytes, Runner]:
+def _made(
+    network: ExportedDetector, frame: Frame, name: str, about: dict[str, Any]
+) -> tuple[bytes, Runner]:
     program = traced(network, frame)
     if name == "onnx":
         from alframe.detectors.export_onnx import runner, to_onnx
@@ -145,14 +147,14 @@ def _own_images(config: RunConfig) -> ImageSet:
     return ImageSet(cached, ids)
 
 
-def _compared(network: Network, runner: Runner, batches: Sequence[Batch]) -> str:
-    comparison = Comparison()
+def _compared(network: ExportedDetector, runner: Runner, batches: Sequence[Batch]) -> str:
+    agreement = Agreement()
     for batch in batches:
         with torch.no_grad():
             expected = [each.numpy() for each in network(batch.images, batch.sizes)]
         found = runner(batch.images.contiguous().numpy(), batch.sizes.numpy())
-        comparison.add(expected, found)
-    return comparison.settle()
+        agreement.add(expected, found)
+    return agreement.settle()
 
 
 def _padded(data: DataConfig) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """A detector as a graph: a batch of images in, boxes, scores and labels out."""
 
+import importlib
 import warnings
 from typing import Any, Protocol, runtime_checkable
 
@@ -28,7 +29,7 @@ class Unfiltered(Protocol):
         ...
 
 
-class Network(nn.Module):
+class ExportedDetector(nn.Module):
     """What is exported of a model: any whose signals have ``detections``.
 
     Args:
@@ -62,7 +63,7 @@ Frame = tuple[int, int] | None
 """Height and width of the images that a graph takes; None where any will do."""
 
 
-def traced(network: Network, frame: Frame) -> ExportedProgram:
+def traced(network: ExportedDetector, frame: Frame) -> ExportedProgram:
     """The graph of a network, for any number of images.
 
     Suppression is one operation in it (:mod:`alframe.detectors.nms_op`), which no other program
@@ -91,7 +92,5 @@ def portable(program: ExportedProgram) -> ExportedProgram:
 
 def _oblivious() -> Any:
     """While it lasts, nothing is taken for granted of sizes because a dummy's are not 0 or 1."""
-    from torch.fx.experimental import _config as shapes
-
-    patch: Any = vars(shapes)["patch"]
-    return patch(backed_size_oblivious=True)
+    shapes: Any = importlib.import_module("torch.fx.experimental._config")
+    return shapes.patch(backed_size_oblivious=True)

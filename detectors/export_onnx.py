@@ -81,10 +81,8 @@ def runner(model: bytes) -> Callable[..., list[NDArray[Any]]]:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
     def run(images: NDArray[np.uint8], sizes: NDArray[np.int64]) -> list[NDArray[Any]]:
-        found: list[NDArray[Any]] = session.run(
-            None, dict(zip(INPUTS, (images, sizes), strict=True))
-        )
-        return found
+        found: Any = session.run(None, dict(zip(INPUTS, (images, sizes), strict=True)))
+        return list(found)
 
     return run
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from alframe.config.sections import DataConfig
-from alframe.detectors.export_network import Frame, Network
+from alframe.detectors.export_network import ExportedDetector, Frame
 from alframe.detectors.pixels import PixelScaling
 
 RESIZED = {
@@ -29,11 +29,11 @@ probabilities  float32 [batch, anchors, K]: of the classes, in their order; K is
 CALLED = {
     "onnx": """\
 import numpy as np, onnxruntime
-session = onnxruntime.InferenceSession("model.onnx")
+session = onnxruntime.InferenceSession("detector.onnx")
 {names} = session.run(None, {{"images": images, "sizes": sizes}})""",
     "torch-export": """\
 import torch, torchvision  # which has operations of the model
-model = torch.export.load("model.pt2").module(check_guards=False)
+model = torch.export.load("detector.pt2").module(check_guards=False)
 {names} = model(torch.from_numpy(images), torch.from_numpy(sizes))""",
 }
 
@@ -41,7 +41,7 @@ model = torch.export.load("model.pt2").module(check_guards=False)
 def readme(
     title: str,
     name: str,
-    network: Network,
+    network: ExportedDetector,
     classes: Sequence[str],
     data: DataConfig,
     frame: Frame,
@@ -56,7 +56,7 @@ def readme(
         classes: names, in label order.
         data: how images come to the model.
         frame: of the images.
-        said: what the comparison has shown.
+        said: what the agreement has shown.
     """
     names = ", ".join(network.outputs)
     shape = f"{frame[0]}, {frame[1]}" if frame else "height, width"
@@ -82,7 +82,7 @@ def readme(
     return "\n".join(lines) + "\n"
 
 
-def _scaling(network: Network) -> list[str]:
+def _scaling(network: ExportedDetector) -> list[str]:
     """Normalisation, which is part of the graph."""
     lines = ["The model normalises pixels itself: give it bytes."]
     for part in network.modules():
@@ -95,6 +95,6 @@ def _scaling(network: Network) -> list[str]:
     return lines
 
 
-def _most(network: Network) -> str:
+def _most(network: ExportedDetector) -> str:
     postprocess = getattr(network.model, "postprocess", None)
     return "at most " + str(postprocess.max_detections) if postprocess else "always as many"

@@ -120,15 +120,15 @@ def test_a_model_in_onnxruntime(alframe: Alframe, run: Path, photos: Path, tmp_p
     output = tmp_path / "model"
     code, out, err = alframe("export", str(run), "--to", "onnx", "--output", str(output))
     assert (code, err) == (0, "")
-    assert out.startswith(f"wrote {output / 'model.onnx'}\n")
+    assert out.startswith(f"wrote {output / 'detector.onnx'}\n")
     assert "compared in 5 images: boxes within " in out
-    assert sorted(p.name for p in output.iterdir()) == ["README.txt", "model.onnx"]
+    assert sorted(p.name for p in output.iterdir()) == ["README.txt", "detector.onnx"]
     readme = (output / "README.txt").read_text()
     assert 'Classes: ["circle", "square", "triangle"]' in readme
     assert "It subtracts 127.5, 127.5, 127.5 and divides by 127.5, 127.5, 127.5" in readme
-    kept = {p.key: p.value for p in onnx.load(output / "model.onnx").metadata_props}
+    kept = {p.key: p.value for p in onnx.load(output / "detector.onnx").metadata_props}
     assert json.loads(kept["classes"]) == ["circle", "square", "triangle"]
-    session = onnxruntime.InferenceSession(output / "model.onnx")
+    session = onnxruntime.InferenceSession(output / "detector.onnx")
     assert [each.shape for each in session.get_inputs()] == [
         ["batch", 3, "height", "width"], ["batch", 2]
     ]  # fmt: skip

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from alframe.detectors.export_check import Comparison
-from alframe.detectors.export_network import Network, portable, traced
+from alframe.detectors.export_check import Agreement
+from alframe.detectors.export_network import ExportedDetector, portable, traced
 from alframe.detectors.faster_rcnn import FasterRCNN
 from alframe.detectors.fcos import FCOS
 from alframe.detectors.nms_op import in_torchvision
@@ -67,24 +67,24 @@ BOX, FAR = [0, 0, 10, 10], [0, 0, 10, 10.02]
     ],
 )
 def test_the_comparison_of_detections(other, lonely):
-    comparison = Comparison()
+    agreement = Agreement()
     own = found([BOX, BOX], [0.9, 0.5], [1, 2])
     # the weakest of an image may have been cut off by rounding, a stronger one not
-    comparison.add(own, other)
-    comparison.add(found([BOX], [0.1], [1]), found([BOX], [0.1], [1]))
+    agreement.add(own, other)
+    agreement.add(found([BOX], [0.1], [1]), found([BOX], [0.1], [1]))
     weakest_left_out = other[2][0, 1] < 0
-    assert comparison.lonely == (0 if weakest_left_out else lonely)
-    if comparison.lonely:
+    assert agreement.lonely == (0 if weakest_left_out else lonely)
+    if agreement.lonely:
         with pytest.raises(RunError, match=r"of 3 2 have no counterpart within 0.01 pixels"):
-            comparison.settle()
+            agreement.settle()
     else:
-        assert comparison.settle().startswith("3 compared in 2 images: boxes within ")
+        assert agreement.settle().startswith("3 compared in 2 images: boxes within ")
 
 
 def test_outputs_of_other_shapes_are_refused():
     own = found([BOX, BOX], [0.9, 0.5], [1, 2])
     with pytest.raises(RunError, match="other shapes than the model"):
-        Comparison().add(own, found([BOX], [0.9], [1]))
+        Agreement().add(own, found([BOX], [0.9], [1]))
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_outputs_of_other_shapes_are_refused():
 def test_both_formats_find_what_the_model_finds(make, raw):
     from alframe.detectors.export_onnx import runner, to_onnx
 
-    network = Network(make().eval(), raw=raw).eval()
+    network = ExportedDetector(make().eval(), raw=raw).eval()
     fixed = make is small_ssd
     program = traced(network, (64, 64) if fixed else None)
     onnx = runner(to_onnx(program, network.outputs, {"classes": ["a", "b", "c"]}))
@@ -117,7 +117,7 @@ def test_both_formats_find_what_the_model_finds(make, raw):
             expected = [each.numpy() for each in network(*given)]
             others = onnx(images, sizes), [each.numpy() for each in module(*given)]
         for other in others:
-            comparison = Comparison()
-            comparison.add(expected, other)
-            assert comparison.settle()
-            assert comparison.compared > 50
+            agreement = Agreement()
+            agreement.add(expected, other)
+            assert agreement.settle()
+            assert agreement.compared > 50
