@@ -31,24 +31,24 @@ def _row(model: Entry) -> tuple[str, ...]:
         signals, task = streamed(plain, model.load()), model.says("task", "detection")
     except PluginError as error:
         return model.name, "", f"cannot be loaded: {error}", "", ""
-    learners = [e.name for e in registry().all("learners") if _goes(model, task, e.name, ANY)]
-    strategies = _strategies(model, task)
+    datasets = [e.name for e in registry().all("datasets") if e.says("task", "detection") == task]
+    # One that needs no data, if there is any.
+    dataset = next((name for name in datasets if _goes(model, name, PLAIN, ANY)), "")
+    learners = [e.name for e in registry().all("learners") if _goes(model, dataset, e.name, ANY)]
+    strategies = _strategies(model, dataset)
     return model.name, task, *map(_listed, (sorted(signals), learners, strategies))
 
 
-def _strategies(model: Entry, task: str) -> Iterator[str]:
+def _strategies(model: Entry, dataset: str) -> Iterator[str]:
     for entry in registry().all("strategies"):
         name, ending = (f"{entry.name}:{INNER}", ":") if entry.wraps else (entry.name, "")
-        if _goes(model, task, entry.learner, name):
+        if _goes(model, dataset, entry.learner, name):
             yield f"{entry.name}{ending}"
 
 
-def _goes(model: Entry, task: str, learner: str, strategy: str) -> bool:
-    """Whether a run of the three would begin, on whatever dataset of the task."""
-    names = {"model": model.name, "learner": learner, "strategy": strategy}
-    own = [e.name for e in registry().all("datasets") if e.says("task", "detection") == task]
-    if "shapes" not in own:
-        names |= {"dataset": own[0]} if own else {}
+def _goes(model: Entry, dataset: str, learner: str, strategy: str) -> bool:
+    """Whether a run of the four would begin."""
+    names = {"model": model.name, "dataset": dataset, "learner": learner, "strategy": strategy}
     try:
         config = resolve([names])
         return config.model is not None and bool(build_strategy(config))
