@@ -10,7 +10,6 @@ from alframe.config.resolve import from_overrides, resolve
 from alframe.runs.run import run
 
 SMALL = (
-    "dataset=shapes",
     "dataset.pool=24",
     "dataset.test=4",
     "dataset.size=64",
@@ -36,7 +35,7 @@ MIAOD = ("strategy=miaod", "learner.rounds=1", "learner.label_ratio=1")
 LL4AL = ("strategy=ll4al",)
 ENTROPY = ("strategy=entropy",)
 
-RUNS = {
+DETECTION = {
     "plain-retina": ("model=retina-tiny", *ENTROPY),
     "plain-ssd": (*SSD, *ENTROPY),
     "plain-fasterrcnn": ("model=fasterrcnn", *STOCK, *ENTROPY),
@@ -46,7 +45,14 @@ RUNS = {
     "ll4al-retina": ("model=retina-tiny", *LL4AL),
     "ll4al-ssd": (*SSD, *LL4AL),
 }
-"""Settings of each learner on each model, by name."""
+CIFAR = ("dataset=figures", "model=resnet18-cifar", "model.width=16")
+RUNS = DETECTION | {
+    "plain-lraspp": ("dataset=shapes-seg", "model=lraspp-tiny", *ENTROPY),
+    "plain-resnet": (*CIFAR, *ENTROPY),
+    "miaod-resnet": (*CIFAR, *MIAOD),
+    "ll4al-resnet": (*CIFAR, *LL4AL),
+}
+"""Settings of each learner on each model, by name; without a dataset, drawn shapes."""
 
 
 def finished(path: Path, device: torch.device, *overrides: str) -> list[Any]:

@@ -14,7 +14,7 @@ from alframe.runs.loop import DeclaredSignals
 from alframe.strategy import Query
 from alframe.training.device import seeded
 from tests.fakes import FakeImages
-from tests.gpu.settings import RUNS, built
+from tests.gpu.settings import DETECTION, RUNS, built
 from tests.training.test_compiled import batch, unlabelled
 from tests.training.test_compiled_numbers import computed, sure
 
@@ -22,7 +22,7 @@ TOLERANCE = 1e-4
 """Relative, of losses: float32, added up in another order."""
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", DETECTION)
 def test_losses(name: str, device: torch.device) -> None:
     """In every step of the first three phases; drawn with the same weights."""
     values: list[list[dict[str, float]]] = []

@@ -14,12 +14,12 @@ from alframe.detectors import postprocess
 from alframe.learner import CLASS_PROBS, DETECTIONS, DISAGREEMENT, EMBEDDING
 from alframe.training.optimizer import build_optimizer
 from tests.fakes import FakeImages
-from tests.gpu.settings import RUNS, built
+from tests.gpu.settings import DETECTION, built
 from tests.training.test_compiled import batch, unlabelled
 
 SUPPRESSION = 2
 """How many candidates there are, and how many of them remain: once for all images of a batch."""
-DENSE = [name for name in RUNS if name.endswith(("retina", "ssd"))]
+DENSE = [name for name in DETECTION if name.endswith(("retina", "ssd"))]
 
 
 def images_of(learner: Any, model: Any) -> Any:
@@ -43,7 +43,7 @@ def steps(learner: Any, model: Any, optimizer: torch.optim.Optimizer, device: st
 
 def prepared(name: str, device: str) -> tuple[Any, Any, torch.optim.Optimizer]:
     """A learner, its network and an optimiser; what is computed once has been."""
-    learner, config = built(device, RUNS[name])
+    learner, config = built(device, DETECTION[name])
     model = learner._fresh(0).train()
     optimizer = build_optimizer(model, list(model.parameters()), config.training)
     steps(learner, model, optimizer, device)
