@@ -7,7 +7,9 @@ from typing import Any
 from alframe.errors import PluginError
 from alframe.plugins.entry import Entry, Kind
 
-VERBS = frozenset({"annotate", "env", "ls", "query", "run", "select", "validate", "verify"})
+VERBS = frozenset(
+    {"annotate", "env", "ls", "predict", "query", "run", "select", "validate", "verify"}
+)
 """Commands of alframe's own, which no plugin may have."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What users call a thing: part of a command line, of a file name and of ``WRAPPER:STRATEGY``."""

@@ -204,7 +204,10 @@ def test_factories_as_plugins_write_them() -> None:
     assert problem == "x.depth: expected a whole number (got 'deep')"
 
 
-OTHER_TASKS = {"classification": {"model": {"name": "timm"}, "dataset": {"name": "figures"}}}
+OTHER_TASKS = {
+    "classification": {"model": {"name": "timm"}, "dataset": {"name": "figures"}},
+    "segmentation": {"model": {"name": "lraspp-tiny"}, "dataset": {"name": "shapes-seg"}},
+}
 """What goes with a preset that names a model or a dataset alone."""
 
 

@@ -65,7 +65,7 @@ def test_an_unknown_name_says_what_is_known_and_what_is_closest(fresh: Fresh) ->
         PluginError, match=r"unknown strategy 'randm'; known: .*Did you mean 'random'"
     ):
         known.get("strategies", "randm")
-    with pytest.raises(PluginError, match="unknown model 'zzz'; known: fasterrcnn, fcos, hf, "):
+    with pytest.raises(PluginError, match="unknown model 'zzz'; known: deeplabv3, fasterrcnn, "):
         known.get("models", "zzz")
 
 

@@ -10,9 +10,9 @@ from alframe.config.resolve import from_overrides, resolve
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.errors import ConfigError, TrainingError
 from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING, FitContext, WarmStart
-from alframe.runs import build
 from alframe.runs.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.seeds import Seeds
+from alframe.strategy import Query, Selection
 from alframe.training.plain_learner import PlainLearner
 from tests.fakes import FakeImages, MemoryCheckpoint, Numbers
 
@@ -211,16 +211,16 @@ def test_memory_that_does_not_suffice_for_scoring_is_said_with_the_remedy(
         next(learner.signals(ImageSet(data.images, data.pool), frozenset({DETECTIONS})))
 
 
-def test_a_learner_that_lacks_a_signal_is_named_with_one_that_has_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    config = resolve([from_overrides(SMALL)])
-    assert build_strategy(config).requires == {DETECTIONS}
+class Demanding:
+    requires = frozenset({"telepathy", EMBEDDING})
 
-    class Demanding:
-        requires = frozenset({"telepathy", EMBEDDING})
+    def select(self, query: Query) -> Selection:
+        raise NotImplementedError
 
-    monkeypatch.setattr(build, "made_strategy", lambda component, provided: Demanding)
+
+def test_a_learner_that_lacks_a_signal_is_named_with_one_that_has_it() -> None:
+    assert build_strategy(resolve([from_overrides(SMALL)])).requires == {DETECTIONS}
+    config = resolve([from_overrides((*SMALL, f"strategy={__name__}:Demanding"))])
     with pytest.raises(
         ConfigError, match=r"requires the signal telepathy, which neither learner 'plain'"
     ):
