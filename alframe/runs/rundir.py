@@ -149,7 +149,8 @@ class RunDir:
 
     def save_model(self, cycle: int, state: Mapping[str, Any]) -> None:
         """Keep the final model of a cycle."""
-        told = about(stored_layer(self.path), self.classes(cycle))
+        known = "dataset" in self.manifest()  # a loop of one's own may not have told
+        told = about(stored_layer(self.path), self.classes(cycle) if known else None)
         self._save(self.model_path(cycle), {"cycle": cycle, "state": state, "about": told})
 
     def drop_models(self, cycle: int) -> None:

@@ -30,9 +30,9 @@ class Weights:
     classes: tuple[str, ...] | None
 
 
-def about(layer: Layer, classes: Sequence[str]) -> Mapping[str, Any]:
+def about(layer: Layer, classes: Sequence[str] | None) -> Mapping[str, Any]:
     """What a checkpoint says of itself, so that it can be used where it is copied to."""
-    return {"settings": {k: layer[k] for k in ABOUT if k in layer}, "classes": [*classes]}
+    return {"settings": {k: layer[k] for k in ABOUT if k in layer}, "classes": classes and [*classes]}
 
 
 def read_weights(path: Path) -> Weights:
