@@ -247,13 +247,20 @@ def _pool(strides: Sequence[int]) -> MultiScaleRoIAlign:
 def _pooled(
     pool: MultiScaleRoIAlign, levels: list[Tensor], rois: "Float[Tensor, 'P 5']"
 ) -> "Float[Tensor, 'P F h w']":
-    """What ``pool`` makes of boxes with the number of their image before them."""
+    """What ``pool`` makes of boxes with the number of their image before them.
+
+    An exported graph, whose shapes are fixed, pools each box on all levels and takes one.
+    """
     assert pool.scales is not None
     assert pool.map_levels is not None
     wanted = pool.map_levels([rois[:, 1:]])
     size = pool.output_size
     pooled = levels[0].new_zeros(rois.shape[0], levels[0].shape[1], *size)
     for number, (level, scale) in enumerate(zip(levels, pool.scales, strict=False)):
+        if torch.compiler.is_exporting():
+            every = roi_align(level, rois, size, scale, pool.sampling_ratio)
+            pooled = torch.where((wanted == number)[:, None, None, None], every, pooled)
+            continue
         (own,) = (wanted == number).nonzero(as_tuple=True)  # synchronises
         pooled[own] = roi_align(level, rois[own], size, scale, pool.sampling_ratio)
     return pooled
@@ -262,12 +269,13 @@ def _pooled(
 def _places(valid: "Bool[Tensor, 'B N']") -> tuple[Tensor, Tensor]:
     """Image and place of what is valid; in an exported graph of everything, as shapes are fixed."""
     if torch.compiler.is_exporting():
-        every = torch.arange(valid.numel(), device=valid.device)
-        return every // valid.shape[1], every % valid.shape[1]
+        rows, columns = (torch.arange(n, device=valid.device) for n in valid.shape)
+        return rows[:, None].expand_as(valid).flatten(), columns.expand_as(valid).flatten()
     image, place = valid.nonzero(as_tuple=True)  # synchronises
     return image, place
 
 
 def _put(rows: Tensor, at: tuple[Tensor, ...], valid: "Bool[Tensor, 'B N']") -> Tensor:
     """Rows of all images in their places, zeros elsewhere: [P, ...] -> [B, N, ...]."""
-    return rows.new_zeros(*valid.shape, *rows.shape[1:]).index_put(at, rows)
+    placed = rows.new_zeros(*valid.shape, *rows.shape[1:]).index_put(at, rows)
+    return placed.masked_fill(~valid[(..., *[None] * (rows.dim() - 1))], 0)
