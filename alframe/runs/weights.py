@@ -32,7 +32,10 @@ class Weights:
 
 def about(layer: Layer, classes: Sequence[str] | None) -> Mapping[str, Any]:
     """What a checkpoint says of itself, so that it can be used where it is copied to."""
-    return {"settings": {k: layer[k] for k in ABOUT if k in layer}, "classes": classes and [*classes]}
+    return {
+        "settings": {k: layer[k] for k in ABOUT if k in layer},
+        "classes": classes and [*classes],
+    }
 
 
 def read_weights(path: Path) -> Weights:

@@ -155,15 +155,20 @@ def test_every_tower_of_learners_with_more_of_them(detector: Callable[..., Any])
         go_on(new, WarmStart(old.state_dict(), 2), 4)
         towers = pairs(old, new)
         assert len(towers) == (3 if make is miaod else 1)
-        levels = old.detector.features(drawing()).levels  # type: ignore[union-attr,operator]
+        levels = inner(old).features(drawing()).levels
         for before, after in towers:
             with torch.no_grad():
                 one, other = before(levels), after(levels)
             torch.testing.assert_close(other[..., :2], one[..., :2], rtol=1e-4, atol=1e-6)
 
 
+def inner(network: Any) -> Any:
+    """The detector in the network of a learner."""
+    return network.detector if isinstance(network, MIAODModel) else network.of
+
+
 def pairs(old: Any, new: Any) -> list[tuple[nn.Module, nn.Module]]:
-    found = [(old.detector.class_tower, new.detector.class_tower)]
+    found = [(inner(old).class_tower, inner(new).class_tower)]
     if hasattr(old, "mil"):
         found += [(old.second, new.second), (old.mil, new.mil)]
     return found

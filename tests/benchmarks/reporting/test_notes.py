@@ -25,17 +25,26 @@ def test_nothing_is_said_of_runs_that_can_be_compared(tmp_path: Path) -> None:
     assert list(notes(ProblemRuns("a", {"random": runs}, {"plain": [full]}), "mAP50")) == []
 
 
+RECIPES = ("default", "miaod-claim")
+"""Suites that compare recipes, which is to be said."""
+
+
 @pytest.mark.parametrize("name", SUITES)
-def test_nothing_is_said_of_the_suites_that_come_with_alframe(name: str) -> None:
+def test_nothing_else_is_said_of_the_suites_that_come_with_alframe(name: str) -> None:
     """Presets that suit a learner are no other recipe."""
-    suite = load(name).overridden([from_overrides(["dataset.root=x"] if name != "smoke" else [])])
-    methods: dict[str, list[Run]] = {}
+    drawn = name == "default" or "smoke" in name
+    suite = load(name).overridden([from_overrides([] if drawn else ["dataset.root=x"])])
+    problems: dict[str, dict[str, list[Run]]] = {}
     for job, config in grid_of(suite).items():
         if job.kind == "run":
             run = Run(Path(), config.model_dump(mode="json"), {"finished": "now"}, ())
-            methods.setdefault(job.method, []).append(run)
-    assert len(methods) == 6
-    assert list(notes(ProblemRuns("a", methods), suite.metric)) == []
+            problems.setdefault(job.problem, {}).setdefault(job.method, []).append(run)
+    assert problems.keys() == suite.problems.keys()
+    for methods in problems.values():
+        assert methods.keys() == suite.methods.keys()
+        said = list(notes(ProblemRuns("a", methods), suite.metric))
+        assert bool(said) == (name in RECIPES)
+        assert all(note.startswith("The runs differ in ") for note in said)
 
 
 def test_a_metric_that_is_not_a_number(tmp_path: Path) -> None:
