@@ -21,11 +21,12 @@ POWER_SUM = {
     "beta": 2.0,
     "of": {
         "name": "entropy",
-        "unit": "detections",
+        "unit": None,
         "aggregate": "sum",
         "k": 10,
         "min_score": 0.05,
         "empty": 0.0,
+        "sigmoid": "binary",
     },
 }
 
@@ -75,7 +76,7 @@ def test_requires_is_the_union_and_the_learner_that_of_what_is_wrapped() -> None
                              r"strategy\.of=NAME"),
         (["strategy=dedup:power"], r"'power' works on top of another.*strategy\.of\.of=NAME"),
         (["strategy=entropy:margin"], r"strategy\.of: strategy 'entropy' does not work on top of "
-                                      "another; those that do: dedup, power"),
+                                      "another; those that do: class-balanced, dedup, power"),
         (["strategy=power:entropy", "strategy.of.agregate=sum"],
          r"unknown setting 'strategy\.of\.agregate'.*Did you mean 'aggregate'"),
         (["strategy=power:entropy", "strategy.bta=1"],

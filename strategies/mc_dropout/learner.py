@@ -2,14 +2,15 @@
 
 import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from alframe.config.checks import at_least
 from alframe.detectors.backbones import Backbone
-from alframe.detectors.detector import Detector
+from alframe.detectors.dense import DenseDetector
+from alframe.detectors.stock import StockDetector
 from alframe.errors import ConfigError
 from alframe.learner import DETECTIONS, SAMPLES, LearnerSetup
 from alframe.model import Model
@@ -38,11 +39,11 @@ class DropoutLearner(PlainLearner):
         samples: how many opinions.
 
     Raises:
-        ConfigError: an option is out of range, or the model has no backbone with maps.
+        ConfigError: an option is out of range.
     """
 
     derives: ClassVar[Mapping[str, str]] = {**PlainLearner.derives, SAMPLES: DETECTIONS}
-    trains_only = Detector
+    trains_only = (DenseDetector, StockDetector)  # whose backbones give maps
 
     def __init__(self, setup: LearnerSetup, rate: float = 0.1, samples: int = 10) -> None:
         if not 0 < rate < 1:
@@ -54,14 +55,7 @@ class DropoutLearner(PlainLearner):
     def build(self) -> nn.Module:
         """A fresh detector that drops channels while it trains."""
         detector = super().build()
-        backbone = getattr(detector, "backbone", None)
-        if not isinstance(backbone, Backbone):
-            raise ConfigError(
-                "learner dropout drops channels of a backbone's maps, and "
-                f"{type(detector).__name__} has no such backbone: choose a RetinaNet, an SSD, or a "
-                "detector of torchvision"
-            )
-        rate = self._rate
+        rate, backbone = self._rate, cast(Backbone, detector.backbone)
 
         def drop(module: nn.Module, inputs: Any, maps: list[Tensor]) -> list[Tensor]:
             del inputs
