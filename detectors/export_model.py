@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from alframe.detectors.photos import Photos
 from numpy.typing import NDArray
 
 from alframe.config.resolve import drafted, from_overrides
@@ -22,6 +21,7 @@ from alframe.errors import DataError, RunError
 from alframe.files.atomic import atomic, write_text
 from alframe.learner import DETECTIONS
 from alframe.runs.build import build_dataset, build_learner, cached_images, signals
+from alframe.runs.own_images import Photos
 from alframe.runs.rundir import RunDir, stored_layer
 from alframe.training.batch import Batch
 from alframe.training.data import inference_batches
@@ -84,7 +84,7 @@ def _network(
     config = draft.checked()
     directory = RunDir(run, config)
     cycle = directory.kept_model(cycle)
-    classes = tuple(directory.described()["classes"])
+    classes = directory.classes(cycle)
     learner = build_learner(config, classes, run, restored=True)
     if not isinstance(learner, PlainLearner) or DETECTIONS not in signals(config):
         raise RunError(f"{run}: it has no model of detections to export")

@@ -33,7 +33,9 @@ def dataset_of(config: RunConfig, run: Path) -> Dataset:
         DataError: as :func:`~alframe.runs.build.build_dataset`.
         RunError: the note, or the journal, is damaged.
     """
-    dataset = with_classes(build_dataset(config), new_classes(Journal(run / "journal.jsonl")))
+    dataset = build_dataset(config)
+    if run.is_dir():
+        dataset = with_classes(dataset, new_classes(Journal(run / "journal.jsonl")))
     if not (run / "images.json").exists():
         return dataset
     return _as_noted(dataset, read_object(run / "images.json", RESTORE), config)

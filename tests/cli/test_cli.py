@@ -184,7 +184,7 @@ def test_default_names_are_numbered_and_the_newest_is_resumed(
         (["--config", "nowhere.yaml"], ["nowhere.yaml"], 1),
         (["--no-such-flag"], ["No such option"], 1),
         (["budget.initial=501"], ["asks for 501 images, the pool has 500"], 1),
-        (["budget.per_cycle=200"], ["the budget asks for", "budget.cycles="], 1),
+        (["budget.per_cycle=300"], ["the budget asks for", "budget.cycles="], 1),
         (["--device", "cuda:7"], ["device=cuda:7", "CUDA devices are visible"], 1),
         (["model.backbone=resnet5O"], ["resnet5O"], 1),
         (["model.weights=nowhere.pth"], ["nowhere.pth"], 1),

@@ -78,7 +78,7 @@ def test_from_waiting_to_the_report(
     assert "| entropy |" in said
     Image.new("RGB", (32, 32)).save(tmp_path / "photo.png")
     code, said, err = alframe("predict", str(run), str(tmp_path / "photo.png"))
-    assert (code, "predict shows detections" in err) == (2, True), err
+    assert (code, "has no model to predict with" in err) == (2, True), err
     code, said, err = alframe("validate", *options)
     assert (code, "training" in said) == (0, False), err
 

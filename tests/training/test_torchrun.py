@@ -33,7 +33,7 @@ TOLERANCE = 1e-4
 """Relative, of scores and losses. Gradients are added up in another order: some 1e-7 a step."""
 
 ENTROPY = ("strategy=entropy", "strategy.unit=anchors")
-MIAOD = ("strategy=miaod", "learner.rounds=1")
+MIAOD = ("strategy=miaod", "learner.rounds=1", "learner.label_ratio=2")
 
 
 def work(path: Path, *overrides: str) -> list[Any]:

@@ -99,7 +99,7 @@ def test_pictures_are_the_first_of_the_first_selection_with_their_scores(tmp_pat
             {"name": "shapes", "colour": 1},
             r"unknown setting 'dataset\.colour'; known: cl",
         ),
-        ("dataset", {"name": "gone"}, "unknown dataset 'gone'; known: coco"),
+        ("dataset", {"name": "gone"}, "unknown dataset 'gone'; known: cifar10, coco"),
         ("dataset", None, r"unknown dataset '\?'"),
         ("dataset", {"name": "voc"}, r"dataset\.root is required"),
         ("data", {"resize": "huge"}, r"data\.resize: expected 'fit', 'stretch' or 'none'"),

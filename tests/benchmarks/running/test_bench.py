@@ -61,7 +61,7 @@ def test_a_method_that_cannot_be_built_is_refused_before_anything_is_run(
     methods = {"random": {"strategy": "random"}, "miaod": {"strategy": "miaod"}}
     suite.write_text(yaml.safe_dump(CONTENT | {"methods": methods}))
     arguments = [str(suite), "--output", str(tmp_path / "out"), "training.iterations=6"]
-    with pytest.raises(AlframeError, match=r"miaod on shapes: .* too little for the 7 phases"):
+    with pytest.raises(AlframeError, match=r"miaod on shapes: .* too little for the 4 phases"):
         CliRunner().invoke(bench, arguments, catch_exceptions=False)
     assert not (tmp_path / "out").exists()
 
