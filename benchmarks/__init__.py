@@ -15,7 +15,7 @@ SUITES = {
     "default": "the default run, MI-AOD beside random and entropy, 10 seeds",
     "miaod-claim": "where MI-AOD's training helps: recipes and ablations on photographs",
     "cifar10-ll4al": "Learning Loss's benchmark on CIFAR-10",
-    "cifar10-cpu": "CIFAR-10 at 16 pixels, 4 methods x 3 seeds, an hour of one CPU core",
+    "cifar10-cpu": "CIFAR-10 at 16 pixels, 5 methods x 3 seeds, an hour of one CPU core",
     "cifar-smoke": "drawn shapes to classify, 6 methods x 3 seeds, minutes on a CPU",
     "camvid": "CamVid, LR-ASPP, 5 methods x 3 seeds",
     "seg-smoke": "drawn shapes with masks, 5 methods x 3 seeds, minutes on a CPU",

@@ -188,9 +188,7 @@ class TrainingConfig(Section):
             with an uninterrupted one up to rounding.
         ema: decay of an exponential moving average of the weights, which is then evaluated and
             queried in place of the trained ones; null keeps none.
-        same_weights: fresh weights are the same in each cycle; otherwise every cycle draws its own.
-            null: as the learner has it; MI-AOD's ``mode: parity`` has the same ones, all others
-            draw.
+        same_weights: every cycle draws the same weights; null: in MI-AOD's ``mode: parity`` alone.
         warm_start: each cycle but the first goes on from the model of the one before, in the place
             of fresh weights; a report says so.
         on_nonfinite: ``stop`` with the names of the images, or ``skip`` the step and count it.
