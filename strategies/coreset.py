@@ -5,7 +5,7 @@ from typing import ClassVar
 from alframe.learner import EMBEDDING
 from alframe.strategies.gather import embeddings
 from alframe.strategies.k_center import k_center
-from alframe.strategies.points import Euclidean
+from alframe.strategies.points import VectorTable
 from alframe.strategy import Query, Selection
 
 
@@ -21,8 +21,8 @@ class CoreSet:
     It does not look at detections: an image without any counts like every other. There are no
     scores, since an image's distance depends on what was taken before it.
 
-    Cost: one forward pass over labelled and unlabelled images; O(images x D) memory;
-    O(images x centres x D) time at worst, see :mod:`alframe.strategies.k_center`.
+    Cost: one forward pass over labelled and unlabelled images; O(images x D) memory, in the type of
+    the embeddings; O(images x centres x D) time at worst, see :mod:`alframe.strategies.k_center`.
     """
 
     requires: ClassVar[frozenset[str]] = frozenset({EMBEDDING})
@@ -33,5 +33,5 @@ class CoreSet:
         count = min(query.budget, len(query.unlabelled))
         if not count:
             return Selection(())
-        points = Euclidean.of(embeddings(query, ids))
+        points = VectorTable(embeddings(query, ids, as_given=True))
         return Selection(tuple(ids[i] for i in k_center(points, len(query.labelled), count)))

@@ -12,9 +12,12 @@ if TYPE_CHECKING:  # plugins import this module when they are registered: torch 
     from torch import Tensor
 
 
-def embeddings(query: Query, ids: Sequence[str]) -> "Float[Tensor, 'N D']":
+def embeddings(
+    query: Query, ids: Sequence[str], *, as_given: bool = False
+) -> "Float[Tensor, 'N D']":
     """The embeddings of ``ids``; see :func:`gather`."""
-    return gather(query, ids, frozenset({EMBEDDING}), lambda batch: batch[EMBEDDING])
+    names = frozenset({EMBEDDING})
+    return gather(query, ids, names, lambda batch: batch[EMBEDDING], as_given=as_given)
 
 
 def gather(
@@ -22,14 +25,17 @@ def gather(
     ids: Sequence[str],
     names: frozenset[str],
     vectors: "Callable[[SignalBatch], Tensor]",
+    *,
+    as_given: bool = False,
 ) -> "Float[Tensor, 'N D']":
-    """Vectors of ``ids``, in their order, float32, on the learner's device.
+    """Vectors of ``ids``, in their order, on the learner's device.
 
     Args:
         query: for its learner.
         ids: of which images.
         names: the signals that are needed.
         vectors: makes [B, D] of a batch of signals.
+        as_given: keep their type, which may be float16, instead of float32.
 
     Raises:
         SelectionError: a number is not finite; the message names the image.
@@ -39,7 +45,7 @@ def gather(
     rows = {item: row for row, item in enumerate(ids)}
     table = torch.empty(0, 0)
     for batch in query.learner.signals(ids, names):
-        values = vectors(batch).float()
+        values = vectors(batch) if as_given else vectors(batch).float()
         _check_finite(batch.ids, values)
         if not len(table):
             table = values.new_empty(len(ids), values.shape[1])

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SETTLED_AT_ONCE = 2**22
 """Numbers that are compared in float64 at a time."""
+ROWS = 4096
+"""Vectors that are centred at a time."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +98,8 @@ class Euclidean(Points):
 
     @classmethod
     def of(cls, vectors: "Float[Tensor, 'N D']") -> "Euclidean":
-        """Wrap ``vectors``. Needs as much memory again."""
-        working = vectors.double() if vectors.is_cuda else vectors.float()
-        left = working - working.mean(dim=0, dtype=torch.float64).to(working.dtype)
-        own = torch.linalg.vecdot(left, left)
-        # A dot product of D terms is off by at most D/2 eps of |a||b| <= (|a|^2 + |b|^2) / 2
-        # (Higham 2002, section 3.1), here twice; the rest is centring, adding and comparing.
-        # Sums in lanes stay far below that, so there is room for the error of `own`, too.
-        error = own * ((left.shape[1] + 32) * torch.finfo(left.dtype).eps / 2)
-        return cls(left, own - error, own + error, vectors)
+        """Wrap ``vectors``. Needs as much memory again; see :class:`VectorTable`."""
+        return VectorTable(vectors).take(slice(None))
 
     def right(self) -> Tensor:
         """Of |a - b|^2 = |a|^2 + |b|^2 - 2 a @ b."""
@@ -113,3 +108,43 @@ class Euclidean(Points):
     def exact(self, a: Tensor, b: Tensor) -> Tensor:
         """Sums of squared differences."""
         return (a - b).square_().sum(dim=1)
+
+
+class VectorTable:
+    """Vectors in the type that they are given in, which become points where some are taken.
+
+    Beside them it needs three numbers a vector: of a table of float16 no copy in float32 is made.
+
+    Args:
+        vectors: [N, D].
+    """
+
+    def __init__(self, vectors: "Float[Tensor, 'N D']") -> None:
+        self._vectors = vectors
+        mean = vectors.new_zeros(vectors.shape[1], dtype=torch.float64)
+        for part in torch.split(vectors, ROWS):
+            mean += part.sum(dim=0, dtype=torch.float64) / len(vectors)
+        working = torch.float64 if vectors.is_cuda else torch.float32
+        self._centre = mean.to(working)
+        own = torch.cat([_squared(self._centred(part)) for part in torch.split(vectors, ROWS)])
+        # A dot product of D terms is off by at most D/2 eps of |a||b| <= (|a|^2 + |b|^2) / 2
+        # (Higham 2002, section 3.1), here twice; the rest is centring, adding and comparing.
+        # Sums in lanes stay far below that, so there is room for the error of `own`, too.
+        error = own * ((vectors.shape[1] + 32) * torch.finfo(working).eps / 2)
+        self._low, self._high = own - error, own + error
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def take(self, rows: Tensor | slice) -> Euclidean:
+        """Some of them, as points."""
+        vectors = self._vectors[rows]
+        return Euclidean(self._centred(vectors), self._low[rows], self._high[rows], vectors)
+
+    def _centred(self, vectors: Tensor) -> Tensor:
+        return vectors.to(self._centre.dtype) - self._centre
+
+
+def _squared(vectors: Tensor) -> Tensor:
+    lengths: Tensor = torch.linalg.vecdot(vectors, vectors)
+    return lengths

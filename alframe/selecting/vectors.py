@@ -147,11 +147,12 @@ class StoredVectors:
             self._count = np.bincount(vectors.index, minlength=len(vectors.ids))
             self._start = np.cumsum(self._count) - self._count
 
-    def images(self, ids: Sequence[str]) -> NDArray[np.float32]:
-        """[B, D], of which only these rows are read."""
+    def images(self, ids: Sequence[str]) -> NDArray[np.floating[Any]]:
+        """[B, D], of which only these rows are read; float16 stays what it is."""
         assert self.image is not None
         rows = np.array([self.rows[item] for item in ids], np.int64)
-        return np.asarray(self.image[rows], np.float32)
+        kept = self.image.dtype == np.float16
+        return np.asarray(self.image[rows], np.float16 if kept else np.float32)
 
     @property
     def has_objects(self) -> bool:

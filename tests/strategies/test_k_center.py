@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from alframe.strategies import k_center as module
 from alframe.strategies.k_center import k_center
-from alframe.strategies.points import Euclidean
+from alframe.strategies.points import Euclidean, VectorTable
 
 
 def reference(vectors: NDArray[np.float32], centres: int, count: int) -> list[int]:
@@ -27,6 +27,15 @@ def reference(vectors: NDArray[np.float32], centres: int, count: int) -> list[in
 
 def picked(vectors: NDArray[np.float32], centres: int, count: int) -> list[int]:
     return k_center(Euclidean.of(torch.from_numpy(vectors)), centres, count)
+
+
+def test_a_table_of_float16_is_searched_as_it_is() -> None:
+    for kind in ("normal", "far from the origin", "duplicates", "quantised"):
+        half = torch.from_numpy(kinds()[kind]).half()
+        expected = reference(half.float().numpy(), 75, 200)
+        table = VectorTable(half)
+        assert k_center(table, 75, 200) == expected
+        assert table.take(slice(3, 5)).vectors.dtype == torch.float16
 
 
 def test_by_hand() -> None:
