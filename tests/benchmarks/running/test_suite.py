@@ -157,7 +157,8 @@ def test_the_shrunken_protocol_differs_in_size_alone() -> None:
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*/suite.yaml")), ids=lambda p: p.parent.name)
 def test_what_made_the_committed_results_can_be_run_again(path: Path) -> None:
     suite = read(path)
-    assert {job.method for job in grid_of(suite) if job.kind == "run"} == MANDATORY
+    methods = {job.method for job in grid_of(suite) if job.kind == "run"}
+    assert methods == (suite.methods.keys() if path.parent.name in PARTIAL else MANDATORY)
 
 
 def test_committed_results_are_what_a_reader_opens() -> None:
