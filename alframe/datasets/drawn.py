@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 from alframe.annotations.sources import MOST_BYTES
-from alframe.datasets.problems import BadItemError, Problems
+from alframe.datasets.problems import BadItemError, Problems, named, plural
 from alframe.datasets.voc_list import decoded
 from alframe.errors import ConfigError, DataError
 from alframe.files.reading import read_bytes
 
+POOLS, TESTS = ("pool", "train"), ("test", "val", "valid")
+"""What the two splits are called, as folders or lists; the first that is there is taken."""
 _SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 _NUMBER = re.compile(r"\s*\d+(?:\.\d*)?\s*")
 
@@ -35,7 +37,7 @@ def share_of(test: str) -> float | None:
 
 
 class Finder(Protocol):
-    """What knows images by name (:class:`~alframe.datasets.meant.Pictures`)."""
+    """What knows images by name (:class:`~alframe.datasets.meant.PictureNames`)."""
 
     def find(self, name: str) -> str:
         """The id of the image; raises a BadItemError where there is none."""
@@ -74,6 +76,27 @@ def listed(
         except BadItemError as error:
             problems.take(f"{path}: {line}", error)
     return list(found)
+
+
+def drawn_test(
+    classes: Mapping[str, Collection[str]], test: str, seed: int, what: str = ""
+) -> tuple[list[str], str]:
+    """A share of images as the test split, and a note that says so.
+
+    Args:
+        classes: what each image shows, by id.
+        test: the share, ``20%``.
+        seed: other seeds draw other images.
+        what: kind of images that are drawn from, for the note.
+    """
+    share = share_of(test)
+    assert share is not None
+    drawn = stratified(classes, share, seed)
+    among = f"{len(classes):,} {what}".rstrip()
+    return drawn, (
+        f"the test split is drawn: {plural(len(drawn), 'image')} of {among}, by class "
+        f"(dataset.test={test}, dataset.test_seed={seed}): {named(drawn)}"
+    )
 
 
 def stratified(classes: Mapping[str, Collection[str]], share: float, seed: int) -> list[str]:

@@ -15,25 +15,19 @@ _ADD = {
 }
 
 
-class Pictures:
-    """Pictures of a dataset by what files of annotations call them.
+class PictureNames:
+    """Pictures of a dataset by what lists and files of annotations call them.
 
-    These are :class:`alframe.annotations.base.Images`. A name may have folders in front that an id
-    does not have, or lack those that it has, as long as one picture alone can be meant.
+    A name may have folders in front that an id does not have, or lack those that it has, as long as
+    one picture alone can be meant.
 
     Args:
         ids: paths of the pictures, with their suffix or without.
-        size: (height, width) in pixels of one of them.
     """
 
-    def __init__(self, ids: Iterable[str], size: Callable[[str], tuple[int, int]]) -> None:
+    def __init__(self, ids: Iterable[str]) -> None:
         self._ids = frozenset(ids)
         self._otherwise: dict[str, str] = {}
-        self._size = size
-
-    def size(self, item: str) -> tuple[int, int]:
-        """(height, width) in pixels."""
-        return self._size(item)
 
     def find(self, name: str) -> str:
         """The id of the picture that a file calls ``name``.
@@ -65,6 +59,23 @@ class Pictures:
             raise BadItemError(_ambiguous(name, found, "image"))
         cause = "a name is that of no picture of the dataset"
         raise BadItemError(Problem(cause, repr(name), f"add the picture, take it out, {_SKIP}"))
+
+
+class Pictures(PictureNames):
+    """Pictures with their sizes: :class:`alframe.annotations.base.Images`.
+
+    Args:
+        ids: see :class:`PictureNames`.
+        size: (height, width) in pixels of one of them.
+    """
+
+    def __init__(self, ids: Iterable[str], size: Callable[[str], tuple[int, int]]) -> None:
+        super().__init__(ids)
+        self._size = size
+
+    def size(self, item: str) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self._size(item)
 
 
 class Meant:

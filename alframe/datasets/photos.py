@@ -9,10 +9,10 @@ from alframe.annotations.yolo import named_by
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.drawn import listed, share_of, stratified
+from alframe.datasets.drawn import drawn_test, listed, share_of
 from alframe.datasets.folders import below
 from alframe.datasets.listing import Listing
-from alframe.datasets.meant import Pictures
+from alframe.datasets.meant import PictureNames, Pictures
 from alframe.datasets.names import SUFFIXES
 from alframe.datasets.problems import Problems, named, plural
 from alframe.errors import DataError
@@ -115,25 +115,20 @@ def _numbered(said: Annotations, classes: Sequence[str] | None, path: Path) -> A
 
 def _test(found: Found, test: str, seed: int) -> list[str]:
     """Ids of the test split: those in a file, or a share of the annotated ones."""
-    share = share_of(test)
-    if share is None:
-        pictures = Pictures(found.files, lambda _: (0, 0))
-        return listed(Path(test).expanduser(), pictures, found.problems)
+    if share_of(test) is None:
+        return listed(Path(test).expanduser(), PictureNames(found.files), found.problems)
     bad = found.problems.items
     known = [item for item in found.files if item not in found.bare and item not in bad]
     classes: dict[str, set[str]] = {item: set() for item in known}
     for thing in found.objects:
         if thing.owner in classes:
             classes[thing.owner].add(thing.name)
-    drawn = stratified(classes, share, seed)
+    drawn, note = drawn_test(classes, test, seed, "annotated")
     if not drawn:
         raise DataError(
             f"dataset.test={test}: {plural(len(known), 'image')} of {len(found.files):,} "
             f"{'is' if len(known) == 1 else 'are'} annotated, too few to draw from; "
             "budget.test=N has people annotate N images to test on"
         )
-    found.notes.append(
-        f"the test split is drawn: {plural(len(drawn), 'image')} of {len(known):,} annotated, "
-        f"by class (dataset.test={test}, dataset.test_seed={seed}): {named(drawn)}"
-    )
+    found.notes.append(note)
     return drawn

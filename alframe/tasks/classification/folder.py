@@ -7,19 +7,16 @@ from pathlib import Path
 
 from alframe.datasets.base import Dataset, OnBadItem, Target
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.drawn import listed, share_of, stratified
+from alframe.datasets.drawn import POOLS, TESTS, drawn_test, listed, share_of
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.folders import below
 from alframe.datasets.listing import Listing
-from alframe.datasets.meant import Pictures
+from alframe.datasets.meant import PictureNames
 from alframe.datasets.names import SUFFIXES
 from alframe.datasets.problems import Problems, named, plural, tallied
 from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
 from alframe.errors import DataError
 from alframe.tasks.classification import TASK
-
-POOLS, TESTS = ("pool", "train"), ("test", "val", "valid")
-"""Names of the folders of the two splits; the first that is there is taken."""
 
 
 @dataclass(eq=False)
@@ -137,15 +134,10 @@ def _splits(
 
 def _drawn(found: ClassFolders, test: str, seed: int, problems: Problems) -> list[str]:
     """Ids of a test split that has no folder: those in a file, or a share."""
-    share = share_of(test)
-    if share is None:
-        pictures = Pictures(found.class_of, lambda _: (0, 0))
-        return listed(Path(test).expanduser(), pictures, problems)
-    drawn = stratified({item: [name] for item, name in found.class_of.items()}, share, seed)
-    found.notes.append(
-        f"the test split is drawn: {plural(len(drawn), 'image')} of {len(found.class_of):,}, by "
-        f"class (dataset.test={test}, dataset.test_seed={seed}): {named(drawn)}"
-    )
+    if share_of(test) is None:
+        return listed(Path(test).expanduser(), PictureNames(found.class_of), problems)
+    drawn, note = drawn_test({i: [name] for i, name in found.class_of.items()}, test, seed)
+    found.notes.append(note)
     return drawn
 
 

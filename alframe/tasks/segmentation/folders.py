@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alframe.datasets.base import Dataset, OnBadItem
-from alframe.datasets.drawn import listed, share_of
+from alframe.datasets.drawn import POOLS, TESTS, listed, share_of
 from alframe.datasets.files import inside
 from alframe.datasets.folders import below
-from alframe.datasets.meant import Pictures
+from alframe.datasets.meant import PictureNames
 from alframe.datasets.names import stem
 from alframe.datasets.problems import Problems, named, plural
 from alframe.errors import DataError
@@ -15,8 +15,6 @@ from alframe.files.reading import read_text
 from alframe.tasks.segmentation.mask_files import MaskCoding
 from alframe.tasks.segmentation.reading import MaskedImages, assembled
 
-POOLS, TESTS = ("pool", "train"), ("test", "val", "valid")
-"""Names of the two splits, as folders or lists; the first that is there is taken."""
 _SPLITS = {"pool": POOLS, "test": TESTS}
 IMAGES, MASKS = "images", "masks"
 NAMES = "classes.txt"
@@ -159,7 +157,7 @@ class _Layout:
         paths = {name: self._list(names) for name, names in _SPLITS.items()}
         if test is not None:
             paths["test"] = Path(test).expanduser()
-        pictures = Pictures(pairs.images, lambda _: (0, 0))
+        pictures = PictureNames(pairs.images)
         splits = {
             name: listed(path, pictures, problems, f"list {name}") if path else []
             for name, path in paths.items()

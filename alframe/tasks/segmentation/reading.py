@@ -8,7 +8,7 @@ import numpy as np
 
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.bulk import over
-from alframe.datasets.drawn import share_of, stratified
+from alframe.datasets.drawn import drawn_test
 from alframe.datasets.files import ImageFiles, check_link
 from alframe.datasets.listing import Listing
 from alframe.datasets.masks import masked
@@ -159,15 +159,9 @@ def _drawn(
     pool: Mapping[str, Target], classes: Sequence[str], test: str, seed: int
 ) -> tuple[list[str], str]:
     """A share of the pool as test split, and a note that says so."""
-    share = share_of(test)
-    assert share is not None
     names = tuple(classes)
     shown = {item: {names[n] for n in t.labels.tolist()} for item, t in pool.items()}
-    drawn = stratified(shown, share, seed)
-    return drawn, (
-        f"the test split is drawn: {plural(len(drawn), 'image')} of {len(pool):,}, by class "
-        f"(dataset.test={test}, dataset.test_seed={seed}): {named(drawn)}"
-    )
+    return drawn_test(shown, test, seed)
 
 
 def _never(

@@ -6,7 +6,7 @@ from pathlib import Path
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.drawn import listed
 from alframe.datasets.files import inside
-from alframe.datasets.meant import Pictures
+from alframe.datasets.meant import PictureNames
 from alframe.datasets.problems import Problems, named
 from alframe.errors import DataError
 from alframe.tasks.segmentation.mask_files import MaskCoding
@@ -46,7 +46,7 @@ def voc_seg(
     home = _home(Path(root).expanduser(), masks)
     pairs, problems = MaskedImages(home), Problems(on_bad_item)
     there = pairs.listing.folder(home / IMAGES).pictures
-    pictures = Pictures(there, lambda _: (0, 0))
+    pictures = PictureNames(there)
     pairs.pool, pairs.test = (
         listed(_list(home, name), pictures, problems, f"dataset.{split}")
         for split, name in (("pool", pool), ("test", test))
