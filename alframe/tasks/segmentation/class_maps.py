@@ -71,13 +71,29 @@ def on_grid(maps: ClassMaps, stride: int) -> "Float[Tensor, 'B K h w']":
         maps: of a batch.
         stride: pixels of the padded image between two points.
     """
-    grid = tuple(-(-side // stride) for side in maps.frame)
-    shape: tuple[int, int] = (grid[0], grid[1])
-    if bool((maps.sizes == maps.sizes.new_tensor(maps.frame)).all()):
-        return probabilities(upsampled(maps.logits, shape))
-    rows = []
-    scale = [have / side for have, side in zip(maps.logits.shape[-2:], maps.frame, strict=True)]
-    for logits, (height, width) in zip(maps.logits, maps.sizes.tolist(), strict=True):
-        own = max(1, round(height * scale[0])), max(1, round(width * scale[1]))
-        rows.append(upsampled(logits[None, :, : own[0], : own[1]], shape))
-    return probabilities(torch.cat(rows))
+    logits = maps.logits
+    for axis, (have, side) in enumerate(zip(logits.shape[2:], maps.frame, strict=True)):
+        own = (maps.sizes[:, axis] * (have / side)).round().clamp(min=1)  # without its padding
+        logits = _interpolated(logits, own, -(-side // stride), axis + 2)
+    return probabilities(logits)
+
+
+def _interpolated(
+    values: "Float[Tensor, 'B C h w']", own: "Float[Tensor, ' B']", count: int, axis: int
+) -> Tensor:
+    """``count`` values along an axis, linear, of the first ``own`` of each image.
+
+    Each image has its own number, so that :func:`upsampled` would take them one after the other.
+    """
+    places, last = torch.arange(count, device=own.device) + 0.5, (own - 1).unsqueeze(1)
+    where = (places * (own / count).unsqueeze(1) - 0.5).clamp(min=0).minimum(last)  # [B, count]
+    low = where.floor()
+    shape = [len(own), 1, 1, 1]
+    shape[axis] = count
+    wide = list(values.shape)
+    wide[axis] = count
+    first, second = (
+        values.gather(axis, place.long().view(shape).expand(wide))
+        for place in (low, (low + 1).minimum(last))
+    )
+    return torch.lerp(first, second, (where - low).to(values.dtype).view(shape))

@@ -1,13 +1,13 @@
 """torchvision's segmenters: FCN, DeepLabV3 and LR-ASPP, their heads on a backbone of ours."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 from torchvision.models.segmentation.fcn import FCNHead
 from torchvision.models.segmentation.lraspp import LRASPPHead
 
-from alframe.detectors.backbones import Backbone
 from alframe.errors import ConfigError
 from alframe.tasks.segmentation.segmenter import AUX_WEIGHT, MaskOptions, Segmenter
 from alframe.tasks.segmentation.trunks import MOBILENET, RESNET, segmentation_backbone
@@ -52,28 +52,7 @@ class TwoMapHead(nn.Module):
         return logits
 
 
-class _OneMap(Segmenter):
-    """Reads the last map; the auxiliary head, an FCN's, the one before."""
-
-    def __init__(
-        self,
-        backbone: Backbone,
-        head: nn.Module,
-        options: MaskOptions,
-        aux: bool,
-        aux_weight: float,
-    ) -> None:
-        auxiliary = FCNHead(backbone.channels[-2], options.channels) if aux else None
-        super().__init__(
-            backbone,
-            MapHead(head, -1),
-            options,
-            None if auxiliary is None else MapHead(auxiliary, -2),
-            aux_weight,
-        )
-
-
-class FCN(_OneMap):
+class FCN(Segmenter):
     """FCN (Long et al., CVPR 2015) as torchvision has it: two convolutions on the last map.
 
     Args:
@@ -81,7 +60,7 @@ class FCN(_OneMap):
         backbone: ``resnet50`` or ``mobilenet_v3_large`` (torchvision's, dilated), or a name of
             timm, whose maps are coarser.
         weights: of the backbone: ``"pretrained"``, ``"none"`` or the path of a state dict.
-        aux: whether there is an auxiliary head, which is only trained.
+        aux: whether there is an auxiliary head, an FCN's on the map before; it is only trained.
         aux_weight: of its loss.
         one_channel: see :class:`~alframe.tasks.segmentation.segmenter.MaskOptions`.
         threshold: likewise.
@@ -93,6 +72,8 @@ class FCN(_OneMap):
         ConfigError: an option is out of range, or weights are unusable.
     """
 
+    stock: ClassVar[type[nn.Module]] = FCNHead
+
     def __init__(
         self,
         num_classes: int,
@@ -109,34 +90,18 @@ class FCN(_OneMap):
     ) -> None:
         options = MaskOptions(num_classes, one_channel, threshold, dice, class_weights, stride)
         body = segmentation_backbone(backbone, weights)
-        head = FCNHead(body.channels[-1], options.channels)
-        super().__init__(body, head, options, aux, aux_weight)
+        head = MapHead(self.stock(body.channels[-1], options.channels), -1)
+        auxiliary = MapHead(FCNHead(body.channels[-2], options.channels), -2) if aux else None
+        super().__init__(body, head, options, auxiliary, aux_weight)
 
 
-class DeepLabV3(_OneMap):
+class DeepLabV3(FCN):
     """DeepLabV3 (Chen et al., 2017) as torchvision has it: dilated convolutions on the last map.
 
-    See :class:`FCN` for the options.
+    All but the head is as in :class:`FCN`, also the options.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        backbone: str = RESNET,
-        weights: str = "pretrained",
-        aux: bool = True,
-        aux_weight: float = AUX_WEIGHT,
-        one_channel: bool = False,
-        threshold: float = 0.3,
-        dice: float = 0.0,
-        class_weights: list[float] | None = None,
-        stride: int = 8,
-    ) -> None:
-        options = MaskOptions(num_classes, one_channel, threshold, dice, class_weights, stride)
-        body = segmentation_backbone(backbone, weights)
-        head = DeepLabHead(body.channels[-1], options.channels)
-        super().__init__(body, head, options, aux, aux_weight)
+    stock = DeepLabHead
 
 
 class LRASPP(Segmenter):

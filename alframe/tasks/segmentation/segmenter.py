@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parameter import Buffer
 
@@ -25,7 +26,6 @@ from alframe.tasks.segmentation.showing import MasksShowing
 from alframe.training.batch import Batch
 
 if TYPE_CHECKING:
-    import torch
     from jaxtyping import Float, UInt8
 
 AUX_WEIGHT = 0.4
@@ -107,7 +107,7 @@ class Segmenter(nn.Module, ABC):
     provides: ClassVar[frozenset[str]] = frozenset({CLASS_MAPS, CLASS_PROBS, EMBEDDING})
     measured: ClassVar[frozenset[str]] = frozenset({CLASS_MAPS})
 
-    class_weights: "torch.Tensor | None"
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -160,14 +160,13 @@ class Segmenter(nn.Module, ABC):
             values[EMBEDDING] = image_embedding(features.maps[-1])
         if names & {CLASS_MAPS, CLASS_PROBS}:
             logits = at_least_float32(self.head(features.maps))
-            sizes, originals = batch.sizes.clone(), batch.originals.clone()
-            maps = ClassMaps(logits, sizes, originals, features.frame, self.options.threshold)
-            found = {CLASS_MAPS: maps}
+            threshold = self.options.threshold
+            maps = ClassMaps(logits, batch.sizes, batch.originals, features.frame, threshold)
+            values[CLASS_MAPS] = maps
             if CLASS_PROBS in names:  # [B, K, h, w] -> [B, A, K]
                 probs = on_grid(maps, self.options.stride).flatten(2).transpose(1, 2)
                 values[CLASS_PROBS] = ClassProbs(probs, exclusive=True)
-            values |= {name: value for name, value in found.items() if name in names}
-        return values
+        return {name: value for name, value in values.items() if name in names}
 
     def measure(
         self, test: LabelledSet, stream: Iterable[SignalBatch], setup: LearnerSetup
@@ -198,8 +197,6 @@ def masks_of(batch: Batch) -> "UInt8[Tensor, 'B H W']":
     return batch.masks
 
 
-def _buffer(weights: Sequence[float]) -> "torch.Tensor":
+def _buffer(weights: Sequence[float]) -> Tensor:
     """Weights that move with the model and are no part of its state: the configuration has them."""
-    import torch
-
     return Buffer(torch.tensor(weights, dtype=torch.float32), persistent=False)
