@@ -117,7 +117,7 @@ class CALD:
     def _off(self, found: Detections, valid: Tensor, view: Detections) -> Tensor:
         """How far each image is from the base under one change, [B]."""
         there = self._valid(view)
-        if not there.any():
+        if not there.shape[1]:
             return there.new_zeros(len(there), dtype=torch.float64)
         each = (consistency(found, view, there) - self._base).abs()
         least = each.masked_fill(~valid, 1).clamp(max=1).amin(dim=1) if each.shape[1] else 1.0
@@ -134,7 +134,7 @@ def consistency(
 
     Args:
         found: on the image.
-        view: on the changed image, with one detection at least in the batch.
+        view: on the changed image; M is at least 1.
         there: which of ``view`` count.
     """
     overlaps = box_iou(found.boxes.double(), view.boxes.double())  # [B, N, M]

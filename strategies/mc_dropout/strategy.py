@@ -1,5 +1,6 @@
 """Mutual information of several opinions: what they disagree on, not what none of them knows."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -66,7 +67,8 @@ class MutualInformation(ScoringStrategy):
 
     def score(self, batch: SignalBatch) -> "Float[Tensor, ' B']":
         """One number an image, [B]."""
-        samples: tuple[Detections, ...] = batch[SAMPLES]
+        # Here at once: they are looked through one by one.
+        samples = tuple(_on_cpu(found) for found in batch[SAMPLES])
         return torch.stack([self._of_image(samples, row) for row in range(len(batch.ids))])
 
     def _of_image(self, samples: tuple[Detections, ...], row: int) -> Tensor:
@@ -79,6 +81,16 @@ class MutualInformation(ScoringStrategy):
         return aggregate(each, everyone, self._aggregate, self._k)[0].double()
 
 
+def _on_cpu(found: Detections) -> Detections:
+    return replace(
+        found,
+        boxes=found.boxes.cpu(),
+        scores=found.scores.cpu(),
+        valid=found.valid.cpu(),
+        probs=found.probs.cpu(),
+    )
+
+
 def mutual_information(probs: "Float[Tensor, 'O S K']", exclusive: bool) -> "Float[Tensor, ' O']":
     """Entropy of the mean of S opinions less the mean of their entropies, in nats."""
     whole = entropy(probs.mean(dim=1), exclusive)
@@ -89,10 +101,10 @@ def objects(
     samples: tuple[Detections, ...], row: int, iou: float, min_score: float
 ) -> "Float[Tensor, 'O S K']":
     """What each opinion says of each object of one image; background, or no class, if nothing."""
-    kept = [found.valid[row].cpu() for found in samples]
+    kept = [found.valid[row] for found in samples]
     owner = torch.cat([torch.full((int(k.sum()),), n) for n, k in enumerate(kept)])
     boxes, scores, probs = (
-        torch.cat([getattr(f, name)[row].cpu()[k] for f, k in zip(samples, kept, strict=True)])
+        torch.cat([getattr(f, name)[row][k] for f, k in zip(samples, kept, strict=True)])
         for name in ("boxes", "scores", "probs")
     )
     silent = torch.zeros(len(samples), probs.shape[1], dtype=torch.float64)
