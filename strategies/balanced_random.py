@@ -1,7 +1,7 @@
 """Random with a quota for each predicted class: tells class balance from informativeness."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
 from alframe.strategy import Query, Selection
@@ -37,7 +37,9 @@ class BalancedRandom:
         """Draw ``query.budget`` ids with the query's generator."""
         ids = sorted(query.unlabelled)
         order = [ids[i] for i in query.rng.permutation(len(ids))]
-        return Selection(by_turns(query, order, self._min_score, *self.requires))
+        (signal,) = self.requires
+        shown = ShownClasses(query, signal, self._min_score)
+        return Selection(by_turns(query, order, shown.of(query.unlabelled)))
 
 
 def showing_classes(provided: frozenset[str]) -> str:
@@ -45,17 +47,42 @@ def showing_classes(provided: frozenset[str]) -> str:
     return CLASS_PROBS if DETECTIONS not in provided and CLASS_PROBS in provided else DETECTIONS
 
 
-def by_turns(query: Query, ranked: Sequence[str], min_score: float, signal: str) -> tuple[str, ...]:
-    """``query.budget`` of ``ranked``: for each class in turn the first on which it is predicted.
+class ShownClasses:
+    """The learner of a query (:class:`~alframe.strategy.SignalReader`), and what it shows.
+
+    Whoever asks it for other signals gets those that show classes with them, in one pass.
+
+    Args:
+        query: for its learner.
+        signal: that shows classes, see :func:`shown_classes`.
+        min_score: see there.
+    """
+
+    def __init__(self, query: Query, signal: str, min_score: float) -> None:
+        self._query, self._signal, self._min_score = query, signal, min_score
+        self._known: dict[str, set[int]] = {}
+
+    def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
+        """As the learner's."""
+        for batch in self._query.learner.signals(ids, names | {self._signal}):
+            rows = shown_classes(batch, self._min_score, len(self._query.classes))
+            self._known.update(zip(batch.ids, rows, strict=True))
+            yield batch
+
+    def of(self, ids: Sequence[str]) -> Mapping[str, set[int]]:
+        """The classes that are predicted on each image; looks at those that nobody asked for."""
+        if left := [item for item in ids if item not in self._known]:
+            for _ in self.signals(left, frozenset()):
+                pass
+        return self._known
+
+
+def by_turns(query: Query, ranked: Sequence[str], shown: Mapping[str, set[int]]) -> tuple[str, ...]:
+    """``query.budget`` of ``ranked``: for each class in turn the first on which it is shown.
 
     The order of the turns is drawn. Those that show nothing come when no others are left.
-    ``signal`` is that which shows classes, see :func:`shown_classes`.
     """
     turns = query.rng.permutation(len(query.classes)).tolist()
-    shown: dict[str, set[int]] = {}
-    for batch in query.learner.signals(query.unlabelled, frozenset({signal})):
-        rows = shown_classes(batch, min_score, len(query.classes))
-        shown.update(zip(batch.ids, rows, strict=True))
     queues = [deque(i for i in ranked if label in shown[i]) for label in turns]
     taken = dict.fromkeys([*_in_turn(queues), *ranked])  # each once, in the order of taking
     return tuple(taken)[: query.budget]

@@ -1,8 +1,10 @@
 """Class-balanced: a quota for each predicted class, filled by the scores of another strategy."""
 
+from dataclasses import replace
+
 from alframe.errors import ConfigError
 from alframe.learner import DETECTIONS
-from alframe.strategies.balanced_random import by_turns, showing_classes
+from alframe.strategies.balanced_random import ShownClasses, by_turns, showing_classes
 from alframe.strategy import Query, Scoring, Selection, Strategy, top
 
 
@@ -18,8 +20,8 @@ class ClassBalanced:
     reported are the other strategy's. Of a strategy in two stages (``class-balanced:ppal``) it is
     the first that scores, and the second is left out.
 
-    Cost: that of the other strategy, and one forward pass over the pool; O(images x classes)
-    memory.
+    Cost: that of the other strategy, with whose signals those that show classes are computed;
+    O(images x classes) memory.
 
     Args:
         of: the strategy that scores.
@@ -44,6 +46,7 @@ class ClassBalanced:
 
     def select(self, query: Query) -> Selection:
         """Let the other strategy score, and take ``query.budget`` ids by turns."""
-        scores = self._of.scores(query)
+        shown = ShownClasses(query, self._signal, self._min_score)
+        scores = self._of.scores(replace(query, learner=shown))
         ranked = top(scores, len(scores))
-        return Selection(by_turns(query, ranked, self._min_score, self._signal), scores)
+        return Selection(by_turns(query, ranked, shown.of(query.unlabelled)), scores)

@@ -1,8 +1,10 @@
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import pytest
 
 from alframe.errors import ConfigError
-from alframe.learner import DETECTIONS
+from alframe.learner import DETECTIONS, SignalBatch
 from alframe.strategies.class_balanced import ClassBalanced
 from alframe.strategies.coreset import CoreSet
 from alframe.strategies.uncertainty import Entropy
@@ -47,3 +49,17 @@ def test_scores_are_those_of_the_other() -> None:
 def test_what_it_cannot_wrap() -> None:
     with pytest.raises(ConfigError, match="class-balanced needs a strategy that scores images"):
         ClassBalanced(CoreSet())
+
+
+def test_the_pool_is_looked_at_once() -> None:
+    asked = query({DETECTIONS: detections(FOUND)}, sorted(FOUND), 3)
+    seen: list[str] = []
+    stream = asked.learner.signals
+
+    def counted(ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
+        seen.extend(ids)
+        return stream(ids, names)
+
+    asked.learner.signals = counted  # type: ignore[method-assign]
+    assert len(ClassBalanced(Entropy()).select(asked).ids) == 3
+    assert sorted(seen) == sorted(FOUND)
