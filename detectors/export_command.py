@@ -41,10 +41,10 @@ WRITTEN: dict[str, Callable[[Sheet, Path], Path]] = {
     "coco": write_results,
     "yolo": partial(write_labels, scores=True),
 }
-
-
 MODELS = ("onnx", "torch-export")
 """Formats of the model itself."""
+THRESHOLD = 0.05
+"""Least score of a box that is written, unless told otherwise."""
 
 
 @click.command()
@@ -89,9 +89,6 @@ def export(
             THRESHOLD if threshold is None else threshold,
             device or "auto",
         )
-
-
-THRESHOLD = 0.05
 
 
 def _check_options(name: str, **given: Any) -> None:
@@ -213,7 +210,7 @@ def _written(sheet: Sheet, name: str, folder: Path, threshold: float) -> Path:
     count = sum(len(image.proposals) for image in sheet.images)
     lines = [
         f"{plural(count, 'box')} in {plural(len(sheet.images), 'image')}, predicted by the model "
-        f"of {sheet.title}, of a score of at least {threshold:g}, after non-maximum suppression.",
+        f"of {sheet.title}, of a score of at least {threshold:g}, after the model's own filtering.",
         HOW[name],
         f"Classes: {printable(', '.join(sheet.classes))}.",
     ]

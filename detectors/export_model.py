@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from alframe.config.resolve import drafted, from_overrides
 from alframe.config.sections import DataConfig, RunConfig
 from alframe.datasets.base import ImageSet
 from alframe.datasets.problems import sentences
@@ -20,9 +19,9 @@ from alframe.detectors.export_readme import readme
 from alframe.errors import DataError, RunError
 from alframe.files.atomic import atomic, write_text
 from alframe.learner import DETECTIONS
-from alframe.runs.build import build_dataset, build_learner, cached_images, signals
+from alframe.runs.build import build_dataset, cached_images, signals
+from alframe.runs.kept import kept_run, restored
 from alframe.runs.own_images import Photos
-from alframe.runs.rundir import RunDir, stored_layer
 from alframe.training.batch import Batch
 from alframe.training.data import inference_batches
 from alframe.training.plain_learner import PlainLearner
@@ -78,21 +77,17 @@ ABOUT = {"resize", "long", "short", "pad"}
 def _network(
     run: Path, cycle: int | None, *, raw: bool
 ) -> tuple[RunConfig, ExportedDetector, tuple[str, ...], int]:
-    own = from_overrides(["device=cpu", "data.workers=0"])
-    draft = drafted([stored_layer(run), own])
-    draft.light()
-    config = draft.checked()
-    directory = RunDir(run, config)
-    cycle = directory.kept_model(cycle)
-    classes = directory.classes(cycle)
-    learner = build_learner(config, classes, run, restored=True)
-    if not isinstance(learner, PlainLearner) or DETECTIONS not in signals(config):
+    directory = kept_run(run, ["device=cpu", "data.workers=0"])
+    cycle, config = directory.kept_model(cycle), directory.config
+    if DETECTIONS not in signals(config):
         raise RunError(f"{run}: it has no model of detections to export")
-    learner.load_state_dict(directory.load_model(cycle))
+    learner = restored(directory, cycle)
+    if not isinstance(learner, PlainLearner):
+        raise RunError(f"{run}: it has no model of detections to export")
     model = learner.for_inference()
     if raw and not isinstance(model, Unfiltered):
         raise RunError(f"{run}: its model shows nothing but detections: leave out --raw")
-    return config, ExportedDetector(model, raw=raw).eval(), classes, cycle
+    return config, ExportedDetector(model, raw=raw).eval(), directory.classes(cycle), cycle
 
 
 def _made(

@@ -16,8 +16,9 @@ RESIZED = {
     "none": "Images keep their size",
 }
 DETECTIONS = """\
-boxes   float32 [batch, detections, 4]: x1 y1 x2 y2 in pixels of the resized image, after
-        non-maximum suppression; divide by what the image was resized by for those of the original.
+boxes   float32 [batch, detections, 4]: x1 y1 x2 y2 in pixels of the resized image, after the
+        model's own filtering (non-maximum suppression, but for DETRs); divide by what the image was
+        resized by for those of the original.
 scores  float32 [batch, detections]: of 0..1, the largest first; 0 where there is no detection.
 labels  int64 [batch, detections]: numbers of the classes from 0 on; -1 where there is none.
 "detections" is the same for all images of a batch, {most}."""
@@ -62,7 +63,7 @@ def readme(
     shape = f"{frame[0]}, {frame[1]}" if frame else "height, width"
     lines = [
         f"{title[0].upper()}{title[1:]}, in single precision.",
-        f"Compared with PyTorch on real images: {said}.",
+        f"Compared with PyTorch: {said}.",
         "",
         "Input",
         f"images  uint8 [batch, 3, {shape}]: RGB, 0..255; any number of images.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from alframe.config.checks import one_of
+from alframe.config.checks import at_least, one_of
 from alframe.detectors.detector import Detector, image_embedding
 from alframe.detectors.hf_families import FAMILIES
 from alframe.detectors.hf_loss import loss_terms, of_one_process
@@ -102,8 +102,7 @@ class HFDetector(Detector):
             raise ConfigError(
                 f"backbone_lr_factor: expected a factor above 0, got {backbone_lr_factor}"
             )
-        if max_detections < 1:
-            raise ConfigError(f"max_detections: expected at least 1, got {max_detections}")
+        at_least("max_detections", max_detections, 1)
         self.network: Any
         self.network, self.sizes = build_network(
             architecture, weights, num_classes, norm_eval=norm_eval

@@ -1,7 +1,7 @@
 """A model of a run, measured on the run's own test split or on that of another dataset."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from alframe.runs.build import (
     build_oracle,
     cached_images,
 )
-from alframe.runs.kept import dataset_of
+from alframe.runs.kept import dataset_of, restored
 from alframe.runs.rundir import RunDir, stored_layer
 from alframe.runs.weights import Weights, check_fits, read_weights
 
@@ -79,19 +79,18 @@ class Evaluation:
         check_root(draft.light())  # before torch is imported
         self.config = draft.checked()
         self.cycle: int | None = None
-        run = None if weights else RunDir(path, self.config)
-        if run:
-            self.cycle = run.kept_model(cycle)
-            self.classes = run.classes(self.cycle)
-            self.split = _split(run, self.config, self.classes, named_one=bool(other))
-        elif weights:
-            self.split, self.classes = _foreign_split(self.config, weights.classes)
-        self.learner: Learner = build_learner(self.config, self.classes, restored=True)
+        self.learner: Learner
         if weights:
+            self.split, self.classes = _foreign_split(self.config, weights.classes)
+            self.learner = build_learner(self.config, self.classes, restored=True)
             check_fits(weights.state, _own_state(self.learner), path)
             self.learner.load_state_dict(dict(weights.state))
-        elif run and self.cycle is not None:
-            self.learner.load_state_dict(run.load_model(self.cycle))
+        else:
+            run = RunDir(path, self.config)
+            self.cycle = kept = run.kept_model(cycle)
+            self.classes = run.classes(kept)
+            self.split = _split(run, self.config, self.classes, named_one=bool(other))
+            self.learner = restored(run, kept)
 
     def metrics(self) -> Metrics:
         """What a cycle of a run would record of this split."""
@@ -129,16 +128,11 @@ def _foreign_split(
     _check_test(dataset)
     targets: Mapping[str, Target] = {item: dataset.targets[item] for item in dataset.test}
     dataset, left_out = _decoded(dataset, config, targets)
-    targets = {item: target for item, target in targets.items() if item not in left_out}
-    notes = list(dataset.notes)
     if classes is None:
-        notes.append(f"the file names no classes: taken for those of {dataset.name}, in its order")
-    elif dataset.classes != classes:
-        targets, said = _matched(dataset, classes, targets)
-        notes += said
-    images = LabelledSet(dataset.images, tuple(sorted(targets)), targets)
-    found = EvaluatedSplit(dataset.name, False, images, tuple(notes))
-    return found, classes or dataset.classes
+        note = f"the file names no classes: taken for those of {dataset.name}, in its order"
+        dataset = replace(dataset, notes=(*dataset.notes, note))
+    known = classes or dataset.classes
+    return _evaluated(dataset, targets, left_out, known, own=False), known
 
 
 def _check_test(dataset: Dataset) -> None:
@@ -177,12 +171,24 @@ def _split(
             f"{run.path} was made on other data than {dataset.name} is now: restore it, or "
             f"evaluate on it as on another dataset, with --dataset {dataset.name}"
         )
-    targets = {item: target for item, target in targets.items() if item not in left_out}
+    return _evaluated(dataset, targets, left_out, classes, own=own)
+
+
+def _evaluated(
+    dataset: Dataset,
+    targets: Mapping[str, Target],
+    left_out: Collection[str],
+    classes: tuple[str, ...],
+    *,
+    own: bool,
+) -> EvaluatedSplit:
+    """The images that can be read, with the labels of ``classes``."""
+    kept: Mapping[str, Target] = {i: t for i, t in targets.items() if i not in left_out}
     notes = list(dataset.notes)
     if dataset.classes != classes:
-        targets, said = _matched(dataset, classes, targets)
+        kept, said = _matched(dataset, classes, kept)
         notes += said
-    images = LabelledSet(dataset.images, tuple(sorted(targets)), targets)
+    images = LabelledSet(dataset.images, tuple(sorted(kept)), kept)
     return EvaluatedSplit(dataset.name, own, images, tuple(notes))
 
 

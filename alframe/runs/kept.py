@@ -1,25 +1,45 @@
-"""The images of a run that people answer: those that were there when it began, in its files."""
+"""What a run keeps: its models, and the images it began with, to go on with the same pool."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from alframe.config.resolve import drafted, from_overrides
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, with_classes, without
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.problems import named, plural
 from alframe.errors import DataError
 from alframe.files.checked import read_object, write_object
-from alframe.runs.build import build_dataset
+from alframe.learner import Learner
+from alframe.runs.build import build_dataset, build_learner
 from alframe.runs.journal import Journal
 from alframe.runs.records import asked_for, new_classes
-from alframe.runs.rundir import RESTORE
+from alframe.runs.rundir import RESTORE, RunDir, stored_layer
 
 
 def keep_images(dataset: Dataset, run: Path) -> None:
     """Write ``images.json``: folders of photos grow and shrink while people annotate."""
     content = {"pool": list(dataset.pool), "test": list(dataset.test)}
     write_object(run / "images.json", content)
+
+
+def kept_run(path: Path, overrides: Sequence[str]) -> RunDir:
+    """A run, with settings of one's own, to use a model that it has kept.
+
+    Raises:
+        AlframeError: there is no run, or a setting cannot be.
+    """
+    draft = drafted([stored_layer(path), from_overrides(overrides)])
+    draft.light()  # names a wrong device before torch is imported
+    return RunDir(path, draft.checked())
+
+
+def restored(run: RunDir, cycle: int) -> Learner:
+    """The learner of a run with the model of a cycle, for the classes of that cycle."""
+    learner = build_learner(run.config, run.classes(cycle), run.path, restored=True)
+    learner.load_state_dict(run.load_model(cycle))
+    return learner
 
 
 def dataset_of(config: RunConfig, run: Path) -> Dataset:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.config.resolve import drafted, from_overrides
 from alframe.config.sections import Component, RunConfig
 from alframe.datasets.base import ImageSet
 from alframe.errors import RunError
@@ -17,9 +16,9 @@ from alframe.learner import ANCHOR_WEIGHT, SignalBatch
 from alframe.model import Display, Showable, ShownPrediction, unwrapped
 from alframe.plugins import registry
 from alframe.progress import over
-from alframe.runs.build import build_learner, build_strategy, signals
+from alframe.runs.build import build_strategy, signals
+from alframe.runs.kept import kept_run, restored
 from alframe.runs.own_images import Photos
-from alframe.runs.rundir import RunDir, stored_layer
 from alframe.strategy import ScoringStrategy, check_finite
 
 if TYPE_CHECKING:
@@ -77,20 +76,15 @@ class Predictor:
     """
 
     def __init__(self, path: Path, *, cycle: int | None = None, device: str = "auto") -> None:
-        own = from_overrides([f"device={device}", "data.workers=0"])  # there is one image at a time
-        draft = drafted([stored_layer(path), own])
-        draft.light()  # names a wrong device before torch is imported
-        config = draft.checked()
-        run = RunDir(path, config)
-        cycle = run.kept_model(cycle)
+        run = kept_run(path, [f"device={device}", "data.workers=0"])  # there is one image at a time
+        cycle, config = run.kept_model(cycle), run.config
         self.classes = run.classes(cycle)
         self._config = config
         self._model = _showable(config, path)
         self.provides = signals(config)
         self._scoring = _scoring(config)
         self.strategy, self.scores = config.strategy.name, self._scoring is not None
-        self._learner = build_learner(config, self.classes, path, restored=True)
-        self._learner.load_state_dict(run.load_model(cycle))
+        self._learner = restored(run, cycle)
 
     def __call__(
         self,

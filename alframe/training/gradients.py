@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ Parts = Mapping[str, Sequence[nn.Parameter]]
 """Parameters by the part of the network that they belong to."""
 
 
-def parts_of(network: nn.Module, model: nn.Module) -> Parts:
+def parts_of(network: nn.Module, model: Any) -> Parts:
     """The parameters of each child of ``model``, and of what a learner has added in ``network``.
 
     Of a detector in MI-AOD: ``backbone``, ``fpn``, ``class_tower``, ``box_tower``, ``second`` and

@@ -1,7 +1,7 @@
 """The plain learner: trains any model on labelled images; the base of learners that do more."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -107,7 +107,7 @@ class PlainLearner:
         if context.warm_start:
             go_on(network, context.warm_start, len(self.setup.classes))
         self._lean = None
-        parts = parts_of(network, cast(nn.Module, self.inner(network)))
+        watch = parts_of(network, self.inner(network)) if self._watch_gradients else None
         self._network = fit(
             network,
             self.phases(unlabelled),
@@ -115,7 +115,7 @@ class PlainLearner:
             self.setup.training,
             context,
             self.setup.device,
-            parts if self._watch_gradients else None,
+            watch,
         ).eval()
 
     def evaluate(self, test: LabelledSet) -> Metrics:
@@ -174,9 +174,8 @@ class PlainLearner:
 
     def detections(self, batch: Batch, model: Model) -> Detections:
         """What ``model`` finds on one batch."""
-        found: Detections = self.read(batch, model.features(batch), frozenset({DETECTIONS}))[
-            DETECTIONS
-        ]
+        values = self.read(batch, model.features(batch), frozenset({DETECTIONS}))
+        found: Detections = values[DETECTIONS]
         return found
 
     def state_dict(self) -> dict[str, Any]:
