@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from alframe import progress
+from alframe.progress import Progress
 
 T = TypeVar("T")
 
@@ -37,8 +37,9 @@ def over(
     """
     executor = ThreadPoolExecutor(max(workers, 1))
     try:
-        results = executor.map(function, items)
-        told = progress.over(results, len(items), title, "images")
-        yield from zip(items, told, strict=True)
+        with Progress(len(items), title, "images") as progress:  # before anything has begun
+            for item, result in zip(items, executor.map(function, items), strict=True):
+                yield item, result
+                progress.update()
     finally:
         executor.shutdown(cancel_futures=True)
