@@ -1,6 +1,5 @@
 """Mutual information of several opinions: what they disagree on, not what none of them knows."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -82,12 +81,13 @@ class MutualInformation(ScoringStrategy):
 
 
 def _on_cpu(found: Detections) -> Detections:
-    return replace(
-        found,
-        boxes=found.boxes.cpu(),
-        scores=found.scores.cpu(),
-        valid=found.valid.cpu(),
-        probs=found.probs.cpu(),
+    return Detections(
+        found.boxes.cpu(),
+        found.scores.cpu(),
+        found.labels.cpu(),
+        found.valid.cpu(),
+        found.probs.cpu(),
+        found.exclusive,
     )
 
 
