@@ -1,4 +1,4 @@
-"""alframe chooses the images worth labelling: active learning for object detection.
+"""alframe chooses the images worth labelling: active learning in PyTorch.
 
 A notebook needs no other module::
 

@@ -79,9 +79,9 @@ def _sentence(summary: str) -> str:
 @click.version_option(__version__, prog_name="alframe")
 @click.option("-v", "--verbose", is_flag=True, help="Log what happens to standard error.")
 def cli(verbose: bool) -> None:
-    """Choose the images worth labelling: active learning for object detection.
+    """Choose the images worth labelling: active learning in PyTorch.
 
-    "alframe run" without options shows it at work on drawn shapes, in about two minutes on a CPU.
+    "alframe run" without options shows it at work on drawn shapes, in a few minutes on a CPU.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter("%(levelname)s: %(message)s"))
