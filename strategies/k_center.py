@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from alframe.strategies.points import Points, VectorTable
+from alframe.strategies.points import Points, PointSource
 
 WINDOW = 1024
 """Points that are brought up to date at a time."""
@@ -23,7 +23,7 @@ TABLE = 2048
 """Windows up to this size get one product of all pairs, instead of one for each pick."""
 
 
-def k_center(points: Points | VectorTable, centres: int, count: int) -> list[int]:
+def k_center(points: PointSource, centres: int, count: int) -> list[int]:
     """Pick ``count`` points, each the farthest from its nearest centre, and make it a centre.
 
     Equal to the same in float64 throughout; of points equally far the first row is picked.
@@ -51,7 +51,7 @@ def k_center(points: Points | VectorTable, centres: int, count: int) -> list[int
 class _Search:
     """The state of :func:`k_center`: bounds, and what they are bounds of."""
 
-    def __init__(self, points: Points | VectorTable, centres: int) -> None:
+    def __init__(self, points: PointSource, centres: int) -> None:
         self._points, self._given = points, centres
         self.centres = list(range(centres))
         self._width = WINDOW

@@ -7,7 +7,7 @@ its rounding error. Pairs that the bound leaves undecided are settled by differe
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -87,6 +87,16 @@ class Points(ABC):
     def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
         values = (getattr(self, field.name) for field in fields(self))
         return type(self)(*(change(v) if isinstance(v, Tensor) else v for v in values))
+
+
+class PointSource(Protocol):
+    """Points, or what makes them of some rows when they are taken."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: Tensor | slice) -> Points:
+        """Some of the points."""
+        ...
 
 
 @dataclass(frozen=True)
