@@ -55,7 +55,7 @@ def report(
     Prints the cycle tables and writes report.md, .csv, .json, .html and .tex, and the curves.
 
     \b
-    alframe report runs/shapes-retina-tiny-miaod-seed0
+    alframe report runs/shapes-retina-tiny-entropy-seed0
     alframe report runs --metric mAP --output tables --format md
     alframe report bench/smoke --metric AP50.disc,ring
     """  # noqa: D301 - the backspace is click's mark of lines to leave as they are

@@ -85,6 +85,8 @@ def bench(
     folder = output or Path("bench") / Path(suite).stem
     started = stored(folder) if (folder / SUITE_FILE).exists() else None
     if started:
+        if others := started.methods.keys() - wanted.methods.keys():
+            say(f"{folder} has more methods, which go on, too: {', '.join(sorted(others))}")
         wanted = wanted.joined(started)
     if status:
         say(*status_lines(_jobs(folder, wanted, started)))

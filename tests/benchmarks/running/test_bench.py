@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from alframe.benchmarks.running.bench import _changed, _finish, bench
 from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.prepare import initial_sets, write_initial_sets
-from alframe.benchmarks.running.suite import write
+from alframe.benchmarks.running.suite import load, write
 from alframe.benchmarks.running.work import WorkList
 from alframe.errors import AlframeError, ConfigError, RunError
 from alframe.runs.initial import write_initial
@@ -96,6 +96,18 @@ def test_status_runs_nothing(suite: Path, tmp_path: Path) -> None:
     assert result.stdout.splitlines()[0].endswith("14 runs: 14 missing")
     assert "run/shapes/entropy/seed-5" in result.stdout
     assert not (tmp_path / "out").exists()
+
+
+def test_methods_that_the_folder_has_are_told_of(suite: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    write(load(str(suite)), tmp_path / "out")
+    fewer = {"methods": {"random": {"strategy": "random"}}, "replay": None, "baselines": ["random"]}
+    suite.write_text(yaml.safe_dump(CONTENT | fewer))
+    arguments = [str(suite), "--output", str(tmp_path / "out"), "--status"]
+    result = CliRunner().invoke(bench, arguments, catch_exceptions=False)
+    told = result.stdout.splitlines()[0]
+    assert told.endswith("out has more methods, which go on, too: entropy")
+    assert "run/shapes/entropy/seed-0" in result.stdout
 
 
 def test_the_command_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
