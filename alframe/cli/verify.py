@@ -21,7 +21,7 @@ def verify(run: Path, device: str, data_root: str | None, strict: bool) -> None:
     is gone.
 
     \b
-    alframe verify runs/shapes-retina-tiny-miaod-seed0
+    alframe verify runs/shapes-retina-tiny-entropy-seed0
     """  # noqa: D301
     from alframe.runs.verify import Verifier
 

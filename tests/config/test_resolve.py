@@ -34,7 +34,7 @@ def named(*pairs: str) -> RunConfig:
 def test_the_default_needs_nothing() -> None:
     config = resolve([])
     assert (config.dataset.name, config.model.name) == ("shapes", "retina-tiny")
-    assert (config.strategy.name, config.learner.name) == ("miaod", "miaod")
+    assert (config.strategy.name, config.learner.name) == ("entropy", "plain")
 
 
 def test_later_layers_win_and_sections_are_merged() -> None:

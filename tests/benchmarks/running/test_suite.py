@@ -64,7 +64,7 @@ def test_the_default_run_is_compared_with_as_many_steps_of_plain_training() -> N
     runs = {job.method: c for job, c in grid.items() if job.kind == "run" and job.seed == 3}
     default = resolve([{"seed": 3, "evaluation": {"coco": False}, "keep_models": "last"}])
     learner = runs["miaod"].learner
-    assert runs["miaod"] == default
+    assert runs["entropy"] == default
     lengths = phase_lengths(
         phase_names(("min", "max"), learner.options["rounds"]),
         default.training.length if default.training else 0,
