@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.parts import first_found
@@ -35,8 +36,13 @@ def read_yolo(source: Source, images: Images, problems: Problems) -> Annotations
     return reader.end(called(source))
 
 
-def named_by(found: Annotations, classes: Sequence[str]) -> Annotations:
+def named_by(found: Annotations, classes: Sequence[str], path: Path) -> Annotations:
     """Annotations whose classes are numbers, with the names of these numbers.
+
+    Args:
+        found: what was read.
+        classes: names.
+        path: that they were read from, for messages.
 
     Raises:
         DataError: a number has no name.
@@ -45,8 +51,8 @@ def named_by(found: Annotations, classes: Sequence[str]) -> Annotations:
         return found
     if unknown := [name for name in found.classes if int(name) >= len(classes)]:
         raise DataError(
-            f"no class has the number {named(unknown)}: numbers count {', '.join(classes)} from 0 "
-            "on; give the names in a data.yaml beside the labels"
+            f"{path}: no class has the number {named(unknown)}: numbers count "
+            f"{', '.join(classes)} from 0 on; give the names in a data.yaml beside the labels"
         )
     objects = [thing._replace(name=classes[int(thing.name)]) for thing in found.objects]
     return replace(found, classes=tuple(classes), objects=objects, numbered=False)

@@ -133,11 +133,11 @@ def test_names_may_be_missing(tmp_path: Path) -> None:
     found = read(tmp_path, Known("a.jpg"))
     assert (found.classes, found.numbered) == (("0", "12"), True)
     names = [f"c{number}" for number in range(13)]
-    named = named_by(found, names)
+    named = named_by(found, names, tmp_path)
     assert (named.classes, named.numbered) == (tuple(names), False)
     assert [thing.name for thing in named.objects] == ["c12", "c0"]
     with pytest.raises(DataError, match="no class has the number 12: numbers count disc, box"):
-        named_by(found, ("disc", "box"))
+        named_by(found, ("disc", "box"), tmp_path)
 
 
 @pytest.mark.parametrize(
