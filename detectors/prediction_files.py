@@ -90,5 +90,5 @@ def _sha256(path: Path) -> str:
         for name, file in _parts(path):
             whole.update(f"{name}\n{hashlib.sha256(read(file)).hexdigest()}\n".encode())
         return whole.hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -96,7 +96,7 @@ class _Reader:
         if names is None:
             return [Annotated(item, str(number), box, score=score) for number, box, score in labels]
         if unknown := sorted({label.number for label in labels if label.number >= len(names)}):
-            cause = f"no class has this number: there are {len(names)} names"
+            cause = f"no class has this number: names are of 0 to {len(names) - 1}"
             at = f"{where}: {named(list(map(str, unknown)))}"
             raise BadItemError(Problem(cause, at, "add its name, or correct the number"))
         return [Annotated(item, names[number], box, score=score) for number, box, score in labels]

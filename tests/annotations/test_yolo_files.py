@@ -60,7 +60,7 @@ def test_lines(tmp_path: Path, line: str, box: list[float], score: float) -> Non
         ("0.5 0.5 0.5 0.25 0.5", "expected the number of a class first, 0 or larger"),
         ("-1 0.5 0.5 0.25 0.5", "expected the number of a class first, 0 or larger"),
         ("inf 0.5 0.5 0.25 0.5", "expected the number of a class first, 0 or larger"),
-        ("2 0.5 0.5 0.25 0.5", "no class has this number: there are 2 names"),
+        ("2 0.5 0.5 0.25 0.5", "no class has this number: names are of 0 to 1"),
     ],
 )
 def test_lines_that_are_none(tmp_path: Path, line: str, said: str) -> None:
