@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from alframe.annotations.base import Proposal
-from alframe.annotations.formats import read_annotations, write_query
+from alframe.annotations.formats import read_annotations, read_predictions, write_query
+from alframe.annotations.packed import Packed
 from alframe.annotations.yolo import named_by
 from alframe.annotations.yolo_query import write_query as write_yolo
 from alframe.datasets.problems import Problems
@@ -138,6 +139,29 @@ def test_names_may_be_missing(tmp_path: Path) -> None:
     assert [thing.name for thing in named.objects] == ["c12", "c0"]
     with pytest.raises(DataError, match="no class has the number 12: numbers count disc, box"):
         named_by(found, ("disc", "box"), tmp_path)
+
+
+def test_predictions_are_columns_and_may_lack_names(tmp_path: Path) -> None:
+    """A detector with a small threshold finds 300 objects an image."""
+    lines = [f"{2 * (n % 2)} 0.5 0.5 0.5 {n / 300} {n / 300}\n" for n in range(300)]
+    (tmp_path / "a.txt").write_text("".join(lines))
+    problems = Problems("error")
+    found = read_predictions(tmp_path, Known("a.jpg"), problems)
+    assert (found.classes, found.numbered, problems.items) == (("0", "2"), True, set())
+    named = named_by(found, ("x", "y", "z"), tmp_path)
+    assert isinstance(named.objects, Packed)
+    columns = named.objects.columns()
+    assert [list(named.objects.names)[label] for label in columns.name[:3]] == ["x", "z", "x"]
+    assert columns.score.tolist() == pytest.approx([n / 300 for n in range(300)])
+    assert [thing.name for thing in named.objects][-2:] == ["x", "z"]
+
+
+def test_files_that_are_all_empty(tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    for name in "ab":
+        (tmp_path / "labels" / f"{name}.txt").write_text("")
+    found = read_predictions(tmp_path, Known("a.jpg", "b.jpg", "c.jpg"), Problems("error"))
+    assert (found.images, len(found.objects)) == (["a.jpg", "b.jpg"], 0)
 
 
 @pytest.mark.parametrize(
