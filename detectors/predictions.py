@@ -88,12 +88,8 @@ class PredictionsLearner:
         self._state, self._read = {"cycle": cycle, "sha256": dict(files.hashes())}, None
         found = self._detections()
         self._check_some(unlabelled.ids, "pool")
-        summary = {
-            "index": 0,
-            "detections": int(found.counted.sum()),
-            "without": int((found.counted == 0).sum()),
-            **self._state["sha256"],
-        }
+        counts = {"detections": int(found.counted.sum()), "without": self._without(found)}
+        summary = {"index": 0, **counts, **self._state["sha256"]}
         context.phase_finished("predictions", summary)
 
     def evaluate(self, test: LabelledSet) -> Metrics:
@@ -176,7 +172,8 @@ class PredictionsLearner:
         if foreign := [name for name in found.classes if name not in classes]:
             raise DataError(
                 f"{path}: {named(foreign)} are no classes of the dataset, which are "
-                f"{', '.join(classes)}; category_id are numbers of instances.json beside it"
+                f"{', '.join(classes)}: call them alike (category_id of COCO results are numbers "
+                "of predictions/instances.json, which has to lie beside the file)"
             )
         self._known = frozenset(found.images)
         found.classes, found.images = classes, list(self._images().ids)
@@ -190,6 +187,14 @@ class PredictionsLearner:
                 f"of the {split}, such as {ids[0]}: expected those of pool and test split; where "
                 "nothing was found, predict with a smaller threshold (Ultralytics: conf=0.001)"
             )
+
+    def _without(self, found: StoredDetections) -> int:
+        """On how many images nothing was found; most of them look like a detector that stopped."""
+        without = int((found.counted == 0).sum())
+        if 2 * without > len(found.rows):
+            of = f"{without:,} of {plural(len(found.rows), 'image')}"
+            self._tell([f"{found.where}: nothing was found on {of}: did the detector end?"])
+        return without
 
     def _tell(self, notes: Sequence[str]) -> None:
         for note in notes:

@@ -275,6 +275,15 @@ def test_an_empty_folder_and_two_answers(alframe: Any, tmp_path: Path) -> None: 
     assert (code, "are of one cycle: keep the right one" in err) == (2, True), err
 
 
+def test_a_detector_that_stopped_halfway_is_suspected(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    start(alframe, run := tmp_path / "run")
+    files = sorted((as_yolo(run, 0) / "labels").iterdir())
+    for file in files[4:-1]:
+        file.unlink()
+    code, _, err = go_on(alframe, run)
+    assert (code, "nothing was found on 11 of 16 images: did the detector" in err) == (3, True), err
+
+
 def test_a_detector_that_is_still_writing_is_waited_for(
     alframe: Any,  # noqa: F811
     tmp_path: Path,
