@@ -25,7 +25,7 @@ def read_yolo(source: Source, images: Images, problems: Problems) -> Annotations
     Raises:
         DataError: there is none, or the names of classes are malformed.
     """
-    return _read(source, images, problems, [])
+    return _read(source, images, problems, list[Annotated]())
 
 
 def read_predictions(source: Source, images: Images, problems: Problems) -> Annotations:
