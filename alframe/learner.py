@@ -163,6 +163,8 @@ class InferenceSetup:
         data: the ``data`` section: padding and workers.
         evaluation: the ``evaluation`` section.
         folder: the run directory.
+        images: those of pool and test split; None where the learner trains, which is handed what
+            it may see, or where there is no dataset yet.
     """
 
     classes: tuple[str, ...]
@@ -170,6 +172,7 @@ class InferenceSetup:
     data: "DataConfig"
     evaluation: "EvaluationConfig"
     folder: Path = field(default=Path(), kw_only=True)
+    images: ImageSet | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

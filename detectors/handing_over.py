@@ -1,5 +1,7 @@
-"""What is labelled, as files to train somebody's own detector on."""
+"""What somebody's own detector is given, as files: what is labelled, and what to predict."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -7,9 +9,11 @@ from PIL import Image
 from alframe.annotations.base import UNSIZED, Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.yolo_query import write_query
-from alframe.datasets.base import LabelledSet, file_of
+from alframe.datasets.base import ImageSet, LabelledSet, file_of
 from alframe.datasets.meant import Pictures
+from alframe.datasets.names import stem
 from alframe.datasets.objects import Annotated
+from alframe.files.atomic import atomic
 
 
 def write_labelled(labelled: LabelledSet, classes: tuple[str, ...], folder: Path) -> None:
@@ -32,7 +36,8 @@ def write_labelled(labelled: LabelledSet, classes: tuple[str, ...], folder: Path
             name, corners = classes[label], (box[0], box[1], box[2], box[3])
             objects.append(Annotated(item, name, corners, difficult, crowd, area))
             shown += [Proposal(name, corners, 1.0)] if trained else []
-        file = _picture(labelled, item, folder / "yolo" / "images")
+        file = folder / "yolo" / "images" / _name(labelled, item)
+        _picture(labelled, item, file)
         images.append(AskedImage(item, file, *labelled.images.size(item), proposals=tuple(shown)))
     (folder / "yolo").mkdir(parents=True, exist_ok=True)
     write_query(Sheet(folder.name, classes, tuple(images)), folder / "yolo")
@@ -48,14 +53,57 @@ def write_categories(classes: tuple[str, ...], folder: Path) -> None:
         write_answers(Annotations(classes), Pictures((), lambda _: UNSIZED), path)
 
 
-def _picture(labelled: LabelledSet, item: str, folder: Path) -> Path:
-    """A link to the picture of an item, or a drawn one as PNG."""
-    file = file_of(labelled.images, item)
-    shown = AskedImage(item, file or Path(f"{item}.png"), *UNSIZED)
-    place = folder / shown.name
+def write_pictures(images: ImageSet, folder: Path) -> None:
+    """Write all pictures side by side, as links, or drawn ones as PNG."""
+    for item, name in side_by_side(images).items():
+        _picture(images, item, folder / name)
+
+
+def side_by_side(images: ImageSet) -> Mapping[str, str]:
+    """The name of each picture in one folder: its own, or with its folders where two share one.
+
+    Names differ in more than the suffix: detectors write a file for each, and of a second ``a``
+    Ultralytics makes ``a-2``.
+    """
+    whole = {item: _name(images, item) for item in images.ids}
+    own = {item: name.rpartition("/")[2] for item, name in whole.items()}
+    shared = Counter(stem(name).casefold() for name in own.values())
+    taken = {name for name, count in shared.items() if count == 1}
+    for item, name in own.items():
+        if shared[stem(name).casefold()] > 1:
+            long = stem(whole[item].replace("/", "_"))
+            while long.casefold() in taken or long.casefold() in shared:
+                long += "_"
+            taken.add(long.casefold())
+            own[item] = long + name[len(stem(name)) :]
+    return own
+
+
+class HandedOver(Pictures):
+    """Pictures that are also called as :func:`write_pictures` calls them."""
+
+    def __init__(self, images: ImageSet) -> None:
+        super().__init__(images.ids, images.images.size)
+        names = side_by_side(images).items()
+        self._renamed = {stem(n): i for i, n in names if stem(n) != stem(i).rpartition("/")[2]}
+
+    def find(self, name: str) -> str:
+        """The id of the picture that a file calls ``name``; see :class:`.Pictures`."""
+        return self._renamed.get(stem(name.rpartition("/")[2])) or super().find(name)
+
+
+def _name(images: ImageSet, item: str) -> str:
+    """What files call a picture: its id with a suffix."""
+    return AskedImage(item, file_of(images.images, item) or Path("drawn.png"), *UNSIZED).name
+
+
+def _picture(images: ImageSet, item: str, place: Path) -> None:
+    """A link to the picture of an item, or a drawn one as PNG, unless it is there."""
+    file = file_of(images.images, item)
     place.parent.mkdir(parents=True, exist_ok=True)
-    if file and not place.is_symlink():
+    if file and not (place.is_symlink() and place.readlink() == file.absolute()):
+        place.unlink(missing_ok=True)  # of a dataset that has moved
         place.symlink_to(file.absolute())
-    elif not file:
-        Image.fromarray(labelled.images.read(item)).save(place)
-    return place
+    elif not file and not place.exists():
+        with atomic(place) as stream:
+            Image.fromarray(images.images.read(item)).save(stream, "PNG")

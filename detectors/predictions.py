@@ -1,17 +1,23 @@
 """A learner without a model: somebody's own detector is trained elsewhere, cycle after cycle."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from alframe.annotations.base import Annotations
 from alframe.annotations.formats import read_predictions
+from alframe.annotations.yolo import named_by
 from alframe.datasets.base import ImageSet, LabelledSet
-from alframe.datasets.names import stem
 from alframe.datasets.problems import Problems, named, plural
 from alframe.detectors.evaluation import measured
-from alframe.detectors.handing_over import write_categories, write_labelled
+from alframe.detectors.handing_over import (
+    HandedOver,
+    write_categories,
+    write_labelled,
+    write_pictures,
+)
+from alframe.detectors.prediction_files import PredictionFiles
 from alframe.errors import DataError, RunError, Waiting
 from alframe.learner import (
     BOX_FEATURES,
@@ -22,28 +28,33 @@ from alframe.learner import (
     Metrics,
     SignalBatch,
 )
-from alframe.selecting.candidates import Candidates
 from alframe.selecting.detections import StoredDetections
-from alframe.selecting.reading import stored
+from alframe.selecting.reading import called_by_id, stored
 from alframe.selecting.signals import StoredSignals
 from alframe.selecting.vectors import StoredVectors, read_vectors
 from alframe.text import command
+
+logger = logging.getLogger(__name__)
 
 
 class PredictionsLearner:
     """Predictions of each cycle come from files; training happens in another program.
 
-    A cycle begins with ``labelled/cycle_NN`` in the run directory: what is labelled, as YOLO and as
-    COCO. Then the run waits for ``predictions/cycle_NN.json``: what the detector that was trained
-    on it finds on all images of pool and test split, in any format that ``alframe select`` reads;
-    of COCO results, ``image_id`` is the name of an image and ``category_id`` a number of
-    ``predictions/instances.json``. Their SHA-256 is kept, so that files that change are found.
+    A cycle begins with ``labelled/cycle_NN`` in the run directory, what is labelled as YOLO and as
+    COCO, and ``predictions/images``, the pictures of pool and test split. Then the run waits for
+    what the detector that was trained on the former finds on the latter, in any format that
+    ``alframe select`` reads: the folder ``predictions/cycle_NN``, or a file of this name with
+    ``.json``, ``.jsonl``, ``.xml`` or ``.zip``. Of YOLO's files, the numbers of classes are those
+    of ``labelled/cycle_NN/yolo/data.yaml``, unless another lies beside them; of COCO results,
+    ``image_id`` is the name of an image and ``category_id`` a number of
+    ``predictions/instances.json``. The SHA-256 is kept, so that files that change are found.
 
-    An image of which a file says nothing counts as one on which nothing was found; a file that
-    says nothing of any image of the test split is refused.
+    An image of which nothing is said counts as one on which nothing was found, since most
+    detectors write nothing of it; that nothing is said of any image of pool or test split is
+    refused.
 
     Args:
-        setup: classes, and the run directory.
+        setup: classes, images, and the run directory.
         embeddings: wait for ``predictions/cycle_NN.npz``, too, for strategies that require
             embeddings, or features of boxes.
     """
@@ -55,26 +66,30 @@ class PredictionsLearner:
         self._setup, self._embeddings = setup, embeddings
         self._state: dict[str, Any] = {}
         self._read: StoredSignals | None = None
-        self._stems: dict[str, int] = {}
-        self._meant: dict[str, str] = {}
+        self._known = frozenset[str]()
+        self._told = set[str]()
 
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Write what is labelled, and see whether the predictions are there.
 
         Raises:
-            Waiting: they are not.
+            Waiting: they are not, or are still being written.
+            DataError: they cannot be used, or are of no image of the pool.
         """
-        del unlabelled
-        classes, cycle = self._setup.classes, context.cycle
+        cycle, files = context.cycle, self._files(context.cycle)
         folder = self._setup.folder / "labelled" / f"cycle_{cycle:02d}"
-        write_labelled(labelled, classes, folder)
-        write_categories(classes, self._setup.folder / "predictions")
-        if missing := [path for path in self._files(cycle) if not path.exists()]:
+        self._hand_over(labelled, folder)
+        if missing := files.missing():
             raise Waiting(self._status(cycle, folder, missing))
-        self._state, self._read = {"cycle": cycle, "sha256": self._hashes(cycle)}, None
-        found = self._signals().detections
-        assert found is not None
-        summary = {"index": 0, "detections": int(found.counted.sum()), **self._state["sha256"]}
+        if writing := files.unsettled():
+            raise Waiting(
+                [f"waiting: {writing} is still being written: let the detector end", self._then()]
+            )
+        self._state, self._read = {"cycle": cycle, "sha256": dict(files.hashes())}, None
+        found = self._detections()
+        self._check_some(unlabelled.ids, "pool")
+        counts = {"detections": int(found.counted.sum()), "without": self._without(found)}
+        summary = {"index": 0, **counts, **self._state["sha256"]}
         context.phase_finished("predictions", summary)
 
     def evaluate(self, test: LabelledSet) -> Metrics:
@@ -83,11 +98,25 @@ class PredictionsLearner:
         Raises:
             DataError: there is no prediction of any test image.
         """
-        return measured(test, self._stream(test, frozenset({DETECTIONS}), some=True), self._setup)
+        self._detections()
+        self._check_some(test.ids, "test split")
+        return measured(test, self.signals(test, frozenset({DETECTIONS})), self._setup)
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
-        """Stream what the files say of ``images``."""
-        return self._stream(images, names)
+        """Stream what the files say of ``images``.
+
+        Raises:
+            DataError: the files do not have what is asked for.
+        """
+        known = self._signals()
+        if lacking := sorted(names - known.provides):
+            raise DataError(
+                f"{named(lacking)}: not in the files of cycle {self._state['cycle']}; set "
+                "learner.embeddings=true, and write cycle_NN.npz with "
+                f"{'object_features' if BOX_FEATURES in lacking else 'image'} beside them"
+            )
+        yield from known.signals(images, names)
+        self._tell(self._detections().notes)
 
     def state_dict(self) -> dict[str, Any]:
         """The cycle, and the SHA-256 of its files."""
@@ -100,7 +129,7 @@ class PredictionsLearner:
             RunError: they have changed, or are gone.
         """
         self._state, self._read = state, None
-        now = self._hashes(state["cycle"])
+        now = self._files(state["cycle"]).hashes()
         if changed := [name for name, known in state["sha256"].items() if now.get(name) != known]:
             raise RunError(
                 f"{self._setup.folder / 'predictions'}: {named(changed)} of cycle "
@@ -108,87 +137,83 @@ class PredictionsLearner:
                 "start anew with another --output"
             )
 
-    def _stream(
-        self, images: ImageSet, names: frozenset[str], *, some: bool = False
-    ) -> Iterator[SignalBatch]:
-        known = self._signals()
-        if lacking := sorted(names - known.provides):
-            raise DataError(
-                f"{named(lacking)}: not in the files of cycle {self._state['cycle']}; set "
-                "learner.embeddings=true, and write cycle_NN.npz with "
-                f"{'object_features' if BOX_FEATURES in lacking else 'image'} beside them"
-            )
-        found = known.detections
+    def _images(self) -> ImageSet:
+        assert self._setup.images is not None  # but where nothing is read: in what checks settings
+        return self._setup.images
+
+    def _hand_over(self, labelled: LabelledSet, folder: Path) -> None:
+        images, classes = self._images(), self._setup.classes
+        as_they_are = LabelledSet(images.images, labelled.ids, labelled.targets)  # not resized
+        write_labelled(as_they_are, classes, folder)
+        write_categories(classes, self._setup.folder / "predictions")
+        write_pictures(images, self._setup.folder / "predictions" / "images")
+
+    def _detections(self) -> StoredDetections:
+        found = self._signals().detections
         assert found is not None
-        none = len(found.rows) - 1
-        own = {item: self._row(found, item, none) for item in images.ids}
-        if some and own and set(own.values()) == {none}:
-            raise DataError(
-                f"{found.where}: no prediction of any of {plural(len(own), 'test image')}, such as "
-                f"{next(iter(own))}: expected those of pool and test split, by their names"
-            )
-        yield from replace(known, detections=found.of_rows(own)).signals(images, names)
-
-    def _row(self, found: StoredDetections, item: str, none: int) -> int:
-        """The row of an image: by its id, with or without suffix, or by a name without folders.
-
-        Raises:
-            DataError: a name without folders is that of two images.
-        """
-        whole = stem(item)
-        row = found.rows.get(item, self._stems.get(whole))
-        if row is not None:
-            return row
-        bare = whole.rpartition("/")[2]
-        row = self._stems.get(bare)
-        if row is None:
-            return none
-        if self._meant.setdefault(bare, item) != item:
-            raise DataError(
-                f"{found.where}: {bare} may mean {self._meant[bare]} or {item}: write names of "
-                "images with their folders"
-            )
-        return row
+        return found
 
     def _signals(self) -> StoredSignals:
         if self._read is None:
-            predictions, *more = self._files(self._state["cycle"])
-            vectors = StoredVectors(read_vectors(more[0])) if more else None
-            found = self._detections(predictions)
-            self._read, self._meant = StoredSignals(found, vectors), {}
-            self._stems = {stem(name): row for name, row in found.rows.items() if name}
+            files = self._files(self._state["cycle"])
+            path = files.predictions()
+            assert path is not None  # it has a hash
+            pictures, problems = HandedOver(self._images()), Problems("error", skip="")
+            found, vectors = read_predictions(path, pictures, problems), None
+            if files.embeddings:
+                vectors = called_by_id(read_vectors(files.embeddings), pictures, problems)
+            problems.settle()
+            detections = self._stored(named_by(found, self._setup.classes, path), path)
+            self._read = StoredSignals(detections, StoredVectors(vectors) if vectors else None)
         return self._read
 
-    def _detections(self, path: Path) -> StoredDetections:
-        problems, classes = Problems("error"), self._setup.classes
-        found = read_predictions(path, Candidates(None), problems)
-        problems.settle()
+    def _stored(self, found: Annotations, path: Path) -> StoredDetections:
+        classes = self._setup.classes
         if foreign := [name for name in found.classes if name not in classes]:
             raise DataError(
                 f"{path}: {named(foreign)} are no classes of the dataset, which are "
-                f"{', '.join(classes)}; category_id are numbers of instances.json beside it"
+                f"{', '.join(classes)}: call them alike (category_id of COCO results are numbers "
+                "of predictions/instances.json, which has to lie beside the file)"
             )
-        found.classes, found.images = classes, [*found.images, ""]  # the last shows nothing
+        self._known = frozenset(found.images)
+        found.classes, found.images = classes, list(self._images().ids)
+        self._tell(found.notes)
         return stored(found, str(path))
 
-    def _files(self, cycle: int) -> list[Path]:
-        suffixes = (".json", ".npz") if self._embeddings else (".json",)
+    def _check_some(self, ids: Sequence[str], split: str) -> None:
+        if ids and self._known.isdisjoint(ids):
+            raise DataError(
+                f"{self._detections().where}: no prediction of any of {plural(len(ids), 'image')} "
+                f"of the {split}, such as {ids[0]}: expected those of pool and test split; where "
+                "nothing was found, predict with a smaller threshold (Ultralytics: conf=0.001)"
+            )
+
+    def _without(self, found: StoredDetections) -> int:
+        """On how many images nothing was found; most of them look like a detector that stopped."""
+        without = int((found.counted == 0).sum())
+        if 2 * without > len(found.rows):
+            of = f"{without:,} of {plural(len(found.rows), 'image')}"
+            self._tell([f"{found.where}: nothing was found on {of}: did the detector end?"])
+        return without
+
+    def _tell(self, notes: Sequence[str]) -> None:
+        for note in notes:
+            if note not in self._told:
+                logger.warning("%s", note)
+        self._told.update(notes)
+
+    def _files(self, cycle: int) -> PredictionFiles:
+        folder = self._setup.folder / "predictions"
+        return PredictionFiles(folder, cycle, embeddings=self._embeddings)
+
+    def _status(self, cycle: int, labelled: Path, missing: Sequence[str]) -> list[str]:
+        pictures = self._setup.folder / "predictions" / "images"
         return [
-            self._setup.folder / "predictions" / f"cycle_{cycle:02d}{suffix}" for suffix in suffixes
+            f"waiting: cycle {cycle} waits for {' and '.join(missing)}: train on {labelled} "
+            f"(yolo/data.yaml, coco.json), and predict all of {pictures}",
+            self._then(),
         ]
 
-    def _hashes(self, cycle: int) -> Mapping[str, str]:
-        there = [path for path in self._files(cycle) if path.exists()]
-        return {path.name: _sha256(path) for path in there}
-
-    def _status(self, cycle: int, labelled: Path, missing: list[Path]) -> list[str]:
-        return [
-            f"waiting: cycle {cycle} waits for {' and '.join(map(str, missing))}: train on "
-            f"{labelled} (yolo/, coco.json), and predict all images of pool and test",
-            f"then: {command('run', '--output', self._setup.folder, '--resume')}",
-        ]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    def _then(self) -> str:
+        then = command("run", "--output", self._setup.folder, "--resume")
+        return f"then, once the detector has ended: {then}"

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.cvat_query import LABELS, QUERY, write_query
 from alframe.annotations.cvat_shapes import NO_BOX, shape_box
-from alframe.annotations.parts import first_found, other_sizes, together
+from alframe.annotations.parts import REMEDY, first_found, other_sizes, together
 from alframe.annotations.sources import Source, called, read
 from alframe.annotations.xml_files import has_root, xml_files
 from alframe.datasets.bulk import uncollected
@@ -16,7 +16,6 @@ from alframe.datasets.problems import BadItemError, Problem, Problems, tallied
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import DataError
 
-REMEDY = "correct the file, or skip its image"
 _LABELS = "./meta//labels/label/name"
 
 

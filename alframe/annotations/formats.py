@@ -11,7 +11,7 @@ from alframe.annotations.coco import COCO
 from alframe.annotations.cvat import CVAT
 from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio import LABEL_STUDIO
-from alframe.annotations.sources import Source, opened
+from alframe.annotations.sources import Source, files, opened
 from alframe.annotations.unknown import what_it_is
 from alframe.annotations.voc import VOC
 from alframe.annotations.yolo import YOLO
@@ -49,6 +49,11 @@ def read_predictions(
 ) -> Annotations:
     """What a model found, with scores: as :func:`read_annotations`, or lines of our own."""
     with opened(path) as source:
+        if source.is_dir() and not files(source):
+            raise DataError(
+                f"{path} holds no predictions, but {what_it_is(source)}: let the detector end, and "
+                "write what it finds (Ultralytics: save_txt=True save_conf=True conf=0.001)"
+            )
         if name is None and prediction_lines.recognises(source):
             found = prediction_lines.read_lines(source, images, problems)
         else:

@@ -8,15 +8,13 @@ from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio_query import CONFIG, OURS, QUERY, write_query
 from alframe.annotations.label_studio_results import Told, read_results
 from alframe.annotations.label_studio_tasks import image_names, tasks_in
-from alframe.annotations.parts import first_found, together
+from alframe.annotations.parts import REMEDY, first_found, together
 from alframe.annotations.sources import Source, called, read
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_fields import seconds
 from alframe.datasets.coco_json import parsed
 from alframe.datasets.problems import BadItemError, Problem, Problems, plural
 from alframe.errors import DataError
-
-REMEDY = "correct the file, or skip its image"
 
 
 def recognises(source: Source) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from alframe.annotations.outlines import enclosing, turned
+from alframe.annotations.parts import REMEDY
 from alframe.datasets.objects import Annotated, Box
 from alframe.datasets.problems import BadItemError, Problem, tallied
 
-REMEDY = "correct the file, or skip its image"
 _BARE = frozenset({"rectangle", "polygon", "ellipse"})
 """Regions whose label is a result of its own, of the type ``labels`` and the same id."""
 _LABELLED = frozenset({"rectanglelabels", "polygonlabels", "ellipselabels", "labels"})

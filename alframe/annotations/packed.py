@@ -1,6 +1,6 @@
 """Columns of predicted objects: a fifth of the memory that a list of them takes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,11 @@ class Packed:
         for thing in objects:
             self.append(thing)
         return self
+
+    def rename(self, named: Callable[[str], str]) -> None:
+        """Call the classes otherwise, each by a name of its own."""
+        self._pack()
+        self.names = {named(name): place for name, place in self.names.items()}
 
     def __len__(self) -> int:
         return self._packed + len(self._waiting)

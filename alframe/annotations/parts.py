@@ -4,8 +4,10 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from alframe.annotations.base import UNSIZED, Annotations, AskedImage, Images, Sheet
-from alframe.datasets.problems import BadItemError, Problem, Problems, named, plural
+from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, named, plural
 from alframe.errors import DataError
+
+REMEDY = f"correct the file{SKIP}"
 
 
 def together(parts: Sequence[Annotations], where: str, problems: Problems) -> Annotations:

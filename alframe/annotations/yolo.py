@@ -3,8 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from alframe.annotations.base import Annotations, Format, Images
+from alframe.annotations.packed import Packed
 from alframe.annotations.parts import first_found
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.annotations.yolo_files import image_names, is_of_label_studio, label_files, recognises
@@ -12,31 +14,45 @@ from alframe.annotations.yolo_labels import Label, read_labels
 from alframe.annotations.yolo_names import names_of
 from alframe.annotations.yolo_query import write_query
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.objects import Annotated
+from alframe.datasets.objects import Annotated, Collected
 from alframe.datasets.problems import BadItemError, Problem, Problems, named
 from alframe.errors import DataError
 
 
-@uncollected()
 def read_yolo(source: Source, images: Images, problems: Problems) -> Annotations:
     """All label files of a folder; an empty one is an image without objects.
 
     Raises:
         DataError: there is none, or the names of classes are malformed.
     """
+    return _read(source, images, problems, list[Annotated]())
+
+
+def read_predictions(source: Source, images: Images, problems: Problems) -> Annotations:
+    """As :func:`read_yolo`; of detectors that find hundreds of objects on each image."""
+    return _read(source, images, problems, Packed())
+
+
+@uncollected()
+def _read(source: Source, images: Images, problems: Problems, objects: Collected) -> Annotations:
     folder = folder_of(source)
     source = folder if source.name.lower().endswith((".yaml", ".yml")) else source
     names, labels = names_of(folder), label_files(source)
     if not labels:
         raise DataError(f"{source}: expected label files of YOLO (.txt) in it, or in labels/")
-    reader = _Reader(images, problems, names, is_of_label_studio(source))
+    reader = _Reader(images, problems, names, is_of_label_studio(source), objects)
     for name, file in labels.items():
         reader.add(name, file)
     return reader.end(called(source))
 
 
-def named_by(found: Annotations, classes: Sequence[str]) -> Annotations:
+def named_by(found: Annotations, classes: Sequence[str], path: Path) -> Annotations:
     """Annotations whose classes are numbers, with the names of these numbers.
+
+    Args:
+        found: what was read.
+        classes: names.
+        path: that they were read from, for messages.
 
     Raises:
         DataError: a number has no name.
@@ -45,10 +61,14 @@ def named_by(found: Annotations, classes: Sequence[str]) -> Annotations:
         return found
     if unknown := [name for name in found.classes if int(name) >= len(classes)]:
         raise DataError(
-            f"no class has the number {named(unknown)}: numbers count {', '.join(classes)} from 0 "
-            "on; give the names in a data.yaml beside the labels"
+            f"{path}: no class has the number {named(unknown)}: numbers count "
+            f"{', '.join(classes)} from 0 on; give the names in a data.yaml beside the labels"
         )
-    objects = [thing._replace(name=classes[int(thing.name)]) for thing in found.objects]
+    objects = found.objects
+    if isinstance(objects, Packed):
+        objects.rename(lambda name: classes[int(name)])
+    else:
+        objects = [thing._replace(name=classes[int(thing.name)]) for thing in objects]
     return replace(found, classes=tuple(classes), objects=objects, numbered=False)
 
 
@@ -56,11 +76,17 @@ class _Reader:
     """Reads label files one by one."""
 
     def __init__(
-        self, images: Images, problems: Problems, names: tuple[str, ...] | None, lossy: bool
+        self,
+        images: Images,
+        problems: Problems,
+        names: tuple[str, ...] | None,
+        lossy: bool,
+        objects: Collected,
     ) -> None:
         self._images, self._problems, self._names, self._lossy = images, problems, names, lossy
         self._remedy = "export JSON, which has the folders of images" if lossy else None
-        self._found = Annotations(names or (), numbered=names is None)
+        self._found = Annotations(names or (), objects=objects, numbered=names is None)
+        self._numbers = set[int]()
         self._odd = Counter[str]()
         self._items: dict[str, str] = {}
 
@@ -88,9 +114,10 @@ class _Reader:
     def _objects(self, item: str, labels: list[Label], where: str) -> list[Annotated]:
         names = self._names
         if names is None:
+            self._numbers.update(label.number for label in labels)
             return [Annotated(item, str(number), box, score=score) for number, box, score in labels]
         if unknown := sorted({label.number for label in labels if label.number >= len(names)}):
-            cause = f"no class has this number: there are {len(names)} names"
+            cause = f"no class has this number: names are of 0 to {len(names) - 1}"
             at = f"{where}: {named(list(map(str, unknown)))}"
             raise BadItemError(Problem(cause, at, "add its name, or correct the number"))
         return [Annotated(item, names[number], box, score=score) for number, box, score in labels]
@@ -98,8 +125,7 @@ class _Reader:
     def end(self, where: str) -> Annotations:
         """All that was read."""
         if self._names is None:
-            numbers = sorted({int(thing.name) for thing in self._found.objects})
-            self._found.classes = tuple(map(str, numbers))
+            self._found.classes = tuple(map(str, sorted(self._numbers)))
         told = {
             "polygons": "polygon{s} of which the enclosing box is taken",
             "twice": "line{s} of labels there twice, taken once (a detector that appends to its "
@@ -128,4 +154,5 @@ YOLO = Format(
         "Save an empty file for an image without objects: a missing one is not annotated yet.",
         "Give back the folder, or a zip of it.",
     ),
+    read_predictions,
 )

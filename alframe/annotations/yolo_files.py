@@ -10,10 +10,12 @@ _NOT_LABELS = {*LISTS, "train.txt", "val.txt", "test.txt", "images.txt", "readme
 
 
 def recognises(source: Source) -> bool:
-    """Whether a file begins with a line of labels, or there are names for files that are empty."""
+    """Whether a file begins with a line of labels, all are empty, or there are names for them."""
     texts = label_files(source)
     starts = (head(file, 256) for file in texts.values())
     if any(_LABEL.match(start) for start in starts):
+        return True
+    if texts and source.is_dir() and not any(head(file, 1) for file in texts.values()):
         return True
     listed = any(name.rpartition("/")[2] in ("data.yaml", *LISTS) for name in files(source))
     return listed and (source.is_dir() or not texts) and bool(texts or files(source, ".yaml"))

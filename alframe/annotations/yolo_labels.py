@@ -5,10 +5,10 @@ from codecs import BOM_UTF8
 from collections import Counter
 from typing import NamedTuple
 
+from alframe.annotations.parts import REMEDY
 from alframe.datasets.objects import Box
 from alframe.datasets.problems import BadItemError, Problem
 
-REMEDY = "correct the file, or skip its image"
 SLACK = 0.01
 """By which shares may leave 0..1, as of tools that round or do not clip."""
 

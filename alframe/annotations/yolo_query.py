@@ -30,7 +30,8 @@ def write_query(sheet: Sheet, folder: Path, *, scores: bool = False) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, "".join(_lines(image, numbers, scores=scores)))
     path = folder / "data.yaml"
-    content = {"path": ".", "train": "images", "val": "images", "names": list(sheet.classes)}
+    # Without "path", which Ultralytics would look for where it is started.
+    content = {"train": "images", "val": "images", "names": list(sheet.classes)}
     write_text(path, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
     write_text(folder / "classes.txt", "".join(f"{printable(name)}\n" for name in sheet.classes))
     return path

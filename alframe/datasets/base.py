@@ -197,6 +197,11 @@ class Dataset:
         """Annotations of the pool, as far as there are."""
         return {item: self.targets[item] for item in self.pool if item in self.targets}
 
+    @property
+    def image_set(self) -> ImageSet:
+        """The images of both splits, those of the pool first."""
+        return ImageSet(self.images, (*self.pool, *self.test))
+
     def file(self, item: str) -> Path | None:
         """Where the picture of an item lies; None where it is no file."""
         return file_of(self.images, item)

@@ -136,7 +136,7 @@ def read_instances(
     reader = _Reader(path, _categories(path, tables["categories"]), problems, results)
     for number, row in enumerate(tables["images"]):
         reader.add_image(number, row, start, locate)
-    reader.add_objects(results.rows if results else tables["annotations"])
+    reader.add_objects(map(_by_file_name, results.rows) if results else tables["annotations"])
     return reader.end(keypoints=has_keypoints(content))
 
 
@@ -244,6 +244,16 @@ class _Reader:
         details = ": ".join(filter(None, (owner, error.got and f"got {error.got}")))
         at = f"{table}[{number}]{f' ({details})' if details else ''}"
         return Problem(f"{self._path}: {table}{error.field}: {error.expected}", at, REMEDY)
+
+
+def _by_file_name(row: Any) -> Any:
+    """A row of results whose ``image_id`` is the name of the file, where the row has that, too.
+
+    Ultralytics makes the number 5 of 000005.jpg, which may be another image's in a file of
+    instances.
+    """
+    name = row.get("file_name") if isinstance(row, dict) else None
+    return {**row, "image_id": name} if name and isinstance(name, str) else row
 
 
 def _twice(known: Key, name: str, path: Path, before: Path) -> WrongFieldError:

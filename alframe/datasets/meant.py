@@ -52,7 +52,8 @@ class PictureNames:
     def _search(self, name: str) -> str:
         parts, _ = parts_of(name)
         path = "/".join(parts)
-        found = self._names.like(path) or self._names.ending(path)
+        names = self._names
+        found = names.like(path) or names.ending(path) or names.numbered(path)
         if len(found) == 1:
             return found[0]
         if found:

@@ -88,6 +88,20 @@ class Names:
         found = next((self._by_tail[tail] for tail in tails if tail in self._by_tail), [])
         return [path for path in found if _plain(path).endswith(suffix)] or found
 
+    def numbered(self, name: str) -> list[str]:
+        """Paths whose last part is the same number, with other zeros in front: 000005 of 5."""
+        plain = _plain(stem(name))
+        return self._by_number.get(plain.lstrip("0"), []) if plain.isdecimal() else []
+
+    @cached_property
+    def _by_number(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for plain, paths in self._stems.items():
+            last = plain.rpartition("/")[2]
+            if last.isdecimal():
+                found.setdefault(last.lstrip("0"), []).extend(paths)
+        return found
+
     @cached_property
     def _by_tail(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}

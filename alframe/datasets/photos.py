@@ -110,7 +110,7 @@ def _numbered(said: Annotations, classes: Sequence[str] | None, path: Path) -> A
             f"{path} has numbers for classes and no names: expected a data.yaml or classes.txt "
             "beside the labels, or set dataset.classes=[NAME, ...] in their order"
         )
-    return named_by(said, classes or ())
+    return named_by(said, classes or (), path)
 
 
 def _test(found: Found, test: str, seed: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from alframe import oracle
 from alframe.config.sections import Component, DataConfig, RunConfig
-from alframe.datasets.base import Dataset
+from alframe.datasets.base import Dataset, ImageSet
 from alframe.datasets.cache import CachedImages, Resize, prepared
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.pictures import Reading
@@ -189,6 +189,7 @@ def build_learner(
     config: RunConfig,
     classes: tuple[str, ...],
     folder: Path = Path(),
+    images: ImageSet | None = None,
     *,
     restored: bool = False,
 ) -> Learner:
@@ -198,13 +199,15 @@ def build_learner(
         config: of the run.
         classes: their names, in label order.
         folder: the run directory.
+        images: of pool and test split, for a learner that does not train.
         restored: whether a state will be loaded, so that initial weights need not be had.
     """
     from alframe.training.device import pick_device, workers
 
     model, device = config.model, pick_device(config.device)
     data = config.data.model_copy(update={"workers": workers(config.data.workers, device)})
-    setup = InferenceSetup(classes, device, data, config.evaluation, folder=folder)
+    seen = None if model else images
+    setup = InferenceSetup(classes, device, data, config.evaluation, folder=folder, images=seen)
     if model and config.training:
         if restored and "weights" in model.options:
             model = model.model_copy(update={"weights": "none"})

@@ -37,7 +37,8 @@ def kept_run(path: Path, overrides: Sequence[str]) -> RunDir:
 
 def restored(run: RunDir, cycle: int) -> Learner:
     """The learner of a run with the model of a cycle, for the classes of that cycle."""
-    learner = build_learner(run.config, run.classes(cycle), run.path, restored=True)
+    images = None if run.config.model else dataset_of(run.config, run.path).image_set
+    learner = build_learner(run.config, run.classes(cycle), run.path, images, restored=True)
     learner.load_state_dict(run.load_model(cycle))
     return learner
 

@@ -79,7 +79,8 @@ def run(
     strategy = build_strategy(config)
     dataset = dataset or dataset_of(config, path)
     as_read = dataset.fingerprint()
-    learner = build_learner(_of_all_processes(config), dataset.classes, path)
+    alone = _of_all_processes(config)
+    learner = build_learner(alone, dataset.classes, path, dataset.image_set)
     waits, grown = broadcast(partial(_waits, config, path, dataset, resume=resume))
     if waits is not None:
         if is_main_process():
@@ -87,7 +88,7 @@ def run(
         return
     if grown:
         dataset = with_classes(dataset, grown)
-        learner = build_learner(_of_all_processes(config), dataset.classes, path)
+        learner = build_learner(alone, dataset.classes, path, dataset.image_set)
     dataset = _prepared(dataset, config)
     config = with_white(config, white_in(dataset))
     profiling = Profiling(path / "profile" if profile else None)

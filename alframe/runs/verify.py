@@ -83,10 +83,11 @@ class Verifier:
         self._strategy: Strategy = build_strategy(config)
         as_read = dataset_of(config, path)
         self._dataset = prepare_images(as_read, config)
+        images = self._dataset.image_set
         self._oracle = build_oracle(config, self._dataset, path)
         self._targets: dict[str, Target] = {}
         self._learner: Callable[[tuple[str, ...]], Learner] = functools.lru_cache(maxsize=1)(
-            partial(build_learner, config, folder=path, restored=True)
+            partial(build_learner, config, folder=path, images=images, restored=True)
         )
         people = asks_people(config)
         self._known = self._dataset.known if people else {}
@@ -177,7 +178,9 @@ class Verifier:
 
     def _verdict_on_model(self, about: str, cycle: int) -> Verdict:
         if self._run.model_path(cycle).exists():
-            self._run.load_model(cycle)
+            state = self._run.load_model(cycle)
+            if self._config.model is None:  # what it has predictions from may have changed
+                self._learner(self._classes(cycle)).load_state_dict(state)
             return Verdict(about, "its checksum")
         last = cycle == self._run.journal.of("fitted")[-1]["cycle"]
         due = last or self._config.keep_models == "all"

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from alframe.annotations.answers import CheckedAnswers
-from alframe.annotations.base import Annotations
+from alframe.annotations.base import Annotations, Images
 from alframe.annotations.formats import read_annotations, read_predictions
 from alframe.annotations.packed import ObjectColumns, Packed
 from alframe.annotations.yolo import named_by
@@ -69,8 +69,7 @@ def read_material(
     for each in found if missing == "empty" else ():
         each.images = sorted(ids)
     if vectors and images:
-        known = _found(vectors.ids, candidates, problems)
-        vectors = vectors.renamed(lambda item: known.get(item, item))
+        vectors = called_by_id(vectors, candidates, problems)
     classes = one_order(found, paths)
     own = [note for each in found for note in each.notes]
     targets, done, said = _labelled(labelled, candidates, classes, problems)
@@ -129,6 +128,17 @@ def stored(found: Annotations, where: str) -> StoredDetections:
     return StoredDetections(found.images, found.classes, columns, where)
 
 
+def called_by_id(vectors: Vectors, images: Images, problems: Problems) -> Vectors:
+    """Vectors with the ids of their images in place of the names that their file has for them."""
+    found: dict[str, str] = {}
+    for name in vectors.ids:
+        try:
+            found[name] = images.find(name)
+        except DataError as error:
+            problems.take(name, error)
+    return vectors.renamed(lambda name: found.get(name, name))
+
+
 def _packed(found: Annotations) -> Packed:
     return found.objects if isinstance(found.objects, Packed) else Packed(found.objects)
 
@@ -137,17 +147,6 @@ def _candidates(images: Path | None, ids: tuple[str, ...] | None) -> tuple[Candi
     if images:
         return candidates_in(images)
     return Candidates(ids, [Path()]), []
-
-
-def _found(names: tuple[str, ...], candidates: Candidates, problems: Problems) -> Mapping[str, str]:
-    """The ids of images that embeddings have, by their names there."""
-    found: dict[str, str] = {}
-    for name in names:
-        try:
-            found[name] = candidates.find(name)
-        except DataError as error:
-            problems.take(name, error)
-    return found
 
 
 def _labelled(
@@ -166,7 +165,7 @@ def _labelled(
         )
         return {}, frozenset(done), notes
     said = read_annotations(path, candidates, problems)
-    said = named_by(said, classes) if classes else said
+    said = named_by(said, classes, path) if classes else said
     dataset = Dataset("labelled", classes or said.classes, candidates, {}, (), ())
     checked = CheckedAnswers(said, dataset, path)
     for item, problem in checked.problems() if classes else ():

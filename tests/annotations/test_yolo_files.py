@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from alframe.annotations.base import Proposal
-from alframe.annotations.formats import read_annotations, write_query
+from alframe.annotations.formats import read_annotations, read_predictions, write_query
+from alframe.annotations.packed import Packed
 from alframe.annotations.yolo import named_by
 from alframe.annotations.yolo_query import write_query as write_yolo
 from alframe.datasets.problems import Problems
@@ -60,7 +61,7 @@ def test_lines(tmp_path: Path, line: str, box: list[float], score: float) -> Non
         ("0.5 0.5 0.5 0.25 0.5", "expected the number of a class first, 0 or larger"),
         ("-1 0.5 0.5 0.25 0.5", "expected the number of a class first, 0 or larger"),
         ("inf 0.5 0.5 0.25 0.5", "expected the number of a class first, 0 or larger"),
-        ("2 0.5 0.5 0.25 0.5", "no class has this number: there are 2 names"),
+        ("2 0.5 0.5 0.25 0.5", "no class has this number: names are of 0 to 1"),
     ],
 )
 def test_lines_that_are_none(tmp_path: Path, line: str, said: str) -> None:
@@ -133,11 +134,34 @@ def test_names_may_be_missing(tmp_path: Path) -> None:
     found = read(tmp_path, Known("a.jpg"))
     assert (found.classes, found.numbered) == (("0", "12"), True)
     names = [f"c{number}" for number in range(13)]
-    named = named_by(found, names)
+    named = named_by(found, names, tmp_path)
     assert (named.classes, named.numbered) == (tuple(names), False)
     assert [thing.name for thing in named.objects] == ["c12", "c0"]
     with pytest.raises(DataError, match="no class has the number 12: numbers count disc, box"):
-        named_by(found, ("disc", "box"))
+        named_by(found, ("disc", "box"), tmp_path)
+
+
+def test_predictions_are_columns_and_may_lack_names(tmp_path: Path) -> None:
+    """A detector with a small threshold finds 300 objects an image."""
+    lines = [f"{2 * (n % 2)} 0.5 0.5 0.5 {n / 300} {n / 300}\n" for n in range(300)]
+    (tmp_path / "a.txt").write_text("".join(lines))
+    problems = Problems("error")
+    found = read_predictions(tmp_path, Known("a.jpg"), problems)
+    assert (found.classes, found.numbered, problems.items) == (("0", "2"), True, set())
+    named = named_by(found, ("x", "y", "z"), tmp_path)
+    assert isinstance(named.objects, Packed)
+    columns = named.objects.columns()
+    assert [list(named.objects.names)[label] for label in columns.name[:3]] == ["x", "z", "x"]
+    assert columns.score.tolist() == pytest.approx([n / 300 for n in range(300)])
+    assert [thing.name for thing in named.objects][-2:] == ["x", "z"]
+
+
+def test_files_that_are_all_empty(tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    for name in "ab":
+        (tmp_path / "labels" / f"{name}.txt").write_text("")
+    found = read_predictions(tmp_path, Known("a.jpg", "b.jpg", "c.jpg"), Problems("error"))
+    assert (found.images, len(found.objects)) == (["a.jpg", "b.jpg"], 0)
 
 
 @pytest.mark.parametrize(

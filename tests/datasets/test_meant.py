@@ -73,6 +73,19 @@ def test_ids_without_suffix():
         found.find("1.jpg")
 
 
+def test_a_number_may_lack_its_zeros():
+    """Detectors that take names for numbers write 5 for 000005.jpg."""
+    found = pictures("VOC/000005", "000050.jpg", "12.jpg", "0012.png", "0.jpg", "x5.jpg")
+    assert [found.find(name) for name in ("5", "50.jpg", "12", "00")] == [
+        "VOC/000005", "000050.jpg", "12.jpg", "0.jpg"
+    ]  # fmt: skip
+    with pytest.raises(BadItemError, match="several"):
+        found.find("00012")
+    for name in ("500", "x05", "a/5"):
+        with pytest.raises(BadItemError, match="no picture"):
+            found.find(name)
+
+
 def test_names_that_differ_are_noted_but_for_the_suffix():
     found = pictures()
     for name in ("a", "a.jpg", "A.jpg", "deep/d"):

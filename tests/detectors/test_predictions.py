@@ -1,15 +1,21 @@
 """The learner ``predictions``: a curve of a detector that is trained outside, cycle after cycle."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import yaml
 
+from alframe.datasets.base import ImageSet, ImageSource
 from alframe.datasets.shapes import shapes
+from alframe.detectors import prediction_files
+from alframe.detectors.handing_over import HandedOver, side_by_side
 from tests.cli.test_cli import alframe  # noqa: F401
 
 POOL = {"pool": 12, "test": 4, "size": 32, "classes": 2}
@@ -41,6 +47,12 @@ for rank, (item, objects) in enumerate(truth.items()):
 """
 
 
+@pytest.fixture(autouse=True)
+def nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written but by the tests themselves, which need not wait for it to end."""
+    monkeypatch.setattr(prediction_files, "QUIET", 0.0)
+
+
 @pytest.fixture
 def truth(tmp_path: Path) -> Path:
     objects = {
@@ -61,6 +73,15 @@ def predict(run: Path, cycle: int, truth: Path) -> None:
     subprocess.run(command, check=True)
 
 
+def predict_by_torchvision(run: Path, cycle: int, truth: Path) -> None:
+    del truth
+    name, own = f"cycle_{cycle:02d}", run / "predictions"
+    places = (run / "labelled" / name, own / "images", own / "instances.json", own / f"{name}.json")
+    program = Path(__file__).with_name("outside.py")
+    bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([sys.executable, program, *places], check=True, env=bare, cwd=run)
+
+
 def start(alframe: Any, run: Path, *more: str) -> tuple[int, str, str]:  # noqa: F811
     named = ("--strategy", "entropy", "--learner", "predictions", "--output", str(run))
     found: tuple[int, str, str] = alframe("run", *named, *SETTINGS, *more)
@@ -72,26 +93,39 @@ def go_on(alframe: Any, run: Path) -> tuple[int, str, str]:  # noqa: F811
     return found
 
 
+def cycles_of(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "cycles.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    "outside", [predict, pytest.param(predict_by_torchvision, marks=pytest.mark.slow)]
+)
 def test_a_curve_of_a_detector_outside(
-    alframe: Any, tmp_path: Path, truth: Path  # noqa: F811
-) -> None:  # fmt: skip
+    alframe: Any,  # noqa: F811
+    tmp_path: Path,
+    truth: Path,
+    outside: Callable[[Path, int, Path], None],
+) -> None:
     run = tmp_path / "run"
     code, said, err = start(alframe, run)
     assert code == 3, err
     assert f"waits for {run / 'predictions' / 'cycle_00.json'}" in err
+    assert f"predict all of {run / 'predictions' / 'images'}" in err
     assert f"alframe run --output {run} --resume" in err
     assert go_on(alframe, run)[0] == 3
     for cycle in range(3):
-        predict(run, cycle, truth)
+        outside(run, cycle, truth)
         code, said, err = go_on(alframe, run)
         assert code == (0 if cycle == 2 else 3), err
-    cycles = [json.loads(line) for line in (run / "cycles.jsonl").read_text().splitlines()]
+    cycles = cycles_of(run)
     values = [c["metrics"]["mAP50"] for c in cycles]
-    assert values == sorted(values)
-    assert values[0] < values[-1]
+    assert all(0 <= value <= 1 for value in values)
+    if outside is predict:
+        assert values == sorted(values)
+        assert values[0] < values[-1]
     assert [c["labelled"] for c in cycles] == [3, 6, 9]
     (phase,) = cycles[0]["phases"]
-    assert phase["phase"] == "predictions"
+    assert (phase["phase"], phase["detections"] > 0) == ("predictions", True)
     assert len(phase["cycle_00.json"]) == 64
     assert not {"model", "training"} & yaml.safe_load((run / "config.yaml").read_text()).keys()
     code, said, err = alframe("verify", str(run))
@@ -100,7 +134,212 @@ def test_a_curve_of_a_detector_outside(
     assert code == 0, err
     assert (tmp_path / "report" / "curves.png").exists()
     labels = (run / "labelled" / "cycle_00" / "yolo" / "data.yaml").read_text()
-    assert yaml.safe_load(labels)["names"] == list(TRUTH.classes)
+    assert yaml.safe_load(labels) == {
+        "train": "images", "val": "images", "names": list(TRUTH.classes),
+    }  # fmt: skip
+
+
+def found() -> Iterator[tuple[str, list[tuple[int, list[float], float]]]]:
+    """What a detector finds, by the names in ``predictions/images``: on every third image nothing.
+
+    Its classes are numbers of ``data.yaml``.
+    """
+    images = ImageSet(TRUTH.images, (*TRUTH.pool, *TRUTH.test))
+    for rank, (item, name) in enumerate(side_by_side(images).items()):
+        target = TRUTH.targets[item]
+        boxes, labels = target.require_boxes().tolist(), target.labels.tolist()
+        rows = [
+            (label, box, round(0.9 - 0.02 * rank - 0.1 * place, 4))
+            for place, (label, box) in enumerate(zip(labels, boxes, strict=True))
+        ]
+        yield name.removesuffix(".png"), rows if rank % 3 else []
+
+
+def as_coco(run: Path, cycle: int) -> Path:
+    rows = [
+        {"image_id": name, "category_id": 1 + label, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+        | {"score": score}
+        for name, each in found()
+        for label, (x1, y1, x2, y2), score in each
+    ]  # fmt: skip
+    (path := run / "predictions" / f"cycle_{cycle:02d}.json").write_text(json.dumps(rows))
+    return path
+
+
+def as_lines(run: Path, cycle: int) -> Path:
+    rows = [
+        {"image": f"{name}.png", "detections": [
+            {"class": TRUTH.classes[label], "box": box, "score": score}
+            for label, box, score in each
+        ]}
+        for name, each in found()
+    ]  # fmt: skip
+    path = run / "predictions" / f"cycle_{cycle:02d}.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+def as_yolo(run: Path, cycle: int) -> Path:
+    """As Ultralytics writes them: no names of classes, no file where nothing is found."""
+    path = run / "predictions" / f"cycle_{cycle:02d}"
+    (path / "labels").mkdir(parents=True, exist_ok=True)
+    for name, rows in found():
+        lines = [
+            f"{label} {(x1 + x2) / 64:.9f} {(y1 + y2) / 64:.9f} {(x2 - x1) / 32:.9f} "
+            f"{(y2 - y1) / 32:.9f} {score}\n"
+            for label, (x1, y1, x2, y2), score in rows
+        ]
+        if lines:
+            (path / "labels" / f"{name}.txt").write_text("".join(lines))
+    return path
+
+
+def test_whatever_the_predictions_lie_in(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    said = {}
+    for form in (as_coco, as_lines, as_yolo):
+        run = tmp_path / form.__name__
+        start(alframe, run)
+        for cycle in range(2):
+            form(run, cycle)
+            code, _, err = go_on(alframe, run)
+            assert code == 3, err
+            assert err.count("the binary entropy of the score") == 1
+        said[form] = [
+            (c["metrics"]["mAP"], c["selected"], c["phases"][0]["detections"],
+             c["phases"][0]["without"])
+            for c in map(json.loads, (run / "cycles.jsonl").read_text().splitlines())
+        ]  # fmt: skip
+        assert alframe("verify", str(run))[0] == 0
+    assert said[as_yolo] == said[as_coco] == said[as_lines]
+    (value, chosen, objects, without), _ = said[as_yolo]
+    assert (0.2 < value < 1, len(chosen)) == (True, 3)
+    assert objects == sum(len(rows) for _, rows in found())
+    assert without == sum(not rows for _, rows in found())
+
+
+def changed(path: Path, name: str, text: str) -> Path:
+    (path / name).parent.mkdir(parents=True, exist_ok=True)
+    (path / name).write_text(text)
+    return path
+
+
+LINE = "0 0.5 0.5 0.25 0.5 0.75\n"
+ODD: Mapping[str, tuple[Mapping[str, str], str]] = {
+    "nan": ({"labels/000004.txt": "0 nan 0.5 0.25 0.5 0.75\n"}, "expected shares of width and"),
+    "no confidence": (
+        {"labels/000004.txt": LINE + "0 0.5 0.5 0.25 0.5\n"},
+        "boxes without a score in 1 image: pool/000004; write predictions with theirs (YOLO: "
+        "save_txt=True save_conf=True)",
+    ),
+    "number": ({"labels/000004.txt": "7 0.5 0.5 0.25 0.5 0.75\n"}, "no class has the number 7"),
+    "stranger": ({"labels/else.txt": LINE}, "is that of no picture of the dataset"),
+    "of two": ({"labels/000000.txt": LINE}, "may mean several files"),
+    "of a second": ({"labels/000000-2.txt": LINE}, "is that of no picture of the dataset"),
+    "twice": ({"000004.txt": LINE, "labels/a/000004.txt": LINE}, "two label files are of one"),
+    "names": ({"data.yaml": "names: [disc, cup]\n"}, "cup are no classes of the dataset"),
+    "no yaml": ({"data.yaml": "names: [\n"}, "is not YAML"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_a_folder_that_does_not_fit(alframe: Any, tmp_path: Path, what: str) -> None:  # noqa: F811
+    given, message = ODD[what]
+    start(alframe, run := tmp_path / "run")
+    path = as_yolo(run, 0)
+    for name, text in given.items():
+        changed(path, name, text)
+    code, _, err = go_on(alframe, run)
+    assert (code, message in err) == (2, True), err
+    assert "predictions/cycle_00" in err
+
+
+def test_names_of_classes_beside_the_labels_count(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    """Of a detector whose classes are in another order: the same predictions score another AP."""
+    values = []
+    for names in (TRUTH.classes, TRUTH.classes[::-1]):
+        start(alframe, run := tmp_path / names[0])
+        changed(as_yolo(run, 0), "data.yaml", f"names: {list(names)}\n")
+        go_on(alframe, run)
+        values.append(cycles_of(run)[0]["metrics"]["mAP"])
+    assert values[0] > 0.2 > values[1]
+
+
+def test_an_empty_folder_and_two_answers(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    start(alframe, run := tmp_path / "run")
+    (run / "predictions" / "cycle_00" / "labels").mkdir(parents=True)
+    code, _, err = go_on(alframe, run)
+    assert (code, "holds no predictions, but" in err, "conf=0.001" in err) == (2, True, True), err
+    as_yolo(run, 0)
+    as_coco(run, 0)
+    code, _, err = go_on(alframe, run)
+    assert (code, "are of one cycle: keep the right one" in err) == (2, True), err
+
+
+def test_a_detector_that_stopped_halfway_is_suspected(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    start(alframe, run := tmp_path / "run")
+    files = sorted((as_yolo(run, 0) / "labels").iterdir())
+    for file in files[4:-1]:
+        file.unlink()
+    code, _, err = go_on(alframe, run)
+    assert (code, "nothing was found on 11 of 16 images: did the detector" in err) == (3, True), err
+
+
+def test_a_detector_that_is_still_writing_is_waited_for(
+    alframe: Any,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start(alframe, run := tmp_path / "run")
+    path = as_yolo(run, 0)
+    monkeypatch.setattr(prediction_files, "QUIET", 60.0)
+    later = lambda _: changed(path, "labels/000004.txt", LINE)  # noqa: E731
+    monkeypatch.setattr(prediction_files.time, "sleep", later)
+    code, _, err = go_on(alframe, run)
+    assert (code, f"{path} is still being written" in err) == (3, True), err
+    assert not (run / "cycles.jsonl").exists()
+    code, _, err = go_on(alframe, run)
+    assert (code, "cycle 1 waits for" in err) == (3, True), err
+
+
+@pytest.mark.parametrize("name", ["labels/000004.txt", "labels/test_000000.txt", "data.yaml"])
+def test_a_folder_that_changes_afterwards(alframe: Any, tmp_path: Path, name: str) -> None:  # noqa: F811
+    start(alframe, run := tmp_path / "run")
+    path = as_yolo(run, 0)
+    go_on(alframe, run)
+    changed(path, "args.txt.jpg", "no annotation")
+    assert alframe("verify", str(run))[0] == 0
+    changed(path, name, "")
+    code, said, err = alframe("verify", str(run))
+    assert (code != 0, "cycle_00 of cycle 0 changed since" in said + err) == (True, True)
+
+
+def test_pictures_have_names_of_their_own_side_by_side() -> None:
+    ids = ("a.jpg", "in/b.jpg", "in/c.jpg", "out/c.JPG", "out/c.png", "out_c.jpg", "x/out/c.jpg")
+    images = ImageSet(cast("ImageSource", SimpleNamespace(file=Path, size=None)), ids)
+    named = side_by_side(images)
+    assert list(named.values())[:3] == ["a.jpg", "b.jpg", "in_c.jpg"]
+    assert len({name.rpartition(".")[0].casefold() for name in named.values()}) == len(ids)
+    known = HandedOver(images)
+    assert {known.find(name) for name in named.values()} == set(ids)
+    assert [known.find(name.rpartition(".")[0]) for name in named.values()] == list(ids)
+
+
+def test_numbers_that_ultralytics_makes_of_names(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    """Its JSON has the number 5 for 000005.jpg, and of late the name of the file, too."""
+    said = []
+    for change in (
+        lambda name: {"image_id": name},
+        lambda name: {"image_id": int(name), "file_name": f"{name}.png"},
+        lambda name: {"image_id": int(name)},
+    ):
+        start(alframe, run := tmp_path / f"run{len(said)}")
+        rows = json.loads((path := as_coco(run, 0)).read_text())
+        rows = [r | change(r["image_id"]) if r["image_id"].isdecimal() else r for r in rows]
+        path.write_text(json.dumps(rows))
+        code, _, err = go_on(alframe, run)
+        assert code == 3, err
+        said.append([(c["metrics"]["mAP"], c["selected"]) for c in cycles_of(run)])
+    assert said[0] == said[1] == said[2]
 
 
 def test_files_that_do_not_fit(
@@ -110,11 +349,14 @@ def test_files_that_do_not_fit(
     start(alframe, run)
     file = run / "predictions" / "cycle_00.json"
     row = {"image_id": TRUTH.pool[0], "category_id": 1, "bbox": [0, 0, 5, 5], "score": 0.5}
+    rest = [row | {"image_id": item} for item in TRUTH.pool]
     for rows, message in (
-        ([row], "no prediction of any of 4 test images"),
+        (rest, "no prediction of any of 4 images of the test split, such as test/"),
+        ([row | {"image_id": TRUTH.test[0]}], "no prediction of any of 9 images of the pool"),
         ([row | {"category_id": 9}], "no category has this id"),
         ([row | {"score": 2}], "expected a number from 0 to 1"),
-        ([row | {"image_id": f"00000{n}"} for n in range(4)], "write names of images with their"),
+        ([row | {"image_id": "000000"}], "may mean several files"),
+        ([row | {"image_id": 99}], "image_id has to be the name of a picture"),
     ):
         file.write_text(json.dumps(rows))
         code, _, err = go_on(alframe, run)

@@ -52,6 +52,15 @@ def yolo(folder: Path, found: Found = FOUND, times: int = 1) -> Path:
     return folder
 
 
+def ultralytics(folder: Path) -> Path:
+    """As its predict writes it: in one folder, no names of classes, no file without boxes."""
+    yolo(folder)
+    (folder / "data.yaml").unlink()
+    for file in sorted((folder / "labels").rglob("*.txt")):
+        file.rename(folder / "labels" / file.name) if file.stat().st_size else file.unlink()
+    return folder
+
+
 def results(folder: Path, found: Found = FOUND, extra: Any = None, times: int = 1) -> Path:
     """COCO results, with the instances that their numbers are of."""
     folder.mkdir(exist_ok=True)
@@ -132,11 +141,17 @@ def by_name(path: Path) -> Path:
 
 WRITERS = {
     "yolo": lambda folder: yolo(folder / "run"),
+    "ultralytics": lambda folder: ultralytics(folder / "predict"),
+    "by-name": lambda folder: by_name(folder / "p.json"),
     "coco": lambda folder: results(folder / "run"),
     "label-studio": lambda folder: label_studio(folder / "tasks.json"),
     "cvat": lambda folder: cvat(folder / "a.xml"),
     "lines": lambda folder: lines_of_predict(folder / "p.jsonl"),
 }
+
+
+UNSAID = ("ultralytics", "by-name")
+"""Of what says nothing of an image on which nothing was found."""
 
 
 def choose(alframe: Any, *args: object, strategy: str = "entropy", budget: int = 5) -> Any:  # noqa: F811
@@ -149,7 +164,8 @@ def test_the_same_choice_from_the_files_of_every_tool(
     alframe: Any, photos: Path, tmp_path: Path, tool: str  # noqa: F811
 ) -> None:  # fmt: skip
     path = WRITERS[tool](tmp_path)
-    code, said, err = choose(alframe, "--predictions", path, "--images", photos, "--json")
+    empty = ("--missing", "empty") if tool in UNSAID else ()
+    code, said, err = choose(alframe, "--predictions", path, "--images", photos, "--json", *empty)
     assert code == 0, err
     rows = [json.loads(line) for line in said.splitlines()]
     assert [row["id"] for row in rows] == BY_ENTROPY
