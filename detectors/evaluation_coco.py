@@ -174,9 +174,13 @@ def _evaluate_class(
         evaluator._dts[slot, 0] = _detection_records(detections, ranks.standing, dt)
         evaluator._gts[slot, 0] = _object_records(objects, gt)
         evaluator.ious[slot, 0] = overlaps
-    evaluator.evalImgs = [
-        evaluator.evaluateImg(slot, 0, area, most) for area in areas for slot in range(len(slots))
+    whole = [evaluator.evaluateImg(slot, 0, areas[0], most) for slot in range(len(slots))]
+    sized = [
+        _of_size(image, detections, objects, area) or evaluator.evaluateImg(slot, 0, area, most)
+        for area in areas[1:]
+        for slot, image in enumerate(whole)
     ]
+    evaluator.evalImgs = whole + sized
     evaluator._paramsEval = evaluator.params
     with redirect_stdout(io.StringIO()):
         evaluator.accumulate()
@@ -186,6 +190,29 @@ def _evaluate_class(
     recall = np.where(recall < 0, np.nan, recall)
     mean: NDArray[np.float64] = np.where(precision < 0, np.nan, precision).mean(axis=1)
     return mean, np.hstack([few, recall])  # [T, R, S] -> [T, S]; [T, 2 + S]
+
+
+def _of_size(
+    whole: Any, detections: DetectionTable, objects: ObjectTable, area: Sequence[float]
+) -> Any:
+    """What COCOeval finds for objects of a size, made of what it finds for those of any.
+
+    Matches are the same where all or none of the objects are of that size; None elsewhere.
+    """
+    if whole is None or whole["gtIgnore"].any():
+        return None
+    outside = _beyond(objects.area[np.array(whole["gtIds"], np.int64) - 1], area)
+    if outside.any() != outside.all():
+        return None
+    rows = np.array(whole["dtIds"], np.int64) - 1
+    sides = detections.boxes[rows, 2:] - detections.boxes[rows, :2]
+    matched = whole["dtMatches"] != 0
+    ignored = np.where(matched, outside.any(), _beyond(sides.prod(axis=1), area))
+    return whole | {"gtIgnore": outside.astype(np.int64), "dtIgnore": ignored}
+
+
+def _beyond(areas: NDArray[np.float64], limits: Sequence[float]) -> NDArray[np.bool_]:
+    return (areas < limits[0]) | (areas > limits[1])
 
 
 def _recall_of_few(
