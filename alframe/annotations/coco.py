@@ -14,8 +14,9 @@ from alframe.annotations.packed import Packed
 from alframe.annotations.parts import first_found, other_sizes, together
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.coco_json import CocoFile, Results, parsed, read_instances
+from alframe.datasets.coco_json import CocoFile, Results, read_instances
 from alframe.datasets.coco_kinds import EXPECTED
+from alframe.datasets.coco_loading import parsed
 from alframe.datasets.problems import Problems, plural
 from alframe.errors import DataError
 
