@@ -55,9 +55,10 @@ def quick_rows(rows: Sequence[Row]) -> QuickRows | None:
     except (LookupError, TypeError, ArithmeticError):
         return None
     box, score = table[: -len(rows)].reshape(-1, 4), table[-len(rows) :]
-    usual &= bool((np.abs(box) < _EXACT).all() and ((score >= 0) & (score <= 1)).all())
+    if not (usual and (np.abs(box) < _EXACT).all() and ((score >= 0) & (score <= 1)).all()):
+        return None
     box[:, 2:] += box[:, :2]
-    return QuickRows(images, categories, box, score) if usual else None
+    return QuickRows(images, categories, box, score)
 
 
 def quick_object(
