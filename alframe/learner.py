@@ -85,6 +85,11 @@ class Detections:
     probs: "Float[Tensor, 'B N K']"
     exclusive: bool
 
+    @property
+    def decisions(self) -> "Float[Tensor, 'B N M']":
+        """The ``probs`` of which not all are known to be 0."""
+        return self.probs
+
 
 @dataclass(frozen=True)
 class SignalBatch:

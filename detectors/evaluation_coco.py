@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,8 @@ TWELVE = (
 """What COCO's numbers are called."""
 PER_IMAGE = 100
 """COCO counts so many detections of a class in an image, the surest."""
-
-
+LEAST = 0.5
+"""Of the overlaps that a match may need."""
 FEW = (1, 10)
 """Recall is also of so many surest detections of a class in an image."""
 
@@ -95,10 +95,11 @@ def coco_ap(
         num_classes: K; labels are 0..K-1.
     """
     detections, objects = tabulate(results, targets, num_classes)
-    found = _by_class(detections.labels, _ranked(detections), num_classes)
+    ranks = _ranked(detections)
+    found = _by_class(detections.labels, ranks.rows, num_classes)
     truth = _by_class(objects.labels, np.arange(len(objects.labels)), num_classes)
     classes = [
-        _evaluate_class(detections, objects, d, o) for d, o in zip(found, truth, strict=True)
+        _evaluate_class(detections, objects, ranks, d, o) for d, o in zip(found, truth, strict=True)
     ]
     precision, recall = (np.stack(each, axis=1) for each in zip(*classes, strict=True))
     # [T, K, S], [T, K, M]
@@ -116,14 +117,29 @@ def coco_ap(
     )
 
 
-def _ranked(detections: DetectionTable) -> NDArray[np.int64]:
-    """Rows by image, then by descending score: at most ``PER_IMAGE`` of an image and class."""
+class _Ranks(NamedTuple):
+    """The order of detections.
+
+    Attributes:
+        rows: by image, then by class and descending score: at most ``PER_IMAGE`` of both.
+        place: int64 [n], of each detection among those of its image and class, from 0 on.
+        standing: float64 [n], falls with the score, for equal ones with the place in ``rows``.
+    """
+
+    rows: NDArray[np.int64]
+    place: NDArray[np.int64]
+    standing: NDArray[np.float64]
+
+
+def _ranked(detections: DetectionTable) -> _Ranks:
     order = np.lexsort((-detections.scores, detections.labels, detections.image))  # stable
     starts = np.diff(detections.image[order], prepend=-1) != 0
     starts |= np.diff(detections.labels[order], prepend=-1) != 0
     row = np.arange(len(order))
-    rank = row - np.maximum.accumulate(np.where(starts, row, 0))
-    return order[rank < PER_IMAGE]
+    place, standing = np.empty(len(order), np.int64), np.empty(len(order))
+    place[order] = row - np.maximum.accumulate(np.where(starts, row, 0))
+    standing[order[np.argsort(-detections.scores[order], kind="stable")]] = -row
+    return _Ranks(order[place[order] < PER_IMAGE], place, standing)
 
 
 def _by_class(
@@ -138,6 +154,7 @@ def _by_class(
 def _evaluate_class(
     detections: DetectionTable,
     objects: ObjectTable,
+    ranks: _Ranks,
     found: NDArray[np.int64],
     truth: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -153,28 +170,57 @@ def _evaluate_class(
     most = max(len(found), 1)  # PER_IMAGE was seen to
     evaluator.params.imgIds, evaluator.params.catIds = list(range(len(slots))), [0]
     evaluator.params.maxDets = [most]
-    for slot, (dt, gt) in enumerate(slots):
-        evaluator._dts[slot, 0] = _detection_records(detections, dt)
+    for slot, (dt, gt, overlaps) in enumerate(slots):
+        evaluator._dts[slot, 0] = _detection_records(detections, ranks.standing, dt)
         evaluator._gts[slot, 0] = _object_records(objects, gt)
-        evaluator.ious[slot, 0] = _overlaps(detections, objects, dt, gt)
-    evaluator.evalImgs = [
-        evaluator.evaluateImg(slot, 0, area, most) for area in areas for slot in range(len(slots))
+        evaluator.ious[slot, 0] = overlaps
+    whole = [evaluator.evaluateImg(slot, 0, areas[0], most) for slot in range(len(slots))]
+    sized = [
+        _of_size(image, detections, objects, area) or evaluator.evaluateImg(slot, 0, area, most)
+        for area in areas[1:]
+        for slot, image in enumerate(whole)
     ]
+    evaluator.evalImgs = whole + sized
     evaluator._paramsEval = evaluator.params
     with redirect_stdout(io.StringIO()):
         evaluator.accumulate()
     precision: NDArray[np.float64] = evaluator.eval["precision"][:, :, 0, :, 0]  # [T, R, S]
     recall: NDArray[np.float64] = evaluator.eval["recall"][:, 0, :, 0]  # [T, S]
-    few = _recall_of_few(evaluator.evalImgs[: len(slots)], len(recall))
+    few = _recall_of_few(evaluator.evalImgs[: len(slots)], ranks.place, len(recall))
     recall = np.where(recall < 0, np.nan, recall)
     mean: NDArray[np.float64] = np.where(precision < 0, np.nan, precision).mean(axis=1)
     return mean, np.hstack([few, recall])  # [T, R, S] -> [T, S]; [T, 2 + S]
 
 
-def _recall_of_few(images: Sequence[Any], overlaps: int) -> NDArray[np.float64]:
+def _of_size(
+    whole: Any, detections: DetectionTable, objects: ObjectTable, area: Sequence[float]
+) -> Any:
+    """What COCOeval finds for objects of a size, made of what it finds for those of any.
+
+    Matches are the same where all or none of the objects are of that size; None elsewhere.
+    """
+    if whole is None or whole["gtIgnore"].any():
+        return None
+    outside = _beyond(objects.area[np.array(whole["gtIds"], np.int64) - 1], area)
+    if outside.any() != outside.all():
+        return None
+    rows = np.array(whole["dtIds"], np.int64) - 1
+    sides = detections.boxes[rows, 2:] - detections.boxes[rows, :2]
+    matched = whole["dtMatches"] != 0
+    ignored = np.where(matched, outside.any(), _beyond(sides.prod(axis=1), area))
+    return whole | {"gtIgnore": outside.astype(np.int64), "dtIgnore": ignored}
+
+
+def _beyond(areas: NDArray[np.float64], limits: Sequence[float]) -> NDArray[np.bool_]:
+    return (areas < limits[0]) | (areas > limits[1])
+
+
+def _recall_of_few(
+    images: Sequence[Any], place: NDArray[np.int64], overlaps: int
+) -> NDArray[np.float64]:
     """Recall of the :data:`FEW` surest detections of an image, nan without objects; [T, 2].
 
-    Images without an object, which share slots, add nothing to it.
+    What matches nothing, and shares a slot, adds nothing to it.
     """
     there = [image for image in images if image is not None and len(image["gtIds"])]
     objects = sum(np.count_nonzero(np.asarray(image["gtIgnore"]) == 0) for image in there)
@@ -183,7 +229,8 @@ def _recall_of_few(images: Sequence[Any], overlaps: int) -> NDArray[np.float64]:
     matches, ignored = (
         np.concatenate([image[key] for image in there], axis=1) for key in ("dtMatches", "dtIgnore")
     )
-    rank = np.concatenate([np.arange(len(image["dtIds"])) for image in there])  # surest first
+    rows = np.concatenate([np.array(image["dtIds"], np.int64) for image in there]) - 1
+    rank = place[rows]
     hit = (matches != 0) & ~ignored.astype(bool)  # [T, D]
     return np.stack([hit[:, rank < most].sum(axis=1) for most in FEW], axis=1) / objects
 
@@ -193,24 +240,35 @@ def _slots(
     objects: ObjectTable,
     found: NDArray[np.int64],
     truth: NDArray[np.int64],
-) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Split one class's rows into (detections, objects) of what COCOeval takes for an image.
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64], Any]]:
+    """Split one class's rows into what COCOeval takes for an image: detections, objects, overlaps.
 
-    COCOeval matches image by image, then sorts all detections by score. Images without an object
-    of the class have nothing to match, so neighbours among them become one slot: far fewer calls,
-    and every number and the order of equal scores stay as they were.
+    COCOeval matches image by image, then sorts all detections by score. What overlaps too little
+    for any match, detections and objects of whatever image, is the last slot: far less to match,
+    and every number and, by their standing, the order of detections stay as they were.
     """
-    images = np.unique(objects.image[truth])  # slots 1, 3, 5, ...; what lies between: 0, 2, ...
+    images, starts = np.unique(objects.image[truth], return_index=True)
     image = detections.image[found]
-    slot = np.searchsorted(images, image) + np.searchsorted(images, image, side="right")
-    dts = np.split(found, np.searchsorted(slot, np.arange(1, 2 * len(images) + 1)))
-    gts = np.split(truth, np.searchsorted(objects.image[truth], images))
-    return [(dt, gts[(n + 1) // 2] if n % 2 else truth[:0]) for n, dt in enumerate(dts)]
+    begin, end = (np.searchsorted(image, images, side).tolist() for side in ("left", "right"))
+    slots, alone, near = [], [truth[:0]], np.zeros(len(found), np.bool_)
+    for first, last, gt in zip(begin, end, np.split(truth, starts)[1:], strict=True):
+        dt = found[first:last]
+        overlaps = _overlaps(detections, objects, dt, gt)
+        close = overlaps.max(axis=1) >= LEAST if len(dt) else near[:0]
+        near[first:last] = close
+        if close.any():
+            slots.append((dt[close], gt, overlaps[close]))
+        else:
+            alone.append(gt)
+    return [*slots, (found[~near], np.concatenate(alone), [])]
 
 
-def _detection_records(table: DetectionTable, rows: NDArray[np.int64]) -> list[dict[str, float]]:
+def _detection_records(
+    table: DetectionTable, standing: NDArray[np.float64], rows: NDArray[np.int64]
+) -> list[dict[str, float]]:
+    """``score`` stands for the order alone."""
     sides = table.boxes[rows, 2:] - table.boxes[rows, :2]
-    columns = (rows + 1).tolist(), table.scores[rows].tolist(), sides.prod(axis=1).tolist()
+    columns = (rows + 1).tolist(), standing[rows].tolist(), sides.prod(axis=1).tolist()
     return [
         {"id": i, "score": score, "area": area} for i, score, area in zip(*columns, strict=True)
     ]
@@ -228,9 +286,7 @@ def _object_records(table: ObjectTable, rows: NDArray[np.int64]) -> list[dict[st
 def _overlaps(
     detections: DetectionTable, objects: ObjectTable, dt: NDArray[np.int64], gt: NDArray[np.int64]
 ) -> Any:
-    """Overlap of each detection with each object, float64 [n, m]; [] where one is missing."""
-    if not (len(dt) and len(gt)):
-        return []
+    """Overlap of each detection with each object, float64 [n, m]; [] of none."""
     iou: Any = coco_mask.iou  # its type hints forget arrays of float64
     crowd = objects.crowd[gt].tolist()
     return iou(_xywh(detections.boxes[dt]), _xywh(objects.boxes[gt]), crowd)

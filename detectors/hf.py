@@ -14,6 +14,7 @@ from alframe.detectors.detector import Detector, image_embedding
 from alframe.detectors.hf_families import FAMILIES
 from alframe.detectors.hf_loss import loss_terms, of_one_process
 from alframe.detectors.hf_network import build_network
+from alframe.detectors.hf_tracing import free_sizes
 from alframe.detectors.losses import at_least_float32
 from alframe.detectors.pixels import PixelScaling, inside
 from alframe.detectors.postprocess import PostProcess, best_pairs, gathered, strongest
@@ -179,7 +180,9 @@ class HFDetector(Detector):
         Raises:
             TrainingError: images of a size that the network cannot take.
         """
-        with _last_map(self.backbone) as maps:
+        exporting = torch.compiler.is_exporting()
+        free = free_sizes(self.network) if exporting else contextlib.nullcontext()
+        with _last_map(self.backbone) as maps, free:
             output = self.network(**self._inputs(batch))
         return Decoded(
             *map(
@@ -191,8 +194,7 @@ class HFDetector(Detector):
     def read(self, batch: Batch, features: Decoded, names: frozenset[str]) -> dict[str, Any]:
         """The named signals of one batch, from its features; computes no more than they need."""
         exclusive = self.family.exclusive
-        logits = features.logits
-        probs = logits.softmax(dim=2) if exclusive else logits.sigmoid()
+        probs = self._probs(features)
         values: dict[str, Any] = {}
         if EMBEDDING in names:
             values[EMBEDDING] = image_embedding(features.deepest)
@@ -204,21 +206,34 @@ class HFDetector(Detector):
             values[BOX_FEATURES] = gathered(features.vectors, behind)
         return {name: value for name, value in values.items() if name in names}
 
+    def unfiltered(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Boxes [B, Q, 1, 4] and probabilities [B, Q, K] of every query."""
+        features = self.features(batch)
+        return self._boxes(features, batch).unsqueeze(2), self._probs(features)
+
+    def _probs(self, features: Decoded) -> Tensor:
+        logits = features.logits
+        return logits.softmax(dim=2) if self.family.exclusive else logits.sigmoid()
+
+    def _boxes(self, features: Decoded, batch: Batch) -> Tensor:
+        """x1 y1 x2 y2 in pixels: [B, Q, 4]."""
+        centre, half = features.boxes[..., :2], features.boxes[..., 2:] / 2
+        boxes = torch.cat([centre - half, centre + half], dim=2)
+        return boxes * self._frames(batch).flip(1).repeat(1, 2).unsqueeze(1)  # [B, 4] -> [B, 1, 4]
+
     def _detect(self, features: Decoded, probs: Tensor, batch: Batch) -> tuple[Detections, Tensor]:
         exclusive, options = self.family.exclusive, self.postprocess
         scores = _best_class(probs[..., :-1]) if exclusive else probs
         pairs = best_pairs(scores, (scores.shape[1],), options)
-        centre, half = features.boxes[..., :2], features.boxes[..., 2:] / 2
-        boxes = torch.cat([centre - half, centre + half], dim=2)
-        boxes = boxes * self._frames(batch).flip(1).repeat(1, 2).unsqueeze(1)  # [B, 4] -> [B, 1, 4]
-        boxes = gathered(boxes, pairs.anchors)
+        boxes = gathered(self._boxes(features, batch), pairs.anchors)
         return strongest(boxes, pairs, probs, batch, exclusive=exclusive, options=options)
 
     def _frames(self, batch: Batch) -> Tensor:
         """Height and width that boxes are shares of: [B, 2], in pixels."""
         if self.family.masked:
             return batch.sizes
-        return batch.sizes.new_tensor(batch.images.shape[2:]).expand_as(batch.sizes)
+        sides = [batch.sizes.new_full((), side) for side in batch.images.shape[2:]]
+        return torch.stack(sides).expand_as(batch.sizes)
 
     def _inputs(self, batch: Batch) -> dict[str, Tensor]:
         height, width = batch.images.shape[2:]

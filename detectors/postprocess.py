@@ -202,6 +202,8 @@ def suppress(
         candidate: False for padding, which neither remains nor suppresses.
         iou: of two boxes that overlap more, the weaker goes.
     """
+    if iou >= 1:  # nothing overlaps more
+        return candidate
     if torch.compiler.is_exporting():
         from alframe.detectors.nms_op import suppress_op
 

@@ -86,7 +86,9 @@ class UncertaintyStrategy(ScoringStrategy):
             )
         found = batch[DETECTIONS]
         valid = found.valid & ~(found.scores <= self._min_score)  # NaN stays, to be refused
-        each = self._each(found.probs, found.exclusive)
+        # a decision that is sure adds nothing to any of the measures
+        binary = not found.exclusive and self._sigmoid == "binary"
+        each = self._each(found.decisions if binary else found.probs, found.exclusive)
         scores = aggregate(each, valid, self._aggregate, self._k)
         return torch.where(valid.any(dim=1), scores, self._empty)
 

@@ -16,7 +16,15 @@ FOLDERS = ("alframe", "detectors", "strategies", "benchmarks")
 SECTIONS = "budget|data|dataset|evaluation|learner|model|oracle|strategy|training"
 NAMED = re.compile(rf"(?<![\w./])(?:{SECTIONS})\.[a-z][a-z_]*\b(?![.(/])")
 DATASETS = {
-    "coco": ["coco", "coco_fields", "coco_json", "coco_kinds", "coco_objects", "unannotated"],
+    "coco": [
+        "coco",
+        "coco_fields",
+        "coco_json",
+        "coco_kinds",
+        "coco_loading",
+        "coco_objects",
+        "unannotated",
+    ],
     "photos": ["photos", "drawn"],
     "voc": ["voc", "voc_layout", "voc_list", "voc_xml"],
     "yolo": ["yolo", "yolo_layout"],

@@ -9,13 +9,14 @@ from typing import Any
 from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.coco_writing import QUERY, write_query
 from alframe.annotations.json_files import json_files
-from alframe.annotations.json_rows import rows_in
+from alframe.annotations.json_rows import parts_in
 from alframe.annotations.packed import Packed
 from alframe.annotations.parts import first_found, other_sizes, together
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.coco_json import CocoFile, Results, parsed, read_instances
+from alframe.datasets.coco_json import CocoFile, Results, read_instances
 from alframe.datasets.coco_kinds import EXPECTED
+from alframe.datasets.coco_loading import parsed
 from alframe.datasets.problems import Problems, plural
 from alframe.errors import DataError
 
@@ -64,9 +65,9 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
     content: Any = {"images": [], "annotations": [], "categories": []}
     if others:
         content = parsed(read(others[0]), str(others[0]))
-    rows = chain.from_iterable(map(rows_in, results.values()))
+    parts = chain.from_iterable(map(parts_in, results.values()))
     named = partial(_named, str(source), images)
-    return _read({str(source): content}, source, images, problems, Results(rows, named, Packed()))
+    return _read({str(source): content}, source, images, problems, Results(parts, named, Packed()))
 
 
 def _named(where: str, images: Images, name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from alframe.annotations.sources import Source, files, head, read
-from alframe.datasets.coco_json import parsed
+from alframe.datasets.coco_loading import parsed
 
 Kind = Literal["instances", "results", "tasks", "minimal", "empty"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from alframe.annotations.sources import MOST_BYTES, UNREADABLE, Source, head, read
-from alframe.datasets.coco_json import parsed
+from alframe.datasets.coco_loading import parsed
 from alframe.files.reading import regular
 
 AT_ONCE = 1 << 21
@@ -15,14 +15,14 @@ CUTS = 8
 """Places at which a part may end that are tried: within a row, such as of a mask, none can."""
 
 
-def rows_in(file: Source) -> Iterator[Any]:
-    """The elements of the list that a JSON file holds.
+def parts_in(file: Source) -> Iterator[list[Any]]:
+    """The elements of the list that a JSON file holds, many at a time.
 
     Raises:
         DataError: it cannot be read, or is no JSON.
     """
     if json.detect_encoding(head(file, 4)) != "utf-8" or _size(file) > MOST_BYTES:
-        yield from _whole(file)
+        yield _whole(file)
         return
     try:
         with regular(file) if isinstance(file, Path) else file.open("rb") as stream:
@@ -41,15 +41,15 @@ def _whole(file: Source) -> list[Any]:
     return rows
 
 
-def _streamed(stream: IO[bytes]) -> Iterator[Any]:
+def _streamed(stream: IO[bytes]) -> Iterator[list[Any]]:
     rest = stream.read(AT_ONCE).lstrip()
     if not rest.startswith(b"["):
         raise ValueError("expected a list")
     rest = rest[1:]
     while data := stream.read(AT_ONCE):
         rows, rest = _part(rest + data)
-        yield from rows
-    yield from json.loads(b"[" + rest)
+        yield rows
+    yield json.loads(b"[" + rest)
 
 
 def _part(data: bytes) -> tuple[list[Any], bytes]:

@@ -12,7 +12,7 @@ from alframe.annotations.parts import REMEDY, first_found, together
 from alframe.annotations.sources import Source, called, read
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_fields import seconds
-from alframe.datasets.coco_json import parsed
+from alframe.datasets.coco_loading import parsed
 from alframe.datasets.problems import BadItemError, Problem, Problems, plural
 from alframe.errors import DataError
 

@@ -1,6 +1,6 @@
 """Columns of predicted objects: a fifth of the memory that a list of them takes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,19 @@ class Packed:
         self._waiting.append(thing)
         if len(self._waiting) >= AT_ONCE:
             self._pack()
+
+    def add(
+        self,
+        owners: Sequence[str],
+        names: Sequence[str],
+        box: NDArray[np.float64],
+        score: NDArray[np.float64],
+    ) -> None:
+        """Add many, without scores of classes."""
+        self._pack()
+        places = _places(owners, self.owners), _places(names, self.names)
+        self._parts.append(ObjectColumns(*places, box, score, np.empty((len(box), 0))))
+        self._packed += len(box)
 
     def __iadd__(self, objects: Iterable[Annotated]) -> "Packed":
         for thing in objects:
@@ -113,9 +126,16 @@ def _columns(
     if len({len(thing.scores) for thing in objects}) > 1:
         raise DataError(UNEVEN)
     return ObjectColumns(
-        np.fromiter((owners.setdefault(o.owner, len(owners)) for o in objects), np.int32, count),
-        np.fromiter((names.setdefault(o.name, len(names)) for o in objects), np.int32, count),
+        _places([o.owner for o in objects], owners),
+        _places([o.name for o in objects], names),
         np.array([o.box for o in objects], np.float64).reshape(count, 4),
         np.array([o.score for o in objects], np.float64),
         np.array([o.scores for o in objects], np.float64).reshape(count, -1 if count else 0),
     )
+
+
+def _places(values: Sequence[str], known: dict[str, int]) -> NDArray[np.int32]:
+    """The place of each value in a table, to which new ones are added."""
+    for value in dict.fromkeys(values):
+        known.setdefault(value, len(known))
+    return np.fromiter(map(known.__getitem__, values), np.int32, len(values))

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from alframe.datasets.objects import Box
@@ -126,15 +126,19 @@ class ById(Generic[V]):
         """The value of an id, or None; call it once all are there."""
         if type(wanted) in (int, str) and wanted in self.values:
             return self.values[wanted]
-        if self._plain is None:
-            self._plain = {}
-            for known in self.values:
-                self._plain.setdefault(_plain(known), []).append(known)
-        meant = self._plain.get(_plain(wanted), [])
+        meant = self.meant(wanted)
         if len(meant) != 1:
             return None
         self._otherwise.append(f"{shown(wanted)} ({shown(meant[0])})")
         return self.values[meant[0]]
+
+    def meant(self, wanted: Any) -> Sequence[Key]:
+        """The ids that an id of another type may mean."""
+        if self._plain is None:
+            self._plain = {}
+            for known in self.values:
+                self._plain.setdefault(_plain(known), []).append(known)
+        return self._plain.get(_plain(wanted), [])
 
     def notes(self, field: str) -> list[str]:
         """One sentence on the ids that were not of the type of those that they name."""

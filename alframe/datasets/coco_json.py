@@ -1,7 +1,7 @@
 """One annotation file of COCO, checked field by field."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from os.path import splitext
 from pathlib import Path
@@ -22,8 +22,15 @@ from alframe.datasets.coco_fields import (
     text,
 )
 from alframe.datasets.coco_kinds import EXPECTED, has_keypoints, kind_of
-from alframe.datasets.coco_objects import as_it_is, quick_object, read_object
-from alframe.datasets.objects import Annotated, Collected
+from alframe.datasets.coco_loading import load
+from alframe.datasets.coco_objects import (
+    QuickRows,
+    as_it_is,
+    quick_object,
+    quick_rows,
+    read_object,
+)
+from alframe.datasets.objects import Annotated, Collected, CollectedColumns
 from alframe.datasets.problems import BadItemError, Problem, Problems, grouped
 from alframe.errors import DataError
 
@@ -35,14 +42,14 @@ class Results:
     """Rows of a detector's results, and how those are found that no number of a file names.
 
     Attributes:
-        rows: ``image_id category_id bbox score``, gone through once.
+        parts: of rows ``image_id category_id bbox score``, gone through once.
         named: the id of the image that an ``image_id`` names; raises a BadItemError.
         objects: takes what was found.
     """
 
-    rows: Iterable[Any]
+    parts: Iterable[Sequence[Any]]
     named: Callable[[str], str]
-    objects: Collected
+    objects: CollectedColumns
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,10 @@ def read_instances(
     reader = _Reader(path, _categories(path, tables["categories"]), problems, results)
     for number, row in enumerate(tables["images"]):
         reader.add_image(number, row, start, locate)
-    reader.add_objects(map(_by_file_name, results.rows) if results else tables["annotations"])
+    if results:
+        reader.add_results(results)
+    else:
+        reader.add_objects(tables["annotations"])
     return reader.end(keypoints=has_keypoints(content))
 
 
@@ -188,11 +198,48 @@ class _Reader:
         if known is not None:  # also of a bad image, whose objects are then no further problem
             self._owners.values.setdefault(known, item)
 
-    def add_objects(self, rows: Iterable[Row]) -> None:
+    def add_results(self, results: Results) -> None:
+        """Add what a detector found, or what is wrong with it to the problems."""
+        first = 0
+        for part in results.parts:
+            if not self._add_columns(quick_rows(part), results.objects):
+                self.add_objects(map(_by_file_name, part), first)
+            first += len(part)
+
+    def _add_columns(self, rows: QuickRows | None, objects: CollectedColumns) -> bool:
+        """Add rows at once, where that can be done; otherwise nothing is added."""
+        if rows is None or not self._know(set(rows.images), set(rows.categories)):
+            return False
+        owners, names = (
+            list(map(known.values.__getitem__, keys))
+            for known, keys in (
+                (self._owners, rows.images),
+                (self._categories, rows.categories),
+            )
+        )
+        self._file.annotated.update(owners)
+        objects.add(owners, names, rows.box, rows.score)
+        return True
+
+    def _know(self, images: Set[Key], categories: Set[Key]) -> bool:
+        """Whether all of these are known, maybe by their names, as which they are remembered."""
+        for image in images - self._owners.values.keys():
+            if self._named is None or len(self._owners.meant(image)) == 1:
+                return False
+            try:
+                self._by_name(image)
+            except BadItemError:
+                return False
+        unknown = categories - self._categories.values.keys()
+        if self._bare:
+            self._categories.values.update((kind, str(kind)) for kind in unknown)
+        return self._bare or not unknown
+
+    def add_objects(self, rows: Iterable[Row], first: int = 0) -> None:
         """Add the rows of ``annotations``, or what is wrong with them to the problems."""
         owners, names = self._owners.values, self._categories.values
         annotated, add = self._file.annotated, self._file.objects.append
-        for number, row in enumerate(rows):
+        for number, row in enumerate(rows, first):
             thing = quick_object(row, owners, names)
             if thing is None:
                 self._add_object(number, row)
@@ -264,45 +311,6 @@ def _twice(known: Key, name: str, path: Path, before: Path) -> WrongFieldError:
         "two names differ in their suffix alone, which is no part of an image's id: rename one",
         f"{name!r} and {before.name!r}",
     )
-
-
-def load(path: Path) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        DataError: it is missing or no JSON.
-    """
-    try:
-        return parsed(path.read_bytes(), path)
-    except FileNotFoundError:
-        raise DataError(
-            f"{path} is missing: expected COCO instances in JSON; set dataset.root, "
-            "dataset.pool_annotations or dataset.test_annotations"
-        ) from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read as JSON ({error}); {EXPECTED}") from None
-
-
-def parsed(data: bytes, path: Path | str) -> Any:
-    """The JSON of a file in any of its encodings, with a byte order mark or without.
-
-    Raises:
-        DataError: it is none.
-    """
-    try:
-        return json.loads(data.decode(json.detect_encoding(data)))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read as JSON ({_reason(error)}); {EXPECTED}") from None
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError) and not error.doc.strip():
-        return "it is empty"
-    if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
-        return f"a second value begins in line {error.lineno}: JSON Lines are not read"
-    if isinstance(error, ValueError) and "integer string conversion" in str(error):
-        return "a number has thousands of digits"
-    return str(error)
 
 
 def _table(path: Path | str, content: Row, name: str) -> list[Any]:

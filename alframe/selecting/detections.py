@@ -54,6 +54,12 @@ class BareDetections:
         empty = self.scores.new_zeros(*self.scores.shape, max(self.classes, 1))
         return empty.scatter_(2, self.labels.unsqueeze(2), self.scores.unsqueeze(2))
 
+    @property
+    def decisions(self) -> "Float[Tensor, 'B N 1']":
+        """The ``probs`` that are not 0, of the class of each box."""
+        self.told()
+        return self.scores.unsqueeze(2)
+
 
 class StoredDetections:
     """What a model found on each of its images.
