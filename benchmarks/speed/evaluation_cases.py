@@ -6,11 +6,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.benchmarks.speed.case import Case
+from alframe.benchmarks.speed.cases import Case, Setting
 from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.peers import coco_by_records, voc_by_loop
 from alframe.benchmarks.speed.row import Timing
-from alframe.benchmarks.speed.setting import Setting
 from alframe.datasets.base import Target
 from alframe.detectors.evaluation_coco import coco_ap
 from alframe.detectors.evaluation_results import DetectionResults

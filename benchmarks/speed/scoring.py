@@ -7,13 +7,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from alframe.benchmarks.speed.case import Case
+from alframe.benchmarks.speed.cases import Case, Setting
 from alframe.benchmarks.speed.contest import Side, contest
-from alframe.benchmarks.speed.jpegs import jpegs
-from alframe.benchmarks.speed.loading_cases import CACHED, DECODED, cached
-from alframe.benchmarks.speed.row import RATIO, SECONDS, Timing
-from alframe.benchmarks.speed.setting import Setting
-from alframe.benchmarks.speed.spread import ratios
+from alframe.benchmarks.speed.loading_cases import CACHED, DECODED, cached, jpegs
+from alframe.benchmarks.speed.row import RATIO, SECONDS, Timing, ratios
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import ImageSet, ImageSource
