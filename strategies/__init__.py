@@ -3,7 +3,7 @@
 from alframe.plugins import Registrar, hookimpl
 
 STRATEGIES = {
-    "random": ("random:Random", "uniform, without replacement"),
+    "random": ("baselines:Random", "uniform, without replacement"),
     "entropy": (
         "uncertainty:Entropy", "entropy of class probabilities, aggregated to the image"
     ),
@@ -14,7 +14,7 @@ STRATEGIES = {
         "typiclust:TypiClust",
         "typical images of clusters that are not covered (TypiClust, ICML 2022)",
     ),
-    "kmeans": ("kmeans:KMeans", "the middle of each uncovered cluster (k-means centroids)"),
+    "kmeans": ("clusters:KMeans", "the middle of each uncovered cluster (k-means centroids)"),
     "cdal": ("cdal:CDAL", "k-center greedy on what classes are confused with (CDAL, ECCV 2020)"),
     "badge": ("badge:BADGE", "k-means++ on gradients at pseudo-labels (BADGE, ICLR 2020)"),
     "divproto": (
@@ -26,7 +26,7 @@ STRATEGIES = {
     "balanced-random": (
         "balanced_random:BalancedRandom", "uniform, with a quota for each predicted class"
     ),
-    "most-objects": ("most_objects:MostObjects", "most detections"),
+    "most-objects": ("baselines:MostObjects", "most detections"),
 }  # fmt: skip
 """By name, the place below this package and a summary; any learner with their signals serves."""
 

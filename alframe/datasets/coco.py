@@ -6,12 +6,12 @@ from pathlib import Path, PurePosixPath
 
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
+from alframe.datasets.boxes import SIDES
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import read_annotations
 from alframe.datasets.files import check_link, inside
 from alframe.datasets.objects import Writing
 from alframe.datasets.problems import Problems
-from alframe.datasets.readings import SIDES
 from alframe.datasets.unannotated import UNLABELLED, Unannotated
 from alframe.errors import DataError
 

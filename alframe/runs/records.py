@@ -1,5 +1,7 @@
-"""What a run's journal says of its cycles, and whether ``cycles.jsonl`` says the same."""
+"""What a journal says of a run, and the files for others: cycles.jsonl and results.csv."""
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 from alframe.datasets.base import Target
 from alframe.files.checked import read_records
 from alframe.runs.journal import Event
+from alframe.text import csv_cell
 
 Record = Mapping[str, Any]
 
@@ -106,3 +109,23 @@ def _compared(found: Sequence[Record], expected: Sequence[Record]) -> str:
 def _text(value: Any) -> str:
     """For a comparison: of floats every digit, and NaN is NaN."""
     return json.dumps(value, sort_keys=True)
+
+
+def results_table(cycles: Sequence[Mapping[str, Any]]) -> str:
+    """A line for each cycle, its numbers under flat names."""
+    rows = [_row(c) for c in cycles]
+    columns = list(dict.fromkeys(k for row in rows for k in row))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(csv_cell, columns))
+    writer.writerows([csv_cell(row.get(k)) for k in columns] for row in rows)
+    return text.getvalue()
+
+
+def _row(cycle: Mapping[str, Any]) -> dict[str, Any]:
+    row = {k: cycle[k] for k in ("cycle", "labelled", "objects")}
+    row |= {k: v for k in ("annotation_seconds",) if (v := cycle.get(k)) is not None}
+    for name, value in cycle["metrics"].items():
+        nested = value if isinstance(value, dict) else None
+        row |= {f"{name}/{k}": v for k, v in nested.items()} if nested else {name: value}
+    return row | {f"seconds/{k}": v for k, v in cycle["seconds"].items()}

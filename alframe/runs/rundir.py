@@ -18,8 +18,7 @@ from alframe.files.atomic import write_text
 from alframe.files.checked import read_object, read_yaml, to_lines, write_object, write_yaml
 from alframe.runs.initial import digest, stored_ids
 from alframe.runs.journal import Journal
-from alframe.runs.records import classes_in
-from alframe.runs.results import table
+from alframe.runs.records import classes_in, results_table
 from alframe.runs.scores import read_scores, write_scores
 from alframe.runs.weights import about
 from alframe.text import command, printable
@@ -110,7 +109,7 @@ class RunDir:
     def write_cycles(self, cycles: Sequence[Mapping[str, Any]]) -> None:
         """Write ``cycles.jsonl`` and ``results.csv`` anew from all finished cycles."""
         write_text(self.path / "cycles.jsonl", to_lines(cycles)[0])
-        write_text(self.path / "results.csv", table(cycles))
+        write_text(self.path / "results.csv", results_table(cycles))
 
     def write_scores(self, cycle: int, scores: Mapping[str, float]) -> None:
         """Write ``scores/cycle_NN.npz``: ids and scores of every candidate."""

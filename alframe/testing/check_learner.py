@@ -16,11 +16,13 @@ from alframe.learner import (
 )
 from alframe.plugins.guests import described
 from alframe.testing.expect import (
+    Rules,
     check_metrics,
     expect,
     expect_names,
     generators_left_alone,
     headline,
+    hold,
 )
 from alframe.testing.fitting import (
     LearnerUnderTest,
@@ -29,7 +31,6 @@ from alframe.testing.fitting import (
     tiny_setup,
     with_hidden,
 )
-from alframe.testing.rules import Rules, hold
 from alframe.testing.states import close, is_state, kept, leaves, same_state
 from alframe.testing.synthetic import tensors_of
 

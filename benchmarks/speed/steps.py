@@ -1,4 +1,4 @@
-"""A training step, as :mod:`alframe.training.fit` makes it, a pass of inference, and batches for both."""
+"""A training step, as :mod:`alframe.training.fit` makes it, a pass of inference, and batches."""
 
 from collections.abc import Callable
 from dataclasses import replace
