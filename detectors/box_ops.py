@@ -3,13 +3,11 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+from alframe.shaped import Float, Int
 
 UNIT_STDS = (1.0, 1.0, 1.0, 1.0)
 MAX_LOG_RATIO = math.log(1000 / 16)

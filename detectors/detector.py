@@ -2,7 +2,7 @@
 
 from abc import ABC
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from torch import Tensor, nn
 
@@ -12,10 +12,8 @@ from alframe.detectors.folding import for_inference
 from alframe.detectors.showing import DetectionsShowing
 from alframe.learner import DETECTIONS, LearnerSetup, Metrics, SignalBatch
 from alframe.model import Display
+from alframe.shaped import Float
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 
 class Detector(nn.Module, ABC):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -35,11 +35,9 @@ from alframe.detectors.timm_body import Style
 from alframe.detectors.towers import flatten_anchors
 from alframe.errors import ConfigError
 from alframe.learner import Detections
+from alframe.shaped import Bool, Float
 from alframe.training.batch import Batch
 from alframe.training.growing import ClassRows, lay_out
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
 
 Heads = Literal["v2", "light"]
 RATIOS = (0.5, 1.0, 2.0)

@@ -1,7 +1,5 @@
 """FCOS (Tian et al., 2019), torchvision's: every cell is in an object, or not; no anchor shapes."""
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 from torchvision.models import detection
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -20,10 +18,8 @@ from alframe.detectors.stock import (
 )
 from alframe.detectors.timm_body import Style
 from alframe.errors import ConfigError
+from alframe.shaped import Float
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 LEAST_WIDTH = 64
 """The towers have GroupNorm of 32 groups; of one channel nothing is left on a level of one cell."""

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -27,10 +27,8 @@ from alframe.learner import (
     ClassProbs,
     Detections,
 )
+from alframe.shaped import Float
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 log = logging.getLogger(__name__)
 

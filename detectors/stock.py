@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -27,10 +27,8 @@ from alframe.learner import (
     ClassProbs,
     Detections,
 )
+from alframe.shaped import Float, Int
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
 
 
 class StockFeatures(NamedTuple):

@@ -1,6 +1,6 @@
 """CALD: images of which a model says something else when they are changed a little."""
 
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -9,11 +9,9 @@ from alframe.config.checks import one_of
 from alframe.detectors.box_ops import box_iou
 from alframe.errors import ConfigError
 from alframe.learner import AUGMENTED, DETECTIONS, Detections, SignalBatch
+from alframe.shaped import Bool, Float
 from alframe.strategies.uncertainty import entropy
 from alframe.strategy import Query, Selection, check_finite, top
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
 
 Empty = Literal["first", "last"]
 

@@ -1,19 +1,17 @@
 """Clusters of embeddings that take turns: what cold starts without a trained detector share."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from alframe.config.checks import at_least
 from alframe.learner import EMBEDDING
+from alframe.shaped import Float
 from alframe.strategies.gather import embeddings
 from alframe.strategies.k_means import k_means
 from alframe.strategy import Query, Selection
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 
 class Cluster:

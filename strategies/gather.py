@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from alframe.errors import SelectionError
 from alframe.learner import EMBEDDING, SignalBatch
+from alframe.shaped import Float
 from alframe.strategy import Query
 
 if TYPE_CHECKING:  # plugins import this module when they are registered: torch comes later
-    from jaxtyping import Float
     from torch import Tensor
 
 

@@ -1,13 +1,10 @@
 """k-means: seeding by distance (k-means++), and Lloyd's iterations."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+from alframe.shaped import Float, Int
 
 BLOCK = 8192
 """Rows whose distances are computed at a time."""

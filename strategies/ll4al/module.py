@@ -1,17 +1,15 @@
 """The loss prediction module: what loss to expect of an image, and how it learns to say."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from alframe.detectors.losses import at_least_float32
+from alframe.shaped import Float
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 DUMMY_SIDE = 1024
 """Side of the image on which widths are found: one that any model takes."""

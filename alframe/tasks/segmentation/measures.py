@@ -1,17 +1,15 @@
 """How good a segmenter is: intersection over union, from one confusion matrix of the test split."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import IGNORED, LabelledSet
 from alframe.learner import Metrics, SignalBatch
+from alframe.shaped import Int
 from alframe.tasks.segmentation.class_maps import CLASS_MAPS, decided_classes
-
-if TYPE_CHECKING:
-    from jaxtyping import Int
 
 
 def segmentation_metrics(
