@@ -15,6 +15,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from alframe.config.checks import one_of
 from alframe.detectors.backbones import Backbone, build_backbone
+from alframe.detectors.detector import KnownBoxes
 from alframe.detectors.losses import at_least_float32
 from alframe.detectors.mobilenet import MOBILENET, mobilenet_backbone
 from alframe.detectors.postprocess import (
@@ -27,7 +28,6 @@ from alframe.detectors.postprocess import (
 from alframe.detectors.stock import (
     StockDetector,
     StockFeatures,
-    StockPredictions,
     in_single_precision,
     stock_targets,
 )
@@ -138,7 +138,7 @@ class FasterRCNN(StockDetector):
             "proposal": first["loss_rpn_box_reg"],
         }
 
-    def predict(self, features: StockFeatures) -> StockPredictions:
+    def predict(self, features: StockFeatures) -> KnownBoxes:
         """Classes and boxes of the proposals, best first; what is missing is background."""
         second, proposals = self.stock.roi_heads, self._proposals(features)
         at = _places(proposals.valid)  # of P proposals of all images
@@ -155,7 +155,7 @@ class FasterRCNN(StockDetector):
             for rows in (probs, refined, at_least_float32(vectors))  # [P, ...] -> [B, N, ...]
         )
         values[..., -1].masked_fill_(~proposals.valid, 1)
-        return StockPredictions(
+        return KnownBoxes(
             values, values[..., :-1], others[0], (values.shape[1],), vectors=others[1]
         )
 

@@ -8,11 +8,11 @@ from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 from alframe.detectors.backbones import build_backbone
+from alframe.detectors.detector import KnownBoxes
 from alframe.detectors.postprocess import PostProcess
 from alframe.detectors.stock import (
     StockDetector,
     StockFeatures,
-    StockPredictions,
     in_single_precision,
     stock_targets,
 )
@@ -102,14 +102,14 @@ class FCOS(StockDetector):
             "centerness": losses["bbox_ctrness"],
         }
 
-    def predict(self, features: StockFeatures) -> StockPredictions:
+    def predict(self, features: StockFeatures) -> KnownBoxes:
         """Classes and boxes of every cell."""
         levels = list(features.levels.values())
         anchors = features.anchors(self.stock.anchor_generator)
         found = self.stock.head(levels)
         probs = found["cls_logits"].sigmoid() * found["bbox_ctrness"].sigmoid()  # [B, A, C]
         boxes = self.stock.box_coder.decode(found["bbox_regression"], anchors)  # [B, A, 4]
-        return StockPredictions(probs, probs.sqrt(), boxes.unsqueeze(2), tuple(_cells(levels)))
+        return KnownBoxes(probs, probs.sqrt(), boxes.unsqueeze(2), tuple(_cells(levels)))
 
 
 def _stock(
