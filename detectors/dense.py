@@ -197,14 +197,7 @@ class DenseDetector(Detector):
         anchors: Anchors,
         batch: Batch,
     ) -> Detections:
-        """Objects found, as boxes in pixels of the original images.
-
-        Args:
-            class_logits: of every anchor.
-            box_deltas: of every anchor.
-            anchors: the anchors.
-            batch: for the sizes of its images.
-        """
+        """Objects found, as boxes in pixels of the original images."""
         return detect(
             self.probabilities(class_logits),
             at_least_float32(box_deltas),

@@ -22,9 +22,6 @@ class ChannelNorm(nn.Module):
 
     Liu et al., ParseNet (2016), section 3.3; SSD, section 3.1. So that maps of any magnitude give
     towers and further levels, which have no norm of their own, numbers of one.
-
-    Args:
-        channels: of the map.
     """
 
     def __init__(self, channels: int) -> None:

@@ -94,11 +94,6 @@ def vgg_backbone(weights: str, style: Style) -> Backbone:
 def load_vgg(body: VGGBody, state: Mapping[str, Tensor], source: str) -> None:
     """Give the body the weights of a classifier; what is left of fc6 and fc7 if they are there.
 
-    Args:
-        body: filled in place.
-        state: of torchvision's VGG-16.
-        source: of ``state``, for messages.
-
     Raises:
         ConfigError: it does not fit.
     """

@@ -49,12 +49,6 @@ def listed(
 ) -> list[str]:
     """The ids of the pictures that a file names, one in each line.
 
-    Args:
-        path: of the file.
-        pictures: that it may name.
-        problems: takes lines that name none.
-        setting: that gives the file, for messages.
-
     Raises:
         DataError: the file cannot be read, or is empty.
     """

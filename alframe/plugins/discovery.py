@@ -33,11 +33,7 @@ class EntryPoint:
 
 
 def installed(group: str) -> Iterator[EntryPoint]:
-    """The entry points of a group; of a distribution that is there twice, those of the first.
-
-    Args:
-        group: name of the entry points' section.
-    """
+    """The entry points of a group; of a distribution that is there twice, those of the first."""
     seen: set[str] = set()
     for dist in metadata.distributions():
         key = _key(dist)

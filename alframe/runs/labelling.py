@@ -164,11 +164,6 @@ def untouched(
     Their arrays are read-only; but ``torch.from_numpy`` lends their memory to a tensor that knows
     nothing of it.
 
-    Args:
-        targets: what is handed over.
-        whose: code it is, for the message.
-        error: what is raised.
-
     Raises:
         AlframeError: the annotations have changed.
     """

@@ -63,11 +63,6 @@ def difference(path: Path, events: Sequence[Event], targets: Mapping[str, Target
     Selections and metrics have to be those of the journal; the counts of images and objects follow
     from the selections. A kill may leave the file without the last selection of the journal.
 
-    Args:
-        path: of the file.
-        events: of the journal.
-        targets: of every image that was annotated.
-
     Raises:
         RunError: the file is damaged.
     """

@@ -81,12 +81,7 @@ class JobsFile(BaseModel):
 
 
 class JobList:
-    """The jobs of a suite and where they stand, by what its folder says.
-
-    Args:
-        folder: where everything lies.
-        jobs: all of them.
-    """
+    """The jobs of a suite and where they stand, by what its folder says."""
 
     def __init__(self, folder: Path, jobs: Iterable[Job]) -> None:
         self.folder, self.jobs = folder, list(jobs)

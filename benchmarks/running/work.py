@@ -37,12 +37,7 @@ class Outcome:
 
 
 class WorkList(JobList):
-    """The jobs of a suite that can be run.
-
-    Args:
-        folder: where everything lies.
-        grid: all of them, with their configurations.
-    """
+    """The jobs of a suite that can be run."""
 
     def __init__(self, folder: Path, grid: Grid) -> None:
         super().__init__(folder, grid)

@@ -54,13 +54,6 @@ def contest(
     """Measure the sides in turns, every other turn in the opposite order.
 
     A side that fails is reported and left out; the others go on.
-
-    Args:
-        case: its name.
-        sides: what to measure.
-        setting: how.
-        items: what one call handles.
-        unit: of the items.
     """
     turns = _Turns(setting)
     turns.warm_up(sides)

@@ -14,14 +14,7 @@ from alframe.files.atomic import write_text
 def write(
     folder: Path, rows: Sequence[Timing], targets: Sequence[Goal], facts: Mapping[str, Any]
 ) -> None:
-    """Write both files.
-
-    Args:
-        folder: made if it is not there.
-        rows: the results.
-        targets: what they are held against.
-        facts: how they were measured, and where.
-    """
+    """Write both files."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {**facts, "rows": [_row(row, targets) for row in rows]}
     write_text(folder / "speed.json", json.dumps(content, indent=2) + "\n")

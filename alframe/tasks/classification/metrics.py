@@ -44,11 +44,6 @@ def metrics_of(
     - ``class_accuracy``: share of each class's images that are found; None where it has none.
     - ``errors``: ``nll``, mean negative log-likelihood in nats; ``ece``, expected calibration error
       over :data:`BINS` equal bins of the highest probability.
-
-    Args:
-        probs: class probabilities of each image.
-        labels: its class.
-        classes: names, in label order.
     """
     predicted = probs.argmax(axis=1)
     right = predicted == labels

@@ -15,13 +15,7 @@ from alframe.tasks.segmentation.class_maps import CLASS_MAPS, decided_classes
 def segmentation_metrics(
     test: LabelledSet, stream: Iterable[SignalBatch], classes: Sequence[str]
 ) -> Metrics:
-    """Metrics of the test images, at the original size of their masks.
-
-    Args:
-        test: with masks.
-        stream: batches of ``class_maps``.
-        classes: names, in label order.
-    """
+    """Metrics of the test images, at the original size of their masks."""
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     for batch in stream:
         maps = batch[CLASS_MAPS]
