@@ -21,7 +21,9 @@ def printable(text: str) -> str:
     r"""Text in one line of a terminal, where nothing acts: ``\x1b`` and ``\u202e`` are shown."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(letter if _shows(letter) else _escape(letter) for letter in text)
+    return "".join(
+        one if _shows(one) else one.encode("unicode_escape").decode("ascii") for one in text
+    )
 
 
 def printable_lines(text: str) -> str:
@@ -31,10 +33,6 @@ def printable_lines(text: str) -> str:
 
 def _shows(letter: str) -> bool:
     return letter in _KEPT or unicodedata.category(letter) not in _HIDDEN
-
-
-def _escape(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")
 
 
 class LineFormatter(logging.Formatter):

@@ -13,7 +13,7 @@ from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, roi_align
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from alframe.config.checks import one_of
+from alframe.config.checks import at_least, one_of
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.detector import KnownBoxes
 from alframe.detectors.losses import at_least_float32
@@ -33,7 +33,6 @@ from alframe.detectors.stock import (
 )
 from alframe.detectors.timm_body import Style
 from alframe.detectors.towers import flatten_anchors
-from alframe.errors import ConfigError
 from alframe.learner import Detections
 from alframe.shaped import Bool, Float
 from alframe.training.batch import Batch
@@ -101,8 +100,7 @@ class FasterRCNN(StockDetector):
         max_detections: int = 100,
     ) -> None:
         one_of("heads", heads, (None, "v2", "light"))
-        if fpn_channels < 1:
-            raise ConfigError(f"fpn_channels: expected at least 1, got {fpn_channels}")
+        at_least("fpn_channels", fpn_channels, 1)
         body = _backbone(backbone, weights, style, frozen_stages, norm_eval)
         options = PostProcess(
             score_threshold, nms_iou, max_detections, "pairs", per_level=None, per_image=None

@@ -7,6 +7,7 @@ from torchvision.models.detection.fcos import FCOSHead
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
+from alframe.config.checks import at_least
 from alframe.detectors.backbones import build_backbone
 from alframe.detectors.detector import KnownBoxes
 from alframe.detectors.postprocess import PostProcess
@@ -72,8 +73,7 @@ class FCOS(StockDetector):
             raise ConfigError(
                 f"fpn_channels: expected a multiple of {LEAST_WIDTH}, got {fpn_channels}"
             )
-        if tower_convs < 0:
-            raise ConfigError(f"tower_convs: expected 0 or more, got {tower_convs}")
+        at_least("tower_convs", tower_convs, 0)
         body = build_backbone(
             backbone, weights=weights, style=style, frozen_stages=frozen_stages, norm_eval=norm_eval
         )

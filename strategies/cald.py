@@ -5,9 +5,8 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor
 
-from alframe.config.checks import one_of
+from alframe.config.checks import at_least, one_of
 from alframe.detectors.box_ops import box_iou
-from alframe.errors import ConfigError
 from alframe.learner import AUGMENTED, DETECTIONS, Detections, SignalBatch
 from alframe.shaped import Bool, Float
 from alframe.strategies.uncertainty import entropy
@@ -62,8 +61,7 @@ class CALD:
         empty: Empty = "first",
     ) -> None:
         one_of("empty", empty, get_args(Empty))
-        if not factor >= 1:
-            raise ConfigError(f"factor: expected at least 1, got {factor}")
+        at_least("factor", factor, 1)
         self._base, self._factor, self._min_score = base, factor, min_score
         self._empty = 1.0 if empty == "first" else 0.0
 

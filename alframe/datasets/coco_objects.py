@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from alframe.datasets.coco_fields import ById, Row, WrongFieldError, area, box, flag, given, take
+from alframe.datasets.coco_fields import ById, Row, WrongFieldError, amount, box, flag, given, take
 from alframe.datasets.objects import Annotated, Box
 
 _NUMBERS, _KEYS, _FLAGS = (float, int), (int, str), (0, 1, None)
@@ -70,7 +70,7 @@ def read_object(row: Row, owner: str, categories: ById[str]) -> Annotated:
     if category is None:
         raise WrongFieldError(".category_id", "no category has this id", str(wanted))
     crowd = given(row, "iscrowd", flag, "0 or 1")
-    own = given(row, "area", area, "a number >= 0")
+    own = given(row, "area", amount, "a number >= 0")
     return Annotated(
         owner,
         category,

@@ -23,9 +23,9 @@ from alframe.benchmarks.reporting.tables import (
     Table,
     Text,
     data_uri,
-    plural,
     table_text,
 )
+from alframe.datasets.problems import plural
 from alframe.text import markdown as words
 from alframe.text import markdown_code, printable_lines
 

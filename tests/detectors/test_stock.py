@@ -162,7 +162,7 @@ def test_folded_for_inference(make):
         (
             lambda **o: FCOS(3, **(SMALL | o)),
             {"tower_convs": -1},
-            "tower_convs: expected 0 or more",
+            "tower_convs: expected at least 0",
         ),
         (fcos, {"fpn_channels": 40}, "fpn_channels: expected a multiple of 64, got 40"),
         (fcos, {"weights": "pretrained"}, "no pretrained weights; say weights=none"),
