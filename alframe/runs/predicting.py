@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,6 @@ from alframe.runs.build import build_strategy, signals
 from alframe.runs.kept import kept_run, restored
 from alframe.runs.own_images import Photos
 from alframe.strategy import ScoringStrategy, check_finite
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +48,7 @@ class Prediction:
         score = {} if self.score is None else {"score": self.score}
         return {"image": str(self.path), **score, **self.shown.json}
 
-    def picture(self) -> "Image":
+    def picture(self) -> Image.Image:
         """The prediction painted over its image."""
         assert self.shown.paint is not None
         return self.shown.paint(self.pixels())

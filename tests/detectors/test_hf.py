@@ -121,15 +121,16 @@ def test_boxes_are_shares_of_the_image_where_a_mask_says_what_it_is(family, make
     if family in MASKED:
         assert given["pixel_mask"].sum(dim=(1, 2)).tolist() == [64 * 64] * 2
     classes = CLASSES + (family == "detr")
-    decoded = model_output(share.expand(2, 1, 4), torch.ones(2, 1, classes))
+    frames = torch.tensor([[height, 64]] * 2)
+    decoded = model_output(share.expand(2, 1, 4), torch.ones(2, 1, classes), frames)
     found = model.read(large, decoded, frozenset({DETECTIONS}))[DETECTIONS]
     torch.testing.assert_close(found.boxes[0, 0], 2 * batch.boxes[0, 0])
 
 
-def model_output(boxes, logits):
+def model_output(boxes, logits, frames):
     from alframe.detectors.hf import Decoded
 
-    return Decoded(logits, boxes, torch.zeros(2, 1, 4), torch.zeros(2, 4, 2, 2))
+    return Decoded(logits, boxes, torch.zeros(2, 1, 4), torch.zeros(2, 4, 2, 2), frames)
 
 
 @families
