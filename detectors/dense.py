@@ -210,12 +210,11 @@ class DenseDetector(Detector):
 
     def forward(self, batch: Batch) -> Predictions:
         """Raw predictions for every anchor; ``detector.detect(*detector(batch), batch)``."""
-        features = self.features(batch)
-        return Predictions(
-            self.class_tower(features.levels),
-            self.box_tower(features.levels),
-            self.anchors(features),
-        )
+        return self._predicted(self.features(batch))
+
+    def _predicted(self, features: Features) -> Predictions:
+        levels = features.levels
+        return Predictions(self.class_tower(levels), self.box_tower(levels), self.anchors(features))
 
     def unfiltered(self, batch: Batch) -> "tuple[Float[Tensor, 'B A 1 4'], Float[Tensor, 'B A K']]":
         """Boxes of all anchors in pixels of the input, and their class probabilities."""
@@ -230,13 +229,15 @@ class DenseDetector(Detector):
         Raises:
             ValueError: the batch is unlabelled.
         """
-        class_logits, box_deltas, anchors = self(batch)
-        assignment = self.assign(anchors, batch)
-        sums = {
-            "cls": self.class_loss(class_logits, assignment),
-            "box": self.box_loss(box_deltas, anchors, assignment),
-        }
+        sums, assignment = self._sums(batch, self(batch))
         return {name: self.normalise(value, assignment) for name, value in sums.items()}
+
+    def _sums(self, batch: Batch, predictions: Predictions) -> tuple[dict[str, Tensor], Assignment]:
+        """Class and box loss of each image, summed over its anchors."""
+        logits, deltas, anchors = predictions
+        assignment = self.assign(anchors, batch)
+        box = self.box_loss(deltas, anchors, assignment)
+        return {"cls": self.class_loss(logits, assignment), "box": box}, assignment
 
     def maps(self, features: Features) -> "tuple[Float[Tensor, 'B F H W'], ...]":
         """The maps that tell how well an image is understood: those of the levels."""
@@ -250,13 +251,7 @@ class DenseDetector(Detector):
         Raises:
             ValueError: the batch is unlabelled.
         """
-        anchors = self.anchors(features)
-        assignment = self.assign(anchors, batch)
-        logits, deltas = self.class_tower(features.levels), self.box_tower(features.levels)
-        sums = {
-            "cls": self.class_loss(logits, assignment),
-            "box": self.box_loss(deltas, anchors, assignment),
-        }
+        sums, assignment = self._sums(batch, self._predicted(features))
         return {name: each / assignment.positives.clamp(min=1) for name, each in sums.items()}
 
     def read(self, batch: Batch, features: Features, names: frozenset[str]) -> dict[str, Any]:

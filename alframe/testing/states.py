@@ -1,14 +1,11 @@
 """Comparison of tensors, and of the states of learners, whatever containers they are made of."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alframe.learner import Learner
+from alframe.shaped import Tensor
 from alframe.testing.expect import expect
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 TOLERANCE = 1e-4
 
