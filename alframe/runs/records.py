@@ -1,7 +1,5 @@
 """What a journal says of a run, and the files for others: cycles.jsonl and results.csv."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 from alframe.datasets.base import Target
 from alframe.files.checked import read_records
 from alframe.runs.journal import Event
-from alframe.text import csv_cell
+from alframe.text import csv_text
 
 Record = Mapping[str, Any]
 
@@ -110,11 +108,7 @@ def results_table(cycles: Sequence[Mapping[str, Any]]) -> str:
     """A line for each cycle, its numbers under flat names."""
     rows = [_row(c) for c in cycles]
     columns = list(dict.fromkeys(k for row in rows for k in row))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(map(csv_cell, columns))
-    writer.writerows([csv_cell(row.get(k)) for k in columns] for row in rows)
-    return text.getvalue()
+    return csv_text([columns, *([row.get(k) for k in columns] for row in rows)])
 
 
 def _row(cycle: Mapping[str, Any]) -> dict[str, Any]:
