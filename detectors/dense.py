@@ -224,11 +224,7 @@ class DenseDetector(Detector):
         return boxes.unsqueeze(2), self.probabilities(class_logits)
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
-        """The plain detector's loss: ``cls`` and ``box``, to be added up.
-
-        Raises:
-            ValueError: the batch is unlabelled.
-        """
+        """The plain detector's loss: ``cls`` and ``box``, to be added up."""
         sums, assignment = self._sums(batch, self(batch))
         return {name: self.normalise(value, assignment) for name, value in sums.items()}
 
@@ -247,9 +243,6 @@ class DenseDetector(Detector):
         """Class and box loss of each image, divided by its own positive anchors (at least 1).
 
         The ``normalizer`` is not used: the loss of an image must not depend on the others.
-
-        Raises:
-            ValueError: the batch is unlabelled.
         """
         sums, assignment = self._sums(batch, self._predicted(features))
         return {name: each / assignment.positives.clamp(min=1) for name, each in sums.items()}

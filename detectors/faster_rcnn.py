@@ -119,11 +119,7 @@ class FasterRCNN(StockDetector):
         lay_out(second.bbox_pred, ClassRows(before=1, each=4))
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
-        """``cls`` and ``box`` of the second stage, ``objectness`` and ``proposal`` of the first.
-
-        Raises:
-            ValueError: the batch is unlabelled.
-        """
+        """``cls`` and ``box`` of the second stage, ``objectness`` and ``proposal`` of the first."""
         targets = stock_targets(batch, first=1)
         features = self.features(batch)
         proposals, first = self.stock.rpn(features.images, features.levels, targets)

@@ -86,11 +86,7 @@ class FCOS(StockDetector):
         in_single_precision(classes.cls_logits, boxes.bbox_reg, boxes.bbox_ctrness)
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
-        """``cls``, ``box`` and ``centerness``.
-
-        Raises:
-            ValueError: the batch is unlabelled.
-        """
+        """``cls``, ``box`` and ``centerness``."""
         targets = stock_targets(batch)
         features = self.features(batch)
         levels = list(features.levels.values())

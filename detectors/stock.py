@@ -89,11 +89,7 @@ class StockDetector(BoxDetector):
 
     @abstractmethod
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
-        """Torchvision's terms, in training mode.
-
-        Raises:
-            ValueError: the batch is unlabelled.
-        """
+        """Torchvision's terms, in training mode."""
 
     def unfiltered(self, batch: Batch) -> "tuple[Float[Tensor, 'B A n 4'], Float[Tensor, 'B A K']]":
         """All boxes in pixels of the input, and their class probabilities."""

@@ -126,9 +126,6 @@ class Contexts(Points):
 
     ``left`` holds p, log p, the sum of p log p, and whether the class is predicted; where it is
     not, zeros, so that the class drops out of every product.
-
-    Attributes:
-        classes: C.
     """
 
     classes: int

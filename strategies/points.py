@@ -123,9 +123,6 @@ class VectorTable:
     """Vectors in the type that they are given in, which become points where some are taken.
 
     Beside them it needs three numbers a vector: of a table of float16 no copy in float32 is made.
-
-    Args:
-        vectors: [N, D].
     """
 
     def __init__(self, vectors: "Float[Tensor, 'N D']") -> None:

@@ -40,10 +40,6 @@ class Suspect:
 def suspects(sheet: Sheet, found: Annotations) -> list[Suspect]:
     """Answers that swap the class of a confident proposal, leave it out, or see nothing at all.
 
-    Args:
-        sheet: the query, with its proposals.
-        found: the answers to it.
-
     Returns:
         The most confident proposals first.
     """
@@ -109,12 +105,6 @@ def counted(run: Path) -> dict[int, int]:
 
 def write_suspects(sheet: Sheet, answers: Annotations, run: Path, cycle: int) -> list[Suspect]:
     """Write the suspects of a cycle as a list and as a page; without any, both go.
-
-    Args:
-        sheet: the query.
-        answers: all that there are to it.
-        run: the run directory.
-        cycle: of the query.
 
     Returns:
         The suspects.

@@ -181,12 +181,6 @@ def ranked(
     Maps of all images would not fit memory: pictures are drawn in passing, or, of the ``top`` that
     are known only at the end, by predicting those again.
 
-    Args:
-        predict: makes predictions.
-        count: how many images there are.
-        top: how many predictions to keep; None keeps all.
-        draw: draws a picture.
-
     Returns:
         Positions of the images, and their predictions without what pictures are made of.
     """

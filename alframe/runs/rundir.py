@@ -180,15 +180,12 @@ class RunDir:
         return file is not None and digest(stored_ids(Path(file))) == known
 
     def adopt(self) -> None:
-        """Write into ``config.yaml`` how many cycles there are now, and where the data lie."""
-        stored, config = resolve([stored_layer(self.path)]), self.config
-        budget = stored.budget.model_copy(update={"cycles": config.budget.cycles})
-        root = {k: v for k, v in config.dataset.options.items() if k == "root"}
-        dataset = stored.dataset.model_copy(update=root)
-        adopted = stored.model_copy(update={"budget": budget, "dataset": dataset})
-        if budget != stored.budget:
+        """Write into ``config.yaml`` how many cycles there are now."""
+        stored, cycles = resolve([stored_layer(self.path)]), self.config.budget.cycles
+        if cycles != stored.budget.cycles:
             self.update_manifest(finished=None)  # first, so that a kill leaves no finished half
-        if adopted != stored:
+            budget = stored.budget.model_copy(update={"cycles": cycles})
+            adopted = stored.model_copy(update={"budget": budget})
             write_yaml(self.path / "config.yaml", header(self.path) + to_yaml(adopted))
 
     def fit_state(self, cycle: int) -> "FitState":

@@ -58,11 +58,7 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
 
 @dataclass(frozen=True)
 class DatasetUnderTest:
-    """A dataset that is made once for all rules, and once more to be compared.
-
-    Attributes:
-        factory: makes the dataset.
-    """
+    """A dataset that is made once for all rules, and once more to be compared."""
 
     factory: Callable[[], Dataset]
 

@@ -58,12 +58,7 @@ def check_model(factory: "Callable[[int], nn.Module]", *, batch: "Batch | None" 
 
 @dataclass(frozen=True)
 class ModelUnderTest:
-    """A model, and the images that it is given.
-
-    Attributes:
-        factory: makes the model.
-        batch: labelled images.
-    """
+    """A model, and the images that it is given."""
 
     factory: "Callable[[int], nn.Module]"
     batch: "Batch"

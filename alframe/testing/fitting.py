@@ -112,13 +112,7 @@ class Fitted(NamedTuple):
 
 @dataclass(frozen=True)
 class LearnerUnderTest:
-    """Fits learners.
-
-    Attributes:
-        factory: makes the learner.
-        setup: what it is given.
-        dataset: what it is fitted to.
-    """
+    """Fits learners."""
 
     factory: Callable[[LearnerSetup], Learner]
     setup: LearnerSetup

@@ -38,12 +38,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Case:
-    """Something to measure.
-
-    Attributes:
-        name: family, slash, what.
-        measure: does it.
-    """
+    """Something to measure."""
 
     name: str
     measure: Callable[[str, Setting], Sequence[Timing]]

@@ -22,14 +22,7 @@ CLASSES = 5
 
 @dataclass(frozen=True)
 class Network:
-    """A backbone and the batch that it is trained on here.
-
-    Attributes:
-        backbone: of a RetinaNet.
-        count: images.
-        side: of the images, in pixels.
-        width: of pyramid and towers.
-    """
+    """A backbone and the batch that it is trained on here."""
 
     backbone: str
     count: int

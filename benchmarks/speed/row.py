@@ -8,11 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Spread:
-    """What was measured, in the order of measuring.
-
-    Attributes:
-        values: at least one.
-    """
+    """What was measured, in the order of measuring."""
 
     values: tuple[float, ...]
 

@@ -27,14 +27,7 @@ Forward = Callable[[Batch], Predictions]
 
 @dataclass(frozen=True)
 class Shape:
-    """A batch of one detector.
-
-    Attributes:
-        count: images.
-        height: of each, in pixels.
-        width: likewise.
-        ssd: of SSD300; else RetinaNet-R50.
-    """
+    """A batch of one detector."""
 
     count: int
     height: int

@@ -71,11 +71,7 @@ class Classifier(nn.Module, ABC):
         return self.embed(self.scaling(batch.images, batch.sizes))
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
-        """Cross-entropy, the mean over the images that have a class.
-
-        Raises:
-            ValueError: the batch is unlabelled.
-        """
+        """Cross-entropy, the mean over the images that have a class."""
         labels = classes_of(batch)
         each = cross_entropy(self.head(self.features(batch).embedding), labels)
         return {"cls": mean_of_known(each, labels)}

@@ -127,11 +127,7 @@ class Segmenter(nn.Module, ABC):
         return SegmenterFeatures(self.backbone(batch.images, batch.sizes), (height, width))
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
-        """Cross-entropy (``ce``), ``dice`` where it counts, and those of the auxiliary head.
-
-        Raises:
-            ValueError: the batch is unlabelled.
-        """
+        """Cross-entropy (``ce``), ``dice`` where it counts, and those of the auxiliary head."""
         masks = masks_of(batch)
         features = self.features(batch)
         terms = self._terms(self.head(features.maps), masks, features.frame)
