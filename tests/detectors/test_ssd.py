@@ -18,7 +18,7 @@ from alframe.detectors.ssd import SSD
 from alframe.detectors.ssd_levels import ChannelNorm, ExtraLevels, LevelTower
 from alframe.detectors.ssd_vgg import VGGBody, load_vgg, vgg_backbone
 from alframe.errors import ConfigError
-from tests.detectors.drawing import drawing, small_ssd
+from tests.detectors.drawing import check_learns_squares, drawing, small_ssd
 
 CPU = torch.device("cpu")
 MAPS = (38, 19, 10, 5, 3, 1)
@@ -282,17 +282,7 @@ def test_fresh_loss_is_that_of_equal_chances():
 
 
 def test_learns_to_find_squares():
-    model, batch = small_ssd(), drawing(4)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(60):
-        optimizer.zero_grad()
-        sum(model.loss(batch).values()).backward()
-        optimizer.step()
-    with torch.no_grad():
-        found = model.eval().detect(*model(batch), batch)
-    assert torch.equal(found.labels[:, 0], batch.labels[:, 0])
-    assert (found.scores[:, 0] > 0.5).all()
-    assert (found.boxes[:, 0] - batch.boxes[:, 0]).abs().max() < 5
+    check_learns_squares(small_ssd(), steps=60)
 
 
 def test_mixed_precision_gives_single_losses_and_detections():
