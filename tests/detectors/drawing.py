@@ -63,18 +63,3 @@ def padded(batch, height, width):
     images = batch.images.new_zeros(len(batch), 3, height, width)
     images[:, :, : batch.images.shape[2], : batch.images.shape[3]] = batch.images
     return replace(batch, images=images)
-
-
-def check_learns_squares(model, steps):
-    """Trained on a few drawings, a dense detector finds what is on them."""
-    batch = drawing(4)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        sum(model.loss(batch).values()).backward()
-        optimizer.step()
-    with torch.no_grad():
-        found = model.eval().detect(*model(batch), batch)
-    assert torch.equal(found.labels[:, 0], batch.labels[:, 0])
-    assert (found.scores[:, 0] > 0.5).all()
-    assert (found.boxes[:, 0] - batch.boxes[:, 0]).abs().max() < 5
