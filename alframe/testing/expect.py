@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from alframe.config.layers import flat
 from alframe.errors import SelectionError
 from alframe.learner import Metrics
 from alframe.model import ERRORS
@@ -87,7 +88,8 @@ def check_metrics(metrics: Any) -> str:
         text = json.dumps(dict(metrics))
     except (TypeError, ValueError) as error:
         raise AssertionError(f"metrics are {metrics!r:.200}: expected JSON ({error})") from error
-    wrong = dict(_no_fractions({k: v for k, v in json.loads(text).items() if k != ERRORS}))
+    found = flat({name: value for name, value in json.loads(text).items() if name != ERRORS})
+    wrong = {name: value for name, value in found.items() if not _is_fraction(value)}
     expect(
         not wrong, f"metrics hold {wrong}: expected names of fractions of 0 to 1, or None for none"
     )
@@ -105,13 +107,9 @@ def headline(metrics: Metrics) -> float:
     return float(value)
 
 
-def _no_fractions(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The metrics, by dotted names, that are neither fractions, nor None, nor mappings."""
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            yield from _no_fractions(value, f"{name}.{key}" if name else key)
-    elif isinstance(tree, bool | str | list) or (tree is not None and not 0 <= tree <= 1):
-        yield name, tree
+def _is_fraction(value: Any) -> bool:
+    """Whether JSON says a fraction, or None for one that does not exist."""
+    return value is None or (not isinstance(value, bool | str | list) and 0 <= value <= 1)
 
 
 Subject = TypeVar("Subject")
