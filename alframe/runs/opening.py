@@ -96,14 +96,11 @@ def _adopt(path: Path, config: RunConfig) -> None:
     names = {"data.white"} | ADOPTED
     if not names.isdisjoint(differences(stored, config)):
         data = stored.data.model_copy(update={"white": config.data.white})
-        own = {key: value for key, value in config.dataset.options.items() if _is_adopted(key)}
+        options = config.dataset.options
+        own = {key: value for key, value in options.items() if f"dataset.{key}" in ADOPTED}
         dataset = Component(**{**stored.dataset.model_dump(), **own})
         adopted = stored.model_copy(update={"data": data, "dataset": dataset})
         write_yaml(path / "config.yaml", header(path) + to_yaml(adopted))
-
-
-def _is_adopted(option: str) -> bool:
-    return f"dataset.{option}" in ADOPTED
 
 
 def _refuse_changes(path: Path, config: RunConfig) -> None:
