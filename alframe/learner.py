@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.profiling import Tick, unwatched
 from alframe.seeds import Seeds
+from alframe.shaped import Bool, Float, Int, Tensor
 
 if TYPE_CHECKING:
     import torch
-    from jaxtyping import Bool, Float, Int
-    from torch import Tensor
 
     from alframe.config.sections import DataConfig, EvaluationConfig, TrainingConfig
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 from alframe.datasets.base import LabelledSet
 from alframe.errors import PluginError
 from alframe.learner import LearnerSetup, Metrics, SignalBatch
+from alframe.shaped import Float
 
 if TYPE_CHECKING:
     import numpy as np
-    from jaxtyping import Float
     from numpy.typing import NDArray
     from PIL.Image import Image
     from torch import Tensor, nn

@@ -4,11 +4,14 @@ Names of files, classes, metrics and plugins, and messages of strangers' code, m
 Inside the program they stay as they are; whatever shows them passes them through here.
 """
 
+import csv
+import io
 import json
 import logging
 import re
 import shlex
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -21,7 +24,9 @@ def printable(text: str) -> str:
     r"""Text in one line of a terminal, where nothing acts: ``\x1b`` and ``\u202e`` are shown."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(letter if _shows(letter) else _escape(letter) for letter in text)
+    return "".join(
+        one if _shows(one) else one.encode("unicode_escape").decode("ascii") for one in text
+    )
 
 
 def printable_lines(text: str) -> str:
@@ -31,10 +36,6 @@ def printable_lines(text: str) -> str:
 
 def _shows(letter: str) -> bool:
     return letter in _KEPT or unicodedata.category(letter) not in _HIDDEN
-
-
-def _escape(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")
 
 
 class LineFormatter(logging.Formatter):
@@ -73,6 +74,13 @@ def _in_ansi_quotes(letter: str) -> str:
     if _shows(letter):
         return letter
     return "".join(f"\\x{byte:02x}" for byte in letter.encode(errors="surrogateescape"))
+
+
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+    """A file of comma-separated values, whose cells are those of :func:`csv_cell`."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(map(csv_cell, row) for row in rows)
+    return text.getvalue()
 
 
 def csv_cell(value: Any) -> Any:

@@ -4,13 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Float
+from alframe.shaped import Float
 
 Cell = tuple[tuple[float, float, float, float], ...]
 """The anchors of one cell, x1 y1 x2 y2 relative to its centre."""

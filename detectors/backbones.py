@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -13,9 +13,7 @@ from alframe.detectors.timm_body import Style, timm_body
 from alframe.detectors.towers import group_norm
 from alframe.detectors.weights import load_weights
 from alframe.errors import ConfigError
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int, UInt8
+from alframe.shaped import Float, Int, UInt8
 
 log = logging.getLogger(__name__)
 

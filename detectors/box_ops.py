@@ -3,13 +3,11 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+from alframe.shaped import Float, Int
 
 UNIT_STDS = (1.0, 1.0, 1.0, 1.0)
 MAX_LOG_RATIO = math.log(1000 / 16)
@@ -23,10 +21,6 @@ def box_iou(
 
     Like ``torchvision.ops.box_iou``, but batched, with at most three tensors of the result's size
     alive at a time (there: nine), and 0 instead of NaN for two boxes without area.
-
-    Args:
-        first: boxes, x1 y1 x2 y2.
-        second: boxes, x1 y1 x2 y2.
     """
     a, b = first.unsqueeze(-2), second.unsqueeze(-3)  # [..., M, 1, 4], [..., 1, A, 4]
     overlap = _shared_side(a, b, 0).mul_(_shared_side(a, b, 1))
@@ -103,12 +97,7 @@ def _centre_and_side(boxes: Tensor) -> tuple[Tensor, Tensor]:
 def clip_boxes(
     boxes: "Float[Tensor, 'B N 4']", sizes: "Int[Tensor, 'B 2']"
 ) -> "Float[Tensor, 'B N 4']":
-    """Boxes cut at the borders of their images.
-
-    Args:
-        boxes: x1 y1 x2 y2.
-        sizes: height and width of each image.
-    """
+    """Boxes cut at the borders of their images."""
     limit = _xyxy(sizes).to(boxes.dtype)
     return torch.minimum(boxes.clamp(min=0), limit)
 

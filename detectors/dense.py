@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args
+from typing import Any, ClassVar, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -23,10 +23,8 @@ from alframe.learner import (
     ClassProbs,
     Detections,
 )
+from alframe.shaped import Float
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 
 @dataclass(frozen=True)
@@ -199,14 +197,7 @@ class DenseDetector(Detector):
         anchors: Anchors,
         batch: Batch,
     ) -> Detections:
-        """Objects found, as boxes in pixels of the original images.
-
-        Args:
-            class_logits: of every anchor.
-            box_deltas: of every anchor.
-            anchors: the anchors.
-            batch: for the sizes of its images.
-        """
+        """Objects found, as boxes in pixels of the original images."""
         return detect(
             self.probabilities(class_logits),
             at_least_float32(box_deltas),
@@ -219,12 +210,11 @@ class DenseDetector(Detector):
 
     def forward(self, batch: Batch) -> Predictions:
         """Raw predictions for every anchor; ``detector.detect(*detector(batch), batch)``."""
-        features = self.features(batch)
-        return Predictions(
-            self.class_tower(features.levels),
-            self.box_tower(features.levels),
-            self.anchors(features),
-        )
+        return self._predicted(self.features(batch))
+
+    def _predicted(self, features: Features) -> Predictions:
+        levels = features.levels
+        return Predictions(self.class_tower(levels), self.box_tower(levels), self.anchors(features))
 
     def unfiltered(self, batch: Batch) -> "tuple[Float[Tensor, 'B A 1 4'], Float[Tensor, 'B A K']]":
         """Boxes of all anchors in pixels of the input, and their class probabilities."""
@@ -234,18 +224,16 @@ class DenseDetector(Detector):
         return boxes.unsqueeze(2), self.probabilities(class_logits)
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
-        """The plain detector's loss: ``cls`` and ``box``, to be added up.
-
-        Raises:
-            ValueError: the batch is unlabelled.
-        """
-        class_logits, box_deltas, anchors = self(batch)
-        assignment = self.assign(anchors, batch)
-        sums = {
-            "cls": self.class_loss(class_logits, assignment),
-            "box": self.box_loss(box_deltas, anchors, assignment),
-        }
+        """The plain detector's loss: ``cls`` and ``box``, to be added up."""
+        sums, assignment = self._sums(batch, self(batch))
         return {name: self.normalise(value, assignment) for name, value in sums.items()}
+
+    def _sums(self, batch: Batch, predictions: Predictions) -> tuple[dict[str, Tensor], Assignment]:
+        """Class and box loss of each image, summed over its anchors."""
+        logits, deltas, anchors = predictions
+        assignment = self.assign(anchors, batch)
+        box = self.box_loss(deltas, anchors, assignment)
+        return {"cls": self.class_loss(logits, assignment), "box": box}, assignment
 
     def maps(self, features: Features) -> "tuple[Float[Tensor, 'B F H W'], ...]":
         """The maps that tell how well an image is understood: those of the levels."""
@@ -255,17 +243,8 @@ class DenseDetector(Detector):
         """Class and box loss of each image, divided by its own positive anchors (at least 1).
 
         The ``normalizer`` is not used: the loss of an image must not depend on the others.
-
-        Raises:
-            ValueError: the batch is unlabelled.
         """
-        anchors = self.anchors(features)
-        assignment = self.assign(anchors, batch)
-        logits, deltas = self.class_tower(features.levels), self.box_tower(features.levels)
-        sums = {
-            "cls": self.class_loss(logits, assignment),
-            "box": self.box_loss(deltas, anchors, assignment),
-        }
+        sums, assignment = self._sums(batch, self._predicted(features))
         return {name: each / assignment.positives.clamp(min=1) for name, each in sums.items()}
 
     def read(self, batch: Batch, features: Features, names: frozenset[str]) -> dict[str, Any]:

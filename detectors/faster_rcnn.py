@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,9 @@ from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, roi_align
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from alframe.config.checks import one_of
+from alframe.config.checks import at_least, one_of
 from alframe.detectors.backbones import Backbone, build_backbone
+from alframe.detectors.detector import KnownBoxes
 from alframe.detectors.losses import at_least_float32
 from alframe.detectors.mobilenet import MOBILENET, mobilenet_backbone
 from alframe.detectors.postprocess import (
@@ -27,19 +28,15 @@ from alframe.detectors.postprocess import (
 from alframe.detectors.stock import (
     StockDetector,
     StockFeatures,
-    StockPredictions,
     in_single_precision,
     stock_targets,
 )
 from alframe.detectors.timm_body import Style
 from alframe.detectors.towers import flatten_anchors
-from alframe.errors import ConfigError
 from alframe.learner import Detections
+from alframe.shaped import Bool, Float
 from alframe.training.batch import Batch
 from alframe.training.growing import ClassRows, lay_out
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
 
 Heads = Literal["v2", "light"]
 RATIOS = (0.5, 1.0, 2.0)
@@ -103,8 +100,7 @@ class FasterRCNN(StockDetector):
         max_detections: int = 100,
     ) -> None:
         one_of("heads", heads, (None, "v2", "light"))
-        if fpn_channels < 1:
-            raise ConfigError(f"fpn_channels: expected at least 1, got {fpn_channels}")
+        at_least("fpn_channels", fpn_channels, 1)
         body = _backbone(backbone, weights, style, frozen_stages, norm_eval)
         options = PostProcess(
             score_threshold, nms_iou, max_detections, "pairs", per_level=None, per_image=None
@@ -123,11 +119,7 @@ class FasterRCNN(StockDetector):
         lay_out(second.bbox_pred, ClassRows(before=1, each=4))
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
-        """``cls`` and ``box`` of the second stage, ``objectness`` and ``proposal`` of the first.
-
-        Raises:
-            ValueError: the batch is unlabelled.
-        """
+        """``cls`` and ``box`` of the second stage, ``objectness`` and ``proposal`` of the first."""
         targets = stock_targets(batch, first=1)
         features = self.features(batch)
         proposals, first = self.stock.rpn(features.images, features.levels, targets)
@@ -140,7 +132,7 @@ class FasterRCNN(StockDetector):
             "proposal": first["loss_rpn_box_reg"],
         }
 
-    def predict(self, features: StockFeatures) -> StockPredictions:
+    def predict(self, features: StockFeatures) -> KnownBoxes:
         """Classes and boxes of the proposals, best first; what is missing is background."""
         second, proposals = self.stock.roi_heads, self._proposals(features)
         at = _places(proposals.valid)  # of P proposals of all images
@@ -157,7 +149,7 @@ class FasterRCNN(StockDetector):
             for rows in (probs, refined, at_least_float32(vectors))  # [P, ...] -> [B, N, ...]
         )
         values[..., -1].masked_fill_(~proposals.valid, 1)
-        return StockPredictions(
+        return KnownBoxes(
             values, values[..., :-1], others[0], (values.shape[1],), vectors=others[1]
         )
 

@@ -1,7 +1,5 @@
 """FCOS (Tian et al., 2019), torchvision's: every cell is in an object, or not; no anchor shapes."""
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 from torchvision.models import detection
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -9,21 +7,20 @@ from torchvision.models.detection.fcos import FCOSHead
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
+from alframe.config.checks import at_least
 from alframe.detectors.backbones import build_backbone
+from alframe.detectors.detector import KnownBoxes
 from alframe.detectors.postprocess import PostProcess
 from alframe.detectors.stock import (
     StockDetector,
     StockFeatures,
-    StockPredictions,
     in_single_precision,
     stock_targets,
 )
 from alframe.detectors.timm_body import Style
 from alframe.errors import ConfigError
+from alframe.shaped import Float
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 LEAST_WIDTH = 64
 """The towers have GroupNorm of 32 groups; of one channel nothing is left on a level of one cell."""
@@ -76,8 +73,7 @@ class FCOS(StockDetector):
             raise ConfigError(
                 f"fpn_channels: expected a multiple of {LEAST_WIDTH}, got {fpn_channels}"
             )
-        if tower_convs < 0:
-            raise ConfigError(f"tower_convs: expected 0 or more, got {tower_convs}")
+        at_least("tower_convs", tower_convs, 0)
         body = build_backbone(
             backbone, weights=weights, style=style, frozen_stages=frozen_stages, norm_eval=norm_eval
         )
@@ -90,11 +86,7 @@ class FCOS(StockDetector):
         in_single_precision(classes.cls_logits, boxes.bbox_reg, boxes.bbox_ctrness)
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
-        """``cls``, ``box`` and ``centerness``.
-
-        Raises:
-            ValueError: the batch is unlabelled.
-        """
+        """``cls``, ``box`` and ``centerness``."""
         targets = stock_targets(batch)
         features = self.features(batch)
         levels = list(features.levels.values())
@@ -106,14 +98,14 @@ class FCOS(StockDetector):
             "centerness": losses["bbox_ctrness"],
         }
 
-    def predict(self, features: StockFeatures) -> StockPredictions:
+    def predict(self, features: StockFeatures) -> KnownBoxes:
         """Classes and boxes of every cell."""
         levels = list(features.levels.values())
         anchors = features.anchors(self.stock.anchor_generator)
         found = self.stock.head(levels)
         probs = found["cls_logits"].sigmoid() * found["bbox_ctrness"].sigmoid()  # [B, A, C]
         boxes = self.stock.box_coder.decode(found["bbox_regression"], anchors)  # [B, A, 4]
-        return StockPredictions(probs, probs.sqrt(), boxes.unsqueeze(2), tuple(_cells(levels)))
+        return KnownBoxes(probs, probs.sqrt(), boxes.unsqueeze(2), tuple(_cells(levels)))
 
 
 def _stock(

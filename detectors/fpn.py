@@ -1,15 +1,13 @@
 """The feature pyramid (Lin et al., "Feature Pyramid Networks", 2017) and RetinaNet's P6, P7."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
 from alframe.detectors.towers import xavier
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
+from alframe.shaped import Float
 
 ExtraSource = Literal["c5", "p5"]
 

@@ -4,34 +4,24 @@ import contextlib
 import logging
 import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from alframe.config.checks import at_least, one_of
-from alframe.detectors.detector import Detector, image_embedding
+from alframe.detectors.detector import BoxDetector, KnownBoxes
 from alframe.detectors.hf_families import FAMILIES
 from alframe.detectors.hf_loss import loss_terms, of_one_process
 from alframe.detectors.hf_network import build_network
 from alframe.detectors.hf_tracing import free_sizes
 from alframe.detectors.losses import at_least_float32
 from alframe.detectors.pixels import PixelScaling, inside
-from alframe.detectors.postprocess import PostProcess, best_pairs, gathered, strongest
+from alframe.detectors.postprocess import PostProcess
 from alframe.detectors.stock import in_single_precision, stock_targets
 from alframe.errors import ConfigError
-from alframe.learner import (
-    BOX_FEATURES,
-    CLASS_PROBS,
-    DETECTIONS,
-    EMBEDDING,
-    ClassProbs,
-    Detections,
-)
+from alframe.shaped import Float, Int
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +38,17 @@ class Decoded(NamedTuple):
         boxes: [B, Q, 4], centre x, centre y, width, height, as shares of the image.
         vectors: [B, Q, F], the decoder's last hidden state.
         deepest: the backbone's last map [B, D, h, w].
+        frames: [B, 2], height and width that boxes are shares of, in pixels.
     """
 
     logits: "Float[Tensor, 'B Q K']"
     boxes: "Float[Tensor, 'B Q 4']"
     vectors: "Float[Tensor, 'B Q F']"
     deepest: "Float[Tensor, 'B D h w']"
+    frames: "Int[Tensor, 'B 2']"
 
 
-class HFDetector(Detector):
+class HFDetector(BoxDetector):
     """A detector of transformers (``AutoModelForObjectDetection``), its loss and its own outputs.
 
     There is no suppression: as in the library, detections are the best pairs of a query and a
@@ -82,10 +74,6 @@ class HFDetector(Detector):
         ConfigError: no transformers; a setting is not among its choices; no such weights.
     """
 
-    provides: ClassVar[frozenset[str]] = frozenset(
-        {BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING}
-    )
-
     def __init__(
         self,
         num_classes: int,
@@ -109,6 +97,7 @@ class HFDetector(Detector):
             architecture, weights, num_classes, norm_eval=norm_eval
         )
         self.family = FAMILIES[self.network.config.model_type]
+        self.exclusive = self.family.exclusive
         self.scaling = PixelScaling(self.family.pixels)
         self.backbone_lr_factor = backbone_lr_factor
         self.postprocess = PostProcess(
@@ -184,49 +173,19 @@ class HFDetector(Detector):
         free = free_sizes(self.network) if exporting else contextlib.nullcontext()
         with _last_map(self.backbone) as maps, free:
             output = self.network(**self._inputs(batch))
-        return Decoded(
-            *map(
-                at_least_float32,
-                (output.logits, output.pred_boxes, output.last_hidden_state, maps[-1]),
-            )
-        )
+        found = (output.logits, output.pred_boxes, output.last_hidden_state, maps[-1])
+        logits, boxes, vectors, deepest = map(at_least_float32, found)
+        return Decoded(logits, boxes, vectors, deepest, self._frames(batch))
 
-    def read(self, batch: Batch, features: Decoded, names: frozenset[str]) -> dict[str, Any]:
-        """The named signals of one batch, from its features; computes no more than they need."""
-        exclusive = self.family.exclusive
-        probs = self._probs(features)
-        values: dict[str, Any] = {}
-        if EMBEDDING in names:
-            values[EMBEDDING] = image_embedding(features.deepest)
-        if CLASS_PROBS in names:
-            values[CLASS_PROBS] = ClassProbs(probs, exclusive)
-        if names & {BOX_FEATURES, DETECTIONS}:
-            found, behind = self._detect(features, probs, batch)
-            values[DETECTIONS] = found
-            values[BOX_FEATURES] = gathered(features.vectors, behind)
-        return {name: value for name, value in values.items() if name in names}
-
-    def unfiltered(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Boxes [B, Q, 1, 4] and probabilities [B, Q, K] of every query."""
-        features = self.features(batch)
-        return self._boxes(features, batch).unsqueeze(2), self._probs(features)
-
-    def _probs(self, features: Decoded) -> Tensor:
-        logits = features.logits
-        return logits.softmax(dim=2) if self.family.exclusive else logits.sigmoid()
-
-    def _boxes(self, features: Decoded, batch: Batch) -> Tensor:
-        """x1 y1 x2 y2 in pixels: [B, Q, 4]."""
+    def predict(self, features: Decoded) -> KnownBoxes:
+        """Classes and boxes of the queries."""
+        logits, exclusive = features.logits, self.exclusive
+        probs = logits.softmax(dim=2) if exclusive else logits.sigmoid()
+        scores = _best_class(probs[..., :-1]) if exclusive else probs
         centre, half = features.boxes[..., :2], features.boxes[..., 2:] / 2
         boxes = torch.cat([centre - half, centre + half], dim=2)
-        return boxes * self._frames(batch).flip(1).repeat(1, 2).unsqueeze(1)  # [B, 4] -> [B, 1, 4]
-
-    def _detect(self, features: Decoded, probs: Tensor, batch: Batch) -> tuple[Detections, Tensor]:
-        exclusive, options = self.family.exclusive, self.postprocess
-        scores = _best_class(probs[..., :-1]) if exclusive else probs
-        pairs = best_pairs(scores, (scores.shape[1],), options)
-        boxes = gathered(self._boxes(features, batch), pairs.anchors)
-        return strongest(boxes, pairs, probs, batch, exclusive=exclusive, options=options)
+        boxes = boxes * features.frames.flip(1).repeat(1, 2).unsqueeze(1)  # [B, 1, 4]
+        return KnownBoxes(probs, scores, boxes.unsqueeze(2), (scores.shape[1],), features.vectors)
 
     def _frames(self, batch: Batch) -> Tensor:
         """Height and width that boxes are shares of: [B, 2], in pixels."""

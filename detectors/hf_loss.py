@@ -3,12 +3,11 @@
 import contextlib
 import importlib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Float
+from alframe.shaped import Float
 
 NO_LOSS = "cardinality"
 """Is only recorded: how many objects a model counts too many."""

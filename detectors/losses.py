@@ -1,15 +1,13 @@
 """Losses of dense detectors, summed over the anchors of an image: focal, mined, smooth L1."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
 from alframe.detectors.matching import BACKGROUND, IGNORED
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+from alframe.shaped import Bool, Float, Int
 
 Normalizer = Literal["batch", "image"]
 

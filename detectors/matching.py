@@ -1,7 +1,7 @@
 """Which anchor has to find which object: matching by overlap, for a whole batch at once."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -9,9 +9,7 @@ from torch import Tensor
 from alframe.config.checks import one_of
 from alframe.detectors.box_ops import box_iou
 from alframe.errors import ConfigError
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+from alframe.shaped import Bool, Float, Int
 
 BACKGROUND = -1
 """The label of an anchor that has to find nothing."""

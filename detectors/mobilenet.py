@@ -1,7 +1,5 @@
 """MobileNetV3-Large (Howard et al., 2019) as torchvision's Faster R-CNN reads it."""
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V3_Large_Weights, mobilenet_v3_large
 
@@ -9,9 +7,7 @@ from alframe.detectors.backbones import Backbone, kept_random
 from alframe.detectors.pixels import IMAGENET
 from alframe.detectors.weights import downloaded, read_weights, use_weights
 from alframe.errors import ConfigError
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
+from alframe.shaped import Float
 
 MOBILENET = "mobilenet_v3_large"
 STAGES = (0, 2, 4, 7, 13, 16)

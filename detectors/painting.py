@@ -1,16 +1,13 @@
 """Pictures of what a detector found, and of where it is uncertain."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from alframe.shaped import Float32, Float64, UInt8
 from alframe.text import printable
-
-if TYPE_CHECKING:
-    from jaxtyping import Float32, Float64, UInt8
 
 COLOURS = (
     (0, 114, 178),

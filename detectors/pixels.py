@@ -1,13 +1,11 @@
 """From bytes to what a backbone was trained on."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int, UInt8
+from alframe.shaped import Float, Int, UInt8
 
 RGB = tuple[float, float, float]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -12,10 +12,8 @@ from alframe.config.checks import one_of
 from alframe.detectors.anchors import Anchors
 from alframe.detectors.box_ops import UNIT_STDS, clip_boxes, decode, rescale_boxes
 from alframe.learner import Detections
+from alframe.shaped import Bool, Float, Int
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
 
 Candidates = Literal["anchors", "pairs"]
 

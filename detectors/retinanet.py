@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from torch import Tensor
 
@@ -18,10 +18,8 @@ from alframe.detectors.postprocess import Candidates, PostProcess
 from alframe.detectors.timm_body import Style
 from alframe.detectors.towers import Tower, TowerNorm
 from alframe.errors import ConfigError
+from alframe.shaped import Float
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 
 class RetinaNet(DenseDetector):

@@ -30,11 +30,7 @@ class Heat:
 
 
 class DetectionsShowing:
-    """Shows boxes; where there are two classifiers, the picture has a heat map of disagreement.
-
-    Args:
-        display: how it is to be shown.
-    """
+    """Shows boxes; where there are two classifiers, the picture has a heat map of disagreement."""
 
     def __init__(self, display: Display) -> None:
         self._display = display

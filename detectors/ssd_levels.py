@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
@@ -11,10 +10,8 @@ from torch import Tensor, nn
 
 from alframe.detectors.towers import flatten_anchors, xavier
 from alframe.errors import ConfigError
+from alframe.shaped import Float
 from alframe.training.growing import ClassRows, lay_out
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 FIRST_WIDTH, WIDTH = 512, 256
 """Channels of the first extra level, and of the others."""
@@ -25,9 +22,6 @@ class ChannelNorm(nn.Module):
 
     Liu et al., ParseNet (2016), section 3.3; SSD, section 3.1. So that maps of any magnitude give
     towers and further levels, which have no norm of their own, numbers of one.
-
-    Args:
-        channels: of the map.
     """
 
     def __init__(self, channels: int) -> None:

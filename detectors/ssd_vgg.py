@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
@@ -14,9 +13,7 @@ from alframe.detectors.pixels import IMAGENET, PixelRange
 from alframe.detectors.timm_body import Style
 from alframe.detectors.towers import xavier
 from alframe.detectors.weights import downloaded, read_weights, use_weights
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
+from alframe.shaped import Float
 
 log = logging.getLogger(__name__)
 
@@ -96,11 +93,6 @@ def vgg_backbone(weights: str, style: Style) -> Backbone:
 
 def load_vgg(body: VGGBody, state: Mapping[str, Tensor], source: str) -> None:
     """Give the body the weights of a classifier; what is left of fc6 and fc7 if they are there.
-
-    Args:
-        body: filled in place.
-        state: of torchvision's VGG-16.
-        source: of ``state``, for messages.
 
     Raises:
         ConfigError: it does not fit.

@@ -51,14 +51,11 @@ def check_name(name: str) -> None:
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         close = difflib.get_close_matches(architecture, [*timm.list_models(), "tiny"])
-        raise ConfigError(f"backbone: unknown name {name!r}{_hint(close)} (timm.list_models())")
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise ConfigError(f"backbone: unknown name {name!r}{hint} (timm.list_models())")
     tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
     if tag and tag not in tags:
         raise ConfigError(f"backbone: {architecture!r} has no tag {tag!r}; known: {tags}")
-
-
-def _hint(close: list[str]) -> str:
-    return f"; did you mean {', '.join(close)}?" if close else ""
 
 
 def created(name: str, make: Callable[[str, bool], nn.Module], *, pretrained: bool) -> nn.Module:

@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from alframe.shaped import Float
 from alframe.training.growing import ClassRows, lay_out
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 TowerNorm = Literal["none", "group"]
 PRIOR = 0.01

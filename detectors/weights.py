@@ -87,10 +87,6 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
 def downloaded(weights: WeightsEnum, name: str) -> Mapping[str, Tensor]:
     """The state dict of one of torchvision's classifiers, from its cache or the network.
 
-    Args:
-        weights: which.
-        name: of the backbone, for messages.
-
     Raises:
         ConfigError: it cannot be had.
     """

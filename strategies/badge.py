@@ -1,7 +1,6 @@
 """BADGE: gradients that labels would cause, uncertain and diverse at once."""
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -9,12 +8,10 @@ from torch import Tensor
 
 from alframe.config.checks import at_least
 from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING, SignalBatch
+from alframe.shaped import Float
 from alframe.strategies.gather import gather
 from alframe.strategies.k_means import seeds
 from alframe.strategy import Query, Selection
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 OF_DETECTIONS = frozenset({DETECTIONS, BOX_FEATURES})
 OF_IMAGES = frozenset({CLASS_PROBS, EMBEDDING})

@@ -1,19 +1,16 @@
 """CALD: images of which a model says something else when they are changed a little."""
 
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from alframe.config.checks import one_of
+from alframe.config.checks import at_least, one_of
 from alframe.detectors.box_ops import box_iou
-from alframe.errors import ConfigError
 from alframe.learner import AUGMENTED, DETECTIONS, Detections, SignalBatch
+from alframe.shaped import Bool, Float
 from alframe.strategies.uncertainty import entropy
 from alframe.strategy import Query, Selection, check_finite, top
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
 
 Empty = Literal["first", "last"]
 
@@ -64,8 +61,7 @@ class CALD:
         empty: Empty = "first",
     ) -> None:
         one_of("empty", empty, get_args(Empty))
-        if not factor >= 1:
-            raise ConfigError(f"factor: expected at least 1, got {factor}")
+        at_least("factor", factor, 1)
         self._base, self._factor, self._min_score = base, factor, min_score
         self._empty = 1.0 if empty == "first" else 0.0
 

@@ -1,7 +1,7 @@
 """CDAL: images that show classes in contexts which the labelled ones do not."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -9,14 +9,12 @@ from torch import Tensor
 from alframe.config.checks import one_of
 from alframe.errors import SelectionError
 from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
+from alframe.shaped import Bool, Float
 from alframe.strategies.gather import gather
 from alframe.strategies.k_center import k_center
 from alframe.strategies.points import Points
 from alframe.strategies.uncertainty import Unit, entropy
 from alframe.strategy import Query, Selection
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
 
 Missing = Literal["skip", "uniform"]
 LEAST = 1e-12
@@ -128,9 +126,6 @@ class Contexts(Points):
 
     ``left`` holds p, log p, the sum of p log p, and whether the class is predicted; where it is
     not, zeros, so that the class drops out of every product.
-
-    Attributes:
-        classes: C.
     """
 
     classes: int

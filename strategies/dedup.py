@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from alframe.config.checks import at_least, in_range
 from alframe.learner import EMBEDDING
@@ -55,7 +54,9 @@ class Dedup:
     def _kept(self, query: Query, ranked: Sequence[str]) -> list[str]:
         """The first ``query.budget`` of ``ranked`` that are like nothing before them."""
         labelled = sorted(query.labelled)
-        units = _units(embeddings(query, (*labelled, *ranked)))
+        found = embeddings(query, (*labelled, *ranked))
+        # In float64 a copy has a cosine of 1 but for ROUNDING.
+        units = torch.nn.functional.normalize(found.double())
         known, vectors = units[: len(labelled)], units[len(labelled) :]
         alike = torch.zeros(len(vectors), dtype=torch.bool, device=vectors.device)
         for block in torch.split(known, 1024):
@@ -66,8 +67,3 @@ class Dedup:
                 kept.append(item)
                 alike |= vectors @ vectors[row] >= self._similarity
         return kept
-
-
-def _units(vectors: Tensor) -> Tensor:
-    """Vectors of length 1, in float64 so that a copy has a cosine of 1 but for ROUNDING."""
-    return torch.nn.functional.normalize(vectors.double())

@@ -1,15 +1,11 @@
 """What selections by diversity begin with: a vector of every image, in one table."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from alframe.errors import SelectionError
 from alframe.learner import EMBEDDING, SignalBatch
+from alframe.shaped import Float, Tensor
 from alframe.strategy import Query
-
-if TYPE_CHECKING:  # plugins import this module when they are registered: torch comes later
-    from jaxtyping import Float
-    from torch import Tensor
 
 
 def embeddings(

@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from alframe.errors import SelectionError
 from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch
+from alframe.shaped import Float, Int
 from alframe.strategies.uncertainty import entropy
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
 
 REQUIRES = frozenset({DETECTIONS, BOX_FEATURES})
 

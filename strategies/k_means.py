@@ -1,13 +1,10 @@
 """k-means: seeding by distance (k-means++), and Lloyd's iterations."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+from alframe.shaped import Float, Int
 
 BLOCK = 8192
 """Rows whose distances are computed at a time."""
@@ -20,12 +17,6 @@ def seeds(
 
     k-means++ (Arthur & Vassilvitskii, SODA 2007, section 2.2). Where every row left is a
     duplicate of a drawn one, the first of them is next. O(N D count) time, O(N) memory.
-
-    Args:
-        points: to draw from.
-        count: how many, at most N.
-        rng: draws.
-        first: the row to begin with.
     """
     nearest = np.full(len(points), np.inf)
     left = np.ones(len(points), dtype=np.bool_)
@@ -58,12 +49,6 @@ def k_means(
     """The cluster of each row: Lloyd's iterations from k-means++ seeds.
 
     A cluster that loses its last row keeps its centre. Stops early when nothing changes.
-
-    Args:
-        points: what to cluster.
-        clusters: how many, at most N.
-        rng: draws the seeds.
-        iterations: at most so many.
     """
     rows = seeds(points, clusters, rng, first=int(rng.integers(len(points))))
     centres = points[rows]

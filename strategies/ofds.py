@@ -2,19 +2,17 @@
 
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from alframe.config.checks import at_least
+from alframe.shaped import Bool, Float, Int
 from alframe.strategies.instances import REQUIRES, Instances, instances
 from alframe.strategies.k_means import k_means
 from alframe.strategy import Query, Selection
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
 
 
 class OFDS:

@@ -7,13 +7,12 @@ its rounding error. Pairs that the bound leaves undecided are settled by differe
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Float
+from alframe.shaped import Float
 
 SETTLED_AT_ONCE = 2**22
 """Numbers that are compared in float64 at a time."""
@@ -124,9 +123,6 @@ class VectorTable:
     """Vectors in the type that they are given in, which become points where some are taken.
 
     Beside them it needs three numbers a vector: of a table of float16 no copy in float32 is made.
-
-    Args:
-        vectors: [N, D].
     """
 
     def __init__(self, vectors: "Float[Tensor, 'N D']") -> None:

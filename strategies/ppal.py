@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,12 +14,10 @@ from alframe.datasets.base import Target
 from alframe.detectors.box_ops import box_iou
 from alframe.errors import ConfigError
 from alframe.learner import DETECTIONS, Detections, SignalBatch
+from alframe.shaped import Float
 from alframe.strategies.instances import REQUIRES, Instances, instances
 from alframe.strategies.uncertainty import entropy
 from alframe.strategy import Query, Selection, check_finite, top
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 AT_ONCE = 2**24
 """Cosines that are computed at a time."""

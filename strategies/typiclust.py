@@ -1,15 +1,11 @@
 """TypiClust: typical images of clusters that nothing is labelled of, for small budgets."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from alframe.config.checks import at_least
+from alframe.shaped import Float
 from alframe.strategies.clusters import ClusterStrategy
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 AT_ONCE = 2**24
 """Distances that are computed at a time."""

@@ -1,7 +1,7 @@
 """Uncertainty sampling: entropy, margin and least confidence, aggregated to the image."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -9,10 +9,8 @@ from torch import Tensor
 from alframe.config.checks import at_least, one_of
 from alframe.errors import SelectionError
 from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
+from alframe.shaped import Bool, Float
 from alframe.strategy import ScoringStrategy
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
 
 Unit = Literal["detections", "anchors"]
 Aggregate = Literal["mean", "sum", "max", "topk"]

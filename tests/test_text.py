@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alframe.config.resolve import from_overrides
-from alframe.runs.results import table
+from alframe.runs.records import results_table
 from alframe.text import (
     LineFormatter,
     command,
@@ -95,7 +95,7 @@ def test_no_cell_is_a_formula(value: object, cell: object) -> None:
 def test_results_hold_no_formula() -> None:
     metrics = {"=evil()": 0.5, "AP50": {"a": -0.5}}
     cycle = {"cycle": 0, "labelled": 1, "objects": 1, "metrics": metrics, "seconds": {"@x": 1.0}}
-    head, line = csv.reader(table([cycle]).splitlines())
+    head, line = csv.reader(results_table([cycle]).splitlines())
     assert head == ["cycle", "labelled", "objects", "'=evil()", "AP50/a", "seconds/@x"]
     assert line == ["0", "1", "1", "0.5", "-0.5", "1.0"]
 

@@ -1,20 +1,25 @@
 """Label Studio: tasks with annotations and predictions in one JSON file."""
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio_query import CONFIG, OURS, QUERY, write_query
-from alframe.annotations.label_studio_results import Told, read_results
-from alframe.annotations.label_studio_tasks import image_names, tasks_in
+from alframe.annotations.label_studio_results import read_results
 from alframe.annotations.parts import REMEDY, first_found, together
 from alframe.annotations.sources import Source, called, read
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.coco_fields import seconds
+from alframe.datasets.coco_fields import amount
 from alframe.datasets.coco_loading import parsed
-from alframe.datasets.problems import BadItemError, Problem, Problems, plural
+from alframe.datasets.problems import BadItemError, Problem, Problems, plural, tallied
 from alframe.errors import DataError
+
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
+"""What Label Studio puts before the names of uploaded files."""
 
 
 def recognises(source: Source) -> bool:
@@ -50,7 +55,7 @@ class _Reader:
     def __init__(self, where: str, images: Images, problems: Problems, part: str) -> None:
         self._where, self._images, self._problems, self._part = where, images, problems, part
         self._found = Annotations(())
-        self._told, self._places = Told(), dict[str, str]()
+        self._told, self._places = Counter[str](), dict[str, str]()
         self._several, self._open = 0, 0
 
     def add(self, number: int, task: Any) -> None:
@@ -90,7 +95,7 @@ class _Reader:
         valid = [one for one in said if not one.get("was_cancelled")]
         self._several += len(valid) > 1
         newest = max(valid or said, key=_age)
-        took = seconds(newest.get("lead_time"))
+        took = amount(newest.get("lead_time"))
         if took is not None:
             self._found.seconds[item] = took
         self._found.images.append(item)
@@ -115,7 +120,8 @@ class _Reader:
             found.notes.append(
                 f"{where}: Label Studio's JSON_MIN export leaves out skipped tasks; export JSON"
             )
-        found.notes += self._told.notes(where)
+        if self._told:
+            found.notes.append(f"{where}: results that are no boxes: {tallied(self._told)}")
         return found
 
 
@@ -147,3 +153,42 @@ LABEL_STUDIO = Format(
     ),
     read_predictions,
 )
+
+
+def tasks_in(rows: list[Any], where: str) -> list[Any]:
+    """Tasks as in the full export, also of JSON_MIN, which has a row for each annotation.
+
+    Raises:
+        DataError: a row of JSON_MIN is no object.
+    """
+    if not isinstance(rows[0], dict) or "annotation_id" not in rows[0]:
+        return rows
+    tasks: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        if not isinstance(row, dict):
+            raise DataError(f"{where}: expected a list of objects, got {str(row)[:40]!r} in it")
+        task = tasks.setdefault(str(row.get("id")), {"id": row.get("id"), "annotations": []})
+        task["data"] = {name: value for name, value in row.items() if isinstance(value, str)}
+        regions = [v for value in row.values() if isinstance(value, list) for v in value]
+        result = [{"type": _type(value), "value": value} for value in regions]
+        own = {"id": row.get("annotation_id"), "result": result}
+        own |= {name: row.get(name) for name in ("updated_at", "created_at", "lead_time")}
+        task["annotations"] += [own] if own["id"] is not None else []
+    return list(tasks.values())
+
+
+def _type(value: Any) -> str:
+    names = value if isinstance(value, dict) else {}
+    return next((name for name in names if name.endswith("labels")), "")
+
+
+def image_names(url: str) -> list[str]:
+    """What the image at an address may be called, the whole path first."""
+    split = urlsplit(url)
+    local = parse_qs(split.query).get("d")
+    name = local[0] if local else unquote(split.path) if split.scheme or "?" in url else url
+    name = name.removeprefix("/data/upload/").lstrip("/")
+    folder, slash, last = name.rpartition("/")
+    plain = _UPLOADED.sub("", last, count=1)
+    ways = (name, last, folder + slash + plain, plain)
+    return list(dict.fromkeys(ways))

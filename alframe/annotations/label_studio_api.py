@@ -25,9 +25,6 @@ TIMEOUT = 60.0
 class Server:
     """A server, and the key to it: a legacy token, or a personal access token.
 
-    Args:
-        url: of its first page.
-
     Raises:
         ConfigError: there is no key in the environment.
     """

@@ -8,7 +8,7 @@ from typing import Any
 from alframe.annotations.outlines import enclosing, turned
 from alframe.annotations.parts import REMEDY
 from alframe.datasets.objects import Annotated, Box
-from alframe.datasets.problems import BadItemError, Problem, tallied
+from alframe.datasets.problems import BadItemError, Problem
 
 _BARE = frozenset({"rectangle", "polygon", "ellipse"})
 """Regions whose label is a result of its own, of the type ``labels`` and the same id."""
@@ -16,16 +16,8 @@ _LABELLED = frozenset({"rectanglelabels", "polygonlabels", "ellipselabels", "lab
 _GEOMETRY = frozenset({"width", "points", "radiusX"})
 
 
-class Told(Counter[str]):
-    """What is only told: results that are no boxes, by their type."""
-
-    def notes(self, where: str) -> list[str]:
-        """One sentence, or none."""
-        return [f"{where}: results that are no boxes: {tallied(self)}"] if self else []
-
-
 def read_results(
-    results: Any, item: str, size: tuple[int, int], place: str, told: Told
+    results: Any, item: str, size: tuple[int, int], place: str, told: Counter[str]
 ) -> list[Annotated]:
     """The objects of one annotation or prediction.
 
@@ -34,7 +26,7 @@ def read_results(
         item: the id of its image.
         size: (height, width) of the image in pixels.
         place: what messages call the task.
-        told: counts what is no box.
+        told: counts what is no box, by its type.
 
     Raises:
         BadItemError: with all that is wrong.
@@ -91,11 +83,7 @@ def _box(value: Mapping[str, Any], height: int, width: int) -> Box:
         return enclosing([(x * right, y * down) for x, y in value["points"]])
     x, y = value["x"] * right, value["y"] * down
     if "radiusX" in value:
-        box = _around(x, y, value["radiusX"] * right, value["radiusY"] * down)
-        return turned(box, value.get("rotation") or 0)
+        rx, ry = value["radiusX"] * right, value["radiusY"] * down
+        return turned((x - rx, y - ry, x + rx, y + ry), value.get("rotation") or 0)
     box = x, y, x + value["width"] * right, y + value["height"] * down
     return turned(box, value.get("rotation") or 0, around=(x, y))
-
-
-def _around(x: float, y: float, rx: float, ry: float) -> Box:
-    return x - rx, y - ry, x + rx, y + ry

@@ -1,7 +1,6 @@
 """The label check: answers that contradict what a model was sure of, for a second look."""
 
 import csv
-import io
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from alframe.annotations.gallery import SecondLook, write_gallery
 from alframe.annotations.sheets import answers_file, query_folder
 from alframe.datasets.objects import Annotated, Box
 from alframe.files.atomic import write_text
-from alframe.text import csv_cell
+from alframe.text import csv_text
 
 CONFIDENT = 0.7
 """Score of a proposal that an answer should not contradict without a reason."""
@@ -40,10 +39,6 @@ class Suspect:
 
 def suspects(sheet: Sheet, found: Annotations) -> list[Suspect]:
     """Answers that swap the class of a confident proposal, leave it out, or see nothing at all.
-
-    Args:
-        sheet: the query, with its proposals.
-        found: the answers to it.
 
     Returns:
         The most confident proposals first.
@@ -111,12 +106,6 @@ def counted(run: Path) -> dict[int, int]:
 def write_suspects(sheet: Sheet, answers: Annotations, run: Path, cycle: int) -> list[Suspect]:
     """Write the suspects of a cycle as a list and as a page; without any, both go.
 
-    Args:
-        sheet: the query.
-        answers: all that there are to it.
-        run: the run directory.
-        cycle: of the query.
-
     Returns:
         The suspects.
     """
@@ -162,9 +151,5 @@ def _look(found: Sequence[Suspect], answers: Annotations) -> SecondLook:
 
 
 def _list(found: Sequence[Suspect]) -> str:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("image", "score", "what", "x1", "y1", "x2", "y2"))
-    for each in found:
-        rows.writerow(map(csv_cell, (each.item, each.score, each.what, *each.box)))
-    return text.getvalue()
+    rows = ((each.item, each.score, each.what, *each.box) for each in found)
+    return csv_text([("image", "score", "what", "x1", "y1", "x2", "y2"), *rows])

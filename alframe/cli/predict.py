@@ -82,9 +82,7 @@ def predict(
     given, photos = _photos(run, images, folder, unlabelled, data_root, white, max_megapixels)
     if not given:
         return
-    from alframe.runs.picture_files import picture_files, save_picture
-    from alframe.runs.predicting import Predictor
-    from alframe.runs.ranked import ranked
+    from alframe.runs.predicting import Predictor, picture_files, ranked, save_picture
 
     predictor = Predictor(run, cycle=cycle, device=device)
     _check_ranks(predictor, run, top)
@@ -113,9 +111,8 @@ def _photos(
 ) -> "tuple[list[Given], Photos]":
     """The images to predict, checked; torch, which takes seconds to import, is not needed."""
     from alframe.datasets.folders import check_there, pictures_in
-    from alframe.runs.own_images import Photos, data_of
+    from alframe.runs.own_images import Photos, data_of, without_used
     from alframe.runs.rundir import stored_layer
-    from alframe.runs.used import without_used
 
     stored, (given, notes), *_ = together(
         lambda: stored_layer(run),

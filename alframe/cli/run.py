@@ -93,7 +93,7 @@ def _say(*lines: str, err: bool = False) -> None:
 
 def _new(flags: dict[str, Any], read: "list[Dataset]") -> tuple[RunConfig, Path]:
     draft = drafted(layers_from(flags))
-    path = _checked(draft, lambda light: _unused(_default_path(light)), read, resume=False)
+    path = _checked(draft, lambda light: _numbered(_default_path(light))[-1], read, resume=False)
     return draft.checked(), path
 
 
@@ -145,10 +145,6 @@ def _numbered(path: Path) -> list[Path]:
     while found[-1].exists():
         found.append(path.with_name(f"{path.name}-{len(found) + 1}"))
     return found
-
-
-def _unused(path: Path) -> Path:
-    return _numbered(path)[-1]
 
 
 def _newest(path: Path) -> Path:

@@ -78,5 +78,5 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             items |= flat(value, f"{prefix}{key}.")
         else:
-            items[prefix + key] = value
+            items[f"{prefix}{key}"] = value
     return items

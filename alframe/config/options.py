@@ -14,10 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from alframe.config.hints import unknown_setting
+from alframe.config.hints import shown, unknown_setting
 from alframe.config.locations import keys, owner
 from alframe.config.sections import Section
-from alframe.config.shown import shown
 from alframe.errors import PluginError
 
 

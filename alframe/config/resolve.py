@@ -23,9 +23,9 @@ import yaml
 
 from alframe.config.draft import LIGHT, Draft, full_name, has_options
 from alframe.config.draft import Layer as Layer
+from alframe.config.hints import shown
 from alframe.config.layers import flat, in_one_unit, merge, stale_milestones, without_renamed
 from alframe.config.sections import TRAINED, RunConfig
-from alframe.config.shown import shown
 from alframe.errors import AlframeError, ConfigError
 from alframe.files.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
 from alframe.plugins import Entry, Kind, registry, unknown

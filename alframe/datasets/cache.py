@@ -234,11 +234,6 @@ class CachedImages:
 def prepared(dataset: Dataset, cached: CachedImages, workers: int) -> Dataset:
     """Decode, check and cache every image of a dataset.
 
-    Args:
-        dataset: whose images ``cached`` reads.
-        cached: filled here.
-        workers: threads.
-
     Returns:
         The dataset, with notes on black images and the like; where ``on_bad_item`` is ``skip``,
         without the items whose image cannot be used, which a note counts and names.

@@ -105,10 +105,6 @@ class DiskStore:
 class DiskWriter:
     """Writes a cache beside its place and moves it there at the end.
 
-    Args:
-        home: folder of all caches.
-        key: name of this one.
-
     Raises:
         DataError: the folder cannot be written.
     """

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
+from alframe.datasets.boxes import SIDES
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import read_annotations
-from alframe.datasets.files import check_link, inside
+from alframe.datasets.files import check_link, home_of, inside
 from alframe.datasets.objects import Writing
 from alframe.datasets.problems import Problems
-from alframe.datasets.readings import SIDES
 from alframe.datasets.unannotated import UNLABELLED, Unannotated
 from alframe.errors import DataError
 
@@ -54,12 +54,7 @@ def coco(
     Raises:
         DataError: with every problem found: a file, a field or an image.
     """
-    home = Path(root).expanduser()
-    if not home.is_dir():
-        raise DataError(
-            f"{home} is not a folder: expected one with {pool_annotations} and {pool_images}/; "
-            "set dataset.root"
-        )
+    home = home_of(root, f"one with {pool_annotations} and {pool_images}/")
     found = Found(home, Problems(on_bad_item), Writing(SIDES))
     found.pool = _read(found, pool_annotations, pool_images, "dataset.pool_images")
     found.test = _read(found, test_annotations, test_images, "dataset.test_images")

@@ -86,14 +86,9 @@ def flag(value: Any) -> bool | None:
     return bool(value) if value in (0, 1) else None
 
 
-def area(value: Any) -> float | None:
-    """A number of square pixels."""
+def amount(value: Any) -> float | None:
+    """A number of square pixels, or of seconds."""
     return float(value) if _is_number(value) and value >= 0 else None
-
-
-def seconds(value: Any) -> float | None:
-    """A number of seconds."""
-    return area(value)
 
 
 def box(value: Any) -> Box | None:

@@ -12,10 +12,10 @@ from alframe.datasets.coco_fields import (
     Key,
     Row,
     WrongFieldError,
+    amount,
     flag,
     given,
     key,
-    seconds,
     size,
     take,
     take_id,
@@ -188,7 +188,7 @@ class _Reader:
                 self._problems.add(self._owners.values.get(known, item))
                 raise _twice(known, name, path, self._items.get(item, path))
             gave_up = bool(given(row, "ignored", flag, "0 or 1"))
-            took = given(row, "seconds", seconds, "a number of seconds")
+            took = given(row, "seconds", amount, "a number of seconds")
             self._file.images.append(CocoImage(item, path, size(row), gave_up, took))
             self._items[item] = path
         except WrongFieldError as error:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.coco_fields import ById, Row, WrongFieldError, area, box, flag, given, take
+from alframe.datasets.coco_fields import ById, Row, WrongFieldError, amount, box, flag, given, take
 from alframe.datasets.objects import Annotated, Box
 
 _NUMBERS, _KEYS, _FLAGS = (float, int), (int, str), (0, 1, None)
@@ -119,7 +119,7 @@ def read_object(row: Row, owner: str, categories: ById[str]) -> Annotated:
     if category is None:
         raise WrongFieldError(".category_id", "no category has this id", str(wanted))
     crowd = given(row, "iscrowd", flag, "0 or 1")
-    own = given(row, "area", area, "a number >= 0")
+    own = given(row, "area", amount, "a number >= 0")
     return Annotated(
         owner,
         category,

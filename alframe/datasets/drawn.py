@@ -49,12 +49,6 @@ def listed(
 ) -> list[str]:
     """The ids of the pictures that a file names, one in each line.
 
-    Args:
-        path: of the file.
-        pictures: that it may name.
-        problems: takes lines that name none.
-        setting: that gives the file, for messages.
-
     Raises:
         DataError: the file cannot be read, or is empty.
     """
@@ -125,12 +119,8 @@ def stratified(classes: Mapping[str, Collection[str]], share: float, seed: int) 
     order = sorted(groups, key=lambda name: (counts[name] - wanted[name], str(name)))
     for name in [name for name in order if counts[name] + 1 < len(groups[name])][:rest]:
         counts[name] += 1
-    return sorted(
-        item
-        for name, items in groups.items()
-        for item in sorted(items, key=lambda item: _rank(seed, item))[: counts[name]]
-    )
 
+    def rank(item: str) -> bytes:
+        return hashlib.sha256(f"{seed}\n{item}".encode(errors="surrogatepass")).digest()
 
-def _rank(seed: int, item: str) -> bytes:
-    return hashlib.sha256(f"{seed}\n{item}".encode(errors="surrogatepass")).digest()
+    return sorted(i for n, items in groups.items() for i in sorted(items, key=rank)[: counts[n]])

@@ -13,6 +13,18 @@ from alframe.datasets.problems import BadItemError, Problem
 from alframe.errors import DataError
 
 
+def home_of(root: str | Path, expected: str) -> Path:
+    """The folder of a dataset, if there is one.
+
+    Raises:
+        DataError: there is none; says what was ``expected``.
+    """
+    home = Path(root).expanduser()
+    if not home.is_dir():
+        raise DataError(f"{home} is not a folder: expected {expected}; set dataset.root")
+    return home
+
+
 def inside(folder: Path, name: str) -> Path:
     """``folder / name``, for a name that comes from an annotation or a list.
 

@@ -11,9 +11,6 @@ from alframe.datasets.names import SUFFIXES
 class Folder:
     """What lies in one folder; nothing, where there is none.
 
-    Args:
-        path: of the folder.
-
     Attributes:
         files: those that are no folders, by name. An entry knows its inode and whether it is a
             link without asking the disk.
@@ -88,10 +85,6 @@ def same_files(files: Mapping[str, Path], listing: Listing) -> list[list[str]]:
     """Ids whose pictures are one file: by links of either kind, or through linked folders.
 
     The disk is asked only about links and about files that share the number of an inode.
-
-    Args:
-        files: the picture of each id.
-        listing: in which they were found.
 
     Returns:
         Groups of at least two ids, in the order of ``files``.

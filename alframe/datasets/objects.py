@@ -7,8 +7,7 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.boxes import clean_boxes
-from alframe.datasets.readings import CORNERS, misread, written_as
+from alframe.datasets.boxes import CORNERS, clean_boxes, misread, written_as
 
 Box = tuple[float, float, float, float]
 
@@ -93,7 +92,7 @@ class Writing(NamedTuple):
     """How boxes were written, before a reader made x1 y1 x2 y2 of them, 0-based.
 
     Attributes:
-        numbers: the meaning of the four, see :data:`alframe.datasets.readings.READINGS`.
+        numbers: the meaning of the four, see :data:`alframe.datasets.boxes.READINGS`.
         shift: what was subtracted from them.
     """
 

@@ -10,6 +10,7 @@ from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.drawn import drawn_test, listed, share_of
+from alframe.datasets.files import home_of
 from alframe.datasets.folders import below
 from alframe.datasets.listing import Listing
 from alframe.datasets.meant import PictureNames, Pictures
@@ -49,9 +50,7 @@ def photos(
     Raises:
         DataError: there are no pictures; or with every problem found.
     """
-    home = Path(root).expanduser()
-    if not home.is_dir():
-        raise DataError(f"{home} is not a folder: expected one with pictures; set dataset.root")
+    home = home_of(root, "one with pictures")
     listing = Listing()
     names, notes = below(home, listing)
     if not names:

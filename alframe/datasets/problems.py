@@ -32,11 +32,7 @@ class Problem:
 
 
 class BadItemError(DataError):
-    """A file or an entry cannot be used; whoever collects such errors tells each cause once.
-
-    Args:
-        problems: at least one.
-    """
+    """A file or an entry cannot be used; whoever collects such errors tells each cause once."""
 
     def __init__(self, *problems: Problem) -> None:
         self.found = problems

@@ -1,7 +1,7 @@
 """What looks wrong with a dataset that can be read: notes for its user, and one error.
 
 :func:`looked_through` is the one pass over a whole dataset, whoever made it. What only a reader
-can see, the numbers as they were written, is in :mod:`alframe.datasets.readings`.
+can see, the numbers as they were written, is in :mod:`alframe.datasets.boxes`.
 """
 
 from collections.abc import Iterator, Mapping

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from alframe.datasets.files import check_link, inside
+from alframe.datasets.files import check_link, home_of, inside
 from alframe.datasets.voc_list import decoded
 from alframe.errors import DataError
 
@@ -14,7 +14,7 @@ Splits = tuple[str, ...]
 # Its test annotations were never published; some copies have the list all the same.
 _WITHOUT_TEST = "VOC2012"
 _EXPECTED = (
-    "expected a VOCdevkit with VOC<year> folders, or one folder with JPEGImages, Annotations and "
+    "a VOCdevkit with VOC<year> folders, or one folder with JPEGImages, Annotations and "
     "ImageSets/Main"
 )
 
@@ -81,15 +81,13 @@ def find_folders(root: Path) -> dict[str, VocFolder]:
     Raises:
         DataError: neither is there.
     """
-    if not root.is_dir():
-        raise DataError(f"{root} is not a folder: {_EXPECTED}; set dataset.root")
-    if _is_voc(root):
+    if _is_voc(home_of(root, _EXPECTED)):
         return {"": VocFolder("", root)}
     devkit = root / "VOCdevkit" if (root / "VOCdevkit").is_dir() else root
     folders = [path for path in sorted(devkit.glob("VOC*")) if _is_voc(path)]
     if not folders:
         found = ", ".join(sorted(path.name for path in devkit.iterdir())[:8]) or "nothing"
-        raise DataError(f"{devkit} holds {found}: {_EXPECTED}; set dataset.root")
+        raise DataError(f"{devkit} holds {found}: expected {_EXPECTED}; set dataset.root")
     return {path.name: VocFolder(path.name, path) for path in folders}
 
 

@@ -9,7 +9,7 @@ from alframe.annotations.yolo_labels import Label, read_labels
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.files import check_link
+from alframe.datasets.files import check_link, home_of
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems, named, plural, tallied
 from alframe.datasets.unannotated import Unannotated
@@ -51,9 +51,7 @@ def yolo(
     Raises:
         DataError: with every problem found: the file, a list, an image or a label file.
     """
-    home = Path(root).expanduser()
-    if not home.is_dir():
-        raise DataError(f"{home} is not a folder: expected one with data.yaml; set dataset.root")
+    home = home_of(root, "one with data.yaml")
     found = Found(home, Problems(on_bad_item))
     file = YoloFile(found, None if data is None else Path(data).expanduser())
     split = test or next((key for key in ("val", "test") if file.has(key)), None)

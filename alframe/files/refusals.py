@@ -36,12 +36,7 @@ def refusal(error: OSError) -> str | None:
 
 
 def stopped(error: OSError, path: Path) -> str | None:
-    """Why a run had to stop and how to go on; None where the error may be a bug.
-
-    Args:
-        error: what stopped it.
-        path: of the run directory.
-    """
+    """Why a run had to stop and how to go on; None where the error may be a bug."""
     go_on = f"go on with: {command('run', '--output', path, '--resume')}"
     if _is_gone(error, path):
         return f"{path} was moved or deleted while the run was going on: put it back, and {go_on}"

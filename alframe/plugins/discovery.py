@@ -33,11 +33,7 @@ class EntryPoint:
 
 
 def installed(group: str) -> Iterator[EntryPoint]:
-    """The entry points of a group; of a distribution that is there twice, those of the first.
-
-    Args:
-        group: name of the entry points' section.
-    """
+    """The entry points of a group; of a distribution that is there twice, those of the first."""
     seen: set[str] = set()
     for dist in metadata.distributions():
         key = _key(dist)
@@ -52,7 +48,7 @@ def _points(dist: metadata.Distribution, group: str) -> Iterator[EntryPoint]:
     except Exception as error:  # a stranger's file may be damaged in any way
         package, version = _identity(dist)
         problem = f"its entry_points.txt cannot be read ({type(error).__name__}: {error})"
-        yield EntryPoint("(unknown)", package, version, _nothing, problem, True)
+        yield EntryPoint("(unknown)", package, version, lambda: None, problem, True)
         return
     for point in found:
         package, version = _identity(dist)
@@ -92,7 +88,3 @@ def _folder(dist: metadata.Distribution) -> str:
     """Where the metadata of a distribution lie, if it lies on a disk."""
     path = getattr(dist, "_path", None)
     return Path(str(path)).name if path else repr(dist)
-
-
-def _nothing() -> None:
-    """What a distribution without readable entry points loads."""

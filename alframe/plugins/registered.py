@@ -25,8 +25,7 @@ DEFAULT_PLUGINS = (
     "alframe.annotations",
     "alframe.training",
     "alframe.detectors",
-    "alframe.tasks.classification",
-    "alframe.tasks.segmentation",
+    "alframe.tasks",
     "alframe.strategies",
     "alframe.benchmarks",
 )

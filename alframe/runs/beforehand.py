@@ -42,9 +42,6 @@ def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:
 def check_paths(config: RunConfig) -> None:
     """Refuse paths at which nothing lies.
 
-    Args:
-        config: as far as it is known.
-
     Raises:
         AlframeError: all of them.
     """

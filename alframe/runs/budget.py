@@ -36,13 +36,7 @@ class Plan:
     def choose_from(
         self, unlabelled: tuple[str, ...], wanted: int, seeds: Seeds
     ) -> tuple[str, ...]:
-        """The ids that a selection is made from, sorted: all, or as many as ``candidates`` says.
-
-        Args:
-            unlabelled: sorted.
-            wanted: how many will be selected.
-            seeds: of the cycle.
-        """
+        """The ids that a selection is made from, sorted: all, or as many as ``candidates`` says."""
         if self.candidates is None:
             return unlabelled
         return draw(unlabelled, max(self.candidates, wanted), seeds.within("candidates"))

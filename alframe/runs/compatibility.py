@@ -1,6 +1,6 @@
 """Which learners and strategies go with which models: a table made from the registry."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from alframe.config.resolve import resolve
 from alframe.errors import AlframeError, PluginError
@@ -36,7 +36,8 @@ def _row(model: Entry) -> tuple[str, ...]:
     dataset = next((name for name in datasets if _goes(model, name, PLAIN, ANY)), "")
     learners = [e.name for e in registry().all("learners") if _goes(model, dataset, e.name, ANY)]
     strategies = _strategies(model, dataset)
-    return model.name, task, *map(_listed, (sorted(signals), learners, strategies))
+    listed = (", ".join(each) or "none" for each in (sorted(signals), learners, strategies))
+    return model.name, task, *listed
 
 
 def _strategies(model: Entry, dataset: str) -> Iterator[str]:
@@ -54,7 +55,3 @@ def _goes(model: Entry, dataset: str, learner: str, strategy: str) -> bool:
         return config.model is not None and bool(build_strategy(config))
     except AlframeError:
         return False
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names) or "none"

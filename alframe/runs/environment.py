@@ -1,7 +1,8 @@
-"""What a run was computed with: versions, device, revision."""
+"""What a run was computed with: versions, device, revision, and how much memory."""
 
 import os
 import platform
+import resource
 import subprocess
 import sys
 from importlib import metadata
@@ -59,3 +60,17 @@ def _revision() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def peak_memory() -> dict[str, float]:
+    """Largest memory of this process so far, in GiB.
+
+    Returns:
+        ``host``: resident; ``device``: held by tensors on the CUDA device, where one is in use.
+    """
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes on Linux
+    peak = {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        peak["device"] = torch.cuda.max_memory_allocated() / 2**30
+    return {place: round(size, 3) for place, size in peak.items()}

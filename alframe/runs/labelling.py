@@ -1,9 +1,10 @@
 """The labelling of a run: who is asked for what, and what is known of pool and test split."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from alframe.datasets.base import Dataset, LabelledSet, Target
-from alframe.errors import RunError
+from alframe.datasets.base import Dataset, LabelledSet, Target, fingerprint
+from alframe.errors import AlframeError, RunError
 from alframe.oracle import Answers, Oracle, answered, asks_people
 from alframe.pool import Pool
 from alframe.runs.budget import Plan
@@ -152,3 +153,24 @@ def _seconds(answers: Answers, known: Mapping[str, Target]) -> float | None:
     if annotated - answers.seconds.keys():
         return None
     return round(sum(answers.seconds.values()), 3)
+
+
+@contextlib.contextmanager
+def untouched(
+    targets: Mapping[str, Target], whose: str, error: type[AlframeError]
+) -> Iterator[None]:
+    """Hold the code inside to leaving ``targets`` as they are.
+
+    Their arrays are read-only; but ``torch.from_numpy`` lends their memory to a tensor that knows
+    nothing of it.
+
+    Raises:
+        AlframeError: the annotations have changed.
+    """
+    before = fingerprint(targets.values())
+    yield
+    if fingerprint(targets.values()) != before:
+        raise error(
+            f"{whose} changed the annotations it was handed: expected it to copy what it changes; "
+            "torch.from_numpy and torch.as_tensor share memory, torch.tensor copies"
+        )

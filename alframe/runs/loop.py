@@ -21,12 +21,11 @@ from alframe.oracle import Oracle
 from alframe.profiling import Profiling, Tick, unwatched
 from alframe.progress import over
 from alframe.runs.budget import Plan
+from alframe.runs.environment import peak_memory
 from alframe.runs.journal import Event
-from alframe.runs.labelling import Ask, Labelling
+from alframe.runs.labelling import Ask, Labelling, untouched
 from alframe.runs.records import classes_in, new_classes
 from alframe.runs.rundir import FitState, RunDir
-from alframe.runs.untouched import untouched
-from alframe.runs.usage import peak_memory
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Selection, Strategy, check_finite
 from alframe.text import command

@@ -1,8 +1,10 @@
-"""Opening a run directory: who may use a folder, and with which configuration."""
+"""Opening a run directory: who may use a folder, with which configuration; and its ``run.log``."""
 
 import contextlib
+import logging
 import math
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +15,8 @@ from alframe.files.atomic import remove_torn, sync_folder
 from alframe.files.checked import write_yaml
 from alframe.files.locks import locked
 from alframe.runs.journal import Journal
-from alframe.runs.log import log_file
 from alframe.runs.rundir import ADOPTED, FREE_TO_CHANGE, RunDir, header, stored_layer
+from alframe.text import LineFormatter
 
 
 @contextlib.contextmanager
@@ -94,14 +96,11 @@ def _adopt(path: Path, config: RunConfig) -> None:
     names = {"data.white"} | ADOPTED
     if not names.isdisjoint(differences(stored, config)):
         data = stored.data.model_copy(update={"white": config.data.white})
-        own = {key: value for key, value in config.dataset.options.items() if _is_adopted(key)}
+        options = config.dataset.options
+        own = {key: value for key, value in options.items() if f"dataset.{key}" in ADOPTED}
         dataset = Component(**{**stored.dataset.model_dump(), **own})
         adopted = stored.model_copy(update={"data": data, "dataset": dataset})
         write_yaml(path / "config.yaml", header(path) + to_yaml(adopted))
-
-
-def _is_adopted(option: str) -> bool:
-    return f"dataset.{option}" in ADOPTED
 
 
 def _refuse_changes(path: Path, config: RunConfig) -> None:
@@ -124,3 +123,35 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
 def _later(cycles: int | None) -> float:
     """The end of a run, for a comparison: null has none."""
     return math.inf if cycles is None else cycles
+
+
+logger = logging.getLogger(__name__)
+
+
+class RunLog(logging.FileHandler):
+    """A log that says nothing of a disk that takes nothing: the run will, where it matters."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Leave a line out that cannot be written."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
+@contextlib.contextmanager
+def log_file(path: Path) -> Iterator[None]:
+    """Write all that alframe logs to a file, and the traceback of what ends the code inside."""
+    handler = RunLog(path, encoding="utf-8")
+    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger("alframe")
+    root.addHandler(handler)
+    try:
+        yield
+    except BaseException:
+        # For the file only: on the terminal the command line says what is to be said.
+        stopped = (logger.name, logging.ERROR, __file__, 0, "the run stopped", (), sys.exc_info())
+        handler.handle(logger.makeRecord(*stopped))
+        raise
+    finally:
+        root.removeHandler(handler)
+        with contextlib.suppress(OSError):
+            handler.close()

@@ -1,17 +1,21 @@
-"""A finished model of a run on images of one's own."""
+"""A finished model of a run on images of one's own: predictions, their order, their pictures."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from alframe.config.sections import Component, RunConfig
 from alframe.datasets.base import ImageSet
+from alframe.datasets.folders import Given
 from alframe.errors import RunError
+from alframe.files.atomic import UNLOCKED_IDLE, atomic, remove_torn
 from alframe.learner import ANCHOR_WEIGHT, SignalBatch
 from alframe.model import Display, Showable, ShownPrediction, unwrapped
 from alframe.plugins import registry
@@ -20,9 +24,6 @@ from alframe.runs.build import build_strategy, signals
 from alframe.runs.kept import kept_run, restored
 from alframe.runs.own_images import Photos
 from alframe.strategy import ScoringStrategy, check_finite
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class Prediction:
         score = {} if self.score is None else {"score": self.score}
         return {"image": str(self.path), **score, **self.shown.json}
 
-    def picture(self) -> "Image":
+    def picture(self) -> Image.Image:
         """The prediction painted over its image."""
         assert self.shown.paint is not None
         return self.shown.paint(self.pixels())
@@ -163,3 +164,65 @@ def _scoring(config: RunConfig) -> ScoringStrategy | None:
     if not registry().unwrapped(config.strategy.name)[2] or not wrapped:
         return None
     return _scoring(config.model_copy(update={"strategy": Component(**wrapped)}))
+
+
+Predict = Callable[[Sequence[int]], Iterator[Prediction]]
+"""Predicts the images at some positions, in the order given."""
+
+
+def ranked(
+    predict: Predict,
+    count: int,
+    top: int | None = None,
+    draw: Callable[[int, Prediction], None] | None = None,
+) -> list[tuple[int, Prediction]]:
+    """Predictions by descending score, equal ones and those without one in the order of images.
+
+    Maps of all images would not fit memory: pictures are drawn in passing, or, of the ``top`` that
+    are known only at the end, by predicting those again.
+
+    Returns:
+        Positions of the images, and their predictions without what pictures are made of.
+    """
+    found = list(_drawn(predict, range(count), None if top else draw))
+    order = sorted(range(count), key=lambda position: -(found[position].score or 0.0))[:top]
+    if top and draw:
+        for _ in _drawn(predict, order, draw):
+            pass
+    return [(position, found[position]) for position in order]
+
+
+def _drawn(
+    predict: Predict, positions: Sequence[int], draw: Callable[[int, Prediction], None] | None
+) -> Iterator[Prediction]:
+    for position, prediction in zip(positions, predict(positions), strict=True):
+        if draw:
+            draw(position, prediction)
+        yield prediction.without_picture()
+
+
+def picture_files(images: Sequence[Given], folder: Path) -> list[Path]:
+    """A file for each image's picture; numbered where it would be another's, or an image."""
+    remove_torn(folder, idle=UNLOCKED_IDLE)
+    taken = {image.path.resolve() for image in images}
+    numbers: dict[Path, Iterator[int]] = {}
+    pictures: list[Path] = []
+    for image in images:
+        plain = folder / image.name.with_name(f"{image.name.stem}.png")
+        number = numbers.setdefault(plain, count(1))
+        names = (_numbered(plain, n) for n in number)
+        picture = next(p for p in names if p.resolve() not in taken)
+        taken.add(picture.resolve())
+        pictures.append(picture)
+    return pictures
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a PNG, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as file:
+        picture.save(file, "PNG")
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")

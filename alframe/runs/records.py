@@ -1,4 +1,4 @@
-"""What a run's journal says of its cycles, and whether ``cycles.jsonl`` says the same."""
+"""What a journal says of a run, and the files for others: cycles.jsonl and results.csv."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 from alframe.datasets.base import Target
 from alframe.files.checked import read_records
 from alframe.runs.journal import Event
+from alframe.text import csv_text
 
 Record = Mapping[str, Any]
 
@@ -60,11 +61,6 @@ def difference(path: Path, events: Sequence[Event], targets: Mapping[str, Target
     Selections and metrics have to be those of the journal; the counts of images and objects follow
     from the selections. A kill may leave the file without the last selection of the journal.
 
-    Args:
-        path: of the file.
-        events: of the journal.
-        targets: of every image that was annotated.
-
     Raises:
         RunError: the file is damaged.
     """
@@ -106,3 +102,19 @@ def _compared(found: Sequence[Record], expected: Sequence[Record]) -> str:
 def _text(value: Any) -> str:
     """For a comparison: of floats every digit, and NaN is NaN."""
     return json.dumps(value, sort_keys=True)
+
+
+def results_table(cycles: Sequence[Mapping[str, Any]]) -> str:
+    """A line for each cycle, its numbers under flat names."""
+    rows = [_row(c) for c in cycles]
+    columns = list(dict.fromkeys(k for row in rows for k in row))
+    return csv_text([columns, *([row.get(k) for k in columns] for row in rows)])
+
+
+def _row(cycle: Mapping[str, Any]) -> dict[str, Any]:
+    row = {k: cycle[k] for k in ("cycle", "labelled", "objects")}
+    row |= {k: v for k in ("annotation_seconds",) if (v := cycle.get(k)) is not None}
+    for name, value in cycle["metrics"].items():
+        nested = value if isinstance(value, dict) else None
+        row |= {f"{name}/{k}": v for k, v in nested.items()} if nested else {name: value}
+    return row | {f"seconds/{k}": v for k, v in cycle["seconds"].items()}

@@ -18,8 +18,7 @@ from alframe.files.atomic import write_text
 from alframe.files.checked import read_object, read_yaml, to_lines, write_object, write_yaml
 from alframe.runs.initial import digest, stored_ids
 from alframe.runs.journal import Journal
-from alframe.runs.records import classes_in
-from alframe.runs.results import table
+from alframe.runs.records import classes_in, results_table
 from alframe.runs.scores import read_scores, write_scores
 from alframe.runs.weights import about
 from alframe.text import command, printable
@@ -110,7 +109,7 @@ class RunDir:
     def write_cycles(self, cycles: Sequence[Mapping[str, Any]]) -> None:
         """Write ``cycles.jsonl`` and ``results.csv`` anew from all finished cycles."""
         write_text(self.path / "cycles.jsonl", to_lines(cycles)[0])
-        write_text(self.path / "results.csv", table(cycles))
+        write_text(self.path / "results.csv", results_table(cycles))
 
     def write_scores(self, cycle: int, scores: Mapping[str, float]) -> None:
         """Write ``scores/cycle_NN.npz``: ids and scores of every candidate."""
@@ -181,15 +180,12 @@ class RunDir:
         return file is not None and digest(stored_ids(Path(file))) == known
 
     def adopt(self) -> None:
-        """Write into ``config.yaml`` how many cycles there are now, and where the data lie."""
-        stored, config = resolve([stored_layer(self.path)]), self.config
-        budget = stored.budget.model_copy(update={"cycles": config.budget.cycles})
-        root = {k: v for k, v in config.dataset.options.items() if k == "root"}
-        dataset = stored.dataset.model_copy(update=root)
-        adopted = stored.model_copy(update={"budget": budget, "dataset": dataset})
-        if budget != stored.budget:
+        """Write into ``config.yaml`` how many cycles there are now."""
+        stored, cycles = resolve([stored_layer(self.path)]), self.config.budget.cycles
+        if cycles != stored.budget.cycles:
             self.update_manifest(finished=None)  # first, so that a kill leaves no finished half
-        if adopted != stored:
+            budget = stored.budget.model_copy(update={"cycles": cycles})
+            adopted = stored.model_copy(update={"budget": budget})
             write_yaml(self.path / "config.yaml", header(self.path) + to_yaml(adopted))
 
     def fit_state(self, cycle: int) -> "FitState":

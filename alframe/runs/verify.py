@@ -33,10 +33,10 @@ from alframe.runs.records import (
     classes_in,
     difference,
     new_classes,
+    results_table,
     selections,
     selections_due,
 )
-from alframe.runs.results import table
 from alframe.runs.rundir import RunDir, stored_layer, stored_scores
 from alframe.runs.verdict import Source, Verdict, compared
 from alframe.seeds import Seeds
@@ -190,9 +190,9 @@ class Verifier:
     def _verdict_on_results(self) -> Verdict:
         cycles = read_records(self._run.path / CYCLES, REMEDY)
         found = read_lines(self._run.path / RESULTS)
-        written = [table(cycles).encode()]
+        written = [results_table(cycles).encode()]
         if not self._run.manifest().get("finished"):  # a kill may have come between the two
-            written += [table(cycles[:-1]).encode(), b""]
+            written += [results_table(cycles[:-1]).encode(), b""]
         problem = "" if found in written else REMEDY.replace("the file", "it")
         return Verdict(RESULTS, "cycles.jsonl", problem)
 

@@ -14,9 +14,9 @@ from alframe.datasets.objects import Box, repeated
 from alframe.datasets.problems import named, plural
 from alframe.errors import DataError
 from alframe.learner import Detections
+from alframe.shaped import Bool, Float, Int
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
     from torch import Tensor
 
 ONE = 1e-3

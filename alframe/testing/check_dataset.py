@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import IGNORED, Dataset, Target
-from alframe.testing.expect import expect, generators_left_alone
-from alframe.testing.rules import Rules, hold
+from alframe.testing.expect import Rules, expect, generators_left_alone, hold
 
 SAMPLED = 5
 """Images of each split that are decoded."""
@@ -59,11 +58,7 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
 
 @dataclass(frozen=True)
 class DatasetUnderTest:
-    """A dataset that is made once for all rules, and once more to be compared.
-
-    Attributes:
-        factory: makes the dataset.
-    """
+    """A dataset that is made once for all rules, and once more to be compared."""
 
     factory: Callable[[], Dataset]
 

@@ -13,8 +13,7 @@ from alframe.testing.check_model import (
     train,
     trains,
 )
-from alframe.testing.expect import expect
-from alframe.testing.rules import hold
+from alframe.testing.expect import expect, hold
 from alframe.testing.states import close
 
 if TYPE_CHECKING:

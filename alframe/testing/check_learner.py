@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from alframe.datasets.base import Dataset, ImageSet
 from alframe.learner import (
@@ -15,12 +14,15 @@ from alframe.learner import (
     LearnerSetup,
 )
 from alframe.plugins.guests import described
+from alframe.shaped import Tensor
 from alframe.testing.expect import (
+    Rules,
     check_metrics,
     expect,
     expect_names,
     generators_left_alone,
     headline,
+    hold,
 )
 from alframe.testing.fitting import (
     LearnerUnderTest,
@@ -29,12 +31,8 @@ from alframe.testing.fitting import (
     tiny_setup,
     with_hidden,
 )
-from alframe.testing.rules import Rules, hold
 from alframe.testing.states import close, is_state, kept, leaves, same_state
 from alframe.testing.synthetic import tensors_of
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 VARIED = frozenset({ANCHOR_WEIGHT, CLASS_PROBS, DISAGREEMENT, EMBEDDING, PREDICTED_LOSS})
 """Signals that are numbers of every image; anchors are those of its size alone, and a model that

@@ -11,9 +11,15 @@ import numpy as np
 from alframe.datasets.base import IGNORED, LabelledSet, Target
 from alframe.learner import SignalBatch
 from alframe.seeds import Seeds
-from alframe.testing.expect import check_metrics, expect, expect_names, generators_left_alone
+from alframe.testing.expect import (
+    Rules,
+    check_metrics,
+    expect,
+    expect_names,
+    generators_left_alone,
+    hold,
+)
 from alframe.testing.fitting import tiny_setup
-from alframe.testing.rules import Rules, hold
 from alframe.testing.states import close
 from alframe.testing.synthetic import SyntheticImages, rows_of
 
@@ -52,12 +58,7 @@ def check_model(factory: "Callable[[int], nn.Module]", *, batch: "Batch | None" 
 
 @dataclass(frozen=True)
 class ModelUnderTest:
-    """A model, and the images that it is given.
-
-    Attributes:
-        factory: makes the model.
-        batch: labelled images.
-    """
+    """A model, and the images that it is given."""
 
     factory: "Callable[[int], nn.Module]"
     batch: "Batch"

@@ -12,13 +12,12 @@ from alframe.errors import SelectionError
 from alframe.learner import SignalBatch
 from alframe.plugins.guests import described
 from alframe.pool import Pool
+from alframe.runs.labelling import untouched
 from alframe.runs.loop import DeclaredSignals, check_selection
-from alframe.runs.untouched import untouched
 from alframe.seeds import Seeds
 from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
-from alframe.testing.expect import expect, expect_names, generators_left_alone
+from alframe.testing.expect import Rules, expect, expect_names, generators_left_alone, hold
 from alframe.testing.poison import PoisonedTargets
-from alframe.testing.rules import Rules, hold
 from alframe.testing.synthetic import SIDE, Synthesis, SyntheticImages, SyntheticLearner
 
 CLASSES = ("circle", "square", "star")

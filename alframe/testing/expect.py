@@ -1,16 +1,19 @@
-"""Assertions that cannot be switched off: of names, metrics and global random generators."""
+"""Assertions that cannot be switched off, and all the rules that a plugin breaks in one error."""
 
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import getrandbits, getstate, setstate
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from alframe.config.layers import flat
+from alframe.errors import SelectionError
 from alframe.learner import Metrics
 from alframe.model import ERRORS
+from alframe.plugins.guests import described
 
 
 def expect(condition: object, message: str) -> None:
@@ -85,7 +88,8 @@ def check_metrics(metrics: Any) -> str:
         text = json.dumps(dict(metrics))
     except (TypeError, ValueError) as error:
         raise AssertionError(f"metrics are {metrics!r:.200}: expected JSON ({error})") from error
-    wrong = dict(_no_fractions({k: v for k, v in json.loads(text).items() if k != ERRORS}))
+    found = flat({name: value for name, value in json.loads(text).items() if name != ERRORS})
+    wrong = {name: value for name, value in found.items() if not _is_fraction(value)}
     expect(
         not wrong, f"metrics hold {wrong}: expected names of fractions of 0 to 1, or None for none"
     )
@@ -103,10 +107,57 @@ def headline(metrics: Metrics) -> float:
     return float(value)
 
 
-def _no_fractions(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The metrics, by dotted names, that are neither fractions, nor None, nor mappings."""
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            yield from _no_fractions(value, f"{name}.{key}" if name else key)
-    elif isinstance(tree, bool | str | list) or (tree is not None and not 0 <= tree <= 1):
-        yield name, tree
+def _is_fraction(value: Any) -> bool:
+    """Whether JSON says a fraction, or None for one that does not exist."""
+    return value is None or (not isinstance(value, bool | str | list) and 0 <= value <= 1)
+
+
+Subject = TypeVar("Subject")
+Rule = Callable[[Subject], None]
+"""Raises an AssertionError that says what was expected, or whatever the plugin raises."""
+Rules = Mapping[Rule[Subject], tuple[Rule[Subject], ...]]
+"""The cheap ones first, each with those without which it says nothing new."""
+
+
+def hold(rules: Rules[Subject], *subjects: Subject) -> None:
+    """Hold every subject to every rule, in order; only then complain.
+
+    A rule is skipped, and named, where one that it rests on is broken.
+
+    Raises:
+        AssertionError: every broken rule, each problem once.
+    """
+    problems: dict[str, BaseException] = {}
+    skipped: dict[str, None] = {}
+    for subject in subjects:
+        broken: set[Rule[Subject]] = set()
+        for rule, earlier in rules.items():
+            if not broken.isdisjoint(earlier):
+                broken.add(rule)
+                skipped[rule.__name__.replace("_", " ").strip()] = None
+                continue
+            try:
+                rule(subject)
+            except (Exception, SystemExit) as error:  # a plugin may raise anything
+                broken.add(rule)
+                problems.setdefault(_sentence(error), error)
+    if problems:
+        report = _report(list(problems), list(skipped))
+        raise AssertionError(report) from next(iter(problems.values()))
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, AssertionError | SelectionError) and str(error):
+        return str(error)
+    if any(word in str(error) for word in ("read-only", "mappingproxy")):
+        return f"{described(error)}: images and annotations are read-only, expected a copy first"
+    return f"{described(error)}: expected no exception"
+
+
+def _report(problems: list[str], skipped: list[str]) -> str:
+    lines = list(problems)
+    if len(problems) > 1:
+        lines = [f"{len(problems)} rules are broken:", *(f"- {line}" for line in problems)]
+    if skipped:
+        lines.append(f"(not tried, as it rests on the above: {', '.join(skipped)})")
+    return "\n".join(lines)

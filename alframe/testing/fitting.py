@@ -5,7 +5,7 @@ import functools
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,12 +15,10 @@ from alframe.datasets.masks import relabelled
 from alframe.learner import FitContext, Learner, LearnerSetup
 from alframe.model import streamed
 from alframe.seeds import Seeds
+from alframe.shaped import Tensor
 from alframe.testing.expect import expect, generators_left_alone
 from alframe.testing.poison import PoisonedTargets
 from alframe.testing.synthetic import rows_of
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 TINY = (
     "data.resize=none",
@@ -114,13 +112,7 @@ class Fitted(NamedTuple):
 
 @dataclass(frozen=True)
 class LearnerUnderTest:
-    """Fits learners.
-
-    Attributes:
-        factory: makes the learner.
-        setup: what it is given.
-        dataset: what it is fitted to.
-    """
+    """Fits learners."""
 
     factory: Callable[[LearnerSetup], Learner]
     setup: LearnerSetup

@@ -1,14 +1,12 @@
 """Comparison of tensors, and of the states of learners, whatever containers they are made of."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from alframe.config.layers import flat
 from alframe.learner import Learner
+from alframe.shaped import Tensor
 from alframe.testing.expect import expect
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 TOLERANCE = 1e-4
 
@@ -21,30 +19,24 @@ def same_state(learner: Learner, state: dict[str, Any], when: str) -> None:
 
 def is_state(learner: Learner, state: dict[str, Any]) -> bool:
     """Whether a learner's tensors are those of a state."""
-    found, expected = (list(_tensors(s)) for s in (learner.state_dict(), state))
-    return len(found) == len(expected) and all(
-        name == other and value.equal(known)
-        for (name, value), (other, known) in zip(found, expected, strict=True)
-    )
+    found, expected = _tensors(learner.state_dict()), _tensors(state)
+    return [*found] == [*expected] and all(found[name].equal(expected[name]) for name in found)
 
 
 def kept(state: dict[str, Any]) -> dict[str, Any]:
     """Copies of the tensors of a state, by dotted names."""
-    return {name: value.clone() for name, value in _tensors(state)}
+    return {name: value.clone() for name, value in _tensors(state).items()}
 
 
-def _tensors(state: Any, name: str = "") -> "Iterator[tuple[str, Tensor]]":
+def _tensors(state: Any) -> dict[str, Tensor]:
     """The tensors of a state, however deep, by dotted names."""
     import torch
 
-    if isinstance(state, torch.Tensor):
-        yield name, state
-    elif isinstance(state, dict):
-        for key, value in state.items():
-            yield from _tensors(value, f"{name}.{key}" if name else str(key))
+    found = flat(state) if isinstance(state, dict) else {}
+    return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
 
 
-def close(one: "Tensor", other: "Tensor") -> bool:
+def close(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors are the same, but for having been computed in other batches."""
     import torch
 

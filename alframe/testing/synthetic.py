@@ -1,7 +1,7 @@
 """A learner without a model: it streams every signal that alframe names, made up from the ids."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,8 @@ from alframe.learner import (
     SignalBatch,
 )
 from alframe.seeds import Seeds
+from alframe.shaped import Tensor
 from alframe.testing.expect import expect
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Ids = tuple[str, ...]
 Synthesis = Callable[[Ids], Any]

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int, UInt8
+from alframe.shaped import Float, Int, UInt8
 
 
 def chunks(length: int, parts: int) -> list[slice]:

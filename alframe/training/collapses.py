@@ -19,9 +19,6 @@ class Collapses:
     RetinaNet's focal loss begins where every anchor says "background". At a rate that is too high
     for the batch a detector falls back to that again and again, and may turn to NaN.
 
-    Args:
-        cycle: named in warnings.
-
     Attributes:
         steps: at which a mean over the last :data:`WINDOW` losses rose above :data:`LOST` of the
             first one, after one below :data:`LEARNT` of it; counted from 1.

@@ -13,10 +13,9 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from alframe.shaped import Tensor
 
 T = TypeVar("T")
 
@@ -128,7 +127,7 @@ def gather(value: T) -> list[T]:
     return values or []
 
 
-def all_reduce(value: "Tensor") -> "Tensor":
+def all_reduce(value: Tensor) -> Tensor:
     """The sum over all processes, in each of them."""
     if not is_initialized():
         return value
@@ -140,10 +139,10 @@ def all_reduce(value: "Tensor") -> "Tensor":
 def main_process_first(work: Callable[[], T]) -> T:
     """Work in the main process, and then in the others, which find what it has left behind."""
     if not is_main_process():
-        broadcast(_nothing)
+        broadcast(lambda: None)
         return work()
     done = work()
-    broadcast(_nothing)
+    broadcast(lambda: None)
     return done
 
 
@@ -151,7 +150,3 @@ def _dist() -> Any:
     import torch.distributed as dist
 
     return dist
-
-
-def _nothing() -> None:
-    pass

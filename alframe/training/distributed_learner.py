@@ -127,11 +127,7 @@ def _dismissed() -> Command | None:
 
 
 class DistributedLearner:
-    """The learner of the main process, for the loop; the others work with it.
-
-    Args:
-        replica: this process's own part.
-    """
+    """The learner of the main process, for the loop; the others work with it."""
 
     provides: ClassVar[frozenset[str]] = frozenset()  # the learner's were checked by its name
 

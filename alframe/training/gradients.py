@@ -36,10 +36,6 @@ class Watched:
     """A loss, and the norm of each of its terms' gradients over each part that is trained.
 
     The norms are among what is only recorded, as ``gradient/TERM/PART``.
-
-    Attributes:
-        loss: what is watched.
-        parts: of the model.
     """
 
     loss: LossFn

@@ -121,11 +121,7 @@ def _died(batches: Iterator[Any], error: Exception) -> TrainingError | None:
 def _end(batches: Iterator[Any]) -> None:
     """End the processes now: of one that was killed, torch's handler complains at every signal."""
     with contextlib.suppress(RuntimeError):
-        getattr(batches, "_shutdown_workers", _nothing)()
-
-
-def _nothing() -> None:
-    pass
+        getattr(batches, "_shutdown_workers", lambda: None)()
 
 
 def _as_it_is(batch: Any) -> Any:

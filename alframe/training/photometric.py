@@ -21,10 +21,6 @@ def photometric_distort(image: NDArray[np.uint8], rng: np.random.Generator) -> N
     SSD and mmdet's PhotoMetricDistortion).
 
     # Deviation: values are rounded to bytes between the steps, hues to 1.4 degrees.
-
-    Args:
-        image: RGB, [H, W, 3].
-        rng: says what is done.
     """
     applied = rng.random(5) < 0.5
     brightness = rng.uniform(-BRIGHTNESS, BRIGHTNESS) if applied[0] else 0.0

@@ -180,20 +180,14 @@ def _find(path: Path) -> Sequence[Path]:
         raise RunError(
             f"{path} is not a run directory and holds none: expected config.yaml and manifest.json"
         )
-    if suites := dict.fromkeys(
-        s for f in found for s in _above(f, path) if (s / SUITE_FILE).is_file()
-    ):
+    above = dict.fromkeys(f for run in found for f in run.parents if f.is_relative_to(path))
+    if suites := [folder for folder in above if (folder / SUITE_FILE).is_file()]:
         raise RunError(
             f"{path} holds the suite {suite}, whose runs are not all rows of a table: report that "
             "folder alone, or name runs"
             for suite in suites
         )
     return found
-
-
-def _above(run: Path, top: Path) -> Iterator[Path]:
-    """The folders from ``top`` down to the one that holds the run."""
-    return (folder for folder in run.parents if folder.is_relative_to(top))
 
 
 def is_run(path: Path) -> bool:

@@ -1,15 +1,13 @@
 """The report for programs: CSV and JSON, metrics as fractions."""
 
-import csv
-import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from alframe.benchmarks.reading.rundirs import Run
 from alframe.benchmarks.reporting.findings import Findings
-from alframe.text import csv_cell
+from alframe.text import csv_text
 
 COLUMNS = (
     "problem", "method", "learner", "strategy", "finished", "labelled", "share", "objects",
@@ -19,9 +17,7 @@ COLUMNS = (
 
 def to_csv(findings: Findings) -> str:
     """A line for each point of each method: for spreadsheets and data frames."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[Sequence[Any]] = [COLUMNS]
     for problem in findings.problems:
         for method in problem.methods:
             names = (problem.name, method.name, method.learner, method.strategy)
@@ -30,9 +26,10 @@ def to_csv(findings: Findings) -> str:
                 share = point.labelled / problem.pool if problem.pool else None
                 v, (low, high) = point.value, point.value.interval or (None, None)
                 size = (point.labelled, share, point.objects, point.seconds)
-                cells = [*names, finished, *size, findings.metric, v.mean, v.sd, v.n, low, high]
-                writer.writerow(map(csv_cell, cells))
-    return text.getvalue()
+                rows.append(
+                    [*names, finished, *size, findings.metric, v.mean, v.sd, v.n, low, high]
+                )
+    return csv_text(rows)
 
 
 def to_json(findings: Findings) -> str:

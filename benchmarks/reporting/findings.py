@@ -126,14 +126,7 @@ class GalleryItem:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The first images that a method selected in one cycle of one run.
-
-    Attributes:
-        method: its name.
-        seed: of the run.
-        cycle: whose selection it is.
-        pictures: best first.
-    """
+    """The first images that a method selected in one cycle of one run."""
 
     method: str
     seed: int

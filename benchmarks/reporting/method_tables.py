@@ -16,7 +16,6 @@ from alframe.benchmarks.reporting.tables import (
     numbered,
     p_value,
     percent,
-    plural,
     share,
     size,
     spread,
@@ -25,6 +24,7 @@ from alframe.benchmarks.statistics import AXES, Axis, Costs, Q
 from alframe.benchmarks.statistics.comparisons import Comparison
 from alframe.benchmarks.statistics.curves import Summary
 from alframe.benchmarks.statistics.significance import least_seeds
+from alframe.datasets.problems import plural
 
 if TYPE_CHECKING:
     from alframe.benchmarks.published import Published

@@ -1,12 +1,13 @@
 """The report as one HTML file that works from disk and asks nothing of a network.
 
-:func:`chapters` turns findings into blocks, in the order of the report; markdown has the same ones.
+:func:`chapters` turns findings into blocks, in the order of the report; :func:`markdown` has the
+same ones, without pictures.
 The template beside this module turns them into HTML and escapes everything on the way.
 """
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -19,11 +20,14 @@ from alframe.benchmarks.reporting.tables import (
     Block,
     EmbeddedImage,
     ImageBlock,
+    Table,
     Text,
     data_uri,
-    plural,
+    table_text,
 )
-from alframe.text import printable_lines
+from alframe.datasets.problems import plural
+from alframe.text import markdown as words
+from alframe.text import markdown_code, printable_lines
 
 PROFILE = "/profile"
 """Key of the performance profile among the curves; names of problems have no slash."""
@@ -130,3 +134,21 @@ def _shown(value: Any) -> Any:
 
 def _file(name: str) -> str:
     return resources.files("alframe.benchmarks.reporting").joinpath(name).read_text("utf-8")
+
+
+def markdown(findings: Findings) -> str:
+    """The whole text; tables as GitHub reads them."""
+    parts = "\n".join("\n".join(_chapter(each)) for each in chapters(findings, {}))
+    return f"# {words(findings.title)}\n\n{parts}"
+
+
+def _chapter(chapter: Chapter) -> Iterator[str]:
+    yield f"## {words(chapter.title)}\n"
+    if chapter.about:
+        yield f"{words(chapter.about)}\n"
+    for block in chapter.blocks:
+        if isinstance(block, Table):
+            yield f"### {words(block.title)}\n\n{table_text(block)}"
+        elif not isinstance(block, ImageBlock):
+            text = markdown_code(block.text) if block.code else f"{words(block.text)}\n"
+            yield f"### {words(block.title)}\n\n{text}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alframe.benchmarks.reporting.findings import Findings
 
 FORMATS = {
-    "md": "markdown:markdown",
+    "md": "page:markdown",
     "csv": "export:to_csv",
     "json": "export:to_json",
     "html": "report:page_of",

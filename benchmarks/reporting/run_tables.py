@@ -26,11 +26,11 @@ from alframe.benchmarks.reporting.tables import (
     heads,
     merged,
     numbered,
-    plural,
     share,
 )
 from alframe.benchmarks.statistics import QS
 from alframe.benchmarks.statistics.comparisons import WinMatrix
+from alframe.datasets.problems import plural
 
 if TYPE_CHECKING:
     from alframe.benchmarks.statistics.levels import Profile

@@ -167,8 +167,3 @@ def size(fraction: float) -> str:
 def p_value(p: float) -> str:
     """Three digits, for exact tests of few seeds differ in the fourth decimal."""
     return "< 0.001" if p < 0.001 else f"{p:.3g}"
-
-
-def plural(count: int, thing: str) -> str:
-    """``1 seed``, ``2 seeds``."""
-    return f"{count:,} {thing}" + ("" if count == 1 else "s")

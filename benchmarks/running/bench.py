@@ -77,8 +77,8 @@ def bench(
     """  # noqa: D301
     from alframe.benchmarks.reading.rundirs import SUITE_FILE
     from alframe.benchmarks.running.grid import grid_of
+    from alframe.benchmarks.running.jobs import status_lines
     from alframe.benchmarks.running.prepare import check_places
-    from alframe.benchmarks.running.status import status_lines
     from alframe.benchmarks.running.suite import load, stored
 
     wanted = _changed(load(suite), seeds, strategies, data_root, overrides)
@@ -172,7 +172,7 @@ def _run(work: "WorkList", engine: "Engine") -> None:
 def _finish(work: "WorkList") -> None:
     """List the jobs that failed and write the report; exit code 1 if any failed."""
     from alframe.benchmarks.reporting.report import findings_of, write
-    from alframe.benchmarks.running.status import failures
+    from alframe.benchmarks.running.jobs import failures
 
     failed = list(failures(work))
     say(*failed, err=True)

@@ -5,13 +5,15 @@ directories, and neither resolve a configuration nor import a plugin: what was r
 after its plugins are gone.
 """
 
+import statistics
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from alframe.benchmarks.reading.rundirs import first_reason
+from alframe.benchmarks.reading.rundirs import Cycle, first_reason, read_cycles
 from alframe.benchmarks.running.suite import is_folder_name
 from alframe.errors import RunError
 from alframe.files.checked import read_object, write_object
@@ -79,12 +81,7 @@ class JobsFile(BaseModel):
 
 
 class JobList:
-    """The jobs of a suite and where they stand, by what its folder says.
-
-    Args:
-        folder: where everything lies.
-        jobs: all of them.
-    """
+    """The jobs of a suite and where they stand, by what its folder says."""
 
     def __init__(self, folder: Path, jobs: Iterable[Job]) -> None:
         self.folder, self.jobs = folder, list(jobs)
@@ -141,3 +138,40 @@ def _is_finished(path: Path) -> bool:
     manifest = path / "manifest.json"
     remedy = "restore it, or delete the folder, and the job is run again"
     return manifest.exists() and bool(read_object(manifest, remedy).get("finished"))
+
+
+def status_lines(jobs: JobList) -> Iterator[str]:
+    """A summary, a line for each job, and an estimate of what remains."""
+    states = {j.name: jobs.state(j) for j in jobs}
+    cycles = {j: list(read_cycles(jobs.path(j) / "cycles.jsonl")) for j in jobs}
+    shown = ", ".join(f"{n} {state}" for state, n in Counter(states.values()).items())
+    yield f"{jobs.folder}: {len(jobs.jobs)} runs: {shown}"
+    width = max(map(len, states))
+    for job, done in cycles.items():
+        yield f"{job.name:{width}}  {states[job.name]:10}  {_progress(job, done)}"
+    yield from failures(jobs)
+    if remaining := sum(_remaining(cycles)):
+        yield f"about {remaining / 60:.0f} min of computing remain, if done one after the other"
+
+
+def failures(jobs: JobList) -> Iterator[str]:
+    """A line for each job that failed: why, and where it says more."""
+    for job in jobs:
+        if jobs.state(job) == "failed":
+            yield f"failed: {job.name}: {jobs.failure(job)} ({jobs.log(job)})"
+
+
+def _progress(job: Job, done: list[Cycle]) -> str:
+    name, value = next(iter(done[-1].numbers().items()), ("", None)) if done else ("", None)
+    result = "" if value is None else f"  {name} {100 * value:5.1f} %"
+    return f"{len(done)}/{job.cycles} cycles{result}"
+
+
+def _remaining(cycles: dict[Job, list[Cycle]]) -> Iterator[float]:
+    """Seconds that unfinished jobs will take, if their cycles take as long as others' did."""
+    # Where a first cycle is taken over, it was trained elsewhere.
+    own = {job: done[1:] if job.first else done for job, done in cycles.items()}
+    taken = [sum(cycle.seconds.values()) for done in own.values() for cycle in done]
+    for job, done in own.items():
+        if taken:
+            yield max(0, job.cycles - bool(job.first) - len(done)) * statistics.fmean(taken)

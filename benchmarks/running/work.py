@@ -37,12 +37,7 @@ class Outcome:
 
 
 class WorkList(JobList):
-    """The jobs of a suite that can be run.
-
-    Args:
-        folder: where everything lies.
-        grid: all of them, with their configurations.
-    """
+    """The jobs of a suite that can be run."""
 
     def __init__(self, folder: Path, grid: Grid) -> None:
         super().__init__(folder, grid)
@@ -91,7 +86,10 @@ class WorkList(JobList):
         log = self.log(job)
         before = log.stat().st_size if log.exists() else 0
         code = engine.call(self._arguments(job), log)
-        return None if code == 0 else last_error(log, before) or _exit(code)
+        if code == 0:
+            return None
+        ended = f"exit code {code}" if code > 0 else f"killed by signal {-code} (out of memory?)"
+        return last_error(log, before) or ended
 
     def _arguments(self, job: Job) -> list[str]:
         file = self.folder / "jobs" / f"{job.name}.yaml"
@@ -117,7 +115,3 @@ def last_error(log: Path, start: int = 0) -> str | None:
     said = log.read_bytes()[start:].decode(errors="replace") if log.exists() else ""
     errors = [line for line in said.splitlines() if "error:" in line.lower()]
     return errors[-1].strip().removeprefix("error: ") if errors else None
-
-
-def _exit(code: int) -> str:
-    return f"exit code {code}" if code > 0 else f"killed by signal {-code} (out of memory?)"

@@ -1,11 +1,52 @@
-"""All cases, and those that a command names."""
+"""What can be measured, and how: all cases, and those that a command names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pkgutil import resolve_name
 
-from alframe.benchmarks.speed.case import Case
-from alframe.benchmarks.speed.setting import Setting
+import torch
+
+from alframe.benchmarks.speed.clock import Clock
+from alframe.benchmarks.speed.row import Timing
 from alframe.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all cases are told.
+
+    Attributes:
+        device: where to compute.
+        clock: of that device.
+        quick: shapes as small as can be: shows that the cases run, and says nothing of speed.
+        repeats: turns.
+        patience: seconds of a contest after which no further turn begins, once there are
+            :data:`~alframe.benchmarks.speed.contest.LEAST`.
+    """
+
+    device: torch.device
+    clock: Clock
+    quick: bool = False
+    repeats: int = 7
+    patience: float = 120.0
+
+    @property
+    def cuda(self) -> bool:
+        """Whether it is a GPU."""
+        return self.device.type == "cuda"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something to measure."""
+
+    name: str
+    measure: Callable[[str, Setting], Sequence[Timing]]
+
+    def __call__(self, setting: Setting) -> Sequence[Timing]:
+        """The rows of this case."""
+        return self.measure(self.name, setting)
+
 
 MODULES = (
     "stock", "miaod_cases", "launches", "precisions", "loading_cases", "scoring",

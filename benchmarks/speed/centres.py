@@ -8,12 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alframe.benchmarks.speed.case import Case
+from alframe.benchmarks.speed.cases import Case, Setting
 from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.peers import k_center_by_products
 from alframe.benchmarks.speed.row import Timing
-from alframe.benchmarks.speed.setting import Setting
 from alframe.strategies.k_center import k_center
 from alframe.strategies.points import Euclidean
 

@@ -12,9 +12,8 @@ import click
 from alframe.cli.output import say
 
 if TYPE_CHECKING:
-    from alframe.benchmarks.speed.case import Case
+    from alframe.benchmarks.speed.cases import Case, Setting
     from alframe.benchmarks.speed.row import Timing
-    from alframe.benchmarks.speed.setting import Setting
 
 OnCpu = Literal["wall", "processor"]
 
@@ -79,8 +78,8 @@ def _setting(
 ) -> "Setting":
     import torch
 
+    from alframe.benchmarks.speed.cases import Setting
     from alframe.benchmarks.speed.clock import clock_for
-    from alframe.benchmarks.speed.setting import Setting
     from alframe.training.device import pick_device
 
     if threads:

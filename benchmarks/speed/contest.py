@@ -12,11 +12,10 @@ from typing import TypeVar
 
 import torch
 
+from alframe.benchmarks.speed.cases import Setting
 from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.roofline import Precision, peak
-from alframe.benchmarks.speed.row import GFLOP, RATIO, ROOFLINE, SECONDS, Timing
-from alframe.benchmarks.speed.setting import Setting
-from alframe.benchmarks.speed.spread import Spread, ratios
+from alframe.benchmarks.speed.row import GFLOP, RATIO, ROOFLINE, SECONDS, Spread, Timing, ratios
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +54,6 @@ def contest(
     """Measure the sides in turns, every other turn in the opposite order.
 
     A side that fails is reported and left out; the others go on.
-
-    Args:
-        case: its name.
-        sides: what to measure.
-        setting: how.
-        items: what one call handles.
-        unit: of the items.
     """
     turns = _Turns(setting)
     turns.warm_up(sides)

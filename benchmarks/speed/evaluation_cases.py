@@ -1,20 +1,21 @@
 """The evaluation of detections: VOC AP50 and COCO AP."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.benchmarks.speed.case import Case
+from alframe.benchmarks.speed.cases import Case, Setting
 from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.peers import coco_by_records, voc_by_loop
 from alframe.benchmarks.speed.row import Timing
-from alframe.benchmarks.speed.setting import Setting
 from alframe.datasets.base import Target
 from alframe.detectors.evaluation_coco import coco_ap
 from alframe.detectors.evaluation_results import DetectionResults
 from alframe.detectors.evaluation_voc import voc_ap
+
+Evaluate = Callable[[DetectionResults, dict[str, Target], int], object]
 
 CLASSES = 20
 IMAGES, DETECTIONS = 4952, 100
@@ -24,23 +25,19 @@ IMAGES, DETECTIONS = 4952, 100
 def cases(setting: Setting) -> Iterator[Case]:
     """Evaluation of as many detections as a whole test split can have; GPUs have no part in it."""
     if not setting.cuda:
-        yield Case("evaluation/voc", _voc)
-        yield Case("evaluation/coco", _coco)
+        yield Case("evaluation/voc", partial(_sides, "loop", voc_by_loop, voc_ap))
+        yield Case("evaluation/coco", partial(_sides, "pycocotools", coco_by_records, coco_ap))
 
 
-def _voc(name: str, setting: Setting) -> Sequence[Timing]:
-    results, targets = _made_up(100 if setting.quick else IMAGES)
-    peer, own = partial(voc_by_loop, results, targets), partial(voc_ap, results, targets)
-    sides = [Side("loop", partial(peer, CLASSES)), Side("ours", partial(own, CLASSES), "loop")]
-    return contest(name, sides, setting, items=len(targets), unit="images")
-
-
-def _coco(name: str, setting: Setting) -> Sequence[Timing]:
-    results, targets = _made_up(100 if setting.quick else IMAGES)
-    peer = partial(coco_by_records, results, targets, CLASSES)
-    own = partial(coco_ap, results, targets, CLASSES)
-    sides = [Side("pycocotools", peer), Side("ours", own, "pycocotools")]
-    return contest(name, sides, setting, items=len(targets), unit="images")
+def _sides(
+    peer: str, theirs: Evaluate, ours: Evaluate, name: str, setting: Setting
+) -> Sequence[Timing]:
+    made_up = _made_up(100 if setting.quick else IMAGES)
+    sides = [
+        Side(peer, partial(theirs, *made_up, CLASSES)),
+        Side("ours", partial(ours, *made_up, CLASSES), peer),
+    ]
+    return contest(name, sides, setting, items=len(made_up[1]), unit="images")
 
 
 def _made_up(images: int) -> tuple[DetectionResults, dict[str, Target]]:

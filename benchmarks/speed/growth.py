@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from alframe.benchmarks.speed.case import Case
+from alframe.benchmarks.speed.cases import Case, Setting
 from alframe.benchmarks.speed.clock import processor
 from alframe.benchmarks.speed.row import (
     MEMORY,
@@ -15,10 +15,9 @@ from alframe.benchmarks.speed.row import (
     PER_IMAGE,
     SECONDS,
     TIME_EXPONENT,
+    Spread,
     Timing,
 )
-from alframe.benchmarks.speed.setting import Setting
-from alframe.benchmarks.speed.spread import Spread
 
 SIZES = (1_000, 10_000, 100_000)
 NEGLIGIBLE = 2**-10

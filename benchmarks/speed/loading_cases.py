@@ -1,17 +1,22 @@
 """Images from files and from the cache into training batches."""
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from alframe.benchmarks.speed.case import Case
+from PIL import Image
+
+from alframe.benchmarks.speed.cases import Case, Setting
 from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.contest import Side, contest
-from alframe.benchmarks.speed.jpegs import jpegs
 from alframe.benchmarks.speed.row import Timing
-from alframe.benchmarks.speed.setting import Setting
 from alframe.datasets.base import ImageSet, ImageSource
 from alframe.datasets.cache import CachedImages, CacheMode, Resize
+from alframe.datasets.files import ImageFiles
+from alframe.datasets.shapes import DrawnImages
 from alframe.seeds import Seeds
 from alframe.training.data import TrainingStream
 
@@ -48,3 +53,25 @@ def cached(files: ImageSource, ids: Sequence[str], resize: Resize, mode: CacheMo
     if mode != "none":
         images.prepare(ids, workers=os.cpu_count() or 1)
     return images
+
+
+HEIGHT, WIDTH = 375, 500
+"""Of most images of Pascal VOC; with this quality, files are as long as its (some 80 kB)."""
+QUALITY = 95
+DISTINCT = 300
+
+
+@contextlib.contextmanager
+def jpegs(count: int) -> Iterator[tuple[ImageFiles, tuple[str, ...]]]:
+    """A source of ``count`` images, and their ids; the files are deleted afterwards.
+
+    Beyond :data:`DISTINCT` of them, the files come round again: drawing takes longer than decoding.
+    """
+    drawn = DrawnImages(WIDTH, 5, 5, 0)
+    with tempfile.TemporaryDirectory(prefix="alframe-speed-") as name:
+        folder = Path(name)
+        files = [folder / f"{number}.jpg" for number in range(min(count, DISTINCT))]
+        for path in files:
+            Image.fromarray(drawn.read(path.stem)[:HEIGHT]).save(path, quality=QUALITY)
+        paths = {f"{number:06d}": files[number % DISTINCT] for number in range(count)}
+        yield ImageFiles(paths, [folder]), tuple(paths)

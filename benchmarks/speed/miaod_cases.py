@@ -7,14 +7,12 @@ from functools import partial
 
 from torch import nn
 
-from alframe.benchmarks.speed.batches import made_up
-from alframe.benchmarks.speed.case import Case
+from alframe.benchmarks.speed.cases import Case, Setting
 from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.pairs import CLASSES
 from alframe.benchmarks.speed.roofline import Precision, flops
 from alframe.benchmarks.speed.row import Timing
-from alframe.benchmarks.speed.setting import Setting
-from alframe.benchmarks.speed.steps import inference, sgd, training
+from alframe.benchmarks.speed.steps import inference, made_up, sgd, training
 from alframe.detectors.folding import for_inference
 from alframe.detectors.retinanet import RetinaNet
 from alframe.strategies.miaod.model import MIAODModel

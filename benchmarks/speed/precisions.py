@@ -6,14 +6,12 @@ from functools import partial
 
 import torch
 
-from alframe.benchmarks.speed.batches import made_up
-from alframe.benchmarks.speed.case import Case
+from alframe.benchmarks.speed.cases import Case, Setting
 from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.roofline import Precision
 from alframe.benchmarks.speed.row import Timing
-from alframe.benchmarks.speed.setting import Setting
-from alframe.benchmarks.speed.steps import sgd, training
+from alframe.benchmarks.speed.steps import made_up, sgd, training
 from alframe.detectors.retinanet import RetinaNet
 from alframe.training.device import has_bf16, seeded
 from alframe.training.placement import placed
@@ -24,14 +22,7 @@ CLASSES = 5
 
 @dataclass(frozen=True)
 class Network:
-    """A backbone and the batch that it is trained on here.
-
-    Attributes:
-        backbone: of a RetinaNet.
-        count: images.
-        side: of the images, in pixels.
-        width: of pyramid and towers.
-    """
+    """A backbone and the batch that it is trained on here."""
 
     backbone: str
     count: int

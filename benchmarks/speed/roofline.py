@@ -23,11 +23,6 @@ def peak(device: torch.device, precision: Precision, clock: Clock) -> float:
 
     On a GPU it is the product of two matrices. On a CPU, whose libraries for products and for
     convolutions differ, it is the quicker of that and a 3x3 convolution.
-
-    Args:
-        device: where.
-        precision: of the factors.
-        clock: of that device.
     """
     side = SIDE[device.type]
     factor = torch.full((side, side), 0.5, dtype=DTYPES[precision], device=device)

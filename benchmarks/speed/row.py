@@ -1,10 +1,42 @@
-"""One line of the result: what was measured of one way of doing something."""
+"""One line of the result: what was measured of one way of doing something, several times."""
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from alframe.benchmarks.speed.spread import Spread
+
+@dataclass(frozen=True)
+class Spread:
+    """What was measured, in the order of measuring."""
+
+    values: tuple[float, ...]
+
+    @staticmethod
+    def of(*values: float) -> "Spread":
+        """Of values given one by one."""
+        return Spread(values)
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return statistics.median(self.values)
+
+    @property
+    def low(self) -> float:
+        """The smallest."""
+        return min(self.values)
+
+    @property
+    def high(self) -> float:
+        """The largest."""
+        return max(self.values)
+
+
+def ratios(values: Sequence[float], base: Sequence[float]) -> Spread:
+    """Each value over the one of the base that was measured in the same turn."""
+    return Spread(tuple(a / b for a, b in zip(values, base, strict=True)))
+
 
 SECONDS = "seconds"
 """Of one call."""

@@ -7,13 +7,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from alframe.benchmarks.speed.case import Case
+from alframe.benchmarks.speed.cases import Case, Setting
 from alframe.benchmarks.speed.contest import Side, contest
-from alframe.benchmarks.speed.jpegs import jpegs
-from alframe.benchmarks.speed.loading_cases import CACHED, DECODED, cached
-from alframe.benchmarks.speed.row import RATIO, SECONDS, Timing
-from alframe.benchmarks.speed.setting import Setting
-from alframe.benchmarks.speed.spread import ratios
+from alframe.benchmarks.speed.loading_cases import CACHED, DECODED, cached, jpegs
+from alframe.benchmarks.speed.row import RATIO, SECONDS, Timing, ratios
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import ImageSet, ImageSource
@@ -72,11 +69,6 @@ def against_the_slower(rows: Sequence[Timing], side: str, parts: Sequence[str]) 
     """The rows, in which ``side`` is compared with that of its parts that takes longer.
 
     At best they overlap, and the slower one is what the whole takes.
-
-    Args:
-        rows: of one case.
-        side: of one of them.
-        parts: sides that it consists of.
     """
     named = {row.side: row for row in rows}
     whole, known = named[side], [named[part] for part in parts if not named[part].failed]
@@ -96,11 +88,7 @@ def _config(setting: Setting) -> RunConfig:
 
 
 class Scorer:
-    """A detector with random weights, and a strategy that scores by its detections.
-
-    Args:
-        config: of a run.
-    """
+    """A detector with random weights, and a strategy that scores by its detections."""
 
     def __init__(self, config: RunConfig) -> None:
         learner, strategy = build_learner(config, CLASSES), build_strategy(config)

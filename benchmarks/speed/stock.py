@@ -7,15 +7,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from alframe.benchmarks.speed.batches import made_up
-from alframe.benchmarks.speed.case import Case
+from alframe.benchmarks.speed.cases import Case, Setting
 from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.pairs import Pair, retinanets, ssds
 from alframe.benchmarks.speed.roofline import Precision, flops
 from alframe.benchmarks.speed.row import Timing
-from alframe.benchmarks.speed.setting import Setting
-from alframe.benchmarks.speed.steps import inference, sgd, training
+from alframe.benchmarks.speed.steps import inference, made_up, sgd, training
 from alframe.detectors.dense import DenseDetector, Predictions
 from alframe.detectors.folding import for_inference
 from alframe.training.batch import Batch
@@ -29,14 +27,7 @@ Forward = Callable[[Batch], Predictions]
 
 @dataclass(frozen=True)
 class Shape:
-    """A batch of one detector.
-
-    Attributes:
-        count: images.
-        height: of each, in pixels.
-        width: likewise.
-        ssd: of SSD300; else RetinaNet-R50.
-    """
+    """A batch of one detector."""
 
     count: int
     height: int

@@ -55,9 +55,6 @@ def from_torchvision_retinanet(state: Mapping[str, Tensor]) -> dict[str, Tensor]
     torchvision spaces the anchors of a level by ``input side // map side``, we by its stride:
     the same for sides that the coarsest stride divides.
 
-    Args:
-        state: of ``torchvision.models.detection.retinanet_resnet50_fpn``.
-
     Raises:
         KeyError: a name that this detector does not have.
     """
@@ -77,9 +74,6 @@ def from_torchvision_ssd(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     torchvision divides by the positives of the batch and by 1 where there are none; we count 1
     for each image without any. It keeps 400 candidates of each class, we
     ``candidates_per_image`` of all together.
-
-    Args:
-        state: of ``torchvision.models.detection.ssd300_vgg16``.
 
     Raises:
         KeyError: a name that this detector does not have.

@@ -11,8 +11,7 @@ from alframe.datasets.base import ImageSet
 from alframe.errors import ConfigError
 from alframe.learner import PREDICTED_LOSS, LearnerSetup
 from alframe.model import Model
-from alframe.strategies.ll4al.losses import ranking_loss
-from alframe.strategies.ll4al.module import LL4ALModel, PerImageModel
+from alframe.strategies.ll4al.module import LL4ALModel, PerImageModel, ranking_loss
 from alframe.training import distributed
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses, Phase, Step
@@ -38,7 +37,7 @@ class LL4ALLearner(PlainLearner):
     Args:
         setup: classes, device, model and the training section.
         weight: of the ranking loss, lambda of the paper.
-        margin: see :func:`~alframe.strategies.ll4al.losses.ranking_loss`.
+        margin: see :func:`~alframe.strategies.ll4al.module.ranking_loss`.
         joint: share of the schedule in which the ranking loss trains the model as well; 1
             never stops, 0 never begins.
         hidden: see :class:`~alframe.strategies.ll4al.module.LossModule`.

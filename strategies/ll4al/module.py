@@ -1,16 +1,15 @@
-"""The loss prediction module: what loss to expect of an image, from the maps of its model."""
+"""The loss prediction module: what loss to expect of an image, and how it learns to say."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from alframe.detectors.losses import at_least_float32
+from alframe.shaped import Float
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 DUMMY_SIDE = 1024
 """Side of the image on which widths are found: one that any model takes."""
@@ -109,3 +108,31 @@ class _Trunk(nn.Module):
     def forward(self, batch: Batch) -> tuple[Tensor, ...]:
         maps: tuple[Tensor, ...] = self.of.maps(self.of.features(batch))
         return maps
+
+
+def ranking_loss(
+    predicted: "Float[Tensor, ' B']", target: "Float[Tensor, ' B']", margin: float = 1.0
+) -> "Float[Tensor, '']":
+    """How wrongly the predictions rank the images of a batch (section 3.3, equation 2).
+
+    Of an even number B of images, image i is compared with image B - 1 - i; the last image of an
+    odd batch is left out. A pair costs max(0, -s (p_i - p_j) + margin), where s is the sign of
+    t_i - t_j; the result is the mean over pairs. The scale of the losses, which falls while
+    training, plays no part.
+
+    # Deviation: s is 0 where two losses are equal, which teaches nothing; -1 in the paper.
+
+    Args:
+        predicted: p; what is trained.
+        target: t, the true losses; detached here.
+        margin: by how much the prediction for the worse image should be the larger one.
+
+    Returns:
+        A scalar; 0 for fewer than two images.
+    """
+    pairs = len(target) // 2
+    predicted, target = at_least_float32(predicted[: 2 * pairs]), target[: 2 * pairs].detach()
+    sign = (target - target.flip(0))[:pairs].sign()
+    lead = (predicted - predicted.flip(0))[:pairs]
+    each = (margin - sign * lead).clamp(min=0)  # [pairs]
+    return each.sum() / max(pairs, 1)

@@ -1,18 +1,14 @@
 """Mutual information of several opinions: what they disagree on, not what none of them knows."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from alframe.config.checks import at_least, in_range, one_of
 from alframe.detectors.box_ops import box_iou
 from alframe.learner import SAMPLES, Detections, SignalBatch
+from alframe.shaped import Float
 from alframe.strategies.uncertainty import AGGREGATES, Aggregate, aggregate, entropy
 from alframe.strategy import ScoringStrategy
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 
 class MutualInformation(ScoringStrategy):

@@ -6,13 +6,14 @@ weigh, so that no MIL head, image loss and pseudo-label remain. Code for it was 
 
 import contextlib
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from alframe.detectors.losses import at_least_float32
 from alframe.errors import ConfigError
+from alframe.shaped import Float
 from alframe.strategies.miaod import losses
 from alframe.strategies.miaod.objectives import Objective
 from alframe.tasks.classification.classifier import (
@@ -24,9 +25,6 @@ from alframe.tasks.classification.classifier import (
 )
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 HEADS = ("classifier.head.", "second.")
 """What the names of the heads' parameters begin with: f1 and f2 of the paper."""

@@ -24,15 +24,13 @@ formulas of the paper's text, where they differ, are in :mod:`.objectives`.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from alframe.detectors.losses import at_least_float32
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+from alframe.shaped import Bool, Float, Int
 
 Skip = Literal["batch", "image"]
 MARGIN = 1e-5

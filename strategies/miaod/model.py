@@ -2,17 +2,14 @@
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from alframe.detectors.anchors import Anchors
 from alframe.detectors.dense import DenseDetector, Features
+from alframe.shaped import Bool, Float, Int
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
 
 FIRST, SECOND, BOXES, MIL = "detector.class_tower.", "second.", "detector.box_tower.", "mil."
 """What the names of the towers' parameters begin with: f1, f2, fr and fmil of the paper."""

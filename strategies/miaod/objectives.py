@@ -6,20 +6,18 @@ MH and BD are ``MIAOD_head.py`` and ``base_dense_head.py`` of the code; see
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from alframe.detectors.dense import DenseDetector, Features
 from alframe.detectors.matching import Assignment
+from alframe.shaped import Bool, Float
 from alframe.strategies.miaod import losses
 from alframe.strategies.miaod.model import FIRST, SECOND, MIAODModel, View, look
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
 
 
 @dataclass(frozen=True)

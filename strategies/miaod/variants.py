@@ -1,19 +1,17 @@
 """MI-AOD to the letter: of its authors' code, and of the paper."""
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
 from alframe.detectors.dense import DenseDetector
 from alframe.detectors.losses import at_least_float32
+from alframe.shaped import Float
 from alframe.strategies.miaod import losses
 from alframe.strategies.miaod.model import BOXES, FIRST, MIL, SECOND, View
 from alframe.strategies.miaod.objectives import Objective
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 Mode = Literal["sound", "parity", "paper"]
 

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, ValidationError
 
-from alframe.config.hints import MEANT, meant
+from alframe.config.hints import MEANT, meant, shown
 from alframe.config.locations import keys
 from alframe.config.options import check_options, problems
 from alframe.config.resolve import from_overrides, resolve, settings
-from alframe.config.shown import shown
 from alframe.errors import ConfigError
 
 

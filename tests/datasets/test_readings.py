@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alframe.datasets.readings import CORNERS, READINGS, SIDES, misread, written_as
+from alframe.datasets.boxes import CORNERS, READINGS, SIDES, misread, written_as
 
 HEIGHT, WIDTH = 300, 500
 FRACTIONS = "fractions of the image's width and height (expected pixels)"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from alframe.testing import check_dense
 from tests.detectors.drawing import drawing, padded, small_retinanet, small_ssd
 
 pytestmark = pytest.mark.parametrize("make", [small_retinanet, small_ssd])
@@ -20,27 +21,34 @@ def found_by(model, batch):
         return model.eval().detect(*model(batch), batch)
 
 
-def test_shapes_of_every_part(make):
-    model, batch = make(), drawing()
-    features = model.features(batch)
-    anchors = model.anchors(features)
-    count, channels = len(anchors.boxes), model.score_channels
-    assert sum(anchors.per_level) == count
-    assert len(anchors.per_level) == len(features.levels)
-    assert features.input_shape == (64, 64)
-    assert features.deepest.shape[0] == 2
-    logits, deltas = model.class_tower(features.levels), model.box_tower(features.levels)
-    assert logits.shape == (2, count, channels)
-    assert deltas.shape == (2, count, 4)
-    assignment = model.assign(anchors, batch)
-    assert model.class_loss(logits, assignment).shape == (2,)
-    assert model.box_loss(deltas, anchors, assignment).shape == (2,)
-    probs = model.probabilities(logits)
-    assert probs.shape == (2, count, channels)
-    assert model.foreground(probs).shape == (2, count, 3)
-    assert model.exclusive == (channels == 4)
+def test_it_keeps_the_contract(make):
+    check_dense(make)
+
+
+def test_classes_that_exclude_each_other_sum_to_one(make):
+    model = make()
+    logits = model(drawing()).class_logits
+    assert model.exclusive == (logits.shape[2] == 4)
     if model.exclusive:
-        torch.testing.assert_close(probs.sum(dim=-1), torch.ones(2, count))
+        sums = model.probabilities(logits).sum(dim=2)
+        torch.testing.assert_close(sums, torch.ones_like(sums))
+
+
+def test_there_is_room_for_as_many_detections_as_are_asked_for(make):
+    model = make()
+    model.postprocess = replace(model.postprocess, score_threshold=0.005, max_detections=30)
+    found = found_by(model, drawing())
+    assert found.exclusive == model.exclusive
+    assert found.boxes.shape == (2, 30, 4)
+    assert found.probs.shape == (2, 30, model.score_channels)
+    assert found.valid.any(dim=1).all()
+    assert (found.scores[found.valid] > 0.005).all()
+
+
+def test_a_new_tower_is_of_the_type_of_the_model(make):
+    model = make().double()
+    levels = [level.double() for level in make().features(drawing()).levels]
+    assert model.new_class_tower()(levels).dtype == torch.float64
 
 
 @pytest.mark.parametrize("rows", [0, 2])
@@ -53,20 +61,6 @@ def test_images_without_boxes_train(make, rows):
     assert all(g is not None and g.isfinite().all() for g in gradients(model, batch).values())
 
 
-def test_unlabelled_images_have_no_loss_but_predictions(make):
-    model, batch = make(), replace(drawing(), boxes=None, labels=None)
-    with pytest.raises(ValueError, match="images im0, im1 are unlabelled"):
-        model.loss(batch)
-    assert len(found_by(model, batch).boxes) == 2
-
-
-def test_one_class(make):
-    model, batch = make(1), drawing(classes=1)
-    assert all(g.isfinite().all() for g in gradients(model, batch).values())
-    assert found_by(model, batch).probs.shape[-1] == model.score_channels
-    assert (found_by(model, batch).labels == 0).all()
-
-
 @pytest.mark.parametrize(
     "box", [[6, 20, 36, 50], [10, 10, 10, 30], [0, 0, 0, 0], [0, 0, 64, 64], [3, 3, 4, 4]]
 )
@@ -77,49 +71,6 @@ def test_gradients_are_finite_everywhere(make, box):
     found = gradients(make(), batch)
     assert all(g is not None and g.isfinite().all() for g in found.values())
     assert any(g.abs().sum() > 0 for g in found.values())
-
-
-def test_detections_keep_the_contract(make):
-    model, batch = make(), replace(drawing(), originals=torch.tensor([[128, 32], [64, 64]]))
-    model.postprocess = replace(model.postprocess, score_threshold=0.005, max_detections=30)
-    found = found_by(model, batch)
-    assert found.exclusive == model.exclusive
-    assert found.boxes.shape == (2, 30, 4)
-    assert found.probs.shape == (2, 30, model.score_channels)
-    assert (found.valid.int().diff() <= 0).all(), "padding comes last"
-    height, width = batch.originals[:, :1], batch.originals[:, 1:]
-    for boxes, valid, h, w in zip(found.boxes, found.valid, height, width, strict=True):
-        kept = boxes[valid]
-        assert len(kept)
-        assert (kept >= 0).all()
-        assert (kept[:, [0, 2]] <= w).all()
-        assert (kept[:, [1, 3]] <= h).all()
-        assert (kept[:, :2] <= kept[:, 2:]).all()
-    for scores, labels, probs, valid in zip(
-        found.scores, found.labels, found.probs, found.valid, strict=True
-    ):
-        assert (scores[valid] > 0.005).all()
-        assert (scores[valid].diff() <= 0).all()
-        assert ((labels >= 0) & (labels < 3)).all()
-        own = probs.gather(1, labels[:, None])[:, 0]
-        assert torch.equal(own[valid], scores[valid])
-
-
-def test_a_new_tower_is_like_the_classifier_but_fresh(make):
-    model = make()
-    levels = model.features(drawing()).levels
-    tower, wider = model.new_class_tower(), model.new_class_tower(channels=7)
-    own = model.class_tower.state_dict()
-    assert {k: v.shape for k, v in tower.state_dict().items()} == {
-        k: v.shape for k, v in own.items()
-    }
-    assert any(not torch.equal(v, own[k]) for k, v in tower.state_dict().items())
-    assert tower(levels).shape == model.class_tower(levels).shape
-    assert wider(levels).shape == (*tower(levels).shape[:2], 7)
-    assert (
-        model.double().new_class_tower()([level.double() for level in levels]).dtype
-        == torch.float64
-    )
 
 
 def test_the_order_of_a_batch_does_not_matter(make):
@@ -177,3 +128,26 @@ def test_trains_after_inference_on_the_same_shape(make):
     with torch.inference_mode():
         model.detect(*model(batch), batch)
     assert gradients(model, batch)
+
+
+def test_mixed_precision_gives_single_losses_and_detections(make):
+    model, batch = make(), drawing()
+    with torch.autocast("cpu", torch.bfloat16):
+        losses, predictions = model.loss(batch), model(batch)
+        found = model.detect(*predictions, batch)
+    assert predictions.class_logits.dtype == torch.bfloat16
+    assert {v.dtype for v in losses.values()} == {torch.float32}
+    assert found.boxes.dtype == found.probs.dtype == torch.float32
+
+
+def test_learns_to_find_squares(make):
+    model, batch = make(), drawing(4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(100):
+        optimizer.zero_grad()
+        sum(model.loss(batch).values()).backward()
+        optimizer.step()
+    found = found_by(model, batch)
+    assert torch.equal(found.labels[:, 0], batch.labels[:, 0])
+    assert (found.scores[:, 0] > 0.5).all()
+    assert (found.boxes[:, 0] - batch.boxes[:, 0]).abs().max() < 5

@@ -12,10 +12,10 @@ from alframe.config.sections import TrainingConfig
 from alframe.detectors.hf import HFDetector
 from alframe.detectors.hf_loss import loss_terms
 from alframe.errors import ConfigError, TrainingError
-from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING
-from alframe.testing import check_model
+from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS
 from alframe.training.optimizer import build_optimizer, lr_factor, set_lr
 from tests.detectors.drawing import drawing, padded
+from tests.detectors.test_box_detectors import read
 
 pytest.importorskip("transformers")
 from tests.detectors.hf_tiny import FAMILIES, WIDTH, folder
@@ -43,40 +43,6 @@ def make(folders):
     return build
 
 
-def read(model, batch, *names):
-    with torch.no_grad():
-        return model.eval().read(batch, model.features(batch), frozenset(names))
-
-
-@families
-def test_the_contract_of_a_model(family, folders):
-    check_model(lambda n: HFDetector(n, architecture=str(folders[family]), weights="none"))
-
-
-@families
-@pytest.mark.parametrize("rows", [0, 2])
-def test_images_without_objects_train(family, rows, make):
-    model = make(family)
-    batch = replace(drawing(), boxes=torch.zeros(2, rows, 4), labels=torch.full((2, rows), -1))
-    losses = model.loss(batch)
-    assert losses["bbox"].item() == losses["giou"].item() == 0
-    sum(losses.values()).backward()
-    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
-
-
-@families
-@pytest.mark.parametrize("box", [[10, 10, 10, 30], [0, 0, 0, 0], [40, 20, 30, 50]])
-def test_boxes_without_area_are_left_out(family, box, make):
-    batch, bare = drawing(), drawing()
-    batch.boxes[0, 1], batch.labels[0, 1] = torch.tensor(box), 2
-    model, losses = make(family), []
-    for given in (batch, bare):
-        torch.manual_seed(0)  # denoising queries and dropout are drawn
-        losses.append(model.loss(given))
-    assert all(value.isfinite() for value in losses[0].values())
-    assert losses[0] == losses[1]
-
-
 def test_terms_are_weighted_and_added_up():
     class Weights:
         class_loss_coefficient, bbox_loss_coefficient = 3, 5
@@ -85,20 +51,6 @@ def test_terms_are_weighted_and_added_up():
     given = {"loss_ce": one, "loss_ce_0": 2 * one, "loss_ce_enc": one, "loss_bbox_0": one,
              "cardinality_error": 100 * one, "loss_vfl_aux_1": 7 * one}  # fmt: skip
     assert loss_terms(given, Weights()) == {"ce": 12, "bbox": 5, "vfl": 7}
-
-
-@families
-def test_what_lies_in_the_padding_does_not_matter(family, make):
-    model = make(family)
-    batch = replace(drawing(), sizes=torch.tensor([[48, 32], [64, 64]]))
-    noisy = replace(batch, images=batch.images.clone())
-    noisy.images[0, :, 48:] = 200
-    noisy.images[0, :, :, 32:] = 90
-    one, two = (read(model, b, *model.provides) for b in (batch, noisy))
-    assert torch.equal(one[CLASS_PROBS].values, two[CLASS_PROBS].values)
-    assert torch.equal(one[EMBEDDING], two[EMBEDDING])
-    found = read(model, replace(noisy, originals=noisy.sizes), DETECTIONS)[DETECTIONS]
-    assert (found.boxes[0] <= torch.tensor([32, 48, 32, 48])).all()
 
 
 @families
@@ -121,15 +73,16 @@ def test_boxes_are_shares_of_the_image_where_a_mask_says_what_it_is(family, make
     if family in MASKED:
         assert given["pixel_mask"].sum(dim=(1, 2)).tolist() == [64 * 64] * 2
     classes = CLASSES + (family == "detr")
-    decoded = model_output(share.expand(2, 1, 4), torch.ones(2, 1, classes))
+    frames = torch.tensor([[height, 64]] * 2)
+    decoded = model_output(share.expand(2, 1, 4), torch.ones(2, 1, classes), frames)
     found = model.read(large, decoded, frozenset({DETECTIONS}))[DETECTIONS]
     torch.testing.assert_close(found.boxes[0, 0], 2 * batch.boxes[0, 0])
 
 
-def model_output(boxes, logits):
+def model_output(boxes, logits, frames):
     from alframe.detectors.hf import Decoded
 
-    return Decoded(logits, boxes, torch.zeros(2, 1, 4), torch.zeros(2, 4, 2, 2))
+    return Decoded(logits, boxes, torch.zeros(2, 1, 4), torch.zeros(2, 4, 2, 2), frames)
 
 
 @families
@@ -149,26 +102,6 @@ def test_probabilities_and_features_belong_to_detections(family, make):
     assert torch.equal(own[found.valid], found.scores[found.valid])
     place = (found.probs[0, 0] == probs.values[0]).all(dim=1).nonzero()[0]
     assert torch.equal(signals[BOX_FEATURES][0, 0], decoded.vectors[0, place[0]])
-
-
-@families
-def test_limits(family, make):
-    few = make(family, score_threshold=0.0, max_detections=3)
-    assert read(few, drawing(), DETECTIONS)[DETECTIONS].boxes.shape == (2, 3, 4)
-    none = read(make(family, score_threshold=0.999), drawing(), DETECTIONS, BOX_FEATURES)
-    assert not none[DETECTIONS].valid.any()
-    assert none[BOX_FEATURES].shape[:2] == none[DETECTIONS].scores.shape
-
-
-@families
-def test_mixed_precision_gives_coordinates_in_single(family, make):
-    model = make(family, score_threshold=0.0)
-    with torch.autocast("cpu", torch.bfloat16):
-        found = read(model, drawing(), DETECTIONS, CLASS_PROBS)
-        losses = model.train().loss(drawing())
-    assert found[DETECTIONS].boxes.dtype == found[CLASS_PROBS].values.dtype == torch.float32
-    assert (found[DETECTIONS].boxes != found[DETECTIONS].boxes.bfloat16().float()).any()
-    assert all(value.isfinite() for value in losses.values())
 
 
 @pytest.mark.parametrize(

@@ -34,14 +34,6 @@ def test_shapes_of_every_part():
     assert features.input_shape == (64, 64)
     anchors = model.anchors(features)
     assert anchors.per_level == (128, 32, 8)
-    logits, deltas = model.class_tower(features.levels), model.box_tower(features.levels)
-    assert logits.shape == (2, 168, 3)
-    assert deltas.shape == (2, 168, 4)
-    assignment = model.assign(anchors, batch)
-    assert model.class_loss(logits, assignment).shape == (2,)
-    assert model.box_loss(deltas, anchors, assignment).shape == (2,)
-    assert model.probabilities(logits).shape == (2, 168, model.score_channels)
-    assert model.foreground(model.probabilities(logits)).shape == (2, 168, model.num_classes)
     assert not model.exclusive
 
 
@@ -90,16 +82,6 @@ def test_sizes(resnet):
     assert sum(p.numel() for p in resnet.parameters()) == expected
 
 
-def test_a_new_tower_is_like_the_classifier_but_fresh():
-    model = tiny()
-    tower, wider = model.new_class_tower(), model.new_class_tower(channels=4)
-    assert tower.state_dict().keys() == model.class_tower.state_dict().keys()
-    assert not torch.equal(tower.output.weight, model.class_tower.output.weight)
-    levels = model.features(drawing()).levels
-    assert tower(levels).shape == (2, 168, 3)
-    assert wider(levels).shape == (2, 168, 4)
-
-
 def test_fresh_loss_is_that_of_the_prior(resnet):
     """Sum over A anchors and C classes of 0.75 * 0.01^2 * -log 0.99, but for the positives."""
     batch = replace(drawing(), boxes=torch.zeros(2, 0, 4), labels=torch.zeros(2, 0).long())
@@ -127,45 +109,6 @@ def test_losses_are_the_normalised_sums():
                 sums.sum() / positives.sum() if normalizer == "batch" else (sums / positives).mean()
             )
             torch.testing.assert_close(losses[name], mean)
-
-
-@pytest.mark.parametrize("rows", [0, 2])
-def test_images_without_boxes_train(rows):
-    batch = replace(drawing(), boxes=torch.zeros(2, rows, 4), labels=torch.full((2, rows), -1))
-    model = tiny()
-    losses = model.loss(batch)
-    sum(losses.values()).backward()
-    assert losses["box"].item() == 0
-    assert losses["cls"].item() > 0
-    gradients = [p.grad for p in model.parameters() if p.requires_grad]
-    assert all(torch.isfinite(g).all() for g in gradients)
-
-
-def test_unlabelled_images_have_no_loss_but_predictions():
-    model, batch = tiny().eval(), replace(drawing(), boxes=None, labels=None)
-    with pytest.raises(ValueError, match="images im0, im1 are unlabelled"):
-        model.loss(batch)
-    assert model.detect(*model(batch), batch).boxes.shape[0] == 2
-
-
-def test_one_class():
-    model, batch = tiny(1), drawing(classes=1)
-    sum(model.loss(batch).values()).backward()
-    assert model.detect(*model(batch), batch).probs.shape[-1] == 1
-
-
-def test_learns_to_find_squares():
-    model, batch = tiny(), drawing(4)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(100):
-        optimizer.zero_grad()
-        sum(model.loss(batch).values()).backward()
-        optimizer.step()
-    with torch.no_grad():
-        found = model.eval().detect(*model(batch), batch)
-    assert torch.equal(found.labels[:, 0], batch.labels[:, 0])
-    assert (found.scores[:, 0] > 0.5).all()
-    assert (found.boxes[:, 0] - batch.boxes[:, 0]).abs().max() < 5
 
 
 def test_padding_does_not_change_what_is_decoded():
@@ -200,17 +143,6 @@ def test_detections_are_in_pixels_of_the_original():
     doubled = replace(batch, originals=batch.originals * torch.tensor([2, 3]))
     scaled = model.detect(*predictions, doubled)
     torch.testing.assert_close(scaled.boxes, found.boxes * torch.tensor([3.0, 2, 3, 2]))
-
-
-def test_mixed_precision_gives_single_losses_and_detections():
-    model, batch = tiny(), drawing()
-    with torch.autocast("cpu", torch.bfloat16):
-        losses = model.loss(batch)
-        predictions = model(batch)
-        found = model.detect(*predictions, batch)
-    assert predictions.class_logits.dtype == torch.bfloat16
-    assert {v.dtype for v in losses.values()} == {torch.float32}
-    assert found.boxes.dtype == found.probs.dtype == torch.float32
 
 
 def test_a_copy_is_independent():

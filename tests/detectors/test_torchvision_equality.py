@@ -1,19 +1,24 @@
-"""Configured as torchvision's RetinaNet and given its weights, ours does what it does."""
+"""Configured as torchvision's RetinaNet or SSD and given its weights, ours does what it does."""
+
+from typing import Any, NamedTuple
 
 import pytest
 import torch
-from torchvision.models.detection import retinanet_resnet50_fpn
+from torchvision.models.detection import retinanet_resnet50_fpn, ssd300_vgg16
 
 from alframe.benchmarks.speed.torchvision_weights import (
     RETINANET_OPTIONS,
+    SSD_OPTIONS,
     from_torchvision_retinanet,
+    from_torchvision_ssd,
 )
 from alframe.detectors.retinanet import RetinaNet
+from alframe.detectors.ssd import SSD
 from alframe.training.batch import Batch
 
 CLASSES = 5
 SIDES = (256, 384)  # multiples of 128: torchvision's anchors are then spaced by the strides
-AS_TORCHVISION = {
+LIKE_RETINANET = {
     **RETINANET_OPTIONS,
     "backbone": "resnet50.tv_in1k",
     "weights": "none",
@@ -21,13 +26,28 @@ AS_TORCHVISION = {
     "norm_eval": False,
     "candidates_per_image": 5000,
 }
+LIKE_SSD = {
+    **SSD_OPTIONS,
+    "weights": "none",
+    "score_threshold": 0.2,  # in place of 400 candidates a class: so few are above it
+    "candidates_per_image": 5000,
+}
 
 
-@pytest.fixture(scope="module")
-def stock():
+class Pair(NamedTuple):
+    """Torchvision's detector and ours, what they are shown, and how many detections there are."""
+
+    stock: Any
+    ours: Any
+    batch: Batch
+    first_label: int
+    detections: tuple[int, int]
+
+
+def retinanets() -> Pair:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = retinanet_resnet50_fpn(
+        stock = retinanet_resnet50_fpn(
             weights=None,
             weights_backbone=None,
             num_classes=CLASSES,
@@ -35,65 +55,98 @@ def stock():
             max_size=SIDES[1],
         )
     with torch.no_grad():  # confident enough for some detections, varied enough to rank them
-        model.head.classification_head.cls_logits.bias.fill_(-3)
-        model.head.classification_head.cls_logits.weight.mul_(60)
-        model.head.regression_head.bbox_reg.weight.mul_(4)
-    return model
+        stock.head.classification_head.cls_logits.bias.fill_(-3)
+        stock.head.classification_head.cls_logits.weight.mul_(60)
+        stock.head.regression_head.bbox_reg.weight.mul_(4)
+    ours = RetinaNet(CLASSES, **LIKE_RETINANET)
+    ours.load_state_dict(from_torchvision_retinanet(stock.state_dict()))
+    return Pair(stock, ours, noise(SIDES, [200.0, 30.0, 380.0, 250.0]), 0, (51, 300))
 
 
-@pytest.fixture(scope="module")
-def ours(stock):
-    model = RetinaNet(CLASSES, **AS_TORCHVISION)
-    model.load_state_dict(from_torchvision_retinanet(stock.state_dict()))
-    return model
-
-
-@pytest.fixture(scope="module")
-def batch():
+def ssds() -> Pair:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        stock = ssd300_vgg16(
+            weights=None,
+            weights_backbone=None,
+            num_classes=CLASSES + 1,
+            score_thresh=LIKE_SSD["score_threshold"],
+        )
     generator = torch.Generator().manual_seed(1)
-    sizes = torch.tensor([SIDES, SIDES])
+    with torch.no_grad():  # every class somewhere, and most anchors background
+        for conv in stock.head.classification_head.module_list:
+            conv.weight.mul_(0.4)
+            conv.bias.copy_(0.3 * torch.randn(conv.bias.shape, generator=generator))
+            conv.bias.view(-1, CLASSES + 1)[:, 0] += 6
+    ours = SSD(CLASSES, **LIKE_SSD)
+    ours.load_state_dict(from_torchvision_ssd(stock.state_dict()))
+    return Pair(stock, ours, noise((300, 300), [100.0, 30.0, 290.0, 250.0]), 1, (21, 200))
+
+
+def noise(sides: tuple[int, int], large: list[float]) -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    sizes = torch.tensor([sides, sides])
+    none = [0.0, 0.0, 0.0, 0.0]
     return Batch(
         ids=("a", "b"),
-        images=torch.randint(0, 256, (2, 3, *SIDES), generator=generator, dtype=torch.uint8),
+        images=torch.randint(0, 256, (2, 3, *sides), generator=generator, dtype=torch.uint8),
         sizes=sizes,
         originals=sizes,
         boxes=torch.tensor(
             [
-                [[10.0, 20.0, 90.0, 120.0], [200.0, 30.0, 380.0, 250.0], [40.0, 60.0, 75.0, 90.0]],
-                [[100.0, 100.0, 140.0, 130.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]],
+                [[10.0, 20.0, 90.0, 120.0], large, [40.0, 60.0, 75.0, 90.0]],
+                [[100.0, 100.0, 140.0, 130.0], none, none],
             ]
         ),
         labels=torch.tensor([[0, 3, 1], [4, -1, -1]]),
     )
 
 
-def test_losses_are_equal(stock, ours, batch):
+@pytest.fixture(scope="module", params=[retinanets, ssds])
+def pair(request):
+    return request.param()
+
+
+def test_losses_are_equal(pair):
+    batch = pair.batch
     images = [image / 255 for image in batch.images]
     targets = [
-        {"boxes": boxes[labels >= 0], "labels": labels[labels >= 0]}
+        {"boxes": boxes[labels >= 0], "labels": labels[labels >= 0] + pair.first_label}
         for boxes, labels in zip(batch.boxes, batch.labels, strict=True)
     ]
     with torch.no_grad():
-        expected = stock.eval().train()(images, targets)
-        found = ours.train().loss(batch)
+        expected = pair.stock.eval().train()(images, targets)
+        found = pair.ours.train().loss(batch)
     torch.testing.assert_close(found["cls"], expected["classification"], rtol=1e-5, atol=0)
     torch.testing.assert_close(found["box"], expected["bbox_regression"], rtol=1e-5, atol=0)
 
 
-def test_detections_are_equal(stock, ours, batch):
-    stock.eval()
-    ours.eval()
+def test_detections_are_equal(pair):
+    stock, ours, batch = pair.stock.eval(), pair.ours.eval(), pair.batch
+    least, most = pair.detections
     with torch.no_grad():
         expected = stock([image / 255 for image in batch.images])
         found = ours.detect(*ours(batch), batch)
     for i, image in enumerate(expected):
         valid = found.valid[i]
-        assert valid.sum() == len(image["boxes"]) > 50
+        assert most >= valid.sum() == len(image["boxes"]) >= least
         torch.testing.assert_close(found.boxes[i][valid], image["boxes"], rtol=0, atol=1e-3)
         torch.testing.assert_close(found.scores[i][valid], image["scores"], rtol=0, atol=1e-5)
-        assert torch.equal(found.labels[i][valid], image["labels"])
+        assert torch.equal(found.labels[i][valid] + pair.first_label, image["labels"])
 
 
-def test_unknown_names_are_refused():
-    with pytest.raises(KeyError, match=r"'head.mask.weight' is no weight of"):
-        from_torchvision_retinanet({"head.mask.weight": torch.zeros(1)})
+def test_every_tensor_of_ssd_has_its_place():
+    stock, ours, *_ = ssds()
+    assert sum(p.numel() for p in stock.parameters()) == sum(p.numel() for p in ours.parameters())
+
+
+@pytest.mark.parametrize(
+    ("convert", "model"),
+    [
+        (from_torchvision_retinanet, "retinanet_resnet50_fpn"),
+        (from_torchvision_ssd, "ssd300_vgg16"),
+    ],
+)
+def test_unknown_names_are_refused(convert, model):
+    with pytest.raises(KeyError, match=rf"'head.mask.weight' is no weight of .*{model}"):
+        convert({"head.mask.weight": torch.zeros(1)})

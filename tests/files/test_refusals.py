@@ -16,8 +16,8 @@ from alframe.cli import main
 from alframe.files.atomic import write_text
 from alframe.files.refusals import refusal, stopped
 from alframe.runs.journal import Journal
-from alframe.runs.log import RunLog
 from alframe.runs.loop import Loop
+from alframe.runs.opening import RunLog
 from alframe.runs.tensorboard import TensorBoard
 
 SMALL = (

@@ -23,7 +23,7 @@ def naming(call: str) -> str:
     return HOOK.format(call=call)
 
 
-def strategy(name: str = "confident", factory: str = "alframe.strategies.random:Random") -> str:
+def strategy(name: str = "confident", factory: str = "alframe.strategies.baselines:Random") -> str:
     """The code of a plugin that registers one strategy."""
     return naming(f"registry.strategy({name!r}, {factory!r}, summary='x')")
 

@@ -41,7 +41,7 @@ def plugin(*names: str) -> Any:
         @hookimpl
         def register(self, registry: Registrar) -> None:
             for name in names:
-                registry.strategy(name, "alframe.strategies.random:Random", summary="x")
+                registry.strategy(name, "alframe.strategies.baselines:Random", summary="x")
 
     return Plugin
 

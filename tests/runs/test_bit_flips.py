@@ -15,8 +15,7 @@ from alframe.errors import AlframeError
 from alframe.files.checked import read_records
 from alframe.runs.initial import digest, draw, stored_ids, write_initial
 from alframe.runs.journal import Journal
-from alframe.runs.records import REMEDY
-from alframe.runs.results import table
+from alframe.runs.records import REMEDY, results_table
 from alframe.runs.rundir import RunDir, stored_layer, stored_scores
 from alframe.seeds import Seeds
 from tests.fakes import FakeLearner
@@ -46,7 +45,7 @@ def reopened(path: Path) -> RunDir:
 def results(path: Path) -> bytes:
     """As ``verify`` holds it against the other file."""
     found = (path / "results.csv").read_bytes()
-    if found != table(read_records(path / "cycles.jsonl", REMEDY)).encode():
+    if found != results_table(read_records(path / "cycles.jsonl", REMEDY)).encode():
         raise AlframeError("results.csv differs, as verify says")
     return found
 

@@ -12,7 +12,7 @@ from alframe.cli.verify import verify
 from alframe.errors import ConfigError, RunError
 from alframe.runs.initial import write_initial
 from alframe.runs.journal import Event
-from alframe.runs.results import table
+from alframe.runs.records import results_table
 from alframe.runs.scores import write_scores
 from alframe.runs.verdict import Verdict
 from alframe.runs.verify import Verifier
@@ -189,7 +189,7 @@ def test_an_unfinished_run_needs_the_selections_before_the_cycle_that_it_is_in(
     edit(entropy, lambda e: None if of_cycle(e, 2) or e["event"] == "finished" else e)
     lines = (entropy / "cycles.jsonl").read_text().splitlines(keepends=True)
     (entropy / "cycles.jsonl").write_text("".join(lines[:2]))
-    (entropy / "results.csv").write_text(table(records(entropy / "cycles.jsonl")[:1]))
+    (entropy / "results.csv").write_text(results_table(records(entropy / "cycles.jsonl")[:1]))
     assert wrong(entropy) == {}
     edit(entropy, lambda e: None if of_cycle(e, 1) else e)
     assert wrong(entropy)["selection of cycle 1"] == "0 chosen instead of 6"

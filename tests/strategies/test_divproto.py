@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from alframe.datasets.base import Target
-from alframe.errors import ConfigError, SelectionError
+from alframe.errors import ConfigError
 from alframe.learner import BOX_FEATURES, DETECTIONS
 from alframe.strategies.divproto import DivProto, prototypes, unrepeated
 from alframe.strategies.instances import Instances
@@ -102,12 +102,6 @@ def test_what_is_dropped_within_an_image_counts_for_nothing() -> None:
     assert selection.scores == pytest.approx({"a": h(0.5), "b": h(0.5), "c": h(0.1)})
 
 
-def test_features_that_are_not_finite_are_refused_by_name() -> None:
-    makers = {
-        DETECTIONS: detections(FOUND),
-        BOX_FEATURES: rows(FEATURES | {"c": [[math.nan, 0.0]]}),
-    }
-    with pytest.raises(SelectionError, match="the detections of c are not finite"):
-        DivProto().select(query(makers, "abcde", 1))
+def test_options_out_of_range() -> None:
     with pytest.raises(ConfigError, match="rare: expected 0 to 1, got 2"):
         DivProto(rare=2)

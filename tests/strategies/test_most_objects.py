@@ -1,5 +1,5 @@
 from alframe.learner import DETECTIONS, SignalBatch
-from alframe.strategies.most_objects import MostObjects
+from alframe.strategies.baselines import MostObjects
 from tests.strategies.asking import detections, query
 
 

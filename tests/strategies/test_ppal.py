@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from alframe.datasets.base import Target
-from alframe.errors import ConfigError, SelectionError
+from alframe.errors import ConfigError
 from alframe.learner import BOX_FEATURES, DETECTIONS
 from alframe.strategies import ppal
 from alframe.strategies.instances import Instances
@@ -123,12 +123,6 @@ def test_features_are_asked_for_candidates_alone() -> None:
     makers = {DETECTIONS: detections(found), BOX_FEATURES: watched}
     assert PPAL(factor=2).select(query(makers, "abcd", 1)).ids == ("a",)
     assert sorted(asked) == ["a", "b"]
-
-
-def test_images_that_are_not_finite_are_refused_by_name() -> None:
-    makers = {DETECTIONS: detections({"a": [[0.5, 0]], "b": [[0.5, math.nan], [0.1, 0.1]]})}
-    with pytest.raises(SelectionError, match=r"1 of 2 scores are not finite: b \(nan\)"):
-        PPAL().select(query(makers, "ab", 1))
 
 
 def test_options_out_of_range() -> None:

@@ -108,16 +108,6 @@ def test_signals_depend_neither_on_the_batch_nor_on_the_order_of_ids() -> None:
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
-def test_signals_leave_the_model_and_the_global_generator_alone() -> None:
-    learner, dataset = fitted()
-    before = {k: v.clone() for k, v in learner.state_dict().items()}
-    state = torch.get_rng_state()
-    collected(learner, ImageSet(dataset.images, dataset.pool))
-    assert torch.equal(state, torch.get_rng_state())
-    assert all(torch.equal(v, before[k]) for k, v in learner.state_dict().items())
-    assert not any(isinstance(v, torch.Tensor) and v.requires_grad for v in before.values())
-
-
 def test_only_what_is_asked_for_is_streamed() -> None:
     learner, dataset = fitted()
     (batch, *_) = learner.signals(ImageSet(dataset.images, dataset.pool), frozenset({EMBEDDING}))
@@ -135,11 +125,6 @@ def test_a_restored_model_gives_the_same_numbers() -> None:
     assert all(torch.equal(x, y) for i in a for x, y in zip(a[i], b[i], strict=True))
     test = LabelledSet(dataset.images, dataset.test, dataset.targets)
     assert learner.evaluate(test) == other.evaluate(test)
-
-
-def test_one_seed_one_model() -> None:
-    a, b = (fitted()[0].state_dict() for _ in range(2))
-    assert all(torch.equal(a[k], b[k]) for k in a)
 
 
 def test_a_warm_start_goes_on_from_the_cycle_before() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from alframe.benchmarks.speed.counting import Counter
+from alframe.benchmarks.speed.launches import Counter
 from alframe.datasets.base import ImageSet
 from alframe.detectors import postprocess
 from alframe.learner import CLASS_PROBS, DETECTIONS, DISAGREEMENT, EMBEDDING

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +12,11 @@ from alframe.detectors.losses import at_least_float32
 from alframe.detectors.pixels import PixelRange, PixelScaling
 from alframe.learner import CLASS_PROBS, EMBEDDING, ClassProbs, LearnerSetup, Metrics, SignalBatch
 from alframe.model import Display
+from alframe.shaped import Float, Int
 from alframe.tasks.classification import TASK
 from alframe.tasks.classification.metrics import measured
 from alframe.tasks.classification.showing import ClassesShowing
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
 
 UNKNOWN = -1
 """The class of an image that shows none."""
@@ -73,11 +71,7 @@ class Classifier(nn.Module, ABC):
         return self.embed(self.scaling(batch.images, batch.sizes))
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
-        """Cross-entropy, the mean over the images that have a class.
-
-        Raises:
-            ValueError: the batch is unlabelled.
-        """
+        """Cross-entropy, the mean over the images that have a class."""
         labels = classes_of(batch)
         each = cross_entropy(self.head(self.features(batch).embedding), labels)
         return {"cls": mean_of_known(each, labels)}

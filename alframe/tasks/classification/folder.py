@@ -8,7 +8,7 @@ from pathlib import Path
 from alframe.datasets.base import Dataset, OnBadItem, Target
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.drawn import POOLS, TESTS, drawn_test, listed, share_of
-from alframe.datasets.files import ImageFiles
+from alframe.datasets.files import ImageFiles, home_of
 from alframe.datasets.folders import below
 from alframe.datasets.listing import Listing
 from alframe.datasets.meant import PictureNames
@@ -93,10 +93,7 @@ def folder(
     Raises:
         DataError: there are no pictures, or less than two classes; or with every problem found.
     """
-    home = Path(root).expanduser()
-    if not home.is_dir():
-        raise DataError(f"{home} is not a folder: expected one with pictures; set dataset.root")
-    found, problems = ClassFolders(home), Problems(on_bad_item)
+    found, problems = ClassFolders(home_of(root, "one with pictures")), Problems(on_bad_item)
     pool, held = _splits(found, None if test is None else str(test), test_seed, problems)
     notes = [*found.notes, *problems.settle()]
     return _assembled(found, pool, held, notes, classes, on_bad_item)

@@ -1,7 +1,7 @@
 """How good a classifier is: accuracy, F1, and whether its probabilities can be believed."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from alframe.datasets.base import LabelledSet
 from alframe.learner import CLASS_PROBS, Metrics, SignalBatch
 from alframe.model import ERRORS
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+from alframe.shaped import Float, Int
 
 BINS = 15
 """Of confidence, equally wide, as Guo et al. (ICML 2017) have them."""
@@ -46,11 +44,6 @@ def metrics_of(
     - ``class_accuracy``: share of each class's images that are found; None where it has none.
     - ``errors``: ``nll``, mean negative log-likelihood in nats; ``ece``, expected calibration error
       over :data:`BINS` equal bins of the highest probability.
-
-    Args:
-        probs: class probabilities of each image.
-        labels: its class.
-        classes: names, in label order.
     """
     predicted = probs.argmax(axis=1)
     right = predicted == labels

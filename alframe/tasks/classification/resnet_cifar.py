@@ -1,6 +1,6 @@
 """ResNet-18 for images of 32 pixels."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
@@ -9,11 +9,9 @@ from alframe.config.checks import at_least
 from alframe.detectors.pixels import PixelRange
 from alframe.detectors.weights import load_weights
 from alframe.errors import ConfigError
+from alframe.shaped import Float
 from alframe.tasks.classification.classifier import Classifier, ClassifierFeatures
 from alframe.tasks.classification.timm_classifier import embedded
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 CIFAR_PIXELS = PixelRange(mean=(125.3, 123.0, 113.9), std=(63.0, 62.1, 66.7))
 """Mean and deviation of CIFAR-10's pixels."""

@@ -1,6 +1,6 @@
 """Any classifier of timm, with its own pooling and a head for our classes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import timm
 from torch import Tensor, nn
@@ -8,10 +8,8 @@ from torch import Tensor, nn
 from alframe.detectors.timm_body import check_name, created, pixels_of
 from alframe.detectors.weights import read_weights, use_weights
 from alframe.errors import ConfigError
+from alframe.shaped import Float
 from alframe.tasks.classification.classifier import Classifier, ClassifierFeatures
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
 
 MAPS = 4
 """Of the last blocks; Learning Loss reads the four of a ResNet."""

@@ -1,13 +1,11 @@
 """Maps of classes: what a segmenter says of each pixel, and in which size."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int, UInt8
+from alframe.shaped import Float, Int, UInt8
 
 CLASS_MAPS = "class_maps"
 """The name of a signal: a :class:`ClassMaps`."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.drawn import POOLS, TESTS, listed, share_of
-from alframe.datasets.files import inside
+from alframe.datasets.files import home_of, inside
 from alframe.datasets.folders import below
 from alframe.datasets.meant import PictureNames
 from alframe.datasets.names import stem
@@ -59,9 +59,7 @@ def masks(
         DataError: the layout is another; or with every problem found: masks that are missing, of
             another size, with other values or several channels.
     """
-    home = Path(root).expanduser()
-    if not home.is_dir():
-        raise DataError(f"{home} is not a folder: expected one with {IMAGES}; set dataset.root")
+    home = home_of(root, f"one with {IMAGES}")
     coding = MaskCoding(ignore_index, reduce_zero_label, binary)
     pairs, problems = MaskedImages(home), Problems(on_bad_item)
     share = None if test is None or share_of(test) is None else test

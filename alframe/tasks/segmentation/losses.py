@@ -1,16 +1,12 @@
 """Losses of masks: cross-entropy and Dice, without ignored pixels."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from alframe.datasets.base import IGNORED
 from alframe.detectors.losses import at_least_float32
+from alframe.shaped import Float, UInt8
 from alframe.tasks.segmentation.class_maps import probabilities
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, UInt8
 
 
 def mask_cross_entropy(

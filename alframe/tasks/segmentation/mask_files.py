@@ -101,12 +101,7 @@ class MaskCoding:
 
 @dataclass(frozen=True)
 class MaskFile:
-    """A mask in a file, read when it is called.
-
-    Attributes:
-        path: of the file.
-        coding: what its values mean.
-    """
+    """A mask in a file, read when it is called."""
 
     path: str
     coding: MaskCoding

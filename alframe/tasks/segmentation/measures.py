@@ -1,29 +1,21 @@
 """How good a segmenter is: intersection over union, from one confusion matrix of the test split."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import IGNORED, LabelledSet
 from alframe.learner import Metrics, SignalBatch
+from alframe.shaped import Int
 from alframe.tasks.segmentation.class_maps import CLASS_MAPS, decided_classes
-
-if TYPE_CHECKING:
-    from jaxtyping import Int
 
 
 def segmentation_metrics(
     test: LabelledSet, stream: Iterable[SignalBatch], classes: Sequence[str]
 ) -> Metrics:
-    """Metrics of the test images, at the original size of their masks.
-
-    Args:
-        test: with masks.
-        stream: batches of ``class_maps``.
-        classes: names, in label order.
-    """
+    """Metrics of the test images, at the original size of their masks."""
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     for batch in stream:
         maps = batch[CLASS_MAPS]

@@ -17,12 +17,7 @@ INNER = 128
 
 
 class MapHead(nn.Module):
-    """A head that reads one map of the backbone.
-
-    Args:
-        stock: torchvision's.
-        position: of the map.
-    """
+    """A head that reads one map of the backbone."""
 
     def __init__(self, stock: nn.Module, position: int) -> None:
         super().__init__()
@@ -35,12 +30,7 @@ class MapHead(nn.Module):
 
 
 class TwoMapHead(nn.Module):
-    """LR-ASPP's head: it reads the last map, and a finer one for the borders.
-
-    Args:
-        stock: torchvision's.
-        low: position of the finer map.
-    """
+    """LR-ASPP's head: it reads the last map, and a finer one for the borders."""
 
     def __init__(self, stock: nn.Module, low: int) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from abc import ABC
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -18,15 +18,13 @@ from alframe.detectors.losses import at_least_float32
 from alframe.errors import ConfigError
 from alframe.learner import CLASS_PROBS, EMBEDDING, ClassProbs, LearnerSetup, Metrics, SignalBatch
 from alframe.model import Display
+from alframe.shaped import Float, UInt8
 from alframe.tasks.segmentation import TASK
 from alframe.tasks.segmentation.class_maps import CLASS_MAPS, ClassMaps, on_grid, upsampled
 from alframe.tasks.segmentation.losses import dice_loss, mask_cross_entropy
 from alframe.tasks.segmentation.measures import segmentation_metrics
 from alframe.tasks.segmentation.showing import MasksShowing
 from alframe.training.batch import Batch
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, UInt8
 
 AUX_WEIGHT = 0.4
 """Of the auxiliary head's loss (Zhao et al., CVPR 2017, section 3.3)."""
@@ -129,11 +127,7 @@ class Segmenter(nn.Module, ABC):
         return SegmenterFeatures(self.backbone(batch.images, batch.sizes), (height, width))
 
     def loss(self, batch: Batch) -> "dict[str, Float[Tensor, '']]":
-        """Cross-entropy (``ce``), ``dice`` where it counts, and those of the auxiliary head.
-
-        Raises:
-            ValueError: the batch is unlabelled.
-        """
+        """Cross-entropy (``ce``), ``dice`` where it counts, and those of the auxiliary head."""
         masks = masks_of(batch)
         features = self.features(batch)
         terms = self._terms(self.head(features.maps), masks, features.frame)

@@ -53,12 +53,7 @@ def shapes_seg(
 
 @dataclass(frozen=True)
 class DrawnMask:
-    """The mask of a drawn image.
-
-    Attributes:
-        source: draws the image.
-        item: its id.
-    """
+    """The mask of a drawn image."""
 
     source: DrawnImages
     item: str

@@ -1,7 +1,5 @@
 """Backbones whose last stages are dilated in place of strided, as torchvision's segmenters have."""
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor, nn
 from torchvision.models import (
     MobileNet_V3_Large_Weights,
@@ -14,9 +12,7 @@ from torchvision.models import (
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.pixels import IMAGENET
 from alframe.detectors.weights import downloaded, read_weights, use_weights
-
-if TYPE_CHECKING:
-    from jaxtyping import Float
+from alframe.shaped import Float
 
 RESNET, MOBILENET = "resnet50", "mobilenet_v3_large"
 BLOCKS = (4, 16)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.drawn import listed
-from alframe.datasets.files import inside
+from alframe.datasets.files import home_of, inside
 from alframe.datasets.meant import PictureNames
 from alframe.datasets.problems import Problems, named
 from alframe.errors import DataError
@@ -43,7 +43,7 @@ def voc_seg(
     Raises:
         DataError: the layout is another; or with every problem found.
     """
-    home = _home(Path(root).expanduser(), masks)
+    home = _year(home_of(root, f"{IMAGES}, {masks} and {LISTS} in it"), masks)
     pairs, problems = MaskedImages(home), Problems(on_bad_item)
     there = pairs.listing.folder(home / IMAGES).pictures
     pictures = PictureNames(there)
@@ -57,15 +57,12 @@ def voc_seg(
     return assembled("voc-seg", pairs, MaskCoding(), classes, problems)
 
 
-def _home(root: Path, masks: str) -> Path:
+def _year(root: Path, masks: str) -> Path:
     """The folder of a year.
 
     Raises:
         DataError: there is none, or there are several.
     """
-    expected = f"expected {IMAGES}, {masks} and {LISTS}"
-    if not root.is_dir():
-        raise DataError(f"{root} is not a folder: {expected} in it; set dataset.root")
     devkit = root / "VOCdevkit" if (root / "VOCdevkit").is_dir() else root
     years = [path for path in sorted(devkit.glob("VOC*")) if (path / masks).is_dir()]
     if (root / masks).is_dir():
@@ -75,6 +72,7 @@ def _home(root: Path, masks: str) -> Path:
     if years:
         raise DataError(f"{devkit} holds {named([p.name for p in years])}: name one, dataset.root")
     found = named(sorted(path.name for path in devkit.iterdir())) or "nothing"
+    expected = f"expected {IMAGES}, {masks} and {LISTS}"
     raise DataError(f"{devkit} holds {found}: {expected}; set dataset.root")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alframe.benchmarks.reporting.markdown import markdown
+from alframe.benchmarks.reporting.page import markdown
 from alframe.benchmarks.reporting.tables import Table, TableCell, heads, table_text
 from tests.benchmarks.findings_example import FINDINGS, with_names
 

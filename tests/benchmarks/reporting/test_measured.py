@@ -11,7 +11,7 @@ from alframe.benchmarks.reading.rundirs import read_runs
 from alframe.benchmarks.reporting.collect import of_runs
 from alframe.benchmarks.reporting.export import to_csv
 from alframe.benchmarks.reporting.findings import Findings
-from alframe.benchmarks.reporting.markdown import markdown
+from alframe.benchmarks.reporting.page import markdown
 from alframe.benchmarks.reporting.plots import draw_curves
 from tests.benchmarks.fake_runs import write_run
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from alframe.benchmarks.reporting.tables import p_value, percent, plural, share, spread
+from alframe.benchmarks.reporting.tables import p_value, percent, share, spread
+from alframe.datasets.problems import plural
 
 
 def test_percent_and_spread():

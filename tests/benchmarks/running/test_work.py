@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alframe.benchmarks.running.grid import grid_of
-from alframe.benchmarks.running.status import status_lines
+from alframe.benchmarks.running.jobs import status_lines
 from alframe.benchmarks.running.work import WorkList, last_error
 from tests.benchmarks.tiny_suite import FakeEngine, tiny_suite, write_finished
 

@@ -7,7 +7,7 @@ import torch
 
 from alframe.benchmarks.speed import roofline
 from alframe.benchmarks.speed.clock import clock_for, processor, wall
-from alframe.benchmarks.speed.counting import counted
+from alframe.benchmarks.speed.launches import counted
 
 CPU, TWO = torch.device("cpu"), torch.tensor([0, 1])
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from alframe.benchmarks.speed import contest as module
+from alframe.benchmarks.speed.cases import Setting
 from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.row import GFLOP, RATIO, ROOFLINE, SECONDS
-from alframe.benchmarks.speed.setting import Setting
 
 CPU = torch.device("cpu")
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from alframe.benchmarks.speed import growth
-from alframe.benchmarks.speed.batches import made_up
+from alframe.benchmarks.speed.cases import Setting
 from alframe.benchmarks.speed.centres import features, one_product_each
 from alframe.benchmarks.speed.clock import wall
 from alframe.benchmarks.speed.evaluation_cases import CLASSES, _made_up
@@ -13,7 +13,7 @@ from alframe.benchmarks.speed.growth import _beyond_first, exponent
 from alframe.benchmarks.speed.pairs import retinanets, ssds
 from alframe.benchmarks.speed.peers import coco_by_records, k_center_by_products, voc_by_loop
 from alframe.benchmarks.speed.row import MEMORY, SECONDS
-from alframe.benchmarks.speed.setting import Setting
+from alframe.benchmarks.speed.steps import made_up
 from alframe.detectors.evaluation_coco import coco_ap
 from alframe.detectors.evaluation_voc import voc_ap
 from alframe.strategies.k_center import k_center

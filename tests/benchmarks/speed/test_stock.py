@@ -4,12 +4,10 @@ import pytest
 import torch
 
 from alframe.benchmarks.speed import stock
-from alframe.benchmarks.speed.cases import all_cases
+from alframe.benchmarks.speed.cases import Setting, all_cases
 from alframe.benchmarks.speed.clock import wall
-from alframe.benchmarks.speed.row import RATIO, SECONDS, Timing
+from alframe.benchmarks.speed.row import RATIO, SECONDS, Spread, Timing
 from alframe.benchmarks.speed.scoring import against_the_slower
-from alframe.benchmarks.speed.setting import Setting
-from alframe.benchmarks.speed.spread import Spread
 
 GPU = Setting(torch.device("cuda"), wall)
 

@@ -5,13 +5,10 @@ import json
 import pytest
 import torch
 
-from alframe.benchmarks.speed.cases import all_cases, chosen
+from alframe.benchmarks.speed.cases import Setting, all_cases, chosen
 from alframe.benchmarks.speed.clock import wall
-from alframe.benchmarks.speed.results_file import write
-from alframe.benchmarks.speed.row import RATIO, ROOFLINE, SECONDS, Timing
-from alframe.benchmarks.speed.setting import Setting
-from alframe.benchmarks.speed.spread import Spread
-from alframe.benchmarks.speed.table import table
+from alframe.benchmarks.speed.results_file import table, write
+from alframe.benchmarks.speed.row import RATIO, ROOFLINE, SECONDS, Spread, Timing
 from alframe.benchmarks.speed.targets import TARGETS, Goal, targets_of
 from alframe.errors import ConfigError
 

@@ -16,8 +16,7 @@ from alframe.errors import ConfigError
 from alframe.learner import CLASS_PROBS, PREDICTED_LOSS, FitContext, LearnerSetup, Recorder
 from alframe.seeds import Seeds
 from alframe.strategies.ll4al.learner import LL4ALLearner
-from alframe.strategies.ll4al.losses import ranking_loss
-from alframe.strategies.ll4al.module import LL4ALModel, LossModule, map_widths
+from alframe.strategies.ll4al.module import LL4ALModel, LossModule, map_widths, ranking_loss
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses
 from tests.detectors.drawing import drawing, small_retinanet, small_ssd

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alframe.strategies.ll4al.losses import ranking_loss
+from alframe.strategies.ll4al.module import ranking_loss
 
 
 def test_a_batch_of_four_by_hand() -> None:

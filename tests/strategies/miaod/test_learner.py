@@ -421,15 +421,6 @@ def test_disagreement_by_its_definition(fitted: Spied) -> None:
     torch.testing.assert_close(batch[DISAGREEMENT], expected)
 
 
-def test_a_saved_model_gives_the_same_signals(fitted: Spied) -> None:
-    other = MIAODLearner(fitted.setup, rounds=1, label_ratio=1)
-    other.load_state_dict(fitted.state_dict())
-    images, names = ImageSet(IMAGES, POOL), frozenset({DISAGREEMENT})
-    pairs = zip(fitted.signals(images, names), other.signals(images, names), strict=True)
-    for one, same in pairs:
-        assert torch.equal(one[DISAGREEMENT], same[DISAGREEMENT])
-
-
 @pytest.mark.parametrize(
     ("length", "ratio", "rounds", "expected"),
     [

@@ -1,9 +1,23 @@
-"""Most objects: the baseline that shows how much of a gain is crowding."""
+"""Baselines that every strategy has to beat: uniform draws, and images with most objects."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from alframe.learner import DETECTIONS, SignalBatch
-from alframe.strategy import ScoringStrategy
+from alframe.strategy import Query, ScoringStrategy, Selection
+
+
+class Random:
+    """Draws the budget uniformly, without replacement, from the unlabelled ids.
+
+    Requires nothing of a learner. O(pool) time and memory.
+    """
+
+    requires: ClassVar[frozenset[str]] = frozenset()
+
+    def select(self, query: Query) -> Selection:
+        """Draw ``query.budget`` ids with the query's generator."""
+        order = query.rng.permutation(len(query.unlabelled))
+        return Selection(tuple(query.unlabelled[i] for i in order[: query.budget]))
 
 
 class MostObjects(ScoringStrategy):

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from alframe.strategies.random import Random
+from alframe.strategies.baselines import Random
 from tests.test_strategy import query
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from alframe.errors import ConfigError
 from alframe.learner import EMBEDDING
-from alframe.strategies.kmeans import KMeans
+from alframe.strategies.clusters import KMeans
 from tests.strategies.asking import query, rows
 
 FAN = {item: [1.0, n / 10] for n, item in enumerate("abcde", start=-2)}
