@@ -5,7 +5,6 @@ import contextlib
 import importlib
 from collections.abc import Iterator
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import SymInt, nn
@@ -54,9 +53,12 @@ def free_sizes(network: nn.Module) -> Iterator[None]:
     names = {type(part).__module__ for part in network.modules()}
     modules = [importlib.import_module(name) for name in names if name.startswith(LIBRARY)]
     with contextlib.ExitStack() as stack:
-        for module in modules:
-            for name, helper in HELPERS.items():
-                if name == "len" or hasattr(module, name):
-                    stack.enter_context(patch.object(module, name, helper, create=True))
+        for scope in map(vars, modules):
+            for name in HELPERS.keys() & {"len", *scope}:
+                if name in scope:
+                    stack.callback(scope.__setitem__, name, scope[name])
+                else:
+                    stack.callback(scope.pop, name)
+                scope[name] = HELPERS[name]
         stack.enter_context(_FreeSizes())
         yield
