@@ -171,7 +171,8 @@ class HFDetector(BoxDetector):
         with _last_map(self.backbone) as maps:
             output = self.network(**self._inputs(batch))
         found = (output.logits, output.pred_boxes, output.last_hidden_state, maps[-1])
-        return Decoded(*map(at_least_float32, found), frames=self._frames(batch))
+        logits, boxes, vectors, deepest = map(at_least_float32, found)
+        return Decoded(logits, boxes, vectors, deepest, self._frames(batch))
 
     def predict(self, features: Decoded) -> KnownBoxes:
         """Classes and boxes of the queries."""
