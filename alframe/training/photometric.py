@@ -14,7 +14,7 @@ VALUES = np.arange(256.0)
 
 
 def photometric_distort(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The image with other brightness, contrast, saturation, hue and order of channels.
+    """The image, RGB [H, W, 3], of other brightness, contrast, saturation, hue, order of channels.
 
     Each with probability 0.5; contrast before or after saturation and hue (Howard, "Some
     Improvements on Deep Convolutional Neural Network Based Image Classification", 2013, as in
