@@ -29,14 +29,14 @@ def test_what_was_set_before_is_set_again(collects: bool) -> None:
 
 @pytest.mark.parametrize(
     ("module", "name", "first"),
-    [(voc_module, "voc", "find_folders"), (coco_module, "coco", "Path")],
+    [(voc_module, "voc", "find_folders"), (coco_module, "coco", "home_of")],
 )
 def test_readers_make_use_of_it(
     module: object, name: str, first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[bool] = []
 
-    def stops(_: object) -> None:
+    def stops(*_: object) -> None:
         seen.append(gc.isenabled())
         raise DataError("enough")
 
