@@ -1,7 +1,9 @@
 """A detector as a graph: a batch of images in, boxes, scores and labels out."""
 
+import contextlib
 import importlib
 import warnings
+from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -66,6 +68,7 @@ Frame = tuple[int, int] | None
 def traced(network: ExportedDetector, frame: Frame) -> ExportedProgram:
     """The graph of a network, for any number of images.
 
+    Where its backbone pads as TensorFlow does, their sides are multiples of its strides.
     Suppression is one operation in it (:mod:`alframe.detectors.nms_op`), which no other program
     knows.
     """
@@ -74,7 +77,7 @@ def traced(network: ExportedDetector, frame: Frame) -> ExportedProgram:
     sizes = torch.tensor([shape[2:]] * shape[0])
     sides = {} if frame else {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     dynamic = {"images": {0: Dim.DYNAMIC, **sides}, "sizes": {0: Dim.DYNAMIC}}
-    with torch.no_grad(), _oblivious():
+    with torch.no_grad(), _oblivious(), _divisible():
         return torch.export.export(network, (images, sizes), dynamic_shapes=dynamic, strict=False)
 
 
@@ -94,3 +97,21 @@ def _oblivious() -> Any:
     """While it lasts, nothing is taken for granted of sizes because a dummy's are not 0 or 1."""
     shapes: Any = importlib.import_module("torch.fx.experimental._config")
     return shapes.patch(backed_size_oblivious=True)
+
+
+@contextlib.contextmanager
+def _divisible() -> Iterator[None]:
+    """While it lasts, padding as TensorFlow's is that of sides which strides divide: constant.
+
+    Of sides that are free, each layer would nest what it pads in that of the next, and simplifying
+    that takes hours.
+    """
+    padding: Any = importlib.import_module("timm.layers.padding")
+    before = padding.get_same_padding
+    padding.get_same_padding = lambda side, kernel, stride, dilation: max(
+        (kernel - 1) * dilation + 1 - stride, 0
+    )
+    try:
+        yield
+    finally:
+        padding.get_same_padding = before

@@ -1,6 +1,7 @@
 """Detectors as graphs, for programs without alframe: equal on batches and images of any size."""
 
 import io
+import sys
 import warnings
 from dataclasses import replace
 
@@ -129,3 +130,20 @@ def test_both_formats_find_what_the_model_finds(make, raw):
             agreement.add(expected, other)
             assert agreement.settle()
             assert agreement.compared > 50
+
+
+def test_a_backbone_that_pads_as_tensorflow_does_is_exported_in_seconds():
+    """Its padding follows from the sides, which strides divide; left free, it took hours."""
+    torch.manual_seed(0)
+    body = {"backbone": "tf_efficientnet_lite0", "weights": "none", "frozen_stages": -1}
+    model = FCOS(3, **body, norm_eval=False, fpn_channels=64, tower_convs=0)
+    network = ExportedDetector(model, raw=True).eval()
+    module = portable(traced(network, None)).module(check_guards=False)
+    padding = sys.modules["timm.layers.padding"].get_same_padding
+    assert padding(33, 3, 2, 1) == 2, "of odd sides again"
+    for count, height, width in ((1, 64, 96), (2, 160, 32)):
+        images = torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8)
+        sizes = torch.tensor([[height, width]] * count)
+        with torch.no_grad():
+            for ours, theirs in zip(network(images, sizes), module(images, sizes), strict=True):
+                torch.testing.assert_close(theirs, ours)
