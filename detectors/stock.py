@@ -10,9 +10,7 @@ from torchvision.models.detection.image_list import ImageList
 from alframe.detectors.backbones import Backbone
 from alframe.detectors.detector import BoxDetector, annotations_of
 from alframe.detectors.losses import at_least_float32
-from alframe.detectors.postprocess import (
-    PostProcess,
-)
+from alframe.detectors.postprocess import PostProcess
 from alframe.errors import ConfigError
 from alframe.shaped import Float
 from alframe.training.batch import Batch

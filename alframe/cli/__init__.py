@@ -81,7 +81,7 @@ def _sentence(summary: str) -> str:
 def cli(verbose: bool) -> None:
     """Choose the images worth labelling: active learning in PyTorch.
 
-    "alframe run" without options shows it at work on drawn shapes, in a few minutes on a CPU.
+    "alframe run" without options shows it at work on drawn shapes, in about two minutes on a CPU.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter("%(levelname)s: %(message)s"))

@@ -18,6 +18,8 @@ from alframe.runs.journal import Journal
 from alframe.runs.rundir import ADOPTED, FREE_TO_CHANGE, RunDir, header, stored_layer
 from alframe.text import LineFormatter
 
+logger = logging.getLogger(__name__)
+
 
 @contextlib.contextmanager
 def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]:
@@ -123,9 +125,6 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
 def _later(cycles: int | None) -> float:
     """The end of a run, for a comparison: null has none."""
     return math.inf if cycles is None else cycles
-
-
-logger = logging.getLogger(__name__)
 
 
 class RunLog(logging.FileHandler):

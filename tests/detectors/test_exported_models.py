@@ -132,16 +132,19 @@ def test_both_formats_find_what_the_model_finds(make, raw):
             assert agreement.compared > 50
 
 
-def test_a_backbone_that_pads_as_tensorflow_does_is_exported_in_seconds():
-    """Its padding follows from the sides, which strides divide; left free, it took hours."""
+@pytest.mark.parametrize(
+    ("frame", "shapes"), [(None, [(1, 64, 96), (2, 160, 32)]), ((75, 50), [(2, 75, 50)])]
+)
+def test_a_backbone_that_pads_as_tensorflow_does(frame, shapes):
+    """Its padding follows from the sides: of free ones, which strides divide, and of fixed ones."""
     torch.manual_seed(0)
     body = {"backbone": "tf_efficientnet_lite0", "weights": "none", "frozen_stages": -1}
     model = FCOS(3, **body, norm_eval=False, fpn_channels=64, tower_convs=0)
     network = ExportedDetector(model, raw=True).eval()
-    module = portable(traced(network, None)).module(check_guards=False)
+    module = portable(traced(network, frame)).module(check_guards=False)
     padding = sys.modules["timm.layers.padding"].get_same_padding
     assert padding(33, 3, 2, 1) == 2, "of odd sides again"
-    for count, height, width in ((1, 64, 96), (2, 160, 32)):
+    for count, height, width in shapes:
         images = torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8)
         sizes = torch.tensor([[height, width]] * count)
         with torch.no_grad():
