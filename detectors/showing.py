@@ -72,7 +72,7 @@ def painted(
     """The image with its heat map, where there is one, and its boxes.
 
     Args:
-        boxes: float32 [N, 4], x1 y1 x2 y2 in pixels of the image.
+        boxes: float32 [N, 4], x1 y1 x2 y2 in pixels of the image, the surest first.
         labels: of each box, for the colours.
         captions: of each box.
         heat: what to make a map of.
@@ -82,7 +82,7 @@ def painted(
     if heat is not None:
         spread = heat_map(heat.anchors, heat.uncertainty, *image.shape[:2])
         image = overlay(image, spread, opacity)
-    return with_boxes(image, boxes, labels, captions)
+    return with_boxes(image, boxes[::-1], labels[::-1], captions[::-1])  # the surest on top
 
 
 def _line(name: str, score: float, box: Sequence[float]) -> str:
