@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from alframe.benchmarks.speed.row import Timing
 
 OnCpu = Literal["wall", "processor"]
+COMMAND = "python -m alframe.benchmarks.speed"
 
 
-@click.command("python -m alframe.benchmarks.speed")
+@click.command(COMMAND)
 @click.argument("names", nargs=-1, metavar="[CASE]...")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]")
 @click.option("--quick", is_flag=True, help="Small shapes, two turns: shows that the cases run.")
@@ -106,7 +107,7 @@ def _facts(setting: "Setting") -> dict[str, Any]:
     )
     return {
         **environment(str(setting.device)),
-        "command": f"alframe {shlex.join(sys.argv[1:])}",
+        "command": f"{COMMAND} {shlex.join(sys.argv[1:])}",
         "clock": setting.clock.__name__,
         "GFLOP/s of large products": peaks,
     }
