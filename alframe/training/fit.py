@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from alframe.config.sections import TrainingConfig
-from alframe.errors import ConfigError, TrainingError
+from alframe.errors import TrainingError
 from alframe.learner import FitContext
 from alframe.profiling import span
 from alframe.progress import Progress
@@ -63,11 +63,8 @@ def fit(
 
     Raises:
         TrainingError: a loss is not finite, or memory does not suffice for half a batch.
-        ConfigError: gradients are to be watched in a compiled graph, which keeps none.
     """
     if config.compile:
-        if watch:
-            raise ConfigError("learner.watch_gradients=true needs training.compile=false")
         graphs = config.compile == "graphs" and distributed.world_size() == 1
         phases = compiled(phases, device, graphs=graphs)
     with seeded(context.seeds.integer("training"), device):

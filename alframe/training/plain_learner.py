@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from alframe.datasets.base import ImageSet, LabelledSet
-from alframe.errors import TrainingError
+from alframe.errors import ConfigError, TrainingError
 from alframe.learner import (
     AUGMENTED,
     DETECTIONS,
@@ -44,6 +44,9 @@ class PlainLearner:
             backbone, pyramid and towers, in TensorBoard and in the means of ``phases``. It takes a
             backward pass more for each term.
 
+    Raises:
+        ConfigError: gradients are to be watched in a compiled graph, which keeps none.
+
     Attributes:
         provides: signals of the learner's own, beside those of its model.
         derives: signals that it makes by running its model again, each with one of the model's
@@ -56,6 +59,8 @@ class PlainLearner:
     trains_only: ClassVar[type | tuple[type, ...] | None] = None
 
     def __init__(self, setup: LearnerSetup, watch_gradients: bool = False) -> None:
+        if watch_gradients and setup.training.compile:
+            raise ConfigError("learner.watch_gradients=true needs training.compile=false")
         self.setup = setup
         self._watch_gradients = watch_gradients
         self._network: nn.Module | None = None

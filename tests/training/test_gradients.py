@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from alframe.config.sections import TrainingConfig
-from alframe.errors import ConfigError
 from alframe.learner import FitContext
 from alframe.seeds import Seeds
 from alframe.training.batch import Batch
@@ -93,8 +92,3 @@ def test_the_gradients_are_those_of_backward() -> None:
     watched.terms["error"].backward(retain_graph=True)
     expected = torch.cat([p.grad.flatten() for p in model.second.parameters()]).norm()  # type: ignore
     torch.testing.assert_close(watched.stats["gradient/error/second"], expected)
-
-
-def test_a_compiled_graph_cannot_be_watched() -> None:
-    with pytest.raises(ConfigError, match=r"watch_gradients=true needs training\.compile=false"):
-        trained(Toy(), watch=True, compile=True)

@@ -65,6 +65,11 @@ def collected(learner: PlainLearner, images: ImageSet) -> dict[str, tuple[torch.
     return found
 
 
+def test_a_compiled_graph_cannot_be_watched() -> None:
+    with pytest.raises(ConfigError, match=r"watch_gradients=true needs training\.compile=false"):
+        made("learner.watch_gradients=true", "training.compile=true")
+
+
 def test_signals_have_the_shapes_that_they_promise() -> None:
     learner, dataset = fitted("model.score_threshold=0.001")
     found = collected(learner, ImageSet(dataset.images, dataset.pool))
