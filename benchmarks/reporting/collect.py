@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -195,7 +196,7 @@ def _problem(problem: ProblemRuns, terms: Terms) -> ProblemFindings:
         full=full_supervision(problem, metric),
         published=tuple(row for row in problem.published if row.lies_beneath(metric, pools)),
         spans=spans,
-        comparisons=tuple(_comparisons(curves, problem.baseline or "", terms, noise)),
+        comparisons=_comparisons(curves, problem.baseline or "", terms, noise),
         savings=_savings(problem, curves, terms),
         selections=chosen,
         galleries=galleries,
@@ -226,13 +227,20 @@ def _selected(
 
 def _comparisons(
     curves: Sequence[Curve], baseline: str, terms: Terms, noise: float | None
-) -> Iterator[Comparison]:
-    """On each axis a family of its own, for Holm's correction."""
-    for axis in AXES:
-        yield from compare(
+) -> tuple[Comparison, ...]:
+    """On each axis a family of its own, for Holm's correction; axes where no pair meets left out.
+
+    Where none meets on any axis, the first says so.
+    """
+    families = [
+        compare(
             curves, axis, terms.costs, baseline=baseline, baselines=terms.baselines,
             alpha=terms.alpha, noise=noise,
-        )  # fmt: skip
+        )
+        for axis in AXES
+    ]  # fmt: skip
+    met = [family for family in families if any(c.n for c in family)]
+    return tuple(chain.from_iterable(met or families[:1]))
 
 
 def _reference(problem: ProblemRuns, metric: str) -> Summary | None:

@@ -200,7 +200,8 @@ def comparisons(problem: ProblemFindings, metric: str, alpha: float) -> Table | 
     words = ("against", "AUBC over", "verdict")
     first = heads("method", *words[:2], "difference", "wins", words=words)
     notes = [
-        f"Differences of AUBC in percentage points of {metric}, paired by seed. Tests are "
+        f"Differences of AUBC in percentage points of {metric}, paired by seed"
+        f"{'' if problem.spans else '; with a single budget it is the metric itself'}. Tests are "
         "two-sided: paired t, exact sign-flip, and the latter after Holm's correction, which "
         f"decides at {alpha:g}.",
         _families(problem, alpha),

@@ -8,11 +8,11 @@ from statistics import fmean
 from typing import TypeAlias
 
 from alframe.benchmarks.statistics import Axis, Costs
-from alframe.benchmarks.statistics.curves import Curve, areas, by_method, by_problem
+from alframe.benchmarks.statistics.curves import Curve, by_method, by_problem, heights
 from alframe.benchmarks.statistics.significance import Paired, decidable, holm, pair
 
 Values: TypeAlias = Mapping[str, Mapping[int, float]]
-"""The metric by method and seed, of one problem at one number of labelled images."""
+"""Areas, or the metric at one number of labelled images, by method and seed of one problem."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Compare the methods of one problem by their areas (AUBC) over the range all curves cover.
 
+    Where all curves have the same single budget, by the metric there.
+
     Args:
         curves: at most one for each method and seed.
         axis: of the areas.
@@ -98,9 +100,9 @@ def compare(
         order of the curves. Two methods meet only once: the best baseline against random is there,
         random against the best baseline is not.
     """
-    heights = areas(curves, axis, costs)
-    pairs = _pairs(heights, [baseline, *_best(heights, baselines)])
-    results = [pair(heights[method], heights[against]) for method, against in pairs]
+    found = heights(curves, axis, costs)
+    pairs = _pairs(found, [baseline, *_best(found, baselines)])
+    results = [pair(found[method], found[against]) for method, against in pairs]
     corrected = holm([result.p_sign_flip for result in results])
     possible = decidable([result.n for result in results], alpha)
     return tuple(
@@ -120,12 +122,12 @@ def compare(
     )
 
 
-def _best(heights: Mapping[str, Mapping[int, float]], names: Iterable[str]) -> list[str]:
-    """The name with the largest mean area, the first of equals; none where none has an area."""
-    ranked = {name: heights[name] for name in names if heights.get(name)}
+def _best(found: Values, names: Iterable[str]) -> list[str]:
+    """The name with the largest mean height, the first of equals; none where none has one."""
+    ranked = {name: found[name] for name in names if found.get(name)}
     while ranked:
         if seeds := set.intersection(*map(set, ranked.values())):
-            means = {name: fmean(found[seed] for seed in seeds) for name, found in ranked.items()}
+            means = {name: fmean(own[seed] for seed in seeds) for name, own in ranked.items()}
             return [max(means, key=means.__getitem__)]
         del ranked[min(reversed(ranked), key=lambda name: len(ranked[name]))]
     return []

@@ -232,6 +232,21 @@ def areas(
     return found
 
 
+def heights(curves: Sequence[Curve], axis: Axis, costs: Costs) -> dict[str, dict[int, float]]:
+    """By what one problem's curves are compared, by method and seed.
+
+    Returns:
+        Their :func:`areas`; where all have the same single budget, the metric there.
+    """
+    budgets = {tuple(curve.along(axis, costs)[0]) for curve in curves}
+    if [len(found) for found in budgets] != [1]:
+        return areas(curves, axis, costs)
+    return {
+        method: {seed: curve.values[-1] for seed, curve in seeds.items()}
+        for method, seeds in by_method(curves).items()
+    }
+
+
 def summarise(values: Collection[float]) -> Summary:
     """Mean, standard deviation (n - 1 in the denominator), n, and interval of the mean.
 

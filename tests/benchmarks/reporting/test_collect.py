@@ -12,6 +12,7 @@ from alframe.benchmarks.reading.rundirs import read_runs
 from alframe.benchmarks.reporting.collect import of_runs, of_suite
 from alframe.benchmarks.reporting.export import to_csv, to_json
 from alframe.benchmarks.reporting.findings import Findings, Method
+from alframe.benchmarks.reporting.method_tables import comparisons
 from alframe.benchmarks.reporting.run_tables import single_run
 from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.suite import write as write_suite
@@ -51,6 +52,19 @@ def test_mean_sd_and_n(folder: Path) -> None:
     assert (second.labelled, second.value.n) == (20, 2)
     assert second.value.sd == pytest.approx(0.005**0.5)
     assert [p.value.sd for p in rows(folder)["miaod"].points] == [None, None]
+
+
+def test_runs_of_one_budget_are_compared_by_the_metric(tmp_path: Path) -> None:
+    for seed, (random, other) in enumerate([(0.1, 0.3), (0.2, 0.3)]):
+        write_run(tmp_path / f"random-{seed}", [random], seed=seed)
+        write_run(tmp_path / f"miaod-{seed}", [other], seed=seed, strategy="miaod", learner="miaod")
+    (problem,) = findings(tmp_path).problems
+    assert [m.area for m in problem.methods] == [{}, {}]
+    assert {(c.method, c.n, c.wins) for c in problem.comparisons} == {("miaod", 2, 2)}
+    assert problem.comparisons[0].difference == pytest.approx(0.15)
+    table = comparisons(problem, "mAP50", 0.05)
+    assert table
+    assert "with a single budget it is the metric itself" in table.notes[0]
 
 
 def test_areas_and_comparisons_are_of_finished_runs(folder: Path) -> None:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alframe.benchmarks.statistics import Costs
-from alframe.benchmarks.statistics.curves import areas, aubc, common_span
+from alframe.benchmarks.statistics.curves import areas, aubc, common_span, heights
 from tests.benchmarks.statistics.curves import COSTS, curve
 
 NARROW = curve([0.2, 0.4, 0.5], images=[10, 20, 30], objects=[30, 50, 60])
@@ -90,3 +90,21 @@ class TestManyCurves:
         found = areas([NARROW, WIDE], "images", COSTS, span=(10, 20))
         assert found["random"] == pytest.approx({0: 0.3})
         assert found["crowded"] == pytest.approx({0: 0.4})
+
+
+class TestWhatIsCompared:
+    def test_areas(self) -> None:
+        both = [NARROW, WIDE]
+        assert heights(both, "images", COSTS) == areas(both, "images", COSTS)
+
+    def test_at_a_single_budget_the_metric(self) -> None:
+        one = [curve([0.5]), curve([0.7], seed=1), curve([0.4, 0.6], "late", images=[10, 10])]
+        expected = {"random": {0: 0.5, 1: 0.7}, "late": {0: 0.6}}
+        assert heights(one, "images", COSTS) == expected
+
+    def test_at_one_budget_each_nothing(self) -> None:
+        apart = [curve([0.5], objects=[30]), curve([0.7], seed=1, objects=[31])]
+        assert heights(apart, "objects", COSTS) == {"random": {}}
+        longer = heights([curve([0.5], "new"), NARROW], "images", COSTS)
+        assert longer == {"new": {}, "random": pytest.approx({0: 0.375})}
+        assert heights([], "images", COSTS) == {}
