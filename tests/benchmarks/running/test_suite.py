@@ -41,7 +41,7 @@ def test_every_file_is_registered_and_the_other_way_round() -> None:
     assert {f.name for f in files if f.name.endswith(".yaml")} == {f"{n}.yaml" for n in SUITES}
 
 
-PARTIAL = ("cifar10-cpu", "claim", "default", "default-miaod", "detectors-cpu", "miaod-claim")
+PARTIAL = ("cifar10-cpu", "default", "default-miaod", "detectors-cpu", "miaod-claim")
 """Suites that are not about strategies, or too long for the whole pool: without some rows."""
 
 
@@ -80,7 +80,7 @@ def test_the_claim_changes_what_its_methods_are_named_after_and_nothing_else() -
     overrides = ["dataset.root=x", "model.weights=resnet50.pth"]
     grid = grid_of(load("miaod-claim").overridden([from_overrides(overrides)]))
     runs = {(j.problem, j.method): c for j, c in grid.items() if j.kind == "run" and j.seed == 0}
-    assert len(runs) == 3 * 8
+    assert len(runs) == 3 * 9
     paper = resolve(
         [from_overrides(["strategy=random", "model=retina", "dataset=voc", *overrides])]
     )
@@ -99,6 +99,7 @@ def test_the_claim_changes_what_its_methods_are_named_after_and_nothing_else() -
             assert {k.split(".")[0] for k in changed[method]} == {"learner"}
             assert changed[method]["learner.rounds"] == rounds
             assert changed[method]["learner.image_weight"] == image
+        assert changed["miaod-random-clip"] == changed["miaod-random"] | clip
         added = changed["miaod"].keys() - changed["miaod-random"].keys()
         assert added == {"strategy.name", "strategy.k", "strategy.score_fraction"}
 
