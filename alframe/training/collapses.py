@@ -46,7 +46,7 @@ class Collapses:
         if self._least < LEARNT * self._first and mean > LOST * self._first:
             logger.warning(
                 "cycle %d: after %d steps the classification loss is back at %.3g, where it began "
-                "(%.3g), and was %.3g: set training.clip_norm=10, lower training.lr, or set "
+                "(%.3g), and was %.3g: set or lower training.clip_norm, lower training.lr, or set "
                 "training.warmup or a larger training.batch_size",
                 *(self._cycle, self._done, mean, self._first, self._least),
             )

@@ -17,7 +17,10 @@ Values: TypeAlias = Mapping[str, Mapping[int, float]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """A method against another, seed by seed, by the area under the budget curve.
+    """A method against another, seed by seed, by their heights.
+
+    :func:`~alframe.benchmarks.statistics.curves.heights` says which: areas under the budget curve,
+    or the metric at the only budget.
 
     Attributes:
         method: the one.
