@@ -63,6 +63,11 @@ class Method:
     runs: tuple[Run, ...] = ()
 
     @property
+    def n(self) -> int:
+        """How many runs have a value, at the size that most have; 0 without any."""
+        return max((point.value.n for point in self.points), default=0)
+
+    @property
     def finished(self) -> bool:
         """Whether every run came to its end."""
         return all(run.finished for run in self.runs)

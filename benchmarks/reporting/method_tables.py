@@ -84,7 +84,7 @@ def _own_rows(problem: ProblemFindings) -> list[Cells]:
     best = {labelled: max(found) for labelled, found in means.items() if len(found) > 1}
     rows: list[Cells] = []
     for method in problem.methods:
-        n = max((p.value.n for p in method.points), default=0)
+        n = method.n
         found = {p.labelled: _result(p.value, n, best.get(p.labelled)) for p in method.points}
         full = problem.full.get(method.learner)
         rows.append(

@@ -101,8 +101,7 @@ def _line(axes: "Axes", method: Method, x: Sequence[float], colour: str, marker:
     y = [100 * point.value.mean for point in method.points]
     # A run that goes on does not end in a firm line.
     style = "-" if method.finished else "--"
-    runs = len(method.runs)
-    label = method.title if runs == 1 else f"{method.title}, n = {runs}"
+    label = method.title if method.n == 1 else f"{method.title}, n = {method.n}"
     axes.plot(
         x, y, style, color=colour, marker=marker, label=plot_text(textwrap.fill(label, 30)),
         linewidth=1.8, markersize=6.5, markeredgecolor="white", markeredgewidth=0.6, zorder=3,
@@ -145,7 +144,7 @@ def _label_counts(axes: "Axes", problem: ProblemFindings) -> None:
 def _legend(axes: "Axes", problem: ProblemFindings) -> None:
     """Beside the curves, in the order in which they end."""
     lines = sorted(axes.get_lines(), key=lambda line: -_end(line))
-    several = any(len(method.runs) > 1 for method in problem.methods)
+    several = any(method.n > 1 for method in problem.methods)
     axes.legend(
         handles=lines, **BESIDE, title="mean ± sd of n runs" if several else None,
         title_fontsize=8, alignment="left",

@@ -54,6 +54,13 @@ def test_mean_sd_and_n(folder: Path) -> None:
     assert [p.value.sd for p in rows(folder)["miaod"].points] == [None, None]
 
 
+def test_n_is_of_runs_that_have_a_value(tmp_path: Path) -> None:
+    write_run(tmp_path / "1", [0.1], seed=0)
+    write_run(tmp_path / "2", [], seed=1, finished=False)
+    (method,) = rows(tmp_path).values()
+    assert (len(method.runs), method.n) == (2, 1)
+
+
 def test_runs_of_one_budget_are_compared_by_the_metric(tmp_path: Path) -> None:
     for seed, (random, other) in enumerate([(0.1, 0.3), (0.2, 0.3)]):
         write_run(tmp_path / f"random-{seed}", [random], seed=seed)
