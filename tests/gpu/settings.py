@@ -21,6 +21,7 @@ SMALL = (
     "budget.initial=8",
     "budget.per_cycle=4",
     "budget.cycles=2",
+    "data.workers=0",  # processes take longer to start than these images to load
 )
 SSD = (
     "model=ssd-lite0",

@@ -1,6 +1,7 @@
 """What a GPU computes is what the CPU computes: losses, suppression, selections."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,9 @@ TOLERANCE = 1e-4
 
 
 @pytest.mark.parametrize("name", DETECTION)
-def test_losses(name: str, device: torch.device) -> None:
+def test_losses(name: str, device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
     """In every step of the first three phases; drawn with the same weights."""
+    monkeypatch.setattr(torch, "randperm", partial(_drawn_on_the_cpu, torch.randperm))
     values: list[list[dict[str, float]]] = []
     for where in ("cpu", device.type):
         learner, _ = built(where, RUNS[name])
@@ -34,6 +36,13 @@ def test_losses(name: str, device: torch.device) -> None:
         values.append(list(_losses(learner, model, torch.device(where))))
     for own, expected in zip(*values, strict=True):
         assert own == pytest.approx(expected, rel=TOLERANCE, abs=1e-6)
+
+
+def _drawn_on_the_cpu(
+    randperm: Callable[[int], torch.Tensor], count: int, device: torch.device
+) -> torch.Tensor:
+    """Of Faster R-CNN's anchors a sample is scored, and every device would draw another one."""
+    return randperm(count).to(device)
 
 
 def _losses(learner: Any, model: Any, where: torch.device) -> Iterator[dict[str, float]]:
