@@ -12,7 +12,7 @@ NAME = "alframe::suppress"
 def suppress_op(
     boxes: Tensor, scores: Tensor, labels: Tensor, candidate: Tensor, iou: float
 ) -> Tensor:
-    """Which boxes remain, bool [B, N]; see :func:`alframe.detectors.postprocess.suppress`."""
+    """Which boxes remain, bool [B, N]; see :func:`alframe.detectors.suppression.suppress`."""
     return in_torchvision(boxes, scores, labels, candidate, iou)
 
 

@@ -6,13 +6,14 @@ from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms, nms, roi_align
+from torchvision.ops import roi_align
 
 from alframe.config.checks import one_of
 from alframe.detectors.anchors import Anchors
 from alframe.detectors.box_ops import UNIT_STDS, clip_boxes, decode, rescale_boxes
+from alframe.detectors.suppression import suppress
 from alframe.learner import Detections
-from alframe.shaped import Bool, Float, Int
+from alframe.shaped import Float, Int
 from alframe.training.batch import Batch
 
 Candidates = Literal["anchors", "pairs"]
@@ -47,11 +48,6 @@ class PostProcess:
         one_of("candidates", self.candidates, get_args(Candidates))
 
 
-MOST_BOXES = 2**16
-"""Of all images that are suppressed together: a GPU compares each with each, so memory and time
-grow with the square. 32 images of 2,000 candidates."""
-
-
 class Pairs(NamedTuple):
     """Pairs of an anchor and a class, a fixed number an image; descending scores.
 
@@ -79,8 +75,8 @@ def detect(
 ) -> Detections:
     """Select, decode, clip, suppress; boxes come back in pixels of the original images.
 
-    Shapes depend on the options only. The host waits for the device twice a batch, in
-    :func:`suppress`.
+    Shapes depend on the options only. The host waits for the device twice a batch, or a few times
+    more where many boxes overlap, in :func:`~alframe.detectors.suppression.suppress`.
 
     Args:
         probs: class probabilities of every anchor, background last if ``exclusive``.
@@ -122,7 +118,7 @@ def strongest(
     candidate = ~(pairs.scores <= options.score_threshold)  # NaN stays, to be refused
     if least_side:
         candidate &= ~((boxes[..., 2:] - boxes[..., :2]).amin(dim=2) < least_side)
-    kept = suppress(boxes, pairs, candidate, options.nms_iou)
+    kept = suppress(boxes, pairs.scores, pairs.labels, candidate, options.nms_iou)
     first = kept.sort(dim=1, descending=True, stable=True).indices[:, : options.max_detections]
     behind = pairs.anchors.gather(1, first)
     found = Detections(
@@ -187,61 +183,6 @@ def _top(pairs: Pairs, options: PostProcess) -> Pairs:
         most = torch.sym_min(options.per_image, pairs.scores.shape[1])
         values, order = pairs.scores.topk(most, dim=1)
     return Pairs(values, *(part.gather(1, order) for part in pairs[1:]))
-
-
-def suppress(
-    boxes: "Float[Tensor, 'B N 4']", pairs: Pairs, candidate: "Bool[Tensor, 'B N']", iou: float
-) -> "Bool[Tensor, 'B N']":
-    """Which boxes remain of each class of each image: greedy non-maximum suppression.
-
-    Args:
-        boxes: x1 y1 x2 y2, not negative.
-        pairs: their scores and labels.
-        candidate: False for padding, which neither remains nor suppresses.
-        iou: of two boxes that overlap more, the weaker goes.
-    """
-    if iou >= 1:  # nothing overlaps more
-        return candidate
-    if torch.compiler.is_exporting():
-        from alframe.detectors.nms_op import suppress_op
-
-        kept: Tensor = suppress_op(boxes, pairs.scores, pairs.labels, candidate, iou)
-        return kept
-    images = max(1, MOST_BOXES // max(1, candidate.shape[1]))  # at a time
-    parts = zip(*(torch.split(t, images) for t in (boxes, *pairs, candidate)), strict=True)
-    return torch.cat([_suppress(b, Pairs(*p), c, iou) for b, *p, c in parts])
-
-
-def _suppress(boxes: Tensor, pairs: Pairs, candidate: Tensor, iou: float) -> Tensor:
-    image, place = candidate.nonzero(as_tuple=True)  # synchronises
-    together = nms_batched if boxes.is_cuda else nms_per_group
-    kept = together(
-        boxes[image, place], pairs.scores[image, place], pairs.labels[image, place], image, iou
-    )
-    remains = torch.zeros_like(candidate)
-    remains[image[kept], place[kept]] = True
-    return remains
-
-
-def nms_batched(boxes: Tensor, scores: Tensor, labels: Tensor, image: Tensor, iou: float) -> Tensor:
-    """Indices of what remains; groups are moved apart, then suppressed together (one launch).
-
-    Classes are moved along x and images along y: along one axis only, the coordinates of the last
-    of images x classes would be too large for the precision of float32.
-    """
-    step = boxes.amax() + 1 if len(boxes) else 1
-    shift = torch.stack([labels, image], dim=1) * step  # [n, 2]
-    kept: Tensor = nms(boxes + shift.repeat(1, 2), scores, iou)  # synchronises
-    return kept
-
-
-def nms_per_group(
-    boxes: Tensor, scores: Tensor, labels: Tensor, image: Tensor, iou: float
-) -> Tensor:
-    """Indices of what remains; quicker on a CPU, where one long list costs its square."""
-    classes = labels.amax() + 1 if len(labels) else 1
-    kept: Tensor = batched_nms(boxes.double(), scores.double(), image * classes + labels, iou)
-    return kept
 
 
 def gathered(

@@ -14,7 +14,7 @@ from alframe.detectors.export_network import ExportedDetector, portable, traced
 from alframe.detectors.faster_rcnn import FasterRCNN
 from alframe.detectors.fcos import FCOS
 from alframe.detectors.nms_op import in_torchvision
-from alframe.detectors.postprocess import Pairs, suppress
+from alframe.detectors.suppression import suppress
 from alframe.errors import RunError
 from tests.detectors.drawing import SMALL, small_retinanet, small_ssd
 
@@ -51,7 +51,7 @@ def candidates(seed):
 @pytest.mark.parametrize("seed", range(20))
 def test_suppression_in_a_graph_is_that_of_the_model(seed):
     boxes, scores, labels, candidate = candidates(seed)
-    expected = suppress(boxes, Pairs(scores, labels, labels), candidate, 0.4)
+    expected = suppress(boxes, scores, labels, candidate, 0.4)
     assert torch.equal(in_torchvision(boxes, scores, labels, candidate, 0.4), expected)
 
 

@@ -11,7 +11,7 @@ from alframe.detectors.export_check import Agreement
 from alframe.detectors.export_network import ExportedDetector, Unfiltered, portable, traced
 from alframe.detectors.hf import HFDetector
 from alframe.detectors.hf_tracing import free_sizes
-from alframe.detectors.postprocess import Pairs, suppress
+from alframe.detectors.suppression import suppress
 from alframe.learner import DETECTIONS
 from alframe.training.batch import Batch
 
@@ -100,7 +100,7 @@ def test_where_nothing_can_overlap_more_all_candidates_remain(iou):
     boxes = torch.tensor([[0.0, 0, 9, 9]]).repeat(1, 3, 1)
     zeros = torch.zeros(1, 3, dtype=torch.long)
     candidate = torch.tensor([[True, True, False]])
-    kept = suppress(boxes, Pairs(torch.ones(1, 3), zeros, zeros), candidate, iou)
+    kept = suppress(boxes, torch.ones(1, 3), zeros, candidate, iou)
     assert torch.equal(kept, candidate)
 
 

@@ -4,17 +4,9 @@ import pytest
 import torch
 from torchvision.ops import nms
 
-from alframe.detectors import postprocess
 from alframe.detectors.anchors import Anchors
 from alframe.detectors.box_ops import decode
-from alframe.detectors.postprocess import (
-    Pairs,
-    PostProcess,
-    detect,
-    nms_batched,
-    nms_per_group,
-    suppress,
-)
+from alframe.detectors.postprocess import PostProcess, detect
 from alframe.errors import ConfigError
 from alframe.training.batch import Batch
 
@@ -163,46 +155,6 @@ def test_images_do_not_influence_each_other():
         alone = detect(probs[part], deltas[part], anchors, batch_of([(150, 160)]), exclusive=False)
         for name in ("boxes", "scores", "labels", "valid", "probs"):
             assert torch.equal(getattr(whole, name)[part], getattr(alone, name))
-
-
-@pytest.mark.parametrize("together", [nms_batched, nms_per_group])
-def test_both_ways_of_suppression_equal_one_call_for_each_group(together):
-    generator = torch.Generator().manual_seed(3)
-    corner = 600 * torch.rand(800, 2, generator=generator)
-    boxes = torch.cat([corner, corner + 150 + 60 * torch.rand(800, 2, generator=generator)], dim=1)
-    scores = torch.rand(800, generator=generator)
-    labels, image = torch.randint(0, 5, (2, 800), generator=generator)
-    expected = torch.zeros(800, dtype=torch.bool)
-    for group in range(25):
-        rows = (image * 5 + labels == group).nonzero()[:, 0]
-        expected[rows[nms(boxes[rows], scores[rows], 0.5)]] = True
-    found = together(boxes, scores, labels, image, 0.5)
-    assert sorted(found.tolist()) == expected.nonzero()[:, 0].tolist()
-    assert together(boxes[:0], scores[:0], labels[:0], image[:0], 0.5).tolist() == []
-
-
-@pytest.mark.parametrize(("images", "calls"), [(3, 1), (2, 2), (1, 3), (0, 3)])
-def test_images_may_be_suppressed_a_few_at_a_time(images, calls, monkeypatch):
-    probs, deltas, anchors = crowd()
-    batch = batch_of([(150, 160)] * 3)
-    whole = detect(probs, deltas, anchors, batch, exclusive=False)
-    made, together = [], postprocess.nms_per_group
-    monkeypatch.setattr(postprocess, "nms_per_group", lambda *a: made.append(a) or together(*a))
-    candidates = 160 * 4
-    monkeypatch.setattr(postprocess, "MOST_BOXES", images * candidates + 1)
-    found = detect(probs, deltas, anchors, batch, exclusive=False)
-    assert len(made) == calls
-    for name in ("boxes", "scores", "labels", "valid", "probs"):
-        assert torch.equal(getattr(whole, name), getattr(found, name))
-
-
-def test_padding_neither_remains_nor_suppresses():
-    boxes = torch.tensor([SAME], dtype=torch.float32)
-    pairs = Pairs(
-        torch.tensor([[0.9, 0.8]]), torch.zeros(1, 2), torch.zeros(1, 2, dtype=torch.int64)
-    )
-    assert suppress(boxes, pairs, torch.tensor([[True, True]]), 0.5).tolist() == [[True, False]]
-    assert suppress(boxes, pairs, torch.tensor([[False, True]]), 0.5).tolist() == [[False, True]]
 
 
 def test_unknown_rule():

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from alframe.datasets.base import ImageSet
-from alframe.detectors.postprocess import nms_batched, nms_per_group
+from alframe.detectors.suppression import in_rounds, one_by_one
 from alframe.runs.build import build_dataset, build_strategy, prepare_images
 from alframe.runs.loop import DeclaredSignals
 from alframe.strategy import Query
 from alframe.training.device import seeded
+from tests.detectors.test_suppression import crowd
 from tests.fakes import FakeImages
 from tests.gpu.settings import DETECTION, RUNS, built
 from tests.training.test_compiled import batch, unlabelled
@@ -58,16 +59,10 @@ def _losses(learner: Any, model: Any, where: torch.device) -> Iterator[dict[str,
 
 
 def test_suppression(device: torch.device) -> None:
-    generator = torch.Generator().manual_seed(0)
-    corners = torch.rand(3000, 2, generator=generator) * 300
-    boxes = torch.cat([corners, corners + 20 + 60 * torch.rand(3000, 2, generator=generator)], 1)
-    scores = torch.rand(3000, generator=generator)
-    labels, image = (torch.randint(0, most, (3000,), generator=generator) for most in (20, 8))
-    parts = (boxes, scores, labels, image)
-    expected = nms_per_group(*parts, 0.5)
-    kept = nms_batched(*(part.to(device) for part in parts), 0.5)
-    assert 0 < len(expected) < 3000
-    assert sorted(kept.tolist()) == sorted(expected.tolist())
+    parts = crowd(0, images=8, count=1000, classes=20)
+    kept = in_rounds(*(part.to(device) for part in parts), 0.5).cpu()
+    assert torch.equal(kept, one_by_one(*parts, 0.5))
+    assert torch.equal(kept, one_by_one(*(part.to(device) for part in parts), 0.5).cpu())
 
 
 @pytest.mark.parametrize("strategy", ["entropy", "margin", "coreset", "badge", "cdal", "ppal"])

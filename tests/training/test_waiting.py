@@ -10,7 +10,7 @@ import torch
 
 from alframe.benchmarks.speed.launches import Counter
 from alframe.datasets.base import ImageSet
-from alframe.detectors import postprocess
+from alframe.detectors import suppression
 from alframe.learner import CLASS_PROBS, DETECTIONS, DISAGREEMENT, EMBEDDING
 from alframe.training.optimizer import build_optimizer
 from tests.fakes import FakeImages
@@ -18,7 +18,7 @@ from tests.gpu.settings import DETECTION, built
 from tests.training.test_compiled import batch, unlabelled
 
 SUPPRESSION = 2
-"""How many candidates there are, and how many of them remain: once for all images of a batch."""
+"""How many candidates there are, and whether what remains still changes: of a whole batch."""
 DENSE = [name for name in DETECTION if name.endswith(("retina", "ssd"))]
 
 
@@ -61,7 +61,7 @@ def test_a_step_waits_for_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["plain-retina", "miaod-ssd"])
 def test_signals_wait_for_the_suppression_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postprocess, "nms_per_group", postprocess.nms_batched)  # as on a GPU
+    monkeypatch.setattr(suppression, "one_by_one", suppression.in_rounds)  # as on a GPU
     learner, model, _ = prepared(name, "cpu")
     learner._network = model.eval()
     images = images_of(learner, model)
