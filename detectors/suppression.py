@@ -65,10 +65,11 @@ def in_rounds(
 
     torchvision's operation goes through all boxes of a batch one after the other, and takes some 4
     microseconds for each that remains (H100). Here a round asks of all boxes together whether a
-    better one that remained in the last round overlaps them. The answer that no longer changes is that of the
-    greedy rule (induction over the boxes from the best one on), and comes after as many rounds as
-    boxes suppress or spare each other in a chain (Cluster-NMS; Zheng et al., "Enhancing geometric
-    factors in model learning and inference for object detection and instance segmentation", 2022).
+    better one that remained in the last round overlaps them. The answer that no longer changes is
+    that of the greedy rule (induction over the boxes from the best one on), and comes after as many
+    rounds as boxes suppress or spare each other in a chain (Cluster-NMS; Zheng et al., "Enhancing
+    geometric factors in model learning and inference for object detection and instance
+    segmentation", 2022).
 
     The host waits for the device once, and once for each :data:`ROUNDS`.
     """
@@ -76,8 +77,10 @@ def in_rounds(
     places = torch.arange(1, candidate.shape[1] + 1, device=boxes.device)
     most = int((candidate * places).amax()) if candidate.numel() else 0
     images = max(1, AT_ONCE // max(1, most**2))  # at a time
-    parts = (torch.split(t[:, :most], images) for t in (boxes, labels, candidate))
-    kept = torch.cat([_remaining(*part, iou) for part in zip(*parts, strict=True)])
+    parts = zip(
+        *(torch.split(t[:, :most], images) for t in (boxes, labels, candidate)), strict=True
+    )
+    kept = torch.cat([_remaining(b, own, each, iou) for b, own, each in parts])
     return F.pad(kept, (0, candidate.shape[1] - most))
 
 

@@ -126,8 +126,9 @@ class DataConfig(Section):
             later runs use again, or not at all (``none``).
         cache_gb: the cache's limit; images beyond it are decoded each time.
         cache_dir: where the disk cache lies; null is the user's cache folder.
-        workers: processes that load images; 0 loads in the main process. By default (null) 0 on
-            the CPU, and for a GPU one for each of its processors, but no more than 8.
+        workers: processes that load training images, and threads that load those to evaluate and
+            to query; 0 loads in the main process. By default (null) 0 on the CPU, and for a GPU one
+            for each of its processors, but no more than 8.
         max_megapixels: images of more than as many million pixels are refused before they are
             decoded; 400 lets in 20,000 x 20,000.
         white: the value that is white in images of more than 8 bits (16-bit and float); smaller

@@ -35,7 +35,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def workers(configured: int | None, device: torch.device) -> int:
-    """How many processes load images, see :class:`alframe.config.sections.DataConfig`.
+    """How many processes, or threads, load images, see :class:`alframe.config.sections.DataConfig`.
 
     On the CPU they would take the model's time. A GPU waits for one process that reads, augments
     and collates; its processors are this machine's, divided by the processes that have a GPU.

@@ -1,14 +1,21 @@
-"""Batches that are made in the main process, or in others that load images beside it.
+"""Batches that are made beside the model: in processes for training, in threads for the rest.
 
-Whatever goes wrong in such a process comes back in place of a batch, and is raised here as what
-it is. So do errors of shared memory: a batch is moved there by the process that made it, not by
-the thread of a queue, which could tell nobody.
+Decoding and copying let other threads go on, and what a thread makes is there at once, where a
+process has to start and to move it to shared memory. Augmentation is Python's, which would wait
+for the steps of a training, and they for it.
+
+Whatever goes wrong in a process comes back in place of a batch, and is raised here as what it is.
+So do errors of shared memory: a batch is moved there by the process that made it, not by the thread
+of a queue, which could tell nobody.
 """
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.queues import Queue
 from typing import Any, TypeVar
 
@@ -88,6 +95,41 @@ def loaded(
         raise
     finally:
         _end(batches)
+
+
+def in_threads(
+    make: Callable[[Keys], Batch], keys: Iterable[Keys], *, threads: int, pin: bool
+) -> Iterator[Batch]:
+    """The batch of each of ``keys``, in order, and at most one more than ``threads`` ahead.
+
+    Args:
+        make: a batch of its keys.
+        keys: of every batch.
+        threads: that make batches; 0 makes them in this one.
+        pin: page-locked memory, for copies to the current GPU.
+
+    Raises:
+        AlframeError: what ``make`` raises.
+    """
+
+    def made(key: Keys) -> Batch:
+        return make(key).pin_memory() if pin else make(key)
+
+    if not threads:
+        yield from map(made, keys)
+        return
+    enter = partial(torch.cuda.set_device, torch.cuda.current_device()) if pin else None
+    executor = ThreadPoolExecutor(threads, initializer=enter)
+    waiting: deque[Future[Batch]] = deque()
+    try:
+        for key in keys:
+            waiting.append(executor.submit(made, key))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _told(error: Exception, batches: Iterator[Any] | None) -> TrainingError | None:

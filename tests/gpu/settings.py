@@ -17,21 +17,21 @@ SMALL = (
     "training.schedule=cosine",
     "training.batch_size=4",
     "training.warmup=0",
-    "evaluation.batch_size=8",
+    "evaluation.batch_size=4",
     "budget.initial=8",
     "budget.per_cycle=4",
     "budget.cycles=2",
-    "data.workers=0",  # processes take longer to start than these images to load
 )
+# A GPU prepares each convolution anew for each layer, shape and precision: few layers.
+FEW = ("model.backbone=resnet10t", "model.weights=none")
 SSD = (
     "model=ssd-lite0",
-    "model.weights=none",
+    *FEW,
     "data.resize=stretch",
     "data.long=256",
     "data.short=256",
     "data.pad=1",
 )
-STOCK = ("model.backbone=mobilenetv3_large_100", "model.weights=none")
 MIAOD = ("strategy=miaod", "learner.rounds=1", "learner.label_ratio=1")
 LL4AL = ("strategy=ll4al",)
 ENTROPY = ("strategy=entropy",)
@@ -39,8 +39,8 @@ ENTROPY = ("strategy=entropy",)
 DETECTION = {
     "plain-retina": ("model=retina-tiny", *ENTROPY),
     "plain-ssd": (*SSD, *ENTROPY),
-    "plain-fasterrcnn": ("model=fasterrcnn", *STOCK, *ENTROPY),
-    "plain-fcos": ("model=fcos", *STOCK, *ENTROPY),
+    "plain-fasterrcnn": ("model=fasterrcnn", *FEW, *ENTROPY),
+    "plain-fcos": ("model=fcos", *FEW, *ENTROPY),
     "miaod-retina": ("model=retina-tiny", *MIAOD),
     "miaod-ssd": (*SSD, *MIAOD),
     "ll4al-retina": ("model=retina-tiny", *LL4AL),

@@ -1,11 +1,13 @@
-"""Processes that load images: what goes wrong in them reaches the user, at once and in words."""
+"""Processes and threads that load images: what goes wrong in them reaches the user, in words."""
 
 import errno
 import os
 import re
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from multiprocessing.queues import Queue
 from typing import Any
 
@@ -16,7 +18,7 @@ from alframe.datasets.problems import BadItemError, Problem
 from alframe.errors import AlframeError, DataError, TrainingError
 from alframe.training import loading
 from alframe.training.batch import Batch
-from alframe.training.loading import loaded
+from alframe.training.loading import in_threads, loaded
 from alframe.training.worker_errors import cause, in_words
 
 SHM = r"shared memory \(/dev/shm\) does not suffice.*data\.workers=0.*--shm-size"
@@ -180,3 +182,45 @@ def test_a_signal_in_the_midst_of_looking_tells_too(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(loading, "in_words", lambda error: next(looks)(error))
     told = loading._told(ConnectionResetError(104, "Connection reset by peer"), iter(()))
     assert "was killed (Bus error): shared memory" in str(told)
+
+
+class TestThreads:
+    @pytest.mark.parametrize("threads", [0, 1, 3])
+    def test_batches_come_in_order_and_errors_as_what_they_are(self, threads: int) -> None:
+        def slower_first(keys: Sequence[int]) -> Batch:
+            time.sleep(0.02 if keys[0] % 3 == 0 else 0)
+            return batch(keys)
+
+        assert self.numbers(slower_first, threads) == [*range(8)]
+        with pytest.raises(DataError, match="one"):
+            self.numbers(failing(raising(DataError(["one", "two"]))), threads)
+
+    @pytest.mark.parametrize("threads", [1, 3])
+    def test_they_are_few_batches_ahead_and_end_with_who_reads(self, threads: int) -> None:
+        made: list[int] = []
+
+        def noted(keys: Sequence[int]) -> Batch:
+            made.append(keys[0])
+            return batch(keys)
+
+        before = threading.active_count()
+        batches = in_threads(noted, ([i] for i in range(100)), threads=threads, pin=False)
+        next(batches)
+        time.sleep(0.1)
+        assert sorted(made) == [*range(threads + 1)]
+        batches.close()
+        assert threading.active_count() == before
+
+    def test_they_pin_on_the_gpu_of_this_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        chosen: list[int] = []
+        monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+        monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+        monkeypatch.setattr(Batch, "pin_memory", lambda self: replace(self, ids=("pinned",)))
+        batches = in_threads(batch, [[1], [2]], threads=1, pin=True)
+        assert [b.ids for b in batches] == [("pinned",)] * 2
+        assert chosen == [3]
+
+    @staticmethod
+    def numbers(make: Callable[[Sequence[int]], Batch], threads: int) -> list[int]:
+        batches = in_threads(make, ([i] for i in range(8)), threads=threads, pin=False)
+        return [int(b.images[0, 0, 0, 0]) for b in batches]
