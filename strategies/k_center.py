@@ -108,22 +108,20 @@ class _Search:
     def _pick(self, window: Tensor, known: Tensor, outside: float, until: int) -> Tensor:
         """Pick while the farthest of the window is farther than anything outside can be."""
         points = self._points.take(window).cpu()
-        products = _products(points)
+        products, rows = _products(points), window.tolist()
         while len(self.centres) < until:
             distance, row = known.max(dim=0)
             if float(distance) <= outside:
                 break
             chosen = int(row)
-            self.centres.append(int(window[chosen]))
-            one = slice(chosen, chosen + 1)
-            known = points.settled(products(one), points.take(one), known)
+            self.centres.append(rows[chosen])
+            points.bring_nearer(chosen, products(chosen), known)
             known[chosen] = -torch.inf
         return known
 
 
-def _products(points: Points) -> Callable[[slice], Tensor]:
-    """A function that gives the products of all points with some of them, [N, M]."""
+def _products(points: Points) -> Callable[[int], Tensor]:
+    """A function that gives the products of all points with one of them."""
     if len(points) > TABLE:
-        return lambda some: points.products(points.take(some))
-    table = points.products(points).T.contiguous()
-    return lambda some: table[some].T
+        return lambda row: points.products(points.take(slice(row, row + 1))).squeeze(1)
+    return points.products(points).T.contiguous().__getitem__

@@ -41,8 +41,8 @@ class Points(ABC):
         """The other factor of the product."""
 
     @abstractmethod
-    def exact(self, a: "Float[Tensor, 'P D']", b: "Float[Tensor, 'P D']") -> "Float[Tensor, ' P']":
-        """Distances between vectors, row by row, in float64; 0 between equal ones."""
+    def exact(self, a: "Float[Tensor, 'P D']", b: "Float[Tensor, 'Q D']") -> "Float[Tensor, ' P']":
+        """Distances between vectors, row by row or to a single one, in float64; 0 between equal."""
 
     def __len__(self) -> int:
         return len(self.left)
@@ -65,15 +65,7 @@ class Points(ABC):
 
     def nearest(self, centres: Self, known: "Float[Tensor, ' N']") -> "Float[Tensor, ' N']":
         """The smaller of ``known`` and the distance to the nearest of ``centres``, in float64."""
-        return self.settled(self.products(centres), centres, known)
-
-    def settled(
-        self,
-        products: "Float[Tensor, 'N M']",
-        centres: Self,
-        known: "Float[Tensor, ' N']",
-    ) -> "Float[Tensor, ' N']":
-        """As :meth:`nearest`, with the ``products`` at hand."""
+        products = self.products(centres)
         least = torch.minimum(known.to(products.dtype), products.amin(dim=1) + self.high)
         limit = least - self.low + (centres.high - centres.low).amax()
         rows, columns = (products <= limit.unsqueeze(1)).nonzero(as_tuple=True)
@@ -82,6 +74,16 @@ class Points(ABC):
             distances = self.exact(self.vectors[i].double(), centres.vectors[j].double())
             known = known.scatter_reduce(0, i, distances, "amin")
         return known
+
+    def bring_nearer(
+        self, row: int, products: "Float[Tensor, ' N']", known: "Float[Tensor, ' N']"
+    ) -> None:
+        """As :meth:`nearest`, to one of these points, with its ``products`` at hand; in place."""
+        limit = known.to(products.dtype) - self.low + (self.high[row] - self.low[row])
+        rows = (products <= limit).nonzero().squeeze(1)
+        one = self.vectors[row : row + 1].double()
+        distances = self.exact(self.vectors[rows].double(), one)
+        known[rows] = torch.minimum(known[rows], distances)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
         values = (getattr(self, field.name) for field in fields(self))
