@@ -88,12 +88,13 @@ def _remaining(boxes: Tensor, labels: Tensor, candidate: Tensor, iou: float) -> 
     images = max(1, COMPARED // max(1, boxes.shape[1] ** 2))  # at a time
     parts = zip(torch.split(boxes, images), torch.split(labels, images), strict=True)
     overlapped = torch.cat([_overlapped(*part, iou) for part in parts])
-    kept = before = candidate
+    overlapped &= candidate.unsqueeze(1)
+    gone = before = ~candidate
     while True:
-        for _ in range(ROUNDS):
-            before, kept = kept, candidate & ~(overlapped & kept.unsqueeze(1)).any(dim=2)
-        if torch.equal(before, kept):
-            return kept
+        for _ in range(ROUNDS):  # overlapped, and by one that is not gone
+            before, gone = gone, (overlapped > gone.unsqueeze(1)).any(dim=2)
+        if torch.equal(before, gone):
+            return candidate & ~gone
 
 
 def _overlapped(boxes: Tensor, labels: Tensor, iou: float) -> Tensor:
