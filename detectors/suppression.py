@@ -40,15 +40,13 @@ def suppress(
 
         kept: Tensor = suppress_op(boxes, scores, labels, candidate, iou)
         return kept
-    if boxes.is_cuda and candidate.shape[1] ** 2 <= AT_ONCE:
-        return in_rounds(boxes, scores, labels, candidate, iou)
-    return one_by_one(boxes, scores, labels, candidate, iou)
+    return WAYS[boxes.device.type](boxes, scores, labels, candidate, iou)
 
 
 def one_by_one(
     boxes: Tensor, scores: Tensor, labels: Tensor, candidate: Tensor, iou: float
 ) -> Tensor:
-    """By torchvision's operation: as :func:`suppress`; for a CPU, and for very many boxes."""
+    """By torchvision's operation: as :func:`suppress`; for a CPU, and for very many candidates."""
     image, place = candidate.nonzero(as_tuple=True)
     group = image * (labels.amax() + 1 if labels.numel() else 1) + labels[image, place]
     own = boxes[image, place].double(), scores[image, place].double()
@@ -63,20 +61,21 @@ def in_rounds(
 ) -> Tensor:
     """By comparing each box with each: as :func:`suppress`; for a GPU.
 
-    torchvision's operation goes through all boxes of a batch one after the other, and takes some 4
-    microseconds for each that remains (H100). Here a round asks of all boxes together whether a
-    better one that remained in the last round overlaps them. The answer that no longer changes is
-    that of the greedy rule (induction over the boxes from the best one on), and comes after as many
-    rounds as boxes suppress or spare each other in a chain (Cluster-NMS; Zheng et al., "Enhancing
-    geometric factors in model learning and inference for object detection and instance
-    segmentation", 2022).
+    torchvision's operation goes through all boxes of a batch one after the other: by whole passes of
+    inference on an H100, some 4 microseconds for each that remains. Here a round asks of all boxes
+    together whether a better one that remained in the last round overlaps them. The answer that no
+    longer changes is that of the greedy rule (induction over the boxes from the best one on), and
+    comes after as many rounds as boxes suppress or spare each other in a chain (Cluster-NMS; Zheng et
+    al., "Enhancing geometric factors in model learning and inference for object detection and
+    instance segmentation", 2022).
 
     The host waits for the device once, and once for each :data:`ROUNDS`.
     """
-    del scores
     places = torch.arange(1, candidate.shape[1] + 1, device=boxes.device)
     most = int((candidate * places).amax()) if candidate.numel() else 0
-    images = max(1, AT_ONCE // max(1, most**2))  # at a time
+    images = AT_ONCE // max(1, most**2)  # at a time
+    if not images:
+        return one_by_one(boxes, scores, labels, candidate, iou)
     parts = zip(
         *(torch.split(t[:, :most], images) for t in (boxes, labels, candidate)), strict=True
     )
@@ -101,3 +100,7 @@ def _overlapped(boxes: Tensor, labels: Tensor, iou: float) -> Tensor:
     """Of each box (row), which better ones of its class (columns) it may not remain beside."""
     alike = labels.unsqueeze(2) == labels.unsqueeze(1)  # [B, N, N]
     return (alike & (box_iou(boxes, boxes) > iou)).tril_(-1)
+
+
+WAYS = {"cpu": one_by_one, "cuda": in_rounds}
+"""By the type of device."""

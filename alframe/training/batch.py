@@ -53,7 +53,7 @@ class Batch:
         return self._map(lambda t: t.to(device, non_blocking=True))
 
     def pin_memory(self) -> "Batch":
-        """The batch in page-locked memory (called by the DataLoader)."""
+        """The batch in page-locked memory."""
         return self._map(lambda t: t.pin_memory())
 
     def share_memory(self) -> "Batch":

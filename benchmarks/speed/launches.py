@@ -15,7 +15,7 @@ from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.pairs import Pair, retinanets
 from alframe.benchmarks.speed.row import OPERATIONS, SYNCHRONISATIONS, Spread, Timing
 from alframe.benchmarks.speed.steps import made_up
-from alframe.detectors import suppression
+from alframe.detectors.suppression import WAYS
 from alframe.training.batch import Batch
 
 SIDE = 64
@@ -102,12 +102,12 @@ def _rows(
 @contextlib.contextmanager
 def _suppression_of_a_gpu() -> Iterator[None]:
     """Count what a GPU would do, on a CPU as well."""
-    on_cpu = suppression.one_by_one
-    suppression.one_by_one = suppression.in_rounds
+    on_cpu = WAYS["cpu"]
+    WAYS["cpu"] = WAYS["cuda"]
     try:
         yield
     finally:
-        suppression.one_by_one = on_cpu
+        WAYS["cpu"] = on_cpu
 
 
 WAITS = re.compile(r"nonzero|_local_scalar_dense|item|equal|masked_select|unique|nms|_assert")

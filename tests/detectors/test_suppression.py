@@ -79,13 +79,33 @@ def test_boxes_without_area_and_those_that_are_no_numbers_suppress_nothing(way):
     assert way(*parts, 0.5).all()
 
 
-@pytest.mark.parametrize("name", ["AT_ONCE", "COMPARED"])
-@pytest.mark.parametrize("pairs", [1, 300**2, 2 * 300**2])
+@pytest.mark.parametrize(
+    ("name", "pairs"),
+    [("COMPARED", 1), *((n, m * 300**2) for n in ("AT_ONCE", "COMPARED") for m in (1, 2))],
+)
 def test_images_may_be_compared_a_few_at_a_time(name, pairs, monkeypatch):
     parts = crowd(0)
     whole = in_rounds(*parts, 0.5)
     monkeypatch.setattr(suppression, name, pairs)
     assert torch.equal(in_rounds(*parts, 0.5), whole)
+
+
+def test_an_image_of_too_many_candidates_is_gone_through_one_by_one(monkeypatch):
+    """Of candidates: padding behind them counts for nothing."""
+    parts, asked = crowd(0), []
+
+    def noted(*arguments):
+        asked.append(arguments)
+        return one_by_one(*arguments)
+
+    whole = in_rounds(*parts, 0.5)
+    monkeypatch.setattr(suppression, "one_by_one", noted)
+    monkeypatch.setattr(suppression, "AT_ONCE", 200**2)
+    assert torch.equal(in_rounds(*parts, 0.5), whole)
+    assert len(asked) == 1
+    parts[-1][:, 200:] = False
+    in_rounds(*parts, 0.5)
+    assert len(asked) == 1
 
 
 def test_where_nothing_overlaps_more_all_remain():

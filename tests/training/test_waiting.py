@@ -10,7 +10,7 @@ import torch
 
 from alframe.benchmarks.speed.launches import Counter
 from alframe.datasets.base import ImageSet
-from alframe.detectors import suppression
+from alframe.detectors.suppression import WAYS
 from alframe.learner import CLASS_PROBS, DETECTIONS, DISAGREEMENT, EMBEDDING
 from alframe.training.optimizer import build_optimizer
 from tests.fakes import FakeImages
@@ -61,7 +61,7 @@ def test_a_step_waits_for_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["plain-retina", "miaod-ssd"])
 def test_signals_wait_for_the_suppression_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suppression, "one_by_one", suppression.in_rounds)  # as on a GPU
+    monkeypatch.setitem(WAYS, "cpu", WAYS["cuda"])
     learner, model, _ = prepared(name, "cpu")
     learner._network = model.eval()
     images = images_of(learner, model)
