@@ -61,13 +61,13 @@ def in_rounds(
 ) -> Tensor:
     """By comparing each box with each: as :func:`suppress`; for a GPU.
 
-    torchvision's operation goes through all boxes of a batch one after the other: by whole passes of
-    inference on an H100, some 4 microseconds for each that remains. Here a round asks of all boxes
-    together whether a better one that remained in the last round overlaps them. The answer that no
-    longer changes is that of the greedy rule (induction over the boxes from the best one on), and
-    comes after as many rounds as boxes suppress or spare each other in a chain (Cluster-NMS; Zheng et
-    al., "Enhancing geometric factors in model learning and inference for object detection and
-    instance segmentation", 2022).
+    torchvision's operation goes through all boxes of a batch one after the other: by whole passes
+    of inference on an H100, some 4 microseconds for each that remains. Here a round asks of all
+    boxes together whether a better one that remained in the last round overlaps them. The answer
+    that no longer changes is that of the greedy rule (induction over the boxes from the best one
+    on), and comes after as many rounds as boxes suppress or spare each other in a chain
+    (Cluster-NMS; Zheng et al., "Enhancing geometric factors in model learning and inference for
+    object detection and instance segmentation", 2022).
 
     The host waits for the device once, and once for each :data:`ROUNDS`.
     """
