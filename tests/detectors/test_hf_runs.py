@@ -22,7 +22,7 @@ from alframe.training.plain_learner import PlainLearner
 
 pytest.importorskip("transformers")
 from tests.detectors.hf_tiny import FAMILIES, folder
-from tests.training.processes import side_by_side
+from tests.processes import side_by_side
 
 TINY = (
     "model=hf", "model.weights=none", "model.score_threshold=0.01", "data.resize=none",

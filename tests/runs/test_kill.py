@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import multiprocessing
 import os
 import signal
 import time
@@ -14,6 +13,7 @@ import pytest
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.runs.opening import open_run
+from tests.processes import FORKED
 from tests.runs.stored import records
 
 OVERRIDES = (
@@ -59,16 +59,6 @@ def work(path: str, *more: str) -> None:
         pass
 
 
-@pytest.fixture(scope="module")
-def processes() -> Any:
-    """Processes that start with everything imported, and share nothing else with this one."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["alframe.runs.run", "alframe.training.plain_learner", "tests.runs.test_kill"]
-    )
-    return context
-
-
 def events(path: Path) -> list[dict[str, Any]]:
     journal = path / "journal.jsonl"
     lines = journal.read_bytes().split(b"\n")[:-1] if journal.exists() else []
@@ -82,18 +72,16 @@ def outcome(path: Path) -> Any:
     return [{k: v for k, v in c.items() if k not in ("seconds", "memory")} for c in cycles], numbers
 
 
-def finish(processes: Any, path: Path, *more: str) -> None:
-    process = processes.Process(target=work, args=(str(path), *more))
+def finish(path: Path, *more: str) -> None:
+    process = FORKED.Process(target=work, args=(str(path), *more))
     process.start()
     process.join(120)
     assert process.exitcode == 0
 
 
-def kill_after(
-    processes: Any, path: Path, event: str, count: int, *more: str, delay: float
-) -> bool:
+def kill_after(path: Path, event: str, count: int, *more: str, delay: float) -> bool:
     """Start the run and kill it ``delay`` seconds after its ``count``-th ``event``."""
-    process = processes.Process(target=work, args=(str(path), *more))
+    process = FORKED.Process(target=work, args=(str(path), *more))
     process.start()
     deadline = time.monotonic() + 120
     while process.is_alive() and time.monotonic() < deadline:
@@ -107,41 +95,41 @@ def kill_after(
     return bool(process.exitcode == -signal.SIGKILL)
 
 
-def test_killed_in_every_stage_it_ends_in_the_same_numbers(tmp_path: Path, processes: Any) -> None:
-    finish(processes, tmp_path / "whole")
+def test_killed_in_every_stage_it_ends_in_the_same_numbers(tmp_path: Path) -> None:
+    finish(tmp_path / "whole")
     expected = outcome(tmp_path / "whole")
     assert len(expected[0]) == 3
     assert any(v for numbers in expected[1].values() for v in numbers["scores"])
 
     rng, path, kills = np.random.default_rng(0), tmp_path / "killed", 0
     for event, count in STAGES:
-        kills += kill_after(processes, path, event, count, delay=float(rng.uniform(0, 0.15)))
+        kills += kill_after(path, event, count, delay=float(rng.uniform(0, 0.15)))
     assert kills >= 10
-    finish(processes, path)
+    finish(path)
     assert outcome(path) == expected
     assert events(path)[-1]["event"] == "finished"
 
 
-def test_a_warm_start_survives_kills(tmp_path: Path, processes: Any) -> None:
+def test_a_warm_start_survives_kills(tmp_path: Path) -> None:
     warm, cold = "training.warm_start=true", "training.warm_start=false"
     for name, setting in (("warm", warm), ("cold", cold)):
-        finish(processes, tmp_path / name, setting)
+        finish(tmp_path / name, setting)
     expected = outcome(tmp_path / "warm")
     other = outcome(tmp_path / "cold")
     assert expected[0][0] == other[0][0], "the first cycle has nothing to go on from"
     assert expected[1] != other[1], "the scores are those of other models"
     path = tmp_path / "killed"
     for event, count in (("annotated", 2), ("cycle_started", 2), ("fitted", 2), ("annotated", 3)):
-        kill_after(processes, path, event, count, warm, delay=0.05)
-    finish(processes, path, warm)
+        kill_after(path, event, count, warm, delay=0.05)
+    finish(path, warm)
     assert outcome(path) == expected
 
 
-def test_a_second_process_is_refused(tmp_path: Path, processes: Any) -> None:
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
     from alframe.errors import RunError
 
     config = resolve([from_overrides(OVERRIDES)])
-    process = processes.Process(target=work, args=(str(tmp_path / "run"),))
+    process = FORKED.Process(target=work, args=(str(tmp_path / "run"),))
     process.start()
     while process.is_alive() and not events(tmp_path / "run"):
         time.sleep(0.01)

@@ -11,7 +11,7 @@ import torch
 from alframe.errors import ConfigError
 from alframe.training import distributed
 from alframe.training.device import pick_device
-from tests.training.processes import side_by_side
+from tests.processes import side_by_side
 
 
 def talk(folder: Path) -> dict[str, Any]:

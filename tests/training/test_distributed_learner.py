@@ -20,7 +20,7 @@ from alframe.training import distributed
 from alframe.training.data import inference_batches, shard
 from alframe.training.distributed_learner import DistributedLearner, distribute, to_device
 from tests.fakes import FakeImages, FakeLearner, MemoryCheckpoint, Numbers, fake_dataset
-from tests.training.processes import side_by_side
+from tests.processes import side_by_side
 
 NUMBER = frozenset({"number"})
 BATCH = 4

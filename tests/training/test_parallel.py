@@ -17,7 +17,7 @@ from alframe.training.data import TrainingStream
 from alframe.training.fit import fit
 from alframe.training.phases import Losses, Phase, Step
 from tests.fakes import FakeImages, MemoryCheckpoint, Numbers
-from tests.training.processes import side_by_side
+from tests.processes import side_by_side
 
 IDS = tuple(f"i{n}" for n in range(11))
 SETTINGS: dict[str, Any] = {"lr": 0.05, "weight_decay": 0.1, "channels_last": False}

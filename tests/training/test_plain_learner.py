@@ -148,8 +148,8 @@ def test_a_warm_start_goes_on_from_the_cycle_before() -> None:
 
 def test_training_lowers_the_loss_and_finds_the_shapes() -> None:
     """Eight images learnt by heart: most objects of them are found."""
-    easy = ("dataset.classes=2", "dataset.size=128")
-    learner, dataset = fitted("training.iterations=250", *easy)
+    easy = ("dataset.classes=2", "dataset.size=96")
+    learner, dataset = fitted("training.iterations=150", *easy)
     metrics = learner.evaluate(LabelledSet(dataset.images, dataset.pool[:8], dataset.targets))
     assert metrics["mAP50"] > 0.6
     untrained, _ = fitted("training.iterations=1", *easy)

@@ -13,7 +13,7 @@ import pytest
 from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import RunError
 from alframe.runs.run import run
-from tests.training.processes import answer, side_by_side, started
+from tests.processes import answer, side_by_side, started
 
 SMALL = (
     "dataset.pool=37",

@@ -1,4 +1,4 @@
-"""Several processes in one group, as torchrun would start them, for tests of what they do."""
+"""Other processes for tests, and several in one group, as torchrun would start them."""
 
 import contextlib
 import multiprocessing
@@ -16,10 +16,18 @@ SECONDS = 120
 Running = tuple[Any, Connection]
 """A process, and where its answer comes from."""
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(
-    ["alframe.runs.run", "alframe.training.plain_learner"]
-    + [f"tests.training.test_{name}" for name in ("distributed", "parallel", "team", "torchrun")]
+FORKED = multiprocessing.get_context("forkserver")
+"""Of processes that start with everything imported, and share nothing else with this one."""
+FORKED.set_forkserver_preload(
+    [
+        "alframe.detectors.retinanet",
+        "alframe.runs.run",
+        "alframe.training.plain_learner",
+        "tests.runs.test_kill",
+        "tests.training.test_distributed_learner",
+        "tests.training.test_parallel",
+        "torch.utils.tensorboard",
+    ]
 )
 
 
@@ -42,9 +50,9 @@ def started(work: Callable[..., Any], *arguments: Any, processes: int) -> Iterat
     running: list[Running] = []
     for rank in range(processes):
         numbers = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-        ours, theirs = _context.Pipe(duplex=False)
+        ours, theirs = FORKED.Pipe(duplex=False)
         told = (theirs, {**environment, **numbers}, work, arguments)
-        child = _context.Process(target=_work, args=told)
+        child = FORKED.Process(target=_work, args=told)
         child.start()
         theirs.close()
         running.append((child, ours))
