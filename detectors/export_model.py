@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.export import ExportedProgram
 
 from alframe.config.sections import DataConfig, RunConfig
 from alframe.datasets.base import ImageSet
 from alframe.datasets.problems import sentences
 from alframe.detectors.export_check import Agreement
-from alframe.detectors.export_network import ExportedDetector, Frame, Unfiltered, portable, traced
+from alframe.detectors.export_network import ExportedDetector, Unfiltered, portable, traced
 from alframe.detectors.export_readme import readme
 from alframe.errors import DataError, RunError
 from alframe.files.atomic import atomic, write_text
@@ -58,7 +59,7 @@ def export_model(
     batches = list(_batches(config, images))
     frame = _padded(config.data) if config.data.resize == "stretch" else None
     about = {"classes": classes, "data": config.data.model_dump(include=ABOUT)}
-    written, runner = _made(network, frame, name, about)
+    written, runner = _made(traced(network, frame, config.data.pad), network, name, about)
     said = _compared(network, runner, batches)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILES[name]
@@ -91,9 +92,8 @@ def _network(
 
 
 def _made(
-    network: ExportedDetector, frame: Frame, name: str, about: dict[str, Any]
+    program: ExportedProgram, network: ExportedDetector, name: str, about: dict[str, Any]
 ) -> tuple[bytes, Runner]:
-    program = traced(network, frame)
     if name == "onnx":
         from alframe.detectors.export_onnx import runner, to_onnx
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from alframe.errors import RunError
 from alframe.learner import DETECTIONS
 from alframe.model import Model
 from alframe.training.batch import Batch
@@ -18,6 +19,8 @@ INPUTS = ("images", "sizes")
 """uint8 [B, 3, H, W], and int64 [B, 2]: height and width of each without its padding."""
 OUTPUTS = ("boxes", "scores", "labels")
 RAW_OUTPUTS = ("boxes", "probabilities")
+STRIDE = 32
+"""Of the last stage of a backbone."""
 TRACED = (2, 3, 256, 288)
 """Of the dummy batch where height and width are free."""
 
@@ -65,18 +68,25 @@ Frame = tuple[int, int] | None
 """Height and width of the images that a graph takes; None where any will do."""
 
 
-def traced(network: ExportedDetector, frame: Frame) -> ExportedProgram:
+def traced(network: ExportedDetector, frame: Frame, pad: int = STRIDE) -> ExportedProgram:
     """The graph of a network, for any number of images.
 
     Suppression is one operation in it (:mod:`alframe.detectors.nms_op`), which no other program
-    knows. Where images are of any size and the backbone pads as TensorFlow does, sides have to be
-    multiples of its strides.
+    knows.
+
+    Args:
+        network: what to trace.
+        frame: the size of images.
+        pad: of which the sides are multiples, where there is no frame.
+
+    Raises:
+        RunError: the backbone pads as TensorFlow does, and its strides need not divide the sides.
     """
     shape = (*TRACED[:2], *(frame or TRACED[2:]))
     images = torch.zeros(shape, dtype=torch.uint8)
     sizes = torch.tensor([shape[2:]] * shape[0])
     sides = {} if frame else {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    padding = contextlib.nullcontext() if frame else _divisible()
+    padding = contextlib.nullcontext() if frame else _divisible(pad)
     dynamic = {"images": {0: Dim.DYNAMIC, **sides}, "sizes": {0: Dim.DYNAMIC}}
     with torch.no_grad(), _oblivious(), padding:
         return torch.export.export(network, (images, sizes), dynamic_shapes=dynamic, strict=False)
@@ -101,7 +111,7 @@ def _oblivious() -> Any:
 
 
 @contextlib.contextmanager
-def _divisible() -> Iterator[None]:
+def _divisible(pad: int) -> Iterator[None]:
     """While it lasts, padding as TensorFlow's is that of sides which strides divide: constant.
 
     Of sides that are free, each layer would nest what it pads in that of the next; tracing a small
@@ -109,9 +119,17 @@ def _divisible() -> Iterator[None]:
     """
     padding: Any = importlib.import_module("timm.layers.padding")
     before = padding.get_same_padding
-    padding.get_same_padding = lambda side, kernel, stride, dilation: max(
-        (kernel - 1) * dilation + 1 - stride, 0
-    )
+
+    def of_divided(_: Any, kernel: int, stride: int, dilation: int) -> int:
+        if pad % STRIDE:
+            raise RunError(
+                f"data.pad={pad}: the backbone pads as TensorFlow does, and a graph for images of "
+                f"any size can do that only where {STRIDE} divides their sides: export a run with "
+                f"data.pad={STRIDE}, or one with data.resize=stretch"
+            )
+        return max((kernel - 1) * dilation + 1 - stride, 0)
+
+    padding.get_same_padding = of_divided
     try:
         yield
     finally:

@@ -142,6 +142,9 @@ def test_a_backbone_that_pads_as_tensorflow_does(frame, shapes):
     model = FCOS(3, **body, norm_eval=False, fpn_channels=64, tower_convs=0)
     network = ExportedDetector(model, raw=True).eval()
     module = traced(network, frame).module(check_guards=False)
+    if frame is None:
+        with pytest.raises(RunError, match=r"data\.pad=16: .* a run with data\.pad=32, or one"):
+            traced(network, frame, pad=16)
     padding = sys.modules["timm.layers.padding"].get_same_padding
     assert padding(33, 3, 2, 1) == 2, "of odd sides again"
     for count, height, width in shapes:
