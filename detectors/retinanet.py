@@ -105,6 +105,8 @@ class RetinaNet(DenseDetector):
         one_of("tower_norm", tower_norm, ("none", "group"))
         one_of("box_loss", box_loss, ("l1", "smooth_l1"))
         at_least("class_loss_weight", class_loss_weight, 0)
+        at_least("tower_convs", tower_convs, 0)
+        at_least("scales_per_octave", scales_per_octave, 1)
         scales = octave_scales(scales_per_octave)
         grid = _grid(strides, anchor_size, scales, anchor_ratios, rounded=anchor_rounding)
         super().__init__(
@@ -171,6 +173,11 @@ def _grid(
     *,
     rounded: bool,
 ) -> AnchorGenerator:
+    if not ratios or min(ratios) <= 0 or anchor_size <= 0:
+        raise ConfigError(
+            "anchor_size, anchor_ratios: expected a size and one ratio or more above 0, got "
+            f"{anchor_size} and {list(ratios)}"
+        )
     sides = [stride * anchor_size for stride in strides]
     cells = tuple(retina_cell(side, scales, ratios, rounded=rounded) for side in sides)
     return AnchorGenerator(cells, tuple(strides))

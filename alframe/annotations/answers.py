@@ -83,7 +83,9 @@ class CheckedAnswers:
                 yield thing.owner, Problem("the class is unknown", at, remedy)
             if not kept:
                 cause = "the box is empty, or lies outside of its image"
-                yield thing.owner, Problem(cause, f"{self._path}: {thing.owner}", REMEDY)
+                corners = ", ".join(f"{number:g}" for number in thing.box)
+                at = f"{self._path}: {thing.owner}, {thing.name} at {corners}"
+                yield thing.owner, Problem(cause, at, REMEDY)
 
     def answers(self) -> Answers:
         """What they say, once there are no problems."""

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from alframe.annotations.base import Annotations, AskedImage, Format, Images, Sheet
 from alframe.annotations.outlines import enclosing, turned
-from alframe.annotations.parts import REMEDY, first_found, other_sizes, together
+from alframe.annotations.parts import NO_BOX, REMEDY, first_found, other_sizes, together
 from alframe.annotations.sources import Source, called, read
 from alframe.annotations.xml_files import has_root, in_xml, xml_files
 from alframe.datasets.bulk import uncollected
@@ -20,8 +20,9 @@ from alframe.errors import DataError
 from alframe.files.atomic import write_text
 
 QUERY, LABELS = "annotations.xml", "labels.json"
-NO_BOX = frozenset({"tag", "points", "polyline", "skeleton", "cuboid"})
-"""Elements of an image that are no boxes, nor have one around them that an object would have."""
+NOT_BOXES = frozenset({"points", "polyline", "skeleton", "cuboid"})
+"""Shapes that are no boxes, nor have one around them that an object would have."""
+IGNORED = NOT_BOXES | {"tag"}
 _LABELS = "./meta//labels/label/name"
 _RANGE = ("0", "1", "0.001")
 """Of the score: the least, the largest, and a step."""
@@ -163,8 +164,12 @@ class _Reader:
         except DataError as error:
             self._problems.take(item, error)
             return
+        lost = {shape.tag for shape in element} & NOT_BOXES
+        if lost and all(shape.tag in IGNORED for shape in element):
+            cause = f"a shape is no box: {', '.join(sorted(lost))}"
+            self._problems.add(item, Problem(cause, f"{self._where} ({item})", NO_BOX))
         for place, shape in enumerate(element, 1):
-            if shape.tag in NO_BOX:
+            if shape.tag in IGNORED:
                 self._other[shape.tag] += 1
                 continue
             try:

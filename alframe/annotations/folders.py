@@ -1,5 +1,6 @@
 """The folder of a query: what a tool is to be given, a list, a gallery, and what to do."""
 
+import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from alframe.annotations.base import Sheet
 from alframe.annotations.formats import FORMATS, write_query
 from alframe.annotations.gallery import write_gallery
+from alframe.annotations.sources import files, read
 from alframe.datasets.problems import plural
 from alframe.files.atomic import write_text
 from alframe.text import command
@@ -32,6 +34,7 @@ def write_folder(
         What the tool is to be given.
     """
     given = write_query(name, sheet, folder / name)
+    write_text(_digest_file(folder / name), _digest(folder / name))
     if copy:
         _copy(sheet, folder / "images")
     lines = [str(i.file.absolute() if i.file else i.item) for i in sheet.images]
@@ -46,6 +49,26 @@ def write_folder(
     ]
     write_text(folder / README, "\n".join(text) + "\n")
     return given
+
+
+def is_as_written(path: Path) -> bool:
+    """Whether a path is a query, or a part of one, that is as :func:`write_folder` wrote it."""
+    for folder in (path, *path.parents):
+        known = _digest_file(folder)
+        if folder.is_dir() and known.is_file():
+            return known.read_text() == _digest(folder)
+    return False
+
+
+def _digest_file(folder: Path) -> Path:
+    return folder.parent / f".{folder.name}.sha256"
+
+
+def _digest(folder: Path) -> str:
+    whole = hashlib.sha256()
+    for name, file in files(folder).items():
+        whole.update(f"{name}\n{hashlib.sha256(read(file)).hexdigest()}\n".encode())
+    return whole.hexdigest()
 
 
 def _howto(name: str, *, proposed: bool) -> list[str]:

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from alframe.annotations.outlines import enclosing, turned
-from alframe.annotations.parts import REMEDY
+from alframe.annotations.parts import NO_BOX, REMEDY
 from alframe.datasets.objects import Annotated, Box
 from alframe.datasets.problems import BadItemError, Problem
 
 _BARE = frozenset({"rectangle", "polygon", "ellipse"})
 """Regions whose label is a result of its own, of the type ``labels`` and the same id."""
 _LABELLED = frozenset({"rectanglelabels", "polygonlabels", "ellipselabels", "labels"})
+_SHAPES = frozenset({"brush", "brushlabels", "keypoint", "keypointlabels", "vectorlabels"})
+"""Regions that are told, and no boxes; an image with nothing else is not one without objects."""
 _GEOMETRY = frozenset({"width", "points", "radiusX"})
 
 
@@ -35,6 +37,7 @@ def read_results(
         raise BadItemError(Problem("expected a list as result", place, REMEDY))
     problems: list[Problem] = []
     found: list[Annotated] = []
+    lost: list[str] = []
     bare: dict[Any, int] = {}
     for number, result in enumerate(results, 1):
         try:
@@ -46,6 +49,7 @@ def read_results(
                 bare.pop(result.get("id"), None)
             else:
                 told[str(kind)[:40] or "without type"] += 1
+                lost += [str(kind)] if kind in _SHAPES else []
         except _WrongError as error:
             problems.append(Problem(str(error), f"{place}, result {number}", REMEDY))
         except (LookupError, AttributeError, TypeError, ValueError, ArithmeticError):
@@ -53,6 +57,8 @@ def read_results(
             problems.append(Problem(cause, f"{place}, result {number}", REMEDY))
     no_label = "a region has not one label"
     problems += [Problem(no_label, f"{place}, result {n}", REMEDY) for n in bare.values()]
+    if lost and not found:
+        problems.append(Problem(f"a region is no box: {lost[0]}", place, NO_BOX))
     if problems:
         raise BadItemError(*problems)
     return found

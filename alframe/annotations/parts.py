@@ -8,6 +8,8 @@ from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, nam
 from alframe.errors import DataError
 
 REMEDY = f"correct the file{SKIP}"
+NO_BOX = f"the image would count as one without objects: draw boxes{SKIP}"
+"""Remedy where the shapes of an image are all such that no object is made of."""
 
 
 def together(parts: Sequence[Annotations], where: str, problems: Problems) -> Annotations:

@@ -9,6 +9,7 @@ from alframe.annotations.answers import CheckedAnswers, changed, merged, of_imag
 from alframe.annotations.base import Annotations, Sheet
 from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.files import pictures, stored_answers
+from alframe.annotations.folders import is_as_written
 from alframe.annotations.formats import read_annotations
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.annotations.suspects import Suspect, write_suspects
@@ -99,8 +100,13 @@ def take(
     taken, found = Received(cycle, len(sheet.images)), Annotations(())
     problems = Problems("skip" if skip_bad else "error", "--skip-bad")
     new = None if new_classes else stored_answers(run, cycle, dataset).new_classes
+    _refuse_queries(files)
     for path in files:
-        found = merged(found, _read(path, run, dataset, name, problems, taken, new))
+        said = _read(path, run, dataset, name, problems, taken, new)
+        if otherwise := changed(found, said):
+            images = f"{plural(len(otherwise), 'image')} answered otherwise in an earlier file"
+            taken.notes.append(f"{path}: {images}; this one counts: {named(sorted(otherwise))}")
+        found = merged(found, said)
     taken.notes += problems.settle()
     found = of_images(found, set(found.images) - problems.items)
     answers = answers_file(run, cycle)
@@ -123,6 +129,19 @@ def take(
     return taken
 
 
+def _refuse_queries(files: Sequence[Path]) -> None:
+    """Refuse what nobody has annotated yet: it would be answers without objects.
+
+    Raises:
+        RunError: names the files.
+    """
+    if queries := [str(path) for path in files if is_as_written(path.absolute())]:
+        raise RunError(
+            f"{named(queries)}: what the run asks for, as it was written; give what your tool "
+            "exports (or a copy of this, if it is right as it is)"
+        )
+
+
 def _read(
     path: Path,
     run: Path,
@@ -134,6 +153,10 @@ def _read(
 ) -> Annotations:
     """What a file says; ``new`` are the classes that it may have besides, None for any."""
     found = read_annotations(path, pictures(dataset), problems, name)
+    once = {(thing.owner, thing.name, thing.box): thing for thing in found.objects}
+    if twice := len(found.objects) - len(once):
+        found.objects = list(once.values())
+        taken.notes.append(f"{path}: {plural(twice, 'object')} there twice, taken once")
     names = {thing.name for thing in found.objects if thing.name.strip()}
     found.new = frozenset() if found.numbered else frozenset(names if new is None else new)
     asked = new is None or found.numbered

@@ -68,13 +68,26 @@ def data_yaml(data: bytes, where: str) -> Mapping[str, Any]:
     if len(data) > YAML_BYTES:
         raise DataError(f"{where} has {len(data):,} bytes; expected at most {YAML_BYTES:,}")
     try:
-        content = yaml.load(_text(data, where), Loader=yaml.BaseLoader)  # noqa: S506 - texts alone
+        text = _text(data, where)
+        content = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - texts alone
+        twice = _twice(yaml.compose(text, Loader=yaml.BaseLoader))
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         said = getattr(error, "problem", None) or type(error).__name__
         raise DataError(f"{where}{line} is not YAML ({said}): correct it") from error
+    if twice:
+        raise DataError(f"{where}: {twice!r:.40} is there twice: keep the right one")
     return content if isinstance(content, dict) else {}
+
+
+def _twice(node: yaml.Node | None) -> str | None:
+    """A key that is there twice, of which YAML's readers take the last."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+    own = next((key for key, times in keys.items() if times > 1), None)
+    return own or next(filter(None, (_twice(value) for _, value in node.value)), None)
 
 
 def names_in(content: Mapping[str, Any], where: str) -> tuple[str, ...]:

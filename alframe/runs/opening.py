@@ -5,7 +5,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from alframe.config.resolve import differences, resolve, to_yaml
@@ -62,17 +62,24 @@ def check_claim(path: Path, config: RunConfig, *, resume: bool) -> None:
         RunError: it holds a run and ``resume`` is false, a run of another configuration, or
             something that is not a run.
     """
-    _check_place(path)
+    check_place(path, "run", own=("config.yaml",))
     if (path / "config.yaml").exists():
         if not resume:
             raise RunError(f"{path} already holds a run: add --resume, or choose another --output")
         _refuse_changes(path, config)
-    elif path.is_dir() and any(not p.name.startswith(".") for p in path.iterdir()):
-        raise RunError(f"{path} is not empty and holds no run: choose another --output")
 
 
-def _check_place(path: Path) -> None:
-    """Refuse a path at which no folder can be."""
+def check_place(path: Path, what: str, own: Collection[str]) -> None:
+    """Refuse a path at which no folder can be, or one with something else in it.
+
+    Args:
+        path: of the folder.
+        what: it is to hold.
+        own: files or folders, one of which is there where it does.
+
+    Raises:
+        RunError: says why.
+    """
     try:
         place = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
         path.exists()  # fails where the name is too long
@@ -85,8 +92,11 @@ def _check_place(path: Path) -> None:
             f"cannot write to {path}: {place} is a link to nothing; choose another --output"
         )
     if not place.is_dir():
-        what = "it" if place == path else str(place)
-        raise RunError(f"cannot write to {path}: {what} is not a folder; choose another --output")
+        found = "it" if place == path else str(place)
+        raise RunError(f"cannot write to {path}: {found} is not a folder; choose another --output")
+    names = {p.name for p in path.iterdir() if not p.name.startswith(".")} if place == path else ()
+    if names and names.isdisjoint(own):
+        raise RunError(f"{path} is not empty and holds no {what}: choose another --output")
 
 
 def _adopt(path: Path, config: RunConfig) -> None:

@@ -43,7 +43,8 @@ class Photos:
         self.files = tuple(files)
         paths = {str(number): path for number, path in enumerate(files)}
         reading = Reading(data.max_megapixels, data.white, "give the path of an image", flags=True)
-        images = ImageFiles(paths, {p.resolve().parent for p in files}, reading=reading)
+        folders = {Path(os.path.realpath(path)).parent for path in files}  # of links in circles too
+        images = ImageFiles(paths, folders, reading=reading)
         resize = Resize(data.resize, data.long, data.short)
         self._originals = images
         self.images = CachedImages(images, resize, "none", limit_bytes=0)

@@ -171,7 +171,7 @@ class StoredDetections:
         return start[:, None] + steps, steps < count[:, None]
 
     def _sorted_out(self, columns: ObjectColumns) -> NDArray[np.int64]:
-        """Rows by image and falling score, what is there twice once."""
+        """Rows by image and falling score, what is there twice once, without boxes of no area."""
         order = np.argsort(columns.owner * 2.0 + (1 - columns.score), kind="stable")
         again = repeated(columns.owner, columns.name, columns.score, *columns.box.T)
         if twice := int(again.sum()):
@@ -180,7 +180,13 @@ class StoredDetections:
                 f"{self.where}: {twice:,} {boxes} there twice, taken once (a detector that appends "
                 "to its files makes them)"
             )
-        return order[~again[order]]
+        empty = (columns.box[:, 2:] <= columns.box[:, :2]).any(axis=1)
+        if nothing := int(empty.sum()):
+            noun = "box has" if nothing == 1 else "boxes have"
+            self.notes.append(
+                f"{self.where}: {nothing:,} {noun} no area (x2 <= x1, or y2 <= y1), left out"
+            )
+        return order[~(again | empty)[order]]
 
     def _bare(self) -> None:
         what = (

@@ -53,6 +53,8 @@ class Vectors:
         for name, array in (("image", self.image), ("object_features", self.objects)):
             if array is not None and array.dtype.kind not in "fiub":
                 yield f"{name}: expected numbers, got {array.dtype}"
+            if array is not None and array.shape[1:] == (0,):
+                yield f"{name}: expected a number or more in each row, got none"
         if (self.objects is None) != (self.index is None):
             yield "object_features and object_index: expected both or none"
         elif self.objects is not None and self.index is not None:
@@ -148,11 +150,19 @@ class StoredVectors:
             self._start = np.cumsum(self._count) - self._count
 
     def images(self, ids: Sequence[str]) -> NDArray[np.floating[Any]]:
-        """[B, D], of which only these rows are read; float16 stays what it is."""
+        """[B, D], of which only these rows are read; float16 stays what it is.
+
+        Raises:
+            DataError: numbers are not finite.
+        """
         assert self.image is not None
         rows = np.array([self.rows[item] for item in ids], np.int64)
         kept = self.image.dtype == np.float16
-        return np.asarray(self.image[rows], np.float16 if kept else np.float32)
+        found: Any = np.asarray(self.image[rows], np.float16 if kept else np.float32)
+        if odd := np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist():
+            at = named([ids[row] for row in odd])
+            raise DataError(f"{self.where}: image: numbers that are not finite, of {at}")
+        return found  # type: ignore[no-any-return]
 
     @property
     def has_objects(self) -> bool:

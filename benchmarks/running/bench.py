@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from alframe.benchmarks.running.work import WorkList
 
 
+MOST_SEEDS = 1000
+
+
 def _seeds(context: click.Context, parameter: click.Parameter, text: str | None) -> list[int]:
     """``0,1,2`` or ``0-5`` or both."""
     seeds: set[int] = set()
@@ -31,6 +34,8 @@ def _seeds(context: click.Context, parameter: click.Parameter, text: str | None)
             found = range(0)
         if not found:
             raise click.BadParameter(f"expected 0,1,2 or 0-5, got {text!r}")
+        if len(found) > MOST_SEEDS:
+            raise click.BadParameter(f"expected at most {MOST_SEEDS:,} of them, got {text!r}")
         seeds.update(found)
     return sorted(seeds)
 
@@ -126,12 +131,16 @@ def _changed(
 @contextlib.contextmanager
 def _opened(folder: Path, suite: "Suite", grid: "Grid") -> "Iterator[WorkList]":
     """The suite's folder, locked, with everything in it that jobs and reports need."""
+    from alframe.benchmarks.reading.rundirs import SUITE_FILE
+    from alframe.benchmarks.running.jobs import FILE
     from alframe.benchmarks.running.prepare import initial_sets, write_initial_sets
     from alframe.benchmarks.running.suite import write
     from alframe.benchmarks.running.work import WorkList
     from alframe.files.atomic import remove_torn
     from alframe.files.locks import locked
+    from alframe.runs.opening import check_place
 
+    check_place(folder, "suite", own=(SUITE_FILE, FILE, "initial"))
     sets = initial_sets(grid)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock"):

@@ -176,9 +176,14 @@ def write(suite: Suite, folder: Path) -> None:
     checked.write_yaml(folder / SUITE_FILE, text)
 
 
+LONGEST_NAME = 200
+"""Bytes of a name; file systems take 255, and files beside a folder have longer ones."""
+
+
 def is_folder_name(name: str) -> bool:
     """Whether a folder of that name lies where it is meant to."""
-    return name not in {"", ".", ".."} and "/" not in name and "\0" not in name
+    known = name not in {"", ".", ".."} and "/" not in name and "\0" not in name
+    return known and len(name.encode(errors="replace")) <= LONGEST_NAME
 
 
 def _checked(content: Any, where: str) -> Suite:
@@ -199,7 +204,7 @@ def _contradictions(suite: Suite) -> Iterator[str]:
     for kind, named in (("problems", suite.problems), ("methods", suite.methods)):
         for name in named:
             if not is_folder_name(name):
-                yield f"{kind}: {name!r} cannot be the name of a folder; choose another, without /"
+                yield f"{kind}: {name!r:.60} cannot name a folder; choose a short name without /"
     for method in suite.baselines:
         if method not in suite.methods:
             yield f"baselines: there is no method {method!r}"

@@ -66,10 +66,15 @@ def test_scores_are_those_of_a_model(tmp_path: Path, source: str, text: str, sco
 
 
 def test_an_image_without_a_box_is_empty_and_other_shapes_are_told(tmp_path: Path) -> None:
-    text = xml(image(), image('<tag label="disc"/><points label="box" points="1,2"/>', name="b"))
+    points = '<points label="box" points="1,2"/>'
+    shown = image(points + box(label="disc"), name="b")
+    text = xml(image(), image('<tag label="disc"/>', name="c"), shown)
     found = read(written(tmp_path, text), Known("a.jpg", "b.jpg", "c.jpg"))
-    assert (found.images, found.objects) == (["a.jpg", "b.jpg"], [])
+    assert found.images == ["a.jpg", "c.jpg", "b.jpg"]
+    assert [thing.owner for thing in found.objects] == ["b.jpg"]
     assert found.notes[0].endswith("shapes that are no boxes: tag (1), points (1)")
+    with pytest.raises(DataError, match=r"a shape is no box: points.* without objects: draw"):
+        read(written(tmp_path, xml(image(points))), Known("a.jpg"))
 
 
 @pytest.mark.parametrize("kind", ["task", "project", "job"])

@@ -141,6 +141,40 @@ def test_what_is_said_of_answers(run: Path, dataset: Dataset, tmp_path: Path) ->
     assert found.targets["b.png"].labels.tolist() == [1]
 
 
+def test_the_query_itself_is_no_answer(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    """Until somebody has changed it, or says that it is right by giving a copy."""
+    with pytest.raises(Waiting):
+        asked(run, dataset).annotate([*TEST, *INITIAL], 0)
+    folder = run / "queries/cycle_00/coco"
+    for path in (folder, folder / "coco.json"):
+        with pytest.raises(RunError, match=r"what the run asks for, as it was written; give what"):
+            take(run, dataset, [path])
+    copy = tmp_path / "copy.json"
+    copy.write_bytes((folder / "coco.json").read_bytes())
+    assert told(take(run, dataset, [copy])) == ["cycle 0: 3 new answers (3 objects)"]
+    content = json.loads(copy.read_text())
+    del content["annotations"][0]
+    (folder / "coco.json").write_text(json.dumps(content))
+    assert told(take(run, dataset, [folder])) == [
+        "cycle 0: 0 new answers, 1 changed, 2 as before (2 objects, 1 image without any)"
+    ]
+
+
+def test_files_that_differ_and_objects_there_twice_are_told(
+    run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    one, other = answer(tmp_path / "1.json", "a.png", "b.png"), tmp_path / "2.json"
+    answer(other, "b.png", box=None)
+    taken = take(run, dataset, [one, other])
+    said = "1 image answered otherwise in an earlier file; this one counts: b.png"
+    assert f"{other}: {said}" in taken.notes
+    assert told(taken) == ["cycle 0: 2 new answers (1 object, 1 image without any)"]
+    content = json.loads(one.read_text())
+    content["annotations"].append(content["annotations"][0] | {"id": 99})
+    one.write_text(json.dumps(content))
+    assert f"{one}: 1 object there twice, taken once" in take(run, dataset, [one]).notes
+
+
 def test_nothing_is_taken_where_something_is_wrong(
     run: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -153,7 +187,7 @@ def test_nothing_is_taken_where_something_is_wrong(
         take(run, dataset, wrong)
     text = "\n".join(error.value.problems)
     assert f"the class is unknown: {wrong[0]}: 'cow'; use one of cat, dog" in text
-    assert f"lies outside of its image: {wrong[1]}: b.png" in text
+    assert f"lies outside of its image: {wrong[1]}: b.png, cat at 50, 5, 60, 15" in text
     assert "nowhere.png" in text
     assert not (run / "answers/cycle_00.json").exists()
     taken = take(run, dataset, wrong, skip_bad=True)

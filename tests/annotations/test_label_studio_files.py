@@ -141,6 +141,14 @@ def test_regions_that_are_none(tmp_path: Path, result: Any, said: str) -> None:
         read(path, Known("b/a.jpg"))
 
 
+def test_a_region_that_is_no_box_does_not_make_an_empty_image(tmp_path: Path) -> None:
+    brush = {"type": "brushlabels", "value": {"rle": [], "brushlabels": ["disc"]}}
+    with pytest.raises(DataError, match=r"a region is no box: brushlabels: .* task 5; the image"):
+        read(written(tmp_path, task({"result": [brush]})), Known("b/a.jpg"))
+    found = read(written(tmp_path, task({"result": [brush, region()]})), Known("b/a.jpg"))
+    assert len(found.objects) == 1
+
+
 def test_of_several_annotations_the_newest_not_cancelled(tmp_path: Path) -> None:
     old = {"id": 9, "result": [region(label="old")], "updated_at": "2026-01-01T00:00:00Z"}
     new = {"id": 2, "result": [region(label="new")], "updated_at": "2026-03-01T00:00:00Z"}

@@ -173,6 +173,8 @@ def test_files_that_are_all_empty(tmp_path: Path) -> None:
         ("names: {0: a, 2: b}", "numbers from 0 on, 1 is missing"),
         ("names: [a, b]\nnc: 3", "nc: expected the number of names, 2, got '3'"),
         ("names: [a, a]", "'a' is there twice"),
+        ("names: [a, b]\nnames: [b, a]", "'names' is there twice: keep the right one"),
+        ("names: {0: a, 0: b}", "'0' is there twice"),
         ("names: [[a], b]", "expected a list of names"),
         ("names: text", "expected a list of names"),
         ("names: [a\n", "line 2 is not YAML"),

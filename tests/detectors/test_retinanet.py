@@ -218,3 +218,22 @@ def test_the_classification_loss_has_a_weight(weight):
     assert torch.equal(weighted["box"], plain["box"])
     with pytest.raises(ConfigError, match="class_loss_weight: expected at least 0, got -1"):
         tiny(class_loss_weight=-1)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("anchor_ratios", []),
+        ("anchor_ratios", [0.5, -1]),
+        ("anchor_size", 0.0),
+        ("scales_per_octave", 0),
+        ("tower_convs", -1),
+        ("score_threshold", 2.0),
+        ("nms_iou", -1.0),
+        ("max_detections", 0),
+        ("candidates_per_level", -3),
+    ],
+)
+def test_settings_by_which_nothing_would_be_found_are_refused(option, value):
+    with pytest.raises(ConfigError, match=rf"{option}.*: expected"):
+        tiny(**{option: value})

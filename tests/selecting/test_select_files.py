@@ -212,6 +212,21 @@ def test_boxes_that_are_there_twice_count_once(
     assert once == said
 
 
+def test_boxes_without_area_are_left_out(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    path = results(tmp_path / "run")
+    rows = json.loads(path.read_text())
+    rows.append(rows[0] | {"bbox": [10, 10, -5, 5]})
+    path.write_text(json.dumps(rows))
+    code, said, err = choose(alframe, "--predictions", path, "--images", photos)
+    assert code == 0, err
+    assert f"{path}: 1 box has no area (x2 <= x1, or y2 <= y1), left out" in err
+    rows.pop()
+    path.write_text(json.dumps(rows))
+    assert choose(alframe, "--predictions", path, "--images", photos)[1] == said
+
+
 def test_scores_of_all_classes_have_an_entropy(
     alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
@@ -326,6 +341,10 @@ BAD_FILES: Mapping[str, tuple[Any, str]] = {
     "twice": ({"ids": np.array(["a", "a"]), "image": np.zeros((2, 2))}, "twice are a"),
     "short": ({"ids": np.array(["a", "b"]), "image": np.zeros((1, 2))}, r"expected [2, d]"),
     "text": ({"ids": np.array(["a"]), "image": np.array([["x"]])}, "expected numbers, got <U1"),
+    "narrow": ({"ids": np.array(["a"]), "image": np.zeros((1, 0))}, "a number or more in each row"),
+    "NaN": (
+        {"ids": np.array(["a", "b"]), "image": [[1.0, 2.0], [np.nan, 1.0]]}, "not finite, of b",
+    ),
     "index": (
         {"ids": np.array(["a"]), "object_features": np.zeros((1, 2)), "object_index": [3]},
         "expected places in ids, 0 to 0",

@@ -119,12 +119,22 @@ def test_the_command_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(["--seeds", "x"], "expected 0,1,2 or 0-5"), (["--seeds", "0,5-3"], "expected 0,1,2 or 0-5"),
+     (["--seeds", "0-1000000000"], "expected at most 1,000 of them"),
      (["--engine", "slurm"], "'slurm' is not one of")],
 )  # fmt: skip
 def test_wrong_options(suite: Path, arguments: Sequence[str], message: str) -> None:
     result = CliRunner().invoke(bench, [str(suite), *arguments])
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_folder_of_something_else_is_left_alone(suite: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").touch()
+    arguments = [str(suite), "--output", str(tmp_path / "photos")]
+    with pytest.raises(RunError, match=r"photos is not empty and holds no suite: choose another"):
+        CliRunner().invoke(bench, arguments, catch_exceptions=False)
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["a.jpg"]
 
 
 def test_an_address_needs_ray(suite: Path, tmp_path: Path) -> None:
