@@ -77,15 +77,17 @@ def together(*checks: Callable[[], Any]) -> list[Any]:
         What the checks returned.
 
     Raises:
-        AlframeError: the problems of every check that failed.
+        AlframeError: the problems of every check that failed; a DataError if all are of data.
     """
     results: list[Any] = []
     found: list[str] = []
+    kinds = set[bool]()
     for check in checks:
         try:
             results.append(check())
         except AlframeError as error:
             found += error.problems
+            kinds.add(isinstance(error, DataError))
     if found:
-        raise AlframeError(found)
+        raise DataError(found) if kinds == {True} else AlframeError(found)
     return results

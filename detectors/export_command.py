@@ -12,6 +12,7 @@ from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.coco_writing import write_results
 from alframe.annotations.parts import by_stem
 from alframe.annotations.yolo_query import write_query as write_labels
+from alframe.cli.flags import Number
 from alframe.cli.output import say
 from alframe.datasets.problems import plural
 from alframe.errors import ConfigError, DataError, RunError, together
@@ -54,7 +55,7 @@ THRESHOLD = 0.05
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="A folder.")
 @click.option("--cycle", type=int, help="Whose model; the last one by default.")
 @click.option("--raw", is_flag=True, help="Of a model: what is there before any filtering.")
-@click.option("--threshold", type=float, help="Of boxes: least score.  [default: 0.05]")
+@click.option("--threshold", type=Number(), help="Of boxes: least score.  [default: 0.05]")
 @click.option("--device", help="Of boxes: where to compute.  [default: auto]")
 def export(
     run: Path,

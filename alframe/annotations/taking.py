@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from alframe.annotations.answers import CheckedAnswers, changed, merged, of_images
@@ -16,7 +17,7 @@ from alframe.annotations.suspects import Suspect, write_suspects
 from alframe.datasets.base import Dataset
 from alframe.datasets.problems import Problems, named, plural
 from alframe.datasets.splits import closest
-from alframe.errors import RunError
+from alframe.errors import RunError, together
 from alframe.files.locks import is_locked, locked
 from alframe.runs.journal import Journal
 from alframe.text import command
@@ -101,13 +102,14 @@ def take(
     problems = Problems("skip" if skip_bad else "error", "--skip-bad")
     new = None if new_classes else stored_answers(run, cycle, dataset).new_classes
     _refuse_queries(files)
-    for path in files:
-        said = _read(path, run, dataset, name, problems, taken, new)
+    reads = [partial(_read, path, run, dataset, name, problems, taken, new) for path in files]
+    *parts, skipped = together(*reads, problems.settle)
+    for path, said in zip(files, parts, strict=True):
         if otherwise := changed(found, said):
             images = f"{plural(len(otherwise), 'image')} answered otherwise in an earlier file"
             taken.notes.append(f"{path}: {images}; this one counts: {named(sorted(otherwise))}")
         found = merged(found, said)
-    taken.notes += problems.settle()
+    taken.notes += skipped
     found = of_images(found, set(found.images) - problems.items)
     answers = answers_file(run, cycle)
     answers.parent.mkdir(exist_ok=True)

@@ -1,5 +1,6 @@
 """The options that make a configuration, shared by ``run`` and ``validate``."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -31,6 +32,19 @@ _OPTIONS = (
     click.option("--device", metavar="auto|cpu|cuda[:i]", help="Where to compute."),
     click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]..."),
 )
+
+
+class Number(click.FloatRange):
+    """A finite number."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number in a text."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:

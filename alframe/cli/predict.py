@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alframe.cli.flags import Number
 from alframe.cli.output import say
 from alframe.errors import RunError, together
 
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
     "--output", "--show-dir", type=click.Path(path_type=Path), help="Folder of the pictures."
 )
 @click.option("--cycle", type=int, help="Whose model; the last one by default.")
-@click.option("--threshold", type=float, help="Least score of what is shown.  [boxes: 0.3]")
+@click.option("--threshold", type=Number(), help="Least score of what is shown.  [boxes: 0.3]")
 @click.option(
     "--opacity",
     default=0.5,
     show_default=True,
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     help="Of what is painted over an image: masks, heat maps.",
 )
 @click.option("--weighted", is_flag=True, help="Weigh the map as training did (MI-AOD).")
@@ -42,12 +43,12 @@ if TYPE_CHECKING:
 @click.option("--data-root", metavar="DIR", help="Where the run's dataset lies, if it was moved.")
 @click.option(
     "--white",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     help="What is white in images of more than 8 bits; as in the run by default.",
 )
 @click.option(
     "--max-megapixels",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     help="Larger images are refused; as in the run by default.",
 )
 def predict(

@@ -195,6 +195,17 @@ def test_nothing_is_taken_where_something_is_wrong(
     assert any(note.startswith("skipped") for note in taken.notes)
 
 
+def test_all_files_that_cannot_be_read_are_named(
+    run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    wrong = [tmp_path / "cut.json", tmp_path / "gone.json", answer(tmp_path / "1.json", "x.png")]
+    wrong[0].write_text("[{")
+    with pytest.raises(DataError) as error:
+        take(run, dataset, wrong)
+    text = "\n".join(error.value.problems)
+    assert all(str(path) in text for path in wrong)
+
+
 def test_answers_for_another_run(run: Path, dataset: Dataset, tmp_path: Path) -> None:
     journal = Journal(run / "journal.jsonl")
     journal.append(

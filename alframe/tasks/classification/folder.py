@@ -43,6 +43,17 @@ class ClassFolders:
                 return name
         return None
 
+    def note_others(self, splits: Collection[str | None]) -> None:
+        """Say which folders beside those of the splits are left out."""
+        beside = self.listing.folder(self.home).folders
+        others = {n: len(below(self.home / n, self.listing)[0]) for n in beside if n[0] != "."}
+        left = Counter({n: count for n, count in others.items() if count and n not in splits})
+        if left:
+            self.notes.append(
+                f"left out of {self.home}: {plural(left.total(), 'picture')} in folders beside "
+                f"{' and '.join(sorted(filter(None, splits)))}: {tallied(left)}"
+            )
+
     def look_through(self, part: str = "") -> list[str]:
         """Take the pictures of the classes in a part of ``home``; returns their ids."""
         folder, taken = self.home / part, []
@@ -122,6 +133,8 @@ def _splits(
             f"expected {home / POOLS[0]}/CLASS/NAME.jpg and {home / TESTS[0]}/CLASS/NAME.jpg, or "
             f"{home}/CLASS/NAME.jpg{said}"
         )
+    if pool:
+        found.note_others({pool, held})
     if held:
         return ids, found.look_through(held)
     drawn = [] if test is None else _drawn(found, test, seed, problems)

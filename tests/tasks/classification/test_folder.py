@@ -86,6 +86,9 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     assert dataset.classes == ("cat", "dog")
     assert f"the folder {root}/pool/empty holds no picture" in said
     assert "1 file without an image in it: notes.txt" in said
+    picture(root / "extra" / "cat" / "a.png")
+    beside = "1 picture in folders beside pool and test: extra (1)"
+    assert f"left out of {root}: {beside}" in folder(str(root)).notes
     assert "raw.heic" in said
     picture(root / "pool" / "loose.png")  # now pool is no folder of a split
     with pytest.raises(DataError, match="has a folder test and none called pool or train"):
