@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import roi_align
 
-from alframe.config.checks import at_least, in_range, one_of
+from alframe.config.checks import at_least, one_of
 from alframe.detectors.anchors import Anchors
 from alframe.detectors.box_ops import UNIT_STDS, clip_boxes, decode, rescale_boxes
 from alframe.detectors.suppression import suppress
@@ -46,8 +46,7 @@ class PostProcess:
 
     def __post_init__(self) -> None:
         one_of("candidates", self.candidates, get_args(Candidates))
-        in_range("score_threshold", self.score_threshold, 0, 1)
-        in_range("nms_iou", self.nms_iou, 0, 1)
+        at_least("nms_iou", self.nms_iou, 0)
         at_least("max_detections", self.max_detections, 1)
         at_least("candidates_per_level", self.per_level or 1, 1)
         at_least("candidates_per_image", self.per_image or 1, 1)
