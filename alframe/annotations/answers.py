@@ -77,6 +77,8 @@ class CheckedAnswers:
         classes = frozenset(self._classes)
         allow = f", or, for a class that the run is to learn too: {self._allow}"
         remedy = f"use one of {', '.join(self._known)}{allow if self._allow else ''}"
+        if self.found.numbered:
+            remedy = "give the names of the numbers in a data.yaml or classes.txt beside the labels"
         for thing, kept in zip(self.found.objects, self._clean.keep.tolist(), strict=True):
             if thing.name not in classes:
                 at = f"{self._path}: {thing.name!r}{closest(thing.name, self._known)}"

@@ -10,6 +10,7 @@ from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.folders import README, write_folder
 from alframe.annotations.formats import read_annotations, read_predictions
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
+from alframe.config.checks import in_range
 from alframe.datasets.base import Dataset, with_classes
 from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import Problems, grouped, named
@@ -45,6 +46,7 @@ class FilesOracle:
         threshold: float = 0.3,
         proposals: str | None = None,
     ) -> None:
+        in_range("oracle.threshold", threshold, 0, 1)
         self._dataset, self._run = setup.dataset, setup.folder
         self._format, self._threshold, self._proposals = format, threshold, proposals
         if proposals and not setup.folder.exists():  # before anything is made or asked

@@ -93,7 +93,7 @@ def _say(*lines: str, err: bool = False) -> None:
 
 def _new(flags: dict[str, Any], read: "list[Dataset]") -> tuple[RunConfig, Path]:
     draft = drafted(layers_from(flags))
-    path = _checked(draft, lambda light: _numbered(_default_path(light))[-1], read, resume=False)
+    path = _checked(draft, new_path, read, resume=False)
     return draft.checked(), path
 
 
@@ -114,7 +114,7 @@ def _resumed(flags: dict[str, Any], read: "list[Dataset]") -> tuple[RunConfig, P
 
 
 def _checked(
-    draft: Draft, default: Callable[[RunConfig], Path], read: "list[Dataset]", *, resume: bool
+    draft: Draft, path_of: Callable[[RunConfig], Path], read: "list[Dataset]", *, resume: bool
 ) -> Path:
     """The run directory, once paths and budget are sure to do; torch is not imported by then.
 
@@ -127,9 +127,14 @@ def _checked(
     except ConfigError:
         draft.checked()  # says the same and more
         raise
-    path = Path(light.output) if light.output and not resume else default(light)
+    path = path_of(light)
     read.append(checked_dataset(light, path, resume=resume))
     return path
+
+
+def new_path(config: RunConfig) -> Path:
+    """The run directory of a new run: ``output``, or the first that is free."""
+    return Path(config.output) if config.output else _numbered(_default_path(config))[-1]
 
 
 def _default_path(config: RunConfig) -> Path:

@@ -115,7 +115,14 @@ def _unreadable(config: RunConfig) -> tuple[str, ...]:
 
 def _checked_data(config: RunConfig) -> "tuple[Dataset, Plan]":
     """The dataset, and what is labelled when."""
-    from alframe.runs.build import build_dataset, build_learner, plan_of, prepare_images
+    from alframe.cli.run import new_path
+    from alframe.runs.build import (
+        build_dataset,
+        build_learner,
+        build_oracle,
+        plan_of,
+        prepare_images,
+    )
     from alframe.runs.first_cycle import check_source
     from alframe.runs.settled import as_settled
 
@@ -125,6 +132,7 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, Plan]":
         raise DataError(dict.fromkeys([*error.problems, *_unreadable(config)])) from error
     *_, prepared = together(
         lambda: build_learner(config, dataset.classes),
+        lambda: build_oracle(config, dataset, new_path(config)),
         lambda: plan_of(config, dataset),
         lambda: prepare_images(dataset, config),
     )

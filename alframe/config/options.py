@@ -153,6 +153,8 @@ def problems(
     """
     settings: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for found in error.errors():
+        if found["type"] == "too_short" and len(found["input"]) >= found["ctx"]["min_length"]:
+            continue  # elements that are wrong are not counted; each is told
         foreign = found["type"] == "extra_forbidden"
         path = tuple(keys(found["loc"], model, foreign=foreign))
         if found["type"] == "string_type" and path:  # elements of one list are one problem

@@ -42,6 +42,8 @@ def _reason(error: Exception) -> str:
         return "it is empty"
     if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
         return f"a second value begins in line {error.lineno}: JSON Lines are not read"
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start:,} is not UTF-8: save it as UTF-8"
     if isinstance(error, ValueError) and "integer string conversion" in str(error):
         return "a number has thousands of digits"
     return str(error)

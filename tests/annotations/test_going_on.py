@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from alframe.annotations.base import Proposal
+from alframe.annotations.files import FilesOracle
 from alframe.annotations.folders import write_folder
 from alframe.annotations.formats import FORMATS
 from alframe.annotations.sheets import query_folder, read_sheet
 from alframe.annotations.taking import take
 from alframe.config.resolve import resolve
+from alframe.errors import ConfigError
 from alframe.files.locks import locked
+from alframe.oracle import OracleSetup
 from alframe.runs.journal import Journal
 from alframe.runs.kept import dataset_of
 from alframe.runs.rundir import stored_layer
@@ -111,7 +114,8 @@ def test_numbers_that_nobody_named_are_no_new_classes(alframe: Any, waiting: Pat
     for image in people.asked(waiting, 0):
         (labels / image["id"]).with_suffix(".txt").write_text("7 0.5 0.5 0.2 0.2\n")
     code, _, err = alframe("annotate", str(waiting), str(labels), "--new-classes")
-    assert (code, "'7'; use one of Cat, dog" in err, "--new-classes" in err) == (2, True, False)
+    said = "'7'; give the names of the numbers in a data.yaml or classes.txt beside the labels"
+    assert (code, said in err, "--new-classes" in err) == (2, True, False)
 
 
 def test_boxes_over_the_edge_are_counted(alframe: Any, waiting: Path) -> None:  # noqa: F811
@@ -200,9 +204,16 @@ def test_proposals_of_others_are_checked_before_anything_is_made(
         (str(waiting / "none.json"), "none.json cannot be read"),
         (one_box(waiting, waiting.parent / "b.json", "bird"), "the class is unknown"),
     ):
-        code, _, err = alframe(*command, *more, f"oracle.proposals={proposals}")
-        assert (code, said in err) == (2, True), err
+        for verb in (command, ("validate", *command[1:])):
+            code, _, err = alframe(*verb, *more, f"oracle.proposals={proposals}")
+            assert (code, said in err) == (2, True), err
         assert not run.exists()
+
+
+def test_a_threshold_is_a_score(waiting: Path) -> None:
+    setup = OracleSetup(dataset_of(resolve([stored_layer(waiting)]), waiting), waiting)
+    with pytest.raises(ConfigError, match=r"oracle\.threshold: expected 0 to 1, got 30"):
+        FilesOracle(setup, threshold=30)
 
 
 def test_pictures_are_listed_with_their_whole_path(waiting: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from alframe.config.hints import MEANT, meant, shown
 from alframe.config.locations import keys
@@ -174,6 +174,23 @@ def test_names_of_a_unions_members_are_no_keys(given: Any, paths: list[list[str]
     ]
     assert list(map(list, dict.fromkeys(map(tuple, found)))) == paths
     assert problems(error.value, "", Outer), "each has a sentence"
+
+
+class Listed(BaseModel):
+    seeds: Annotated[list[int], Field(min_length=1)]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told"),
+    [
+        (["a"], ["seeds[0]: expected a whole number (got 'a')"]),
+        ([], ["seeds: expected at least 1 of them (got [])"]),
+    ],
+)
+def test_a_list_of_wrong_elements_is_not_too_short(seeds: list[Any], told: list[str]) -> None:
+    with pytest.raises(ValidationError) as error:
+        Listed.model_validate({"seeds": seeds})
+    assert problems(error.value, "", Listed) == told
 
 
 @given(st.dictionaries(st.text(max_size=8), st.integers() | st.text(max_size=4) | st.booleans()))

@@ -153,6 +153,7 @@ def test_missing_files(tmp_path):
         ('{"annotations": [{"segments_info": []}]}', "kind, panoptic segments: expected instances"),
         ('{"shapes": [], "imagePath": "a"}', "kind, one image by LabelMe: expected instances"),
         ('{"images": [], "categories": []}', "kind, images without annotations: expected instanc"),
+        ('{"images": "\xe9"}', "byte 12 is not UTF-8: save it as UTF-8"),
         ("7", r"kind, a single value \(7\): expected instances"),
         ("{}", "categories: expected a list, got nothing"),
         ('{"categories": [], "annotations": [], "images": {}}', "images: expected a list, got {}"),
