@@ -25,19 +25,21 @@ if TYPE_CHECKING:
     from alframe.learner import (
         ANCHOR_WEIGHT,
         ANCHORS,
+        AUGMENTED,
         BOX_FEATURES,
         CLASS_PROBS,
         DETECTIONS,
         DISAGREEMENT,
         EMBEDDING,
         PREDICTED_LOSS,
+        SAMPLES,
     )
     from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
 
 __all__ = [
-    "ANCHORS", "ANCHOR_WEIGHT", "BOX_FEATURES", "CLASS_PROBS", "DETECTIONS", "DISAGREEMENT",
-    "EMBEDDING", "PREDICTED_LOSS", "Query", "ScoringStrategy", "Selection", "Strategy", "Waiting",
-    "resolve", "run", "select",
+    "ANCHORS", "ANCHOR_WEIGHT", "AUGMENTED", "BOX_FEATURES", "CLASS_PROBS", "DETECTIONS",
+    "DISAGREEMENT", "EMBEDDING", "PREDICTED_LOSS", "SAMPLES", "Query", "ScoringStrategy",
+    "Selection", "Strategy", "Waiting", "resolve", "run", "select",
 ]  # fmt: skip
 
 try:

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from alframe.config.resolve import from_file, from_overrides
+from alframe.config.resolve import from_file, from_overrides, is_override
 from alframe.config.resolve import resolve as resolved
 from alframe.config.sections import RunConfig
 from alframe.strategy import Strategy
@@ -116,4 +116,4 @@ def select(
 def _layer(setting: str | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(setting, Mapping):
         return dict(setting)
-    return from_overrides([setting]) if "=" in setting else from_file(setting)
+    return from_overrides([setting]) if is_override(setting) else from_file(setting)

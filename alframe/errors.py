@@ -15,6 +15,9 @@ Every other exception is a bug and shows its traceback.
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+DIVERGED = "the model has diverged; lower training.lr, or set training.clip_norm"
+"""Of signals and losses that are not finite."""
+
 
 class AlframeError(Exception):
     """An error whose message tells a user what was expected, what was found and what to do.
@@ -78,6 +81,7 @@ def together(*checks: Callable[[], Any]) -> list[Any]:
 
     Raises:
         AlframeError: the problems of every check that failed; a DataError if all are of data.
+        Waiting: of the first check that waits.
     """
     results: list[Any] = []
     found: list[str] = []
@@ -85,6 +89,8 @@ def together(*checks: Callable[[], Any]) -> list[Any]:
     for check in checks:
         try:
             results.append(check())
+        except Waiting:
+            raise
         except AlframeError as error:
             found += error.problems
             kinds.add(isinstance(error, DataError))

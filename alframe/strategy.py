@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from alframe.datasets.base import Target, unchangeable
-from alframe.errors import SelectionError
+from alframe.errors import DIVERGED, SelectionError
 from alframe.learner import SignalBatch
 
 
@@ -168,8 +168,8 @@ def check_finite(scores: Mapping[str, float]) -> None:
     if bad:
         shown = ", ".join(f"{i} ({scores[i]})" for i in bad[:3])
         raise SelectionError(
-            f"{len(bad)} of {len(scores)} scores are not finite: {shown}. "
-            "The model has diverged or the strategy divides by zero; lower the learning rate first."
+            f"{len(bad)} of {len(scores)} scores are not finite: {shown}: the strategy divides by "
+            f"zero, or {DIVERGED}"
         )
 
 

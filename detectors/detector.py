@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from torch import Tensor, nn
 
 from alframe.datasets.base import LabelledSet
-from alframe.detectors.evaluation import measured
+from alframe.detectors.evaluation import detection_metrics
 from alframe.detectors.folding import for_inference
 from alframe.detectors.postprocess import PostProcess, best_pairs, box_features, gathered, strongest
 from alframe.detectors.showing import DetectionsShowing
@@ -37,7 +37,7 @@ class Detector(nn.Module, ABC):
         self, test: LabelledSet, stream: Iterable[SignalBatch], setup: LearnerSetup
     ) -> Metrics:
         """VOC AP50 by both rules, per class, and COCO AP unless switched off."""
-        return measured(test, stream, setup)
+        return detection_metrics(test, stream, setup)
 
     @classmethod
     def showing(cls, display: Display) -> DetectionsShowing:

@@ -1,25 +1,21 @@
 """Evaluation of detectors: Pascal VOC's and COCO's average precision, and COCO's recall.
 
-:func:`measured` is what a detector's ``measure`` needs.
+:func:`detection_metrics` is what a detector's ``measure`` needs.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from alframe.datasets.base import LabelledSet, Target
 from alframe.detectors.evaluation_coco import coco_ap
 from alframe.detectors.evaluation_results import DetectionResults
 from alframe.detectors.evaluation_voc import voc_ap
-from alframe.errors import TrainingError
 from alframe.learner import DETECTIONS, InferenceSetup, SignalBatch
 from alframe.model import COCO
 
 
-def measured(
+def detection_metrics(
     test: LabelledSet, stream: Iterable[SignalBatch], setup: InferenceSetup
 ) -> dict[str, Any]:
     """The metrics of any detector, from a stream of its detections: see :func:`metrics`.
@@ -43,7 +39,6 @@ def collected(stream: Iterable[SignalBatch]) -> DetectionResults:
         valid, boxes, scores, labels = (c.cpu().numpy() for c in columns)
         for row, item in enumerate(batch.ids):
             kept = valid[row]
-            _refuse_nonfinite(item, boxes[row, kept], scores[row, kept])
             results.add(item, boxes[row, kept], scores[row, kept], labels[row, kept])
     return results
 
@@ -82,14 +77,6 @@ def metrics(
     if found:
         numbers[COCO] = {name: _number(value) for name, value in found.numbers().items()}
     return numbers
-
-
-def _refuse_nonfinite(item: str, *found: NDArray[np.float32]) -> None:
-    if not all(np.isfinite(values).all() for values in found):
-        raise TrainingError(
-            f"the detections of {item} are not finite: the model has diverged; lower training.lr, "
-            "or set training.clip_norm"
-        )
 
 
 def _number(value: float) -> float | None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alframe.datasets.base import Target
-from alframe.errors import DataError
+from alframe.errors import DIVERGED, DataError, TrainingError
 
 
 class ImageDetections(NamedTuple):
@@ -54,7 +54,8 @@ class DetectionResults:
             labels: [n], indices into the dataset's classes.
 
         Raises:
-            ValueError: the image was added before, the lengths differ, or a number is not finite.
+            ValueError: the image was added before, or the lengths differ.
+            TrainingError: a box or a score is not finite.
         """
         if item_id in self._found:
             raise ValueError(f"the detections of {item_id!r} were added before")
@@ -66,7 +67,7 @@ class DetectionResults:
         if not len(found.boxes) == len(found.scores) == len(found.labels):
             raise ValueError(f"{item_id!r}: boxes, scores and labels differ in length")
         if not (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all()):
-            raise ValueError(f"{item_id!r}: a box or a score is not finite")
+            raise TrainingError(f"the detections of {item_id} are not finite: {DIVERGED}")
         self._found[item_id] = found
 
 

@@ -10,7 +10,7 @@ from alframe.annotations.formats import read_predictions
 from alframe.annotations.yolo import named_by
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.datasets.problems import Problems, named, plural
-from alframe.detectors.evaluation import measured
+from alframe.detectors.evaluation import detection_metrics
 from alframe.detectors.handing_over import (
     HandedOver,
     write_categories,
@@ -100,7 +100,7 @@ class PredictionsLearner:
         """
         self._detections()
         self._check_some(test.ids, "test split")
-        return measured(test, self.signals(test, frozenset({DETECTIONS})), self._setup)
+        return detection_metrics(test, self.signals(test, frozenset({DETECTIONS})), self._setup)
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
         """Stream what the files say of ``images``.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from alframe.errors import SelectionError
+from alframe.errors import DIVERGED, SelectionError
 from alframe.learner import EMBEDDING, SignalBatch
 from alframe.shaped import Float, Tensor
 from alframe.strategy import Query
@@ -53,7 +53,4 @@ def _check_finite(ids: Sequence[str], values: "Tensor") -> None:
     finite = values.isfinite().all(dim=1)
     if not finite.all():
         bad = [item for item, good in zip(ids, finite.tolist(), strict=True) if not good]
-        raise SelectionError(
-            f"the features of {', '.join(bad[:3])} are not finite: the model has diverged; lower "
-            "the learning rate first"
-        )
+        raise SelectionError(f"the features of {', '.join(bad[:3])} are not finite: {DIVERGED}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alframe.errors import SelectionError
+from alframe.errors import DIVERGED, SelectionError
 from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch
 from alframe.shaped import Float, Int
 from alframe.strategies.uncertainty import entropy
@@ -53,8 +53,5 @@ def instances(batch: SignalBatch, min_score: float) -> Iterator[tuple[str, Insta
     finite = every.features.isfinite().all(dim=-1) & (every.scores + every.entropies).isfinite()
     for row, item in enumerate(batch.ids):
         if not finite[row, kept[row]].all():
-            raise SelectionError(
-                f"the detections of {item} are not finite: the model has diverged; lower the "
-                "learning rate first"
-            )
+            raise SelectionError(f"the detections of {item} are not finite: {DIVERGED}")
         yield item, every.take(row, kept[row])

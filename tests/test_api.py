@@ -38,6 +38,10 @@ def test_settings_of_each_kind_make_a_configuration(tmp_path: Path) -> None:
     assert (config.strategy.name, config.budget.cycles) == ("entropy", 2)
     with pytest.raises(ConfigError, match=r"Did you mean 'training\.lr'"):
         alframe.resolve("lr=0.1")
+    swept = tmp_path / "lr=0.5/mine.yaml"
+    swept.parent.mkdir()
+    file.rename(swept)
+    assert alframe.resolve(str(swept), SMALL).training.lr == 0.5
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

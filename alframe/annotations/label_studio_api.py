@@ -1,5 +1,6 @@
 """The API of a Label Studio server, as far as a run needs it: projects, tasks, their answers."""
 
+import http.client
 import json
 import mimetypes
 import os
@@ -57,7 +58,9 @@ class Server:
     def tasks(self, project: int) -> bytes:
         """The full export in JSON, with tasks that nobody has annotated."""
         path = f"/api/projects/{project}/export?exportType=JSON&download_all_tasks=true"
-        return self._request("GET", path, None, "")
+        answer = self._request("GET", path, None, "")
+        self._parsed(answer, path)  # refuses what is no JSON before it is kept
+        return answer
 
     def serve(self, project: int, folder: Path) -> None:
         """Have the server show pictures in a folder that it can read, unless it does."""
@@ -78,7 +81,7 @@ class Server:
         body = head.encode() + picture.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
         path = f"/api/projects/{project}/import?commit_to_project=false"
         answer = self._request("POST", path, body, f"multipart/form-data; boundary={boundary}")
-        (number,) = json.loads(answer)["file_upload_ids"]
+        (number,) = self._parsed(answer, path)["file_upload_ids"]
         return f"/data/{self.get(f'/api/import/file-upload/{number}')['file']}"
 
     def add(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> None:
@@ -87,11 +90,20 @@ class Server:
 
     def get(self, path: str) -> Any:
         """What the server says at a path."""
-        return json.loads(self._request("GET", path, None, ""))
+        return self._parsed(self._request("GET", path, None, ""), path)
 
     def post(self, path: str, content: Any) -> Any:
         """What the server says to ``content``."""
-        return json.loads(self._request("POST", path, _json(content), "application/json"))
+        answer = self._request("POST", path, _json(content), "application/json")
+        return self._parsed(answer, path)
+
+    def _parsed(self, answer: bytes, path: str) -> Any:
+        try:
+            return json.loads(answer)
+        except ValueError as error:  # the page of a proxy, or of another server
+            raise DataError(
+                f"{self.url}{path} answers {answer[:40]!r}, no JSON: is Label Studio at oracle.url?"
+            ) from error
 
     def _request(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
         """The answer; what is only read is asked for again where the server cannot be reached."""
@@ -102,7 +114,7 @@ class Server:
             except urllib.error.HTTPError as error:
                 if error.code < 500 or attempt == attempts - 1:
                     raise self._refusal(error, path) from error
-            except (OSError, TimeoutError) as error:
+            except (OSError, http.client.HTTPException) as error:
                 if attempt == attempts - 1:
                     reason = getattr(error, "reason", None) or error
                     raise DataError(
@@ -144,7 +156,7 @@ class Server:
         address = f"{self.url}/api/token/refresh"
         request = urllib.request.Request(address, body, headers)  # noqa: S310
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-            access: str = json.loads(answer.read())["access"]
+            access: str = self._parsed(answer.read(), "/api/token/refresh")["access"]
             return access
 
     def _refusal(self, error: urllib.error.HTTPError, path: str) -> DataError:

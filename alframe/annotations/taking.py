@@ -18,7 +18,7 @@ from alframe.datasets.base import Dataset
 from alframe.datasets.problems import Problems, named, plural
 from alframe.datasets.splits import closest
 from alframe.errors import RunError, together
-from alframe.files.locks import is_locked, locked
+from alframe.files.locks import is_locked
 from alframe.runs.journal import Journal
 from alframe.text import command
 
@@ -84,7 +84,7 @@ def take(
     Nothing is taken where something is wrong.
 
     Args:
-        run: the run directory.
+        run: the run directory, whose lock is held.
         dataset: of the run.
         files: of annotation tools; of an image in several, the last counts.
         name: of their format; by default it is recognised.
@@ -113,18 +113,17 @@ def take(
     found = of_images(found, set(found.images) - problems.items)
     answers = answers_file(run, cycle)
     answers.parent.mkdir(exist_ok=True)
-    with locked(answers.parent / ".lock"):
-        own = _sorted_out(run, dataset, sheet, found, taken)
-        before = stored_answers(run, cycle, dataset).found
-        if own.images:
-            _tell(before, own, taken)
-        elif not found.images:
-            taken.notes.append(f"no image is answered in {named(list(map(str, files)))}")
-        after = merged(before, own)
-        after.new = frozenset(thing.name for thing in after.objects).difference(dataset.classes)
-        if after.images:
-            write_answers(after, pictures(dataset), answers)
-        taken.suspects = write_suspects(sheet, after, run, cycle)
+    own = _sorted_out(run, dataset, sheet, found, taken)
+    before = stored_answers(run, cycle, dataset).found
+    if own.images:
+        _tell(before, own, taken)
+    elif not found.images:
+        taken.notes.append(f"no image is answered in {named(list(map(str, files)))}")
+    after = merged(before, own)
+    after.new = frozenset(thing.name for thing in after.objects).difference(dataset.classes)
+    if after.images:
+        write_answers(after, pictures(dataset), answers)
+    taken.suspects = write_suspects(sheet, after, run, cycle)
     answered = set(after.images)
     taken.missing = [i.item for i in sheet.images if i.item not in answered]
     taken.notes += _grown(after, dataset, cycle)

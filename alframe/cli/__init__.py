@@ -15,6 +15,7 @@ from alframe.errors import AlframeError, PluginError, Waiting
 from alframe.files.refusals import refusal
 from alframe.plugins import registry
 from alframe.text import LineFormatter
+from alframe.training.distributed import launched
 from alframe.training.worker_errors import in_words
 
 BUILTIN = {
@@ -58,7 +59,7 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except SystemExit as error:
-            silenced = "LOCAL_RANK" in os.environ and error.code == 2  # another process has spoken
+            silenced = launched() and error.code == 2  # another process has spoken
             if silenced or ctx.invoked_subcommand not in BUILTIN:
                 raise
             raise RuntimeError(f"a plugin calls sys.exit({error.code!r}): it must not") from error

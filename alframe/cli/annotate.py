@@ -39,13 +39,16 @@ def annotate(
     alframe annotate runs/photos export.json --new-classes
     """  # noqa: D301
     from alframe.annotations.suspects import suspects_page
-    from alframe.annotations.taking import take
+    from alframe.annotations.taking import take, waits_for
     from alframe.datasets.problems import named, plural
     from alframe.errors import Waiting
+    from alframe.files.locks import locked
     from alframe.text import command
 
     dataset = _run(run)[1]
-    taken = take(run, dataset, files, name, skip_bad=skip_bad, new_classes=new_classes)
+    waits_for(run)  # says what it does instead
+    with locked(run / ".lock"):  # it must not train on answers that change
+        taken = take(run, dataset, files, name, skip_bad=skip_bad, new_classes=new_classes)
     say(*taken.notes)
     if taken.suspects:
         path = suspects_page(run, taken.cycle)

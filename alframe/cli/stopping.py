@@ -1,10 +1,11 @@
 """Being told to stop: Ctrl-C, and SIGTERM, which schedulers and ``timeout`` send."""
 
 import contextlib
-import os
 import signal
 from collections.abc import Iterator
 from typing import NoReturn
+
+from alframe.training.distributed import launched
 
 
 class Terminated(KeyboardInterrupt):
@@ -18,7 +19,7 @@ def terminable() -> Iterator[None]:
     Not in a process of torchrun, which stops the others of a team while they wait for each other:
     an exception would not be raised before that waiting has ended.
     """
-    if "LOCAL_RANK" in os.environ:
+    if launched():
         yield
         return
     before = signal.signal(signal.SIGTERM, _raise)

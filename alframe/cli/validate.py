@@ -12,7 +12,7 @@ import click
 from alframe.cli.flags import config_options, layers_from
 from alframe.cli.output import say
 from alframe.config.draft import Draft
-from alframe.config.resolve import drafted, to_yaml
+from alframe.config.resolve import drafted, is_override, to_yaml
 from alframe.config.sections import RunConfig
 from alframe.datasets.problems import plural
 from alframe.errors import AlframeError, ConfigError, DataError, together
@@ -36,8 +36,7 @@ def validate(file: str | None, **flags: Any) -> None:
     alframe validate my.yaml
     alframe validate --dataset voc --data-root VOCdevkit > my.yaml
     """  # noqa: D301
-    # click hands the first word to FILE; a key=value is an override, not a file.
-    if file and "=" in file:
+    if file and is_override(file):  # click hands the first word to FILE
         flags["overrides"], file = (file, *flags["overrides"]), None
     flags["config"] += (file,) if file else ()
     draft = drafted(layers_from(flags))

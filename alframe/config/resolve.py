@@ -104,6 +104,11 @@ def from_file(name: str) -> Layer:
     return presets[name]
 
 
+def is_override(word: str) -> bool:
+    """Whether a word is ``key=value``, and not a file of that name."""
+    return "=" in word and not os.path.isfile(word)  # noqa: PTH113 - any text may be asked for
+
+
 def from_overrides(pairs: Iterable[str]) -> Layer:
     """Parse ``training.lr=0.01`` and the like; values are read as YAML.
 

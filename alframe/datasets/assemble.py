@@ -14,7 +14,7 @@ from alframe.datasets.listing import Listing
 from alframe.datasets.meant import Meant
 from alframe.datasets.objects import Annotated, Objects, Writing
 from alframe.datasets.pictures import header_size
-from alframe.datasets.problems import Problem, Problems, named, plural, tallied
+from alframe.datasets.problems import SKIP, Problem, Problems, named, plural, tallied
 from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
 from alframe.datasets.suspicions import check_objects, nothing_left
 from alframe.datasets.unannotated import Unannotated, settled
@@ -72,7 +72,7 @@ class Found:
 
     def check_tested(self, remedy: str) -> None:
         """Images of the test split without annotation are problems."""
-        cause, remedy = "the annotation is missing", f"{remedy}, or set dataset.on_bad_item=skip"
+        cause, remedy = "the annotation is missing", f"{remedy}{SKIP}"
         for item in self.test:
             if item in self.bare:
                 self.problems.add(item, Problem(cause, self.bare[item], remedy))

@@ -243,7 +243,10 @@ def fingerprint(targets: Iterable[Target], start: bytes = b"") -> str:
     digest = hashlib.sha256(start)
     for target in targets:
         mask = None if target.mask is None else target.mask()
-        for part in (target.boxes, target.labels, target.difficult, target.crowd, mask):
+        shape = None if mask is None else mask.shape
+        digest.update(repr((len(target.labels), shape)).encode())  # whose bytes they are
+        own = (target.boxes, target.labels, target.difficult, target.crowd, target.area, mask)
+        for part in own:
             if part is not None:
                 digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()

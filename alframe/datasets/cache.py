@@ -17,7 +17,7 @@ from alframe.datasets.cache_disk import FORMAT, DiskStore, DiskWriter, Slot, loa
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.looks import PLAIN, Look, look_at, notes_on, white_among
 from alframe.datasets.pictures import DEFAULT, Reading
-from alframe.datasets.problems import BadItemError, Problem, Problems
+from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.datasets.resize import Resize
 from alframe.datasets.splits import check_splits
 from alframe.errors import DataError
@@ -268,4 +268,4 @@ def _check_size(item: str, image: NDArray[np.uint8], size: tuple[int, int]) -> N
         what = "width and height of the image swapped, as where its EXIF orientation was not heeded"
         remedy = "annotate it upright, or remove the orientation from the file"
     cause = f"the annotation has {what}, so that boxes would be misplaced"
-    raise BadItemError(Problem(cause, at, f"{remedy}, or set dataset.on_bad_item=skip"))
+    raise BadItemError(Problem(cause, at, f"{remedy}{SKIP}"))

@@ -82,8 +82,9 @@ class DiskStore:
         content, end = b"", slot.offset + slot.length
         try:
             if self._file is None:
-                self._file = os.open(self._path, os.O_RDONLY)
-                weakref.finalize(self, os.close, self._file)
+                opened = os.open(self._path, os.O_RDONLY)  # by several threads, maybe
+                weakref.finalize(self, os.close, opened)
+                self._file = opened
             # At places of its own, since processes and threads share the file's position; again,
             # as the system reads at most 2 GiB at once.
             while rest := slot.length - len(content):

@@ -31,10 +31,10 @@ from alframe.datasets.coco_objects import (
     read_object,
 )
 from alframe.datasets.objects import Annotated, Collected, CollectedColumns
-from alframe.datasets.problems import BadItemError, Problem, Problems, grouped
+from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, grouped
 from alframe.errors import DataError
 
-REMEDY = "correct the file, or set dataset.on_bad_item=skip"
+REMEDY = f"correct the file{SKIP}"
 
 
 @dataclass(frozen=True)

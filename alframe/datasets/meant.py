@@ -6,12 +6,11 @@ from pathlib import Path
 
 from alframe.datasets.listing import Listing
 from alframe.datasets.names import Kind, Names, is_picture, likeness, stem
-from alframe.datasets.problems import BadItemError, Problem, named, plural
+from alframe.datasets.problems import SKIP, BadItemError, Problem, named, plural
 
-_SKIP = "or set dataset.on_bad_item=skip"
 _ADD = {
-    "image": f"add the file, take it out of the list, {_SKIP}",
-    "annotation": f"add the file, take the image out of the list, {_SKIP}",
+    "image": f"add the file, take it out of the list{SKIP}",
+    "annotation": f"add the file, take the image out of the list{SKIP}",
 }
 
 
@@ -59,7 +58,7 @@ class PictureNames:
         if found:
             raise BadItemError(_ambiguous(name, found, "image"))
         cause = "a name is that of no picture of the dataset"
-        raise BadItemError(Problem(cause, repr(name), f"add the picture, take it out, {_SKIP}"))
+        raise BadItemError(Problem(cause, repr(name), f"add the picture, take it out{SKIP}"))
 
 
 class Pictures(PictureNames):
@@ -140,7 +139,7 @@ class Meant:
     def _missing(self, folder: Path, name: str, kind: Kind) -> Problem:
         parts, elsewhere = parts_of(name)
         if elsewhere:
-            remedy = f"write its path below {folder}, {_SKIP}"
+            remedy = f"write its path below {folder}{SKIP}"
             return Problem(f"the name of an {kind} leaves its folder", repr(name), remedy)
         path = f"{folder}/{'/'.join(parts)}"
         below = folder if self._listing.folder(folder).pictures else self._root
@@ -149,7 +148,7 @@ class Meant:
             return Problem(
                 "the image lies elsewhere than its annotation says",
                 f"{path} (there is {below}/{there[0]})",
-                f"write its path below {folder}, move it there, {_SKIP}",
+                f"write its path below {folder}, move it there{SKIP}",
             )
         shown = path if kind == "annotation" or is_picture(path) else f"{path}.jpg"
         return Problem(f"the {kind} is missing", shown, _ADD[kind])

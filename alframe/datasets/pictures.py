@@ -22,9 +22,9 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from alframe.datasets.depth import deep_values, in_eight_bits, white_of
 from alframe.datasets.png import metadata_first
-from alframe.datasets.problems import BadItemError, Problem
+from alframe.datasets.problems import SKIP, BadItemError, Problem
 
-REMEDY = "replace the file, or set dataset.on_bad_item=skip"
+REMEDY = f"replace the file{SKIP}"
 MAX_MEGAPIXELS = 100.0
 PHOTOGRAPHS = frozenset(
     {"JPEG", "MPO", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "JPEG2000", "AVIF", "PPM"}

@@ -113,9 +113,9 @@ class Problems:
 
     def _in_place(self, line: str) -> str:
         """A line with a remedy that is one where the problem is told."""
-        if SKIP.endswith(self._skip) and self._skip:
-            return line
-        return line.replace(SKIP, f", or add {self._skip}" if self._skip else "")
+        if not self._skip or self.on_bad_item == "skip":
+            return line.replace(SKIP, "")
+        return line if SKIP.endswith(self._skip) else line.replace(SKIP, f", or add {self._skip}")
 
 
 def named(names: Sequence[str]) -> str:

@@ -9,9 +9,9 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 from xml.parsers.expat import ErrorString
 
 from alframe.datasets.objects import Box
-from alframe.datasets.problems import BadItemError, Problem
+from alframe.datasets.problems import SKIP, BadItemError, Problem
 
-REMEDY = "correct the annotation, or set dataset.on_bad_item=skip"
+REMEDY = f"correct the annotation{SKIP}"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _FLAGS = {"": False, "0": False, "1": True}
 _READ = frozenset({"annotation", "object", "size", "filename"})
@@ -85,7 +85,7 @@ def _bytes(path: str | Path) -> bytes:
         with open(path, "rb") as file:  # noqa: PTH123
             return file.read()
     except FileNotFoundError:
-        remedy = "add it, take the image out of the list, or set dataset.on_bad_item=skip"
+        remedy = f"add it, take the image out of the list{SKIP}"
         problem = Problem("the annotation is missing", str(path), remedy)
     except OSError as error:
         problem = Problem(f"an annotation cannot be read as XML ({error})", str(path), REMEDY)
@@ -105,7 +105,7 @@ def parsed_xml(data: bytes, path: str | Path) -> Element:
         return root
     except _DocumentTypeError:
         cause = "a document type (<!DOCTYPE>) is not allowed in annotations"
-        problem = Problem(cause, str(path), "remove it, or set dataset.on_bad_item=skip")
+        problem = Problem(cause, str(path), f"remove it{SKIP}")
     except ParseError as error:
         line, column = error.position
         cause = f"an annotation is not well-formed XML ({ErrorString(error.code)})"

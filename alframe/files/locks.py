@@ -29,8 +29,7 @@ def locked(path: Path) -> Iterator[None]:
         while not _taken(file):
             if time.monotonic() > refused_after:
                 raise RunError(
-                    f"{path.parent} is in use by another process: wait for it, or choose another "
-                    "--output"
+                    f"{path.parent} is in use by another process: wait for it, or choose another"
                 )
             time.sleep(0.02)
         _held.add(file)

@@ -209,7 +209,7 @@ def _decoded(
     cached, problems = cached_images(dataset, config.data), Problems(dataset.on_bad_item)
     for item, error in cached.prepare(sorted(targets), READERS).items():
         problems.take(item, error)
-    notes = (*cached.notes(), *problems.settle())
+    notes = (*dataset.notes, *cached.notes(), *problems.settle())
     if targets.keys() <= problems.items:
         raise DataError(f"no image of the test split of {dataset.name} can be read")
     rest = without(dataset, problems.items)

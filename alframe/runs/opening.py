@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alframe.config.resolve import differences, resolve, to_yaml
 from alframe.config.sections import Component, RunConfig
-from alframe.errors import RunError
+from alframe.errors import RunError, Waiting
 from alframe.files.atomic import remove_torn, sync_folder
 from alframe.files.checked import write_yaml
 from alframe.files.locks import locked
@@ -155,6 +155,8 @@ def log_file(path: Path) -> Iterator[None]:
     root.addHandler(handler)
     try:
         yield
+    except Waiting:  # no error
+        raise
     except BaseException:
         # For the file only: on the terminal the command line says what is to be said.
         stopped = (logger.name, logging.ERROR, __file__, 0, "the run stopped", (), sys.exc_info())

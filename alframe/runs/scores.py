@@ -1,17 +1,16 @@
 """``scores/cycle_NN.npz``: what a strategy gave each candidate."""
 
 import io
-import tokenize
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from alframe.errors import RunError
+from alframe.files.npz import DAMAGED, read_header
 from alframe.files.sealed import sealed, unsealed
 
 LIMIT = 1 << 29
@@ -45,7 +44,7 @@ def read_scores(path: Path) -> dict[str, float] | None:
         return None
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, ValueError, LookupError, NotImplementedError, SystemError) as error:
+    except DAMAGED as error:
         raise RunError(
             f"{path} is damaged ({error}): restore it, or delete it to have the selection checked "
             "by the model of its cycle"
@@ -55,19 +54,9 @@ def read_scores(path: Path) -> dict[str, float] | None:
 def _array(archive: zipfile.ZipFile, name: str, kind: str) -> NDArray[Any]:
     """A list in an archive, as long as its header says: memory is taken for what is there."""
     with archive.open(name) as member:
-        shape, dtype = _header(member)
+        shape, _, dtype = read_header(member)
         size = archive.getinfo(name).file_size
         if dtype.kind != kind or len(shape) != 1 or not 0 <= shape[0] * dtype.itemsize <= size:
             raise ValueError(f"{name} is not a list of {'texts' if kind == 'U' else 'numbers'}")
         content = member.read(shape[0] * dtype.itemsize)
         return np.frombuffer(content, dtype, count=shape[0])
-
-
-def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    try:
-        if npy.read_magic(member) != (1, 0):
-            raise ValueError("it is of another version of the format")
-        shape, _, dtype = npy.read_array_header_1_0(member)
-    except (TypeError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError) as error:
-        raise ValueError("the header of an array cannot be read") from error
-    return shape, dtype

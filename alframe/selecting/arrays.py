@@ -1,5 +1,6 @@
 """Material of a selection from arrays and objects of a notebook."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -82,7 +83,7 @@ def _check(ids: Sequence[str], **given: Any) -> None:
     if isinstance(ids, str) or not all(isinstance(item, str) for item in ids):
         raise ConfigError("ids: expected a list of texts, one an image")
     if len(set(ids)) < len(ids):
-        twice = next(item for place, item in enumerate(ids) if item in ids[:place])
+        twice = Counter(ids).most_common(1)[0][0]
         raise ConfigError(f"ids: expected each once, {twice!r:.60} is there twice")
     problems = [
         f"{name}: expected {len(ids):,} of them, one for each id, got {len(value):,}"

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from alframe.datasets.problems import named, plural
 from alframe.errors import DataError
+from alframe.files.npz import DAMAGED, read_header
 
 SHAPES = "ids [n], image [n, d], and maybe object_features [m, f] with object_index [m]"
-_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +82,7 @@ def read_vectors(path: Path) -> Vectors:
                 for name in ("ids", "image", "object_features", "object_index")
                 if name in names
             }
-    except _DAMAGED as error:
+    except (OSError, *DAMAGED) as error:
         why = getattr(error, "strerror", None) or error
         raise DataError(f"{path} cannot be read as npz ({why}): expected {SHAPES}") from error
     if "ids" not in arrays:
@@ -109,9 +108,7 @@ def read_vectors(path: Path) -> Vectors:
 def _array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     member = archive.getinfo(f"{name}.npy")
     with archive.open(member) as file:
-        version = npy.read_magic(file)
-        header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran, dtype = header(file)
+        shape, fortran, dtype = read_header(file)
         offset = file.tell()
         if dtype.hasobject:
             raise ValueError(f"{name} holds objects of Python: write it with a type of its own")

@@ -17,7 +17,7 @@ NOTHING_LEFT = (
     r"|Output size is too small|output size is too small|non-empty"
     r"|sizes? should be greater than (0|zero)"
     r"|[Pp]adding size should be less than the corresponding input dimension"
-    r"|non-zero size|must be positive.*size|Non-empty \\d+D"
+    r"|non-zero size|must be positive.*size|Non-empty \d+D|with optional 0 dim batch size"
 )
 """Convolution, pooling and resizing of maps that would have no pixels."""
 

@@ -166,12 +166,15 @@ def _engine(name: str, address: str | None, jobs: int | None, threads: int | Non
 
 
 def _run(work: "WorkList", engine: "Engine") -> None:
+    from alframe.benchmarks.running.jobs import is_waiting
+
     total = len(work.jobs)
     done = sum(work.state(j) == "finished" for j in work)
     say(f"{total} runs, {done} of them finished, {engine.slots} at a time, {work.folder}")
     try:
         for number, outcome in enumerate(work.run(engine), done + 1):
-            result = f"FAILED: {outcome.failed}" if outcome.failed else "finished"
+            failed, waits = outcome.failed, is_waiting(outcome.failed or "")
+            result = failed if waits else f"FAILED: {failed}" if failed else "finished"
             say(f"[{number}/{total}] {outcome.job.name}  {outcome.seconds:.0f} s  {result}")
     except KeyboardInterrupt as error:
         say("", "stopped; the same command goes on from here", err=True)
@@ -179,13 +182,13 @@ def _run(work: "WorkList", engine: "Engine") -> None:
 
 
 def _finish(work: "WorkList") -> None:
-    """List the jobs that failed and write the report; exit code 1 if any failed."""
+    """List the jobs that failed and write the report; exit code 1 if any failed, 3 if all wait."""
     from alframe.benchmarks.reporting.report import findings_of, write
-    from alframe.benchmarks.running.jobs import failures
+    from alframe.benchmarks.running.jobs import failures, is_waiting
 
     failed = list(failures(work))
     say(*failed, err=True)
     for path in write(findings_of([work.folder]), work.folder / "report"):
         say(f"wrote {path}", err=True)
     if failed:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(3 if all(map(is_waiting, failed)) else 1)

@@ -155,10 +155,22 @@ def status_lines(jobs: JobList) -> Iterator[str]:
 
 
 def failures(jobs: JobList) -> Iterator[str]:
-    """A line for each job that failed: why, and where it says more."""
+    """A line for each job that failed, or waits: why, and where it says more."""
     for job in jobs:
         if jobs.state(job) == "failed":
-            yield f"failed: {job.name}: {jobs.failure(job)} ({jobs.log(job)})"
+            yield f"{ending(str(jobs.failure(job)), job.name)} ({jobs.log(job)})"
+
+
+def is_waiting(reason: str) -> bool:
+    """Whether a job ended because it waits for people or files."""
+    return reason.startswith("waiting: ")
+
+
+def ending(reason: str, name: str) -> str:
+    """How a job ended without having finished: ``failed: NAME: REASON``, or ``waiting: ...``."""
+    if is_waiting(reason):
+        return f"waiting: {name}: {reason.removeprefix('waiting: ')}"
+    return f"failed: {name}: {reason}"
 
 
 def _progress(job: Job, done: list[Cycle]) -> str:

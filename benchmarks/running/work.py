@@ -13,12 +13,12 @@ from pathlib import Path
 
 from alframe.benchmarks.running.engines import Engine
 from alframe.benchmarks.running.grid import Grid, settings_in
-from alframe.benchmarks.running.jobs import Job, JobList
+from alframe.benchmarks.running.jobs import Job, JobList, is_waiting
 from alframe.config.resolve import to_yaml
 from alframe.files.atomic import write_text
 
 ATTEMPTS = 2
-"""A job that fails is tried once more, then listed."""
+"""A job that fails is tried once more, then listed; one that waits is listed."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class WorkList(JobList):
         failed = f"{job.first} failed: {first_failed}" if first_failed else None
         for _ in range(0 if first_failed else ATTEMPTS):
             failed = self._attempt(job, engine)
-            if failed is None or self._stopping.is_set():
+            if failed is None or is_waiting(failed) or self._stopping.is_set():
                 break
         return Outcome(job, failed, time.monotonic() - started)
 
@@ -108,10 +108,11 @@ class WorkList(JobList):
 
 
 def last_error(log: Path, start: int = 0) -> str | None:
-    """The last line of a log, from byte ``start`` on, that says ``error:``; None without one.
+    """The last line of a log, from byte ``start`` on, that says ``error:`` or what is waited for.
 
     A process that was killed says nothing: what others said before it is not its reason.
     """
     said = log.read_bytes()[start:].decode(errors="replace") if log.exists() else ""
-    errors = [line for line in said.splitlines() if "error:" in line.lower()]
+    lines = said.splitlines()
+    errors = [line for line in lines if "error:" in line.lower() or is_waiting(line)]
     return errors[-1].strip().removeprefix("error: ") if errors else None

@@ -168,6 +168,14 @@ def test_ways_out_are_those_of_the_command(alframe: Any, waiting: Path) -> None:
     assert (code, out) == (3, f"no image is answered in {empty}\n")
 
 
+def test_answers_are_not_changed_while_a_run_reads_them(alframe: Any, waiting: Path) -> None:  # noqa: F811
+    file = one_box(waiting, waiting.parent / "a.json")
+    with locked(waiting / ".lock"):
+        code, _, err = alframe("annotate", str(waiting), file)
+    assert (code, f"{waiting} is in use by another process" in err) == (2, True)
+    assert not (waiting / "answers").exists()
+
+
 def test_what_a_run_does_that_does_not_wait(alframe: Any, waiting: Path) -> None:  # noqa: F811
     file = one_box(waiting, waiting.parent / "a.json")
     assert alframe("annotate", str(waiting), file)[0] == 0

@@ -1,6 +1,9 @@
 """A run asks in Label Studio: against a stand-in of the server, in all its moods."""
 
+import contextlib
 import json
+import socket
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -208,6 +211,37 @@ def test_a_label_that_people_add_is_a_class_once_it_is_allowed(
     (run / "answers/cycle_00.json").unlink()
     with pytest.raises(ConfigError, match=r"the labels dog, fox, the run has .*cat, dog: .*add"):
         ask(run, dataset, url)
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",
+            "answers b'<html>', no JSON: is Label",
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n[", "cannot be reached .*IncompleteRead"),
+    ],
+)
+def test_something_else_at_the_address(
+    run: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch, page: bytes, said: str
+) -> None:
+    monkeypatch.setattr(label_studio_api, "PAUSE", 0.0)
+    monkeypatch.setenv(label_studio_api.KEY, "x")
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(page)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(DataError, match=said):
+            ask(run, dataset, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def test_no_server_at_all(run: Path, dataset: Dataset, server: tuple[str, State]) -> None:

@@ -94,6 +94,17 @@ def test_classes_go_by_name_whatever_their_order(
     assert "data     another test split: coco, 6 images" in out
 
 
+def test_what_the_dataset_leaves_out_is_said(alframe: Alframe, run: Path, tmp_path: Path) -> None:
+    root = coco_root(tmp_path / "coco", CLASSES)
+    file = root / "annotations/instances_val2017.json"
+    content = json.loads(file.read_text())
+    content["annotations"][0]["bbox"] = ["x", 0, 5, 5]
+    file.write_text(json.dumps(content))
+    args = ("--dataset", "coco", "--data-root", str(root), EMPTY, "dataset.on_bad_item=skip")
+    code, _, err = alframe("evaluate", str(run), *args)
+    assert (code, "skipped 1 bad item (dataset.on_bad_item=skip)" in err) == (0, True), err
+
+
 def test_classes_that_do_not_match_are_said(alframe: Alframe, run: Path, tmp_path: Path) -> None:
     root = coco_root(tmp_path / "coco", ("boat", *CLASSES[1:]), circle="boat")
     args = ("evaluate", str(run), "--dataset", "coco", "--data-root", str(root), EMPTY)

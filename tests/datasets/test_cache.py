@@ -17,6 +17,7 @@ from alframe.datasets import cache_disk
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.cache import CachedImages, CacheMode, Resize, prepared
 from alframe.datasets.cache_disk import DiskWriter
+from alframe.datasets.problems import SKIP
 from alframe.datasets.voc import voc
 from alframe.errors import ConfigError, DataError
 
@@ -361,7 +362,7 @@ class TestPrepared:
         assert caught.value.problems == ("a is broken", "d is broken")
 
     def test_bad_items_are_skipped_counted_and_named(self, dataset, varied, caplog):
-        varied.bad = {"a": "a is broken", "d": "d is broken"}
+        varied.bad = {"a": f"a is broken; replace it{SKIP}", "d": "d is broken"}
         skipping = replace(dataset, on_bad_item="skip", notes=("before",))
         with caplog.at_level(logging.WARNING):
             clean = prepared(skipping, cached(varied), workers=2)
@@ -371,7 +372,7 @@ class TestPrepared:
             "before",
             "skipped 2 bad items (dataset.on_bad_item=skip): a, d",
         )
-        assert "skipped: a is broken" in caplog.text
+        assert "skipped: a is broken; replace it\n" in caplog.text
 
     def test_nothing_is_left(self, dataset, varied):
         varied.bad = dict.fromkeys("cd", "broken")

@@ -19,7 +19,7 @@ from alframe.detectors.evaluation_coco import TWELVE, coco_ap
 from alframe.detectors.evaluation_results import DetectionResults, tabulate
 from alframe.detectors.evaluation_voc import judge, precision_recall, voc_ap
 from alframe.detectors.precision_recall import curves_png
-from alframe.errors import DataError
+from alframe.errors import DataError, TrainingError
 
 BOX = [0, 0, 100, 100]
 FAR = [500, 500, 600, 600]
@@ -387,7 +387,7 @@ class TestDetectionResults:
 
     @pytest.mark.parametrize(("box", "score"), [([0, 0, math.nan, 1], 0.5), (BOX, math.inf)])
     def test_not_finite(self, box, score):
-        with pytest.raises(ValueError, match="not finite"):
+        with pytest.raises(TrainingError, match="detections of a are not finite: the model has di"):
             collect(a=[(box, score, 0)])
 
     def test_foreign_image(self):

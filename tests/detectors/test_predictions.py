@@ -113,6 +113,7 @@ def test_a_curve_of_a_detector_outside(
     assert f"predict all of {run / 'predictions' / 'images'}" in err
     assert f"alframe run --output {run} --resume" in err
     assert go_on(alframe, run)[0] == 3
+    assert "the run stopped" not in (run / "run.log").read_text(), "to wait is no error"
     for cycle in range(3):
         outside(run, cycle, truth)
         code, said, err = go_on(alframe, run)

@@ -12,7 +12,7 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 from alframe.datasets.base import LabelledSet
 from alframe.detectors.box_ops import rescale_boxes
-from alframe.detectors.evaluation import measured
+from alframe.detectors.evaluation import detection_metrics
 from alframe.learner import DETECTIONS, EMBEDDING, Detections, LearnerSetup, Metrics, SignalBatch
 from alframe.training.batch import Batch
 
@@ -63,7 +63,7 @@ class FasterRCNN(nn.Module):
         self, test: LabelledSet, stream: Iterable[SignalBatch], setup: LearnerSetup
     ) -> Metrics:
         """Average precision, as of every detector."""
-        return measured(test, stream, setup)
+        return detection_metrics(test, stream, setup)
 
     def _detections(self, batch: Batch, images: Any, maps: Any) -> Detections:
         heads, sizes = self.stock.roi_heads, images.image_sizes

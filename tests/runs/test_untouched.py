@@ -242,3 +242,8 @@ def test_what_is_no_selection_is_a_sentence(given: Any, tmp_path: Path) -> None:
 def test_what_annotations_say_has_one_hash() -> None:
     other = replace(TARGET, labels=np.array([1, 1]))
     assert fingerprint([TARGET]) == fingerprint([copy.deepcopy(TARGET)]) != fingerprint([other])
+    nothing, two = Target.of([], []), Target.of([[0, 0, 9, 9]] * 2, [0, 0])
+    one = Target.of([[0, 0, 9, 9]], [0])
+    moved = {fingerprint(each) for each in ([two, nothing], [one, one], [nothing, two])}
+    assert len(moved) == 3, "whose objects they are"
+    assert fingerprint([one]) != fingerprint([replace(one, area=one.area / 2)])

@@ -1,5 +1,6 @@
 """``alframe select`` through the command line: the same choice, whatever tool wrote the files."""
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alframe.errors import DataError
+from alframe.selecting.vectors import read_vectors
 from tests.cli.test_cli import alframe  # noqa: F401
 
 NAMES = ("cat", "dog")
@@ -366,6 +369,25 @@ def test_embeddings_that_cannot_be_used(
     code, said, err = choose(alframe, "--embeddings", path, strategy="coreset")
     assert (code, said, message in err) == (2, "", True), err
     assert str(path) in err
+
+
+def test_embeddings_whose_bits_have_flipped(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    """Any sentence will do; a file may also be what it was, but for a date."""
+    path, rng = tmp_path / "e.npz", np.random.default_rng(0)
+    for save in (np.savez, np.savez_compressed):
+        save(path, ids=np.array(["a", "b"]), image=rng.random((2, 3)))  # type: ignore[operator]
+        whole = path.read_bytes()
+        for place in rng.integers(8 * len(whole), size=100).tolist():
+            torn = bytearray(whole)
+            torn[place // 8] ^= 1 << place % 8
+            path.write_bytes(torn)
+            with contextlib.suppress(DataError):
+                read_vectors(path)
+    np.savez(path, ids=np.array(["a"]), image=np.zeros((1, 2)))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"{'descr'", b"{[]: 3 ,"))
+    with pytest.raises(DataError, match="cannot be read as npz"):
+        read_vectors(path)
 
 
 def test_predictions_without_scores_and_with_problems(

@@ -37,6 +37,8 @@ def batch(count: int, height: int, width: int) -> Batch:
         (nn.ReflectionPad2d(3), (1, 2, 2), "no pixels left"),
         (lambda x: F.interpolate(x[:, :, :0], scale_factor=2), (1, 4, 4), "no pixels left"),
         (lambda x: F.adaptive_max_pool2d(x[:, :, :0], 1), (1, 4, 4), "no pixels left"),
+        (lambda x: F.max_pool2d(x[:, :, :0], 1), (1, 4, 4), "no pixels left"),
+        (lambda x: F.avg_pool2d(x[:, :, :0], 1), (1, 4, 4), "no pixels left"),
     ],
 )  # fmt: skip
 def test_what_layers_say(

@@ -14,7 +14,7 @@ from alframe.learner import CLASS_PROBS, EMBEDDING, ClassProbs, LearnerSetup, Me
 from alframe.model import Display
 from alframe.shaped import Float, Int
 from alframe.tasks.classification import TASK
-from alframe.tasks.classification.metrics import measured
+from alframe.tasks.classification.metrics import classification_metrics
 from alframe.tasks.classification.showing import ClassesShowing
 from alframe.training.batch import Batch
 
@@ -103,7 +103,7 @@ class Classifier(nn.Module, ABC):
         self, test: LabelledSet, stream: Iterable[SignalBatch], setup: LearnerSetup
     ) -> Metrics:
         """Accuracy, macro F1, accuracy of each class, calibration error, likelihood."""
-        return measured(test, stream, setup.classes)
+        return classification_metrics(test, stream, setup.classes)
 
     @classmethod
     def showing(cls, display: Display) -> ClassesShowing:

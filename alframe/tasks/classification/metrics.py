@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import LabelledSet
+from alframe.errors import DIVERGED, TrainingError
 from alframe.learner import CLASS_PROBS, Metrics, SignalBatch
 from alframe.model import ERRORS
 from alframe.shaped import Float, Int
@@ -17,18 +18,26 @@ LEAST = 1e-12
 """What a probability counts as at least, where its logarithm is taken."""
 
 
-def measured(test: LabelledSet, stream: Iterable[SignalBatch], classes: Sequence[str]) -> Metrics:
+def classification_metrics(
+    test: LabelledSet, stream: Iterable[SignalBatch], classes: Sequence[str]
+) -> Metrics:
     """Metrics of the test images that have a class, from their class probabilities.
 
     Args:
         test: one label an image; of several the first counts.
         stream: batches of ``class_probs``, [B, 1, C].
         classes: names, in label order.
+
+    Raises:
+        TrainingError: a probability is not finite; the message names the image.
     """
     rows: dict[str, NDArray[np.float64]] = {}
     for batch in stream:
         values = batch[CLASS_PROBS].values[:, 0].double().cpu().numpy()  # [B, 1, C] -> [B, C]
-        rows.update(zip(batch.ids, values, strict=True))
+        for item, row in zip(batch.ids, values, strict=True):
+            if not np.isfinite(row).all():
+                raise TrainingError(f"the class probabilities of {item} are not finite: {DIVERGED}")
+            rows[item] = row
     known = [item for item in test.ids if len(test.targets[item].labels)]  # sums in one order
     labels = np.array([test.targets[item].labels[0] for item in known])
     return metrics_of(np.stack([rows[item] for item in known]), labels, classes)

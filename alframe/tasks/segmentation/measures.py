@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import IGNORED, LabelledSet
+from alframe.errors import DIVERGED, TrainingError
 from alframe.learner import Metrics, SignalBatch
 from alframe.shaped import Int
 from alframe.tasks.segmentation.class_maps import CLASS_MAPS, decided_classes
@@ -15,14 +16,21 @@ from alframe.tasks.segmentation.class_maps import CLASS_MAPS, decided_classes
 def segmentation_metrics(
     test: LabelledSet, stream: Iterable[SignalBatch], classes: Sequence[str]
 ) -> Metrics:
-    """Metrics of the test images, at the original size of their masks."""
+    """Metrics of the test images, at the original size of their masks.
+
+    Raises:
+        TrainingError: a logit is not finite; the message names the image.
+    """
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     for batch in stream:
         maps = batch[CLASS_MAPS]
+        finite = maps.logits.isfinite().flatten(1).all(1).tolist()
         for row, item in enumerate(batch.ids):
             read = test.targets[item].mask
             if read is None:
                 raise ValueError(f"the annotation of {item} has no mask")
+            if not finite[row]:
+                raise TrainingError(f"the class maps of {item} are not finite: {DIVERGED}")
             found = decided_classes(maps.at_original_size(row), maps.threshold)
             confusion += confusion_of(found.cpu().numpy(), read(), len(classes))
     return metrics_of_confusion(confusion, classes)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alframe.benchmarks.running.grid import grid_of
-from alframe.benchmarks.running.jobs import status_lines
+from alframe.benchmarks.running.jobs import failures, is_waiting, status_lines
 from alframe.benchmarks.running.work import WorkList, last_error
 from tests.benchmarks.tiny_suite import FakeEngine, tiny_suite, write_finished
 
@@ -128,6 +128,26 @@ def test_the_last_error_of_a_log(tmp_path: Path) -> None:
     log.write_text("error: the first\nerror: the last\nlater words\n\n")
     assert last_error(log) == "the last"
     assert last_error(log, log.stat().st_size) is None
+
+
+def test_a_job_that_waits_is_listed_and_not_tried_again(tmp_path: Path) -> None:
+    class Waits(FakeEngine):
+        def call(self, arguments: Sequence[str], log: Path) -> int:
+            super().call(arguments, log)
+            log.write_text(
+                "run      r\nwaiting: cycle 0 waits for r/predictions\nthen: alframe run\n"
+            )
+            return 3
+
+    (job,) = [j for j in GRID if j.name == "run/shapes/random/seed-0"]
+    work = WorkList(tmp_path, {job.model_copy(update={"first": None}): GRID[job]})
+    engine = Waits(lambda _: 3)
+    (outcome,) = work.run(engine)
+    assert outcome.failed == "waiting: cycle 0 waits for r/predictions"
+    assert len(engine.calls) == 1
+    (line,) = failures(work)
+    assert line.startswith(f"waiting: {job.name}: cycle 0 waits for r/predictions (")
+    assert is_waiting(line)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,14 @@ import pytest
 import torch
 
 from alframe.datasets.base import LabelledSet, Target
+from alframe.errors import TrainingError
 from alframe.learner import CLASS_PROBS, ClassProbs, SignalBatch
-from alframe.tasks.classification.metrics import calibration_error, macro_f1, measured, metrics_of
+from alframe.tasks.classification.metrics import (
+    calibration_error,
+    classification_metrics,
+    macro_f1,
+    metrics_of,
+)
 from tests.fakes import FakeImages
 
 PROBS = np.array([[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5]])
@@ -70,4 +76,7 @@ def test_batches_in_any_order_and_images_without_a_class() -> None:
         for ids, rows in ((("3", "none"), [3, 0]), (("1", "0", "2"), [1, 0, 2]))
     ]
     classes = ("cat", "dog", "emu")
-    assert measured(test, iter(stream), classes) == metrics_of(PROBS, LABELS, classes)
+    assert classification_metrics(test, iter(stream), classes) == metrics_of(PROBS, LABELS, classes)
+    stream[1][CLASS_PROBS].values[0, 0, 1] = math.nan
+    with pytest.raises(TrainingError, match="class probabilities of 1 are not finite"):
+        classification_metrics(test, iter(stream), classes)

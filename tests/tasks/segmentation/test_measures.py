@@ -6,6 +6,7 @@ import torch
 from torchmetrics import Accuracy, JaccardIndex
 
 from alframe.datasets.base import IGNORED, LabelledSet, Target
+from alframe.errors import TrainingError
 from alframe.learner import SignalBatch
 from alframe.tasks.segmentation.class_maps import CLASS_MAPS, ClassMaps
 from alframe.tasks.segmentation.measures import (
@@ -80,3 +81,6 @@ def test_masks_are_held_against_predictions_at_their_own_size() -> None:
     truth[:, 30:32] = 0
     metrics = segmentation_metrics(test, [SignalBatch(("x",), {CLASS_MAPS: maps})], NAMES[:2])
     assert metrics["pixel_accuracy"] == pytest.approx(58 / 60)
+    logits[0, 0, 1, 1] = torch.nan
+    with pytest.raises(TrainingError, match="the class maps of x are not finite"):
+        segmentation_metrics(test, [SignalBatch(("x",), {CLASS_MAPS: maps})], NAMES[:2])
