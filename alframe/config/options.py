@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import inspect
+import math
 import re
 import types
 import typing
@@ -153,7 +154,8 @@ def problems(
     """
     settings: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for found in error.errors():
-        if found["type"] == "too_short" and len(found["input"]) >= found["ctx"]["min_length"]:
+        least = found.get("ctx", {}).get("min_length", math.inf)
+        if found["type"] == "too_short" and len(found["input"]) >= least:
             continue  # elements that are wrong are not counted; each is told
         foreign = found["type"] == "extra_forbidden"
         path = tuple(keys(found["loc"], model, foreign=foreign))

@@ -7,12 +7,20 @@ import pytest
 import torch
 
 HERE = Path(__file__).parent
+LONG = (
+    "test_a_compiled_run",
+    "test_losses_and_gradients_are_those_of_the_plain_functions",
+    "test_one_process_of_torchrun",
+    "test_killed_in_training_it_goes_on",
+)
+"""They begin first: with several processes the whole takes as long as what ends last."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.gpu)
+    items.sort(key=lambda item: not item.name.startswith(LONG))
 
 
 @pytest.fixture(scope="session")

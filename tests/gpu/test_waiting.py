@@ -6,19 +6,27 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from alframe.detectors import suppression
 from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING
-from tests.training.test_waiting import DENSE, SUPPRESSION, images_of, prepared, steps
+from tests.training.test_waiting import (
+    DENSE,
+    ENOUGH,
+    SUPPRESSION,
+    images_of,
+    prepared,
+    steps,
+)
 
 
 @pytest.fixture
 def refusing(gpu: torch.device) -> Iterator[torch.device]:
     """A GPU of which waiting is an error, until the test ends."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # once a process: that it does not yet detect everything
+        torch.cuda.set_sync_debug_mode("warn")
+    torch.cuda.set_sync_debug_mode("default")
     yield gpu
     torch.cuda.set_sync_debug_mode("default")
-
-
-# Once a process: that it does not yet detect everything.
-pytestmark = pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 
 
 @pytest.mark.parametrize("name", DENSE)
@@ -29,7 +37,10 @@ def test_a_step_waits_for_nothing(name: str, refusing: torch.device) -> None:
 
 
 @pytest.mark.parametrize("name", DENSE)
-def test_signals_wait_for_the_suppression_alone(name: str, refusing: torch.device) -> None:
+def test_signals_wait_for_the_suppression_alone(
+    name: str, refusing: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suppression, "ROUNDS", ENOUGH)
     learner, model, _ = prepared(name, refusing.type)
     learner._network = model.eval()
     images = images_of(learner, model).to(refusing)
