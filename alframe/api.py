@@ -30,6 +30,7 @@ def resolve(*settings: str | Mapping[str, Any]) -> RunConfig:
 def run(config: RunConfig, path: str | PathLike[str]) -> Iterator[Mapping[str, Any]]:
     """Run all cycles in ``path``, yielding each as it is finished (the objects of cycles.jsonl).
 
+    A generator: nothing begins before the first cycle is asked for (``list(run(...))``, a loop).
     A run that is there goes on where it stopped, after yielding the cycles that were finished. So
     asking people is: run until :class:`~alframe.errors.Waiting`, give the answers, run again.
 
@@ -61,7 +62,7 @@ def select(
 ) -> list[str]:
     """The ids of the images to label next, best first, from what one's own model says of them.
 
-    What was seen through is logged as a warning.
+    What was tolerated is logged as a warning.
 
     Args:
         strategy: a name as on the command line, a mapping with its options
@@ -105,9 +106,7 @@ def select(
         targets=targets,
         classes=classes,
     )
-    for found in material.signals.read() if strict else ():
-        found.refuse_bare()
-    chosen = choose(strategy, material, budget, seed)
+    chosen = choose(strategy, material, budget, seed, strict=strict)
     for note in material.notes:
         logger.warning("%s", note)
     return list(chosen.ids)

@@ -15,7 +15,7 @@ from alframe.detectors.weights import load_weights
 from alframe.errors import ConfigError
 from alframe.shaped import Float, Int, UInt8
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 TINY = "tiny"
 TINY_PIXELS = PixelRange(mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))
@@ -71,7 +71,7 @@ class Backbone(nn.Module):
         """As ever, but frozen modules, and BatchNorm under ``norm_eval``, stay in eval mode."""
         super().train(mode)
         if mode and self._warning:
-            log.warning(self._warning)
+            logger.warning(self._warning)
             self._warning = ""
         for module in self._frozen:
             module.training = False

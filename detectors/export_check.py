@@ -25,14 +25,14 @@ class Agreement:
     Attributes:
         images: how many.
         compared: detections, or raw numbers.
-        lonely: detections of either side without a counterpart, and raw ones that differ.
+        unmatched: detections of either side without a counterpart, and raw ones that differ.
         boxes: the largest difference, in pixels.
         scores: the largest difference.
     """
 
     images: int = 0
     compared: int = 0
-    lonely: int = 0
+    unmatched: int = 0
     boxes: float = 0.0
     scores: float = 0.0
 
@@ -58,23 +58,23 @@ class Agreement:
         Raises:
             RunError: the two do not find the same.
         """
-        if self.lonely > SHARE * self.compared or not self.compared:
+        if self.unmatched > SHARE * self.compared or not self.compared:
             raise RunError(
                 f"the exported model does not find what the model finds: of {self.compared:,} "
-                f"{self.lonely:,} have no counterpart within {PIXELS} pixels and {SCORES} of the "
-                "score; nothing was written"
+                f"{self.unmatched:,} have no counterpart within {PIXELS} pixels and {SCORES} of "
+                "the score; nothing was written"
             )
         said = (
             f"{self.compared:,} compared in {self.images} images: boxes within {self.boxes:.1e} "
             f"pixels, scores within {self.scores:.1e}"
         )
-        return f"{said}, {self.lonely} without a counterpart" if self.lonely else said
+        return f"{said}, {self.unmatched} without a counterpart" if self.unmatched else said
 
     def _raw(self, expected: Arrays, found: Arrays) -> None:
         boxes, scores = (np.abs(a - b) for a, b in zip(expected, found, strict=True))
         apart = (boxes > PIXELS).any(axis=(2, 3)) | (scores > SCORES).any(axis=2)
         self.compared += apart.size
-        self.lonely += int(apart.sum())
+        self.unmatched += int(apart.sum())
         self._note(boxes[~apart], scores[~apart])
 
     def _image(self, own: Iterable[Any], other: Iterable[Any]) -> None:
@@ -90,7 +90,7 @@ class Agreement:
         near = (boxes <= PIXELS) & (scores <= SCORES) & (label[:, None] == label2)
         least = min((float(s.min()) for s in (score, score2) if len(s)), default=0.0) + SCORES
         alone = ~near.any(axis=1) & (score > least), ~near.any(axis=0) & (score2 > least)
-        self.lonely += sum(int(each.sum()) for each in alone)
+        self.unmatched += sum(int(each.sum()) for each in alone)
         self._note(boxes[near], scores[near])
 
     def _note(self, boxes: NDArray[Any], scores: NDArray[Any]) -> None:

@@ -23,7 +23,7 @@ from alframe.errors import ConfigError
 from alframe.shaped import Float, Int
 from alframe.training.batch import Batch
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 HEADS = ("class_embed", "bbox_embed", "class_labels_classifier", "bbox_predictor", "enc_out_class",
          "enc_out_bbox", "enc_score_head", "enc_bbox_head")  # fmt: skip
@@ -125,7 +125,7 @@ class HFDetector(BoxDetector):
         super().train(mode)
         if mode and self._warning:
             self._warning = False
-            log.warning(
+            logger.warning(
                 "weights=none with a backbone whose BatchNorm keeps its statistics: random values "
                 "are not normalised; norm_eval=false trains them, where the family can"
             )

@@ -171,7 +171,7 @@ class PredictionsLearner:
         classes = self._setup.classes
         if foreign := [name for name in found.classes if name not in classes]:
             raise DataError(
-                f"{path}: {named(foreign)} are no classes of the dataset, which are "
+                f"{path}: the dataset has no class {named(foreign)}, but "
                 f"{', '.join(classes)}: call them alike (category_id of COCO results are numbers "
                 "of predictions/instances.json, which has to lie beside the file)"
             )

@@ -15,7 +15,7 @@ from alframe.detectors.towers import xavier
 from alframe.detectors.weights import downloaded, read_weights, use_weights
 from alframe.shaped import Float
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 VGG = "vgg16"
 CONV4_3 = 23
@@ -100,7 +100,7 @@ def load_vgg(body: VGGBody, state: Mapping[str, Tensor], source: str) -> None:
     use_weights(nn.ModuleDict({"features": body.features}), state, source)
     linear = [state[key] for key, shape in LINEAR.items() if _usable(state.get(key), shape)]
     if len(linear) < len(LINEAR):
-        log.info("%s has no fc6 and fc7: they start from random values", source)
+        logger.info("%s has no fc6 and fc7: they start from random values", source)
         return
     fc6, bias6, fc7, bias7 = linear
     kernels = fc6.view(4096, 512, 7, 7)[::4, :, ::3, ::3]  # every 4th output, 3 x 3 of 7 x 7

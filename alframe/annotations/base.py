@@ -39,7 +39,7 @@ class Annotations:
         objects: of these pictures; boxes are x1 y1 x2 y2 in pixels, 0-based, as they are written.
         ignored: ids of pictures that an annotator gave up.
         seconds: what annotating a picture took, where the tool knows.
-        notes: what was seen through, one sentence each.
+        notes: what was tolerated, one sentence each.
         new: names of classes that answers may have besides those of the dataset.
         numbered: whether ``classes`` are numbers of a list of names that the file does not have;
             see :func:`alframe.annotations.yolo.named_by`.

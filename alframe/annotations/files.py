@@ -13,7 +13,7 @@ from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.config.checks import in_range
 from alframe.datasets.base import Dataset, with_classes
 from alframe.datasets.meant import Pictures
-from alframe.datasets.problems import Problems, grouped, named
+from alframe.datasets.problems import Problems, grouped, named, plural
 from alframe.errors import DataError, Waiting
 from alframe.oracle import Answers, OracleSetup
 from alframe.text import command
@@ -108,9 +108,10 @@ def _status(run: Path, cycle: int, sheet: Sheet, missing: Sequence[str]) -> list
         if (count := sum(i.item in left and i.why == why for i in sheet.images))
     ]
     split = f" ({', '.join(parts)})" if len(parts) > 1 else ""
-    asked = "" if len(missing) == len(sheet.images) else f" of {len(sheet.images)}"
+    count = len(sheet.images)
+    asked = "" if len(missing) == count else f"{len(missing)} of "
     return [
-        f"waiting: {len(missing)}{asked} images to annotate{split}, in "
+        f"waiting: {asked}{plural(count, 'image')} to annotate{split}, in "
         f"{query_folder(run, cycle)}: {named(missing)}",
         f"then: {command('annotate', run, 'FILE')}",
     ]

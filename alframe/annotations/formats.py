@@ -50,9 +50,7 @@ def read_annotations(
     return _usable(found, problems)
 
 
-def read_predictions(
-    path: Path, images: Images, problems: Problems, name: str | None = None
-) -> Annotations:
+def read_predictions(path: Path, images: Images, problems: Problems) -> Annotations:
     """What a model found, with scores: as :func:`read_annotations`, or lines of our own."""
     with opened(path) as source:
         if source.is_dir() and not files(source):
@@ -60,11 +58,11 @@ def read_predictions(
                 f"{path} holds no predictions, but {what_it_is(source)}: let the detector end, and "
                 "write what it finds (Ultralytics: save_txt=True save_conf=True conf=0.001)"
             )
-        if name is None and prediction_lines.recognises(source):
+        if prediction_lines.recognises(source):
             found = prediction_lines.read_lines(source, images, problems)
         else:
-            nothing = name is None and not source.is_dir() and json_files(source, "empty")
-            chosen = COCO if nothing else _format(source, path, name)
+            nothing = not source.is_dir() and json_files(source, "empty")
+            chosen = COCO if nothing else _format(source, path, None)
             found = (chosen.predictions or chosen.read)(source, images, problems)
     return _usable(found, problems)
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from alframe.annotations.base import AskedImage, Sheet
 from alframe.annotations.files import FilesOracle, stored_answers
 from alframe.annotations.label_studio_api import Server
-from alframe.annotations.label_studio_query import OURS, configuration, tasks
+from alframe.annotations.label_studio_query import OURS, SERVED, configuration, tasks
 from alframe.annotations.sheets import query_folder
 from alframe.annotations.taking import take
 from alframe.datasets.problems import named, plural
@@ -136,7 +136,7 @@ class LabelStudioOracle:
         if self._root is None:
             return server.upload(project, image.file)
         below = image.file.resolve().relative_to(self._root)
-        return f"/data/local-files/?d={quote(below.as_posix())}"
+        return SERVED + quote(below.as_posix())
 
 
 def _folders(images: Sequence[AskedImage], root: Path) -> list[Path]:

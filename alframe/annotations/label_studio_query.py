@@ -13,9 +13,11 @@ from alframe.files.atomic import write_text
 QUERY, CONFIG = "tasks.json", "labels.xml"
 OURS = "alframe_id"
 """The field of a task's data that holds our id."""
+SERVED = "/data/local-files/?d="
+"""What the address of a picture begins with that the server reads from a folder of its own."""
 
 
-def write_query(sheet: Sheet, folder: Path, *, start: str = "/data/local-files/?d=") -> Path:
+def write_query(sheet: Sheet, folder: Path) -> Path:
     """Tasks, each with one prediction of all its proposals, and the configuration of labels.
 
     Label Studio's uncertainty sampling shows the smallest score of a prediction first.
@@ -23,11 +25,10 @@ def write_query(sheet: Sheet, folder: Path, *, start: str = "/data/local-files/?
     Args:
         sheet: what is asked.
         folder: where to.
-        start: of the address of each image, before the folder and name of its file.
     """
     write_text(folder / CONFIG, configuration(sheet.classes))
     path = folder / QUERY
-    content = tasks(sheet, lambda image: start + quote(_address(image)))
+    content = tasks(sheet, lambda image: SERVED + quote(_address(image)))
     write_text(path, json.dumps(content, indent=1) + "\n")
     return path
 

@@ -29,7 +29,7 @@ class Received:
 
     Attributes:
         cycle: that they are for.
-        notes: a sentence each on what was taken, left, or seen through.
+        notes: a sentence each on what was taken, left, or tolerated.
         asked: how many images the cycle asks for.
         missing: ids of those that still have no answer.
         suspects: answers worth a second look.

@@ -142,7 +142,7 @@ def _refused(error: Exception) -> str | None:
     if isinstance(error, MemoryError) or "DefaultCPUAllocator: can't allocate" in str(error):
         why = f" ({error})" if str(error) and isinstance(error, MemoryError) else ""
         return (
-            f"memory does not suffice{why}: lower training.batch_size, evaluation.batch_size, "
+            f"out of memory{why}: lower training.batch_size, evaluation.batch_size, "
             "data.long and data.short, or data.cache_gb"
         )
     if isinstance(error, OSError):

@@ -66,7 +66,7 @@ def select(
     Predictions are COCO results, a folder of YOLO's .txt files with confidence, a file of Label
     Studio or CVAT with scores, or what "alframe predict --json" prints. Embeddings may also hold
     object_features [m, f] and object_index [m]: a vector for each predicted box, and the place of
-    its image in ids. What was seen through is told on standard error.
+    its image in ids. What was tolerated is told on standard error.
 
     \b
     alframe select --strategy entropy --budget 100 --predictions preds.json --images photos
@@ -88,10 +88,8 @@ def select(
         predictions=predictions, augmented=augmented, embeddings=embeddings, images=images,
         labelled=labelled, missing=missing, skip_bad=skip_bad,
     )  # fmt: skip
-    for found in material.signals.read() if strict else ():
-        found.refuse_bare()
     try:
-        selection = choose(chosen, material, budget, seed)
+        selection = choose(chosen, material, budget, seed, strict=strict)
     finally:
         say(*(f"note: {note}" for note in material.notes), err=True)
     if name and output:

@@ -145,8 +145,8 @@ class DataConfig(Section):
     cache_gb: float = Field(default=4.0, ge=0)
     cache_dir: Place | None = None
     workers: int | None = Field(default=None, ge=0, le=MOST_WORKERS)
-    max_megapixels: float = Field(default=100.0, gt=0, allow_inf_nan=False)
-    white: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_megapixels: float = Field(default=100.0, gt=0)
+    white: float | None = Field(default=None, gt=0)
 
 
 Augment = Literal["hflip", "padded_crop", "photometric", "random_crop", "zoom_out", "zoom_out_crop"]
@@ -327,7 +327,15 @@ class RunConfig(Section):
         keep_models: keep the final model of ``all`` cycles or of the ``last`` one.
         first_cycle: a run with the same learner, data and seed, whose first cycle is taken over
             instead of trained again; null trains.
+        dataset: what is chosen from, and the test split.
         model: None where the learner does not train one; then ``training`` is None as well.
+        learner: who trains.
+        strategy: who chooses.
+        oracle: who annotates.
+        data: how images are read, resized and kept.
+        training: how long and by which optimiser, in each cycle.
+        evaluation: how images are predicted and measured.
+        budget: how many images are labelled when.
     """
 
     seed: int = Field(default=0, ge=0)

@@ -26,7 +26,7 @@ __all__ = ["CacheMode", "CachedImages", "Resize", "prepared"]
 
 CacheMode = Literal["ram", "disk", "none"]
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _Facts = tuple[tuple[int, int], str]  # size and stamp
 
@@ -159,7 +159,7 @@ class CachedImages:
             slots[item] = slot
             end += slot.length
         if self._mode != "none" and len(slots) < len(known):
-            log.warning(
+            logger.warning(
                 "the image cache holds %d of %d images (limit %.2f GiB); the others are decoded "
                 "at every use: raise data.cache_gb, or choose a smaller size",
                 len(slots), len(known), self._limit / 2**30,

@@ -28,7 +28,7 @@ _INDEX = "index.json"
 _PARTIAL = ".partial-"
 _STALE_SECONDS = 24 * 3600
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Slot(NamedTuple):
@@ -198,9 +198,9 @@ def load(home: Path, key: str, workers: int) -> DiskStore | None:
         store, checksums = _read_index(folder, key)
         _verify(store, checksums, workers)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
-        log.warning("%s is not a usable image cache (%s): building it anew", folder, error)
+        logger.warning("%s is not a usable image cache (%s): building it anew", folder, error)
         return None
-    log.info("reusing the image cache %s: %d images", folder, len(store))
+    logger.info("reusing the image cache %s: %d images", folder, len(store))
     return store
 
 

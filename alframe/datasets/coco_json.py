@@ -80,7 +80,7 @@ class CocoFile:
         images: those that have no problem of their own.
         objects: of these images; boxes are x1 y1 x2 y2.
         annotated: ids of images that have an annotation, usable or not.
-        notes: what was seen through.
+        notes: what was tolerated.
     """
 
     categories: list[str]

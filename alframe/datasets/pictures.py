@@ -283,7 +283,7 @@ def _cause(path: str | Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return _unknown(path)
     if isinstance(error, MemoryError):
-        return "memory does not suffice to decode the image"
+        return "out of memory to decode the image"
     reason = str(error).partition("\n")[0] or type(error).__name__
     # Without what differs from file to file, so that a cause is told once.
     return (

@@ -13,7 +13,7 @@ MOST_NAMES = 5
 SKIP = ", or set dataset.on_bad_item=skip"
 """How remedies end that a dataset offers; see :class:`Problems`."""
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Problems:
         if self.on_bad_item == "error":
             raise DataError(lines)
         for line in lines:
-            log.warning("skipped: %s", line)
+            logger.warning("skipped: %s", line)
         count = plural(len(self.items), "bad item")
         return (f"skipped {count} ({self._skip}): {named(sorted(self.items))}",)
 

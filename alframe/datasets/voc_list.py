@@ -25,7 +25,7 @@ class VocList:
     """The images that a list names.
 
     Attributes:
-        names: each once, in the order of the list, as written but for what was seen through.
+        names: each once, in the order of the list, as written but for what was tolerated.
         again: how often a name comes after its first time.
         labelled: how many lines have the label of a class, as the lists of single classes do.
         paths: names with a folder or a suffix.
@@ -37,7 +37,7 @@ class VocList:
     paths: list[str] = field(default_factory=list)
 
     def notes(self, split: str) -> list[str]:
-        """What was seen through, of the list of a split."""
+        """What was tolerated, of the list of a split."""
         start, again = f"list {split} has", self.again
         labelled, paths = (plural(n, "name") for n in (self.labelled, len(self.paths)))
         notes = {

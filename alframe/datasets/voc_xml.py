@@ -45,7 +45,7 @@ class VocAnnotation:
 def read_annotation(path: str | Path) -> VocAnnotation:
     """Read one XML file.
 
-    Namespaces and capital letters in the names of elements are seen through.
+    Namespaces and capital letters in the names of elements are tolerated.
 
     Raises:
         BadItemError: the file is missing, malformed or declares a document type (which could

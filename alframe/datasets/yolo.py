@@ -100,7 +100,7 @@ class _Reader:
                     found.problems.take(item, error)
 
     def notes(self) -> list[str]:
-        """What was seen through, of each kind once, and label files of no image."""
+        """What was tolerated, of each kind once, and label files of no image."""
         told = {
             "polygons": ("polygon", "of which the enclosing box is taken"),
             "twice": (

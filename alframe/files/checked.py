@@ -185,5 +185,5 @@ def _json(content: Record, indent: int | None = None) -> str:
 
 
 def _without_key(content: dict[str, Any]) -> dict[str, Any]:
-    """Also where its checksum is none any more, for a bit of it has flipped."""
+    """The content without its checksum, even a damaged one."""
     return {k: v for k, v in content.items() if k != KEY}

@@ -13,7 +13,7 @@ def save(path: Path, configuration: str, content: Mapping[str, Any]) -> None:
     """Write ``content``, and under which configuration it came about.
 
     Raises:
-        OSError: the disk is full, or takes nothing for another reason.
+        OSError: the disk is full, or cannot be written to.
     """
     import torch
 

@@ -21,8 +21,8 @@ MENDABLE = frozenset(
 )  # fmt: skip
 """Not among them: a file that is missing (ENOENT). One of ours that we forgot to make is a bug."""
 
-MADE = ("config.yaml", "checkpoints", "scores", "tensorboard")
-"""What a run directory has from its beginning."""
+FOLDERS = ("checkpoints", "scores", "tensorboard")
+"""What a run directory has from its beginning, beside its configuration."""
 
 
 def refusal(error: OSError) -> str | None:
@@ -52,7 +52,7 @@ def _is_gone(error: OSError, path: Path) -> bool:
     if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ESTALE} or not name:
         return False
     inside = Path(name).absolute().is_relative_to(path.absolute())
-    return inside and not all((path / name).exists() for name in MADE)
+    return inside and not all((path / name).exists() for name in ("config.yaml", *FOLDERS))
 
 
 def _name(error: OSError) -> str:

@@ -141,7 +141,7 @@ class Labelling:
         ):
             if not left:
                 raise RunError(
-                    f"all {count} images to {split} are ignored, so there is nothing to work with: "
+                    f"every image to {split} ({count}) is ignored, so nothing is left to work with: "
                     f"annotate some of them ({command('annotate', self._run.path, 'FILE')}), or "
                     "start anew with others (another seed)"
                 )

@@ -14,6 +14,7 @@ from alframe.errors import RunError, Waiting
 from alframe.files.atomic import remove_torn, sync_folder
 from alframe.files.checked import write_yaml
 from alframe.files.locks import locked
+from alframe.files.refusals import FOLDERS
 from alframe.runs.journal import Journal
 from alframe.runs.rundir import ADOPTED, FREE_TO_CHANGE, RunDir, header, stored_layer
 from alframe.text import LineFormatter
@@ -43,7 +44,7 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
                 _adopt(path, config)
             stack.enter_context(log_file(path / "run.log"))
             remove_torn(path)
-            for folder in ("checkpoints", "scores", "tensorboard"):
+            for folder in FOLDERS:
                 (path / folder).mkdir(exist_ok=True)
                 remove_torn(path / folder)
             run = RunDir(path, config)
@@ -138,7 +139,7 @@ def _later(cycles: int | None) -> float:
 
 
 class RunLog(logging.FileHandler):
-    """A log that says nothing of a disk that takes nothing: the run will, where it matters."""
+    """A log that leaves it to the run to say that a disk cannot be written to."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Leave a line out that cannot be written."""

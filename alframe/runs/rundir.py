@@ -260,22 +260,7 @@ def stored_layer(path: Path) -> Layer:
     file = path / "config.yaml"
     if not file.exists():
         raise RunError(f"{path} holds no run: there is no config.yaml in it")
-    layer = as_layer(read_yaml(file, RESTORE), str(file), error=RunError)
-    refuse_old(path, layer)
-    return layer
-
-
-def refuse_old(path: Path, config: Mapping[str, Any]) -> None:
-    """Refuse a run of before the first release, whose files have other words.
-
-    Raises:
-        RunError: the configuration is such a run's.
-    """
-    if "detector" in config and "model" not in config:
-        raise RunError(
-            f"{path} is a run of an earlier version (its config.yaml has a section 'detector', "
-            "which is called 'model' now): use it with that version, or start anew"
-        )
+    return as_layer(read_yaml(file, RESTORE), str(file), error=RunError)
 
 
 def stored_scores(path: Path, cycle: int) -> dict[str, float] | None:

@@ -1,12 +1,13 @@
 """Scalars for TensorBoard."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Self
 
 from torch.utils.tensorboard import SummaryWriter
+
+from alframe.files.atomic import named
 
 
 class TensorBoard:
@@ -23,7 +24,7 @@ class TensorBoard:
         self._folder = folder
         self._hook = threading.excepthook
         threading.excepthook = self._died
-        with self._named():
+        with named(self._folder):
             self._writer = SummaryWriter(str(folder))
 
     def __enter__(self) -> Self:
@@ -40,7 +41,7 @@ class TensorBoard:
         Raises:
             OSError: what was recorded before could not be written.
         """
-        with self._named():
+        with named(self._folder):
             self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
@@ -50,18 +51,10 @@ class TensorBoard:
             OSError: it could not be written.
         """
         try:
-            with self._named():
+            with named(self._folder):
                 self._writer.close()
         finally:
             threading.excepthook = self._hook
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            error.filename = error.filename or str(self._folder)
-            raise
 
     def _died(self, args: threading.ExceptHookArgs) -> None:
         """For all threads: those of TensorBoard are known by their module alone."""

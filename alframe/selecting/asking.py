@@ -45,8 +45,8 @@ def write_asked(
     nowhere = [item for item in selection.ids if images.file(item) is None]
     if nowhere:
         raise DataError(
-            f"{plural(len(nowhere), 'chosen image')} lie nowhere here: {named(nowhere)}; give "
-            "--images, the folder or list of their files"
+            f"{plural(len(nowhere), 'chosen image')} cannot be found here: {named(nowhere)}; give "
+            "--images, the folder or list of the files"
         )
     proposals = _proposals(selection.ids, detections)
     scores: Mapping[str, float] = selection.scores or {}

@@ -54,7 +54,7 @@ class Material:
         images: their pictures.
         labelled: ids of those that are not to be chosen.
         targets: annotations of labelled images, as far as they are known.
-        notes: what was seen through, one sentence each.
+        notes: what was tolerated, one sentence each.
     """
 
     ids: frozenset[str]
@@ -137,8 +137,17 @@ def check_provided(strategy: Strategy, provided: frozenset[str]) -> None:
     raise ConfigError(lines)
 
 
-def choose(strategy: Strategy, material: Material, budget: int, seed: int = 0) -> Selection:
+def choose(
+    strategy: Strategy, material: Material, budget: int, seed: int = 0, *, strict: bool = False
+) -> Selection:
     """The ``budget`` images to label next, best first; all that there are, where they are fewer.
+
+    Args:
+        strategy: who chooses.
+        material: what is chosen from.
+        budget: how many.
+        seed: of draws.
+        strict: refuse to take a score for the probabilities of classes.
 
     Raises:
         ConfigError: the strategy requires what is not known.
@@ -148,6 +157,8 @@ def choose(strategy: Strategy, material: Material, budget: int, seed: int = 0) -
     if budget < 1:
         raise ConfigError(f"the budget is {budget}: expected at least 1 image")
     check_provided(strategy, material.signals.provides)
+    for found in material.signals.read() if strict else ():
+        found.refuse_bare()
     pool = sorted(material.ids - material.labelled)
     unknown = [item for item in pool if not material.signals.has(item, strategy.requires)]
     left_out = set(unknown)

@@ -1,6 +1,5 @@
 """Detections of many images as columns, and batches of them as strategies read them."""
 
-import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,7 +70,7 @@ class StoredDetections:
         where: what messages call their source.
 
     Attributes:
-        notes: what was seen through.
+        notes: what was tolerated.
         exclusive: see :class:`~alframe.learner.ClassProbs`.
 
     Raises:
@@ -100,12 +99,6 @@ class StoredDetections:
             self._scores = np.pad(self._scores, ((0, 0), (0, 1)))
         self._count = np.bincount(columns.owner[kept], minlength=len(ids))
         self._start = np.cumsum(self._count) - self._count
-
-    def of_rows(self, rows: Mapping[str, int]) -> "StoredDetections":
-        """The same for images of other names: those that these ``rows`` are called by."""
-        other = copy.copy(self)
-        other.rows = dict(rows)
-        return other
 
     def refuse_bare(self) -> None:
         """From now on, refuse to take a score for the probabilities of classes."""

@@ -179,7 +179,7 @@ class StoredVectors:
             at = named([f"{ids[i]} ({int(have[i])} of {int(counts[i])})" for i in odd])
             raise DataError(
                 f"{self.where}: object_features: expected one for each predicted box, in the order "
-                f"of the predictions; {plural(len(odd), 'image')} have others: {at}"
+                f"of the predictions; not so for {plural(len(odd), 'image')}: {at}"
             )
 
     def objects(

@@ -124,7 +124,7 @@ class StrategyUnderTest:
         return strategy.select(query)
 
     def put_at_every_size(self, **given: Any) -> None:
-        """As :meth:`put`; that it fails at some size is for :func:`takes_the_budget` to tell."""
+        """As :meth:`put`; that it fails at some size is for :func:`_takes_the_budget` to tell."""
         for pool, budget in SIZES:
             with contextlib.suppress(Exception):
                 self.put(pool, budget, **given)

@@ -142,6 +142,7 @@ class PlainLearner:
 
         Raises:
             TrainingError: out of memory.
+            ValueError: learner and model do not provide one of ``names``.
         """
         setup, model = self.setup, self.for_inference()
         if unknown := sorted(names - streamed(type(self), type(model))):

@@ -14,7 +14,7 @@ from alframe.errors import TrainingError
 FEWER = "go on with data.workers=0 or fewer processes"
 WORDS = {
     errno.ENOSPC: (
-        "shared memory (/dev/shm) does not suffice for the processes that load images: go on with "
+        "out of shared memory (/dev/shm) for the processes that load images: go on with "
         "data.workers=0, or give it more (docker run --shm-size=8g)"
     ),
     errno.EMFILE: (
@@ -22,7 +22,7 @@ WORDS = {
         "fewer, or raise the limit (ulimit -n)"
     ),
     errno.ENOMEM: (
-        "memory does not suffice for the processes that load images: go on with data.workers=0 or "
+        "out of memory for the processes that load images: go on with data.workers=0 or "
         "fewer, or lower data.cache_gb"
     ),
     errno.EAGAIN: (

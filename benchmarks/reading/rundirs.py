@@ -12,7 +12,7 @@ from alframe.config.layers import flat
 from alframe.errors import RunError
 from alframe.files.checked import damaged, read_object, read_records, read_yaml
 from alframe.runs.records import REMEDY
-from alframe.runs.rundir import FREE_TO_CHANGE, RESTORE, refuse_old
+from alframe.runs.rundir import FREE_TO_CHANGE, RESTORE
 
 SUITE_FILE = "suite.yaml"
 """What makes a folder that of a suite."""
@@ -166,7 +166,6 @@ def read_run(path: Path) -> Run:
     config = read_yaml(path / "config.yaml", RESTORE)
     if not isinstance(config, Mapping):
         raise RunError(f"{path / 'config.yaml'} is damaged: expected a mapping, got {config!r:.40}")
-    refuse_old(path, config)
     manifest = read_object(path / "manifest.json", RESTORE)
     return Run(path, config, manifest, tuple(read_cycles(path / "cycles.jsonl")))
 

@@ -120,7 +120,9 @@ def write(findings: "Findings", folder: Path, formats: Collection[str] = FORMATS
 
 def _folder(runs: Sequence[Path]) -> Path:
     """Beside what is alone, else here."""
-    alone = len(runs) == 1 and any((runs[0] / n).exists() for n in ("suite.yaml", "manifest.json"))
+    from alframe.benchmarks.reading.rundirs import SUITE_FILE
+
+    alone = len(runs) == 1 and any((runs[0] / n).exists() for n in (SUITE_FILE, "manifest.json"))
     return runs[0] / "report" if alone else Path("report")
 
 

@@ -1,12 +1,11 @@
 """The selection rule of MI-AOD: images on which two classifiers disagree most."""
 
-from dataclasses import replace
 from typing import Any
 
 from alframe.errors import ConfigError
 from alframe.learner import DISAGREEMENT, SignalBatch
 from alframe.strategies.miaod.losses import image_uncertainty
-from alframe.strategy import Query, ScoringStrategy, Selection
+from alframe.strategy import ScoringStrategy
 
 
 class MIAOD(ScoringStrategy):
@@ -14,7 +13,8 @@ class MIAOD(ScoringStrategy):
 
     MI-AOD (Yuan et al., CVPR 2021), section 3.4; the code's ``apis/test.py:15-37`` and
     ``active_datasets.py:60-75``. Anchors count whether they show an object or
-    not; there is no weight, no threshold, no suppression of neighbours and no diversity.
+    not; there is no weight, no threshold, no suppression of neighbours and no diversity. On COCO
+    the code chooses from a fifth of the pool, drawn anew in each cycle: ``budget.candidates=20%``.
 
     # Deviation: a score that is not a number is an error; the code ranks it first.
 
@@ -26,37 +26,22 @@ class MIAOD(ScoringStrategy):
     Args:
         k: how many anchors of an image count: a whole number is a count (10000 in the paper), a
             fraction is a share of the image's anchors. An image with fewer is scored by all.
-        score_fraction: share of the unlabelled images that is scored and chosen from, drawn anew
-            in each cycle, but never fewer than the budget. The code scores a fifth on COCO.
 
     Raises:
-        ConfigError: an option is out of range.
+        ConfigError: ``k`` is out of range.
     """
 
     requires = frozenset({DISAGREEMENT})
 
-    def __init__(self, k: int | float = 0.1, score_fraction: float = 1.0) -> None:
+    def __init__(self, k: int | float = 0.1) -> None:
         if k < 1 if isinstance(k, int) else not 0 < k <= 1:
             raise ConfigError(
                 f"k: expected a whole number from 1 on, or a fraction up to 1.0, got {k}"
             )
-        if not 0 < score_fraction <= 1:
-            raise ConfigError(f"score_fraction: expected above 0 and up to 1, got {score_fraction}")
-        self._k, self._score_fraction = k, score_fraction
-
-    def select(self, query: Query) -> Selection:
-        """Score the unlabelled images, or a part of them, and take the ``budget`` largest."""
-        return super().select(replace(query, unlabelled=self._candidates(query)))
+        self._k = k
 
     def score(self, batch: SignalBatch) -> Any:
         """Mean of the k largest squared disagreements, [B]."""
         each = batch[DISAGREEMENT].float()
         k = self._k if isinstance(self._k, int) else max(1, round(self._k * each.shape[1]))
         return image_uncertainty(each, k)
-
-    def _candidates(self, query: Query) -> tuple[str, ...]:
-        if self._score_fraction == 1:
-            return query.unlabelled
-        ids = sorted(query.unlabelled)
-        count = max(query.budget, round(self._score_fraction * len(ids)))
-        return tuple(ids[i] for i in sorted(query.rng.permutation(len(ids))[:count]))

@@ -63,7 +63,7 @@ BOX, FAR = [0, 0, 10, 10], [0, 0, 10, 10.02]
 
 
 @pytest.mark.parametrize(
-    ("other", "lonely"),
+    ("other", "unmatched"),
     [
         (found([BOX, BOX], [0.9, 0.5], [1, 2]), 0),
         (found([[0, 0, 10, 10.009], BOX], [0.90009, 0.5], [1, 2]), 0),
@@ -73,15 +73,15 @@ BOX, FAR = [0, 0, 10, 10], [0, 0, 10, 10.02]
         (found([BOX, BOX], [0.9, 0], [1, -1]), 1),
     ],
 )
-def test_the_comparison_of_detections(other, lonely):
+def test_the_comparison_of_detections(other, unmatched):
     agreement = Agreement()
     own = found([BOX, BOX], [0.9, 0.5], [1, 2])
     # the weakest of an image may have been cut off by rounding, a stronger one not
     agreement.add(own, other)
     agreement.add(found([BOX], [0.1], [1]), found([BOX], [0.1], [1]))
     weakest_left_out = other[2][0, 1] < 0
-    assert agreement.lonely == (0 if weakest_left_out else lonely)
-    if agreement.lonely:
+    assert agreement.unmatched == (0 if weakest_left_out else unmatched)
+    if agreement.unmatched:
         with pytest.raises(RunError, match=r"of 3 2 have no counterpart within 0.01 pixels"):
             agreement.settle()
     else:

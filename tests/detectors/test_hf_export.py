@@ -71,7 +71,7 @@ def test_both_formats_find_what_the_model_finds(family, raw, tmp_path):
             agreement = Agreement()
             agreement.add(expected, other)
             assert agreement.settle()
-            assert agreement.lonely == 0
+            assert agreement.unmatched == 0
             there = expected[1].shape[:2] if raw else expected[2][expected[2] >= 0].shape
             assert agreement.compared == np.prod(there)
 

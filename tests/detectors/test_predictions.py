@@ -237,7 +237,7 @@ ODD: Mapping[str, tuple[Mapping[str, str], str]] = {
     "of two": ({"labels/000000.txt": LINE}, "may mean several files"),
     "of a second": ({"labels/000000-2.txt": LINE}, "is that of no picture of the dataset"),
     "twice": ({"000004.txt": LINE, "labels/a/000004.txt": LINE}, "two label files are of one"),
-    "names": ({"data.yaml": "names: [disc, cup]\n"}, "cup are no classes of the dataset"),
+    "names": ({"data.yaml": "names: [disc, cup]\n"}, "the dataset has no class disc, cup, but "),
     "no yaml": ({"data.yaml": "names: [\n"}, "is not YAML"),
 }  # fmt: skip
 

@@ -288,9 +288,3 @@ def test_a_run_that_stops_says_why_in_its_log(tmp_path: Path) -> None:
     ):
         _ = 1 / 0
     assert "ZeroDivisionError" in (tmp_path / "run" / "run.log").read_text()
-
-
-def test_a_run_of_before_the_first_release_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("detector: {name: retina}\nstrategy: {name: random}\n")
-    with pytest.raises(RunError, match=r"a run of an earlier version .*called 'model' now"):
-        stored_layer(tmp_path)

@@ -21,7 +21,7 @@ from alframe.training.batch import Batch
 from alframe.training.loading import in_threads, loaded
 from alframe.training.worker_errors import cause, in_words
 
-SHM = r"shared memory \(/dev/shm\) does not suffice.*data\.workers=0.*--shm-size"
+SHM = r"out of shared memory \(/dev/shm\).*data\.workers=0.*--shm-size"
 FILES = r"too many open files.*data\.workers=0.*ulimit -n"
 
 
@@ -78,7 +78,7 @@ def test_a_bug_keeps_its_traceback() -> None:
         (RuntimeError("unable to allocate shared memory(shm): No space left on device (28)"), SHM),
         (OSError(errno.EMFILE, "Too many open files"), FILES),
         (RuntimeError("unable to open shared memory object: Too many open files (24)"), FILES),
-        (MemoryError(), r"memory does not suffice.*data\.workers=0"),
+        (MemoryError(), r"out of memory.*data\.workers=0"),
     ],
 )
 def test_what_the_system_refuses_to_a_process(error: BaseException, message: str) -> None:
@@ -125,9 +125,9 @@ def said(make: Callable[[Sequence[int]], Batch]) -> str:
 def test_a_killed_process_is_told_of() -> None:
     killed = said(failing(lambda: os.kill(os.getpid(), signal.SIGKILL)))
     ended = r"has ended: go on with data\.workers=0"  # torch does not always know the reason
-    assert re.search(rf"was killed \(Killed\): memory does not suffice|{ended}", killed)
+    assert re.search(rf"was killed \(Killed\): out of memory|{ended}", killed)
     bus = said(failing(lambda: os.kill(os.getpid(), signal.SIGBUS)))
-    assert re.search(rf"was killed \(Bus error\): shared memory|{ended}", bus)
+    assert re.search(rf"was killed \(Bus error\): out of shared memory|{ended}", bus)
     assert "has ended" in said(failing(lambda: os._exit(3)))
 
 
@@ -135,7 +135,7 @@ def test_a_killed_process_is_told_of() -> None:
     ("number", "message"),
     [
         (errno.EAGAIN, r"starts no more processes.*ulimit -u"),
-        (errno.ENOMEM, "memory does not suffice"),
+        (errno.ENOMEM, "out of memory"),
         (errno.ENOSPC, SHM),
         (errno.ENFILE, FILES),
     ],
@@ -155,7 +155,7 @@ def test_messages_of_torch_from_wherever_they_are_raised() -> None:
         (code.format(errno.EMFILE), "too many open files"),
         (code.format(9), "has ended with code 9"),
         ("DataLoader worker (pid(s) 7, 8) exited unexpectedly", "has ended"),
-        ("DataLoader worker (pid 7) is killed by signal: Killed. ", "memory does not suffice"),
+        ("DataLoader worker (pid 7) is killed by signal: Killed. ", "out of memory"),
         ("DataLoader worker (pid 7) is killed by signal: Terminated. ", r"killed \(Terminated\)"),
         ("Pin memory thread exited unexpectedly", "has ended"),
     ):
@@ -181,7 +181,7 @@ def test_a_signal_in_the_midst_of_looking_tells_too(monkeypatch: pytest.MonkeyPa
     looks = iter([lambda _: raising(late)(), loading.in_words])
     monkeypatch.setattr(loading, "in_words", lambda error: next(looks)(error))
     told = loading._told(ConnectionResetError(104, "Connection reset by peer"), iter(()))
-    assert "was killed (Bus error): shared memory" in str(told)
+    assert "was killed (Bus error): out of shared memory" in str(told)
 
 
 class TestThreads:

@@ -104,7 +104,7 @@ def test_the_claim_changes_what_its_methods_are_named_after_and_nothing_else() -
             assert changed[method]["learner.image_weight"] == image
         assert changed["miaod-random-clip"] == changed["miaod-random"] | clip
         added = changed["miaod"].keys() - changed["miaod-random"].keys()
-        assert added == {"strategy.name", "strategy.k", "strategy.score_fraction"}
+        assert added == {"strategy.name", "strategy.k"}
 
 
 @pytest.mark.parametrize(

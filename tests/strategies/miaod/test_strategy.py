@@ -1,7 +1,6 @@
 """Which images MI-AOD takes, by hand."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,33 +73,6 @@ def test_half_precision_is_averaged_in_single() -> None:
     assert score.item() == pytest.approx(values[0, 0].item(), rel=1e-5)
 
 
-def test_a_fraction_of_the_pool_is_scored_and_chosen_from() -> None:
-    ids = [f"i{n:02d}" for n in range(50)]
-    asked = query(ids, 4)
-    selection = MIAOD(score_fraction=0.2).select(asked)
-    seen = asked.learner.asked  # type: ignore[attr-defined]
-    assert len(seen) == len(set(seen)) == 10
-    assert selection.scores is not None
-    assert set(selection.scores) == set(seen)
-    assert list(selection.ids) == sorted(seen, reverse=True)[:4]
-    other = replace(query(ids, 4), rng=np.random.default_rng(1))
-    assert set(MIAOD(score_fraction=0.2).select(other).scores or ()) != set(seen)
-
-
-def test_a_fraction_never_goes_below_the_budget_and_all_draws_nothing() -> None:
-    ids = [f"i{n:02d}" for n in range(20)]
-    assert len(MIAOD(score_fraction=0.1).select(query(ids, 7)).ids) == 7
-    assert len(MIAOD(score_fraction=0.1).select(query(ids, 30)).ids) == 20
-    everything = query(ids, 7)
-    before = everything.rng.bit_generator.state
-    assert len(MIAOD().select(everything).scores or ()) == 20
-    assert everything.rng.bit_generator.state == before
-
-
-def test_an_empty_pool() -> None:
-    assert MIAOD(score_fraction=0.5).select(query((), 3)).ids == ()
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -108,8 +80,6 @@ def test_an_empty_pool() -> None:
         ({"k": 1.5}, "k: expected a whole number"),
         ({"k": -0.1}, "k: expected a whole number"),
         ({"k": 0.0}, "k: expected a whole number"),
-        ({"score_fraction": 0.0}, "score_fraction: expected above 0 and up to 1, got 0"),
-        ({"score_fraction": 1.1}, "score_fraction"),
     ],
 )
 def test_options_out_of_range(options: Any, message: str) -> None:
