@@ -11,10 +11,10 @@ from alframe.cli.output import say
 from alframe.config.draft import Layer
 from alframe.config.layers import merge
 from alframe.config.resolve import from_overrides
-from alframe.datasets.problems import plural
 from alframe.errors import ConfigError, RunError
 from alframe.learner import DETECTIONS
 from alframe.model import COCO, ERRORS
+from alframe.words import plural
 
 if TYPE_CHECKING:
     from alframe.runs.evaluating import Evaluation

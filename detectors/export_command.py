@@ -14,11 +14,11 @@ from alframe.annotations.parts import by_stem
 from alframe.annotations.yolo_query import write_query as write_labels
 from alframe.cli.flags import Number
 from alframe.cli.output import say
-from alframe.datasets.problems import plural
 from alframe.errors import ConfigError, DataError, RunError, together
 from alframe.files.atomic import write_text
 from alframe.learner import DETECTIONS
 from alframe.text import printable
+from alframe.words import plural
 
 if TYPE_CHECKING:
     from alframe.datasets.folders import Given

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from alframe.annotations.sources import files, read
-from alframe.datasets.problems import named
 from alframe.errors import DataError
+from alframe.words import named
 
 SUFFIXES = ("", ".json", ".jsonl", ".xml", ".zip")
 """Of what predictions may lie in, a folder without one."""

@@ -9,7 +9,7 @@ from alframe.annotations.base import Annotations
 from alframe.annotations.formats import read_predictions
 from alframe.annotations.yolo import named_by
 from alframe.datasets.base import ImageSet, LabelledSet
-from alframe.datasets.problems import Problems, named, plural
+from alframe.datasets.problems import Problems
 from alframe.detectors.evaluation import detection_metrics
 from alframe.detectors.handing_over import (
     HandedOver,
@@ -33,6 +33,7 @@ from alframe.selecting.reading import called_by_id, stored
 from alframe.selecting.signals import StoredSignals
 from alframe.selecting.vectors import StoredVectors, read_vectors
 from alframe.text import command
+from alframe.words import named, plural
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,9 @@ from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import CocoFile, Results, read_instances
 from alframe.datasets.coco_kinds import EXPECTED
 from alframe.datasets.coco_loading import parsed
-from alframe.datasets.problems import Problems, plural
+from alframe.datasets.problems import Problems
 from alframe.errors import DataError
+from alframe.words import plural
 
 
 def recognises(source: Source) -> bool:

@@ -14,10 +14,11 @@ from alframe.annotations.sources import Source, called, read
 from alframe.annotations.xml_files import has_root, in_xml, xml_files
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Box
-from alframe.datasets.problems import BadItemError, Problem, Problems, tallied
+from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import DataError
 from alframe.files.atomic import write_text
+from alframe.words import tallied
 
 QUERY, LABELS = "annotations.xml", "labels.json"
 NOT_BOXES = frozenset({"points", "polyline", "skeleton", "cuboid"})

@@ -13,10 +13,11 @@ from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.config.checks import in_range
 from alframe.datasets.base import Dataset, with_classes
 from alframe.datasets.meant import Pictures
-from alframe.datasets.problems import Problems, grouped, named, plural
+from alframe.datasets.problems import Problems, grouped
 from alframe.errors import DataError, Waiting
 from alframe.oracle import Answers, OracleSetup
 from alframe.text import command
+from alframe.words import named, plural
 
 FormatName = Literal["coco", "cvat", "label-studio", "voc", "yolo"]
 

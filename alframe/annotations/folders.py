@@ -9,9 +9,9 @@ from alframe.annotations.base import Sheet
 from alframe.annotations.formats import FORMATS, write_query
 from alframe.annotations.gallery import write_gallery
 from alframe.annotations.sources import files, read
-from alframe.datasets.problems import plural
 from alframe.files.atomic import write_text
 from alframe.text import command
+from alframe.words import plural
 
 README = "README.txt"
 _ABOUT_PROPOSALS = re.compile(r"\[(.*?)\]")

@@ -19,8 +19,9 @@ from alframe.annotations.sources import Source, files, head, opened, read
 from alframe.annotations.voc import VOC
 from alframe.annotations.yolo import YOLO
 from alframe.datasets import coco_kinds
-from alframe.datasets.problems import Problems, tallied
+from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
+from alframe.words import tallied
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {one.name: one for one in (COCO, VOC, CVAT, LABEL_STUDIO, YOLO)}

@@ -13,10 +13,10 @@ from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.datasets.bulk import over
 from alframe.datasets.objects import Annotated
 from alframe.datasets.pictures import Reading, thumbnail
-from alframe.datasets.problems import plural
 from alframe.errors import DataError
 from alframe.files.atomic import atomic, write_text
 from alframe.text import printable
+from alframe.words import plural
 
 SIDE = 320
 """The longest side of a thumbnail in pixels."""

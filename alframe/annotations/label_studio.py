@@ -15,8 +15,9 @@ from alframe.annotations.sources import Source, called, read
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_fields import amount
 from alframe.datasets.coco_loading import parsed
-from alframe.datasets.problems import BadItemError, Problem, Problems, plural, tallied
+from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.errors import DataError
+from alframe.words import plural, tallied
 
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
 """What Label Studio puts before the names of uploaded files."""

@@ -16,12 +16,12 @@ from alframe.annotations.label_studio_api import Server
 from alframe.annotations.label_studio_query import OURS, SERVED, configuration, tasks
 from alframe.annotations.sheets import query_folder
 from alframe.annotations.taking import take
-from alframe.datasets.problems import named, plural
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import ConfigError, DataError, Waiting
 from alframe.files.atomic import atomic
 from alframe.oracle import Answers, OracleSetup
 from alframe.text import command
+from alframe.words import named, plural
 
 EVERY = 10.0
 """Seconds between two looks at the server while a run waits."""

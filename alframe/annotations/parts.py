@@ -4,8 +4,9 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from alframe.annotations.base import UNSIZED, Annotations, AskedImage, Images, Sheet
-from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, named, plural
+from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.errors import DataError
+from alframe.words import named, plural
 
 REMEDY = f"correct the file{SKIP}"
 NO_BOX = f"the image would count as one without objects: draw boxes{SKIP}"

@@ -15,12 +15,13 @@ from alframe.annotations.formats import read_annotations
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.annotations.suspects import Suspect, write_suspects
 from alframe.datasets.base import Dataset
-from alframe.datasets.problems import Problems, named, plural
+from alframe.datasets.problems import Problems
 from alframe.datasets.splits import closest
 from alframe.errors import RunError, together
 from alframe.files.locks import is_locked
 from alframe.runs.journal import Journal
 from alframe.text import command
+from alframe.words import named, plural
 
 
 @dataclass

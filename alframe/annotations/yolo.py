@@ -15,8 +15,9 @@ from alframe.annotations.yolo_names import names_of
 from alframe.annotations.yolo_query import write_query
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Collected
-from alframe.datasets.problems import BadItemError, Problem, Problems, named
+from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.errors import DataError
+from alframe.words import named
 
 
 def read_yolo(source: Source, images: Images, problems: Problems) -> Annotations:

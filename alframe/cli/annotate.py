@@ -40,10 +40,10 @@ def annotate(
     """  # noqa: D301
     from alframe.annotations.suspects import suspects_page
     from alframe.annotations.taking import take, waits_for
-    from alframe.datasets.problems import named, plural
     from alframe.errors import Waiting
     from alframe.files.locks import locked
     from alframe.text import command
+    from alframe.words import named, plural
 
     dataset = _run(run)[1]
     waits_for(run)  # says what it does instead
@@ -78,8 +78,8 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     from alframe.annotations.label_studio_oracle import LabelStudioOracle
     from alframe.annotations.sheets import query_folder, read_sheet
     from alframe.annotations.taking import waits_for
-    from alframe.datasets.problems import named, plural
     from alframe.runs.build import build_oracle
+    from alframe.words import named, plural
 
     (config, dataset), cycle = _run(run), waits_for(run)
     folder, oracle = query_folder(run, cycle), build_oracle(config, dataset, run)

@@ -14,8 +14,8 @@ from alframe.cli.output import say
 from alframe.config.draft import Draft
 from alframe.config.resolve import drafted, is_override, to_yaml
 from alframe.config.sections import RunConfig
-from alframe.datasets.problems import plural
 from alframe.errors import AlframeError, ConfigError, DataError, together
+from alframe.words import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,10 +14,11 @@ from alframe.datasets.listing import Listing
 from alframe.datasets.meant import Meant
 from alframe.datasets.objects import Annotated, Objects, Writing
 from alframe.datasets.pictures import header_size
-from alframe.datasets.problems import SKIP, Problem, Problems, named, plural, tallied
+from alframe.datasets.problems import SKIP, Problem, Problems
 from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
 from alframe.datasets.suspicions import check_objects, nothing_left
 from alframe.datasets.unannotated import Unannotated, settled
+from alframe.words import named, plural, tallied
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alframe.datasets.problems import plural, tallied
+from alframe.words import plural, tallied
 
 MIN_SIDE = 1.0
 # COCO rounds to hundredths of a pixel, so that many boxes leave their image by less than this.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from alframe.datasets.objects import Box
-from alframe.datasets.problems import named, plural
+from alframe.words import named, plural
 
 Key = int | str
 Row = Mapping[str, Any]

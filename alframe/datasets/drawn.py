@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from alframe.annotations.sources import MOST_BYTES
-from alframe.datasets.problems import BadItemError, Problems, named, plural
+from alframe.datasets.problems import BadItemError, Problems
 from alframe.datasets.voc_list import decoded
 from alframe.errors import ConfigError, DataError
 from alframe.files.reading import read_bytes
+from alframe.words import named, plural
 
 POOLS, TESTS = ("pool", "train"), ("test", "val", "valid")
 """What the two splits are called, as folders or lists; the first that is there is taken."""

@@ -9,8 +9,9 @@ from alframe.datasets.listing import Listing
 from alframe.datasets.names import SUFFIXES
 from alframe.datasets.names import is_picture as has_suffix
 from alframe.datasets.pictures import is_picture
-from alframe.datasets.problems import BadItemError, Problem, grouped, named, plural
+from alframe.datasets.problems import BadItemError, Problem, grouped
 from alframe.errors import DataError
+from alframe.words import named, plural
 
 HIDDEN = "with a name that begins with a dot"
 NO_PICTURE = "without an image in it"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.problems import named, plural
+from alframe.words import named, plural
 
 DARK = 15
 """Of 255: values up to here count as black. They are what 12 bits in 16 had to become."""

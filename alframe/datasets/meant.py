@@ -6,12 +6,8 @@ from pathlib import Path
 
 from alframe.datasets.listing import Listing
 from alframe.datasets.names import Kind, Names, is_picture, likeness, stem
-from alframe.datasets.problems import SKIP, BadItemError, Problem, named, plural
-
-_ADD = {
-    "image": f"add the file, take it out of the list{SKIP}",
-    "annotation": f"add the file, take the image out of the list{SKIP}",
-}
+from alframe.datasets.problems import SKIP, BadItemError, Problem
+from alframe.words import named, plural
 
 
 class PictureNames:
@@ -94,21 +90,20 @@ class Meant:
         self._otherwise: dict[str, str] = {}
         self._names: dict[str, Names] = {}
 
-    def find(self, folder: Path, name: str, kind: Kind = "image") -> str:
-        r"""The file below ``folder`` that a name means, as a path relative to it.
+    def find(self, folder: Path, name: str) -> str:
+        r"""The picture below ``folder`` that a name means, as a path relative to it.
 
         Args:
             folder: of the dataset.
             name: as an annotation has it, with ``/`` or ``\``. The suffix of a picture may be
                 another one or missing.
-            kind: what is looked for.
 
         Raises:
             BadItemError: there is none, or several may be meant.
         """
-        found = self.search(folder, name, kind)
+        found = self.search(folder, name)
         if found is None:
-            raise BadItemError(self._missing(folder, name, kind))
+            raise BadItemError(self._missing(folder, name))
         return found
 
     def search(self, folder: Path, name: str, kind: Kind = "image") -> str | None:
@@ -136,22 +131,22 @@ class Meant:
             self._names[key] = Names(self._listing.below(key))
         return self._names[key]
 
-    def _missing(self, folder: Path, name: str, kind: Kind) -> Problem:
+    def _missing(self, folder: Path, name: str) -> Problem:
         parts, elsewhere = parts_of(name)
         if elsewhere:
             remedy = f"write its path below {folder}{SKIP}"
-            return Problem(f"the name of an {kind} leaves its folder", repr(name), remedy)
+            return Problem("the name of an image leaves its folder", repr(name), remedy)
         path = f"{folder}/{'/'.join(parts)}"
         below = folder if self._listing.folder(folder).pictures else self._root
-        there = self._below(below).ending(parts[-1]) if kind == "image" else []
-        if there:
+        if there := self._below(below).ending(parts[-1]):
             return Problem(
                 "the image lies elsewhere than its annotation says",
                 f"{path} (there is {below}/{there[0]})",
                 f"write its path below {folder}, move it there{SKIP}",
             )
-        shown = path if kind == "annotation" or is_picture(path) else f"{path}.jpg"
-        return Problem(f"the {kind} is missing", shown, _ADD[kind])
+        shown = path if is_picture(path) else f"{path}.jpg"
+        remedy = f"add the file, take it out of the list{SKIP}"
+        return Problem("the image is missing", shown, remedy)
 
 
 def parts_of(name: str) -> tuple[list[str], bool]:

@@ -15,8 +15,9 @@ from alframe.datasets.folders import below
 from alframe.datasets.listing import Listing
 from alframe.datasets.meant import PictureNames, Pictures
 from alframe.datasets.names import SUFFIXES
-from alframe.datasets.problems import Problems, named, plural
+from alframe.datasets.problems import Problems
 from alframe.errors import DataError
+from alframe.words import named, plural
 
 
 @uncollected()

@@ -1,15 +1,14 @@
 """Problems found while reading a dataset: collected in one pass, then raised or skipped."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from alframe.datasets.base import OnBadItem
 from alframe.errors import DataError
+from alframe.words import named, plural
 
 MOST_LINES = 10
-MOST_NAMES = 5
-
 SKIP = ", or set dataset.on_bad_item=skip"
 """How remedies end that a dataset offers; see :class:`Problems`."""
 
@@ -116,22 +115,3 @@ class Problems:
         if not self._skip or self.on_bad_item == "skip":
             return line.replace(SKIP, "")
         return line if SKIP.endswith(self._skip) else line.replace(SKIP, f", or add {self._skip}")
-
-
-def named(names: Sequence[str]) -> str:
-    """The first names of a list, and how many more there are: ``a, b and 3 more``."""
-    shown = ", ".join(names[:MOST_NAMES])
-    rest = len(names) - MOST_NAMES
-    return f"{shown} and {rest:,} more" if rest > 0 else shown
-
-
-def tallied(counts: Mapping[str, int]) -> str:
-    """The first names of a tally with their counts: ``a (2), b (1) and 3 more``."""
-    return named([f"{name} ({count:,})" for name, count in counts.items()])
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 box``, ``2 boxes``, ``1,204 items``."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count:,} {noun}{'es' if noun.endswith(('x', 's')) else 's'}"

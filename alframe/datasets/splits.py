@@ -5,9 +5,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from alframe.datasets.listing import Listing, same_files
-from alframe.datasets.problems import MOST_NAMES, named, plural
 from alframe.errors import DataError
 from alframe.text import setting
+from alframe.words import MOST_NAMES, named, plural
 
 Counts = Mapping[str, int]
 

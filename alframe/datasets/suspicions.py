@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset
 from alframe.datasets.objects import repeated
-from alframe.datasets.problems import named, plural, tallied
 from alframe.errors import DataError
+from alframe.words import named, plural, tallied
 
 
 def looked_through(dataset: Dataset, max_detections: int | None = None) -> Dataset:

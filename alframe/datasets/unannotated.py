@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Literal
 
 from alframe.datasets.base import Dataset, without
-from alframe.datasets.problems import named, plural
 from alframe.datasets.splits import check_splits
 from alframe.datasets.suspicions import check_objects
 from alframe.errors import DataError
+from alframe.words import named, plural
 
 Unannotated = Literal["empty", "unlabelled"]
 UNLABELLED = "dataset.unannotated=unlabelled"

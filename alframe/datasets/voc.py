@@ -10,11 +10,12 @@ from alframe.datasets.bulk import uncollected
 from alframe.datasets.files import check_link
 from alframe.datasets.names import stem
 from alframe.datasets.objects import Annotated, Writing
-from alframe.datasets.problems import BadItemError, Problem, Problems, plural, tallied
+from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.voc_layout import VocFolder, default_splits, find_folders, parse_split
 from alframe.datasets.voc_list import bare, is_annotation, is_below, plain, read_list
 from alframe.datasets.voc_xml import VocAnnotation, VocObject, read_annotation
 from alframe.errors import DataError
+from alframe.words import plural, tallied
 
 
 @uncollected()

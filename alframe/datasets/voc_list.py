@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from alframe.datasets.names import likeness, stem
-from alframe.datasets.problems import named, plural, tallied
+from alframe.words import named, plural, tallied
 
 _FOLDERS = ("jpegimages", "annotations")
 _MARKS = {

@@ -11,11 +11,12 @@ from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.files import check_link, home_of
 from alframe.datasets.objects import Annotated
-from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, named, plural, tallied
+from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.datasets.unannotated import Unannotated
 from alframe.datasets.yolo_layout import MOST_BYTES, YoloFile, label_of, two_of_one_stem
 from alframe.errors import DataError
 from alframe.files.reading import read_bytes
+from alframe.words import named, plural, tallied
 
 REMEDY = f"correct the label file{SKIP}"
 

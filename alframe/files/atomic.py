@@ -22,7 +22,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with named(path):
+        with naming(path):
             with temporary.open("wb") as file:
                 yield file
                 file.flush()
@@ -39,7 +39,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def named(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Give an OSError the file's name: a write that fails does not know it."""
     try:
         yield

@@ -13,7 +13,7 @@ from alframe.config.resolve import drafted
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, LabelledSet, Target, without
 from alframe.datasets.masks import relabelled
-from alframe.datasets.problems import Problems, named, plural
+from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError, RunError
 from alframe.learner import Learner, Metrics
 from alframe.oracle import answered
@@ -29,6 +29,7 @@ from alframe.runs.build import (
 from alframe.runs.kept import dataset_of, restored
 from alframe.runs.rundir import RunDir, stored_layer
 from alframe.runs.weights import Weights, check_fits, read_weights
+from alframe.words import named, plural
 
 
 @dataclass(frozen=True)

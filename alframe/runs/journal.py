@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alframe.files.atomic import named, sync_folder
+from alframe.files.atomic import naming, sync_folder
 from alframe.files.checked import damaged, from_lines, is_whole, read_lines, to_lines
 
 Event = Mapping[str, Any]
@@ -161,7 +161,7 @@ class Journal:
             os.truncate(self._path, self._torn)
             self._torn = None
         new = not self._path.exists()
-        with named(self._path), self._path.open("ab") as file:
+        with naming(self._path), self._path.open("ab") as file:
             file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())

@@ -8,7 +8,6 @@ from alframe.config.resolve import drafted, from_overrides
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, with_classes, without
 from alframe.datasets.files import ImageFiles
-from alframe.datasets.problems import named, plural
 from alframe.errors import DataError
 from alframe.files.checked import read_object, write_object
 from alframe.learner import Learner
@@ -16,6 +15,7 @@ from alframe.runs.build import build_dataset, build_learner
 from alframe.runs.journal import Journal
 from alframe.runs.records import asked_for, new_classes
 from alframe.runs.rundir import RESTORE, RunDir, stored_layer
+from alframe.words import named, plural
 
 
 def keep_images(dataset: Dataset, run: Path) -> None:

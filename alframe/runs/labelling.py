@@ -142,8 +142,8 @@ class Labelling:
             if not left:
                 raise RunError(
                     f"every image to {split} ({count}) is ignored, so nothing is left to work "
-                    f"with: annotate some of them ({command('annotate', self._run.path, 'FILE')}), or "
-                    "start anew with others (another seed)"
+                    f"with: {command('annotate', self._run.path, 'FILE')} with answers for some of "
+                    "them, or start anew with others (another seed)"
                 )
 
 

@@ -14,7 +14,6 @@ from itertools import count
 from typing import Any
 
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet
-from alframe.datasets.problems import named, plural
 from alframe.errors import SelectionError, TrainingError, Waiting
 from alframe.learner import FitContext, Learner, Recorder, SignalBatch, SignalSource, WarmStart
 from alframe.oracle import Oracle
@@ -29,6 +28,7 @@ from alframe.runs.rundir import FitState, RunDir
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Selection, Strategy, check_finite
 from alframe.text import command
+from alframe.words import named, plural
 
 logger = logging.getLogger(__name__)
 

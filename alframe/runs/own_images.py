@@ -18,12 +18,13 @@ from alframe.datasets.cache import CachedImages, Resize
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.folders import Given
 from alframe.datasets.pictures import Reading
-from alframe.datasets.problems import plural, sentences
+from alframe.datasets.problems import sentences
 from alframe.errors import DataError
 from alframe.runs.build import asks_people, build_dataset
 from alframe.runs.journal import Journal
 from alframe.runs.records import asked_for
 from alframe.runs.rundir import stored_layer
+from alframe.words import plural
 
 
 class Photos:

@@ -7,7 +7,7 @@ from typing import Self
 
 from torch.utils.tensorboard import SummaryWriter
 
-from alframe.files.atomic import named
+from alframe.files.atomic import naming
 
 
 class TensorBoard:
@@ -24,7 +24,7 @@ class TensorBoard:
         self._folder = folder
         self._hook = threading.excepthook
         threading.excepthook = self._died
-        with named(self._folder):
+        with naming(self._folder):
             self._writer = SummaryWriter(str(folder))
 
     def __enter__(self) -> Self:
@@ -41,7 +41,7 @@ class TensorBoard:
         Raises:
             OSError: what was recorded before could not be written.
         """
-        with named(self._folder):
+        with naming(self._folder):
             self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class TensorBoard:
             OSError: it could not be written.
         """
         try:
-            with named(self._folder):
+            with naming(self._folder):
                 self._writer.close()
         finally:
             threading.excepthook = self._hook

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from alframe.config.draft import Layer
-from alframe.datasets.problems import named
 from alframe.errors import ConfigError, RunError
 from alframe.files import checkpoints
+from alframe.words import named
 
 ABOUT = ("model", "learner", "training", "data", "evaluation")
 """Sections of a configuration that a model is built and fed by."""

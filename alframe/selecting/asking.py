@@ -6,11 +6,11 @@ from pathlib import Path
 from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.folders import write_folder
 from alframe.annotations.sheets import write_sheet
-from alframe.datasets.problems import named, plural
 from alframe.errors import DataError
 from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections
 from alframe.strategy import Selection
+from alframe.words import named, plural
 
 LEAST, MOST = 0.3, 100
 """Score of a proposal, and proposals an image."""

@@ -7,7 +7,6 @@ from alframe.config.draft import Layer, component, component_settings
 from alframe.config.resolve import drafted
 from alframe.config.sections import Component
 from alframe.datasets.base import Target
-from alframe.datasets.problems import named, plural
 from alframe.errors import ConfigError, DataError
 from alframe.learner import (
     AUGMENTED,
@@ -24,6 +23,7 @@ from alframe.seeds import Seeds
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.signals import StoredSignals
 from alframe.strategy import Query, Selection, Strategy
+from alframe.words import named, plural
 
 WANTED = {
     DETECTIONS: "--predictions: what the model found, with scores",

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from alframe.annotations.packed import ObjectColumns
 from alframe.datasets.objects import Box, repeated
-from alframe.datasets.problems import named, plural
 from alframe.errors import DataError
 from alframe.learner import Detections
 from alframe.shaped import Bool, Float, Int
+from alframe.words import named, plural
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,7 +13,7 @@ from alframe.annotations.packed import ObjectColumns, Packed
 from alframe.annotations.yolo import named_by
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.drawn import listed
-from alframe.datasets.problems import Problems, named, plural
+from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
 from alframe.learner import AUGMENTED, BOX_FEATURES, DETECTIONS, EMBEDDING, SAMPLES
 from alframe.selecting.candidates import Candidates, candidates_in
@@ -21,6 +21,7 @@ from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections
 from alframe.selecting.signals import StoredSignals
 from alframe.selecting.vectors import StoredVectors, Vectors, read_vectors
+from alframe.words import named, plural
 
 Missing = Literal["skip", "empty"]
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from alframe.datasets.base import ImageSet, batched
-from alframe.datasets.problems import named, plural
 from alframe.errors import DataError
 from alframe.learner import (
     AUGMENTED,
@@ -17,6 +16,7 @@ from alframe.learner import (
 )
 from alframe.selecting.detections import StoredDetections
 from alframe.selecting.vectors import StoredVectors
+from alframe.words import named, plural
 
 AT_ONCE, NUMBERS = 1024, 1 << 23
 """Images of a batch, and probabilities of classes in it."""

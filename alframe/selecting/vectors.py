@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.problems import named, plural
 from alframe.errors import DataError
 from alframe.files.npz import DAMAGED, read_header
+from alframe.words import named, plural
 
 SHAPES = "ids [n], image [n, d], and maybe object_features [m, f] with object_index [m]"
 

@@ -24,7 +24,7 @@ from alframe.benchmarks.statistics import AXES, Axis, Costs, Q
 from alframe.benchmarks.statistics.comparisons import Comparison
 from alframe.benchmarks.statistics.curves import Summary
 from alframe.benchmarks.statistics.significance import least_seeds
-from alframe.datasets.problems import plural
+from alframe.words import plural
 
 if TYPE_CHECKING:
     from alframe.benchmarks.published import Published

@@ -25,9 +25,9 @@ from alframe.benchmarks.reporting.tables import (
     data_uri,
     table_text,
 )
-from alframe.datasets.problems import plural
 from alframe.text import markdown as words
 from alframe.text import markdown_code, printable_lines
+from alframe.words import plural
 
 PROFILE = "/profile"
 """Key of the performance profile among the curves; names of problems have no slash."""

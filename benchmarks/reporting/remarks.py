@@ -8,7 +8,7 @@ from alframe.benchmarks.reading.groups import OWN, ProblemRuns
 from alframe.benchmarks.reading.rundirs import Run
 from alframe.benchmarks.reporting.tables import merged
 from alframe.config.layers import flat
-from alframe.datasets.problems import plural
+from alframe.words import plural
 
 NOT_RECIPE = ("strategy.", "budget.")
 """Settings in which full supervision differs from the methods that it is a reference for."""

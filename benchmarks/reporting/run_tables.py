@@ -30,7 +30,7 @@ from alframe.benchmarks.reporting.tables import (
 )
 from alframe.benchmarks.statistics import QS
 from alframe.benchmarks.statistics.comparisons import WinMatrix
-from alframe.datasets.problems import plural
+from alframe.words import plural
 
 if TYPE_CHECKING:
     from alframe.benchmarks.statistics.levels import Profile

@@ -13,10 +13,11 @@ from alframe.datasets.folders import below
 from alframe.datasets.listing import Listing
 from alframe.datasets.meant import PictureNames
 from alframe.datasets.names import SUFFIXES
-from alframe.datasets.problems import Problems, named, plural, tallied
+from alframe.datasets.problems import Problems
 from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
 from alframe.errors import DataError
 from alframe.tasks.classification import TASK
+from alframe.words import named, plural, tallied
 
 
 @dataclass(eq=False)

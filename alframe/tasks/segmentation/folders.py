@@ -9,11 +9,12 @@ from alframe.datasets.files import home_of, inside
 from alframe.datasets.folders import below
 from alframe.datasets.meant import PictureNames
 from alframe.datasets.names import stem
-from alframe.datasets.problems import Problems, named, plural
+from alframe.datasets.problems import Problems
 from alframe.errors import DataError
 from alframe.files.reading import read_text
 from alframe.tasks.segmentation.mask_files import MaskCoding
 from alframe.tasks.segmentation.reading import MaskedImages, assembled
+from alframe.words import named, plural
 
 _SPLITS = {"pool": POOLS, "test": TESTS}
 IMAGES, MASKS = "images", "masks"

@@ -10,8 +10,9 @@ from PIL import Image
 
 from alframe.datasets.base import IGNORED
 from alframe.datasets.pictures import regular_file
-from alframe.datasets.problems import SKIP, BadItemError, Problem, named
+from alframe.datasets.problems import SKIP, BadItemError, Problem
 from alframe.errors import ConfigError
+from alframe.words import named
 
 MOST_CLASSES = IGNORED
 """What fits into one byte beside :data:`~alframe.datasets.base.IGNORED`."""

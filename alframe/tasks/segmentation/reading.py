@@ -13,11 +13,12 @@ from alframe.datasets.files import ImageFiles, check_link
 from alframe.datasets.listing import Listing
 from alframe.datasets.masks import masked
 from alframe.datasets.pictures import header_size
-from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, named, plural
+from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.datasets.splits import check_files, check_splits
 from alframe.errors import ConfigError, DataError
 from alframe.tasks.segmentation import TASK
 from alframe.tasks.segmentation.mask_files import MOST_CLASSES, MaskCoding, MaskFile, check_mask
+from alframe.words import named, plural
 
 READERS = 4
 """Threads that look at masks."""

@@ -7,10 +7,11 @@ from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.drawn import listed
 from alframe.datasets.files import home_of, inside
 from alframe.datasets.meant import PictureNames
-from alframe.datasets.problems import Problems, named
+from alframe.datasets.problems import Problems
 from alframe.errors import DataError
 from alframe.tasks.segmentation.mask_files import MaskCoding
 from alframe.tasks.segmentation.reading import MaskedImages, assembled
+from alframe.words import named
 
 IMAGES, LISTS = "JPEGImages", "ImageSets/Segmentation"
 CLASSES = (

@@ -3,7 +3,7 @@
 import pytest
 
 from alframe.benchmarks.reporting.tables import p_value, percent, share, spread
-from alframe.datasets.problems import plural
+from alframe.words import plural
 
 
 def test_percent_and_spread():
