@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from alframe.errors import TrainingError
 from alframe.training.batch import Batch
+from alframe.words import plural
 
 ONE_VALUE = r"[Ee]xpected more than 1 (value per channel|spatial element)"
 """BatchNorm, InstanceNorm and GroupNorm, of which nothing is left but the mean."""
@@ -33,7 +34,7 @@ def large_enough(batch: Batch) -> Iterator[None]:
         yield
     except (RuntimeError, ValueError) as error:
         height, width = batch.images.shape[2:]
-        images = f"{len(batch)} image{'' if len(batch) == 1 else 's'} of {width} x {height} pixels"
+        images = f"{plural(len(batch), 'image')} of {width} x {height} pixels"
         if re.search(ONE_VALUE, str(error)):
             raise TrainingError(
                 f"the network's normalisation is left with a single value of {images}: raise "
