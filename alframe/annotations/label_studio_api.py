@@ -41,6 +41,8 @@ class Server:
                 f"{KEY} is not set: copy the access token of your account in Label Studio into "
                 "this environment variable"
             )
+        if not (self._key.isascii() and self._key.isprintable()):  # which is never shown
+            raise ConfigError(f"{KEY} is no access token: expected letters, digits and . - _ alone")
 
     def project(self, title: str, labels: str) -> Mapping[str, Any]:
         """The project of this title; a new one, with this label configuration, if there is none."""

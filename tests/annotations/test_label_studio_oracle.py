@@ -146,6 +146,8 @@ def test_what_is_only_read_is_tried_again(
         ("wrong", None, r"does not accept the key in LABEL_STUDIO_API_KEY \(401\)"),
         (TOKEN, 404, r"/api/projects\?title.*: not found; is Label Studio at oracle.url"),
         ("", None, "LABEL_STUDIO_API_KEY is not set: copy the access token"),
+        ("a\nb", None, "^LABEL_STUDIO_API_KEY is no access token: expected letters, digits"),
+        ("\u65e5", None, "^LABEL_STUDIO_API_KEY is no access token: expected letters, digits"),
     ],
 )
 def test_a_server_that_refuses(
