@@ -173,8 +173,9 @@ def _run(work: "WorkList", engine: "Engine") -> None:
     say(f"{total} runs, {done} of them finished, {engine.slots} at a time, {work.folder}")
     try:
         for number, outcome in enumerate(work.run(engine), done + 1):
-            failed, waits = outcome.failed, is_waiting(outcome.failed or "")
-            result = failed if waits else f"FAILED: {failed}" if failed else "finished"
+            result = outcome.failed or "finished"
+            if outcome.failed and not is_waiting(result):
+                result = f"FAILED: {result}"
             say(f"[{number}/{total}] {outcome.job.name}  {outcome.seconds:.0f} s  {result}")
     except KeyboardInterrupt as error:
         say("", "stopped; the same command goes on from here", err=True)
@@ -182,13 +183,17 @@ def _run(work: "WorkList", engine: "Engine") -> None:
 
 
 def _finish(work: "WorkList") -> None:
-    """List the jobs that failed and write the report; exit code 1 if any failed, 3 if all wait."""
+    """List what failed or waits and write the report; then exit with 1, or 3 if nothing failed."""
     from alframe.benchmarks.reporting.report import findings_of, write
-    from alframe.benchmarks.running.jobs import failures, is_waiting
+    from alframe.benchmarks.running.jobs import failures
 
-    failed = list(failures(work))
+    failed, states = list(failures(work)), {work.state(job) for job in work}
     say(*failed, err=True)
+    code = 1 if "failed" in states else 3 if "waiting" in states else 0
+    runs = [work.path(job) for job in work if job.kind == "run"]
+    if code == 3 and not any((path / "cycles.jsonl").exists() for path in runs):
+        raise click.exceptions.Exit(code)  # nothing to report yet
     for path in write(findings_of([work.folder]), work.folder / "report"):
         say(f"wrote {path}", err=True)
-    if failed:
-        raise click.exceptions.Exit(3 if all(map(is_waiting, failed)) else 1)
+    if code:
+        raise click.exceptions.Exit(code)

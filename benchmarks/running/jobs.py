@@ -26,7 +26,9 @@ REMEDY = "restore it, or let 'alframe bench' with the suite and this --output wr
 JobKind = Literal["first", "run", "full", "replay"]
 """``first``: the first cycle that methods with one learner share; ``run``: a method; ``full``: a
 learner on the whole pool; ``replay``: a method once more, nothing shared."""
-JobState = Literal["missing", "running", "unfinished", "failed", "finished"]
+WAITING = "waiting: "
+"""What the line begins with by which a run says that it waits."""
+JobState = Literal["missing", "running", "unfinished", "waiting", "failed", "finished"]
 
 
 def _a_folder(name: str) -> str:
@@ -100,14 +102,17 @@ class JobList:
 
     def state(self, job: Job) -> JobState:
         """Where a job stands."""
-        path = self.path(job)
+        path, reason = self.path(job), self.failure(job)
+        ended: JobState | None = None
+        if reason:
+            ended = "waiting" if is_waiting(reason) else "failed"
         if not (path / "config.yaml").exists():
-            return "failed" if self.failure(job) else "missing"
+            return ended or "missing"
         if _is_finished(path):
             return "finished"
         if is_locked(path / ".lock"):
             return "running"
-        return "failed" if self.failure(job) else "unfinished"
+        return ended or "unfinished"
 
     def failure(self, job: Job) -> str | None:
         """The last error of a job, unless it has finished since."""
@@ -155,22 +160,16 @@ def status_lines(jobs: JobList) -> Iterator[str]:
 
 
 def failures(jobs: JobList) -> Iterator[str]:
-    """A line for each job that failed, or waits: why, and where it says more."""
+    """A line for each job that failed or waits: why, and where it says more."""
     for job in jobs:
-        if jobs.state(job) == "failed":
-            yield f"{ending(str(jobs.failure(job)), job.name)} ({jobs.log(job)})"
+        if (state := jobs.state(job)) in ("failed", "waiting"):
+            reason = str(jobs.failure(job)).removeprefix(WAITING)
+            yield f"{state}: {job.name}: {reason} ({jobs.log(job)})"
 
 
 def is_waiting(reason: str) -> bool:
     """Whether a job ended because it waits for people or files."""
-    return reason.startswith("waiting: ")
-
-
-def ending(reason: str, name: str) -> str:
-    """How a job ended without having finished: ``failed: NAME: REASON``, or ``waiting: ...``."""
-    if is_waiting(reason):
-        return f"waiting: {name}: {reason.removeprefix('waiting: ')}"
-    return f"failed: {name}: {reason}"
+    return reason.startswith(WAITING)
 
 
 def _progress(job: Job, done: list[Cycle]) -> str:

@@ -74,7 +74,9 @@ class WorkList(JobList):
 
     def _run(self, job: Job, engine: Engine, first_failed: str | None) -> Outcome:
         started = time.monotonic()
-        failed = f"{job.first} failed: {first_failed}" if first_failed else None
+        failed = first_failed
+        if failed and not is_waiting(failed):
+            failed = f"{job.first} failed: {failed}"
         for _ in range(0 if first_failed else ATTEMPTS):
             failed = self._attempt(job, engine)
             if failed is None or is_waiting(failed) or self._stopping.is_set():

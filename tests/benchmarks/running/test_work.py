@@ -7,10 +7,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
 import pytest
 
+from alframe.benchmarks.running.bench import _finish
 from alframe.benchmarks.running.grid import grid_of
-from alframe.benchmarks.running.jobs import failures, is_waiting, status_lines
+from alframe.benchmarks.running.jobs import failures, status_lines
 from alframe.benchmarks.running.work import WorkList, last_error
 from tests.benchmarks.tiny_suite import FakeEngine, tiny_suite, write_finished
 
@@ -147,7 +149,10 @@ def test_a_job_that_waits_is_listed_and_not_tried_again(tmp_path: Path) -> None:
     assert len(engine.calls) == 1
     (line,) = failures(work)
     assert line.startswith(f"waiting: {job.name}: cycle 0 waits for r/predictions (")
-    assert is_waiting(line)
+    assert work.state(next(iter(work))) == "waiting"
+    with pytest.raises(click.exceptions.Exit) as ended:
+        _finish(work)
+    assert ended.value.exit_code == 3
 
 
 @pytest.mark.parametrize(
