@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 DIVERGED = "the model has diverged; lower training.lr, or set training.clip_norm"
-"""Of signals and losses that are not finite."""
+"""Of signals that are not finite."""
 
 
 class AlframeError(Exception):

@@ -21,6 +21,7 @@ PAUSE = 1.0
 """Seconds before a request is made again; twice as many each time."""
 TIMEOUT = 60.0
 """Seconds for an answer of the server."""
+_EXPORT = "/api/projects/{}/export?exportType=JSON&download_all_tasks=true"
 
 
 class Server:
@@ -57,12 +58,13 @@ class Server:
         new: Mapping[str, Any] = self.post("/api/projects", settings)
         return new
 
-    def tasks(self, project: int) -> bytes:
-        """The full export in JSON, with tasks that nobody has annotated."""
-        path = f"/api/projects/{project}/export?exportType=JSON&download_all_tasks=true"
-        answer = self._request("GET", path, None, "")
-        self._parsed(answer, path)  # refuses what is no JSON before it is kept
-        return answer
+    def tasks(self, project: int) -> Any:
+        """All tasks, also those that nobody has annotated."""
+        return self.get(_EXPORT.format(project))
+
+    def export(self, project: int) -> bytes:
+        """The same as the server writes it, JSON."""
+        return self._request("GET", _EXPORT.format(project), None, "")
 
     def serve(self, project: int, folder: Path) -> None:
         """Have the server show pictures in a folder that it can read, unless it does."""

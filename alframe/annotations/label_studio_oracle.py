@@ -1,6 +1,5 @@
 """People as the oracle, in Label Studio: tasks are made on a server, and answers read from it."""
 
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,7 +97,7 @@ class LabelStudioOracle:
         while True:
             export = query_folder(self._run, cycle) / "label_studio_export.json"
             with atomic(export) as file:
-                file.write(server.tasks(project))
+                file.write(server.export(project))
             take(self._run, self._dataset, [export], "label-studio")
             missing = self._missing(ids, cycle)
             left = deadline - time.monotonic()
@@ -119,7 +118,7 @@ class LabelStudioOracle:
         project = server.project(self._title, configuration(sheet.classes))
         _check_labels(project, sheet.classes, server.url)
         number = int(project["id"])
-        there = {each["data"].get(OURS) for each in json.loads(server.tasks(number))}
+        there = {each["data"].get(OURS) for each in server.tasks(number)}
         new = tuple(image for image in sheet.images if image.item not in there)
         if self._root is not None:
             for folder in _folders(new, self._root):

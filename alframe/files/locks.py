@@ -29,7 +29,8 @@ def locked(path: Path) -> Iterator[None]:
         while not _taken(file):
             if time.monotonic() > refused_after:
                 raise RunError(
-                    f"{path.parent} is in use by another process: wait for it, or choose another"
+                    f"{path.parent} is in use by another process: wait for it, or choose another "
+                    "folder"
                 )
             time.sleep(0.02)
         _held.add(file)

@@ -371,7 +371,7 @@ def test_embeddings_that_cannot_be_used(
     assert str(path) in err
 
 
-def test_embeddings_whose_bits_have_flipped(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+def test_embeddings_whose_bits_have_flipped(tmp_path: Path) -> None:
     """Any sentence will do; a file may also be what it was, but for a date."""
     path, rng = tmp_path / "e.npz", np.random.default_rng(0)
     for save in (np.savez, np.savez_compressed):

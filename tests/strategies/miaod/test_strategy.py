@@ -73,6 +73,17 @@ def test_half_precision_is_averaged_in_single() -> None:
     assert score.item() == pytest.approx(values[0, 0].item(), rel=1e-5)
 
 
+def test_all_are_scored_and_nothing_is_drawn() -> None:
+    everything = query([f"i{n:02d}" for n in range(20)], 7)
+    before = everything.rng.bit_generator.state
+    assert len(MIAOD().select(everything).scores or ()) == 20
+    assert everything.rng.bit_generator.state == before
+
+
+def test_an_empty_pool() -> None:
+    assert MIAOD().select(query((), 3)).ids == ()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
