@@ -1,74 +1,138 @@
 """The folder of a query: what a tool is to be given, a list, a gallery, and what to do."""
 
-import hashlib
 import re
 import shutil
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from alframe.annotations.base import Sheet
 from alframe.annotations.formats import FORMATS, write_query
 from alframe.annotations.gallery import write_gallery
-from alframe.annotations.sources import files, read
+from alframe.annotations.sources import digest, files, opened, read
+from alframe.errors import RunError
 from alframe.files.atomic import write_text
 from alframe.text import command
-from alframe.words import plural
+from alframe.words import named, plural
 
 README = "README.txt"
 _ABOUT_PROPOSALS = re.compile(r"\[(.*?)\]")
+_BESIDE = frozenset({"data.yaml", "classes.txt", "labels.json", "labels.xml"}) | {
+    README, "images.txt", "query.json"
+}  # fmt: skip
+"""Files of a query that hold no annotations, but the names of classes or of images."""
+_AWAY = "give it first (alframe annotate), or move it away"
 AGAIN = "Then: train on them; the next alframe select has what is annotated by now as --labelled."
 
 
 def write_folder(
     sheet: Sheet, folder: Path, name: str, run: Path | None, *, copy: bool = False
 ) -> Path:
-    """Write a query for people, in the format called ``name``.
+    """Write a query for people, in the format called ``name``, in place of an earlier one.
 
     Args:
         sheet: what is asked.
         folder: of the query; the files of the format lie in one of its own.
         name: of the format.
         run: the run directory, for the command that takes the answers; None without a run.
-        copy: copy the pictures, too.
+        copy: copy the pictures, too, into ``images`` beside the files of the format.
 
     Returns:
         What the tool is to be given.
+
+    Raises:
+        DataError: the format cannot hold these images.
+        RunError: somebody has changed the files of the earlier query.
     """
-    given = write_query(name, sheet, folder / name)
-    write_text(_digest_file(folder / name), _digest(folder / name))
-    if copy:
-        _copy(sheet, folder / "images")
+    place, new = folder / name, folder / f".{name}.new"
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        given = write_query(name, sheet, new).relative_to(new)
+        if copy:
+            _copy(sheet, new / "images")
+        clear(folder, name)
+        written = {path.relative_to(new) for path in new.rglob("*") if path.is_file()}
+        if there := sorted(str(place / path) for path in written if (place / path).exists()):
+            raise RunError(f"{named(there)} would be overwritten: {_AWAY}")
+        digests = {path: digest(read(new / path)) for path in written}
+        lines = [f"{sha256}  {path.as_posix()}\n" for path, sha256 in sorted(digests.items())]
+        write_text(_list_of(place), "".join(lines))
+        for path in written:
+            (place / path).parent.mkdir(parents=True, exist_ok=True)
+            (new / path).replace(place / path)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
     lines = [str(i.file.absolute() if i.file else i.item) for i in sheet.images]
     write_text(folder / "images.txt", "".join(f"{line}\n" for line in lines))
     write_gallery(sheet, folder)
     text = [
         f"{sheet.title}: {plural(len(sheet.images), 'image')} to annotate, listed in images.txt "
         "and shown by index.html.",
-        f"For {name}: {given}.",
+        f"For {name}: {place / given}.",
         *_howto(name, proposed=any(image.proposals for image in sheet.images)),
         *(_of_a_run(run) if run else (AGAIN,)),
     ]
     write_text(folder / README, "\n".join(text) + "\n")
-    return given
+    return place / given
 
 
-def is_as_written(path: Path) -> bool:
-    """Whether a path is a query, or a part of one, that is as :func:`write_folder` wrote it."""
-    for folder in (path, *path.parents):
-        known = _digest_file(folder)
-        if folder.is_dir() and known.is_file():
-            return known.read_text() == _digest(folder)
-    return False
+def clear(folder: Path, name: str = "*") -> None:
+    """Remove what :func:`write_folder` wrote in the format called ``name``, or in all of them.
+
+    Raises:
+        RunError: somebody has changed it since.
+    """
+    found, changed = list[Path](), list[str]()
+    for listed in folder.glob(f".{name}.sha256"):
+        place = folder / listed.name.removeprefix(".").removesuffix(".sha256")
+        for sha256, path in _listed(listed):
+            file = place / path
+            if file.is_file():
+                found.append(file)
+                changed += [str(file)] if digest(read(file)) != sha256 else []
+    if changed:
+        raise RunError(f"{named(changed)}: changed since the query was written: {_AWAY}")
+    for file in found:
+        file.unlink()
 
 
-def _digest_file(folder: Path) -> Path:
-    return folder.parent / f".{folder.name}.sha256"
+def digests_in(run: Path) -> frozenset[str]:
+    """SHA-256 of the files that ask in all queries of a run, as they were written."""
+    return frozenset(
+        sha256
+        for listed in (run / "queries").glob("*/.*.sha256")
+        for sha256, path in _listed(listed)
+        if path.rpartition("/")[2] not in _BESIDE
+    )
 
 
-def _digest(folder: Path) -> str:
-    whole = hashlib.sha256()
-    for name, file in files(folder).items():
-        whole.update(f"{name}\n{hashlib.sha256(read(file)).hexdigest()}\n".encode())
-    return whole.hexdigest()
+def untouched(path: Path, asked: Collection[str]) -> tuple[int, bool]:
+    """How many files of a query are as they were written, and whether those are all.
+
+    Args:
+        path: a file, a folder, or a zip of either.
+        asked: SHA-256 of files as they were written.
+
+    Raises:
+        DataError: the path cannot be read.
+    """
+    if path.suffix.lower() in (".yaml", ".yml"):  # means the labels beside it
+        path = path.parent
+    with opened(path) as source:
+        found = [file for file in files(source).values() if file.name not in _BESIDE]
+        same = sum(digest(read(file)) in asked for file in found)
+    return same, same == len(found) > 0
+
+
+def _list_of(place: Path) -> Path:
+    """Where the digests of what was written into a folder are kept, as sha256sum has them."""
+    return place.parent / f".{place.name}.sha256"
+
+
+def _listed(path: Path) -> Iterator[tuple[str, str]]:
+    for line in path.read_text("utf-8", "replace").splitlines():
+        sha256, _, name = line.partition("  ")
+        if name:
+            yield sha256, name
 
 
 def _howto(name: str, *, proposed: bool) -> list[str]:

@@ -4,7 +4,7 @@ import difflib
 import json
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -32,7 +32,11 @@ _FIRST = 50
 
 
 def read_annotations(
-    path: Path, images: Images, problems: Problems, name: str | None = None
+    path: Path,
+    images: Images,
+    problems: Problems,
+    name: str | None = None,
+    without: Collection[str] = (),
 ) -> Annotations:
     """What people answered.
 
@@ -41,12 +45,13 @@ def read_annotations(
         images: the pictures that it is about.
         problems: takes what is wrong with single images and objects; these are left out.
         name: of the format; by default it is recognised by content.
+        without: SHA-256 of files of a folder that are left out.
 
     Raises:
         ConfigError: there is no format of this name.
         DataError: the path holds none of the formats, or several; or it is malformed as a whole.
     """
-    with opened(path) as source:
+    with opened(path, without) as source:
         found = _format(source, path, name).read(source, images, problems)
     return _usable(found, problems)
 

@@ -98,7 +98,7 @@ class LabelStudioOracle:
             export = query_folder(self._run, cycle) / "label_studio_export.json"
             with atomic(export) as file:
                 file.write(server.export(project))
-            take(self._run, self._dataset, [export], "label-studio")
+            take(self._run, self._dataset, [export], "label-studio", as_it_is=True)
             missing = self._missing(ids, cycle)
             left = deadline - time.monotonic()
             if not missing:

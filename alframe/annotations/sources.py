@@ -1,11 +1,12 @@
 """Where annotations lie: a file, a folder of files, or a zip of either, which is not unpacked."""
 
 import contextlib
+import hashlib
 import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -26,23 +27,36 @@ UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 _UNOPENED: dict[str, Sequence[str]] = {}
 _LISTED: ContextVar[dict[str, Sequence[str]]] = ContextVar("listed", default=_UNOPENED)
+_NOTHING: Collection[str] = frozenset()
+_WITHOUT: ContextVar[Collection[str]] = ContextVar("without", default=_NOTHING)
 _CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:")
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def opened(path: Path, without: Collection[str] = _NOTHING) -> Iterator[Source]:
     """A path, or what is in it where it is a zip.
+
+    Args:
+        path: a file, a folder, or a zip of either.
+        without: SHA-256 of files that are left out of folders.
 
     Raises:
         DataError: there is nothing, or a zip is damaged, too large, or has members that would lie
             outside of it.
     """
+    before = _LISTED.set({}), _WITHOUT.set(without)
+    try:
+        with _opened(path) as source:
+            yield source
+    finally:
+        _LISTED.reset(before[0])
+        _WITHOUT.reset(before[1])
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Source]:
     if path.is_dir():
-        before = _LISTED.set({})
-        try:
-            yield path
-        finally:
-            _LISTED.reset(before)
+        yield path
         return
     try:
         with regular(path) as file:
@@ -87,6 +101,11 @@ def read(source: Source) -> bytes:
         return read_bytes(source, MOST_BYTES) if isinstance(source, Path) else source.read_bytes()
     except UNREADABLE as error:
         raise DataError(f"{source} cannot be read: {_said(error)}") from error
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of the bytes of a file, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def head(source: Source, size: int = 1 << 16) -> bytes:
@@ -158,6 +177,9 @@ def _listed(source: Source) -> Sequence[str]:
     else:
         names = source.root.namelist()
     listed = sorted({name for name in names if _is_read(name)})
+    if without := _WITHOUT.get():
+        found = Files(source, listed)
+        listed = [name for name in listed if digest(read(found[name])) not in without]
     if known is not _UNOPENED:
         known[key] = listed
     return listed
@@ -174,9 +196,10 @@ def called(source: Source) -> str:
 
 
 def _is_read(name: str) -> bool:
-    """Not what file managers leave behind."""
-    last = name.rpartition("/")[2]
-    return last.lower().endswith(SUFFIXES) and not last.startswith(".")
+    """Not what file managers and notebooks leave behind."""
+    *folders, last = [part for part in name.split("/") if part != "."]
+    hidden = any(part.startswith(".") for part in (*folders, last))
+    return last.lower().endswith(SUFFIXES) and not hidden
 
 
 def _said(error: Exception) -> str:

@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from alframe.annotations.answers import CheckedAnswers, changed, merged, of_images
+from alframe.annotations.answers import CheckedAnswers, by_image, changed, merged, of_images
 from alframe.annotations.base import Annotations, Sheet
 from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.files import pictures, stored_answers
-from alframe.annotations.folders import is_as_written
+from alframe.annotations.folders import digests_in, untouched
 from alframe.annotations.formats import read_annotations
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.annotations.suspects import Suspect, write_suspects
 from alframe.datasets.base import Dataset
 from alframe.datasets.problems import Problems
 from alframe.datasets.splits import closest
-from alframe.errors import RunError, together
+from alframe.errors import DataError, RunError, together
 from alframe.files.locks import is_locked
 from alframe.runs.journal import Journal
 from alframe.text import command
@@ -79,6 +79,7 @@ def take(
     *,
     skip_bad: bool = False,
     new_classes: bool = False,
+    as_it_is: bool = False,
 ) -> Received:
     """Add the answers in ``files`` to those that a run has for the cycle that it waits for.
 
@@ -92,18 +93,23 @@ def take(
         skip_bad: leave out images of which something is wrong, and say so.
         new_classes: take classes that the run does not have; else those alone that earlier answers
             for the cycle brought.
+        as_it_is: take also what rather is a mistake: files as the query has them, answers that lose
+            all their objects, and images without objects that nobody asked for.
 
     Raises:
         DataError: every problem of all files.
-        RunError: the run waits for nothing, or none of its images is in the files.
+        RunError: the run waits for nothing, none of its images is in the files, or answers would
+            lose all their objects.
     """
     cycle = waits_for(run)
     sheet = read_sheet(query_folder(run, cycle), dataset.file)
     taken, found = Received(cycle, len(sheet.images)), Annotations(())
     problems = Problems("skip" if skip_bad else "error", "--skip-bad")
     new = None if new_classes else stored_answers(run, cycle, dataset).new_classes
-    _refuse_queries(files)
-    reads = [partial(_read, path, run, dataset, name, problems, taken, new) for path in files]
+    asked = frozenset[str]() if as_it_is else digests_in(run)
+    reads = [
+        partial(_read, path, run, dataset, name, problems, taken, new, asked) for path in files
+    ]
     *parts, skipped = together(*reads, problems.settle)
     for path, said in zip(files, parts, strict=True):
         if otherwise := changed(found, said):
@@ -114,8 +120,10 @@ def take(
     found = of_images(found, set(found.images) - problems.items)
     answers = answers_file(run, cycle)
     answers.parent.mkdir(exist_ok=True)
-    own = _sorted_out(run, dataset, sheet, found, taken)
+    own = _sorted_out(run, dataset, sheet, found, taken, as_it_is)
     before = stored_answers(run, cycle, dataset).found
+    if not as_it_is:
+        _refuse_emptied(before, own, run, files)
     if own.images:
         _tell(before, own, taken)
     elif not found.images:
@@ -131,17 +139,24 @@ def take(
     return taken
 
 
-def _refuse_queries(files: Sequence[Path]) -> None:
-    """Refuse what nobody has annotated yet: it would be answers without objects.
+def _refuse_emptied(
+    before: Annotations, own: Annotations, run: Path, files: Sequence[Path]
+) -> None:
+    """Refuse to lose answers: a tool exports images that nobody annotated there as empty.
 
     Raises:
-        RunError: names the files.
+        RunError: answers that have objects would have none.
     """
-    if queries := [str(path) for path in files if is_as_written(path.absolute())]:
+    had, have = by_image(before), by_image(own)
+    if emptied := sorted(i for i in own.images if i in had and i not in have):
         raise RunError(
-            f"{named(queries)}: what the run asks for, as it was written; give what your tool "
-            "exports (or a copy of this, if it is right as it is)"
+            f"{plural(len(emptied), 'image')} answered before, without any object now: "
+            f"{named(emptied)}; leave them out, or, if that is right: {_as_it_is(run, files)}"
         )
+
+
+def _as_it_is(run: Path, files: Sequence[Path]) -> str:
+    return command("annotate", run, *files, "--as-it-is")
 
 
 def _read(
@@ -152,9 +167,37 @@ def _read(
     problems: Problems,
     taken: Received,
     new: Collection[str] | None,
+    asked: Collection[str],
 ) -> Annotations:
-    """What a file says; ``new`` are the classes that it may have besides, None for any."""
-    found = read_annotations(path, pictures(dataset), problems, name)
+    """What a file says.
+
+    Args:
+        path: of the file.
+        run: the run directory.
+        dataset: of the run.
+        name: see :func:`take`.
+        problems: of all files.
+        taken: gets notes.
+        new: the classes that it may have besides, None for any.
+        asked: SHA-256 of files as queries have them: nobody has annotated them yet.
+
+    Raises:
+        DataError: it cannot be read, or is as it was written.
+    """
+    same, alone = untouched(path, asked) if asked else (0, False)
+    if alone:
+        raise DataError(
+            f"{path}: what the run asks for, as it was written; give what your tool exports, or, "
+            f"if it is right as it is: {_as_it_is(run, [path])}"
+        )
+    if same:
+        taken.notes.append(
+            f"{path}: {plural(same, 'file')} as the run wrote {'it' if same == 1 else 'them'}, not "
+            f"annotated yet; if they are right as they are: {_as_it_is(run, [path])}"
+        )
+    images = pictures(dataset)
+    found = read_annotations(path, images, problems, name, asked)
+    taken.notes += images.notes()
     once = {(thing.owner, thing.name, thing.box): thing for thing in found.objects}
     if twice := len(found.objects) - len(once):
         found.objects = list(once.values())
@@ -183,21 +226,33 @@ def _grown(after: Annotations, dataset: Dataset, cycle: int) -> list[str]:
 
 
 def _sorted_out(
-    run: Path, dataset: Dataset, sheet: Sheet, found: Annotations, taken: Received
+    run: Path,
+    dataset: Dataset,
+    sheet: Sheet,
+    found: Annotations,
+    taken: Received,
+    as_it_is: bool,
 ) -> Annotations:
     """The answers that are for this cycle: asked for, or to unlabelled images besides."""
     asked = {image.item for image in sheet.images}
     earlier = _earlier(run, dataset, found, taken) | dataset.known.keys() | set(dataset.test)
     extra = [item for item in found.images if item not in asked | earlier]
-    given_up = [item for item in extra if item in found.ignored]
-    own = of_images(found, (asked | set(extra)) - set(given_up))
+    objects = by_image(found)
+    empty = [] if as_it_is else [i for i in extra if i not in objects and i not in found.ignored]
+    left = {item for item in extra if item in found.ignored}.union(empty)
+    own = of_images(found, (asked | set(extra)) - left)
     own.objects = [thing for thing in own.objects if thing.owner not in own.ignored]
     if found.images and not own.images and not earlier & set(found.images):
         raise RunError(
             f"none of {plural(len(found.images), 'image')} in the answers was asked for by {run}: "
             f"it waits for {named([image.item for image in sheet.images])}"
         )
-    if more := [item for item in extra if item not in found.ignored]:
+    if empty:
+        taken.notes.append(
+            f"{plural(len(empty), 'image')} neither asked for nor with an object, left unlabelled: "
+            f"{named(empty)}"
+        )
+    if more := [item for item in extra if item not in left]:
         taken.notes.append(f"{plural(len(more), 'image')} not asked for, taken too: {named(more)}")
     return own
 

@@ -1,6 +1,7 @@
 """``alframe annotate`` and ``alframe query``: a run that waits for people, and what they answer."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
 )
 @click.option("--skip-bad", is_flag=True, help="Leave out images of which something is wrong.")
 @click.option("--new-classes", is_flag=True, help="Take classes that the run does not have yet.")
-def annotate(
-    run: Path, files: Sequence[Path], name: str | None, skip_bad: bool, new_classes: bool
-) -> None:
+@click.option(
+    "--as-it-is",
+    is_flag=True,
+    help="Take, too, files that nobody has changed, and answers that lose all their objects.",
+)
+def annotate(run: Path, files: Sequence[Path], name: str | None, **how: bool) -> None:
     """Give a run that waits for people their answers: all at once, or in parts.
 
     FILE is what an annotation tool exports: COCO, Pascal VOC, YOLO, CVAT or Label Studio; a file,
@@ -48,7 +52,7 @@ def annotate(
     dataset = _run(run)[1]
     waits_for(run)  # says what it does instead
     with locked(run / ".lock"):  # it must not train on answers that change
-        taken = take(run, dataset, files, name, skip_bad=skip_bad, new_classes=new_classes)
+        taken = take(run, dataset, files, name, **how)
     say(*taken.notes)
     if taken.suspects:
         path = suspects_page(run, taken.cycle)
@@ -74,7 +78,7 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     alframe query runs/photos --to cvat --copy
     """  # noqa: D301
     from alframe.annotations.files import FilesOracle, stored_answers
-    from alframe.annotations.folders import write_folder
+    from alframe.annotations.folders import README, write_folder
     from alframe.annotations.label_studio_oracle import LabelStudioOracle
     from alframe.annotations.sheets import query_folder, read_sheet
     from alframe.annotations.taking import waits_for
@@ -91,10 +95,13 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     missing = [image.item for image in sheet.images if image.item not in answered]
     which = f": {named(missing)}" if missing else ""
     say(f"{plural(len(missing), 'image')} to annotate for cycle {cycle}{which}")
-    if name or copy:
+    if (name or copy) and missing:
+        left = frozenset(missing)
+        sheet = replace(sheet, images=tuple(i for i in sheet.images if i.item in left))
         chosen = name or config.oracle.options.get("format", "coco")
         say(f"wrote {write_folder(sheet, folder, chosen, run, copy=copy)}")
-    say(f"gallery {folder / 'index.html'}", f"to do   {folder / 'README.txt'}")
+    places = {"gallery": folder / "index.html", "to do  ": folder / README}
+    say(*(f"{what} {path}" for what, path in places.items() if path.exists()))
 
 
 def _run(path: Path) -> "tuple[RunConfig, Dataset]":

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from alframe.annotations.base import AskedImage, Proposal, Sheet
-from alframe.annotations.folders import write_folder
+from alframe.annotations.folders import clear, write_folder
 from alframe.annotations.sheets import write_sheet
 from alframe.errors import DataError
 from alframe.selecting.choosing import Material
@@ -40,6 +40,7 @@ def write_asked(
 
     Raises:
         DataError: a chosen image is no file, so that nobody knows its size.
+        RunError: somebody has changed the files of an earlier query there.
     """
     images, detections, classes = material.images, material.signals.detections, material.classes
     nowhere = [item for item in selection.ids if images.file(item) is None]
@@ -57,6 +58,7 @@ def write_asked(
         for item in selection.ids
     )
     sheet = Sheet(folder.resolve().name, tuple(classes), asked, detections is not None)
+    clear(folder)
     write_sheet(sheet, folder)
     return write_folder(sheet, folder, name, None, copy=copy)
 

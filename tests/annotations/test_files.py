@@ -1,6 +1,8 @@
 """People answer by files: a query folder, answers in parts, and everything that can be wrong."""
 
 import json
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 
 from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.files import FilesOracle
+from alframe.annotations.folders import write_folder
 from alframe.annotations.sheets import query_folder, read_sheet, write_sheet
 from alframe.annotations.taking import Received, take, waits_for
 from alframe.datasets.base import Dataset
@@ -130,10 +133,10 @@ def test_what_is_said_of_answers(run: Path, dataset: Dataset, tmp_path: Path) ->
     assert told(take(run, dataset, [other])) == [
         "cycle 0: 1 new answer, 1 changed (1 object, 1 ignored)"
     ]
-    more = answer(tmp_path / "3.json", "d.png", box=None)
+    more = answer(tmp_path / "3.json", "d.png")
     assert told(take(run, dataset, [more])) == [
         "1 image not asked for, taken too: d.png",
-        "cycle 0: 1 new answer (0 objects, 1 image without any)",
+        "cycle 0: 1 new answer (1 object)",
     ]
     found = asked(run, dataset).annotate([*TEST, *INITIAL], 0)
     assert found.targets.keys() == {"a.png", "b.png", "d.png"}
@@ -142,21 +145,85 @@ def test_what_is_said_of_answers(run: Path, dataset: Dataset, tmp_path: Path) ->
 
 
 def test_the_query_itself_is_no_answer(run: Path, dataset: Dataset, tmp_path: Path) -> None:
-    """Until somebody has changed it, or says that it is right by giving a copy."""
+    """Wherever it lies, until somebody has changed it, or says that it is right."""
     with pytest.raises(Waiting):
         asked(run, dataset).annotate([*TEST, *INITIAL], 0)
-    folder = run / "queries/cycle_00/coco"
-    for path in (folder, folder / "coco.json"):
-        with pytest.raises(RunError, match=r"what the run asks for, as it was written; give what"):
-            take(run, dataset, [path])
-    copy = tmp_path / "copy.json"
+    folder, copy = run / "queries/cycle_00/coco", tmp_path / "copy.json"
+    (folder / "notes.txt").write_text("a file beside it")
     copy.write_bytes((folder / "coco.json").read_bytes())
-    assert told(take(run, dataset, [copy])) == ["cycle 0: 3 new answers (3 objects)"]
+    (tmp_path / "link.json").symlink_to(folder / "coco.json")
+    for path in (folder / "coco.json", copy, tmp_path / "link.json", zipped(copy)):
+        with pytest.raises(DataError, match=r"what the run asks for, as it was written; give what"):
+            take(run, dataset, [path])
+    with pytest.raises(DataError, match="holds no annotations"):
+        take(run, dataset, [folder])
+    whole = take(run, dataset, [copy], as_it_is=True)
+    assert told(whole) == ["cycle 0: 3 new answers (3 objects)"]
     content = json.loads(copy.read_text())
-    del content["annotations"][0]
+    content["annotations"][0]["bbox"][2] += 5
     (folder / "coco.json").write_text(json.dumps(content))
     assert told(take(run, dataset, [folder])) == [
-        "cycle 0: 0 new answers, 1 changed, 2 as before (2 objects, 1 image without any)"
+        "cycle 0: 0 new answers, 1 changed, 2 as before (3 objects)"
+    ]
+
+
+def zipped(path: Path) -> Path:
+    with zipfile.ZipFile(path.with_suffix(".zip"), "w") as archive:
+        archive.write(path, "annotations.json")
+    return path.with_suffix(".zip")
+
+
+@pytest.mark.parametrize(("name", "own"), [("yolo", "labels/b.txt"), ("voc", "Annotations/b.xml")])
+def test_of_files_in_place_those_alone_count_that_somebody_has_saved(
+    run: Path, dataset: Dataset, name: str, own: str
+) -> None:
+    with pytest.raises(Waiting):
+        asked(run, dataset, format=name).annotate([*TEST, *INITIAL], 0)
+    folder = run / "queries/cycle_00" / name
+    with pytest.raises(DataError, match="as it was written"):
+        take(run, dataset, [folder])
+    (folder / own).write_bytes((folder / own).read_bytes() + b"\n")
+    for path in (folder, folder / "data.yaml") if name == "yolo" else (folder,):
+        taken = take(run, dataset, [path])
+        assert taken.missing == ["a.png", "deep/c.png"]
+        assert any("2 files as the run wrote them, not annotated yet" in n for n in taken.notes)
+    with pytest.raises(RunError, match=r"changed since the query was written: give it first"):
+        write_folder(asked(run, dataset).sheet(0), folder.parent, name, run)
+    assert take(run, dataset, [folder], as_it_is=True).missing == []
+
+
+def test_a_query_is_written_anew_and_leaves_what_others_wrote(run: Path, dataset: Dataset) -> None:
+    sheet, folder = asked(run, dataset).sheet(0), run / "queries/cycle_00"
+    for images in (sheet.images, sheet.images[1:]):
+        given = write_folder(replace(sheet, images=images), folder, "yolo", run, copy=True)
+        assert given == folder / "yolo/data.yaml"
+        for kind, suffix in (("labels", ".txt"), ("images", ".png")):
+            files = (path for path in (folder / "yolo" / kind).rglob("*") if path.is_file())
+            assert sorted(path.stem for path in files) == sorted(Path(i.item).stem for i in images)
+            assert (folder / "yolo" / kind / f"deep/c{suffix}").is_file()
+    assert not list(folder.glob(".*.new"))
+    own = folder / "yolo/labels/a.txt"
+    own.write_text("0 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(RunError, match=r"yolo/labels/a\.txt would be overwritten"):
+        write_folder(sheet, folder, "yolo", run)
+    assert own.read_text() == "0 0.5 0.5 0.1 0.1\n"
+
+
+def test_answers_are_not_lost_to_images_that_were_not_annotated_elsewhere(
+    run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    take(run, dataset, [answer(tmp_path / "1.json", "a.png", "b.png")])
+    whole = answer(tmp_path / "2.json", "a.png", "d.png", box=None)
+    with pytest.raises(RunError, match=r"1 image answered before, without any object now: a\.png"):
+        take(run, dataset, [whole])
+    rest = answer(tmp_path / "3.json", "deep/c.png", "d.png", box=None)
+    assert told(take(run, dataset, [rest])) == [
+        "1 image neither asked for nor with an object, left unlabelled: d.png",
+        "cycle 0: 1 new answer (0 objects, 1 image without any)",
+    ]
+    assert told(take(run, dataset, [whole], as_it_is=True)) == [
+        "1 image not asked for, taken too: d.png",
+        "cycle 0: 1 new answer, 1 changed (0 objects, 2 images without any)",
     ]
 
 

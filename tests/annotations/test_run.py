@@ -114,7 +114,7 @@ def test_what_a_run_waits_for_is_shown_and_written_for_another_tool(
     assert out.startswith("7 images to annotate for cycle 0: pool_")
     folder = run / "queries/cycle_00"
     assert (folder / "cvat/annotations.xml").exists()
-    assert len(list((folder / "images").iterdir())) == 7
+    assert len(list((folder / "cvat/images").iterdir())) == 7
     assert alframe("query", str(run), "--to", "cvta")[0] == 2
     code, out, err = alframe("annotate", str(run), str(tmp_path / "none.json"))
     assert (code, "none.json" in err) == (2, True)
