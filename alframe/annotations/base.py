@@ -43,6 +43,8 @@ class Annotations:
         new: names of classes that answers may have besides those of the dataset.
         numbered: whether ``classes`` are numbers of a list of names that the file does not have;
             see :func:`alframe.annotations.yolo.named_by`.
+        listed: whether ``images`` are a list that tools also fill with images that nobody has
+            looked at, so that one without objects may be one of these.
     """
 
     classes: tuple[str, ...]
@@ -53,6 +55,7 @@ class Annotations:
     notes: list[str] = field(default_factory=list)
     numbered: bool = False
     new: frozenset[str] = frozenset()
+    listed: bool = False
 
 
 class Proposal(NamedTuple):

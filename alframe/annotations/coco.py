@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe.annotations.base import Annotations, Format, Images
-from alframe.annotations.coco_writing import QUERY, write_query
+from alframe.annotations.coco_writing import PREDICTED, QUERY, write_query
 from alframe.annotations.json_files import json_files
 from alframe.annotations.json_rows import parts_in
 from alframe.annotations.packed import Packed
@@ -19,7 +19,7 @@ from alframe.datasets.coco_kinds import EXPECTED
 from alframe.datasets.coco_loading import parsed
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
-from alframe.words import plural
+from alframe.words import named, plural
 
 
 def recognises(source: Source) -> bool:
@@ -32,14 +32,15 @@ def read_coco(source: Source, images: Images, problems: Problems) -> Annotations
     """All files of instances.
 
     Raises:
-        DataError: a file is malformed, or is none of instances.
+        DataError: a file is malformed, or is of what a model found.
     """
     found = json_files(source, "instances")
-    if not found and json_files(source, "results"):
-        raise DataError(
-            f"{source} is a list of results: what a model found is no answer of people; {EXPECTED}"
-        )
     contents = {str(file): parsed(read(file), str(file)) for file in found.values()}
+    results = [str(file) for file in json_files(source, "results").values()]
+    if predicted := [*results, *filter(lambda file: _info(contents[file]) == PREDICTED, contents)]:
+        raise DataError(
+            f"{named(predicted)}: what a model found is no answer of people; {EXPECTED}"
+        )
     return _read(contents, source, images, problems)
 
 
@@ -67,11 +68,11 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
     if others:
         content = parsed(read(others[0]), str(others[0]))
     parts = chain.from_iterable(map(parts_in, results.values()))
-    named = partial(_named, str(source), images)
-    return _read({str(source): content}, source, images, problems, Results(parts, named, Packed()))
+    meant = partial(_meant, str(source), images)
+    return _read({str(source): content}, source, images, problems, Results(parts, meant, Packed()))
 
 
-def _named(where: str, images: Images, name: str) -> str:
+def _meant(where: str, images: Images, name: str) -> str:
     remedy = "image_id has to be the name of a picture, or put the file of instances beside it"
     return first_found(images, [name], where, remedy)
 
@@ -100,7 +101,7 @@ def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> A
         *found.notes,
         *other_sizes(where, {i.item: i.size for i in listed if i.size}, images),
     ]
-    if _is_of_label_studio(content):
+    if _info(content, "contributor") == "Label Studio":
         listed = [image for image in listed if image.item in found.annotated]
         if without := len(found.images) - len(listed):
             notes.append(
@@ -116,12 +117,13 @@ def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> A
         {image.item: image.seconds for image in listed if image.seconds is not None},
         notes,
         new=frozenset(str(row["name"]) for row in content["categories"] if row.get("new")),
+        listed=True,
     )
 
 
-def _is_of_label_studio(content: Mapping[str, Any]) -> bool:
-    info = content.get("info")
-    return isinstance(info, dict) and info.get("contributor") == "Label Studio"
+def _info(content: Any, name: str = "description") -> Any:
+    info = content.get("info") if isinstance(content, dict) else None
+    return info.get(name) if isinstance(info, dict) else None
 
 
 COCO = Format(

@@ -12,6 +12,8 @@ from alframe.files.atomic import write_text
 
 QUERY = "coco.json"
 RESULTS = "predictions.json"
+PREDICTED = f"images and categories of {RESULTS}, what a model found"
+"""Description of a file whose images without annotations are no answers."""
 
 
 def write_query(sheet: Sheet, folder: Path) -> Path:
@@ -30,7 +32,7 @@ def write_query(sheet: Sheet, folder: Path) -> Path:
 def write_results(sheet: Sheet, folder: Path) -> Path:
     """Proposals as a list of COCO results, and beside it images and categories without objects."""
     owners, asked = _listed(sheet)
-    listed = _instances(asked, sheet.classes, ())
+    listed = {"info": {"description": PREDICTED}, **_instances(asked, sheet.classes, ())}
     write_text(folder / QUERY, json.dumps(listed, indent=1) + "\n")
     numbers = {category["name"]: category["id"] for category in listed["categories"]}
     rows = [

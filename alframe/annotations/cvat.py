@@ -8,12 +8,12 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from alframe.annotations.base import Annotations, AskedImage, Format, Images, Sheet
-from alframe.annotations.outlines import enclosing, turned
 from alframe.annotations.parts import NO_BOX, REMEDY, first_found, other_sizes, together
 from alframe.annotations.sources import Source, called, read
 from alframe.annotations.xml_files import has_root, in_xml, xml_files
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Box
+from alframe.datasets.outlines import enclosing, turned
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import DataError
@@ -122,7 +122,7 @@ class _Reader:
 
     def __init__(self, where: str, images: Images, problems: Problems) -> None:
         self._where, self._images, self._problems = where, images, problems
-        self._found = Annotations(())
+        self._found = Annotations((), listed=True)
         self._sizes: dict[str, tuple[int, int]] = {}
         self._other = Counter[str]()
 

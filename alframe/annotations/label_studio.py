@@ -10,7 +10,7 @@ from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio_query import CONFIG, OURS, QUERY, write_query
 from alframe.annotations.label_studio_results import read_results
-from alframe.annotations.parts import REMEDY, first_found, together
+from alframe.annotations.parts import REMEDY, first_found, other_sizes, together
 from alframe.annotations.sources import Source, called, read
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_fields import amount
@@ -57,6 +57,7 @@ class _Reader:
         self._where, self._images, self._problems, self._part = where, images, problems, part
         self._found = Annotations(())
         self._told, self._places = Counter[str](), dict[str, str]()
+        self._sizes: dict[str, tuple[int, int]] = {}
         self._several, self._open = 0, 0
 
     def add(self, number: int, task: Any) -> None:
@@ -103,8 +104,10 @@ class _Reader:
         if not valid:
             self._found.ignored.add(item)
             return
-        size, objects = self._images.size(item), self._found.objects
-        objects += read_results(newest.get("result"), item, size, place, self._told)
+        size, objects, results = self._images.size(item), self._found.objects, newest.get("result")
+        objects += read_results(results, item, size, place, self._told)
+        if shown := next(filter(None, map(_shown, results or ())), None):
+            self._sizes[item] = shown
 
     def end(self, *, minimal: bool) -> Annotations:
         """All that was read."""
@@ -123,7 +126,15 @@ class _Reader:
             )
         if self._told:
             found.notes.append(f"{where}: results that are no boxes: {tallied(self._told)}")
+        found.notes += other_sizes(where, self._sizes, self._images)
         return found
+
+
+def _shown(result: Any) -> tuple[int, int] | None:
+    """(height, width) of the picture on which a region was drawn."""
+    sides = result if isinstance(result, dict) else {}
+    height, width = sides.get("original_height"), sides.get("original_width")
+    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
 def _age(one: Mapping[str, Any]) -> tuple[str, int]:

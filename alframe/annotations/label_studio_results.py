@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from alframe.annotations.outlines import enclosing, turned
 from alframe.annotations.parts import NO_BOX, REMEDY
 from alframe.datasets.objects import Annotated, Box
+from alframe.datasets.outlines import enclosing, turned
 from alframe.datasets.problems import BadItemError, Problem
 
 _BARE = frozenset({"rectangle", "polygon", "ellipse"})

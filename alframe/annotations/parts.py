@@ -31,6 +31,7 @@ def together(parts: Sequence[Annotations], where: str, problems: Problems) -> An
         whole.seconds |= {item: took for item, took in part.seconds.items() if item in new}
         whole.notes += part.notes
         whole.numbered |= part.numbered
+        whole.listed |= part.listed
         listed |= new
     return whole
 

@@ -204,8 +204,8 @@ def _read(
         taken.notes.append(f"{path}: {plural(twice, 'object')} there twice, taken once")
     names = {thing.name for thing in found.objects if thing.name.strip()}
     found.new = frozenset() if found.numbered else frozenset(names if new is None else new)
-    asked = new is None or found.numbered
-    allow = None if asked else command("annotate", run, path, "--new-classes")
+    needless = new is None or found.numbered
+    allow = None if needless else command("annotate", run, path, "--new-classes")
     checked = CheckedAnswers(found, dataset, path, allow)
     for item, problem in checked.problems():
         problems.add(item, problem)

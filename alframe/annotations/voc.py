@@ -1,5 +1,7 @@
 """Pascal VOC: an XML file for each image, in whole pixels."""
 
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from alframe.annotations.base import Annotations, AskedImage, Format, Images, Sheet
@@ -7,6 +9,7 @@ from alframe.annotations.parts import by_stem, first_found, other_sizes
 from alframe.annotations.sources import Source, called, files, read
 from alframe.annotations.xml_files import has_root, in_xml
 from alframe.datasets.bulk import uncollected
+from alframe.datasets.names import likeness, stem
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.voc_xml import parsed_annotation
@@ -61,7 +64,7 @@ class _Reader:
         item = where
         try:
             annotation = parsed_annotation(data, where)
-            item = first_found(self._images, _meant(name, annotation.filename), where)
+            item = _item(self._images, name, annotation.filename, where)
             if item in self._places:
                 at = f"{where} and {self._places[item]}"
                 raise BadItemError(Problem("two files are about one image", at, "remove one"))
@@ -82,14 +85,40 @@ class _Reader:
         return self._found
 
 
-def _meant(name: str, filename: str) -> list[str]:
-    """What the image of an XML file may be called: beside it, in VOC's folder, or as it says."""
+def _item(images: Images, name: str, filename: str, where: str) -> str:
+    """The image of an XML file: the one that it is named for, or of which it says so.
+
+    Raises:
+        BadItemError: there is none, or these are two.
+    """
     *folders, last = name[: -len(".xml")].split("/")
-    own = filename if last in (filename, filename.rpartition(".")[0]) else last
+    if filename and last not in (filename, stem(filename)):
+        found = [_found(images, _ways(folders, each), where) for each in (last, filename)]
+        named, said = found
+        if named and said and named != said and likeness(_last(named)) == likeness(_last(last)):
+            cause = "an XML file is named for one image and speaks of another"
+            raise BadItemError(Problem(cause, f"{where}: {named}, {said}", "correct <filename>"))
+        if item := said or named:
+            return item
+    return first_found(images, [*_ways(folders, filename or last), last], where)
+
+
+def _found(images: Images, names: Sequence[str], where: str) -> str | None:
+    with contextlib.suppress(BadItemError):
+        return first_found(images, names, where)
+    return None
+
+
+def _ways(folders: Sequence[str], last: str) -> list[str]:
+    """What an image may be called: beside the file, or in VOC's folder."""
     swapped = ["JPEGImages" if folder == "Annotations" else folder for folder in folders]
     without = [folder for folder in folders if folder != "Annotations"]
-    ways = ["/".join([*way, own]) for way in (swapped, without)]
-    return list(dict.fromkeys([*ways, *filter(None, [filename]), own]))
+    ways = ["/".join([*way, last]) for way in (swapped, without)]
+    return list(dict.fromkeys([*ways, last]))
+
+
+def _last(path: str) -> str:
+    return stem(path.rpartition("/")[2])
 
 
 def write_query(sheet: Sheet, folder: Path) -> Path:

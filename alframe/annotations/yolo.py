@@ -1,5 +1,6 @@
 """YOLO: a text file of labels beside each image, and ``data.yaml`` with the names of classes."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,22 +12,33 @@ from alframe.annotations.parts import first_found
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.annotations.yolo_files import image_names, is_of_label_studio, label_files, recognises
 from alframe.annotations.yolo_labels import Label, read_labels
-from alframe.annotations.yolo_names import names_of
+from alframe.annotations.yolo_names import is_of_a_model, names_of
 from alframe.annotations.yolo_query import write_query
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Collected
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.errors import DataError
-from alframe.words import named
+from alframe.words import named, plural
+
+GIVE = "give what an annotation tool saves"
 
 
 def read_yolo(source: Source, images: Images, problems: Problems) -> Annotations:
     """All label files of a folder; an empty one is an image without objects.
 
     Raises:
-        DataError: there is none, or the names of classes are malformed.
+        DataError: there is none, they are what a model of ours found, or the names of classes are
+            malformed.
     """
-    return _read(source, images, problems, list[Annotated]())
+    if is_of_a_model(folder_of(source)):
+        raise DataError(f"{called(source)}: what a model found is no answer of people; {GIVE}")
+    found = _read(source, images, problems, list[Annotated]())
+    if scored := sum(not math.isnan(thing.score) for thing in found.objects):
+        found.notes.append(
+            f"{called(source)}: {plural(scored, 'line')} of labels end with a score, as what a "
+            "model found does; taken as answers of people"
+        )
+    return found
 
 
 def read_predictions(source: Source, images: Images, problems: Problems) -> Annotations:

@@ -8,13 +8,15 @@ from typing import Any
 
 import yaml
 
-from alframe.annotations.sources import Source, files, read
+from alframe.annotations.sources import Source, files, head, read
 from alframe.errors import DataError
 from alframe.files.reading import YAML_BYTES
 from alframe.text import printable
 
 LISTS = ("classes.txt", "predefined_classes.txt", "obj.names", "_darknet.labels")
 """A name in each line."""
+PREDICTED = "# what a model found: lines of labels end with its score"
+"""First line of a ``data.yaml`` beside labels that are no answers."""
 
 
 def names_of(source: Source) -> tuple[str, ...] | None:
@@ -33,6 +35,14 @@ def names_of(source: Source) -> tuple[str, ...] | None:
         )
     # A list in lines cannot hold every name, YAML can.
     return next((found[file] for file in sorted(found, key=_is_list)), None)
+
+
+def is_of_a_model(source: Source) -> bool:
+    """Whether a ``data.yaml`` in a folder, or the next one above it, says so."""
+    parents = source.resolve().parents if isinstance(source, Path) else ()
+    above = next((path for each in parents if (path := each / "data.yaml").is_file()), None)
+    found = [*files(source, "data.yaml").values(), *([above] if above else [])]
+    return any(head(file).startswith(PREDICTED.encode()) for file in found)
 
 
 def _in_a_line(name: str) -> str:

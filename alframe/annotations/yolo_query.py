@@ -7,6 +7,7 @@ import yaml
 
 from alframe.annotations.base import AskedImage, Sheet
 from alframe.annotations.parts import by_stem
+from alframe.annotations.yolo_names import PREDICTED
 from alframe.files.atomic import write_text
 from alframe.text import printable
 
@@ -32,7 +33,8 @@ def write_query(sheet: Sheet, folder: Path, *, scores: bool = False) -> Path:
     path = folder / "data.yaml"
     # Without "path", which Ultralytics would look for where it is started.
     content = {"train": "images", "val": "images", "names": list(sheet.classes)}
-    write_text(path, yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+    text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+    write_text(path, f"{PREDICTED}\n{text}" if scores else text)
     write_text(folder / "classes.txt", "".join(f"{printable(name)}\n" for name in sheet.classes))
     return path
 

@@ -91,6 +91,11 @@ def amount(value: Any) -> float | None:
     return float(value) if _is_number(value) and value >= 0 else None
 
 
+def finite(value: Any) -> float | None:
+    """A finite number."""
+    return float(value) if _is_number(value) else None
+
+
 def box(value: Any) -> Box | None:
     """Four finite numbers."""
     if isinstance(value, list) and len(value) == 4 and all(map(_is_number, value)):

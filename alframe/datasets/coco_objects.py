@@ -9,8 +9,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.coco_fields import ById, Row, WrongFieldError, amount, box, flag, given, take
+from alframe.datasets.coco_fields import (
+    ById,
+    Row,
+    WrongFieldError,
+    amount,
+    box,
+    finite,
+    flag,
+    given,
+    take,
+)
 from alframe.datasets.objects import Annotated, Box
+from alframe.datasets.outlines import turned
 
 _NUMBERS, _KEYS, _FLAGS = (float, int), (int, str), (0, 1, None)
 _LARGEST = sys.float_info.max
@@ -72,8 +83,10 @@ def quick_object(
         image, category = row["image_id"], row["category_id"]
         x, y, width, height = box = row["bbox"]
         own, crowd, score = row.get("area"), row.get("iscrowd"), row.get("score")
-        if score is None and type(inner := row.get("attributes")) is dict:
-            score = inner.get("score")
+        if type(inner := row.get("attributes")) is dict:
+            score = inner.get("score") if score is None else score
+            if inner.get("rotation"):
+                return None
         usual = (
             type(image) in _KEYS
             and type(category) in _KEYS
@@ -158,11 +171,16 @@ def _score(row: Row) -> float:
 
 
 def _corners(row: Row) -> Box:
-    """``bbox``, or what encloses ``segmentation`` where there is no box."""
+    """``bbox``, or what encloses ``segmentation`` where there is no box.
+
+    What CVAT turned has the box before the turn, and the degrees as an attribute.
+    """
     if row.get("bbox") is None and (outline := row.get("segmentation")):
         return take({"segmentation": outline}, "segmentation", _enclosed, "polygons or RLE")
     x, y, width, height = take(row, "bbox", box, "four finite numbers [x, y, width, height]")
-    return x, y, x + width, y + height
+    inner = row.get("attributes")
+    degrees = given(inner, "rotation", finite, "degrees") if isinstance(inner, dict) else None
+    return turned((x, y, x + width, y + height), degrees or 0.0)
 
 
 def _enclosed(outline: Any) -> Box | None:

@@ -48,7 +48,8 @@ class PictureNames:
         parts, _ = parts_of(name)
         path = "/".join(parts)
         names = self._names
-        found = names.like(path) or names.ending(path) or names.numbered(path)
+        exactly = names.like(path, "annotation" if is_picture(path) else "image")
+        found = exactly or names.ending(path) or names.numbered(path)
         if len(found) == 1:
             return found[0]
         if found:

@@ -16,6 +16,7 @@ from alframe.datasets.listing import Listing
 from alframe.datasets.meant import PictureNames, Pictures
 from alframe.datasets.names import SUFFIXES
 from alframe.datasets.problems import Problems
+from alframe.datasets.unannotated import Unannotated
 from alframe.errors import DataError
 from alframe.words import named, plural
 
@@ -25,6 +26,7 @@ def photos(
     root: str,
     *,
     annotations: str | None = None,
+    listed: Unannotated | None = None,
     classes: Sequence[str] | None = None,
     test: str | int | None = None,
     test_seed: int = 0,
@@ -39,6 +41,9 @@ def photos(
         root: a folder, of which all folders below are looked through.
         annotations: a file, folder or zip of annotations in any format that is read, recognised
             by its content: COCO, Pascal VOC, YOLO, CVAT, Label Studio.
+        listed: what images are that the annotations list without an object, as COCO and CVAT list
+            also those that nobody has looked at: ``empty`` or ``unlabelled``. By default they are
+            empty, with a note, as long as others have objects.
         classes: names of the classes, in the order of their labels. By default those that the
             annotations declare; without annotations they have to be named.
         test: what to evaluate on: a text file with an id in each line, or a share of the annotated
@@ -67,7 +72,7 @@ def photos(
         home, Problems(on_bad_item), tested=test is not None, notes=notes, listing=listing
     )
     found.files = {name: home / name for name in names}
-    known = frozenset(_take(found, annotations, classes) if annotations else ())
+    known = frozenset(_take(found, annotations, classes, listed) if annotations else ())
     found.bare = {name: name for name in names if name not in known}
     found.test = _test(found, str(test), test_seed) if test is not None else []
     found.check_tested("annotate it (dataset.annotations), or take it out of the list")
@@ -76,7 +81,9 @@ def photos(
     return assemble("photos", found, classes)
 
 
-def _take(found: Found, annotations: str, classes: Sequence[str] | None) -> list[str]:
+def _take(
+    found: Found, annotations: str, classes: Sequence[str] | None, choice: Unannotated | None
+) -> list[str]:
     """What is known already; ids of the annotated pictures."""
     path = Path(annotations).expanduser()
     if not path.exists():
@@ -100,7 +107,34 @@ def _take(found: Found, annotations: str, classes: Sequence[str] | None) -> list
         found.notes.append(f"left out {what}")
         for item in given_up:
             del found.files[item]
-    return said.images
+    if not said.listed:
+        return said.images
+    annotated = {thing.owner for thing in said.objects} | said.ignored | bad
+    bare = [item for item in said.images if item not in annotated]
+    found.notes += _about_listed(said.images, bare, choice)
+    return [item for item in said.images if choice != "unlabelled" or item in annotated]
+
+
+def _about_listed(
+    images: Sequence[str], bare: Sequence[str], choice: Unannotated | None
+) -> list[str]:
+    """A sentence on listed images without objects, unless it is chosen what they are.
+
+    Raises:
+        DataError: no image has an object.
+    """
+    if not bare or choice:
+        return []
+    what = f"{plural(len(bare), 'image')} of {len(images):,} that the annotations list"
+    if len(bare) == len(images):
+        raise DataError(
+            f"{what}, all without an object: {named(bare)}; set dataset.listed=empty if they were "
+            "looked at and show none, or dataset.listed=unlabelled if nobody has annotated them yet"
+        )
+    return [
+        f"took {what} without an object for empty: {named(bare)}; if nobody looked at them, set "
+        "dataset.listed=unlabelled"
+    ]
 
 
 def _numbered(said: Annotations, classes: Sequence[str] | None, path: Path) -> Annotations:

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 from xml.parsers.expat import ErrorString
 
 from alframe.datasets.objects import Box
+from alframe.datasets.outlines import turned
 from alframe.datasets.problems import SKIP, BadItemError, Problem
 
 REMEDY = f"correct the annotation{SKIP}"
@@ -173,7 +174,7 @@ class _Reader:
             self._add_corners(frames[0], place)
         if box is None or len(self.problems) > before:
             return None
-        return VocObject(name, box, bool(difficult))
+        return VocObject(name, turned(box, _degrees(element)), bool(difficult))
 
     def _add_frames(self, element: Element, count: int, place: str) -> None:
         if count:
@@ -220,6 +221,15 @@ def _box(frame: Element) -> Box | None:
         return None
     box = x1, y1, x2, y2
     return box if all(map(math.isfinite, box)) else None
+
+
+def _degrees(element: Element) -> float:
+    """By which CVAT turned an object, whose box is that before the turn."""
+    for attribute in element.iterfind("attributes/attribute"):
+        if _text(attribute, "name") == "rotation":
+            degrees = _number(_text(attribute, "value"))
+            return degrees if math.isfinite(degrees) else 0.0
+    return 0.0
 
 
 def _text(parent: Element, tag: str) -> str:

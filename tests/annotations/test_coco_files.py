@@ -58,6 +58,26 @@ def test_an_image_of_another_size_is_told(tmp_path: Path) -> None:
     assert note.endswith("a.jpg (160 x 120, not 320 x 240)")
 
 
+def test_a_box_that_cvat_turned(tmp_path: Path) -> None:
+    """A square of side 20, turned by 45 degrees: the box around it has sides of 20 sqrt(2)."""
+    rows = [{"bbox": [50, 50, 20, 20], "attributes": {"rotation": turn}} for turn in (45, 0, 0.0)]
+    half = round(10 * 2**0.5, 4)
+    around = [60 - half, 60 - half, 60 + half, 60 + half]
+    found = boxes(read(written(tmp_path / "x.json", *rows), Known("a.jpg")))
+    assert [box for _, _, box in found] == [around, [50, 50, 70, 70], [50, 50, 70, 70]]
+    odd = written(tmp_path / "y.json", {"bbox": [1, 1, 2, 2], "attributes": {"rotation": "left"}})
+    with pytest.raises(DataError, match="rotation: expected degrees"):
+        read(odd, Known("a.jpg"))
+
+
+def test_results_in_the_same_folder_are_no_answers(tmp_path: Path) -> None:
+    written(tmp_path / "x.json", {"bbox": [1, 2, 3, 4]})
+    row = {"image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5}
+    (tmp_path / "y.json").write_text(json.dumps([row]))
+    with pytest.raises(DataError, match=r"y\.json: what a model found is no answer of people"):
+        read(tmp_path, Known("a.jpg"))
+
+
 def rle(*, compressed: bool) -> dict[str, Any]:
     """Of a mask of 240 x 320 that fills x 10..19, y 20..49."""
     pixels = np.zeros((240, 320), np.uint8, order="F")

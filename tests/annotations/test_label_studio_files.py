@@ -36,6 +36,14 @@ def written(path: Path, *tasks: Any) -> Path:
     return path / "x.json"
 
 
+def test_an_image_of_another_size_is_told(tmp_path: Path) -> None:
+    """As where the tool shows a picture as it lies, and we as it is meant."""
+    shown = {"original_width": 240, "original_height": 320}
+    path = written(tmp_path, task({"id": 1, "result": [region(more=shown)]}))
+    (note,) = read(path, Known("b/a.jpg")).notes
+    assert note.endswith("b/a.jpg (240 x 320, not 320 x 240)")
+
+
 @real
 def test_the_full_export(tmp_path: Path) -> None:
     found = read(REAL / "ls_export_JSON.json", Known(*IDS))

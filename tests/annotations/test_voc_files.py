@@ -6,6 +6,7 @@ import pytest
 
 from alframe.annotations.base import Proposal
 from alframe.annotations.formats import read_annotations, write_query
+from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
 from tests.annotations.known import Known, boxes, read, sheet, zipped
@@ -51,6 +52,41 @@ def test_a_query_is_rounded_and_not_truncated(tmp_path: Path) -> None:
 def test_names(tmp_path: Path, member: str, filename: str, item: str) -> None:
     text = CAT.replace("<annotation>", f"<annotation><filename>{filename}</filename>")
     assert read(zipped(tmp_path / "x.zip", {member: text}), Known(item)).images == [item]
+
+
+@pytest.mark.parametrize(
+    ("member", "filename", "item"),
+    [("1.xml", "p03.jpg", "p03.jpg"), ("1.xml", "gone.jpg", "001.jpg"), ("1.xml", "", "001.jpg")],
+)
+def test_a_file_says_of_which_image_it_is_before_zeros_are_added(
+    tmp_path: Path, member: str, filename: str, item: str
+) -> None:
+    images = Pictures(["001.jpg", "p01.jpg", "p03.jpg"], lambda _: (240, 320))
+    text = CAT.replace("<annotation>", f"<annotation><filename>{filename}</filename>")
+    problems = Problems("error")
+    found = read_annotations(zipped(tmp_path / "x.zip", {member: text}), images, problems)
+    assert found.images == [item]
+    other = zipped(tmp_path / "y.zip", {"p01.xml": text.replace(filename or "x", "p03.jpg")})
+    if filename:
+        read_annotations(other, images, problems)
+        with pytest.raises(
+            DataError, match=r"named for one image and speaks of another: .*p01\.jpg"
+        ):
+            problems.settle()
+
+
+def test_a_box_that_cvat_turned(tmp_path: Path) -> None:
+    """A square of side 20, turned by 45 degrees: the box around it has sides of 20 sqrt(2)."""
+    turned = (
+        "<attributes><attribute><name>rotation</name><value>45</value></attribute></attributes>"
+    )
+    square = xml_object(box=(50, 50, 70, 70)).replace("</object>", f"{turned}</object>")
+    (tmp_path / "a.xml").write_text(xml(square, size=(320, 240)))
+    half = 10 * 2**0.5
+    around = [60 - half, 60 - half, 60 + half, 60 + half]
+    assert boxes(read(tmp_path, Known("a.jpg"))) == [
+        ("a.jpg", "cat", [round(v, 4) for v in around])
+    ]
 
 
 def test_the_suffix_tells_two_images_of_one_stem_apart(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_lines(tmp_path: Path, line: str, box: list[float], score: float) -> Non
     assert boxes(found) == [("a.jpg", "box", box)]
     assert found.objects[0].score == pytest.approx(score, nan_ok=True)
     assert found.classes == ("disc", "box")
+    assert any("1 line of labels end with a score" in note for note in found.notes) == (score > 0)
 
 
 @pytest.mark.parametrize(
@@ -228,4 +229,8 @@ def test_the_sixth_column_is_written_on_demand(tmp_path: Path) -> None:
     assert not (tmp_path / "labels/b.txt").exists()
     write_yolo(asked, tmp_path, scores=True)
     assert (tmp_path / "labels/x/a.txt").read_text() == f"{line} 0.5000\n"
-    assert read(tmp_path, Known("x/a.jpg", "b.jpg")).images == ["b.jpg", "x/a.jpg"]
+    images, problems = Known("x/a.jpg", "b.jpg"), Problems("error")
+    assert read_predictions(tmp_path, images, problems).images == ["b.jpg", "x/a.jpg"]
+    for path in (tmp_path, tmp_path / "labels", tmp_path / "labels/x/a.txt"):
+        with pytest.raises(DataError, match="what a model found is no answer of people; give"):
+            read(path, images)

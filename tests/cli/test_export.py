@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alframe.annotations.formats import read_predictions
+from alframe.annotations.formats import read_annotations, read_predictions
 from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import Problems
 from alframe.datasets.shapes import shapes
+from alframe.errors import DataError
+from alframe.selecting.candidates import Candidates
 from tests.cli.test_cli import Alframe, alframe, refused
 from tests.cli.test_evaluate import run
 
@@ -87,6 +89,9 @@ def test_an_image_without_boxes_is_told_from_one_that_was_not_predicted(
         assert (output / "labels/b c.txt").read_text() == ""
         return
     assert json.loads((output / "predictions.json").read_text()) == []
+    for path in (output, output / "coco.json"):
+        with pytest.raises(DataError, match="what a model found is no answer of people"):
+            read_annotations(path, Candidates(None), Problems("error"))
     images = json.loads((output / "coco.json").read_text())["images"]
     assert [(i["file_name"], i["width"], i["height"]) for i in images] == [
         ("b c.jpg", 96, 72), ("ü.png", 96, 72)

@@ -66,6 +66,15 @@ def test_one_that_means_none(name):
         pictures().find(name)
 
 
+def test_another_suffix_counts_where_no_folder_has_the_same():
+    found = pictures("same.png", "x/same.jpg", "y/same.jpg", "x/one.jpg", "one.png")
+    with pytest.raises(BadItemError, match=r"several files: same.jpg \(x/same.jpg, y/same.jpg\)"):
+        found.find("same.jpg")
+    assert [found.find(name) for name in ("same", "one", "one.jpg", "y/same.png")] == [
+        "same.png", "one.png", "x/one.jpg", "y/same.jpg"
+    ]  # fmt: skip
+
+
 def test_ids_without_suffix():
     found = pictures("train/1", "train/12", "val/1")
     assert [found.find(name) for name in ("train/1.jpg", "12.png")] == ["train/1", "train/12"]

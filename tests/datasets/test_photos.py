@@ -92,7 +92,18 @@ def test_what_is_known_already(root, tmp_path):
     assert dataset.targets["a.jpg"].boxes.tolist() == [[10, 10, 30, 30]]
     assert dataset.targets["sub/c.jpeg"].boxes.shape == (0, 4)  # listed: looked at, and empty
     assert dataset.notes[0].startswith("1 name in the annotations differs from its file")
-    assert dataset.notes[1] == "no object is annotated yet of dog"
+    assert dataset.notes[1:] == (
+        "took 1 image of 2 that the annotations list without an object for empty: sub/c.jpeg; if "
+        "nobody looked at them, set dataset.listed=unlabelled",
+        "no object is annotated yet of dog",
+    )
+    asked = photos(str(root), annotations=file, listed="unlabelled")
+    assert asked.unannotated == ("b.PNG", "sub/c.jpeg")
+    assert asked.notes[1:] == ("no object is annotated yet of dog",)
+    assert photos(str(root), annotations=file, listed="empty").notes[1:] == asked.notes[1:]
+    none = coco_file(tmp_path / "none.json", ["sub/c.jpeg"], boxes=())
+    with pytest.raises(DataError, match=r"list, all without an object: sub/c.jpeg; set dataset.l"):
+        photos(str(root), annotations=none, classes=["dog"])
 
 
 def test_folders_of_other_formats(root, tmp_path):
