@@ -96,6 +96,7 @@ def answered(
     *,
     known: Mapping[str, Target] | None = None,
     free: Collection[str] = (),
+    lost: Collection[str] = (),
 ) -> Answers:
     """The answers of ``oracle``, if they are of ``ids``: each is annotated, or else ignored.
 
@@ -105,23 +106,25 @@ def answered(
         cycle: that trains on them first.
         known: annotations that need not be asked for.
         free: items that may be annotated although nobody asked for them.
+        lost: those of ``ids`` whose pictures are gone, which are ignored.
 
     Raises:
         Waiting: as :meth:`Oracle.annotate`.
         RunError: an item has no answer, or two, or one that was not asked for.
     """
     given = {item: known[item] for item in ids if item in known} if known else {}
-    unknown = [item for item in ids if item not in given]
+    unknown = [item for item in ids if item not in given and item not in lost]
     answers = oracle.annotate(unknown, cycle)
     annotated, ignored = set(answers.targets), set(answers.ignored)
     wrong = {
         "without an answer": set(unknown) - annotated - ignored,
         "annotated and ignored": annotated & ignored,
-        "not asked for": (annotated | ignored) - set(unknown) - (annotated & set(free)),
+        "not asked for": (annotated | ignored) - set(unknown) - set(lost) - (annotated & set(free)),
     }
     if found := {what: sorted(items) for what, items in wrong.items() if items}:
         raise RunError(
             f"the oracle's answers for cycle {cycle}: {len(items)} {what}: {', '.join(items[:3])}"
             for what, items in found.items()
         )
-    return replace(answers, targets={**given, **answers.targets})
+    targets = {item: t for item, t in {**given, **answers.targets}.items() if item not in lost}
+    return replace(answers, targets=targets, ignored=answers.ignored.union(lost))

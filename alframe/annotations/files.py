@@ -14,8 +14,9 @@ from alframe.config.checks import in_range
 from alframe.datasets.base import Dataset, with_classes
 from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import Problems, grouped
-from alframe.errors import DataError, Waiting
+from alframe.errors import DataError, RunError, Waiting
 from alframe.oracle import Answers, OracleSetup
+from alframe.runs.journal import Journal
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -59,6 +60,7 @@ class FilesOracle:
         Raises:
             Waiting: some are missing; says how many and where they belong.
             DataError: the answers cannot be used; every problem.
+            RunError: some are gone that the run has trained on.
         """
         if not ids:
             return Answers({})
@@ -68,6 +70,12 @@ class FilesOracle:
         stored = stored_answers(self._run, cycle, self._dataset)
         answered = set(stored.found.images)
         if missing := [item for item in ids if item not in answered]:
+            if Journal(self._run / "journal.jsonl").last("annotated", cycle):
+                raise RunError(
+                    f"{answers_file(self._run, cycle)} lacks {plural(len(missing), 'image')} that "
+                    f"the run has trained on: {named(missing)}; restore the file, or start anew "
+                    "with another --output"
+                )
             asked = read_sheet(folder, self._dataset.file)
             raise Waiting(_status(self._run, cycle, asked, missing))
         return stored.answers()

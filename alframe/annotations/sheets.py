@@ -1,6 +1,6 @@
 """``queries/cycle_NN/query.json``: what people are asked, whatever tool they will use."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.errors import RunError
 from alframe.files.checked import read_object, write_object
 
+NAME = "query.json"
 REMEDY = "restore the file, or delete it: resuming the run writes it anew, without proposals"
 
 Locate = Callable[[str], Path | None]
@@ -33,7 +34,7 @@ def write_sheet(sheet: Sheet, folder: Path) -> None:
         "proposed": sheet.proposed,
         "images": [_row(rank, image) for rank, image in enumerate(sheet.images, 1)],
     }
-    write_object(folder / "query.json", content)
+    write_object(folder / NAME, content)
 
 
 def read_sheet(folder: Path, locate: Locate) -> Sheet:
@@ -42,13 +43,20 @@ def read_sheet(folder: Path, locate: Locate) -> Sheet:
     Raises:
         RunError: the file is missing or damaged.
     """
-    path = folder / "query.json"
+    path = folder / NAME
     content = read_object(path, REMEDY)
     try:
         images = tuple(_image(row, locate) for row in content["images"])
         return Sheet(content["title"], tuple(content["classes"]), images, content["proposed"])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} is damaged ({error!r}): {REMEDY}") from error
+
+
+def sizes_asked(run: Path, ids: Collection[str]) -> dict[str, tuple[int, int]]:
+    """(height, width) in pixels of images that a run has asked for, whose pictures may be gone."""
+    folders = [path.parent for path in (run / "queries").glob(f"*/{NAME}")]
+    asked = (image for folder in folders for image in read_sheet(folder, lambda _: None).images)
+    return {image.item: (image.height, image.width) for image in asked if image.item in ids}
 
 
 def _row(rank: int, image: AskedImage) -> Mapping[str, Any]:

@@ -51,7 +51,7 @@ def validate(file: str | None, **flags: Any) -> None:
     test = len(plan.test) or len(dataset.test)
     say(
         f"valid: {len(dataset.pool) - len(plan.test)} images to choose from"
-        f"{_unannotated(dataset)}, {test} to test on; "
+        f"{_annotated(dataset, plan)}, {test} to test on; "
         f"labels {len(plan.initial)} + {_times(plan.cycles)}{plan.per_cycle}; "
         f"{plural(len(dataset.classes), 'class')}: {', '.join(_counted(dataset))}",
         err=True,
@@ -73,10 +73,11 @@ def _check_paths(draft: Draft) -> None:
     check_paths(light)
 
 
-def _unannotated(dataset: "Dataset") -> str:
+def _annotated(dataset: "Dataset", plan: "Plan") -> str:
     """How many images of the pool are annotated already, where not all are."""
-    bare = len(dataset.unannotated)
-    return f" ({len(dataset.pool) - bare} of them annotated)" if bare else ""
+    pool = set(dataset.pool).difference(plan.test)
+    bare = len(pool.intersection(dataset.unannotated))
+    return f" ({len(pool) - bare} of them annotated)" if bare else ""
 
 
 def _counted(dataset: "Dataset") -> "Iterator[str]":

@@ -86,10 +86,13 @@ class ImageFiles:
         other.reading = reading
         return other
 
-    def adding(self, paths: Mapping[str, Path]) -> "ImageFiles":
-        """These files, and others in the same folders."""
+    def adding(
+        self, paths: Mapping[str, Path], sizes: Mapping[str, tuple[int, int]]
+    ) -> "ImageFiles":
+        """These files, and others in the same folders, with the sizes (height, width) of some."""
         other = copy.copy(self)
         other._paths = self._paths | {item: str(path) for item, path in paths.items()}
+        other._sizes = self._sizes | dict(sizes)
         return other
 
     def read(self, item: str) -> NDArray[np.uint8]:

@@ -81,17 +81,20 @@ def _proposed(found: Detections, row: int, classes: tuple[str, ...]) -> Iterator
 def readable(config: RunConfig, dataset: Dataset) -> tuple[Dataset, Plan]:
     """A plan of images that can be read, for people are to see what they annotate.
 
+    Of the others, which may be asked for later, the headers are.
+
     Returns:
         The dataset without those of the plan's images that cannot, and the plan.
 
     Raises:
-        DataError: there are some, where bad items are errors; names them.
+        DataError: there are others, where bad items are errors; names them.
     """
     while True:
         plan, problems = plan_of(config, dataset), Problems(dataset.on_bad_item)
-        for item in (*plan.test, *plan.initial):
+        shown = {*plan.test, *plan.initial}
+        for item in dict.fromkeys((*plan.test, *plan.initial, *dataset.pool)):
             try:
-                dataset.images.read(item)
+                dataset.images.read(item) if item in shown else dataset.images.size(item)
             except DataError as error:
                 problems.take(item, error)
         notes = problems.settle()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from alframe.annotations.sheets import sizes_asked
 from alframe.config.resolve import drafted, from_overrides
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, with_classes, without
@@ -13,7 +14,7 @@ from alframe.files.checked import read_object, write_object
 from alframe.learner import Learner
 from alframe.runs.build import build_dataset, build_learner
 from alframe.runs.journal import Journal
-from alframe.runs.records import asked_for, new_classes
+from alframe.runs.records import asked_for, lost, new_classes
 from alframe.runs.rundir import RESTORE, RunDir, stored_layer
 from alframe.words import named, plural
 
@@ -59,15 +60,17 @@ def dataset_of(config: RunConfig, run: Path) -> Dataset:
         dataset = with_classes(dataset, new_classes(Journal(run / "journal.jsonl")))
     if not (run / "images.json").exists():
         return dataset
-    return _as_noted(dataset, read_object(run / "images.json", RESTORE), config)
+    return _as_noted(dataset, read_object(run / "images.json", RESTORE), config, run)
 
 
-def _as_noted(dataset: Dataset, noted: Mapping[str, list[str]], config: RunConfig) -> Dataset:
+def _as_noted(
+    dataset: Dataset, noted: Mapping[str, list[str]], config: RunConfig, run: Path
+) -> Dataset:
     then, now = {*noted["pool"], *noted["test"]}, {*dataset.pool, *dataset.test}
     gone, images = then - now, dataset.images
     if gone and isinstance(images, ImageFiles):
         root = Path(str(config.dataset.options.get("root", "."))).expanduser()
-        images = images.adding({item: root / item for item in gone})
+        images = images.adding({item: root / item for item in gone}, sizes_asked(run, gone))
     pool, test = (
         tuple(item for item in noted[name] if item in ids or item in gone)
         for name, ids in (("pool", set(dataset.pool)), ("test", set(dataset.test)))
@@ -84,14 +87,15 @@ def _as_noted(dataset: Dataset, noted: Mapping[str, list[str]], config: RunConfi
 
 
 def check_asked(dataset: Dataset, run: Path) -> None:
-    """What a run has asked for is in the dataset still, after unreadable images were left out.
+    """What a run has been answered is in the dataset still, after unreadable images were left out.
 
     Raises:
         DataError: otherwise; names what is missing.
     """
-    asked = asked_for(Journal(run / "journal.jsonl"))
-    if gone := sorted(asked - {*dataset.pool, *dataset.test}):
+    journal = Journal(run / "journal.jsonl")
+    if gone := sorted(asked_for(journal) - lost(journal) - {*dataset.pool, *dataset.test}):
         raise DataError(
             f"{plural(len(gone), 'image')} that {run} has asked for cannot be read any more: "
-            f"{named(gone)}; put the pictures back"
+            f"{named(gone)}; put the pictures back, or start anew with another --output and "
+            f"dataset.annotations={run / 'answers'} dataset.on_bad_item=skip"
         )

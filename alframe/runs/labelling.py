@@ -4,7 +4,8 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from alframe.datasets.base import Dataset, LabelledSet, Target, fingerprint
-from alframe.errors import AlframeError, RunError
+from alframe.datasets.problems import Problems
+from alframe.errors import AlframeError, DataError, RunError
 from alframe.oracle import Answers, Oracle, answered, asks_people
 from alframe.pool import Pool
 from alframe.runs.budget import Plan
@@ -64,8 +65,7 @@ class Labelling:
     def begin(self) -> None:
         """Record what is labelled first, unless the journal has it."""
         if not self._run.journal.of("initial"):
-            reasons = dict.fromkeys(self._drawn, "test") | dict.fromkeys(self._initial, "initial")
-            self.ask(0, reasons)
+            self.ask(0, self._reasons())
             sha256 = digest(self._initial)
             self._run.update_manifest(initial_sha256=sha256)
             self._run.journal.append("initial", ids=self._initial, test=self._drawn, sha256=sha256)
@@ -77,6 +77,17 @@ class Labelling:
         unknown = {item: why for item, why in reasons.items() if item not in self._known}
         if self._ask and unknown:
             self._ask(cycle, unknown, scores)
+
+    def ask_again(self, cycle: int) -> None:
+        """Write down once more what people are asked for ``cycle``, from the journal."""
+        if cycle == 0:
+            self.ask(0, self._reasons())
+        else:
+            self.ask(cycle, dict.fromkeys(self.chosen(cycle), self._run.config.strategy.name))
+
+    def _reasons(self) -> dict[str, str]:
+        """Why the first images are asked for."""
+        return dict.fromkeys(self._drawn, "test") | dict.fromkeys(self._initial, "initial")
 
     def chosen(self, cycle: int) -> list[str]:
         """What was chosen for ``cycle``: the initial set, or the selection of the cycle before."""
@@ -90,12 +101,17 @@ class Labelling:
 
         Raises:
             Waiting: some are missing.
+            DataError: pictures to be annotated are gone, and bad items are errors.
             RunError: they have changed since the run trained on them, or nothing is left.
         """
         ids, test = self.chosen(cycle), [] if cycle else self._drawn
+        before = self._run.journal.last("annotated", cycle)
+        lost = frozenset(before.get("lost", ())) if before else self._lost([*test, *ids])
+        asked = [*test, *ids]
+        ids = [item for item in ids if item not in lost]
         self.pool.query(ids, cycle)
-        free = frozenset(self.pool.unlabelled)
-        answers = answered(self._oracle, [*test, *ids], cycle, known=self._known, free=free)
+        free = frozenset(self.pool.unlabelled) - lost
+        answers = answered(self._oracle, asked, cycle, known=self._known, free=free, lost=lost)
         extra = sorted(free & answers.targets.keys())
         self.pool.query(extra, cycle)
         self.pool.ignore(i for i in ids if i in answers.ignored)
@@ -107,7 +123,7 @@ class Labelling:
         self._check_something_left(ids)
         self.new_classes, took = self._new(answers, cycle), _seconds(answers, self._known)
         self.seconds = None if took is None or self.seconds is None else self.seconds + took
-        before, sha256 = self._run.journal.last("annotated", cycle), answers.sha256()
+        sha256 = answers.sha256()
         if before and before["sha256"] != sha256:
             raise RunError(
                 f"the answers for cycle {cycle} have changed since the run trained on them: "
@@ -124,7 +140,23 @@ class Labelling:
                 seconds=took,
                 sha256=sha256,
                 **({"new_classes": list(self.new_classes)} if self.new_classes else {}),
+                **({"lost": sorted(lost)} if lost else {}),
             )
+
+    def _lost(self, ids: Sequence[str]) -> frozenset[str]:
+        """Images that nobody can annotate any more: their pictures are gone.
+
+        Raises:
+            DataError: there are some, where bad items are errors.
+        """
+        problems = Problems(self._dataset.on_bad_item)
+        for item in ids if asks_people(self._oracle) else ():
+            try:
+                self._dataset.images.stamp(item)
+            except DataError as error:
+                problems.take(item, error)
+        problems.settle()
+        return frozenset(problems.items)
 
     def _new(self, answers: Answers, cycle: int) -> tuple[str, ...]:
         if known := [name for name in answers.new_classes if name in self._dataset.classes]:

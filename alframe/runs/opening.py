@@ -108,12 +108,18 @@ def _adopt(path: Path, config: RunConfig) -> None:
     stored = resolve([stored_layer(path)])
     names = {"data.white"} | ADOPTED
     if not names.isdisjoint(differences(stored, config)):
-        data = stored.data.model_copy(update={"white": config.data.white})
-        options = config.dataset.options
-        own = {key: value for key, value in options.items() if f"dataset.{key}" in ADOPTED}
-        dataset = Component(**{**stored.dataset.model_dump(), **own})
-        adopted = stored.model_copy(update={"data": data, "dataset": dataset})
-        write_yaml(path / "config.yaml", header(path) + to_yaml(adopted))
+        adopted = {
+            "data": stored.data.model_copy(update={"white": config.data.white}),
+            "dataset": _adopted("dataset", stored.dataset, config.dataset),
+            "oracle": _adopted("oracle", stored.oracle, config.oracle),
+        }
+        whole = stored.model_copy(update=adopted)
+        write_yaml(path / "config.yaml", header(path) + to_yaml(whole))
+
+
+def _adopted(section: str, stored: Component, new: Component) -> Component:
+    own = {key: value for key, value in new.options.items() if f"{section}.{key}" in ADOPTED}
+    return Component(**{**stored.model_dump(), **own})
 
 
 def _refuse_changes(path: Path, config: RunConfig) -> None:

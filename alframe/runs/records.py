@@ -31,6 +31,11 @@ def asked_for(events: Iterable[Event]) -> frozenset[str]:
     return frozenset(item for e in events for key in kinds.get(e["event"], ()) for item in e[key])
 
 
+def lost(events: Iterable[Event]) -> frozenset[str]:
+    """The ids whose pictures were gone before people had seen them, which are ignored."""
+    return frozenset(i for e in events if e["event"] == "annotated" for i in e.get("lost", ()))
+
+
 def new_classes(events: Iterable[Event]) -> dict[str, int]:
     """The classes that came with answers, in label order, and the cycle that trains on them first.
 

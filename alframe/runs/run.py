@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from alframe.annotations.sheets import NAME, query_folder
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, with_classes
 from alframe.errors import RunError, Waiting
@@ -118,18 +119,23 @@ def _waits(
     plan, as_read = plan_of(config, dataset), dataset
     if not asks_people(config):
         return None, ()
-    begun = Journal(path / "journal.jsonl").of("annotated")
-    if not begun:
+    journal = Journal(path / "journal.jsonl")
+    begun = journal.of("annotated")
+    if not journal.of("initial"):
         dataset, plan = readable(config, dataset)
     check_asked(dataset, path)
     oracle = build_oracle(config, dataset, path)
     with open_run(path, config, resume=resume) as run_dir:
         if not run_dir.manifest():
             keep_images(as_read, path)
+            for note in dataset.notes:
+                logger.warning("%s: %s", dataset.name, note)
         _describe(run_dir, config, dataset, plan, as_read.fingerprint())
         labelling = Labelling(dataset, oracle, run_dir, plan, Asking(path, dataset))
         try:
             labelling.begin()
+            if not (query_folder(path, len(begun)) / NAME).exists():
+                labelling.ask_again(len(begun))
             for cycle in range(len(begun) + 1):
                 if not cycle or labelling.chosen(cycle):
                     labelling.annotate(cycle)

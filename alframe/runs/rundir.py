@@ -23,9 +23,12 @@ from alframe.runs.scores import read_scores, write_scores
 from alframe.runs.weights import about
 from alframe.text import command, printable
 
-ADOPTED = frozenset({"dataset.root", "dataset.on_bad_item"})
-"""Settings that a resumed run may change, and has from then on: where its images lie, and whether
-it goes on without one that can no longer be read."""
+ADOPTED = frozenset(
+    {"dataset.root", "dataset.annotations", "dataset.on_bad_item"}
+    | {"oracle.url", "oracle.document_root", "oracle.wait"}
+)
+"""Settings that a resumed run may change, and has from then on: where its images and what is known
+of them lie, whether it goes on without one that can no longer be read, and where people are."""
 
 FREE_TO_CHANGE = ADOPTED | frozenset(
     {"output", "device", "keep_models", "first_cycle", "data.workers"}

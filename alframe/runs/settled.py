@@ -1,13 +1,14 @@
-"""What a run settles when it begins: its precision, and what is white in its images.
+"""What a run settles when it begins: its precision, what is white in its images, where these lie.
 
-Both are written into the run's own ``config.yaml`` in the place of ``training.precision=auto`` and
-``data.white=null``, so that whatever reads a run computes as it did.
+All are written into the run's own ``config.yaml``, in the place of ``training.precision=auto``,
+``data.white=null`` and a path that begins where the run was started, so that whatever reads a run
+computes as it did, from anywhere.
 """
 
 from pathlib import Path
 
 from alframe.config.resolve import resolve
-from alframe.config.sections import RunConfig
+from alframe.config.sections import Component, RunConfig
 from alframe.runs.rundir import stored_layer
 
 
@@ -24,6 +25,15 @@ def with_white(config: RunConfig, white: float | None) -> RunConfig:
     return config.model_copy(update={"data": config.data.model_copy(update={"white": white})})
 
 
+def with_root(config: RunConfig) -> RunConfig:
+    """The configuration with the whole path of its images: there may be others of such names."""
+    root = config.dataset.options.get("root")
+    if not isinstance(root, str) or not (path := Path(root).expanduser()).exists():
+        return config
+    dataset = Component(**{**config.dataset.model_dump(), "root": str(path.absolute())})
+    return config.model_copy(update={"dataset": dataset})
+
+
 def as_settled(config: RunConfig, path: Path) -> RunConfig:
     """The configuration with what an earlier run has settled on, where this one leaves it open.
 
@@ -33,6 +43,7 @@ def as_settled(config: RunConfig, path: Path) -> RunConfig:
             taken over; without any, a new one computes in bf16 on a device that has the
             instructions for it, and white is found in its images.
     """
+    config = with_root(config)
     for folder in (path, Path(config.first_cycle or path)):
         if (folder / "config.yaml").exists():
             stored = resolve([stored_layer(folder)])

@@ -15,7 +15,7 @@ from alframe.annotations.formats import FORMATS
 from alframe.annotations.sheets import query_folder, read_sheet
 from alframe.annotations.taking import take
 from alframe.config.resolve import resolve
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, RunError
 from alframe.files.locks import locked
 from alframe.oracle import OracleSetup
 from alframe.runs.journal import Journal
@@ -59,11 +59,11 @@ def test_pictures_that_come_later_are_left_out_and_said(alframe: Any, waiting: P
     assert (manifest["dataset"]["pool"], manifest["dataset"]["test"]) == (6, 2)
 
 
-def test_a_picture_that_goes_is_skipped_if_nobody_was_asked_for_it(
+def test_a_picture_that_goes_before_it_is_annotated_is_given_up(
     alframe: Any,  # noqa: F811
     waiting: Path,
 ) -> None:
-    photos, asked = waiting.parent / "photos", {i["id"] for i in people.asked(waiting, 0)}
+    photos, asked = waiting.parent / "photos", [i["id"] for i in people.asked(waiting, 0)]
     spare = next(item for item in IDS if item not in asked)
     (photos / spare).unlink()
     dataset = dataset_of(resolve([stored_layer(waiting)]), waiting)
@@ -73,10 +73,67 @@ def test_a_picture_that_goes_is_skipped_if_nobody_was_asked_for_it(
     resume = ("run", "--output", str(waiting), "--resume")
     assert alframe(*resume, "dataset.on_bad_item=skip")[0] == 3
     assert stored_layer(waiting)["dataset"]["on_bad_item"] == "skip", "it is so from now on"
-    (photos / sorted(asked)[0]).unlink()
+    (photos / asked[0]).unlink()
     code, _, err = alframe(*resume)
-    assert code == 2
-    assert f"1 image that {waiting} has asked for cannot be read any more: " in err
+    assert (code, "waiting: 3 of 4 images to annotate" in err) == (3, True), err
+
+
+def test_what_is_gone_that_a_run_needs(
+    alframe: Any,  # noqa: F811
+    waiting: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photos, query = waiting.parent / "photos", waiting / "queries/cycle_00/query.json"
+    before = query.read_bytes()
+    query.unlink()
+    code, _, err = alframe("query", str(waiting))
+    assert (code, "query.json" in err, "resuming the run writes it anew" in err) == (2, True, True)
+    resume = ("run", "--output", str(waiting), "--resume")
+    assert alframe(*resume)[0] == 3
+    assert query.read_bytes() == before
+    test, *_ = (i["id"] for i in people.asked(waiting, 0) if i["why"] == "test")
+    file = Path(one_box(waiting, waiting.parent / "a.json"))
+    content = json.loads(file.read_text())
+    number = next(i["id"] for i in content["images"] if i["file_name"] == test)
+    content["images"] = [i for i in content["images"] if i["id"] != number]
+    content["annotations"] = [a for a in content["annotations"] if a["image_id"] != number]
+    file.write_text(json.dumps(content))
+    assert alframe("annotate", str(waiting), str(file))[0] == 3
+    (photos / test).unlink()
+    code, _, err = alframe(*resume)
+    assert (code, "replace the file, or set dataset.on_bad_item=skip" in err) == (2, True), err
+
+    def stop(*_: Any) -> Any:
+        raise RunError("far enough")
+
+    monkeypatch.setattr("alframe.runs.run.prepare_images", stop)
+    code, _, err = alframe(*resume, "dataset.on_bad_item=skip")
+    assert (code, "far enough" in err) == (2, True), err
+    events = [json.loads(line) for line in (waiting / "journal.jsonl").read_text().splitlines()]
+    answered = next(event for event in events if event["event"] == "annotated")
+    assert (answered["lost"], answered["ignored"]) == ([test], [test])
+    (waiting / "answers/cycle_00.json").unlink()
+    code, _, err = alframe(*resume)
+    said = "answers/cycle_00.json lacks 3 images that the run has trained on"
+    assert (code, said in err) == (2, True), err
+
+
+def test_a_run_finds_its_pictures_from_anywhere(
+    alframe: Any,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for home in ("here", "there"):
+        people.photographs(tmp_path / home / "photos", IDS)
+    monkeypatch.chdir(tmp_path / "here")
+    given = ("--dataset", "photos", "--data-root", "photos", "dataset.classes=[Cat,dog]")
+    assert (
+        alframe("run", *given, *BUDGET, "oracle=files", "--output", str(tmp_path / "run"))[0] == 3
+    )
+    monkeypatch.chdir(tmp_path / "there")
+    assert alframe("run", "--output", str(tmp_path / "run"), "--resume")[0] == 3
+    root = stored_layer(tmp_path / "run")["dataset"]["root"]
+    assert root == str(tmp_path / "here/photos")
 
 
 def test_a_folder_that_has_moved_is_told_once(alframe: Any, waiting: Path) -> None:  # noqa: F811

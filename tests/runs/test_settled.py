@@ -34,7 +34,7 @@ def test_a_device_that_has_bf16_computes_in_it(
     config = resolve([from_overrides(SMALL)])
     assert as_settled(config, tmp_path).training.precision == precision
     fixed = resolve([from_overrides([*SMALL, "training.precision=fp32"])])
-    assert as_settled(fixed, tmp_path) is fixed
+    assert as_settled(fixed, tmp_path) == fixed
 
 
 def test_a_run_keeps_what_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
