@@ -1,5 +1,6 @@
 """The API of a Label Studio server, as far as a run needs it: projects, tasks, their answers."""
 
+import contextlib
 import http.client
 import json
 import mimetypes
@@ -9,7 +10,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class Server:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        if urllib.parse.urlsplit(self.url).scheme not in ("http", "https"):
+        if not _is_address(self.url):
             raise ConfigError(f"oracle.url={url}: expected http://HOST:PORT or https://HOST")
         self._access = ""
         self._key = os.environ.get(KEY, "").strip()
@@ -46,21 +47,27 @@ class Server:
             raise ConfigError(f"{KEY} is no access token: expected letters, digits and . - _ alone")
 
     def project(self, title: str, labels: str) -> Mapping[str, Any]:
-        """The project of this title; a new one, with this label configuration, if there is none."""
-        query = urllib.parse.urlencode({"title": title, "page_size": 100})
-        found = self.get(f"/api/projects?{query}")
-        rows = found["results"] if isinstance(found, dict) else found
-        for row in rows:
-            if row["title"] == title:
-                known: Mapping[str, Any] = self.get(f"/api/projects/{row['id']}")
-                return known
-        settings = {"title": title, "label_config": labels, "sampling": "Uncertainty sampling"}
-        new: Mapping[str, Any] = self.post("/api/projects", settings)
-        return new
+        """The project of this title; a new one, with this label configuration, if there is none.
 
-    def tasks(self, project: int) -> Any:
-        """All tasks, also those that nobody has annotated."""
-        return self.get(_EXPORT.format(project))
+        Returns:
+            What the server says of it, with a whole number as ``id`` and text as ``label_config``.
+        """
+        query = urllib.parse.urlencode({"title": title, "page_size": 100})
+        settings = {"title": title, "label_config": labels, "sampling": "Uncertainty sampling"}
+        with self._understood():
+            found = self.get(f"/api/projects?{query}")
+            rows = found["results"] if isinstance(found, dict) else found
+            number = next((int(row["id"]) for row in rows if row["title"] == title), None)
+            if number is None:
+                own = self.post("/api/projects", settings)
+            else:
+                own = self.get(f"/api/projects/{number}")
+            return {**own, "id": int(own["id"]), "label_config": str(own["label_config"])}
+
+    def tasks(self, project: int) -> list[Mapping[str, Any]]:
+        """The data of all tasks, also of those that nobody has annotated."""
+        with self._understood():
+            return [dict(task["data"]) for task in self.get(_EXPORT.format(project))]
 
     def export(self, project: int) -> bytes:
         """The same as the server writes it, JSON."""
@@ -68,8 +75,10 @@ class Server:
 
     def serve(self, project: int, folder: Path) -> None:
         """Have the server show pictures in a folder that it can read, unless it does."""
-        known = self.get(f"/api/storages/localfiles?project={project}")
-        if all(Path(row["path"]) != folder for row in known):
+        with self._understood():
+            known = self.get(f"/api/storages/localfiles?project={project}")
+            shown = any(Path(row["path"]) == folder for row in known)
+        if not shown:
             settings = {"project": project, "path": str(folder), "use_blob_urls": True}
             self.post("/api/storages/localfiles", settings)
 
@@ -85,8 +94,9 @@ class Server:
         body = head.encode() + picture.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
         path = f"/api/projects/{project}/import?commit_to_project=false"
         answer = self._request("POST", path, body, f"multipart/form-data; boundary={boundary}")
-        (number,) = self._parsed(answer, path)["file_upload_ids"]
-        return f"/data/{self.get(f'/api/import/file-upload/{number}')['file']}"
+        with self._understood():
+            (number,) = self._parsed(answer, path)["file_upload_ids"]
+            return f"/data/{self.get(f'/api/import/file-upload/{number}')['file']}"
 
     def add(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> None:
         """Add tasks with their predictions, in one request."""
@@ -100,6 +110,21 @@ class Server:
         """What the server says to ``content``."""
         answer = self._request("POST", path, _json(content), "application/json")
         return self._parsed(answer, path)
+
+    @contextlib.contextmanager
+    def _understood(self) -> Iterator[None]:
+        """Take JSON for Label Studio's.
+
+        Raises:
+            DataError: it is another server's.
+        """
+        try:
+            yield
+        except (LookupError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{self.url} answers JSON that is none of Label Studio ({error!r}): is it at "
+                "oracle.url?"
+            ) from error
 
     def _parsed(self, answer: bytes, path: str) -> Any:
         try:
@@ -160,8 +185,9 @@ class Server:
         address = f"{self.url}/api/token/refresh"
         request = urllib.request.Request(address, body, headers)  # noqa: S310
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-            access: str = self._parsed(answer.read(), "/api/token/refresh")["access"]
-            return access
+            said = self._parsed(answer.read(), "/api/token/refresh")
+        with self._understood():
+            return str(said["access"])
 
     def _refusal(self, error: urllib.error.HTTPError, path: str) -> DataError:
         said = error.read(2000).decode(errors="replace").strip()
@@ -173,6 +199,14 @@ class Server:
         if error.code == 404:
             return DataError(f"{self.url}{path}: not found; is Label Studio at oracle.url?")
         return DataError(f"{self.url}{path} answers {error.code}: {said:.300}")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half of an IPv6 address, or a port that is no number
+        return False
 
 
 def _json(content: Any) -> bytes:

@@ -117,8 +117,8 @@ class LabelStudioOracle:
         """The number of the project, once it holds a task for each image of the sheet."""
         project = server.project(self._title, configuration(sheet.classes))
         _check_labels(project, sheet.classes, server.url)
-        number = int(project["id"])
-        there = {each["data"].get(OURS) for each in server.tasks(number)}
+        number: int = project["id"]
+        there = {data.get(OURS) for data in server.tasks(number)}
         new = tuple(image for image in sheet.images if image.item not in there)
         if self._root is not None:
             for folder in _folders(new, self._root):

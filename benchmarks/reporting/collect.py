@@ -286,9 +286,10 @@ def method_rows(problem: ProblemRuns, metric: str, costs: Costs) -> tuple[Method
 def _points(runs: Sequence[Run], metric: str) -> tuple[CurvePoint, ...]:
     points: dict[int, list[tuple[Cycle, float]]] = defaultdict(list)
     for run in runs:
-        for cycle in run.cycles:
-            if (value := cycle.value(metric)) is not None:
-                points[cycle.labelled].append((cycle, value))
+        known = ((cycle, cycle.value(metric)) for cycle in run.cycles)
+        own = {c.labelled: (c, value) for c, value in known if value is not None}
+        for labelled, point in own.items():  # of cycles with one number the last, as of curves
+            points[labelled].append(point)
     return tuple(
         CurvePoint(
             labelled,

@@ -23,6 +23,7 @@ from tests.annotations import people
 from tests.annotations.people import photographs
 from tests.annotations.server import TOKEN, State, running
 
+NONE = r"answers JSON that is none of Label Studio \(.*\): is it at oracle\.url"
 IDS = ("a.png", "deep/b.png", "c.png")
 
 
@@ -223,6 +224,10 @@ def test_a_label_that_people_add_is_a_class_once_it_is_allowed(
             "answers b'<html>', no JSON: is Label",
         ),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n[", "cannot be reached .*IncompleteRead"),
+        *(
+            (f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode(), NONE)
+            for text in ("{}", "[{}]", '{"results": [1]}', "5", "null", '[{"title": "x"}]', "[]")
+        ),
     ],
 )
 def test_something_else_at_the_address(
@@ -249,8 +254,9 @@ def test_something_else_at_the_address(
 def test_no_server_at_all(run: Path, dataset: Dataset, server: tuple[str, State]) -> None:
     with pytest.raises(DataError, match=r"127\.0\.0\.1:9 cannot be reached .*refused.*resume"):
         ask(run, dataset, "http://127.0.0.1:9")
-    with pytest.raises(ConfigError, match="expected http://HOST:PORT"):
-        ask(run, dataset, "file:///etc")
+    for url in ("file:///etc", "http://[::1", "http://host:port", "http://", "host:8080"):
+        with pytest.raises(ConfigError, match="expected http://HOST:PORT"):
+            ask(run, dataset, url)
 
 
 def test_a_project_with_other_labels(
