@@ -143,7 +143,9 @@ class FitContext:
         seeds: scoped to this cycle; ``seeds.rng("order", 3)`` is the same in every process.
         checkpoint: saves and restores the state of this fit.
         recorder: takes losses and learning rates.
-        phase_finished: called with the name of each finished phase and its summary.
+        phase_finished: called with the name of each finished phase and its summary, numbers by
+            name. ``index`` among them is the place of the phase in the fit, from 0 on; a fit that
+            goes on after a kill has to say it, others are counted.
         tick: called after each iteration (:mod:`alframe.profiling`).
         warm_start: what to go on from; None to start anew.
     """

@@ -1,11 +1,13 @@
 """The oracle: who annotates what a strategy has chosen."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from alframe.datasets.base import Dataset, Target, fingerprint
+from alframe.datasets.suspicions import wrong_targets
 from alframe.errors import RunError
 
 
@@ -97,6 +99,7 @@ def answered(
     known: Mapping[str, Target] | None = None,
     free: Collection[str] = (),
     lost: Collection[str] = (),
+    classes: int | None = None,
 ) -> Answers:
     """The answers of ``oracle``, if they are of ``ids``: each is annotated, or else ignored.
 
@@ -107,10 +110,11 @@ def answered(
         known: annotations that need not be asked for.
         free: items that may be annotated although nobody asked for them.
         lost: those of ``ids`` whose pictures are gone, which are ignored.
+        classes: how many the dataset has, which labels are checked against; None checks none.
 
     Raises:
         Waiting: as :meth:`Oracle.annotate`.
-        RunError: an item has no answer, or two, or one that was not asked for.
+        RunError: an item has no answer, or two, or one that was not asked for, or that is none.
     """
     given = {item: known[item] for item in ids if item in known} if known else {}
     unknown = [item for item in ids if item not in given and item not in lost]
@@ -126,5 +130,16 @@ def answered(
             f"the oracle's answers for cycle {cycle}: {len(items)} {what}: {', '.join(items[:3])}"
             for what, items in found.items()
         )
+    problems = [
+        f"seconds of {i} is {s!r:.20}" for i, s in answers.seconds.items() if not _is_time(s)
+    ]
+    if classes is not None:
+        problems += wrong_targets(answers.targets, classes + len(answers.new_classes))
+    if problems:
+        raise RunError(f"the oracle's answers for cycle {cycle}: {what}" for what in problems)
     targets = {item: t for item, t in {**given, **answers.targets}.items() if item not in lost}
     return replace(answers, targets=targets, ignored=answers.ignored.union(lost))
+
+
+def _is_time(seconds: object) -> bool:
+    return isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0

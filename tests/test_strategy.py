@@ -1,11 +1,14 @@
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from alframe.errors import SelectionError
+from alframe.datasets.base import ImageSet
+from alframe.errors import SelectionError, TrainingError
 from alframe.learner import SignalBatch
 from alframe.runs.loop import DeclaredSignals, check_selection
 from alframe.strategy import Query, ScoringStrategy, Selection, top
@@ -81,6 +84,24 @@ def test_a_strategy_cannot_ask_for_a_signal_that_it_did_not_declare() -> None:
     reader = DeclaredSignals(FakeLearner(), dataset.images, frozenset())
     with pytest.raises(SelectionError, match=r"asks for .'number'. but does not require it"):
         reader.signals(dataset.pool, frozenset({"number"}))
+
+
+@pytest.mark.parametrize(
+    ("streamed", "said"),
+    [
+        (lambda ids: ids[1:], r"signals of 4 images, asked for those of 5: .*see p000"),
+        (lambda ids: (*ids, ids[2]), r"signals of 6 images, asked for those of 5: .*see p002"),
+    ],
+)
+def test_a_learner_streams_every_image_once(streamed: Any, said: str) -> None:
+    class Careless(FakeLearner):
+        def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+            return super().signals(replace(images, ids=streamed(images.ids)), names)
+
+    images, ids = fake_dataset().images, fake_dataset().pool[:5]
+    reader = DeclaredSignals(Careless(), images, frozenset({"number"}))
+    with pytest.raises(TrainingError, match=said):
+        list(reader.signals(ids, frozenset({"number"})))
 
 
 class OfClasses(ByNumber):

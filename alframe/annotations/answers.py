@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alframe.annotations.base import Annotations
+from alframe.annotations.base import UNSIZED, Annotations
 from alframe.datasets.base import Dataset, ImageSource, Target
 from alframe.datasets.boxes import clean_boxes
 from alframe.datasets.objects import Annotated
@@ -15,6 +15,8 @@ from alframe.datasets.splits import closest
 from alframe.oracle import Answers
 
 REMEDY = "correct the answers"
+SIDE = 1000.0
+"""Pixels, of a picture that is not there, by which shares of it are told from nothing."""
 SAME = 1.0
 """Pixels by which a tool may move the corner of a box that nobody touched."""
 
@@ -68,9 +70,12 @@ class CheckedAnswers:
         self.new_classes = tuple(sorted(used & found.new - set(dataset.classes)))
         self._classes = (*dataset.classes, *self.new_classes)
         sizes = {owner: dataset.images.size(owner) for owner in {o.owner for o in found.objects}}
-        frames = [sizes[thing.owner] for thing in found.objects]
-        heights, widths = [height for height, _ in frames], [width for _, width in frames]
-        self._clean = clean_boxes([thing.box for thing in found.objects], heights, widths)
+        frames = np.array([sizes[thing.owner] for thing in found.objects], float).reshape(-1, 2)
+        boxes = np.array([thing.box for thing in found.objects], float).reshape(-1, 4)
+        unsized = (frames == UNSIZED).all(axis=1)
+        frames[unsized] = np.inf
+        boxes[unsized & (boxes.max(axis=1, initial=0) <= 1)] *= SIDE  # they are shares
+        self._clean = clean_boxes(boxes, frames[:, 0], frames[:, 1])
 
     def problems(self) -> Iterator[tuple[str, Problem]]:
         """What makes them unusable: ids of images, and what is wrong."""

@@ -17,7 +17,7 @@ from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import CocoFile, Results, read_instances
 from alframe.datasets.coco_kinds import EXPECTED
 from alframe.datasets.coco_loading import parsed
-from alframe.datasets.problems import Problems
+from alframe.datasets.problems import Problem, Problems
 from alframe.errors import DataError
 from alframe.words import named, plural
 
@@ -58,7 +58,9 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
     results = json_files(source, "results", "empty")
     if not results:
         return read_coco(source, images, problems)
-    others = list(json_files(folder_of(source), "instances").values())
+    below = json_files(folder_of(source), "instances")
+    nearest = min((name.count("/") for name in below), default=0)
+    others = [file for name, file in below.items() if name.count("/") == nearest]
     if len(others) > 1:
         raise DataError(
             f"{source} is a list of results, whose image_id and category_id are numbers of a file "
@@ -91,6 +93,10 @@ def _read(
     parts = []
     for where, content in contents.items():
         found = read_instances(content, where, partial(located, where), problems, results=results)
+        listed = {image.item for image in found.images} or found.annotated
+        for item in sorted(found.annotated - listed - problems.items):
+            cause = "an image_id is that of no image in the file of instances"
+            problems.add(item, Problem(cause, f"{where}: {item}", "give the file that it is of"))
         parts.append(_annotations(where, found, content, images))
     return together(parts, called(source), problems)
 

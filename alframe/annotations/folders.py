@@ -93,6 +93,8 @@ def clear(folder: Path, name: str = "*") -> None:
         raise RunError(f"{named(changed)}: changed since the query was written: {_AWAY}")
     for file in found:
         file.unlink()
+    for listed in folder.glob(f".{name}.sha256"):
+        listed.unlink()
 
 
 def digests_in(run: Path) -> frozenset[str]:

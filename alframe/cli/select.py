@@ -76,6 +76,8 @@ def select(
     """  # noqa: D301
     if bool(name) != bool(output) or (copy and not name):
         raise ConfigError("--to FORMAT and --output FOLDER belong together, and --copy to them")
+    if name and as_json:
+        raise ConfigError("--json prints what is chosen, --to writes a query of it: give one")
     from alframe.config.layers import merge
     from alframe.config.resolve import from_overrides
     from alframe.selecting.asking import write_asked

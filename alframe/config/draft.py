@@ -117,6 +117,8 @@ def _validated(tree: Layer, found: list[str], known: Collection[str] = ()) -> Ru
     except ValidationError as error:
         found += problems(error, "", RunConfig, known)
         raise ConfigError(dict.fromkeys(found)) from error
+    if config.model and config.training is None:
+        found.append("training: expected settings of this section, such as NAME=VALUE (got null)")
     if found:
         raise ConfigError(found)
     return config

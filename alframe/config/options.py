@@ -35,10 +35,11 @@ def options_model(factory: Callable[..., Any], injected: frozenset[str]) -> type
     settable = _settable(factory, injected)
     hints = _hints(factory, settable)
     fields: dict[str, Any] = {}
-    for name, parameter in settable.items():
-        default = ... if parameter.default is parameter.empty else parameter.default
-        fields[name] = (hints.get(name, Any), default)
     try:
+        for name, parameter in settable.items():
+            default = ... if parameter.default is parameter.empty else parameter.default
+            hint = hints.get(name, Any)
+            fields[name] = (hint | None if default is None else hint, default)  # "k: int = None"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             return create_model("Options", __base__=_Options, **fields)

@@ -16,6 +16,8 @@ from alframe.words import named, plural
 
 POOLS, TESTS = ("pool", "train"), ("test", "val", "valid")
 """What the two splits are called, as folders or lists; the first that is there is taken."""
+_NO_LISTS = frozenset({".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".npz"})
+"""Suffixes of what has names in another way, and would be taken for names itself."""
 _SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 _NUMBER = re.compile(r"\s*\d+(?:\.\d*)?\s*")
 
@@ -51,8 +53,13 @@ def listed(
     """The ids of the pictures that a file names, one in each line.
 
     Raises:
-        DataError: the file cannot be read, or is empty.
+        DataError: the file cannot be read, is empty, or something else than a list.
     """
+    if path.suffix.lower() in _NO_LISTS:
+        raise DataError(
+            f"{setting}={path}: expected a text file with the id of an image in each line (.txt), "
+            f"not {path.suffix}"
+        )
     try:
         text = decoded(read_bytes(path, MOST_BYTES))
     except (OSError, ValueError) as error:

@@ -4,13 +4,14 @@
 can see, the numbers as they were written, is in :mod:`alframe.datasets.boxes`.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.base import Dataset
+from alframe.datasets.base import Dataset, Target
 from alframe.datasets.objects import repeated
 from alframe.errors import DataError
 from alframe.words import named, plural, tallied
@@ -25,8 +26,9 @@ def looked_through(dataset: Dataset, max_detections: int | None = None) -> Datas
             known.
 
     Raises:
-        DataError: see :func:`check_objects`.
+        DataError: see :func:`check_objects`; or it is none, as a plugin may make it.
     """
+    _check_sound(dataset)
     check_objects(dataset, test=False)
     check_objects(dataset, test=True)
     if not dataset.annotated:
@@ -34,6 +36,51 @@ def looked_through(dataset: Dataset, max_detections: int | None = None) -> Datas
     table = _Table(dataset)
     notes = [*_twice(table), *_unlearnable(dataset, table), *_crowded(table, max_detections)]
     return replace(dataset, notes=(*dataset.notes, *notes))
+
+
+def _check_sound(dataset: Dataset) -> None:
+    """Hold a dataset to what :class:`~alframe.datasets.base.Dataset` says of it.
+
+    Raises:
+        DataError: every problem.
+    """
+    pool, test = Counter(dataset.pool), Counter(dataset.test)
+    problems = {
+        "names a class twice": [n for n, times in Counter(dataset.classes).items() if times > 1],
+        "has an id twice in a split": [i for c in (pool, test) for i in c if c[i] > 1],
+        "has an id in both splits": sorted(pool.keys() & test.keys()),
+        "has no target for an id of the test split": sorted(test.keys() - dataset.targets.keys()),
+    }
+    found = [f"{what}: {named(items)}" for what, items in problems.items() if items]
+    if not found:
+        targets = {item: dataset.targets[item] for item in dataset.annotated}
+        found = [f"has {what}" for what in wrong_targets(targets, len(dataset.classes))]
+    if found:
+        raise DataError(f"the dataset {dataset.name} {what}" for what in found)
+
+
+def wrong_targets(targets: Mapping[str, Target], classes: int) -> list[str]:
+    """What is wrong with annotations, with the images: labels that are none, boxes that are none.
+
+    Args:
+        targets: by id.
+        classes: how many there are.
+    """
+    ids, each = list(targets), list(targets.values())
+    found: dict[str, NDArray[np.intp]] = {}
+    owner = np.repeat(np.arange(len(ids)), [len(target.labels) for target in each])
+    labels = np.concatenate([np.zeros(0, int), *(target.labels for target in each)])
+    found[f"labels that are none of 0 to {classes - 1}"] = owner[(labels < 0) | (labels >= classes)]
+    boxed = [row for row, target in enumerate(each) if target.boxes is not None]
+    owner = np.repeat(boxed, [len(each[row].require_boxes()) for row in boxed]).astype(np.intp)
+    boxes = np.concatenate([np.zeros((0, 4)), *(each[row].require_boxes() for row in boxed)])
+    whole = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    found["boxes that are not x1 < x2, y1 < y2 in pixels"] = owner[~whole]
+    return [
+        f"{what}, in {named([ids[row] for row in np.unique(rows).tolist()])}"
+        for what, rows in found.items()
+        if len(rows)
+    ]
 
 
 def check_objects(

@@ -1,12 +1,15 @@
 """Files of tensors: they appear whole, belong to one configuration, and execute nothing."""
 
-from collections.abc import Mapping
+import io
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from alframe.errors import RunError
 from alframe.files.reading import regular
 from alframe.files.sealed import BrokenSealError, sealed, unsealed
+from alframe.words import named
 
 
 def save(path: Path, configuration: str, content: Mapping[str, Any]) -> None:
@@ -14,9 +17,15 @@ def save(path: Path, configuration: str, content: Mapping[str, Any]) -> None:
 
     Raises:
         OSError: the disk is full, or cannot be written to.
+        RunError: it holds what :func:`load` could not read, which executes nothing.
     """
     import torch
 
+    if foreign := [at for at, value in _odd(content, "") if not _is_loaded(value)]:
+        raise RunError(
+            f"{path.name} cannot be kept: {named(foreign)}: expected tensors, numbers, text, lists "
+            "and mappings in a state, such as torch.from_numpy(array) and float(number)"
+        )
     with sealed(path) as file:
         try:
             torch.save({"configuration": configuration, **content}, file)  # type: ignore[arg-type]
@@ -24,6 +33,34 @@ def save(path: Path, configuration: str, content: Mapping[str, Any]) -> None:
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
+
+
+def _odd(value: Any, at: str) -> Iterator[tuple[str, Any]]:
+    """What may be something else than a state holds, and where."""
+    import torch
+
+    if type(value) in (dict, OrderedDict):
+        for key, part in value.items():
+            yield from _odd(key, f"a key of {at}") if not isinstance(key, str) else ()
+            yield from _odd(part, f"{at}.{key}".lstrip("."))
+    elif type(value) in (list, tuple):
+        for number, part in enumerate(value):
+            yield from _odd(part, f"{at}[{number}]")
+    elif type(value) not in (torch.Tensor, torch.nn.Parameter, str, int, float, bool, type(None)):
+        yield f"{at} ({type(value).__module__}.{type(value).__qualname__})", value
+
+
+def _is_loaded(value: Any) -> bool:
+    import torch
+
+    file = io.BytesIO()
+    try:
+        torch.save(value, file)
+        file.seek(0)
+        torch.load(file, weights_only=True)
+    except Exception:  # whatever pickle and torch make of it
+        return False
+    return True
 
 
 def load(

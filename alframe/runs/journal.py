@@ -67,7 +67,9 @@ SCHEMA: Mapping[str, Mapping[str, _Check]] = {
 
 ``failed`` is of a suite's journal; of the others, ``finished`` alone is in both and needs nothing.
 """
-_MAY_HAVE: Mapping[str, Mapping[str, _Check]] = {"annotated": {"new_classes": _is_names}}
+_MAY_HAVE: Mapping[str, Mapping[str, _Check]] = {
+    "annotated": {"new_classes": _is_names, "lost": _is_ids}
+}
 """Likewise, where there is something to say."""
 _ONCE = frozenset({"annotated", "cycle_started", "fitted", "evaluated"})
 """In a cycle; a selection is made again where cycles are added, a phase after a kill."""

@@ -111,7 +111,10 @@ class Labelling:
         ids = [item for item in ids if item not in lost]
         self.pool.query(ids, cycle)
         free = frozenset(self.pool.unlabelled) - lost
-        answers = answered(self._oracle, asked, cycle, known=self._known, free=free, lost=lost)
+        answers = answered(
+            self._oracle, asked, cycle, known=self._known, free=free, lost=lost,
+            classes=len(self._dataset.classes),
+        )  # fmt: skip
         extra = sorted(free & answers.targets.keys())
         self.pool.query(extra, cycle)
         self.pool.ignore(i for i in ids if i in answers.ignored)

@@ -7,6 +7,7 @@ run may be killed anywhere and goes on to the same selections and the same numbe
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,16 +49,26 @@ class DeclaredSignals:
 
         Raises:
             SelectionError: a signal that the strategy did not declare in ``requires``.
+            TrainingError: the learner leaves an image out, or has one twice.
         """
         if undeclared := sorted(names - self.declared):
             raise SelectionError(f"the strategy asks for {undeclared} but does not require it")
         stream = self.learner.signals(ImageSet(self.images, tuple(ids)), names)
-        return self._ticking(over(stream, len(ids), self.title, "images", lambda b: len(b.ids)))
+        counted = over(stream, len(ids), self.title, "images", lambda b: len(b.ids))
+        return self._ticking(counted, ids)
 
-    def _ticking(self, stream: Iterator[SignalBatch]) -> Iterator[SignalBatch]:
+    def _ticking(self, stream: Iterator[SignalBatch], ids: Sequence[str]) -> Iterator[SignalBatch]:
+        seen = Counter[str]()
         for batch in stream:
+            seen.update(batch.ids)
             yield batch
             self.tick()
+        if seen != Counter(ids):
+            odd = sorted((Counter(ids) - seen) | (seen - Counter(ids)))
+            raise TrainingError(
+                f"the learner streams signals of {plural(seen.total(), 'image')}, asked for those "
+                f"of {len(ids):,}: expected each once; see {named(odd)}"
+            )
 
 
 class Loop:
@@ -181,14 +192,18 @@ class Loop:
         return event
 
     def _context(self, cycle: int, state: FitState, tick: Tick) -> FitContext:
+        numbers = count()
+
+        def phase_finished(name: str, summary: Mapping[str, Any]) -> None:
+            own = {"index": next(numbers), **summary, "cycle": cycle, "phase": name}
+            self._run.journal.append("phase_finished", **own)
+
         return FitContext(
             cycle=cycle,
             seeds=self._seeds.within("cycle", cycle),
             checkpoint=state,
             recorder=self._recorder,
-            phase_finished=lambda name, summary: self._run.journal.append(
-                "phase_finished", cycle=cycle, phase=name, **summary
-            ),
+            phase_finished=phase_finished,
             tick=tick,
             warm_start=self._warm_start(cycle),
         )

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ONE = 1e-3
-"""By so much the scores of classes that exclude each other may miss 1 when they are added."""
+"""By so much the scores of classes that exclude each other may miss 1 when they are added; by more
+where each of them was rounded."""
+_DECIMALS = (2, 3, 4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +222,9 @@ def _exclusive(scores: NDArray[np.float64], classes: tuple[str, ...], where: str
     width = scores.shape[1]
     if not width:
         return False
-    exclusive = bool(len(scores) and (np.abs(scores.sum(axis=1) - 1) <= ONE).all())
+    rounded = (d for d in _DECIMALS if (np.abs(scores - scores.round(d)) < 1e-9).all())
+    most = max(ONE, width * 0.5 * 10.0 ** -next(rounded, np.inf))
+    exclusive = bool(len(scores) and (np.abs(scores.sum(axis=1) - 1) <= most + 1e-9).all())
     if width not in (len(classes), len(classes) + exclusive):
         raise DataError(
             f"{where}: scores: expected one for each of {plural(len(classes), 'class')}"

@@ -56,6 +56,7 @@ VOC = ("dataset=voc", "dataset.root=x")
         ("seed=1e3", "seed: expected a whole number (got '1e3')"),
         ("seed=2001-12-14", "seed: expected a whole number (got '2001-12-14')"),
         ("seed=null", "seed: expected a whole number (got null)"),
+        ("training=null", "training: expected settings of this section"),
         ("data.long=9999999999", "data.long: expected at most 100000 (got 9999999999)"),
         ("budget.initial=nan%", "budget.initial: a share of the pool lies between 0% and 100%"),
         ("device=cuda:99999999999", "device: expected auto, cpu, cuda or cuda:N"),
@@ -210,3 +211,17 @@ def test_values_are_shown_as_yaml_has_them() -> None:
     assert shown(10**5000) == "a number of thousands of digits"
     assert len(shown("x" * 1000)) == 60
     assert shown(types.MappingProxyType({})) == "mappingproxy({})"
+
+
+def test_a_default_of_none_allows_none_whatever_the_hint_says() -> None:
+    def factory(*, k: int = None, kind: Literal["x"] = None, size: int = 3) -> None:  # type: ignore[assignment]  # noqa: RUF013
+        del k, kind, size
+
+    options, found = check_options(factory, {}, frozenset(), "section")
+    assert (options, found) == ({"k": None, "kind": None, "size": 3}, [])
+    assert check_options(factory, options, frozenset(), "section") == (options, [])
+    _, found = check_options(factory, {"size": None, "k": "a"}, frozenset(), "section")
+    assert found == [
+        "section.k: expected a whole number (got 'a')",
+        "section.size: expected a whole number (got null)",
+    ]

@@ -4,7 +4,7 @@ import pytest
 
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.shapes import shapes
-from alframe.datasets.suspicions import check_objects, looked_through
+from alframe.datasets.suspicions import check_objects, looked_through, wrong_targets
 from alframe.errors import DataError
 
 BOX = [1, 2, 30, 40]
@@ -28,6 +28,30 @@ CAT = Target.of([BOX], [0])
 def test_nothing_is_said_of_a_sound_dataset():
     sound = dataset({"a": CAT, "b": Target.of([], [])}, {"c": CAT})
     assert looked_through(sound, 1).notes == ()
+
+
+def test_a_dataset_that_is_none():
+    """As a plugin may make it; every problem."""
+    wrong = Target.of([BOX, [5, 5, 5, 9], [1, 1, 9, float("nan")]], [0, 0, 0])
+    made = replace(dataset({"a": CAT, "b": wrong}, {"c": CAT}), classes=("cat", "dog", "cat"))
+    broken = replace(made, pool=("a", "a", "b", "c"), test=("c", "d"))
+    with pytest.raises(DataError) as error:
+        looked_through(broken)
+    assert error.value.problems == (
+        "the dataset made names a class twice: cat",
+        "the dataset made has an id twice in a split: a",
+        "the dataset made has an id in both splits: c",
+        "the dataset made has no target for an id of the test split: d",
+    )
+    labels = Target.of([BOX, BOX], [2, -1])
+    with pytest.raises(DataError) as error:
+        looked_through(dataset({"a": CAT, "b": wrong, "e": labels}, {"c": labels}))
+    assert error.value.problems == (
+        "the dataset made has labels that are none of 0 to 1, in e, c",
+        "the dataset made has boxes that are not x1 < x2, y1 < y2 in pixels, in b",
+    )
+    whole = Target.of(None, [1])
+    assert wrong_targets({"x": whole, "y": CAT}, 2) == wrong_targets({}, 2) == []
 
 
 def test_annotated_again():

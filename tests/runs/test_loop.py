@@ -9,9 +9,10 @@ import pytest
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import BudgetConfig, RunConfig
-from alframe.datasets.base import Dataset
+from alframe.datasets.base import Dataset, ImageSet, LabelledSet, Target
 from alframe.errors import ConfigError, RunError, Waiting
 from alframe.files import atomic
+from alframe.learner import FitContext
 from alframe.oracle import Answers, Oracle, SimulatedOracle, asks_people
 from alframe.runs import journal
 from alframe.runs.budget import check_budget, planned
@@ -85,6 +86,19 @@ def test_the_labelled_set_grows_by_what_was_selected(tmp_path: Path) -> None:
         "scores": ["cycle_00.npz", "cycle_01.npz", "cycle_02.npz"],
         "models": [f"cycle_0{i}.pt" for i in range(4)],
     }
+
+
+def test_phases_are_counted_where_a_learner_does_not(tmp_path: Path) -> None:
+    class Talkative(FakeLearner):
+        def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
+            super().fit(labelled, unlabelled, replace(context, phase_finished=lambda *_: None))
+            for name in ("warm-up", "label", "label"):
+                context.phase_finished(name, {"loss": 0.5})
+
+    cycles = run_loop(tmp_path / "run", learner=Talkative())
+    phases = [{"phase": name, "loss": 0.5} for name in ("warm-up", "label", "label")]
+    assert [cycle["phases"] for cycle in cycles] == [phases] * 4
+    assert without_costs(run_loop(tmp_path / "run")) == without_costs(cycles), "it is read again"
 
 
 def test_one_seed_one_result_and_another_seed_another(tmp_path: Path) -> None:
@@ -264,6 +278,10 @@ def test_nothing_to_train_on(tmp_path: Path) -> None:
         (lambda _: Answers({}), "3 without an answer: p00"),
         (lambda t: Answers(t, frozenset(t)), "3 annotated and ignored"),
         (lambda t: Answers({**t, "q": t["p000"]}), "1 not asked for: q"),
+        (lambda t: Answers(t, seconds={"p000": -1.0}), "seconds of p000 is -1.0"),
+        (lambda t: Answers(t, seconds={"p001": float("nan")}), "seconds of p001 is nan"),
+        (lambda t: Answers(dict.fromkeys(t, Target.of([[1, 1, 9, 9]], [7]))), "labels that are no"),
+        (lambda t: Answers(dict.fromkeys(t, Target.of([[9, 1, 1, 9]], [0]))), "boxes that are not"),
     ],
 )
 def test_an_oracle_answers_what_it_was_asked(tmp_path: Path, answers: Any, message: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from PIL import Image
 
 from alframe.errors import DataError
+from alframe.selecting.detections import _exclusive
+from alframe.selecting.reading import read_material
 from alframe.selecting.vectors import read_vectors
 from tests.cli.test_cli import alframe  # noqa: F401
 
@@ -264,11 +267,84 @@ def test_what_is_missing_is_said_with_what_would_help(
         ("lr=1",): "takes settings of the strategy alone",
         ("strategy.aggregat=max",): "Did you mean 'aggregate'?",
         ("--to", "cvat"): "--to FORMAT and --output FOLDER belong together",
+        ("--to", "cvat", "--output", "x", "--json"): "--to writes a query of it: give one",
+        ("--images", path): "with the id of an image in each line (.txt), not .json",
     }.items():
         code, said, err = choose(alframe, *given, *args)
         assert (code, said, message in err) == (2, "", True), err
     assert "nothing to choose from" in choose(alframe, strategy="random")[2]
     assert "nothing lies there" in choose(alframe, "--predictions", tmp_path / "no")[2]
+
+
+def test_scores_that_were_rounded_add_up_to_one_all_the_same() -> None:
+    """Softmax over 30 classes and background, as written with 2 to 6 decimals; and no sigmoids."""
+    rng = np.random.default_rng(0)
+    raw = np.exp(rng.normal(size=(50, 31)))
+    shares, classes = raw / raw.sum(axis=1, keepdims=True), tuple(map(str, range(30)))
+    for decimals in range(2, 7):
+        assert _exclusive(shares.round(decimals), classes, "x"), decimals
+    assert not _exclusive(rng.uniform(0, 0.066, (50, 30)).round(3), classes, "x")
+
+
+def test_results_of_an_image_that_nobody_listed(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    path = results(tmp_path / "run")
+    rows = json.loads(path.read_text())
+    path.write_text(json.dumps([*rows, {**rows[0], "image_id": 99}]))
+    said = "an image_id is that of no image in the file of instances: "
+    code, _, err = choose(alframe, "--predictions", path)
+    assert (code, said + f"{path}: 99" in err) == (2, True), err
+    deep = tmp_path / "run/deep"
+    deep.mkdir()
+    shutil.copy(path.parent / "instances.json", deep)
+    path.write_text(json.dumps(rows))
+    assert choose(alframe, "--predictions", path)[0] == 0, "the nearest file counts"
+
+
+@pytest.mark.parametrize("kind", ["coco", "yolo"])
+def test_annotations_of_labelled_images_without_their_pictures(tmp_path: Path, kind: str) -> None:
+    """Boxes in pixels stay; shares of a picture of unknown size are no boxes without an area."""
+    if kind == "coco":
+        path = results(tmp_path / "done")
+        path.unlink()
+        truth = path.parent / "instances.json"
+        row = {"image_id": 7, "category_id": 10, "bbox": [3, 4, 300, 50]}
+        truth.write_text(json.dumps(json.loads(truth.read_text()) | {"annotations": [row]}))
+        expected = [3, 4, 303, 54]
+    else:
+        (tmp_path / "done").mkdir()
+        (tmp_path / "done/a.txt").write_text("0 0.5 0.5 0.02 0.1\n")
+        (tmp_path / "done/classes.txt").write_text("cat\ndog\n")
+        truth, expected = tmp_path / "done", [490, 450, 510, 550]
+    material = read_material(embeddings=npz(tmp_path / "e.npz"), labelled=truth)
+    target = material.targets["a"]
+    assert target.require_boxes().tolist() == [pytest.approx(expected)]
+
+
+def test_a_new_query_takes_the_place_of_an_old_one(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    given = ("--predictions", yolo(tmp_path / "run"), "--images", photos)
+    out = tmp_path / "next"
+    for tool, budget in (("voc", 3), ("yolo", 2), ("yolo", 1)):
+        code, _, err = choose(
+            alframe, *given, "--to", tool, "--output", out, "--copy", budget=budget
+        )
+        assert code == 0, err
+        found = {p.relative_to(out).parts[0] for p in out.rglob("*") if p.is_file()}
+        assert found == {
+            tool, f".{tool}.sha256", "README.txt", "images.txt", "index.html", "query.json",
+            "thumbnails",
+        }  # fmt: skip
+        assert len([p for p in (out / tool / "images").rglob("*") if p.is_file()]) == budget
+    label = next((out / "yolo/labels").rglob("*.txt"))
+    label.write_text("0 0.5 0.5 0.1 0.1\n")
+    before = (out / "query.json").read_bytes()
+    code, _, err = choose(alframe, *given, "--to", "voc", "--output", out)
+    assert (code, "changed since the query was written" in err) == (2, True)
+    assert (out / "query.json").read_bytes() == before
+    assert label.read_text() == "0 0.5 0.5 0.1 0.1\n"
 
 
 def npz(path: Path, **more: Any) -> Path:

@@ -42,6 +42,16 @@ def rows(folder: Path, metric: str = "mAP50") -> dict[str, Method]:
     return {m.title: m for m in problem.methods}
 
 
+def test_of_cycles_with_one_number_of_images_the_last_counts(tmp_path: Path) -> None:
+    """As where annotators gave up every image of a selection."""
+    path = write_run(tmp_path / "1", [0.1, 0.2, 0.4]) / "cycles.jsonl"
+    path.write_text(path.read_text().replace('"labelled": 20', '"labelled": 10'))
+    first, second = rows(tmp_path)["random"].points
+    assert [(p.labelled, p.value.n, p.value.mean) for p in (first, second)] == [
+        (10, 1, 0.2), (30, 1, 0.4)
+    ]  # fmt: skip
+
+
 def test_mean_sd_and_n(folder: Path) -> None:
     first, second = rows(folder)["random (unfinished)"].points
     # mean .3, deviations -.2 -.1 .3, squares .04 + .01 + .09 = .14, over n - 1 = 2: .07

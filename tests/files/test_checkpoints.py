@@ -1,0 +1,42 @@
+"""Files of tensors hold what can be read back without executing anything."""
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from alframe.errors import RunError
+from alframe.files.checkpoints import load, save
+
+
+def test_what_a_state_may_hold(tmp_path: Path) -> None:
+    state: dict[Any, Any] = {
+        "weights": OrderedDict(a=torch.arange(3.0), b=torch.nn.Parameter(torch.ones(2))),
+        "more": [1, 2.5, "x", None, True, (b"raw", {3}), torch.Size([2]), torch.bfloat16],
+        7: {"deep": {0: [[]]}},
+    }
+    save(tmp_path / "x.pt", "c", {"state": state})
+    found = load(tmp_path / "x.pt", "c", "remedy", {"state": dict})["state"]
+    assert found["more"] == state["more"]
+    assert found["weights"]["b"].equal(torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("part", "at"),
+    [
+        (np.zeros(2), r"state\.deep\[1\] \(numpy\.ndarray\)"),
+        (np.float64(0.5), r"state\.deep\[1\] \(numpy\.float64\)"),
+        (Path(), r"state\.deep\[1\] \(pathlib\.PosixPath\)"),
+        ({np.int64(1): 2}, r"a key of state\.deep\[1\] \(numpy\.int64\)"),
+    ],
+)
+def test_what_would_be_refused_when_it_is_read_is_not_written(
+    tmp_path: Path, part: Any, at: str
+) -> None:
+    save(tmp_path / "x.pt", "c", {"state": 1})
+    with pytest.raises(RunError, match=f"x.pt cannot be kept: {at}: expected tensors, numbers"):
+        save(tmp_path / "x.pt", "c", {"state": {"deep": [0, part]}})
+    assert load(tmp_path / "x.pt", "c", "remedy", {"state": int})["state"] == 1
