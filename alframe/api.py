@@ -2,19 +2,21 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from os import PathLike
+from numbers import Integral
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from alframe.config.resolve import from_file, from_overrides, is_override
 from alframe.config.resolve import resolve as resolved
 from alframe.config.sections import RunConfig
+from alframe.errors import ConfigError
 from alframe.strategy import Strategy
 
 logger = logging.getLogger(__name__)
 
 
-def resolve(*settings: str | Mapping[str, Any]) -> RunConfig:
+def resolve(*settings: str | PathLike[str] | Mapping[str, Any]) -> RunConfig:
     """The configuration of a run, with all presets and defaults; the later setting wins.
 
     Args:
@@ -40,6 +42,9 @@ def run(config: RunConfig, path: str | PathLike[str]) -> Iterator[Mapping[str, A
     """
     from alframe.runs.run import run as start
 
+    if not isinstance(config, RunConfig):
+        got = type(config).__name__
+        raise ConfigError(f"expected a configuration, as alframe.resolve(...) makes it, got {got}")
     folder = Path(path)
     yield from start(config, folder, resume=(folder / "config.yaml").exists())
 
@@ -48,7 +53,7 @@ def select(
     strategy: str | Mapping[str, Any] | Strategy,
     budget: int,
     *,
-    ids: Sequence[str],
+    ids: Iterable[str],
     embedding: Any = None,
     detections: Sequence[Any] | None = None,
     samples: Sequence[Sequence[Any]] = (),
@@ -89,12 +94,22 @@ def select(
         ConfigError: the strategy requires what is not given, or what is given does not fit.
         DataError: detections cannot be used.
     """
+    for name, number, least in (("budget", budget, 1), ("seed", seed, 0)):
+        if not isinstance(number, Integral) or isinstance(number, bool) or number < least:
+            raise ConfigError(
+                f"{name}: expected a whole number from {least} on, got {number!r:.60}"
+            )
     from alframe.selecting.arrays import material_of
     from alframe.selecting.choosing import choose, strategy_of
 
     if isinstance(strategy, str | Mapping):
         named = {"name": strategy} if isinstance(strategy, str) else dict(strategy)
         strategy = strategy_of({"strategy": named})
+    if not (hasattr(strategy, "requires") and hasattr(strategy, "select")):
+        raise ConfigError(
+            f"strategy: expected a name, a mapping or an object with requires and select, got "
+            f"{strategy!r:.60}"
+        )
     material = material_of(
         ids,
         embedding=embedding,
@@ -112,7 +127,11 @@ def select(
     return list(chosen.ids)
 
 
-def _layer(setting: str | Mapping[str, Any]) -> dict[str, Any]:
+def _layer(setting: str | PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(setting, Mapping):
         return dict(setting)
+    if isinstance(setting, PathLike):
+        return from_file(fspath(setting))
+    if not isinstance(setting, str):
+        raise ConfigError(f"expected key=value, a file or a mapping, got {setting!r:.60}")
     return from_overrides([setting]) if is_override(setting) else from_file(setting)

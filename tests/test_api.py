@@ -41,7 +41,12 @@ def test_settings_of_each_kind_make_a_configuration(tmp_path: Path) -> None:
     swept = tmp_path / "lr=0.5/mine.yaml"
     swept.parent.mkdir()
     file.rename(swept)
-    assert alframe.resolve(str(swept), SMALL).training.lr == 0.5
+    assert alframe.resolve(swept, SMALL).training.lr == 0.5
+    for wrong in (5, ["seed=1"], None):
+        with pytest.raises(ConfigError, match="expected key=value, a file or a mapping, got"):
+            alframe.resolve(wrong)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"as alframe\.resolve\(\.\.\.\) makes it, got dict"):
+        next(alframe.run(SMALL, tmp_path / "run"))  # type: ignore[arg-type]
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

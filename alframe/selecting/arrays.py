@@ -22,7 +22,7 @@ KINDS = (
 
 
 def material_of(
-    ids: Sequence[str],
+    ids: Iterable[str],
     *,
     embedding: Any = None,
     detections: Sequence[Any] | None = None,
@@ -39,17 +39,22 @@ def material_of(
         ConfigError: lengths differ, or ids are doubled or no texts.
         DataError: detections are none that are known.
     """
+    if isinstance(ids, str) or isinstance(labelled, str) or isinstance(classes, str):
+        raise ConfigError("ids, labelled and classes: expected lists of texts, got one text")
+    ids = list(ids)
     if len(samples) == 1:
         raise ConfigError("samples: expected two opinions at least, got 1")
-    given = {"detections": detections} if detections is not None else {}
-    given |= {f"samples[{n}]": each for n, each in enumerate(samples)}
-    given |= {f"augmented[{n}]": each for n, each in enumerate(augmented)}
+    given = {"detections": list(detections)} if detections is not None else {}
+    given |= {f"samples[{n}]": list(each) for n, each in enumerate(samples)}
+    given |= {f"augmented[{n}]": list(each) for n, each in enumerate(augmented)}
     _check(ids, embedding=embedding, object_features=object_features, **given)
     tables = {
         name: [_parts(one, ids[place]) for place, one in enumerate(each)]
         for name, each in given.items()
     }
     names = tuple(classes or ())
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise ConfigError(f"classes: expected each once, {twice[0]!r:.60} is there twice")
     if classes is None:
         names = _numbers([row for rows in tables.values() for row in rows])
     found = {
@@ -80,7 +85,7 @@ def material_of(
 
 
 def _check(ids: Sequence[str], **given: Any) -> None:
-    if isinstance(ids, str) or not all(isinstance(item, str) for item in ids):
+    if not all(isinstance(item, str) for item in ids):
         raise ConfigError("ids: expected a list of texts, one an image")
     if len(set(ids)) < len(ids):
         twice = Counter(ids).most_common(1)[0][0]
@@ -101,11 +106,17 @@ def _vectors(
         return None
     objects = index = None
     if object_features is not None:
-        parts = [array for array in map(_array, object_features) if len(array)]
+        rows = [
+            _array(each, f"object_features of {item}", rows=True)
+            for item, each in zip(ids, object_features, strict=True)
+        ]
+        counts = [len(row) for row in rows]
+        parts = [row for row in rows if len(row)]
+        if len({part.shape[1] for part in parts}) > 1:
+            raise DataError("object_features: expected vectors of one length")
         objects = np.concatenate(parts) if parts else np.zeros((0, 1))
-        counts = [len(each) for each in object_features]
         index = np.repeat(np.arange(len(ids)), counts)
-    image = None if embedding is None else _array(embedding)
+    image = None if embedding is None else _array(embedding, "embedding")
     return Vectors(tuple(ids), image, objects, index, "the arrays")
 
 
@@ -118,13 +129,22 @@ def _parts(found: Any, item: str) -> dict[str, NDArray[Any]]:
         if values[1] is None or values[2] is None:
             lacking = " and ".join(n for n, v in zip(kind, values, strict=True) if v is None)
             raise DataError(f"detections of {item} have no {lacking}: expected {', '.join(kind)}")
-        boxes, scores, labels = map(_array, values)
+        what = f"detections of {item}"
+        boxes, scores, labels = (
+            _array(v, f"{what}: {n}") for n, v in zip(kind, values, strict=True)
+        )
+        if (labels != labels.astype(np.int64)).any():
+            raise DataError(
+                f"{what}: {kind[2]}: expected whole numbers, got {labels.tolist()!r:.60}"
+            )
         probs = _of(found, "probs")
         rows = {
             "boxes": boxes.reshape(-1, 4) if boxes.size % 4 == 0 else boxes,
             "scores": scores.reshape(-1),
             "labels": labels.reshape(-1),
-            "probs": np.zeros((len(scores), 0)) if probs is None else _array(probs),
+            "probs": np.zeros((len(scores), 0))
+            if probs is None
+            else _array(probs, f"{what}: probs", rows=True),
         }
         if len({len(each) for each in rows.values()}) > 1:
             counts = ", ".join(f"{len(each)} {name}" for name, each in rows.items())
@@ -138,14 +158,28 @@ def _of(found: Any, name: str) -> Any:
     return found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
 
 
-def _array(value: Any) -> NDArray[Any]:
-    """An array of an array, a tensor on any device, or lists."""
+def _array(value: Any, what: str, *, rows: bool = False) -> NDArray[Any]:
+    """An array of an array, a tensor on any device, or lists; [n, m] where it has to be of rows.
+
+    Raises:
+        DataError: it is none of numbers, or not of rows.
+    """
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         if value.is_floating_point() and value.element_size() < 4:  # bfloat16 is none of numpy's
             value = value.float()
         value = value.numpy()
-    return np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DataError(f"{what}: expected rows of one length") from error
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{what}: expected numbers, got {array.dtype}")
+    if rows and not array.size:
+        return array.reshape(len(array) if array.ndim else 0, 0)
+    if rows and array.ndim != 2:
+        raise DataError(f"{what}: expected rows of numbers, got shape {list(array.shape)}")
+    return array
 
 
 def _numbers(rows: Sequence[Mapping[str, NDArray[Any]]]) -> tuple[str, ...]:
@@ -163,6 +197,7 @@ def _columns(ids: Sequence[str], rows: Sequence[Mapping[str, NDArray[Any]]], cla
                 f"detections of {item}: classes: expected numbers from 0 to {classes - 1}, got "
                 f"{labels.min()} to {labels.max()}"
             )
-        if not ((scores >= 0) & (scores <= 1)).all():
-            raise DataError(f"detections of {item}: scores: expected numbers of 0..1")
+        for name, values in (("scores", scores), ("probs", row["probs"])):
+            if not ((values >= 0) & (values <= 1)).all():
+                raise DataError(f"detections of {item}: {name}: expected numbers of 0..1")
     return columns_of(rows)

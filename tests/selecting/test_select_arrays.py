@@ -118,7 +118,23 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "lengths": ({"embedding": VECTORS[:2]}, "embedding: expected 4 of them, one for each.* got 2"),
     "twice": ({"ids": ["a", "a"], "embedding": VECTORS[:2]}, "'a' is there twice"),
     "no texts": ({"ids": [1, 2]}, "expected a list of texts"),
-    "one text": ({"ids": "abcd"}, "expected a list of texts"),
+    "one text": ({"ids": "abcd"}, "expected lists of texts, got one text"),
+    "labelled": ({"embedding": VECTORS, "labelled": "ab"}, "expected lists of texts, got one text"),
+    "ragged": ({"embedding": [[1], [1, 2], [3], [4]]}, "embedding: expected rows of one length"),
+    "words": ({"embedding": [["a"]] * 4}, "embedding: expected numbers, got <U1"),
+    "seed": ({"embedding": VECTORS, "seed": -1}, "seed: expected a whole number from 0 on, got -1"),
+    "budget": ({"embedding": VECTORS, "budget": 1.5}, "budget: expected a whole number from 1 on"),
+    "strategy": ({"embedding": VECTORS, "strategy": 3}, "an object with requires and select, got"),
+    "half a class": (
+        {"detections": [NUMBERS | {"labels": [0.5]}] * 4}, "expected whole numbers, got .0.5."
+    ),
+    "names": ({"detections": [NUMBERS | {"labels": ["cat"]}] * 4}, "expected numbers, got <U3"),
+    "flat probs": ({"detections": [NUMBERS | {"probs": [1.0]}] * 4}, "rows of numbers, got shape"),
+    "nan probs": (
+        {"detections": [NUMBERS | {"probs": [[np.nan]]}] * 4}, r"probs: expected numbers of 0\.\.1"
+    ),
+    "classes": ({"detections": [NUMBERS] * 4, "classes": ["a", "a"]}, "'a' is there twice"),
+    "features": ({"object_features": [[1, 2]] * 4}, "of a: expected rows of numbers, got shape"),
     "foreign": ({"embedding": VECTORS, "labelled": ["z"]}, "1 are not among ids, such as 'z'"),
     "flat": ({"embedding": VECTORS[:, 0]}, r"image: expected \[4, d\]"),
     "nothing": ({}, "the strategy requires embedding"),
@@ -139,13 +155,21 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 def test_what_does_not_fit_is_said(what: str) -> None:
     given, message = WRONG[what]
     with pytest.raises((ConfigError, DataError), match=message):
-        alframe.select("coreset", 1, **({"ids": IDS} | given))
+        alframe.select(**({"strategy": "coreset", "budget": 1, "ids": IDS} | given))
+
+
+def test_numbers_of_numpy_and_generators_will_do() -> None:
+    detections = (NUMBERS for _ in IDS)
+    found = alframe.select(
+        "entropy", np.int64(2), ids=iter(IDS), detections=detections, seed=np.int32(3)
+    )
+    assert len(found) == 2
 
 
 def test_everything_labelled_or_no_budget() -> None:
     with pytest.raises(DataError, match="no image to choose from: 4 images, 4 of them labelled"):
         alframe.select("coreset", 1, ids=IDS, embedding=VECTORS, labelled=IDS)
-    with pytest.raises(ConfigError, match="expected at least 1 image"):
+    with pytest.raises(ConfigError, match="budget: expected a whole number from 1 on"):
         alframe.select("coreset", 0, ids=IDS, embedding=VECTORS)
 
 
