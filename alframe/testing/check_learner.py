@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from alframe.datasets.base import Dataset, ImageSet
 from alframe.learner import (
@@ -13,6 +14,7 @@ from alframe.learner import (
     Learner,
     LearnerSetup,
 )
+from alframe.model import unwrapped
 from alframe.plugins.guests import described
 from alframe.shaped import Tensor
 from alframe.testing.expect import (
@@ -40,7 +42,7 @@ has hardly learnt may detect nothing."""
 
 
 def check_learner(
-    factory: Callable[[LearnerSetup], Learner],
+    factory: Callable[[Any], Learner],
     *,
     setup: LearnerSetup | None = None,
     dataset: Dataset | None = None,
@@ -55,7 +57,8 @@ def check_learner(
     - ``state_dict`` holds something, survives ``torch.save`` and ``weights_only`` loading, and
       another learner that takes it has the same state and streams the same.
     - Each signal is streamed once for every id, a row an id, finite, whatever the order of ids;
-      it streams what is asked for and no more, and refuses what it does not provide.
+      it streams what is asked for and no more, and refuses what it does not provide. Class
+      probabilities and detections are what :mod:`alframe.learner` says of them.
     - What is done to a streamed signal changes no later one; of those that alframe names, all but
       anchors and detections differ between images.
     - Streaming and evaluating leave the model alone; nothing moves the global generators.
@@ -67,8 +70,12 @@ def check_learner(
       which does not begin anew. A learner that saves no checkpoint passes: it only takes longer
       after a kill.
 
+    One that does not train (``trains`` of the factory is False) is given an
+    :class:`~alframe.learner.InferenceSetup`, and is not held to what a fit has to do.
+
     Args:
-        factory: makes the learner: a class, or a subclass with other defaults.
+        factory: makes the learner: a class, a subclass with other defaults, or a
+            ``functools.partial`` of one.
         setup: what it is given; :func:`~alframe.testing.fitting.tiny_setup` by default.
         dataset: of two classes, with eight images to choose from and a few to test on; drawn
             shapes with boxes by default.
@@ -97,11 +104,15 @@ def check_learner(
         _learns: (_keeps_a_state, _measures, _fits_when_all_is_labelled),
     }
     data = with_hidden(dataset) if dataset else tiny_dataset()
-    hold(rules, LearnerUnderTest(factory, setup or tiny_setup(), data))
+    bench = LearnerUnderTest(factory, setup or tiny_setup(), data)
+    of_a_fit = (
+        () if bench.trains else (_reports_phases, _fits_when_all_is_labelled, _resumes, _learns)
+    )
+    hold({rule: rests for rule, rests in rules.items() if rule not in of_a_fit}, bench)
 
 
 def _declared_signals(bench: LearnerUnderTest) -> None:
-    provides: object = getattr(bench.factory, "provides", None)
+    provides: object = getattr(unwrapped(bench.factory), "provides", None)
     known = ", on the class, so that it is known before anything is built"
     expect_names(provides, "the factory's provides", known)
 

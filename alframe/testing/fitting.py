@@ -4,7 +4,7 @@ import copy
 import functools
 import io
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +12,8 @@ import numpy as np
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target, fingerprint
 from alframe.datasets.cache import CachedImages, Resize
 from alframe.datasets.masks import relabelled
-from alframe.learner import FitContext, Learner, LearnerSetup
-from alframe.model import streamed
+from alframe.learner import FitContext, InferenceSetup, Learner, LearnerSetup
+from alframe.model import provides, streamed, unwrapped
 from alframe.seeds import Seeds
 from alframe.shaped import Tensor
 from alframe.testing.expect import expect, generators_left_alone
@@ -114,9 +114,21 @@ class Fitted(NamedTuple):
 class LearnerUnderTest:
     """Fits learners."""
 
-    factory: Callable[[LearnerSetup], Learner]
+    factory: Callable[[Any], Learner]
     setup: LearnerSetup
     dataset: Dataset = field(default_factory=tiny_dataset)
+
+    @property
+    def trains(self) -> bool:
+        """Whether it trains a model."""
+        return bool(getattr(unwrapped(self.factory), "trains", True))
+
+    def make(self, longer: int = 1) -> Learner:
+        """A new one, as a run makes it, with a training that is so many times as long."""
+        if self.trains:
+            return self.factory(_lengthened(self.setup, longer))
+        own = {each.name: getattr(self.setup, each.name) for each in fields(InferenceSetup)}
+        return self.factory(InferenceSetup(**{**own, "images": self.dataset.image_set}))
 
     @functools.cached_property
     def fitted(self) -> Fitted:
@@ -151,8 +163,10 @@ class LearnerUnderTest:
 
     @property
     def names(self) -> frozenset[str]:
-        """The signals that it streams with its model."""
-        return streamed(self.factory, self.setup.build_model)
+        """The signals that it streams, with its model where it trains one."""
+        if self.trains:
+            return streamed(self.factory, self.setup.build_model)
+        return provides(self.factory)
 
     @property
     def images(self) -> ImageSource:
@@ -194,7 +208,7 @@ class LearnerUnderTest:
     @functools.cached_property
     def restored(self) -> Learner:
         """Another learner, which has loaded that state."""
-        other = self.factory(self.setup)
+        other = self.make()
         other.load_state_dict(self.saved)
         return other
 
@@ -218,7 +232,7 @@ class LearnerUnderTest:
         context = FitContext(
             0, Seeds(0), notes, notes, lambda name, summary: notes.phases.append(name)
         )
-        learner = self.factory(_lengthened(self.setup, longer))
+        learner = self.make(longer)
         learner.fit(
             labelled or LabelledSet(self.images, data.pool[:LABELLED], data.targets),
             self.unlabelled if unlabelled is None else unlabelled,

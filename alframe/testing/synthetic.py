@@ -25,6 +25,7 @@ from alframe.learner import (
 )
 from alframe.seeds import Seeds
 from alframe.shaped import Tensor
+from alframe.testing.check_signals import check_signal
 from alframe.testing.expect import expect
 
 Ids = tuple[str, ...]
@@ -201,7 +202,8 @@ def rows_of(name: str, batch: SignalBatch) -> "dict[str, list[Tensor]]":
     """What a batch says of each of its items: the rows of a signal's tensors, without padding.
 
     Raises:
-        AssertionError: a tensor has not one row an item, or is not finite.
+        AssertionError: a tensor has not one row an item, is not finite, or is not what its name
+            says.
     """
     values = batch[name]
     tensors = tensors_of(values)
@@ -216,6 +218,7 @@ def rows_of(name: str, batch: SignalBatch) -> "dict[str, list[Tensor]]":
     rows = {item: _row(values, row) for row, item in enumerate(batch.ids)}
     wrong = sorted(i for i, ts in rows.items() if not all(t.isfinite().all() for t in ts))
     expect(not wrong, f"{name} of {wrong} is not finite: expected finite numbers")
+    check_signal(name, values)
     return rows
 
 

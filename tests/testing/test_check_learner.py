@@ -1,8 +1,11 @@
 """One learner that breaks each rule of the conformance kit, and one that breaks none."""
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +16,8 @@ import torch
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.learner import EMBEDDING, PREDICTED_LOSS, FitContext, Metrics, SignalBatch
 from alframe.testing import PoisonedTargets, check_learner, tiny_setup
+from alframe.testing.fitting import tiny_dataset
+from tests.learners.predictions import Predictions
 
 HIDDEN = PoisonedTargets({}, [f"pool/{n:06d}" for n in range(99)])
 """The annotations of the pool, as a learner must not find them."""
@@ -317,6 +322,20 @@ class SeedsTorch(Line):
 @pytest.mark.parametrize("good", [Line, SavesNothing])
 def test_a_good_learner_passes(good: Any) -> None:
     check_learner(good, setup=SETUP)
+
+
+def test_one_that_does_not_train(tmp_path: Path) -> None:
+    data = tiny_dataset()
+    rows = {item: [0.3 + n / 99, 0.7 - n / 99] for n, item in enumerate((*data.pool, *data.test))}
+    (tmp_path / "cycle_00.json").write_text(json.dumps(rows))
+    check_learner(partial(Predictions, root=str(tmp_path)))
+
+    class Forgets(Predictions):
+        def state_dict(self) -> dict[str, Any]:
+            return {}
+
+    with pytest.raises(AssertionError, match=r"state_dict is \{\}: expected what makes the model"):
+        check_learner(partial(Forgets, root=str(tmp_path)))
 
 
 def test_all_broken_rules_are_told_at_once() -> None:
