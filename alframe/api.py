@@ -35,6 +35,7 @@ def run(config: RunConfig, path: str | PathLike[str]) -> Iterator[Mapping[str, A
     A generator: nothing begins before the first cycle is asked for (``list(run(...))``, a loop).
     A run that is there goes on where it stopped, after yielding the cycles that were finished. So
     asking people is: run until :class:`~alframe.errors.Waiting`, give the answers, run again.
+    One at a time in a process: a run draws from torch's global generator.
 
     Raises:
         Waiting: the oracle waits for people or files.

@@ -55,7 +55,7 @@ THRESHOLD = 0.05
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="A folder.")
 @click.option("--cycle", type=int, help="Whose model; the last one by default.")
 @click.option("--raw", is_flag=True, help="Of a model: what is there before any filtering.")
-@click.option("--threshold", type=Number(), help="Of boxes: least score.  [default: 0.05]")
+@click.option("--threshold", type=Number(0, 1), help="Of boxes: least score.  [default: 0.05]")
 @click.option("--device", help="Of boxes: where to compute.  [default: auto]")
 def export(
     run: Path,

@@ -35,7 +35,8 @@ session = onnxruntime.InferenceSession("detector.onnx")
     "torch-export": """\
 import torch, torchvision  # which has operations of the model
 model = torch.export.load("detector.pt2").module(check_guards=False)
-{names} = model(torch.from_numpy(images), torch.from_numpy(sizes))""",
+with torch.no_grad():
+    {names} = model(torch.from_numpy(images), torch.from_numpy(sizes))""",
 }
 
 
@@ -69,7 +70,8 @@ def readme(
         f"images  uint8 [batch, 3, {shape}]: RGB, 0..255; any number of images.",
         "sizes   int64 [batch, 2]: height and width of each image without its padding.",
         f"{RESIZED[data.resize].format(long=data.long, short=data.short)}, and are padded with 0 "
-        f"at the right and the bottom to a multiple of {data.pad} pixels.",
+        f"at the right and the bottom to a multiple of {data.pad} pixels. More padding, as where "
+        "images of several sizes share a batch, changes scores a little: it is part of the image.",
         *_scaling(network),
         "",
         "Output",

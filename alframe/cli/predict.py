@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--output", "--show-dir", type=click.Path(path_type=Path), help="Folder of the pictures."
 )
 @click.option("--cycle", type=int, help="Whose model; the last one by default.")
-@click.option("--threshold", type=Number(), help="Least score of what is shown.  [boxes: 0.3]")
+@click.option("--threshold", type=Number(0, 1), help="Least score of what is shown.  [boxes: 0.3]")
 @click.option(
     "--opacity",
     default=0.5,

@@ -28,10 +28,9 @@ def locked(path: Path) -> Iterator[None]:
         refused_after = time.monotonic() + PATIENCE
         while not _taken(file):
             if time.monotonic() > refused_after:
-                raise RunError(
-                    f"{path.parent} is in use by another process: wait for it, or choose another "
-                    "folder"
-                )
+                own = any(held.name == str(path) for held in _held)
+                who = "this process: end what uses it" if own else "another process: wait for it"
+                raise RunError(f"{path.parent} is in use by {who}, or choose another folder")
             time.sleep(0.02)
         _held.add(file)
         try:

@@ -138,6 +138,12 @@ def build_dataset(config: RunConfig, *, in_part: bool | None = None) -> Dataset:
         DataError: it cannot be used; with every problem found.
     """
     dataset: Dataset = _factory("datasets", config.dataset)()
+    entry = registry().get("datasets", config.dataset.name)
+    if dataset.task != (said := entry.says("task", "detection")):
+        raise PluginError(
+            f"{entry} makes a dataset of {dataset.task}, and is said to be of {said}: expected one "
+            f"task; register it with task={dataset.task!r}, or give the function that attribute"
+        )
     images = dataset.images
     if isinstance(images, ImageFiles):
         dataset = replace(dataset, images=images.reading_as(reading(config.data)))

@@ -5,6 +5,7 @@ whose event is missing is done (again) from the same seeds, a fit from its last 
 run may be killed anywhere and goes on to the same selections and the same numbers.
 """
 
+import json
 import logging
 import time
 from collections import Counter
@@ -16,7 +17,15 @@ from typing import Any
 
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet
 from alframe.errors import SelectionError, TrainingError, Waiting
-from alframe.learner import FitContext, Learner, Recorder, SignalBatch, SignalSource, WarmStart
+from alframe.learner import (
+    FitContext,
+    Learner,
+    Metrics,
+    Recorder,
+    SignalBatch,
+    SignalSource,
+    WarmStart,
+)
 from alframe.oracle import Oracle
 from alframe.profiling import Profiling, Tick, unwatched
 from alframe.progress import over
@@ -221,6 +230,7 @@ class Loop:
         test = self._labelling.test
         with untouched(test.targets, "the learner", TrainingError):
             metrics = self._learner.evaluate(test)
+        check_metrics(metrics)
         elapsed = time.monotonic() - started
         return self._record("evaluated", cycle, metrics=metrics, seconds=elapsed)
 
@@ -289,6 +299,21 @@ class Loop:
         self._run.journal.append(name, cycle=cycle, **details)
         logger.info("cycle %d: %s, %.0f s", cycle, name, seconds)
         return {"event": name, "cycle": cycle, **details}
+
+
+def check_metrics(metrics: Metrics) -> None:
+    """Hold a learner to metrics that files can keep, and reports read.
+
+    Raises:
+        TrainingError: they are no mapping of finite numbers, None and such mappings.
+    """
+    try:
+        json.dumps(dict(metrics), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise TrainingError(
+            f"evaluate gives {metrics!r:.200}: expected a mapping of finite numbers, None for "
+            f"what does not exist, and mappings of these ({error})"
+        ) from error
 
 
 def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> None:

@@ -229,7 +229,7 @@ def test_answers_are_not_changed_while_a_run_reads_them(alframe: Any, waiting: P
     file = one_box(waiting, waiting.parent / "a.json")
     with locked(waiting / ".lock"):
         code, _, err = alframe("annotate", str(waiting), file)
-    assert (code, f"{waiting} is in use by another process" in err) == (2, True)
+    assert (code, f"{waiting} is in use by this process" in err) == (2, True)
     assert not (waiting / "answers").exists()
 
 

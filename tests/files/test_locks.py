@@ -26,10 +26,17 @@ def test_a_held_lock_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(locks, "PATIENCE", 0.05)
     with (
         locked(tmp_path / ".lock"),
-        pytest.raises(RunError, match="is in use by another process: wait"),
+        pytest.raises(RunError, match="is in use by this process: end what uses it"),
         locked(tmp_path / ".lock"),
     ):
         pass
+    with (tmp_path / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with (
+            pytest.raises(RunError, match="is in use by another process: wait"),
+            locked(tmp_path / ".lock"),
+        ):
+            pass
 
 
 FORKING = """

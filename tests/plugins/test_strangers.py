@@ -353,6 +353,19 @@ def test_a_bug_of_a_plugin_shows_its_traceback_and_whose_it_is(
         assert raised.value.__notes__ == [f"{note} alframe-mine 1.2"]
 
 
+def test_a_dataset_of_another_task_than_is_said(
+    strangers: Strangers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = "from dataclasses import replace\nfrom alframe.datasets.shapes import shapes\n"
+    made += "def D(): return replace(shapes(pool=8, test=2), task='classification')\n"
+    strangers.install("mine", naming("registry.dataset('own', 'made:D', summary='')"), made=made)
+    for name in ("own", "made:D"):
+        assert call("run", "--dataset", name, "--output", str(tmp_path / "run")) == 2
+        said = "makes a dataset of classification, and is said to be of detection: expected one"
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_plugin_that_exits_while_running_does_not_end_the_command_in_silence(
     strangers: Strangers, tmp_path: Path
 ) -> None:

@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import BudgetConfig, RunConfig
 from alframe.datasets.base import Dataset, ImageSet, LabelledSet, Target
-from alframe.errors import ConfigError, RunError, Waiting
+from alframe.errors import ConfigError, RunError, TrainingError, Waiting
 from alframe.files import atomic
 from alframe.learner import FitContext
 from alframe.oracle import Answers, Oracle, SimulatedOracle, asks_people
@@ -99,6 +100,15 @@ def test_phases_are_counted_where_a_learner_does_not(tmp_path: Path) -> None:
     phases = [{"phase": name, "loss": 0.5} for name in ("warm-up", "label", "label")]
     assert [cycle["phases"] for cycle in cycles] == [phases] * 4
     assert without_costs(run_loop(tmp_path / "run")) == without_costs(cycles), "it is read again"
+
+
+@pytest.mark.parametrize("metrics", [{"mAP50": float("nan")}, {"mAP50": np.float32(0.5)}, None])
+def test_metrics_that_no_file_can_keep_are_refused(tmp_path: Path, metrics: Any) -> None:
+    learner = FakeLearner()
+    learner.evaluate = lambda _: metrics  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match=r"evaluate gives .*: expected a mapping of finite num"):
+        run_loop(tmp_path / "run", learner=learner)
+    run_loop(tmp_path / "run")
 
 
 def test_one_seed_one_result_and_another_seed_another(tmp_path: Path) -> None:
