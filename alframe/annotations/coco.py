@@ -6,13 +6,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from alframe.annotations.base import Annotations, Format, Images
+import numpy as np
+
+from alframe.annotations.base import UNSIZED, Annotations, Format, Images
 from alframe.annotations.coco_writing import PREDICTED, QUERY, write_query
 from alframe.annotations.json_files import json_files
 from alframe.annotations.json_rows import parts_in
 from alframe.annotations.packed import Packed
 from alframe.annotations.parts import first_found, other_sizes, together
 from alframe.annotations.sources import Source, called, folder_of, read
+from alframe.datasets.boxes import SIDES, misread, written_as
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import CocoFile, Results, read_instances
 from alframe.datasets.coco_kinds import EXPECTED
@@ -97,7 +100,10 @@ def _read(
         for item in sorted(found.annotated - listed - problems.items):
             cause = "an image_id is that of no image in the file of instances"
             problems.add(item, Problem(cause, f"{where}: {item}", "give the file that it is of"))
-        parts.append(_annotations(where, found, content, images))
+        part = _annotations(where, found, content, images)
+        if results is None and (doubt := _doubt(part, images, problems)):
+            part.notes.append(f"{where}: {doubt}")
+        parts.append(part)
     return together(parts, called(source), problems)
 
 
@@ -125,6 +131,24 @@ def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> A
         new=frozenset(str(row["name"]) for row in content["categories"] if row.get("new")),
         listed=True,
     )
+
+
+def _doubt(found: Annotations, images: Images, problems: Problems) -> str | None:
+    """What the numbers of boxes may have meant instead, where most make no sense."""
+    rows = [thing for thing in found.objects if thing.owner not in problems.items]
+    sizes = {item: _size(item, images) for item in {thing.owner for thing in rows}}
+    rows = [thing for thing in rows if sizes[thing.owner] != UNSIZED]
+    boxes = np.array([thing.box for thing in rows], float).reshape(-1, 4)
+    frames = np.array([sizes[thing.owner] for thing in rows], float).reshape(-1, 2)
+    areas = np.array([thing.area for thing in rows], float)
+    return misread(written_as(boxes, SIDES), frames, SIDES, areas)
+
+
+def _size(item: str, images: Images) -> tuple[int, int]:
+    try:
+        return images.size(item)
+    except DataError:  # of a picture that cannot be read, which is told elsewhere
+        return UNSIZED
 
 
 def _info(content: Any, name: str = "description") -> Any:

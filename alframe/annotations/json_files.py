@@ -36,7 +36,7 @@ def _kind_of_list(file: Source) -> Kind | None:
     if "".join(_text(head(file, 64)).split()) == "[]":
         return "empty"
     row = _first(file)
-    if "data" in row and ("annotations" in row or "predictions" in row):
+    if isinstance(row.get("data"), dict):  # one that nobody annotated has nothing else
         return "tasks"
     if "annotation_id" in row and "annotator" in row:
         return "minimal"

@@ -20,6 +20,7 @@ from alframe.datasets.splits import closest
 from alframe.errors import DataError, RunError, together
 from alframe.files.locks import is_locked
 from alframe.runs.journal import Journal
+from alframe.runs.rundir import stored_layer
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -65,6 +66,9 @@ def _state(run: Path, journal: Journal, cycle: int) -> str:
     if is_locked(run / ".lock"):
         return "is at work: annotate what it asks for when it has ended"
     if journal.of("finished"):
+        wanted = stored_layer(run)["budget"]["cycles"]
+        if wanted is None or len(journal.of("evaluated")) < wanted:
+            return "is finished: every image of its pool is annotated"
         return f"is finished, so there is nothing to annotate; for more: {resume} budget.cycles=N"
     if cycle:
         return f"has all answers for cycle {cycle - 1}, and trains on them first: {resume}"

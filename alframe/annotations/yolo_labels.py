@@ -10,7 +10,8 @@ from alframe.datasets.objects import Box
 from alframe.datasets.problems import BadItemError, Problem
 
 SLACK = 0.01
-"""By which shares may leave 0..1, as of tools that round or do not clip."""
+"""By which the sides of a box may be larger than its image, as of tools that round. Its middle has
+to lie within; what reaches out, as of tools that do not clip, is cut off later."""
 
 
 class Label(NamedTuple):
@@ -80,8 +81,8 @@ def _label(values: list[float], height: int, width: int) -> Label:
         raise ValueError("expected class cx cy width height")
     if not (number.is_integer() and number >= 0):
         raise ValueError("expected the number of a class first, 0 or larger")
-    least, most = -SLACK, 1 + SLACK
-    if not (least <= x1 and least <= y1 and x2 <= most and y2 <= most and w >= 0 and h >= 0):
+    middle, most = ((x1 + x2) / 2, (y1 + y2) / 2), 1 + SLACK
+    if not (all(0 <= share <= 1 for share in middle) and 0 <= w <= most and 0 <= h <= most):
         raise ValueError("expected shares of width and height, 0..1")
     if last is not None:
         score = last

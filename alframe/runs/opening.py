@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 from alframe.config.resolve import differences, resolve, to_yaml
 from alframe.config.sections import Component, RunConfig
@@ -132,11 +133,17 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
     if RunDir(path, stored).began_with(config.budget.initial_set):
         allowed.add("budget.initial_set")
     if refused := {k: v for k, v in changed.items() if k not in allowed}:
-        raise RunError(
-            f"{path} was started with {key} = {old!r}, now it is {new!r}: resume it as it was, "
-            "or choose another --output"
-            for key, (old, new) in refused.items()
-        )
+        raise RunError(_refusal(path, key, *values) for key, values in refused.items())
+
+
+def _refusal(path: Path, key: str, old: Any, new: Any) -> str:
+    if key == "budget.cycles":  # null is without end
+        least = "null" if old is None else f"{old} or more"
+        return f"{path}: budget.cycles can only be raised: expected {least}, got {new}"
+    return (
+        f"{path} was started with {key} = {old!r}, now it is {new!r}: resume it as it was, or "
+        "choose another --output"
+    )
 
 
 def _later(cycles: int | None) -> float:

@@ -70,6 +70,14 @@ def test_a_box_that_cvat_turned(tmp_path: Path) -> None:
         read(odd, Known("a.jpg"))
 
 
+def test_corners_in_the_place_of_sides_are_noticed(tmp_path: Path) -> None:
+    rows = [{"bbox": [200 + n, 150 + n, 280 + n, 220 + n]} for n in range(5)]
+    (note,) = read(written(tmp_path / "x.json", *rows), Known("a.jpg")).notes
+    assert note.endswith("do not fit their image as x y width height: are they x1 y1 x2 y2?")
+    few = written(tmp_path / "y.json", *rows[:1])
+    assert read(few, Known("a.jpg")).notes == []
+
+
 def test_results_in_the_same_folder_are_no_answers(tmp_path: Path) -> None:
     written(tmp_path / "x.json", {"bbox": [1, 2, 3, 4]})
     row = {"image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5}

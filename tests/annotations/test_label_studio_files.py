@@ -44,6 +44,14 @@ def test_an_image_of_another_size_is_told(tmp_path: Path) -> None:
     assert note.endswith("b/a.jpg (240 x 320, not 320 x 240)")
 
 
+@pytest.mark.parametrize("first", [{}, {"annotations": None}, {"annotations": []}])
+def test_the_first_task_need_not_be_annotated(tmp_path: Path, first: dict[str, Any]) -> None:
+    done = task({"id": 1, "result": [region()]}, image="b.jpg")
+    path = written(tmp_path, {"id": 1, "data": {"image": "a.jpg"}} | first, done)
+    found = read(path, Known("a.jpg", "b.jpg"))
+    assert (found.images, len(found.objects)) == (["b.jpg"], 1)
+
+
 @real
 def test_the_full_export(tmp_path: Path) -> None:
     found = read(REAL / "ls_export_JSON.json", Known(*IDS))
