@@ -9,6 +9,9 @@ from alframe.datasets.names import Kind, Names, is_picture, likeness, stem
 from alframe.datasets.problems import SKIP, BadItemError, Problem
 from alframe.words import named, plural
 
+USUAL = frozenset({"images", "labels", "obj_train_data", "JPEGImages", "Annotations"})
+"""Folders of YOLO and Pascal VOC, which tell nothing of an image."""
+
 
 class PictureNames:
     """Pictures of a dataset by what lists and files of annotations call them.
@@ -37,8 +40,14 @@ class PictureNames:
         return self._otherwise[name]
 
     def notes(self) -> list[str]:
-        """One sentence on the names that are ids neither with nor without suffix."""
-        return _differing({n: i for n, i in self._otherwise.items() if stem(i) != n})
+        """One sentence on the names that are ids neither with nor without suffix.
+
+        The folders that formats have for images or labels do not count.
+        """
+        plain = {name: _without_usual(name) for name in self._otherwise}
+        return _differing(
+            {n: i for n, i in self._otherwise.items() if plain[n] not in (i, stem(i))}
+        )
 
     @cached_property
     def _names(self) -> Names:
@@ -169,6 +178,13 @@ def _tails(parts: Sequence[str], folder: Path, elsewhere: bool) -> Iterator[Sequ
         dropped = [likeness(part) for part in parts[:cut]]
         if elsewhere or above[len(above) - cut :] == dropped:
             yield parts[cut:]
+
+
+def _without_usual(name: str) -> str:
+    """A name without the folders in front that are a format's."""
+    parts = name.split("/")
+    own = next((n for n, part in enumerate(parts) if part not in USUAL), len(parts) - 1)
+    return "/".join(parts[own:])
 
 
 def _differing(otherwise: dict[str, str]) -> list[str]:

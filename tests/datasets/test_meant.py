@@ -97,7 +97,7 @@ def test_a_number_may_lack_its_zeros():
 
 def test_names_that_differ_are_noted_but_for_the_suffix():
     found = pictures()
-    for name in ("a", "a.jpg", "A.jpg", "deep/d"):
+    for name in ("a", "a.jpg", "A.jpg", "deep/d", "images/a.jpg", "labels/sub/b c"):
         found.find(name)
     assert found.notes() == [
         "2 names in the annotations differ from their files (case, encoding, suffix or folder) and "
