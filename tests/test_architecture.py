@@ -44,6 +44,14 @@ def test_imports_run_one_way(layer: str) -> None:
             assert not (top == "alframe" and rest and rest[0] in later), f"{file}: {module}"
 
 
+def test_datasets_know_nothing_of_annotation_tools() -> None:
+    """But for ``photos``, which is annotated in whatever format there is."""
+    files = [f for f in (ROOT / "alframe/datasets").glob("*.py") if f.stem != "photos"]
+    assert len(files) > 20
+    for file in files:
+        assert not [m for m in imported(file) if m.startswith("alframe.annotations")], file
+
+
 @pytest.mark.parametrize("layer", LAYERS)
 def test_no_global_random_generator(layer: str) -> None:
     for file in sources(layer):

@@ -11,12 +11,12 @@ from alframe.annotations.packed import Packed
 from alframe.annotations.parts import first_found
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.annotations.yolo_files import image_names, is_of_label_studio, label_files, recognises
-from alframe.annotations.yolo_labels import Label, read_labels
 from alframe.annotations.yolo_names import is_of_a_model, names_of
 from alframe.annotations.yolo_query import write_query
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Collected
 from alframe.datasets.problems import BadItemError, Problem, Problems
+from alframe.datasets.yolo_labels import Label, read_labels
 from alframe.errors import DataError
 from alframe.words import named, plural
 

@@ -1,16 +1,10 @@
 """Names of classes beside YOLO's labels: ``data.yaml``, ``classes.txt`` and their like."""
 
-import reprlib
-from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from alframe.annotations.sources import Source, files, head, read
+from alframe.datasets.data_yaml import data_yaml, names_in, text_of
 from alframe.errors import DataError
-from alframe.files.reading import YAML_BYTES
 from alframe.text import printable
 
 LISTS = ("classes.txt", "predefined_classes.txt", "obj.names", "_darknet.labels")
@@ -58,74 +52,10 @@ def _within(source: Source, *, deep: bool = True) -> dict[str, tuple[str, ...]]:
     for name, file in files(source, ".yaml", ".yml", *LISTS).items():
         last = name.rpartition("/")[2].lower()
         if last in LISTS and (deep or "/" not in name):
-            lines = _text(read(file), str(file)).strip().splitlines()
+            lines = text_of(read(file), str(file)).strip().splitlines()
             found[str(file)] = names_in({"names": [line.strip() for line in lines]}, str(file))
         elif last.endswith((".yaml", ".yml")) and (deep or "/" not in name):
             content = data_yaml(read(file), str(file))
             if "names" in content:
                 found[str(file)] = names_in(content, str(file))
     return found
-
-
-def data_yaml(data: bytes, where: str) -> Mapping[str, Any]:
-    """What a ``data.yaml`` says; keys and values are texts, lists or mappings.
-
-    So a class may be called ``no``, and the numbers of classes be keys.
-
-    Raises:
-        DataError: it is no YAML.
-    """
-    if len(data) > YAML_BYTES:
-        raise DataError(f"{where} has {len(data):,} bytes; expected at most {YAML_BYTES:,}")
-    try:
-        text = _text(data, where)
-        content = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - texts alone
-        twice = _twice(yaml.compose(text, Loader=yaml.BaseLoader))
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        said = getattr(error, "problem", None) or type(error).__name__
-        raise DataError(f"{where}{line} is not YAML ({said}): correct it") from error
-    if twice:
-        raise DataError(f"{where}: {twice!r:.40} is there twice: keep the right one")
-    return content if isinstance(content, dict) else {}
-
-
-def _twice(node: yaml.Node | None) -> str | None:
-    """A key that is there twice, of which YAML's readers take the last."""
-    if not isinstance(node, yaml.MappingNode):
-        return None
-    keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-    own = next((key for key, times in keys.items() if times > 1), None)
-    return own or next(filter(None, (_twice(value) for _, value in node.value)), None)
-
-
-def names_in(content: Mapping[str, Any], where: str) -> tuple[str, ...]:
-    """``names`` of a ``data.yaml``: a list, or a mapping from 0, 1, 2, ...
-
-    Raises:
-        DataError: it is neither, a number is missing, or ``nc`` is another number.
-    """
-    names = content.get("names")
-    if isinstance(names, dict):
-        wanted = [str(number) for number in range(len(names))]
-        if missing := [number for number in wanted if number not in names]:
-            raise DataError(f"{where}: names: expected numbers from 0 on, {missing[0]} is missing")
-        names = [names[number] for number in wanted]
-    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-        raise DataError(f"{where}: names: expected a list of names, or a mapping from 0, 1, 2, ...")
-    if (count := content.get("nc", str(len(names)))) != str(len(names)):
-        raise DataError(
-            f"{where}: nc: expected the number of names, {len(names)}, got "
-            f"{reprlib.repr(count)[:40]}"
-        )
-    if again := next((name for name, times in Counter(names).items() if times > 1), None):
-        raise DataError(f"{where}: names: {again!r:.40} is there twice")
-    return tuple(names)
-
-
-def _text(data: bytes, where: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{where} is not UTF-8: save it as UTF-8") from error

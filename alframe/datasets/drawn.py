@@ -7,11 +7,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from alframe.annotations.sources import MOST_BYTES
 from alframe.datasets.problems import BadItemError, Problems
 from alframe.datasets.voc_list import decoded
 from alframe.errors import ConfigError, DataError
-from alframe.files.reading import read_bytes
+from alframe.files.reading import LIST_BYTES, read_bytes
 from alframe.words import named, plural
 
 POOLS, TESTS = ("pool", "train"), ("test", "val", "valid")
@@ -61,7 +60,7 @@ def listed(
             f"not {path.suffix}"
         )
     try:
-        text = decoded(read_bytes(path, MOST_BYTES))
+        text = decoded(read_bytes(path, LIST_BYTES))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise DataError(

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from alframe.annotations.yolo_labels import Label, read_labels
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
@@ -13,9 +12,10 @@ from alframe.datasets.files import check_link, home_of
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.datasets.unannotated import Unannotated
-from alframe.datasets.yolo_layout import MOST_BYTES, YoloFile, label_of, two_of_one_stem
+from alframe.datasets.yolo_labels import Label, read_labels
+from alframe.datasets.yolo_layout import YoloFile, label_of, two_of_one_stem
 from alframe.errors import DataError
-from alframe.files.reading import read_bytes
+from alframe.files.reading import LIST_BYTES, read_bytes
 from alframe.words import named, plural, tallied
 
 REMEDY = f"correct the label file{SKIP}"
@@ -139,7 +139,7 @@ class _Reader:
         if entry is not None and entry.is_symlink():
             check_link(path, [self._found.home])
         try:
-            data = read_bytes(Path(path), MOST_BYTES)
+            data = read_bytes(Path(path), LIST_BYTES)
         except OSError as error:
             cause = f"a label file cannot be read ({error.strerror})"
             raise BadItemError(Problem(cause, path, REMEDY)) from error

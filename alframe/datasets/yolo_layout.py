@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from alframe.annotations.yolo_names import data_yaml, names_in
 from alframe.datasets.assemble import Found
+from alframe.datasets.data_yaml import data_yaml, names_in
 from alframe.datasets.files import check_link
 from alframe.datasets.folders import below
 from alframe.datasets.meant import parts_of
@@ -15,13 +15,12 @@ from alframe.datasets.names import is_picture
 from alframe.datasets.problems import Problem
 from alframe.datasets.voc_list import decoded
 from alframe.errors import AlframeError, DataError
-from alframe.files.reading import YAML_BYTES, read_bytes
+from alframe.files.reading import LIST_BYTES, YAML_BYTES, read_bytes
 
 USUAL = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 EXPECTED = (
     "expected a folder, a list file (.txt) or a list of them, relative to the file or to its path"
 )
-MOST_BYTES = 1 << 28
 
 
 class YoloFile:
@@ -75,7 +74,7 @@ class YoloFile:
     def _in_list(self, path: Path) -> Iterator[str]:
         check_link(path, [self._home])
         try:
-            lines = decoded(read_bytes(path, MOST_BYTES)).splitlines()
+            lines = decoded(read_bytes(path, LIST_BYTES)).splitlines()
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             raise DataError(f"{path} cannot be read as a list of images ({why})") from error

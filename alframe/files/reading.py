@@ -18,8 +18,9 @@ import yaml
 
 from alframe.errors import ConfigError
 
-YAML_BYTES, JSON_BYTES = 1 << 20, 1 << 28
-"""Limits of a file: 1 MiB of configuration, 256 MiB of a run's own records."""
+YAML_BYTES, JSON_BYTES, LIST_BYTES = 1 << 20, 1 << 28, 1 << 28
+"""Limits of a file: 1 MiB of configuration, 256 MiB of a run's own records, or of a list of images
+or labels of one."""
 YAML_NODES, YAML_DEPTH = 100_000, 64
 """Limits of a document: values, where aliases count as what they stand for, and nesting."""
 

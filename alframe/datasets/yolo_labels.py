@@ -5,10 +5,10 @@ from codecs import BOM_UTF8
 from collections import Counter
 from typing import NamedTuple
 
-from alframe.annotations.parts import REMEDY
 from alframe.datasets.objects import Box
-from alframe.datasets.problems import BadItemError, Problem
+from alframe.datasets.problems import SKIP, BadItemError, Problem
 
+REMEDY = f"correct the file{SKIP}"
 SLACK = 0.01
 """By which the sides of a box may be larger than its image, as of tools that round. Its middle has
 to lie within; what reaches out, as of tools that do not clip, is cut off later."""
