@@ -55,7 +55,7 @@ def test_reading_and_scoring_tell_too(clock: list[float], caplog: pytest.LogCapt
         clock[0] += EVERY
         return item
 
-    assert len(list(bulk.over(["a", "b"], slow, 1, "read images"))) == 2
+    assert len(list(bulk.in_threads(["a", "b"], slow, 1, "read images"))) == 2
     assert caplog.messages[-1].startswith("read images: ")
     data, learner = fake_dataset(), FakeLearner()
     signal = next(iter(learner.provides))

@@ -13,7 +13,7 @@ from alframe.annotations.coco_writing import PREDICTED, QUERY, write_query
 from alframe.annotations.json_files import json_files
 from alframe.annotations.json_rows import parts_in
 from alframe.annotations.packed import Packed
-from alframe.annotations.parts import first_found, other_sizes, together
+from alframe.annotations.parts import first_found, joined, other_sizes
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.datasets.boxes import SIDES, misread, written_as
 from alframe.datasets.bulk import uncollected
@@ -104,7 +104,7 @@ def _read(
         if results is None and (doubt := _doubt(part, images, problems)):
             part.notes.append(f"{where}: {doubt}")
         parts.append(part)
-    return together(parts, called(source), problems)
+    return joined(parts, called(source), problems)
 
 
 def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> Annotations:

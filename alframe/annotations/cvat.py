@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from alframe.annotations.base import Annotations, AskedImage, Format, Images, Sheet
-from alframe.annotations.parts import NO_BOX, REMEDY, first_found, other_sizes, together
+from alframe.annotations.parts import NO_BOX, REMEDY, first_found, joined, other_sizes
 from alframe.annotations.sources import Source, called, read
 from alframe.annotations.xml_files import has_root, in_xml, xml_files
 from alframe.datasets.bulk import uncollected
@@ -110,7 +110,7 @@ def read_cvat(source: Source, images: Images, problems: Problems) -> Annotations
         DataError: a file is malformed, or is one of a video.
     """
     found = xml_files(source, "annotations")
-    return together(
+    return joined(
         [_Reader(str(file), images, problems).read(read(file)) for file in found.values()],
         called(source),
         problems,

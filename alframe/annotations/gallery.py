@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, Template
 
 from alframe.annotations.base import AskedImage, Proposal, Sheet
-from alframe.datasets.bulk import over
+from alframe.datasets.bulk import in_threads
 from alframe.datasets.objects import Annotated
 from alframe.datasets.pictures import Reading, thumbnail
 from alframe.errors import DataError
@@ -65,7 +65,9 @@ def write_gallery(sheet: Sheet, folder: Path, look: SecondLook | None = None) ->
     (folder / "thumbnails").mkdir(parents=True, exist_ok=True)
     ranks = {image.item: rank for rank, image in enumerate(sheet.images, 1)}
     images = {image.item: image for image in sheet.images}
-    drawn = over(list(images), partial(_thumbnail, images, ranks, folder), _workers(), "thumbnails")
+    drawn = in_threads(
+        list(images), partial(_thumbnail, images, ranks, folder), _workers(), "thumbnails"
+    )
     cards = [_Card(ranks[item], images[item], *found) for item, found in drawn]
     colours = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(sheet.classes)}
     path = folder / "index.html"

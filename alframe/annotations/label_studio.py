@@ -10,7 +10,7 @@ from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio_query import CONFIG, OURS, QUERY, write_query
 from alframe.annotations.label_studio_results import read_results
-from alframe.annotations.parts import REMEDY, first_found, other_sizes, together
+from alframe.annotations.parts import REMEDY, first_found, joined, other_sizes
 from alframe.annotations.sources import Source, called, read
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_fields import amount
@@ -47,7 +47,7 @@ def _read(source: Source, images: Images, problems: Problems, part: str) -> Anno
         for number, task in enumerate(tasks_in(rows, str(file)), 1):
             reader.add(number, task)
         parts.append(reader.end(minimal="annotation_id" in rows[0]))
-    return together(parts, called(source), problems)
+    return joined(parts, called(source), problems)
 
 
 class _Reader:

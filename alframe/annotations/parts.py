@@ -13,7 +13,7 @@ NO_BOX = f"the image would count as one without objects: draw boxes{SKIP}"
 """Remedy where the shapes of an image are all such that no object is made of."""
 
 
-def together(parts: Sequence[Annotations], where: str, problems: Problems) -> Annotations:
+def joined(parts: Sequence[Annotations], where: str, problems: Problems) -> Annotations:
     """What several files say, as one; an image that two of them list is a problem."""
     if len(parts) == 1:
         return parts[0]

@@ -27,7 +27,7 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def over(
+def in_threads(
     items: Sequence[str], function: Callable[[str], T], workers: int, title: str
 ) -> Iterator[tuple[str, T]]:
     """Thread pool over items: each and what ``function`` returns for it, in order, with progress.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset, ImageSource, without
-from alframe.datasets.bulk import over
+from alframe.datasets.bulk import in_threads
 from alframe.datasets.cache_disk import FORMAT, DiskStore, DiskWriter, Slot, load
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.looks import PLAIN, Look, look_at, notes_on, white_among
@@ -131,7 +131,7 @@ class CachedImages:
         Raises:
             DataError: the cache on disk cannot be written.
         """
-        facts = dict(over(ids, self._facts, workers, "looking up images"))
+        facts = dict(in_threads(ids, self._facts, workers, "looking up images"))
         problems = {item: fact for item, fact in facts.items() if isinstance(fact, DataError)}
         known = {item: fact for item, fact in facts.items() if not isinstance(fact, DataError)}
         slots = self._plan(known)
@@ -218,7 +218,7 @@ class CachedImages:
             return look_at(shrunk, white)
 
         problems: dict[str, DataError] = {}
-        for item, result in over(ids, decode, workers, "reading images") if ids else ():
+        for item, result in in_threads(ids, decode, workers, "reading images") if ids else ():
             if isinstance(result, DataError):
                 problems[item] = result
             elif result != PLAIN:

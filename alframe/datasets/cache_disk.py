@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.bulk import over
+from alframe.datasets.bulk import in_threads
 from alframe.datasets.looks import Look
 from alframe.errors import DataError
 from alframe.files.reading import parsed_json
@@ -222,7 +222,7 @@ def _verify(store: DiskStore, checksums: Mapping[str, int], workers: int) -> Non
         image = store.get(item)
         return image is not None and zlib.crc32(image.data) == checksums[item]
 
-    for item, whole in over(tuple(checksums), is_whole, workers, "checking the cache"):
+    for item, whole in in_threads(tuple(checksums), is_whole, workers, "checking the cache"):
         if not whole:
             raise ValueError(f"image {item} was changed")
 

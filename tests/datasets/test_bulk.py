@@ -57,5 +57,5 @@ def test_of_several_processes_the_first_draws_the_bar(monkeypatch, first):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setattr("alframe.progress.is_main_process", lambda: first)
-    assert list(bulk.over("ab", str.upper, 2, "reading")) == [("a", "A"), ("b", "B")]
+    assert list(bulk.in_threads("ab", str.upper, 2, "reading")) == [("a", "A"), ("b", "B")]
     assert ("reading" in terminal.getvalue()) == first

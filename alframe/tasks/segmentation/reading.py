@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from alframe.datasets.base import Dataset, Target
-from alframe.datasets.bulk import over
+from alframe.datasets.bulk import in_threads
 from alframe.datasets.drawn import drawn_test
 from alframe.datasets.files import ImageFiles, check_link
 from alframe.datasets.listing import Listing
@@ -149,7 +149,7 @@ def _targets(
         except DataError as error:
             return error
 
-    for item, found in over(ids, look, READERS, "reading masks"):
+    for item, found in in_threads(ids, look, READERS, "reading masks"):
         if isinstance(found, DataError):
             problems.take(item, found)
         else:
