@@ -115,12 +115,13 @@ def _format(source: Source, path: Path, name: str | None) -> Format:
     if name is not None:
         chosen = named_format(name)
         if not chosen.recognises(source):
+            others = [f"{one.name} ({one.summary})" for one in _found(source)]
             raise DataError(
                 f"{path} holds no annotations in the format {name} ({chosen.summary}), but "
-                f"{what_it_is(source)}"
+                f"{' and '.join(others) or what_it_is(source)}"
             )
         return chosen
-    found = [one for one in FORMATS.values() if one.recognises(source)]
+    found = _found(source)
     if len(found) == 1:
         return found[0]
     if found:
@@ -130,6 +131,10 @@ def _format(source: Source, path: Path, name: str | None) -> Format:
         f"{path} holds no annotations in a known format ({', '.join(FORMATS)}), but "
         f"{what_it_is(source)}"
     )
+
+
+def _found(source: Source) -> list[Format]:
+    return [one for one in FORMATS.values() if one.recognises(source)]
 
 
 def what_it_is(source: Source) -> str:

@@ -151,7 +151,7 @@ def _refuse_emptied(
     Raises:
         RunError: answers that have objects would have none.
     """
-    had, have = by_image(before), by_image(own)
+    had, have = by_image(before), by_image(own).keys() | own.ignored
     if emptied := sorted(i for i in own.images if i in had and i not in have):
         raise RunError(
             f"{plural(len(emptied), 'image')} answered before, without any object now: "

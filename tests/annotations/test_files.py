@@ -225,6 +225,10 @@ def test_answers_are_not_lost_to_images_that_were_not_annotated_elsewhere(
         "1 image not asked for, taken too: d.png",
         "cycle 0: 1 new answer, 1 changed (0 objects, 2 images without any)",
     ]
+    given_up = answer(tmp_path / "4.json", "b.png", box=None, ignored=["b.png"])
+    assert told(take(run, dataset, [given_up])) == [
+        "cycle 0: 0 new answers, 1 changed (0 objects, 1 ignored)"
+    ]
 
 
 def test_files_that_differ_and_objects_there_twice_are_told(

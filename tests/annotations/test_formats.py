@@ -121,6 +121,10 @@ def test_folders_that_hold_none_or_several(tmp_path: Path) -> None:
     assert boxes(read(tmp_path, Known("a.jpg"), "yolo")) == [("a.jpg", "0", [0, 0, 320, 240])]
     with pytest.raises(DataError, match=r"holds no annotations in the format cvat \(CVAT for im"):
         read(tmp_path, IMAGES, "cvat")
+    with pytest.raises(
+        DataError, match=r"format voc \(.*\), but coco \(COCO instances, a JSON file"
+    ):
+        read(tmp_path / "x.json", IMAGES, "voc")
     with pytest.raises(DataError, match=r"nothing cannot be read: No such file"):
         read(tmp_path / "nothing", IMAGES)
 
