@@ -109,7 +109,8 @@ def answered(
         cycle: that trains on them first.
         known: annotations that need not be asked for.
         free: items that may be annotated although nobody asked for them.
-        lost: those of ``ids`` whose pictures are gone, which are ignored.
+        lost: items whose pictures are gone: those of ``ids`` are ignored, of others nothing is
+            taken.
         classes: how many the dataset has, which labels are checked against; None checks none.
 
     Raises:
@@ -138,7 +139,7 @@ def answered(
     if problems:
         raise RunError(f"the oracle's answers for cycle {cycle}: {what}" for what in problems)
     targets = {item: t for item, t in {**given, **answers.targets}.items() if item not in lost}
-    return replace(answers, targets=targets, ignored=answers.ignored.union(lost))
+    return replace(answers, targets=targets, ignored=answers.ignored | (set(lost) & set(ids)))
 
 
 def _is_time(seconds: object) -> bool:

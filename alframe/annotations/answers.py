@@ -119,8 +119,8 @@ class CheckedAnswers:
 
 def of_images(found: Annotations, ids: Collection[str]) -> Annotations:
     """The part of annotations that is about some images."""
-    return Annotations(
-        classes=found.classes,
+    return replace(
+        found,
         images=[item for item in found.images if item in ids],
         objects=[thing for thing in found.objects if thing.owner in ids],
         ignored={item for item in found.ignored if item in ids},

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from alframe.annotations.answers import CheckedAnswers, Exactly
+from alframe.annotations.answers import CheckedAnswers, Exactly, of_images
 from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.folders import README, write_folder
 from alframe.annotations.formats import read_annotations, read_predictions
@@ -17,6 +17,7 @@ from alframe.datasets.problems import Problems, grouped
 from alframe.errors import DataError, RunError, Waiting
 from alframe.oracle import Answers, OracleSetup
 from alframe.runs.journal import Journal
+from alframe.runs.records import lost
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -64,18 +65,21 @@ class FilesOracle:
         """
         if not ids:
             return Answers({})
-        folder = query_folder(self._run, cycle)
-        if not (folder / README).exists():  # which is written last
-            write_folder(self.sheet(cycle), folder, self._format, self._run)
         stored = stored_answers(self._run, cycle, self._dataset)
         answered = set(stored.found.images)
-        if missing := [item for item in ids if item not in answered]:
-            if Journal(self._run / "journal.jsonl").last("annotated", cycle):
+        missing = [item for item in ids if item not in answered]
+        if Journal(self._run / "journal.jsonl").last("annotated", cycle):
+            if missing:
                 raise RunError(
                     f"{answers_file(self._run, cycle)} lacks {plural(len(missing), 'image')} that "
                     f"the run has trained on: {named(missing)}; restore the file, or start anew "
                     "with another --output"
                 )
+            return stored.answers()
+        folder = query_folder(self._run, cycle)
+        if not (folder / README).exists():  # which is written last
+            write_folder(self.sheet(cycle), folder, self._format, self._run)
+        if missing:
             asked = read_sheet(folder, self._dataset.file)
             raise Waiting(_status(self._run, cycle, asked, missing))
         return stored.answers()
@@ -148,7 +152,7 @@ def pictures(dataset: Dataset) -> Pictures:
 
 
 def stored_answers(run: Path, cycle: int, dataset: Dataset) -> CheckedAnswers:
-    """The answers that a run has for a cycle so far.
+    """The answers that a run has for a cycle so far, but of pictures that it goes on without.
 
     Raises:
         DataError: the file cannot be used; every problem.
@@ -157,9 +161,11 @@ def stored_answers(run: Path, cycle: int, dataset: Dataset) -> CheckedAnswers:
     if not path.exists():
         return CheckedAnswers(Annotations(dataset.classes), dataset, path)
     problems = Problems("error", skip="")
-    exactly = Exactly(frozenset((*dataset.pool, *dataset.test)), dataset.images, path)
+    gone = lost(Journal(run / "journal.jsonl"))
+    exactly = Exactly(gone.union(dataset.pool, dataset.test), dataset.images, path)
     found = read_annotations(path, exactly, problems, "coco")
     problems.settle()
+    found = of_images(found, set(found.images) - gone)
     checked = CheckedAnswers(found, dataset, path)
     if wrong := [problem for _, problem in checked.problems()]:
         raise DataError(grouped(wrong))

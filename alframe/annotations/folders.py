@@ -1,9 +1,10 @@
 """The folder of a query: what a tool is to be given, a list, a gallery, and what to do."""
 
+import contextlib
 import re
 import shutil
-from collections.abc import Collection, Iterator
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 from alframe.annotations.base import Sheet
 from alframe.annotations.formats import FORMATS, write_query
@@ -20,7 +21,7 @@ _BESIDE = frozenset({"data.yaml", "classes.txt", "labels.json", "labels.xml"}) |
     README, "images.txt", "query.json"
 }  # fmt: skip
 """Files of a query that hold no annotations, but the names of classes or of images."""
-_AWAY = "give it first (alframe annotate), or move it away"
+_AWAY = "move it away; what alframe annotate has been given of it is kept"
 AGAIN = "Then: train on them; the next alframe select has what is annotated by now as --labelled."
 
 
@@ -49,10 +50,11 @@ def write_folder(
         given = write_query(name, sheet, new).relative_to(new)
         if copy:
             _copy(sheet, new / "images")
-        clear(folder, name)
         written = {path.relative_to(new) for path in new.rglob("*") if path.is_file()}
-        if there := sorted(str(place / path) for path in written if (place / path).exists()):
+        own = {Path(path) for path, _ in _listed(_list_of(place))}
+        if there := sorted(str(place / p) for p in written - own if (place / p).exists()):
             raise RunError(f"{named(there)} would be overwritten: {_AWAY}")
+        clear(folder, name)
         digests = {path: digest(read(new / path)) for path in written}
         lines = [f"{sha256}  {path.as_posix()}\n" for path, sha256 in sorted(digests.items())]
         write_text(_list_of(place), "".join(lines))
@@ -84,7 +86,7 @@ def clear(folder: Path, name: str = "*") -> None:
     found, changed = list[Path](), list[str]()
     for listed in folder.glob(f".{name}.sha256"):
         place = folder / listed.name.removeprefix(".").removesuffix(".sha256")
-        for sha256, path in _listed(listed):
+        for path, sha256 in _listed(listed):
             file = place / path
             if file.is_file():
                 found.append(file)
@@ -93,36 +95,46 @@ def clear(folder: Path, name: str = "*") -> None:
         raise RunError(f"{named(changed)}: changed since the query was written: {_AWAY}")
     for file in found:
         file.unlink()
-    for listed in folder.glob(f".{name}.sha256"):
+    for listed in list(folder.glob(f".{name}.sha256")):
         listed.unlink()
 
 
-def digests_in(run: Path) -> frozenset[str]:
-    """SHA-256 of the files that ask in all queries of a run, as they were written."""
-    return frozenset(
-        sha256
-        for listed in (run / "queries").glob("*/.*.sha256")
-        for sha256, path in _listed(listed)
-        if path.rpartition("/")[2] not in _BESIDE
-    )
-
-
-def untouched(path: Path, asked: Collection[str]) -> tuple[int, bool]:
-    """How many files of a query are as they were written, and whether those are all.
+class Asked:
+    """The files that ask in all queries of a run, as they were written.
 
     Args:
-        path: a file, a folder, or a zip of either.
-        asked: SHA-256 of files as they were written.
-
-    Raises:
-        DataError: the path cannot be read.
+        run: the run directory.
     """
-    if path.suffix.lower() in (".yaml", ".yml"):  # means the labels beside it
-        path = path.parent
-    with opened(path) as source:
-        found = [file for file in files(source).values() if file.name not in _BESIDE]
-        same = sum(digest(read(file)) in asked for file in found)
-    return same, same == len(found) > 0
+
+    def __init__(self, run: Path) -> None:
+        self._names: dict[str, set[str]] = {}
+        for listed in (run / "queries").glob("*/.*.sha256"):
+            for path, sha256 in _listed(listed):
+                if (name := PurePosixPath(path).name) not in _BESIDE:
+                    # A file for all images may be called otherwise by now, one of an image not.
+                    self._names.setdefault(sha256, set()).add(name if "/" in path else "")
+
+    def has(self, name: str, data: bytes) -> bool:
+        """Whether a file of this name (the last part) and content is one of them."""
+        return bool(self._names) and not {name, ""}.isdisjoint(self._names.get(digest(data), ()))
+
+    def untouched(self, path: Path) -> tuple[int, bool]:
+        """How many files at a path are as they were written, and whether those are all.
+
+        Args:
+            path: a file, a folder, or a zip of either.
+
+        Raises:
+            DataError: the path cannot be read.
+        """
+        if not self._names:
+            return 0, False
+        if path.suffix.lower() in (".yaml", ".yml"):  # means the labels beside it
+            path = path.parent
+        with opened(path) as source:
+            found = [file for file in files(source).values() if file.name not in _BESIDE]
+            same = sum(self.has(file.name, read(file)) for file in found)
+        return same, same == len(found) > 0
 
 
 def _list_of(place: Path) -> Path:
@@ -131,10 +143,11 @@ def _list_of(place: Path) -> Path:
 
 
 def _listed(path: Path) -> Iterator[tuple[str, str]]:
-    for line in path.read_text("utf-8", "replace").splitlines():
-        sha256, _, name = line.partition("  ")
-        if name:
-            yield sha256, name
+    """The paths that were written, with their SHA-256; none without a list."""
+    with contextlib.suppress(FileNotFoundError):
+        for line in path.read_text("utf-8", "replace").splitlines():
+            sha256, _, name = line.partition("  ")
+            yield name, sha256
 
 
 def _howto(name: str, *, proposed: bool) -> list[str]:

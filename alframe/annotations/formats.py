@@ -4,7 +4,7 @@ import difflib
 import json
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from alframe.annotations.coco import COCO
 from alframe.annotations.cvat import CVAT
 from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio import LABEL_STUDIO
-from alframe.annotations.sources import Source, files, head, opened, read
+from alframe.annotations.sources import LeftOut, Source, files, head, opened, read
 from alframe.annotations.voc import VOC
 from alframe.annotations.yolo import YOLO
 from alframe.datasets import coco_kinds
@@ -36,7 +36,7 @@ def read_annotations(
     images: Images,
     problems: Problems,
     name: str | None = None,
-    without: Collection[str] = (),
+    without: LeftOut | None = None,
 ) -> Annotations:
     """What people answered.
 
@@ -45,7 +45,7 @@ def read_annotations(
         images: the pictures that it is about.
         problems: takes what is wrong with single images and objects; these are left out.
         name: of the format; by default it is recognised by content.
-        without: SHA-256 of files of a folder that are left out.
+        without: which files of a folder are left out.
 
     Raises:
         ConfigError: there is no format of this name.

@@ -53,21 +53,23 @@ class Server:
             What the server says of it, with a whole number as ``id`` and text as ``label_config``.
         """
         query = urllib.parse.urlencode({"title": title, "page_size": 100})
-        settings = {"title": title, "label_config": labels, "sampling": "Uncertainty sampling"}
+        found = self.get(f"/api/projects?{query}")
         with self._understood():
-            found = self.get(f"/api/projects?{query}")
             rows = found["results"] if isinstance(found, dict) else found
             number = next((int(row["id"]) for row in rows if row["title"] == title), None)
-            if number is None:
-                own = self.post("/api/projects", settings)
-            else:
-                own = self.get(f"/api/projects/{number}")
+        if number is not None:
+            own = self.get(f"/api/projects/{number}")
+        else:
+            settings = {"title": title, "label_config": labels, "sampling": "Uncertainty sampling"}
+            own = self.post("/api/projects", settings)
+        with self._understood():
             return {**own, "id": int(own["id"]), "label_config": str(own["label_config"])}
 
     def tasks(self, project: int) -> list[Mapping[str, Any]]:
         """The data of all tasks, also of those that nobody has annotated."""
+        found = self.get(_EXPORT.format(project))
         with self._understood():
-            return [dict(task["data"]) for task in self.get(_EXPORT.format(project))]
+            return [dict(task["data"]) for task in found]
 
     def export(self, project: int) -> bytes:
         """The same as the server writes it, JSON."""
@@ -75,8 +77,8 @@ class Server:
 
     def serve(self, project: int, folder: Path) -> None:
         """Have the server show pictures in a folder that it can read, unless it does."""
+        known = self.get(f"/api/storages/localfiles?project={project}")
         with self._understood():
-            known = self.get(f"/api/storages/localfiles?project={project}")
             shown = any(Path(row["path"]) == folder for row in known)
         if not shown:
             settings = {"project": project, "path": str(folder), "use_blob_urls": True}
@@ -94,9 +96,12 @@ class Server:
         body = head.encode() + picture.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
         path = f"/api/projects/{project}/import?commit_to_project=false"
         answer = self._request("POST", path, body, f"multipart/form-data; boundary={boundary}")
+        said = self._parsed(answer, path)
         with self._understood():
-            (number,) = self._parsed(answer, path)["file_upload_ids"]
-            return f"/data/{self.get(f'/api/import/file-upload/{number}')['file']}"
+            (number,) = map(int, said["file_upload_ids"])
+        found = self.get(f"/api/import/file-upload/{number}")
+        with self._understood():
+            return f"/data/{found['file']}"
 
     def add(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> None:
         """Add tasks with their predictions, in one request."""
@@ -120,7 +125,7 @@ class Server:
         """
         try:
             yield
-        except (LookupError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             raise DataError(
                 f"{self.url} answers JSON that is none of Label Studio ({error!r}): is it at "
                 "oracle.url?"
@@ -129,7 +134,7 @@ class Server:
     def _parsed(self, answer: bytes, path: str) -> Any:
         try:
             return json.loads(answer)
-        except ValueError as error:  # the page of a proxy, or of another server
+        except (ValueError, RecursionError) as error:  # the page of a proxy, or of another server
             raise DataError(
                 f"{self.url}{path} answers {answer[:40]!r}, no JSON: is Label Studio at oracle.url?"
             ) from error
@@ -143,7 +148,7 @@ class Server:
             except urllib.error.HTTPError as error:
                 if error.code < 500 or attempt == attempts - 1:
                     raise self._refusal(error, path) from error
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, UnicodeError) as error:
                 if attempt == attempts - 1:
                     reason = getattr(error, "reason", None) or error
                     raise DataError(
@@ -204,7 +209,8 @@ class Server:
 def _is_address(url: str) -> bool:
     try:
         parts = urllib.parse.urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usual = url.isascii() and parts.scheme in ("http", "https") and parts.port != 0
+        return usual and bool(parts.hostname)
     except ValueError:  # half of an IPv6 address, or a port that is no number
         return False
 

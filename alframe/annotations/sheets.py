@@ -1,5 +1,7 @@
 """``queries/cycle_NN/query.json``: what people are asked, whatever tool they will use."""
 
+import contextlib
+import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -52,11 +54,21 @@ def read_sheet(folder: Path, locate: Locate) -> Sheet:
         raise RunError(f"{path} is damaged ({error!r}): {REMEDY}") from error
 
 
-def sizes_asked(run: Path, ids: Collection[str]) -> dict[str, tuple[int, int]]:
-    """(height, width) in pixels of images that a run has asked for, whose pictures may be gone."""
-    folders = [path.parent for path in (run / "queries").glob(f"*/{NAME}")]
+def sizes_noted(run: Path, ids: Collection[str]) -> dict[str, tuple[int, int]]:
+    """(height, width) in pixels of images that a run has asked for or been answered.
+
+    Raises:
+        RunError: a query is damaged.
+    """
+    folders = [path.parent for path in sorted((run / "queries").glob(f"*/{NAME}"))]
     asked = (image for folder in folders for image in read_sheet(folder, lambda _: None).images)
-    return {image.item: (image.height, image.width) for image in asked if image.item in ids}
+    found = {image.item: (image.height, image.width) for image in asked if image.item in ids}
+    for path in sorted((run / "answers").glob("cycle_*.json")):
+        with contextlib.suppress(OSError, LookupError, TypeError, ValueError):  # told elsewhere
+            rows = json.loads(path.read_text(encoding="utf-8"))["images"]
+            sizes = {row["file_name"]: (row["height"], row["width"]) for row in rows}
+            found |= {item: size for item, size in sizes.items() if item in ids}
+    return found
 
 
 def _row(rank: int, image: AskedImage) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -27,18 +27,19 @@ UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 _UNOPENED: dict[str, Sequence[str]] = {}
 _LISTED: ContextVar[dict[str, Sequence[str]]] = ContextVar("listed", default=_UNOPENED)
-_NOTHING: Collection[str] = frozenset()
-_WITHOUT: ContextVar[Collection[str]] = ContextVar("without", default=_NOTHING)
+LeftOut = Callable[[str, bytes], bool]
+"""Whether a file of a folder is left out: its name without folders, and its content."""
+_WITHOUT: ContextVar[LeftOut | None] = ContextVar("without", default=None)
 _CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:")
 
 
 @contextlib.contextmanager
-def opened(path: Path, without: Collection[str] = _NOTHING) -> Iterator[Source]:
+def opened(path: Path, without: LeftOut | None = None) -> Iterator[Source]:
     """A path, or what is in it where it is a zip.
 
     Args:
         path: a file, a folder, or a zip of either.
-        without: SHA-256 of files that are left out of folders.
+        without: which files are left out of folders.
 
     Raises:
         DataError: there is nothing, or a zip is damaged, too large, or has members that would lie
@@ -179,7 +180,7 @@ def _listed(source: Source) -> Sequence[str]:
     listed = sorted({name for name in names if _is_read(name)})
     if without := _WITHOUT.get():
         found = Files(source, listed)
-        listed = [name for name in listed if digest(read(found[name])) not in without]
+        listed = [n for n in listed if not without(n.rpartition("/")[2], read(found[n]))]
     if known is not _UNOPENED:
         known[key] = listed
     return listed

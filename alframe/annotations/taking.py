@@ -10,7 +10,7 @@ from alframe.annotations.answers import CheckedAnswers, by_image, changed, merge
 from alframe.annotations.base import Annotations, Sheet
 from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.files import pictures, stored_answers
-from alframe.annotations.folders import digests_in, untouched
+from alframe.annotations.folders import Asked
 from alframe.annotations.formats import read_annotations
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.annotations.suspects import Suspect, write_suspects
@@ -20,6 +20,7 @@ from alframe.datasets.splits import closest
 from alframe.errors import DataError, RunError, together
 from alframe.files.locks import is_locked
 from alframe.runs.journal import Journal
+from alframe.runs.records import lost
 from alframe.runs.rundir import stored_layer
 from alframe.text import command
 from alframe.words import named, plural
@@ -109,11 +110,17 @@ def take(
     sheet = read_sheet(query_folder(run, cycle), dataset.file)
     taken, found = Received(cycle, len(sheet.images)), Annotations(())
     problems = Problems("skip" if skip_bad else "error", "--skip-bad")
-    new = None if new_classes else stored_answers(run, cycle, dataset).new_classes
-    asked = frozenset[str]() if as_it_is else digests_in(run)
-    reads = [
-        partial(_read, path, run, dataset, name, problems, taken, new, asked) for path in files
-    ]
+    flags = {"--skip-bad": skip_bad, "--new-classes": new_classes}
+    given = [*(("--format", name) if name else ()), *(flag for flag in flags if flags[flag])]
+    call = _Call(
+        run,
+        dataset,
+        name,
+        given,
+        new=None if new_classes else stored_answers(run, cycle, dataset).new_classes,
+        asked=None if as_it_is else Asked(run),
+    )
+    reads = [partial(call.read, path, problems, taken) for path in files]
     *parts, skipped = together(*reads, problems.settle)
     for path, said in zip(files, parts, strict=True):
         if otherwise := changed(found, said):
@@ -127,7 +134,7 @@ def take(
     own = _sorted_out(run, dataset, sheet, found, taken, as_it_is)
     before = stored_answers(run, cycle, dataset).found
     if not as_it_is:
-        _refuse_emptied(before, own, run, files)
+        _refuse_emptied(before, own, call.again(*files, "--as-it-is"))
     if own.images:
         _tell(before, own, taken)
     elif not found.images:
@@ -143,78 +150,96 @@ def take(
     return taken
 
 
-def _refuse_emptied(
-    before: Annotations, own: Annotations, run: Path, files: Sequence[Path]
-) -> None:
+def _refuse_emptied(before: Annotations, own: Annotations, anyhow: str) -> None:
     """Refuse to lose answers: a tool exports images that nobody annotated there as empty.
 
     Raises:
-        RunError: answers that have objects would have none.
+        RunError: answers that have objects would have none; ``anyhow`` is how to have it so.
     """
     had, have = by_image(before), by_image(own).keys() | own.ignored
     if emptied := sorted(i for i in own.images if i in had and i not in have):
         raise RunError(
             f"{plural(len(emptied), 'image')} answered before, without any object now: "
-            f"{named(emptied)}; leave them out, or, if that is right: {_as_it_is(run, files)}"
+            f"{named(emptied)}; leave them out, or, if that is right: {anyhow}"
         )
 
 
-def _as_it_is(run: Path, files: Sequence[Path]) -> str:
-    return command("annotate", run, *files, "--as-it-is")
+@dataclass(frozen=True)
+class _Call:
+    """How answers are read, and how to say so once more.
 
-
-def _read(
-    path: Path,
-    run: Path,
-    dataset: Dataset,
-    name: str | None,
-    problems: Problems,
-    taken: Received,
-    new: Collection[str] | None,
-    asked: Collection[str],
-) -> Annotations:
-    """What a file says.
-
-    Args:
-        path: of the file.
+    Attributes:
         run: the run directory.
         dataset: of the run.
-        name: see :func:`take`.
-        problems: of all files.
-        taken: gets notes.
-        new: the classes that it may have besides, None for any.
-        asked: SHA-256 of files as queries have them: nobody has annotated them yet.
-
-    Raises:
-        DataError: it cannot be read, or is as it was written.
+        name: of the format, or None.
+        given: flags of the command line.
+        new: classes that answers may have besides those of the dataset, None for any.
+        asked: files that nobody has annotated yet; None takes them as well.
     """
-    same, alone = untouched(path, asked) if asked else (0, False)
-    if alone:
-        raise DataError(
-            f"{path}: what the run asks for, as it was written; give what your tool exports, or, "
-            f"if it is right as it is: {_as_it_is(run, [path])}"
-        )
-    if same:
-        taken.notes.append(
-            f"{path}: {plural(same, 'file')} as the run wrote {'it' if same == 1 else 'them'}, not "
-            f"annotated yet; if they are right as they are: {_as_it_is(run, [path])}"
-        )
-    images = pictures(dataset)
-    found = read_annotations(path, images, problems, name, asked)
-    taken.notes += images.notes()
-    once = {(thing.owner, thing.name, thing.box): thing for thing in found.objects}
-    if twice := len(found.objects) - len(once):
-        found.objects = list(once.values())
-        taken.notes.append(f"{path}: {plural(twice, 'object')} there twice, taken once")
-    names = {thing.name for thing in found.objects if thing.name.strip()}
-    found.new = frozenset() if found.numbered else frozenset(names if new is None else new)
-    needless = new is None or found.numbered
-    allow = None if needless else command("annotate", run, path, "--new-classes")
-    checked = CheckedAnswers(found, dataset, path, allow)
-    for item, problem in checked.problems():
-        problems.add(item, problem)
-    taken.notes += [*found.notes, *checked.clipped()]
-    return found
+
+    run: Path
+    dataset: Dataset
+    name: str | None
+    given: Sequence[str]
+    new: Collection[str] | None
+    asked: Asked | None
+
+    def again(self, *more: str | Path) -> str:
+        """The command with further files and flags."""
+        return command("annotate", self.run, *more, *self.given)
+
+    def read(self, path: Path, problems: Problems, taken: Received) -> Annotations:
+        """What a file says; notes go to ``taken``.
+
+        Raises:
+            DataError: it cannot be read, or is as it was written.
+        """
+        self._look(path, taken)
+        images = pictures(self.dataset)
+        without = self.asked.has if self.asked else None
+        found = read_annotations(path, images, problems, self.name, without)
+        found = self._with_pictures(found, problems)
+        taken.notes += images.notes()
+        once = {(thing.owner, thing.name, thing.box): thing for thing in found.objects}
+        if twice := len(found.objects) - len(once):
+            found.objects = list(once.values())
+            taken.notes.append(f"{path}: {plural(twice, 'object')} there twice, taken once")
+        names = {thing.name for thing in found.objects if thing.name.strip()}
+        any_class = names if self.new is None else self.new
+        found.new = frozenset() if found.numbered else frozenset(any_class)
+        needless = self.new is None or found.numbered
+        allow = None if needless else self.again(path, "--new-classes")
+        checked = CheckedAnswers(found, self.dataset, path, allow)
+        for item, problem in checked.problems():
+            problems.add(item, problem)
+        taken.notes += [*found.notes, *checked.clipped()]
+        return found
+
+    def _with_pictures(self, found: Annotations, problems: Problems) -> Annotations:
+        """Without images that the run goes on without; others that are gone are problems."""
+        gone = lost(Journal(self.run / "journal.jsonl"))
+        left = [item for item in found.images if item not in gone]
+        for item in by_image(found).keys() - gone:
+            try:
+                self.dataset.images.size(item)
+            except DataError as error:
+                problems.take(item, error)
+        return of_images(found, set(left) - problems.items)
+
+    def _look(self, path: Path, taken: Received) -> None:
+        """Tell of files that nobody has annotated: they would be answers, without objects."""
+        same, alone = self.asked.untouched(path) if self.asked else (0, False)
+        right = self.again(path, "--as-it-is")
+        if alone:
+            raise DataError(
+                f"{path}: what the run asks for, as it was written; give what your tool exports, "
+                f"or, if it is right as it is: {right}"
+            )
+        if same:
+            taken.notes.append(
+                f"{path}: {plural(same, 'file')} as the run wrote {'it' if same == 1 else 'them'}, "
+                f"not annotated yet; if they are right as they are: {right}"
+            )
 
 
 def _grown(after: Annotations, dataset: Dataset, cycle: int) -> list[str]:
@@ -240,6 +265,7 @@ def _sorted_out(
     """The answers that are for this cycle: asked for, or to unlabelled images besides."""
     asked = {image.item for image in sheet.images}
     earlier = _earlier(run, dataset, found, taken) | dataset.known.keys() | set(dataset.test)
+    earlier |= lost(Journal(run / "journal.jsonl"))
     extra = [item for item in found.images if item not in asked | earlier]
     objects = by_image(found)
     empty = [] if as_it_is else [i for i in extra if i not in objects and i not in found.ignored]

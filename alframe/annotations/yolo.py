@@ -30,10 +30,11 @@ def read_yolo(source: Source, images: Images, problems: Problems) -> Annotations
         DataError: there is none, they are what a model of ours found, or the names of classes are
             malformed.
     """
-    if is_of_a_model(folder_of(source)):
-        raise DataError(f"{called(source)}: what a model found is no answer of people; {GIVE}")
     found = _read(source, images, problems, list[Annotated]())
-    if scored := sum(not math.isnan(thing.score) for thing in found.objects):
+    scored = sum(not math.isnan(thing.score) for thing in found.objects)
+    if is_of_a_model(folder_of(source)) and (scored or not len(found.objects)):  # not corrected
+        raise DataError(f"{called(source)}: what a model found is no answer of people; {GIVE}")
+    if scored:
         found.notes.append(
             f"{called(source)}: {plural(scored, 'line')} of labels end with a score, as what a "
             "model found does; taken as answers of people"

@@ -32,10 +32,9 @@ def names_of(source: Source) -> tuple[str, ...] | None:
 
 
 def is_of_a_model(source: Source) -> bool:
-    """Whether a ``data.yaml`` in a folder, or the next one above it, says so."""
-    parents = source.resolve().parents if isinstance(source, Path) else ()
-    above = next((path for each in parents if (path := each / "data.yaml").is_file()), None)
-    found = [*files(source, "data.yaml").values(), *([above] if above else [])]
+    """Whether a ``data.yaml`` in a folder, or in the one above it, says so."""
+    above = source.resolve().parent / "data.yaml" if isinstance(source, Path) else None
+    found = [*files(source, "data.yaml").values(), *([above] if above and above.is_file() else [])]
     return any(head(file).startswith(PREDICTED.encode()) for file in found)
 
 

@@ -179,8 +179,8 @@ def _corners(row: Row) -> Box:
         return take({"segmentation": outline}, "segmentation", _enclosed, "polygons or RLE")
     x, y, width, height = take(row, "bbox", box, "four finite numbers [x, y, width, height]")
     inner = row.get("attributes")
-    degrees = given(inner, "rotation", finite, "degrees") if isinstance(inner, dict) else None
-    return turned((x, y, x + width, y + height), degrees or 0.0)
+    degrees = finite(inner.get("rotation")) if isinstance(inner, dict) else None
+    return turned((x, y, x + width, y + height), degrees or 0.0)  # others have words there
 
 
 def _enclosed(outline: Any) -> Box | None:

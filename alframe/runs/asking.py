@@ -1,6 +1,6 @@
 """What a run asks people: images that can be read, why, and what its model sees in them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,26 +78,47 @@ def _proposed(found: Detections, row: int, classes: tuple[str, ...]) -> Iterator
         yield Proposal(classes[label], (x1, y1, x2, y2), score)
 
 
-def readable(config: RunConfig, dataset: Dataset) -> tuple[Dataset, Plan]:
+def readable(
+    config: RunConfig, dataset: Dataset, shown: Collection[str] = ()
+) -> tuple[Dataset, Plan]:
     """A plan of images that can be read, for people are to see what they annotate.
 
-    Of the others, which may be asked for later, the headers are.
+    Args:
+        config: of the run.
+        dataset: to be drawn from.
+        shown: ids of images that could be read when people saw them.
 
     Returns:
         The dataset without those of the plan's images that cannot, and the plan.
 
     Raises:
-        DataError: there are others, where bad items are errors; names them.
+        DataError: there are some, where bad items are errors; names them.
     """
     while True:
         plan, problems = plan_of(config, dataset), Problems(dataset.on_bad_item)
-        shown = {*plan.test, *plan.initial}
-        for item in dict.fromkeys((*plan.test, *plan.initial, *dataset.pool)):
+        for item in (*plan.test, *plan.initial):
             try:
-                dataset.images.read(item) if item in shown else dataset.images.size(item)
+                if item not in shown:
+                    dataset.images.read(item)
             except DataError as error:
                 problems.take(item, error)
         notes = problems.settle()
         if not notes:
             return dataset, plan
         dataset = replace(without(dataset, problems.items), notes=(*dataset.notes, *notes))
+
+
+def unreadable(dataset: Dataset, plan: Plan) -> tuple[str, ...]:
+    """Notes on images that may be asked for later, and of which not even the header can be read.
+
+    Raises:
+        DataError: there are some, where bad items are errors; names them.
+    """
+    problems, shown = Problems(dataset.on_bad_item), {*plan.test, *plan.initial}
+    for item in dataset.pool:
+        try:
+            if item not in shown:
+                dataset.images.size(item)
+        except DataError as error:
+            problems.take(item, error)
+    return problems.settle()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from alframe.annotations.sheets import sizes_asked
+from alframe.annotations.sheets import sizes_noted
 from alframe.config.resolve import drafted, from_overrides
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, with_classes, without
@@ -70,7 +70,7 @@ def _as_noted(
     gone, images = then - now, dataset.images
     if gone and isinstance(images, ImageFiles):
         root = Path(str(config.dataset.options.get("root", "."))).expanduser()
-        images = images.adding({item: root / item for item in gone}, sizes_asked(run, gone))
+        images = images.adding({item: root / item for item in gone}, sizes_noted(run, gone))
     pool, test = (
         tuple(item for item in noted[name] if item in ids or item in gone)
         for name, ids in (("pool", set(dataset.pool)), ("test", set(dataset.test)))

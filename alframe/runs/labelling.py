@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from alframe.datasets.base import Dataset, LabelledSet, Target, fingerprint
 from alframe.datasets.problems import Problems
@@ -10,6 +11,7 @@ from alframe.oracle import Answers, Oracle, answered, asks_people
 from alframe.pool import Pool
 from alframe.runs.budget import Plan
 from alframe.runs.initial import digest
+from alframe.runs.records import lost
 from alframe.runs.rundir import RunDir
 from alframe.text import command
 
@@ -80,10 +82,11 @@ class Labelling:
 
     def ask_again(self, cycle: int) -> None:
         """Write down once more what people are asked for ``cycle``, from the journal."""
-        if cycle == 0:
-            self.ask(0, self._reasons())
-        else:
-            self.ask(cycle, dict.fromkeys(self.chosen(cycle), self._run.config.strategy.name))
+        reasons = self._reasons()
+        if cycle:
+            reasons = dict.fromkeys(self.chosen(cycle), self._run.config.strategy.name)
+        gone = self._lost(list(reasons))
+        self.ask(cycle, {item: why for item, why in reasons.items() if item not in gone})
 
     def _reasons(self) -> dict[str, str]:
         """Why the first images are asked for."""
@@ -105,16 +108,20 @@ class Labelling:
             RunError: they have changed since the run trained on them, or nothing is left.
         """
         ids, test = self.chosen(cycle), [] if cycle else self._drawn
-        before = self._run.journal.last("annotated", cycle)
-        lost = frozenset(before.get("lost", ())) if before else self._lost([*test, *ids])
-        asked = [*test, *ids]
-        ids = [item for item in ids if item not in lost]
+        before, asked = self._run.journal.last("annotated", cycle), [*test, *ids]
+        gone = frozenset(before.get("lost", ())) if before else self._lost(asked)
+        known_gone = gone | lost(self._run.journal)
+        ids = [item for item in ids if item not in gone]
         self.pool.query(ids, cycle)
-        free = frozenset(self.pool.unlabelled) - lost
+        free = frozenset(self.pool.unlabelled) - known_gone
         answers = answered(
-            self._oracle, asked, cycle, known=self._known, free=free, lost=lost,
+            self._oracle, asked, cycle, known=self._known, free=free, lost=known_gone,
             classes=len(self._dataset.classes),
         )  # fmt: skip
+        if not before and (more := self._lost(sorted(answers.targets.keys() - asked))):
+            gone |= more
+            own = {item: target for item, target in answers.targets.items() if item not in more}
+            answers = replace(answers, targets=own)
         extra = sorted(free & answers.targets.keys())
         self.pool.query(extra, cycle)
         self.pool.ignore(i for i in ids if i in answers.ignored)
@@ -143,7 +150,7 @@ class Labelling:
                 seconds=took,
                 sha256=sha256,
                 **({"new_classes": list(self.new_classes)} if self.new_classes else {}),
-                **({"lost": sorted(lost)} if lost else {}),
+                **({"lost": sorted(gone)} if gone else {}),
             )
 
     def _lost(self, ids: Sequence[str]) -> frozenset[str]:

@@ -14,7 +14,7 @@ from alframe.datasets.base import Dataset, with_classes
 from alframe.errors import RunError, Waiting
 from alframe.learner import DETECTIONS, Learner
 from alframe.profiling import Profiling
-from alframe.runs.asking import Asking, readable
+from alframe.runs.asking import Asking, readable, unreadable
 from alframe.runs.budget import Plan
 from alframe.runs.build import (
     asks_people,
@@ -121,15 +121,17 @@ def _waits(
         return None, ()
     journal = Journal(path / "journal.jsonl")
     begun = journal.of("annotated")
+    notes: tuple[str, ...] = ()
     if not journal.of("initial"):
         dataset, plan = readable(config, dataset)
+        notes = (*dataset.notes, *unreadable(dataset, plan))
     check_asked(dataset, path)
     oracle = build_oracle(config, dataset, path)
     with open_run(path, config, resume=resume) as run_dir:
         if not run_dir.manifest():
             keep_images(as_read, path)
-            for note in dataset.notes:
-                logger.warning("%s: %s", dataset.name, note)
+        for note in notes:
+            logger.warning("%s: %s", dataset.name, note)
         _describe(run_dir, config, dataset, plan, as_read.fingerprint())
         labelling = Labelling(dataset, oracle, run_dir, plan, Asking(path, dataset))
         try:

@@ -1,14 +1,17 @@
 """What a run settles when it begins: its precision, what is white in its images, where these lie.
 
 All are written into the run's own ``config.yaml``, in the place of ``training.precision=auto``,
-``data.white=null`` and a path that begins where the run was started, so that whatever reads a run
+``data.white=null`` and paths that begin where the run was started, so that whatever reads a run
 computes as it did, from anywhere.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from alframe.config.resolve import resolve
 from alframe.config.sections import Component, RunConfig
+from alframe.plugins import registry
+from alframe.plugins.entry import OWN, Kind
 from alframe.runs.rundir import stored_layer
 
 
@@ -25,13 +28,22 @@ def with_white(config: RunConfig, white: float | None) -> RunConfig:
     return config.model_copy(update={"data": config.data.model_copy(update={"white": white})})
 
 
-def with_root(config: RunConfig) -> RunConfig:
-    """The configuration with the whole path of its images: there may be others of such names."""
-    root = config.dataset.options.get("root")
-    if not isinstance(root, str) or not (path := Path(root).expanduser()).exists():
-        return config
-    dataset = Component(**{**config.dataset.model_dump(), "root": str(path.absolute())})
-    return config.model_copy(update={"dataset": dataset})
+def with_places(config: RunConfig) -> RunConfig:
+    """The configuration with whole paths: elsewhere other pictures may have such names, or none.
+
+    Of a plugin that is the root of its images alone; what else it takes for a path is not known.
+    """
+    dataset = _whole("datasets", config.dataset, ("annotations", "test", "data"), "root")
+    oracle = _whole("oracles", config.oracle, ("document_root", "proposals"))
+    return config.model_copy(update={"dataset": dataset, "oracle": oracle})
+
+
+def _whole(kind: Kind, component: Component, own: Sequence[str], *others: str) -> Component:
+    names = (*others, *(own if registry().get(kind, component.name).package == OWN else ()))
+    given = {name: component.options.get(name) for name in names}
+    paths = {name: Path(text).expanduser() for name, text in given.items() if isinstance(text, str)}
+    whole = {name: str(path.absolute()) for name, path in paths.items() if path.exists()}
+    return Component(**{**component.model_dump(), **whole})
 
 
 def as_settled(config: RunConfig, path: Path) -> RunConfig:
@@ -43,7 +55,7 @@ def as_settled(config: RunConfig, path: Path) -> RunConfig:
             taken over; without any, a new one computes in bf16 on a device that has the
             instructions for it, and white is found in its images.
     """
-    config = with_root(config)
+    config = with_places(config)
     for folder in (path, Path(config.first_cycle or path)):
         if (folder / "config.yaml").exists():
             stored = resolve([stored_layer(folder)])

@@ -30,8 +30,10 @@ from alframe.runs.initial import digest, read_initial
 from alframe.runs.kept import dataset_of
 from alframe.runs.records import (
     REMEDY,
+    asked_for,
     classes_in,
     difference,
+    lost,
     new_classes,
     results_table,
     selections,
@@ -92,7 +94,10 @@ class Verifier:
         people = asks_people(config)
         self._known = self._dataset.known if people else {}
         drawing = _without_file(config)
-        self._plan = readable(drawing, as_read)[1] if people else plan_of(drawing, self._dataset)
+        shown = asked_for(self._run.journal)  # which could be read then
+        self._plan = (
+            readable(drawing, as_read, shown)[1] if people else plan_of(drawing, self._dataset)
+        )
         described = as_read if people else self._dataset
         if self._run.described()["fingerprint"] != described.fingerprint():
             raise RunError(f"{path} was made on other data than {config.dataset.name} is now")
@@ -120,12 +125,15 @@ class Verifier:
 
     def _changed_answers(self, chosen: Mapping[int, list[str]]) -> Iterator[Verdict]:
         """Take the oracle's answers; a verdict on those that are not what the run trained on."""
-        pool = set(self._dataset.pool)
+        gone = lost(self._run.journal)
+        pool = gone.union(self._dataset.pool)
         for event in self._run.journal.of("annotated"):
             cycle = event["cycle"]
             test = self._drawn() if cycle == 0 else []
             ids = [i for i in (*test, *chosen.get(cycle - 1, [])) if i in pool]
-            answers = answered(self._oracle, ids, cycle, known=self._known, free=event["extra"])
+            answers = answered(
+                self._oracle, ids, cycle, known=self._known, free=event["extra"], lost=gone
+            )
             self._targets.update(answers.targets)
             if answers.sha256() != event["sha256"]:
                 yield Verdict(f"answers for cycle {cycle}", "the oracle", "they have changed")

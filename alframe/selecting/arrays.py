@@ -1,7 +1,7 @@
 """Material of a selection from arrays and objects of a notebook."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from alframe.selecting.detections import StoredDetections, columns_of
 from alframe.selecting.signals import StoredSignals
 from alframe.selecting.vectors import StoredVectors, Vectors
 
+MOST_CLASSES = 1 << 20
 KINDS = (
     ("xyxy", "confidence", "class_id"),  # supervision, and what RF-DETR's predict gives
     ("boxes", "scores", "labels"),  # torchvision
@@ -39,9 +40,14 @@ def material_of(
         ConfigError: lengths differ, or ids are doubled or no texts.
         DataError: detections are none that are known.
     """
-    if isinstance(ids, str) or isinstance(labelled, str) or isinstance(classes, str):
-        raise ConfigError("ids, labelled and classes: expected lists of texts, got one text")
+    for name, value in {"ids": ids, "labelled": labelled, "classes": classes or ()}.items():
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise ConfigError(f"{name}: expected a list of texts, got {value!r:.60}")
     ids = list(ids)
+    for name, lists in {"samples": samples, "augmented": augmented}.items():
+        if not all(isinstance(each, Iterable) for each in lists):
+            raise ConfigError(f"{name}: expected a list for each, like detections")
+    embedding = list(embedding) if isinstance(embedding, Iterator) else embedding
     if len(samples) == 1:
         raise ConfigError("samples: expected two opinions at least, got 1")
     given = {"detections": list(detections)} if detections is not None else {}
@@ -133,15 +139,19 @@ def _parts(found: Any, item: str) -> dict[str, NDArray[Any]]:
         boxes, scores, labels = (
             _array(v, f"{what}: {n}") for n, v in zip(kind, values, strict=True)
         )
-        if (labels != labels.astype(np.int64)).any():
+        labels, scores = labels.reshape(-1), scores.reshape(-1)
+        numbers = labels.astype(np.float64)
+        if not ((numbers == numbers.round()) & (np.abs(numbers) < MOST_CLASSES)).all():
             raise DataError(
                 f"{what}: {kind[2]}: expected whole numbers, got {labels.tolist()!r:.60}"
             )
         probs = _of(found, "probs")
+        if boxes.size % 4 or not np.isfinite(boxes).all():
+            raise DataError(f"{what}: {kind[0]}: expected four finite numbers each")
         rows = {
-            "boxes": boxes.reshape(-1, 4) if boxes.size % 4 == 0 else boxes,
-            "scores": scores.reshape(-1),
-            "labels": labels.reshape(-1),
+            "boxes": boxes.reshape(-1, 4),
+            "scores": scores,
+            "labels": labels,
             "probs": np.zeros((len(scores), 0))
             if probs is None
             else _array(probs, f"{what}: probs", rows=True),

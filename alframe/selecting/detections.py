@@ -18,9 +18,9 @@ from alframe.words import named, plural
 if TYPE_CHECKING:
     from torch import Tensor
 
-ONE = 1e-3
-"""By so much the scores of classes that exclude each other may miss 1 when they are added; by more
-where each of them was rounded."""
+ONE, MOST = 1e-3, 0.02
+"""By so much the scores of classes that exclude each other may miss 1 when they are added; and at
+most, where each of them was rounded: a sum of decisions of their own may be near 1, too."""
 _DECIMALS = (2, 3, 4)
 
 
@@ -223,7 +223,7 @@ def _exclusive(scores: NDArray[np.float64], classes: tuple[str, ...], where: str
     if not width:
         return False
     rounded = (d for d in _DECIMALS if (np.abs(scores - scores.round(d)) < 1e-9).all())
-    most = max(ONE, width * 0.5 * 10.0 ** -next(rounded, np.inf))
+    most = min(MOST, max(ONE, width * 0.5 * 10.0 ** -next(rounded, np.inf)))
     exclusive = bool(len(scores) and (np.abs(scores.sum(axis=1) - 1) <= most + 1e-9).all())
     if width not in (len(classes), len(classes) + exclusive):
         raise DataError(

@@ -65,9 +65,9 @@ def test_a_box_that_cvat_turned(tmp_path: Path) -> None:
     around = [60 - half, 60 - half, 60 + half, 60 + half]
     found = boxes(read(written(tmp_path / "x.json", *rows), Known("a.jpg")))
     assert [box for _, _, box in found] == [around, [50, 50, 70, 70], [50, 50, 70, 70]]
-    odd = written(tmp_path / "y.json", {"bbox": [1, 1, 2, 2], "attributes": {"rotation": "left"}})
-    with pytest.raises(DataError, match="rotation: expected degrees"):
-        read(odd, Known("a.jpg"))
+    words = [{"bbox": [1, 1, 2, 2], "attributes": {"rotation": said}} for said in ("left", True)]
+    found = boxes(read(written(tmp_path / "y.json", *words), Known("a.jpg")))
+    assert [box for _, _, box in found] == [[1, 1, 3, 3]] * 2, "an attribute of somebody's own"
 
 
 def test_corners_in_the_place_of_sides_are_noticed(tmp_path: Path) -> None:

@@ -187,9 +187,30 @@ def test_of_files_in_place_those_alone_count_that_somebody_has_saved(
         taken = take(run, dataset, [path])
         assert taken.missing == ["a.png", "deep/c.png"]
         assert any("2 files as the run wrote them, not annotated yet" in n for n in taken.notes)
-    with pytest.raises(RunError, match=r"changed since the query was written: give it first"):
+    with pytest.raises(RunError, match=r"changed since the query was written: move it away"):
         write_folder(asked(run, dataset).sheet(0), folder.parent, name, run)
     assert take(run, dataset, [folder], as_it_is=True).missing == []
+
+
+def test_what_somebody_saved_may_equal_what_is_proposed_for_another_image(
+    run: Path, dataset: Dataset
+) -> None:
+    with pytest.raises(Waiting):
+        asked(run, dataset, format="yolo").annotate([*TEST, *INITIAL], 0)
+    labels = run / "queries/cycle_00/yolo/labels"
+    (labels / "d.txt").write_bytes((labels / "a.txt").read_bytes())
+    taken = take(run, dataset, [labels.parent])
+    assert "1 image not asked for, taken too: d.png" in taken.notes
+
+
+def test_the_command_that_takes_it_as_it_is_has_the_flags_of_the_call(
+    run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    take(run, dataset, [answer(tmp_path / "1.json", "a.png")])
+    empty = answer(tmp_path / "2.json", "a.png", box=None)
+    said = f"alframe annotate {run} {empty} --as-it-is --format coco --skip-bad --new-classes$"
+    with pytest.raises(RunError, match=said):
+        take(run, dataset, [empty], "coco", skip_bad=True, new_classes=True)
 
 
 def test_a_query_is_written_anew_and_leaves_what_others_wrote(run: Path, dataset: Dataset) -> None:

@@ -25,6 +25,7 @@ from tests.annotations import people
 from tests.cli.test_cli import alframe  # noqa: F401
 
 IDS = [f"{name}.png" for name in "abcdefgh"]
+FEW = ("budget.test=null", "budget.per_cycle=1")
 BUDGET = ("budget.test=2", "budget.initial=2", "budget.per_cycle=1", "budget.cycles=null")
 
 
@@ -118,6 +119,57 @@ def test_what_is_gone_that_a_run_needs(
     assert (code, said in err) == (2, True), err
 
 
+QUICK = ("training.iterations=1", "training.batch_size=1", "data.resize=none")
+
+
+def test_a_run_goes_on_without_pictures_that_are_gone(
+    alframe: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Asked for, answered already, not asked for and answered: none of them comes back."""
+    ids = [*IDS, *(f"{name}.png" for name in "ijkl")]
+    dataset = people.photographs(tmp_path / "photos", ids)
+    run = tmp_path / "run"
+    given = ("--dataset", "photos", "--data-root", str(tmp_path / "photos"), "oracle=files")
+    budget = ("budget.test=2", "budget.initial=2", "budget.per_cycle=1", "budget.cycles=3")
+    command = ("run", *given, "dataset.classes=[Cat,dog]", "device=cpu", *budget, *QUICK)
+    assert alframe(*command, "--output", str(run))[0] == 3
+    asked = [image["id"] for image in people.asked(run, 0)]
+    test, initial = asked[:2], asked[2:]
+    extra = min(set(ids) - set(asked))
+    sizes = {"width": 40, "height": 20}
+
+    def give(name: str, *ids: str) -> int:
+        objects = {item: [("dog", (1.0, 1.0, 9.0, 9.0))] for item in ids}
+        file = people.coco(
+            tmp_path / name, [{"id": i, **sizes} for i in ids], objects, ["Cat", "dog"]
+        )
+        code, _, err = alframe("annotate", str(run), str(file))
+        assert code in (0, 3), err
+        return int(code)
+
+    assert give("0.json", test[0], initial[0], extra) == 3
+    for item in (test[0], initial[1], extra):  # two answered, one not
+        (dataset.file(item) or Path()).unlink()
+    assert give("1.json", test[1]) == 3
+    resume = ("run", "--output", str(run), "--resume")
+    code, _, err = alframe(*resume, "dataset.on_bad_item=skip")
+    assert (code, "waiting: 1 image to annotate" in err) == (3, True), err
+    events = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+    first = next(event for event in events if event["event"] == "annotated")
+    assert first["lost"] == sorted([test[0], initial[1], extra])
+    assert (first["ignored"], first["extra"]) == (sorted([test[0], initial[1]]), [])
+    shutil.rmtree(run / "queries/cycle_00")  # of no use any more
+    (next_one,) = (image["id"] for image in people.asked(run, 1))
+    assert give("2.json", *asked, extra, next_one) == 0, "the export of a whole project"
+    code, _, err = alframe(*resume)
+    assert (code, "waiting: 1 image to annotate" in err) == (3, True), err
+    events = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+    second = [event for event in events if event["event"] == "annotated"][1]
+    assert (second["images"], second["extra"], second.get("lost")) == (1, [], None)
+    assert alframe("verify", str(run))[0] == 0
+
+
 def test_a_run_finds_its_pictures_from_anywhere(
     alframe: Any,  # noqa: F811
     tmp_path: Path,
@@ -126,14 +178,20 @@ def test_a_run_finds_its_pictures_from_anywhere(
     for home in ("here", "there"):
         people.photographs(tmp_path / home / "photos", IDS)
     monkeypatch.chdir(tmp_path / "here")
-    given = ("--dataset", "photos", "--data-root", "photos", "dataset.classes=[Cat,dog]")
-    assert (
-        alframe("run", *given, *BUDGET, "oracle=files", "--output", str(tmp_path / "run"))[0] == 3
-    )
+    image = {"id": "a.png", "width": 40, "height": 20}
+    people.coco(Path("known.json"), [image], {"a.png": [("dog", (1, 1, 9, 9))]}, ["Cat", "dog"])
+    Path("test.txt").write_text("a.png\n")
+    given = ("--dataset", "photos", "--data-root", "photos", "dataset.annotations=known.json")
+    more = ("dataset.test=test.txt", "dataset.classes=[Cat,dog]", "budget.initial=2", *FEW)
+    output = ("--output", str(tmp_path / "run"))
+    assert alframe("run", *given, *more, "oracle=files", *output)[0] == 3
     monkeypatch.chdir(tmp_path / "there")
-    assert alframe("run", "--output", str(tmp_path / "run"), "--resume")[0] == 3
-    root = stored_layer(tmp_path / "run")["dataset"]["root"]
-    assert root == str(tmp_path / "here/photos")
+    assert alframe("run", *output, "--resume")[0] == 3
+    assert alframe("query", str(tmp_path / "run"))[0] == 0
+    kept = stored_layer(tmp_path / "run")["dataset"]
+    home = tmp_path / "here"
+    places = {"root": "photos", "annotations": "known.json", "test": "test.txt"}
+    assert {name: kept[name] for name in places} == {n: str(home / p) for n, p in places.items()}
 
 
 def test_a_folder_that_has_moved_is_told_once(alframe: Any, waiting: Path) -> None:  # noqa: F811

@@ -226,7 +226,16 @@ def test_a_label_that_people_add_is_a_class_once_it_is_allowed(
         (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n[", "cannot be reached .*IncompleteRead"),
         *(
             (f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode(), NONE)
-            for text in ("{}", "[{}]", '{"results": [1]}', "5", "null", '[{"title": "x"}]', "[]")
+            for text in (
+                "{}",
+                "[{}]",
+                '{"results": [1]}',
+                "5",
+                "null",
+                '[{"title": "x"}]',
+                "[]",
+                '[{"title": "alframe run", "id": 1e400}]',
+            )
         ),
     ],
 )
@@ -254,7 +263,16 @@ def test_something_else_at_the_address(
 def test_no_server_at_all(run: Path, dataset: Dataset, server: tuple[str, State]) -> None:
     with pytest.raises(DataError, match=r"127\.0\.0\.1:9 cannot be reached .*refused.*resume"):
         ask(run, dataset, "http://127.0.0.1:9")
-    for url in ("file:///etc", "http://[::1", "http://host:port", "http://", "host:8080"):
+    with pytest.raises(DataError, match=r"http://\.x cannot be reached"):
+        ask(run, dataset, "http://.x")
+    for url in (
+        "file:///etc",
+        "http://[::1",
+        "http://host:port",
+        "http://",
+        "host:8080",
+        "http://h/\u00fc",
+    ):
         with pytest.raises(ConfigError, match="expected http://HOST:PORT"):
             ask(run, dataset, url)
 

@@ -232,6 +232,11 @@ def test_the_sixth_column_is_written_on_demand(tmp_path: Path) -> None:
     assert (tmp_path / "labels/x/a.txt").read_text() == f"{line} 0.5000\n"
     images, problems = Known("x/a.jpg", "b.jpg"), Problems("error")
     assert read_predictions(tmp_path, images, problems).images == ["b.jpg", "x/a.jpg"]
-    for path in (tmp_path, tmp_path / "labels", tmp_path / "labels/x/a.txt"):
+    for path in (tmp_path, tmp_path / "labels"):
         with pytest.raises(DataError, match="what a model found is no answer of people; give"):
             read(path, images)
+    (tmp_path / "labels/x/a.txt").write_text(f"{line}\n")
+    assert read(tmp_path, images).images == ["b.jpg", "x/a.jpg"], "a tool has saved over it"
+    (tmp_path / "labels/x/a.txt").write_text("")
+    with pytest.raises(DataError, match="what a model found is no answer of people; give"):
+        read(tmp_path, images)

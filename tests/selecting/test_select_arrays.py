@@ -118,8 +118,16 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "lengths": ({"embedding": VECTORS[:2]}, "embedding: expected 4 of them, one for each.* got 2"),
     "twice": ({"ids": ["a", "a"], "embedding": VECTORS[:2]}, "'a' is there twice"),
     "no texts": ({"ids": [1, 2]}, "expected a list of texts"),
-    "one text": ({"ids": "abcd"}, "expected lists of texts, got one text"),
-    "labelled": ({"embedding": VECTORS, "labelled": "ab"}, "expected lists of texts, got one text"),
+    "one text": ({"ids": "abcd"}, "ids: expected a list of texts, got 'abcd'"),
+    "nobody": ({"embedding": VECTORS, "labelled": None}, "labelled: expected a list"),
+    "no lists": ({"embedding": VECTORS, "samples": (1, 2)}, "samples: expected a list for each"),
+    "three": ({"detections": [NUMBERS | {"boxes": [[0, 0, 5]]}] * 4}, "four finite numbers each"),
+    "endless": (
+        {"detections": [NUMBERS | {"boxes": [[0, 0, 5, np.nan]]}] * 4}, "four finite numbers each"
+    ),
+    "huge class": ({"detections": [NUMBERS | {"labels": [2**40]}] * 4}, "expected whole numbers"),
+    "nan class": ({"detections": [NUMBERS | {"labels": [np.nan]}] * 4}, "expected whole numbers"),
+    "labelled": ({"embedding": VECTORS, "labelled": "ab"}, "expected a list of texts, got 'ab'"),
     "ragged": ({"embedding": [[1], [1, 2], [3], [4]]}, "embedding: expected rows of one length"),
     "words": ({"embedding": [["a"]] * 4}, "embedding: expected numbers, got <U1"),
     "seed": ({"embedding": VECTORS, "seed": -1}, "seed: expected a whole number from 0 on, got -1"),

@@ -277,13 +277,15 @@ def test_what_is_missing_is_said_with_what_would_help(
 
 
 def test_scores_that_were_rounded_add_up_to_one_all_the_same() -> None:
-    """Softmax over 30 classes and background, as written with 2 to 6 decimals; and no sigmoids."""
+    """Softmax with background, as written with some decimals; and no decisions of their own."""
     rng = np.random.default_rng(0)
-    raw = np.exp(rng.normal(size=(50, 31)))
-    shares, classes = raw / raw.sum(axis=1, keepdims=True), tuple(map(str, range(30)))
-    for decimals in range(2, 7):
-        assert _exclusive(shares.round(decimals), classes, "x"), decimals
-    assert not _exclusive(rng.uniform(0, 0.066, (50, 30)).round(3), classes, "x")
+    for count, least in ((3, 2), (30, 3), (80, 3)):
+        raw = np.exp(rng.normal(size=(50, count + 1)))
+        shares, classes = raw / raw.sum(axis=1, keepdims=True), tuple(map(str, range(count)))
+        for decimals in range(least, 7):
+            assert _exclusive(shares.round(decimals), classes, "x"), (count, decimals)
+        own = rng.uniform(0, 2 / count, (50, count))
+        assert not any(_exclusive(own.round(n), classes, "x") for n in range(2, 7)), count
 
 
 def test_results_of_an_image_that_nobody_listed(
