@@ -33,7 +33,7 @@ from alframe.runs.kept import check_asked, dataset_of, keep_images
 from alframe.runs.labelling import Labelling
 from alframe.runs.loop import Loop
 from alframe.runs.opening import check_claim, open_run
-from alframe.runs.records import new_classes
+from alframe.runs.records import asked_for, new_classes
 from alframe.runs.rundir import RunDir
 from alframe.runs.settled import as_settled, with_white
 from alframe.seeds import Seeds
@@ -90,14 +90,18 @@ def run(
     if grown:
         dataset = with_classes(dataset, grown)
         learner = build_learner(alone, dataset.classes, path, dataset.image_set)
+    people = asks_people(config)  # who have been asked by now: the run has begun
+    plan = (
+        readable(config, dataset, asked_for(Journal(path / "journal.jsonl")))[1] if people else None
+    )
     dataset = _prepared(dataset, config)
     config = with_white(config, white_in(dataset))
     profiling = Profiling(path / "profile" if profile else None)
-    people = asks_people(config)  # who have been asked by now: the run has begun
     if people:
         check_asked(dataset, path)
+    plan = plan or plan_of(config, dataset)  # broken images may be left out
     resume, fingerprint = resume or people, as_read if people else dataset.fingerprint()
-    cycles = partial(_cycles, config, path, resume, strategy, dataset, fingerprint, profiling)
+    cycles = partial(_cycles, config, path, resume, strategy, dataset, fingerprint, profiling, plan)
     if not is_initialized():
         yield from cycles(learner)
         return
@@ -166,9 +170,9 @@ def _cycles(
     dataset: Dataset,
     fingerprint: str,
     profiling: Profiling,
+    plan: Plan,
     learner: Learner,
 ) -> Iterator[Mapping[str, Any]]:
-    plan = plan_of(config, dataset)  # again: broken images may be left out
     if config.first_cycle and not Journal(path / "journal.jsonl").of("evaluated"):
         check_source(Path(config.first_cycle), config, fingerprint)
     for note in dataset.notes:

@@ -110,7 +110,7 @@ class Verifier:
         extra = {e["cycle"]: e["extra"] for e in self._run.journal.of("annotated")}
         for cycle in range(self._due()):
             asked = asked + extra.get(cycle, [])
-            ids, wanted = chosen.get(cycle, []), self._wanted(cycle, len(asked))
+            ids, wanted = chosen.get(cycle, []), self._wanted(cycle, asked)
             if ids or wanted:  # otherwise the pool was exhausted
                 query = self._query(cycle, wanted, asked)
                 about = f"selection of cycle {cycle}"
@@ -153,9 +153,9 @@ class Verifier:
         later = (self._config.budget.cycles or 1) - 1 if finished else 0
         return max(later, selections_due(self._run.journal))
 
-    def _wanted(self, cycle: int, asked: int) -> int:
+    def _wanted(self, cycle: int, asked: Sequence[str]) -> int:
         """How many images a cycle had to choose: none in the last one."""
-        left = max(0, len(self._dataset.pool) - len(self._drawn()) - asked)
+        left = len(set(self._dataset.pool).difference(self._drawn(), asked))
         last = self._plan.cycles is not None and cycle >= self._plan.cycles - 1
         return 0 if last else min(self._plan.per_cycle, left)
 
