@@ -45,6 +45,8 @@ class Annotations:
             see :func:`alframe.annotations.yolo.named_by`.
         listed: whether ``images`` are a list that tools also fill with images that nobody has
             looked at, so that one without objects may be one of these.
+        resized: ids of pictures that are said to be of another size than they are, so that boxes in
+            pixels may be those of other pictures.
     """
 
     classes: tuple[str, ...]
@@ -56,6 +58,7 @@ class Annotations:
     numbered: bool = False
     new: frozenset[str] = frozenset()
     listed: bool = False
+    resized: set[str] = field(default_factory=set)
 
 
 class Proposal(NamedTuple):

@@ -13,7 +13,7 @@ from alframe.annotations.coco_writing import PREDICTED, QUERY, write_query
 from alframe.annotations.json_files import json_files
 from alframe.annotations.json_rows import parts_in
 from alframe.annotations.packed import Packed
-from alframe.annotations.parts import first_found, joined, other_sizes
+from alframe.annotations.parts import first_found, joined, note_sizes
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.datasets.boxes import SIDES, misread, written_as
 from alframe.datasets.bulk import uncollected
@@ -67,7 +67,8 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
     if len(others) > 1:
         raise DataError(
             f"{source} is a list of results, whose image_id and category_id are numbers of a file "
-            f"of instances: expected that one beside it, got {plural(len(others), 'file')} of them"
+            f"of instances: expected that one beside it, got {named(list(map(str, others)))}; put "
+            "the results with theirs into a folder of their own"
         )
     content: Any = {"images": [], "annotations": [], "categories": []}
     if others:
@@ -109,10 +110,7 @@ def _read(
 
 def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> Annotations:
     listed = found.images
-    notes = [
-        *found.notes,
-        *other_sizes(where, {i.item: i.size for i in listed if i.size}, images),
-    ]
+    notes, sizes = list(found.notes), {i.item: i.size for i in listed if i.size}
     if _info(content, "contributor") == "Label Studio":
         listed = [image for image in listed if image.item in found.annotated]
         if without := len(found.images) - len(listed):
@@ -121,7 +119,7 @@ def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> A
                 f"those that nobody annotated, and leaves out skipped ones: "
                 f"{plural(without, 'image')} not taken; export JSON"
             )
-    return Annotations(
+    said = Annotations(
         tuple(found.categories),
         [image.item for image in listed] or sorted(found.annotated),
         found.objects,
@@ -131,6 +129,8 @@ def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> A
         new=frozenset(str(row["name"]) for row in content["categories"] if row.get("new")),
         listed=True,
     )
+    note_sizes(said, where, sizes, images)
+    return said
 
 
 def _doubt(found: Annotations, images: Images, problems: Problems) -> str | None:

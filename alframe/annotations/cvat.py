@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from alframe.annotations.base import Annotations, AskedImage, Format, Images, Sheet
-from alframe.annotations.parts import NO_BOX, REMEDY, first_found, joined, other_sizes
+from alframe.annotations.parts import NO_BOX, REMEDY, first_found, joined, note_sizes
 from alframe.annotations.sources import Source, called, read
 from alframe.annotations.xml_files import has_root, in_xml, xml_files
 from alframe.datasets.bulk import uncollected
@@ -144,7 +144,7 @@ class _Reader:
             found.classes = tuple(sorted({thing.name for thing in found.objects}))
         if self._other:
             found.notes.append(f"{self._where}: shapes that are no boxes: {tallied(self._other)}")
-        found.notes += other_sizes(self._where, self._sizes, self._images)
+        note_sizes(found, self._where, self._sizes, self._images)
         return found
 
     def _root(self, data: bytes) -> Element:

@@ -86,7 +86,9 @@ class FilesOracle:
 
     def sheet(self, cycle: int) -> Sheet:
         """What people are asked for a cycle, with the proposals that they are to see."""
-        sheet = read_sheet(query_folder(self._run, cycle), self._dataset.file)
+        sheet = in_sight(
+            read_sheet(query_folder(self._run, cycle), self._dataset.file), self._dataset
+        )
         others = self._of_others() if self._proposals else None
         images = tuple(_with(image, others, self._threshold) for image in sheet.images)
         return replace(sheet, images=images, proposed=sheet.proposed or others is not None)
@@ -128,6 +130,14 @@ def _status(run: Path, cycle: int, sheet: Sheet, missing: Sequence[str]) -> list
         f"{query_folder(run, cycle)}: {named(missing)}",
         f"then: {command('annotate', run, 'FILE')}",
     ]
+
+
+def in_sight(sheet: Sheet, dataset: Dataset) -> Sheet:
+    """The sheet without pictures that are gone, where the run goes on without such."""
+    if dataset.on_bad_item == "error":
+        return sheet
+    images = tuple(i for i in sheet.images if i.file is None or i.file.is_file())
+    return replace(sheet, images=images)
 
 
 def with_answers(dataset: Dataset, runs: Iterable[Path]) -> Dataset:

@@ -10,7 +10,7 @@ from alframe.annotations.base import Sheet
 from alframe.annotations.formats import FORMATS, write_query
 from alframe.annotations.gallery import write_gallery
 from alframe.annotations.sources import digest, files, opened, read
-from alframe.errors import RunError
+from alframe.errors import DataError, RunError
 from alframe.files.atomic import write_text
 from alframe.text import command
 from alframe.words import named, plural
@@ -170,4 +170,10 @@ def _copy(sheet: Sheet, folder: Path) -> None:
         if image.file is not None:
             place = folder / image.name
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(image.file, place)
+            try:
+                shutil.copyfile(image.file, place)
+            except FileNotFoundError as error:
+                raise DataError(
+                    f"{image.file} is gone: put the picture back, or resume the run with "
+                    "dataset.on_bad_item=skip"
+                ) from error

@@ -126,7 +126,9 @@ def _format(source: Source, path: Path, name: str | None) -> Format:
         return found[0]
     if found:
         names = ", ".join(one.name for one in found)
-        raise DataError(f"{path} holds several formats: {names}; give the path of one of them")
+        raise DataError(
+            f"{path} holds several formats: {names}; give one of them alone (annotate: --format)"
+        )
     raise DataError(
         f"{path} holds no annotations in a known format ({', '.join(FORMATS)}), but "
         f"{what_it_is(source)}"

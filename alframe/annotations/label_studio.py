@@ -10,7 +10,7 @@ from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio_query import CONFIG, OURS, QUERY, write_query
 from alframe.annotations.label_studio_results import read_results
-from alframe.annotations.parts import REMEDY, first_found, joined, other_sizes
+from alframe.annotations.parts import REMEDY, first_found, joined, note_sizes
 from alframe.annotations.sources import Source, called, read
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_fields import amount
@@ -126,7 +126,7 @@ class _Reader:
             )
         if self._told:
             found.notes.append(f"{where}: results that are no boxes: {tallied(self._told)}")
-        found.notes += other_sizes(where, self._sizes, self._images)
+        note_sizes(found, where, self._sizes, self._images, shares=True)
         return found
 
 

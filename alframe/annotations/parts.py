@@ -32,26 +32,43 @@ def joined(parts: Sequence[Annotations], where: str, problems: Problems) -> Anno
         whole.notes += part.notes
         whole.numbered |= part.numbered
         whole.listed |= part.listed
+        whole.resized |= part.resized
         listed |= new
     return whole
 
 
-def other_sizes(where: str, sizes: Mapping[str, tuple[int, int]], images: Images) -> list[str]:
-    """A sentence on images that are said to be of another size, (height, width), than they are."""
-    odd = []
+def note_sizes(
+    found: Annotations,
+    where: str,
+    sizes: Mapping[str, tuple[int, int]],
+    images: Images,
+    *,
+    shares: bool = False,
+) -> None:
+    """Note images that are said to be of another size than they are.
+
+    Args:
+        found: takes the note.
+        where: that is said.
+        sizes: (height, width) by id.
+        images: the pictures.
+        shares: boxes are shares of their image, which fit all the same.
+    """
+    shown = {}
     for item, size in sizes.items():
         try:
             actual = images.size(item)
         except DataError:  # of a picture that cannot be read, which is told elsewhere
             continue
         if size != actual and actual != UNSIZED:
-            odd.append(f"{item} ({size[1]} x {size[0]}, not {actual[1]} x {actual[0]})")
-    if not odd:
-        return []
-    return [
-        f"{where} says another size of {plural(len(odd), 'image')} than the file of the picture; "
-        f"were their boxes drawn on pictures of that size?: {named(odd)}"
-    ]
+            shown[item] = f"{item} ({size[1]} x {size[0]}, not {actual[1]} x {actual[0]})"
+    if shown:
+        found.notes.append(
+            f"{where} says another size of {plural(len(shown), 'image')} than the file of the "
+            f"picture; were their boxes drawn on pictures of that size?: "
+            f"{named(list(shown.values()))}"
+        )
+    found.resized |= set() if shares else shown.keys()
 
 
 def first_found(images: Images, names: Sequence[str], where: str, remedy: str | None = None) -> str:

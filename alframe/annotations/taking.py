@@ -9,7 +9,7 @@ from pathlib import Path
 from alframe.annotations.answers import CheckedAnswers, by_image, changed, merged, of_images
 from alframe.annotations.base import Annotations, Sheet
 from alframe.annotations.coco_writing import write_answers
-from alframe.annotations.files import pictures, stored_answers
+from alframe.annotations.files import in_sight, pictures, stored_answers
 from alframe.annotations.folders import Asked
 from alframe.annotations.formats import read_annotations
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
@@ -107,7 +107,7 @@ def take(
             lose all their objects.
     """
     cycle = waits_for(run)
-    sheet = read_sheet(query_folder(run, cycle), dataset.file)
+    sheet = in_sight(read_sheet(query_folder(run, cycle), dataset.file), dataset)
     taken, found = Received(cycle, len(sheet.images)), Annotations(())
     problems = Problems("skip" if skip_bad else "error", "--skip-bad")
     flags = {"--skip-bad": skip_bad, "--new-classes": new_classes}
@@ -200,6 +200,12 @@ class _Call:
         found = read_annotations(path, images, problems, self.name, without)
         found = self._with_pictures(found, problems)
         taken.notes += images.notes()
+        if found.resized and self.asked:
+            raise DataError(
+                f"{path} says another size of {plural(len(found.resized), 'image')} than the "
+                f"picture has: {named(sorted(found.resized))}; scale their boxes, or, if they fit "
+                f"as they are: {self.again(path, '--as-it-is')}"
+            )
         once = {(thing.owner, thing.name, thing.box): thing for thing in found.objects}
         if twice := len(found.objects) - len(once):
             found.objects = list(once.values())

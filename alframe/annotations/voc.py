@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alframe.annotations.base import Annotations, AskedImage, Format, Images, Sheet
-from alframe.annotations.parts import by_stem, first_found, other_sizes
+from alframe.annotations.parts import by_stem, first_found, note_sizes
 from alframe.annotations.sources import Source, called, files, read
 from alframe.annotations.xml_files import has_root, in_xml
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.names import likeness, stem
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems
-from alframe.datasets.voc_xml import parsed_annotation
+from alframe.datasets.voc_xml import VocAnnotation, parsed_annotation
 from alframe.errors import DataError
 from alframe.files.atomic import write_text
 from alframe.text import printable
@@ -64,7 +64,7 @@ class _Reader:
         item = where
         try:
             annotation = parsed_annotation(data, where)
-            item = _item(self._images, name, annotation.filename, where)
+            item = self._item(name, annotation, where)
             if item in self._places:
                 at = f"{where} and {self._places[item]}"
                 raise BadItemError(Problem("two files are about one image", at, "remove one"))
@@ -78,10 +78,19 @@ class _Reader:
         except BadItemError as error:
             self._problems.take(item, error)
 
+    def _item(self, name: str, annotation: VocAnnotation, where: str) -> str:
+        try:
+            return _item(self._images, name, annotation.filename, where)
+        except BadItemError:  # it may mean several, of which labelImg has written the path
+            item = _found(self._images, [annotation.path], where) if annotation.path else None
+            if item is None or _last(item) != _last(name):
+                raise
+            return item
+
     def end(self, where: str) -> Annotations:
         """All that was read."""
         self._found.classes = tuple(sorted({thing.name for thing in self._found.objects}))
-        self._found.notes += other_sizes(where, self._sizes, self._images)
+        note_sizes(self._found, where, self._sizes, self._images)
         return self._found
 
 

@@ -77,7 +77,7 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     alframe query runs/photos
     alframe query runs/photos --to cvat --copy
     """  # noqa: D301
-    from alframe.annotations.files import FilesOracle, stored_answers
+    from alframe.annotations.files import FilesOracle, in_sight, stored_answers
     from alframe.annotations.folders import README, write_folder
     from alframe.annotations.label_studio_oracle import LabelStudioOracle
     from alframe.annotations.sheets import query_folder, read_sheet
@@ -91,6 +91,7 @@ def query(run: Path, name: str | None, copy: bool) -> None:
         sheet = oracle.sheet(cycle)
     else:
         sheet = read_sheet(folder, dataset.file)
+    sheet = in_sight(sheet, dataset)
     answered = set(stored_answers(run, cycle, dataset).found.images)
     missing = [image.item for image in sheet.images if image.item not in answered]
     which = f": {named(missing)}" if missing else ""

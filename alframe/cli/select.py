@@ -78,6 +78,11 @@ def select(
         raise ConfigError("--to FORMAT and --output FOLDER belong together, and --copy to them")
     if name and as_json:
         raise ConfigError("--json prints what is chosen, --to writes a query of it: give one")
+    if output and labelled and labelled.resolve().is_relative_to(output.resolve()):
+        raise ConfigError(
+            f"--labelled {labelled} lies in --output, which is written anew: put it elsewhere, so "
+            "that it grows from query to query"
+        )
     from alframe.config.layers import merge
     from alframe.config.resolve import from_overrides
     from alframe.selecting.asking import write_asked

@@ -21,7 +21,9 @@ def home_of(root: str | Path, expected: str) -> Path:
     """
     home = Path(root).expanduser()
     if not home.is_dir():
-        raise DataError(f"{home} is not a folder: expected {expected}; set dataset.root")
+        raise DataError(
+            f"{home} is not a folder: expected {expected}; set dataset.root (--data-root)"
+        )
     return home
 
 

@@ -36,11 +36,15 @@ class VocObject:
 
 @dataclass(frozen=True)
 class VocAnnotation:
-    """One file: (height, width) of the image where it is given, its objects, its picture."""
+    """One file: (height, width) of the image where it is given, its objects, its picture.
+
+    ``path`` is where that lay when somebody annotated it.
+    """
 
     size: tuple[int, int] | None
     objects: tuple[VocObject, ...]
     filename: str
+    path: str = ""
 
 
 def read_annotation(path: str | Path) -> VocAnnotation:
@@ -69,7 +73,8 @@ def parsed_annotation(data: bytes, path: str | Path) -> VocAnnotation:
     objects = [reader.object(element, n) for n, element in enumerate(elements, start=1)]
     if reader.problems:
         raise BadItemError(*reader.problems)
-    return VocAnnotation(size, tuple(o for o in objects if o is not None), _text(root, "filename"))
+    own = tuple(each for each in objects if each is not None)
+    return VocAnnotation(size, own, _text(root, "filename"), _text(root, "path"))
 
 
 class _NoDocumentType(TreeBuilder):

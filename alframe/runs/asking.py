@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alframe.annotations.base import AskedImage, Proposal, Sheet
-from alframe.annotations.sheets import query_folder, write_sheet
+from alframe.annotations.sheets import NAME, query_folder, read_sheet, write_sheet
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, ImageSet, without
 from alframe.datasets.problems import Problems
@@ -37,11 +37,21 @@ class Asking:
     def __call__(
         self, cycle: int, reasons: Mapping[str, str], scores: Mapping[str, float] | None
     ) -> None:
-        """Write down that ``reasons`` are asked for, the first most of all."""
-        learner = self.learner if cycle else None
+        """Write down that ``reasons`` are asked for, the first most of all.
+
+        Without a learner, what is written already stays; what it lacks is added.
+        """
+        learner, folder = self.learner if cycle else None, query_folder(self.path, cycle)
+        before: dict[str, AskedImage] = {}
+        if learner is None and (folder / NAME).exists():
+            sheet = read_sheet(folder, self.dataset.file)
+            before = {image.item: image for image in sheet.images}
+            if before.keys() >= reasons.keys():
+                return
         proposals = dict(_proposals(learner, self.dataset, tuple(reasons))) if learner else {}
         images = tuple(
-            replace(
+            before.get(item)
+            or replace(
                 asked_image(self.dataset, item),
                 why=why,
                 score=(scores or {}).get(item),
@@ -51,7 +61,7 @@ class Asking:
         )
         title = f"{self.path.name}, cycle {cycle}"
         sheet = Sheet(title, self.dataset.classes, images, learner is not None)
-        write_sheet(sheet, query_folder(self.path, cycle))
+        write_sheet(sheet, folder)
 
 
 def _proposals(

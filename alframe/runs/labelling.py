@@ -81,7 +81,7 @@ class Labelling:
             self._ask(cycle, unknown, scores)
 
     def ask_again(self, cycle: int) -> None:
-        """Write down once more what people are asked for ``cycle``, from the journal."""
+        """Write down what people are asked for ``cycle``, from the journal, where that is lost."""
         reasons = self._reasons()
         if cycle:
             reasons = dict.fromkeys(self.chosen(cycle), self._run.config.strategy.name)

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alframe.annotations.sheets import NAME, query_folder
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, with_classes
 from alframe.errors import RunError, Waiting
@@ -140,8 +139,7 @@ def _waits(
         labelling = Labelling(dataset, oracle, run_dir, plan, Asking(path, dataset))
         try:
             labelling.begin()
-            if not (query_folder(path, len(begun)) / NAME).exists():
-                labelling.ask_again(len(begun))
+            labelling.ask_again(len(begun))
             for cycle in range(len(begun) + 1):
                 if not cycle or labelling.chosen(cycle):
                     labelling.annotate(cycle)

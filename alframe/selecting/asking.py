@@ -1,12 +1,16 @@
 """A query folder of what was chosen: for people, in the format of their tool."""
 
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.folders import clear, write_folder
-from alframe.annotations.sheets import write_sheet
+from alframe.annotations.sheets import NAME, write_sheet
+from alframe.datasets.meant import parts_of
 from alframe.errors import DataError
+from alframe.runs.opening import check_place
+from alframe.selecting.candidates import Candidates
 from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections
 from alframe.strategy import Selection
@@ -40,7 +44,8 @@ def write_asked(
 
     Raises:
         DataError: a chosen image is no file, so that nobody knows its size.
-        RunError: somebody has changed the files of an earlier query there.
+        RunError: the folder holds something else, or somebody has changed the files of an earlier
+            query there.
     """
     images, detections, classes = material.images, material.signals.detections, material.classes
     nowhere = [item for item in selection.ids if images.file(item) is None]
@@ -49,18 +54,33 @@ def write_asked(
             f"{plural(len(nowhere), 'chosen image')} cannot be found here: {named(nowhere)}; give "
             "--images, the folder or list of the files"
         )
-    proposals = _proposals(selection.ids, detections)
+    names, proposals = _names(selection.ids, images), _proposals(selection.ids, detections)
     scores: Mapping[str, float] = selection.scores or {}
     asked = tuple(
         AskedImage(
-            item, images.file(item), *images.size(item), scores.get(item), why, proposals[item]
+            names[item],
+            images.file(item),
+            *images.size(item),
+            scores.get(item),
+            why,
+            proposals[item],
         )
         for item in selection.ids
     )
     sheet = Sheet(folder.resolve().name, tuple(classes), asked, detections is not None)
+    check_place(folder, "query", own=(NAME,))
     clear(folder)
     write_sheet(sheet, folder)
     return write_folder(sheet, folder, name, None, copy=copy)
+
+
+def _names(ids: Sequence[str], images: Candidates) -> Mapping[str, str]:
+    """What files of the query call images: their ids, unless these lead out of every folder."""
+    if not any(parts_of(item)[1] for item in ids):
+        return {item: item for item in ids}
+    places = {item: os.path.realpath(images.file(item) or item) for item in ids}
+    home = os.path.commonpath([str(PurePath(place).parent) for place in places.values()])
+    return {item: PurePath(place).relative_to(home).as_posix() for item, place in places.items()}
 
 
 def _proposals(

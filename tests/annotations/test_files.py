@@ -230,6 +230,18 @@ def test_a_query_is_written_anew_and_leaves_what_others_wrote(run: Path, dataset
     assert own.read_text() == "0 0.5 0.5 0.1 0.1\n"
 
 
+def test_boxes_drawn_on_pictures_of_another_size_are_refused(
+    run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    image = {"id": "a.png", "width": 400, "height": 200}
+    file = people.coco(tmp_path / "1.json", [image], {"a.png": [("cat", BOX)]}, CLASSES)
+    with pytest.raises(
+        DataError, match=r"another size of 1 image than the picture has: a\.png; scale"
+    ):
+        take(run, dataset, [file])
+    assert take(run, dataset, [file], as_it_is=True).missing == ["b.png", "deep/c.png"]
+
+
 def test_answers_are_not_lost_to_images_that_were_not_annotated_elsewhere(
     run: Path, dataset: Dataset, tmp_path: Path
 ) -> None:

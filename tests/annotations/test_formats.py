@@ -116,7 +116,9 @@ def test_folders_that_hold_none_or_several(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(INSTANCES)
     assert read(tmp_path, IMAGES).images == []
     (tmp_path / "a.txt").write_text("0 0.5 0.5 1 1\n")
-    with pytest.raises(DataError, match="holds several formats: coco, yolo; give the path of one"):
+    with pytest.raises(
+        DataError, match="holds several formats: coco, yolo; give one of them alone"
+    ):
         read(tmp_path, IMAGES)
     assert boxes(read(tmp_path, Known("a.jpg"), "yolo")) == [("a.jpg", "0", [0, 0, 320, 240])]
     with pytest.raises(DataError, match=r"holds no annotations in the format cvat \(CVAT for im"):

@@ -119,6 +119,31 @@ def test_what_is_gone_that_a_run_needs(
     assert (code, said in err) == (2, True), err
 
 
+def test_a_query_follows_the_pictures(alframe: Any, waiting: Path) -> None:  # noqa: F811
+    photos = waiting.parent / "photos"
+    asked = [image["id"] for image in people.asked(waiting, 0)]
+    kept = (photos / asked[0]).read_bytes()
+    (photos / asked[0]).unlink()
+    query = ("query", str(waiting))
+    code, _, err = alframe(*query, "--to", "voc", "--copy")
+    assert (code, f"{photos / asked[0]} is gone: put the picture back, or resume" in err) == (
+        2,
+        True,
+    )
+    shutil.rmtree(waiting / "queries/cycle_00")
+    resume = ("run", "--output", str(waiting), "--resume")
+    assert alframe(*resume, "dataset.on_bad_item=skip")[0] == 3
+    code, out, err = alframe(*query, "--to", "voc", "--copy")
+    assert (code, out.startswith("3 images to annotate for cycle 0")) == (0, True), err
+    assert len(list((waiting / "queries/cycle_00/voc/images").iterdir())) == 3
+    (photos / asked[0]).write_bytes(kept)
+    code, _, err = alframe(*resume)
+    assert (code, "waiting: 4 images to annotate" in err) == (3, True), err
+    code, out, err = alframe(*query, "--to", "voc", "--copy")
+    assert (code, out.startswith("4 images to annotate for cycle 0")) == (0, True), err
+    assert {image["id"] for image in people.asked(waiting, 0)} == set(asked)
+
+
 QUICK = ("training.iterations=1", "training.batch_size=1", "data.resize=none")
 
 

@@ -75,6 +75,16 @@ def test_a_file_says_of_which_image_it_is_before_zeros_are_added(
             problems.settle()
 
 
+def test_of_images_of_one_name_the_path_tells(tmp_path: Path) -> None:
+    """LabelImg saves the files of a folder of images elsewhere, by the name alone."""
+    images = Pictures(["a/1.jpg", "b/1.jpg"], lambda _: (240, 320))
+    for path, said in (("/home/me/photos/b/1.jpg", "b/1.jpg"), ("/home/1.jpg", ""), ("", "")):
+        tags = f"<folder>b</folder><filename>1.jpg</filename><path>{path}</path>"
+        (tmp_path / "1.xml").write_text(CAT.replace("<annotation>", f"<annotation>{tags}"))
+        problems = Problems("skip")
+        assert read_annotations(tmp_path, images, problems).images == ([said] if said else [])
+
+
 def test_a_box_that_cvat_turned(tmp_path: Path) -> None:
     """A square of side 20, turned by 45 degrees: the box around it has sides of 20 sqrt(2)."""
     turned = (

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -347,6 +348,48 @@ def test_a_new_query_takes_the_place_of_an_old_one(
     assert (code, "changed since the query was written" in err) == (2, True)
     assert (out / "query.json").read_bytes() == before
     assert label.read_text() == "0 0.5 0.5 0.1 0.1\n"
+
+
+@pytest.mark.parametrize("tool", ["yolo", "voc", "coco", "cvat", "label-studio"])
+@pytest.mark.parametrize("way", ["absolute", "climbing"])
+def test_a_query_stays_in_its_folder_whatever_the_list_calls_images(
+    alframe: Any, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    tool: str, way: str,
+) -> None:  # fmt: skip
+    here = tmp_path / "x/y"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    files = list(photos.rglob("*.jpg"))
+    listed = [str(p) if way == "absolute" else os.path.relpath(p, here) for p in files]
+    (here / "list.txt").write_text("\n".join(listed))
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    predicted = yolo(tmp_path / "run")
+    before |= {path for path in predicted.rglob("*") if path.is_file()}
+    given = ("--predictions", predicted, "--images", here / "list.txt", "--to", tool, "--copy")
+    code, _, err = choose(alframe, *given, "--output", here / "q", budget=2)
+    assert code == 0, err
+    new = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    assert all(path.is_relative_to(here / "q") for path in new)
+    assert len([p for p in (here / "q" / tool / "images").rglob("*") if p.is_file()]) == 2
+    asked = {image["id"] for image in json.loads((here / "q/query.json").read_text())["images"]}
+    assert not any(name.startswith(("/", "..")) for name in asked)
+
+
+def test_a_folder_of_something_else_is_no_place_for_a_query(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    given = ("--predictions", yolo(tmp_path / "run"), "--images", photos, "--to", "coco")
+    for folder in (photos, tmp_path / "mine"):
+        folder.mkdir(exist_ok=True)
+        (folder / "README.txt").write_text("mine")
+        code, _, err = choose(alframe, *given, "--output", folder)
+        assert (code, "is not empty and holds no query: choose another" in err) == (2, True), err
+        assert (folder / "README.txt").read_text() == "mine"
+        (folder / "README.txt").unlink()
+    assert choose(alframe, *given, "--output", tmp_path / "w", budget=2)[0] == 0
+    done = ("--labelled", tmp_path / "w/images.txt", "--output", tmp_path / "w")
+    code, _, err = choose(alframe, *given, *done)
+    assert (code, "lies in --output, which is written anew: put it elsewhere" in err) == (2, True)
 
 
 def npz(path: Path, **more: Any) -> Path:
