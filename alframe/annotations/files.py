@@ -171,10 +171,16 @@ def stored_answers(run: Path, cycle: int, dataset: Dataset) -> CheckedAnswers:
     if not path.exists():
         return CheckedAnswers(Annotations(dataset.classes), dataset, path)
     problems = Problems("error", skip="")
-    gone = lost(Journal(run / "journal.jsonl"))
+    journal = Journal(run / "journal.jsonl")
+    gone = lost(journal)
     exactly = Exactly(gone.union(dataset.pool, dataset.test), dataset.images, path)
-    found = read_annotations(path, exactly, problems, "coco")
-    problems.settle()
+    try:
+        found = read_annotations(path, exactly, problems, "coco")
+        problems.settle()
+    except DataError as error:
+        anew = "" if journal.last("annotated", cycle) else ", or delete it and give them again"
+        *others, last = error.problems
+        raise DataError([*others, f"{last}; restore the run's answers{anew}"]) from error
     found = of_images(found, set(found.images) - gone)
     checked = CheckedAnswers(found, dataset, path)
     if wrong := [problem for _, problem in checked.problems()]:

@@ -1,10 +1,11 @@
 """The table of formats of annotation tools, and how what somebody has is recognised."""
 
+import contextlib
 import difflib
 import json
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from alframe.annotations.coco import COCO
 from alframe.annotations.cvat import CVAT
 from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio import LABEL_STUDIO
+from alframe.annotations.packed import UNEVEN, Packed
 from alframe.annotations.sources import LeftOut, Source, files, head, opened, read
 from alframe.annotations.voc import VOC
 from alframe.annotations.yolo import YOLO
@@ -69,8 +71,22 @@ def read_predictions(path: Path, images: Images, problems: Problems) -> Annotati
         else:
             nothing = not source.is_dir() and json_files(source, "empty")
             chosen = COCO if nothing else _format(source, path, None)
-            found = (chosen.predictions or chosen.read)(source, images, problems)
+            with _in_file(path):
+                found = (chosen.predictions or chosen.read)(source, images, problems)
+                if isinstance(found.objects, Packed):
+                    found.objects.columns()
     return _usable(found, problems)
+
+
+@contextlib.contextmanager
+def _in_file(path: Path) -> Iterator[None]:
+    """Say of which file scores of classes are uneven."""
+    try:
+        yield
+    except DataError as error:
+        if error.problems == (UNEVEN,):
+            raise DataError(f"{path}: {UNEVEN}") from error
+        raise
 
 
 def write_query(name: str, sheet: Sheet, folder: Path) -> Path:
@@ -148,6 +164,8 @@ def what_it_is(source: Source) -> str:
     if source.is_dir():
         return _folder(source)
     start = head(source, 1 << 20)
+    if start.startswith(b"PK\x03\x04"):
+        return "a zip that is damaged, or lies in another one"
     if b"\0" in start[:64] and start[:2] not in (BOM_UTF16_LE, BOM_UTF16_BE):
         return "a file that is no text"
     text = start.decode("utf-8", errors="replace").lstrip("\ufeff").strip()

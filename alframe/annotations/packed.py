@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from alframe.datasets.objects import Annotated
 from alframe.errors import DataError
 
-UNEVEN = "scores of classes: expected as many for every box, one for each class"
+UNEVEN = (
+    "scores of classes: expected as many for every box, one for each class, or none for any: write "
+    "those of all rows"
+)
 AT_ONCE = 1 << 15
 """Objects that wait to become columns."""
 

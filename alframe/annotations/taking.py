@@ -12,7 +12,7 @@ from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.files import in_sight, pictures, stored_answers
 from alframe.annotations.folders import Asked
 from alframe.annotations.formats import read_annotations
-from alframe.annotations.sheets import answers_file, query_folder, read_sheet
+from alframe.annotations.sheets import NAME, answers_file, query_folder, read_sheet
 from alframe.annotations.suspects import Suspect, write_suspects
 from alframe.datasets.base import Dataset
 from alframe.datasets.problems import Problems
@@ -237,9 +237,11 @@ class _Call:
         same, alone = self.asked.untouched(path) if self.asked else (0, False)
         right = self.again(path, "--as-it-is")
         if alone:
+            whole = (path / NAME).exists() or path.name == "queries"  # of several formats
+            anyhow = "" if whole else f", or, if it is right as it is: {right}"
             raise DataError(
-                f"{path}: what the run asks for, as it was written; give what your tool exports, "
-                f"or, if it is right as it is: {right}"
+                f"{path}: what the run asks for, as it was written; give what your tool exports"
+                f"{anyhow}"
             )
         if same:
             taken.notes.append(

@@ -15,7 +15,7 @@ _LISTS = {
     "caption": "captions",
     "keypoints": "results: found keypoints",
     "score": "results: what a detector found",
-    "bbox": "annotations alone",
+    "bbox": "annotations alone (results of a model have a score in each row)",
     "file_name": "images alone",
     "annotations": "Label Studio's tasks (export its COCO format)",
 }

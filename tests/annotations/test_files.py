@@ -157,6 +157,9 @@ def test_the_query_itself_is_no_answer(run: Path, dataset: Dataset, tmp_path: Pa
             take(run, dataset, [path])
     with pytest.raises(DataError, match="holds no annotations"):
         take(run, dataset, [folder])
+    (folder / "notes.txt").unlink()
+    with pytest.raises(DataError, match=r"as it was written; give what your tool exports$"):
+        take(run, dataset, [folder.parent])
     whole = take(run, dataset, [copy], as_it_is=True)
     assert told(whole) == ["cycle 0: 3 new answers (3 objects)"]
     content = json.loads(copy.read_text())
@@ -331,6 +334,18 @@ def test_answers_for_another_run(run: Path, dataset: Dataset, tmp_path: Path) ->
     ]
     cumulative = answer(tmp_path / "2.json", *TEST, *INITIAL, "d.png")
     assert take(run, dataset, [cumulative]).missing == []
+
+
+def test_answers_of_the_run_that_are_damaged(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    file = answer(tmp_path / "1.json", "a.png")
+    take(run, dataset, [file])
+    kept = run / "answers/cycle_00.json"
+    kept.write_text(kept.read_text()[:50])
+    said = r"cycle_00\.json.*; restore the run's answers, or delete it and give them again$"
+    with pytest.raises(DataError, match=said):
+        take(run, dataset, [file])
+    kept.unlink()
+    assert take(run, dataset, [file]).missing == ["b.png", "deep/c.png"]
 
 
 def test_a_file_without_an_image_of_the_run(run: Path, dataset: Dataset, tmp_path: Path) -> None:

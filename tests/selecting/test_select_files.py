@@ -289,6 +289,24 @@ def test_scores_that_were_rounded_add_up_to_one_all_the_same() -> None:
         assert not any(_exclusive(own.round(n), classes, "x") for n in range(2, 7)), count
 
 
+def test_what_is_wrong_with_predictions_names_their_file(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    path = results(tmp_path / "run", extra={"scores": [0.5, 0.25, 0.25]})
+    rows = json.loads(path.read_text())
+    del rows[1]["scores"]
+    for content, said in (
+        (rows, "scores of classes: expected as many for every box"),
+        ([{k: v for k, v in row.items() if k != "score"} for row in rows], "have a score in each"),
+    ):
+        path.write_text(json.dumps(content))
+        code, _, err = choose(alframe, "--predictions", path, "--images", photos)
+        assert (code, str(path) in err, said in err) == (2, True, True), err
+    path.write_bytes(b"PK\x03\x04" + bytes(40))
+    _, _, err = choose(alframe, "--predictions", path, "--images", photos)
+    assert "but a zip that is damaged, or lies in another one" in err
+
+
 def test_results_of_an_image_that_nobody_listed(
     alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
