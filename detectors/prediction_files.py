@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from alframe.annotations.sources import files, read
+from alframe.annotations.sources import files, read, sha256_of
 from alframe.errors import DataError
 from alframe.words import named
 
@@ -88,7 +88,7 @@ def _sha256(path: Path) -> str:
     if path.is_dir():
         whole = hashlib.sha256()
         for name, file in _parts(path):
-            whole.update(f"{name}\n{hashlib.sha256(read(file)).hexdigest()}\n".encode())
+            whole.update(f"{name}\n{sha256_of(read(file))}\n".encode())
         return whole.hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

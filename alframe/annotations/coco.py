@@ -13,7 +13,7 @@ from alframe.annotations.coco_writing import PREDICTED, QUERY, write_query
 from alframe.annotations.json_files import json_files
 from alframe.annotations.json_rows import parts_in
 from alframe.annotations.packed import Packed
-from alframe.annotations.parts import first_found, joined, note_sizes
+from alframe.annotations.parts import first_found, joined, note_sizes, size_of
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.datasets.boxes import SIDES, misread, written_as
 from alframe.datasets.bulk import uncollected
@@ -97,12 +97,10 @@ def _read(
     parts = []
     for where, content in contents.items():
         found = read_instances(content, where, partial(located, where), problems, results=results)
-        listed = {image.item for image in found.images} or found.annotated
-        for item in sorted(found.annotated - listed - problems.items):
-            cause = "an image_id is that of no image in the file of instances"
-            problems.add(item, Problem(cause, f"{where}: {item}", "give the file that it is of"))
         part = _annotations(where, found, content, images)
-        if results is None and (doubt := _doubt(part, images, problems)):
+        if results:
+            _check_listed(where, found, problems)
+        elif doubt := _doubt(part, images, problems):
             part.notes.append(f"{where}: {doubt}")
         parts.append(part)
     return joined(parts, called(source), problems)
@@ -133,22 +131,23 @@ def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> A
     return said
 
 
+def _check_listed(where: str, found: CocoFile, problems: Problems) -> None:
+    """Results are of images that the file of instances has, where there is one."""
+    listed = {image.item for image in found.images} or found.annotated
+    for item in sorted(found.annotated - listed - problems.items):
+        cause = "an image_id is that of no image in the file of instances"
+        problems.add(item, Problem(cause, f"{where}: {item}", "give the file that it is of"))
+
+
 def _doubt(found: Annotations, images: Images, problems: Problems) -> str | None:
     """What the numbers of boxes may have meant instead, where most make no sense."""
     rows = [thing for thing in found.objects if thing.owner not in problems.items]
-    sizes = {item: _size(item, images) for item in {thing.owner for thing in rows}}
+    sizes = {item: size_of(item, images) for item in {thing.owner for thing in rows}}
     rows = [thing for thing in rows if sizes[thing.owner] != UNSIZED]
     boxes = np.array([thing.box for thing in rows], float).reshape(-1, 4)
     frames = np.array([sizes[thing.owner] for thing in rows], float).reshape(-1, 2)
     areas = np.array([thing.area for thing in rows], float)
     return misread(written_as(boxes, SIDES), frames, SIDES, areas)
-
-
-def _size(item: str, images: Images) -> tuple[int, int]:
-    try:
-        return images.size(item)
-    except DataError:  # of a picture that cannot be read, which is told elsewhere
-        return UNSIZED
 
 
 def _info(content: Any, name: str = "description") -> Any:

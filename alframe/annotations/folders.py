@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from alframe.annotations.base import Sheet
+from alframe.annotations.cvat import LABELS
 from alframe.annotations.formats import FORMATS, write_query
 from alframe.annotations.gallery import write_gallery
-from alframe.annotations.sources import digest, files, opened, read
+from alframe.annotations.label_studio_query import CONFIG
+from alframe.annotations.sheets import NAME
+from alframe.annotations.sources import files, opened, read, sha256_of
 from alframe.errors import DataError, RunError
 from alframe.files.atomic import write_text
 from alframe.text import command
@@ -17,8 +20,8 @@ from alframe.words import named, plural
 
 README = "README.txt"
 _ABOUT_PROPOSALS = re.compile(r"\[(.*?)\]")
-_BESIDE = frozenset({"data.yaml", "classes.txt", "labels.json", "labels.xml"}) | {
-    README, "images.txt", "query.json"
+_BESIDE = frozenset({"data.yaml", "classes.txt", LABELS, CONFIG}) | {
+    README, "images.txt", NAME
 }  # fmt: skip
 """Files of a query that hold no annotations, but the names of classes or of images."""
 _AWAY = "move it away; what alframe annotate has been given of it is kept"
@@ -55,7 +58,7 @@ def write_folder(
         if there := sorted(str(place / p) for p in written - own if (place / p).exists()):
             raise RunError(f"{named(there)} would be overwritten: {_AWAY}")
         clear(folder, name)
-        digests = {path: digest(read(new / path)) for path in written}
+        digests = {path: sha256_of(read(new / path)) for path in written}
         lines = [f"{sha256}  {path.as_posix()}\n" for path, sha256 in sorted(digests.items())]
         write_text(_list_of(place), "".join(lines))
         for path in written:
@@ -90,7 +93,7 @@ def clear(folder: Path, name: str = "*") -> None:
             file = place / path
             if file.is_file():
                 found.append(file)
-                changed += [str(file)] if digest(read(file)) != sha256 else []
+                changed += [str(file)] if sha256_of(read(file)) != sha256 else []
     if changed:
         raise RunError(f"{named(changed)}: changed since the query was written: {_AWAY}")
     for file in found:
@@ -116,7 +119,7 @@ class Asked:
 
     def has(self, name: str, data: bytes) -> bool:
         """Whether a file of this name (the last part) and content is one of them."""
-        return bool(self._names) and not {name, ""}.isdisjoint(self._names.get(digest(data), ()))
+        return bool(self._names) and not {name, ""}.isdisjoint(self._names.get(sha256_of(data), ()))
 
     def untouched(self, path: Path) -> tuple[int, bool]:
         """How many files at a path are as they were written, and whether those are all.

@@ -37,6 +37,14 @@ def joined(parts: Sequence[Annotations], where: str, problems: Problems) -> Anno
     return whole
 
 
+def size_of(item: str, images: Images) -> tuple[int, int]:
+    """(height, width) in pixels; UNSIZED of a picture that cannot be read."""
+    try:
+        return images.size(item)
+    except DataError:  # which is told elsewhere
+        return UNSIZED
+
+
 def note_sizes(
     found: Annotations,
     where: str,
@@ -56,11 +64,7 @@ def note_sizes(
     """
     shown = {}
     for item, size in sizes.items():
-        try:
-            actual = images.size(item)
-        except DataError:  # of a picture that cannot be read, which is told elsewhere
-            continue
-        if size != actual and actual != UNSIZED:
+        if (actual := size_of(item, images)) not in (size, UNSIZED):
             shown[item] = f"{item} ({size[1]} x {size[0]}, not {actual[1]} x {actual[0]})"
     if shown:
         found.notes.append(

@@ -104,7 +104,7 @@ def read(source: Source) -> bytes:
         raise DataError(f"{source} cannot be read: {_said(error)}") from error
 
 
-def digest(data: bytes) -> str:
+def sha256_of(data: bytes) -> str:
     """SHA-256 of the bytes of a file, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 

@@ -273,7 +273,6 @@ def _sorted_out(
     """The answers that are for this cycle: asked for, or to unlabelled images besides."""
     asked = {image.item for image in sheet.images}
     earlier = _earlier(run, dataset, found, taken) | dataset.known.keys() | set(dataset.test)
-    earlier |= lost(Journal(run / "journal.jsonl"))
     extra = [item for item in found.images if item not in asked | earlier]
     objects = by_image(found)
     empty = [] if as_it_is else [i for i in extra if i not in objects and i not in found.ignored]

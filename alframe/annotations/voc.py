@@ -64,7 +64,7 @@ class _Reader:
         item = where
         try:
             annotation = parsed_annotation(data, where)
-            item = self._item(name, annotation, where)
+            item = _item(self._images, name, annotation, where)
             if item in self._places:
                 at = f"{where} and {self._places[item]}"
                 raise BadItemError(Problem("two files are about one image", at, "remove one"))
@@ -78,15 +78,6 @@ class _Reader:
         except BadItemError as error:
             self._problems.take(item, error)
 
-    def _item(self, name: str, annotation: VocAnnotation, where: str) -> str:
-        try:
-            return _item(self._images, name, annotation.filename, where)
-        except BadItemError:  # it may mean several, of which labelImg has written the path
-            item = _found(self._images, [annotation.path], where) if annotation.path else None
-            if item is None or _last(item) != _last(name):
-                raise
-            return item
-
     def end(self, where: str) -> Annotations:
         """All that was read."""
         self._found.classes = tuple(sorted({thing.name for thing in self._found.objects}))
@@ -94,12 +85,22 @@ class _Reader:
         return self._found
 
 
-def _item(images: Images, name: str, filename: str, where: str) -> str:
+def _item(images: Images, name: str, annotation: VocAnnotation, where: str) -> str:
     """The image of an XML file: the one that it is named for, or of which it says so.
 
     Raises:
         BadItemError: there is none, or these are two.
     """
+    try:
+        return _named_item(images, name, annotation.filename, where)
+    except BadItemError:  # it may mean several, of which labelImg has written the path
+        item = _found(images, [annotation.path], where) if annotation.path else None
+        if item is None or _last(item) != _last(name):
+            raise
+        return item
+
+
+def _named_item(images: Images, name: str, filename: str, where: str) -> str:
     *folders, last = name[: -len(".xml")].split("/")
     if filename and last not in (filename, stem(filename)):
         found = [_found(images, _ways(folders, each), where) for each in (last, filename)]

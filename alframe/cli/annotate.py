@@ -90,8 +90,7 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     if isinstance(oracle, FilesOracle | LabelStudioOracle):
         sheet = oracle.sheet(cycle)
     else:
-        sheet = read_sheet(folder, dataset.file)
-    sheet = in_sight(sheet, dataset)
+        sheet = in_sight(read_sheet(folder, dataset.file), dataset)
     answered = set(stored_answers(run, cycle, dataset).found.images)
     missing = [image.item for image in sheet.images if image.item not in answered]
     which = f": {named(missing)}" if missing else ""

@@ -28,18 +28,18 @@ def looked_through(dataset: Dataset, max_detections: int | None = None) -> Datas
     Raises:
         DataError: see :func:`check_objects`; or it is none, as a plugin may make it.
     """
-    _check_sound(dataset)
+    _check_ids(dataset)
+    table = _Table({item: dataset.targets[item] for item in dataset.annotated}, len(dataset.test))
+    if wrong := table.wrong(len(dataset.classes)):
+        raise DataError(f"the dataset {dataset.name} has {what}" for what in wrong)
     check_objects(dataset, test=False)
     check_objects(dataset, test=True)
-    if not dataset.annotated:
-        return dataset
-    table = _Table(dataset)
     notes = [*_twice(table), *_unlearnable(dataset, table), *_crowded(table, max_detections)]
     return replace(dataset, notes=(*dataset.notes, *notes))
 
 
-def _check_sound(dataset: Dataset) -> None:
-    """Hold a dataset to what :class:`~alframe.datasets.base.Dataset` says of it.
+def _check_ids(dataset: Dataset) -> None:
+    """Hold names and ids to what :class:`~alframe.datasets.base.Dataset` says of them.
 
     Raises:
         DataError: every problem.
@@ -51,11 +51,7 @@ def _check_sound(dataset: Dataset) -> None:
         "has an id in both splits": sorted(pool.keys() & test.keys()),
         "has no target for an id of the test split": sorted(test.keys() - dataset.targets.keys()),
     }
-    found = [f"{what}: {named(items)}" for what, items in problems.items() if items]
-    if not found:
-        targets = {item: dataset.targets[item] for item in dataset.annotated}
-        found = [f"has {what}" for what in wrong_targets(targets, len(dataset.classes))]
-    if found:
+    if found := [f"{what}: {named(items)}" for what, items in problems.items() if items]:
         raise DataError(f"the dataset {dataset.name} {what}" for what in found)
 
 
@@ -66,21 +62,7 @@ def wrong_targets(targets: Mapping[str, Target], classes: int) -> list[str]:
         targets: by id.
         classes: how many there are.
     """
-    ids, each = list(targets), list(targets.values())
-    found: dict[str, NDArray[np.intp]] = {}
-    owner = np.repeat(np.arange(len(ids)), [len(target.labels) for target in each])
-    labels = np.concatenate([np.zeros(0, int), *(target.labels for target in each)])
-    found[f"labels that are none of 0 to {classes - 1}"] = owner[(labels < 0) | (labels >= classes)]
-    boxed = [row for row, target in enumerate(each) if target.boxes is not None]
-    owner = np.repeat(boxed, [len(each[row].require_boxes()) for row in boxed]).astype(np.intp)
-    boxes = np.concatenate([np.zeros((0, 4)), *(each[row].require_boxes() for row in boxed)])
-    whole = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-    found["boxes that are not x1 < x2, y1 < y2 in pixels"] = owner[~whole]
-    return [
-        f"{what}, in {named([ids[row] for row in np.unique(rows).tolist()])}"
-        for what, rows in found.items()
-        if len(rows)
-    ]
+    return _Table(targets).wrong(classes)
 
 
 def check_objects(
@@ -129,22 +111,33 @@ def nothing_left(lost: Mapping[str, int], why: str | None) -> str:
 
 
 class _Table:
-    """Columns of all targets: a row an object, images in the order of the pool and the test split.
+    """Columns of targets: a row an object, images in their order, the last ones of the test split.
 
-    ``owner`` are rows of ``ids``; ``boxes`` of images classified as a whole are nan; ``counted``
-    are neither difficult nor crowd.
+    ``owner`` are rows of ``ids``; ``boxes`` of images classified as a whole are nan, as ``boxed``
+    tells; ``counted`` are neither difficult nor crowd.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
-        self.ids = dataset.annotated
-        targets = [dataset.targets[item] for item in self.ids]
-        self.owner = np.repeat(np.arange(len(targets)), [len(t.labels) for t in targets])
-        self.labels = np.concatenate([t.labels for t in targets])
-        self.counted = np.concatenate([t.trainable() for t in targets])
-        self.in_test = self.owner >= len(self.ids) - len(dataset.test)
+    def __init__(self, targets: Mapping[str, Target], tests: int = 0) -> None:
+        self.ids, each = list(targets), list(targets.values())
+        self.owner = np.repeat(np.arange(len(each)), [len(t.labels) for t in each])
+        self.labels = np.concatenate([np.zeros(0, np.int64), *(t.labels for t in each)])
+        self.counted = np.concatenate([np.zeros(0, np.bool_), *(t.trainable() for t in each)])
+        self.in_test = self.owner >= len(self.ids) - tests
+        self.boxed = np.array([t.boxes is not None for t in each], np.bool_)[self.owner]
         none = np.full((len(self.owner), 4), np.nan, np.float32)
-        boxes = [none[: len(t.labels)] if t.boxes is None else t.boxes for t in targets]
-        self.boxes = np.concatenate(boxes)
+        boxes = [none[: len(t.labels)] if t.boxes is None else t.boxes for t in each]
+        self.boxes = np.concatenate([none[:0], *boxes])
+
+    def wrong(self, classes: int) -> list[str]:
+        """What is none: see :func:`wrong_targets`."""
+        known = (self.labels >= 0) & (self.labels < classes)
+        whole = np.isfinite(self.boxes).all(axis=1)
+        whole &= (self.boxes[:, 2:] > self.boxes[:, :2]).all(axis=1)
+        found = {
+            f"labels that are none of 0 to {classes - 1}": self.tally(~known),
+            "boxes that are not x1 < x2, y1 < y2 in pixels": self.tally(self.boxed & ~whole),
+        }
+        return [f"{what}, in {named(list(images))}" for what, images in found.items() if images]
 
     def tally(self, which: NDArray[np.bool_]) -> dict[str, int]:
         """How many of some objects each image has, those that have any."""

@@ -110,14 +110,18 @@ class Labelling:
         ids, test = self.chosen(cycle), [] if cycle else self._drawn
         before, asked = self._run.journal.last("annotated", cycle), [*test, *ids]
         gone = frozenset(before.get("lost", ())) if before else self._lost(asked)
-        known_gone = gone | lost(self._run.journal)
         ids = [item for item in ids if item not in gone]
         self.pool.query(ids, cycle)
-        free = frozenset(self.pool.unlabelled) - known_gone
+        free = frozenset(self.pool.unlabelled)
         answers = answered(
-            self._oracle, asked, cycle, known=self._known, free=free, lost=known_gone,
+            self._oracle,
+            asked,
+            cycle,
+            known=self._known,
+            free=free,
+            lost=gone | lost(self._run.journal),
             classes=len(self._dataset.classes),
-        )  # fmt: skip
+        )
         if not before and (more := self._lost(sorted(answers.targets.keys() - asked))):
             gone |= more
             own = {item: target for item, target in answers.targets.items() if item not in more}

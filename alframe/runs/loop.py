@@ -230,7 +230,7 @@ class Loop:
         test = self._labelling.test
         with untouched(test.targets, "the learner", TrainingError):
             metrics = self._learner.evaluate(test)
-        check_metrics(metrics)
+        check_recordable(metrics)
         elapsed = time.monotonic() - started
         return self._record("evaluated", cycle, metrics=metrics, seconds=elapsed)
 
@@ -301,7 +301,7 @@ class Loop:
         return {"event": name, "cycle": cycle, **details}
 
 
-def check_metrics(metrics: Metrics) -> None:
+def check_recordable(metrics: Metrics) -> None:
     """Hold a learner to metrics that files can keep, and reports read.
 
     Raises:

@@ -145,7 +145,7 @@ def choose(
     Args:
         strategy: who chooses.
         material: what is chosen from.
-        budget: how many.
+        budget: how many, 1 or more.
         seed: of draws.
         strict: refuse to take a score for the probabilities of classes.
 
@@ -154,8 +154,6 @@ def choose(
         DataError: no image is left to choose from, or the material lacks an image.
         SelectionError: the strategy broke its contract.
     """
-    if budget < 1:
-        raise ConfigError(f"the budget is {budget}: expected at least 1 image")
     check_provided(strategy, material.signals.provides)
     for found in material.signals.read() if strict else ():
         found.refuse_bare()

@@ -55,7 +55,10 @@ def _check_detections(name: str, found: Detections) -> None:
     expect(last, f"{name}.valid: valid detections come after padding: expected padding last")
     kept = found.valid
     scores = found.scores.float().where(kept, -1.0)
-    expect((scores.diff(dim=1) <= 0).all(), f"{name}.scores: expected the best first")
+    expect(
+        (scores.diff(dim=1) <= 0).all(),
+        f"{name}.scores are not descending: expected the best first",
+    )
     scores = scores[kept]
     expect(((scores >= 0) & (scores <= 1)).all(), f"{name}.scores leave 0..1")
     sides = (found.boxes[..., 2:] - found.boxes[..., :2])[kept]

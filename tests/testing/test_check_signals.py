@@ -35,7 +35,10 @@ def test_what_is_right_or_of_no_known_kind_passes(values: Any) -> None:
         (ClassProbs(torch.full((1, 1, 2), 0.9), True), "x.values are exclusive and do not sum"),
         (replace(FOUND, labels=FOUND.labels[0]), r"x.labels has the shape \(2,\): expected \(2, "),
         (replace(FOUND, valid=~FOUND.valid), "come after padding: expected padding last"),
-        (replace(FOUND, scores=FOUND.scores[:, [1, 0]]), "x.scores: expected the best first"),
+        (
+            replace(FOUND, scores=FOUND.scores[:, [1, 0]]),
+            "x.scores are not descending: expected the best first",
+        ),
         (replace(FOUND, scores=FOUND.scores * 2), r"x.scores leave 0\.\.1"),
         (replace(FOUND, boxes=FOUND.boxes[..., [2, 3, 0, 1]]), "expected x1 y1 x2 y2"),
         (replace(FOUND, labels=FOUND.labels + 1), "x.labels: expected classes, of which probs has"),
