@@ -29,6 +29,8 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
     {one.name: one for one in (COCO, VOC, CVAT, LABEL_STUDIO, YOLO)}
 )
 """By name."""
+MOST_SHOWN = 1 << 20
+"""Bytes of a file that are looked at to say what it is."""
 _FIRST = 50
 """Files of a folder that are tried."""
 
@@ -163,7 +165,7 @@ def what_it_is(source: Source) -> str:
     """
     if source.is_dir():
         return _folder(source)
-    start = head(source, 1 << 20)
+    start = head(source, MOST_SHOWN)
     if start.startswith(b"PK\x03\x04"):
         return "a zip that is damaged, or lies in another one"
     if b"\0" in start[:64] and start[:2] not in (BOM_UTF16_LE, BOM_UTF16_BE):
@@ -174,8 +176,10 @@ def what_it_is(source: Source) -> str:
     if text[0] in "[{":
         try:
             kind = coco_kinds.kind_of(json.loads(text))
-        except (ValueError, RecursionError):
+        except RecursionError:
             kind = None
+        except ValueError as error:  # else it may be longer than what is looked at
+            kind = f"malformed ({error})" if len(start) < MOST_SHOWN else None
         return f"JSON: {kind}" if kind else "JSON that is none of them"
     if text[0] == "<":
         return f"XML that begins with {text[:40].splitlines()[0]!r}"
