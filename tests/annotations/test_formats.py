@@ -91,7 +91,7 @@ def test_an_empty_list_is_what_a_model_found_that_found_nothing(
         ("hello world\n", "a file that begins with 'hello world'"),
         ('{"shapes": [], "imagePath": "a.jpg"}', "JSON: one image by LabelMe"),
         ('{"a": 1}', "JSON that is none of them"),
-        ('{"a": 1', r"JSON: malformed \(Expecting ',' delimiter: line 1 column 8"),
+        ('{"a": 1', "JSON: malformed ("),
         ("[]", "JSON"),
         ("[1, 2]", "JSON"),
         ("<html><body>404</body></html>", "XML that begins with '<html>"),
