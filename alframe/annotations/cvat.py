@@ -13,7 +13,7 @@ from alframe.annotations.sources import Source, called, read
 from alframe.annotations.xml_files import has_root, in_xml, xml_files
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Box
-from alframe.datasets.outlines import enclosing, turned
+from alframe.datasets.outlines import ellipse, enclosing, turned
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import DataError
@@ -47,13 +47,12 @@ def shape_box(shape: Element) -> Box:
         box = left, top, left + float(get["width"]), top + float(get["height"])
     elif shape.tag == "ellipse":
         x, y, rx, ry = (float(get[name]) for name in ("cx", "cy", "rx", "ry"))
-        box = x - rx, y - ry, x + rx, y + ry
+        box = ellipse(x, y, rx, ry, float(get.get("rotation", 0)))
     else:
         raise ValueError(shape.tag)
     if not math.isfinite(sum(box)):
         raise ValueError(box)
-    angle = get.get("rotation")
-    return turned(box, float(angle)) if angle else box
+    return turned(box, float(get.get("rotation", 0))) if shape.tag == "box" else box
 
 
 def write_query(sheet: Sheet, folder: Path) -> Path:

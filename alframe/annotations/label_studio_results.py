@@ -7,7 +7,7 @@ from typing import Any
 
 from alframe.annotations.parts import NO_BOX, REMEDY
 from alframe.datasets.objects import Annotated, Box
-from alframe.datasets.outlines import enclosing, turned
+from alframe.datasets.outlines import ellipse, enclosing, turned
 from alframe.datasets.problems import BadItemError, Problem
 
 _BARE = frozenset({"rectangle", "polygon", "ellipse"})
@@ -87,9 +87,8 @@ def _box(value: Mapping[str, Any], height: int, width: int) -> Box:
     right, down = width / 100, height / 100
     if "points" in value:
         return enclosing([(x * right, y * down) for x, y in value["points"]])
-    x, y = value["x"] * right, value["y"] * down
+    x, y, degrees = value["x"] * right, value["y"] * down, value.get("rotation") or 0
     if "radiusX" in value:
-        rx, ry = value["radiusX"] * right, value["radiusY"] * down
-        return turned((x - rx, y - ry, x + rx, y + ry), value.get("rotation") or 0)
+        return ellipse(x, y, value["radiusX"] * right, value["radiusY"] * down, degrees)
     box = x, y, x + value["width"] * right, y + value["height"] * down
-    return turned(box, value.get("rotation") or 0, around=(x, y))
+    return turned(box, degrees, around=(x, y))

@@ -12,6 +12,21 @@ def enclosing(points: Sequence[tuple[float, float]]) -> Box:
     return min(xs), min(ys), max(xs), max(ys)
 
 
+def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0) -> Box:
+    """The upright box around an ellipse of the middle (x, y), turned clockwise around it.
+
+    Args:
+        x: pixels.
+        y: pixels.
+        rx: half its width before the turn.
+        ry: half its height before the turn.
+        degrees: of the turn, clockwise as y points down.
+    """
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    across, down = math.hypot(rx * cos, ry * sin), math.hypot(rx * sin, ry * cos)
+    return x - across, y - down, x + across, y + down
+
+
 def turned(box: Box, degrees: float, *, around: tuple[float, float] | None = None) -> Box:
     """The upright box around one that is turned clockwise.
 

@@ -54,11 +54,16 @@ def _version(package: str) -> str | None:
 
 def _revision() -> str | None:
     """The commit of the checkout that this package runs from, or None."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603
+        _git("ls-files", "--error-unmatch", Path(__file__).name)  # not of whose virtual environment
+        return _git("describe", "--always", "--dirty")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603
     return done.stdout.strip()
 
 

@@ -1,6 +1,7 @@
 """The labelling of a run: who is asked for what, and what is known of pool and test split."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -198,7 +199,7 @@ def _seconds(answers: Answers, known: Mapping[str, Target]) -> float | None:
     annotated = answers.targets.keys() - known.keys()
     if annotated - answers.seconds.keys():
         return None
-    return round(sum(answers.seconds.values()), 3)
+    return round(math.fsum(answers.seconds.get(i, 0) for i in annotated | answers.ignored), 3)
 
 
 @contextlib.contextmanager
@@ -208,14 +209,14 @@ def untouched(
     """Hold the code inside to leaving ``targets`` as they are.
 
     Their arrays are read-only; but ``torch.from_numpy`` lends their memory to a tensor that knows
-    nothing of it.
+    nothing of it. Masks are read anew for each use, so that nobody can change them.
 
     Raises:
         AlframeError: the annotations have changed.
     """
-    before = fingerprint(targets.values())
+    before = fingerprint(targets.values(), masks=False)
     yield
-    if fingerprint(targets.values()) != before:
+    if fingerprint(targets.values(), masks=False) != before:
         raise error(
             f"{whose} changed the annotations it was handed: expected it to copy what it changes; "
             "torch.from_numpy and torch.as_tensor share memory, torch.tensor copies"

@@ -5,8 +5,8 @@ whose event is missing is done (again) from the same seeds, a fit from its last 
 run may be killed anywhere and goes on to the same selections and the same numbers.
 """
 
-import json
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -307,13 +307,25 @@ def check_recordable(metrics: Metrics) -> None:
     Raises:
         TrainingError: they are no mapping of finite numbers, None and such mappings.
     """
-    try:
-        json.dumps(dict(metrics), allow_nan=False)
-    except (TypeError, ValueError) as error:
+    mapping = isinstance(metrics, Mapping)
+    wrong = next(_unrecordable(metrics), None) if mapping else f"it is a {type(metrics).__name__}"
+    if wrong:
         raise TrainingError(
             f"evaluate gives {metrics!r:.200}: expected a mapping of finite numbers, None for "
-            f"what does not exist, and mappings of these ({error})"
-        ) from error
+            f"what does not exist, and mappings of these ({wrong})"
+        )
+
+
+def _unrecordable(metrics: Mapping[object, object]) -> Iterator[str]:
+    for name, value in metrics.items():
+        if not isinstance(name, str):
+            yield f"the key {name!r:.40} is no text"
+        elif isinstance(value, Mapping):
+            yield from _unrecordable(value)
+        elif isinstance(value, bool) or not isinstance(value, int | float | None):
+            yield f"{name} is a {type(value).__name__}"
+        elif value is not None and not math.isfinite(value):
+            yield f"{name} is {value}"
 
 
 def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> None:

@@ -52,7 +52,8 @@ class Verdict:
 
 def compared(about: str, source: Source, stored: Sequence[str], chosen: Sequence[str]) -> Verdict:
     """Of the ids that are stored, and those that should have been chosen. The order counts."""
-    missing = [i for i in chosen if i not in set(stored)]
+    known = set(stored)
+    missing = [i for i in chosen if i not in known]
     problem = ""
     if len(stored) != len(chosen):
         problem = f"{len(stored)} chosen instead of {len(chosen)}"

@@ -33,6 +33,11 @@ def written(path: Path, text: str) -> Path:
     return path / "x.xml"
 
 
+def turned_ellipse(rx: float, degrees: float) -> str:
+    where = f'cx="50" cy="60" rx="{rx}" ry="10" rotation="{degrees}"'
+    return f'<ellipse label="disc" {where}/>'
+
+
 @pytest.mark.parametrize(
     ("shape", "corners"),
     [
@@ -42,6 +47,8 @@ def written(path: Path, text: str) -> Path:
         ('<polygon label="disc" points="1,2;30.5,4;5,60"/>', [1, 2, 30.5, 60]),
         ('<mask label="disc" rle="1" left="3" top="4" width="10" height="20"/>', [3, 4, 13, 24]),
         ('<ellipse label="disc" cx="50" cy="60" rx="10" ry="20"/>', [40, 40, 60, 80]),
+        (turned_ellipse(10, 45), [40, 50, 60, 70]),  # a circle stays what it is
+        (turned_ellipse(24, 90), [40, 36, 60, 84]),
     ],
 )
 def test_shapes(tmp_path: Path, shape: str, corners: list[float]) -> None:

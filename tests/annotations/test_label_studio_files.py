@@ -111,6 +111,11 @@ def test_predictions_are_no_answers() -> None:
     assert [thing.score for thing in predicted.objects] == [0.91, 0.42] * 2
 
 
+def turned_circle(degrees: float) -> Any:
+    """Of 48 pixels around, in shares of an image that is not square."""
+    return region("ellipselabels", x=50, y=50, radiusX=15, radiusY=20, rotation=degrees)
+
+
 @pytest.mark.parametrize(
     ("result", "corners"),
     [
@@ -118,6 +123,7 @@ def test_predictions_are_no_answers() -> None:
         (region(x=10, y=10, width=10, height=10, rotation=90), [8, 24, 32, 56]),
         (region("polygonlabels", points=[[10, 10], [20, 10], [15, 50]]), [32, 24, 64, 120]),
         (region("ellipselabels", x=50, y=50, radiusX=10, radiusY=20), [128, 72, 192, 168]),
+        (turned_circle(45), [112, 72, 208, 168]),
         (region("labels"), [40, 48, 100, 108]),
     ],
 )

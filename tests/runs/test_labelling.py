@@ -44,7 +44,8 @@ class People:
             raise Waiting("not yet")
         more = [self.extra[cycle]] if cycle in self.extra else []
         targets = {i: TRUTH.targets[i] for i in (*ids, *more) if i not in self.ignored}
-        return Answers(targets, self.ignored & set(ids), dict.fromkeys(targets, 2.0))
+        seconds = dict.fromkeys((*targets, "of nobody's interest"), 2.0)
+        return Answers(targets, self.ignored & set(ids), seconds)
 
 
 def run(path: Path, people: People, dataset: Dataset, budget: BudgetConfig = BUDGET) -> Any:

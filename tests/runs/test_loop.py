@@ -1,5 +1,6 @@
 """The loop with a fake learner: killed at every point, it ends in the same place."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -102,7 +103,15 @@ def test_phases_are_counted_where_a_learner_does_not(tmp_path: Path) -> None:
     assert without_costs(run_loop(tmp_path / "run")) == without_costs(cycles), "it is read again"
 
 
-@pytest.mark.parametrize("metrics", [{"mAP50": float("nan")}, {"mAP50": np.float32(0.5)}, None])
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        *({"mAP50": wrong} for wrong in (math.nan, np.float32(0.5), "0.5", [1, 2], True)),
+        *({"by": wrong} for wrong in ({"cat": math.inf}, {"cat": (1,)}, {0: 0.5})),
+        [("mAP50", 0.5)],
+        None,
+    ],
+)
 def test_metrics_that_no_file_can_keep_are_refused(tmp_path: Path, metrics: Any) -> None:
     learner = FakeLearner()
     learner.evaluate = lambda _: metrics  # type: ignore[method-assign]

@@ -19,6 +19,7 @@ from alframe.errors import AlframeError, SelectionError, TrainingError
 from alframe.learner import FitContext, Metrics
 from alframe.oracle import SimulatedOracle
 from alframe.runs.budget import planned
+from alframe.runs.labelling import untouched
 from alframe.runs.loop import Loop
 from alframe.runs.opening import open_run
 from alframe.seeds import Seeds
@@ -160,6 +161,14 @@ class Rewrites(FakeLearner):
         if self._when == "evaluate":
             borrowed(test.targets[test.ids[0]])
         return super().evaluate(test)
+
+
+def test_masks_are_not_read_to_see_that_nobody_changed_them() -> None:
+    def read() -> Any:
+        raise AssertionError
+
+    with untouched({"a": Target.of(None, [0], mask=read)}, "nobody", TrainingError):
+        pass
 
 
 def loop(path: Path, strategy: Strategy, learner: FakeLearner) -> None:
