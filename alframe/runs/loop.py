@@ -316,7 +316,7 @@ def check_recordable(metrics: Metrics) -> None:
         )
 
 
-def _unrecordable(metrics: Mapping[object, object]) -> Iterator[str]:
+def _unrecordable(metrics: Mapping[Any, object]) -> Iterator[str]:
     for name, value in metrics.items():
         if not isinstance(name, str):
             yield f"the key {name!r:.40} is no text"

@@ -49,7 +49,7 @@ class Method:
         area: the metric's mean height over the budget (AUBC) for each axis; empty where fewer
             than two cycles are finished.
         seconds: mean of a whole run by part: fit, evaluate, select.
-        memory: peak gigabytes of a run, the largest, by place: ``host``, ``device``.
+        memory: peak memory of a run in GiB, the largest, by place: ``host``, ``device``.
         runs: one for each seed.
     """
 

@@ -163,7 +163,7 @@ def resources(problem: ProblemFindings) -> Table | None:
         columns.append(_time("whole run", methods, parts))
     for place in places:
         sizes = (numbered(m.memory.get(place), "{:.2f}".format) for m in methods)
-        columns.append([TableCell(f"{place} memory", note="GB"), *sizes])
+        columns.append([TableCell(f"{place} memory", note="GiB"), *sizes])
     if not columns:
         return None
     first, *rows = zip(heads("method", *(m.name for m in methods)), *columns, strict=True)

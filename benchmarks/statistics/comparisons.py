@@ -15,8 +15,8 @@ Values: TypeAlias = Mapping[str, Mapping[int, float]]
 """Areas, or the metric at one number of labelled images, by method and seed of one problem."""
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Paired):
     """A method against another, seed by seed, by their heights.
 
     :func:`~alframe.benchmarks.statistics.curves.heights` says which: areas under the budget curve,
@@ -26,12 +26,6 @@ class Comparison:
         method: the one.
         against: the other.
         axis: of the area.
-        n: seeds in which both have an area.
-        difference: mean of (method - against) over these seeds; None without one.
-        wins: seeds in which the method is ahead.
-        ties: seeds in which they are equal.
-        p_t: two-sided, paired t test; None for n < 2 or differences that are all equal.
-        p_sign_flip: two-sided, exact sign-flip test.
         p_holm: ``p_sign_flip`` after Holm's correction over the pairs of the axis.
         decidable: False where n is so small that no outcome could reach ``alpha``.
         significant: ``p_holm`` below ``alpha``.
@@ -41,12 +35,6 @@ class Comparison:
     method: str
     against: str
     axis: Axis
-    n: int
-    difference: float | None
-    wins: int
-    ties: int
-    p_t: float | None
-    p_sign_flip: float | None
     p_holm: float | None
     decidable: bool
     significant: bool

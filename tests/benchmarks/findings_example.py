@@ -21,10 +21,11 @@ from alframe.benchmarks.reporting.findings import (
     Selections,
     Unfinished,
 )
-from alframe.benchmarks.statistics import Costs
+from alframe.benchmarks.statistics import Axis, Costs
 from alframe.benchmarks.statistics.comparisons import Comparison, WinMatrix
 from alframe.benchmarks.statistics.curves import Summary
 from alframe.benchmarks.statistics.levels import Profile, Saving
+from alframe.benchmarks.statistics.significance import Paired
 
 
 def jpeg(colour: str = "teal") -> bytes:
@@ -88,22 +89,30 @@ ENTROPY = Method(
     memory={},
 )
 
+
+def compared(
+    method: str, against: str, axis: Axis, paired: Paired, p: float | None, sure: bool = False
+) -> Comparison:
+    """A row of the table of comparisons."""
+    return Comparison(
+        method=method,
+        against=against,
+        axis=axis,
+        **vars(paired),
+        p_holm=p,
+        decidable=paired.n == 6,
+        significant=sure,
+        within_noise=p == 1,
+    )
+
+
 COMPARISONS = (
-    Comparison(
-        "miaod", "random", "images", 6, 0.1, 6, 0, 0.0004, 0.03125, 0.03125, True, True, False
-    ),
-    Comparison(
-        "random", "miaod", "objects", 6, -0.1, 0, 0, 0.0004, 0.03125, 0.03125, True, True, False
-    ),
-    Comparison(
-        "entropy_of plain", "random", "seconds", 6, -0.0012, 2, 1, 0.7, 0.625, 1.0, True, False,
-        True,
-    ),
-    Comparison("miaod", "random", "objects", 3, 0.09, 3, 0, 0.01, 0.25, 0.25, False, False, False),
-    Comparison(
-        "entropy_of plain", "miaod", "images", 0, None, 0, 0, None, None, None, False, False, False
-    ),
-)  # fmt: skip
+    compared("miaod", "random", "images", Paired(6, 0.1, 6, 0, 0.0004, 0.03125), 0.03125, True),
+    compared("random", "miaod", "objects", Paired(6, -0.1, 0, 0, 0.0004, 0.03125), 0.03125, True),
+    compared("entropy_of plain", "random", "seconds", Paired(6, -0.0012, 2, 1, 0.7, 0.625), 1.0),
+    compared("miaod", "random", "objects", Paired(3, 0.09, 3, 0, 0.01, 0.25), 0.25),
+    compared("entropy_of plain", "miaod", "images", Paired(0, None, 0, 0, None, None), None),
+)
 
 FULL_PROBLEM = ProblemFindings(
     name="voc-retina",

@@ -149,8 +149,8 @@ def test_wins_that_cannot_be_are_not_shown_as_zero():
 
 def test_time_in_units_that_fit_and_memory(page):
     assert table(page, "Time and memory") == [
-        ["method", "fit h", "evaluate min", "select min", "whole run h", "host memory GB",
-         "device memory GB"],
+        ["method", "fit h", "evaluate min", "select min", "whole run h", "host memory GiB",
+         "device memory GiB"],
         ["random", "2.00", "6.00", "0.60", "2.11", "3.25", "11.50"],
         ["miaod", "4.00 ± 1.41", "12.00 ± 0.00", "3.00 ± 2.83", "4.25 ± 1.37", "4.00", NONE],
     ]  # fmt: skip
@@ -165,7 +165,7 @@ def test_time_alone_and_memory_alone():
         return table(changed(methods=(method,)), "Time and memory")[0]
 
     assert only(memory={}) == ["method", "fit h", "evaluate min", "select s", "whole run h"]
-    assert only(seconds={}) == ["method", "host memory GB", "device memory GB"]
+    assert only(seconds={}) == ["method", "host memory GiB", "device memory GiB"]
 
 
 def test_jobs_without_a_result(page):
