@@ -86,7 +86,7 @@ def simulated(setup: OracleSetup) -> SimulatedOracle:
     return SimulatedOracle(setup.dataset.targets)
 
 
-def asks_people(oracle: object) -> bool:
+def is_human(oracle: object) -> bool:
     """Whether an oracle, or its factory, asks people; see :class:`Oracle`."""
     return bool(getattr(oracle, "people", False))
 

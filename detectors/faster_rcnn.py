@@ -36,7 +36,7 @@ from alframe.detectors.towers import flatten_anchors
 from alframe.learner import Detections
 from alframe.shaped import Bool, Float
 from alframe.training.batch import Batch
-from alframe.training.growing import ClassRows, lay_out
+from alframe.training.warm_start import ClassRows, lay_out
 
 Heads = Literal["v2", "light"]
 RATIOS = (0.5, 1.0, 2.0)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from alframe.detectors.towers import flatten_anchors, xavier
 from alframe.errors import ConfigError
 from alframe.shaped import Float
-from alframe.training.growing import ClassRows, lay_out
+from alframe.training.warm_start import ClassRows, lay_out
 
 FIRST_WIDTH, WIDTH = 512, 256
 """Channels of the first extra level, and of the others."""

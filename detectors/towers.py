@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from alframe.shaped import Float
-from alframe.training.growing import ClassRows, lay_out
+from alframe.training.warm_start import ClassRows, lay_out
 
 TowerNorm = Literal["none", "group"]
 PRIOR = 0.01

@@ -31,7 +31,7 @@ class CALD:
     An image without detections is ``first`` in both stages, as in the authors' code, or ``last``.
 
     # Deviation: which changes there are is the learner's matter, see
-    :mod:`alframe.training.changed`, or that of the files of predictions.
+    :mod:`alframe.training.augmented`, or that of the files of predictions.
 
     # Deviation: probabilities of a sigmoid detector are divided by their sum.
 

@@ -24,7 +24,7 @@ BUILTIN = {
     "annotate": ("alframe.cli.annotate:annotate", "Give a run the answers that it waits for."),
     "select": ("alframe.cli.select:select", "Choose from a model's predictions, without a run."),
     "predict": ("alframe.cli.predict:predict", "Show what a run's model finds in images."),
-    "ls": ("alframe.cli.ls:ls", "List strategies, learners, detectors, datasets and plugins."),
+    "ls": ("alframe.cli.ls:ls", "List strategies, learners, models, datasets and plugins."),
     "validate": ("alframe.cli.validate:validate", "Check a configuration and a dataset."),
     "verify": ("alframe.cli.verify:verify", "Make the selections of a run again and compare."),
     "env": ("alframe.cli.env:env", "Print versions and devices: what a bug report needs."),

@@ -1,6 +1,6 @@
 """A configuration before its components are loaded, and what can be said of it by then.
 
-Learners, detectors and strategies import torch, which takes seconds. What is wrong with the plain
+Learners, models and strategies import torch, which takes seconds. What is wrong with the plain
 sections or the dataset is found without them.
 """
 

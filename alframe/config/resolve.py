@@ -21,8 +21,7 @@ from typing import Any
 
 import yaml
 
-from alframe.config.draft import LIGHT, Draft, full_name, has_options
-from alframe.config.draft import Layer as Layer
+from alframe.config.draft import LIGHT, Draft, Layer, full_name, has_options
 from alframe.config.hints import shown
 from alframe.config.layers import flat, in_one_unit, merge, stale_milestones, without_renamed
 from alframe.config.sections import TRAINED, RunConfig

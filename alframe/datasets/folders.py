@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alframe.datasets.listing import Listing
-from alframe.datasets.names import SUFFIXES
-from alframe.datasets.names import is_picture as has_suffix
+from alframe.datasets.names import SUFFIXES, has_picture_suffix
 from alframe.datasets.pictures import is_picture
 from alframe.datasets.problems import BadItemError, Problem, grouped
 from alframe.errors import DataError
@@ -141,7 +140,7 @@ def _walk(
 
 def _reason(file: "os.DirEntry[str]") -> str | None:
     """Why a file is left out; None for a picture."""
-    if has_suffix(file.name):
+    if has_picture_suffix(file.name):
         return None
     suffix = os.path.splitext(file.name)[1].lower()  # noqa: PTH122
     if suffix in _FOREIGN or suffix in _TEXTS:

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from alframe.datasets.listing import Listing
-from alframe.datasets.names import Kind, Names, is_picture, likeness, stem
+from alframe.datasets.names import Kind, Names, has_picture_suffix, likeness, stem
 from alframe.datasets.problems import SKIP, BadItemError, Problem
 from alframe.words import named, plural
 
@@ -57,7 +57,7 @@ class PictureNames:
         parts, _ = parts_of(name)
         path = "/".join(parts)
         names = self._names
-        exactly = names.like(path, "annotation" if is_picture(path) else "image")
+        exactly = names.like(path, "annotation" if has_picture_suffix(path) else "image")
         found = exactly or names.ending(path) or names.numbered(path)
         if len(found) == 1:
             return found[0]
@@ -154,7 +154,7 @@ class Meant:
                 f"{path} (there is {below}/{there[0]})",
                 f"write its path below {folder}, move it there{SKIP}",
             )
-        shown = path if is_picture(path) else f"{path}.jpg"
+        shown = path if has_picture_suffix(path) else f"{path}.jpg"
         remedy = f"add the file, take it out of the list{SKIP}"
         return Problem("the image is missing", shown, remedy)
 

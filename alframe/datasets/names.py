@@ -45,7 +45,7 @@ def likeness(name: str) -> str:
     return name
 
 
-def is_picture(name: str) -> bool:
+def has_picture_suffix(name: str) -> bool:
     """Whether a name has the suffix of a picture, in any case."""
     return name[name.rfind(".") :].lower() in SUFFIXES
 
@@ -65,7 +65,9 @@ class Names:
         counts: whether a path may also be meant by a name with another suffix, or none.
     """
 
-    def __init__(self, paths: Iterable[str], counts: Callable[[str], bool] = is_picture) -> None:
+    def __init__(
+        self, paths: Iterable[str], counts: Callable[[str], bool] = has_picture_suffix
+    ) -> None:
         self._alike: dict[str, list[str]] = {}
         self._stems: dict[str, list[str]] = {}
         for path in paths:

@@ -11,7 +11,7 @@ from alframe.datasets.data_yaml import data_yaml, names_in
 from alframe.datasets.files import check_link
 from alframe.datasets.folders import below
 from alframe.datasets.meant import parts_of
-from alframe.datasets.names import is_picture
+from alframe.datasets.names import has_picture_suffix
 from alframe.datasets.problems import Problem
 from alframe.datasets.voc_list import decoded
 from alframe.errors import AlframeError, DataError
@@ -158,7 +158,7 @@ def _exists(path: Path) -> bool:
 def label_of(image: str) -> Sequence[str]:
     """Where the label file of an image may be: in ``labels`` beside ``images``, or beside it."""
     start, dot, _ = image.rpartition(".")
-    beside = f"{start if dot and is_picture(image) else image}.txt"
+    beside = f"{start if dot and has_picture_suffix(image) else image}.txt"
     folders = beside.split("/")
     places = [n for n, folder in enumerate(folders[:-1]) if folder == "images"]
     swapped = [*folders[: places[-1]], "labels", *folders[places[-1] + 1 :]] if places else []

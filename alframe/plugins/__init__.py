@@ -1,4 +1,4 @@
-"""Plugins: strategies, learners, detectors, datasets, oracles and commands, by name.
+"""Plugins: strategies, learners, models, datasets, oracles, suites and commands, by name.
 
 A plugin is a module with one hook::
 

@@ -39,7 +39,7 @@ class Hooks:
 
     @hookspec
     def register(self, registry: Registrar) -> None:
-        """Name the plugin's strategies, learners, detectors, datasets, oracles and commands."""
+        """Name the plugin's strategies, learners, models, datasets and whatever else it has."""
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def signals(config: RunConfig) -> frozenset[str]:
 
 def asks_people(config: RunConfig) -> bool:
     """Whether the oracle of a run asks people."""
-    return oracle.asks_people(registry().get("oracles", config.oracle.name).load())
+    return oracle.is_human(registry().get("oracles", config.oracle.name).load())
 
 
 def plan_of(config: RunConfig, dataset: Dataset) -> Plan:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from alframe.datasets.base import Dataset, LabelledSet, Target, fingerprint
 from alframe.datasets.problems import Problems
 from alframe.errors import AlframeError, DataError, RunError
-from alframe.oracle import Answers, Oracle, answered, asks_people
+from alframe.oracle import Answers, Oracle, answered, is_human
 from alframe.pool import Pool
 from alframe.runs.budget import Plan
 from alframe.runs.initial import digest
@@ -51,7 +51,7 @@ class Labelling:
         self.pool = Pool(item for item in dataset.pool if item not in aside)
         self.targets: dict[str, Target] = {}
         self._test = {item: dataset.targets[item] for item in dataset.test}
-        self._known = dataset.known if asks_people(oracle) else {}
+        self._known = dataset.known if is_human(oracle) else {}
         self.seconds: float | None = 0.0
         self.new_classes: tuple[str, ...] = ()
 
@@ -165,7 +165,7 @@ class Labelling:
             DataError: there are some, where bad items are errors.
         """
         problems = Problems(self._dataset.on_bad_item)
-        for item in ids if asks_people(self._oracle) else ():
+        for item in ids if is_human(self._oracle) else ():
             try:
                 self._dataset.images.stamp(item)
             except DataError as error:

@@ -228,7 +228,7 @@ def _exclusive(scores: NDArray[np.float64], classes: tuple[str, ...], where: str
     if width not in (len(classes), len(classes) + exclusive):
         raise DataError(
             f"{where}: scores: expected one for each of {plural(len(classes), 'class')}"
-            f"{', and background last if they add up to 1'}, got {width}"
+            f", and background last if they add up to 1, got {width}"
         )
     return exclusive
 

@@ -18,7 +18,7 @@ from alframe.datasets.resize import Resize
 from alframe.seeds import Seeds
 from alframe.training.augment import AUGMENTATIONS, MIN_SIDE, Sample
 from alframe.training.batch import Batch, chunks
-from alframe.training.loading import in_threads, loaded
+from alframe.training.loading import loaded, loaded_by_threads
 
 Place = tuple[str, int]
 """An item, and how often it has come before in its pass."""
@@ -208,7 +208,7 @@ def inference_batches(
     keys: list[list[Key]] = [[(i,) for i in ids] for ids in batches]
     plain = ImageSet(images.images, images.ids)
     maker = BatchMaker(plain, Seeds(0), (), Collate(data.pad))
-    return in_threads(maker, keys, threads=data.workers or 0, pin=pin)
+    return loaded_by_threads(maker, keys, threads=data.workers or 0, pin=pin)
 
 
 def shard(

@@ -97,7 +97,7 @@ def loaded(
         _end(batches)
 
 
-def in_threads(
+def loaded_by_threads(
     make: Callable[[Keys], Batch], keys: Iterable[Keys], *, threads: int, pin: bool
 ) -> Iterator[Batch]:
     """The batch of each of ``keys``, in order, and at most one more than ``threads`` ahead.

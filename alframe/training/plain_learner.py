@@ -20,16 +20,16 @@ from alframe.learner import (
 from alframe.model import Foldable, Model, streamed
 from alframe.progress import over
 from alframe.seeds import Seeds
+from alframe.training.augmented import augmented
 from alframe.training.batch import Batch
-from alframe.training.changed import changed
 from alframe.training.data import TrainingStream, inference_batches
 from alframe.training.device import autocast, seeded
 from alframe.training.fit import fit
 from alframe.training.gradients import parts_of
-from alframe.training.growing import go_on
 from alframe.training.layer_errors import large_enough
 from alframe.training.phases import Losses, Phase, Step
 from alframe.training.placement import placed
+from alframe.training.warm_start import carry_over
 
 
 class PlainLearner:
@@ -110,7 +110,7 @@ class PlainLearner:
         seeds = Seeds(context.seeds.root) if same else context.seeds
         network = self._fresh(seeds.integer("weights"))
         if context.warm_start:
-            go_on(network, context.warm_start, len(self.setup.classes))
+            carry_over(network, context.warm_start, len(self.setup.classes))
         self._lean = None
         watch = parts_of(network, self.inner(network)) if self._watch_gradients else None
         self._network = fit(
@@ -176,7 +176,7 @@ class PlainLearner:
 
     def derived(self, batch: Batch, model: Model, name: str) -> Any:
         """A signal of :attr:`derives` of one batch; ``model`` is :meth:`for_inference`."""
-        return tuple(back(self.detections(other, model)) for other, back in changed(batch))
+        return tuple(back(self.detections(other, model)) for other, back in augmented(batch))
 
     def detections(self, batch: Batch, model: Model) -> Detections:
         """What ``model`` finds on one batch."""

@@ -40,7 +40,7 @@ UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
 
 def wins(matrix: WinMatrix | None) -> Block | None:
     """How often each method beats each other one."""
-    if matrix is None or not matrix.cells:
+    if matrix is None:
         return None
     title = "Wins"
     if not matrix.decidable:

@@ -56,7 +56,7 @@ class Curve:
     """One run of one method.
 
     Attributes:
-        problem: dataset and detector, as the suite calls them together.
+        problem: dataset and model, as the suite calls them together.
         method: its name.
         seed: of the run.
         images: labelled in each cycle, at least one cycle; never fewer than in the last.

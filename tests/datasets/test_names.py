@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alframe.datasets.listing import Listing, same_files
-from alframe.datasets.names import SEEN_THROUGH, SUFFIXES, is_picture, likeness, stem
+from alframe.datasets.names import SEEN_THROUGH, SUFFIXES, has_picture_suffix, likeness, stem
 from alframe.datasets.problems import Problem, grouped
 
 PLAIN = st.text(st.characters(categories=("Ll", "Lu", "Nd")), min_size=1, max_size=8)
@@ -43,13 +43,13 @@ def test_what_does_not(one, other):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_suffixes_in_any_case(suffix):
     for name in (f"a{suffix}", f"a{suffix.upper()}", f"a{suffix.title()}"):
-        assert is_picture(name)
+        assert has_picture_suffix(name)
         assert stem(f"sub/{name}") == "sub/a"
 
 
 @pytest.mark.parametrize("name", ["a", "a.b", "a.txt", "jpg", "a.jpg/b"])
 def test_other_names_are_no_pictures(name):
-    assert not is_picture(name)
+    assert not has_picture_suffix(name)
     assert stem(name) == name
 
 

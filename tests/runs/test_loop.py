@@ -15,7 +15,7 @@ from alframe.datasets.base import Dataset, ImageSet, LabelledSet, Target
 from alframe.errors import ConfigError, RunError, TrainingError, Waiting
 from alframe.files import atomic
 from alframe.learner import FitContext
-from alframe.oracle import Answers, Oracle, SimulatedOracle, asks_people
+from alframe.oracle import Answers, Oracle, SimulatedOracle, is_human
 from alframe.runs import journal
 from alframe.runs.budget import check_budget, planned
 from alframe.runs.journal import Journal
@@ -47,7 +47,7 @@ def run_loop(
 ) -> list[Mapping[str, Any]]:
     dataset = dataset or fake_dataset()
     budget = budget or BudgetConfig(initial=3, per_cycle=2, cycles=4)
-    known = dataset.known if oracle and asks_people(oracle) else ()
+    known = dataset.known if oracle and is_human(oracle) else ()
     plan = planned(budget, dataset, Seeds(seed), known)
     plan = replace(plan, initial=tuple(initial or plan.initial))
     with open_run(path, config, resume=(path / "config.yaml").exists()) as run:

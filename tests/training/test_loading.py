@@ -18,7 +18,7 @@ from alframe.datasets.problems import BadItemError, Problem
 from alframe.errors import AlframeError, DataError, TrainingError
 from alframe.training import loading
 from alframe.training.batch import Batch
-from alframe.training.loading import in_threads, loaded
+from alframe.training.loading import loaded, loaded_by_threads
 from alframe.training.worker_errors import cause, in_words
 
 SHM = r"out of shared memory \(/dev/shm\).*data\.workers=0.*--shm-size"
@@ -204,7 +204,7 @@ class TestThreads:
             return batch(keys)
 
         before = threading.active_count()
-        batches = in_threads(noted, ([i] for i in range(100)), threads=threads, pin=False)
+        batches = loaded_by_threads(noted, ([i] for i in range(100)), threads=threads, pin=False)
         next(batches)
         time.sleep(0.1)
         assert sorted(made) == [*range(threads + 1)]
@@ -216,11 +216,11 @@ class TestThreads:
         monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
         monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
         monkeypatch.setattr(Batch, "pin_memory", lambda self: replace(self, ids=("pinned",)))
-        batches = in_threads(batch, [[1], [2]], threads=1, pin=True)
+        batches = loaded_by_threads(batch, [[1], [2]], threads=1, pin=True)
         assert [b.ids for b in batches] == [("pinned",)] * 2
         assert chosen == [3]
 
     @staticmethod
     def numbers(make: Callable[[Sequence[int]], Batch], threads: int) -> list[int]:
-        batches = in_threads(make, ([i] for i in range(8)), threads=threads, pin=False)
+        batches = loaded_by_threads(make, ([i] for i in range(8)), threads=threads, pin=False)
         return [int(b.images[0, 0, 0, 0]) for b in batches]

@@ -13,7 +13,7 @@ from alframe.detectors.fcos import FCOS
 from alframe.learner import CLASS_PROBS, WarmStart
 from alframe.strategies.ll4al.module import LL4ALModel
 from alframe.strategies.miaod.model import MIAODModel
-from alframe.training.growing import ClassRows, go_on, lay_out
+from alframe.training.warm_start import ClassRows, carry_over, lay_out
 from tests.detectors.drawing import drawing, small_retinanet, small_ssd
 
 FREE = {"weights": "none", "frozen_stages": -1, "norm_eval": False}
@@ -58,14 +58,14 @@ def test_rows_by_hand(
     counts: tuple[int, int],
 ) -> None:
     before, after = layer(old, None), layer(fresh, layout)
-    go_on(after, WarmStart(before.state_dict(), counts[0]), counts[1])
+    carry_over(after, WarmStart(before.state_dict(), counts[0]), counts[1])
     assert after[0].weight.flatten().tolist() == expected
     assert after[0].bias.tolist() == expected
 
 
 def test_without_a_new_class_everything_carries_over() -> None:
     before, after = layer([1, 2, -1], None), layer([91, 92, 93], ClassRows())
-    go_on(after, WarmStart(before.state_dict(), 2), 2)
+    carry_over(after, WarmStart(before.state_dict(), 2), 2)
     assert after[0].bias.tolist() == [1, 2, -1]
 
 
@@ -74,11 +74,11 @@ def test_a_layer_that_does_not_say_how_it_grows_is_drawn_anew(
 ) -> None:
     before, after = layer([1, 2, 3, 4], None), layer([91, 92, 93, 94, 95, 96], None)
     with caplog.at_level(logging.WARNING):
-        go_on(after, WarmStart(before.state_dict(), 2), 3)
+        carry_over(after, WarmStart(before.state_dict(), 2), 3)
     assert after[0].bias.tolist() == [91, 92, 93, 94, 95, 96]
     assert [r.getMessage() for r in caplog.records] == [
         f"0.{part} is drawn anew: it does not say which of its rows are of which class "
-        "(alframe.training.growing.lay_out)"
+        "(alframe.training.warm_start.lay_out)"
         for part in ("weight", "bias")
     ]
 
@@ -117,7 +117,7 @@ def logits(network: Any) -> Tensor:
 def test_old_classes_are_told_as_before(make: Callable[[int], nn.Module], known: int) -> None:
     """What a grown detector says of its old classes, and background, is what the old one says."""
     old, new, drawn = seeded(make, known, 1), seeded(make, 5, 2), seeded(make, 5, 2)
-    go_on(new, WarmStart(old.state_dict(), known), 5)
+    carry_over(new, WarmStart(old.state_dict(), known), 5)
     before, after = logits(old), logits(new)
     torch.testing.assert_close(after[..., :known], before[..., :known], rtol=1e-4, atol=1e-7)
     if before.shape[-1] > known:
@@ -135,7 +135,7 @@ def test_the_rows_of_faster_rcnns_boxes() -> None:
         seeded(faster_rcnn, 3, 2),
         seeded(faster_rcnn, 3, 2),
     )
-    go_on(new, WarmStart(old.state_dict(), 2), 3)
+    carry_over(new, WarmStart(old.state_dict(), 2), 3)
     name = "stock.roi_heads.box_predictor.bbox_pred.bias"
     rows = new.state_dict()[name]
     assert rows[:12].tolist() == old.state_dict()[name].tolist()
@@ -152,7 +152,7 @@ def test_every_tower_of_learners_with_more_of_them(detector: Callable[..., Any])
 
     for make in (miaod, ll4al):
         old, new = seeded(make, 2, 1), seeded(make, 4, 2)
-        go_on(new, WarmStart(old.state_dict(), 2), 4)
+        carry_over(new, WarmStart(old.state_dict(), 2), 4)
         towers = pairs(old, new)
         assert len(towers) == (3 if make is miaod else 1)
         levels = inner(old).features(drawing()).levels

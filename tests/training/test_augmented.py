@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from alframe.learner import Detections
+from alframe.training.augmented import augmented, flipped, shrunk, with_holes
 from alframe.training.batch import Batch
-from alframe.training.changed import changed, flipped, shrunk, with_holes
 
 
 def batch() -> Batch:
@@ -34,7 +34,7 @@ def test_an_image_is_flipped_where_it_lies() -> None:
 
 def test_boxes_on_a_flipped_image_come_back() -> None:
     """In pixels of the original images, which are 12 and 16 wide."""
-    (_, back), *others = changed(batch())
+    (_, back), *others = augmented(batch())
     found = boxes([0, 1, 4, 2], [10, 1, 16, 5])
     assert back(found).boxes.tolist() == [[[8, 1, 12, 2]], [[0, 1, 6, 5]]]
     assert all(same(found) is found for _, same in others)
@@ -67,13 +67,13 @@ def test_holes_follow_from_the_id() -> None:
 
 
 def test_darker() -> None:
-    *_, (dim, _) = changed(batch())
+    *_, (dim, _) = augmented(batch())
     assert dim.images[1, 0, 0].tolist() == [int(0.6 * n + 1e-6) for n in range(1, 9)]
-    assert len(list(changed(batch()))) == 4
+    assert len(list(augmented(batch()))) == 4
 
 
 @pytest.mark.parametrize("side", [1, 2, 3])
 def test_the_smallest_images(side: int) -> None:
     sizes = torch.tensor([[side, side]])
     tiny = Batch(("a",), torch.ones(1, 3, 32, 32, dtype=torch.uint8), sizes, sizes)
-    assert all(other.images.shape == tiny.images.shape for other, _ in changed(tiny))
+    assert all(other.images.shape == tiny.images.shape for other, _ in augmented(tiny))

@@ -39,7 +39,7 @@ def lay_out(layer: nn.Module, rows: ClassRows) -> None:
     layer.__dict__[_NAME] = rows  # nn.Module takes tensors and modules alone as attributes
 
 
-def go_on(network: nn.Module, start: WarmStart, classes: int) -> None:
+def carry_over(network: nn.Module, start: WarmStart, classes: int) -> None:
     """Give a fresh network the weights that a warm start goes on from.
 
     A layer that has grown and does not say how stays as it was drawn, with a warning.
@@ -73,7 +73,7 @@ def _plain(name: str, only_classes: bool) -> ClassRows | None:
         return ClassRows()
     logger.warning(
         "%s is drawn anew: it does not say which of its rows are of which class "
-        "(alframe.training.growing.lay_out)",
+        "(alframe.training.warm_start.lay_out)",
         name,
     )
     return None

@@ -16,7 +16,7 @@ CUTS, CUT = 2, (0.05, 0.2)
 """Rectangles that are cut out, and the least and largest share of a side."""
 
 
-def changed(batch: Batch) -> Iterator[tuple[Batch, Callable[[Detections], Detections]]]:
+def augmented(batch: Batch) -> Iterator[tuple[Batch, Callable[[Detections], Detections]]]:
     """The batch flipped, shrunk, with holes, and dimmed; each with what brings detections back.
 
     Shapes stay, and nothing is drawn but the places of holes, which follow from the ids.
