@@ -94,7 +94,8 @@ def _hints(factory: Callable[..., Any], names: Collection[str]) -> dict[str, Any
     for name in names & annotations.keys():
         shown = types.SimpleNamespace(__annotations__={name: annotations[name]})
         with contextlib.suppress(NameError, AttributeError, SyntaxError, TypeError):
-            hints |= typing.get_type_hints(shown, globalns=getattr(call, "__globals__", {}))
+            names_of = getattr(call, "__globals__", {})
+            hints |= typing.get_type_hints(shown, globalns=names_of, include_extras=True)
     return hints
 
 

@@ -1,13 +1,15 @@
 """From a configuration to the objects that it names."""
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from alframe import oracle
+from alframe.config.resolve import COMPONENTS
 from alframe.config.sections import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset, ImageSet
 from alframe.datasets.cache import CachedImages, Resize, prepared
@@ -137,7 +139,7 @@ def build_dataset(config: RunConfig, *, in_part: bool | None = None) -> Dataset:
     Raises:
         DataError: it cannot be used; with every problem found.
     """
-    dataset: Dataset = _factory("datasets", config.dataset)()
+    dataset: Dataset = _made("dataset", config.dataset)
     entry = registry().get("datasets", config.dataset.name)
     if dataset.task != (said := entry.says("task", "detection")):
         raise PluginError(
@@ -217,39 +219,57 @@ def build_learner(
     if model and config.training:
         if restored and "weights" in model.options:
             model = model.model_copy(update={"weights": "none"})
-        build_model = _factory("models", model, num_classes=len(classes))
+        build_model = functools.partial(_made, "model", model, num_classes=len(classes))
         setup = LearnerSetup(**vars(setup), build_model=build_model, training=config.training)
-    learner: Learner = _factory("learners", config.learner, setup=setup)()
+    learner: Learner = _made("learner", config.learner, setup=setup)
     return learner
 
 
 def build_oracle(config: RunConfig, dataset: Dataset, folder: Path) -> oracle.Oracle:
     """Who annotates; what people are asked and answer lies in ``folder``, the run directory."""
     setup = oracle.OracleSetup(dataset, folder)
-    built: oracle.Oracle = _factory("oracles", config.oracle, setup=setup)()
+    built: oracle.Oracle = _made("oracle", config.oracle, setup=setup)
     return built
 
 
-def made_strategy(component: Component, provided: frozenset[str] | None = None) -> Strategy:
+def made_strategy(
+    component: Component, provided: frozenset[str] | None = None, section: str = "strategy"
+) -> Strategy:
     """The strategy, and inside a wrapper (``power:entropy``) the one that it wraps.
 
     Args:
         component: its name and options.
         provided: what a run can stream, for a strategy that adapts itself to that.
+        section: where the options lie, for messages.
+
+    Raises:
+        ConfigError: options that the strategy refuses.
     """
     name, _, wrapped = registry().unwrapped(component.name)
     options = component.options
     if wrapped:
-        options["of"] = made_strategy(Component(**options["of"]), provided)
-    strategy: Strategy = registry().get("strategies", name).make(**options)
+        options["of"] = made_strategy(Component(**options["of"]), provided, f"{section}.of")
+    with _full_names(section, options):
+        strategy: Strategy = registry().get("strategies", name).make(**options)
     if provided is not None and isinstance(strategy, Adaptable):
         strategy.adapt(provided)
     return strategy
 
 
-def _factory(kind: Kind, component: Component, **injected: Any) -> Callable[[], Any]:
-    entry = registry().get(kind, component.name)
-    return functools.partial(entry.make, **injected, **component.options)
+def _made(section: str, component: Component, **injected: Any) -> Any:
+    entry = registry().get(COMPONENTS[section], component.name)
+    with _full_names(section, component.options):
+        return entry.make(**injected, **component.options)
+
+
+@contextlib.contextmanager
+def _full_names(section: str, options: Mapping[str, Any]) -> Iterator[None]:
+    """Name settings as users do, ``strategy.k``: a factory knows its own argument ``k`` alone."""
+    try:
+        yield
+    except ConfigError as error:
+        problems = [f"{section}." * (p.split(":")[0] in options) + p for p in error.problems]
+        raise ConfigError(problems) from error
 
 
 def _cache_folder() -> Path:

@@ -15,6 +15,7 @@ from alframe.config.locations import keys
 from alframe.config.options import check_options, problems
 from alframe.config.resolve import from_overrides, resolve, settings
 from alframe.errors import ConfigError
+from alframe.runs.build import build_strategy
 
 
 def said(*pairs: str) -> list[str]:
@@ -175,6 +176,33 @@ def test_names_of_a_unions_members_are_no_keys(given: Any, paths: list[list[str]
     ]
     assert list(map(list, dict.fromkeys(map(tuple, found)))) == paths
     assert problems(error.value, "", Outer), "each has a sentence"
+
+
+def test_the_range_of_an_option_may_be_part_of_its_type() -> None:
+    def factory(k: Annotated[int, Field(ge=1)] = 1) -> None:
+        del k
+
+    told = ["strategy.k: expected at least 1 (got 0)"]
+    assert check_options(factory, {"k": 0}, frozenset(), "strategy") == ({"k": 0}, told)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "told"),
+    [
+        (("strategy.k=0",), "strategy.k: expected at least 1, got 0"),
+        (
+            ("strategy=power:entropy", "strategy.of.k=0"),
+            "strategy.of.k: expected at least 1, got 0",
+        ),
+        (("strategy=power:random",), "power needs a strategy that scores images; Random does not"),
+    ],
+)
+def test_what_a_factory_refuses_has_the_name_of_the_setting(
+    pairs: Sequence[str], told: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        build_strategy(resolve([from_overrides(pairs)]))
+    assert error.value.problems == (told,)
 
 
 class Listed(BaseModel):
