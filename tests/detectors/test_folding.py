@@ -58,17 +58,30 @@ class Crossed(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(3, 8, 3, 2, 1)
         self.late = nn.BatchNorm2d(8)
+        nn.init.constant_(self.late.bias, 3.0)
         self.other = nn.Conv2d(8, 8, 3, 1, 1)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         return [self.late(self.other(self.conv(image)).sigmoid())]
 
 
-def test_a_backbone_that_folding_would_change_is_left_as_it_is() -> None:
+class Deep(nn.Module):
+    """Of which nothing is left of a small image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 8, 65), nn.BatchNorm2d(8)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        return [self.norm(self.conv(image))]
+
+
+@pytest.mark.parametrize("body", [Crossed(), Deep()])
+def test_a_backbone_of_which_folding_is_not_known_to_change_nothing_is_left_as_it_is(
+    body: nn.Module,
+) -> None:
     detector = small_retinanet()
     pixels = PixelRange(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-    body = Crossed()
-    nn.init.constant_(body.late.bias, 3.0)
     detector.backbone = Backbone(body, (8,), (2,), pixels)
     assert for_inference(detector).backbone is detector.backbone
 

@@ -8,7 +8,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from alframe.config.sections import TrainingConfig
-from alframe.detectors.folding import _alike
 from alframe.errors import TrainingError
 from alframe.learner import FitContext
 from alframe.seeds import Seeds
@@ -77,8 +76,3 @@ def test_a_fit_says_it() -> None:
             model, [phase], {"labelled": Stream()}, TrainingConfig(iterations=1),  # type: ignore[dict-item]
             context, torch.device("cpu"),
         )  # fmt: skip
-
-
-def test_a_network_too_deep_for_a_trial_image_is_left_as_it_is() -> None:
-    deep = nn.Conv2d(3, 3, 65)
-    assert not _alike(deep, deep)
