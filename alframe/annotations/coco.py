@@ -70,12 +70,15 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
             f"of instances: expected that one beside it, got {named(list(map(str, others)))}; put "
             "the results with theirs into a folder of their own"
         )
+    where = str(source)
     content: Any = {"images": [], "annotations": [], "categories": []}
     if others:
-        content = parsed(read(others[0]), str(others[0]))
+        where = str(others[0])
+        content = parsed(read(others[0]), where)
     parts = chain.from_iterable(map(parts_in, results.values()))
     meant = partial(_meant, str(source), images)
-    return _read({str(source): content}, source, images, problems, Results(parts, meant, Packed()))
+    found = Results(parts, meant, Packed(), str(source))
+    return _read({where: content}, source, images, problems, found)
 
 
 def _meant(where: str, images: Images, name: str) -> str:
@@ -99,7 +102,7 @@ def _read(
         found = read_instances(content, where, partial(located, where), problems, results=results)
         part = _annotations(where, found, content, images)
         if results:
-            _check_listed(where, found, problems)
+            _check_listed(results.path, found, problems)
         elif doubt := _doubt(part, images, problems):
             part.notes.append(f"{where}: {doubt}")
         parts.append(part)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +10,7 @@ import click
 
 from alframe.annotations.formats import FORMATS
 from alframe.cli.output import say
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, together
 
 if TYPE_CHECKING:
     from alframe.strategy import Selection
@@ -86,11 +87,12 @@ def select(
     from alframe.config.layers import merge
     from alframe.config.resolve import from_overrides
     from alframe.selecting.asking import write_asked
-    from alframe.selecting.choosing import check_provided, choose, strategy_of
+    from alframe.selecting.choosing import check_provided, check_used, choose, strategy_of
     from alframe.selecting.reading import promised, read_material
 
     chosen = strategy_of(merge([{"strategy": {"name": strategy}}, from_overrides(overrides)]))
-    check_provided(chosen, promised(predictions, augmented, embeddings))
+    promise = promised(predictions, augmented, embeddings)
+    together(partial(check_provided, chosen, promise), partial(check_used, chosen, promise))
     material = read_material(
         predictions=predictions, augmented=augmented, embeddings=embeddings, images=images,
         labelled=labelled, missing=missing, skip_bad=skip_bad,

@@ -45,11 +45,13 @@ class Results:
         parts: of rows ``image_id category_id bbox score``, gone through once.
         named: the id of the image that an ``image_id`` names; raises a BadItemError.
         objects: takes what was found.
+        path: what messages call them.
     """
 
     parts: Iterable[Sequence[Any]]
     named: Callable[[str], str]
     objects: CollectedColumns
+    path: str
 
 
 @dataclass(frozen=True)
@@ -200,11 +202,12 @@ class _Reader:
 
     def add_results(self, results: Results) -> None:
         """Add what a detector found, or what is wrong with it to the problems."""
-        first = 0
+        first, of_instances, self._path = 0, self._path, results.path
         for part in results.parts:
             if not self._add_columns(quick_rows(part), results.objects):
                 self.add_objects(map(_by_file_name, part), first)
             first += len(part)
+        self._path = of_instances
 
     def _add_columns(self, rows: QuickRows | None, objects: CollectedColumns) -> bool:
         """Add rows at once, where that can be done; otherwise nothing is added."""

@@ -137,6 +137,25 @@ def check_provided(strategy: Strategy, provided: frozenset[str]) -> None:
     raise ConfigError(lines)
 
 
+def check_used(strategy: Strategy, provided: frozenset[str]) -> None:
+    """Refuse files that the strategy would not look at.
+
+    Raises:
+        ConfigError: names them.
+    """
+    unused = provided - strategy.requires
+    lines = []
+    if SAMPLES in unused:
+        lines.append(
+            "the strategy reads the predictions of one model, and several --predictions are those "
+            "of the members of an ensemble; put the files of one model into a folder, and give that"
+        )
+    if AUGMENTED in unused:
+        lines.append("the strategy does not look at --augmented: leave it out")
+    if lines:
+        raise ConfigError(lines)
+
+
 def choose(
     strategy: Strategy, material: Material, budget: int, seed: int = 0, *, strict: bool = False
 ) -> Selection:
@@ -173,6 +192,8 @@ def choose(
             f"the others {len(unknown):,} without predictions or embeddings"
         )
     wanted = min(budget, len(candidates))
+    if wanted < budget:
+        material.notes.append(f"there are no more than {plural(wanted, 'image')} to choose from")
     query = Query(
         learner=DeclaredSignals(material.signals, material.images, strategy.requires),
         unlabelled=tuple(candidates),

@@ -581,6 +581,43 @@ def test_an_ensemble_of_files(alframe: Any, photos: Path, tmp_path: Path) -> Non
     assert "requires samples; give --predictions several times" in err
 
 
+def test_files_that_a_strategy_would_not_look_at(
+    alframe: Any,  # noqa: F811
+    photos: Path,
+    tmp_path: Path,
+) -> None:
+    whole = results(tmp_path / "whole")
+    given = ("--predictions", whole, "--predictions", whole, "--augmented", whole)
+    code, _, err = choose(alframe, *given, "--images", photos)
+    assert code == 2
+    assert "reads the predictions of one model" in err
+    assert "does not look at --augmented: leave it out" in err
+    rows = json.loads(whole.read_text())
+    for number, part in enumerate((rows[:2], rows[2:])):
+        (whole.parent / f"part{number}.json").write_text(json.dumps(part))
+    whole.unlink()
+    in_parts = ("--predictions", whole.parent, "--images", photos, "--missing", "empty")
+    code, said, err = choose(alframe, *in_parts, budget=9)
+    assert (code, said.split()) == (0, BY_ENTROPY)
+    assert "no more than 5 images to choose from" in err
+
+
+def test_a_broken_file_of_instances_is_the_one_that_is_named(
+    alframe: Any,  # noqa: F811
+    photos: Path,
+    tmp_path: Path,
+) -> None:
+    file = results(tmp_path / "found")
+    given = ("--predictions", file, "--images", photos)
+    instances, rows = file.parent / "instances.json", json.loads(file.read_text())
+    file.write_text(json.dumps([rows[0] | {"category_id": 99}]))
+    assert f"{file}: annotations.category_id: no category" in choose(alframe, *given)[2]
+    instances.write_text(json.dumps({"images": [], "annotations": []}))
+    code, _, err = choose(alframe, *given)
+    assert code == 2
+    assert f"{instances}: categories: expected a list" in err
+
+
 def test_files_whose_probabilities_cannot_be_compared(
     alframe: Any,  # noqa: F811
     photos: Path,
