@@ -20,7 +20,7 @@ from alframe.datasets.pictures import DEFAULT, Reading
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.datasets.resize import Resize
 from alframe.datasets.splits import check_splits
-from alframe.errors import DataError
+from alframe.errors import DataError, PluginError
 
 __all__ = ["CacheMode", "CachedImages", "Resize", "prepared"]
 
@@ -130,6 +130,7 @@ class CachedImages:
 
         Raises:
             DataError: the cache on disk cannot be written.
+            PluginError: the source gives something else than images.
         """
         facts = dict(in_threads(ids, self._facts, workers, "looking up images"))
         problems = {item: fact for item, fact in facts.items() if isinstance(fact, DataError)}
@@ -208,7 +209,7 @@ class CachedImages:
                 if isinstance(self._source, ImageFiles):
                     image, white = self._source.picture(item)
                 else:
-                    image, white = self._source.read(item), None
+                    image, white = _pixels(self._source, item), None
                 _check_size(item, image, self._source.size(item))
             except DataError as error:
                 return error
@@ -256,6 +257,20 @@ def _key(resize: Resize, limit: int, known: dict[str, _Facts], reading: Reading 
     pixels = reading and (reading.max_megapixels, reading.white)
     content = json.dumps([FORMAT, astuple(resize), limit, pixels, list(known.items())])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _pixels(source: ImageSource, item: str) -> NDArray[np.uint8]:
+    """What the images of a plugin give, if it is an image."""
+    image: object = source.read(item)
+    if isinstance(image, np.ndarray):
+        if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
+            return image
+        got = f"{image.dtype} {list(image.shape)}"
+    else:
+        got = type(image).__name__
+    raise PluginError(
+        f"{type(source).__name__}.read gives {got} for {item}: expected RGB, uint8 [H, W, 3]"
+    )
 
 
 def _check_size(item: str, image: NDArray[np.uint8], size: tuple[int, int]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from alframe.datasets import cache_disk
 from alframe.datasets.base import Dataset, Target
@@ -19,7 +20,7 @@ from alframe.datasets.cache import CachedImages, CacheMode, Resize, prepared
 from alframe.datasets.cache_disk import DiskWriter
 from alframe.datasets.problems import SKIP
 from alframe.datasets.voc import voc
-from alframe.errors import ConfigError, DataError
+from alframe.errors import ConfigError, DataError, PluginError
 
 IDS = ("a", "b", "c", "d")
 MIB = 2**20
@@ -381,6 +382,24 @@ class TestPrepared:
 
 
 FOUND = "a (20 x 10 pixels, annotated 21 x 10), d (20 x 10 pixels, annotated 21 x 10)"
+
+
+@pytest.mark.parametrize(
+    ("image", "got"),
+    [
+        (np.zeros((10, 20, 3), np.float32), "float32 [10, 20, 3]"),
+        (np.zeros((10, 20, 3), np.uint16), "uint16 [10, 20, 3]"),
+        (np.zeros((10, 20), np.uint8), "uint8 [10, 20]"),
+        (np.zeros((3, 10, 20), np.uint8), "uint8 [3, 10, 20]"),
+        (Image.new("RGB", (20, 10)), "Image"),
+    ],
+)
+def test_a_source_that_gives_no_images_is_refused(image, got):
+    source = Images()
+    source.read = lambda _: image
+    told = re.escape(f"Images.read gives {got} for a: expected RGB, uint8 [H, W, 3]")
+    with pytest.raises(PluginError, match=told):
+        CachedImages(source, HALF, limit_bytes=MIB).prepare(IDS, 1)
 
 
 def test_one_cause_is_told_once(dataset, varied):
