@@ -51,8 +51,10 @@ class Cycle(BaseModel):
 
     def value(self, metric: str) -> float | None:
         """One metric; ``AP50.cat,dog`` is the mean of AP50.cat and AP50.dog."""
+        numbers = self.numbers()
         start, dot, last = metric.rpartition(".")
-        values = [self.numbers().get(start + dot + name) for name in last.split(",")]
+        names = [last] if metric in numbers else last.split(",")  # a class may have a comma
+        values = [numbers.get(start + dot + name) for name in names]
         found = [value for value in values if value is not None]
         return sum(found) / len(found) if len(found) == len(values) else None
 

@@ -12,6 +12,7 @@ from alframe.benchmarks.reporting.tables import (
     Cells,
     Table,
     TableCell,
+    Text,
     heads,
     numbered,
     p_value,
@@ -62,6 +63,12 @@ def cycles(problem: ProblemFindings, metric: str) -> Table | None:
         beneath=[row[:end] for row in published],
         notes=[*_cycle_notes(problem, metric, own), *problem.notes],
     )
+
+
+def why_no_cycles(problem: ProblemFindings, metric: str) -> Text | None:
+    """In the place of :func:`cycles`, what would have stood beneath."""
+    title = f"{metric} by number of labelled images"
+    return Text(title, "; ".join(problem.notes)) if problem.notes else None
 
 
 def sources_of(problem: ProblemFindings) -> list[str]:

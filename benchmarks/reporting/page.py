@@ -75,7 +75,7 @@ def chapters(findings: Findings, curves: Mapping[str, str]) -> list[Chapter]:
 def _problem(findings: Findings, problem: ProblemFindings, curves: Mapping[str, str]) -> Chapter:
     metric = findings.metric
     parts = [
-        method_tables.cycles(problem, metric),
+        method_tables.cycles(problem, metric) or method_tables.why_no_cycles(problem, metric),
         _drawing("Learning curves", curves.get(problem.name), f"{metric} of each method"),
         method_tables.full_supervision(problem),
         method_tables.areas(problem, metric, findings.costs),

@@ -8,6 +8,7 @@ from alframe.benchmarks.reading.groups import OWN, ProblemRuns
 from alframe.benchmarks.reading.rundirs import Run
 from alframe.benchmarks.reporting.tables import merged
 from alframe.config.layers import flat
+from alframe.model import ERRORS
 from alframe.words import plural
 
 NOT_RECIPE = ("strategy.", "budget.")
@@ -52,7 +53,11 @@ def _of_run(name: str, run: Run, metric: str) -> Iterator[str]:
         new = ", ".join(n for n, first in run.new_classes.items() if first == cycle)
         came = f"metrics are over other classes from cycle {cycle} on, as {new} came"
         yield f"{name}: {came}, {run.path}"
-    if without := [str(c.cycle) for c in run.cycles if c.value(metric) is None]:
+    measured = {name: None for c in run.cycles for name in c.metrics if name != ERRORS}
+    without = [str(c.cycle) for c in run.cycles if c.value(metric) is None]
+    if without and metric.partition(".")[0] not in measured:
+        yield f"{name}: {metric} is not measured, but {', '.join(measured)}, {run.path}"
+    elif without:
         cycles = f"cycle{'' if len(without) == 1 else 's'} {', '.join(without)}"
         out = "left out of every mean" + NO_AREA * (run.finished and not run.is_whole(metric))
         yield f"{name}: {metric} is not a number in {cycles}, {out}, {run.path}"

@@ -68,12 +68,17 @@ def report(
 
 def _summary(findings: "Findings") -> str:
     """The cycle tables alone, for a terminal."""
-    from alframe.benchmarks.reporting.method_tables import cycles
+    from alframe.benchmarks.reporting.method_tables import cycles, why_no_cycles
     from alframe.benchmarks.reporting.tables import table_text
     from alframe.text import markdown
 
-    tables = ((p.name, cycles(p, findings.metric)) for p in findings.problems)
-    return "\n".join(f"## {markdown(name)}\n\n{table_text(t)}" for name, t in tables if t)
+    parts: list[str] = []
+    for problem in findings.problems:
+        if table := cycles(problem, findings.metric):
+            parts.append(f"## {markdown(problem.name)}\n\n{table_text(table)}")
+        elif why := why_no_cycles(problem, findings.metric):
+            parts.append(f"## {markdown(problem.name)}\n\n{markdown(why.text)}\n")
+    return "\n".join(parts)
 
 
 def findings_of(paths: Sequence[Path], metric: str | None = None) -> "Findings":

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from alframe.benchmarks.reading.rundirs import flat, read_run, read_runs
+from alframe.benchmarks.reading.rundirs import Cycle, flat, read_run, read_runs
 from alframe.errors import RunError
 from tests.benchmarks.fake_runs import cycle, write_run
 
@@ -21,6 +21,15 @@ def test_reads_what_the_directory_says(tmp_path):
         "AP50.ring": None,
     }
     assert run.cycles[1].numbers()["mAP50"] is None
+
+
+def test_the_mean_of_classes_and_a_class_with_a_comma():
+    measured = Cycle(
+        cycle=0, labelled=1, objects=1, metrics={"AP": {"a": 0.25, "b": 0.5, "a,b": 1}}
+    )
+    assert [measured.value(f"AP.{names}") for names in ("a", "b,a", "a,b", "a,c")] == [
+        0.25, 0.375, 1, None
+    ]  # fmt: skip
 
 
 def test_nan_is_no_number(tmp_path):

@@ -86,6 +86,15 @@ def test_datasets_get_sections_of_their_own(tmp_path, invoke):
     assert [line for line in text.splitlines() if line.startswith("## ")] == ["## shapes", "## voc"]
 
 
+def test_runs_that_measure_something_else_say_so(tmp_path, invoke):
+    write_run(tmp_path / "runs" / "1", [0.1])
+    other = write_run(tmp_path / "runs" / "2", [0.2], dataset="figures") / "cycles.jsonl"
+    other.write_text(other.read_text().replace("mAP50", "accuracy"))
+    told = "random, seed 0: mAP50 is not measured, but accuracy"
+    assert told in invoke("runs").stdout.partition("## figures")[2]
+    assert told in (tmp_path / "report" / "report.md").read_text().partition("## figures")[2]
+
+
 def test_the_same_seed_twice_is_said(tmp_path, invoke):
     write_run(tmp_path / "runs" / "1", [0.1])
     write_run(tmp_path / "runs" / "2", [0.2])
