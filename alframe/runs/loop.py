@@ -26,6 +26,7 @@ from alframe.learner import (
     SignalSource,
     WarmStart,
 )
+from alframe.model import ERRORS
 from alframe.oracle import Oracle
 from alframe.profiling import Profiling, Tick, unwatched
 from alframe.progress import over
@@ -41,6 +42,9 @@ from alframe.text import command
 from alframe.words import named, plural
 
 logger = logging.getLogger(__name__)
+
+ROUNDING = 1e-6
+"""By which a mean of fractions may leave their range."""
 
 
 @dataclass(frozen=True)
@@ -230,9 +234,9 @@ class Loop:
         test = self._labelling.test
         with untouched(test.targets, "the learner", TrainingError):
             metrics = self._learner.evaluate(test)
-        check_recordable(metrics)
+        check_metrics(metrics)
         elapsed = time.monotonic() - started
-        return self._record("evaluated", cycle, metrics=metrics, seconds=elapsed)
+        return self._record("evaluated", cycle, metrics=dict(metrics), seconds=elapsed)
 
     def _selected(self, cycle: int) -> Event | None:
         """The selection of a cycle, unless it was the last one and is so no longer."""
@@ -301,30 +305,38 @@ class Loop:
         return {"event": name, "cycle": cycle, **details}
 
 
-def check_recordable(metrics: Metrics) -> None:
-    """Hold a learner to metrics that files can keep, and reports read.
+def check_metrics(metrics: Metrics) -> None:
+    """Hold a learner to metrics that files can keep, and reports rank by.
 
     Raises:
-        TrainingError: they are no mapping of finite numbers, None and such mappings.
+        TrainingError: they are no mapping of fractions, None and such mappings, with numbers of any
+            size below :data:`~alframe.model.ERRORS`; or the first is no number.
     """
-    mapping = isinstance(metrics, Mapping)
-    wrong = next(_unrecordable(metrics), None) if mapping else f"it is a {type(metrics).__name__}"
+    wrong: str | None = f"it is a {type(metrics).__name__}"
+    if isinstance(metrics, Mapping):
+        headline = next(iter(metrics.items()), None)
+        wrong = next(_no_metrics(metrics), None)
+        if headline is None or isinstance(headline[1], Mapping):
+            wrong = wrong or f"the first, the headline, is {headline[0] if headline else 'missing'}"
     if wrong:
         raise TrainingError(
-            f"evaluate gives {metrics!r:.200}: expected a mapping of finite numbers, None for "
-            f"what does not exist, and mappings of these ({wrong})"
+            f"metrics are {metrics!r:.200}: expected names of fractions of 0 to 1, None for what "
+            "does not exist, and of such mappings; what is no fraction, and the less the better, "
+            f"in a mapping {ERRORS!r} ({wrong})"
         )
 
 
-def _unrecordable(metrics: Mapping[Any, object]) -> Iterator[str]:
+def _no_metrics(metrics: Mapping[Any, object], *, fractions: bool = True) -> Iterator[str]:
     for name, value in metrics.items():
         if not isinstance(name, str):
             yield f"the key {name!r:.40} is no text"
-        elif isinstance(value, Mapping):
-            yield from _unrecordable(value)
+        elif isinstance(value, dict):
+            yield from _no_metrics(value, fractions=fractions and name != ERRORS)
         elif isinstance(value, bool) or not isinstance(value, int | float | None):
             yield f"{name} is a {type(value).__name__}"
-        elif value is not None and not math.isfinite(value):
+        elif value is not None and not (
+            -ROUNDING <= value <= 1 + ROUNDING if fractions else math.isfinite(value)
+        ):
             yield f"{name} is {value}"
 
 

@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from alframe.config.layers import flat
-from alframe.errors import SelectionError
+from alframe.errors import SelectionError, TrainingError
 from alframe.learner import Metrics
-from alframe.model import ERRORS
 from alframe.plugins.guests import described
+from alframe.runs import loop
 
 
 def expect(condition: object, message: str) -> None:
@@ -82,19 +81,13 @@ def _states(torch_too: bool) -> dict[str, object]:
 
 
 def check_metrics(metrics: Any) -> str:
-    """Hold metrics to what the framework makes of them; returns them as JSON."""
-    expect(isinstance(metrics, Mapping), f"metrics are {metrics!r:.80}: expected a mapping")
+    """Hold metrics to what a run demands of them; returns them as JSON."""
     try:
-        text = json.dumps(dict(metrics))
-    except (TypeError, ValueError) as error:
-        raise AssertionError(f"metrics are {metrics!r:.200}: expected JSON ({error})") from error
-    found = flat({name: value for name, value in json.loads(text).items() if name != ERRORS})
-    wrong = {name: value for name, value in found.items() if not _is_fraction(value)}
-    expect(
-        not wrong, f"metrics hold {wrong}: expected names of fractions of 0 to 1, or None for none"
-    )
+        loop.check_metrics(metrics)
+    except TrainingError as error:
+        raise AssertionError(str(error)) from error
     headline(metrics)
-    return text
+    return json.dumps(dict(metrics))
 
 
 def headline(metrics: Metrics) -> float:
@@ -105,11 +98,6 @@ def headline(metrics: Metrics) -> float:
             f"the first metric is {name!r}, {value!r:.60}: expected the headline first, a number"
         )
     return float(value)
-
-
-def _is_fraction(value: Any) -> bool:
-    """Whether JSON says a fraction, or None for one that does not exist."""
-    return value is None or (not isinstance(value, bool | str | list) and 0 <= value <= 1)
 
 
 Subject = TypeVar("Subject")

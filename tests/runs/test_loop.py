@@ -106,16 +106,22 @@ def test_phases_are_counted_where_a_learner_does_not(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "metrics",
     [
-        *({"mAP50": wrong} for wrong in (math.nan, np.float32(0.5), "0.5", [1, 2], True)),
+        *(
+            {"mAP50": wrong}
+            for wrong in (math.nan, np.float32(0.5), "0.5", [1, 2], True, 45.2, -0.1)
+        ),
         *({"by": wrong} for wrong in ({"cat": math.inf}, {"cat": (1,)}, {0: 0.5})),
         [("mAP50", 0.5)],
+        {"errors": {"distance": math.inf}},
+        {"AP50": {"cat": 0.5}},
+        {},
         None,
     ],
 )
 def test_metrics_that_no_file_can_keep_are_refused(tmp_path: Path, metrics: Any) -> None:
     learner = FakeLearner()
     learner.evaluate = lambda _: metrics  # type: ignore[method-assign]
-    with pytest.raises(TrainingError, match=r"evaluate gives .*: expected a mapping of finite num"):
+    with pytest.raises(TrainingError, match=r"metrics are .*: expected names of fractions"):
         run_loop(tmp_path / "run", learner=learner)
     run_loop(tmp_path / "run")
 
