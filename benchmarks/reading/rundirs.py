@@ -1,7 +1,7 @@
 """Run directories, as reports read them. Nothing of the run is imported or executed."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,15 @@ class Cycle(BaseModel):
     def value(self, metric: str) -> float | None:
         """One metric; ``AP50.cat,dog`` is the mean of AP50.cat and AP50.dog."""
         numbers = self.numbers()
-        start, dot, last = metric.rpartition(".")
-        names = [last] if metric in numbers else last.split(",")  # a class may have a comma
-        values = [numbers.get(start + dot + name) for name in names]
+        values = [numbers.get(name) for name in names_in(metric, numbers)]
         found = [value for value in values if value is not None]
         return sum(found) / len(found) if len(found) == len(values) else None
+
+
+def names_in(metric: str, known: Container[str]) -> list[str]:
+    """The names that a metric is the mean of: two in ``AP50.cat,dog``, unless one is called so."""
+    start, dot, last = metric.rpartition(".")
+    return [metric] if metric in known else [start + dot + name for name in last.split(",")]
 
 
 @dataclass(frozen=True)

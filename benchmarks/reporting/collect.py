@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from alframe.annotations.suspects import counted, suspects_page
 from alframe.benchmarks.reading.groups import ProblemRuns, curve_of, problems_of
-from alframe.benchmarks.reading.rundirs import Cycle, Run
+from alframe.benchmarks.reading.rundirs import Cycle, Run, names_in
 from alframe.benchmarks.reporting.findings import (
     CurvePoint,
     Findings,
@@ -92,12 +92,28 @@ def of_suite(folder: Path, metric: str | None = None) -> Findings:
 
 
 def _metric(problems: Sequence[ProblemRuns], wanted: str | None) -> str:
-    """The metric of a report: what is wanted, else what the model of the first run measures first.
+    """The metric of a report: see :func:`named_metric`.
 
     Raises:
-        RunError: no run has a finished cycle, or none the metric; says which there are.
+        RunError: also where no run has a number for it.
     """
     cycles = [cycle for problem in problems for run in problem.runs() for cycle in run.cycles]
+    metric = named_metric(cycles, wanted)
+    if all(cycle.value(metric) is None for cycle in cycles):
+        raise RunError(
+            f"no run has a number for the metric {metric!r}: in none has the test split an "
+            "object to measure it by. Run again with a test split that has some, or choose "
+            "another --metric"
+        )
+    return metric
+
+
+def named_metric(cycles: Sequence[Cycle], wanted: str | None) -> str:
+    """The name of the metric that is wanted, else of what the first cycle measures first.
+
+    Raises:
+        RunError: there is no cycle, or none has the metric; says which there are.
+    """
     measured = [name for cycle in cycles for name in cycle.metrics]
     if not measured:
         raise RunError("there is nothing to report: no run has a finished cycle yet")
@@ -110,13 +126,7 @@ def _metric(problems: Sequence[ProblemRuns], wanted: str | None) -> str:
         )
     if (full := f"{COCO}.{metric}") in known and metric not in known:
         metric = full
-    if all(cycle.value(metric) is None for cycle in cycles):
-        if metric in known:
-            raise RunError(
-                f"no run has a number for the metric {metric!r}: in none has the test split an "
-                "object to measure it by. Run again with a test split that has some, or choose "
-                "another --metric"
-            )
+    if not known.issuperset(names_in(metric, known)):
         names = {_by_class(n) for n in known if not n.startswith(f"{ERRORS}.")}
         raise RunError(unknown("metric", metric, names))
     return metric

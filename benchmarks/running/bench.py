@@ -98,7 +98,7 @@ def bench(
         return
     check_places(wanted)
     with _opened(folder, wanted, grid_of(wanted)) as work:
-        _run(work, _engine(engine, address, jobs, threads))
+        _run(work, _engine(engine, address, jobs, threads), wanted.metric)
     _finish(work)
 
 
@@ -165,7 +165,7 @@ def _engine(name: str, address: str | None, jobs: int | None, threads: int | Non
     return LocalEngine(jobs, threads)
 
 
-def _run(work: "WorkList", engine: "Engine") -> None:
+def _run(work: "WorkList", engine: "Engine", metric: str | None) -> None:
     from alframe.benchmarks.running.jobs import is_waiting
 
     total = len(work.jobs)
@@ -177,9 +177,23 @@ def _run(work: "WorkList", engine: "Engine") -> None:
             if outcome.failed and not is_waiting(result):
                 result = f"FAILED: {result}"
             say(f"[{number}/{total}] {outcome.job.name}  {outcome.seconds:.0f} s  {result}")
+            if not outcome.failed:
+                _check_metric(work.path(outcome.job), metric)
     except KeyboardInterrupt as error:
         say("", "stopped; the same command goes on from here", err=True)
         raise click.exceptions.Exit(exit_code(error)) from error
+
+
+def _check_metric(run: Path, metric: str | None) -> None:
+    """Warn of a metric that a run does not measure: the report says it only at the end."""
+    from alframe.benchmarks.reading.rundirs import read_run
+    from alframe.benchmarks.reporting.collect import named_metric
+    from alframe.errors import RunError
+
+    try:
+        named_metric(read_run(run).cycles, metric)
+    except RunError as error:
+        say(f"warning: the suite's metric: {error}", err=True)
 
 
 def _finish(work: "WorkList") -> None:

@@ -139,12 +139,13 @@ def test_metric_of_a_class_and_of_several(folder: Path) -> None:
     assert rows(folder, "AP50.disc,disc")["miaod"].points[0].value.mean == 0.25
 
 
-def test_a_metric_without_a_number_in_any_run(folder: Path) -> None:
-    with pytest.raises(RunError, match=r"no run has a number for the metric 'AP50\.ring': in none"):
-        findings(folder, "AP50.ring")
+@pytest.mark.parametrize("metric", ["AP50.ring", "AP50.disc,ring"])
+def test_a_metric_without_a_number_in_any_run(folder: Path, metric: str) -> None:
+    with pytest.raises(RunError, match=f"no run has a number for the metric '{metric}': in none"):
+        findings(folder, metric)
 
 
-@pytest.mark.parametrize("metric", ["mAP5", "AP50.rings", "AP50.disc,ring"])
+@pytest.mark.parametrize("metric", ["mAP5", "AP50.rings", "AP50.disc,rings"])
 def test_a_metric_that_no_run_has(folder: Path, metric: str) -> None:
     known = r"unknown metric '.*'; known: AP50\.CLASS, mAP50, mAP50_11pt"
     with pytest.raises(RunError, match=known):

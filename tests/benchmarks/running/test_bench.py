@@ -14,13 +14,14 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from alframe.benchmarks.running.bench import _changed, _finish, bench
+from alframe.benchmarks.running.bench import _changed, _finish, _run, bench
 from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.prepare import initial_sets, write_initial_sets
 from alframe.benchmarks.running.suite import load, write
 from alframe.benchmarks.running.work import WorkList
 from alframe.errors import AlframeError, ConfigError, RunError
 from alframe.runs.initial import write_initial
+from tests.benchmarks.fake_runs import cycle
 from tests.benchmarks.tiny_suite import CONTENT, FakeEngine, tiny_suite
 
 COSTS = {"seconds", "memory"}
@@ -159,6 +160,22 @@ def test_where_everything_failed_the_reasons_are_listed_though_there_is_no_repor
     listed = [line for line in capsys.readouterr().err.splitlines() if line.startswith("failed: ")]
     assert len(listed) == len(work.jobs) == 3
     assert listed[0].startswith("failed: first/shapes/plain/seed-0: first/shapes/plain/seed-0 has")
+
+
+def test_a_misspelt_metric_is_told_when_the_first_run_has_finished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = tiny_suite(seeds=[0], full_supervision="none", replay=None)
+    work = WorkList(tmp_path, grid_of(suite))
+
+    def measures(name: str) -> int:
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "cycles.jsonl").write_text(json.dumps(cycle(0, 0.5)) + "\n")
+        return 0
+
+    _run(work, FakeEngine(measures), "mAP5")
+    warned = "warning: the suite's metric: unknown metric 'mAP5'; known: AP50.CLASS, mAP50"
+    assert warned in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
