@@ -1,24 +1,44 @@
 """The jobs of a suite, as far as they have come, sorted into the suite's problems."""
 
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
 from alframe.benchmarks.published import published
 from alframe.benchmarks.reading.groups import ProblemRuns
 from alframe.benchmarks.reading.rundirs import Run, is_run, read_run
-from alframe.benchmarks.running.jobs import JobList
+from alframe.benchmarks.running.jobs import Job, JobList
 from alframe.benchmarks.running.suite import Suite
+from alframe.errors import RunError, together
 
 OTHERS = {"first": "first cycles", "full": "full supervision", "replay": "repetition"}
 """What notes call the jobs that are no row of the table."""
 
 
 def suite_problems(suite: Suite, jobs: JobList) -> list[ProblemRuns]:
-    """A problem for each of the suite's."""
-    return [_problem(suite, jobs, name) for name in suite.problems]
+    """A problem for each of the suite's.
+
+    Raises:
+        RunError: run directories are damaged; all of them.
+    """
+    there = [job for job in jobs if is_run(jobs.path(job))]
+    read = together(*(partial(_read, jobs.path(job)) for job in there))
+    runs = dict(zip(there, read, strict=True))
+    return [_problem(suite, jobs, name, runs) for name in suite.problems]
 
 
-def _problem(suite: Suite, jobs: JobList, name: str) -> ProblemRuns:
+def _read(path: Path) -> Run:
+    try:
+        return read_run(path)
+    except RunError as error:
+        again = f"or remove {path}, and alframe bench does that job again"
+        raise RunError(f"{problem}; {again}" for problem in error.problems) from error
+
+
+def _problem(suite: Suite, jobs: JobList, name: str, read: Mapping[Job, Run]) -> ProblemRuns:
     """What the jobs of a problem have come to; those without a run directory are left out."""
     own = [job for job in jobs if job.problem == name]
-    found = {job: read_run(path) for job in own if is_run(path := jobs.path(job))}
+    found = {job: read[job] for job in own if job in read}
     runs = {(j.method, j.seed): r for j, r in found.items() if j.kind == "run"}
     full: dict[str, list[Run]] = {}
     for job, run in found.items():

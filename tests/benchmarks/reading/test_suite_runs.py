@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from alframe.benchmarks.reading.groups import problems_of
 from alframe.benchmarks.reading.rundirs import read_runs
 from alframe.benchmarks.reading.suite_runs import suite_problems
@@ -9,6 +11,7 @@ from alframe.benchmarks.reporting.collect import of_runs, of_suite
 from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.suite import Suite, write
 from alframe.benchmarks.running.work import WorkList
+from alframe.errors import RunError
 from tests.benchmarks.fake_runs import write_run
 from tests.benchmarks.tiny_suite import tiny_suite
 
@@ -79,3 +82,16 @@ def test_a_suite_is_compared_with_its_plain_random_whatever_it_is_called(tmp_pat
     (problem,) = of_suite(tmp_path).problems
     assert {(c.method, c.against) for c in problem.comparisons} == {("random", "dice")}
     assert {s.method for s in problem.savings} == {"random"}
+
+
+def test_all_damaged_runs_are_named_with_what_to_do_in_a_suite(tmp_path: Path) -> None:
+    suite = tiny_suite(seeds=[0, 1], full_supervision="none", replay=None)
+    jobs = finished(suite, tmp_path)
+    broken = [jobs.path(job) for job in jobs if job.kind == "run"][:2]
+    for path in broken:
+        (path / "config.yaml").write_text("{")
+    with pytest.raises(RunError) as error:
+        suite_problems(suite, jobs)
+    assert [problem.partition("; or ")[2] for problem in error.value.problems] == [
+        f"remove {path}, and alframe bench does that job again" for path in broken
+    ]
