@@ -120,6 +120,11 @@ def answered(
     given = {item: known[item] for item in ids if item in known} if known else {}
     unknown = [item for item in ids if item not in given and item not in lost]
     answers = oracle.annotate(unknown, cycle)
+    if not isinstance(answers, Answers):
+        raise RunError(
+            f"annotate gives {answers!r:.80} for cycle {cycle}: expected alframe.oracle.Answers, "
+            "or Waiting to be raised"
+        )
     annotated, ignored = set(answers.targets), set(answers.ignored)
     wrong = {
         "without an answer": set(unknown) - annotated - ignored,

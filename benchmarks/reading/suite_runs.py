@@ -19,7 +19,7 @@ def suite_problems(suite: Suite, jobs: JobList) -> list[ProblemRuns]:
     """A problem for each of the suite's.
 
     Raises:
-        RunError: run directories are damaged; all of them.
+        AlframeError: run directories are damaged; all of them.
     """
     there = [job for job in jobs if is_run(jobs.path(job))]
     read = together(*(partial(_read, jobs.path(job)) for job in there))

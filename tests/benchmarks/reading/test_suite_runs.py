@@ -11,7 +11,7 @@ from alframe.benchmarks.reporting.collect import of_runs, of_suite
 from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.suite import Suite, write
 from alframe.benchmarks.running.work import WorkList
-from alframe.errors import RunError
+from alframe.errors import AlframeError
 from tests.benchmarks.fake_runs import write_run
 from tests.benchmarks.tiny_suite import tiny_suite
 
@@ -90,7 +90,7 @@ def test_all_damaged_runs_are_named_with_what_to_do_in_a_suite(tmp_path: Path) -
     broken = [jobs.path(job) for job in jobs if job.kind == "run"][:2]
     for path in broken:
         (path / "config.yaml").write_text("{")
-    with pytest.raises(RunError) as error:
+    with pytest.raises(AlframeError) as error:
         suite_problems(suite, jobs)
     assert [problem.partition("; or ")[2] for problem in error.value.problems] == [
         f"remove {path}, and alframe bench does that job again" for path in broken
