@@ -78,8 +78,7 @@ def created(name: str, make: Callable[[str, bool], nn.Module], *, pretrained: bo
             if pretrained:
                 raise ConfigError(
                     f"weights: 'pretrained' of {name!r} could not be had ({first}). Without a "
-                    "network, give weights=PATH of a state dict, or weights=none "
-                    "(model.weights)."
+                    "network, give model.weights=PATH of a state dict, or model.weights=none"
                 ) from error
             raise ConfigError(f"backbone: {name!r} gives no feature maps ({first})") from error
     return body

@@ -99,7 +99,7 @@ def downloaded(weights: WeightsEnum, name: str) -> Mapping[str, Tensor]:
         first = str(error).partition("\n")[0]
         raise ConfigError(
             f"weights: 'pretrained' of {name!r} could not be had ({first}). Without a network, "
-            "give weights=PATH of a state dict, or weights=none (model.weights)."
+            "give model.weights=PATH of a state dict, or model.weights=none"
         ) from error
     return state
 

@@ -17,7 +17,7 @@ from alframe.datasets.cache_disk import FORMAT, DiskStore, DiskWriter, Slot, loa
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.looks import PLAIN, Look, look_at, notes_on, white_among
 from alframe.datasets.pictures import DEFAULT, Reading
-from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
+from alframe.datasets.problems import SKIP, SWAPPED, BadItemError, Problem, Problems
 from alframe.datasets.resize import Resize
 from alframe.datasets.splits import check_splits
 from alframe.errors import DataError, PluginError
@@ -280,7 +280,7 @@ def _check_size(item: str, image: NDArray[np.uint8], size: tuple[int, int]) -> N
     at = f"{item} ({width} x {height} pixels, annotated {size[1]} x {size[0]})"
     what, remedy = "another size than the image", "correct one of the two"
     if (width, height) == size:
-        what = "width and height of the image swapped, as where its EXIF orientation was not heeded"
+        what = f"width and height of the image {SWAPPED}"
         remedy = "annotate it upright, or remove the orientation from the file"
     cause = f"the annotation has {what}, so that boxes would be misplaced"
     raise BadItemError(Problem(cause, at, f"{remedy}{SKIP}"))

@@ -89,11 +89,20 @@ def drawn_test(
         test: the share, ``20%``.
         seed: other seeds draw other images.
         what: kind of images that are drawn from, for the note.
+
+    Raises:
+        DataError: there are too few to draw from.
     """
     share = share_of(test)
     assert share is not None
     drawn = stratified(classes, share, seed)
     among = f"{len(classes):,} {what}".rstrip()
+    if not drawn:
+        images = plural(len(classes), f"{what} image".strip())
+        raise DataError(
+            f"dataset.test={test}: {images} are too few to draw from, as one of each class stays "
+            "in the pool; budget.test=N has N images annotated to test on"
+        )
     return drawn, (
         f"the test split is drawn: {plural(len(drawn), 'image')} of {among}, by class "
         f"(dataset.test={test}, dataset.test_seed={seed}): {named(drawn)}"

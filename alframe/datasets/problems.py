@@ -11,6 +11,8 @@ from alframe.words import named, plural
 MOST_LINES = 10
 SKIP = ", or set dataset.on_bad_item=skip"
 """How remedies end that a dataset offers; see :class:`Problems`."""
+SWAPPED = "swapped, as where its EXIF orientation was not heeded"
+"""What width and height of an image are, where somebody saw it lying on its side."""
 
 logger = logging.getLogger(__name__)
 

@@ -221,7 +221,9 @@ class TestSplit:
             photos(many[0], classes=["cat"], test=str(tmp_path))
 
     def test_nothing_to_draw_from(self, many):
-        with pytest.raises(DataError, match=r"0 images of 20 are annotated, .* budget.test=N"):
+        with pytest.raises(
+            DataError, match=r"0 annotated images are too few to draw from, .* budget.test"
+        ):
             photos(many[0], classes=["cat"], test="20%")
 
 

@@ -171,7 +171,7 @@ def test_no_network(monkeypatch):
 
     monkeypatch.setattr(timm_body.timm, "create_model", create)
     with pytest.raises(
-        ConfigError, match=r"\(We couldn't connect.*\).* give weights=PATH"
+        ConfigError, match=r"\(We couldn't connect.*\).* give model.weights=PATH"
     ) as error:
         build_backbone(SMALL, weights="pretrained")
     assert "long story" not in str(error.value)

@@ -62,7 +62,7 @@ def test_pretrained_weights_without_a_network(monkeypatch, tmp_path):
     monkeypatch.setattr(network, "reachable", lambda _: False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    message = r"cannot be reached\)\. Without a network, give weights=PATH.*\(model\.weights\)"
+    message = r"cannot be reached\)\. .* give model\.weights=PATH.* or model\.weights=none"
     with pytest.raises(ConfigError, match=message):
         build_backbone("tf_efficientnet_lite0", weights="pretrained")
 

@@ -303,6 +303,8 @@ def test_nothing_to_train_on(tmp_path: Path) -> None:
         (lambda _: Answers({}), "3 without an answer: p00"),
         (lambda t: Answers(t, frozenset(t)), "3 annotated and ignored"),
         (lambda t: Answers({**t, "q": t["p000"]}), "1 not asked for: q"),
+        (dict, r"annotate gives \{.* for cycle 0: expected alframe.oracle.Answers, or Waiting"),
+        (lambda _: None, "annotate gives None for cycle 0: expected"),
         (lambda t: Answers(t, seconds={"p000": -1.0}), "seconds of p000 is -1.0"),
         (lambda t: Answers(t, seconds={"p001": float("nan")}), "seconds of p001 is nan"),
         (lambda t: Answers(dict.fromkeys(t, Target.of([[1, 1, 9, 9]], [7]))), "labels that are no"),

@@ -82,7 +82,7 @@ def folder(
     root: str,
     *,
     classes: Sequence[str] | None = None,
-    test: str | int | None = None,
+    test: str | int | float | None = None,
     test_seed: int = 0,
     on_bad_item: OnBadItem = "error",
 ) -> Dataset:

@@ -29,7 +29,7 @@ def masks(
     ignore_index: int | None = 255,
     reduce_zero_label: bool = False,
     binary: bool = False,
-    test: str | None = None,
+    test: str | int | float | None = None,
     test_seed: int = 0,
     mask_suffix: str = "",
     on_bad_item: OnBadItem = "error",
@@ -63,8 +63,9 @@ def masks(
     home = home_of(root, f"one with {IMAGES}")
     coding = MaskCoding(ignore_index, reduce_zero_label, binary)
     pairs, problems = MaskedImages(home), Problems(on_bad_item)
-    share = None if test is None or share_of(test) is None else test
-    _Layout(pairs, mask_suffix).read(None if share else test, problems)
+    wanted = None if test is None else str(test)
+    share = None if wanted is None or share_of(wanted) is None else wanted
+    _Layout(pairs, mask_suffix).read(None if share else wanted, problems)
     if share and pairs.test:
         raise DataError(f"dataset.test={test} makes a test split, and {home} has one: leave it out")
     if classes is None:
@@ -145,9 +146,9 @@ class _Layout:
             ids.append(item)
         if by_stem:
             without = [path.relative_to(self._home).as_posix() for path in by_stem.values()]
-            pairs.notes.append(
-                f"{plural(len(without), 'mask')} without an image: {named(sorted(without))}"
-            )
+            spare = f"{plural(len(without), 'mask')} without an image: {named(sorted(without))}"
+            pairs.notes.append(spare)
+            pairs.spare.append(spare)
         return ids
 
     def _listed(self, test: str | None, problems: Problems) -> None:

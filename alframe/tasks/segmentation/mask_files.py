@@ -10,7 +10,7 @@ from PIL import Image
 
 from alframe.datasets.base import IGNORED
 from alframe.datasets.pictures import regular_file
-from alframe.datasets.problems import SKIP, BadItemError, Problem
+from alframe.datasets.problems import SKIP, SWAPPED, BadItemError, Problem
 from alframe.errors import ConfigError
 from alframe.words import named
 
@@ -159,7 +159,11 @@ def check_mask(file: MaskFile, size: tuple[int, int], classes: int | None) -> ND
     if values.shape != size:
         (height, width), (high, wide) = values.shape, size
         at = f"{file.path} ({width} x {height}, the image {wide} x {high})"
-        problems.append(Problem("the mask has another size than its image", at, REMEDY))
+        cause, remedy = "the mask has another size than its image", REMEDY
+        if values.shape == size[::-1]:
+            cause = f"the mask has width and height of its image {SWAPPED}"
+            remedy = f"turn the mask, or remove the orientation from the image{SKIP}"
+        problems.append(Problem(cause, at, remedy))
     if wrong := file.coding.unexpected(np.unique(values).astype(np.int64), classes):
         cause = f"the mask has values that are no class: expected {file.coding.expected(classes)}"
         at = f"{file.path} ({named([str(value) for value in wrong])})"

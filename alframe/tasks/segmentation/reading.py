@@ -35,6 +35,7 @@ class MaskedImages:
         pool: ids of the items that may be labelled.
         test: ids of the evaluation split.
         notes: what was left out.
+        spare: those of them that tell of masks.
         listing: what lies in folders.
     """
 
@@ -44,6 +45,7 @@ class MaskedImages:
     pool: list[str] = field(default_factory=list)
     test: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    spare: list[str] = field(default_factory=list)
     listing: Listing = field(default_factory=Listing)
 
 
@@ -136,13 +138,14 @@ def _targets(
 ) -> Iterable[tuple[str, Target]]:
     """The annotation of each item whose image and mask are as they should be."""
     count = None if classes is None else len(classes)
+    gone = "; ".join(("the mask is missing", *pairs.spare))
 
     def look(item: str) -> Target | DataError:
         path = str(pairs.masks[item])
         try:
             size = header_size(pairs.images[item])
             if not Path(path).exists():
-                return BadItemError(Problem("the mask is missing", path, f"add the file{SKIP}"))
+                return BadItemError(Problem(gone, path, f"add the file{SKIP}"))
             check_link(path, [pairs.home])
             file = MaskFile(path, coding)
             return masked(check_mask(file, size, count), file)

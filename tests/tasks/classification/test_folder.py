@@ -54,6 +54,9 @@ def test_a_share_is_drawn_of_each_class(tmp_path: Path) -> None:
     assert dataset.test == folder(root, test="20%").test
     assert dataset.test != folder(root, test="20%", test_seed=1).test
     assert any("drawn: 6 images of 30" in note for note in dataset.notes)
+    few = str(class_folder(tmp_path / "few", pool=1, test=0))
+    with pytest.raises(DataError, match="2 images are too few to draw from, as one of each class"):
+        folder(few, test="40%")
 
 
 def test_a_file_of_ids_is_the_test_split(tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ def test_what_values_mean(
         ({"classes": ["a", "a"]}, "expected different names"),
         ({"test": "20%"}, "makes a test split, and .* has one"),
         ({"test": "7"}, "expected a share"),
+        ({"test": 0.2}, "dataset.test=0.2: expected a share"),
     ],
 )
 def test_options_that_cannot_be(tmp_path: Path, options: dict[str, object], needle: str) -> None:
@@ -119,12 +120,13 @@ def broken_root(root: Path) -> Path:
     mask_folder(root, pool=9)
     home = root / "masks/train"
     (home / "0.png").unlink()
-    (home / "1.png").unlink()
+    (home / "1.png").rename(home / "1_mask.png")
     Image.fromarray(np.zeros((5, 7), np.uint8)).save(home / "2.png")
     Image.fromarray(np.full(SHAPE, 9, np.uint8)).save(home / "3.png")
     Image.fromarray(np.zeros((*SHAPE, 3), np.uint8)).save(home / "4.png")
     (home / "5.png").write_bytes(b"no picture")
     Image.fromarray(np.full(SHAPE, 700, np.uint16)).save(home / "6.png")
+    Image.fromarray(np.zeros(SHAPE[::-1], np.uint8)).save(home / "7.png")
     return root
 
 
@@ -133,10 +135,12 @@ def test_all_that_is_wrong_is_said_at_once_a_line_a_cause(tmp_path: Path) -> Non
     with pytest.raises(DataError) as caught:
         masks(str(tmp_path), classes=["a", "b"])
     lines = caught.value.problems
-    assert len(lines) == 5
+    assert len(lines) == 6
     text = "\n".join(lines)
     for needle in (
-        "the mask is missing (2 times): ",
+        "the mask is missing; 1 mask without an image: masks/train/1_mask.png (2 times): ",
+        "the mask has width and height of its image swapped, as where its EXIF orientation",
+        "7.png (12 x 16, the image 16 x 12)",
         "the mask has another size than its image: ",
         "2.png (7 x 5, the image 16 x 12)",
         "the mask has values that are no class: expected 0 to 1 or 255",
@@ -148,8 +152,8 @@ def test_all_that_is_wrong_is_said_at_once_a_line_a_cause(tmp_path: Path) -> Non
     ):
         assert needle in text, text
     kept = masks(str(tmp_path), classes=["a", "b"], on_bad_item="skip")
-    assert kept.pool == ("images/train/7.png", "images/train/8.png")
-    assert any(note.startswith("skipped 7 bad items") for note in kept.notes)
+    assert kept.pool == ("images/train/8.png",)
+    assert any(note.startswith("skipped 8 bad items") for note in kept.notes)
 
 
 def test_binary_masks_that_were_not_said_to_be(tmp_path: Path) -> None:
