@@ -287,6 +287,7 @@ def method_rows(problem: ProblemRuns, metric: str, costs: Costs) -> tuple[Method
             seconds=_seconds(runs),
             memory=_memory(runs),
             runs=tuple(runs),
+            failed=any(method == name for method, _ in problem.failed),
         )
         for name, runs in problem.methods.items()
         if runs

@@ -51,6 +51,7 @@ class Method:
         seconds: mean of a whole run by part: fit, evaluate, select.
         memory: peak memory of a run in GiB, the largest, by place: ``host``, ``device``.
         runs: one for each seed.
+        failed: whether a job of the suite failed, so that its run is unfinished.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Method:
     seconds: Mapping[str, float]
     memory: Mapping[str, float]
     runs: tuple[Run, ...] = ()
+    failed: bool = False
 
     @property
     def n(self) -> int:
@@ -75,7 +77,8 @@ class Method:
     @property
     def title(self) -> str:
         """The name, marked if a run is unfinished."""
-        return self.name if self.finished else f"{self.name} (unfinished)"
+        mark = "failed" if self.failed else "unfinished"
+        return self.name if self.finished else f"{self.name} ({mark})"
 
 
 @dataclass(frozen=True)

@@ -205,6 +205,16 @@ def test_a_failed_job_solves_no_problem(tmp_path: Path) -> None:
     assert after.left_out == {"shapes": (1,)}
 
 
+def test_a_method_of_which_a_job_failed_is_marked(tmp_path: Path) -> None:
+    suite_of(tmp_path, {"random": [0.1, 0.4]}, seeds=[0])
+    job = "run/shapes/entropy/seed-0"
+    write_run(tmp_path / job, [0.1], strategy="entropy", finished=False)
+    assert [m.title for m in of_suite(tmp_path).problems[0].methods][1] == "entropy (unfinished)"
+    failed = {"job": job, "seconds": 1.0, "reason": "out of memory"}
+    Journal(tmp_path / "journal.jsonl").append("failed", **failed)
+    assert [m.title for m in of_suite(tmp_path).problems[0].methods][1] == "entropy (failed)"
+
+
 def test_a_run_without_a_number_in_its_last_cycle_is_out_of_areas_alone(tmp_path: Path) -> None:
     write_run(tmp_path / "1", [0.1, 0.2, 0.6])
     write_run(tmp_path / "2", [0.2, 0.3, 0.7], strategy="entropy")
