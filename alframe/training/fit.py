@@ -1,6 +1,7 @@
 """The fit loop that learners share: phases, optimiser, schedule, precision, checkpoints."""
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -177,20 +178,28 @@ class _Fit:
         self, step: Step, batch: Batch, optimizer: torch.optim.Optimizer, meter: LossMeter
     ) -> None:
         optimizer.zero_grad()
+        skips, most = self._config.on_nonfinite == "skip", self._config.clip_norm
+        kept = [buffer.clone() for buffer in self._model.buffers()] if skips else []
         values = self._backward_within_memory(step, batch, optimizer)
-        skips = self._config.on_nonfinite == "skip"
-        if skips and not torch.isfinite(distributed.all_reduce(values["total"])):
-            self._skipped += 1
-            ids = chain.from_iterable(distributed.all_gather(batch.ids))
-            logger.warning("skipped a step with a non-finite loss on %s", ", ".join(ids))
-            return
         with span("optimizer"):
-            if self._config.clip_norm is not None:
-                nn.utils.clip_grad_norm_(self._parameters(), self._config.clip_norm)
+            if skips or most is not None:
+                # The gradients of all processes are one, also where one of them is not finite.
+                norm = nn.utils.clip_grad_norm_(self._parameters(), most or math.inf)
+                if skips and not torch.isfinite(distributed.all_reduce(values["total"]) + norm):
+                    self._skip(batch, kept)
+                    return
             optimizer.step()
             if self._ema:
                 self._ema.update_parameters(self._model)
         meter.add(batch.ids, values)
+
+    def _skip(self, batch: Batch, buffers: Sequence[Tensor]) -> None:
+        """Leave the model as it was: the forward pass has moved the statistics of BatchNorm."""
+        for buffer, before in zip(self._model.buffers(), buffers, strict=True):
+            buffer.copy_(before)
+        self._skipped += 1
+        ids = chain.from_iterable(distributed.all_gather(batch.ids))
+        logger.warning("skipped a step with a non-finite loss or gradient on %s", ", ".join(ids))
 
     def _backward_within_memory(
         self, step: Step, batch: Batch, optimizer: torch.optim.Optimizer

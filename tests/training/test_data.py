@@ -48,6 +48,20 @@ def test_a_pass_visits_every_image_and_fills_groups_to_whole_batches() -> None:
     assert all(len({i[0] for i in b}) == 1 for b in batches), "one orientation in a batch"
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "mixed", "most"), [(1, False, 1), (2, False, 2), (6, False, 2), (8, True, 1)]
+)
+def test_a_group_far_smaller_than_a_batch_joins_the_others(
+    batch_size: int, mixed: bool, most: int
+) -> None:
+    """3 tall images are half a batch of 6, and fewer than half of one of 8."""
+    s = stream(batch_size=batch_size)
+    batches = ids_of(s.batches(0, s.batches_per_pass()))
+    assert any(len({i[0] for i in batch}) == 2 for batch in batches) is mixed
+    counts = Counter(i for batch in batches for i in batch)
+    assert (set(counts), max(counts.values())) == (set(IDS), most)
+
+
 def test_a_small_set_is_repeated_to_fill_a_batch() -> None:
     (batch,) = stream(("w0",), batch_size=4).batches(0, 1)
     assert batch.ids == ("w0",) * 4
@@ -90,6 +104,19 @@ def test_inference_visits_each_image_once_whatever_the_order_of_ids() -> None:
     assert sorted(i for b in batches for i in b) == sorted(IDS)
     shuffled = ImageSet(Mixed(), IDS[::-1])
     assert ids_of(inference_batches(shuffled, HALF, 2)) == batches
+
+
+def test_the_shape_of_most_pixels_is_inferred_first() -> None:
+    class Long(FakeImages):
+        def size(self, item: str) -> tuple[int, int]:
+            return {"high": (2000, 100), "wide": (1000, 4000), "square": (500, 500)}[item]
+
+        def read(self, item: str) -> Any:
+            return np.zeros((*self.size(item), 3), np.uint8)
+
+    images = ImageSet(Long(), ("high", "square", "wide"))
+    batches = inference_batches(images, DataConfig(resize="none", pad=1), 2)
+    assert ids_of(batches) == [("wide",), ("square",), ("high",)]
 
 
 class Many(FakeImages):

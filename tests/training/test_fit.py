@@ -1,5 +1,6 @@
 """The fit loop on a model of a few numbers."""
 
+import math
 from typing import Any
 
 import pytest
@@ -271,8 +272,30 @@ def test_a_nonfinite_step_is_skipped_and_counted_if_so_configured(
     config = TrainingConfig(passes=1, on_nonfinite="skip", **SGD)
     train(config, (Phase("p", 1, (Step("labelled", broken),)),), model=model, journal=journal)
     assert journal.phases[0][1]["skipped"] == 2
-    assert "skipped a step with a non-finite loss on i" in caplog.text
+    assert "skipped a step with a non-finite loss or gradient on i" in caplog.text
     assert all(torch.isfinite(v).all() for v in model.state_dict().values())
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+@pytest.mark.parametrize("broken", ["gradient", "forward"])
+def test_a_skipped_step_leaves_the_model_as_it_was(broken: str, clip_norm: float | None) -> None:
+    """The root has a gradient without end at 0; what a layer is given moves the statistics."""
+    model, states = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 1, 1, bias=False)), []
+
+    def loss_of(model: nn.Module, batch: Batch) -> Losses:
+        states.append(weights(model))
+        second = len(states) == 2
+        images = batch.images.float() * (math.inf if second and broken == "forward" else 1)
+        found = model(images).mean()
+        return Losses({"error": (found - found.detach()).sqrt() if second else found})
+
+    config = TrainingConfig(iterations=3, on_nonfinite="skip", clip_norm=clip_norm, **SGD)
+    train(config, (Phase("p", 3, (Step("labelled", loss_of),)),), model=model)
+    (first, second, third), last = states, weights(model)
+    torch.testing.assert_close(second, third, rtol=0, atol=0)
+    assert not any(torch.equal(second[name], last[name]) for name in ("1.weight", "0.running_var"))
+    assert not any(torch.equal(first[name], second[name]) for name in ("1.weight", "0.running_var"))
+    assert all(torch.isfinite(v).all() for v in last.values())
 
 
 def test_out_of_memory_is_retried_in_halves_once(caplog: pytest.LogCaptureFixture) -> None:
