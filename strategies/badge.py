@@ -78,22 +78,25 @@ class BADGE:
     def embed(self, batch: SignalBatch, seed: int) -> "Float[Tensor, 'B D']":
         """Gradient embeddings, [B, K * F]; the same ``seed`` gives the same projection."""
         if self.requires == OF_IMAGES:
-            features, probs = batch[EMBEDDING].float().unsqueeze(1), batch[CLASS_PROBS].values
-            labels = probs.argmax(dim=2)
-            counted = torch.ones_like(labels, dtype=torch.bool).unsqueeze(-1)
-            features = features.expand(-1, labels.shape[1], -1)  # [B, 1, F] -> [B, N, F]
+            # The feature is that of the image, so the mean over its predictions comes first.
+            probs = batch[CLASS_PROBS].values
+            errors = _errors(probs, probs.argmax(dim=2)).mean(dim=1, keepdim=True)
+            features = batch[EMBEDDING].float().unsqueeze(1)
         else:
             found, features = batch[DETECTIONS], batch[BOX_FEATURES].float()
-            probs, labels = found.probs, found.labels
             counted = (found.valid & (found.scores > self._min_score)).unsqueeze(-1)
+            errors = _errors(found.probs, found.labels) * counted
+            errors = errors / counted.sum(dim=1, keepdim=True).clamp(min=1)
         width = features.shape[-1]
         if self._dimensions is not None and width > self._dimensions:
             features = features @ projection(width, self._dimensions, seed).to(features.device)
-        onehot = torch.nn.functional.one_hot(labels, probs.shape[-1])
-        errors = (probs.float() - onehot) * counted
-        total = errors.transpose(1, 2) @ features  # [B, K, N] @ [B, N, F] -> [B, K, F]
-        mean: Tensor = total / counted.sum(dim=1, keepdim=True).clamp(min=1)
+        mean: Tensor = errors.transpose(1, 2) @ features  # [B, K, N] @ [B, N, F] -> [B, K, F]
         return mean.flatten(1)
+
+
+def _errors(probs: Tensor, labels: Tensor) -> Tensor:
+    """P - onehot of each prediction, [B, N, K]."""
+    return probs.float() - torch.nn.functional.one_hot(labels, probs.shape[-1])
 
 
 def projection(width: int, dimensions: int, seed: int) -> "Float[Tensor, 'F D']":

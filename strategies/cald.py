@@ -9,7 +9,7 @@ from alframe.config.checks import at_least, one_of
 from alframe.detectors.box_ops import box_iou
 from alframe.learner import AUGMENTED, DETECTIONS, Detections, SignalBatch
 from alframe.shaped import Bool, Float
-from alframe.strategies.uncertainty import entropy
+from alframe.strategies.uncertainty import distributions, entropy
 from alframe.strategy import Query, Selection, check_finite, top
 
 Empty = Literal["first", "last"]
@@ -136,7 +136,8 @@ def consistency(
     overlaps = box_iou(found.boxes.double(), view.boxes.double())  # [B, N, M]
     best, match = overlaps.masked_fill(~there.unsqueeze(1), -1).max(dim=2)
     wide = match.unsqueeze(2).expand(-1, -1, view.probs.shape[2])
-    same = 1 - divergence(_distribution(found), _distribution(view).gather(1, wide))
+    ours, theirs = (distributions(f.probs.double(), f.exclusive) for f in (found, view))
+    same = 1 - divergence(ours, theirs.gather(1, wide))
     scores = found.scores.double() + view.scores.double().gather(1, match)
     return best.clamp(min=0) + same * scores / 2
 
@@ -154,10 +155,3 @@ def largest_scores(
     empty = found.scores.new_zeros(len(found.scores), classes, dtype=torch.float64)
     scores = found.scores.double() * valid
     return empty.scatter_reduce(1, found.labels * valid, scores, "amax")
-
-
-def _distribution(found: Detections) -> Tensor:
-    probs = found.probs.double()
-    if found.exclusive:
-        return probs
-    return probs / probs.sum(dim=-1, keepdim=True).clamp(min=1e-12)

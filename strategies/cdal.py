@@ -13,7 +13,7 @@ from alframe.shaped import Bool, Float
 from alframe.strategies.gather import gather
 from alframe.strategies.k_center import k_center
 from alframe.strategies.points import Points
-from alframe.strategies.uncertainty import Unit, entropy
+from alframe.strategies.uncertainty import Unit, distributions, entropy
 from alframe.strategy import Query, Selection
 
 Missing = Literal["skip", "uniform"]
@@ -108,13 +108,15 @@ def contexts(
 
     Zeros, or the uniform distribution, for a class that is not predicted.
     """
-    weights = entropy(probs, exclusive).clamp(min=LIGHTEST) * valid  # [B, N]
-    distributions = (
-        probs if exclusive else probs / probs.sum(dim=-1, keepdim=True).clamp(min=LIGHTEST)
-    )
+    # Valid ones first, and the others, nearly all of a detector's anchors, away.
+    most = int(valid.sum(dim=1).max())
+    counts, first = valid.byte().sort(dim=1, descending=True, stable=True)
+    probs = probs.gather(1, first[:, :most, None].expand(-1, -1, probs.shape[-1]))
+    weights = entropy(probs, exclusive).clamp(min=LIGHTEST) * counts[:, :most]  # [B, N]
     predicted = probs[..., :classes].argmax(dim=-1)
     onehot = torch.nn.functional.one_hot(predicted, classes) * weights.unsqueeze(-1)
-    total = onehot.transpose(1, 2) @ distributions  # [B, C, N] @ [B, N, K] -> [B, C, K]
+    # [B, C, N] @ [B, N, K] -> [B, C, K]
+    total = onehot.transpose(1, 2) @ distributions(probs, exclusive)
     mass = onehot.sum(dim=1).unsqueeze(-1)  # [B, N, C] -> [B, C, 1]
     mean = total / mass.clamp(min=torch.finfo(mass.dtype).tiny)
     return mean + (mass == 0) / probs.shape[-1] if uniform else mean

@@ -133,19 +133,20 @@ class Taken:
 
     def __init__(self, threshold: float) -> None:
         self.ids: list[str] = []
-        self._threshold, self._known = threshold, dict[int, list[Tensor]]()
+        self._threshold, self._known = threshold, dict[int, Tensor]()
 
     def add(self, item: str, prototypes: dict[int, Tensor]) -> bool:
         """Take an image, unless all of its prototypes repeat others: whether it was taken."""
         known = self._known
         if prototypes and all(
-            c in known and float((torch.stack(known[c]) @ prototype).max()) > self._threshold
+            c in known and float((known[c] @ prototype).max()) > self._threshold
             for c, prototype in prototypes.items()
         ):
             return False
         self.ids.append(item)
         for c, prototype in prototypes.items():
-            known.setdefault(c, []).append(prototype)
+            row = prototype.unsqueeze(0)
+            known[c] = torch.cat([known[c], row]) if c in known else row
         return True
 
 

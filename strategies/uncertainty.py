@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from alframe.config.checks import at_least, one_of
+from alframe.detectors.losses import at_least_float32
 from alframe.errors import SelectionError
 from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
 from alframe.shaped import Bool, Float
@@ -143,12 +144,17 @@ def entropy(probs: "Float[Tensor, '... K']", exclusive: bool) -> "Float[Tensor, 
         probs: probabilities.
         exclusive: True: -sum p log p of one distribution. False: sum of the K binary entropies.
     """
-    p = probs.float()
+    p = at_least_float32(probs)
     own = -torch.special.xlogy(p, p)
     if not exclusive:
         own = own - torch.special.xlogy(1 - p, 1 - p)
     total: Tensor = own.sum(dim=-1)
     return total
+
+
+def distributions(probs: "Float[Tensor, '... K']", exclusive: bool) -> "Float[Tensor, '... K']":
+    """Probabilities that sum to 1 over the last axis; those of sigmoids divided by their sum."""
+    return probs if exclusive else probs / probs.sum(dim=-1, keepdim=True).clamp(min=1e-12)
 
 
 class LeastConfidence(UncertaintyStrategy):

@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -107,3 +108,18 @@ def set_rng_state(state: dict[str, torch.Tensor], device: torch.device) -> None:
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)
+
+
+def to_device(value: Any, device: torch.device) -> Any:
+    """``value`` with its tensors on ``device``, however deep in containers and dataclasses."""
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        return {name: to_device(each, device) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        items = [to_device(each, device) for each in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    if is_dataclass(value) and not isinstance(value, type):
+        names = [f.name for f in fields(value) if f.init]
+        return replace(value, **{name: to_device(getattr(value, name), device) for name in names})
+    return value

@@ -12,7 +12,7 @@ large images can take as long as computing them.
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -25,7 +25,7 @@ from alframe.errors import DataError, Waiting
 from alframe.learner import Checkpoint, FitContext, Learner, Metrics, SignalBatch, WarmStart
 from alframe.seeds import Seeds
 from alframe.training.data import shard
-from alframe.training.device import pick_device
+from alframe.training.device import pick_device, to_device
 from alframe.training.distributed import (
     all_gather,
     broadcast,
@@ -247,18 +247,3 @@ class NullRecorder:
 
     def scalar(self, name: str, value: float, step: int) -> None:
         """Do nothing."""
-
-
-def to_device(value: Any, device: torch.device) -> Any:
-    """``value`` with its tensors on ``device``, however deep in containers and dataclasses."""
-    if isinstance(value, torch.Tensor):
-        return value.to(device)
-    if isinstance(value, Mapping):
-        return {name: to_device(each, device) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        items = [to_device(each, device) for each in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    if is_dataclass(value) and not isinstance(value, type):
-        names = [f.name for f in fields(value) if f.init]
-        return replace(value, **{name: to_device(getattr(value, name), device) for name in names})
-    return value

@@ -9,6 +9,7 @@ from alframe.learner import SAMPLES, Detections, SignalBatch
 from alframe.shaped import Float
 from alframe.strategies.uncertainty import AGGREGATES, Aggregate, aggregate, entropy
 from alframe.strategy import ScoringStrategy
+from alframe.training.device import to_device
 
 
 class MutualInformation(ScoringStrategy):
@@ -63,7 +64,7 @@ class MutualInformation(ScoringStrategy):
     def score(self, batch: SignalBatch) -> "Float[Tensor, ' B']":
         """One number an image, [B]."""
         # Here at once: they are looked through one by one.
-        samples = tuple(_on_cpu(found) for found in batch[SAMPLES])
+        samples = to_device(batch[SAMPLES], torch.device("cpu"))
         return torch.stack([self._of_image(samples, row) for row in range(len(batch.ids))])
 
     def _of_image(self, samples: tuple[Detections, ...], row: int) -> Tensor:
@@ -74,17 +75,6 @@ class MutualInformation(ScoringStrategy):
         each = mutual_information(opinions, exclusive).unsqueeze(0)
         everyone = torch.ones_like(each, dtype=torch.bool)
         return aggregate(each, everyone, self._aggregate, self._k)[0].double()
-
-
-def _on_cpu(found: Detections) -> Detections:
-    return Detections(
-        found.boxes.cpu(),
-        found.scores.cpu(),
-        found.labels.cpu(),
-        found.valid.cpu(),
-        found.probs.cpu(),
-        found.exclusive,
-    )
 
 
 def mutual_information(probs: "Float[Tensor, 'O S K']", exclusive: bool) -> "Float[Tensor, ' O']":

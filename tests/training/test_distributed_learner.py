@@ -18,7 +18,8 @@ from alframe.learner import FitContext, Metrics, SignalBatch
 from alframe.seeds import Seeds
 from alframe.training import distributed
 from alframe.training.data import inference_batches, shard
-from alframe.training.distributed_learner import DistributedLearner, distribute, to_device
+from alframe.training.device import to_device
+from alframe.training.distributed_learner import DistributedLearner, distribute
 from tests.fakes import FakeImages, FakeLearner, MemoryCheckpoint, Numbers, fake_dataset
 from tests.processes import side_by_side
 

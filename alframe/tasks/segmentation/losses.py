@@ -49,13 +49,11 @@ def dice_loss(
         masks: the class of each pixel.
     """
     probs = probabilities(at_least_float32(logits))
-    labels = masks.long()
-    counted = labels != IGNORED
-    onehot = nn.functional.one_hot(labels.where(counted, 0), probs.shape[1]).movedim(-1, 1)
-    truth = onehot * counted[:, None]  # [B, K, H, W]
-    probs = probs.where(counted[:, None], 0.0)
+    classes = torch.arange(probs.shape[1], device=masks.device)[:, None, None]
+    truth = masks[:, None] == classes  # [B, K, H, W]
+    probs = probs.where(masks[:, None] != IGNORED, 0.0)
     axes = (0, 2, 3)
-    both, said, true = (probs * truth).sum(axes), probs.sum(axes), truth.sum(axes)
+    both, said, true = probs.where(truth, 0.0).sum(axes), probs.sum(axes), truth.sum(axes)
     occurs = true > 0
     scores = 2 * both / (said + true).clamp(min=1e-6)
     lost = (1 - scores).where(occurs, 0.0).sum()
