@@ -1,5 +1,6 @@
 """Maps of classes: what a segmenter says of each pixel, and in which size."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,8 @@ from alframe.shaped import Float, Int, UInt8
 
 CLASS_MAPS = "class_maps"
 """The name of a signal: a :class:`ClassMaps`."""
+BAND = 2**24
+"""Logits that are brought to the original size at once; 64 MiB."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,22 @@ class ClassMaps:
     frame: tuple[int, int]
     threshold: float
 
-    def at_original_size(self, row: int) -> "Float[Tensor, 'C H W']":
-        """The logits of an image in the size that it had before resizing, bilinear."""
-        height, width = self.sizes[row].tolist()
+    def at_original_size(self, row: int) -> "Iterator[Float[Tensor, 'C h W']]":
+        """The logits of an image in the size that it had before resizing, bilinear.
+
+        They come in bands of rows, the uppermost first: those of a whole photo, of all classes,
+        are gigabytes.
+        """
+        (height, width), (rows, columns) = self.sizes[row].tolist(), self.originals[row].tolist()
         full = upsampled(self.logits[row : row + 1], self.frame)[..., :height, :width]
-        original: tuple[int, int] = tuple(self.originals[row].tolist())
-        return upsampled(full, original)[0]
+        step = max(1, BAND // (full.shape[1] * columns))
+        for start in range(0, rows, step):
+            below = torch.arange(start, min(start + step, rows), device=full.device) + 0.5
+            where = (below * (height / rows) - 0.5).clamp(0, height - 1)
+            first, second = where.floor().long(), where.ceil().long()
+            share = (where - first).to(full.dtype).unsqueeze(1)
+            between = torch.lerp(full[:, :, first], full[:, :, second], share)
+            yield upsampled(between, (len(below), columns))[0]
 
 
 def upsampled(logits: "Float[Tensor, 'B C h w']", shape: tuple[int, int]) -> Tensor:

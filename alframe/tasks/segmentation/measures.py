@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from alframe.datasets.base import IGNORED, LabelledSet
@@ -31,7 +32,8 @@ def segmentation_metrics(
                 raise ValueError(f"the annotation of {item} has no mask")
             if not finite[row]:
                 raise TrainingError(f"the class maps of {item} are not finite: {DIVERGED}")
-            found = decided_classes(maps.at_original_size(row), maps.threshold)
+            bands = maps.at_original_size(row)
+            found = torch.cat([decided_classes(band, maps.threshold) for band in bands])
             confusion += confusion_of(found.cpu().numpy(), read(), len(classes))
     return metrics_of_confusion(confusion, classes)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -68,16 +69,19 @@ def decided_mask(maps: ClassMaps, threshold: float | None) -> DecidedMask:
     Raises:
         RunError: a threshold for a model that decides by the likeliest class.
     """
-    logits = maps.at_original_size(0)
-    if threshold is not None and len(logits) > 1:
+    if threshold is not None and maps.logits.shape[1] > 1:
         raise RunError(
             "the model decides by the likeliest class: leave out --threshold, which is for models "
             "of one channel (model.one_channel=true)"
         )
-    mask = decided_classes(logits, maps.threshold if threshold is None else threshold)
-    probs = probabilities(logits, dim=0)
-    entropy = -(probs * probs.clamp(min=1e-12).log()).sum(0) / np.log(len(probs))
-    return DecidedMask(mask.cpu().numpy(), entropy.float().clamp(0, 1).cpu().numpy())
+    wanted = maps.threshold if threshold is None else threshold
+    masks, entropies = [], []
+    for logits in maps.at_original_size(0):
+        masks.append(decided_classes(logits, wanted))
+        probs = probabilities(logits, dim=0)
+        entropy = -(probs * probs.clamp(min=1e-12).log()).sum(0) / np.log(len(probs))
+        entropies.append(entropy.float().clamp(0, 1))
+    return DecidedMask(*(torch.cat(bands).cpu().numpy() for bands in (masks, entropies)))
 
 
 def painted_mask(

@@ -12,6 +12,7 @@ from torchvision.models import segmentation as stock
 from alframe.datasets.base import IGNORED
 from alframe.errors import ConfigError
 from alframe.learner import CLASS_PROBS, EMBEDDING
+from alframe.tasks.segmentation import class_maps
 from alframe.tasks.segmentation.class_maps import (
     CLASS_MAPS,
     ClassMaps,
@@ -177,14 +178,16 @@ def test_two_channels_and_one_agree_where_classes_are_apart() -> None:
         assert maps.logits.shape[1] == (1 if one_channel else 2)
         assert probs.values.shape == (4, 64, 2)
         torch.testing.assert_close(probs.values.sum(2), torch.ones(4, 64))
-        masks_found = [
-            decided_classes(maps.at_original_size(row), maps.threshold) for row in range(4)
-        ]
+        masks_found = [decided_classes(whole(maps, row), maps.threshold) for row in range(4)]
         found.append(torch.stack(masks_found).numpy())
     agree = (found[0] == found[1]).mean()
     assert agree > 0.97
     for each in found:
         assert (each == masks).mean() > 0.97
+
+
+def whole(maps: ClassMaps, row: int = 0) -> torch.Tensor:
+    return torch.cat([*maps.at_original_size(row)], dim=1)
 
 
 def test_the_threshold_and_the_likeliest_class_by_hand() -> None:
@@ -216,7 +219,21 @@ def test_signals_have_a_stride_and_know_nothing_of_padding() -> None:
 
     assert on_grid(maps, 8).shape == (1, 2, 8, 8)
     torch.testing.assert_close(on_grid(maps, 8), torch.full((1, 2, 8, 8), 0.5))
-    assert maps.at_original_size(0).shape == (2, 16, 32)
+    assert whole(maps).shape == (2, 16, 32)
+
+
+@pytest.mark.parametrize("band", [1, 2000, 2**24])
+@pytest.mark.parametrize("original", [(37, 61), (150, 211), (64, 96)])
+def test_bands_are_those_of_the_whole(
+    band: int, original: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(class_maps, "BAND", band)
+    logits = torch.randn(1, 5, 16, 32, generator=torch.Generator().manual_seed(0))
+    maps = ClassMaps(logits, torch.tensor([[64, 96]]), torch.tensor([original]), (64, 128), 0.5)
+    frame = torch.nn.functional.interpolate(logits, (64, 128), mode="bilinear")[..., :64, :96]
+    expected = torch.nn.functional.interpolate(frame, original, mode="bilinear")[0]
+    assert (len([*maps.at_original_size(0)]) == 1) == (band == 2**24)
+    torch.testing.assert_close(whole(maps), expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +276,7 @@ def test_a_backbone_of_timm() -> None:
     batch = batch_of(masks_like(3))
     with torch.no_grad():
         maps = model.read(batch, model.features(batch), frozenset({CLASS_MAPS}))[CLASS_MAPS]
-    assert maps.at_original_size(0).shape == (3, 64, 64)
+    assert whole(maps).shape == (3, 64, 64)
 
 
 def test_the_learner_keeps_its_contract() -> None:
