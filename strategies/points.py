@@ -107,11 +107,6 @@ class Euclidean(Points):
     ``left`` is ``vectors`` less their mean, so that less is lost to rounding.
     """
 
-    @classmethod
-    def of(cls, vectors: "Float[Tensor, 'N D']") -> "Euclidean":
-        """Wrap ``vectors``. Needs as much memory again; see :class:`VectorTable`."""
-        return VectorTable(vectors).take(slice(None))
-
     def right(self) -> Tensor:
         """Of |a - b|^2 = |a|^2 + |b|^2 - 2 a @ b."""
         return -2 * self.left

@@ -78,7 +78,8 @@ def run(
         check_claim(path, config, resume=resume)
     strategy = build_strategy(config)
     dataset = dataset or dataset_of(config, path)
-    as_read = dataset.fingerprint()
+    people = asks_people(config)
+    as_read = dataset.fingerprint() if people else None
     alone = _of_all_processes(config)
     learner = build_learner(alone, dataset.classes, path, dataset.image_set)
     waits, grown = broadcast(partial(_waits, config, path, dataset, resume=resume))
@@ -89,7 +90,6 @@ def run(
     if grown:
         dataset = with_classes(dataset, grown)
         learner = build_learner(alone, dataset.classes, path, dataset.image_set)
-    people = asks_people(config)  # who have been asked by now: the run has begun
     plan = (
         readable(config, dataset, asked_for(Journal(path / "journal.jsonl")))[1] if people else None
     )
@@ -99,7 +99,8 @@ def run(
     if people:
         check_asked(dataset, path)
     plan = plan or plan_of(config, dataset)  # broken images may be left out
-    resume, fingerprint = resume or people, as_read if people else dataset.fingerprint()
+    fingerprint = as_read or dataset.fingerprint()
+    resume = resume or people  # who have been asked by now: the run has begun
     cycles = partial(_cycles, config, path, resume, strategy, dataset, fingerprint, profiling, plan)
     if not is_initialized():
         yield from cycles(learner)

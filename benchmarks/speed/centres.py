@@ -14,7 +14,7 @@ from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.peers import k_center_by_products
 from alframe.benchmarks.speed.row import Timing
 from alframe.strategies.k_center import k_center
-from alframe.strategies.points import Euclidean
+from alframe.strategies.points import VectorTable
 
 LABELLED = 0.05
 """Share of the points that are centres from the start."""
@@ -37,7 +37,7 @@ def _picks(size: tuple[int, int, int], name: str, setting: Setting) -> Sequence[
     ours = "ours on the GPU" if setting.cuda else "ours"
     sides = [
         Side(ONE_EACH, _peer(vectors, on_device, centres, picks)),
-        Side(ours, lambda: k_center(Euclidean.of(on_device), centres, picks), ONE_EACH),
+        Side(ours, lambda: k_center(VectorTable(on_device), centres, picks), ONE_EACH),
     ]
     return contest(name, sides, setting, items=picks, unit="picks")
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from alframe.strategies import k_center as module
 from alframe.strategies.k_center import k_center
-from alframe.strategies.points import Euclidean, VectorTable
+from alframe.strategies.points import VectorTable
 
 
 def reference(vectors: NDArray[np.float32], centres: int, count: int) -> list[int]:
@@ -26,7 +26,7 @@ def reference(vectors: NDArray[np.float32], centres: int, count: int) -> list[in
 
 
 def picked(vectors: NDArray[np.float32], centres: int, count: int) -> list[int]:
-    return k_center(Euclidean.of(torch.from_numpy(vectors)), centres, count)
+    return k_center(VectorTable(torch.from_numpy(vectors)), centres, count)
 
 
 def test_a_table_of_float16_is_searched_as_it_is() -> None:
@@ -109,7 +109,7 @@ def test_picks_equal_float64_at_size(seed: int) -> None:
 
 def test_bounds_hold_and_settled_distances_are_those_of_float64() -> None:
     vectors = torch.from_numpy(kinds()["far from the origin"])
-    points = Euclidean.of(vectors)
+    points = VectorTable(vectors)
     rows, centres = points.take(slice(0, 500)), points.take(slice(500, 600))
     true = torch.cdist(vectors[:500].double(), vectors[500:600].double()).square().amin(dim=1)
     assert (rows.upper(centres) >= true).all()
@@ -121,5 +121,5 @@ def test_bounds_hold_and_settled_distances_are_those_of_float64() -> None:
 @pytest.mark.gpu
 def test_picks_on_a_gpu_are_the_same() -> None:
     for vectors in kinds().values():
-        points = Euclidean.of(torch.from_numpy(vectors).cuda())
+        points = VectorTable(torch.from_numpy(vectors).cuda())
         assert k_center(points, 75, 200) == picked(vectors, 75, 200)

@@ -17,7 +17,7 @@ from alframe.benchmarks.speed.steps import made_up
 from alframe.detectors.evaluation_coco import coco_ap
 from alframe.detectors.evaluation_voc import voc_ap
 from alframe.strategies.k_center import k_center
-from alframe.strategies.points import Euclidean
+from alframe.strategies.points import VectorTable
 
 CPU = torch.device("cpu")
 
@@ -40,7 +40,7 @@ def test_average_precision_by_records(found):
 
 def test_picks():
     vectors = features(400, 16)
-    expected = k_center(Euclidean.of(torch.from_numpy(vectors)), 20, 30)
+    expected = k_center(VectorTable(torch.from_numpy(vectors)), 20, 30)
     assert k_center_by_products(vectors, 20, 30, block=64) == expected
     assert one_product_each(torch.from_numpy(vectors), 20, 30).tolist() == expected
 
