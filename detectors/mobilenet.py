@@ -5,7 +5,7 @@ from torchvision.models import MobileNet_V3_Large_Weights, mobilenet_v3_large
 
 from alframe.detectors.backbones import Backbone, kept_random
 from alframe.detectors.pixels import IMAGENET
-from alframe.detectors.weights import downloaded, read_weights, use_weights
+from alframe.detectors.weights import stock_weights, use_weights
 from alframe.errors import ConfigError
 from alframe.shaped import Float
 
@@ -48,11 +48,9 @@ def mobilenet_backbone(weights: str, frozen_stages: int, norm_eval: bool) -> Bac
     if not -1 <= frozen_stages <= last:
         raise ConfigError(f"frozen_stages: expected -1 to {last}, got {frozen_stages}")
     body = MobileNetBody()
-    if weights == "pretrained":
-        published = MobileNet_V3_Large_Weights.IMAGENET1K_V1
-        use_weights(body, downloaded(published, MOBILENET), published.name)
-    elif weights != "none":
-        use_weights(body, read_weights(weights), weights)
+    published = MobileNet_V3_Large_Weights.IMAGENET1K_V1
+    if given := stock_weights(weights, published, MOBILENET):
+        use_weights(body, *given)
     frozen = body.features[: STAGES[frozen_stages + 1]].modules()
     warning = kept_random(MOBILENET, weights, frozen_stages, norm_eval)
     return Backbone(body, CHANNELS, STRIDES, IMAGENET, tuple(frozen), norm_eval, warning)

@@ -12,7 +12,7 @@ from alframe.detectors.backbones import Backbone
 from alframe.detectors.pixels import IMAGENET, PixelRange
 from alframe.detectors.timm_body import Style
 from alframe.detectors.towers import xavier
-from alframe.detectors.weights import downloaded, read_weights, use_weights
+from alframe.detectors.weights import stock_weights, use_weights
 from alframe.shaped import Float
 
 logger = logging.getLogger(__name__)
@@ -84,10 +84,8 @@ def vgg_backbone(weights: str, style: Style) -> Backbone:
         ConfigError: unusable weights.
     """
     body = VGGBody()
-    if weights == "pretrained":
-        load_vgg(body, downloaded(PRETRAINED[style], VGG), PRETRAINED[style].name)
-    elif weights != "none":
-        load_vgg(body, read_weights(weights), weights)
+    if given := stock_weights(weights, PRETRAINED[style], VGG):
+        load_vgg(body, *given)
     return Backbone(body, (512, 1024), (8, 16), PIXELS[style])
 
 

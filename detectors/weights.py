@@ -84,6 +84,26 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
     return state
 
 
+def stock_weights(
+    weights: str, published: WeightsEnum, name: str
+) -> tuple[Mapping[str, Tensor], str] | None:
+    """The state dict that a network of torchvision is to have, and where it came from.
+
+    Args:
+        weights: ``"none"``, ``"pretrained"`` or the path of a state dict.
+        published: what ``"pretrained"`` means.
+        name: of the network, for messages.
+
+    Raises:
+        ConfigError: it cannot be had or read.
+    """
+    if weights == "none":
+        return None
+    if weights == "pretrained":
+        return downloaded(published, name), published.name
+    return read_weights(weights), weights
+
+
 def downloaded(weights: WeightsEnum, name: str) -> Mapping[str, Tensor]:
     """The state dict of one of torchvision's classifiers, from its cache or the network.
 

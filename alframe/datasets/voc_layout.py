@@ -1,6 +1,6 @@
 """Where a Pascal VOC dataset keeps its images, annotations and lists; and its default splits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 from alframe.datasets.files import check_link, home_of, inside
 from alframe.datasets.voc_list import decoded
 from alframe.errors import DataError
+from alframe.words import named
 
 Splits = tuple[str, ...]
 
@@ -81,14 +82,29 @@ def find_folders(root: Path) -> dict[str, VocFolder]:
     Raises:
         DataError: neither is there.
     """
-    if _is_voc(home_of(root, _EXPECTED)):
-        return {"": VocFolder("", root)}
+    found = in_devkit(home_of(root, _EXPECTED), _is_voc, _EXPECTED)
+    return {name: VocFolder(name, path) for name, path in found.items()}
+
+
+def in_devkit(root: Path, fits: Callable[[Path], bool], expected: str) -> dict[str, Path]:
+    """The folders of a devkit that fit, by name, or the one folder that ``root`` is, under ``""``.
+
+    Args:
+        root: a folder that is there.
+        fits: whether a folder is one of the kind.
+        expected: what there should be, for messages.
+
+    Raises:
+        DataError: neither is there.
+    """
+    if fits(root):
+        return {"": root}
     devkit = root / "VOCdevkit" if (root / "VOCdevkit").is_dir() else root
-    folders = [path for path in sorted(devkit.glob("VOC*")) if _is_voc(path)]
+    folders = {path.name: path for path in sorted(devkit.glob("VOC*")) if fits(path)}
     if not folders:
-        found = ", ".join(sorted(path.name for path in devkit.iterdir())[:8]) or "nothing"
-        raise DataError(f"{devkit} holds {found}: expected {_EXPECTED}; set dataset.root")
-    return {path.name: VocFolder(path.name, path) for path in folders}
+        found = named(sorted(path.name for path in devkit.iterdir())) or "nothing"
+        raise DataError(f"{devkit} holds {found}: expected {expected}; set dataset.root")
+    return folders
 
 
 def parse_split(split: str, folders: Mapping[str, VocFolder]) -> tuple[VocFolder, str]:

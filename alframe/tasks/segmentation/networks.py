@@ -8,9 +8,10 @@ from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 from torchvision.models.segmentation.fcn import FCNHead
 from torchvision.models.segmentation.lraspp import LRASPPHead
 
+from alframe.detectors.mobilenet import MOBILENET
 from alframe.errors import ConfigError
 from alframe.tasks.segmentation.segmenter import AUX_WEIGHT, MaskOptions, Segmenter
-from alframe.tasks.segmentation.trunks import MOBILENET, RESNET, segmentation_backbone
+from alframe.tasks.segmentation.trunks import RESNET, segmentation_backbone
 
 INNER = 128
 """Channels within the head of LR-ASPP."""

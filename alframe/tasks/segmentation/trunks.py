@@ -10,11 +10,12 @@ from torchvision.models import (
 )
 
 from alframe.detectors.backbones import Backbone, build_backbone
+from alframe.detectors.mobilenet import MOBILENET
 from alframe.detectors.pixels import IMAGENET
-from alframe.detectors.weights import downloaded, read_weights, use_weights
+from alframe.detectors.weights import stock_weights, use_weights
 from alframe.shaped import Float
 
-RESNET, MOBILENET = "resnet50", "mobilenet_v3_large"
+RESNET = "resnet50"
 BLOCKS = (4, 16)
 """Of MobileNetV3-Large: the first of stride 8, and the last one."""
 
@@ -72,8 +73,6 @@ def segmentation_backbone(name: str, weights: str) -> Backbone:
         body, published = DilatedMobileNet(), MobileNet_V3_Large_Weights.IMAGENET1K_V1
     else:
         return build_backbone(name, weights=weights)
-    if weights == "pretrained":
-        use_weights(body, downloaded(published, name), published.name)
-    elif weights != "none":
-        use_weights(body, read_weights(weights), weights)
+    if given := stock_weights(weights, published, name):
+        use_weights(body, *given)
     return Backbone(body, channels, strides, IMAGENET)

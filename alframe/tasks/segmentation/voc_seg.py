@@ -8,6 +8,7 @@ from alframe.datasets.drawn import listed
 from alframe.datasets.files import home_of, inside
 from alframe.datasets.meant import PictureNames
 from alframe.datasets.problems import Problems
+from alframe.datasets.voc_layout import in_devkit
 from alframe.errors import DataError
 from alframe.tasks.segmentation.mask_files import MaskCoding
 from alframe.tasks.segmentation.reading import MaskedImages, assembled
@@ -64,17 +65,12 @@ def _year(root: Path, masks: str) -> Path:
     Raises:
         DataError: there is none, or there are several.
     """
-    devkit = root / "VOCdevkit" if (root / "VOCdevkit").is_dir() else root
-    years = [path for path in sorted(devkit.glob("VOC*")) if (path / masks).is_dir()]
-    if (root / masks).is_dir():
-        years = [root]
-    if len(years) == 1:
-        return years[0]
-    if years:
-        raise DataError(f"{devkit} holds {named([p.name for p in years])}: name one, dataset.root")
-    found = named(sorted(path.name for path in devkit.iterdir())) or "nothing"
-    expected = f"expected {IMAGES}, {masks} and {LISTS}"
-    raise DataError(f"{devkit} holds {found}: {expected}; set dataset.root")
+    expected = f"{IMAGES}, {masks} and {LISTS}"
+    years = in_devkit(root, lambda path: (path / masks).is_dir(), expected)
+    if len(years) > 1:
+        raise DataError(f"{root} holds {named(list(years))}: name one, dataset.root")
+    (year,) = years.values()
+    return year
 
 
 def _list(home: Path, name: str) -> Path:
