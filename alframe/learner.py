@@ -65,7 +65,7 @@ class ClassProbs:
 
 @dataclass(frozen=True)
 class Detections:
-    """What remains after thresholding and non-maximum suppression, padded to the longest image.
+    """What remains after thresholding and non-maximum suppression, padded to one length.
 
     Attributes:
         boxes: [B, N, 4], x1 y1 x2 y2 in pixels of the original image.

@@ -73,7 +73,7 @@ class FasterRCNN(StockDetector):
             ``"light"``: one, and linear layers only, at most 150 proposals in inference; None: as
             torchvision has it, light for ``mobilenet_v3_large``.
         fpn_channels: width of the pyramid and of the heads' convolutions.
-        score_threshold: least probability of a detection.
+        score_threshold: detections have a probability above it.
         nms_iou: detections of a class that overlap more exclude each other.
         max_detections: most detections of an image.
 

@@ -44,7 +44,7 @@ class FCOS(StockDetector):
         norm_eval: keep the statistics of the backbone's BatchNorm.
         fpn_channels: width of the pyramid and of the towers, a multiple of 64.
         tower_convs: hidden convolutions of each tower.
-        score_threshold: least score of a detection.
+        score_threshold: detections have a score above it.
         nms_iou: detections of a class that overlap more exclude each other.
         max_detections: most detections of an image.
 

@@ -67,7 +67,7 @@ class HFDetector(BoxDetector):
             DETR's ResNet, is trained where it is random.
         norm_eval: keep the statistics of the backbone's BatchNorm; always so in DETR.
         backbone_lr_factor: the backbone's rate is ``training.lr``, as scheduled, times this.
-        score_threshold: least probability of a detection.
+        score_threshold: detections have a probability above it.
         max_detections: most detections of an image.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from alframe.detectors.hf_families import FAMILIES, PRESETS, Sizes, sizes_of
-from alframe.detectors.network import hub_if_reachable
+from alframe.detectors.internet import hub_if_reachable
 from alframe.errors import ConfigError
 
 HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")

@@ -55,7 +55,7 @@ class RetinaNet(DenseDetector):
         box_loss: ``"l1"`` or ``"smooth_l1"``.
         beta: of smooth L1: smaller errors are squared.
         normalizer: see :func:`alframe.detectors.losses.normalise`.
-        score_threshold: least probability of a detection.
+        score_threshold: detections have a probability above it.
         nms_iou: detections of a class that overlap more exclude each other.
         candidates: see :class:`alframe.detectors.postprocess.PostProcess`.
         candidates_per_level: likewise.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
-from alframe.detectors.network import impatient
+from alframe.detectors.internet import impatient
 from alframe.errors import ConfigError
 
 MADE = "expected a file made by torch.save(model.state_dict())"

@@ -93,7 +93,7 @@ def shown_classes(batch: SignalBatch, min_score: float, classes: int) -> Iterato
 
     Args:
         batch: of detections, or of class probabilities.
-        min_score: of a detection, or the largest probability of a class in the image, at least.
+        min_score: detections count above it, or classes whose largest probability in the image is.
         classes: how many there are; a background behind them is none.
     """
     if DETECTIONS not in batch.values:

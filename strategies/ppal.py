@@ -90,7 +90,7 @@ class PPAL:
             return Selection(candidates, scores)
         shown = self._found(query, candidates)
         distances = 1 - similarities([shown[item] for item in candidates], len(query.classes))
-        return Selection(tuple(candidates[i] for i in spread(distances, query.budget)), scores)
+        return Selection(tuple(candidates[i] for i in k_center_of(distances, query.budget)), scores)
 
     def scores(self, query: Query) -> dict[str, float]:
         """The weighted entropy of every unlabelled image: the first stage.
@@ -177,7 +177,7 @@ def _best_matches(features: Tensor, image: Tensor, images: int) -> Iterator[tupl
         yield rows, (1 + none.scatter_reduce(1, image.expand_as(cosines), cosines, "amax")) / 2
 
 
-def spread(distances: "Float[Tensor, 'N N']", count: int) -> list[int]:
+def k_center_of(distances: "Float[Tensor, 'N N']", count: int) -> list[int]:
     """k-center greedy, beginning with row 0; of equal ones the first."""
     matrix: NDArray[np.float64] = distances.double().numpy()
     nearest = matrix[0].copy()

@@ -56,10 +56,10 @@ class TypiClust(ClusterStrategy):
 
     def off(self, points: "Float[Tensor, 'N D']") -> "Float[Tensor, ' N']":
         """The inverse of typicality."""
-        return spread(points, self._neighbours)
+        return mean_distance(points, self._neighbours)
 
 
-def spread(points: "Float[Tensor, 'N D']", neighbours: int) -> "Float[Tensor, ' N']":
+def mean_distance(points: "Float[Tensor, 'N D']", neighbours: int) -> "Float[Tensor, ' N']":
     """Mean distance of each point to its nearest others, in float64; 0 where there are none."""
     count = min(neighbours, len(points) - 1)
     if count < 1:

@@ -21,7 +21,7 @@ from alframe.tasks.classification.classifier import (
     ClassifierFeatures,
     classes_of,
     cross_entropy,
-    mean_of_known,
+    mean_where_known,
 )
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses
@@ -129,7 +129,7 @@ class ClassifierObjective:
     def _classification(self, logits: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
         labels = classes_of(batch)
         both = cross_entropy(logits[0], labels) + cross_entropy(logits[1], labels)
-        return self.of_two * mean_of_known(both, labels)
+        return self.of_two * mean_where_known(both, labels)
 
 
 def _logits(model: nn.Module, batch: Batch, *, fixed: bool = False) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ These are the numbers of the authors' code (github.com/yuantn/MI-AOD, 320b5cd), 
 lines each function names: RH is ``MIAOD_retina_head.py``, MH ``MIAOD_head.py``, TE
 ``apis/test.py``. The code's SSD has K = C + 1 with background last and takes the sigmoid
 everywhere but in ``discrepancy`` and ``agreement``, which get the softmax over the K. The
-formulas of the paper's text, where they differ, are in :mod:`.objectives`.
+formulas of the paper's text, where they differ, are in :mod:`.variants`.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ from alframe.errors import ConfigError
 from alframe.learner import BOX_FEATURES, DETECTIONS
 from alframe.strategies import ppal
 from alframe.strategies.instances import Instances
-from alframe.strategies.ppal import PPAL, difficulties, similarities, spread
+from alframe.strategies.ppal import PPAL, difficulties, k_center_of, similarities
 from tests.strategies.asking import detections, query, rows
 
 
@@ -82,8 +82,8 @@ def test_similarities_against_loops(at_once: int, monkeypatch: pytest.MonkeyPatc
 
 def test_spread_by_hand() -> None:
     line = torch.tensor([[0.0], [1.0], [9.0], [4.0]])
-    assert spread(torch.cdist(line, line), 4) == [0, 2, 3, 1]
-    assert spread(torch.zeros(3, 3), 3) == [0, 1, 2]
+    assert k_center_of(torch.cdist(line, line), 4) == [0, 2, 3, 1]
+    assert k_center_of(torch.zeros(3, 3), 3) == [0, 1, 2]
 
 
 def test_uncertain_images_that_differ_are_chosen() -> None:

@@ -4,16 +4,16 @@ import torch
 from alframe.errors import ConfigError
 from alframe.learner import EMBEDDING
 from alframe.strategies.clusters import Cluster, picks
-from alframe.strategies.typiclust import TypiClust, spread
+from alframe.strategies.typiclust import TypiClust, mean_distance
 from tests.strategies.asking import query, rows
 
 
 def test_spread_by_hand() -> None:
     """On a line: the two nearest others of 3 are at 1 and 2."""
     line = torch.tensor([[0.0], [1.0], [3.0], [4.0], [4.0]])
-    assert spread(line, 2).tolist() == [(1 + 3) / 2, (1 + 2) / 2, 1.0, 0.5, 0.5]
-    assert spread(line, 99).tolist() == [12 / 4, 9 / 4, 7 / 4, 8 / 4, 8 / 4]
-    assert spread(line[:1], 20).tolist() == [0.0]
+    assert mean_distance(line, 2).tolist() == [(1 + 3) / 2, (1 + 2) / 2, 1.0, 0.5, 0.5]
+    assert mean_distance(line, 99).tolist() == [12 / 4, 9 / 4, 7 / 4, 8 / 4, 8 / 4]
+    assert mean_distance(line[:1], 20).tolist() == [0.0]
 
 
 def test_clusters_take_turns() -> None:

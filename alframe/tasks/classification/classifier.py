@@ -74,7 +74,7 @@ class Classifier(nn.Module, ABC):
         """Cross-entropy, the mean over the images that have a class."""
         labels = classes_of(batch)
         each = cross_entropy(self.head(self.features(batch).embedding), labels)
-        return {"cls": mean_of_known(each, labels)}
+        return {"cls": mean_where_known(each, labels)}
 
     def maps(self, features: ClassifierFeatures) -> "tuple[Float[Tensor, 'B F H W'], ...]":
         """The maps that tell how well an image is understood."""
@@ -132,6 +132,8 @@ def cross_entropy(
     return each
 
 
-def mean_of_known(each: "Float[Tensor, ' B']", labels: "Int[Tensor, ' B']") -> "Float[Tensor, '']":
+def mean_where_known(
+    each: "Float[Tensor, ' B']", labels: "Int[Tensor, ' B']"
+) -> "Float[Tensor, '']":
     """The mean over images that have a class; 0 where none has."""
     return each.sum() / torch.count_nonzero(labels != UNKNOWN).clamp(min=1)

@@ -21,7 +21,7 @@ from alframe.learner import (
 from alframe.runs.build import build_strategy
 from alframe.strategies.badge import BADGE
 from alframe.strategies.ll4al.learner import LL4ALLearner
-from alframe.strategies.typiclust import TypiClust, spread
+from alframe.strategies.typiclust import TypiClust, mean_distance
 from alframe.strategies.uncertainty import Entropy, LeastConfidence, Margin
 from alframe.tasks.classification.resnet_cifar import ResNetCifar
 from tests.strategies.asking import query, rows
@@ -131,7 +131,7 @@ def test_typicality_is_that_of_the_authors_on_embeddings_of_a_classifier() -> No
     points = torch.nn.functional.normalize(raw)
     distances = torch.cdist(points.double(), points.double())
     nearest = distances.sort(dim=1).values[:, 1:21].mean(dim=1)
-    torch.testing.assert_close(spread(points, 20), nearest)
+    torch.testing.assert_close(mean_distance(points, 20), nearest)
     vectors = {item: raw[n].tolist() for n, item in enumerate(batch.ids)}
     asked = query({EMBEDDING: rows(vectors)}, batch.ids, 1)
     (most_typical,) = TypiClust(max_clusters=1).select(asked).ids

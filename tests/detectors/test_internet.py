@@ -11,7 +11,7 @@ from huggingface_hub import constants
 
 from alframe.detectors import network
 from alframe.detectors.backbones import build_backbone
-from alframe.detectors.network import hub_if_reachable, impatient, reachable
+from alframe.detectors.internet import hub_if_reachable, impatient, reachable
 from alframe.errors import ConfigError
 
 
