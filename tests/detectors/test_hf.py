@@ -205,9 +205,9 @@ def test_folders_that_cannot_be_read(content, message, make, tmp_path):
 
 
 def test_the_hub_without_a_network(make, monkeypatch):
-    from alframe.detectors import network
+    from alframe.detectors import internet
 
-    monkeypatch.setattr(network, "reachable", lambda _: False)
+    monkeypatch.setattr(internet, "reachable", lambda _: False)
     message = "owner/name is no folder here and could not be had .*cannot be reached.*weights=none"
     with pytest.raises(ConfigError, match=message):
         make("detr", architecture="owner/name")

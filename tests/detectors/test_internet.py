@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("huggingface_hub")
 from huggingface_hub import constants
 
-from alframe.detectors import network
+from alframe.detectors import internet
 from alframe.detectors.backbones import build_backbone
 from alframe.detectors.internet import hub_if_reachable, impatient, reachable
 from alframe.errors import ConfigError
@@ -59,7 +59,7 @@ def test_the_hub_is_asked_where_it_can_be_reached(server, monkeypatch):
 
 
 def test_pretrained_weights_without_a_network(monkeypatch, tmp_path):
-    monkeypatch.setattr(network, "reachable", lambda _: False)
+    monkeypatch.setattr(internet, "reachable", lambda _: False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     message = r"cannot be reached\)\. .* give model\.weights=PATH.* or model\.weights=none"
