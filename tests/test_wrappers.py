@@ -7,7 +7,7 @@ import yaml
 
 from alframe.config.resolve import from_overrides, resolve, settings, to_yaml
 from alframe.config.sections import RunConfig
-from alframe.errors import ConfigError
+from alframe.errors import AlframeError, ConfigError
 from alframe.runs.build import build_strategy
 
 
@@ -88,6 +88,12 @@ def test_requires_is_the_union_and_the_learner_that_of_what_is_wrapped() -> None
 def test_errors_name_the_setting_and_the_remedy(pairs: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         named(*pairs)
+
+
+@pytest.mark.parametrize(("name", "last"), [("power:", "power"), ("power:dedup:", "dedup")])
+def test_nothing_behind_a_colon(name: str, last: str) -> None:
+    with pytest.raises(AlframeError, match=f"strategy '{last}:' ends in a colon: name the strat"):
+        resolve([{"strategy": name}])
 
 
 def test_all_problems_are_reported_at_once() -> None:

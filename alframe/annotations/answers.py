@@ -84,12 +84,15 @@ class CheckedAnswers:
         remedy = f"use one of {', '.join(self._known)}{allow if self._allow else ''}"
         if self.found.numbered:
             remedy = "give the names of the numbers in a data.yaml or classes.txt beside the labels"
-        for thing, kept in zip(self.found.objects, self._clean.keep.tolist(), strict=True):
+        clean = self._clean
+        rows = zip(self.found.objects, clean.keep.tolist(), clean.swapped.tolist(), strict=True)
+        for thing, kept, swapped in rows:
             if thing.name not in classes:
                 at = f"{self._path}: {thing.name!r}{closest(thing.name, self._known)}"
                 yield thing.owner, Problem("the class is unknown", at, remedy)
             if not kept:
                 cause = "the box is empty, or lies outside of its image"
+                cause = "the corners of the box are swapped" if swapped else cause
                 corners = ", ".join(f"{number:g}" for number in thing.box)
                 at = f"{self._path}: {thing.owner}, {thing.name} at {corners}"
                 yield thing.owner, Problem(cause, at, REMEDY)
@@ -113,7 +116,7 @@ class CheckedAnswers:
     def clipped(self) -> tuple[str, ...]:
         """A sentence that counts the boxes that reached over the edge of their image."""
         none = np.zeros_like(self._clean.clipped)  # of the others that is a problem
-        cleaning = replace(self._clean, degenerate=none, outside=none)
+        cleaning = replace(self._clean, degenerate=none, swapped=none, outside=none)
         return cleaning.notes([thing.owner for thing in self.found.objects])
 
 

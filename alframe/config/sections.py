@@ -224,6 +224,11 @@ class TrainingConfig(Section):
     def _one_length(self) -> Self:
         if (self.passes is None) == (self.iterations is None):
             raise ValueError("set exactly one of training.passes and training.iterations")
+        if self.iterations and any(m < 1 or m % 1 for m in self.milestones):
+            raise ValueError(
+                "training.milestones are iterations, as training.iterations is: expected whole "
+                f"numbers from 1 on, got {list(self.milestones)}"
+            )
         return self
 
     @property

@@ -1,6 +1,6 @@
 """From the objects that a reader found to a :class:`~alframe.datasets.base.Dataset`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -117,7 +117,8 @@ def assemble(
     labels = np.array([label_of.get(thing.name, -1) for thing in rows], dtype=np.int64)
     if unseen := [name for name in chosen if name not in in_pool and name not in in_test]:
         notes += [f"no object is annotated yet of {named(unseen)}"] if bare and rows else []
-    notes += [*alike(chosen), *objects.cleaning.notes(objects.owners), *_left_out(objects, labels)]
+    notes += [*_unmeasured(chosen, in_pool, in_test), *alike(chosen)]
+    notes += [*objects.cleaning.notes(objects.owners), *_left_out(objects, labels)]
     notes += [f"in the {s} {d}" for s, d in zip(("pool", "test split"), doubts, strict=True) if d]
     if skip_empty:
         pool, note = _without_empty(pool, bare, rows, labels)
@@ -163,6 +164,16 @@ def _lost(
     kept = objects.cleaning.keep & which
     lost = {"degenerate or outside of the image": int(which.sum() - kept.sum())}
     return lost if foreign is None else {**lost, "of other classes": int((kept & foreign).sum())}
+
+
+def _unmeasured(
+    classes: Sequence[str], pool: Mapping[str, int], test: Mapping[str, int]
+) -> list[str]:
+    """A note on classes that are learnt and not measured, such as misspelt ones."""
+    missing = {name: pool[name] for name in classes if name in pool and name not in test}
+    if not (missing and test):
+        return []
+    return [f"classes that the test split does not show are not measured: {tallied(missing)}"]
 
 
 def _left_out(objects: Objects, labels: NDArray[np.int64]) -> list[str]:

@@ -23,12 +23,14 @@ class Cleaning:
             so that other columns stay aligned; ``keep`` says which are usable.
         clipped: bool [N], kept, and moved by more than half a pixel.
         degenerate: bool [N], a side is shorter than one pixel or not a finite number.
+        swapped: bool [N], those of them in which x1 is right of x2, or y1 below y2.
         outside: bool [N], well formed, but without a common area with the image.
     """
 
     boxes: NDArray[np.float32]
     clipped: NDArray[np.bool_]
     degenerate: NDArray[np.bool_]
+    swapped: NDArray[np.bool_]
     outside: NDArray[np.bool_]
 
     @property
@@ -43,13 +45,13 @@ class Cleaning:
             owners: the id of the image of each box, N of them.
         """
         notes = []
-        for change, rows, where in (
-            ("dropped", self.degenerate, ""),
-            ("dropped", self.outside, " outside the image"),
-            ("clipped", self.clipped, " to the image"),
+        for change, rows, noun, where in (
+            ("dropped", self.degenerate & ~self.swapped, "degenerate box", ""),
+            ("dropped", self.swapped, "box", " of swapped corners (x1 > x2 or y1 > y2)"),
+            ("dropped", self.outside, "box", " outside the image"),
+            ("clipped", self.clipped, "box", " to the image"),
         ):
             if rows.any():
-                noun = "degenerate box" if rows is self.degenerate else "box"
                 tally = Counter(sorted(owners[row] for row in np.flatnonzero(rows).tolist()))
                 notes.append(f"{change} {plural(tally.total(), noun)}{where}: {tallied(tally)}")
         return tuple(notes)
@@ -75,7 +77,8 @@ def clean_boxes(boxes: ArrayLike, height: ArrayLike, width: ArrayLike) -> Cleani
     degenerate = ~(finite & long_enough) & ~outside
     moved = np.nan_to_num(np.abs(clipped - raw)).max(axis=1) > NOTABLE
     usable = ~(degenerate | outside)
-    return Cleaning(clipped.astype(np.float32), moved & usable, degenerate, outside)
+    swapped = degenerate & finite & (_min_side(raw) <= -MIN_SIDE)
+    return Cleaning(clipped.astype(np.float32), moved & usable, degenerate, swapped, outside)
 
 
 def _min_side(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

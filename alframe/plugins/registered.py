@@ -88,8 +88,16 @@ class Registry:
         """``power:entropy`` in three parts; a name that begins with no strategy stays whole.
 
         ``my_module:MyStrategy`` is the place of a strategy, and works on top of none.
+
+        Raises:
+            PluginError: nothing follows a colon.
         """
         first, colon, rest = strategy.partition(":")
+        if colon and not rest:
+            raise PluginError(
+                f"strategy {strategy!r} ends in a colon: name the strategy that {first!r} works on "
+                "top of, or leave the colon out"
+            )
         return (first, colon, rest) if self.has("strategies", first) else (strategy, "", "")
 
     def chain(self, strategy: str) -> list[str]:

@@ -37,7 +37,7 @@ from alframe.runs.labelling import Ask, Labelling, untouched
 from alframe.runs.records import classes_in, new_classes
 from alframe.runs.rundir import FitState, RunDir
 from alframe.seeds import Seeds
-from alframe.strategy import Query, Selection, Strategy, check_finite
+from alframe.strategy import Query, Selection, Strategy, check_finite, top
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -264,6 +264,8 @@ class Loop:
         elapsed, ids = time.monotonic() - started, list(selection.ids)
         if selection.scores is not None:
             self._run.write_scores(cycle, selection.scores)
+            if said := tied(ids, selection.scores):
+                logger.warning("cycle %d: %s", cycle, said)
         reasons = dict.fromkeys(ids, self._run.config.strategy.name)
         self._labelling.ask(cycle + 1, reasons, selection.scores)
         return self._record("selected", cycle, ids=ids, seconds=elapsed, memory=peak_memory())
@@ -303,6 +305,20 @@ class Loop:
         self._run.journal.append(name, cycle=cycle, **details)
         logger.info("cycle %d: %s, %.0f s", cycle, name, seconds)
         return {"event": name, "cycle": cycle, **details}
+
+
+def tied(ids: Sequence[str], scores: Mapping[str, float]) -> str | None:
+    """A sentence where half of a choice or more follows from names, by which equal scores rank."""
+    least = scores.get(ids[-1])
+    equal = sum(score == least for score in scores.values())
+    chosen = sum(scores.get(item) == least for item in ids)
+    if chosen == equal or 2 * chosen < len(ids) or tuple(ids) != top(scores, len(ids)):
+        return None
+    return (
+        f"{equal:,} images have one score, {least:g}: {chosen:,} of the {len(ids):,} chosen are "
+        "the first of these by name. The model does not tell them apart: train it longer, or begin "
+        "with more images"
+    )
 
 
 def check_metrics(metrics: Metrics) -> None:

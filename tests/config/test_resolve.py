@@ -329,6 +329,9 @@ def test_milestones_of_a_preset_are_not_taken_for_another_unit() -> None:
         named(*of_voc, "training.iterations=9000", "seed=a")
     assert len(error.value.problems) == 2
     assert "training.milestones=[24] of the preset are in passes" in error.value.problems[0]
+    for shares in ("[0.5,0.8]", "[0]", "[6000.5]"):
+        with pytest.raises(ConfigError, match=r"milestones are iterations, .* expected whole numb"):
+            named(*of_voc, "training.iterations=9000", f"training.milestones={shares}")
     for more in ("training.milestones=[6000]", "training.schedule=cosine"):
         assert named(*of_voc, "training.iterations=9000", more).training.length == 9000
     assert named(*of_voc, "training.passes=30").training.milestones == (24,)

@@ -60,9 +60,11 @@ def test_no_boxes():
 
 def test_notes_count_and_name():
     boxes = [[5, 5, 5, 9], [5, 5, 5, 9], [5, 5, 5, 9], [200, 0, 210, 9], [0, 0, 105, 9]]
-    notes = clean_boxes(boxes, HEIGHT, WIDTH).notes(["b", "a", "b", "c", "d"])
+    swapped = [[30, 5, 5, 9], [5, 50, 30, 9], [5, 5, 4.5, 9]]  # the last is a slip of rounding
+    notes = clean_boxes([*boxes, *swapped], HEIGHT, WIDTH).notes([*"babcd", *"efg"])
     assert notes == (
-        "dropped 3 degenerate boxes: a (1), b (2)",
+        "dropped 4 degenerate boxes: a (1), b (2), g (1)",
+        "dropped 2 boxes of swapped corners (x1 > x2 or y1 > y2): e (1), f (1)",
         "dropped 1 box outside the image: c (1)",
         "clipped 1 box to the image: d (1)",
     )

@@ -65,7 +65,8 @@ def test_bad_boxes_are_dropped_and_named(tmp_path):
     dataset = load(tmp_path, coco_content(annotations=annotations))
     assert dataset.targets["train2017/1"].boxes.tolist() == [[90, 0, 100, 9]]
     assert dataset.notes == (
-        "dropped 2 degenerate boxes: train2017/1 (2)",
+        "dropped 1 degenerate box: train2017/1 (1)",
+        "dropped 1 box of swapped corners (x1 > x2 or y1 > y2): train2017/1 (1)",
         "clipped 1 box to the image: train2017/1 (1)",
     )
 
@@ -431,6 +432,7 @@ def test_ids_of_another_type_are_seen_through_with_one_note_each(tmp_path):
         '"2" (2), 2.0 (2)',
         "1 category_id of another type than the id that can alone be meant, as text for a number: "
         '"03" (3)',
+        "classes that the test split does not show are not measured: zebra (1)",
     )
 
 

@@ -24,7 +24,8 @@ def test_plain_folder(plain):
     )
     dataset = voc(str(plain))
     assert (dataset.name, dataset.classes) == ("voc", ("cat", "dog"))
-    assert (dataset.pool, dataset.test, dataset.notes) == (("a", "b"), ("c",), ())
+    assert (dataset.pool, dataset.test) == (("a", "b"), ("c",))
+    assert dataset.notes == ("classes that the test split does not show are not measured: dog (1)",)
     target = dataset.targets["b"]
     assert target.boxes.tolist() == [[0, 0, 49, 59], [1.5, 2, 8, 8]]
     assert target.labels.tolist() == [1, 0]

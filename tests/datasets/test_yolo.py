@@ -38,7 +38,7 @@ def test_a_dataset(tmp_path):
     assert first_boxes(dataset) == [[40, 30, 60, 50], [0, 0, 20, 16]]
     assert dataset.targets[f"{TRAIN}/1.jpg"].labels.tolist() == [0, 1]
     assert dataset.targets[f"{TRAIN}/2.jpg"].boxes.shape == (0, 4)
-    assert dataset.notes == ()
+    assert dataset.notes == ("classes that the test split does not show are not measured: dog (1)",)
 
 
 def test_without_label_file(tmp_path):
@@ -74,6 +74,7 @@ def test_oddities_are_seen_through_and_told_once(tmp_path):
         f"them): {TRAIN}/2.jpg (2)",
         f"1 object with a score, as a model writes it; did people draw these?: {TRAIN}/5.jpg (1)",
         "left out 1 label file of no image of a split: labels/train/old.txt",
+        "classes that the test split does not show are not measured: dog (1)",
     )
 
 
