@@ -92,7 +92,8 @@ class CDAL:
                 "cdal compares what classes are confused with, and the detector knows one class "
                 "and no background: choose another strategy, or a softmax detector (SSD)"
             )
-        valid = valid & (probs[..., :classes] > self._min_score).any(dim=-1)
+        low = (probs[..., :classes] <= self._min_score).all(dim=-1)
+        valid = valid & ~low  # NaN stays, to be refused
         return contexts(probs, exclusive, valid, classes, uniform=self._uniform).flatten(1)
 
 
@@ -109,7 +110,7 @@ def contexts(
     Zeros, or the uniform distribution, for a class that is not predicted.
     """
     # Valid ones first, and the others, nearly all of a detector's anchors, away.
-    most = int(valid.sum(dim=1).max())
+    most = int(valid.sum(dim=1).amax()) if len(valid) else 0
     counts, first = valid.byte().sort(dim=1, descending=True, stable=True)
     probs = probs.gather(1, first[:, :most, None].expand(-1, -1, probs.shape[-1]))
     weights = entropy(probs, exclusive).clamp(min=LIGHTEST) * counts[:, :most]  # [B, N]

@@ -90,9 +90,11 @@ def test_errors_name_the_setting_and_the_remedy(pairs: list[str], message: str) 
         named(*pairs)
 
 
-@pytest.mark.parametrize(("name", "last"), [("power:", "power"), ("power:dedup:", "dedup")])
-def test_nothing_behind_a_colon(name: str, last: str) -> None:
-    with pytest.raises(AlframeError, match=f"strategy '{last}:' ends in a colon: name the strat"):
+@pytest.mark.parametrize(
+    ("name", "told"), [("power:", "power:"), ("power:dedup:", "dedup:"), (":entropy", ":entropy")]
+)
+def test_nothing_beside_a_colon(name: str, told: str) -> None:
+    with pytest.raises(AlframeError, match=f"strategy '{told}': expected a name on both sides"):
         resolve([{"strategy": name}])
 
 

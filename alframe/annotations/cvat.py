@@ -47,12 +47,14 @@ def shape_box(shape: Element) -> Box:
         box = left, top, left + float(get["width"]), top + float(get["height"])
     elif shape.tag == "ellipse":
         x, y, rx, ry = (float(get[name]) for name in ("cx", "cy", "rx", "ry"))
-        box = ellipse(x, y, rx, ry, float(get.get("rotation", 0)))
+        box = ellipse(x, y, rx, ry, float(get.get("rotation") or 0))
     else:
         raise ValueError(shape.tag)
+    if shape.tag == "box":
+        box = turned(box, float(get.get("rotation") or 0))
     if not math.isfinite(sum(box)):
         raise ValueError(box)
-    return turned(box, float(get.get("rotation", 0))) if shape.tag == "box" else box
+    return box
 
 
 def write_query(sheet: Sheet, folder: Path) -> Path:

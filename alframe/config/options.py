@@ -185,7 +185,8 @@ def _sentence(
     if first["type"] == "invalid_key":
         return f"{key}: the name of a setting is text, not {first['input']!r}"
     messages = dict.fromkeys(map(_message, errors))
-    got = f" (got {shown(first['input'])})" if path else ""
+    whole = first["type"] == "value_error" and isinstance(first["input"], Mapping)  # of a section
+    got = f" (got {shown(first['input'])})" if path and not whole else ""
     return (f"{key}: " if key else "") + "; or: ".join(messages) + got
 
 

@@ -192,7 +192,8 @@ class TrainingConfig(Section):
         same_weights: every cycle draws the same weights; null: in MI-AOD's ``mode: parity`` alone.
         warm_start: each cycle but the first goes on from the model of the one before, in the place
             of fresh weights; a report says so.
-        on_nonfinite: ``stop`` with the names of the images, or ``skip`` the step and count it.
+        on_nonfinite: ``stop`` at a loss that is not finite, with the names of the images; or
+            ``skip`` a step whose loss or gradient is not, and count it.
     """
 
     passes: int | None = Field(default=None, ge=1)

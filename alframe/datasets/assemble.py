@@ -117,7 +117,7 @@ def assemble(
     labels = np.array([label_of.get(thing.name, -1) for thing in rows], dtype=np.int64)
     if unseen := [name for name in chosen if name not in in_pool and name not in in_test]:
         notes += [f"no object is annotated yet of {named(unseen)}"] if bare and rows else []
-    notes += [*_unmeasured(chosen, in_pool, in_test), *alike(chosen)]
+    notes += [*_unmeasured(chosen, in_pool, objects), *alike(chosen)]
     notes += [*objects.cleaning.notes(objects.owners), *_left_out(objects, labels)]
     notes += [f"in the {s} {d}" for s, d in zip(("pool", "test split"), doubts, strict=True) if d]
     if skip_empty:
@@ -166,10 +166,11 @@ def _lost(
     return lost if foreign is None else {**lost, "of other classes": int((kept & foreign).sum())}
 
 
-def _unmeasured(
-    classes: Sequence[str], pool: Mapping[str, int], test: Mapping[str, int]
-) -> list[str]:
+def _unmeasured(classes: Sequence[str], pool: Mapping[str, int], objects: Objects) -> list[str]:
     """A note on classes that are learnt and not measured, such as misspelt ones."""
+    shown = np.flatnonzero(objects.of(test=True) & objects.cleaning.keep).tolist()
+    things = map(objects.rows.__getitem__, shown)
+    test = {thing.name for thing in things if not (thing.difficult or thing.crowd)}
     missing = {name: pool[name] for name in classes if name in pool and name not in test}
     if not (missing and test):
         return []

@@ -58,7 +58,7 @@ class Target:
             without geometry.
         mask: reads the class of each pixel of the original image, uint8 [H, W] with
             :data:`IGNORED`; or None. It is read when it is needed and not kept: all together
-            would not fit memory. The objects are its regions.
+            would not fit memory; each time a new array. The objects are its regions.
     """
 
     boxes: NDArray[np.float32] | None

@@ -100,8 +100,8 @@ def drawn_test(
     if not drawn:
         images = plural(len(classes), f"{what} image".strip())
         raise DataError(
-            f"dataset.test={test}: {images} are too few to draw from, as one of each class stays "
-            "in the pool; budget.test=N has N images annotated to test on"
+            f"dataset.test={test} draws nothing from {images}, as one of each class stays in the "
+            "pool; budget.test=N has N images annotated to test on"
         )
     return drawn, (
         f"the test split is drawn: {plural(len(drawn), 'image')} of {among}, by class "

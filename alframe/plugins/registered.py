@@ -90,14 +90,11 @@ class Registry:
         ``my_module:MyStrategy`` is the place of a strategy, and works on top of none.
 
         Raises:
-            PluginError: nothing follows a colon.
+            PluginError: nothing stands on one side of a colon.
         """
         first, colon, rest = strategy.partition(":")
-        if colon and not rest:
-            raise PluginError(
-                f"strategy {strategy!r} ends in a colon: name the strategy that {first!r} works on "
-                "top of, or leave the colon out"
-            )
+        if colon and not (first and rest):
+            raise PluginError(f"strategy {strategy!r}: expected a name on both sides of the colon")
         return (first, colon, rest) if self.has("strategies", first) else (strategy, "", "")
 
     def chain(self, strategy: str) -> list[str]:

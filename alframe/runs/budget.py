@@ -81,8 +81,8 @@ def _drawn_test(budget: BudgetConfig, dataset: Dataset, seeds: Seeds) -> tuple[s
         if not dataset.test:
             raise ConfigError(
                 f"{dataset.name} has no test split, so there is nothing to evaluate on: set "
-                "dataset.test=20%, for example, where images are annotated, or budget.test=40 to "
-                "have images of the pool drawn and annotated first"
+                "budget.test=40, for example, to have images of the pool drawn and annotated "
+                "first, or dataset.test (20%, where it takes a share of what is annotated)"
             )
         return ()
     if dataset.test:

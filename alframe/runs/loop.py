@@ -6,7 +6,7 @@ run may be killed anywhere and goes on to the same selections and the same numbe
 """
 
 import logging
-import math
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -308,16 +308,15 @@ class Loop:
 
 
 def tied(ids: Sequence[str], scores: Mapping[str, float]) -> str | None:
-    """A sentence where half of a choice or more follows from names, by which equal scores rank."""
+    """A sentence where most of a choice follows from names, by which equal scores rank."""
     least = scores.get(ids[-1])
     equal = sum(score == least for score in scores.values())
     chosen = sum(scores.get(item) == least for item in ids)
-    if chosen == equal or 2 * chosen < len(ids) or tuple(ids) != top(scores, len(ids)):
+    if chosen == equal or 4 * chosen < 3 * len(ids) or tuple(ids) != top(scores, len(ids)):
         return None
     return (
-        f"{equal:,} images have one score, {least:g}: {chosen:,} of the {len(ids):,} chosen are "
-        "the first of these by name. The model does not tell them apart: train it longer, or begin "
-        "with more images"
+        f"{equal:,} images have one score, {least:g}, which does not tell them apart: {chosen:,} "
+        f"of the {len(ids):,} chosen are the first of these by name"
     )
 
 
@@ -336,24 +335,25 @@ def check_metrics(metrics: Metrics) -> None:
             wrong = wrong or f"the first, the headline, is {headline[0] if headline else 'missing'}"
     if wrong:
         raise TrainingError(
-            f"metrics are {metrics!r:.200}: expected names of fractions of 0 to 1, None for what "
-            "does not exist, and of such mappings; what is no fraction, and the less the better, "
-            f"in a mapping {ERRORS!r} ({wrong})"
+            f"metrics are {metrics!r:.200}: expected fractions of 0 to 1 by name, None for what "
+            "does not exist, and such mappings by name; what is no fraction, and the less the "
+            f"better, in one called {ERRORS!r} ({wrong})"
         )
 
 
-def _no_metrics(metrics: Mapping[Any, object], *, fractions: bool = True) -> Iterator[str]:
+def _no_metrics(metrics: Mapping[Any, object], prefix: str = "") -> Iterator[str]:
+    errors = prefix.startswith(f"{ERRORS}.")
+    least, most = (-sys.float_info.max, sys.float_info.max) if errors else (-ROUNDING, 1 + ROUNDING)
     for name, value in metrics.items():
+        key = f"{prefix}{name}"
         if not isinstance(name, str):
             yield f"the key {name!r:.40} is no text"
         elif isinstance(value, dict):
-            yield from _no_metrics(value, fractions=fractions and name != ERRORS)
+            yield from _no_metrics(value, f"{key}.")
         elif isinstance(value, bool) or not isinstance(value, int | float | None):
-            yield f"{name} is a {type(value).__name__}"
-        elif value is not None and not (
-            -ROUNDING <= value <= 1 + ROUNDING if fractions else math.isfinite(value)
-        ):
-            yield f"{name} is {value}"
+            yield f"{key} is a {type(value).__name__}"
+        elif value is not None and not least <= value <= most:
+            yield f"{key} is {value!s:.12}"
 
 
 def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> None:

@@ -138,17 +138,17 @@ def check_provided(strategy: Strategy, provided: frozenset[str]) -> None:
 
 
 def check_used(strategy: Strategy, provided: frozenset[str]) -> None:
-    """Refuse files that the strategy would not look at.
+    """Refuse further predictions that the strategy would not look at.
 
     Raises:
-        ConfigError: names them.
+        ConfigError: says what to give in their place.
     """
     unused = provided - strategy.requires
     lines = []
     if SAMPLES in unused:
         lines.append(
-            "the strategy reads the predictions of one model, and several --predictions are those "
-            "of the members of an ensemble; put the files of one model into a folder, and give that"
+            "the strategy does not compare several --predictions, which are those of the members "
+            "of an ensemble; put the files of one model into a folder, and give that"
         )
     if AUGMENTED in unused:
         lines.append("the strategy does not look at --augmented: leave it out")

@@ -28,8 +28,8 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
       split, which is then empty, as a whole.
     - Every item of the test split has a target; targets have boxes in their image and labels among
       the classes.
-    - A mask is uint8 [H, W] of the size of its image, the same each time; its classes are those of
-      the objects.
+    - A mask is uint8 [H, W] of the size of its image, equal each time and a new array; its
+      classes are those of the objects.
     - An image is uint8 [H, W, 3] of the size that it is said to have, the same each time.
     - From the images there is no way to the targets.
     - Made again, it is the same; the global generators are left alone.
@@ -186,6 +186,8 @@ def _has_masks(bench: DatasetUnderTest) -> None:
             f"{item}: its mask is {mask.dtype} {mask.shape}: expected uint8 {size}",
         )
         expect(np.array_equal(mask, again), f"{item}: its mask differs when it is read again")
+        lent = np.shares_memory(mask, again) and mask.flags.writeable
+        expect(not lent, f"{item}: its mask is one array each time: expected a new one")
         shown = set(np.unique(mask).tolist()) - {IGNORED}
         expect(
             shown == set(target.labels.tolist()),

@@ -68,7 +68,7 @@ def cycles(problem: ProblemFindings, metric: str) -> Table | None:
 def why_no_cycles(problem: ProblemFindings, metric: str) -> Text | None:
     """In the place of :func:`cycles`, what would have stood beneath."""
     title = f"{metric} by number of labelled images"
-    return Text(title, "; ".join(problem.notes)) if problem.notes else None
+    return Text(title, ". ".join(problem.notes)) if problem.notes else None
 
 
 def sources_of(problem: ProblemFindings) -> list[str]:

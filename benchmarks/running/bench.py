@@ -171,29 +171,34 @@ def _run(work: "WorkList", engine: "Engine", metric: str | None) -> None:
     total = len(work.jobs)
     done = sum(work.state(j) == "finished" for j in work)
     say(f"{total} runs, {done} of them finished, {engine.slots} at a time, {work.folder}")
+    told = metric is None
     try:
         for number, outcome in enumerate(work.run(engine), done + 1):
             result = outcome.failed or "finished"
             if outcome.failed and not is_waiting(result):
                 result = f"FAILED: {result}"
             say(f"[{number}/{total}] {outcome.job.name}  {outcome.seconds:.0f} s  {result}")
-            if not outcome.failed:
-                _check_metric(work.path(outcome.job), metric)
+            if not (told or outcome.failed):
+                told = _warn_of(metric, work.path(outcome.job))
     except KeyboardInterrupt as error:
         say("", "stopped; the same command goes on from here", err=True)
         raise click.exceptions.Exit(exit_code(error)) from error
 
 
-def _check_metric(run: Path, metric: str | None) -> None:
-    """Warn of a metric that a run does not measure: the report says it only at the end."""
+def _warn_of(metric: str | None, run: Path) -> bool:
+    """Whether it was told that a run has no such metric, which the report says at the end alone."""
     from alframe.benchmarks.reading.rundirs import read_run
     from alframe.benchmarks.reporting.collect import named_metric
     from alframe.errors import RunError
 
-    try:
-        named_metric(read_run(run).cycles, metric)
-    except RunError as error:
-        say(f"warning: the suite's metric: {error}", err=True)
+    with contextlib.suppress(RunError):  # damaged: the report says so
+        cycles = read_run(run).cycles
+        try:
+            named_metric(cycles, metric)
+        except RunError as error:
+            say(f"warning: the suite's metric is none of {run}: {error}", err=True)
+            return True
+    return False
 
 
 def _finish(work: "WorkList") -> None:

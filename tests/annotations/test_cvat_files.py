@@ -43,6 +43,7 @@ def turned_ellipse(rx: float, degrees: float) -> str:
     [
         (box(), [40, 50.5, 100, 110]),
         (box(more='rotation="0.0"'), [40, 50.5, 100, 110]),
+        (box(more='rotation=""'), [40, 50.5, 100, 110]),
         (f'<box label="disc" rotation="90" {CORNERS}/>', [40.25, 50.25, 99.75, 110.25]),
         ('<polygon label="disc" points="1,2;30.5,4;5,60"/>', [1, 2, 30.5, 60]),
         ('<mask label="disc" rle="1" left="3" top="4" width="10" height="20"/>', [3, 4, 13, 24]),
@@ -104,10 +105,11 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         image(name="c.jpg"),
         image(box(), name="d.jpg", size=""),
         image('<box label="disc" xtl="inf" ytl="1" xbr="2" ybr="3"/>', name="e.jpg"),
+        image(box(more='rotation="nan"'), name="f.jpg"),
     )
     problems = Problems("error")
     found = read_annotations(
-        written(tmp_path, text), Known(*(f"{name}.jpg" for name in "abde")), problems
+        written(tmp_path, text), Known(*(f"{name}.jpg" for name in "abdef")), problems
     )
     assert found.images == ["d.jpg"]
     with pytest.raises(DataError) as raised:
@@ -116,9 +118,10 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     for part in (
         "a <box> has no label: ",
         "(a.jpg, shape 2)",
-        "a <box> has no coordinates, or such that are no finite numbers (3 times): ",
+        "a <box> has no coordinates, or such that are no finite numbers (4 times): ",
         "(a.jpg, shape 3), ",
-        "(e.jpg, shape 1)",
+        "(e.jpg, shape 1), ",
+        "(f.jpg, shape 1)",
         "a score is no number of 0..1: ",
         "(a.jpg, shape 5, got '7')",
         "the image appears twice: ",

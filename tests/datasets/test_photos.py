@@ -222,7 +222,7 @@ class TestSplit:
 
     def test_nothing_to_draw_from(self, many):
         with pytest.raises(
-            DataError, match=r"0 annotated images are too few to draw from, .* budget.test"
+            DataError, match=r"draws nothing from 0 annotated images, .* budget.test"
         ):
             photos(many[0], classes=["cat"], test="20%")
 

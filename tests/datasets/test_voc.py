@@ -91,6 +91,14 @@ def test_devkit_without_a_test_list_evaluates_on_val(tmp_path):
     assert (dataset.pool, dataset.test) == (("VOC2012/1",), ("VOC2012/2",))
 
 
+def test_a_class_that_is_only_difficult_is_not_measured(plain):
+    both = (xml_object("dog", difficult=1), xml_object("hen"))
+    voc_item(plain, "b", xml(xml_object("dog"), xml_object("hen")))
+    voc_item(plain, "c", xml(*both))
+    (note,) = voc(str(plain)).notes
+    assert note == "classes that the test split does not show are not measured: cat (1), dog (1)"
+
+
 def test_plain_folder_with_train_and_val_only(tmp_path):
     dataset = voc(str(voc_folder(tmp_path / "d", train=["a"], val=["b"])))
     assert (dataset.pool, dataset.test) == (("a",), ("b",))

@@ -44,7 +44,7 @@ class People:
             raise Waiting("not yet")
         more = [self.extra[cycle]] if cycle in self.extra else []
         targets = {i: TRUTH.targets[i] for i in (*ids, *more) if i not in self.ignored}
-        seconds = dict.fromkeys((*targets, "of nobody's interest"), 2.0)
+        seconds = dict.fromkeys((*targets, "of nobody's interest", *self.ignored), 2.0)
         return Answers(targets, self.ignored & set(ids), seconds)
 
 
@@ -124,6 +124,7 @@ def test_an_answer_more_is_labelled_and_one_given_up_is_not(tmp_path: Path) -> N
     ]
     assert event["ignored"] == sorted([first.test[0], first.initial[0]])
     assert (event["extra"], event["images"]) == ([more], 3)
+    assert cycles[0]["annotation_seconds"] == 2.0 * len({*first.test, *first.initial, more})
     again = run_loop(tmp_path / "run", oracle=people, dataset=partly(), budget=BUDGET)
     assert without_costs(again) == without_costs(cycles)
 

@@ -112,7 +112,8 @@ def test_phases_are_counted_where_a_learner_does_not(tmp_path: Path) -> None:
         ),
         *({"by": wrong} for wrong in ({"cat": math.inf}, {"cat": (1,)}, {0: 0.5})),
         [("mAP50", 0.5)],
-        {"errors": {"distance": math.inf}},
+        {"mAP50": 0.5, "errors": {"distance": math.inf}},
+        {"mAP50": 0.5, "errors": {"distance": 10**400}},
         {"AP50": {"cat": 0.5}},
         {},
         None,
@@ -121,7 +122,7 @@ def test_phases_are_counted_where_a_learner_does_not(tmp_path: Path) -> None:
 def test_metrics_that_no_file_can_keep_are_refused(tmp_path: Path, metrics: Any) -> None:
     learner = FakeLearner()
     learner.evaluate = lambda _: metrics  # type: ignore[method-assign]
-    with pytest.raises(TrainingError, match=r"metrics are .*: expected names of fractions"):
+    with pytest.raises(TrainingError, match=r"metrics are .*: expected fractions of 0 to 1 by"):
         run_loop(tmp_path / "run", learner=learner)
     run_loop(tmp_path / "run")
 
@@ -129,8 +130,13 @@ def test_metrics_that_no_file_can_keep_are_refused(tmp_path: Path, metrics: Any)
 @pytest.mark.parametrize(
     ("ids", "scores", "said"),
     [
-        ("ab", {"a": 1, "b": 1, "c": 1, "d": 0}, "3 images have one score, 1: 2 of the 2 chosen"),
-        ("abc", {"a": 2, "b": 1, "c": 1, "d": 1}, "3 images have one score, 1: 2 of the 3 chosen"),
+        ("ab", {"a": 1, "b": 1, "c": 1, "d": 0}, "3 images have one score, 1, which does"),
+        (
+            "abcd",
+            {"a": 2, "b": 1, "c": 1, "d": 1, "e": 1},
+            "4 images have one score, 1, which does",
+        ),
+        ("abc", {"a": 2, "b": 1, "c": 1, "d": 1}, None),  # two of three
         ("abc", {"a": 3, "b": 2, "c": 1, "d": 1}, None),  # a single one
         ("ab", {"a": 1, "b": 1, "c": 0.5}, None),  # all that are equal are chosen
         ("bc", {"a": 1, "b": 1, "c": 1}, None),  # drawn, not by name

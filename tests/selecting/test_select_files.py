@@ -590,7 +590,7 @@ def test_files_that_a_strategy_would_not_look_at(
     given = ("--predictions", whole, "--predictions", whole, "--augmented", whole)
     code, _, err = choose(alframe, *given, "--images", photos)
     assert code == 2
-    assert "reads the predictions of one model" in err
+    assert "does not compare several --predictions" in err
     assert "does not look at --augmented: leave it out" in err
     rows = json.loads(whole.read_text())
     for number, part in enumerate((rows[:2], rows[2:])):

@@ -124,6 +124,19 @@ def test_background_is_no_prediction() -> None:
     assert CDAL().select(asked).ids == ("n", "m")
 
 
+@pytest.mark.parametrize("unit", ["detections", "anchors"])
+def test_what_is_not_a_number_is_refused(unit: str) -> None:
+    found = FOUND | {"m": [[math.nan, math.nan]]}
+    makers = {
+        DETECTIONS: detections(found),
+        CLASS_PROBS: lambda ids: ClassProbs(
+            torch.tensor([(found[i] or [[0.04, 0.01]]) for i in ids]), exclusive=False
+        ),
+    }
+    with pytest.raises(SelectionError, match="not finite"):
+        CDAL(unit=unit).select(query(makers, "mnoz", 2, labelled=["l"]))  # type: ignore[arg-type]
+
+
 def test_one_class_is_confused_with_background_or_with_nothing() -> None:
     sigmoid = query({DETECTIONS: detections({"a": [[0.9]]}, classes=1)}, "a", 1, classes="c")
     with pytest.raises(SelectionError, match="the detector knows one class and no background"):

@@ -92,6 +92,14 @@ def test_an_image_with_one_new_class_is_no_repetition() -> None:
     assert DivProto(**NO_QUOTA).select(query(makers, "abc", 2)).ids == ("a", "b")
 
 
+def test_every_image_that_is_taken_is_remembered() -> None:
+    """c repeats a, not b, which was taken after it."""
+    found = {"a": [[0.5, 0]], "b": [[0.4, 0]], "c": [[0.3, 0]], "d": [[0.2, 0]]}
+    features = {"a": [EAST], "b": [NORTH], "c": [EAST], "d": [[-1.0, 0.0]]}
+    makers = {DETECTIONS: detections(found), BOX_FEATURES: rows(features)}
+    assert DivProto(**NO_QUOTA).select(query(makers, "abcd", 3)).ids == ("a", "b", "d")
+
+
 def test_what_is_dropped_within_an_image_counts_for_nothing() -> None:
     """a has the entropy and the prototype of its first detection, so b is no repetition."""
     found = {"a": [[0.5, 0], [0.2, 0]], "b": [[0.5, 0]], "c": [[0.1, 0]]}

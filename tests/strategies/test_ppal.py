@@ -80,7 +80,7 @@ def test_similarities_against_loops(at_once: int, monkeypatch: pytest.MonkeyPatc
             )
 
 
-def test_spread_by_hand() -> None:
+def test_k_center_of_by_hand() -> None:
     line = torch.tensor([[0.0], [1.0], [9.0], [4.0]])
     assert k_center_of(torch.cdist(line, line), 4) == [0, 2, 3, 1]
     assert k_center_of(torch.zeros(3, 3), 3) == [0, 1, 2]

@@ -8,7 +8,7 @@ from alframe.strategies.typiclust import TypiClust, mean_distance
 from tests.strategies.asking import query, rows
 
 
-def test_spread_by_hand() -> None:
+def test_mean_distance_by_hand() -> None:
     """On a line: the two nearest others of 3 are at 1 and 2."""
     line = torch.tensor([[0.0], [1.0], [3.0], [4.0], [4.0]])
     assert mean_distance(line, 2).tolist() == [(1 + 3) / 2, (1 + 2) / 2, 1.0, 0.5, 0.5]

@@ -39,6 +39,14 @@ def test_binary_entropies_are_summed_over_classes() -> None:
     assert float(value) == pytest.approx(h(0.5, 0.5) + h(0.1, 0.9))
 
 
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_entropies_of_doubles_are_doubles(exclusive: bool) -> None:
+    p = torch.tensor([0.3, 0.7], dtype=torch.float64)
+    expected = -(p * p.log()).sum() * (1 if exclusive else 2)
+    torch.testing.assert_close(entropy(p, exclusive), expected, rtol=1e-15, atol=0)
+    assert entropy(p.half(), exclusive).dtype == torch.float32
+
+
 def test_softmax_entropy_is_of_one_distribution() -> None:
     value = entropy(torch.tensor([[0.5, 0.25, 0.25], [1.0, 0.0, 0.0]]), exclusive=True)
     assert value.tolist() == pytest.approx([h(0.5, 0.25, 0.25), 0.0])

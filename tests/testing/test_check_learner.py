@@ -364,7 +364,7 @@ def test_all_broken_rules_are_told_at_once() -> None:
         ),
         (ReportsNoPhase, "phase_finished was not called: expected a call for each phase"),
         (Spies, "the target of 'pool/000004' was read: expected"),
-        (Percent, r"metrics are .*: expected names of fractions of 0 to 1, .* .circle is 73.2."),
+        (Percent, r"metrics are .*: expected fractions of 0 to 1 by name, .*AP50.circle is 73.2."),
         (gives({"mAP50": 0.0}), "the headline is 0.0, and 0.0 with the labels of the other class"),
         (gives({"mAP50": 0.5}), "the headline is 0.5, and 0.5 with the labels of the other class"),
         (gives({"mAP50": float("nan")}), "metrics are .*: expected .* .mAP50 is nan."),

@@ -162,7 +162,7 @@ def check_mask(file: MaskFile, size: tuple[int, int], classes: int | None) -> ND
         cause, remedy = "the mask has another size than its image", REMEDY
         if values.shape == size[::-1]:
             cause = f"the mask has width and height of its image {SWAPPED}"
-            remedy = f"turn the mask, or remove the orientation from the image{SKIP}"
+            remedy = f"turn the mask, or remove the orientation of the image if it has one{SKIP}"
         problems.append(Problem(cause, at, remedy))
     if wrong := file.coding.unexpected(np.unique(values).astype(np.int64), classes):
         cause = f"the mask has values that are no class: expected {file.coding.expected(classes)}"

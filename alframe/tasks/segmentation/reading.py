@@ -138,14 +138,14 @@ def _targets(
 ) -> Iterable[tuple[str, Target]]:
     """The annotation of each item whose image and mask are as they should be."""
     count = None if classes is None else len(classes)
-    gone = "; ".join(("the mask is missing", *pairs.spare))
+    add = f"add the file{''.join(f' ({spare})' for spare in pairs.spare)}{SKIP}"
 
     def look(item: str) -> Target | DataError:
         path = str(pairs.masks[item])
         try:
             size = header_size(pairs.images[item])
             if not Path(path).exists():
-                return BadItemError(Problem(gone, path, f"add the file{SKIP}"))
+                return BadItemError(Problem("the mask is missing", path, add))
             check_link(path, [pairs.home])
             file = MaskFile(path, coding)
             return masked(check_mask(file, size, count), file)

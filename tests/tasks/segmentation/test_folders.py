@@ -138,7 +138,8 @@ def test_all_that_is_wrong_is_said_at_once_a_line_a_cause(tmp_path: Path) -> Non
     assert len(lines) == 6
     text = "\n".join(lines)
     for needle in (
-        "the mask is missing; 1 mask without an image: masks/train/1_mask.png (2 times): ",
+        "the mask is missing (2 times): ",
+        "add the file (1 mask without an image: masks/train/1_mask.png), or set",
         "the mask has width and height of its image swapped, as where its EXIF orientation",
         "7.png (12 x 16, the image 16 x 12)",
         "the mask has another size than its image: ",
