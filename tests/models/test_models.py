@@ -89,7 +89,7 @@ def test_miaod_trains_neither_and_says_what_it_trains(
         ("tests.models.classifier:Idea", "has no attribute 'Idea'"),
         ("tests.models.classifier:Coloured", "expected something with"),
         ("powr:entropy", "unknown strategy 'powr'.*Did you mean 'power'"),
-        (":Idea", "Nor is there a module ''"),
+        (":Idea", "expected a name on both sides of the colon"),
     ],
 )
 def test_a_place_where_nothing_lies(place: str, message: str) -> None:
