@@ -37,7 +37,7 @@ def check_strategy(
     - It changes nothing in the learner.
     - It leaves the global generators of numpy, torch and ``random`` alone.
     - It takes exactly the budget, or the pool where that is smaller, of unique unlabelled ids; so
-      with budgets of 0, 1 and the whole pool, and with pools of 0 and 1.
+      with budgets of 0, 1 and the whole pool, with pools of 0 and 1, and with nothing labelled.
     - One seed gives one selection, in a new object and in the same once more.
     - The order of the pool, and that in which signals are streamed, do not matter.
     - Scores that are not finite are refused, with the image's id.
@@ -95,6 +95,7 @@ class StrategyUnderTest:
         strategy: Strategy | None = None,
         learner: SyntheticLearner | None = None,
         targets: Mapping[str, Target] | None = None,
+        labelled: tuple[str, ...] = LABELLED,
         shuffle: int = 0,
     ) -> Selection:
         """Whatever a strategy answers.
@@ -105,6 +106,7 @@ class StrategyUnderTest:
             strategy: the one to ask; a new one by default.
             learner: the one to read from, likewise.
             targets: the annotations to hand out, likewise.
+            labelled: ids of what is labelled.
             shuffle: another number gives the pool in another order.
         """
         strategy = strategy or self.factory()
@@ -114,7 +116,7 @@ class StrategyUnderTest:
                 learner or self.learner(), SyntheticImages(), strategy.requires
             ),
             unlabelled=ids,
-            labelled=LABELLED,
+            labelled=labelled,
             targets=PoisonedTargets(targets or annotations(), ids),
             classes=CLASSES,
             budget=budget,
@@ -135,6 +137,7 @@ class StrategyUnderTest:
         budget: int = 5,
         *,
         strategy: Strategy | None = None,
+        labelled: tuple[str, ...] = LABELLED,
         shuffle: int = 0,
         **stream: Any,
     ) -> Selection:
@@ -144,7 +147,9 @@ class StrategyUnderTest:
             SelectionError: it is refused.
         """
         learner = self.learner(shuffle=shuffle, **stream)
-        selection = self.put(pool, budget, strategy=strategy, learner=learner, shuffle=shuffle)
+        selection = self.put(
+            pool, budget, strategy=strategy, learner=learner, labelled=labelled, shuffle=shuffle
+        )
         ids = unlabelled(pool)
         check_selection(selection, ids, min(budget, pool))
         expect(
@@ -229,14 +234,16 @@ def _leaves_annotations_alone(bench: StrategyUnderTest) -> None:
 
 
 def _takes_the_budget(bench: StrategyUnderTest) -> None:
-    for pool, budget in SIZES:
+    sizes = [(*size, LABELLED) for size in SIZES]
+    for pool, budget, labelled in (*sizes, (*SIZES[0], ())):
         try:
-            selection = bench.ask(pool, budget)
+            selection = bench.ask(pool, budget, labelled=labelled)
         except Exception as error:
             plain = isinstance(error, AssertionError | SelectionError)
             said = error if plain else described(error)
+            nothing = "" if labelled else ", nothing labelled"
             raise AssertionError(
-                f"with {pool} unlabelled items, budget {budget}: {said}"
+                f"with {pool} unlabelled items, budget {budget}{nothing}: {said}"
             ) from error
         expect(
             isinstance(selection.ids, tuple) and all(isinstance(i, str) for i in selection.ids),

@@ -174,6 +174,12 @@ class RequiresTooMuch(Good):
         return Selection(top(scores, query.budget), scores)
 
 
+class NeedsALabel(Good):
+    def select(self, query: Query) -> Selection:
+        query.labelled[0]
+        return super().select(query)
+
+
 class NeedsTwo(Good):
     def select(self, query: Query) -> Selection:
         query.unlabelled[1]
@@ -247,6 +253,7 @@ def test_a_good_strategy_passes() -> None:
         ),
         (AddsATarget, "item assignment .*: images and annotations are read-only, expected"),
         (RequiresTooMuch, r"requires names .'embedding'., which it never asks for: expected"),
+        (NeedsALabel, "with 12 unlabelled items, budget 5, nothing labelled: IndexError"),
         (NeedsTwo, "with 1 unlabelled items, budget 1: IndexError: tuple index out of range"),
         (
             exits,
