@@ -174,11 +174,11 @@ def _cycles(
 ) -> Iterator[Mapping[str, Any]]:
     if config.first_cycle and not Journal(path / "journal.jsonl").of("evaluated"):
         check_source(Path(config.first_cycle), config, fingerprint)
-    for note in dataset.notes:
-        logger.warning("%s: %s", dataset.name, note)
     from alframe.runs.tensorboard import TensorBoard  # takes a second to import
 
     with open_run(path, config, resume=resume) as run_dir:
+        for note in dataset.notes:  # in run.log, too
+            logger.warning("%s: %s", dataset.name, note)
         _describe(run_dir, config, dataset, plan, fingerprint)
         run_dir.adopt()
         if config.first_cycle:

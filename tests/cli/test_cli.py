@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from alframe.cli import main
+from tests.datasets import builders
 
 SMALL = (
     "--strategy",
@@ -277,6 +278,22 @@ def test_damaged_data_is_named_by_run_and_by_validate(
         assert code == 0, err
         assert "valid: 7 images to choose from" in err
         assert first(voc_folder) in err
+
+
+def test_what_is_said_of_the_data_is_in_the_log_of_the_run(
+    alframe: Alframe, tmp_path: Path
+) -> None:
+    root = builders.voc_folder(tmp_path / "voc", trainval=["a", "b"], test=["c"])
+    builders.voc_item(root, "b", builders.xml(builders.xml_object("dog")))
+    code, _, err = alframe(
+        "run", "--output", str(tmp_path / "run"), "--dataset", "voc", "--data-root", str(root),
+        "--strategy", "random", "--detector", "retina-tiny", "model.fpn_channels=8",
+        "training.iterations=1", "training.batch_size=1", "training.milestones=[]",
+        "budget.initial=1", "budget.per_cycle=1", "budget.cycles=1",
+    )  # fmt: skip
+    told = "voc: classes that the test split does not show are not measured: dog (1)"
+    assert (code, told in err) == (0, True), err
+    assert told in (tmp_path / "run" / "run.log").read_text()
 
 
 def test_data_may_be_moved(alframe: Alframe, tmp_path: Path, voc_folder: Path) -> None:
