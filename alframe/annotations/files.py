@@ -158,7 +158,7 @@ def with_answers(dataset: Dataset, runs: Iterable[Path]) -> Dataset:
 
 def pictures(dataset: Dataset) -> Pictures:
     """The pictures of a dataset, as files of others may name them."""
-    return Pictures((*dataset.pool, *dataset.test), dataset.images.size)
+    return Pictures((*dataset.pool, *dataset.test), dataset.images.size, dataset.file)
 
 
 def stored_answers(run: Path, cycle: int, dataset: Dataset) -> CheckedAnswers:

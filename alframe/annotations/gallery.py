@@ -89,7 +89,9 @@ def _about(sheet: Sheet, look: SecondLook | None) -> str:
         )
     found = ", with what the model found" if sheet.proposed else ""
     classes = ", ".join(map(printable, sheet.classes))
-    return f"{images} to annotate, the most worth labelling first{found}. Classes: {classes}."
+    scored = any(image.score is not None for image in sheet.images)
+    order = ", the most worth labelling first" if scored else ""
+    return f"{images} to annotate{order}{found}. Classes: {classes}."
 
 
 def _workers() -> int:

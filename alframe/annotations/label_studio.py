@@ -159,7 +159,7 @@ LABEL_STUDIO = Format(
         "Start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
         "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT set to the folder above that of the images, and "
         "add the folder of the images as Local files under Settings > Cloud Storage.",
-        f"Import {QUERY}: tasks[ with their proposals], the most worth labelling first.",
+        f"Import {QUERY}: tasks[ with their proposals, the most worth labelling first].",
         "Submit without boxes what shows nothing; Skip what cannot be labelled.",
         "Export > JSON (no other kind); give back that file.",
     ),

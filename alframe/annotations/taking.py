@@ -15,6 +15,7 @@ from alframe.annotations.formats import read_annotations
 from alframe.annotations.sheets import NAME, answers_file, query_folder, read_sheet
 from alframe.annotations.suspects import Suspect, write_suspects
 from alframe.datasets.base import Dataset
+from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import Problems
 from alframe.datasets.splits import closest
 from alframe.errors import DataError, RunError, together
@@ -137,6 +138,7 @@ def take(
         _refuse_emptied(before, own, call.again(*files, "--as-it-is"))
     if own.images:
         _tell(before, own, taken)
+        taken.notes += [] if as_it_is else _perhaps_untouched(sheet, own)
     elif not found.images:
         taken.notes.append(f"no image is answered in {named(list(map(str, files)))}")
     after = merged(before, own)
@@ -276,6 +278,7 @@ def _sorted_out(
     extra = [item for item in found.images if item not in asked | earlier]
     objects = by_image(found)
     empty = [] if as_it_is else [i for i in extra if i not in objects and i not in found.ignored]
+    given = [i for i in found.images if i in dataset.known or i in dataset.test]
     left = {item for item in extra if item in found.ignored}.union(empty)
     own = of_images(found, (asked | set(extra)) - left)
     own.objects = [thing for thing in own.objects if thing.owner not in own.ignored]
@@ -283,6 +286,11 @@ def _sorted_out(
         raise RunError(
             f"none of {plural(len(found.images), 'image')} in the answers was asked for by {run}: "
             f"it waits for {named([image.item for image in sheet.images])}"
+        )
+    if given:
+        taken.notes.append(
+            f"{plural(len(given), 'image')} annotated from the start, left as the run has them: "
+            f"{named(given)}"
         )
     if empty:
         taken.notes.append(
@@ -329,8 +337,25 @@ def _tell(before: Annotations, own: Annotations, taken: Received) -> None:
         *([f"{len(own.ignored)} ignored"] if own.ignored else []),
     ]
     taken.notes.append(f"cycle {taken.cycle}: {', '.join(parts)} ({', '.join(details)})")
-    if empty:  # a tool exports images that nobody has looked at like those
-        taken.notes.append(
-            f"taken as without objects: {named(empty)}; those that nobody has annotated yet, give "
-            "again once somebody has, before the run goes on"
-        )
+
+
+def _perhaps_untouched(sheet: Sheet, own: Annotations) -> list[str]:
+    """A sentence on answers such as tools export of images that nobody has looked at."""
+    shown = by_image(own)
+    proposed = Annotations((), [image.item for image in sheet.images if image.proposals])
+    proposed.objects = [
+        Annotated(image.item, name, box)
+        for image in sheet.images
+        for name, box, _ in image.proposals
+    ]
+    as_proposed = set(proposed.images).intersection(shown) - changed(proposed, own)
+    kinds = {
+        "without objects": [i for i in own.images if i not in shown and i not in own.ignored],
+        "as the model proposed": sorted(as_proposed),
+    }
+    return [
+        f"taken {how}: {named(items)}; those that nobody has looked at yet, give again once "
+        "somebody has, before the run goes on"
+        for how, items in kinds.items()
+        if items
+    ]

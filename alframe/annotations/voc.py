@@ -137,15 +137,14 @@ def write_query(sheet: Sheet, folder: Path) -> Path:
     Raises:
         DataError: two images would have one file.
     """
-    path = folder / "Annotations"
-    path.mkdir(exist_ok=True)
+    path, names = folder / "Annotations", folder / "classes.txt"
     for name, image in by_stem(sheet).items():
         if image.proposals:
             file = path / f"{name}.xml"
             file.parent.mkdir(parents=True, exist_ok=True)
             write_text(file, _xml(image))
-    write_text(folder / "classes.txt", "".join(f"{printable(name)}\n" for name in sheet.classes))
-    return path
+    write_text(names, "".join(f"{printable(name)}\n" for name in sheet.classes))
+    return path if path.exists() else names
 
 
 def _xml(image: AskedImage) -> str:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from alframe.datasets.base import Dataset
 
 
+SHOWN = 10
+"""Suspects that a terminal lists."""
+
+
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument(
@@ -57,7 +61,9 @@ def annotate(run: Path, files: Sequence[Path], name: str | None, **how: bool) ->
     if taken.suspects:
         path = suspects_page(run, taken.cycle)
         say(f"{plural(len(taken.suspects), 'answer')} worth a second look, shown by {path}:")
-        say(*(f"  {s.item}: {s.what} ({100 * s.score:.0f} %)" for s in taken.suspects[:10]))
+        say(*(f"  {s.item}: {s.what} ({100 * s.score:.0f} %)" for s in taken.suspects[:SHOWN]))
+        if (more := len(taken.suspects) - SHOWN) > 0:
+            say(f"  and {more:,} more")
     if taken.missing:
         asked = f" of {taken.asked:,}" if len(taken.missing) < taken.asked else ""
         left = f"{len(taken.missing):,}{asked} images"
@@ -83,6 +89,7 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     from alframe.annotations.sheets import query_folder, read_sheet
     from alframe.annotations.taking import waits_for
     from alframe.runs.build import build_oracle
+    from alframe.text import command
     from alframe.words import named, plural
 
     (config, dataset), cycle = _run(run), waits_for(run)
@@ -95,7 +102,10 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     missing = [image.item for image in sheet.images if image.item not in answered]
     which = f": {named(missing)}" if missing else ""
     say(f"{plural(len(missing), 'image')} to annotate for cycle {cycle}{which}")
-    if (name or copy) and missing:
+    if not missing:
+        say(f"all answered; go on with: {command('run', '--output', run, '--resume')}")
+        return
+    if name or copy:
         left = frozenset(missing)
         sheet = replace(sheet, images=tuple(i for i in sheet.images if i.item in left))
         chosen = name or config.oracle.options.get("format", "coco")

@@ -13,6 +13,10 @@ USUAL = frozenset({"images", "labels", "obj_train_data", "JPEGImages", "Annotati
 """Folders of YOLO and Pascal VOC, which tell nothing of an image."""
 
 
+class SeveralError(BadItemError):
+    """A name may mean several files."""
+
+
 class PictureNames:
     """Pictures of a dataset by what lists and files of annotations call them.
 
@@ -21,10 +25,13 @@ class PictureNames:
 
     Args:
         ids: paths of the pictures, with their suffix or without.
+        file: where the picture of an id lies, if anywhere: a path of that file means it.
     """
 
-    def __init__(self, ids: Iterable[str]) -> None:
-        self._ids = frozenset(ids)
+    def __init__(
+        self, ids: Iterable[str], file: Callable[[str], Path | None] = lambda _: None
+    ) -> None:
+        self._ids, self._file = frozenset(ids), file
         self._otherwise: dict[str, str] = {}
 
     def find(self, name: str) -> str:
@@ -59,10 +66,14 @@ class PictureNames:
         names = self._names
         exactly = names.like(path, "annotation" if has_picture_suffix(path) else "image")
         found = exactly or names.ending(path) or names.numbered(path)
+        if len(found) > 1:
+            files = {item: self._file(item) for item in found}
+            place = Path(name).absolute()
+            found = [i for i, file in files.items() if file and file.absolute() == place] or found
         if len(found) == 1:
             return found[0]
         if found:
-            raise BadItemError(_ambiguous(name, found, "image"))
+            raise SeveralError(_ambiguous(name, found, "image"))
         cause = "a name is that of no picture of the dataset"
         raise BadItemError(Problem(cause, repr(name), f"add the picture, take it out{SKIP}"))
 
@@ -73,10 +84,16 @@ class Pictures(PictureNames):
     Args:
         ids: see :class:`PictureNames`.
         size: (height, width) in pixels of one of them.
+        file: see :class:`PictureNames`.
     """
 
-    def __init__(self, ids: Iterable[str], size: Callable[[str], tuple[int, int]]) -> None:
-        super().__init__(ids)
+    def __init__(
+        self,
+        ids: Iterable[str],
+        size: Callable[[str], tuple[int, int]],
+        file: Callable[[str], Path | None] = lambda _: None,
+    ) -> None:
+        super().__init__(ids, file)
         self._size = size
 
     def size(self, item: str) -> tuple[int, int]:

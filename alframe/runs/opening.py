@@ -138,7 +138,7 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
 
 def _refusal(path: Path, key: str, old: Any, new: Any) -> str:
     if key == "budget.cycles":  # null is without end
-        least = "null" if old is None else f"{old} or more"
+        least = "null, without end" if old is None else f"{old} or more"
         return f"{path}: budget.cycles can only be raised: expected {least}, got {new}"
     return (
         f"{path} was started with {key} = {old!r}, now it is {new!r}: resume it as it was, or "

@@ -30,7 +30,7 @@ class Candidates:
         self, ids: Iterable[str] | None, roots: Sequence[Path] = (), *, free: bool = False
     ) -> None:
         self.ids = None if ids is None else frozenset(ids)
-        self._pictures = None if self.ids is None else Pictures(self.ids, self.size)
+        self._pictures = None if self.ids is None else Pictures(self.ids, self.size, self.file)
         self._roots, self._free = tuple(roots), free
 
     def find(self, name: str) -> str:

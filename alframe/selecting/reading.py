@@ -13,6 +13,7 @@ from alframe.annotations.packed import ObjectColumns, Packed
 from alframe.annotations.yolo import named_by
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.drawn import listed
+from alframe.datasets.meant import SeveralError
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
 from alframe.learner import AUGMENTED, BOX_FEATURES, DETECTIONS, EMBEDDING, SAMPLES
@@ -158,7 +159,7 @@ def _labelled(
         return {}, frozenset(), []
     if path.is_file() and path.suffix.lower() in ("", ".txt", ".lst"):
         names = listed(path, Candidates(None), Problems("error", ""), "--labelled")
-        done, foreign = _sorted_out(names, candidates)
+        done, foreign = _sorted_out(names, candidates, problems)
         notes = (
             [f"{plural(len(foreign), 'labelled image')} not among the images: {named(foreign)}"]
             if foreign
@@ -176,11 +177,15 @@ def _labelled(
     return checked.answers().targets, frozenset(said.images), said.notes
 
 
-def _sorted_out(names: list[str], candidates: Candidates) -> tuple[list[str], list[str]]:
+def _sorted_out(
+    names: list[str], candidates: Candidates, problems: Problems
+) -> tuple[list[str], list[str]]:
     done, foreign = [], []
     for name in names:
         try:
             done.append(candidates.find(name))
+        except SeveralError as error:
+            problems.take(name, error)
         except DataError:
             foreign.append(name)
     return done, foreign

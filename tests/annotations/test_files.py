@@ -13,7 +13,7 @@ from alframe.annotations.files import FilesOracle
 from alframe.annotations.folders import write_folder
 from alframe.annotations.sheets import query_folder, read_sheet, write_sheet
 from alframe.annotations.taking import Received, take, waits_for
-from alframe.datasets.base import Dataset
+from alframe.datasets.base import Dataset, Target
 from alframe.errors import DataError, RunError, Waiting
 from alframe.oracle import OracleSetup
 from alframe.runs.journal import Journal
@@ -258,8 +258,8 @@ def test_answers_are_not_lost_to_images_that_were_not_annotated_elsewhere(
     assert told(take(run, dataset, [rest])) == [
         "1 image neither asked for nor with an object, left unlabelled: d.png",
         "cycle 0: 1 new answer (0 objects, 1 image without any)",
-        "taken as without objects: deep/c.png; those that nobody has annotated yet, give again "
-        "once somebody has, before the run goes on",
+        "taken without objects: deep/c.png; those that nobody has looked at yet, give again once "
+        "somebody has, before the run goes on",
     ]
     assert told(take(run, dataset, [whole], as_it_is=True))[:2] == [
         "1 image not asked for, taken too: d.png",
@@ -269,6 +269,28 @@ def test_answers_are_not_lost_to_images_that_were_not_annotated_elsewhere(
     assert told(take(run, dataset, [given_up])) == [
         "cycle 0: 0 new answers, 1 changed (0 objects, 1 ignored)"
     ]
+
+
+def test_answers_that_nobody_may_have_looked_at_are_told(
+    run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    """A tool that writes the query anew says of all images what was proposed."""
+    both = [("cat", BOX), ("dog", (30, 1, 39, 9))]
+    images = [{"id": item, "width": 40, "height": 20} for item in (*TEST, *INITIAL)]
+    objects = dict.fromkeys(INITIAL, both) | {TEST[0]: [("dog", BOX)]}
+    whole = people.coco(tmp_path / "1.json", images, objects, CLASSES)
+    (told_so,) = (note for note in take(run, dataset, [whole]).notes if note.startswith("taken"))
+    assert told_so.startswith(f"taken as the model proposed: {', '.join(sorted(INITIAL))}; those")
+    right = take(run, dataset, [whole], as_it_is=True).notes
+    assert not [note for note in right if note.startswith("taken")]
+
+
+def test_answers_to_what_was_annotated_from_the_start_are_told(
+    run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    dataset = replace(dataset, targets={"d.png": Target.of([BOX], [0])})
+    notes = take(run, dataset, [answer(tmp_path / "1.json", "a.png", "d.png")]).notes
+    assert "1 image annotated from the start, left as the run has them: d.png" in notes
 
 
 def test_files_that_differ_and_objects_there_twice_are_told(

@@ -226,6 +226,8 @@ def test_a_folder_that_has_moved_is_told_once(alframe: Any, waiting: Path) -> No
     code, out, err = alframe("annotate", str(waiting), one_box(waiting, new.parent / "a.json"))
     assert code == 0, err
     assert out.startswith("cycle 0: 4 new answers (4 objects)\nall answered; go on with: ")
+    code, out, _ = alframe("query", str(waiting), "--to", "voc")
+    assert out.startswith("0 images to annotate for cycle 0\nall answered; go on with: alframe run")
 
 
 @pytest.mark.parametrize(
@@ -270,7 +272,9 @@ def test_boxes_over_the_edge_are_counted(alframe: Any, waiting: Path) -> None:  
 
 def test_what_to_do_speaks_of_proposals_where_there_are_some(alframe: Any, waiting: Path) -> None:  # noqa: F811
     for name in FORMATS:
-        assert alframe("query", str(waiting), "--to", name)[0] == 0
+        code, out, _ = alframe("query", str(waiting), "--to", name)
+        (wrote,) = (line for line in out.splitlines() if line.startswith("wrote "))
+        assert (code, Path(wrote.removeprefix("wrote ")).exists()) == (0, True)
         text = (waiting / "queries/cycle_00/README.txt").read_text()
         assert "proposal" not in text
         assert "[" not in text

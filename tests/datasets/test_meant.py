@@ -46,6 +46,16 @@ def test_a_name_that_can_mean_one_picture(name, item):
     assert pictures().find(name) == item
 
 
+@pytest.mark.parametrize("name", ["d.jpeg", "sub/deep/d.jpeg"])
+def test_a_path_of_a_file_means_that_one(name, tmp_path, monkeypatch):
+    named = Pictures(("d.jpeg", "sub/deep/d.jpeg"), lambda _: (8, 8), lambda i: tmp_path / "x" / i)
+    monkeypatch.chdir(tmp_path)
+    assert named.find(str(tmp_path / "x" / name)) == named.find(f"x/{name}") == name
+    if name == "d.jpeg":
+        with pytest.raises(BadItemError, match="may mean several files"):
+            named.find(f"elsewhere/{name}")
+
+
 @pytest.mark.parametrize(
     ("name", "candidates"),
     [

@@ -581,6 +581,23 @@ def test_an_ensemble_of_files(alframe: Any, photos: Path, tmp_path: Path) -> Non
     assert "requires samples; give --predictions several times" in err
 
 
+def test_a_labelled_image_whose_name_another_has(
+    alframe: Any,  # noqa: F811
+    photos: Path,
+    tmp_path: Path,
+) -> None:
+    shutil.copy(photos / "a.jpg", photos / "in/a.jpg")
+    given = ("--predictions", yolo(tmp_path / "found"), "--images", photos)
+    labelled = tmp_path / "done.txt"
+    labelled.write_text(f"{photos / 'a.jpg'}\n")
+    code, said, err = choose(alframe, *given, "--labelled", labelled, budget=1)
+    assert (code, "not among the images" in err) == (0, False), err
+    assert "a.jpg" not in said.split()
+    labelled.write_text("elsewhere/a.jpg\n")
+    code, _, err = choose(alframe, *given, "--labelled", labelled)
+    assert (code, "may mean several files: elsewhere/a.jpg" in err) == (2, True), err
+
+
 def test_files_that_a_strategy_would_not_look_at(
     alframe: Any,  # noqa: F811
     photos: Path,
