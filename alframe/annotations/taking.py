@@ -109,7 +109,7 @@ def take(
     """
     cycle = waits_for(run)
     sheet = in_sight(read_sheet(query_folder(run, cycle), dataset.file), dataset)
-    taken, found = Received(cycle, len(sheet.images)), Annotations(())
+    taken = Received(cycle, len(sheet.images))
     problems = Problems("skip" if skip_bad else "error", "--skip-bad")
     flags = {"--skip-bad": skip_bad, "--new-classes": new_classes}
     given = [*(("--format", name) if name else ()), *(flag for flag in flags if flags[flag])]
@@ -121,15 +121,7 @@ def take(
         new=None if new_classes else stored_answers(run, cycle, dataset).new_classes,
         asked=None if as_it_is else Asked(run),
     )
-    reads = [partial(call.read, path, problems, taken) for path in files]
-    *parts, skipped = together(*reads, problems.settle)
-    for path, said in zip(files, parts, strict=True):
-        if otherwise := changed(found, said):
-            images = f"{plural(len(otherwise), 'image')} answered otherwise in an earlier file"
-            taken.notes.append(f"{path}: {images}; this one counts: {named(sorted(otherwise))}")
-        found = merged(found, said)
-    taken.notes += skipped
-    found = of_images(found, set(found.images) - problems.items)
+    found = call.read_all(files, problems, taken)
     answers = answers_file(run, cycle)
     answers.parent.mkdir(exist_ok=True)
     own = _sorted_out(run, dataset, sheet, found, taken, as_it_is)
@@ -189,6 +181,23 @@ class _Call:
     def again(self, *more: str | Path) -> str:
         """The command with further files and flags."""
         return command("annotate", self.run, *more, *self.given)
+
+    def read_all(self, files: Sequence[Path], problems: Problems, taken: Received) -> Annotations:
+        """What all files say, the last of them of an image that is in several.
+
+        Raises:
+            DataError: every problem of all files.
+        """
+        reads = [partial(self.read, path, problems, taken) for path in files]
+        *parts, skipped = together(*reads, problems.settle)
+        found = Annotations(())
+        for path, said in zip(files, parts, strict=True):
+            if otherwise := changed(found, said):
+                images = f"{plural(len(otherwise), 'image')} answered otherwise in an earlier file"
+                taken.notes.append(f"{path}: {images}; this one counts: {named(sorted(otherwise))}")
+            found = merged(found, said)
+        taken.notes += skipped
+        return of_images(found, set(found.images) - problems.items)
 
     def read(self, path: Path, problems: Problems, taken: Received) -> Annotations:
         """What a file says; notes go to ``taken``.
@@ -274,11 +283,12 @@ def _sorted_out(
 ) -> Annotations:
     """The answers that are for this cycle: asked for, or to unlabelled images besides."""
     asked = {image.item for image in sheet.images}
-    earlier = _earlier(run, dataset, found, taken) | dataset.known.keys() | set(dataset.test)
+    begun_with = dataset.known.keys() | set(dataset.test)
+    earlier = _earlier(run, dataset, found, taken) | begun_with
     extra = [item for item in found.images if item not in asked | earlier]
     objects = by_image(found)
     empty = [] if as_it_is else [i for i in extra if i not in objects and i not in found.ignored]
-    given = [i for i in found.images if i in dataset.known or i in dataset.test]
+    given = [i for i in found.images if i in begun_with]
     left = {item for item in extra if item in found.ignored}.union(empty)
     own = of_images(found, (asked | set(extra)) - left)
     own.objects = [thing for thing in own.objects if thing.owner not in own.ignored]
@@ -325,7 +335,7 @@ def _tell(before: Annotations, own: Annotations, taken: Received) -> None:
     again = set(own.images) & set(before.images)
     differ = changed(before, own)
     counts = Counter(thing.owner for thing in own.objects)
-    empty = [item for item in own.images if not counts[item] and item not in own.ignored]
+    empty = sum(counts[item] == 0 and item not in own.ignored for item in own.images)
     parts = [
         f"{plural(len(own.images) - len(again), 'new answer')}",
         *([f"{len(differ)} changed"] if differ else []),
@@ -333,7 +343,7 @@ def _tell(before: Annotations, own: Annotations, taken: Received) -> None:
     ]
     details = [
         f"{plural(len(own.objects), 'object')}",
-        *([f"{plural(len(empty), 'image')} without any"] if empty else []),
+        *([f"{plural(empty, 'image')} without any"] if empty else []),
         *([f"{len(own.ignored)} ignored"] if own.ignored else []),
     ]
     taken.notes.append(f"cycle {taken.cycle}: {', '.join(parts)} ({', '.join(details)})")
