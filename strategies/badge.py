@@ -95,7 +95,7 @@ class BADGE:
 
 
 def _errors(probs: Tensor, labels: Tensor) -> Tensor:
-    """P - onehot of each prediction, [B, N, K]."""
+    """Of each prediction, p - onehot, [B, N, K]."""
     return probs.float() - torch.nn.functional.one_hot(labels, probs.shape[-1])
 
 

@@ -69,7 +69,7 @@ def annotate(run: Path, files: Sequence[Path], name: str | None, **how: bool) ->
         left = f"{len(taken.missing):,}{asked} images"
         then = f"then: {command('annotate', run, 'FILE')}"
         raise Waiting([f"waiting: {left} to annotate: {named(taken.missing)}", then])
-    say(f"all answered; go on with: {command('run', '--output', run, '--resume')}")
+    _all_answered(run)
 
 
 @click.command()
@@ -89,7 +89,6 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     from alframe.annotations.sheets import query_folder, read_sheet
     from alframe.annotations.taking import waits_for
     from alframe.runs.build import build_oracle
-    from alframe.text import command
     from alframe.words import named, plural
 
     (config, dataset), cycle = _run(run), waits_for(run)
@@ -103,7 +102,7 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     which = f": {named(missing)}" if missing else ""
     say(f"{plural(len(missing), 'image')} to annotate for cycle {cycle}{which}")
     if not missing:
-        say(f"all answered; go on with: {command('run', '--output', run, '--resume')}")
+        _all_answered(run)
         return
     if name or copy:
         left = frozenset(missing)
@@ -112,6 +111,12 @@ def query(run: Path, name: str | None, copy: bool) -> None:
         say(f"wrote {write_folder(sheet, folder, chosen, run, copy=copy)}")
     places = {"gallery": folder / "index.html", "to do  ": folder / README}
     say(*(f"{what} {path}" for what, path in places.items() if path.exists()))
+
+
+def _all_answered(run: Path) -> None:
+    from alframe.text import command
+
+    say(f"all answered; go on with: {command('run', '--output', run, '--resume')}")
 
 
 def _run(path: Path) -> "tuple[RunConfig, Dataset]":

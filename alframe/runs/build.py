@@ -268,8 +268,10 @@ def _full_names(section: str, options: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        problems = [f"{section}." * (p.split(":")[0] in options) + p for p in error.problems]
-        raise ConfigError(problems) from error
+        raise ConfigError(
+            f"{section}.{problem}" if problem.partition(":")[0] in options else problem
+            for problem in error.problems
+        ) from error
 
 
 def _cache_folder() -> Path:

@@ -69,15 +69,14 @@ def report(
 def _summary(findings: "Findings") -> str:
     """The cycle tables alone, for a terminal."""
     from alframe.benchmarks.reporting.method_tables import cycles, why_no_cycles
-    from alframe.benchmarks.reporting.tables import table_text
+    from alframe.benchmarks.reporting.tables import Table, table_text
     from alframe.text import markdown
 
-    parts: list[str] = []
+    metric, parts = findings.metric, list[str]()
     for problem in findings.problems:
-        if table := cycles(problem, findings.metric):
-            parts.append(f"## {markdown(problem.name)}\n\n{table_text(table)}")
-        elif why := why_no_cycles(problem, findings.metric):
-            parts.append(f"## {markdown(problem.name)}\n\n{markdown(why.text)}\n")
+        if block := cycles(problem, metric) or why_no_cycles(problem, metric):
+            text = table_text(block) if isinstance(block, Table) else f"{markdown(block.text)}\n"
+            parts.append(f"## {markdown(problem.name)}\n\n{text}")
     return "\n".join(parts)
 
 
