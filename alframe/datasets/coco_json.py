@@ -166,6 +166,7 @@ class _Reader:
         self._named = results.named if results else None
         self._bare = not categories.values
         self._path = path
+        self._rows = results.path if results else path
         self._problems = problems
         self._categories = categories
         self._owners = ById[str]()
@@ -202,12 +203,11 @@ class _Reader:
 
     def add_results(self, results: Results) -> None:
         """Add what a detector found, or what is wrong with it to the problems."""
-        first, of_instances, self._path = 0, self._path, results.path
+        first = 0
         for part in results.parts:
             if not self._add_columns(quick_rows(part), results.objects):
                 self.add_objects(map(_by_file_name, part), first)
             first += len(part)
-        self._path = of_instances
 
     def _add_columns(self, rows: QuickRows | None, objects: CollectedColumns) -> bool:
         """Add rows at once, where that can be done; otherwise nothing is added."""
@@ -262,9 +262,9 @@ class _Reader:
                 self._categories.values.setdefault(kind, str(kind))
             self._file.objects.append(read_object(row, owner, self._categories))
         except BadItemError as error:
-            self._problems.take(f"{self._path}: annotations[{number}]", error)
+            self._problems.take(f"{self._rows}: annotations[{number}]", error)
         except WrongFieldError as error:
-            place = owner or f"{self._path}: annotations[{number}]"
+            place = owner or f"{self._rows}: annotations[{number}]"
             self._problems.add(place, self._problem(error, "annotations", number, owner))
 
     def _by_name(self, image: Key) -> str | None:
@@ -293,7 +293,8 @@ class _Reader:
     ) -> Problem:
         details = ": ".join(filter(None, (owner, error.got and f"got {error.got}")))
         at = f"{table}[{number}]{f' ({details})' if details else ''}"
-        return Problem(f"{self._path}: {table}{error.field}: {error.expected}", at, REMEDY)
+        path = self._path if table == "images" else self._rows
+        return Problem(f"{path}: {table}{error.field}: {error.expected}", at, REMEDY)
 
 
 def _by_file_name(row: Any) -> Any:

@@ -146,9 +146,9 @@ class _Layout:
             ids.append(item)
         if by_stem:
             without = [path.relative_to(self._home).as_posix() for path in by_stem.values()]
-            spare = f"{plural(len(without), 'mask')} without an image: {named(sorted(without))}"
-            pairs.notes.append(spare)
-            pairs.spare.append(spare)
+            pairs.spare.append(
+                f"{plural(len(without), 'mask')} without an image: {named(sorted(without))}"
+            )
         return ids
 
     def _listed(self, test: str | None, problems: Problems) -> None:

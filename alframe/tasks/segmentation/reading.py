@@ -35,7 +35,7 @@ class MaskedImages:
         pool: ids of the items that may be labelled.
         test: ids of the evaluation split.
         notes: what was left out.
-        spare: those of them that tell of masks.
+        spare: masks that are no image's, a note for each folder.
         listing: what lies in folders.
     """
 
@@ -74,7 +74,7 @@ def assembled(
         check_names(classes)
     ids = [*pairs.pool, *(item for item in pairs.test if item not in frozenset(pairs.pool))]
     targets = dict(_targets(ids, pairs, coding, classes, problems))
-    notes = [*pairs.notes, *problems.settle()]
+    notes = [*pairs.notes, *pairs.spare, *problems.settle()]
     if classes is None:
         classes = _counted(pairs.home, targets)
     pool = sorted(item for item in pairs.pool if item in targets)
