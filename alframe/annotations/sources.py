@@ -172,7 +172,7 @@ def _listed(source: Source) -> Sequence[str]:
         above = len(key.rstrip(os.sep)) + 1 if key != os.curdir else 2
         names = [
             f"{inner[above:]}/{name}".lstrip("/").replace(os.sep, "/")
-            for inner, _, found in os.walk(source)
+            for inner, _, found in os.walk(source, onerror=_closed)
             for name in found
         ]
     else:
@@ -184,6 +184,10 @@ def _listed(source: Source) -> Sequence[str]:
     if known is not _UNOPENED:
         known[key] = listed
     return listed
+
+
+def _closed(error: OSError) -> None:
+    raise DataError(f"{error.filename} cannot be opened ({error.strerror}): let it be read")
 
 
 def folder_of(source: Source) -> Source:

@@ -11,7 +11,7 @@ from alframe.annotations.packed import Packed
 from alframe.annotations.parts import first_found
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.annotations.yolo_files import image_names, is_of_label_studio, label_files, recognises
-from alframe.annotations.yolo_names import is_of_a_model, names_of
+from alframe.annotations.yolo_names import is_of_a_model, keypoints_of, names_of
 from alframe.annotations.yolo_query import write_query
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Collected
@@ -54,7 +54,8 @@ def _read(source: Source, images: Images, problems: Problems, objects: Collected
     names, labels = names_of(folder), label_files(source)
     if not labels:
         raise DataError(f"{source}: expected label files of YOLO (.txt) in it, or in labels/")
-    reader = _Reader(images, problems, names, is_of_label_studio(source), objects)
+    keypoints, lossy = keypoints_of(folder), is_of_label_studio(source)
+    reader = _Reader(images, problems, names, keypoints, lossy, objects)
     for name, file in labels.items():
         reader.add(name, file)
     return reader.end(called(source))
@@ -94,10 +95,12 @@ class _Reader:
         images: Images,
         problems: Problems,
         names: tuple[str, ...] | None,
+        keypoints: int,
         lossy: bool,
         objects: Collected,
     ) -> None:
-        self._images, self._problems, self._names, self._lossy = images, problems, names, lossy
+        self._images, self._problems, self._names = images, problems, names
+        self._keypoints, self._lossy = keypoints, lossy
         self._remedy = "export JSON, which has the folders of images" if lossy else None
         self._found = Annotations(names or (), objects=objects, numbered=names is None)
         self._numbers = set[int]()
@@ -113,7 +116,8 @@ class _Reader:
                 at = f"{where} and {self._items[item]}"
                 raise BadItemError(Problem("two label files are of one image", at, "remove one"))
             self._items[item] = where
-            labels = read_labels(read(file), where, self._images.size(item), self._odd)
+            size = self._images.size(item)
+            labels = read_labels(read(file), where, size, self._odd, self._keypoints)
             self._take(item, self._objects(item, labels, where))
         except DataError as error:
             self._problems.take(item, error)
@@ -142,6 +146,7 @@ class _Reader:
             self._found.classes = tuple(map(str, sorted(self._numbers)))
         told = {
             "polygons": "polygon{s} of which the enclosing box is taken",
+            "keypoints": "line{s} with keypoints, of which the box is taken",
             "twice": "line{s} of labels there twice, taken once (a detector that appends to its "
             "files makes them)",
             "unclear": "empty file{s} not taken: Label Studio's YOLO export does not tell images "

@@ -1,9 +1,11 @@
 """Names of classes beside YOLO's labels: ``data.yaml``, ``classes.txt`` and their like."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from alframe.annotations.sources import Source, files, head, read
-from alframe.datasets.data_yaml import data_yaml, names_in, text_of
+from alframe.datasets.data_yaml import data_yaml, keypoints_in, names_in, text_of
 from alframe.errors import DataError
 from alframe.text import printable
 
@@ -31,6 +33,18 @@ def names_of(source: Source) -> tuple[str, ...] | None:
     return next((found[file] for file in sorted(found, key=_is_list)), None)
 
 
+def keypoints_of(source: Source) -> int:
+    """How many numbers of keypoints a line of labels has, by a ``data.yaml`` as for the names.
+
+    Raises:
+        DataError: it is malformed.
+    """
+    found = _yamls(source)
+    if not found and isinstance(source, Path):
+        found = _yamls(source.resolve().parent, deep=False)
+    return max((keypoints_in(content, file) for file, content in found.items()), default=0)
+
+
 def is_of_a_model(source: Source) -> bool:
     """Whether a ``data.yaml`` in a folder, or in the one above it, says so."""
     above = source.resolve().parent / "data.yaml" if isinstance(source, Path) else None
@@ -47,14 +61,19 @@ def _is_list(file: str) -> bool:
 
 
 def _within(source: Source, *, deep: bool = True) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for name, file in files(source, ".yaml", ".yml", *LISTS).items():
-        last = name.rpartition("/")[2].lower()
-        if last in LISTS and (deep or "/" not in name):
+    listed: dict[str, Mapping[str, Any]] = {}
+    for name, file in files(source, *LISTS).items():
+        if name.rpartition("/")[2].lower() in LISTS and (deep or "/" not in name):
             lines = text_of(read(file), str(file)).strip().splitlines()
-            found[str(file)] = names_in({"names": [line.strip() for line in lines]}, str(file))
-        elif last.endswith((".yaml", ".yml")) and (deep or "/" not in name):
-            content = data_yaml(read(file), str(file))
-            if "names" in content:
-                found[str(file)] = names_in(content, str(file))
-    return found
+            listed[str(file)] = {"names": [line.strip() for line in lines]}
+    given = {f: said for f, said in _yamls(source, deep=deep).items() if "names" in said}
+    return {file: names_in(said, file) for file, said in (listed | given).items()}
+
+
+def _yamls(source: Source, *, deep: bool = True) -> dict[str, Mapping[str, Any]]:
+    """What each YAML file says, by its path."""
+    return {
+        str(file): data_yaml(read(file), str(file))
+        for name, file in files(source, ".yaml", ".yml").items()
+        if name.lower().endswith((".yaml", ".yml")) and (deep or "/" not in name)
+    }

@@ -68,6 +68,27 @@ def names_in(content: Mapping[str, Any], where: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+def keypoints_in(content: Mapping[str, Any], where: str) -> int:
+    """How many numbers follow the box in a line of labels, by ``kpt_shape`` of a ``data.yaml``.
+
+    Raises:
+        DataError: it is not two numbers: how many keypoints, and 2 or 3 for each.
+    """
+    shape = content.get("kpt_shape")
+    if shape is None:
+        return 0
+    try:
+        points, each = map(int, shape)
+    except (TypeError, ValueError):
+        points, each = 0, 0
+    if points < 1 or each not in (2, 3):
+        raise DataError(
+            f"{where}: kpt_shape: expected how many keypoints, and 2 or 3 numbers for each, got "
+            f"{reprlib.repr(shape)[:40]}"
+        )
+    return points * each
+
+
 def text_of(data: bytes, where: str) -> str:
     """What a file in UTF-8 says.
 

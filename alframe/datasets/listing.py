@@ -2,10 +2,15 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
 from functools import cached_property
 from pathlib import Path
 
 from alframe.datasets.names import SUFFIXES
+from alframe.errors import DataError
+
+_NOTHING = frozenset({None, ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP})
+"""Errors of paths at which nothing lies."""
 
 
 class Folder:
@@ -16,15 +21,17 @@ class Folder:
             link without asking the disk.
         folders: names of folders and of links to them.
         error: why it cannot be opened; None where it can.
+        closed: whether it is there, and cannot be opened.
     """
 
     def __init__(self, path: str) -> None:
         try:
             with os.scandir(path) as entries:
                 listed = list(entries)
-            self.error = None
+            self.error, self.closed = None, False
         except (OSError, ValueError) as error:  # ValueError: a name that no disk has
             listed, self.error = [], getattr(error, "strerror", None) or str(error)
+            self.closed = getattr(error, "errno", None) not in _NOTHING
         self.folders = [entry.name for entry in listed if _is_folder(entry)]
         apart = set(self.folders)
         self.files = {entry.name: entry for entry in listed if entry.name not in apart}
@@ -62,9 +69,15 @@ class Listing:
         return self._folders[key]
 
     def entry(self, path: str | Path) -> "os.DirEntry[str] | None":
-        """A file, if it exists."""
+        """A file, if it exists.
+
+        Raises:
+            DataError: its folder cannot be opened.
+        """
         parent, _, name = str(path).rpartition(os.sep)
         known = self._folders.get(parent) or self.folder(parent or os.curdir)
+        if known.closed:
+            raise DataError(f"{parent} cannot be opened ({known.error}): let it be read")
         return known.files.get(name)
 
     def below(self, path: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:

@@ -62,7 +62,7 @@ def yolo(
     if file.wrong:
         raise DataError(file.wrong)
     found.files = {item: home / item for item in (*found.pool, *found.test)}
-    reader = _Reader(found, file.names)
+    reader = _Reader(found, file)
     reader.read()
     if unannotated == "empty":
         found.bare.clear()
@@ -76,8 +76,8 @@ def yolo(
 class _Reader:
     """Reads the label file of each image."""
 
-    def __init__(self, found: Found, names: Sequence[str]) -> None:
-        self._found, self._names = found, names
+    def __init__(self, found: Found, file: YoloFile) -> None:
+        self._found, self._names, self._keypoints = found, file.names, file.keypoints
         self._odd: dict[str, Counter[str]] = {}
         self._labels: dict[str, list[str]] = {}
 
@@ -104,6 +104,7 @@ class _Reader:
         """What was tolerated, of each kind once, and label files of no image."""
         told = {
             "polygons": ("polygon", "of which the enclosing box is taken"),
+            "keypoints": ("line", "with keypoints, of which the box is taken"),
             "twice": (
                 "line",
                 "of labels there twice, taken once (a detector that appends to its files makes "
@@ -146,7 +147,7 @@ class _Reader:
         if not data.strip():
             return []
         odd = Counter[str]()
-        labels = read_labels(data, path, self._found.size(item), odd)
+        labels = read_labels(data, path, self._found.size(item), odd, self._keypoints)
         odd["scores"] = sum(label.score == label.score for label in labels)  # not NaN
         for kind in +odd:
             self._odd.setdefault(kind, Counter())[item] = odd[kind]

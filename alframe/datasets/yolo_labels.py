@@ -23,19 +23,24 @@ class Label(NamedTuple):
 
 
 def read_labels(
-    data: bytes, where: str, size: tuple[int, int], odd: Counter[str] | None = None
+    data: bytes,
+    where: str,
+    size: tuple[int, int],
+    odd: Counter[str] | None = None,
+    keypoints: int = 0,
 ) -> list[Label]:
     """Read a label file.
 
     A line has the number of a class and a box, or the outline of one (three points or more), and
-    may end with the score of a model.
+    may end with the score of a model. Where there are keypoints, they follow the box.
 
     Args:
         data: its bytes.
         where: what messages call it.
         size: (height, width) of the image in pixels.
-        odd: counts ``polygons``, of which the enclosing boxes are taken, and lines that are there
-            ``twice``, which are taken once.
+        odd: counts ``polygons``, of which the enclosing boxes are taken, lines with ``keypoints``,
+            of which the boxes are, and lines that are there ``twice``, which are taken once.
+        keypoints: how many numbers of them a line has; 0 where outlines are expected.
 
     Raises:
         BadItemError: with every line that is none.
@@ -51,15 +56,24 @@ def read_labels(
             odd["twice"] += 1
             continue
         try:
-            found[line] = _label(list(map(float, fields)), height, width)
+            values = list(map(float, fields))
+            box = _without_keypoints(values, keypoints) if keypoints else values
+            found[line] = _label(box, height, width)
         except ValueError as error:
             problems.append(_problem(line, where, number, error))
             continue
         if len(fields) > 6:
-            odd["polygons"] += 1
+            odd["keypoints" if keypoints else "polygons"] += 1
     if problems:
         raise BadItemError(*problems)
     return list(found.values())
+
+
+def _without_keypoints(values: list[float], count: int) -> list[float]:
+    """A line without its keypoints; a ValueError says what was expected."""
+    if len(values) > 6 and len(values) not in (5 + count, 6 + count):
+        raise ValueError(f"expected class cx cy width height and {count} numbers, by kpt_shape")
+    return values[:5] + values[5 + count :] if len(values) > 6 else values
 
 
 def _label(values: list[float], height: int, width: int) -> Label:

@@ -3,18 +3,19 @@
 import os
 import reprlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alframe.datasets.assemble import Found
-from alframe.datasets.data_yaml import data_yaml, names_in
+from alframe.datasets.data_yaml import data_yaml, keypoints_in, names_in
 from alframe.datasets.files import check_link
 from alframe.datasets.folders import below
 from alframe.datasets.meant import parts_of
 from alframe.datasets.names import has_picture_suffix
 from alframe.datasets.problems import Problem
 from alframe.datasets.voc_list import decoded
-from alframe.errors import AlframeError, DataError
+from alframe.errors import AlframeError, DataError, together
 from alframe.files.reading import LIST_BYTES, YAML_BYTES, read_bytes
 
 USUAL = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
@@ -32,6 +33,7 @@ class YoloFile:
 
     Attributes:
         names: of the classes, by number.
+        keypoints: how many numbers of them a line of labels has.
         wrong: entries that are neither a folder nor a list file.
 
     Raises:
@@ -42,7 +44,7 @@ class YoloFile:
         self._found, self._home = found, found.home
         self._path = _only_one(found.home) if path is None else path
         self.wrong: list[str] = []
-        self._content, self.names = _read(self._path)
+        self._content, self.names, self.keypoints = _read(self._path)
         self._base = self._inside(found.home, self._content.get("path") or ".")
 
     def has(self, key: str) -> bool:
@@ -97,33 +99,40 @@ class YoloFile:
         """The folder or list file of an entry: below ``path``, the file itself, or the dataset."""
         for folder in (self._base, self._path.parent, self._home):
             path = Path(os.path.normpath(folder / place))
-            if _exists(path) and path.is_relative_to(os.path.normpath(self._home)):
+            if _exists(path) and self._is_ours(path):
                 return path
         found = self._inside(self._base, place)
         return found if found != self._base else None
+
+    def _is_ours(self, path: Path) -> bool:
+        """Whether a path lies in the folder of the dataset."""
+        return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(self._home))
 
     def _inside(self, folder: Path, place: str) -> Path:
         """What a path that may have been written on another machine means below the dataset."""
         parts, _ = parts_of(place)
         for cut in range(len(parts)):
             path = folder.joinpath(*parts[cut:])
-            if _exists(path):
+            if _exists(path) and self._is_ours(path):
                 if path != folder / place:
                     self._found.notes.append(f"{self._path}: took {path} for {place}")
                 return path
         return folder
 
 
-def _read(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The content of the file and the names in it."""
+def _read(path: Path) -> tuple[dict[str, Any], tuple[str, ...], int]:
+    """The content of the file, and what it says of lines of labels."""
     try:
         content = dict(data_yaml(read_bytes(path, YAML_BYTES), str(path)))
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); set dataset.data") from error
     found: list[str] = []
     names: tuple[str, ...] = ()
+    keypoints = 0
     try:
-        names = names_in(content, str(path))
+        names, keypoints = together(
+            partial(names_in, content, str(path)), partial(keypoints_in, content, str(path))
+        )
     except AlframeError as error:
         found += error.problems
     for key in ("path", "train", "val", "test"):
@@ -133,7 +142,7 @@ def _read(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
             found.append(f"{path}: {key}: got {reprlib.repr(value)[:60]}; {EXPECTED}")
     if found:
         raise DataError(found)
-    return content, names
+    return content, names, keypoints
 
 
 def _only_one(home: Path) -> Path:

@@ -1,7 +1,9 @@
 """YOLO's label files: columns, outlines, names of classes, and which image they are of."""
 
 import math
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -240,3 +242,32 @@ def test_the_sixth_column_is_written_on_demand(tmp_path: Path) -> None:
     (tmp_path / "labels/x/a.txt").write_text("")
     with pytest.raises(DataError, match="what a model found is no answer of people; give"):
         read(tmp_path, images)
+
+
+def test_lines_with_keypoints(tmp_path: Path) -> None:
+    """Of answers, and of what a model found, where a score follows."""
+    path = folder(tmp_path, a="1 0.5 0.5 0.25 0.5 0.1 0.1 0.9 0.9\n", b="1 0.5 0.5 0.25 0.5\n")
+    (path / "data.yaml").write_text(f"{NAMES}kpt_shape: [2, 2]\n")
+    for place in (path, path / "labels"):
+        found = read(place, Known("a.jpg", "b.jpg"))
+        assert boxes(found) == [(i, "box", [120, 60, 200, 180]) for i in ("a.jpg", "b.jpg")]
+        assert found.notes == [f"{place}: 1 line with keypoints, of which the box is taken"]
+    (path / "labels/a.txt").write_text("1 0.5 0.5 0.25 0.5 0.1 0.1 0.9 0.9 0.75\n")
+    problems = Problems("error")
+    predicted = read_predictions(path, Known("a.jpg", "b.jpg"), problems)
+    problems.settle()
+    (score, _) = [thing.score for thing in predicted.objects]
+    assert score == pytest.approx(0.75)
+
+
+def test_a_folder_that_cannot_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real = folder(tmp_path, a="", b__c=""), os.scandir
+
+    def scandir(place: Any) -> Any:
+        if str(place).endswith("labels/b"):
+            raise PermissionError(13, "Permission denied", str(place))
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(DataError, match=r"labels/b cannot be opened \(Permission denied\)"):
+        read(path, Known("a.jpg", "b/c.jpg"))

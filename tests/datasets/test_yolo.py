@@ -302,3 +302,49 @@ def test_a_label_file_that_is_none(tmp_path):
     (root / "labels/train/1.txt").unlink()
     os.mkfifo(root / "labels/train/1.txt")
     assert problems(root)[0].startswith("a label file cannot be read (it is a pipe or a device")
+
+
+POSE = "0 0.5 0.5 0.2 0.2 0.45 0.45 2 0.9 0.9 1\n"
+
+
+def test_lines_with_keypoints_are_no_outlines(tmp_path):
+    labels = {"train/1": POSE, "train/2": LABEL, "val/3": POSE}
+    dataset = yolo(str(yolo_root(tmp_path, labels, kpt_shape=[2, 3])))
+    assert first_boxes(dataset) == [[40, 32, 60, 48]]
+    assert dataset.notes == (
+        f"2 lines with keypoints, of which the box is taken: {TRAIN}/1.jpg (1), images/val/3.jpg "
+        "(1)",
+    )
+    (tmp_path / "labels/train/2.txt").write_text("0 0.5 0.5 0.2 0.2 0.4 0.4\n")
+    (said,) = problems(tmp_path)
+    assert "expected class cx cy width height and 6 numbers, by kpt_shape" in said
+
+
+@pytest.mark.parametrize("shape", [17, [17], [17, 4], "x", [0, 2], {"a": 1}])
+def test_shapes_of_keypoints_that_are_none(tmp_path, shape):
+    (said,) = problems(yolo_root(tmp_path, kpt_shape=shape))
+    assert "data.yaml: kpt_shape: expected how many keypoints, and 2 or 3 numbers" in said
+
+
+@pytest.mark.parametrize("place", ["..", "../outside", "/", "../../outside"])
+def test_no_pictures_from_outside(tmp_path, place):
+    image(tmp_path / "outside/1.jpg")
+    root = yolo_root(tmp_path / "inner", train=place)
+    assert problems(root)[0].startswith(f"{root / 'data.yaml'}: train: nothing at {place!r}")
+    yolo_root(root, path="..", train="outside")
+    assert "train: nothing at 'outside'" in problems(root)[0]
+
+
+def test_labels_that_cannot_be_seen(tmp_path, monkeypatch):
+    """Their images would be empty, or asked for once more."""
+    root, real = yolo_root(tmp_path), os.scandir
+
+    def scandir(path):
+        if str(path) == f"{root}/labels/train":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    for unannotated in ("empty", "unlabelled"):
+        (said,) = problems(root, unannotated=unannotated)
+        assert said == f"{root}/labels/train cannot be opened (Permission denied): let it be read"
