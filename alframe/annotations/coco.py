@@ -1,6 +1,6 @@
 """COCO instances and results; also the form in which a run keeps its answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -52,8 +52,9 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
     """Instances with scores, or lists of ``image_id category_id bbox score``.
 
     The numbers in such lists are those of the file of instances that lies beside them; without one,
-    an ``image_id`` is the name of a picture, and classes are called by their numbers. A row may
-    have ``scores``, one for each class in the order of the categories' numbers.
+    or where that is of other images, an ``image_id`` is the name of a picture, and classes are
+    called by their numbers. A row may have ``scores``, one for each class in the order of the
+    categories' numbers.
 
     Raises:
         DataError: a file is malformed, or there are several of instances beside lists.
@@ -61,24 +62,51 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
     results = json_files(source, "results", "empty")
     if not results:
         return read_coco(source, images, problems)
-    below = json_files(folder_of(source), "instances")
-    nearest = min((name.count("/") for name in below), default=0)
-    others = [file for name, file in below.items() if name.count("/") == nearest]
-    if len(others) > 1:
+    rows = next(chain.from_iterable(map(parts_in, results.values())), [])
+    beside = {str(file): parsed(read(file), str(file)) for file in _instances_of(source)}
+    own = {where: content for where, content in beside.items() if _is_of(content, rows, images)}
+    if len(own) > 1:
         raise DataError(
             f"{source} is a list of results, whose image_id and category_id are numbers of a file "
-            f"of instances: expected that one beside it, got {named(list(map(str, others)))}; put "
-            "the results with theirs into a folder of their own"
+            f"of instances: expected that one beside it, got {named(list(own))}; put the results "
+            "with theirs into a folder of their own"
         )
-    where = str(source)
-    content: Any = {"images": [], "annotations": [], "categories": []}
-    if others:
-        where = str(others[0])
-        content = parsed(read(others[0]), where)
     parts = chain.from_iterable(map(parts_in, results.values()))
     meant = partial(_meant, str(source), images)
-    found = Results(parts, meant, Packed(), str(source))
-    return _read({where: content}, source, images, problems, found)
+    listed = Results(parts, meant, Packed(), str(source))
+    nothing: Any = {"images": [], "annotations": [], "categories": []}
+    found = _read(own or {str(source): nothing}, source, images, problems, listed)
+    found.notes += [
+        f"{source}: {where} lies beside it and is not of its images or classes: not taken for the "
+        "file that its numbers are of"
+        for where in beside
+        if where not in own
+    ]
+    return found
+
+
+def _instances_of(source: Source) -> list[Source]:
+    """Files of instances beside a file of results; of a folder, those that lie the highest."""
+    below = json_files(folder_of(source), "instances")
+    highest = min((name.count("/") for name in below), default=0) if source.is_dir() else 0
+    return [file for name, file in below.items() if name.count("/") == highest]
+
+
+def _is_of(content: Any, rows: Sequence[Any], images: Images) -> bool:
+    """Whether results are of a file of instances, and not of pictures that they name themselves.
+
+    An answers file beside them, say, has some of the pictures and of the classes alone.
+    """
+    try:
+        ids, kinds = ({str(row["id"]) for row in content[t]} for t in ("images", "categories"))
+        named = {str(row.get("file_name") or row["image_id"]) for row in rows}
+        if named & ids or not ids:
+            return True
+        listed = {images.find(row["file_name"]) for row in content["images"]}
+        found = {images.find(name) for name in named}
+        return found <= listed and {str(row["category_id"]) for row in rows} <= kinds
+    except (LookupError, TypeError, AttributeError, DataError):
+        return True  # reading them tells what is wrong
 
 
 def _meant(where: str, images: Images, name: str) -> str:

@@ -5,19 +5,22 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from alframe.annotations.sources import Source, files, head, read
+from alframe.annotations.sheets import NAME
+from alframe.annotations.sources import MOST_BYTES, Source, files, head, read
 from alframe.datasets.coco_loading import parsed
 
 Kind = Literal["instances", "results", "tasks", "minimal", "empty"]
 
 _TABLE = re.compile(r'"(?:images|annotations)"\s*:')
+_BEGINNING = 1 << 16
+"""Bytes in which an object mostly has the first of its tables."""
 _ENOUGH = 1 << 20
 """Bytes in which the first element of a list ends."""
 
 
 def json_files(source: Source, *kinds: Kind) -> dict[str, Source]:
     """JSON files of some kinds, by their path below ``source``."""
-    found = files(source, ".json")
+    found = files(source, ".json").only(lambda name: name.rpartition("/")[2] != NAME)
     return {name: file for name, file in found.items() if kind_of(file) in kinds}
 
 
@@ -26,9 +29,12 @@ def kind_of(file: Source) -> Kind | None:
 
     A list without elements, ``empty``, is results of a model that found nothing.
     """
-    start = _text(head(file))
+    start = _text(head(file, _BEGINNING))
     if start[:1] == "{":
-        return "instances" if _TABLE.search(start) else None
+        found = _TABLE.search(start)
+        if not found and len(start) >= _BEGINNING // 4:  # after a long list of categories
+            found = _TABLE.search(_text(head(file, MOST_BYTES)))
+        return "instances" if found else None
     return _kind_of_list(file) if start[:1] == "[" else None
 
 
@@ -40,7 +46,9 @@ def _kind_of_list(file: Source) -> Kind | None:
         return "tasks"
     if "annotation_id" in row and "annotator" in row:
         return "minimal"
-    return "results" if {"image_id", "category_id", "bbox", "score"} <= row.keys() else None
+    if "keypoints" in row:
+        return None
+    return "results" if {"image_id", "category_id", "score"} <= row.keys() else None
 
 
 def _first(file: Source) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ def has_root(source: Source, root: str) -> bool:
 
 def root_of(file: Source) -> str | None:
     """The root element of a file, one of the two that are annotations, or None."""
-    start = head(file, 1 << 12)
+    start = head(file)
     is_wide = start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start[:4]
     text = start.decode("utf-16" if is_wide else "utf-8", errors="ignore")
     found = _ROOT.search(text) if text.lstrip().lstrip("\ufeff")[:1] == "<" else None

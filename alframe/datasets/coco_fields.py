@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
+from alframe.datasets.names import is_utf8
 from alframe.datasets.objects import Box
 from alframe.words import named, plural
 
@@ -71,7 +72,7 @@ def text(value: Any) -> str | None:
     """Text that is not empty and that a file name or a report can hold."""
     if not isinstance(value, str) or not value:
         return None
-    return value if value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value) else None
+    return value if is_utf8(value) else None
 
 
 def size(row: Row) -> tuple[int, int] | None:

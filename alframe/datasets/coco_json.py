@@ -171,6 +171,7 @@ class _Reader:
         self._categories = categories
         self._owners = ById[str]()
         self._items: dict[str, Path] = {}
+        self._sizes: dict[str, tuple[int, int] | None] = {}
 
     def add_image(
         self,
@@ -192,7 +193,8 @@ class _Reader:
                 raise _twice(known, name, path, self._items.get(item, path))
             gave_up = bool(given(row, "ignored", flag, "0 or 1"))
             took = given(row, "seconds", amount, "a number of seconds")
-            self._file.images.append(CocoImage(item, path, size(row), gave_up, took))
+            self._sizes[item] = sides = size(row)
+            self._file.images.append(CocoImage(item, path, sides, gave_up, took))
             self._items[item] = path
         except WrongFieldError as error:
             self._problems.add(item, self._problem(error, "images", number))
@@ -260,7 +262,8 @@ class _Reader:
             self._file.annotated.add(owner)
             if self._named and self._bare and (kind := key(row.get("category_id"))) is not None:
                 self._categories.values.setdefault(kind, str(kind))
-            self._file.objects.append(read_object(row, owner, self._categories))
+            sides = self._sizes.get(owner)
+            self._file.objects.append(read_object(row, owner, self._categories, sides))
         except BadItemError as error:
             self._problems.take(f"{self._rows}: annotations[{number}]", error)
         except WrongFieldError as error:

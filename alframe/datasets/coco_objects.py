@@ -121,8 +121,10 @@ def quick_object(
         return None
 
 
-def read_object(row: Row, owner: str, categories: ById[str]) -> Annotated:
-    """The object of any row.
+def read_object(
+    row: Row, owner: str, categories: ById[str], size: tuple[int, int] | None = None
+) -> Annotated:
+    """The object of any row, of an image of some ``size`` (height, width), where that is known.
 
     Raises:
         WrongFieldError: a field is missing or not what is expected.
@@ -136,7 +138,7 @@ def read_object(row: Row, owner: str, categories: ById[str]) -> Annotated:
     return Annotated(
         owner,
         category,
-        _corners(row),
+        _corners(row, size),
         difficult=bool(given(row, "difficult", flag, "0 or 1")),
         crowd=bool(crowd),
         area=math.nan if own is None else own,
@@ -170,13 +172,17 @@ def _score(row: Row) -> float:
     return math.nan if score is None else score
 
 
-def _corners(row: Row) -> Box:
+def _corners(row: Row, size: tuple[int, int] | None) -> Box:
     """``bbox``, or what encloses ``segmentation`` where there is no box.
 
     What CVAT turned has the box before the turn, and the degrees as an attribute.
     """
     if row.get("bbox") is None and (outline := row.get("segmentation")):
-        return take({"segmentation": outline}, "segmentation", _enclosed, "polygons or RLE")
+        wanted = "polygons or RLE"
+        if isinstance(outline, dict) and size:
+            wanted = f"RLE of the size {list(size)}, that of the image"
+            outline = outline if outline.get("size") == list(size) else None
+        return take({"segmentation": outline}, "segmentation", _enclosed, wanted)
     x, y, width, height = take(row, "bbox", box, "four finite numbers [x, y, width, height]")
     inner = row.get("attributes")
     degrees = finite(inner.get("rotation")) if isinstance(inner, dict) else None
@@ -203,16 +209,32 @@ def _decoded(outline: Row) -> Box | None:
     from pycocotools import mask  # here, as few files need it
 
     counts, size = outline.get("counts"), outline.get("size")
-    encoded: Any = outline
     sides = size if isinstance(size, list) and len(size) == 2 else []
     if not sides or not all(type(side) is int and 0 < side <= 1 << 16 for side in sides):
         return None
-    if isinstance(counts, list):
-        whole = all(type(count) is int and count >= 0 for count in counts)
-        if not whole or sum(counts) != sides[0] * sides[1]:
-            return None
-        encoded = mask.frPyObjects(encoded, *sides)
-    elif not isinstance(counts, str):
+    runs: Any = _counts(counts) if isinstance(counts, str) else counts
+    whole = isinstance(runs, list) and all(type(run) is int and run >= 0 for run in runs)
+    if not whole or sum(runs) != sides[0] * sides[1]:
         return None
+    uncompressed: Any = {"counts": runs, "size": sides}
+    encoded = mask.frPyObjects(uncompressed, *sides)
     x, y, width, height = map(float, mask.toBbox(encoded))
     return x, y, x + width, y + height
+
+
+def _counts(text: str) -> list[int]:
+    """The lengths of runs in COCO's compressed form: five bits a letter, the lowest first.
+
+    From the fourth on, a number is the difference to the one two before it.
+    """
+    counts: list[int] = []
+    value = shift = 0
+    for letter in text:
+        bits = ord(letter) - 48
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            value -= (1 << shift) * (bits >> 4 & 1)
+            counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+            value = shift = 0
+    return counts

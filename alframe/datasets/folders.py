@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from alframe.datasets.listing import Listing
-from alframe.datasets.names import SUFFIXES, has_picture_suffix
+from alframe.datasets.names import SUFFIXES, has_picture_suffix, is_utf8
 from alframe.datasets.pictures import is_picture
 from alframe.datasets.problems import BadItemError, Problem, grouped
 from alframe.errors import DataError
 from alframe.words import named, plural
 
 HIDDEN = "with a name that begins with a dot"
+FOREIGN_NAME = "with a name that is not UTF-8 (rename it)"
 NO_PICTURE = "without an image in it"
 RUN = "of a run of alframe"
 DRAWN = "of pictures that were drawn"
@@ -132,6 +133,8 @@ def _walk(
     for name in sorted([*here.files, *here.folders]):
         if name.startswith("."):
             yield prefix + name, HIDDEN
+        elif not is_utf8(name):
+            yield prefix + name, FOREIGN_NAME
         elif name in here.files:
             yield prefix + name, _reason(here.files[name])
         else:

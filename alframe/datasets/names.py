@@ -50,6 +50,11 @@ def has_picture_suffix(name: str) -> bool:
     return name[name.rfind(".") :].lower() in SUFFIXES
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a name of a file is text; others can be neither written nor annotated."""
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def stem(name: str) -> str:
     """A name or path without the suffix of a picture or of an XML file; others are part of it."""
     dot = name.rfind(".")

@@ -305,9 +305,9 @@ def _unknown(path: str | Path) -> str:
 
 def _inaccessible(path: str | Path, error: OSError, remedy: str) -> Problem:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        if Path(path).is_symlink():
-            cause, at = "the image is a link to nothing", f"{path} -> {Path(path).readlink()}"
-            return Problem(cause, at, remedy)
+        with contextlib.suppress(OSError):  # no link, or one that cannot be asked
+            at = f"{path} -> {Path(path).readlink()}"
+            return Problem("the image is a link to nothing", at, remedy)
         return Problem("the image is missing", str(path), remedy)
     return Problem(f"the file cannot be opened ({error.strerror})", str(path), remedy)
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from unicodedata import normalize
 
 from alframe.datasets.listing import Listing, same_files
 from alframe.errors import DataError
@@ -10,6 +11,7 @@ from alframe.text import setting
 from alframe.words import MOST_NAMES, named, plural
 
 Counts = Mapping[str, int]
+_APART = str.maketrans("", "", " -_")
 
 
 def choose_classes(
@@ -47,8 +49,9 @@ def choose_classes(
         remedy = "; name the classes that people may annotate: dataset.classes=[NAME, ...]"
         raise DataError(f"no usable object in the pool{why}{remedy if growing else ''}")
     unlearnable = [
-        f"class {name!r} has {plural(count, 'object')} in the test split and none in the pool: add "
-        f"some to the pool, or leave it out with {setting('dataset.classes', found)}"
+        f"class {name!r} has {plural(count, 'object')} in the test split and none in the "
+        f"pool{closest(name, pool)}: add some to the pool, or leave it out with "
+        f"{setting('dataset.classes', found)}"
         for name, count in sorted(test.items())
         if name not in pool and not growing
     ]
@@ -58,11 +61,11 @@ def choose_classes(
 
 
 def alike(classes: Sequence[str]) -> list[str]:
-    """A note on classes whose names differ only in case, spaces, hyphens or underscores."""
+    """A note on classes whose names differ only in case, spaces, hyphens, underscores or form."""
     groups: dict[str, list[str]] = {}
     for name in classes:
-        plain = name.casefold().replace(" ", "").replace("-", "").replace("_", "")
-        groups.setdefault(plain, []).append(name)
+        plain = normalize("NFKC", name).casefold()
+        groups.setdefault(plain.translate(_APART), []).append(name)
     return [
         f"the classes {', '.join(map(repr, names))} have nearly one name: if they are one class, "
         "correct the annotations"

@@ -13,7 +13,7 @@ from pycocotools import mask
 
 from alframe.annotations.formats import read_annotations, read_predictions
 from alframe.datasets.coco_fields import ById
-from alframe.datasets.coco_objects import quick_object, read_object
+from alframe.datasets.coco_objects import _counts, quick_object, read_object
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
 from tests.annotations.known import Known, boxes, read
@@ -260,3 +260,75 @@ def test_the_quick_way_takes_what_is_usual() -> None:
     row = {"image_id": 1, "category_id": 1, "bbox": [1, 2.5, 3, 4], "iscrowd": 0, "area": 12}
     for more in ({}, {"score": 0.5}, {"attributes": {"occluded": False}}):
         assert quick_object(row | more, {1: "a"}, {1: "disc"}) is not None
+
+
+def test_a_run_length_encoding_of_another_picture(tmp_path: Path) -> None:
+    """Of twice the size, cut off, or of other sides: its box would be elsewhere."""
+    whole, wide = rle(compressed=True), {"width": 320, "height": 240}
+    assert whole["size"] == [240, 320]
+    cut = whole | {"counts": whole["counts"][: len(whole["counts"]) // 2]}
+    others = ({"size": [480, 640]}, {"size": [320, 240]}, {"counts": "!!!???"})
+    small = rle(compressed=False) | {"size": [2, 2]}
+    for outline in (*(whole | other for other in others), cut, small):
+        path = written(tmp_path / "x.json", {"segmentation": outline}, image=wide)
+        with pytest.raises(DataError) as raised:
+            read(path, Known("a.jpg"))
+        (said,) = raised.value.problems
+        assert "annotations.segmentation: expected RLE of the size [240, 320], that of" in said
+
+
+@given(st.integers(0, 2**60 - 1), st.integers(1, 12))
+def test_compressed_runs_are_those_of_pycocotools(bits: int, height: int) -> None:
+    pixels = np.array([bits >> n & 1 for n in range(60)], np.uint8).repeat(9)[: 36 * height]
+    encoded = mask.encode(np.asfortranarray(pixels.reshape(height, -1)))
+    flat = pixels.reshape(height, -1).ravel(order="F")
+    edges = np.flatnonzero(np.diff(flat, prepend=0)).tolist()
+    runs = np.diff([0, *edges, len(flat)]).tolist()
+    assert _counts(encoded["counts"].decode()) == runs
+
+
+def test_tables_after_a_long_beginning(tmp_path: Path) -> None:
+    """CVAT writes categories first."""
+    names = [{"id": n, "name": f"class {n}" * 4} for n in range(2000)]
+    rows = [{"image_id": 1, "category_id": 3, "bbox": [1, 2, 3, 4]}]
+    content = {
+        "categories": names,
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "annotations": rows,
+    }
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    assert boxes(read(tmp_path / "x.json", Known("a.jpg")))[0][2] == [1, 2, 4, 6]
+
+
+def test_results_that_are_masks_alone(tmp_path: Path) -> None:
+    row = {"image_id": "a.jpg", "category_id": 1, "score": 0.5}
+    path, problems = tmp_path / "x.json", Problems("error")
+    path.write_text(json.dumps([row | {"segmentation": rle(compressed=True)}]))
+    found = read_predictions(path, Known("a.jpg"), problems)
+    problems.settle()
+    assert boxes(found)[0][2] == [10, 20, 20, 50]
+    path.write_text(json.dumps([row]))
+    read_predictions(path, Known("a.jpg"), problems)
+    with pytest.raises(DataError, match=r"annotations\.bbox: expected four finite numbers"):
+        problems.settle()
+
+
+def test_answers_beside_results_are_not_what_their_numbers_are_of(tmp_path: Path) -> None:
+    rows = [
+        {"image_id": name, "category_id": n, "bbox": [1, 2, 3, 4], "score": 0.5}
+        for n, name in enumerate(("a.jpg", "b.jpg"))
+    ]
+    path, known = tmp_path / "preds.json", Known("a.jpg", "b.jpg")
+    path.write_text(json.dumps(rows))
+    (tmp_path / "round_01").mkdir()
+    (tmp_path / "round_01/query.json").write_text('{"title": "", "images": []}')
+    written(tmp_path / "round_01/coco.json")
+    problems = Problems("error")
+    found = read_predictions(path, known, problems)
+    assert ([thing.name for thing in found.objects], found.notes) == (["0", "1"], [])
+    written(tmp_path / "answers.json", {"bbox": [1, 2, 3, 4]})
+    found = read_predictions(path, known, problems)
+    assert [thing.name for thing in found.objects] == ["0", "1"]
+    (note,) = found.notes
+    assert "answers.json lies beside it and is not of its images or classes" in note
+    problems.settle()

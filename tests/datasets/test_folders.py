@@ -80,3 +80,11 @@ def test_all_folders_without_pictures(tmp_path):
     assert second.endswith(
         "1 file of a format that is not read (convert it to JPEG or PNG): c.heic"
     )
+
+
+def test_names_that_are_no_text(tmp_path):
+    image(tmp_path / "a.jpg")
+    image(tmp_path / "b.jpg").rename(tmp_path / os.fsdecode(b"\xff.jpg"))
+    found, (note,) = names(tmp_path)
+    assert found == ["a.jpg"]
+    assert "1 file with a name that is not UTF-8 (rename it): " in note
