@@ -84,7 +84,7 @@ def read_text(path: Path, where: str) -> str:
         ConfigError: it cannot be read, is too large, or is not UTF-8.
     """
     try:
-        return read_bytes(path, YAML_BYTES).decode("utf-8")
+        return read_bytes(path, YAML_BYTES).decode("utf-8-sig")
     except OSError as failure:
         raise ConfigError(f"cannot read {where}: {failure.strerror}") from failure
     except UnicodeDecodeError as failure:

@@ -10,7 +10,7 @@ from alframe.datasets.folders import below
 from alframe.datasets.meant import PictureNames
 from alframe.datasets.names import stem
 from alframe.datasets.problems import Problems
-from alframe.errors import DataError
+from alframe.errors import ConfigError, DataError
 from alframe.files.reading import read_text
 from alframe.tasks.segmentation.mask_files import MaskCoding
 from alframe.tasks.segmentation.reading import MaskedImages, assembled
@@ -172,7 +172,17 @@ class _Layout:
 
 
 def _names(path: Path) -> list[str] | None:
-    """The lines of a file; None where there is none."""
+    """The lines of a file, whose places are numbers of classes; None where there is none.
+
+    Raises:
+        ConfigError: it cannot be read, or has an empty line among others.
+    """
     if not path.is_file():
         return None
-    return [line for line in map(str.strip, read_text(path, str(path)).splitlines()) if line]
+    names = [line.strip() for line in read_text(path, str(path)).rstrip().splitlines()]
+    if "" in names:
+        raise ConfigError(
+            f"{path}: line {names.index('') + 1} is empty, and a line is the number of a class: "
+            "name it, or take it out"
+        )
+    return names

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from alframe.datasets.base import IGNORED
 from alframe.datasets.pictures import regular_file
@@ -125,12 +125,13 @@ class MaskFile:
             try:
                 with Image.open(file) as picture:
                     mode, lossy = picture.mode, picture.format in LOSSY
-                    values = np.asarray(picture)
+                    values = np.asarray(_upright(picture))
             except Exception as error:  # Pillow raises anything on foreign bytes
                 cause = "the mask cannot be read as an image"
                 raise BadItemError(Problem(cause, self.path, REMEDY)) from error
         if mode in NUMBERS and not lossy:
-            return values.astype(np.uint8) * 255 if mode == "1" else values
+            one = FOREGROUND if self.coding.binary else 1
+            return values.astype(np.uint8) * one if mode == "1" else values
         channels = values.shape[2] if values.ndim == 3 else 1
         cause = f"the mask has {channels} channels ({mode}), expected one of class numbers"
         if lossy:
@@ -139,6 +140,15 @@ class MaskFile:
             cause = f"the mask has values that are no whole numbers ({mode})"
         remedy = f"save the numbers of the classes as a grey or palette PNG{SKIP}"
         raise BadItemError(Problem(cause, self.path, remedy))
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """A picture turned as its orientation says, as those of datasets are."""
+    picture.load()
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # damaged metadata, of which other programs take no notice either
+        return picture
 
 
 def check_mask(file: MaskFile, size: tuple[int, int], classes: int | None) -> NDArray[np.uint8]:

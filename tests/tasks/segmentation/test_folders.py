@@ -226,3 +226,46 @@ def test_masks_of_other_kinds(tmp_path: Path) -> None:
     text = str(caught.value)
     assert "is a JPEG, whose values are not those that were saved" in text
     assert "values that are no whole numbers (F)" in text
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 4, 6, 8])
+def test_a_mask_is_turned_as_its_image_is(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    mask_folder(tmp_path)
+    for kind in ("images", "masks"):
+        path = tmp_path / kind / "train/1.png"
+        with Image.open(path) as picture:
+            picture.load()
+        picture.save(path, exif=exif)
+    dataset = masks(str(tmp_path))
+    target = dataset.targets["images/train/1.png"]
+    assert target.mask
+    shown, mask = np.asarray(dataset.images.read("images/train/1.png")), target.mask()
+    assert shown.shape[:2] == mask.shape
+    assert (shown[..., 1] == 255 - mask).all(), "the image shows what the mask says"
+
+
+def test_masks_of_one_bit(tmp_path: Path) -> None:
+    """1 is class 1; where masks are of 0 and 255, a white pixel is 255."""
+    mask_folder(tmp_path)
+    path = tmp_path / "masks/train/1.png"
+    values = np.asarray(Image.open(path))
+    Image.fromarray(values > 0).save(path)
+    target = masks(str(tmp_path)).targets["images/train/1.png"]
+    assert target.mask
+    assert (target.mask() == values).all()
+    for each in (tmp_path / "masks").rglob("*.png"):
+        Image.fromarray(np.asarray(Image.open(each)) > 0).save(each)
+    target = masks(str(tmp_path), binary=True).targets["images/train/1.png"]
+    assert target.mask
+    assert (target.mask() == values).all()
+
+
+def test_names_by_their_lines(tmp_path: Path) -> None:
+    mask_folder(tmp_path)
+    (tmp_path / "classes.txt").write_bytes(b"\xef\xbb\xbfroad\r\ncar\r\n\r\n")
+    assert masks(str(tmp_path)).classes == ("road", "car")
+    (tmp_path / "classes.txt").write_text("road\n\ncar\n")
+    with pytest.raises(AlframeError, match=r"classes\.txt: line 2 is empty, and a line is the num"):
+        masks(str(tmp_path))
