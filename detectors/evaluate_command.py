@@ -66,6 +66,10 @@ def evaluate(
     """  # noqa: D301
     from alframe.runs.evaluating import Evaluation
 
+    if not run.exists():
+        raise ConfigError(f"{run} is missing: expected a run, or a file of weights")
+    if model and run.is_dir():
+        raise ConfigError(f"--model is of a file of weights, and {run} is a folder: leave it out")
     built = BUILT if run.is_file() else ()
     other = list(_other(model, dataset, data_root, overrides, (*built, *SECTIONS)))
     evaluation = Evaluation(run, cycle, device, other)

@@ -9,6 +9,7 @@ from torchvision.models import WeightsEnum
 
 from alframe.detectors.internet import impatient
 from alframe.errors import ConfigError
+from alframe.files.state_dicts import unwrapped, wrong_with
 
 MADE = "expected a file made by torch.save(model.state_dict())"
 NAMED = 3
@@ -63,7 +64,7 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
     """Read a file made by ``torch.save(model.state_dict())``.
 
     Raises:
-        ConfigError: no such file; not a state dict.
+        ConfigError: no such file; not a state dict, or with NaN.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -79,9 +80,14 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
         raise ConfigError(
             f"weights: cannot read {path} ({type(error).__name__}): {MADE}"
         ) from error
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ConfigError(f"weights: {path} is {_instead(state)}: {MADE}")
-    return state
+    if isinstance(state, Mapping) and {"configuration", "state"} <= state.keys():
+        raise ConfigError(
+            f"weights: {path} is the checkpoint of a run, a whole detector and not a backbone "
+            f"(first_cycle=RUN takes over the first cycle of a run): {MADE}"
+        )
+    if wrong := wrong_with(state):
+        raise ConfigError(f"weights: {path} is {wrong}: {MADE}")
+    return unwrapped(state)
 
 
 def stock_weights(
@@ -122,20 +128,6 @@ def downloaded(weights: WeightsEnum, name: str) -> Mapping[str, Tensor]:
             "give model.weights=PATH of a state dict, or model.weights=none"
         ) from error
     return state
-
-
-def _instead(content: object) -> str:
-    """What a file holds that is not a state dict."""
-    if not isinstance(content, Mapping):
-        return "not a state dict (a mapping from name to tensor)"
-    if {"configuration", "state"} <= content.keys():
-        return (
-            "the checkpoint of a run, a whole detector and not a backbone (first_cycle=RUN takes "
-            "over the first cycle of a run)"
-        )
-    inside = [str(key) for key, value in content.items() if isinstance(value, Mapping)]
-    within = f"; save what it has under {' or '.join(inside[:NAMED])} alone" if inside else ""
-    return f"not a state dict (a mapping from name to tensor){within}"
 
 
 def _used(state: Mapping[str, Tensor], body: nn.Module) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from typing import Any
 from alframe.config.draft import Layer
 from alframe.errors import ConfigError, RunError
 from alframe.files import checkpoints
+from alframe.files.state_dicts import unwrapped, wrong_with
 from alframe.words import named
 
 ABOUT = ("model", "learner", "training", "data", "evaluation")
@@ -48,7 +49,9 @@ def read_weights(path: Path) -> Weights:
     if not isinstance(content, dict):
         raise RunError(f"{path} holds {type(content).__name__}: {MADE}")
     if "configuration" not in content:
-        return Weights(content, {}, None)
+        if wrong := wrong_with(content):
+            raise RunError(f"{path} is {wrong}: {MADE}")
+        return Weights(unwrapped(content), {}, None)
     if "about" not in content or "state" not in content:
         raise RunError(
             f"{path} does not say of which model it is: {MADE}; in a run directory, name that"

@@ -243,6 +243,13 @@ def test_weights_in_a_file(alframe: Alframe, run: Path, tmp_path: Path) -> None:
     refused(alframe("evaluate", str(bare), *data), "does not say which model: give --model")
     refused(alframe("evaluate", str(kept)), "does not say which dataset: give --dataset")
     refused(alframe("evaluate", str(kept), *data, "--cycle", "1"), "is one model: leave it out")
+    refused(alframe("evaluate", str(tmp_path / "no.pt"), "--model", "retina"), "no.pt is missing:")
+    refused(alframe("evaluate", str(run), "--model", "retina"), "of a file of weights, and")
+    state = torch.load(bare, weights_only=True)
+    torch.save({f"module.{name}": value for name, value in state.items()}, bare)
+    assert json.loads(alframe(*args, *drawn)[1])["metrics"] == recorded(run)[-1]
+    torch.save({"state_dict": state}, bare)
+    refused(alframe(*args, *drawn), "save what it has under state_dict alone: expected a check")
     refused(alframe("evaluate", str(run), "model.fpn_channels=8"), "model: expected settings of")
     kept.write_bytes(kept.read_bytes()[:5000])
     refused(alframe("evaluate", str(kept), *data), "elsewhere.pt is damaged")

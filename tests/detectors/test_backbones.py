@@ -138,6 +138,10 @@ def test_files_that_are_no_state_dict(tmp_path):
          "is the checkpoint of a run, a whole detector and not a backbone (first_cycle=RUN takes"),
         ({"model": {"a": 1}, "epoch": 3}, "save what it has under model alone: expected a file"),
         ([1], "is not a state dict (a mapping from name to tensor): expected a file"),
+        ({0: torch.zeros(1)}, "is not a state dict (a mapping from name to tensor): expected"),
+        ({"a": torch.zeros(1, device="meta")}, "with tensors that hold no plain numbers: a: exp"),
+        ({"a": torch.tensor([1j])}, "with tensors that hold no plain numbers: a: expected a file"),
+        ({"a": torch.tensor([float("nan")])}, "with NaN among its numbers: a: expected a file"),
     ],
 )  # fmt: skip
 def test_what_a_file_is_instead_of_a_state_dict(tmp_path, content, said):

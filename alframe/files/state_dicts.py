@@ -1,0 +1,43 @@
+"""State dicts in files that others wrote."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from alframe.words import named
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WRAPPERS = ("module.", "_orig_mod.")
+"""What DataParallel and ``torch.compile`` put before every name."""
+NO_STATE = "not a state dict (a mapping from name to tensor)"
+
+
+def unwrapped(state: "Mapping[str, Tensor]") -> "Mapping[str, Tensor]":
+    """A state dict without what wrappers of a model put before the names of all its tensors."""
+    for prefix in WRAPPERS:
+        if state and all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
+
+
+def wrong_with(content: Any) -> str | None:
+    """What a file holds that is no state dict to be used, in words; None where it is one."""
+    if not isinstance(content, Mapping):
+        return NO_STATE
+    if inside := [str(key) for key, value in content.items() if isinstance(value, Mapping)]:
+        return f"{NO_STATE}; save what it has under {' or '.join(inside[:3])} alone"
+    from torch import Tensor, strided
+
+    if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()):
+        return NO_STATE
+    plain = {
+        name: value
+        for name, value in content.items()
+        if value.layout == strided and not (value.is_meta or value.is_quantized)
+    }
+    if odd := [name for name in content if name not in plain or plain[name].is_complex()]:
+        return f"a state dict with tensors that hold no plain numbers: {named(sorted(odd))}"
+    if odd := [name for name, value in plain.items() if bool(value.isnan().any())]:
+        return f"a state dict with NaN among its numbers: {named(sorted(odd))}"
+    return None
