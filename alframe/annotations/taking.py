@@ -325,7 +325,7 @@ def _earlier(run: Path, dataset: Dataset, found: Annotations, taken: Received) -
     if other:
         taken.notes.append(
             f"{plural(len(other), 'image')} of earlier cycles answered otherwise now, left as the "
-            f"run has trained on them: {named(sorted(other))}"
+            f"run has them: {named(sorted(other))}"
         )
     return images
 

@@ -22,6 +22,7 @@ from alframe.runs.records import classes_in, results_table
 from alframe.runs.scores import read_scores, write_scores
 from alframe.runs.weights import about
 from alframe.text import command, printable
+from alframe.words import plural
 
 ADOPTED = frozenset(
     {"dataset.root", "dataset.annotations", "dataset.test", "dataset.data", "dataset.on_bad_item"}
@@ -68,6 +69,22 @@ class RunDir:
         if not any(journal) and (self.path / "cycles.jsonl").exists():
             raise RunError(f"{path} is missing or empty, but cycles are finished: {RESTORE}")
         return journal
+
+    def check_finished(self) -> None:
+        """The journal has every cycle of ``cycles.jsonl``, which is written after it.
+
+        Else they would be computed anew, and their models overwritten.
+
+        Raises:
+            RunError: otherwise.
+        """
+        cycles = self.path / "cycles.jsonl"
+        finished = cycles.read_bytes().count(b"\n") if cycles.is_file() else 0
+        if finished and (told := len(self.journal.of("evaluated"))) < finished:
+            raise RunError(
+                f"{self.path / 'journal.jsonl'} tells of {plural(told, 'finished cycle')}, "
+                f"cycles.jsonl of {finished}: {RESTORE}"
+            )
 
     def manifest(self) -> dict[str, Any]:
         """What ``manifest.json`` holds so far.

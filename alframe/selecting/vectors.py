@@ -1,8 +1,9 @@
-"""Embeddings in an npz, mapped into memory, so that no more is read than is asked for."""
+"""Embeddings in an npz, mapped into memory, so that no more is held than is asked for."""
 
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,8 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         order: Any = "F" if fortran else "C"
         if member.compress_type != zipfile.ZIP_STORED or not size or name == "ids":
             return np.frombuffer(file.read(size), dtype).reshape(shape, order=order)
+        for _ in iter(partial(file.read, 1 << 20), b""):  # its checksum, which a map goes around
+            pass
     return np.memmap(path, dtype, "r", _begin(path, member) + offset, shape, order)
 
 
@@ -155,10 +158,11 @@ class StoredVectors:
         assert self.image is not None
         rows = np.array([self.rows[item] for item in ids], np.int64)
         kept = self.image.dtype == np.float16
-        found: Any = np.asarray(self.image[rows], np.float16 if kept else np.float32)
+        with np.errstate(over="ignore"):
+            found: Any = np.asarray(self.image[rows], np.float16 if kept else np.float32)
         if odd := np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist():
             at = named([ids[row] for row in odd])
-            raise DataError(f"{self.where}: image: numbers that are not finite, of {at}")
+            raise DataError(f"{self.where}: image: numbers that are not finite as float32: {at}")
         return found  # type: ignore[no-any-return]
 
     @property

@@ -18,13 +18,13 @@ from scipy.stats import ttest_1samp
 
 from alframe.benchmarks.statistics.curves import DECIMALS, Floats
 
-MOST = 40
+MOST = 32
 """Up to so many pairs every one of the 2^n sums is counted."""
 
 SLACK = 1e-9
 """Of the sum of all sizes: two sums that are closer are equal but for rounding."""
 
-GRID = 2**20
+GRID = 2**16
 """Beyond MOST pairs, sums are rounded to one of so many steps of the sum of all sizes."""
 
 

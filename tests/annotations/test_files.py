@@ -355,8 +355,7 @@ def test_answers_for_another_run(run: Path, dataset: Dataset, tmp_path: Path) ->
     answer(run / "answers/cycle_00.json", *TEST, *INITIAL)
     again = answer(tmp_path / "1.json", "a.png", "b.png", name="dog")
     assert take(run, dataset, [again]).notes == [
-        "2 images of earlier cycles answered otherwise now, left as the run has trained on them: "
-        "a.png, b.png",
+        "2 images of earlier cycles answered otherwise now, left as the run has them: a.png, b.png",
     ]
     cumulative = answer(tmp_path / "2.json", *TEST, *INITIAL, "d.png")
     assert take(run, dataset, [cumulative]).missing == []

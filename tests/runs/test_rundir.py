@@ -288,3 +288,21 @@ def test_a_run_that_stops_says_why_in_its_log(tmp_path: Path) -> None:
     ):
         _ = 1 / 0
     assert "ZeroDivisionError" in (tmp_path / "run" / "run.log").read_text()
+
+
+def test_cycles_that_the_journal_has_lost_are_not_done_again(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.update_manifest(seed=0)
+        run.journal.append("initial", ids=["a"], test=[], sha256="")
+        begun = (run.path / "journal.jsonl").read_bytes()
+        run.journal.append("evaluated", cycle=0, metrics={}, seconds=1.0)
+        row = {"cycle": 0, "labelled": 1, "objects": 1, "metrics": {}, "seconds": {}}
+        run.write_cycles([row])
+    with open_run(run.path, resolve([]), resume=True):
+        pass
+    (run.path / "journal.jsonl").write_bytes(begun)
+    with (
+        pytest.raises(RunError, match=r"tells of 0 finished cycles, cycles.jsonl of 1: restore"),
+        open_run(run.path, resolve([]), resume=True),
+    ):
+        pass

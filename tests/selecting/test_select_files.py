@@ -485,7 +485,7 @@ BAD_FILES: Mapping[str, tuple[Any, str]] = {
     "text": ({"ids": np.array(["a"]), "image": np.array([["x"]])}, "expected numbers, got <U1"),
     "narrow": ({"ids": np.array(["a"]), "image": np.zeros((1, 0))}, "a number or more in each row"),
     "NaN": (
-        {"ids": np.array(["a", "b"]), "image": [[1.0, 2.0], [np.nan, 1.0]]}, "not finite, of b",
+        {"ids": np.array(["a", "b"]), "image": [[1.0, 2.0], [np.nan, 1.0]]}, "as float32: b",
     ),
     "index": (
         {"ids": np.array(["a"]), "object_features": np.zeros((1, 2)), "object_index": [3]},
@@ -665,3 +665,16 @@ def test_a_start_from_nothing_but_embeddings(
     code, said, err = choose(alframe, *given, strategy=strategy, budget=3)
     assert code == 0, err
     assert sorted(said.split()) == ["x3", "y3", "z3"]
+
+
+def test_embeddings_of_which_a_bit_has_changed(
+    alframe: Any, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    path = tmp_path / "e.npz"
+    np.savez(path, ids=np.array(["a", "b"]), image=np.ones((2, 9000), np.float32))
+    assert choose(alframe, "--embeddings", path, strategy="coreset")[0] == 0
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 64
+    path.write_bytes(content)
+    code, _, err = choose(alframe, "--embeddings", path, strategy="coreset")
+    assert (code, "cannot be read as npz (Bad CRC-32" in err) == (2, True), err
