@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -13,7 +14,7 @@ from alframe.annotations.label_studio_results import read_results
 from alframe.annotations.parts import REMEDY, first_found, joined, note_sizes
 from alframe.annotations.sources import Source, called, read
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.coco_fields import amount
+from alframe.datasets.coco_fields import amount, finite
 from alframe.datasets.coco_loading import parsed
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.errors import DataError
@@ -137,10 +138,16 @@ def _shown(result: Any) -> tuple[int, int] | None:
     return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
-def _age(one: Mapping[str, Any]) -> tuple[str, int]:
-    """What is larger for a newer annotation: its time as text, then its number."""
+def _age(one: Mapping[str, Any]) -> tuple[float, int]:
+    """What is larger for a newer annotation: its time, then its number."""
     time, number = one.get("updated_at") or one.get("created_at"), one.get("id")
-    return str(time or ""), number if isinstance(number, int) else 0
+    try:
+        moment = datetime.fromisoformat(str(time))
+    except ValueError:
+        seconds = finite(time) or 0.0
+    else:
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return seconds, number if isinstance(number, int) else 0
 
 
 def _bad(cause: str, at: str) -> BadItemError:
@@ -176,10 +183,12 @@ def tasks_in(rows: list[Any], where: str) -> list[Any]:
     if not isinstance(rows[0], dict) or "annotation_id" not in rows[0]:
         return rows
     tasks: dict[Any, dict[str, Any]] = {}
-    for row in rows:
+    for place, row in enumerate(rows):
         if not isinstance(row, dict):
             raise DataError(f"{where}: expected a list of objects, got {str(row)[:40]!r} in it")
-        task = tasks.setdefault(str(row.get("id")), {"id": row.get("id"), "annotations": []})
+        number = row.get("id")
+        key = f"row {place}" if number is None else str(number)
+        task = tasks.setdefault(key, {"id": number, "annotations": []})
         task["data"] = {name: value for name, value in row.items() if isinstance(value, str)}
         regions = [v for value in row.values() if isinstance(value, list) for v in value]
         result = [{"type": _type(value), "value": value} for value in regions]

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from alframe.annotations.parts import NO_BOX, REMEDY
+from alframe.datasets.coco_objects import share
 from alframe.datasets.objects import Annotated, Box
 from alframe.datasets.outlines import ellipse, enclosing, turned
-from alframe.datasets.problems import BadItemError, Problem
+from alframe.datasets.problems import SKIP, BadItemError, Problem
+from alframe.words import named
 
 _BARE = frozenset({"rectangle", "polygon", "ellipse"})
 """Regions whose label is a result of its own, of the type ``labels`` and the same id."""
@@ -39,6 +41,7 @@ def read_results(
     found: list[Annotated] = []
     lost: list[str] = []
     bare: dict[Any, int] = {}
+    shown_on: set[str] = set()
     for number, result in enumerate(results, 1):
         try:
             kind = result["type"]
@@ -47,6 +50,7 @@ def read_results(
             elif kind in _LABELLED and not _GEOMETRY.isdisjoint(result["value"]):
                 found.append(_object(result, kind, item, size))
                 bare.pop(result.get("id"), None)
+                shown_on.add(str(result.get("to_name")))
             else:
                 told[str(kind)[:40] or "without type"] += 1
                 lost += [str(kind)] if kind in _SHAPES else []
@@ -55,6 +59,9 @@ def read_results(
         except (LookupError, AttributeError, TypeError, ValueError, ArithmeticError):
             cause = "a region is not what Label Studio writes"
             problems.append(Problem(cause, f"{place}, result {number}", REMEDY))
+    if len(shown_on) > 1:
+        cause = f"regions are of several images, {named(sorted(shown_on))}"
+        problems.append(Problem(cause, place, f"make tasks of one image each{SKIP}"))
     no_label = "a region has not one label"
     problems += [Problem(no_label, f"{place}, result {n}", REMEDY) for n in bare.values()]
     if lost and not found:
@@ -76,19 +83,30 @@ def _object(result: Mapping[str, Any], kind: str, item: str, size: tuple[int, in
     x1, y1, x2, y2 = box = _box(value, *size)
     if not math.isfinite(x1 + y1 + x2 + y2):
         raise _WrongError("a region has numbers that are not finite")
-    score = result.get("score")
-    if score is not None and not (isinstance(score, int | float) and 0 <= score <= 1):
+    given = result.get("score")
+    score = math.nan if given is None else share(given)
+    if score is None:
         raise _WrongError("a score is no number of 0..1")
-    return Annotated(item, names[0], box, score=math.nan if score is None else float(score))
+    return Annotated(item, names[0], box, score=score)
 
 
 def _box(value: Mapping[str, Any], height: int, width: int) -> Box:
     """x1 y1 x2 y2 in pixels; a LookupError or TypeError where it cannot be told."""
     right, down = width / 100, height / 100
     if "points" in value:
-        return enclosing([(x * right, y * down) for x, y in value["points"]])
-    x, y, degrees = value["x"] * right, value["y"] * down, value.get("rotation") or 0
+        points = ((_number(x), _number(y)) for x, y in value["points"])
+        return enclosing([(x * right, y * down) for x, y in points])
+    x, y = _number(value["x"]) * right, _number(value["y"]) * down
+    degrees = _number(value.get("rotation") or 0)
     if "radiusX" in value:
-        return ellipse(x, y, value["radiusX"] * right, value["radiusY"] * down, degrees)
-    box = x, y, x + value["width"] * right, y + value["height"] * down
+        radii = _number(value["radiusX"]) * right, _number(value["radiusY"]) * down
+        return ellipse(x, y, *radii, degrees)
+    box = x, y, x + _number(value["width"]) * right, y + _number(value["height"]) * down
     return turned(box, degrees, around=(x, y))
+
+
+def _number(value: Any) -> float:
+    """A number that is no truth value; a TypeError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError
+    return float(value)

@@ -13,7 +13,7 @@ from alframe.datasets.files import check_link, home_of, inside
 from alframe.datasets.objects import Writing
 from alframe.datasets.problems import Problems
 from alframe.datasets.unannotated import UNLABELLED, Unannotated
-from alframe.errors import DataError
+from alframe.errors import DataError, together
 
 
 @uncollected()
@@ -56,8 +56,10 @@ def coco(
     """
     home = home_of(root, f"one with {pool_annotations} and {pool_images}/")
     found = Found(home, Problems(on_bad_item), Writing(SIDES))
-    found.pool = _read(found, pool_annotations, pool_images, "dataset.pool_images")
-    found.test = _read(found, test_annotations, test_images, "dataset.test_images")
+    found.pool, found.test = together(
+        partial(_read, found, pool_annotations, pool_images, "dataset.pool_images"),
+        partial(_read, found, test_annotations, test_images, "dataset.test_images"),
+    )
     return assemble(
         "coco",
         found,

@@ -47,12 +47,18 @@ class Finder(Protocol):
 
 
 def listed(
-    path: Path, pictures: Finder, problems: Problems, setting: str = "dataset.test"
+    path: Path,
+    pictures: Finder,
+    problems: Problems,
+    setting: str = "dataset.test",
+    *,
+    empty: bool = False,
 ) -> list[str]:
     """The ids of the pictures that a file names, one in each line.
 
     Raises:
-        DataError: the file cannot be read, is empty, or something else than a list.
+        DataError: the file cannot be read, is something else than a list, or is empty where it may
+            not be.
     """
     if path.suffix.lower() in _NO_LISTS:
         raise DataError(
@@ -69,7 +75,7 @@ def listed(
         ) from error
     found: dict[str, None] = {}
     lines = list(filter(None, map(str.strip, text.splitlines())))
-    if not lines:
+    if not (lines or empty):
         raise DataError(f"{setting}={path} is empty: expected the id of an image in each line")
     for line in lines:
         try:

@@ -15,7 +15,7 @@ from alframe.datasets.voc_layout import VocFolder, default_splits, find_folders,
 from alframe.datasets.voc_list import bare, is_annotation, is_below, plain, read_list
 from alframe.datasets.voc_xml import VocAnnotation, VocObject, read_annotation
 from alframe.errors import DataError
-from alframe.words import plural, tallied
+from alframe.words import named, plural, tallied
 
 
 @uncollected()
@@ -66,7 +66,7 @@ def voc(
         [item for split in splits for item in reader.read(split, *parse_split(split, folders))]
         for splits in (pool, test)
     )
-    found.notes += reader.zero_based()
+    found.notes += reader.notes()
     found.check_tested("add the file, take the image out of the list")
     return assemble("voc", found, classes)
 
@@ -80,6 +80,7 @@ class _Reader:
         self._annotations: dict[str, str] = {}
         self._checked: set[str] = set()
         self._zero_based = Counter[str]()
+        self._others: list[str] = []
 
     def read(self, split: str, folder: VocFolder, name: str) -> list[str]:
         """Read the items of one list; their ids."""
@@ -87,14 +88,22 @@ class _Reader:
         self._found.notes += listed.notes(split)
         return [self._item(folder, name) for name in listed.names]
 
-    def zero_based(self) -> list[str]:
-        """A hint where coordinates cannot be 1-based."""
+    def notes(self) -> list[str]:
+        """Hints at annotations of other images, and at coordinates that cannot be 1-based."""
+        notes = []
+        if self._others:
+            count = plural(len(self._others), "annotation")
+            notes.append(
+                f"{count} named for one image with the <filename> of another, taken for the "
+                f"former: {named(self._others)}"
+            )
         if not self._zero_based:
-            return []
+            return notes
         return [
+            *notes,
             f"{plural(self._zero_based.total(), 'box')} with a coordinate below 1 in a 1-based "
             "dataset: if it is 0-based, set dataset.one_based=false: "
-            f"{tallied(self._zero_based)}"
+            f"{tallied(self._zero_based)}",
         ]
 
     def _item(self, folder: VocFolder, listed: str) -> str:
@@ -122,6 +131,9 @@ class _Reader:
         if annotation is None:
             found.bare[item] = file
             return item
+        said = annotation.filename
+        if stem(said) != stem(picture.rpartition("/")[2]) and self._pictures(folder, stem(said)):
+            self._others.append(f"{file} ({said})")
         found.size(item, annotation.size)
         found.objects += [self._row(item, thing) for thing in annotation.objects]
         return item

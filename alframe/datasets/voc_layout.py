@@ -70,7 +70,9 @@ class VocFolder:
                 f"{path} is missing: expected the list of split {self.split(name)!r}; "
                 f"lists that are there: {known}"
             ) from None
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror}): expected a list") from None
+        except ValueError as error:
             raise DataError(
                 f"{path} cannot be read as a list of images ({error}); save it as UTF-8"
             ) from None

@@ -125,9 +125,13 @@ def _plain(root: Element) -> Element:
     """The tree with the names of elements in small letters and without namespaces."""
     if root.tag == "annotation" and {child.tag for child in root} <= _USUAL:
         return root
+    _lower(root)
+    return root
+
+
+def _lower(root: Element) -> None:
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2].lower()
-    return root
 
 
 _USUAL = _READ | {"folder", "source", "owner", "segmented", "path", "database", "depth"}
@@ -163,6 +167,8 @@ class _Reader:
     def object(self, element: Element, number: int) -> VocObject | None:
         """One object, or None where it has problems."""
         before, place = len(self.problems), f"object {number}"
+        if element.find("bndbox") is None:
+            _lower(element)
         name = " ".join(_text(element, "name").split())
         if not name:
             self._add("an object has no <name>", place)

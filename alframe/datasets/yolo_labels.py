@@ -56,6 +56,8 @@ def read_labels(
             odd["twice"] += 1
             continue
         try:
+            if b"_" in line:  # which Python takes within a number
+                raise ValueError
             values = list(map(float, fields))
             box = _without_keypoints(values, keypoints) if keypoints else values
             found[line] = _label(box, height, width)

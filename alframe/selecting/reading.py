@@ -158,7 +158,8 @@ def _labelled(
     if path is None:
         return {}, frozenset(), []
     if path.is_file() and path.suffix.lower() in ("", ".txt", ".lst"):
-        names = listed(path, Candidates(None), Problems("error", ""), "--labelled")
+        own = Problems("error", "")
+        names = listed(path, Candidates(None), own, "--labelled", empty=True)
         done, foreign = _sorted_out(names, candidates, problems)
         notes = (
             [f"{plural(len(foreign), 'labelled image')} not among the images: {named(foreign)}"]

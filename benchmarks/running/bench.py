@@ -120,12 +120,15 @@ def _changed(
     overrides: Sequence[str],
 ) -> "Suite":
     """The suite as the command line wants it."""
+    from alframe.benchmarks.running.suite import check_seeds
     from alframe.config.resolve import from_overrides
 
     root = {"dataset": {"root": data_root}} if data_root else {}
     changed = suite.overridden([root, from_overrides(overrides)]).with_strategies(strategies)
     updates = {"commands": (command(*sys.argv[1:]),)} | ({"seeds": tuple(seeds)} if seeds else {})
-    return changed.model_copy(update=updates)
+    changed = changed.model_copy(update=updates)
+    check_seeds(changed)
+    return changed
 
 
 @contextlib.contextmanager

@@ -148,6 +148,8 @@ def load(name: str) -> Suite:
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         return read(path)
+    if path.is_dir() and not registry().has("suites", name):
+        raise ConfigError(f"{name} is a folder: expected the name of a suite, or its YAML file")
     content: Mapping[str, Any] = registry().get("suites", name).make()
     return _checked(content, f"suite {name}")
 
@@ -174,6 +176,26 @@ def write(suite: Suite, folder: Path) -> None:
     content = suite.model_dump(mode="json")
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     checked.write_yaml(folder / SUITE_FILE, text)
+
+
+def check_seeds(suite: Suite) -> None:
+    """Refuse seeds that would be without effect.
+
+    Raises:
+        ConfigError: a seed is there twice, or a layer has one of its own.
+    """
+    layers = {"settings": suite.settings, "overrides": suite.overrides}
+    layers |= {f"methods.{name}": layer for name, layer in suite.methods.items()}
+    layers |= {f"problems.{name}.settings": p.settings for name, p in suite.problems.items()}
+    found = [
+        f"{where}.seed: every method is run with each of the suite's seeds: give seeds (--seeds)"
+        for where, layer in layers.items()
+        if "seed" in layer
+    ]
+    if len(set(suite.seeds)) < len(suite.seeds):
+        found.append(f"seeds: expected each once, got {list(suite.seeds)}")
+    if found:
+        raise ConfigError(found)
 
 
 LONGEST_NAME = 200

@@ -152,7 +152,9 @@ def test_a_shape_and_its_label_may_be_two_results(tmp_path: Path) -> None:
         (region(x=1, y=2, width=3), "a region is not what Label Studio writes"),
         (region(x="1", y=2, width=3, height=4), "a region is not what Label Studio writes"),
         (region(x=math.nan, y=2, width=3, height=4), "numbers that are not finite"),
+        (region(x=True, y=2, width=3, height=4), "a region is not what Label Studio writes"),
         (region(more={"score": 3}), "a score is no number of 0..1"),
+        (region(more={"score": True}), "a score is no number of 0..1"),
         ("text", "a region is not what Label Studio writes"),
         ({"value": {}}, "a region is not what Label Studio writes"),
     ],
@@ -268,3 +270,30 @@ def test_the_most_uncertain_is_the_smallest_whatever_scores_are(tmp_path: Path) 
     tasks = sheet({"a.jpg": ()}, proposed=False)
     (plain,) = json.loads(write_query("label-studio", tasks, tmp_path).read_text())
     assert "predictions" not in plain
+
+
+def test_the_newest_by_time_and_not_by_its_text(tmp_path: Path) -> None:
+    """An hour east of Greenwich it is an hour later there."""
+    times = {"early": "2026-01-01T10:30:00+01:00", "late": "2026-01-01T10:00:00.5Z"}
+    done = [
+        {"id": n, "result": [region(label=name)], "updated_at": time}
+        for n, (name, time) in enumerate(times.items())
+    ]
+    for order in (done, done[::-1]):
+        found = read(written(tmp_path, task(*order)), Known("b/a.jpg"))
+        assert [thing.name for thing in found.objects] == ["late"]
+
+
+def test_regions_on_two_images_of_a_task(tmp_path: Path) -> None:
+    pair = [region(more={"to_name": name}) for name in ("left", "right")]
+    with pytest.raises(DataError, match=r"regions are of several images, left, right: .*task 5"):
+        read(written(tmp_path, task({"result": pair})), Known("b/a.jpg"))
+    assert len(read(written(tmp_path, task({"result": pair[:1]})), Known("b/a.jpg")).objects) == 1
+
+
+def test_rows_without_a_number(tmp_path: Path) -> None:
+    rows = [
+        {"id": None, "image": f"{name}.jpg", "annotator": 1, "annotation_id": n, "label": []}
+        for n, name in enumerate("ab")
+    ]
+    assert read(written(tmp_path, *rows), Known("a.jpg", "b.jpg")).images == ["a.jpg", "b.jpg"]

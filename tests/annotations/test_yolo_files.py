@@ -54,6 +54,7 @@ def test_lines(tmp_path: Path, line: str, box: list[float], score: float) -> Non
     ("line", "said"),
     [
         ("0 0.5 0.5 0.25", "expected class cx cy width height"),
+        ("0 0.5 0.5 0_0.25 0.5", "expected numbers, with a point for decimals"),
         ("0 160 120 80 120", "expected shares of width and height, 0..1"),
         ("0 0.5 0.5 -0.25 0.5", "expected shares of width and height, 0..1"),
         ("0 0.5 nan 0.25 0.5", "expected shares of width and height, 0..1"),

@@ -129,8 +129,11 @@ def test_one_folder_of_images_for_both_splits(tmp_path):
 def test_missing_files(tmp_path):
     with pytest.raises(DataError, match=r"nowhere is not a folder: expected one with annotations"):
         coco(str(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match=r"train2017 is not a folder: .*set dataset\.pool_images"):
+    with pytest.raises(
+        DataError, match=r"val2017 is not a folder: .*set dataset\.test_im"
+    ) as error:
         coco(str(tmp_path))
+    assert "train2017 is not a folder" in error.value.problems[0], "both at once"
     coco_root(tmp_path)
     with pytest.raises(DataError, match=r"x\.json is missing: expected COCO instances"):
         coco(str(tmp_path), test_annotations="x.json")
@@ -472,3 +475,13 @@ def test_an_annotation_file_may_not_be_a_link_to_outside(tmp_path):
     (root / POOL).symlink_to(tmp_path / "x.json")
     with pytest.raises(DataError, match=r"a link out of the dataset: .*\(to .*x\.json\)"):
         coco(str(root))
+
+
+@pytest.mark.parametrize("names", [("caf\u00e9", "cafe\u0301"), ("a b", "A_b")])
+def test_nearly_one_name(tmp_path, names):
+    content = coco_content(2)
+    content["categories"] = [{"id": n, "name": name} for n, name in enumerate(names)]
+    for number, row in enumerate(content["annotations"]):
+        row["category_id"] = number
+    (note,) = load(tmp_path, content, content).notes
+    assert "have nearly one name" in note

@@ -52,6 +52,17 @@ def test_a_coordinate_of_zero_in_a_one_based_dataset_is_noted(plain):
     )
 
 
+def test_an_annotation_that_speaks_of_another_image_is_noted(plain):
+    for name in ("c.jpg", "gone.jpg", "b.png"):
+        said = f"<annotation><filename>{name}</filename>"
+        voc_item(plain, "b", xml(xml_object()).replace("<annotation>", said))
+        note = (
+            f"1 annotation named for one image with the <filename> of another, taken for the "
+            f"former: {plain}/Annotations/b.xml (c.jpg)"
+        )
+        assert voc(str(plain)).notes == ((note,) if name == "c.jpg" else ())
+
+
 def test_an_image_without_objects_stays(plain):
     voc_item(plain, "b", xml())
     dataset = voc(str(plain))
@@ -335,6 +346,8 @@ def test_pictures_in_folders(tmp_path):
         lambda text: text.replace("annotation", "Annotation"),
         lambda text: text.upper().replace("CAT", "cat"),
         lambda text: text.replace("<object>", "<Object>").replace("</object>", "</Object>"),
+        lambda text: text.replace("bndbox>", "BndBox>"),
+        lambda text: text.replace("bndbox>", "BndBox>").replace("xmin>", "Xmin>"),
         lambda text: text.replace("<annotation>", '<annotation xmlns="http://a/b">'),
         lambda text: text.replace("cat", "\n  cat\n"),
         lambda text: text.replace("<size>", "<segmented>0</segmented><size>"),
@@ -464,6 +477,9 @@ class TestClasses:
         voc_item(zoo, "c", xml(xml_object("cow"), xml_object("cow")))
         message = r"class 'cow' has 2 objects in the test split and none .*classes=\[.cat., .dog.\]"
         with pytest.raises(DataError, match=message):
+            voc(str(zoo))
+        voc_item(zoo, "c", xml(xml_object("Cat")))
+        with pytest.raises(DataError, match=r"none in the pool \(closest: 'cat'\): add some"):
             voc(str(zoo))
 
     def test_a_class_that_is_only_degenerate_in_the_pool_counts_as_absent(self, zoo):

@@ -678,3 +678,13 @@ def test_embeddings_of_which_a_bit_has_changed(
     path.write_bytes(content)
     code, _, err = choose(alframe, "--embeddings", path, strategy="coreset")
     assert (code, "cannot be read as npz (Bad CRC-32" in err) == (2, True), err
+
+
+def test_nothing_is_labelled_yet(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    (tmp_path / "done.txt").write_text("")
+    given = ("--predictions", yolo(tmp_path / "found"), "--images", photos)
+    first = choose(alframe, *given)
+    assert first[0] == 0
+    assert choose(alframe, *given, "--labelled", tmp_path / "done.txt") == first

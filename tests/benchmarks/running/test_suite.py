@@ -8,7 +8,7 @@ import pytest
 from alframe.benchmarks import SUITES, content
 from alframe.benchmarks.published import names, published
 from alframe.benchmarks.running.grid import grid_of
-from alframe.benchmarks.running.suite import Suite, load, read, stored, write
+from alframe.benchmarks.running.suite import Suite, check_seeds, load, read, stored, write
 from alframe.config.resolve import from_overrides, resolve, settings
 from alframe.errors import AlframeError, ConfigError
 from alframe.strategies.miaod.learner import phase_lengths, phase_names
@@ -282,3 +282,20 @@ def test_unknown_suites_and_files() -> None:
 
 def test_content_is_plain() -> None:
     assert Suite.model_validate(content("smoke")).title.startswith("Smoke")
+
+
+def test_seeds_without_effect() -> None:
+    suite = Suite.model_validate(content("smoke"))
+    check_seeds(suite)
+    own = {"settings": {"seed": 1}, "methods": {"x": {"strategy": "random", "seed": 2}}}
+    wrong = suite.model_copy(update={**own, "seeds": (1, 2, 1)})
+    with pytest.raises(ConfigError) as error:
+        check_seeds(wrong.overridden([{"seed": 3}]))
+    starts = ("settings.seed: every", "overrides.seed:", "methods.x.seed:", "seeds: expected each")
+    assert len(error.value.problems) == len(starts)
+    assert all(map(str.startswith, error.value.problems, starts))
+
+
+def test_a_folder_is_no_suite(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a folder: expected the name of a suite, or its YAML"):
+        load(str(tmp_path))
