@@ -10,7 +10,13 @@ from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.packed import Packed
 from alframe.annotations.parts import first_found
 from alframe.annotations.sources import Source, called, folder_of, read
-from alframe.annotations.yolo_files import image_names, is_of_label_studio, label_files, recognises
+from alframe.annotations.yolo_files import (
+    beside_labels,
+    image_names,
+    is_of_label_studio,
+    label_files,
+    recognises,
+)
 from alframe.annotations.yolo_names import is_of_a_model, keypoints_of, names_of
 from alframe.annotations.yolo_query import write_query
 from alframe.datasets.bulk import uncollected
@@ -58,7 +64,13 @@ def _read(source: Source, images: Images, problems: Problems, objects: Collected
     reader = _Reader(images, problems, names, keypoints, lossy, objects)
     for name, file in labels.items():
         reader.add(name, file)
-    return reader.end(called(source))
+    found = reader.end(called(source))
+    if source.is_dir() and (others := beside_labels(source, labels)):
+        count = plural(len(others), "label file")
+        found.notes.append(
+            f"{called(source)}: {count} not below labels/, left out: {named(others)}"
+        )
+    return found
 
 
 def named_by(found: Annotations, classes: Sequence[str], path: Path) -> Annotations:

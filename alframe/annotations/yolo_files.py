@@ -30,6 +30,13 @@ def label_files(source: Source) -> Files:
     return below or texts.only(lambda name: name.rpartition("/")[2].lower() not in _NOT_LABELS)
 
 
+def beside_labels(source: Source, labels: Files) -> list[str]:
+    """Files of a folder that begin with a line of labels and do not lie below ``labels``."""
+    below = set(labels)
+    others = files(source, ".txt").only(lambda name: name not in below)
+    return [name for name, file in others.items() if _LABEL.match(head(file, 256))]
+
+
 def image_names(name: str) -> list[str]:
     """What the image of a label file may be called: beside it, in ``images``, in no such folder."""
     *folders, last = name[: -len(".txt")].split("/")

@@ -245,6 +245,16 @@ def test_the_sixth_column_is_written_on_demand(tmp_path: Path) -> None:
         read(tmp_path, images)
 
 
+def test_label_files_beside_the_folder_of_labels_are_told(tmp_path: Path) -> None:
+    path = folder(tmp_path, a="")
+    for name, text in {"corrected/b.txt": "0 .5 .5 .1 .1", "notes.txt": "5 photos"}.items():
+        (path / name).parent.mkdir(exist_ok=True)
+        (path / name).write_text(text)
+    assert read(path, Known("a.jpg", "b.jpg")).notes == [
+        f"{path}: 1 label file not below labels/, left out: corrected/b.txt"
+    ]
+
+
 def test_lines_with_keypoints(tmp_path: Path) -> None:
     """Of answers, and of what a model found, where a score follows."""
     path = folder(tmp_path, a="1 0.5 0.5 0.25 0.5 0.1 0.1 0.9 0.9\n", b="1 0.5 0.5 0.25 0.5\n")
