@@ -73,9 +73,12 @@ class PredictionsLearner:
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Write what is labelled, and see whether the predictions are there.
 
+        All that may be wrong with them is looked at here, while they may still be replaced.
+
         Raises:
             Waiting: they are not, or are still being written.
-            DataError: they cannot be used, or are of no image of the pool.
+            DataError: they cannot be used, are of no image of the pool or of none besides, or lack
+                embeddings.
         """
         cycle, files = context.cycle, self._files(context.cycle)
         folder = self._setup.folder / "labelled" / f"cycle_{cycle:02d}"
@@ -88,7 +91,11 @@ class PredictionsLearner:
             )
         self._state, self._read = {"cycle": cycle, "sha256": dict(files.hashes())}, None
         found = self._detections()
+        pool = (*labelled.ids, *unlabelled.ids)
         self._check_some(unlabelled.ids, "pool")
+        self._check_some(sorted(set(self._images().ids).difference(pool)), "test split")
+        for _ in self._vectors(ImageSet(unlabelled.images, pool)):
+            pass
         counts = {"detections": int(found.counted.sum()), "without": self._without(found)}
         summary = {"index": 0, **counts, **self._state["sha256"]}
         context.phase_finished("predictions", summary)
@@ -167,6 +174,12 @@ class PredictionsLearner:
             detections = self._stored(named_by(found, self._setup.classes, path), path)
             self._read = StoredSignals(detections, StoredVectors(vectors) if vectors else None)
         return self._read
+
+    def _vectors(self, images: ImageSet) -> Iterator[SignalBatch]:
+        """Those of all images, where there are any."""
+        known = self._signals()
+        names = known.provides & {EMBEDDING, BOX_FEATURES}
+        return known.signals(images, names) if names else iter(())
 
     def _stored(self, found: Annotations, path: Path) -> StoredDetections:
         classes = self._setup.classes

@@ -72,6 +72,11 @@ def test_a_score_that_is_not_finite_is_refused_by_name(bad: float) -> None:
         (Selection(("a", "a")), "twice"),
         (Selection(("a", "x")), "not unlabelled"),
         (Selection(("a", "b"), {"a": 1.0, "b": math.nan}), "not finite: b"),
+        (Selection(("a", "b"), {"a": 1.0, "x": 2.0}), r"scored \['x'\], which are not unlabelled"),
+        (Selection(("a", "b"), {"a": "much"}), "expected a number by id, or None"),  # type: ignore[dict-item]
+        (Selection(("a", "b"), [1.0, 2.0]), "expected a number by id, or None"),  # type: ignore[arg-type]
+        (Selection(None), "expected a tuple of ids"),  # type: ignore[arg-type]
+        (Selection((1, 2)), "expected a tuple of ids"),  # type: ignore[arg-type]
     ],
 )
 def test_a_broken_selection_is_refused(selection: Selection, message: str) -> None:

@@ -95,6 +95,11 @@ class FilesOracle:
 
     def _of_others(self) -> Mapping[str, list[Proposal]]:
         problems, path = Problems("error", skip=""), Path(str(self._proposals)).expanduser()
+        if not path.exists():
+            raise DataError(
+                f"oracle.proposals={path} is not there: put it back, or go on with another, or "
+                "with oracle.proposals=null"
+            )
         found = read_predictions(path, pictures(self._dataset), problems)
         for item, problem in CheckedAnswers(found, self._dataset, path).problems():
             problems.add(item, problem)
@@ -182,6 +187,12 @@ def stored_answers(run: Path, cycle: int, dataset: Dataset) -> CheckedAnswers:
         *others, last = error.problems
         raise DataError([*others, f"{last}; restore the run's answers{anew}"]) from error
     found = of_images(found, set(found.images) - gone)
+    if resized := sorted(found.resized - gone):
+        count = plural(len(resized), "picture")
+        raise DataError(
+            f"{path}: {count} of another size than when answered: {named(resized)}; put back what "
+            "was there, or start anew with another --output"
+        )
     checked = CheckedAnswers(found, dataset, path)
     if wrong := [problem for _, problem in checked.problems()]:
         raise DataError(grouped(wrong))

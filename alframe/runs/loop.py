@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, SupportsFloat
 
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet
 from alframe.errors import SelectionError, TrainingError, Waiting
@@ -367,13 +367,21 @@ def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int
             f"select gives {selection!r:.80}: expected alframe.strategy.Selection(ids), a tuple of "
             "ids, best first"
         )
-    ids = selection.ids
-    foreign = sorted(set(ids) - set(unlabelled))
-    if foreign:
+    ids, scores = selection.ids, selection.scores
+    if not isinstance(ids, tuple | list) or not all(isinstance(item, str) for item in ids):
+        raise SelectionError(f"ids of a selection are {ids!r:.80}: expected a tuple of ids")
+    known = frozenset(unlabelled)
+    if foreign := sorted(set(ids) - known):
         raise SelectionError(f"the strategy chose {foreign[:3]}, which are not unlabelled items")
     if len(set(ids)) != len(ids):
         raise SelectionError("the strategy chose an item twice")
     if len(ids) != wanted:
         raise SelectionError(f"the strategy chose {len(ids)} items, the budget is {wanted}")
-    if selection.scores is not None:
-        check_finite(selection.scores)
+    if scores is None:
+        return
+    numbers = scores.values() if isinstance(scores, Mapping) else (None,)
+    if not all(isinstance(number, SupportsFloat) for number in numbers):
+        raise SelectionError(f"scores are {scores!r:.80}: expected a number by id, or None")
+    if scored := [item for item in scores if item not in known]:
+        raise SelectionError(f"the strategy scored {scored[:3]}, which are not unlabelled items")
+    check_finite(scores)

@@ -162,7 +162,7 @@ class StoredVectors:
             found: Any = np.asarray(self.image[rows], np.float16 if kept else np.float32)
         if odd := np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist():
             at = named([ids[row] for row in odd])
-            raise DataError(f"{self.where}: image: numbers that are not finite as float32: {at}")
+            raise DataError(f"{self.where}: image: numbers that are not finite as float32, of {at}")
         return found  # type: ignore[no-any-return]
 
     @property

@@ -352,7 +352,7 @@ def test_proposals_of_others_are_checked_before_anything_is_made(
     command = ("run", "--dataset", "photos", "--data-root", str(photos), "oracle=files", *BUDGET)
     more = ("dataset.classes=[Cat,dog]", "--output", str(run))
     for proposals, said in (
-        (str(waiting / "none.json"), "none.json cannot be read"),
+        (str(waiting / "none.json"), "none.json is not there: put it back, or go on with another"),
         (one_box(waiting, waiting.parent / "b.json", "bird"), "the class is unknown"),
     ):
         for verb in (command, ("validate", *command[1:])):

@@ -163,3 +163,24 @@ def test_a_model_is_evaluated_whatever_was_put_into_the_folder_since(
     assert code == 0, err
     (recorded,) = (json.loads(line) for line in (run / "cycles.jsonl").read_text().splitlines())
     assert json.loads(said)["metrics"] == recorded["metrics"]
+
+
+def test_a_picture_of_another_size_than_when_it_was_answered(
+    alframe: Any,  # noqa: F811
+    photos: Path,
+    tmp_path: Path,
+) -> None:
+    """Its boxes would be elsewhere."""
+    own, run = shutil.copytree(photos, tmp_path / "photos"), tmp_path / "run"
+    classes = f"dataset.classes={json.dumps(CLASSES)}"
+    assert alframe(*new(own, classes, "oracle=files"), "--output", str(run))[0] == 3
+    assert alframe("annotate", str(run), answer(run, 0, None, tmp_path / "answers.json"))[0] == 0
+    path = own / people.asked(run, 0)[0]["id"]
+    whole = path.read_bytes()
+    with Image.open(path) as picture:
+        picture.resize((128, 128)).save(path)
+    said = f"1 picture of another size than when answered: {path.name}; put back what was there"
+    code, _, err = alframe("run", "--output", str(run), "--resume")
+    assert (code, said in err) == (2, True), err
+    path.write_bytes(whole)
+    assert alframe("run", "--output", str(run), "--resume")[0] == 3

@@ -351,6 +351,7 @@ def test_files_that_do_not_fit(
     file = run / "predictions" / "cycle_00.json"
     row = {"image_id": TRUTH.pool[0], "category_id": 1, "bbox": [0, 0, 5, 5], "score": 0.5}
     rest = [row | {"image_id": item} for item in TRUTH.pool]
+    mended = [row | {"image_id": item} for item in (*TRUTH.pool, *TRUTH.test)]
     for rows, message in (
         (rest, "no prediction of any of 4 images of the test split, such as test/"),
         ([row | {"image_id": TRUTH.test[0]}], "no prediction of any of 9 images of the pool"),
@@ -362,9 +363,9 @@ def test_files_that_do_not_fit(
         file.write_text(json.dumps(rows))
         code, _, err = go_on(alframe, run)
         assert (code, message in err) == (2, True), err
-        run = tmp_path / f"run{len(message)}"
-        start(alframe, run)
-        file = run / "predictions" / "cycle_00.json"
+    file.write_text(json.dumps(mended))
+    code, _, err = go_on(alframe, run)
+    assert (code, "cycle_01" in err) == (3, True), f"files that were not taken may change: {err}"
 
 
 def test_embeddings_are_waited_for_where_they_are_wanted(
@@ -380,7 +381,16 @@ def test_embeddings_are_waited_for_where_they_are_wanted(
     assert (code, "waits for" in err, "cycle_00.npz" in err) == (3, True, True), err
     ids = [*TRUTH.pool, *TRUTH.test]
     image = np.arange(len(ids), dtype=np.float16)[:, None]
-    np.savez(run / "predictions" / "cycle_00.npz", ids=np.array(ids), image=image)
+    file, broken = run / "predictions" / "cycle_00.npz", image.copy()
+    broken[3] = np.nan
+    for known, array, message in (
+        (ids[2:], image[2:], "no embedding of 2 images that the strategy looks at"),
+        (ids, broken, f"image: numbers that are not finite as float32, of {ids[3]}"),
+    ):
+        np.savez(file, ids=np.array(known), image=array)
+        code, _, err = go_on(alframe, run)
+        assert (code, message in err) == (2, True), err
+    np.savez(file, ids=np.array(ids), image=image)
     code, _, err = go_on(alframe, run)
     assert (code, "cycle_01.json" in err) == (3, True), err
     assert alframe("verify", str(run))[0] == 0

@@ -485,7 +485,7 @@ BAD_FILES: Mapping[str, tuple[Any, str]] = {
     "text": ({"ids": np.array(["a"]), "image": np.array([["x"]])}, "expected numbers, got <U1"),
     "narrow": ({"ids": np.array(["a"]), "image": np.zeros((1, 0))}, "a number or more in each row"),
     "NaN": (
-        {"ids": np.array(["a", "b"]), "image": [[1.0, 2.0], [np.nan, 1.0]]}, "as float32: b",
+        {"ids": np.array(["a", "b"]), "image": [[1.0, 2.0], [np.nan, 1.0]]}, "as float32, of b",
     ),
     "index": (
         {"ids": np.array(["a"]), "object_features": np.zeros((1, 2)), "object_index": [3]},

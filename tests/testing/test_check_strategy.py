@@ -226,7 +226,7 @@ def test_a_good_strategy_passes() -> None:
         (OneNumberTooFew, r"score gives values of shape \(4,\) for 5 images: expected \(5,\)"),
         (NoSelection, r"select gives \['pool/.*: expected alframe\.strategy\.Selection"),
         (ListOfIds, r"Selection.ids is \[.*: expected a tuple of ids"),
-        (ScoresOfLabelled, "scored what is not unlabelled: expected scores of candidates alone"),
+        (ScoresOfLabelled, "the strategy scored .'labelled/0'., which are not unlabelled items"),
         (RandomOfItsOwn, "another object, the same seed: expected the same selection, got"),
         (Remembers, "the same object once more, the same seed: expected the same selection"),
         (FirstToCome, "its signals in another order or other batches: expected the same"),
