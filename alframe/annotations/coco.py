@@ -77,8 +77,8 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
     nothing: Any = {"images": [], "annotations": [], "categories": []}
     found = _read(own or {str(source): nothing}, source, images, problems, listed)
     found.notes += [
-        f"{source}: {where} lies beside it and is not of its images or classes: not taken for the "
-        "file that its numbers are of"
+        f"{source}: {where} is not what its numbers are of: most of its images, or of its classes, "
+        "are not there"
         for where in beside
         if where not in own
     ]
@@ -86,16 +86,16 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
 
 
 def _instances_of(source: Source) -> list[Source]:
-    """Files of instances beside a file of results; of a folder, those that lie the highest."""
+    """Files of instances beside results, or in the nearest folders below."""
     below = json_files(folder_of(source), "instances")
-    highest = min((name.count("/") for name in below), default=0) if source.is_dir() else 0
-    return [file for name, file in below.items() if name.count("/") == highest]
+    nearest = min((name.count("/") for name in below), default=0)
+    return [file for name, file in below.items() if name.count("/") == nearest]
 
 
 def _is_of(content: Any, rows: Sequence[Any], images: Images) -> bool:
     """Whether results are of a file of instances, and not of pictures that they name themselves.
 
-    An answers file beside them, say, has some of the pictures and of the classes alone.
+    An answers file beside them, say, has few of the pictures, or of the classes.
     """
     try:
         ids, kinds = ({str(row["id"]) for row in content[t]} for t in ("images", "categories"))
@@ -104,9 +104,14 @@ def _is_of(content: Any, rows: Sequence[Any], images: Images) -> bool:
             return True
         listed = {images.find(row["file_name"]) for row in content["images"]}
         found = {images.find(name) for name in named}
-        return found <= listed and {str(row["category_id"]) for row in rows} <= kinds
+        shown = {str(row["category_id"]) for row in rows}
+        return _mostly(found, listed) and _mostly(shown, kinds)
     except (LookupError, TypeError, AttributeError, DataError):
         return True  # reading them tells what is wrong
+
+
+def _mostly(some: set[str], known: set[str]) -> bool:
+    return 2 * len(some & known) >= len(some)
 
 
 def _meant(where: str, images: Images, name: str) -> str:

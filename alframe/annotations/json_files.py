@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from alframe.annotations.sheets import NAME
-from alframe.annotations.sources import MOST_BYTES, Source, files, head, read
+from alframe.annotations.sources import Source, files, head, read
 from alframe.datasets.coco_loading import parsed
 
 Kind = Literal["instances", "results", "tasks", "minimal", "empty"]
@@ -14,14 +14,21 @@ Kind = Literal["instances", "results", "tasks", "minimal", "empty"]
 _TABLE = re.compile(r'"(?:images|annotations)"\s*:')
 _BEGINNING = 1 << 16
 """Bytes in which an object mostly has the first of its tables."""
+_LONGEST = 1 << 23
+"""Bytes of what comes before them at most."""
 _ENOUGH = 1 << 20
 """Bytes in which the first element of a list ends."""
 
 
 def json_files(source: Source, *kinds: Kind) -> dict[str, Source]:
     """JSON files of some kinds, by their path below ``source``."""
-    found = files(source, ".json").only(lambda name: name.rpartition("/")[2] != NAME)
-    return {name: file for name, file in found.items() if kind_of(file) in kinds}
+    found = files(source, ".json")
+    return {
+        name: file
+        for name, file in found.items()
+        if not (name.rpartition("/")[2] == NAME and b'"proposals"' in head(file))
+        if kind_of(file) in kinds
+    }
 
 
 def kind_of(file: Source) -> Kind | None:
@@ -33,7 +40,7 @@ def kind_of(file: Source) -> Kind | None:
     if start[:1] == "{":
         found = _TABLE.search(start)
         if not found and len(start) >= _BEGINNING // 4:  # after a long list of categories
-            found = _TABLE.search(_text(head(file, MOST_BYTES)))
+            found = _TABLE.search(_text(head(file, _LONGEST)))
         return "instances" if found else None
     return _kind_of_list(file) if start[:1] == "[" else None
 

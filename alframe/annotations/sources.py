@@ -12,6 +12,7 @@ from pathlib import Path
 
 from alframe.errors import DataError
 from alframe.files.reading import read_bytes, regular
+from alframe.files.walking import walked
 
 Source = Path | zipfile.Path
 """Of a zip, whatever lies within: its names are no paths of a disk, and only its bytes are read."""
@@ -172,7 +173,7 @@ def _listed(source: Source) -> Sequence[str]:
         above = len(key.rstrip(os.sep)) + 1 if key != os.curdir else 2
         names = [
             f"{inner[above:]}/{name}".lstrip("/").replace(os.sep, "/")
-            for inner, _, found in os.walk(source, onerror=_closed)
+            for inner, found in walked(source)
             for name in found
         ]
     else:
@@ -184,10 +185,6 @@ def _listed(source: Source) -> Sequence[str]:
     if known is not _UNOPENED:
         known[key] = listed
     return listed
-
-
-def _closed(error: OSError) -> None:
-    raise DataError(f"{error.filename} cannot be opened ({error.strerror}): let it be read")
 
 
 def folder_of(source: Source) -> Source:

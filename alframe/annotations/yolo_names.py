@@ -42,7 +42,8 @@ def keypoints_of(source: Source) -> int:
     found = _yamls(source)
     if not found and isinstance(source, Path):
         found = _yamls(source.resolve().parent, deep=False)
-    return max((keypoints_in(content, file) for file, content in found.items()), default=0)
+    named = {file: content for file, content in found.items() if "names" in content}
+    return max((keypoints_in(content, file) for file, content in named.items()), default=0)
 
 
 def is_of_a_model(source: Source) -> bool:
@@ -64,7 +65,7 @@ def _within(source: Source, *, deep: bool = True) -> dict[str, tuple[str, ...]]:
     listed: dict[str, Mapping[str, Any]] = {}
     for name, file in files(source, *LISTS).items():
         if name.rpartition("/")[2].lower() in LISTS and (deep or "/" not in name):
-            lines = text_of(read(file), str(file)).strip().splitlines()
+            lines = text_of(read(file), str(file)).rstrip().splitlines()
             listed[str(file)] = {"names": [line.strip() for line in lines]}
     given = {f: said for f, said in _yamls(source, deep=deep).items() if "names" in said}
     return {file: names_in(said, file) for file, said in (listed | given).items()}

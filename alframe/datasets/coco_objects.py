@@ -225,16 +225,21 @@ def _decoded(outline: Row) -> Box | None:
 def _counts(text: str) -> list[int]:
     """The lengths of runs in COCO's compressed form: five bits a letter, the lowest first.
 
-    From the fourth on, a number is the difference to the one two before it.
+    From the fourth on, a number is the difference to the one two before it. Nothing where a letter
+    is none of the 64, or a number longer than any length.
     """
-    counts: list[int] = []
-    value = shift = 0
-    for letter in text:
-        bits = ord(letter) - 48
-        value |= (bits & 31) << shift
-        shift += 5
-        if not bits & 32:
-            value -= (1 << shift) * (bits >> 4 & 1)
-            counts.append(value + (counts[-2] if len(counts) > 2 else 0))
-            value = shift = 0
-    return counts
+    bits = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64) - 48
+    ends = np.flatnonzero(bits & 32 == 0)
+    if not len(ends) or bits.min() < 0 or bits.max() > 63:
+        return []
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    letters = ends + 1 - starts
+    if letters.max() > 12:
+        return []
+    place = np.arange(ends[-1] + 1) - np.repeat(starts, letters)
+    counts = np.add.reduceat((bits[: len(place)] & 31) << 5 * place, starts)
+    counts -= (bits[ends] >> 4 & 1) << 5 * letters
+    counts[1::2] = np.cumsum(counts[1::2])
+    counts[2::2] = np.cumsum(counts[2::2])
+    found: list[int] = counts.tolist()
+    return found

@@ -77,10 +77,8 @@ def keypoints_in(content: Mapping[str, Any], where: str) -> int:
     shape = content.get("kpt_shape")
     if shape is None:
         return 0
-    try:
-        points, each = map(int, shape)
-    except (TypeError, ValueError):
-        points, each = 0, 0
+    pair = shape if isinstance(shape, list) and len(shape) == 2 else []
+    points, each = [int(s) if isinstance(s, str) and s.isdecimal() else 0 for s in pair] or (0, 0)
     if points < 1 or each not in (2, 3):
         raise DataError(
             f"{where}: kpt_shape: expected how many keypoints, and 2 or 3 numbers for each, got "

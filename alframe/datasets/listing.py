@@ -77,7 +77,9 @@ class Listing:
         parent, _, name = str(path).rpartition(os.sep)
         known = self._folders.get(parent) or self.folder(parent or os.curdir)
         if known.closed:
-            raise DataError(f"{parent} cannot be opened ({known.error}): let it be read")
+            raise DataError(
+                f"{parent or os.curdir} cannot be opened ({known.error}): let it be read"
+            )
         return known.files.get(name)
 
     def below(self, path: str, seen: frozenset[str] = frozenset()) -> Iterator[str]:

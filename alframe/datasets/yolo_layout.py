@@ -106,7 +106,7 @@ class YoloFile:
 
     def _is_ours(self, path: Path) -> bool:
         """Whether a path lies in the folder of the dataset."""
-        return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(self._home))
+        return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(self._home))  # noqa: PTH100
 
     def _inside(self, folder: Path, place: str) -> Path:
         """What a path that may have been written on another machine means below the dataset."""

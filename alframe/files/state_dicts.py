@@ -1,6 +1,6 @@
 """State dicts in files that others wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from alframe.words import named
@@ -13,11 +13,20 @@ WRAPPERS = ("module.", "_orig_mod.")
 NO_STATE = "not a state dict (a mapping from name to tensor)"
 
 
-def unwrapped(state: "Mapping[str, Tensor]") -> "Mapping[str, Tensor]":
-    """A state dict without what wrappers of a model put before the names of all its tensors."""
-    for prefix in WRAPPERS:
-        if state and all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): value for name, value in state.items()}
+def unwrapped(
+    state: "Mapping[str, Tensor]", own: Collection[str] = frozenset()
+) -> "Mapping[str, Tensor]":
+    """A state dict without what wrappers of a model put before the names of all its tensors.
+
+    Args:
+        state: by name.
+        own: names of the model; where they have one of them, it is not wrapped.
+    """
+    while state and not any(name in own for name in state):
+        prefix = next((p for p in WRAPPERS if all(name.startswith(p) for name in state)), None)
+        if prefix is None:
+            break
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
     return state
 
 

@@ -15,6 +15,7 @@ from alframe.datasets.base import Dataset, LabelledSet, Target, without
 from alframe.datasets.masks import relabelled
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError, RunError
+from alframe.files.state_dicts import unwrapped
 from alframe.learner import Learner, Metrics
 from alframe.oracle import answered
 from alframe.runs.beforehand import check_root
@@ -84,8 +85,10 @@ class Evaluation:
         if weights:
             self.split, self.classes = _foreign_split(self.config, weights.classes)
             self.learner = build_learner(self.config, self.classes, restored=True)
-            check_fits(weights.state, _own_state(self.learner), path)
-            self.learner.load_state_dict(dict(weights.state))
+            own = _own_state(self.learner)
+            state = unwrapped(weights.state, own)
+            check_fits(state, own, path)
+            self.learner.load_state_dict(dict(state))
         else:
             run = RunDir(path, self.config)
             self.cycle = kept = run.kept_model(cycle)

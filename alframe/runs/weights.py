@@ -8,7 +8,7 @@ from typing import Any
 from alframe.config.draft import Layer
 from alframe.errors import ConfigError, RunError
 from alframe.files import checkpoints
-from alframe.files.state_dicts import unwrapped, wrong_with
+from alframe.files.state_dicts import wrong_with
 from alframe.words import named
 
 ABOUT = ("model", "learner", "training", "data", "evaluation")
@@ -51,7 +51,7 @@ def read_weights(path: Path) -> Weights:
     if "configuration" not in content:
         if wrong := wrong_with(content):
             raise RunError(f"{path} is {wrong}: {MADE}")
-        return Weights(unwrapped(content), {}, None)
+        return Weights(content, {}, None)
     if "about" not in content or "state" not in content:
         raise RunError(
             f"{path} does not say of which model it is: {MADE}; in a run directory, name that"

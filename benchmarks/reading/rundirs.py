@@ -1,7 +1,6 @@
 """Run directories, as reports read them. Nothing of the run is imported or executed."""
 
 import math
-import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from alframe.config.layers import flat
 from alframe.errors import RunError
 from alframe.files.checked import damaged, read_object, read_records, read_yaml
+from alframe.files.walking import walked
 from alframe.runs.records import REMEDY
 from alframe.runs.rundir import FREE_TO_CHANGE, RESTORE
 
@@ -181,7 +181,7 @@ def _find(path: Path) -> Sequence[Path]:
     """The run directory itself, or all those below a folder that holds no suite."""
     if is_run(path):
         return [path]
-    found = [run for run in sorted(_folders(path)) if is_run(run)]
+    found = [run for run in sorted(Path(inner) for inner, _ in walked(path)) if is_run(run)]
     if not found:
         raise RunError(
             f"{path} is not a run directory and holds none: expected config.yaml and manifest.json"
@@ -194,16 +194,6 @@ def _find(path: Path) -> Sequence[Path]:
             for suite in suites
         )
     return found
-
-
-def _folders(path: Path) -> Iterator[Path]:
-    """A folder, and all below it."""
-
-    def closed(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError | NotADirectoryError):
-            raise RunError(f"{error.filename} cannot be opened ({error.strerror}): let it be read")
-
-    return (Path(folder) for folder, _, _ in os.walk(path, onerror=closed))
 
 
 def is_run(path: Path) -> bool:

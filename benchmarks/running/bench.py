@@ -84,11 +84,13 @@ def bench(
     from alframe.benchmarks.running.grid import grid_of
     from alframe.benchmarks.running.jobs import status_lines
     from alframe.benchmarks.running.prepare import check_places
-    from alframe.benchmarks.running.suite import load, stored
+    from alframe.benchmarks.running.suite import check_seeds, load, stored
 
     wanted = _changed(load(suite), seeds, strategies, data_root, overrides)
     folder = output or Path("bench") / Path(suite).stem
     started = stored(folder) if (folder / SUITE_FILE).exists() else None
+    if not started:
+        check_seeds(wanted)
     if started:
         if others := started.methods.keys() - wanted.methods.keys():
             say(f"{folder} has more methods, which go on, too: {', '.join(sorted(others))}")
@@ -120,15 +122,12 @@ def _changed(
     overrides: Sequence[str],
 ) -> "Suite":
     """The suite as the command line wants it."""
-    from alframe.benchmarks.running.suite import check_seeds
     from alframe.config.resolve import from_overrides
 
     root = {"dataset": {"root": data_root}} if data_root else {}
     changed = suite.overridden([root, from_overrides(overrides)]).with_strategies(strategies)
     updates = {"commands": (command(*sys.argv[1:]),)} | ({"seeds": tuple(seeds)} if seeds else {})
-    changed = changed.model_copy(update=updates)
-    check_seeds(changed)
-    return changed
+    return changed.model_copy(update=updates)
 
 
 @contextlib.contextmanager

@@ -179,7 +179,7 @@ def write(suite: Suite, folder: Path) -> None:
 
 
 def check_seeds(suite: Suite) -> None:
-    """Refuse seeds that would be without effect.
+    """Refuse seeds that would be without effect, or there twice.
 
     Raises:
         ConfigError: a seed is there twice, or a layer has one of its own.

@@ -321,7 +321,7 @@ def test_answers_beside_results_are_not_what_their_numbers_are_of(tmp_path: Path
     path, known = tmp_path / "preds.json", Known("a.jpg", "b.jpg")
     path.write_text(json.dumps(rows))
     (tmp_path / "round_01").mkdir()
-    (tmp_path / "round_01/query.json").write_text('{"title": "", "images": []}')
+    (tmp_path / "round_01/query.json").write_text('{"images": [{"proposals": []}]}')
     written(tmp_path / "round_01/coco.json")
     problems = Problems("error")
     found = read_predictions(path, known, problems)
@@ -330,5 +330,5 @@ def test_answers_beside_results_are_not_what_their_numbers_are_of(tmp_path: Path
     found = read_predictions(path, known, problems)
     assert [thing.name for thing in found.objects] == ["0", "1"]
     (note,) = found.notes
-    assert "answers.json lies beside it and is not of its images or classes" in note
+    assert "answers.json is not what its numbers are of: most of its images, or of" in note
     problems.settle()

@@ -102,6 +102,8 @@ def test_the_grid_and_the_count_agree() -> None:
         differences = np.random.default_rng(seed).normal(0.01, 0.03, 16)
         assert _on_a_grid(differences) == pytest.approx(p_of(differences), abs=1e-3)
         assert _on_a_grid(-differences) == pytest.approx(_on_a_grid(differences))
+        hundredths = np.random.default_rng(seed).integers(-3, 5, 36) / 100  # many equal sums
+        assert _on_a_grid(hundredths) == pytest.approx(p_of(hundredths), rel=1e-3)
 
 
 def test_smallest_p() -> None:
