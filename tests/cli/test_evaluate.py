@@ -246,7 +246,7 @@ def test_weights_in_a_file(alframe: Alframe, run: Path, tmp_path: Path) -> None:
     refused(alframe("evaluate", str(tmp_path / "no.pt"), "--model", "retina"), "no.pt is missing:")
     refused(alframe("evaluate", str(run), "--model", "retina"), "of a file of weights, and")
     state = torch.load(bare, weights_only=True)
-    torch.save({f"module.{name}": value for name, value in state.items()}, bare)
+    torch.save({f"_orig_mod.module.{name}": value for name, value in state.items()}, bare)
     assert json.loads(alframe(*args, *drawn)[1])["metrics"] == recorded(run)[-1]
     torch.save({"state_dict": state}, bare)
     refused(alframe(*args, *drawn), "save what it has under state_dict alone: expected a check")

@@ -1,11 +1,12 @@
 """Reading run directories, and saying what is wrong with them."""
 
 import json
+import os
 
 import pytest
 
 from alframe.benchmarks.reading.rundirs import Cycle, flat, read_run, read_runs
-from alframe.errors import RunError
+from alframe.errors import DataError, RunError
 from tests.benchmarks.fake_runs import cycle, write_run
 
 
@@ -77,6 +78,23 @@ class TestErrors:
         (tmp_path / "config.yaml").write_text("a: 1")
         with pytest.raises(RunError, match=r"is not a run directory and holds none"):
             read_runs([tmp_path])
+
+    def test_a_folder_that_cannot_be_opened(self, tmp_path, monkeypatch):
+        write_run(tmp_path / "1", [0.1])
+        for name in ("2", ".cache"):
+            (tmp_path / name).mkdir()
+        real = os.scandir
+
+        def scandir(path):
+            if str(path).endswith(("/2", "/.cache")):
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+        with pytest.raises(DataError, match=r"/2 cannot be opened \(Permission denied\)"):
+            read_runs([tmp_path])
+        (tmp_path / "2").rmdir()
+        assert len(read_runs([tmp_path])) == 1, "a hidden folder is none of ours"
 
     def test_no_such_folder(self, tmp_path):
         with pytest.raises(RunError, match="nowhere is not a run directory"):
