@@ -49,6 +49,8 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
                 (path / folder).mkdir(exist_ok=True)
                 remove_torn(path / folder)
             run = RunDir(path, config)
+            if said := run.forgotten():
+                logger.warning("%s", said)
         except OSError as error:
             raise RunError(
                 f"cannot write to {path}: {error.strerror} ({error.filename}); choose another "
@@ -61,15 +63,14 @@ def check_claim(path: Path, config: RunConfig, *, resume: bool) -> None:
     """Refuse a folder that this run may not use; makes nothing.
 
     Raises:
-        RunError: it holds a run and ``resume`` is false, a run of another configuration or whose
-            journal has lost cycles, or something that is not a run.
+        RunError: it holds a run and ``resume`` is false, a run of another configuration, or
+            something that is not a run.
     """
     check_place(path, "run", own=("config.yaml",))
     if (path / "config.yaml").exists():
         if not resume:
             raise RunError(f"{path} already holds a run: add --resume, or choose another --output")
         _refuse_changes(path, config)
-        RunDir(path, config).check_finished()
 
 
 def check_place(path: Path, what: str, own: Collection[str]) -> None:

@@ -70,21 +70,20 @@ class RunDir:
             raise RunError(f"{path} is missing or empty, but cycles are finished: {RESTORE}")
         return journal
 
-    def check_finished(self) -> None:
-        """The journal has every cycle of ``cycles.jsonl``, which is written after it.
+    def forgotten(self) -> str:
+        """A sentence on cycles of ``cycles.jsonl`` that the journal, written before it, has not.
 
-        Else they would be computed anew, and their models overwritten.
-
-        Raises:
-            RunError: otherwise.
+        They are done again, and their models overwritten. Empty where there are none.
         """
         cycles = self.path / "cycles.jsonl"
         finished = cycles.read_bytes().count(b"\n") if cycles.is_file() else 0
-        if finished and (told := len(self.journal.of("evaluated"))) < finished:
-            raise RunError(
-                f"{self.path / 'journal.jsonl'} tells of {plural(told, 'finished cycle')}, "
-                f"cycles.jsonl of {finished}: {RESTORE}"
-            )
+        if not finished or (told := len(self.journal.of("evaluated"))) >= finished:
+            return ""
+        return (
+            f"{self.path / 'journal.jsonl'} tells of {plural(told, 'finished cycle')}, "
+            f"cycles.jsonl of {finished}: the others are done again; to keep them, stop, and "
+            "restore the journal"
+        )
 
     def manifest(self) -> dict[str, Any]:
         """What ``manifest.json`` holds so far.

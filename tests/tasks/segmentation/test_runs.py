@@ -68,7 +68,6 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_numbers(
     lines = (path / "journal.jsonl").read_bytes().splitlines(keepends=True)
     assert len(lines) > events
     (path / "journal.jsonl").write_bytes(b"".join(lines[:events]))
-    (path / "cycles.jsonl").unlink()
     started(path, "--resume")
     assert recorded(path) == recorded(finished)
 
