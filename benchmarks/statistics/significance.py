@@ -24,7 +24,7 @@ MOST = 40
 SLACK = 1e-9
 """Of the sum of all sizes: two sums that are closer are equal but for rounding."""
 
-GRID = 2**16
+GRID = 2**18
 """Beyond MOST pairs, sums are rounded to one of so many steps of the sum of all sizes."""
 
 
@@ -76,8 +76,8 @@ def _on_a_grid(differences: Floats) -> float:
     chance[end] = 1.0
     for step in steps:
         chance = (np.roll(chance, step) + np.roll(chance, -step)) / 2
-    # Rounding moves a sum by half a step a difference at most: equal sums stay equal.
-    far = np.abs(np.arange(-end, end + 1)) >= abs(steps.sum()) - len(steps) / 2
+    # Rounding moves each of two sums by half a step a difference at most: equal ones stay equal.
+    far = np.abs(np.arange(-end, end + 1)) >= abs(steps.sum()) - len(steps)
     return min(1.0, float(chance[far].sum()))
 
 
