@@ -170,8 +170,7 @@ class _Reader:
         self._problems = problems
         self._categories = categories
         self._owners = ById[str]()
-        self._items: dict[str, Path] = {}
-        self._sizes: dict[str, tuple[int, int] | None] = {}
+        self._items: dict[str, CocoImage] = {}
 
     def add_image(
         self,
@@ -190,12 +189,12 @@ class _Reader:
             item, path = locate(name)
             if known in self._owners.values or item in self._items:
                 self._problems.add(self._owners.values.get(known, item))
-                raise _twice(known, name, path, self._items.get(item, path))
+                before = self._items.get(item)
+                raise _twice(known, name, path, before.path if before else path)
             gave_up = bool(given(row, "ignored", flag, "0 or 1"))
             took = given(row, "seconds", amount, "a number of seconds")
-            self._sizes[item] = sides = size(row)
-            self._file.images.append(CocoImage(item, path, sides, gave_up, took))
-            self._items[item] = path
+            self._items[item] = image = CocoImage(item, path, size(row), gave_up, took)
+            self._file.images.append(image)
         except WrongFieldError as error:
             self._problems.add(item, self._problem(error, "images", number))
         except BadItemError as error:
@@ -255,14 +254,15 @@ class _Reader:
     def _add_object(self, number: int, row: Row) -> None:
         owner: str | None = None
         try:
-            image = take(row, "image_id", as_it_is, "a whole number or a string")
-            owner = self._owners.get(image) or self._by_name(image)
+            meant = take(row, "image_id", as_it_is, "a whole number or a string")
+            owner = self._owners.get(meant) or self._by_name(meant)
             if owner is None:
-                raise WrongFieldError(".image_id", "no image has this id", str(image))
+                raise WrongFieldError(".image_id", "no image has this id", str(meant))
             self._file.annotated.add(owner)
             if self._named and self._bare and (kind := key(row.get("category_id"))) is not None:
                 self._categories.values.setdefault(kind, str(kind))
-            sides = self._sizes.get(owner)
+            image = self._items.get(owner)
+            sides = image.size if image else None
             self._file.objects.append(read_object(row, owner, self._categories, sides))
         except BadItemError as error:
             self._problems.take(f"{self._rows}: annotations[{number}]", error)

@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -178,21 +179,19 @@ def _corners(row: Row, size: tuple[int, int] | None) -> Box:
     What CVAT turned has the box before the turn, and the degrees as an attribute.
     """
     if row.get("bbox") is None and (outline := row.get("segmentation")):
-        wanted = "polygons or RLE"
-        if isinstance(outline, dict) and size:
-            wanted = f"RLE of the size {list(size)}, that of the image"
-            outline = outline if outline.get("size") == list(size) else None
-        return take({"segmentation": outline}, "segmentation", _enclosed, wanted)
+        sized = isinstance(outline, dict) and size
+        wanted = f"RLE of the size {list(sized)}, that of the image" if sized else "polygons or RLE"
+        return take(row, "segmentation", partial(_enclosed, size=size), wanted)
     x, y, width, height = take(row, "bbox", box, "four finite numbers [x, y, width, height]")
     inner = row.get("attributes")
     degrees = finite(inner.get("rotation")) if isinstance(inner, dict) else None
     return turned((x, y, x + width, y + height), degrees or 0.0)  # others have words there
 
 
-def _enclosed(outline: Any) -> Box | None:
+def _enclosed(outline: Any, size: tuple[int, int] | None) -> Box | None:
     """The box around polygons ``[[x, y, x, y, ...], ...]`` or a run-length encoding."""
     if isinstance(outline, dict):
-        return _decoded(outline)
+        return None if size and outline.get("size") != list(size) else _decoded(outline)
     if not isinstance(outline, list) or not all(isinstance(part, list) for part in outline):
         return None
     numbers = [number for part in outline for number in part]
