@@ -1,14 +1,15 @@
 """Names of classes beside YOLO's labels: ``data.yaml``, ``classes.txt`` and their like."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alframe.annotations.sources import Source, files, head, read
 from alframe.datasets.data_yaml import data_yaml, keypoints_in, names_in, text_of
 from alframe.errors import DataError
 from alframe.text import printable
 
+T = TypeVar("T")
 LISTS = ("classes.txt", "predefined_classes.txt", "obj.names", "_darknet.labels")
 """A name in each line."""
 PREDICTED = "# what a model found: lines of labels end with its score"
@@ -21,9 +22,7 @@ def names_of(source: Source) -> tuple[str, ...] | None:
     Raises:
         DataError: there are several lists that differ, or one is malformed.
     """
-    found = _within(source)
-    if not found and isinstance(source, Path):
-        found = _within(source.resolve().parent, deep=False)
+    found = _near(source, _within)
     if len({tuple(map(_in_a_line, names)) for names in found.values()}) > 1:
         raise DataError(
             f"{' and '.join(found)} differ in the names of classes, or in their order: keep the "
@@ -39,11 +38,8 @@ def keypoints_of(source: Source) -> int:
     Raises:
         DataError: it is malformed.
     """
-    found = _yamls(source)
-    if not found and isinstance(source, Path):
-        found = _yamls(source.resolve().parent, deep=False)
-    named = {file: content for file, content in found.items() if "names" in content}
-    return max((keypoints_in(content, file) for file, content in named.items()), default=0)
+    found = _near(source, _yamls)
+    return max((keypoints_in(content, file) for file, content in found.items()), default=0)
 
 
 def is_of_a_model(source: Source) -> bool:
@@ -61,20 +57,29 @@ def _is_list(file: str) -> bool:
     return not file.lower().endswith((".yaml", ".yml"))
 
 
-def _within(source: Source, *, deep: bool = True) -> dict[str, tuple[str, ...]]:
+def _near(source: Source, look: Callable[[Source, bool], dict[str, T]]) -> dict[str, T]:
+    """What ``look`` finds in a folder and below, or else in the one above."""
+    found = look(source, True)
+    if not found and isinstance(source, Path):
+        found = look(source.resolve().parent, False)
+    return found
+
+
+def _within(source: Source, deep: bool) -> dict[str, tuple[str, ...]]:
     listed: dict[str, Mapping[str, Any]] = {}
     for name, file in files(source, *LISTS).items():
         if name.rpartition("/")[2].lower() in LISTS and (deep or "/" not in name):
             lines = text_of(read(file), str(file)).rstrip().splitlines()
             listed[str(file)] = {"names": [line.strip() for line in lines]}
-    given = {f: said for f, said in _yamls(source, deep=deep).items() if "names" in said}
-    return {file: names_in(said, file) for file, said in (listed | given).items()}
+    said = listed | _yamls(source, deep)
+    return {file: names_in(content, file) for file, content in said.items()}
 
 
-def _yamls(source: Source, *, deep: bool = True) -> dict[str, Mapping[str, Any]]:
-    """What each YAML file says, by its path."""
-    return {
+def _yamls(source: Source, deep: bool) -> dict[str, Mapping[str, Any]]:
+    """What each YAML file with names says, by its path."""
+    found = {
         str(file): data_yaml(read(file), str(file))
         for name, file in files(source, ".yaml", ".yml").items()
         if name.lower().endswith((".yaml", ".yml")) and (deep or "/" not in name)
     }
+    return {file: content for file, content in found.items() if "names" in content}
