@@ -62,8 +62,8 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
     results = json_files(source, "results", "empty")
     if not results:
         return read_coco(source, images, problems)
-    rows = next(chain.from_iterable(map(parts_in, results.values())), [])
     beside = {str(file): parsed(read(file), str(file)) for file in _instances_of(source)}
+    rows = next(chain.from_iterable(map(parts_in, results.values())), []) if beside else []
     own = {where: content for where, content in beside.items() if _is_of(content, rows, images)}
     if len(own) > 1:
         raise DataError(

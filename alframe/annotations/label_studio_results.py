@@ -50,7 +50,8 @@ def read_results(
             elif kind in _LABELLED and not _GEOMETRY.isdisjoint(result["value"]):
                 found.append(_object(result, kind, item, size))
                 bare.pop(result.get("id"), None)
-                shown_on |= {str(result["to_name"])} if result.get("to_name") else set()
+                if image := result.get("to_name"):
+                    shown_on.add(str(image))
             else:
                 told[str(kind)[:40] or "without type"] += 1
                 lost += [str(kind)] if kind in _SHAPES else []

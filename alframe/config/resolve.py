@@ -98,9 +98,9 @@ def from_file(name: str) -> Layer:
     if path.suffix in {".yaml", ".yml"} or (os.path.lexists(path) and not path.is_dir()):
         return as_layer(read_yaml(path, f"--config {name}"), f"--config {name}")
     presets = {k: v for k, v in _presets().items() if "when" not in v}
-    if name not in presets and path.is_dir():
-        raise ConfigError(f"--config {name} is a folder: expected a preset or a YAML file")
     if name not in presets:
+        if path.is_dir():
+            raise ConfigError(f"--config {name} is a folder: expected a preset or a YAML file")
         raise ConfigError(unknown("config", name, presets) + " Or give the path of a YAML file.")
     return presets[name]
 

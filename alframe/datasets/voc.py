@@ -97,14 +97,13 @@ class _Reader:
                 f"{count} named for one image with the <filename> of another, taken for the "
                 f"former: {named(self._others)}"
             )
-        if not self._zero_based:
-            return notes
-        return [
-            *notes,
-            f"{plural(self._zero_based.total(), 'box')} with a coordinate below 1 in a 1-based "
-            "dataset: if it is 0-based, set dataset.one_based=false: "
-            f"{tallied(self._zero_based)}",
-        ]
+        if self._zero_based:
+            notes.append(
+                f"{plural(self._zero_based.total(), 'box')} with a coordinate below 1 in a 1-based "
+                "dataset: if it is 0-based, set dataset.one_based=false: "
+                f"{tallied(self._zero_based)}"
+            )
+        return notes
 
     def _item(self, folder: VocFolder, listed: str) -> str:
         """The id of a listed image, which is read unless it has been."""

@@ -73,9 +73,11 @@ def read_labels(
 
 def _without_keypoints(values: list[float], count: int) -> list[float]:
     """A line without its keypoints; a ValueError says what was expected."""
-    if len(values) > 6 and len(values) not in (5 + count, 6 + count):
+    if len(values) <= 6:
+        return values
+    if len(values) not in (5 + count, 6 + count):
         raise ValueError(f"expected class cx cy width height and {count} numbers, by kpt_shape")
-    return values[:5] + values[5 + count :] if len(values) > 6 else values
+    return values[:5] + values[5 + count :]
 
 
 def _label(values: list[float], height: int, width: int) -> Label:

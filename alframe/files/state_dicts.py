@@ -40,13 +40,13 @@ def wrong_with(content: Any) -> str | None:
 
     if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()):
         return NO_STATE
-    plain = {
-        name: value
+    odd = [
+        name
         for name, value in content.items()
-        if value.layout == strided and not (value.is_meta or value.is_quantized)
-    }
-    if odd := [name for name in content if name not in plain or plain[name].is_complex()]:
+        if value.layout != strided or value.is_meta or value.is_quantized or value.is_complex()
+    ]
+    if odd:
         return f"a state dict with tensors that hold no plain numbers: {named(sorted(odd))}"
-    if odd := [name for name, value in plain.items() if bool(value.isnan().any())]:
+    if odd := [name for name, value in content.items() if bool(value.isnan().any())]:
         return f"a state dict with NaN among its numbers: {named(sorted(odd))}"
     return None

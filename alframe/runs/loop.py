@@ -379,8 +379,9 @@ def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int
         raise SelectionError(f"the strategy chose {len(ids)} items, the budget is {wanted}")
     if scores is None:
         return
-    numbers = scores.values() if isinstance(scores, Mapping) else (None,)
-    if not all(isinstance(number, SupportsFloat) for number in numbers):
+    if not (
+        isinstance(scores, Mapping) and all(isinstance(s, SupportsFloat) for s in scores.values())
+    ):
         raise SelectionError(f"scores are {scores!r:.80}: expected a number by id, or None")
     if scored := [item for item in scores if item not in known]:
         raise SelectionError(f"the strategy scored {scored[:3]}, which are not unlabelled items")

@@ -89,12 +89,12 @@ def bench(
     wanted = _changed(load(suite), seeds, strategies, data_root, overrides)
     folder = output or Path("bench") / Path(suite).stem
     started = stored(folder) if (folder / SUITE_FILE).exists() else None
-    if not started:
-        check_seeds(wanted)
     if started:
         if others := started.methods.keys() - wanted.methods.keys():
             say(f"{folder} has more methods, which go on, too: {', '.join(sorted(others))}")
         wanted = wanted.joined(started)
+    else:
+        check_seeds(wanted)
     if status:
         say(*status_lines(_jobs(folder, wanted, started)))
         return
