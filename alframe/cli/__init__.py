@@ -1,6 +1,5 @@
 """The command line. One file per verb; a verb's imports happen when it is used."""
 
-import io
 import logging
 import os
 import sys
@@ -11,9 +10,9 @@ import click
 from alframe import __version__
 from alframe.cli.output import say
 from alframe.cli.stopping import exit_code, terminable
-from alframe.errors import AlframeError, PluginError, Waiting
+from alframe.errors import AlframeError, ConfigError, PluginError, Waiting
 from alframe.files.refusals import refusal
-from alframe.plugins import registry
+from alframe.plugins import registry, unknown
 from alframe.text import LineFormatter
 from alframe.training.distributed import launched
 from alframe.training.worker_errors import in_words
@@ -53,6 +52,14 @@ class Verbs(click.Group):
                 raise PluginError(f"{entry} is {loaded!r:.80}: expected a click.Command")
             return loaded
         return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Click's, which does not say which verbs there are."""
+        if args[0] not in (known := self.list_commands(ctx)):
+            raise ConfigError(unknown("command", args[0], known))
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a verb; one of ours never exits in its midst, so whatever does is a plugin's bug."""
@@ -97,11 +104,13 @@ def cli(verbose: bool) -> None:
 
 
 def _complain(error: click.ClickException) -> None:
-    """As click does, with a message in one line."""
-    said, message = io.StringIO(), error.format_message()
-    error.show(said)
-    click.echo(said.getvalue().removesuffix(f"Error: {message}\n"), err=True, nl=False)
-    say(f"Error: {message}", err=True)
+    """In one line, with the command that says more; without a verb, click shows what there is."""
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        error.show()
+        return
+    context: click.Context | None = getattr(error, "ctx", None)
+    more = f" (see {context.command_path} --help)" if context else ""
+    say(f"error: {error.format_message()}{more}", err=True)
 
 
 def main(args: Sequence[str] | None = None, command: click.Command = cli) -> None:

@@ -5,7 +5,7 @@ sections or the dataset is found without them.
 """
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +122,18 @@ def _validated(tree: Layer, found: list[str], known: Collection[str] = ()) -> Ru
     if found:
         raise ConfigError(found)
     return config
+
+
+def plain_problems(given: Layer, components: Iterable[str]) -> list[str]:
+    """What is wrong with the plain sections of a layer, whichever presets will be beneath it."""
+    tree = {**given, **{section: {"name": "any"} for section in components}}
+    if isinstance(tree.get("training"), dict):
+        tree["training"] = {"passes": 1, "iterations": None, **tree["training"]}
+    try:
+        RunConfig.model_validate(tree)
+    except ValidationError as error:
+        return problems(error, "", RunConfig, list(plain_settings()))
+    return []
 
 
 def plain_settings(trains: bool = True) -> Iterator[str]:

@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from alframe.config.draft import LIGHT, Draft, Layer, full_name, has_options
+from alframe.config.draft import LIGHT, Draft, Layer, full_name, has_options, plain_problems
 from alframe.config.hints import shown
 from alframe.config.layers import flat, in_one_unit, merge, stale_milestones, without_renamed
 from alframe.config.sections import TRAINED, RunConfig
@@ -57,7 +57,7 @@ def drafted(layers: Iterable[Layer]) -> Draft:
     """:func:`resolve`, up to what can be done without loading a component.
 
     Raises:
-        ConfigError: names that are not known.
+        ConfigError: names that are not known, and what is wrong with the plain sections.
     """
     given: Layer = {}
     for layer in map(expanded, layers):
@@ -82,7 +82,7 @@ def _based(
     entries, found = _entries(merge([base, given]))
     found += _untrained(entries, given)
     if found:
-        raise ConfigError(found)
+        raise ConfigError([*found, *plain_problems(given, COMPONENTS)])
     named = {section: full_name(chain) for section, chain in entries.items()}
     applied = [layer for p in presets.values() for layer in _applied(p, named)]
     return merge([presets["default"], *applied]), entries, named

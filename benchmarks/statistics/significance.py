@@ -52,10 +52,10 @@ def _counted(sizes: Floats, least: float) -> float:
     """Twice the share of sums that are at least ``least`` > 0: their distribution is symmetric.
 
     A sum is one of the first half's plus one of the second half's, so 2^(n/2) of each are enough
-    to count all 2^n.
+    to count all 2^n. Both are sorted, so that neighbours are looked up at neighbouring places.
     """
     half = len(sizes) // 2
-    first, second = _sums(sizes[:half]), np.sort(_sums(sizes[half:]))
+    first, second = (np.sort(_sums(part)) for part in (sizes[:half], sizes[half:]))
     reach = len(second) - np.searchsorted(second, least - first)
     return int(reach.sum()) * 0.5 ** (len(sizes) - 1)
 

@@ -65,7 +65,7 @@ def refused(result: tuple[int, str, str], *needles: str, lines: int = 1) -> None
     code, _, err = result
     assert code == 2, err
     shown = err.strip().splitlines()
-    assert sum(line.startswith(("error: ", "Error: ")) for line in shown) == lines, err
+    assert sum(line.startswith("error: ") for line in shown) == lines, err
     assert "Traceback" not in err
     for needle in needles:
         assert needle in err
@@ -183,7 +183,8 @@ def test_default_names_are_numbered_and_the_newest_is_resumed(
         (["--dataset", "voc", "--data-root", "/nowhere"], ["/nowhere"], 1),
         (["--data-root", "/nowhere"], ["unknown setting 'dataset.root'"], 1),
         (["--config", "nowhere.yaml"], ["nowhere.yaml"], 1),
-        (["--no-such-flag"], ["No such option"], 1),
+        (["--no-such-flag"], ["No such option", "(see alframe run --help)"], 1),
+        (["--strategy", "x", "budget.cycles=0"], ["'x'", "budget.cycles: expected at least"], 2),
         (["budget.initial=501"], ["asks for 501 images, the pool has 500"], 1),
         (["budget.per_cycle=300"], ["the budget asks for", "budget.cycles="], 1),
         (["--device", "cuda:7"], ["device=cuda:7", "CUDA devices are visible"], 1),
@@ -375,4 +376,4 @@ def test_ls_and_env(alframe: Alframe) -> None:
 
 
 def test_an_unknown_verb_says_what_is_known(alframe: Alframe) -> None:
-    refused(alframe("rum"), "No such command 'rum'")
+    refused(alframe("rum"), "unknown command 'rum'; known: ", "Did you mean 'run'?")

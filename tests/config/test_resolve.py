@@ -288,6 +288,9 @@ def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as error:
         named("strategy=a", "model=b", "dataset=c", "learner=d")
     assert len(error.value.problems) == 4
+    with pytest.raises(ConfigError) as error:
+        named("strategy=a", "seed=-1", "trainig.lr=1", "training.lrr=1", "training.milestones=[2]")
+    assert len(error.value.problems) == 4
 
 
 def test_overrides_that_cannot_be_read_are_all_named() -> None:
