@@ -98,6 +98,10 @@ def clear(folder: Path, name: str = "*") -> None:
         raise RunError(f"{named(changed)}: changed since the query was written: {_AWAY}")
     for file in found:
         file.unlink()
+    inner = {place for file in found for place in file.parents if folder in place.parents}
+    for place in sorted(inner, reverse=True):
+        with contextlib.suppress(OSError):  # somebody's files are in it
+            place.rmdir()
     for listed in list(folder.glob(f".{name}.sha256")):
         listed.unlink()
 

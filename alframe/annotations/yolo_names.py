@@ -1,6 +1,7 @@
 """Names of classes beside YOLO's labels: ``data.yaml``, ``classes.txt`` and their like."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ PREDICTED = "# what a model found: lines of labels end with its score"
 
 
 def names_of(source: Source) -> tuple[str, ...] | None:
-    """Names of classes by number, of what lies in a folder, or else in the one above.
+    """Names of classes by number, of what lies in a folder, or else in the nearest one above.
 
     Raises:
         DataError: there are several lists that differ, or one is malformed.
@@ -43,9 +44,8 @@ def keypoints_of(source: Source) -> int:
 
 
 def is_of_a_model(source: Source) -> bool:
-    """Whether a ``data.yaml`` in a folder, or in the one above it, says so."""
-    above = source.resolve().parent / "data.yaml" if isinstance(source, Path) else None
-    found = [*files(source, "data.yaml").values(), *([above] if above and above.is_file() else [])]
+    """Whether a ``data.yaml`` in a folder, or in one above as for the names, says so."""
+    found = [*files(source, "data.yaml").values(), *(f / "data.yaml" for f in _above(source))]
     return any(head(file).startswith(PREDICTED.encode()) for file in found)
 
 
@@ -57,29 +57,45 @@ def _is_list(file: str) -> bool:
     return not file.lower().endswith((".yaml", ".yml"))
 
 
-def _near(source: Source, look: Callable[[Source, bool], dict[str, T]]) -> dict[str, T]:
-    """What ``look`` finds in a folder and below, or else in the one above."""
-    found = look(source, True)
-    if not found and isinstance(source, Path):
-        found = look(source.resolve().parent, False)
+def _near(source: Source, look: Callable[[Mapping[str, Source]], dict[str, T]]) -> dict[str, T]:
+    """What ``look`` finds in a folder and below, or else in the nearest one above that has some."""
+    found = look(files(source, *LISTS, ".yaml", ".yml"))
+    for folder in _above(source):
+        found = found or look({path.name: path for path in _files_in(folder)})
     return found
 
 
-def _within(source: Source, deep: bool) -> dict[str, tuple[str, ...]]:
+def _above(source: Source) -> Iterator[Path]:
+    """The folder above; of a split's folder in ``labels``, the one above that, too."""
+    if isinstance(source, Path):
+        folder = source.resolve().parent
+        yield folder
+        if folder.name.lower() == "labels":
+            yield folder.parent
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Not those of folders below, which are somebody else's; none where it may not be listed."""
+    with contextlib.suppress(OSError):
+        return [p for p in sorted(folder.iterdir()) if p.is_file() and p.name[0] != "."]
+    return []
+
+
+def _within(found: Mapping[str, Source]) -> dict[str, tuple[str, ...]]:
     listed: dict[str, Mapping[str, Any]] = {}
-    for name, file in files(source, *LISTS).items():
-        if name.rpartition("/")[2].lower() in LISTS and (deep or "/" not in name):
+    for name, file in found.items():
+        if name.rpartition("/")[2].lower() in LISTS:
             lines = text_of(read(file), str(file)).rstrip().splitlines()
             listed[str(file)] = {"names": [line.strip() for line in lines]}
-    said = listed | _yamls(source, deep)
+    said = listed | _yamls(found)
     return {file: names_in(content, file) for file, content in said.items()}
 
 
-def _yamls(source: Source, deep: bool) -> dict[str, Mapping[str, Any]]:
+def _yamls(found: Mapping[str, Source]) -> dict[str, Mapping[str, Any]]:
     """What each YAML file with names says, by its path."""
-    found = {
+    said = {
         str(file): data_yaml(read(file), str(file))
-        for name, file in files(source, ".yaml", ".yml").items()
-        if name.lower().endswith((".yaml", ".yml")) and (deep or "/" not in name)
+        for name, file in found.items()
+        if name.lower().endswith((".yaml", ".yml"))
     }
-    return {file: content for file, content in found.items() if "names" in content}
+    return {file: content for file, content in said.items() if "names" in content}

@@ -15,6 +15,7 @@ from alframe.datasets.names import SUFFIXES
 from alframe.datasets.pictures import decoded, header_size
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
+from alframe.words import named, plural
 
 
 class Candidates:
@@ -68,7 +69,8 @@ def candidates_in(path: Path) -> tuple[Candidates, list[str]]:
     """The images in a folder, or in a list with a name in each line.
 
     Returns:
-        Images, and a sentence for each reason to leave out others.
+        Images, and a sentence for each reason to leave out others; where a list has names of files
+        and names of none, those of none are told.
 
     Raises:
         DataError: there is nothing, or no image.
@@ -80,4 +82,8 @@ def candidates_in(path: Path) -> tuple[Candidates, list[str]]:
             raise DataError(f"{path} holds no image ({', '.join(sorted(SUFFIXES))}){said}")
         return Candidates(names, [path]), notes
     names = listed(path, Candidates(None), Problems("error", ""), "--images")
-    return Candidates(names, [path.parent, Path()], free=True), []
+    images = Candidates(names, [path.parent, Path()], free=True)
+    gone = [name for name in names if images.file(name) is None]
+    if not gone or len(gone) == len(names):  # one of ids alone speaks of pictures elsewhere
+        return images, []
+    return images, [f"{plural(len(gone), 'image')} of {path} cannot be found here: {named(gone)}"]

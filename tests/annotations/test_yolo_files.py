@@ -271,6 +271,33 @@ def test_lines_with_keypoints(tmp_path: Path) -> None:
     assert score == pytest.approx(0.75)
 
 
+def test_names_and_keypoints_of_a_split_lie_beside_labels(tmp_path: Path) -> None:
+    path = folder(tmp_path, train__a="1 0.5 0.5 0.25 0.5 0.1 0.1 0.9 0.9\n")
+    (path / "data.yaml").write_text(f"{NAMES}kpt_shape: [2, 2]\n")
+    found = read(path / "labels/train", Known("train/a.jpg"))
+    assert boxes(found) == [("train/a.jpg", "box", [120, 60, 200, 180])]
+
+
+def test_folders_beside_the_labels_are_not_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are somebody else's, and there may be a home folder of them."""
+    path, real, seen = folder(tmp_path, a="0 0.5 0.5 0.25 0.5\n"), os.scandir, list[str]()
+    (path / "data.yaml").unlink()
+    (path / "others/deep").mkdir(parents=True)
+    (path / "others/data.yaml").write_text("names: [x, y]\n")
+
+    def scandir(place: Any) -> Any:
+        seen.append(str(place))
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = read(path / "labels", Known("a.jpg"))
+    assert (found.numbered, found.classes) == (True, ("0",))
+    assert seen
+    assert not [place for place in seen if "others" in place]
+
+
 def test_a_folder_that_cannot_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, real = folder(tmp_path, a="", b__c=""), os.scandir
 

@@ -353,7 +353,7 @@ def test_a_new_query_takes_the_place_of_an_old_one(
             alframe, *given, "--to", tool, "--output", out, "--copy", budget=budget
         )
         assert code == 0, err
-        found = {p.relative_to(out).parts[0] for p in out.rglob("*") if p.is_file()}
+        found = {path.name for path in out.iterdir()}
         assert found == {
             tool, f".{tool}.sha256", "README.txt", "images.txt", "index.html", "query.json",
             "thumbnails",
@@ -391,6 +391,20 @@ def test_a_query_stays_in_its_folder_whatever_the_list_calls_images(
     assert len([p for p in (here / "q" / tool / "images").rglob("*") if p.is_file()]) == 2
     asked = {image["id"] for image in json.loads((here / "q/query.json").read_text())["images"]}
     assert not any(name.startswith(("/", "..")) for name in asked)
+
+
+def test_names_in_a_list_that_are_no_files_are_told_where_others_are(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    given = ("--predictions", yolo(tmp_path / "run"), "--images", tmp_path / "list.txt")
+    names = [str(photos / item) for item in FOUND]
+    told = []
+    for lines in (names, [*names, "photos/x.jpg"], list(FOUND)):
+        (tmp_path / "list.txt").write_text("\n".join(lines))
+        code, _, err = choose(alframe, *given, budget=2)
+        assert code == 0, err
+        told.append("1 image of" in err and "cannot be found here: photos/x.jpg" in err)
+    assert told == [False, True, False]
 
 
 def test_a_folder_of_something_else_is_no_place_for_a_query(
