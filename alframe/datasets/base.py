@@ -96,9 +96,15 @@ class Target:
         """Build a target from array-likes; flags default to false, areas to those of the boxes.
 
         Without geometry ``boxes`` are None; an image without objects has zero rows of them.
+
+        Raises:
+            ValueError: labels are fractions.
         """
         b = None if boxes is None else np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
-        y = np.asarray(labels, dtype=np.int64).reshape(-1)
+        given = np.asarray(labels).reshape(-1)
+        y = given.astype(np.int64)
+        if given.dtype.kind == "f" and (y != given).any():
+            raise ValueError(f"labels are whole numbers, got {given.tolist()!r:.60}")
         flags = [
             np.zeros(len(y), dtype=np.bool_) if f is None else np.asarray(f, dtype=np.bool_)
             for f in (difficult, crowd)

@@ -4,7 +4,6 @@
 can see, the numbers as they were written, is in :mod:`alframe.datasets.boxes`.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset, Target
+from alframe.datasets.conforming import misshapen
 from alframe.datasets.objects import repeated
 from alframe.errors import DataError
 from alframe.words import named, plural, tallied
@@ -21,14 +21,13 @@ def looked_through(dataset: Dataset, max_detections: int | None = None) -> Datas
     """The dataset with a note for each thing that looks wrong.
 
     Args:
-        dataset: as loaded.
+        dataset: as :func:`~alframe.datasets.conforming.conforming` has it.
         max_detections: how many objects the detector finds in an image at most, where that is
             known.
 
     Raises:
-        DataError: see :func:`check_objects`; or it is none, as a plugin may make it.
+        DataError: see :func:`check_objects` and :func:`wrong_targets`.
     """
-    _check_ids(dataset)
     table = _Table({item: dataset.targets[item] for item in dataset.annotated}, len(dataset.test))
     if wrong := table.wrong(len(dataset.classes)):
         raise DataError(f"the dataset {dataset.name} has {what}" for what in wrong)
@@ -38,23 +37,6 @@ def looked_through(dataset: Dataset, max_detections: int | None = None) -> Datas
     return replace(dataset, notes=(*dataset.notes, *notes))
 
 
-def _check_ids(dataset: Dataset) -> None:
-    """Hold names and ids to what :class:`~alframe.datasets.base.Dataset` says of them.
-
-    Raises:
-        DataError: every problem.
-    """
-    pool, test = Counter(dataset.pool), Counter(dataset.test)
-    problems = {
-        "names a class twice": [n for n, times in Counter(dataset.classes).items() if times > 1],
-        "has an id twice in a split": [i for c in (pool, test) for i in c if c[i] > 1],
-        "has an id in both splits": sorted(pool.keys() & test.keys()),
-        "has no target for an id of the test split": sorted(test.keys() - dataset.targets.keys()),
-    }
-    if found := [f"{what}: {named(items)}" for what, items in problems.items() if items]:
-        raise DataError(f"the dataset {dataset.name} {what}" for what in found)
-
-
 def wrong_targets(targets: Mapping[str, Target], classes: int) -> list[str]:
     """What is wrong with annotations, with the images: labels that are none, boxes that are none.
 
@@ -62,7 +44,8 @@ def wrong_targets(targets: Mapping[str, Target], classes: int) -> list[str]:
         targets: by id.
         classes: how many there are.
     """
-    return _Table(targets).wrong(classes)
+    found = [what.removeprefix("has ") for what in misshapen(targets)]
+    return found or _Table(targets).wrong(classes)
 
 
 def check_objects(
@@ -127,15 +110,18 @@ class _Table:
         none = np.full((len(self.owner), 4), np.nan, np.float32)
         boxes = [none[: len(t.labels)] if t.boxes is None else t.boxes for t in each]
         self.boxes = np.concatenate([none[:0], *boxes])
+        self.areas = np.concatenate([none[:0, 0], *(t.area for t in each)])
 
     def wrong(self, classes: int) -> list[str]:
         """What is none: see :func:`wrong_targets`."""
         known = (self.labels >= 0) & (self.labels < classes)
         whole = np.isfinite(self.boxes).all(axis=1)
         whole &= (self.boxes[:, 2:] > self.boxes[:, :2]).all(axis=1)
+        sized = np.isfinite(self.areas) & (self.areas >= 0)
         found = {
             f"labels that are none of 0 to {classes - 1}": self.tally(~known),
             "boxes that are not x1 < x2, y1 < y2 in pixels": self.tally(self.boxed & ~whole),
+            "areas that are no numbers of at least 0": self.tally(~sized),
         }
         return [f"{what}, in {named(list(images))}" for what, images in found.items() if images]
 

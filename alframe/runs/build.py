@@ -13,6 +13,7 @@ from alframe.config.resolve import COMPONENTS
 from alframe.config.sections import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset, ImageSet
 from alframe.datasets.cache import CachedImages, Resize, prepared
+from alframe.datasets.conforming import conforming
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.pictures import Reading
 from alframe.datasets.suspicions import check_objects, looked_through
@@ -139,7 +140,7 @@ def build_dataset(config: RunConfig, *, in_part: bool | None = None) -> Dataset:
     Raises:
         DataError: it cannot be used; with every problem found.
     """
-    dataset: Dataset = _made("dataset", config.dataset)
+    dataset = conforming(_made("dataset", config.dataset))
     entry = registry().get("datasets", config.dataset.name)
     if dataset.task != (said := entry.says("task", "detection")):
         raise PluginError(

@@ -1,0 +1,144 @@
+"""A dataset as its factory made it, held to what :class:`~alframe.datasets.base.Dataset` says.
+
+Plugins make datasets, too: what is wrong is told in words, and before anything is trained.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+
+from alframe.datasets.base import Dataset, ImageSource, OnBadItem, Target
+from alframe.datasets.meant import parts_of
+from alframe.errors import DataError
+from alframe.words import named
+
+INT, FLOAT, BOOL = np.dtype(np.int64), np.dtype(np.float32), np.dtype(np.bool_)
+
+
+def conforming(dataset: Dataset) -> Dataset:
+    """The dataset with tuples of plain text for classes and ids, whatever sequences they were.
+
+    Raises:
+        DataError: every problem: names or ids that are no text, or there twice, ids that are no
+            paths within a folder, test items without a target, targets that are none.
+    """
+    if type(dataset) is not Dataset:
+        raise DataError(
+            f"a dataset is a {type(dataset).__name__}: expected an alframe.datasets.base.Dataset "
+            "itself; give a function that returns one"
+        )
+    wrong = list(_wrong_types(dataset))
+    if not wrong:
+        classes, pool, test = (tuple(map(str, names)) for names in _sequences(dataset).values())
+        targets = {i: dataset.targets[i] for i in (*pool, *test) if i in dataset.targets}
+        dataset = replace(dataset, classes=classes, pool=pool, test=test, targets=targets)
+        wrong += [*_wrong_names(dataset), *(misshapen(targets) or _of_another_task(dataset))]
+    if wrong:
+        raise DataError(f"the dataset {dataset.name} {what}" for what in wrong)
+    return dataset
+
+
+def _sequences(dataset: Dataset) -> dict[str, Sequence[str]]:
+    return {"classes": dataset.classes, "pool": dataset.pool, "test": dataset.test}
+
+
+def _wrong_types(dataset: Dataset) -> Iterator[str]:
+    for field, names in _sequences(dataset).items():
+        if isinstance(names, str) or not isinstance(names, Sequence | np.ndarray):
+            yield f"has {names!r:.60} for {field}: expected a tuple of texts"
+        elif odd := [name for name in names if not isinstance(name, str)]:
+            yield f"has {odd[0]!r:.60} in {field}: expected text"
+    if not isinstance(dataset.name, str):
+        yield f"has the name {dataset.name!r:.60}: expected text"
+    if not isinstance(dataset.targets, Mapping):
+        yield f"has a {type(dataset.targets).__name__} for targets: expected a mapping by id"
+    methods = ("read", "size", "stamp")
+    if lacking := [name for name in methods if not callable(getattr(dataset.images, name, None))]:
+        yield (
+            f"has a {type(dataset.images).__name__} for images, without {', '.join(lacking)}: "
+            f"expected an {ImageSource.__module__}.{ImageSource.__name__}"
+        )
+    if dataset.on_bad_item not in get_args(OnBadItem):
+        yield f"has on_bad_item={dataset.on_bad_item!r:.40}: expected 'error' or 'skip'"
+    if isinstance(dataset.notes, str):
+        yield "has text for notes: expected a tuple of sentences"
+
+
+def _wrong_names(dataset: Dataset) -> Iterator[str]:
+    ids = (*dataset.pool, *dataset.test)
+    pool, test = Counter(dataset.pool), Counter(dataset.test)
+    found = {
+        "names a class twice": [n for n, times in Counter(dataset.classes).items() if times > 1],
+        "has names of classes that are no line of text": _unwritable(dataset.classes),
+        "has an id twice in a split": [i for c in (pool, test) for i in c if c[i] > 1],
+        "has an id in both splits": sorted(pool.keys() & test.keys()),
+        "has ids that are no line of text": _unwritable(ids),
+        "has ids that lead out of a folder (expected relative paths)": _leading_out(ids),
+        "has no target for an id of the test split": [i for i in test if i not in dataset.targets],
+    }
+    yield from (f"{what}: {named(items)}" for what, items in found.items() if items)
+
+
+def _unwritable(names: Sequence[str]) -> list[str]:
+    """Those that are empty, of several lines, or no UTF-8, as Python writes them."""
+    if all(names) and len("\n".join(names).splitlines()) == len(names) and _is_utf8(names):
+        return []
+    odd = (n for n in names if len(f"{n}x".splitlines()) > 1 or not n or not _is_utf8([n]))
+    return list(map(ascii, odd))
+
+
+def _is_utf8(names: Sequence[str]) -> bool:
+    text = "".join(names)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def _leading_out(ids: Sequence[str]) -> list[str]:
+    """They name files: pictures, and what is written for annotators and trainers."""
+    some = (i for i in ids if ".." in i or ":" in i or i.startswith(("/", "\\")))
+    return [item for item in some if parts_of(item)[1]]
+
+
+def misshapen(targets: Mapping[str, Target]) -> list[str]:
+    """What is wrong with annotations whoever looks at them: no targets, or of other arrays."""
+    none = [item for item, target in targets.items() if not isinstance(target, Target)]
+    if none:
+        return [f"has targets that are no alframe.datasets.base.Target: {named(none)}"]
+    odd = [item for item, target in targets.items() if not _has_shape(target)]
+    if odd:
+        return [
+            "has targets of other arrays than labels int64 [N], boxes float32 [N, 4], area float32 "
+            f"[N], difficult and crowd bool [N]; Target.of makes them: {named(odd)}"
+        ]
+    return []
+
+
+def _has_shape(target: Target) -> bool:
+    rows = (len(target.labels),) if target.labels.ndim else ()
+    boxes = target.boxes
+    return (
+        target.labels.shape == target.difficult.shape == target.crowd.shape == rows
+        and target.area.shape == rows
+        and (boxes is None or (boxes.dtype == FLOAT and boxes.shape == (*rows, 4)))
+        and target.labels.dtype == INT
+        and target.area.dtype == FLOAT
+        and target.difficult.dtype == target.crowd.dtype == BOOL
+    )
+
+
+def _of_another_task(dataset: Dataset) -> Iterator[str]:
+    targets = dataset.targets.items()
+    bare: list[str] = []
+    if dataset.task == "detection":
+        bare = [item for item, target in targets if target.boxes is None]
+    elif dataset.task == "segmentation":
+        bare = [item for item, target in targets if target.mask is None]
+    if bare:
+        what = {"detection": "boxes", "segmentation": "a mask"}[dataset.task]
+        yield f"is of {dataset.task} and has targets without {what}: {named(bare)}"
