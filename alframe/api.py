@@ -7,6 +7,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from alframe.config.resolve import from_file, from_overrides, is_override
 from alframe.config.resolve import resolve as resolved
 from alframe.config.sections import RunConfig
@@ -130,9 +132,21 @@ def select(
 
 def _layer(setting: str | PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(setting, Mapping):
-        return dict(setting)
+        layer: dict[str, Any] = _as_yaml(setting)
+        return layer
     if isinstance(setting, PathLike):
         return from_file(fspath(setting))
     if not isinstance(setting, str):
         raise ConfigError(f"expected key=value, a file or a mapping, got {setting!r:.60}")
     return from_overrides([setting]) if is_override(setting) else from_file(setting)
+
+
+def _as_yaml(value: Any) -> Any:
+    """A value as YAML has it: paths are text, numbers and arrays of NumPy are Python's."""
+    if isinstance(value, Mapping):
+        return {name: _as_yaml(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_yaml(each) for each in value]
+    if isinstance(value, PathLike):
+        return fspath(value)
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value

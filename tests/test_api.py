@@ -3,8 +3,11 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import alframe
 from alframe.config.sections import RunConfig
@@ -55,3 +58,30 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     cycles = list(alframe.run(config, str(tmp_path / "run")))
     assert [c["labelled"] for c in cycles] == [2, 4]
     assert cycles[0] == first
+
+
+def test_paths_and_numbers_of_numpy_are_settings(tmp_path: Path) -> None:
+    given = {
+        "dataset": {"name": "voc", "root": tmp_path},
+        "data": {"cache_dir": tmp_path},
+        "budget": {"initial": np.int64(4)},
+        "training": {"lr": np.float64(0.5)},
+        "model": {"name": "retina", "strides": np.array([8, 16, 32])},
+    }
+    config = alframe.resolve(given)
+    assert config.dataset.options["root"] == config.data.cache_dir == str(tmp_path)
+    assert (config.budget.initial, config.training.lr) == (4, 0.5)
+    with pytest.raises(ConfigError, match=r"expected it nested, as budget: \{initial: \.\.\.\}"):
+        alframe.resolve({"budget.initial": 4})
+    with pytest.raises(ConfigError, match="settings: the name of a setting is text, not 5"):
+        alframe.resolve({5: 3})
+
+
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_a_run_where_gradients_are_off(off: Any, tmp_path: Path) -> None:
+    config = alframe.resolve(SMALL, "strategy=random")
+    usual = list(alframe.run(config, tmp_path / "usual"))
+    with off():
+        cycles = list(alframe.run(config, tmp_path / "run"))
+        assert not torch.is_grad_enabled()
+    assert [c["metrics"] for c in cycles] == [c["metrics"] for c in usual]

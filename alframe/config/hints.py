@@ -66,6 +66,9 @@ def unknown_setting(
         own: names that exist in its place.
         known: dotted keys of all settings of the run.
     """
+    if "." in name and key in known:
+        nested = ": {".join(key.split("."))
+        return f"{key}: expected it nested, as {nested}: ...{'}' * key.count('.')}"
     hint = " or ".join(map(repr, _guesses(key, name, value, own, known)[:MOST]))
     hint = f" Did you mean {hint}?" if hint else ""
     return f"unknown setting {cut(key)!r}; known: {', '.join(sorted(own)) or 'none'}.{hint}"

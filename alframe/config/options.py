@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import math
+import os
 import re
 import types
 import typing
@@ -13,11 +14,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.errors import PydanticUserError
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import PydanticSerializationError
 
 from alframe.config.hints import shown, unknown_setting
 from alframe.config.locations import keys, owner
-from alframe.config.sections import Section
+from alframe.config.sections import Component, Section
 from alframe.errors import PluginError
 
 
@@ -66,6 +67,8 @@ def _settable(
         raise PluginError(
             f"its options cannot be had: {error}; give it a factory that is written in Python"
         ) from error
+    if "name" in parameters and "name" not in injected:
+        raise PluginError("'name' is what users call it by: expected another name for an option")
     for name, parameter in parameters.items():
         if parameter.default is not parameter.empty:
             continue
@@ -125,22 +128,52 @@ def check_options(
     """
     model = options_model(factory, injected)
     try:
-        options = model.model_validate(dict(given)).model_dump()
-        _check_storable(options)
-        return options, []
+        options = model.model_validate(dict(given)).model_dump(warnings=False)
     except ValidationError as error:
         return dict(given), problems(error, where, model, known)
+    return _as_kept(options, model), []
 
 
-def _check_storable(options: Mapping[str, Any]) -> None:
+def _as_kept(options: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """Options as a run that is resumed reads them.
+
+    Where the factory gives no type, a tuple is a list from the start, and a path is text.
+
+    Raises:
+        PluginError: one would be another value.
+    """
+    kept: dict[str, Any] = {}
     for name, value in options.items():
         try:
-            to_jsonable_python(value)
+            kept |= Component(name="", **{name: value}).model_dump(mode="json", include={name})
         except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
-            raise PluginError(
-                f"its option {name!r} is {value!r:.60} ({type(value).__name__}): expected what "
-                "YAML can hold, as the configuration is kept with the results"
-            ) from error
+            raise _unkept(name, value, "") from error
+    try:
+        again = model.model_validate(kept).model_dump()
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        said = problems(error, "", model)[0]
+        raise _unkept(name, options[name], f"; its type says otherwise, {said}") from error
+    for name, value in options.items():
+        if _listed(again[name]) != _listed(value):
+            raise _unkept(name, value, f"; resumed, it would be {again[name]!r:.60}")
+    return again
+
+
+def _listed(value: Any) -> Any:
+    """A value with lists in the place of its tuples, and text in that of paths."""
+    if isinstance(value, dict):
+        return {name: _listed(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_listed(each) for each in value]
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _unkept(name: str, value: object, why: str) -> PluginError:
+    return PluginError(
+        f"its option {name!r} is {value!r:.60} ({type(value).__name__}): expected what YAML can "
+        f"hold, as the configuration is kept with the results{why}"
+    )
 
 
 def problems(
@@ -183,7 +216,7 @@ def _sentence(
     if first["type"] == "missing":
         return f"{key} is required: give {_FLAGS.get(key, '')}{key}=..."
     if first["type"] == "invalid_key":
-        return f"{key}: the name of a setting is text, not {first['input']!r}"
+        return f"{key or 'settings'}: the name of a setting is text, not {first['input']!r}"
     messages = dict.fromkeys(map(_message, errors))
     whole = first["type"] == "value_error" and isinstance(first["input"], Mapping)  # of a section
     got = f" (got {shown(first['input'])})" if path and not whole else ""

@@ -104,6 +104,8 @@ class PlainLearner:
             pin=self.setup.device.type == "cuda",
         )
 
+    @torch.inference_mode(mode=False)  # a notebook may have switched gradients off
+    @torch.enable_grad()
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Train a network, fresh but for a warm start; see :func:`alframe.training.fit.fit`."""
         same = self.setup.training.same_weights

@@ -224,10 +224,10 @@ def test_a_list_of_wrong_elements_is_not_too_short(seeds: list[Any], told: list[
 
 @given(st.dictionaries(st.text(max_size=8), st.integers() | st.text(max_size=4) | st.booleans()))
 def test_any_name_of_any_option_has_a_sentence(given: dict[str, Any]) -> None:
-    def factory(*, size: int = 3, name: str | None = None, either: int | bool | str = 1) -> None:
-        del size, name, either
+    def factory(*, size: int = 3, text: str | None = None, either: int | bool | str = 1) -> None:
+        del size, text, either
 
-    own = {"size", "name", "either"}
+    own = {"size", "text", "either"}
     _, found = check_options(factory, given, frozenset(), "section", ["section.size"])
     unknown = [problem for problem in found if problem.startswith("unknown setting 'section.")]
     unknown += [problem for problem in found if problem.startswith('unknown setting "section.')]

@@ -267,6 +267,13 @@ FACTORIES = [
     ("def S(a=object()): ...", "its option 'a' is <object object at"),
     ("def S(a=lambda: 1): ...", "its option 'a' is <function <lambda>"),
     ("def S(a=b'\\xff'): ...", "its option 'a' is b'\\xff' (bytes): expected what YAML can hold"),
+    (
+        "def S(a=float('inf')): ...",
+        "its option 'a' is inf (float): expected what YAML can hold, as",
+    ),
+    ("def S(a={1: 2}): ...", "with the results; resumed, it would be {'1': 2}"),
+    ("def S(a: int = 'x'): ...", "; its type says otherwise, a: expected a whole number (got 'x')"),
+    ("def S(name='x'): ...", "'name' is what users call it by: expected another name for an op"),
     ("def S(_a=1): ...", "makes None (NoneType): expected something with requires, select"),
     ("def S(): ...", "makes None (NoneType): expected something with requires, select"),
     ("class S:\n    requires = frozenset()", "(S): expected something with select"),
@@ -321,8 +328,9 @@ SIGNATURES = [
     ("import typing\nclass S(typing.NamedTuple):\n    a: int = 6\n" + SELECTS, {"a": 6}),
     ("import dataclasses\n@dataclasses.dataclass\nclass S:\n    a: int = 7\n" + SELECTS, {"a": 7}),
     ("import functools\ndef T(a: 'int' = 8): ...\n@functools.wraps(T)\ndef S(**k): ...", {"a": 8}),
-    ("import pathlib\ndef S(a=pathlib.Path('x'), b=(1, 2), c=float('inf')): ...",
-     {"a": Path("x"), "b": (1, 2), "c": float("inf")}),
+    ("import pathlib\ndef S(a=pathlib.Path('x'), b=(1, (2,)), c: tuple[int, int] = (1, 2),"
+     " d: pathlib.Path = pathlib.Path('y'), e: float = 1): ...",
+     {"a": "x", "b": [1, [2]], "c": (1, 2), "d": Path("y"), "e": 1}),
 ]  # fmt: skip
 
 
