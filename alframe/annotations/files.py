@@ -14,7 +14,7 @@ from alframe.config.checks import in_range
 from alframe.datasets.base import Dataset, with_classes
 from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import Problems, grouped
-from alframe.errors import DataError, RunError, Waiting
+from alframe.errors import ConfigError, DataError, RunError, Waiting
 from alframe.oracle import Answers, OracleSetup
 from alframe.runs.journal import Journal
 from alframe.runs.records import lost
@@ -37,6 +37,9 @@ class FilesOracle:
             ``yolo``.
         threshold: score that a proposal of the model has to have to be shown.
         proposals: a file of predictions of another model, which are shown in place of the run's.
+
+    Raises:
+        ConfigError: the dataset is not of detection: people are asked for boxes.
     """
 
     people: ClassVar[bool] = True
@@ -50,6 +53,11 @@ class FilesOracle:
         proposals: str | None = None,
     ) -> None:
         in_range("oracle.threshold", threshold, 0, 1)
+        if setup.dataset.task != "detection":
+            raise ConfigError(
+                f"people are asked for boxes, and {setup.dataset.name} is a dataset of "
+                f"{setup.dataset.task}: annotate it first, or give an oracle of your own"
+            )
         self._dataset, self._run = setup.dataset, setup.folder
         self._format, self._threshold, self._proposals = format, threshold, proposals
         if proposals and not setup.folder.exists():  # before anything is made or asked

@@ -33,9 +33,7 @@ class Server:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        if not _is_address(self.url):
-            raise ConfigError(f"oracle.url={url}: expected http://HOST:PORT or https://HOST")
+        self.url = checked_address(url)
         self._access = ""
         self._key = os.environ.get(KEY, "").strip()
         if not self._key:
@@ -204,6 +202,17 @@ class Server:
         if error.code == 404:
             return DataError(f"{self.url}{path}: not found; is Label Studio at oracle.url?")
         return DataError(f"{self.url}{path} answers {error.code}: {said:.300}")
+
+
+def checked_address(url: str) -> str:
+    """The address of a server, without a slash at its end.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not _is_address(url):
+        raise ConfigError(f"oracle.url={url}: expected http://HOST:PORT or https://HOST")
+    return url.rstrip("/")
 
 
 def _is_address(url: str) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from alframe.annotations.base import AskedImage, Sheet
 from alframe.annotations.files import FilesOracle, stored_answers
-from alframe.annotations.label_studio_api import Server
+from alframe.annotations.label_studio_api import Server, checked_address
 from alframe.annotations.label_studio_query import OURS, SERVED, configuration, tasks
 from alframe.annotations.sheets import query_folder
 from alframe.annotations.taking import take
@@ -62,7 +62,7 @@ class LabelStudioOracle:
         threshold: float = 0.3,
     ) -> None:
         self._dataset, self._run = setup.dataset, setup.folder
-        self._url, self._title = url, project or f"alframe {setup.folder.name}"
+        self._url, self._title = checked_address(url), project or f"alframe {setup.folder.name}"
         if not 3 <= len(self._title) <= LONGEST:
             raise ConfigError(
                 f"oracle.project={self._title}: expected a title of 3 to {LONGEST} letters"

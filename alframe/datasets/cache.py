@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -104,7 +105,7 @@ class CachedImages:
 
     def size(self, item: str) -> tuple[int, int]:
         """(height, width) of the original image in pixels, the frame of its target's boxes."""
-        return self._source.size(item)
+        return _size(self._source, item)
 
     def stamp(self, item: str) -> str:
         """The stamp of the original image."""
@@ -130,7 +131,7 @@ class CachedImages:
 
         Raises:
             DataError: the cache on disk cannot be written.
-            PluginError: the source gives something else than images.
+            PluginError: the source gives something else than images and their sizes.
         """
         facts = dict(in_threads(ids, self._facts, workers, "looking up images"))
         problems = {item: fact for item, fact in facts.items() if isinstance(fact, DataError)}
@@ -146,7 +147,7 @@ class CachedImages:
 
     def _facts(self, item: str) -> _Facts | DataError:
         try:
-            return self._source.size(item), self._source.stamp(item)
+            return _size(self._source, item), self._source.stamp(item)
         except DataError as error:
             return error
 
@@ -210,7 +211,7 @@ class CachedImages:
                     image, white = self._source.picture(item)
                 else:
                     image, white = _pixels(self._source, item), None
-                _check_size(item, image, self._source.size(item))
+                _check_size(item, image, _size(self._source, item))
             except DataError as error:
                 return error
             shrunk = self._shrunk(image)
@@ -271,6 +272,21 @@ def _pixels(source: ImageSource, item: str) -> NDArray[np.uint8]:
     raise PluginError(
         f"{type(source).__name__}.read gives {got} for {item}: expected RGB, uint8 [H, W, 3]"
     )
+
+
+def _size(source: ImageSource, item: str) -> tuple[int, int]:
+    """(height, width), as the images of a plugin may give them otherwise."""
+    size: Any = source.size(item)
+    try:
+        height, width = map(operator.index, size)
+    except (TypeError, ValueError):
+        height = width = 0
+    if height < 1 or width < 1:
+        raise PluginError(
+            f"{type(source).__name__}.size gives {size!r:.40} for {item}: expected (height, width) "
+            "in pixels"
+        )
+    return height, width
 
 
 def _check_size(item: str, image: NDArray[np.uint8], size: tuple[int, int]) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from alframe.datasets.base import IGNORED, Target
+from alframe.errors import DataError
 
 ReadMask = Callable[[], NDArray[np.uint8]]
 _NEIGHBOURS = np.ones((3, 3), np.bool_)
@@ -32,6 +33,30 @@ class RelabelledMask:
         table = np.full(256, IGNORED, np.uint8)
         table[: len(self.labels)] = np.where(self.labels < 0, IGNORED, self.labels)
         return table[self.mask()]
+
+
+def mask_of(target: Target, item: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The mask of an annotation, read, if it is one of its image, uint8 [H, W].
+
+    Args:
+        target: with a mask.
+        item: whose it is, for messages.
+        size: (height, width) of the original image in pixels.
+
+    Raises:
+        DataError: it has another type or size, or shows classes of which there is no object.
+    """
+    mask: object = target.mask() if target.mask else None
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != size:
+        got = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise DataError(f"the mask of {item} is {got}: expected uint8 {size}, as its image has")
+    most = int(target.labels.max(initial=-1))
+    if (strange := mask[(mask > most) & (mask != IGNORED)]).size:
+        raise DataError(
+            f"the mask of {item} shows the class {strange.max()}, of which it has no object: "
+            "build the annotation with alframe.datasets.masks.masked"
+        )
+    return mask
 
 
 def relabelled(target: Target, labels: NDArray[np.int64]) -> Target:

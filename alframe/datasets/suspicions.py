@@ -158,6 +158,19 @@ def _unlearnable(dataset: Dataset, table: _Table) -> Iterator[str]:
         )
 
 
+def leaving(dataset: Dataset) -> Iterator[str]:
+    """Objects whose box leaves its image by more than a pixel: our readers cut it at the edge."""
+    table = _Table({item: dataset.targets[item] for item in dataset.annotated})
+    sizes = np.array([dataset.images.size(item) for item in table.ids]).reshape(-1, 2)
+    beyond = table.boxes[:, 2:] > sizes[table.owner, ::-1] + 1
+    outside = np.any(beyond | (table.boxes[:, :2] < -1), axis=1)
+    if outside.any():
+        yield (
+            f"{plural(int(outside.sum()), 'object')} with a box that leaves its image: "
+            f"{tallied(table.tally(outside))}; cut boxes at the edges, or correct them"
+        )
+
+
 def _crowded(table: _Table, most: int | None) -> Iterator[str]:
     """Images of the test split with more objects than a detector finds."""
     if most is None:

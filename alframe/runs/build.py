@@ -16,7 +16,7 @@ from alframe.datasets.cache import CachedImages, Resize, prepared
 from alframe.datasets.conforming import conforming
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.pictures import Reading
-from alframe.datasets.suspicions import check_objects, looked_through
+from alframe.datasets.suspicions import check_objects, leaving, looked_through
 from alframe.datasets.unannotated import check_annotated
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import InferenceSetup, Learner, LearnerSetup
@@ -170,7 +170,7 @@ def prepare_images(dataset: Dataset, config: RunConfig) -> Dataset:
     usable = replace(prepared(dataset, cached, READERS), images=cached)
     for test in (False, True):  # again: broken images may be left out
         check_objects(usable, test=test)
-    return usable
+    return replace(usable, notes=(*usable.notes, *leaving(usable)))
 
 
 def cached_images(dataset: Dataset, data: DataConfig) -> CachedImages:

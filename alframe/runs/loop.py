@@ -8,7 +8,6 @@ run may be killed anywhere and goes on to the same selections and the same numbe
 import logging
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +37,7 @@ from alframe.runs.records import classes_in, new_classes
 from alframe.runs.rundir import FitState, RunDir
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Selection, Strategy, check_finite, top
+from alframe.streams import check_signal, each_once
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -56,32 +56,28 @@ class DeclaredSignals:
     declared: frozenset[str]
     tick: Tick = unwatched
     title: str = "score"
+    classes: int | None = None
 
     def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
         """Stream the named signals of ``ids``.
 
         Raises:
             SelectionError: a signal that the strategy did not declare in ``requires``.
-            TrainingError: the learner leaves an image out, or has one twice.
+            TrainingError: the learner leaves an image out, or has one twice; or a signal of the
+                first batch is not what its name says.
         """
         if undeclared := sorted(names - self.declared):
             raise SelectionError(f"the strategy asks for {undeclared} but does not require it")
         stream = self.learner.signals(ImageSet(self.images, tuple(ids)), names)
         counted = over(stream, len(ids), self.title, "images", lambda b: len(b.ids))
-        return self._ticking(counted, ids)
+        return self._ticking(each_once(counted, ids))
 
-    def _ticking(self, stream: Iterator[SignalBatch], ids: Sequence[str]) -> Iterator[SignalBatch]:
-        seen = Counter[str]()
-        for batch in stream:
-            seen.update(batch.ids)
+    def _ticking(self, stream: Iterator[SignalBatch]) -> Iterator[SignalBatch]:
+        for number, batch in enumerate(stream):
+            for name, values in batch.values.items() if number == 0 else ():
+                check_signal(name, values, self.classes)
             yield batch
             self.tick()
-        if seen != Counter(ids):
-            odd = sorted((Counter(ids) - seen) | (seen - Counter(ids)))
-            raise TrainingError(
-                f"the learner streams signals of {plural(seen.total(), 'image')}, asked for those "
-                f"of {len(ids):,}: expected each once; see {named(odd)}"
-            )
 
 
 class Loop:
@@ -275,7 +271,12 @@ class Loop:
         seeds = self._seeds.within("cycle", cycle)
         return Query(
             learner=DeclaredSignals(
-                self._learner, images, requires, tick, title=f"cycle {cycle} score"
+                self._learner,
+                images,
+                requires,
+                tick,
+                title=f"cycle {cycle} score",
+                classes=len(self._dataset.classes),
             ),
             unlabelled=self._plan.choose_from(self._pool.unlabelled, budget, seeds),
             labelled=labelled.ids,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from alframe.streams import check_signal
 from alframe.testing.check_model import (
     CLASSES,
     RULES,
@@ -13,8 +14,7 @@ from alframe.testing.check_model import (
     train,
     trains,
 )
-from alframe.testing.check_signals import check_signal
-from alframe.testing.expect import expect, hold
+from alframe.testing.expect import as_assertion, expect, hold
 from alframe.testing.states import close
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ def _detects(bench: ModelUnderTest) -> None:
     looked_at = replace(bench.batch, boxes=None, labels=None, originals=originals)
     with bench.predicting() as detector:
         found = _found(detector, looked_at)
-    check_signal("detections", found)
+    with as_assertion():
+        check_signal("detections", found)
     for row, (height, width) in enumerate(originals.tolist()):
         kept = found.valid[row]
         boxes, scores, labels = (v[row][kept] for v in (found.boxes, found.scores, found.labels))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alframe.datasets.base import IGNORED, LabelledSet, Target
+from alframe.datasets.masks import masked
 from alframe.learner import SignalBatch
 from alframe.seeds import Seeds
 from alframe.testing.expect import (
@@ -181,10 +182,13 @@ def _measures(bench: ModelUnderTest) -> None:
     masks: Any = bench.batch.masks
     targets = {}
     for row, item in enumerate(bench.batch.ids):
+        if masks is not None and getattr(bench.model, "task", None) == "segmentation":
+            mask = masks[row].numpy()
+            targets[item] = masked(mask, mask.copy)
+            continue
         real = labels[row] >= 0
         own = None if boxes is None else boxes[row][real].numpy()
-        mask = None if masks is None else masks[row].numpy().copy
-        targets[item] = Target.of(own, labels[row][real].numpy(), mask=mask)
+        targets[item] = Target.of(own, labels[row][real].numpy())
     setup = replace(tiny_setup(), classes=tuple(f"class {n}" for n in range(CLASSES)))
     with bench.predicting() as model:
         stream = [_read(model, bench.batch, model.measured)]

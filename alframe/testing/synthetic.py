@@ -25,8 +25,8 @@ from alframe.learner import (
 )
 from alframe.seeds import Seeds
 from alframe.shaped import Tensor
-from alframe.testing.check_signals import check_signal
-from alframe.testing.expect import expect
+from alframe.streams import check_signal
+from alframe.testing.expect import as_assertion, expect
 
 Ids = tuple[str, ...]
 Synthesis = Callable[[Ids], Any]
@@ -218,7 +218,8 @@ def rows_of(name: str, batch: SignalBatch) -> "dict[str, list[Tensor]]":
     rows = {item: _row(values, row) for row, item in enumerate(batch.ids)}
     wrong = sorted(i for i, ts in rows.items() if not all(t.isfinite().all() for t in ts))
     expect(not wrong, f"{name} of {wrong} is not finite: expected finite numbers")
-    check_signal(name, values)
+    with as_assertion():
+        check_signal(name, values)
     return rows
 
 

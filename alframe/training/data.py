@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from alframe.config.sections import DataConfig
 from alframe.datasets.base import IGNORED, ImageSet, LabelledSet
-from alframe.datasets.masks import resized
+from alframe.datasets.masks import mask_of, resized
 from alframe.datasets.resize import Resize
 from alframe.seeds import Seeds
 from alframe.training.augment import AUGMENTATIONS, MIN_SIDE, Sample
@@ -34,7 +34,8 @@ def read_sample(images: ImageSet, item: str) -> Sample:
     target = images.targets[item]
     kept = target.trainable()
     if target.boxes is None:
-        mask = None if target.mask is None else resized(target.mask(), image.shape[:2])
+        whole = None if target.mask is None else mask_of(target, item, original)
+        mask = None if whole is None else resized(whole, image.shape[:2])
         return Sample(item, image, original, None, target.labels[kept], mask)
     height, width = image.shape[0] / original[0], image.shape[1] / original[1]
     boxes = target.boxes[kept] * np.array([width, height, width, height], np.float32)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from alframe.datasets.base import ImageSet, LabelledSet
-from alframe.errors import ConfigError, TrainingError
+from alframe.errors import ConfigError, PluginError, TrainingError
 from alframe.learner import (
     AUGMENTED,
     DETECTIONS,
@@ -20,6 +20,7 @@ from alframe.learner import (
 from alframe.model import Foldable, Model, streamed
 from alframe.progress import over
 from alframe.seeds import Seeds
+from alframe.streams import each_once
 from alframe.training.augmented import augmented
 from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream, inference_batches
@@ -137,7 +138,7 @@ class PlainLearner:
     def measure(self, test: LabelledSet, stream: Iterable[SignalBatch]) -> Metrics:
         """:meth:`evaluate`, from the signals of the test images; also of several processes."""
         watched = over(stream, len(test), "evaluate", "images", lambda batch: len(batch.ids))
-        return self.inner(self.network).measure(test, watched, self.setup)
+        return self.inner(self.network).measure(test, each_once(watched, test.ids), self.setup)
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
         """Stream the named signals; see :func:`~alframe.training.data.inference_batches`.
@@ -212,5 +213,19 @@ def _out_of_memory(images: int) -> TrainingError:
 
 
 def model_loss(model: nn.Module, batch: Batch) -> Losses:
-    """The model's own loss on labelled images."""
-    return Losses(model.loss(batch))  # type: ignore[operator]
+    """The model's own loss on labelled images.
+
+    Raises:
+        PluginError: it is no mapping of scalar tensors.
+    """
+    terms: Any = model.loss(batch)  # type: ignore[operator]
+    scalars = isinstance(terms, dict) and all(
+        isinstance(name, str) and isinstance(term, torch.Tensor) and term.dim() == 0
+        for name, term in terms.items()
+    )
+    if not (terms and scalars):
+        raise PluginError(
+            f"{type(model).__name__}.loss gives {terms!r:.60} ({type(terms).__name__}): expected a "
+            "dict of scalar tensors by name"
+        )
+    return Losses(terms)

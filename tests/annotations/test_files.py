@@ -11,10 +11,11 @@ import pytest
 from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.files import FilesOracle
 from alframe.annotations.folders import write_folder
+from alframe.annotations.label_studio_oracle import LabelStudioOracle
 from alframe.annotations.sheets import query_folder, read_sheet, write_sheet
 from alframe.annotations.taking import Received, take, waits_for
 from alframe.datasets.base import Dataset, Target
-from alframe.errors import DataError, RunError, Waiting
+from alframe.errors import ConfigError, DataError, RunError, Waiting
 from alframe.oracle import OracleSetup
 from alframe.runs.journal import Journal
 from tests.annotations import people
@@ -55,6 +56,13 @@ def answer(path: Path, *given: str, name: str = "cat", box: Any = BOX, **more: A
 
 def asked(run: Path, dataset: Dataset, **options: Any) -> FilesOracle:
     return FilesOracle(OracleSetup(dataset, run), **options)
+
+
+@pytest.mark.parametrize("oracle", [FilesOracle, LabelStudioOracle])
+def test_people_are_asked_for_boxes(run: Path, dataset: Dataset, oracle: Any) -> None:
+    other = replace(dataset, task="segmentation")
+    with pytest.raises(ConfigError, match=r"asked for boxes, and .* is a dataset of segmentation"):
+        oracle(OracleSetup(other, run))
 
 
 def test_a_query_is_written_once_and_answered_in_parts(

@@ -167,6 +167,14 @@ def test_a_server_that_refuses(
         ask(run, dataset, url)
 
 
+@pytest.mark.parametrize("url", ["ftp://x", "localhost:8080", "http://", "http://a:b", "http://[x"])
+def test_an_address_that_is_none_is_told_before_anybody_is_asked(
+    run: Path, dataset: Dataset, url: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"oracle\.url=.*: expected http://HOST:PORT or https"):
+        LabelStudioOracle(OracleSetup(dataset, run), url=url)
+
+
 def test_a_personal_access_token_is_exchanged(
     run: Path, dataset: Dataset, server: tuple[str, State], monkeypatch: pytest.MonkeyPatch
 ) -> None:

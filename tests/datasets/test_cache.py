@@ -462,3 +462,21 @@ def test_real_data(shared_data, tmp_path):
     item = dataset.pool[0]
     assert dataset.images.size(item) == (214, 320)
     assert images.read(item).shape == (96, 144, 3)
+
+
+@pytest.mark.parametrize("size", [("64", "64"), (0, 20), (10, 20, 3), 64, None, (10.5, 20)])
+def test_a_size_that_is_none_is_refused(size):
+    images = Images()
+    images.sizes["a"] = size
+    told = re.escape(f"Images.size gives {size!r} for a: expected (height, width) in pixels")
+    with pytest.raises(PluginError, match=told):
+        cached(images).prepare(IDS, 1)
+
+
+@pytest.mark.parametrize("size", [[10, 20], np.array([10, 20]), (np.int64(10), np.int64(20))])
+def test_a_size_of_other_types_is_one(size):
+    images = Images()
+    images.sizes["a"] = size
+    made = cached(images)
+    assert made.prepare(IDS, 1) == {}
+    assert made.size("a") == (10, 20)

@@ -4,7 +4,7 @@ import pytest
 
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.shapes import shapes
-from alframe.datasets.suspicions import check_objects, looked_through, wrong_targets
+from alframe.datasets.suspicions import check_objects, leaving, looked_through, wrong_targets
 from alframe.errors import DataError
 
 BOX = [1, 2, 30, 40]
@@ -99,6 +99,19 @@ def test_a_test_split_without_objects(target, message):
 def test_images_classified_as_a_whole_have_labels_and_no_boxes():
     whole = Target.of(None, [0])
     assert looked_through(dataset({"a": whole}, {"c": whole})).notes == ()
+
+
+def test_boxes_that_leave_their_image():
+    """It is 128 x 128 pixels, of which boxes may miss one by rounding."""
+    source = shapes(pool=2, test=1)
+    first, second = source.pool
+    boxes = [[-0.5, 0, 128.5, 9], [0, 0, 129.5, 9], [3, -2, 9, 9], [500, 500, 540, 540]]
+    targets = {**source.targets, first: Target.of(boxes, [0] * 4), second: Target.of([], [])}
+    assert list(leaving(source)) == []
+    assert list(leaving(replace(source, targets=targets))) == [
+        f"3 objects with a box that leaves its image: {first} (3); cut boxes at the edges, or "
+        "correct them"
+    ]
 
 
 def test_what_was_lost_before_is_counted():

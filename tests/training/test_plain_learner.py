@@ -1,19 +1,28 @@
 """The plain detection learner on a tiny RetinaNet and drawn shapes."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.datasets.base import ImageSet, LabelledSet, Target
-from alframe.errors import ConfigError, TrainingError
-from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING, FitContext, WarmStart
+from alframe.errors import ConfigError, PluginError, TrainingError
+from alframe.learner import (
+    CLASS_PROBS,
+    DETECTIONS,
+    EMBEDDING,
+    FitContext,
+    SignalBatch,
+    WarmStart,
+)
 from alframe.runs.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Selection
-from alframe.training.plain_learner import PlainLearner
+from alframe.training.plain_learner import PlainLearner, model_loss
 from tests.fakes import FakeImages, MemoryCheckpoint, Numbers
 
 ALL = frozenset({DETECTIONS, CLASS_PROBS, EMBEDDING})
@@ -199,6 +208,29 @@ def test_memory_that_does_not_suffice_for_scoring_is_said_with_the_remedy(
     learner, data = fitted("training.iterations=1", f"evaluation.batch_size={images}")
     with pytest.raises(TrainingError, match=remedy):
         next(learner.signals(ImageSet(data.images, data.pool), frozenset({DETECTIONS})))
+
+
+class Lossy(PlainLearner):
+    """Streams all batches but the last."""
+
+    def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+        yield from list(super().signals(images, names))[:-1]
+
+
+def test_an_evaluation_without_some_images_is_refused() -> None:
+    learner, data = fitted("training.iterations=1")
+    lossy = Lossy(learner.setup)
+    lossy.load_state_dict(learner.state_dict())
+    with pytest.raises(TrainingError, match="signals of 4 images, asked for those of 6: expected"):
+        lossy.evaluate(LabelledSet(data.images, data.test, data.targets))
+
+
+@pytest.mark.parametrize("terms", [{}, 1.0, {"a": 1.0}, {"a": torch.ones(2)}, torch.ones(())])
+def test_a_loss_that_is_none_is_told(terms: Any) -> None:
+    model = nn.Linear(1, 1)
+    model.loss = lambda _: terms  # type: ignore[assignment]
+    with pytest.raises(PluginError, match=r"Linear\.loss gives .*: expected a dict of scalar tens"):
+        model_loss(model, None)  # type: ignore[arg-type]
 
 
 class Demanding:

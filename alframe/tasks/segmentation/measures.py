@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from alframe.datasets.base import IGNORED, LabelledSet
+from alframe.datasets.masks import mask_of
 from alframe.errors import DIVERGED, TrainingError
 from alframe.learner import Metrics, SignalBatch
 from alframe.shaped import Int
@@ -20,6 +21,7 @@ def segmentation_metrics(
     """Metrics of the test images, at the original size of their masks.
 
     Raises:
+        DataError: a mask is not one of its image.
         TrainingError: a logit is not finite; the message names the image.
     """
     confusion = np.zeros((len(classes), len(classes)), np.int64)
@@ -27,14 +29,13 @@ def segmentation_metrics(
         maps = batch[CLASS_MAPS]
         finite = maps.logits.isfinite().flatten(1).all(1).tolist()
         for row, item in enumerate(batch.ids):
-            read = test.targets[item].mask
-            if read is None:
-                raise ValueError(f"the annotation of {item} has no mask")
+            height, width = maps.originals[row].tolist()
+            mask = mask_of(test.targets[item], item, (height, width))
             if not finite[row]:
                 raise TrainingError(f"the class maps of {item} are not finite: {DIVERGED}")
             bands = maps.at_original_size(row)
             found = torch.cat([decided_classes(band, maps.threshold) for band in bands])
-            confusion += confusion_of(found.cpu().numpy(), read(), len(classes))
+            confusion += confusion_of(found.cpu().numpy(), mask, len(classes))
     return metrics_of_confusion(confusion, classes)
 
 

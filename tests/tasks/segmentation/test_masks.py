@@ -1,14 +1,17 @@
 """Masks on their way from a file to a batch."""
 
 import pickle
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
 from alframe.datasets.base import IGNORED, Dataset, ImageSet, LabelledSet, Target
 from alframe.datasets.cache import CachedImages, Resize
-from alframe.datasets.masks import masked, regions, relabelled, resized
+from alframe.datasets.masks import mask_of, masked, regions, relabelled, resized
+from alframe.errors import DataError
 from alframe.seeds import Seeds
 from alframe.tasks.segmentation.shapes_seg import DrawnMask, shapes_seg
 from alframe.training.augment import AUGMENTATIONS, Sample
@@ -31,6 +34,20 @@ def test_regions_by_hand() -> None:
 def test_nothing_but_ignored_pixels_is_no_region() -> None:
     assert regions(np.full((3, 3), IGNORED, np.uint8)) == ([], [])
     assert regions(np.full((3, 3), 254, np.uint8)) == ([254], [9])
+
+
+def test_a_mask_is_one_of_its_image() -> None:
+    mask = np.array([[0, 1], [2, 255]], np.uint8)
+    target = masked(mask, mask.copy)
+    assert mask_of(target, "x", (2, 2)).tolist() == mask.tolist()
+    wrong: list[Any] = [mask[:1], mask.astype(np.int64), mask[..., None], mask.tolist(), None]
+    for each in wrong:
+        with pytest.raises(
+            DataError, match=r"the mask of x is .*: expected uint8 \(2, 2\), as"
+        ):
+            mask_of(replace(target, mask=lambda each=each: each), "x", (2, 2))
+    with pytest.raises(DataError, match="the mask of x shows the class 7, of which it has no obj"):
+        mask_of(replace(target, mask=lambda: np.where(mask == 2, 7, mask)), "x", (2, 2))
 
 
 def test_a_mask_with_the_labels_of_other_classes() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from alframe.learner import ClassProbs, Detections
-from alframe.testing.check_signals import check_signal
+from alframe.errors import TrainingError
+from alframe.learner import ClassProbs, Detections, SignalBatch
+from alframe.streams import check_signal, each_once
 
 FOUND = Detections(
     boxes=torch.tensor([[[0.0, 0, 4, 4], [1, 1, 3, 2]], [[2, 2, 5, 5], [9, 9, 0, 0]]]),
@@ -47,5 +48,34 @@ def test_what_is_right_or_of_no_known_kind_passes(values: Any) -> None:
     ],
 )
 def test_what_is_wrong_is_told(values: Any, said: str) -> None:
-    with pytest.raises(AssertionError, match=said):
+    with pytest.raises(TrainingError, match=said):
         check_signal("x", values)
+
+
+def test_what_is_not_finite_is_told_by_others() -> None:
+    check_signal("x", ClassProbs(torch.full((1, 1, 2), torch.nan), True))
+    check_signal("x", replace(FOUND, scores=torch.full((2, 2), torch.nan)))
+
+
+@pytest.mark.parametrize(
+    ("exclusive", "classes", "right"),
+    [(False, 4, True), (False, 3, False), (True, 4, True), (True, 3, True), (True, 2, False)],
+)
+def test_probabilities_of_other_classes(exclusive: bool, classes: int, right: bool) -> None:
+    """Those of one softmax may have one more, of background."""
+    probs = ClassProbs(torch.full((2, 3, 4), 0.25), exclusive)
+    if right:
+        check_signal("x", probs, classes)
+    else:
+        with pytest.raises(TrainingError, match=f"are of 4: expected the {classes} classes of the"):
+            check_signal("x", probs, classes)
+
+
+def test_each_once() -> None:
+    batches = [SignalBatch(("a", "b"), {}), SignalBatch(("c",), {})]
+    assert list(each_once(batches, ["c", "a", "b"])) == batches
+    for ids in (["a", "b"], ["a", "b", "c", "d"]):
+        with pytest.raises(TrainingError, match=f"3 images, asked for those of {len(ids)}: exp"):
+            list(each_once(batches, ids))
+    with pytest.raises(TrainingError, match="expected each once; see a, b"):
+        list(each_once([*batches, batches[0]], ["a", "b", "c"]))

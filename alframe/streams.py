@@ -1,0 +1,108 @@
+"""What a stream of signals has to be, whoever gives it: a learner, or files of one's own model."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from alframe.errors import TrainingError
+from alframe.learner import ClassProbs, Detections, SignalBatch
+from alframe.words import named, plural
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CLOSE = 5e-3
+"""By so much probabilities may miss 1 when they are added, as in half precision."""
+
+
+def each_once(stream: Iterable[SignalBatch], ids: Sequence[str]) -> Iterator[SignalBatch]:
+    """A stream, held to having every id once.
+
+    Raises:
+        TrainingError: when it has ended without one of ``ids``, or with one twice.
+    """
+    seen = Counter[str]()
+    for batch in stream:
+        seen.update(batch.ids)
+        yield batch
+    if seen != (wanted := Counter(ids)):
+        odd = sorted((wanted - seen) | (seen - wanted))
+        raise TrainingError(
+            f"the learner streams signals of {plural(seen.total(), 'image')}, asked for those of "
+            f"{len(ids):,}: expected each once; see {named(odd)}"
+        )
+
+
+def check_signal(name: str, values: Any, classes: int | None = None) -> None:
+    """Hold class probabilities and detections to what :mod:`alframe.learner` says of them.
+
+    What is not finite passes: whoever reads it has words for that.
+
+    Args:
+        name: of the signal, for messages.
+        values: of a batch; others than these pass.
+        classes: how many the dataset has; None checks none.
+
+    Raises:
+        TrainingError: says what was expected.
+    """
+    if isinstance(values, tuple):
+        for number, each in enumerate(values):
+            check_signal(f"{name}[{number}]", each, classes)
+    elif isinstance(values, ClassProbs):
+        _check_probs(f"{name}.values", values.values, values.exclusive, classes)
+    elif isinstance(values, Detections):
+        _check_detections(name, values, classes)
+
+
+def _expect(condition: object, message: str) -> None:
+    if not condition:
+        raise TrainingError(message)
+
+
+def _check_probs(name: str, probs: "Tensor", exclusive: bool, classes: int | None) -> None:
+    _expect(probs.dim() == 3, f"{name} has the shape {tuple(probs.shape)}: expected three axes")
+    outside = ((probs < -CLOSE) | (probs > 1 + CLOSE)).any()
+    _expect(not outside, f"{name} leaves 0..1: expected probabilities")
+    if exclusive:
+        parts = ((probs.float().sum(dim=2) - 1).abs() > CLOSE * max(1, probs.shape[2])).any()
+        _expect(
+            not parts, f"{name} are exclusive and do not sum to 1: expected one distribution each"
+        )
+    if classes is not None and probs.numel():
+        own, background = probs.shape[2], ", or one more for background" if exclusive else ""
+        _expect(
+            own == classes or (exclusive and own == classes + 1),
+            f"{name} are of {own}: expected the {plural(classes, 'class')} of the dataset"
+            f"{background}",
+        )
+
+
+def _check_detections(name: str, found: Detections, classes: int | None) -> None:
+    size = tuple(found.scores.shape)
+    shapes = {
+        "boxes": (found.boxes, (*size, 4)),
+        "labels": (found.labels, size),
+        "valid": (found.valid, size),
+        "probs": (found.probs, (*size, found.probs.shape[-1])),
+    }
+    for part, (tensor, shape) in shapes.items():
+        got = tuple(tensor.shape)
+        _expect(got == shape, f"{name}.{part} has the shape {got}: expected {shape}, as of scores")
+    last = (found.valid.int().diff(dim=1) <= 0).all()
+    _expect(last, f"{name}.valid: valid detections come after padding: expected padding last")
+    kept = found.valid
+    scores = found.scores.float().where(kept, -1.0)
+    _expect(
+        not (scores.diff(dim=1) > 0).any(),
+        f"{name}.scores are not descending: expected the best first",
+    )
+    scores = scores[kept]
+    _expect(not ((scores < 0) | (scores > 1)).any(), f"{name}.scores leave 0..1")
+    sides = (found.boxes[..., 2:] - found.boxes[..., :2])[kept]
+    _expect(not (sides < 0).any(), f"{name}.boxes: expected x1 y1 x2 y2, x1 <= x2 and y1 <= y2")
+    labels = found.labels[kept]
+    most = found.probs.shape[-1] - 1
+    known = ((labels >= 0) & (labels <= most)).all()
+    _expect(known, f"{name}.labels: expected classes, of which probs has {most + 1}")
+    _check_probs(f"{name}.probs", found.probs[kept][None], found.exclusive, classes)
