@@ -42,9 +42,7 @@ def test_a_mask_is_one_of_its_image() -> None:
     assert mask_of(target, "x", (2, 2)).tolist() == mask.tolist()
     wrong: list[Any] = [mask[:1], mask.astype(np.int64), mask[..., None], mask.tolist(), None]
     for each in wrong:
-        with pytest.raises(
-            DataError, match=r"the mask of x is .*: expected uint8 \(2, 2\), as"
-        ):
+        with pytest.raises(DataError, match=r"the mask of x is .*: expected uint8 \(2, 2\), as"):
             mask_of(replace(target, mask=lambda each=each: each), "x", (2, 2))
     with pytest.raises(DataError, match="the mask of x shows the class 7, of which it has no obj"):
         mask_of(replace(target, mask=lambda: np.where(mask == 2, 7, mask)), "x", (2, 2))
