@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alframe.cli.output import say
+from alframe.cli.paths import FilePath
 from alframe.config.draft import Layer
 from alframe.config.layers import merge
 from alframe.config.resolve import from_overrides
@@ -30,14 +31,14 @@ SIZES = (
 
 
 @click.command()
-@click.argument("run", metavar="RUN|WEIGHTS", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|WEIGHTS", type=FilePath())
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--model", metavar="NAME", help="Of a file that does not say (alframe ls models).")
 @click.option("--dataset", metavar="NAME", help="Another dataset (alframe ls datasets).")
 @click.option("--data-root", metavar="DIR", help="Where the dataset lies.")
 @click.option("--cycle", type=int, help="Whose model; the last one by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--show-dir", type=click.Path(path_type=Path), help="For precision-recall curves.")
+@click.option("--show-dir", type=FilePath(), help="For precision-recall curves.")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]")
 def evaluate(
     run: Path,

@@ -14,6 +14,7 @@ from alframe.annotations.parts import by_stem
 from alframe.annotations.yolo_query import write_query as write_labels
 from alframe.cli.flags import Number
 from alframe.cli.output import say
+from alframe.cli.paths import FilePath
 from alframe.errors import ConfigError, DataError, RunError, together
 from alframe.files.atomic import write_text
 from alframe.learner import DETECTIONS
@@ -49,10 +50,10 @@ THRESHOLD = 0.05
 
 
 @click.command()
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("images", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN", type=FilePath())
+@click.argument("images", nargs=-1, type=FilePath())
 @click.option("--to", "name", required=True, type=click.Choice((*HOW, *MODELS)), help="The format.")
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="A folder.")
+@click.option("--output", required=True, type=FilePath(), help="A folder.")
 @click.option("--cycle", type=int, help="Whose model; the last one by default.")
 @click.option("--raw", is_flag=True, help="Of a model: what is there before any filtering.")
 @click.option("--threshold", type=Number(0, 1), help="Of boxes: least score.  [default: 0.05]")

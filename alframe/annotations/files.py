@@ -24,6 +24,9 @@ from alframe.words import named, plural
 FormatName = Literal["coco", "cvat", "label-studio", "voc", "yolo"]
 
 
+_SHOWN = "give the dataset's images a method file(item) that says where a picture lies"
+
+
 class FilesOracle:
     """Asks by a folder, ``queries/cycle_NN``, and reads ``answers/cycle_NN.json``.
 
@@ -138,10 +141,12 @@ def _status(run: Path, cycle: int, sheet: Sheet, missing: Sequence[str]) -> list
     split = f" ({', '.join(parts)})" if len(parts) > 1 else ""
     count = len(sheet.images)
     asked = "" if len(missing) == count else f"{len(missing)} of "
+    bare = [i.item for i in sheet.images if i.item in left and i.file is None]
     return [
         f"waiting: {asked}{plural(count, 'image')} to annotate{split}, in "
         f"{query_folder(run, cycle)}: {named(missing)}",
         f"then: {command('annotate', run, 'FILE')}",
+        *([f"nobody sees what is no file: {named(bare)}; {_SHOWN}"] if bare else ()),
     ]
 
 

@@ -9,6 +9,7 @@ import click
 
 from alframe.annotations.formats import FORMATS
 from alframe.cli.output import say
+from alframe.cli.paths import FilePath
 
 if TYPE_CHECKING:
     from alframe.config.sections import RunConfig
@@ -20,10 +21,8 @@ SHOWN = 10
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument(
-    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
-)
+@click.argument("run", type=FilePath())
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=FilePath())
 @click.option(
     "--format", "name", type=click.Choice(list(FORMATS)), help="Of the files.  [recognised]"
 )
@@ -73,7 +72,7 @@ def annotate(run: Path, files: Sequence[Path], name: str | None, **how: bool) ->
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=FilePath())
 @click.option("--to", "name", type=click.Choice(list(FORMATS)), help="Write it for this tool, too.")
 @click.option("--copy", is_flag=True, help="Copy the pictures beside it.")
 def query(run: Path, name: str | None, copy: bool) -> None:

@@ -10,6 +10,7 @@ import click
 
 from alframe.cli.flags import Number
 from alframe.cli.output import say
+from alframe.cli.paths import FilePath
 from alframe.errors import RunError, together
 
 if TYPE_CHECKING:
@@ -19,13 +20,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("run", type=FilePath())
+@click.argument("images", nargs=-1, required=True, type=FilePath())
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N largest scores.")
 @click.option("--unlabelled", is_flag=True, help="Leave out what the run has labelled.")
-@click.option(
-    "--output", "--show-dir", type=click.Path(path_type=Path), help="Folder of the pictures."
-)
+@click.option("--output", "--show-dir", type=FilePath(), help="Folder of the pictures.")
 @click.option("--cycle", type=int, help="Whose model; the last one by default.")
 @click.option("--threshold", type=Number(0, 1), help="Least score of what is shown.  [boxes: 0.3]")
 @click.option(

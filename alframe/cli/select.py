@@ -10,12 +10,13 @@ import click
 
 from alframe.annotations.formats import FORMATS
 from alframe.cli.output import say
+from alframe.cli.paths import FilePath
 from alframe.errors import ConfigError, together
 
 if TYPE_CHECKING:
     from alframe.strategy import Selection
 
-_FILE = click.Path(path_type=Path)
+_FILE = FilePath()
 
 
 @click.command()

@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from alframe.cli.output import say
+from alframe.cli.paths import FilePath
 
 
 @click.command()
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN", type=FilePath())
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]")
 @click.option("--data-root", metavar="DIR", help="Where the dataset lies, if it was moved.")
 @click.option("--strict", is_flag=True, help="What cannot be made again is a failure, too.")

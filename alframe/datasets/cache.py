@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.base import Dataset, ImageSource, without
+from alframe.datasets.base import Dataset, ImageSource, file_of, without
 from alframe.datasets.bulk import in_threads
 from alframe.datasets.cache_disk import FORMAT, DiskStore, DiskWriter, Slot, load
 from alframe.datasets.files import ImageFiles
@@ -113,7 +113,7 @@ class CachedImages:
 
     def file(self, item: str) -> Path | None:
         """The file of the original image; None where it is none."""
-        return self._source.file(item) if isinstance(self._source, ImageFiles) else None
+        return file_of(self._source, item)
 
     def prepare(self, ids: Sequence[str], workers: int) -> dict[str, DataError]:
         """Decode every image once, check it, and fill the cache in the order of ``ids``.

@@ -112,10 +112,11 @@ class Registry:
         taken = [e for e in entries if (e.kind, e.name) in self._entries]
         for entry in taken:
             owner = self._entries[entry.kind, entry.name]
+            alike = any(p.name == plugin.name for p in self.plugins if p.package == owner.package)
+            way = "" if alike else ", or set ALFRAME_PLUGINS to the plugins you want"
             self._contested[entry.kind, entry.name] = (
                 f"{entry.name!r} in {entry.kind} is claimed by two packages, {owner.package} "
-                f"{owner.version} and {plugin.package} {plugin.version}: uninstall one, or set "
-                "ALFRAME_PLUGINS to the plugins you want"
+                f"{owner.version} and {plugin.package} {plugin.version}: uninstall one{way}"
             )
         problem = "; ".join(self._contested[e.kind, e.name] for e in taken)
         self.plugins.append(Plugin(plugin.name, plugin.package, plugin.version, problem))

@@ -118,7 +118,8 @@ def check_budget(budget: BudgetConfig, pool: int, given: int | None = None) -> t
     remedies = [f"set {try_this}"] if try_this else []
     text = f"budget.initial asks for {first} images, the pool has {pool}"
     if first <= pool:
-        remedies.append(f"set budget.cycles={1 + (pool - first) // per_cycle}")
+        most = 1 + (pool - first) // per_cycle
+        remedies.append(f"set budget.cycles={most}, or null to go on until none is left")
         text = (
             f"the budget asks for {asked} images ({first} + {selections} x {per_cycle}), the pool "
             f"has {pool}"

@@ -100,6 +100,11 @@ class _Fit:
         saved = self._context.checkpoint.load()
         first = saved["phase"] if saved else 0
         total = sum(map(self._iterations, self._phases))
+        if (warmup := self._config.warmup) > total:
+            logger.warning(
+                "training.warmup=%d is more than the %d iterations of the fit, so that the rate "
+                "stays below training.lr", warmup, total,
+            )  # fmt: skip
         with Progress(total, "fit", "iterations") as progress:
             progress.skip(sum(map(self._iterations, self._phases[:first])))
             for index in range(first, len(self._phases)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alframe.cli.output import say
+from alframe.cli.paths import FilePath
 
 if TYPE_CHECKING:
     from alframe.benchmarks.reporting.findings import Findings
@@ -23,14 +24,14 @@ FORMATS = {
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=FilePath())
 @click.option(
     "--metric",
     help="What to tabulate and draw.  [default: the first that the model measures, or the suite's]",
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="Folder for the files.  [default: RUN/report for one run or suite, else ./report]",
 )
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alframe.cli.output import say
+from alframe.cli.paths import FilePath
 from alframe.cli.stopping import exit_code
 from alframe.text import command
 
@@ -42,7 +43,7 @@ def _seeds(context: click.Context, parameter: click.Parameter, text: str | None)
 
 @click.command()
 @click.argument("suite", metavar="SUITE")
-@click.option("--output", type=click.Path(path_type=Path), help="Folder.  [default: bench/SUITE]")
+@click.option("--output", type=FilePath(), help="Folder.  [default: bench/SUITE]")
 @click.option(
     "--seeds",
     callback=_seeds,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from alframe.cli.output import say
+from alframe.cli.paths import FilePath
 
 if TYPE_CHECKING:
     from alframe.benchmarks.speed.cases import Case, Setting
@@ -32,9 +33,7 @@ COMMAND = "python -m alframe.benchmarks.speed"
     show_default=True,
     help="On a CPU: time that passes, or that this process computes, for a machine others use.",
 )
-@click.option(
-    "--output", type=click.Path(path_type=Path), help="Folder for speed.json and speed.md."
-)
+@click.option("--output", type=FilePath(), help="Folder for speed.json and speed.md.")
 def speed(
     names: Sequence[str],
     device: str,

@@ -65,6 +65,18 @@ def test_people_are_asked_for_boxes(run: Path, dataset: Dataset, oracle: Any) ->
         oracle(OracleSetup(other, run))
 
 
+def test_pictures_that_are_no_files_are_told(run: Path, dataset: Dataset) -> None:
+    class Drawn:
+        size = dataset.images.size
+
+    with pytest.raises(Waiting) as status:
+        asked(run, replace(dataset, images=Drawn())).annotate(TEST, 0)
+    assert status.value.problems[-1].startswith("nobody sees what is no file: a.png; give the data")
+    with pytest.raises(Waiting) as status:
+        asked(run, dataset).annotate(TEST, 0)
+    assert len(status.value.problems) == 2
+
+
 def test_a_query_is_written_once_and_answered_in_parts(
     run: Path, dataset: Dataset, tmp_path: Path
 ) -> None:

@@ -28,14 +28,14 @@ def test_a_papers_budget_on_a_smaller_dataset() -> None:
     assert str(error.value) == (
         "the budget asks for 3305 images (827 + 6 x 413), the pool has 2000: set a share of the "
         "pool such as budget.initial=5% budget.per_cycle=2.45%, or budget.initial=100 "
-        "budget.per_cycle=49; or set budget.cycles=3"
+        "budget.per_cycle=49; or set budget.cycles=3, or null to go on until none is left"
     )
 
 
 def test_a_pool_that_is_too_small_for_the_cycles() -> None:
     with pytest.raises(ConfigError, match=r"the pool has 3: lower it and budget\.cycles"):
         check_budget(BudgetConfig(initial=827, per_cycle=413, cycles=7), 3)
-    with pytest.raises(ConfigError, match=r"the pool has 3: set budget\.cycles=2$"):
+    with pytest.raises(ConfigError, match=r"3: set budget\.cycles=2, or null to go on until none"):
         check_budget(BudgetConfig(initial=2, per_cycle=1, cycles=7), 3)
 
 
