@@ -90,6 +90,11 @@ class Detections:
         return self.probs
 
 
+def above(found: Detections, score: float) -> "Bool[Tensor, 'B N']":
+    """Which detections are no padding and have a larger score; NaN stays, to be refused."""
+    return found.valid & ~(found.scores <= score)
+
+
 @dataclass(frozen=True)
 class SignalBatch:
     """Signals of a few images: ``values[name]`` has one entry an id, in the order of ``ids``."""

@@ -79,8 +79,9 @@ def detect(
 ) -> Detections:
     """Select, decode, clip, suppress; boxes come back in pixels of the original images.
 
-    Shapes depend on the options only. The host waits for the device twice a batch, or a few times
-    more where many boxes overlap, in :func:`~alframe.detectors.suppression.suppress`.
+    Shapes depend on the options and the number of anchors only. The host waits for the device twice
+    a batch, or a few times more where many boxes overlap, in
+    :func:`~alframe.detectors.suppression.suppress`.
 
     Args:
         probs: class probabilities of every anchor, background last if ``exclusive``.

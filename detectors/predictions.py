@@ -101,7 +101,7 @@ class PredictionsLearner:
         context.phase_finished("predictions", summary)
 
     def evaluate(self, test: LabelledSet) -> Metrics:
-        """The metrics of any detector, see :func:`alframe.detectors.evaluation.measured`.
+        """The metrics of any detector (:mod:`alframe.detectors.evaluation`).
 
         Raises:
             DataError: there is no prediction of any test image.

@@ -3,7 +3,10 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
-from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
+import torch
+
+from alframe.errors import DIVERGED, SelectionError
+from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch, above
 from alframe.strategy import Query, Selection
 
 
@@ -95,15 +98,21 @@ def shown_classes(batch: SignalBatch, min_score: float, classes: int) -> Iterato
         batch: of detections, or of class probabilities.
         min_score: detections count above it, or classes whose largest probability in the image is.
         classes: how many there are; a background behind them is none.
+
+    Raises:
+        SelectionError: a score is not finite; the message names the image.
     """
     if DETECTIONS not in batch.values:
-        largest = batch[CLASS_PROBS].values[..., :classes].amax(dim=1)  # [B, A, K] -> [B, C]
-        yield from (set(row.nonzero()[:, 0].tolist()) for row in largest > min_score)
-        return
-    found = batch[DETECTIONS]
-    counts = (found.valid & (found.scores > min_score)).cpu()
-    for labels, counted in zip(found.labels.cpu(), counts, strict=True):
-        yield set(labels[counted].tolist())
+        scores = batch[CLASS_PROBS].values[..., :classes].amax(dim=1).cpu()  # [B, A, K] -> [B, C]
+        labels, counted = torch.arange(classes).expand_as(scores), ~(scores <= min_score)
+    else:
+        found = batch[DETECTIONS]
+        scores, labels = found.scores.cpu(), found.labels.cpu()
+        counted = above(found, min_score).cpu()
+    for item, own, score, counts in zip(batch.ids, labels, scores, counted, strict=True):
+        if not score[counts].isfinite().all():
+            raise SelectionError(f"the predictions of {item} are not finite: {DIVERGED}")
+        yield set(own[counts].tolist())
 
 
 def _in_turn(queues: list[deque[str]]) -> Iterator[str]:

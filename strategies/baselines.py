@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from alframe.learner import DETECTIONS, SignalBatch
+from alframe.learner import DETECTIONS, SignalBatch, above
 from alframe.strategy import Query, ScoringStrategy, Selection
 
 
@@ -38,6 +38,7 @@ class MostObjects(ScoringStrategy):
         self._min_score = min_score
 
     def score(self, batch: SignalBatch) -> Any:
-        """Number of detections, [B]."""
+        """Number of detections, [B]; NaN where a score is."""
         found = batch[DETECTIONS]
-        return (found.valid & (found.scores > self._min_score)).sum(dim=1)  # [B, N] -> [B]
+        each = found.scores.float() * 0 + 1
+        return each.masked_fill(~above(found, self._min_score), 0).sum(dim=1)  # [B, N] -> [B]

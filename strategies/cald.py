@@ -7,7 +7,7 @@ from torch import Tensor
 
 from alframe.config.checks import at_least, one_of
 from alframe.detectors.box_ops import box_iou
-from alframe.learner import AUGMENTED, DETECTIONS, Detections, SignalBatch
+from alframe.learner import AUGMENTED, DETECTIONS, Detections, SignalBatch, above
 from alframe.shaped import Bool, Float
 from alframe.strategies.uncertainty import distributions, entropy
 from alframe.strategy import Query, Selection, check_finite, top
@@ -97,7 +97,7 @@ class CALD:
         for batch in query.learner.signals(query.unlabelled, self.requires):
             scores.update(zip(batch.ids, self.score(batch).tolist(), strict=True))
             views = [batch[DETECTIONS], *batch[AUGMENTED]]
-            best = [largest_scores(v, self._valid(v), len(query.classes)) for v in views]
+            best = [largest_scores(v, above(v, self._min_score), len(query.classes)) for v in views]
             shown.update(zip(batch.ids, torch.stack(best).mean(dim=0).cpu(), strict=True))
         check_finite(scores)
         return scores, shown
@@ -105,22 +105,19 @@ class CALD:
     def score(self, batch: SignalBatch) -> "Float[Tensor, ' B']":
         """The first stage for one batch, float64 [B]."""
         found = batch[DETECTIONS]
-        valid = self._valid(found)
+        valid = above(found, self._min_score)
         off = [self._off(found, valid, view) for view in batch[AUGMENTED]]
         scores = 1 - torch.stack(off).mean(dim=0)
         return torch.where(valid.any(dim=1), scores, self._empty)
 
     def _off(self, found: Detections, valid: Tensor, view: Detections) -> Tensor:
         """How far each image is from the base under one change, [B]."""
-        there = self._valid(view)
+        there = above(view, self._min_score)
         if not there.shape[1]:
             return there.new_zeros(len(there), dtype=torch.float64)
         each = (consistency(found, view, there) - self._base).abs()
         least = each.masked_fill(~valid, 1).clamp(max=1).amin(dim=1) if each.shape[1] else 1.0
         return torch.where(there.any(dim=1), least, 0.0).double()
-
-    def _valid(self, found: Detections) -> "Bool[Tensor, 'B N']":
-        return found.valid & ~(found.scores <= self._min_score)  # NaN stays, to be refused
 
 
 def consistency(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from alframe.errors import DIVERGED, SelectionError
-from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch
+from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch, above
 from alframe.shaped import Float, Int
 from alframe.strategies.uncertainty import entropy
 
@@ -49,7 +49,7 @@ def instances(batch: SignalBatch, min_score: float) -> Iterator[tuple[str, Insta
     directions = torch.nn.functional.normalize(features, dim=-1)
     columns = (found.labels, found.scores, entropy(found.probs, found.exclusive), directions)
     every = Instances(*(column.cpu() for column in columns))
-    kept = (found.valid & ~(found.scores <= min_score)).cpu()  # NaN stays, to be refused
+    kept = above(found, min_score).cpu()
     finite = every.features.isfinite().all(dim=-1) & (every.scores + every.entropies).isfinite()
     for row, item in enumerate(batch.ids):
         if not finite[row, kept[row]].all():

@@ -72,7 +72,9 @@ def _nearest(points: Tensor, centres: Tensor) -> Tensor:
 
 def _means(points: Tensor, labels: Tensor, centres: Tensor) -> Tensor:
     """The mean of each cluster's rows; a cluster without rows keeps its centre."""
-    sums = torch.zeros_like(centres, dtype=torch.float64).index_add_(0, labels, points.double())
+    sums = torch.zeros_like(centres, dtype=torch.float64)
+    for own, block in zip(torch.split(labels, BLOCK), torch.split(points, BLOCK), strict=True):
+        sums.index_add_(0, own, block.double())
     counts = labels.bincount(minlength=len(centres)).unsqueeze(1)
     means = (sums / counts.clamp(min=1)).to(points.dtype)
     return torch.where(counts > 0, means, centres)

@@ -13,7 +13,7 @@ from alframe.config.checks import at_least, in_range
 from alframe.datasets.base import Target
 from alframe.detectors.box_ops import box_iou
 from alframe.errors import ConfigError
-from alframe.learner import DETECTIONS, Detections, SignalBatch
+from alframe.learner import DETECTIONS, Detections, SignalBatch, above
 from alframe.shaped import Float
 from alframe.strategies.instances import REQUIRES, Instances, instances
 from alframe.strategies.uncertainty import entropy
@@ -113,7 +113,7 @@ class PPAL:
     def _uncertainties(self, batch: SignalBatch, weights: Tensor) -> list[float]:
         """Sum of the weighted entropies of each image's detections."""
         found = batch[DETECTIONS]
-        counted = found.valid & ~(found.scores <= self._min_score)  # NaN stays, to be refused
+        counted = above(found, self._min_score)
         each = entropy(found.probs, found.exclusive) * weights.to(found.labels.device)[found.labels]
         total: Tensor = each.double().masked_fill(~counted, 0).sum(dim=1)  # [B, N] -> [B]
         values: list[float] = total.tolist()

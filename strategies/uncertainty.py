@@ -9,7 +9,7 @@ from torch import Tensor
 from alframe.config.checks import at_least, one_of
 from alframe.detectors.losses import at_least_float32
 from alframe.errors import SelectionError
-from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
+from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch, above
 from alframe.shaped import Bool, Float
 from alframe.strategy import ScoringStrategy
 
@@ -84,7 +84,7 @@ class UncertaintyStrategy(ScoringStrategy):
                 each, torch.ones_like(each, dtype=torch.bool), self._aggregate, self._k
             )
         found = batch[DETECTIONS]
-        valid = found.valid & ~(found.scores <= self._min_score)  # NaN stays, to be refused
+        valid = above(found, self._min_score)
         # a decision that is sure adds nothing to any of the measures
         binary = not found.exclusive and self._sigmoid == "binary"
         each = self._each(found.decisions if binary else found.probs, found.exclusive)

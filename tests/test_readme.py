@@ -91,8 +91,9 @@ def run(*args: str) -> None:
 
 def test_every_folder_and_file_that_it_names_is_there() -> None:
     table = README.split("## Where everything lies")[1].split("\n## ")[0]
-    for row in re.findall(r"^\| `(\w+/)` \| (.*) \|$", table, re.M):
-        folder, described = row
+    rows = re.findall(r"^\| `([\w/]+/)` \| (.*) \|$", table, re.M)
+    assert len(rows) == len(re.findall(r"^\| `", table, re.M)) > 5
+    for folder, described in rows:
         assert (ROOT / folder).is_dir()
         for name in re.findall(r"`([\w.]+(?:\.py|/))`", described):
             assert (ROOT / folder / name).exists(), name

@@ -49,7 +49,7 @@ RESTORE = (
 class RunDir:
     """The files of one run; their names are a contract with other programs.
 
-    Make one with :func:`open_run`, which also holds the lock.
+    Make one with :func:`~alframe.runs.opening.open_run`, which also holds the lock.
     """
 
     def __init__(self, path: Path, config: RunConfig) -> None:

@@ -76,7 +76,7 @@ class Replica:
         unlabelled: tuple[str, ...],
         context: tuple[int, Seeds, dict[str, Any] | None, WarmStart | None],
     ) -> None:
-        """Train beside the main process; the gradients are averaged (:mod:`.parallel`)."""
+        """Train beside the main process (:func:`alframe.training.phases.parallel`)."""
         cycle, seeds, saved, warm_start = context
         quiet = FitContext(
             cycle,

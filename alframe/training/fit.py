@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from alframe.config.sections import TrainingConfig
-from alframe.errors import TrainingError
+from alframe.errors import DIVERGED, TrainingError
 from alframe.learner import FitContext
 from alframe.profiling import span
 from alframe.progress import Progress
@@ -97,6 +97,7 @@ class _Fit:
 
     def run(self) -> nn.Module:
         """Train; returns the model to evaluate."""
+        self._draw_own(0, 0)
         saved = self._context.checkpoint.load()
         first = saved["phase"] if saved else 0
         total = sum(map(self._iterations, self._phases))
@@ -110,6 +111,7 @@ class _Fit:
             for index in range(first, len(self._phases)):
                 self._run_phase(index, saved, progress)
                 saved = None
+        self._check_weights()
         self._freeze(self._trainable.__contains__)
         return self._ema.module if self._ema else self._model
 
@@ -211,6 +213,9 @@ class _Fit:
     ) -> dict[str, Tensor]:
         """Back-propagate; out of memory, do it once more in twice as many parts.
 
+        Statistics of BatchNorm keep what the attempt has added: a copy of all buffers in each step,
+        for what happens once in a fit, would cost more than it is worth.
+
         One of several processes stops instead: the others are waiting for its gradients.
         """
         try:
@@ -306,8 +311,13 @@ class _Fit:
         """Keep everything that the next iteration depends on.
 
         The schedule is a function of the iteration, as order and augmentation are: none of them
-        has a state to be kept.
+        has a state to be kept. Nor have the random numbers of other processes than the main one,
+        whose state is kept for all: they begin anew here.
+
+        Raises:
+            TrainingError: weights are not finite.
         """
+        self._check_weights()
         optimizer, meter = (s.state_dict() if s else None for s in stateful)
         self._context.checkpoint.save(
             {
@@ -323,6 +333,27 @@ class _Fit:
                 "rng": rng_state(self._device),
             }
         )
+        self._draw_own(phase, iteration)
+
+    def _check_weights(self) -> None:
+        """Look for what a finite loss with an infinite gradient leaves, before it is kept.
+
+        Raises:
+            TrainingError: a trained parameter is not finite.
+        """
+        named = [(n, p) for n, p in self._model.named_parameters() if n in self._trainable]
+        finite = torch.stack([p.detach().isfinite().all() for _, p in named])
+        if not finite.all():
+            name = named[int(finite.int().argmin())][0]
+            raise TrainingError(
+                f"the weights {name} are not finite, of a gradient that was not where the loss "
+                f"was: {DIVERGED}; or set training.on_nonfinite=skip"
+            )
+
+    def _draw_own(self, phase: int, iteration: int) -> None:
+        """Let each process but the main one draw random numbers of its own from here on."""
+        if rank := distributed.rank():
+            torch.manual_seed(self._context.seeds.integer("training", rank, phase, iteration))
 
     def _restore(self, saved: dict[str, Any], *stateful: Any) -> int:
         """Take up a saved state; returns the iteration to go on with."""
@@ -337,6 +368,7 @@ class _Fit:
         self._collapses.load_state_dict(saved["collapses"])
         set_rng_state(saved["rng"], self._device)
         iteration: int = saved["iteration"]
+        self._draw_own(saved["phase"], iteration)
         return iteration
 
 

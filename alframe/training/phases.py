@@ -59,7 +59,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a fit, with an optimiser of its own.
+    """A part of a fit, with an optimiser of its own unless ``training.restart`` is false.
 
     Attributes:
         name: for the journal and the logs.
@@ -104,8 +104,8 @@ def parallel(model: nn.Module) -> nn.Module:
 
     To be made anew when other parameters are frozen. A parameter that no process has used keeps
     a gradient of None and rests, as it does in one process. Buffers (the statistics of
-    BatchNorm, where they are not frozen) are those of the main process, and layers that draw
-    random numbers draw the same ones in all.
+    BatchNorm, where they are not frozen) are those of the main process; layers that draw random
+    numbers draw others in each.
     """
     computation = Computation(model)
     if not is_initialized():

@@ -83,8 +83,9 @@ def compare(
             have. Those without a seed do not count; nor, where no seed is common, those with the
             fewest, the last named first.
         alpha: level of the tests. Their family, for Holm's correction, is what is returned.
-        noise: of :func:`replay_noise`; None if no run was repeated. It is that of a single cycle,
-            so the area, a mean over cycles, is marked rather too often.
+        noise: of :func:`~alframe.benchmarks.statistics.curves.replay_noise`; None if no run was
+            repeated. It is that of a single cycle, so the area, a mean over cycles, is marked
+            rather too often.
 
     Returns:
         First those against ``baseline``, then those against the best of ``baselines``, each in the

@@ -1,10 +1,13 @@
 """Mutual information of several opinions: what they disagree on, not what none of them knows."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from alframe.config.checks import at_least, in_range, one_of
 from alframe.detectors.box_ops import box_iou
+from alframe.detectors.losses import at_least_float32
 from alframe.learner import SAMPLES, Detections, SignalBatch
 from alframe.shaped import Float
 from alframe.strategies.uncertainty import AGGREGATES, Aggregate, aggregate, entropy
@@ -88,26 +91,42 @@ def objects(
 ) -> "Float[Tensor, 'O S K']":
     """What each opinion says of each object of one image; background, or no class, if nothing."""
     kept = [found.valid[row] for found in samples]
-    owner = torch.cat([torch.full((int(k.sum()),), n) for n, k in enumerate(kept)])
-    boxes, scores, probs = (
+    counts = [int(k.sum()) for k in kept]
+    columns = (
         torch.cat([getattr(f, name)[row][k] for f, k in zip(samples, kept, strict=True)])
         for name in ("boxes", "scores", "probs")
     )
-    silent = torch.zeros(len(samples), probs.shape[1], dtype=torch.float64)
+    boxes, scores, probs = (at_least_float32(column).numpy() for column in columns)
+    silent = np.zeros((len(samples), probs.shape[1]))
     if samples[0].exclusive:
         silent[:, -1] = 1
-    overlaps = box_iou(boxes.double(), boxes.double())
-    left = torch.ones(len(scores), dtype=torch.bool)
-    opinions: list[Tensor] = []
-    for first in scores.argsort(descending=True, stable=True).tolist():
+    # A row of places for each opinion, filled up with one that is never left.
+    owner, padding = np.repeat(np.arange(len(samples)), counts), len(scores)
+    places = np.full((len(samples), max(counts)), padding)
+    places[np.arange(max(counts)) < np.array(counts)[:, None]] = np.arange(padding)
+    left = np.arange(padding + 1) < padding
+    overlaps = np.pad(_overlaps(boxes), ((0, 0), (0, 1)))
+    opinions: list[NDArray[np.float64]] = []
+    for first in np.argsort(-scores, kind="stable"):
         if not left[first] or scores[first] <= min_score:
             continue
-        said, others = silent.clone(), left & (owner != owner[first])
-        said[owner[first]], left[first] = probs[first].double(), False
-        for n in sorted(set(owner[others].tolist())):
-            near = overlaps[first].masked_fill(~(others & (owner == n)), -1)
-            overlap, match = near.max(dim=0)
-            if overlap >= iou:
-                said[n], left[match] = probs[match].double(), False
+        near = np.where(left[places], overlaps[first][places], -1)
+        near[owner[first]] = -1
+        matches = np.take_along_axis(places, near.argmax(axis=1)[:, None], axis=1)[:, 0]
+        matches[~(near.max(axis=1) >= iou)] = padding
+        matches[owner[first]] = first
+        hit = matches != padding
+        said = silent.copy()
+        said[hit] = probs[matches[hit]]
+        left[matches] = False
         opinions.append(said)
-    return torch.stack(opinions) if opinions else silent.new_zeros(0, *silent.shape)
+    if not opinions:
+        return torch.zeros(0, *silent.shape, dtype=torch.float64)
+    return torch.from_numpy(np.stack(opinions))
+
+
+def _overlaps(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The IoU of each of M boxes with each, [M, M]."""
+    own = torch.from_numpy(boxes).double()
+    found: NDArray[np.float64] = box_iou(own, own).numpy()
+    return found

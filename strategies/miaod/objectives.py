@@ -49,7 +49,7 @@ class Objective:
     fixed_in_min: ClassVar[tuple[str, ...]] = (FIRST, SECOND)
     trained_in_max: ClassVar[tuple[str, ...]] = (FIRST, SECOND)
     whole_pool: ClassVar[bool] = False
-    """Train on all unlabelled images, or on as many as are labelled."""
+    """Draw from all unlabelled images, or from as many as are labelled."""
     of_two: ClassVar[float] = 0.5
     """Factor on the sum of the two classification losses."""
 

@@ -46,8 +46,9 @@ class Paper(Objective):
     Max comes before min, trains every tower (f1, f2, fr, fmil) and has the image loss on labelled
     images too; min trains the trunk and fmil. Classification losses are summed and not averaged;
     w has one softmax over all anchors for each class, image scores are sums over all anchors,
-    image loss and discrepancy sums over classes; every unlabelled image is trained on. What the
-    paper leaves open is as in the code: w is detached from f1 and f2, and from the discrepancy.
+    image loss and discrepancy sums over classes; unlabelled batches are drawn from the whole pool.
+    What the paper leaves open, such as the length of a phase, is as in the code: w is detached from
+    f1 and f2, and from the discrepancy.
 
     # Deviation: the score stays the squared difference of the code. Plain or smooth L1 for boxes
     # is the detector's setting ``box_loss``.

@@ -298,6 +298,25 @@ def test_a_skipped_step_leaves_the_model_as_it_was(broken: str, clip_norm: float
     assert all(torch.isfinite(v).all() for v in last.values())
 
 
+@pytest.mark.parametrize("when", [2, 4, 8])
+def test_weights_that_are_not_finite_are_not_kept(when: int) -> None:
+    """In the midst of a pass, at its end, where it is saved, and at the end of the fit."""
+    calls, checkpoint = [0], MemoryCheckpoint()
+
+    def poisoned(model: nn.Module, batch: Batch) -> Losses:
+        calls[0] += 1
+        error = loss(model, batch).total()
+        return Losses({"error": error + (error * 0).sqrt() if calls[0] == when else error})
+
+    config = TrainingConfig(passes=2, **SGD)
+    phases = (Phase("p", 2, (Step("labelled", poisoned),)),)
+    with pytest.raises(TrainingError, match=r"first\.weight are not finite|'error' became nan"):
+        train(config, phases, checkpoint=checkpoint)
+    state = checkpoint.load()
+    assert state is None or all(v.isfinite().all() for v in state["model"].values())
+    assert (state is None) == (when < 5)
+
+
 def test_out_of_memory_is_retried_in_halves_once(caplog: pytest.LogCaptureFixture) -> None:
     sizes = []
 

@@ -14,6 +14,7 @@ from alframe.seeds import Seeds
 from alframe.training import distributed
 from alframe.training.batch import Batch, chunks
 from alframe.training.data import TrainingStream
+from alframe.training.distributed import broadcast
 from alframe.training.fit import fit
 from alframe.training.phases import Losses, Phase, Step
 from tests.fakes import FakeImages, MemoryCheckpoint, Numbers
@@ -126,6 +127,38 @@ def test_processes_compute_their_part_in_parts() -> None:
 def test_what_no_process_uses_rests() -> None:
     (state, *_), _ = side_by_side(train, {"restart": False})
     assert state["never.weight"] == Towers().never.weight.tolist()
+
+
+def drawing() -> tuple[list[float], list[float]]:
+    """The random numbers of a fit, and of one that goes on from its last checkpoint."""
+    drawn: list[float] = []
+
+    def drawn_by(model: nn.Module, batch: Batch) -> Losses:
+        drawn.append(torch.rand(()).item())
+        return both(model, batch)
+
+    checkpoint = MemoryCheckpoint()
+    context = FitContext(0, Seeds(1), checkpoint, Numbers(), lambda *_: None)
+    config = TrainingConfig(passes=3, **SETTINGS)
+    phases = (Phase("p", 3, (Step("labelled", drawn_by),)),)
+    for _ in range(2):
+        images = ImageSet(FakeImages(), IDS)
+        stream = TrainingStream(images, batch_size=5, pad=8, augment=(), seeds=Seeds(0))
+        fit(Towers(), phases, {"labelled": stream}, config, context, torch.device("cpu"))
+        state = checkpoint.load()
+        assert state
+        state["rng"] = broadcast(lambda state=state: state["rng"])  # the main one's, for all
+        checkpoint.save(state)
+    return drawn[:9], drawn[9:]
+
+
+def test_each_process_draws_its_own_also_when_resumed() -> None:
+    alone, after = drawing()
+    assert alone[6:] == after
+    (main, resumed), (other, again) = side_by_side(drawing)
+    assert main == alone
+    assert not {*main} & {*other}
+    assert (main[6:], other[6:]) == (resumed, again)
 
 
 def test_a_nonfinite_loss_in_one_process_stops_all() -> None:

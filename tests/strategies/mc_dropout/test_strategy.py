@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 import torch
 
+from alframe.detectors.box_ops import box_iou
 from alframe.errors import ConfigError
-from alframe.learner import SAMPLES
+from alframe.learner import SAMPLES, Detections
 from alframe.strategies.mc_dropout.strategy import MutualInformation, mutual_information, objects
 from tests.strategies.asking import Maker, detections, query
 
@@ -54,6 +55,50 @@ def test_an_opinion_has_one_detection_of_an_object() -> None:
     assert found[:, :, 0].tolist() == [
         [pytest.approx(0.9), pytest.approx(0.7)], [pytest.approx(0.8), 0.0]
     ]  # fmt: skip
+
+
+def put_together(
+    made: tuple[Detections, ...], iou: float, min_score: float
+) -> list[list[list[float]]]:
+    """The same for the first image, object by object and opinion by opinion."""
+    rows = [
+        (n, row) for n, each in enumerate(made) for row in range(int(each.valid[0].sum()))
+    ]  # fmt: skip
+    scores = {(n, row): float(made[n].scores[0, row]) for n, row in rows}
+    left, found = set(rows), []
+    for first in sorted(rows, key=lambda place: -scores[place]):
+        if first not in left or not made[first[0]].scores[0, first[1]] > min_score:
+            continue
+        said = [[0.0] * (made[0].probs.shape[2] - 1) + [1.0 * made[0].exclusive] for _ in made]
+        for n, each in enumerate(made):
+            others = [place for place in left if place[0] == n] if n != first[0] else [first]
+            overlap = {
+                place: float(box_iou(made[first[0]].boxes[0, first[1]][None].double(),
+                                     each.boxes[0, place[1]][None].double()))
+                for place in others
+            }  # fmt: skip
+            best = max(sorted(others), key=overlap.__getitem__, default=None)
+            if best is not None and (best == first or overlap[best] >= iou):
+                said[n] = each.probs[0, best[1]].tolist()
+                left.discard(best)
+        found.append(said)
+    return found
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_put_together_as_one_by_one(exclusive: bool) -> None:
+    rng = torch.Generator().manual_seed(0)
+    for counts in ((5, 5, 5), (7, 1, 4, 6), (3, 0), (0, 0), (12, 9, 11, 8, 10)):
+        made = []
+        for count in counts:
+            corner = torch.rand(1, count, 2, generator=rng) * 12
+            boxes = torch.cat([corner, corner + 8 + torch.rand(1, count, 2, generator=rng)], dim=2)
+            scores = torch.rand(1, count, generator=rng).sort(dim=1, descending=True).values
+            probs = torch.rand(1, count, 3, generator=rng).softmax(dim=2)
+            valid, labels = torch.ones(1, count, dtype=torch.bool), torch.zeros(1, count).long()
+            made.append(Detections(boxes, scores, labels, valid, probs, exclusive))
+        found = objects(tuple(made), 0, 0.5, 0.3)
+        assert found.tolist() == put_together(tuple(made), 0.5, 0.3)
 
 
 def test_images_on_which_opinions_disagree_are_first() -> None:
