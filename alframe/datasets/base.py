@@ -165,7 +165,8 @@ class Dataset:
         images: pixels of every id in ``pool`` and ``test``.
         targets: annotations, as far as they are known: of every id in ``test``, and of those in
             ``pool`` that are not ``unannotated``; only the oracle and evaluation are handed this.
-        pool: ids of the items that may be labelled, sorted.
+        pool: ids of the items that may be labelled, sorted: names that files may have, with ``/``
+            for folders, as pictures and annotations are written under them.
         test: ids of the evaluation split, sorted.
         notes: what loading dropped, clipped or skipped, one sentence each.
         on_bad_item: what to do with an image that cannot be decoded.

@@ -20,7 +20,7 @@ from alframe.datasets.suspicions import check_objects, leaving, looked_through
 from alframe.datasets.unannotated import check_annotated
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import InferenceSetup, Learner, LearnerSetup
-from alframe.model import derives, provides, signal_names, streamed
+from alframe.model import derives, provides, signal_names, streamed, unwrapped
 from alframe.plugins import Entry, Kind, registry
 from alframe.plugins.entry import OWN
 from alframe.runs.budget import Plan, planned
@@ -99,6 +99,8 @@ def _model(model: Component) -> Entry:
 def _check_model(config: RunConfig) -> None:
     """Refuse a model that the learner cannot train, and name those that it can."""
     wanted = getattr(registry().get("learners", config.learner.name).load(), "trains_only", None)
+    if config.model:
+        _check_measured(_model(config.model), signals(config))
     if config.model is None or wanted is None or _is_a(_model(config.model), wanted):
         return
     task = _model(config.model).says("task", "detection")
@@ -110,6 +112,16 @@ def _check_model(config: RunConfig) -> None:
         f"learner {config.learner.name!r} trains a {wanted_names}, which model "
         f"{config.model.name!r} is not; models that fit: {_list(fitting) or 'none'}"
     )
+
+
+def _check_measured(model: Entry, provided: frozenset[str]) -> None:
+    """Refuse a model that is to be measured by what nobody streams, before it is trained."""
+    measured: object = getattr(unwrapped(model.load()), "measured", frozenset())
+    if lacking := signal_names(measured, f"measured of {model}") - provided:
+        raise PluginError(
+            f"{model} is measured by {_list(lacking)}, which neither it nor the learner provides: "
+            "name it in provides, and give it in read"
+        )
 
 
 def _is_a(entry: Entry, wanted: type | tuple[type, ...]) -> bool:

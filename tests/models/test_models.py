@@ -10,11 +10,13 @@ import pytest
 
 from alframe.benchmarks.reporting.report import findings_of
 from alframe.config.resolve import from_overrides, resolve
-from alframe.errors import AlframeError, ConfigError
+from alframe.errors import AlframeError, ConfigError, PluginError
+from alframe.learner import CLASS_PROBS
 from alframe.runs.build import build_strategy
 from alframe.runs.run import run
 from alframe.testing import check_learner, tiny_setup
 from alframe.training.plain_learner import PlainLearner
+from tests.models.classifier import Classifier
 from tests.models.faster_rcnn import FasterRCNN
 
 SMALL = (
@@ -95,6 +97,13 @@ def test_miaod_trains_neither_and_says_what_it_trains(
 def test_a_place_where_nothing_lies(place: str, message: str) -> None:
     with pytest.raises(AlframeError, match=message):
         build_strategy(resolve([{"strategy": place}]))
+
+
+def test_a_model_that_is_measured_by_what_nobody_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Classifier, "measured", frozenset({CLASS_PROBS, "telepathy"}))
+    config = resolve([from_overrides([*CLASSIFIER, "strategy=random"])])
+    with pytest.raises(PluginError, match=r"is measured by telepathy, which neither it nor the le"):
+        build_strategy(config)
 
 
 def test_an_idea_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
