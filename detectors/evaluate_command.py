@@ -53,8 +53,9 @@ def evaluate(
 ) -> None:
     """Measure a model on the test split of its RUN, or on that of another dataset.
 
-    Of another dataset, classes are matched by name, and what does not match is said. Settings of
-    it are given as key=value (dataset.*, data.*, evaluation.*).
+    Of another dataset, classes are matched by name, and what does not match is said; one without
+    a test split is measured on as far as it is annotated. Settings of it are given as key=value
+    (dataset.*, data.*, evaluation.*).
 
     WEIGHTS is a file in the checkpoints/ of a run, wherever it is now, or one of a state dict. The
     latter takes --model with its model.*=..., and classes in the order of the dataset's.
@@ -62,6 +63,7 @@ def evaluate(
     \b
     alframe evaluate runs/mine
     alframe evaluate runs/mine --dataset coco --data-root other --show-dir curves
+    alframe evaluate runs/mine --dataset photos --data-root new dataset.annotations=new.json
     alframe evaluate cycle_06.pt --dataset coco --data-root other
     alframe evaluate weights.pt --model retina --dataset coco --data-root other
     """  # noqa: D301

@@ -128,8 +128,7 @@ def _foreign_split(
     config: RunConfig, classes: tuple[str, ...] | None
 ) -> tuple[EvaluatedSplit, tuple[str, ...]]:
     """The test split of a dataset, and the model's classes; unless known, those of the dataset."""
-    dataset = build_dataset(config, in_part=True)
-    _check_test(dataset)
+    dataset = _tested(build_dataset(config, in_part=True))
     targets: Mapping[str, Target] = {item: dataset.targets[item] for item in dataset.test}
     dataset, left_out = _decoded(dataset, config, targets)
     if classes is None:
@@ -139,12 +138,25 @@ def _foreign_split(
     return _evaluated(dataset, targets, left_out, known, own=False), known
 
 
-def _check_test(dataset: Dataset) -> None:
-    if not dataset.test:
+def _tested(dataset: Dataset) -> Dataset:
+    """The dataset; one without a test split is tested on as a whole, as far as it is annotated.
+
+    Raises:
+        DataError: nothing is annotated.
+    """
+    if dataset.test:
+        return dataset
+    ids = tuple(dataset.known)
+    if not ids:
         raise DataError(
-            f"{dataset.name} has no test split to evaluate on: set dataset.test, if it takes one, "
-            "or name another dataset with --dataset"
+            f"{dataset.name} has no annotations to evaluate by: give them, or name another dataset "
+            "with --dataset"
         )
+    note = (
+        f"{dataset.name} has no test split (dataset.test): measured on all "
+        f"{plural(len(ids), 'annotated image')}"
+    )
+    return replace(dataset, pool=dataset.unannotated, test=ids, notes=(*dataset.notes, note))
 
 
 def _own_state(learner: Learner) -> Mapping[str, Any]:
@@ -164,7 +176,7 @@ def _split(
     if own and drawn:
         targets: Mapping[str, Target] = _answers(run, config, dataset, drawn)
     else:
-        _check_test(dataset)
+        dataset = _tested(dataset)
         targets = {item: dataset.targets[item] for item in dataset.test}
     dataset, left_out = _decoded(dataset, config, targets)
     if dataset.test:

@@ -168,8 +168,13 @@ def test_a_test_split_that_people_annotated(alframe: Alframe, tmp_path: Path) ->
     refused(alframe("evaluate", path), f"{photos} is not a folder")
     args = ("--data-root", str(tmp_path / "moved"))
     assert measured(alframe("evaluate", path, "--json", *args))["metrics"] == found["metrics"]
+    # A folder that is annotated in part is tested on as far as it is.
+    answers = f"dataset.annotations={tmp_path / 'answer.json'}"
+    code, out, err = alframe("evaluate", path, "--json", *args, "--dataset", "photos", answers)
+    assert (code, json.loads(out)["images"]) == (0, len(objects)), err
+    assert f"no test split (dataset.test): measured on all {len(objects)} annotated images" in err
     (tmp_path / "moved" / sorted(names)[0]).unlink()
-    refused(alframe("evaluate", path, *args), "photos has no test split to evaluate on")
+    refused(alframe("evaluate", path, *args), "photos has no annotations to evaluate by")
 
 
 @pytest.mark.parametrize(
