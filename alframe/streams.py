@@ -5,14 +5,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alframe.errors import TrainingError
-from alframe.learner import ClassProbs, Detections, SignalBatch
+from alframe.learner import (
+    AUGMENTED,
+    CLASS_PROBS,
+    DETECTIONS,
+    SAMPLES,
+    ClassProbs,
+    Detections,
+    SignalBatch,
+)
 from alframe.words import named, plural
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 CLOSE = 5e-3
-"""By so much probabilities may miss 1 when they are added, as in half precision."""
+"""By so much probabilities may miss 0 and 1, and 1 when they are added, as in half precision."""
+OF_CLASSES = frozenset({AUGMENTED, CLASS_PROBS, DETECTIONS, SAMPLES})
+"""Signals whose probabilities are of the dataset's classes."""
 
 
 def each_once(stream: Iterable[SignalBatch], ids: Sequence[str]) -> Iterator[SignalBatch]:
@@ -41,14 +51,19 @@ def check_signal(name: str, values: Any, classes: int | None = None) -> None:
     Args:
         name: of the signal, for messages.
         values: of a batch; others than these pass.
-        classes: how many the dataset has; None checks none.
+        classes: how many the dataset has, which signals that alframe names are of; None checks
+            none.
 
     Raises:
         TrainingError: says what was expected.
     """
+    _check(name, values, classes if name in OF_CLASSES else None)
+
+
+def _check(name: str, values: Any, classes: int | None) -> None:
     if isinstance(values, tuple):
         for number, each in enumerate(values):
-            check_signal(f"{name}[{number}]", each, classes)
+            _check(f"{name}[{number}]", each, classes)
     elif isinstance(values, ClassProbs):
         _check_probs(f"{name}.values", values.values, values.exclusive, classes)
     elif isinstance(values, Detections):
@@ -60,14 +75,20 @@ def _expect(condition: object, message: str) -> None:
         raise TrainingError(message)
 
 
+def _leaves(values: "Tensor") -> "Tensor":
+    """Which of them, as far as they are finite, are not within 0..1."""
+    return ((values < -CLOSE) | (values > 1 + CLOSE)) & values.isfinite()
+
+
 def _check_probs(name: str, probs: "Tensor", exclusive: bool, classes: int | None) -> None:
     _expect(probs.dim() == 3, f"{name} has the shape {tuple(probs.shape)}: expected three axes")
-    outside = ((probs < -CLOSE) | (probs > 1 + CLOSE)).any()
-    _expect(not outside, f"{name} leaves 0..1: expected probabilities")
+    _expect(not _leaves(probs).any(), f"{name} leaves 0..1: expected probabilities")
     if exclusive:
-        parts = ((probs.float().sum(dim=2) - 1).abs() > CLOSE * max(1, probs.shape[2])).any()
+        off = (probs.float().sum(dim=2) - 1).abs()
+        parts = (off > CLOSE * max(1, probs.shape[2])) & off.isfinite()
         _expect(
-            not parts, f"{name} are exclusive and do not sum to 1: expected one distribution each"
+            not parts.any(),
+            f"{name} are exclusive and do not sum to 1: expected one distribution each",
         )
     if classes is not None and probs.numel():
         own, background = probs.shape[2], ", or one more for background" if exclusive else ""
@@ -93,14 +114,16 @@ def _check_detections(name: str, found: Detections, classes: int | None) -> None
     _expect(last, f"{name}.valid: valid detections come after padding: expected padding last")
     kept = found.valid
     scores = found.scores.float().where(kept, -1.0)
+    rises = scores.diff(dim=1)
     _expect(
-        not (scores.diff(dim=1) > 0).any(),
+        not ((rises > 0) & rises.isfinite()).any(),
         f"{name}.scores are not descending: expected the best first",
     )
     scores = scores[kept]
-    _expect(not ((scores < 0) | (scores > 1)).any(), f"{name}.scores leave 0..1")
+    _expect(not _leaves(scores).any(), f"{name}.scores leave 0..1")
     sides = (found.boxes[..., 2:] - found.boxes[..., :2])[kept]
-    _expect(not (sides < 0).any(), f"{name}.boxes: expected x1 y1 x2 y2, x1 <= x2 and y1 <= y2")
+    turned = (sides < 0) & sides.isfinite()
+    _expect(not turned.any(), f"{name}.boxes: expected x1 y1 x2 y2, x1 <= x2 and y1 <= y2")
     labels = found.labels[kept]
     most = found.probs.shape[-1] - 1
     known = ((labels >= 0) & (labels <= most)).all()

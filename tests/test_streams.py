@@ -1,13 +1,16 @@
 """Signals that are what they are said to be pass, and each that is not is told."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+from alframe.datasets.base import ImageSet
 from alframe.errors import TrainingError
-from alframe.learner import ClassProbs, Detections, SignalBatch
+from alframe.learner import CLASS_PROBS, ClassProbs, Detections, SignalBatch
+from alframe.runs.loop import DeclaredSignals
 from alframe.streams import check_signal, each_once
 
 FOUND = Detections(
@@ -52,9 +55,18 @@ def test_what_is_wrong_is_told(values: Any, said: str) -> None:
         check_signal("x", values)
 
 
-def test_what_is_not_finite_is_told_by_others() -> None:
-    check_signal("x", ClassProbs(torch.full((1, 1, 2), torch.nan), True))
-    check_signal("x", replace(FOUND, scores=torch.full((2, 2), torch.nan)))
+@pytest.mark.parametrize("odd", [torch.nan, torch.inf, -torch.inf])
+def test_what_is_not_finite_is_told_by_others(odd: float) -> None:
+    for exclusive in (True, False):
+        check_signal("x", ClassProbs(torch.tensor([[[odd, 0.5]]]), exclusive))
+    scores, boxes = FOUND.scores.clone(), FOUND.boxes.clone()
+    scores[0, 0] = boxes[0, 0, 2] = odd
+    check_signal("x", replace(FOUND, scores=scores, boxes=boxes))
+
+
+def test_a_rounded_sum_of_scores_is_one() -> None:
+    scores = torch.tensor([[1.0000001, 0.5], [0.25, 7.0]])
+    check_signal("x", replace(FOUND, scores=scores))
 
 
 @pytest.mark.parametrize(
@@ -64,11 +76,12 @@ def test_what_is_not_finite_is_told_by_others() -> None:
 def test_probabilities_of_other_classes(exclusive: bool, classes: int, right: bool) -> None:
     """Those of one softmax may have one more, of background."""
     probs = ClassProbs(torch.full((2, 3, 4), 0.25), exclusive)
+    check_signal("objectness", probs, classes)  # whatever a plugin means by it
     if right:
-        check_signal("x", probs, classes)
+        check_signal(CLASS_PROBS, probs, classes)
     else:
         with pytest.raises(TrainingError, match=f"are of 4: expected the {classes} classes of the"):
-            check_signal("x", probs, classes)
+            check_signal(CLASS_PROBS, probs, classes)
 
 
 def test_each_once() -> None:
@@ -79,3 +92,15 @@ def test_each_once() -> None:
             list(each_once(batches, ids))
     with pytest.raises(TrainingError, match="expected each once; see a, b"):
         list(each_once([*batches, batches[0]], ["a", "b", "c"]))
+
+
+def test_a_run_looks_at_the_first_batch() -> None:
+    class Odd:
+        def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+            yield SignalBatch(
+                images.ids, {CLASS_PROBS: ClassProbs(torch.full((1, 1, 2), 7.0), True)}
+            )
+
+    seen = DeclaredSignals(Odd(), None, frozenset({CLASS_PROBS}), classes=2)  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match=r"class_probs\.values leaves 0\.\.1"):
+        list(seen.signals(["a"], frozenset({CLASS_PROBS})))

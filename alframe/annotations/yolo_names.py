@@ -44,9 +44,11 @@ def keypoints_of(source: Source) -> int:
 
 
 def is_of_a_model(source: Source) -> bool:
-    """Whether a ``data.yaml`` in a folder, or in one above as for the names, says so."""
-    found = [*files(source, "data.yaml").values(), *(f / "data.yaml" for f in _above(source))]
-    return any(head(file).startswith(PREDICTED.encode()) for file in found)
+    """Whether the nearest ``data.yaml``, in a folder or above it as for the names, says so."""
+    nearest = list(files(source, "data.yaml").values())
+    for folder in _above(source):
+        nearest = nearest or [f for f in _files_above(folder) if f.name == "data.yaml"]
+    return any(head(file).startswith(PREDICTED.encode()) for file in nearest)
 
 
 def _in_a_line(name: str) -> str:
@@ -61,7 +63,7 @@ def _near(source: Source, look: Callable[[Mapping[str, Source]], dict[str, T]]) 
     """What ``look`` finds in a folder and below, or else in the nearest one above that has some."""
     found = look(files(source, *LISTS, ".yaml", ".yml"))
     for folder in _above(source):
-        found = found or look({path.name: path for path in _files_in(folder)})
+        found = found or look({path.name: path for path in _files_above(folder)})
     return found
 
 
@@ -74,10 +76,14 @@ def _above(source: Source) -> Iterator[Path]:
             yield folder.parent
 
 
-def _files_in(folder: Path) -> list[Path]:
-    """Not those of folders below, which are somebody else's; none where it may not be listed."""
+def _files_above(folder: Path) -> list[Path]:
+    """The files that may have names; no other YAML, and none of folders below: those are of others.
+
+    There are none where the folder may not be listed.
+    """
+    usual = {*LISTS, "data.yaml", "data.yml", "dataset.yaml", "dataset.yml"}
     with contextlib.suppress(OSError):
-        return [p for p in sorted(folder.iterdir()) if p.is_file() and p.name[0] != "."]
+        return [p for p in sorted(folder.iterdir()) if p.name.lower() in usual and p.is_file()]
     return []
 
 

@@ -57,7 +57,8 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Click's, which does not say which verbs there are."""
-        if args[0] not in (known := self.list_commands(ctx)):
+        known = self.list_commands(ctx)
+        if args[0] not in known and not ctx.resilient_parsing:  # which completes what is typed
             raise ConfigError(unknown("command", args[0], known))
         return super().resolve_command(ctx, args)
 

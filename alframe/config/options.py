@@ -9,7 +9,7 @@ import re
 import types
 import typing
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -67,8 +67,6 @@ def _settable(
         raise PluginError(
             f"its options cannot be had: {error}; give it a factory that is written in Python"
         ) from error
-    if "name" in parameters and "name" not in injected:
-        raise PluginError("'name' is what users call it by: expected another name for an option")
     for name, parameter in parameters.items():
         if parameter.default is not parameter.empty:
             continue
@@ -79,7 +77,10 @@ def _settable(
                 f"{name!r} is private and has no default: expected a name without underscore"
             )
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return {n: p for n, p in parameters.items() if n not in injected and p.kind in named}
+    settable = {n: p for n, p in parameters.items() if n not in injected and p.kind in named}
+    if "name" in settable:
+        raise PluginError("'name' is what users call it by: expected another name for an option")
+    return settable
 
 
 def _hints(factory: Callable[..., Any], names: Collection[str]) -> dict[str, Any]:
@@ -124,14 +125,23 @@ def check_options(
         known: dotted keys of all settings of the run, for suggestions.
 
     Raises:
-        PluginError: see :func:`options_model`, or a default is nothing that YAML can hold.
+        PluginError: see :func:`options_model`, or a default is nothing that a configuration keeps.
     """
     model = options_model(factory, injected)
     try:
         options = model.model_validate(dict(given)).model_dump(warnings=False)
     except ValidationError as error:
         return dict(given), problems(error, where, model, known)
-    return _as_kept(options, model), []
+    options = _read(options)
+    kept = _as_kept(options, model)
+    changed = [name for name, value in options.items() if _listed(kept[name]) != _listed(value)]
+    if own := [name for name in changed if name not in given]:
+        raise _unkept(own[0], options[own[0]], f"; it would become {kept[own[0]]!r:.60}")
+    return kept, [
+        f"{where}.{name}: expected a value that config.yaml keeps as it is (got "
+        f"{shown(options[name])}, which would become {shown(kept[name])})"
+        for name in changed
+    ]
 
 
 def _as_kept(options: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
@@ -140,7 +150,7 @@ def _as_kept(options: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     Where the factory gives no type, a tuple is a list from the start, and a path is text.
 
     Raises:
-        PluginError: one would be another value.
+        PluginError: one cannot be kept.
     """
     kept: dict[str, Any] = {}
     for name, value in options.items():
@@ -154,10 +164,12 @@ def _as_kept(options: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
         name = str(error.errors()[0]["loc"][0])
         said = problems(error, "", model)[0]
         raise _unkept(name, options[name], f"; its type says otherwise, {said}") from error
-    for name, value in options.items():
-        if _listed(again[name]) != _listed(value):
-            raise _unkept(name, value, f"; resumed, it would be {again[name]!r:.60}")
-    return again
+    return _read(again)
+
+
+def _read(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with a list for what can be read only once, as pydantic makes it of an iterable."""
+    return {name: list(v) if isinstance(v, Iterator) else v for name, v in options.items()}
 
 
 def _listed(value: Any) -> Any:
@@ -171,8 +183,8 @@ def _listed(value: Any) -> Any:
 
 def _unkept(name: str, value: object, why: str) -> PluginError:
     return PluginError(
-        f"its option {name!r} is {value!r:.60} ({type(value).__name__}): expected what YAML can "
-        f"hold, as the configuration is kept with the results{why}"
+        f"its option {name!r} is {value!r:.60} ({type(value).__name__}): expected a value that "
+        f"config.yaml keeps as it is{why}"
     )
 
 

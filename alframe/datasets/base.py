@@ -102,9 +102,9 @@ class Target:
         """
         b = None if boxes is None else np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
         given = np.asarray(labels).reshape(-1)
-        y = given.astype(np.int64)
-        if given.dtype.kind == "f" and (y != given).any():
+        if given.dtype.kind == "f" and (given % 1 != 0).any():  # also of what is not finite
             raise ValueError(f"labels are whole numbers, got {given.tolist()!r:.60}")
+        y = given.astype(np.int64)
         flags = [
             np.zeros(len(y), dtype=np.bool_) if f is None else np.asarray(f, dtype=np.bool_)
             for f in (difficult, crowd)

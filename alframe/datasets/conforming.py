@@ -5,7 +5,7 @@ Plugins make datasets, too: what is wrong is told in words, and before anything 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import get_args
 
 import numpy as np
@@ -25,11 +25,8 @@ def conforming(dataset: Dataset) -> Dataset:
         DataError: every problem: names or ids that are no text, or there twice, ids that are no
             paths within a folder, test items without a target, targets that are none.
     """
-    if type(dataset) is not Dataset:
-        raise DataError(
-            f"a dataset is a {type(dataset).__name__}: expected an alframe.datasets.base.Dataset "
-            "itself; give a function that returns one"
-        )
+    if type(dataset) is not Dataset:  # of which replace() would call a constructor of its own
+        dataset = Dataset(**{f.name: getattr(dataset, f.name) for f in fields(Dataset)})
     wrong = list(_wrong_types(dataset))
     if not wrong:
         classes, pool, test = (tuple(map(str, names)) for names in _sequences(dataset).values())
@@ -76,7 +73,7 @@ def _wrong_names(dataset: Dataset) -> Iterator[str]:
         "has an id twice in a split": [i for c in (pool, test) for i in c if c[i] > 1],
         "has an id in both splits": sorted(pool.keys() & test.keys()),
         "has ids that are no line of text": _unwritable(ids),
-        "has ids that lead out of a folder (expected relative paths)": _leading_out(ids),
+        "has ids that are no relative paths": _leading_out(ids),
         "has no target for an id of the test split": [i for i in test if i not in dataset.targets],
     }
     yield from (f"{what}: {named(items)}" for what, items in found.items() if items)
@@ -84,7 +81,8 @@ def _wrong_names(dataset: Dataset) -> Iterator[str]:
 
 def _unwritable(names: Sequence[str]) -> list[str]:
     """Those that are empty, of several lines, or no UTF-8, as Python writes them."""
-    if all(names) and len("\n".join(names).splitlines()) == len(names) and _is_utf8(names):
+    lines = "\n".join([*names, "end"]).splitlines()
+    if all(names) and len(lines) == len(names) + 1 and _is_utf8(names):
         return []
     odd = (n for n in names if len(f"{n}x".splitlines()) > 1 or not n or not _is_utf8([n]))
     return list(map(ascii, odd))
@@ -120,15 +118,17 @@ def misshapen(targets: Mapping[str, Target]) -> list[str]:
 
 
 def _has_shape(target: Target) -> bool:
-    rows = (len(target.labels),) if target.labels.ndim else ()
+    labels, flags = target.labels, (target.difficult, target.crowd)
+    arrays = (labels, target.area, *flags)
+    if not all(isinstance(array, np.ndarray) for array in arrays) or labels.ndim != 1:
+        return False
     boxes = target.boxes
     return (
-        target.labels.shape == target.difficult.shape == target.crowd.shape == rows
-        and target.area.shape == rows
-        and (boxes is None or (boxes.dtype == FLOAT and boxes.shape == (*rows, 4)))
-        and target.labels.dtype == INT
+        all(array.shape == labels.shape for array in arrays)
+        and (boxes is None or (boxes.dtype == FLOAT and boxes.shape == (*labels.shape, 4)))
+        and labels.dtype == INT
         and target.area.dtype == FLOAT
-        and target.difficult.dtype == target.crowd.dtype == BOOL
+        and all(array.dtype == BOOL for array in flags)
     )
 
 

@@ -44,7 +44,7 @@ def mask_of(target: Target, item: str, size: tuple[int, int]) -> NDArray[np.uint
         size: (height, width) of the original image in pixels.
 
     Raises:
-        DataError: it has another type or size, or shows classes of which there is no object.
+        DataError: it has another type or size, or shows a class above those of its objects.
     """
     mask: object = target.mask() if target.mask else None
     if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != size:

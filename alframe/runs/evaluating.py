@@ -28,6 +28,7 @@ from alframe.runs.build import (
     cached_images,
 )
 from alframe.runs.kept import dataset_of, restored
+from alframe.runs.records import asked_for
 from alframe.runs.rundir import RunDir, stored_layer
 from alframe.runs.weights import Weights, check_fits, read_weights
 from alframe.words import named, plural
@@ -138,8 +139,10 @@ def _foreign_split(
     return _evaluated(dataset, targets, left_out, known, own=False), known
 
 
-def _tested(dataset: Dataset) -> Dataset:
+def _tested(dataset: Dataset, run: RunDir | None = None) -> Dataset:
     """The dataset; one without a test split is tested on as a whole, as far as it is annotated.
+
+    A note counts the images that have the ids of what ``run`` was trained on.
 
     Raises:
         DataError: nothing is annotated.
@@ -156,7 +159,13 @@ def _tested(dataset: Dataset) -> Dataset:
         f"{dataset.name} has no test split (dataset.test): measured on all "
         f"{plural(len(ids), 'annotated image')}"
     )
-    return replace(dataset, pool=dataset.unannotated, test=ids, notes=(*dataset.notes, note))
+    notes = [*dataset.notes, note]
+    if run and (seen := sorted(asked_for(run.journal) & {*ids})):
+        notes.append(
+            f"{plural(len(seen), 'image')} of these with an id of what {run.path} has labelled: "
+            f"{named(seen)}; if they are the same, leave them out (dataset.test=LIST)"
+        )
+    return replace(dataset, pool=dataset.unannotated, test=ids, notes=tuple(notes))
 
 
 def _own_state(learner: Learner) -> Mapping[str, Any]:
@@ -176,18 +185,24 @@ def _split(
     if own and drawn:
         targets: Mapping[str, Target] = _answers(run, config, dataset, drawn)
     else:
-        dataset = _tested(dataset)
+        if not (dataset.test or named_one):
+            raise _other_data(run, dataset)
+        dataset = _tested(dataset, run)
         targets = {item: dataset.targets[item] for item in dataset.test}
     dataset, left_out = _decoded(dataset, config, targets)
     if dataset.test:
         told = described.get("test_fingerprint")
         own = told == replace(dataset, pool=()).fingerprint()
     if not own and not named_one:
-        raise RunError(
-            f"{run.path} was made on other data than {dataset.name} is now: restore it, or "
-            f"evaluate on it as on another dataset, with --dataset {dataset.name}"
-        )
+        raise _other_data(run, dataset)
     return _evaluated(dataset, targets, left_out, classes, own=own)
+
+
+def _other_data(run: RunDir, dataset: Dataset) -> RunError:
+    return RunError(
+        f"{run.path} was made on other data than {dataset.name} is now: restore it, or "
+        f"evaluate on it as on another dataset, with --dataset {dataset.name}"
+    )
 
 
 def _evaluated(

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import IGNORED, Dataset, Target
-from alframe.testing.expect import Rules, expect, generators_left_alone, hold
+from alframe.datasets.conforming import conforming
+from alframe.testing.expect import Rules, as_assertion, expect, generators_left_alone, hold
 
 SAMPLED = 5
 """Images of each split that are decoded."""
@@ -23,7 +24,8 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
     """Hold a dataset to its contract.
 
     - Classes have names, each once.
-    - Ids are unique strings, sorted; no item is in the pool and in the test split.
+    - Ids are unique strings, sorted, which may be relative paths; no item is in the pool and in
+      the test split.
     - Both splits show objects, unless they are still to be annotated: the pool in part, the test
       split, which is then empty, as a whole.
     - Every item of the test split has a target; targets have boxes in their image and labels among
@@ -45,6 +47,7 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
         _has_classes: (_is_made,),
         _has_splits: (_is_made,),
         _has_targets: (_has_classes, _has_splits),
+        _conforms: (_has_targets,),
         _has_objects: (_has_targets,),
         _has_images: (_has_splits,),
         _has_masks: (_has_targets, _has_images),
@@ -194,6 +197,12 @@ def _has_masks(bench: DatasetUnderTest) -> None:
             f"{item}: its mask shows {sorted(shown)} and its objects are {target.labels.tolist()}: "
             "expected an object for each region; build it with alframe.datasets.masks.masked",
         )
+
+
+def _conforms(bench: DatasetUnderTest) -> None:
+    """What a run refuses besides: ids that are no names of files, arrays that are none."""
+    with as_assertion():
+        conforming(bench.dataset)
 
 
 def _has_objects(bench: DatasetUnderTest) -> None:

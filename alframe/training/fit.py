@@ -101,11 +101,7 @@ class _Fit:
         saved = self._context.checkpoint.load()
         first = saved["phase"] if saved else 0
         total = sum(map(self._iterations, self._phases))
-        if (warmup := self._config.warmup) > total:
-            logger.warning(
-                "training.warmup=%d is more than the %d iterations of the fit, so that the rate "
-                "stays below training.lr", warmup, total,
-            )  # fmt: skip
+        self._look_at_warmup()
         with Progress(total, "fit", "iterations") as progress:
             progress.skip(sum(map(self._iterations, self._phases[:first])))
             for index in range(first, len(self._phases)):
@@ -114,6 +110,18 @@ class _Fit:
         self._check_weights()
         self._freeze(self._trainable.__contains__)
         return self._ema.module if self._ema else self._model
+
+    def _look_at_warmup(self) -> None:
+        """Say so where no iteration comes to the learning rate."""
+        lengths = list(map(self._iterations, self._phases))
+        most = max(lengths) if self._config.restart else sum(lengths)
+        if self._config.warmup > most and not self._context.cycle:
+            logger.warning(
+                "training.warmup=%d is more than the %d iterations until a phase or the fit ends: "
+                "the rate stays below training.lr",
+                self._config.warmup,
+                most,
+            )
 
     def _run_phase(self, index: int, saved: dict[str, Any] | None, progress: Progress) -> None:
         phase, length = self._phases[index], self._iterations(self._phases[index])

@@ -219,7 +219,7 @@ def model_loss(model: nn.Module, batch: Batch) -> Losses:
         PluginError: it is no mapping of scalar tensors.
     """
     terms: Any = model.loss(batch)  # type: ignore[operator]
-    scalars = isinstance(terms, dict) and all(
+    scalars = isinstance(terms, Mapping) and all(
         isinstance(name, str) and isinstance(term, torch.Tensor) and term.dim() == 0
         for name, term in terms.items()
     )

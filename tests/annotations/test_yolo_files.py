@@ -11,6 +11,7 @@ from alframe.annotations.base import Proposal
 from alframe.annotations.formats import read_annotations, read_predictions, write_query
 from alframe.annotations.packed import Packed
 from alframe.annotations.yolo import named_by
+from alframe.annotations.yolo_names import PREDICTED
 from alframe.annotations.yolo_query import write_query as write_yolo
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
@@ -296,6 +297,20 @@ def test_folders_beside_the_labels_are_not_looked_through(
     assert (found.numbered, found.classes) == (True, ("0",))
     assert seen
     assert not [place for place in seen if "others" in place]
+
+
+def test_other_files_above_the_labels_are_not_looked_at(tmp_path: Path) -> None:
+    path = folder(tmp_path, train__a="1 0.5 0.5 0.25 0.5\n")
+    (path / "mkdocs.yml").write_text("site: [")
+    (path / "compose.yaml").write_text("names: [web, db]\n")
+    (path / "labels/compose.yaml").write_text("names: [web, db]\n")
+    assert read(path / "labels/train", Known("train/a.jpg")).classes == ("disc", "box")
+    (path / "data.yaml").write_text(f"{PREDICTED}\n{NAMES}")
+    (path / "labels/train/a.txt").write_text("1 0.5 0.5 0.25 0.5 0.5\n")
+    with pytest.raises(DataError, match="what a model found is no answer"):
+        read(path / "labels/train", Known("train/a.jpg"))
+    (path / "labels/train/data.yaml").write_text(NAMES)
+    assert read(path / "labels/train", Known("train/a.jpg")).images == ["train/a.jpg"]
 
 
 def test_a_folder_that_cannot_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -373,6 +375,15 @@ def test_ls_and_env(alframe: Alframe) -> None:
     assert alframe("ls", "plugins")[1].count("alframe") >= 4
     code, out, _ = alframe("env")
     assert {"versions", "device", "python"} <= set(json.loads(out))
+
+
+def test_completion_of_a_verb_that_is_none_is_no_error() -> None:
+    words = {"COMP_WORDS": "alframe foo ", "COMP_CWORD": "2", "_ALFRAME_COMPLETE": "bash_complete"}
+    code = "from alframe.cli import cli; cli.main(prog_name='alframe')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **words}, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_an_unknown_verb_says_what_is_known(alframe: Alframe) -> None:

@@ -1,6 +1,7 @@
 """What the command line says of settings that are wrong, whatever they are called."""
 
 import dataclasses
+import datetime
 import types
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -252,4 +253,18 @@ def test_a_default_of_none_allows_none_whatever_the_hint_says() -> None:
     assert found == [
         "section.k: expected a whole number (got 'a')",
         "section.size: expected a whole number (got null)",
+    ]
+
+
+def test_a_value_that_would_be_another_one_when_the_configuration_is_read_again() -> None:
+    def factory(*, start=None, size=(1, 2)) -> None:  # type: ignore[no-untyped-def]
+        del start, size
+
+    given = {"start": datetime.date(2026, 1, 2), "size": {1: "a"}}
+    _, found = check_options(factory, given, frozenset(), "strategy")
+    assert found == [
+        "strategy.start: expected a value that config.yaml keeps as it is (got "
+        "datetime.date(2026, 1, 2), which would become '2026-01-02')",
+        "strategy.size: expected a value that config.yaml keeps as it is (got {1: 'a'}, which "
+        "would become {'1': 'a'})",
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from alframe.cli import BUILTIN, main
 from alframe.config.resolve import from_overrides, resolve, to_yaml
@@ -266,12 +267,12 @@ FACTORIES = [
     ("def S(_a): ...", "'_a' is private and has no default: expected a name without underscore"),
     ("def S(a=object()): ...", "its option 'a' is <object object at"),
     ("def S(a=lambda: 1): ...", "its option 'a' is <function <lambda>"),
-    ("def S(a=b'\\xff'): ...", "its option 'a' is b'\\xff' (bytes): expected what YAML can hold"),
+    ("def S(a=b'\\xff'): ...", "its option 'a' is b'\\xff' (bytes): expected a value that config"),
     (
         "def S(a=float('inf')): ...",
-        "its option 'a' is inf (float): expected what YAML can hold, as",
+        "its option 'a' is inf (float): expected a value that config.yaml keeps as it is",
     ),
-    ("def S(a={1: 2}): ...", "with the results; resumed, it would be {'1': 2}"),
+    ("def S(a={1: 2}): ...", "config.yaml keeps as it is; it would become {'1': 2}"),
     ("def S(a: int = 'x'): ...", "; its type says otherwise, a: expected a whole number (got 'x')"),
     ("def S(name='x'): ...", "'name' is what users call it by: expected another name for an op"),
     ("def S(_a=1): ...", "makes None (NoneType): expected something with requires, select"),
@@ -328,6 +329,8 @@ SIGNATURES = [
     ("import typing\nclass S(typing.NamedTuple):\n    a: int = 6\n" + SELECTS, {"a": 6}),
     ("import dataclasses\n@dataclasses.dataclass\nclass S:\n    a: int = 7\n" + SELECTS, {"a": 7}),
     ("import functools\ndef T(a: 'int' = 8): ...\n@functools.wraps(T)\ndef S(**k): ...", {"a": 8}),
+    ("def S(*name, a: int = 1, **k): ...", {"a": 1}),
+    ("import typing\ndef S(a: typing.Iterable[int] = (1, 2)): ...", {"a": [1, 2]}),
     ("import pathlib\ndef S(a=pathlib.Path('x'), b=(1, (2,)), c: tuple[int, int] = (1, 2),"
      " d: pathlib.Path = pathlib.Path('y'), e: float = 1): ...",
      {"a": "x", "b": [1, [2]], "c": (1, 2), "d": Path("y"), "e": 1}),
@@ -343,6 +346,8 @@ def test_options_follow_from_any_signature(
     config = resolve([{"strategy": "confident"}])
     assert config.strategy.options == options
     assert "confident" in to_yaml(config)
+    again = resolve([yaml.safe_load(to_yaml(config))])
+    assert again.strategy.options == options
     with pytest.raises(Exception, match=r"unknown setting 'strategy\.nosuch'"):
         resolve([{"strategy": "confident"}, from_overrides(["strategy.nosuch=1"])])
 

@@ -63,3 +63,11 @@ def test_wide_features_are_projected_and_distances_kept() -> None:
     assert BADGE(dimensions=None).embed(batch(), seed=1).shape == (3, 6)
     with pytest.raises(ConfigError, match="dimensions: expected at least 1, got 0"):
         BADGE(dimensions=0)
+
+
+def test_a_score_that_is_not_finite_is_refused() -> None:
+    scores = detections(FOUND)("abc")
+    scores.scores[2, 0] = torch.nan
+    made = {DETECTIONS: scores, BOX_FEATURES: rows(FEATURES)("abc")}
+    embedded = BADGE().embed(SignalBatch(("a", "b", "c"), made), seed=0)
+    assert embedded.isfinite().all(dim=1).tolist() == [True, True, False]

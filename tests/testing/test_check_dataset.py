@@ -80,6 +80,7 @@ def test_a_good_dataset_passes() -> None:
         (but(classes=("a", "a")), "classes is .'a', 'a'.: expected each name once"),
         (but(pool=("p001", "p000")), "pool is not sorted: expected .'p000', 'p001'. first"),
         (but(pool=("p000", "p000")), "pool holds an id twice: expected unique ids"),
+        (but(classes=("a", "b\n")), r"has names of classes that are no line of text: 'b.n'"),
         (but(pool=(1, 2)), "pool is .1, 2.: expected a tuple of strings"),
         (but(test=()), r"'t000'.* have a target, but are in no split: expected them in one"),
         (but(test=("p000", "t000")), "'p000'. are in pool and test: expected splits that share"),

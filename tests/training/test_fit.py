@@ -317,6 +317,18 @@ def test_weights_that_are_not_finite_are_not_kept(when: int) -> None:
     assert (state is None) == (when < 5)
 
 
+@pytest.mark.parametrize(
+    ("restart", "warmup", "told"),
+    [(True, 9, True), (True, 8, False), (False, 21, True), (False, 20, False)],
+)
+def test_a_warm_up_that_does_not_end_is_told(
+    restart: bool, warmup: int, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of 8, 8 and 4 iterations; with one optimiser for all phases of 20."""
+    train(TrainingConfig(passes=5, restart=restart, warmup=warmup, **SGD), PHASES)
+    assert ("the rate stays below training.lr" in caplog.text) == told
+
+
 def test_out_of_memory_is_retried_in_halves_once(caplog: pytest.LogCaptureFixture) -> None:
     sizes = []
 
