@@ -140,15 +140,15 @@ def _export_boxes(
     device: str,
 ) -> None:
     from alframe.datasets.folders import pictures_in
-    from alframe.runs.own_images import Photos, data_of
+    from alframe.runs.own_images import data_of, photos_of
     from alframe.runs.rundir import stored_layer
 
     # Before torch is imported, which takes seconds.
     stored, (given, notes) = together(lambda: stored_layer(run), lambda: pictures_in(images))
     _check_empty(output)
     _check_names(given)
-    photos = Photos([image.path for image in given], data_of(stored))
-    say(*(f"note: {note}" for note in (*notes, *photos.notes())), err=True)
+    given, photos, more = photos_of(given, frozenset(images), data_of(stored))
+    say(*(f"note: {note}" for note in (*notes, *more)), err=True)
     listed = _asked(given, photos)
     if name == "yolo":
         by_stem(Sheet("", (), tuple(listed)))  # refuses two images of one label file
@@ -158,9 +158,11 @@ def _export_boxes(
     if DETECTIONS not in predictor.provides:
         raise RunError(f"{run}: its model finds no boxes, and those are what {name} files are of")
     output.mkdir(parents=True, exist_ok=True)
-    found = _proposed(listed, predictor(photos, threshold=threshold))
-    sheet = Sheet(run.name, predictor.classes, tuple(found), proposed=True)
-    say(f"wrote {_written(sheet, name, output, threshold)}")
+    found = tuple(_proposed(listed, predictor(photos, threshold=threshold)))
+    sheet = Sheet(run.name, predictor.classes, found, proposed=True)
+    boxes = sum(len(image.proposals) for image in found)
+    written = _written(sheet, name, output, threshold)
+    say(f"wrote {written}: {plural(boxes, 'box')} on {plural(len(found), 'image')}")
 
 
 def _check_empty(folder: Path) -> None:

@@ -89,8 +89,8 @@ def _about(sheet: Sheet, look: SecondLook | None) -> str:
         )
     found = ", with what the model found" if sheet.proposed else ""
     classes = ", ".join(map(printable, sheet.classes))
-    scored = any(image.score is not None for image in sheet.images)
-    order = ", the most worth labelling first" if scored else ""
+    told_apart = len({image.score for image in sheet.images}) > 1
+    order = ", the most worth labelling first" if told_apart else ""
     return f"{images} to annotate{order}{found}. Classes: {classes}."
 
 

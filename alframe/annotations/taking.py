@@ -269,7 +269,8 @@ def _grown(after: Annotations, dataset: Dataset, cycle: int) -> list[str]:
     names = [f"{n!r}{closest(n, dataset.classes)} ({counts[n]:,})" for n in sorted(after.new)]
     return [
         f"{plural(len(names), 'new class')} from cycle {cycle} on, with so many objects: "
-        f"{named(names)}; in images that were annotated before, such objects are background"
+        f"{named(names)}; in images that were annotated before, also to test on, such objects are "
+        "background (alframe evaluate on other images measures how they are found)"
     ]
 
 

@@ -26,8 +26,12 @@ def label_files(source: Source) -> Files:
     texts = files(source, ".txt")
     if not source.is_dir():
         return texts.only(lambda name: name.lower().endswith(".txt"))
-    below = texts.only(lambda name: "labels" in name.split("/")[:-1])
-    return below or texts.only(lambda name: name.rpartition("/")[2].lower() not in _NOT_LABELS)
+    below = texts.only(lambda name: "labels" in name.split("/")[:-1] and _last(name) not in LISTS)
+    return below or texts.only(lambda name: _last(name) not in _NOT_LABELS)
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2].lower()
 
 
 def beside_labels(source: Source, labels: Files) -> list[str]:

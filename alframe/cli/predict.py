@@ -111,7 +111,7 @@ def _photos(
 ) -> "tuple[list[Given], Photos]":
     """The images to predict, checked; torch, which takes seconds to import, is not needed."""
     from alframe.datasets.folders import check_there, pictures_in
-    from alframe.runs.own_images import Photos, data_of, without_used
+    from alframe.runs.own_images import data_of, photos_of, without_used
     from alframe.runs.rundir import stored_layer
 
     stored, (given, notes), *_ = together(
@@ -124,8 +124,8 @@ def _photos(
         given, note = without_used(given, run, data_root)
         _say([note])
     data = data_of(stored, white=white, max_megapixels=max_megapixels)
-    photos = Photos([image.path for image in given], data)
-    _say(photos.notes())
+    given, photos, notes = photos_of(given, frozenset(images), data)
+    _say(notes)
     return given, photos
 
 

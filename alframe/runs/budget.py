@@ -69,7 +69,7 @@ def planned(
         )
     given.update(initial_set(budget, pool) or ())
     fixed = budget.initial_set is not None or len(given) > budget.images(len(pool))[0]
-    first, per_cycle = check_budget(budget, len(pool), len(given) if fixed else None)
+    first, per_cycle = check_budget(budget, len(pool), len(given) if fixed else None, len(test))
     others = [item for item in pool if item not in given]
     initial = {*given, *draw(others, first - len(given), seeds)}
     candidates = None if budget.candidates is None else images_of(budget.candidates, len(pool))
@@ -98,13 +98,16 @@ def _drawn_test(budget: BudgetConfig, dataset: Dataset, seeds: Seeds) -> tuple[s
     return draw(dataset.pool, count, seeds.within("test"))
 
 
-def check_budget(budget: BudgetConfig, pool: int, given: int | None = None) -> tuple[int, int]:
+def check_budget(
+    budget: BudgetConfig, pool: int, given: int | None = None, tested: int = 0
+) -> tuple[int, int]:
     """Images of the initial set and of each selection, if a pool of this size can fill them.
 
     Args:
         budget: in images, or shares of the pool.
         pool: how many images may be labelled.
         given: how many images the initial set has, where it is not drawn.
+        tested: how many were drawn to test on, beside the pool.
 
     Raises:
         ConfigError: says how many images are asked for and how many there are.
@@ -116,14 +119,16 @@ def check_budget(budget: BudgetConfig, pool: int, given: int | None = None) -> t
         return first, per_cycle
     try_this = smaller_budget(first, per_cycle, selections, pool, drawn=not given)
     remedies = [f"set {try_this}"] if try_this else []
-    text = f"budget.initial asks for {first} images, the pool has {pool}"
+    there = f"the pool has {pool}" + (f" beside budget.test={tested}" if tested else "")
+    text = f"budget.initial asks for {first} images, {there}"
     if first <= pool:
         most = 1 + (pool - first) // per_cycle
         remedies.append(f"set budget.cycles={most}, or null to go on until none is left")
         text = (
-            f"the budget asks for {asked} images ({first} + {selections} x {per_cycle}), the pool "
-            f"has {pool}"
+            f"the budget asks for {asked} images ({first}{' already given' if given else ''} + "
+            f"{selections} x {per_cycle}), {there}"
         )
+    remedies += ["lower budget.test"] if tested else []
     raise ConfigError(f"{text}: {'; or '.join(remedies) or 'lower it and budget.cycles'}")
 
 

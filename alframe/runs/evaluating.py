@@ -28,7 +28,7 @@ from alframe.runs.build import (
     cached_images,
 )
 from alframe.runs.kept import dataset_of, restored
-from alframe.runs.records import asked_for
+from alframe.runs.records import asked_for, new_classes
 from alframe.runs.rundir import RunDir, stored_layer
 from alframe.runs.weights import Weights, check_fits, read_weights
 from alframe.words import named, plural
@@ -178,7 +178,7 @@ def _split(
     run: RunDir, config: RunConfig, classes: tuple[str, ...], *, named_one: bool
 ) -> EvaluatedSplit:
     # Of another dataset only the test split has to be annotated.
-    dataset = build_dataset(config, in_part=True) if named_one else dataset_of(config, run.path)
+    dataset = _named(run, config) if named_one else dataset_of(config, run.path)
     drawn = list(run.journal.of("initial")[0]["test"]) if run.journal.of("initial") else []
     described = run.described()
     own = not dataset.test and dataset.fingerprint() == described["fingerprint"]
@@ -196,6 +196,18 @@ def _split(
     if not own and not named_one:
         raise _other_data(run, dataset)
     return _evaluated(dataset, targets, left_out, classes, own=own)
+
+
+def _named(run: RunDir, config: RunConfig) -> Dataset:
+    """The dataset that the user names; classes that the run lists include those that have come."""
+    options, new = config.dataset.options, tuple(new_classes(run.journal))
+    listed = options.get("classes")
+    if not (new and listed and listed == stored_layer(run.path)["dataset"].get("classes")):
+        return build_dataset(config, in_part=True)
+    grown = config.dataset.model_copy(update={"classes": [*listed, *new]})
+    return replace(
+        build_dataset(config.model_copy(update={"dataset": grown}), in_part=True), grown=new
+    )
 
 
 def _other_data(run: RunDir, dataset: Dataset) -> RunError:
@@ -229,7 +241,8 @@ def _answers(
     """The annotations of a test split that the run drew from its pool."""
     known = dataset.known if asks_people(config) else {}
     oracle = build_oracle(config, dataset, run.path)
-    answers = answered(oracle, drawn, 0, known=known, free=dataset.pool)
+    asked = list(dict.fromkeys([*drawn, *run.journal.of("initial")[0]["ids"]]))
+    answers = answered(oracle, asked, 0, known=known, free=dataset.pool)
     return {item: answers.targets[item] for item in drawn if item in answers.targets}
 
 

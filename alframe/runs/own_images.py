@@ -1,7 +1,7 @@
 """Image files of one's own: checked, and told from those that a run has labelled."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,14 @@ from alframe.runs.rundir import stored_layer
 from alframe.words import plural
 
 
+class UnreadableError(DataError):
+    """Files that cannot be read, by their places in the list that was given."""
+
+    def __init__(self, problems: Mapping[str, DataError]) -> None:
+        super().__init__(sentences(problems.values()))
+        self.places = frozenset(map(int, problems))
+
+
 class Photos:
     """Image files under the ids ``"0"``, ``"1"``, ..., read and resized as a run's own.
 
@@ -37,7 +45,7 @@ class Photos:
         data: the run's; with ``white`` null, it is found among these images.
 
     Raises:
-        DataError: files that cannot be read, all of them.
+        UnreadableError: files that cannot be read, all of them.
     """
 
     def __init__(self, files: Sequence[Path], data: DataConfig) -> None:
@@ -51,7 +59,7 @@ class Photos:
         self.images = CachedImages(images, resize, "none", limit_bytes=0)
         problems = self.images.prepare(tuple(paths), workers=1)
         if problems:
-            raise DataError(sentences(problems.values()))
+            raise UnreadableError(problems)
 
     def pixels(self, number: int) -> NDArray[np.uint8]:
         """An image in its own size, uint8 [H, W, 3]."""
@@ -61,6 +69,31 @@ class Photos:
     def notes(self) -> list[str]:
         """What is worth saying of the images: black ones, white in those of more than 8 bits."""
         return self.images.notes({str(i): str(path) for i, path in enumerate(self.files)})
+
+
+def photos_of(
+    given: Sequence[Given], explicit: Collection[Path], data: DataConfig
+) -> tuple[list[Given], Photos, list[str]]:
+    """Pictures, without those in folders that cannot be read, and notes on them all.
+
+    Args:
+        given: the pictures.
+        explicit: paths that the user gave: such a file has to be one.
+        data: the run's.
+
+    Raises:
+        DataError: files that cannot be read.
+    """
+    try:
+        photos = Photos([picture.path for picture in given], data)
+        return list(given), photos, photos.notes()
+    except UnreadableError as error:
+        rest = [picture for place, picture in enumerate(given) if place not in error.places]
+        if not rest or any(given[place].path in explicit for place in error.places):
+            raise
+        photos = Photos([picture.path for picture in rest], data)
+        left = [f"left out: {problem}" for problem in error.problems]
+        return rest, photos, [*left, *photos.notes()]
 
 
 def data_of(stored: Layer, **given: Any) -> DataConfig:

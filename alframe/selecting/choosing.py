@@ -182,8 +182,8 @@ def choose(
     candidates = [item for item in pool if item not in left_out]
     if unknown:
         material.notes.append(
-            f"{plural(len(unknown), 'image')} left out, of which the files say nothing (an image "
-            f"on which nothing was found is not one): {named(unknown)}"
+            f"{plural(len(unknown), 'image')} left out, for which a file of predictions or "
+            f"embeddings has no entry: {named(unknown)}"
         )
     if not candidates:
         labelled = f", {len(material.labelled):,} of them labelled" if material.labelled else ""

@@ -185,14 +185,14 @@ class StoredDetections:
 
     def _bare(self) -> None:
         what = (
-            f"{self.where} holds one score a box and no probabilities of classes; rows of COCO "
-            "results may have scores, one for each class"
+            f"{self.where} holds one score a box and no probabilities of classes (COCO results may "
+            "have them, scores, one for each class)"
         )
         if self._strict:
             raise DataError(f"{what}; leave out --strict to take the score for them")
         if not self._warned:
             self.notes.append(
-                f"{what}: the score is taken for its class and 0 for the others, so that an "
+                f"{what}; the score is taken for its class and 0 for the others, so that an "
                 "entropy is the binary entropy of the score"
             )
         self._warned = True

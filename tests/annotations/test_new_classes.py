@@ -133,7 +133,7 @@ def test_a_run_grows_by_the_classes_of_its_answers(
     code, out, err = alframe("annotate", str(run), file, "--new-classes")
     assert code == 0, err
     assert f"1 new class from cycle 1 on, with so many objects: {NEW!r} (" in out
-    assert "; in images that were annotated before, such objects are background\n" in out
+    assert "; in images that were annotated before, also to test on, such objects are backgr" in out
     code, out, err = alframe("annotate", str(run), file)
     assert (code, "2 as before" in out) == (0, True), "once taken, it need not be said again"
     corrected = answer(run, 1, tmp_path / "other.json", known=2)
@@ -155,6 +155,25 @@ def test_a_run_grows_by_the_classes_of_its_answers(
     assert list(second["metrics"]["AP50"]) == CLASSES
     dataset = dataset_of(resolve([stored_layer(run)]), run)
     assert dataset.classes == tuple(CLASSES)
+
+    # Measured on others, by the classes that it knows by now; where it was moved, it is its own.
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(photos, elsewhere)
+    others = ("--dataset", "photos", "--data-root", str(elsewhere), "--json", "--device", "cpu")
+    everything = people.coco(
+        tmp_path / "all.json",
+        [{"id": item, "width": 64, "height": 64} for item in TRUTH],
+        {item: people.seen({"id": item}, TRUTH, CLASSES) for item in TRUTH},
+        CLASSES,
+    )
+    code, out, err = alframe("evaluate", str(run), *others, f"dataset.annotations={everything}")
+    assert code == 0, err
+    assert list(json.loads(out)["metrics"]["AP50"]) == CLASSES
+    assert json.loads(out)["metrics"]["AP50"][NEW] is not None
+    assert "left out" not in err
+    code, out, err = alframe("evaluate", str(run), *others)
+    assert code == 0, err
+    assert json.loads(out)["metrics"] == second["metrics"]
 
     directory = RunDir(run, resolve([stored_layer(run)]))
     for cycle, classes in ((0, CLASSES[:2]), (1, CLASSES)):

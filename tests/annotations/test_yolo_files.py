@@ -219,6 +219,14 @@ def test_classes_txt(tmp_path: Path, text: str, said: str | tuple[str, ...]) -> 
                 read(path, Known("a.jpg"))
 
 
+def test_labelimg_leaves_the_names_of_classes_beside_labels(tmp_path: Path) -> None:
+    path = folder(tmp_path, a="1 0.5 0.5 0.25 0.5\n", classes="disc\nbox\n")
+    (path / "data.yaml").unlink()
+    for place in (path, path / "labels"):
+        found = read(place, Known("a.jpg"))
+        assert (found.images, found.classes) == (["a.jpg"], ("disc", "box"))
+
+
 def test_lists_of_names_that_differ(tmp_path: Path) -> None:
     path = folder(tmp_path, a="0 0.5 0.5 1 1\n")
     (path / "classes.txt").write_text("box\ndisc\n")

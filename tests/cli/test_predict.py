@@ -174,6 +174,23 @@ def test_one_cause_is_one_line(alframe: Alframe, run: Path, photo: Path, tmp_pat
     refused(result, "(7 times)", "0.jpg", "4.jpg and 2 more", "truncated")
 
 
+def test_a_broken_picture_in_a_folder_is_left_out(
+    alframe: Alframe, run: Path, photo: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.jpg", "c.jpg"):
+        shutil.copy(photo, folder / name)
+    (folder / "b.jpg").write_bytes(photo.read_bytes()[:1500])
+    code, out, err = alframe("predict", str(run), str(folder), "--json")
+    assert code == 0, err
+    found = sorted(json.loads(line)["image"] for line in out.splitlines())
+    assert found == [str(folder / "a.jpg"), str(folder / "c.jpg")]
+    (note,) = (line for line in err.splitlines() if line.startswith("note: left out: "))
+    assert str(folder / "b.jpg") in note
+    refused(alframe("predict", str(run), str(folder), str(folder / "b.jpg")), "b.jpg")
+
+
 def test_the_limit_is_the_runs_unless_told(
     alframe: Alframe, run: Path, photo: Path, tmp_path: Path
 ) -> None:

@@ -39,6 +39,13 @@ def test_a_pool_that_is_too_small_for_the_cycles() -> None:
         check_budget(BudgetConfig(initial=2, per_cycle=1, cycles=7), 3)
 
 
+def test_what_is_beside_the_pool_or_in_it_already_is_said() -> None:
+    with pytest.raises(ConfigError, match=r"the pool has 22 beside budget\.test=40"):
+        check_budget(BudgetConfig(initial=40, per_cycle=30, cycles=None), 22, tested=40)
+    with pytest.raises(ConfigError, match=r"\(48 already given \+ 1 x 8\), .*lower budget"):
+        check_budget(BudgetConfig(initial=20, per_cycle=8, cycles=2), 49, 48, tested=12)
+
+
 def test_an_initial_set_from_a_file_stays() -> None:
     with pytest.raises(ConfigError) as error:
         check_budget(BudgetConfig(initial=1, per_cycle=50, cycles=3), 60, 10)

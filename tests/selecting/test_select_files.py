@@ -194,7 +194,9 @@ def test_an_image_without_boxes_is_not_one_that_was_not_predicted(
     given = ("--predictions", path, "--images", photos)
     code, said, err = choose(alframe, *given)
     assert (code, said.split()) == (0, [i for i in BY_ENTROPY if i != "b.jpg"])
-    assert "1 image left out, of which the files say nothing" in err
+    assert (
+        "1 image left out, for which a file of predictions or embeddings has no entry: b.jpg" in err
+    )
     assert "b.jpg" in err
     code, said, err = choose(alframe, *given, "--missing", "empty")
     assert said.split() == ["in/d.jpg", "in/e.jpg", "a.jpg", "b.jpg", "c.jpg"]
