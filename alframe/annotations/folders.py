@@ -4,6 +4,7 @@ import contextlib
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from alframe.annotations.base import Sheet
@@ -50,7 +51,7 @@ def write_folder(
     place, new = folder / name, folder / f".{name}.new"
     shutil.rmtree(new, ignore_errors=True)
     try:
-        given = write_query(name, sheet, new).relative_to(new)
+        given = write_query(name, _copied(sheet, place) if copy else sheet, new).relative_to(new)
         if copy:
             _copy(sheet, new / "images")
         written = {path.relative_to(new) for path in new.rglob("*") if path.is_file()}
@@ -169,6 +170,15 @@ def _of_a_run(run: Path) -> list[str]:
         f"For another tool: {command('query', run, '--to', 'FORMAT')} "
         f"({', '.join(FORMATS)}); with --copy also the pictures.",
     ]
+
+
+def _copied(sheet: Sheet, place: Path) -> Sheet:
+    """The sheet with the pictures where :func:`_copy` puts them, for files that say where."""
+    images = (
+        replace(image, file=place / "images" / image.name) if image.file else image
+        for image in sheet.images
+    )
+    return replace(sheet, images=tuple(images))
 
 
 def _copy(sheet: Sheet, folder: Path) -> None:

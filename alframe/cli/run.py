@@ -69,7 +69,7 @@ def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
     except Exception as error:
         said = isinstance(error, AlframeError) or hasattr(error, "__notes__")
         if not said and (others := strangers(config)):
-            error.add_note(f"this run uses {', '.join(others)}")
+            error.add_note(f"this run uses {', '.join(map(str, others))}")
         raise
     if profile:
         _show_profile(path / "profile")

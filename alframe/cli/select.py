@@ -85,6 +85,7 @@ def select(
             f"--labelled {labelled} lies in --output, which is written anew: put it elsewhere, so "
             "that it grows from query to query"
         )
+    from alframe.annotations.sheets import NAME as QUERY
     from alframe.config.layers import merge
     from alframe.config.resolve import from_overrides
     from alframe.selecting.asking import write_asked
@@ -103,7 +104,9 @@ def select(
     finally:
         say(*(f"note: {note}" for note in material.notes), err=True)
     if name and output:
-        say(f"wrote {write_asked(selection, strategy, material, name, output, copy=copy)}")
+        before = ", in the place of an earlier query" if (output / QUERY).exists() else ""
+        written = write_asked(selection, strategy, material, name, output, copy=copy)
+        say(f"wrote {written}{before}")
         return
     _print(selection, as_json=as_json)
 

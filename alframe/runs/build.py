@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import hashlib
+import inspect
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -22,11 +24,13 @@ from alframe.errors import ConfigError, PluginError
 from alframe.learner import InferenceSetup, Learner, LearnerSetup
 from alframe.model import derives, provides, signal_names, streamed, unwrapped
 from alframe.plugins import Entry, Kind, registry
-from alframe.plugins.entry import OWN
+from alframe.plugins.entry import OWN, noun
 from alframe.runs.budget import Plan, planned
 from alframe.seeds import Seeds
 from alframe.strategy import Adaptable, Strategy
 
+DIGITS = 12
+"""Of a SHA-256 that is to be read."""
 READERS = 8
 """Threads that decode images when a dataset is prepared: decoding waits for disks as well."""
 
@@ -79,8 +83,8 @@ def plan_of(config: RunConfig, dataset: Dataset) -> Plan:
     return planned(config.budget, dataset, Seeds(config.seed), known)
 
 
-def strangers(config: RunConfig) -> list[str]:
-    """What a run uses that is not alframe's own, for the reports of bugs."""
+def strangers(config: RunConfig) -> list[Entry]:
+    """What a run uses that is not alframe's own."""
     names: tuple[tuple[Kind, list[str]], ...] = (
         ("datasets", [config.dataset.name]),
         ("models", [config.model.name] if config.model else []),
@@ -89,7 +93,18 @@ def strangers(config: RunConfig) -> list[str]:
         ("oracles", [config.oracle.name]),
     )
     entries = [registry().get(kind, name) for kind, each in names for name in each]
-    return [str(entry) for entry in entries if entry.package != OWN]
+    return [entry for entry in entries if entry.package != OWN]
+
+
+def sources(config: RunConfig) -> dict[str, str]:
+    """The SHA-256, shortened, of the file that each of the strangers lies in: ideas are edited."""
+    found: dict[str, str] = {}
+    for entry in strangers(config):
+        with contextlib.suppress(TypeError, OSError):  # of what is not written in Python
+            file = inspect.getsourcefile(unwrapped(entry.load()))
+            digest = hashlib.sha256(Path(file or "").read_bytes()).hexdigest()
+            found[f"{noun(entry.kind)} {entry.name}"] = digest[:DIGITS]
+    return found
 
 
 def _model(model: Component) -> Entry:

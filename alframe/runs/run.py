@@ -23,6 +23,7 @@ from alframe.runs.build import (
     plan_of,
     prepare_images,
     signals,
+    sources,
     white_in,
 )
 from alframe.runs.environment import environment
@@ -217,6 +218,12 @@ def _describe(
             f"batch size (training.per_process); now there are {world_size()}: resume it with as "
             "many"
         )
+    code, before = sources(config), known.get("plugins", {})
+    if edited := [part for part, digest in code.items() if before.get(part, digest) != digest]:
+        logger.warning(
+            "the code of %s has changed since the run began, which goes on with the new one",
+            ", ".join(edited),
+        )
     new = new_classes(run_dir.journal)
     if known and (entry := run_dir.described()).get("new_classes", {}) != new:
         entry = {**entry, "classes": list(dataset.classes), "new_classes": new}
@@ -227,6 +234,7 @@ def _describe(
             processes=world_size(),
             precision=training.precision if training else None,
             seed=config.seed,
+            plugins=code,
             dataset={
                 "name": dataset.name,
                 "fingerprint": fingerprint,

@@ -33,6 +33,7 @@ def notes(problem: ProblemRuns, metric: str) -> Iterator[str]:
         for seed, times in Counter(run.seed for run in runs).items():
             if times > 1:
                 yield f"{method}: seed {seed} was run {times} times; the spread is not of seeds"
+        yield from _on_code(method, runs)
     yield from _on_baseline(problem)
     yield from _on_recipe(problem)
     yield from _on_initial_sets(problem)
@@ -61,6 +62,12 @@ def _of_run(name: str, run: Run, metric: str) -> Iterator[str]:
         cycles = f"cycle{'' if len(without) == 1 else 's'} {', '.join(without)}"
         out = "left out of every mean" + NO_AREA * (run.finished and not run.is_whole(metric))
         yield f"{name}: {metric} is not a number in {cycles}, {out}, {run.path}"
+
+
+def _on_code(method: str, runs: Sequence[Run]) -> Iterator[str]:
+    """Runs of one row between which somebody has edited a plugin."""
+    for text in differences([(f"seed {r.seed}", r.manifest.get("plugins", {})) for r in runs]):
+        yield f"{method}: its code is not the same in all runs, {text}"
 
 
 def _on_baseline(problem: ProblemRuns) -> Iterator[str]:

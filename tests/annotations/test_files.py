@@ -255,6 +255,18 @@ def test_a_query_is_written_anew_and_leaves_what_others_wrote(run: Path, dataset
     assert own.read_text() == "0 0.5 0.5 0.1 0.1\n"
 
 
+@pytest.mark.parametrize("copy", [False, True])
+def test_label_studio_is_shown_the_copies_where_there_are_some(
+    run: Path, dataset: Dataset, copy: bool
+) -> None:
+    sheet, folder = asked(run, dataset).sheet(0), run / "queries/cycle_00"
+    path = write_folder(sheet, folder, "label-studio", run, copy=copy)
+    shown = [task["data"]["image"] for task in json.loads(path.read_text())]
+    root = folder / "label-studio" if copy else dataset.file("a.png").parents[1]  # type: ignore[union-attr]
+    for address in shown:
+        assert (root / address.removeprefix("/data/local-files/?d=")).is_file()
+
+
 def test_boxes_drawn_on_pictures_of_another_size_are_refused(
     run: Path, dataset: Dataset, tmp_path: Path
 ) -> None:

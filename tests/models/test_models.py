@@ -1,6 +1,7 @@
 """Models of strangers, named by their place: another library's detector, and another task."""
 
 import functools
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,9 @@ CLASSIFIER = (
     "training.passes=20",
     "training.lr=0.5",
 )
+
+
+OF_COLOURS = (("dataset", "colours"), ("model", "Classifier"))
 
 
 def cycles(path: Path, *pairs: str) -> list[dict[str, Any]]:
@@ -128,6 +132,27 @@ class First:
     wrapped = resolve([from_overrides(["strategy=dedup:my_idea:First"])])
     assert wrapped.strategy.name == "dedup:my_idea:First"
     assert build_strategy(wrapped)
+
+
+def test_an_idea_that_is_edited_while_a_run_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    idea = tmp_path / "edited_idea.py"
+    idea.write_text((Path(__file__).parent / "classifier.py").read_text())
+    monkeypatch.chdir(tmp_path)
+    pairs = [each.replace("tests.models.classifier", "edited_idea") for each in CLASSIFIER]
+    config = resolve([from_overrides([*pairs, "strategy=random", "training.passes=1"])])
+    next(run(config, tmp_path / "run"))
+    parts = json.loads((tmp_path / "run/manifest.json").read_text())["plugins"]
+    digest = hashlib.sha256(idea.read_bytes()).hexdigest()[:12]
+    assert parts == {f"{kind} edited_idea:{name}": digest for kind, name in OF_COLOURS}
+    list(run(config, tmp_path / "run", resume=True))
+    assert "has changed since the run began" not in caplog.text
+    idea.write_text(f"{idea.read_text()}\n# better\n")
+    list(run(config, tmp_path / "run", resume=True))
+    assert (
+        "the code of dataset edited_idea:colours, model edited_idea:Classifier has" in caplog.text
+    )
 
 
 @pytest.mark.parametrize(

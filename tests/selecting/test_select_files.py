@@ -351,10 +351,11 @@ def test_a_new_query_takes_the_place_of_an_old_one(
     given = ("--predictions", yolo(tmp_path / "run"), "--images", photos)
     out = tmp_path / "next"
     for tool, budget in (("voc", 3), ("yolo", 2), ("yolo", 1)):
-        code, _, err = choose(
+        code, said, err = choose(
             alframe, *given, "--to", tool, "--output", out, "--copy", budget=budget
         )
         assert code == 0, err
+        assert ("in the place of an earlier query" in said) == (budget < 3)
         found = {path.name for path in out.iterdir()}
         assert found == {
             tool, f".{tool}.sha256", "README.txt", "images.txt", "index.html", "query.json",

@@ -134,6 +134,17 @@ def test_another_revision_of_anything_behind_a_number(tmp_path: Path) -> None:
     ]
 
 
+def test_a_plugin_that_was_edited_between_the_runs_of_a_row(tmp_path: Path) -> None:
+    """Another row has plugins of its own; an older version has noted none."""
+    kept = [{"plugins": {"strategy my:S": code}} for code in ("aa", "bb", "aa")]
+    rows = [run(tmp_path / str(n), [0.1], seed=n, manifest=m) for n, m in enumerate([*kept, {}])]
+    other = [run(tmp_path / "o", [0.1], manifest={"plugins": {"strategy my:T": "cc"}})]
+    said = "mine: its code is not the same in all runs, strategy my:S: aa (seed 0, seed 2); bb"
+    (note,) = notes(ProblemRuns("a", {"mine": rows[:3], "random": other}), "mAP50")
+    assert note == f"{said} (seed 1)"
+    assert list(notes(ProblemRuns("a", {"mine": rows[::3], "random": other}), "mAP50")) == []
+
+
 def test_no_baseline(tmp_path: Path) -> None:
     one = {"entropy": [run(tmp_path / "1", [0.1], strategy="entropy")]}
     assert list(notes(ProblemRuns("a", one), "mAP50")) == []
