@@ -16,7 +16,7 @@ from alframe.annotations.sheets import NAME, answers_file, query_folder, read_sh
 from alframe.annotations.suspects import Suspect, write_suspects
 from alframe.datasets.base import Dataset
 from alframe.datasets.objects import Annotated
-from alframe.datasets.problems import Problems
+from alframe.datasets.problems import SKIP, Problem, Problems
 from alframe.datasets.splits import closest
 from alframe.errors import DataError, RunError, together
 from alframe.files.locks import is_locked
@@ -211,12 +211,10 @@ class _Call:
         found = read_annotations(path, images, problems, self.name, without)
         found = self._with_pictures(found, problems)
         taken.notes += images.notes()
-        if found.resized and self.asked:
-            raise DataError(
-                f"{path} says another size of {plural(len(found.resized), 'image')} than the "
-                f"picture has: {named(sorted(found.resized))}; scale their boxes, or, if they fit "
-                f"as they are: {self.again(path, '--as-it-is')}"
-            )
+        for item in sorted(found.resized) if self.asked else ():
+            remedy = f"scale its boxes{SKIP}; if they fit: {self.again(path, '--as-it-is')}"
+            cause = "another size is said than the picture has"
+            problems.add(item, Problem(cause, f"{path}: {item}", remedy))
         once = {(thing.owner, thing.name, thing.box): thing for thing in found.objects}
         if twice := len(found.objects) - len(once):
             found.objects = list(once.values())

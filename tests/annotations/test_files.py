@@ -270,13 +270,17 @@ def test_label_studio_is_shown_the_copies_where_there_are_some(
 def test_boxes_drawn_on_pictures_of_another_size_are_refused(
     run: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
-    image = {"id": "a.png", "width": 400, "height": 200}
-    file = people.coco(tmp_path / "1.json", [image], {"a.png": [("cat", BOX)]}, CLASSES)
-    with pytest.raises(
-        DataError, match=r"another size of 1 image than the picture has: a\.png; scale"
-    ):
+    images = [{"id": "a.png", "width": 400, "height": 200}]
+    images.append({"id": "b.png", "width": 40, "height": 20})
+    objects = {image["id"]: [("cat", BOX)] for image in images}
+    file = people.coco(tmp_path / "1.json", images, objects, CLASSES)
+    said = r"another size is said than the picture has: .*1\.json: a\.png; scale its boxes, or add "
+    with pytest.raises(DataError, match=rf"{said}--skip-bad; if they fit: .* --as-it-is"):
         take(run, dataset, [file])
-    assert take(run, dataset, [file], as_it_is=True).missing == ["b.png", "deep/c.png"]
+    assert take(run, dataset, [file], skip_bad=True).missing == ["a.png", "deep/c.png"]
+    images.pop()
+    file = people.coco(tmp_path / "2.json", images, {"a.png": [("cat", BOX)]}, CLASSES)
+    assert take(run, dataset, [file], as_it_is=True).missing == ["deep/c.png"]
 
 
 def test_answers_are_not_lost_to_images_that_were_not_annotated_elsewhere(
