@@ -25,6 +25,9 @@ def conforming(dataset: Dataset) -> Dataset:
         DataError: every problem: names or ids that are no text, or there twice, ids that are no
             paths within a folder, test items without a target, targets that are none.
     """
+    if not isinstance(dataset, Dataset):
+        got = type(dataset).__name__
+        raise DataError(f"the dataset is a {got}: expected an alframe.datasets.base.Dataset")
     if type(dataset) is not Dataset:  # of which replace() would call a constructor of its own
         dataset = Dataset(**{f.name: getattr(dataset, f.name) for f in fields(Dataset)})
     wrong = list(_wrong_types(dataset))

@@ -1,6 +1,7 @@
 """Datasets as plugins make them: each slip is named, and before anything is trained."""
 
 from dataclasses import fields, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -128,3 +129,6 @@ def test_a_kind_of_dataset_of_its_own() -> None:
             super().__init__(**{each.name: getattr(PLAIN, each.name) for each in fields(PLAIN)})
 
     assert conforming(Mine()).fingerprint() == PLAIN.fingerprint()
+    alike: Any = SimpleNamespace(**vars(PLAIN))
+    with pytest.raises(DataError, match=r"is a SimpleNamespace: expected an alframe\.datasets\."):
+        conforming(alike)
