@@ -86,9 +86,12 @@ class CheckedAnswers:
             remedy = "give the names of the numbers in a data.yaml or classes.txt beside the labels"
         clean = self._clean
         rows = zip(self.found.objects, clean.keep.tolist(), clean.swapped.tolist(), strict=True)
+        first: dict[str, str] = {}  # image of each name, in a file or folder of many
         for thing, kept, swapped in rows:
             if thing.name not in classes:
-                at = f"{self._path}: {thing.name!r}{closest(thing.name, self._known)}"
+                item = first.setdefault(thing.name, thing.owner)
+                meant = closest(thing.name, self._known)
+                at = f"{self._path}: {thing.name!r}{meant} in {item}"
                 yield thing.owner, Problem("the class is unknown", at, remedy)
             if not kept:
                 cause = "the box is empty, or lies outside of its image"

@@ -355,7 +355,7 @@ def test_nothing_is_taken_where_something_is_wrong(
     with pytest.raises(DataError) as error:
         take(run, dataset, wrong)
     text = "\n".join(error.value.problems)
-    assert f"the class is unknown: {wrong[0]}: 'cow'; use one of cat, dog" in text
+    assert f"the class is unknown: {wrong[0]}: 'cow' in a.png; use one of cat, dog" in text
     assert f"lies outside of its image: {wrong[1]}: b.png, cat at 50, 5, 60, 15" in text
     assert "nowhere.png" in text
     assert not (run / "answers/cycle_00.json").exists()

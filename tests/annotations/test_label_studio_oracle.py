@@ -209,7 +209,7 @@ def test_a_label_that_people_add_is_a_class_once_it_is_allowed(
     state.annotate(0, [people.region("fox", (4, 5, 24, 15), image_of(IDS[0]))])
     export = query_folder(run, 0) / "label_studio_export.json"
     allow = f"alframe annotate {run} {export} --new-classes"
-    with pytest.raises(DataError, match=f"'fox'; use one of cat, dog, or, .*: {allow}"):
+    with pytest.raises(DataError, match=f"'fox' in a.png; use one of cat, dog, or, .*: {allow}"):
         ask(run, dataset, url)
     assert take(run, dataset, [export], new_classes=True).missing == list(IDS[1:])
     state.annotate(1, [people.region("fox", (4, 5, 24, 15), image_of(IDS[1]))])

@@ -125,7 +125,8 @@ def test_a_run_grows_by_the_classes_of_its_answers(
     code, _, err = alframe("annotate", str(run), file)
     assert code == 2
     assert (
-        f"the class is unknown: {file}: {NEW!r}; use one of {DISC}, {RING}, or, for a class" in err
+        f"the class is unknown: {file}: {NEW!r} in {people.asked(run, 1)[0]['id']}; use one of "
+        f"{DISC}, {RING}, or, for a class" in err
     )
     assert err.endswith(f"learn too: alframe annotate {run} {file} --new-classes\n")
     assert not (run / "answers/cycle_01.json").exists(), "nothing is taken"
