@@ -26,6 +26,8 @@ from alframe.runs.records import asked_for
 from alframe.runs.rundir import stored_layer
 from alframe.words import plural
 
+REMEDY = "give the path of an image"
+
 
 class UnreadableError(DataError):
     """Files that cannot be read, by their places in the list that was given."""
@@ -51,7 +53,7 @@ class Photos:
     def __init__(self, files: Sequence[Path], data: DataConfig) -> None:
         self.files = tuple(files)
         paths = {str(number): path for number, path in enumerate(files)}
-        reading = Reading(data.max_megapixels, data.white, "give the path of an image", flags=True)
+        reading = Reading(data.max_megapixels, data.white, REMEDY, flags=True)
         folders = {Path(os.path.realpath(path)).parent for path in files}  # of links in circles too
         images = ImageFiles(paths, folders, reading=reading)
         resize = Resize(data.resize, data.long, data.short)
@@ -92,7 +94,7 @@ def photos_of(
         if not rest or any(given[place].path in explicit for place in error.places):
             raise
         photos = Photos([picture.path for picture in rest], data)
-        left = [f"left out: {problem}" for problem in error.problems]
+        left = [f"left out: {problem.removesuffix(f'; {REMEDY}')}" for problem in error.problems]
         return rest, photos, [*left, *photos.notes()]
 
 
