@@ -10,7 +10,7 @@ import click
 from alframe.config.draft import Layer
 from alframe.config.layers import merge
 from alframe.config.resolve import from_file, from_overrides
-from alframe.errors import together
+from alframe.errors import ConfigError, together
 
 _OPTIONS = (
     click.option(
@@ -72,6 +72,8 @@ def layers_from(flags: dict[str, Any], *, base: Layer | None = None) -> list[Lay
 def _flags_layer(flags: dict[str, Any]) -> Layer:
     names = ("strategy", "learner", "model", "oracle", "dataset")
     layer: Layer = {k: {"name": flags[k]} for k in names if flags[k] is not None}
+    if flags["data_root"] == "":  # a shell makes it of an unset variable
+        raise ConfigError("--data-root: expected a path, got none")
     if flags["data_root"] is not None:
         layer = merge([layer, {"dataset": {"root": flags["data_root"]}}])
     return layer | {k: flags[k] for k in ("seed", "output", "device") if flags[k] is not None}

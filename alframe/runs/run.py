@@ -219,11 +219,17 @@ def _describe(
             "many"
         )
     code, before = sources(config), known.get("plugins", {})
-    if edited := [part for part, digest in code.items() if before.get(part, digest) != digest]:
+    edited = {
+        part: f"{before[part]}, {digest}"
+        for part, digest in code.items()
+        if part in before and before[part].split(", ")[-1] != digest
+    }
+    if edited:
         logger.warning(
             "the code of %s has changed since the run began, which goes on with the new one",
             ", ".join(edited),
         )
+        run_dir.update_manifest(plugins={**before, **edited})
     new = new_classes(run_dir.journal)
     if known and (entry := run_dir.described()).get("new_classes", {}) != new:
         entry = {**entry, "classes": list(dataset.classes), "new_classes": new}

@@ -183,6 +183,7 @@ def test_default_names_are_numbered_and_the_newest_is_resumed(
         (["training.lr=fast", "seed=x", "strategy.k=many"], ["lr", "seed", "strategy.k"], 3),
         (["--dataset", "voc"], ["dataset.root is required"], 1),
         (["--dataset", "voc", "--data-root", "/nowhere"], ["/nowhere"], 1),
+        (["--data-root", ""], ["--data-root: expected a path, got none"], 1),
         (["--data-root", "/nowhere"], ["unknown setting 'dataset.root'"], 1),
         (["--config", "nowhere.yaml"], ["nowhere.yaml"], 1),
         (["--no-such-flag"], ["No such option", "(see alframe run --help)"], 1),

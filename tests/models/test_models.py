@@ -150,6 +150,9 @@ def test_an_idea_that_is_edited_while_a_run_waits(
     assert "has changed since the run began" not in caplog.text
     idea.write_text(f"{idea.read_text()}\n# better\n")
     list(run(config, tmp_path / "run", resume=True))
+    both = f"{digest}, {hashlib.sha256(idea.read_bytes()).hexdigest()[:12]}"
+    manifest = json.loads((tmp_path / "run/manifest.json").read_text())
+    assert set(manifest["plugins"].values()) == {both}
     assert (
         "the code of dataset edited_idea:colours, model edited_idea:Classifier has" in caplog.text
     )
