@@ -95,6 +95,11 @@ def above(found: Detections, score: float) -> "Bool[Tensor, 'B N']":
     return found.valid & ~(found.scores <= score)
 
 
+def ones_above(found: Detections, score: float) -> "Float[Tensor, 'B N']":
+    """1 for each detection that is :func:`above`, 0 for others; NaN where a score is not finite."""
+    return (found.scores.float() * 0 + 1).masked_fill(~above(found, score), 0)
+
+
 @dataclass(frozen=True)
 class SignalBatch:
     """Signals of a few images: ``values[name]`` has one entry an id, in the order of ``ids``."""

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 
 from alframe.config.checks import at_least
-from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING, SignalBatch, above
+from alframe.learner import (
+    BOX_FEATURES,
+    CLASS_PROBS,
+    DETECTIONS,
+    EMBEDDING,
+    SignalBatch,
+    ones_above,
+)
 from alframe.shaped import Float
 from alframe.strategies.gather import gather
 from alframe.strategies.k_means import seeds
@@ -84,10 +91,9 @@ class BADGE:
             features = batch[EMBEDDING].float().unsqueeze(1)
         else:
             found, features = batch[DETECTIONS], batch[BOX_FEATURES].float()
-            counted = above(found, self._min_score).unsqueeze(-1)
-            sure = found.scores.unsqueeze(-1) * 0 + 1  # NaN of what is not finite, to be refused
-            errors = (_errors(found.probs, found.labels) * sure).masked_fill(~counted, 0)
-            errors = errors / counted.sum(dim=1, keepdim=True).clamp(min=1)
+            ones = ones_above(found, self._min_score).unsqueeze(-1)
+            errors = (_errors(found.probs, found.labels) * ones).masked_fill(ones == 0, 0)
+            errors = errors / ones.sum(dim=1, keepdim=True).clamp(min=1)
         width = features.shape[-1]
         if self._dimensions is not None and width > self._dimensions:
             features = features @ projection(width, self._dimensions, seed).to(features.device)

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from alframe.learner import DETECTIONS, SignalBatch, above
+from alframe.learner import DETECTIONS, SignalBatch, ones_above
 from alframe.strategy import Query, ScoringStrategy, Selection
 
 
@@ -39,6 +39,4 @@ class MostObjects(ScoringStrategy):
 
     def score(self, batch: SignalBatch) -> Any:
         """Number of detections, [B]; NaN where a score is."""
-        found = batch[DETECTIONS]
-        each = found.scores.float() * 0 + 1
-        return each.masked_fill(~above(found, self._min_score), 0).sum(dim=1)  # [B, N] -> [B]
+        return ones_above(batch[DETECTIONS], self._min_score).sum(dim=1)  # [B, N] -> [B]

@@ -22,8 +22,6 @@ from alframe.text import command
 from alframe.words import named, plural
 
 FormatName = Literal["coco", "cvat", "label-studio", "voc", "yolo"]
-
-
 _SHOWN = "give the dataset's images a method file(item) that says where a picture lies"
 
 

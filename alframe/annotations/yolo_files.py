@@ -3,7 +3,7 @@
 import re
 
 from alframe.annotations.sources import Files, Source, files, head, read
-from alframe.annotations.yolo_names import LISTS
+from alframe.annotations.yolo_names import LISTS, last_part
 
 _LABEL = re.compile(rb"(?:\xef\xbb\xbf)?\s*\d+(?:\.0*)?(?:\s+[-+.\deE]+){4}")
 _NOT_LABELS = {*LISTS, "train.txt", "val.txt", "test.txt", "images.txt", "readme.txt"}
@@ -26,12 +26,10 @@ def label_files(source: Source) -> Files:
     texts = files(source, ".txt")
     if not source.is_dir():
         return texts.only(lambda name: name.lower().endswith(".txt"))
-    below = texts.only(lambda name: "labels" in name.split("/")[:-1] and _last(name) not in LISTS)
-    return below or texts.only(lambda name: _last(name) not in _NOT_LABELS)
-
-
-def _last(name: str) -> str:
-    return name.rpartition("/")[2].lower()
+    below = texts.only(
+        lambda name: "labels" in name.split("/")[:-1] and last_part(name) not in LISTS
+    )
+    return below or texts.only(lambda name: last_part(name) not in _NOT_LABELS)
 
 
 def beside_labels(source: Source, labels: Files) -> list[str]:

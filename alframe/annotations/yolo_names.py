@@ -51,6 +51,11 @@ def is_of_a_model(source: Source) -> bool:
     return any(head(file).startswith(PREDICTED.encode()) for file in nearest)
 
 
+def last_part(name: str) -> str:
+    """The name of a file without its folders, in small letters."""
+    return name.rpartition("/")[2].lower()
+
+
 def _in_a_line(name: str) -> str:
     return " ".join(printable(name).split())
 
@@ -90,7 +95,7 @@ def _files_above(folder: Path) -> list[Path]:
 def _within(found: Mapping[str, Source]) -> dict[str, tuple[str, ...]]:
     listed: dict[str, Mapping[str, Any]] = {}
     for name, file in found.items():
-        if name.rpartition("/")[2].lower() in LISTS:
+        if last_part(name) in LISTS:
             lines = text_of(read(file), str(file)).rstrip().splitlines()
             listed[str(file)] = {"names": [line.strip() for line in lines]}
     said = listed | _yamls(found)

@@ -76,15 +76,7 @@ def select(
     alframe select --strategy entropy --budget 30 --predictions labels --images photos \\
         --to label-studio --output round_02
     """  # noqa: D301
-    if bool(name) != bool(output) or (copy and not name):
-        raise ConfigError("--to FORMAT and --output FOLDER belong together, and --copy to them")
-    if name and as_json:
-        raise ConfigError("--json prints what is chosen, --to writes a query of it: give one")
-    if output and labelled and labelled.resolve().is_relative_to(output.resolve()):
-        raise ConfigError(
-            f"--labelled {labelled} lies in --output, which is written anew: put it elsewhere, so "
-            "that it grows from query to query"
-        )
+    _check_query(name, output, labelled, copy=copy, as_json=as_json)
     from alframe.annotations.sheets import NAME as QUERY
     from alframe.config.layers import merge
     from alframe.config.resolve import from_overrides
@@ -109,6 +101,21 @@ def select(
         say(f"wrote {written}{before}")
         return
     _print(selection, as_json=as_json)
+
+
+def _check_query(
+    name: str | None, output: Path | None, labelled: Path | None, *, copy: bool, as_json: bool
+) -> None:
+    """Refuse options of a query that do not go together."""
+    if bool(name) != bool(output) or (copy and not name):
+        raise ConfigError("--to FORMAT and --output FOLDER belong together, and --copy to them")
+    if name and as_json:
+        raise ConfigError("--json prints what is chosen, --to writes a query of it: give one")
+    if output and labelled and labelled.resolve().is_relative_to(output.resolve()):
+        raise ConfigError(
+            f"--labelled {labelled} lies in --output, which is written anew: put it elsewhere, so "
+            "that it grows from query to query"
+        )
 
 
 def _print(selection: "Selection", *, as_json: bool) -> None:

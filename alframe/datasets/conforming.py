@@ -12,6 +12,7 @@ import numpy as np
 
 from alframe.datasets.base import Dataset, ImageSource, OnBadItem, Target
 from alframe.datasets.meant import parts_of
+from alframe.datasets.names import is_utf8
 from alframe.errors import DataError
 from alframe.words import named
 
@@ -35,7 +36,8 @@ def conforming(dataset: Dataset) -> Dataset:
         classes, pool, test = (tuple(map(str, names)) for names in _sequences(dataset).values())
         targets = {i: dataset.targets[i] for i in (*pool, *test) if i in dataset.targets}
         dataset = replace(dataset, classes=classes, pool=pool, test=test, targets=targets)
-        wrong += [*_wrong_names(dataset), *(misshapen(targets) or _of_another_task(dataset))]
+        odd = [f"has {what}" for what in misshapen(targets)]
+        wrong += [*_wrong_names(dataset), *(odd or _of_another_task(dataset))]
     if wrong:
         raise DataError(f"the dataset {dataset.name} {what}" for what in wrong)
     return dataset
@@ -84,20 +86,7 @@ def _wrong_names(dataset: Dataset) -> Iterator[str]:
 
 def _unwritable(names: Sequence[str]) -> list[str]:
     """Those that are empty, of several lines, or no UTF-8, as Python writes them."""
-    lines = "\n".join([*names, "end"]).splitlines()
-    if all(names) and len(lines) == len(names) + 1 and _is_utf8(names):
-        return []
-    odd = (n for n in names if len(f"{n}x".splitlines()) > 1 or not n or not _is_utf8([n]))
-    return list(map(ascii, odd))
-
-
-def _is_utf8(names: Sequence[str]) -> bool:
-    text = "".join(names)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
+    return [ascii(n) for n in names if n.splitlines() != [n] or "\0" in n or not is_utf8(n)]
 
 
 def _leading_out(ids: Sequence[str]) -> list[str]:
@@ -110,11 +99,11 @@ def misshapen(targets: Mapping[str, Target]) -> list[str]:
     """What is wrong with annotations whoever looks at them: no targets, or of other arrays."""
     none = [item for item, target in targets.items() if not isinstance(target, Target)]
     if none:
-        return [f"has targets that are no alframe.datasets.base.Target: {named(none)}"]
+        return [f"targets that are no alframe.datasets.base.Target: {named(none)}"]
     odd = [item for item, target in targets.items() if not _has_shape(target)]
     if odd:
         return [
-            "has targets of other arrays than labels int64 [N], boxes float32 [N, 4], area float32 "
+            "targets of other arrays than labels int64 [N], boxes float32 [N, 4], area float32 "
             f"[N], difficult and crowd bool [N]; Target.of makes them: {named(odd)}"
         ]
     return []

@@ -44,8 +44,7 @@ def wrong_targets(targets: Mapping[str, Target], classes: int) -> list[str]:
         targets: by id.
         classes: how many there are.
     """
-    found = [what.removeprefix("has ") for what in misshapen(targets)]
-    return found or _Table(targets).wrong(classes)
+    return misshapen(targets) or _Table(targets).wrong(classes)
 
 
 def check_objects(
@@ -160,7 +159,8 @@ def _unlearnable(dataset: Dataset, table: _Table) -> Iterator[str]:
 
 def leaving(dataset: Dataset) -> Iterator[str]:
     """Objects whose box leaves its image by more than a pixel: our readers cut it at the edge."""
-    table = _Table({item: dataset.targets[item] for item in dataset.annotated})
+    targets = {item: dataset.targets[item] for item in dataset.annotated}
+    table = _Table({item: t for item, t in targets.items() if t.boxes is not None})
     sizes = np.array([dataset.images.size(item) for item in table.ids]).reshape(-1, 2)
     beyond = table.boxes[:, 2:] > sizes[table.owner, ::-1] + 1
     outside = np.any(beyond | (table.boxes[:, :2] < -1), axis=1)

@@ -45,6 +45,8 @@ def build_strategy(config: RunConfig) -> Strategy:
     provided = signals(config)
     strategy = made_strategy(config.strategy, provided)
     _check_model(config)
+    if config.model:
+        _check_measured(_model(config.model), provided)
     missing = signal_names(strategy.requires, f"requires of strategy {config.strategy.name!r}")
     missing -= provided
     if missing:
@@ -101,9 +103,9 @@ def sources(config: RunConfig) -> dict[str, str]:
     found: dict[str, str] = {}
     for entry in strangers(config):
         with contextlib.suppress(TypeError, OSError):  # of what is not written in Python
-            file = inspect.getsourcefile(unwrapped(entry.load()))
-            digest = hashlib.sha256(Path(file or "").read_bytes()).hexdigest()
-            found[f"{noun(entry.kind)} {entry.name}"] = digest[:DIGITS]
+            if file := inspect.getsourcefile(unwrapped(entry.load())):
+                digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+                found[f"{noun(entry.kind)} {entry.name}"] = digest[:DIGITS]
     return found
 
 
@@ -114,8 +116,6 @@ def _model(model: Component) -> Entry:
 def _check_model(config: RunConfig) -> None:
     """Refuse a model that the learner cannot train, and name those that it can."""
     wanted = getattr(registry().get("learners", config.learner.name).load(), "trains_only", None)
-    if config.model:
-        _check_measured(_model(config.model), signals(config))
     if config.model is None or wanted is None or _is_a(_model(config.model), wanted):
         return
     task = _model(config.model).says("task", "detection")

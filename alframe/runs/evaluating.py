@@ -142,7 +142,7 @@ def _foreign_split(
 def _tested(dataset: Dataset, run: RunDir | None = None) -> Dataset:
     """The dataset; one without a test split is tested on as a whole, as far as it is annotated.
 
-    A note counts the images that have the ids of what ``run`` was trained on.
+    A note counts the images that have the ids of what ``run`` has labelled.
 
     Raises:
         DataError: nothing is annotated.
@@ -178,7 +178,7 @@ def _split(
     run: RunDir, config: RunConfig, classes: tuple[str, ...], *, named_one: bool
 ) -> EvaluatedSplit:
     # Of another dataset only the test split has to be annotated.
-    dataset = _named(run, config) if named_one else dataset_of(config, run.path)
+    dataset = _dataset_named(run, config) if named_one else dataset_of(config, run.path)
     drawn = list(run.journal.of("initial")[0]["test"]) if run.journal.of("initial") else []
     described = run.described()
     own = not dataset.test and dataset.fingerprint() == described["fingerprint"]
@@ -198,7 +198,7 @@ def _split(
     return _evaluated(dataset, targets, left_out, classes, own=own)
 
 
-def _named(run: RunDir, config: RunConfig) -> Dataset:
+def _dataset_named(run: RunDir, config: RunConfig) -> Dataset:
     """The dataset that the user names; classes that the run lists include those that have come."""
     options, new = config.dataset.options, tuple(new_classes(run.journal))
     listed = options.get("classes")

@@ -100,10 +100,10 @@ class _Fit:
         self._draw_own(0, 0)
         saved = self._context.checkpoint.load()
         first = saved["phase"] if saved else 0
-        total = sum(map(self._iterations, self._phases))
-        self._look_at_warmup()
-        with Progress(total, "fit", "iterations") as progress:
-            progress.skip(sum(map(self._iterations, self._phases[:first])))
+        lengths = list(map(self._iterations, self._phases))
+        self._look_at_warmup(lengths)
+        with Progress(sum(lengths), "fit", "iterations") as progress:
+            progress.skip(sum(lengths[:first]))
             for index in range(first, len(self._phases)):
                 self._run_phase(index, saved, progress)
                 saved = None
@@ -111,9 +111,8 @@ class _Fit:
         self._freeze(self._trainable.__contains__)
         return self._ema.module if self._ema else self._model
 
-    def _look_at_warmup(self) -> None:
-        """Say so where no iteration comes to the learning rate."""
-        lengths = list(map(self._iterations, self._phases))
+    def _look_at_warmup(self, lengths: Sequence[int]) -> None:
+        """Say so where no iteration comes to the learning rate; ``lengths`` are of the phases."""
         most = max(lengths) if self._config.restart else sum(lengths)
         if self._config.warmup > most and not self._context.cycle:
             logger.warning(
