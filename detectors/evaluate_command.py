@@ -35,7 +35,7 @@ SIZES = (
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--model", metavar="NAME", help="Of a file that does not say (alframe ls models).")
 @click.option("--dataset", metavar="NAME", help="Another dataset (alframe ls datasets).")
-@click.option("--data-root", metavar="DIR", help="Where the dataset lies.")
+@click.option("--data-root", type=FilePath(str), metavar="DIR", help="Where the dataset lies.")
 @click.option("--cycle", type=int, help="Whose model; the last one by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--show-dir", type=FilePath(), help="For precision-recall curves.")
@@ -71,7 +71,7 @@ def evaluate(
 
     if not run.exists():
         raise ConfigError(f"{run} is missing: expected a run, or a file of weights")
-    if model and run.is_dir():
+    if model is not None and run.is_dir():
         raise ConfigError(f"--model is of a file of weights, and {run} is a folder: leave it out")
     built = BUILT if run.is_file() else ()
     other = list(_other(model, dataset, data_root, overrides, (*built, *SECTIONS)))
@@ -100,10 +100,10 @@ def _other(
 ) -> Iterator[Layer]:
     """The layers that name another dataset, or the model."""
     given = from_overrides(overrides)
-    own: Layer = {"dataset": {"name": dataset}} if dataset else {}
-    if data_root:
+    own: Layer = {} if dataset is None else {"dataset": {"name": dataset}}
+    if data_root is not None:
         own = merge([own, {"dataset": {"root": data_root}}])
-    if model:
+    if model is not None:
         own = merge([own, {"model": {"name": model}}])
     if foreign := sorted({*given, *own} - set(sections)):
         expected = ", ".join(f"{section}.*" for section in sections)

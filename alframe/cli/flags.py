@@ -7,15 +7,17 @@ from typing import Any
 
 import click
 
+from alframe.cli.paths import FilePath
 from alframe.config.draft import Layer
 from alframe.config.layers import merge
 from alframe.config.resolve import from_file, from_overrides
-from alframe.errors import ConfigError, together
+from alframe.errors import together
 
 _OPTIONS = (
     click.option(
         "--config",
         multiple=True,
+        type=FilePath(str),
         metavar="FILE|NAME",
         help="A YAML file, or the name of a preset. Of several, the later wins.",
     ),
@@ -26,9 +28,9 @@ _OPTIONS = (
     ),
     click.option("--oracle", metavar="O", help="Who annotates (alframe ls oracles)."),
     click.option("--dataset", metavar="NAME", help="What to choose from (alframe ls datasets)."),
-    click.option("--data-root", metavar="DIR", help="Where the dataset lies."),
+    click.option("--data-root", type=FilePath(str), metavar="DIR", help="Where the dataset lies."),
     click.option("--seed", metavar="N", help="The root of all randomness."),
-    click.option("--output", metavar="DIR", help="The run directory."),
+    click.option("--output", type=FilePath(str), metavar="DIR", help="The run directory."),
     click.option("--device", metavar="auto|cpu|cuda[:i]", help="Where to compute."),
     click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]..."),
 )
@@ -72,8 +74,6 @@ def layers_from(flags: dict[str, Any], *, base: Layer | None = None) -> list[Lay
 def _flags_layer(flags: dict[str, Any]) -> Layer:
     names = ("strategy", "learner", "model", "oracle", "dataset")
     layer: Layer = {k: {"name": flags[k]} for k in names if flags[k] is not None}
-    if flags["data_root"] == "":  # a shell makes it of an unset variable
-        raise ConfigError("--data-root: expected a path, got none")
     if flags["data_root"] is not None:
         layer = merge([layer, {"dataset": {"root": flags["data_root"]}}])
     return layer | {k: flags[k] for k in ("seed", "output", "device") if flags[k] is not None}

@@ -7,10 +7,14 @@ import click
 
 
 class FilePath(click.Path):
-    """The path of a file or folder; no empty text, which a shell makes of an unset variable."""
+    """The path of a file or folder; no empty text, which a shell makes of an unset variable.
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
+    Args:
+        kind: ``str`` leaves the text as it is, for settings.
+    """
+
+    def __init__(self, kind: type[Path | str] = Path) -> None:
+        super().__init__(path_type=kind)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path that a text is."""

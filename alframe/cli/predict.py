@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     "--json", "as_json", is_flag=True, help="Print JSON, one object an image; pictures on request."
 )
 @click.option("--device", default="auto", show_default=True, help="Where to compute.")
-@click.option("--data-root", metavar="DIR", help="Where the run's dataset lies, if it was moved.")
+@click.option(
+    "--data-root", type=FilePath(str), metavar="DIR",
+    help="Where the run's dataset lies, if it was moved.",
+)  # fmt: skip
 @click.option(
     "--white",
     type=Number(0, min_open=True),

@@ -89,7 +89,7 @@ def select(
     together(partial(check_provided, chosen, promise), partial(check_used, chosen, promise))
     material = read_material(
         predictions=predictions, augmented=augmented, embeddings=embeddings, images=images,
-        labelled=labelled, missing=missing, skip_bad=skip_bad,
+        labelled=labelled, missing=missing, skip_bad=skip_bad, shown=name is not None,
     )  # fmt: skip
     try:
         selection = choose(chosen, material, budget, seed, strict=strict)

@@ -11,7 +11,12 @@ from alframe.cli.paths import FilePath
 @click.command()
 @click.argument("run", metavar="RUN", type=FilePath())
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]")
-@click.option("--data-root", metavar="DIR", help="Where the dataset lies, if it was moved.")
+@click.option(
+    "--data-root",
+    type=FilePath(str),
+    metavar="DIR",
+    help="Where the dataset lies, if it was moved.",
+)
 @click.option("--strict", is_flag=True, help="What cannot be made again is a failure, too.")
 def verify(run: Path, device: str, data_root: str | None, strict: bool) -> None:
     """Make every selection of a run again, and compare: from stored scores, models and the seed.

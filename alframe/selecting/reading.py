@@ -1,6 +1,6 @@
 """Material of a selection from files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +36,7 @@ def read_material(
     labelled: Path | None = None,
     missing: Missing = "skip",
     skip_bad: bool = False,
+    shown: bool = False,
 ) -> Material:
     """Read everything that a choice is made of.
 
@@ -49,6 +50,7 @@ def read_material(
         labelled: images that are not to be chosen: a list, or annotations in any format.
         missing: whether an image without predictions was not predicted, or shows nothing.
         skip_bad: leave out images of which something is wrong.
+        shown: people will look at what is chosen: pictures that cannot be opened are wrong, too.
 
     Raises:
         DataError: every problem.
@@ -75,6 +77,8 @@ def read_material(
     classes = one_order(found, paths)
     own = [note for each in found for note in each.notes]
     targets, done, said = _labelled(labelled, candidates, classes, problems)
+    if shown:
+        _open_all(candidates, sorted(ids - done), problems)
     notes = [*notes, *own, *said, *problems.settle()]
     detections = [stored(each, str(path)) for each, path in zip(found, paths, strict=True)]
     notes += _nothing_found(detections[0]) if predictions else []
@@ -139,6 +143,14 @@ def called_by_id(vectors: Vectors, images: Images, problems: Problems) -> Vector
         except DataError as error:
             problems.take(name, error)
     return vectors.renamed(lambda name: found.get(name, name))
+
+
+def _open_all(images: Images, ids: Iterable[str], problems: Problems) -> None:
+    for item in ids:
+        try:
+            images.size(item)
+        except DataError as error:
+            problems.take(item, error)
 
 
 def _packed(found: Annotations) -> Packed:

@@ -27,7 +27,7 @@ MOST_SEEDS = 1000
 def _seeds(context: click.Context, parameter: click.Parameter, text: str | None) -> list[int]:
     """``0,1,2`` or ``0-5`` or both."""
     seeds: set[int] = set()
-    for part in text.split(",") if text else ():
+    for part in () if text is None else text.split(","):
         first, dash, last = part.partition("-")
         try:
             found = range(int(first), int(last if dash else first) + 1)
@@ -51,7 +51,7 @@ def _seeds(context: click.Context, parameter: click.Parameter, text: str | None)
     help="In place of the suite's; added to those that the folder has.",
 )
 @click.option("--strategy", "strategies", multiple=True, metavar="S", help="One more row.")
-@click.option("--data-root", metavar="DIR", help="Where the dataset lies.")
+@click.option("--data-root", type=FilePath(str), metavar="DIR", help="Where the dataset lies.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @click.option("--address", help="Of the Ray cluster.  [default: one on this machine]")
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time.  [default: one per device]")

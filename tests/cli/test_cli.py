@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -183,7 +184,6 @@ def test_default_names_are_numbered_and_the_newest_is_resumed(
         (["training.lr=fast", "seed=x", "strategy.k=many"], ["lr", "seed", "strategy.k"], 3),
         (["--dataset", "voc"], ["dataset.root is required"], 1),
         (["--dataset", "voc", "--data-root", "/nowhere"], ["/nowhere"], 1),
-        (["--data-root", ""], ["--data-root: expected a path, got none"], 1),
         (["--data-root", "/nowhere"], ["unknown setting 'dataset.root'"], 1),
         (["--config", "nowhere.yaml"], ["nowhere.yaml"], 1),
         (["--no-such-flag"], ["No such option", "(see alframe run --help)"], 1),
@@ -201,6 +201,19 @@ def test_bad_input_is_refused_before_anything_is_made(
     output = tmp_path / "run"
     refused(alframe("run", "--output", str(output), *args), *needles, lines=lines)
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run --config ''", "run --output ''", "run --data-root ''", "validate --data-root ''",
+        "verify run --data-root ''", "verify ''", "predict run photo.jpg --data-root ''",
+        "evaluate run --data-root ''", "bench smoke --data-root ''", "report ''",
+    ],
+)  # fmt: skip
+def test_a_path_is_never_empty(alframe: Alframe, words: str) -> None:
+    """As a shell makes it of a variable that is not set."""
+    refused(alframe(*shlex.split(words)), "expected a path, got none")
 
 
 def test_an_output_that_cannot_be_written_is_refused(alframe: Alframe, tmp_path: Path) -> None:

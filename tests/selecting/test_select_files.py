@@ -564,6 +564,25 @@ def test_predictions_without_scores_and_with_problems(
     assert (code, said.split()) == (0, [i for i in BY_ENTROPY if i != "a.jpg"]), err
 
 
+def test_pictures_that_nobody_could_look_at(alframe: Any, photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    """A list of ids needs no picture; a query for a tool leaves out, or refuses, broken ones."""
+    for item in ("a.jpg", "in/d.jpg"):
+        (photos / item).write_bytes(b"no picture")
+    given = ("--predictions", results(tmp_path / "own"), "--images", photos)
+    assert choose(alframe, *given)[1].split() == BY_ENTROPY
+    query = ("--to", "coco", "--output", tmp_path / "query")
+    code, _, err = choose(alframe, *given, *query)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "Pillow can read (2 times)" in err
+    assert "; replace the file, or add --skip-bad" in err
+    assert not (tmp_path / "query").exists()
+    assert choose(alframe, *given, *query, "--skip-bad")[0] == 0
+    asked = json.loads((tmp_path / "query/coco/coco.json").read_text())["images"]
+    assert [i["file_name"] for i in asked] == [
+        i for i in BY_ENTROPY if i not in ("a.jpg", "in/d.jpg")
+    ]
+
+
 CHANGED: Found = FOUND | {
     "a.jpg": [(0, (0, 0, 10, 10), 0.65)],  # 1 + 0.8: 0.5 off the base of 1.3
     "in/d.jpg": [(1, (10, 4, 20, 16), 0.6), (1, (10, 4, 20, 10), 0.5)],
