@@ -15,8 +15,11 @@ Every other exception is a bug and shows its traceback.
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-DIVERGED = "the model has diverged; lower training.lr, or set training.clip_norm"
-"""Of signals that are not finite."""
+DIVERGED = (
+    "the model has diverged; start anew with another --output and a lower training.lr, or with "
+    "training.clip_norm"
+)
+"""Of signals that are not finite; a run that is resumed keeps its settings of training."""
 
 
 class AlframeError(Exception):

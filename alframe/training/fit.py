@@ -354,7 +354,7 @@ class _Fit:
             name = named[int(finite.int().argmin())][0]
             raise TrainingError(
                 f"the weights {name} are not finite, of a gradient that was not where the loss "
-                f"was: {DIVERGED}; or set training.on_nonfinite=skip"
+                f"was: {DIVERGED}, or with training.on_nonfinite=skip"
             )
 
     def _draw_own(self, phase: int, iteration: int) -> None:

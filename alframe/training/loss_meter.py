@@ -100,6 +100,7 @@ def refuse_nonfinite(name: str, value: float, ids: Sequence[str]) -> None:
     """
     if value != value or abs(value) == float("inf"):
         raise TrainingError(
-            f"the loss {name!r} became {value} on {', '.join(ids)}: look at their boxes, lower "
-            "training.lr, set training.clip_norm, or skip such steps (training.on_nonfinite=skip)"
+            f"the loss {name!r} became {value} on {', '.join(ids)}: look at what is annotated "
+            "there, or start anew with another --output and a lower training.lr, with "
+            "training.clip_norm, or with training.on_nonfinite=skip, which leaves such steps out"
         )

@@ -205,6 +205,7 @@ def test_data_yaml(tmp_path: Path, text: str, said: str | tuple[str, ...]) -> No
         ("disc\r\nbox", ("disc", "box")),
         ("disc\n\nbox\n", "expected a list of names"),
         ("disc\ndisc\n", "'disc' is there twice"),
+        ("\n", ("0",)),  # says nothing: numbers are told apart by what the run calls them
     ],
 )
 def test_classes_txt(tmp_path: Path, text: str, said: str | tuple[str, ...]) -> None:
