@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, SupportsFloat, runtime_checkable
 
 import numpy as np
 
@@ -176,3 +176,48 @@ def check_finite(scores: Mapping[str, float]) -> None:
 def top(scores: Mapping[str, float], n: int) -> tuple[str, ...]:
     """The ids of the ``n`` largest scores, largest first; equal scores in the order of ids."""
     return tuple(sorted(scores, key=lambda i: (-scores[i], i))[:n])
+
+
+def tied(ids: Sequence[str], scores: Mapping[str, float]) -> str | None:
+    """A sentence where most of a choice follows from names, by which equal scores rank."""
+    least = scores.get(ids[-1])
+    equal = sum(score == least for score in scores.values())
+    chosen = sum(scores.get(item) == least for item in ids)
+    if chosen == equal or 4 * chosen < 3 * len(ids) or tuple(ids) != top(scores, len(ids)):
+        return None
+    return (
+        f"{equal:,} images have one score, {least:g}, which does not tell them apart: {chosen:,} "
+        f"of the {len(ids):,} chosen are the first of these by name"
+    )
+
+
+def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> None:
+    """Hold a strategy to its contract: ``wanted`` unique unlabelled ids and finite scores.
+
+    Raises:
+        SelectionError: says what was broken.
+    """
+    if not isinstance(selection, Selection):
+        raise SelectionError(
+            f"select gives {selection!r:.80}: expected alframe.strategy.Selection(ids), a tuple of "
+            "ids, best first"
+        )
+    ids, scores = selection.ids, selection.scores
+    if not isinstance(ids, tuple | list) or not all(isinstance(item, str) for item in ids):
+        raise SelectionError(f"ids of a selection are {ids!r:.80}: expected a tuple of ids")
+    known = frozenset(unlabelled)
+    if foreign := sorted(set(ids) - known):
+        raise SelectionError(f"the strategy chose {foreign[:3]}, which are not unlabelled items")
+    if len(set(ids)) != len(ids):
+        raise SelectionError("the strategy chose an item twice")
+    if len(ids) != wanted:
+        raise SelectionError(f"the strategy chose {len(ids)} items, the budget is {wanted}")
+    if scores is None:
+        return
+    if not (
+        isinstance(scores, Mapping) and all(isinstance(s, SupportsFloat) for s in scores.values())
+    ):
+        raise SelectionError(f"scores are {scores!r:.80}: expected a number by id, or None")
+    if scored := [item for item in scores if item not in known]:
+        raise SelectionError(f"the strategy scored {scored[:3]}, which are not unlabelled items")
+    check_finite(scores)

@@ -1,10 +1,12 @@
-"""What a stream of signals has to be, whoever gives it: a learner, or files of one's own model."""
+"""Streams of signals: what a strategy is shown, and what each has to be, whoever gives it."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alframe.errors import TrainingError
+from alframe.datasets.base import ImageSet, ImageSource
+from alframe.errors import SelectionError, TrainingError
 from alframe.learner import (
     AUGMENTED,
     CLASS_PROBS,
@@ -13,7 +15,10 @@ from alframe.learner import (
     ClassProbs,
     Detections,
     SignalBatch,
+    SignalSource,
 )
+from alframe.profiling import Tick, unwatched
+from alframe.progress import over
 from alframe.words import named, plural
 
 if TYPE_CHECKING:
@@ -23,6 +28,39 @@ CLOSE = 5e-3
 """By so much probabilities may miss 0 and 1, and 1 when they are added, as in half precision."""
 OF_CLASSES = frozenset({AUGMENTED, CLASS_PROBS, DETECTIONS, SAMPLES})
 """Signals whose probabilities are of the dataset's classes."""
+
+
+@dataclass(frozen=True)
+class DeclaredSignals:
+    """What a strategy sees of a learner: the signals it declared, over the images of the pool."""
+
+    learner: SignalSource
+    images: ImageSource
+    declared: frozenset[str]
+    tick: Tick = unwatched
+    title: str = "score"
+    classes: int | None = None
+
+    def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
+        """Stream the named signals of ``ids``.
+
+        Raises:
+            SelectionError: a signal that the strategy did not declare in ``requires``.
+            TrainingError: the learner leaves an image out, or has one twice; or a signal of the
+                first batch is not what its name says.
+        """
+        if undeclared := sorted(names - self.declared):
+            raise SelectionError(f"the strategy asks for {undeclared} but does not require it")
+        stream = self.learner.signals(ImageSet(self.images, tuple(ids)), names)
+        counted = over(stream, len(ids), self.title, "images", lambda b: len(b.ids))
+        return self._ticking(each_once(counted, ids))
+
+    def _ticking(self, stream: Iterator[SignalBatch]) -> Iterator[SignalBatch]:
+        for number, batch in enumerate(stream):
+            for name, values in batch.values.items() if number == 0 else ():
+                check_signal(name, values, self.classes)
+            yield batch
+            self.tick()
 
 
 def each_once(stream: Iterable[SignalBatch], ids: Sequence[str]) -> Iterator[SignalBatch]:

@@ -1,6 +1,7 @@
 """What dense detectors share: feature levels, towers over anchors, matching, losses, detection."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, get_args
 
@@ -80,8 +81,8 @@ class DenseDetector(Detector):
         logits = detector.class_tower(features.levels)              # [B, A, K]
         loss = detector.normalise(detector.class_loss(logits, assignment), assignment)
 
-    A sub-class sets :attr:`class_tower` and :attr:`box_tower` and implements :meth:`features`,
-    :meth:`new_class_tower` and :meth:`class_loss`.
+    A sub-class sets :attr:`make_tower` and the two towers that it makes, and implements
+    :meth:`features` and :meth:`class_loss`.
 
     Args:
         num_classes: C, foreground only.
@@ -96,6 +97,8 @@ class DenseDetector(Detector):
     Attributes:
         class_tower: levels -> class logits [B, A, K].
         box_tower: levels -> box deltas [B, A, 4].
+        make_tower: a tower of so many numbers for an anchor; ``classes=True`` starts as one of
+            classes does.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset(
@@ -104,6 +107,7 @@ class DenseDetector(Detector):
 
     class_tower: nn.Module
     box_tower: nn.Module
+    make_tower: Callable[..., nn.Module]
 
     def __init__(
         self,
@@ -137,13 +141,14 @@ class DenseDetector(Detector):
     def features(self, batch: Batch) -> Features:
         """Run the trunk: everything that the towers share. Targets are not looked at."""
 
-    @abstractmethod
     def new_class_tower(self, channels: int | None = None) -> nn.Module:
         """Another tower of the classifier's kind, freshly initialised, on the same device.
 
         Args:
             channels: numbers for an anchor; the classifier's own K if None.
         """
+        count = self.score_channels if channels is None else channels
+        return self.make_tower(count, classes=True).to(next(self.class_tower.parameters()))
 
     @abstractmethod
     def class_loss(

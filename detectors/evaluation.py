@@ -60,8 +60,7 @@ def metrics(
     Returns:
         ``mAP50`` (VOC, area under the curve), ``mAP50_11pt`` (VOC2007), ``mAP`` (COCO, overlaps
         .5 to .95; only if ``coco``), ``AP50`` (class name to VOC area) and ``COCO`` (its twelve
-        numbers by name, see :class:`~alframe.detectors.evaluation_coco.CocoResult`; only if
-        ``coco``).
+        numbers by name, see :func:`~alframe.detectors.evaluation_coco.coco_ap`; only if ``coco``).
     """
     voc = voc_ap(results, targets, len(classes))
     numbers: dict[str, Any] = {
@@ -70,12 +69,12 @@ def metrics(
     }
     found = coco_ap(results, targets, len(classes)) if coco else None
     if found:
-        numbers["mAP"] = _number(found.ap)
+        numbers["mAP"] = _number(found["AP"])
     numbers["AP50"] = {
         name: _number(value) for name, value in zip(classes, voc.area.tolist(), strict=True)
     }
     if found:
-        numbers[COCO] = {name: _number(value) for name, value in found.numbers().items()}
+        numbers[COCO] = {name: _number(value) for name, value in found.items()}
     return numbers
 
 

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,53 +32,9 @@ FEW = (1, 10)
 """Recall is also of so many surest detections of a class in an image."""
 
 
-@dataclass(frozen=True, eq=False)
-class CocoResult:
-    """Average precision and recall by COCO's rules, as fractions; nan where there is no object.
-
-    All are averaged over overlaps .5, .55, ... .95 and the classes that have objects. An object is
-    small below 32 x 32 square pixels, large above 96 x 96, and medium between.
-
-    Attributes:
-        per_class: float64 [K], AP of each class.
-        ap: average precision.
-        ap50: the same, at an overlap of .5.
-        ap75: at an overlap of .75.
-        small: average precision of small objects.
-        medium: of medium ones.
-        large: of large ones.
-        ar1: average recall of the surest detection of a class in an image.
-        ar10: of the ten surest.
-        ar100: of the hundred surest.
-        ar_small: the latter of small objects.
-        ar_medium: of medium ones.
-        ar_large: of large ones.
-    """
-
-    per_class: NDArray[np.float64]
-    ap: float
-    ap50: float
-    ap75: float
-    small: float
-    medium: float
-    large: float
-    ar1: float
-    ar10: float
-    ar100: float
-    ar_small: float
-    ar_medium: float
-    ar_large: float
-
-    def numbers(self) -> dict[str, float]:
-        """COCO's twelve numbers, in its order and words."""
-        precision = self.ap, self.ap50, self.ap75, self.small, self.medium, self.large
-        recall = self.ar1, self.ar10, self.ar100, self.ar_small, self.ar_medium, self.ar_large
-        return dict(zip(TWELVE, precision + recall, strict=True))
-
-
 def coco_ap(
     results: DetectionResults, targets: Mapping[str, Target], num_classes: int
-) -> CocoResult:
+) -> dict[str, float]:
     """Average precision and recall by COCO's rules (Lin et al. 2014; ``COCOeval``, 101-point).
 
     Crowd regions are ``iscrowd``: ignored, overlap relative to the detection's own area, any
@@ -93,6 +48,13 @@ def coco_ap(
         results: the detections.
         targets: the annotations of every test image, by id.
         num_classes: K; labels are 0..K-1.
+
+    Returns:
+        :data:`TWELVE` numbers as fractions, nan where there is no object, averaged over overlaps
+        .5, .55, ... .95 (but for AP50 and AP75) and the classes that have objects. An object is
+        small below 32 x 32 square pixels, large above 96 x 96, and medium between. ``AR1`` is the
+        recall of the surest detection of a class in an image, ``AR10`` of ten, the others of
+        :data:`PER_IMAGE`.
     """
     detections, objects = tabulate(results, targets, num_classes)
     ranks = _ranked(detections)
@@ -103,18 +65,10 @@ def coco_ap(
     ]
     precision, recall = (np.stack(each, axis=1) for each in zip(*classes, strict=True))
     # [T, K, S], [T, K, M]
-    ap, small, medium, large = (mean_of_known(precision[:, :, s]) for s in range(4))
-    ar = [mean_of_known(recall[:, :, m]) for m in range(6)]
-    return CocoResult(
-        precision[:, :, 0].mean(axis=0),
-        ap,
-        mean_of_known(precision[0, :, 0]),
-        mean_of_known(precision[5, :, 0]),
-        small,
-        medium,
-        large,
-        *ar,
-    )
+    ap, *sized = (mean_of_known(precision[:, :, s]) for s in range(4))
+    ap50, ap75 = (mean_of_known(precision[t, :, 0]) for t in (0, 5))
+    recalls = (mean_of_known(recall[:, :, m]) for m in range(6))
+    return dict(zip(TWELVE, (ap, ap50, ap75, *sized, *recalls), strict=True))
 
 
 class _Ranks(NamedTuple):

@@ -139,24 +139,16 @@ class RetinaNet(DenseDetector):
             extra_source=extra_levels,
             relu_between_extras=relu_before_p7,
         )
-        self._tower = partial(Tower, fpn_channels, tower_convs, len(grid.cells[0]), norm=tower_norm)
-        self.class_tower = self._tower(num_classes, classes=True)
-        self.box_tower = self._tower(4, prior=0.5)
+        anchors = len(grid.cells[0])
+        self.make_tower = partial(Tower, fpn_channels, tower_convs, anchors, norm=tower_norm)
+        self.class_tower = self.make_tower(num_classes, classes=True)
+        self.box_tower = self.make_tower(4, prior=0.5)
 
     def features(self, batch: Batch) -> Features:
         """Scale the pixels, run backbone and pyramid."""
         maps = self.backbone(batch.images, batch.sizes)
         height, width = batch.images.shape[-2:]
         return Features(self.fpn([maps[i] for i in self._read]), maps[-1], (height, width))
-
-    def new_class_tower(self, channels: int | None = None) -> Tower:
-        """Another tower like the classifier, freshly initialised, on the same device.
-
-        Args:
-            channels: numbers for an anchor; one for each class if None.
-        """
-        count = self.score_channels if channels is None else channels
-        return self._tower(count, classes=True).to(next(self.class_tower.parameters()))
 
     def class_loss(
         self, logits: "Float[Tensor, 'B A K']", assignment: Assignment

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -120,9 +121,10 @@ class SSD(DenseDetector):
         self.norms = nn.ModuleList(
             [*map(ChannelNorm, channels[: len(channels) - same]), *[nn.Identity()] * same]
         )
-        self._widths = (*channels, *self.extras.widths)
-        self.class_tower = self._tower(self.score_channels, classes=True)
-        self.box_tower = self._tower(4)
+        anchors = [len(cell) for cell in self.grid.cells]
+        self.make_tower = partial(LevelTower, (*channels, *self.extras.widths), anchors)
+        self.class_tower = self.make_tower(self.score_channels, classes=True)
+        self.box_tower = self.make_tower(4)
 
     def features(self, batch: Batch) -> Features:
         """Scale the pixels, run the backbone and the levels on top.
@@ -152,24 +154,11 @@ class SSD(DenseDetector):
                 raise _wrong_size(self.size, height, width)
         return super().anchors(features)
 
-    def new_class_tower(self, channels: int | None = None) -> LevelTower:
-        """Another tower like the classifier, freshly initialised, on the same device.
-
-        Args:
-            channels: numbers for an anchor; one for each class and background if None.
-        """
-        count = self.score_channels if channels is None else channels
-        return self._tower(count, classes=True).to(next(self.class_tower.parameters()))
-
     def class_loss(
         self, logits: "Float[Tensor, 'B A K']", assignment: Assignment
     ) -> "Float[Tensor, ' B']":
         """Cross-entropy of each image, summed over its positives and its hardest negatives."""
         return mined_cross_entropy(logits, assignment.labels, self.negatives)
-
-    def _tower(self, channels: int, *, classes: bool = False) -> LevelTower:
-        anchors = [len(cell) for cell in self.grid.cells]
-        return LevelTower(self._widths, anchors, channels, classes=classes)
 
 
 def _check(size: int, strides: Sequence[int], ratios: Sequence[Sequence[float]]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from alframe import progress
 from alframe.datasets import bulk
 from alframe.progress import EVERY, Progress, over
-from alframe.runs.loop import DeclaredSignals
+from alframe.streams import DeclaredSignals
 from tests.fakes import FakeLearner, fake_dataset
 
 

@@ -10,8 +10,8 @@ import torch
 from alframe.datasets.base import ImageSet
 from alframe.errors import SelectionError, TrainingError
 from alframe.learner import SignalBatch
-from alframe.runs.loop import DeclaredSignals, check_selection
-from alframe.strategy import Query, ScoringStrategy, Selection, top
+from alframe.strategy import Query, ScoringStrategy, Selection, check_selection, tied, top
+from alframe.streams import DeclaredSignals
 from tests.fakes import FakeLearner, fake_dataset
 
 
@@ -119,3 +119,23 @@ def test_scores_that_are_not_one_number_an_image_are_named_by_their_shape() -> N
         TypeError, match=r"OfClasses.score: expected one number for each of 1 .*\[1, 3\]"
     ):
         OfClasses().select(query({"a": 1.0}, 1))
+
+
+@pytest.mark.parametrize(
+    ("ids", "scores", "said"),
+    [
+        ("ab", {"a": 1, "b": 1, "c": 1, "d": 0}, "3 images have one score, 1, which does"),
+        (
+            "abcd",
+            {"a": 2, "b": 1, "c": 1, "d": 1, "e": 1},
+            "4 images have one score, 1, which does",
+        ),
+        ("abc", {"a": 2, "b": 1, "c": 1, "d": 1}, None),  # two of three
+        ("abc", {"a": 3, "b": 2, "c": 1, "d": 1}, None),  # a single one
+        ("ab", {"a": 1, "b": 1, "c": 0.5}, None),  # all that are equal are chosen
+        ("bc", {"a": 1, "b": 1, "c": 1}, None),  # drawn, not by name
+    ],
+)
+def test_a_choice_that_follows_from_names_is_told(ids: str, scores: Any, said: str | None) -> None:
+    found = tied(list(ids), scores)
+    assert found is None if said is None else found and found.startswith(said)

@@ -10,8 +10,7 @@ import torch
 from alframe.datasets.base import ImageSet
 from alframe.errors import TrainingError
 from alframe.learner import CLASS_PROBS, ClassProbs, Detections, SignalBatch
-from alframe.runs.loop import DeclaredSignals
-from alframe.streams import check_signal, each_once
+from alframe.streams import DeclaredSignals, check_signal, each_once
 
 FOUND = Detections(
     boxes=torch.tensor([[[0.0, 0, 4, 4], [1, 1, 3, 2]], [[2, 2, 5, 5], [9, 9, 0, 0]]]),

@@ -11,6 +11,7 @@ import click
 
 from alframe.cli.flags import config_options, layers_from
 from alframe.cli.output import say
+from alframe.cli.paths import FilePath
 from alframe.config.draft import Draft
 from alframe.config.resolve import drafted, is_override, to_yaml
 from alframe.config.sections import RunConfig
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("file", required=False, type=click.Path())
+@click.argument("file", required=False, type=FilePath(str))
 @config_options
 def validate(file: str | None, **flags: Any) -> None:
     """Check a configuration and its dataset without training: every problem, not the first.

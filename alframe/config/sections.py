@@ -122,7 +122,7 @@ class DataConfig(Section):
         long: pixels of the longer side.
         short: pixels of the shorter side.
         pad: batches are padded to a multiple of this many pixels.
-        cache: keep decoded, resized images in ``ram``, in a memory-mapped file on ``disk`` that
+        cache: keep decoded, resized images in ``ram``, in a file on ``disk`` that
             later runs use again, or not at all (``none``).
         cache_gb: the cache's limit; images beyond it are decoded each time.
         cache_dir: where the disk cache lies; null is the user's cache folder.
@@ -132,9 +132,9 @@ class DataConfig(Section):
         max_megapixels: images of more than as many million pixels are refused before they are
             decoded; 400 lets in 20,000 x 20,000.
         white: the value that is white in images of more than 8 bits (16-bit and float); smaller
-            ones are scaled in proportion, larger ones cut. By default (null) the smallest of 255,
-            1023, 4095, 16383 and 65535 (of floats also 1, with a tolerance of 5 %) that no value
-            in the dataset exceeds; a run writes it into its ``config.yaml``.
+            ones are scaled in proportion, larger ones cut. By default (null) the smallest of the
+            maxima of 8, 10, 12, 14, 16, 20, 24 and 32 bits (of floats also 1, with a tolerance of
+            5 %) that no value in the dataset exceeds; a run writes it into its ``config.yaml``.
     """
 
     resize: Literal["fit", "stretch", "none"] = "fit"

@@ -45,7 +45,7 @@ class CachedImages:
     """An :class:`~alframe.datasets.base.ImageSource` of resized images on top of another source.
 
     Until :meth:`prepare` has run, and for images beyond the limit, every read decodes. A forked
-    process shares the cache. Unpickled in a process started otherwise, a cache on disk is mapped
+    process shares the cache. Unpickled in a process started otherwise, a cache on disk is opened
     again; one in memory is left behind (a copy in each worker could exceed the memory).
 
     Args:

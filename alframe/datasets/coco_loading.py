@@ -6,6 +6,7 @@ from typing import Any
 
 from alframe.datasets.coco_kinds import EXPECTED
 from alframe.errors import DataError
+from alframe.files.reading import regular
 
 
 def load(path: Path) -> Any:
@@ -15,7 +16,8 @@ def load(path: Path) -> Any:
         DataError: it is missing or no JSON.
     """
     try:
-        return parsed(path.read_bytes(), path)
+        with regular(path) as file:  # of any size: there are datasets of gigabytes
+            return parsed(file.read(), path)
     except FileNotFoundError:
         raise DataError(
             f"{path} is missing: expected COCO instances in JSON; set dataset.root, "

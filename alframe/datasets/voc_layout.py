@@ -8,6 +8,7 @@ from pathlib import Path
 from alframe.datasets.files import check_link, home_of, inside
 from alframe.datasets.voc_list import decoded
 from alframe.errors import DataError
+from alframe.files.reading import LIST_BYTES, read_bytes
 from alframe.words import named
 
 Splits = tuple[str, ...]
@@ -63,7 +64,7 @@ class VocFolder:
         path = inside(self.path / "ImageSets" / "Main", f"{name}.txt")
         check_link(path, [self.path, path.parent])
         try:
-            return decoded(path.read_bytes())
+            return decoded(read_bytes(path, LIST_BYTES))
         except FileNotFoundError:
             known = ", ".join(map(self.split, sorted(self.lists()))) or "none"
             raise DataError(

@@ -11,6 +11,7 @@ from xml.parsers.expat import ErrorString
 from alframe.datasets.objects import Box
 from alframe.datasets.outlines import turned
 from alframe.datasets.problems import SKIP, BadItemError, Problem
+from alframe.files.reading import regular
 
 REMEDY = f"correct the annotation{SKIP}"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -88,7 +89,7 @@ class _DocumentTypeError(Exception):
 
 def _bytes(path: str | Path) -> bytes:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with regular(Path(path)) as file:
             return file.read()
     except FileNotFoundError:
         remedy = f"add it, take the image out of the list{SKIP}"

@@ -41,6 +41,11 @@ class Plan:
             return unlabelled
         return draw(unlabelled, max(self.candidates, wanted), seeds.within("candidates"))
 
+    def wanted(self, cycle: int, left: int) -> int:
+        """How many of the images ``left`` a cycle selects: none in the last one."""
+        last = self.cycles is not None and cycle >= self.cycles - 1
+        return 0 if last else min(self.per_cycle, left)
+
 
 def planned(
     budget: BudgetConfig, dataset: Dataset, seeds: Seeds, known: Collection[str] = ()

@@ -8,27 +8,23 @@ run may be killed anywhere and goes on to the same selections and the same numbe
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any, SupportsFloat
+from typing import Any
 
-from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet
+from alframe.datasets.base import Dataset, ImageSet, LabelledSet
 from alframe.errors import SelectionError, TrainingError, Waiting
 from alframe.learner import (
     FitContext,
     Learner,
     Metrics,
     Recorder,
-    SignalBatch,
-    SignalSource,
     WarmStart,
 )
 from alframe.model import ERRORS
 from alframe.oracle import Oracle
-from alframe.profiling import Profiling, Tick, unwatched
-from alframe.progress import over
+from alframe.profiling import Profiling, Tick
 from alframe.runs.budget import Plan
 from alframe.runs.environment import peak_memory
 from alframe.runs.journal import Event
@@ -36,8 +32,8 @@ from alframe.runs.labelling import Ask, Labelling, untouched
 from alframe.runs.records import classes_in, new_classes
 from alframe.runs.rundir import FitState, RunDir
 from alframe.seeds import Seeds
-from alframe.strategy import Query, Selection, Strategy, check_finite, top
-from alframe.streams import check_signal, each_once
+from alframe.strategy import Query, Strategy, check_selection, tied
+from alframe.streams import DeclaredSignals
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -45,39 +41,6 @@ logger = logging.getLogger(__name__)
 
 ROUNDING = 1e-6
 """By which a mean of fractions may leave their range."""
-
-
-@dataclass(frozen=True)
-class DeclaredSignals:
-    """What a strategy sees of a learner: the signals it declared, over the images of the pool."""
-
-    learner: SignalSource
-    images: ImageSource
-    declared: frozenset[str]
-    tick: Tick = unwatched
-    title: str = "score"
-    classes: int | None = None
-
-    def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
-        """Stream the named signals of ``ids``.
-
-        Raises:
-            SelectionError: a signal that the strategy did not declare in ``requires``.
-            TrainingError: the learner leaves an image out, or has one twice; or a signal of the
-                first batch is not what its name says.
-        """
-        if undeclared := sorted(names - self.declared):
-            raise SelectionError(f"the strategy asks for {undeclared} but does not require it")
-        stream = self.learner.signals(ImageSet(self.images, tuple(ids)), names)
-        counted = over(stream, len(ids), self.title, "images", lambda b: len(b.ids))
-        return self._ticking(each_once(counted, ids))
-
-    def _ticking(self, stream: Iterator[SignalBatch]) -> Iterator[SignalBatch]:
-        for number, batch in enumerate(stream):
-            for name, values in batch.values.items() if number == 0 else ():
-                check_signal(name, values, self.classes)
-            yield batch
-            self.tick()
 
 
 class Loop:
@@ -240,9 +203,7 @@ class Loop:
         return event if event and (event["ids"] or not self._wanted(cycle)) else None
 
     def _wanted(self, cycle: int) -> int:
-        """How many images a cycle may select: none in the last one."""
-        last = self._plan.cycles is not None and cycle == self._plan.cycles - 1
-        return 0 if last else min(self._plan.per_cycle, len(self._pool.unlabelled))
+        return self._plan.wanted(cycle, len(self._pool.unlabelled))
 
     def _select(self, cycle: int, labelled: LabelledSet) -> Event:
         wanted = self._wanted(cycle)
@@ -308,19 +269,6 @@ class Loop:
         return {"event": name, "cycle": cycle, **details}
 
 
-def tied(ids: Sequence[str], scores: Mapping[str, float]) -> str | None:
-    """A sentence where most of a choice follows from names, by which equal scores rank."""
-    least = scores.get(ids[-1])
-    equal = sum(score == least for score in scores.values())
-    chosen = sum(scores.get(item) == least for item in ids)
-    if chosen == equal or 4 * chosen < 3 * len(ids) or tuple(ids) != top(scores, len(ids)):
-        return None
-    return (
-        f"{equal:,} images have one score, {least:g}, which does not tell them apart: {chosen:,} "
-        f"of the {len(ids):,} chosen are the first of these by name"
-    )
-
-
 def check_metrics(metrics: Metrics) -> None:
     """Hold a learner to metrics that files can keep, and reports rank by.
 
@@ -355,35 +303,3 @@ def _no_metrics(metrics: Mapping[Any, object], prefix: str = "") -> Iterator[str
             yield f"{key} is a {type(value).__name__}"
         elif value is not None and not least <= value <= most:
             yield f"{key} is {value!s:.12}"
-
-
-def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> None:
-    """Hold a strategy to its contract: ``wanted`` unique unlabelled ids and finite scores.
-
-    Raises:
-        SelectionError: says what was broken.
-    """
-    if not isinstance(selection, Selection):
-        raise SelectionError(
-            f"select gives {selection!r:.80}: expected alframe.strategy.Selection(ids), a tuple of "
-            "ids, best first"
-        )
-    ids, scores = selection.ids, selection.scores
-    if not isinstance(ids, tuple | list) or not all(isinstance(item, str) for item in ids):
-        raise SelectionError(f"ids of a selection are {ids!r:.80}: expected a tuple of ids")
-    known = frozenset(unlabelled)
-    if foreign := sorted(set(ids) - known):
-        raise SelectionError(f"the strategy chose {foreign[:3]}, which are not unlabelled items")
-    if len(set(ids)) != len(ids):
-        raise SelectionError("the strategy chose an item twice")
-    if len(ids) != wanted:
-        raise SelectionError(f"the strategy chose {len(ids)} items, the budget is {wanted}")
-    if scores is None:
-        return
-    if not (
-        isinstance(scores, Mapping) and all(isinstance(s, SupportsFloat) for s in scores.values())
-    ):
-        raise SelectionError(f"scores are {scores!r:.80}: expected a number by id, or None")
-    if scored := [item for item in scores if item not in known]:
-        raise SelectionError(f"the strategy scored {scored[:3]}, which are not unlabelled items")
-    check_finite(scores)

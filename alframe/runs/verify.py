@@ -15,7 +15,6 @@ from alframe.errors import RunError
 from alframe.files.checked import read_lines, read_records
 from alframe.learner import Learner, SignalBatch
 from alframe.oracle import answered
-from alframe.progress import over
 from alframe.runs.asking import readable
 from alframe.runs.beforehand import check_root
 from alframe.runs.build import (
@@ -43,6 +42,7 @@ from alframe.runs.rundir import RunDir, stored_layer, stored_scores
 from alframe.runs.verdict import Source, Verdict, compared
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Strategy
+from alframe.streams import DeclaredSignals
 
 INITIAL, CYCLES, RESULTS = "initial set", "cycles.jsonl", "results.csv"
 
@@ -154,10 +154,8 @@ class Verifier:
         return max(later, selections_due(self._run.journal))
 
     def _wanted(self, cycle: int, asked: Sequence[str]) -> int:
-        """How many images a cycle had to choose: none in the last one."""
         left = len(set(self._dataset.pool).difference(self._drawn(), asked))
-        last = self._plan.cycles is not None and cycle >= self._plan.cycles - 1
-        return 0 if last else min(self._plan.per_cycle, left)
+        return self._plan.wanted(cycle, left)
 
     def _verdict_on_initial(self, ids: list[str]) -> Verdict:
         if digest(ids) != self._run.manifest().get("initial_sha256"):
@@ -216,7 +214,13 @@ class Verifier:
         left = tuple(i for i in self._dataset.pool if i not in known | aside)
         seeds = self._seeds.within("cycle", cycle)
         return Query(
-            learner=_StoredModel(self, cycle),
+            learner=DeclaredSignals(
+                _StoredModel(self, cycle),
+                self._dataset.images,
+                self._strategy.requires,
+                title=f"cycle {cycle} score",
+                classes=len(self._classes(cycle)),
+            ),
             unlabelled=self._plan.choose_from(left, budget, seeds),
             labelled=tuple(sorted(known & self._targets.keys())),
             targets={i: self._targets[i] for i in known & self._targets.keys()},
@@ -226,14 +230,11 @@ class Verifier:
             cycle=cycle,
         )
 
-    def signals(
-        self, cycle: int, ids: Sequence[str], names: frozenset[str]
-    ) -> Iterator[SignalBatch]:
-        """Signals of the model that was stored for ``cycle``."""
+    def model(self, cycle: int) -> Learner:
+        """The learner with the model that was stored for ``cycle``."""
         learner = self._learner(self._classes(cycle))
         learner.load_state_dict(self._run.load_model(cycle))
-        stream = learner.signals(ImageSet(self._dataset.images, tuple(ids)), names)
-        yield from over(stream, len(ids), f"cycle {cycle} score", "images", lambda b: len(b.ids))
+        return learner
 
 
 @dataclass(frozen=True)
@@ -243,8 +244,8 @@ class _StoredModel:
     verifier: Verifier
     cycle: int
 
-    def signals(self, ids: Sequence[str], names: frozenset[str]) -> Iterator[SignalBatch]:
-        return self.verifier.signals(self.cycle, ids, names)
+    def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+        return self.verifier.model(self.cycle).signals(images, names)
 
 
 def _unless_damaged(about: str, look: Callable[[], Verdict]) -> Verdict:

@@ -18,11 +18,11 @@ from alframe.learner import (
 )
 from alframe.model import signal_names
 from alframe.runs.build import made_strategy
-from alframe.runs.loop import DeclaredSignals, check_selection
 from alframe.seeds import Seeds
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.signals import StoredSignals
-from alframe.strategy import Query, Selection, Strategy
+from alframe.strategy import Query, Selection, Strategy, check_selection
+from alframe.streams import DeclaredSignals
 from alframe.words import named, plural
 
 WANTED = {

@@ -13,9 +13,9 @@ from alframe.learner import SignalBatch
 from alframe.plugins.guests import described
 from alframe.pool import Pool
 from alframe.runs.labelling import untouched
-from alframe.runs.loop import DeclaredSignals, check_selection
 from alframe.seeds import Seeds
-from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
+from alframe.strategy import Query, ScoringStrategy, Selection, Strategy, check_selection
+from alframe.streams import DeclaredSignals
 from alframe.testing.expect import Rules, expect, expect_names, generators_left_alone, hold
 from alframe.testing.poison import PoisonedTargets
 from alframe.testing.synthetic import SIDE, Synthesis, SyntheticImages, SyntheticLearner

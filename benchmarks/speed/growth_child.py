@@ -14,8 +14,8 @@ from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.runs.build import build_dataset, build_learner, build_strategy
-from alframe.runs.loop import DeclaredSignals
 from alframe.strategy import Query
+from alframe.streams import DeclaredSignals
 from alframe.training.plain_learner import PlainLearner
 
 LABELLED, BUDGET = 50, 100

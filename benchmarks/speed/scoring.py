@@ -17,9 +17,9 @@ from alframe.datasets.base import ImageSet, ImageSource
 from alframe.datasets.cache import Resize
 from alframe.learner import SignalBatch
 from alframe.runs.build import build_learner, build_strategy
-from alframe.runs.loop import DeclaredSignals
 from alframe.strategies.uncertainty import Entropy
 from alframe.strategy import Query, Selection
+from alframe.streams import DeclaredSignals
 from alframe.training.batch import Batch
 from alframe.training.data import inference_batches
 from alframe.training.device import autocast

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -139,6 +140,14 @@ def test_missing_files(tmp_path):
         coco(str(tmp_path), test_annotations="x.json")
     with pytest.raises(DataError, match="leaves its folder"):
         coco(str(tmp_path), test_annotations="../x.json")
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    coco_root(tmp_path)
+    (tmp_path / POOL).unlink()
+    os.mkfifo(tmp_path / POOL)
+    with pytest.raises(DataError, match=r"cannot be read as JSON .*it is a pipe or a device"):
+        coco(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -151,6 +153,20 @@ def test_unknown_folder_of_a_split(plain, tmp_path):
     voc_folder(tmp_path / "kit" / "VOC2007", trainval=["1"], test=["2"])
     with pytest.raises(DataError, match=r"'test': .*like 'VOC2007:trainval'; found VOC2007"):
         voc(str(tmp_path / "kit"), test=("test",))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ImageSets/Main/trainval.txt", r"cannot be read \(it is a pipe or a device"),
+        ("Annotations/a.xml", "an annotation cannot be read as XML .*pipe or a device"),
+    ],
+)
+def test_a_file_that_is_none(plain, name, message):
+    (plain / name).unlink()
+    os.mkfifo(plain / name)
+    with pytest.raises(DataError, match=message):
+        voc(str(plain))
 
 
 def test_an_empty_list(plain):

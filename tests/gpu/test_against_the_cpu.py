@@ -11,8 +11,8 @@ import torch
 from alframe.datasets.base import ImageSet
 from alframe.detectors.suppression import in_rounds, one_by_one
 from alframe.runs.build import build_dataset, build_strategy, prepare_images
-from alframe.runs.loop import DeclaredSignals
 from alframe.strategy import Query
+from alframe.streams import DeclaredSignals
 from alframe.training.device import seeded
 from tests.detectors.test_suppression import crowd
 from tests.fakes import FakeImages

@@ -19,7 +19,7 @@ from alframe.oracle import Answers, Oracle, SimulatedOracle, is_human
 from alframe.runs import journal
 from alframe.runs.budget import check_budget, planned
 from alframe.runs.journal import Journal
-from alframe.runs.loop import Loop, tied
+from alframe.runs.loop import Loop
 from alframe.runs.opening import open_run
 from alframe.runs.rundir import RunDir
 from alframe.seeds import Seeds
@@ -125,26 +125,6 @@ def test_metrics_that_no_file_can_keep_are_refused(tmp_path: Path, metrics: Any)
     with pytest.raises(TrainingError, match=r"metrics are .*: expected fractions of 0 to 1 by"):
         run_loop(tmp_path / "run", learner=learner)
     run_loop(tmp_path / "run")
-
-
-@pytest.mark.parametrize(
-    ("ids", "scores", "said"),
-    [
-        ("ab", {"a": 1, "b": 1, "c": 1, "d": 0}, "3 images have one score, 1, which does"),
-        (
-            "abcd",
-            {"a": 2, "b": 1, "c": 1, "d": 1, "e": 1},
-            "4 images have one score, 1, which does",
-        ),
-        ("abc", {"a": 2, "b": 1, "c": 1, "d": 1}, None),  # two of three
-        ("abc", {"a": 3, "b": 2, "c": 1, "d": 1}, None),  # a single one
-        ("ab", {"a": 1, "b": 1, "c": 0.5}, None),  # all that are equal are chosen
-        ("bc", {"a": 1, "b": 1, "c": 1}, None),  # drawn, not by name
-    ],
-)
-def test_a_choice_that_follows_from_names_is_told(ids: str, scores: Any, said: str | None) -> None:
-    found = tied(list(ids), scores)
-    assert found is None if said is None else found and found.startswith(said)
 
 
 def test_one_seed_one_result_and_another_seed_another(tmp_path: Path) -> None:

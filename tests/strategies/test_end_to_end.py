@@ -12,9 +12,9 @@ from alframe.errors import ConfigError
 from alframe.learner import Learner
 from alframe.plugins import registry
 from alframe.runs.build import build_strategy
-from alframe.runs.loop import DeclaredSignals, check_selection
 from alframe.runs.run import run
-from alframe.strategy import Query
+from alframe.strategy import Query, check_selection
+from alframe.streams import DeclaredSignals
 from alframe.testing.fitting import LABELLED, LearnerUnderTest, tiny_setup
 
 NAMES = [

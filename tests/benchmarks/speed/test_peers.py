@@ -34,7 +34,7 @@ def test_average_precision_by_the_loop(found):
 
 
 def test_average_precision_by_records(found):
-    expected = coco_ap(*found, CLASSES).ap
+    expected = coco_ap(*found, CLASSES)["AP"]
     assert coco_by_records(*found, CLASSES) == pytest.approx(expected, rel=1e-9)
 
 
