@@ -25,7 +25,8 @@ class SignalReader(Protocol):
 class Query:
     """Everything that a strategy may see. No target of an unlabelled item is reachable from here.
 
-    Nothing in it can be changed: it holds tuples and a read-only mapping, whatever it is made of.
+    Nothing in it can be changed: it holds tuples, of ids sorted ones, and a read-only mapping,
+    whatever it is made of.
 
     Attributes:
         learner: streams the signals that the strategy declared in ``requires``, and no others.
@@ -48,8 +49,9 @@ class Query:
     cycle: int
 
     def __post_init__(self) -> None:
-        for name in ("unlabelled", "labelled", "classes"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("unlabelled", "labelled"):
+            object.__setattr__(self, name, tuple(sorted(getattr(self, name))))
+        object.__setattr__(self, "classes", tuple(self.classes))
         object.__setattr__(self, "targets", unchangeable(self.targets))
 
 

@@ -73,7 +73,7 @@ class BADGE:
 
     def select(self, query: Query) -> Selection:
         """Embed the pool and draw ``query.budget`` ids with the query's generator."""
-        ids = sorted(query.unlabelled)
+        ids = query.unlabelled
         budget = min(query.budget, len(ids))
         if not budget:
             return Selection(())

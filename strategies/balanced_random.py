@@ -38,7 +38,7 @@ class BalancedRandom:
 
     def select(self, query: Query) -> Selection:
         """Draw ``query.budget`` ids with the query's generator."""
-        ids = sorted(query.unlabelled)
+        ids = query.unlabelled
         order = [ids[i] for i in query.rng.permutation(len(ids))]
         (signal,) = self.requires
         shown = ShownClasses(query, signal, self._min_score)

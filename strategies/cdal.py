@@ -70,7 +70,7 @@ class CDAL:
         Raises:
             SelectionError: the detector knows one class and no background.
         """
-        ids = (*sorted(query.labelled), *sorted(query.unlabelled))
+        ids = (*query.labelled, *query.unlabelled)
         count = min(query.budget, len(query.unlabelled))
         if not count:
             return Selection(())

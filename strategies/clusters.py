@@ -51,7 +51,7 @@ class ClusterStrategy(ABC):
 
     def select(self, query: Query) -> Selection:
         """Cluster every image and pick ``query.budget`` of the unlabelled ones."""
-        ids = (*sorted(query.labelled), *sorted(query.unlabelled))
+        ids = (*query.labelled, *query.unlabelled)
         budget = min(query.budget, len(query.unlabelled))
         if not budget:
             return Selection(())

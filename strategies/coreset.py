@@ -29,7 +29,7 @@ class CoreSet:
 
     def select(self, query: Query) -> Selection:
         """Embed every image and pick ``query.budget`` of the unlabelled ones."""
-        ids = (*sorted(query.labelled), *sorted(query.unlabelled))
+        ids = (*query.labelled, *query.unlabelled)
         count = min(query.budget, len(query.unlabelled))
         if not count:
             return Selection(())

@@ -53,11 +53,10 @@ class Dedup:
 
     def _kept(self, query: Query, ranked: Sequence[str]) -> list[str]:
         """The first ``query.budget`` of ``ranked`` that are like nothing before them."""
-        labelled = sorted(query.labelled)
-        found = embeddings(query, (*labelled, *ranked))
+        found = embeddings(query, (*query.labelled, *ranked))
         # In float64 a copy has a cosine of 1 but for ROUNDING.
         units = torch.nn.functional.normalize(found.double())
-        known, vectors = units[: len(labelled)], units[len(labelled) :]
+        known, vectors = units[: len(query.labelled)], units[len(query.labelled) :]
         alike = torch.zeros(len(vectors), dtype=torch.bool, device=vectors.device)
         for block in torch.split(known, 1024):
             alike |= (vectors @ block.T >= self._similarity).any(dim=1)  # [N, M] -> [N]

@@ -1,6 +1,6 @@
 """The detections of each image with their features, one image at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from alframe.errors import DIVERGED, SelectionError
 from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch, above
 from alframe.shaped import Float, Int
 from alframe.strategies.uncertainty import entropy
+from alframe.strategy import Query
 
 REQUIRES = frozenset({DETECTIONS, BOX_FEATURES})
 
@@ -37,6 +38,14 @@ class Instances:
         """Some of the detections."""
         columns = (self.labels, self.scores, self.entropies, self.features)
         return Instances(*(column[rows] for column in columns))
+
+
+def all_instances(query: Query, ids: Sequence[str], min_score: float) -> dict[str, Instances]:
+    """The detections of ``ids``, by id; see :func:`instances`."""
+    found: dict[str, Instances] = {}
+    for batch in query.learner.signals(ids, REQUIRES):
+        found.update(instances(batch, min_score))
+    return found
 
 
 def instances(batch: SignalBatch, min_score: float) -> Iterator[tuple[str, Instances]]:

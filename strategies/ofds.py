@@ -10,7 +10,7 @@ from torch import Tensor
 
 from alframe.config.checks import at_least
 from alframe.shaped import Bool, Float, Int
-from alframe.strategies.instances import REQUIRES, Instances, instances
+from alframe.strategies.instances import REQUIRES, all_instances
 from alframe.strategies.k_means import k_means
 from alframe.strategy import Query, Selection
 
@@ -54,7 +54,7 @@ class OFDS:
 
     def select(self, query: Query) -> Selection:
         """Cluster the objects of every class and pick ``query.budget`` unlabelled ids."""
-        ids = (*sorted(query.labelled), *sorted(query.unlabelled))
+        ids = (*query.labelled, *query.unlabelled)
         known, budget = len(query.labelled), min(query.budget, len(query.unlabelled))
         if not budget:
             return Selection(())
@@ -69,9 +69,7 @@ class OFDS:
 
     def _objects(self, query: Query, ids: tuple[str, ...]) -> "DetectedObjects":
         """All that is detected, image by image in the order of ``ids``."""
-        found: dict[str, Instances] = {}
-        for batch in query.learner.signals(ids, self.requires):
-            found.update(instances(batch, self._min_score))
+        found = all_instances(query, ids, self._min_score)
         each = [found[item] for item in ids]
         counts = torch.tensor([len(one) for one in each])
         return DetectedObjects(

@@ -15,7 +15,7 @@ from alframe.detectors.box_ops import box_iou
 from alframe.errors import ConfigError
 from alframe.learner import DETECTIONS, Detections, SignalBatch, above
 from alframe.shaped import Float
-from alframe.strategies.instances import REQUIRES, Instances, instances
+from alframe.strategies.instances import REQUIRES, Instances, all_instances
 from alframe.strategies.uncertainty import entropy
 from alframe.strategy import Query, Selection, check_finite, top
 
@@ -88,7 +88,7 @@ class PPAL:
         candidates = top(scores, self._factor * query.budget)
         if len(candidates) <= query.budget:
             return Selection(candidates, scores)
-        shown = self._found(query, candidates)
+        shown = all_instances(query, candidates, self._min_score)
         distances = 1 - similarities([shown[item] for item in candidates], len(query.classes))
         return Selection(tuple(candidates[i] for i in k_center_of(distances, query.budget)), scores)
 
@@ -129,13 +129,6 @@ class PPAL:
                 ):
                     sums[label] += torch.tensor([value, 1.0], dtype=torch.float64)
         return torch.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1].clamp(min=1), 1.0).float()
-
-    def _found(self, query: Query, ids: tuple[str, ...]) -> dict[str, Instances]:
-        """The detections of the candidates: few, where those of the pool would be many."""
-        found: dict[str, Instances] = {}
-        for batch in query.learner.signals(ids, self.requires):
-            found.update(instances(batch, self._min_score))
-        return found
 
 
 def difficulties(found: Detections, row: int, target: Target, xi: float) -> list[tuple[int, float]]:

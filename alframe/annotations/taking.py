@@ -109,6 +109,7 @@ def take(
     """
     cycle = waits_for(run)
     sheet = in_sight(read_sheet(query_folder(run, cycle), dataset.file), dataset)
+    stored = stored_answers(run, cycle, dataset)
     taken = Received(cycle, len(sheet.images))
     problems = Problems("skip" if skip_bad else "error", "--skip-bad")
     flags = {"--skip-bad": skip_bad, "--new-classes": new_classes}
@@ -118,14 +119,14 @@ def take(
         dataset,
         name,
         given,
-        new=None if new_classes else stored_answers(run, cycle, dataset).new_classes,
+        new=None if new_classes else stored.new_classes,
         asked=None if as_it_is else Asked(run),
     )
     found = call.read_all(files, problems, taken)
     answers = answers_file(run, cycle)
     answers.parent.mkdir(exist_ok=True)
     own = _sorted_out(run, dataset, sheet, found, taken, as_it_is)
-    before = stored_answers(run, cycle, dataset).found
+    before = stored.found
     if not as_it_is:
         _refuse_emptied(before, own, call.again(*files, "--as-it-is"))
     if own.images:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from alframe.annotations.sources import Source, files, head, read
-from alframe.datasets.data_yaml import data_yaml, keypoints_in, names_in, text_of
+from alframe.datasets.data_yaml import USUAL, data_yaml, keypoints_in, names_in, text_of
 from alframe.errors import DataError
 from alframe.text import printable
 
@@ -86,7 +86,7 @@ def _files_above(folder: Path) -> list[Path]:
 
     There are none where the folder may not be listed.
     """
-    usual = {*LISTS, "data.yaml", "data.yml", "dataset.yaml", "dataset.yml"}
+    usual = {*LISTS, *USUAL}
     with contextlib.suppress(OSError):
         return [p for p in sorted(folder.iterdir()) if p.name.lower() in usual and p.is_file()]
     return []

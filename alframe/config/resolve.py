@@ -277,7 +277,7 @@ def _entries(names: Layer) -> tuple[dict[str, list[Entry]], list[str]]:
 
 def _trains(entries: Mapping[str, Sequence[Entry]]) -> bool:
     """Whether the learner trains a model; one that is unknown would."""
-    return "learner" not in entries or bool(entries["learner"][0].says("trains", True))
+    return "learner" not in entries or bool(entries["learner"][0].says("trains"))
 
 
 def _untrained(entries: Mapping[str, Sequence[Entry]], given: Layer) -> list[str]:
@@ -305,7 +305,7 @@ def _other_tasks(entries: Mapping[str, Sequence[Entry]]) -> list[str]:
 
 
 def _task(entry: Entry) -> str:
-    return str(entry.says("task", "detection"))
+    return str(entry.says("task"))
 
 
 def _chain(section: str, wanted: Any) -> list[Entry]:

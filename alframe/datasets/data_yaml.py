@@ -10,6 +10,9 @@ import yaml
 from alframe.errors import DataError
 from alframe.files.reading import YAML_BYTES
 
+USUAL = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+"""What the file is called, at home and in the wild."""
+
 
 def data_yaml(data: bytes, where: str) -> Mapping[str, Any]:
     """What a ``data.yaml`` says; keys and values are texts, lists or mappings.

@@ -68,11 +68,15 @@ def pictures_in(paths: Iterable[Path], drawn: Path | None = None) -> tuple[list[
         notes += said
         pictures += [Given(path / name, Path(name)) for name in names]
         if not names:
-            reasons = "".join(f"; {note}" for note in said)
-            empty.append(f"{path} holds no image ({', '.join(sorted(SUFFIXES))}){reasons}")
+            empty.append(no_image_in(path, said))
     if empty:
         raise DataError(empty)
     return pictures, notes
+
+
+def no_image_in(folder: Path, notes: Iterable[str]) -> str:
+    """A sentence on a folder without pictures, with what :func:`below` says of it."""
+    return "; ".join([f"{folder} holds no image ({', '.join(sorted(SUFFIXES))})", *notes])
 
 
 def below(folder: Path, listing: Listing, drawn: str | None = None) -> tuple[list[str], list[str]]:

@@ -11,10 +11,9 @@ from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.drawn import drawn_test, listed, share_of
 from alframe.datasets.files import home_of
-from alframe.datasets.folders import below
+from alframe.datasets.folders import below, no_image_in
 from alframe.datasets.listing import Listing
 from alframe.datasets.meant import PictureNames, Pictures
-from alframe.datasets.names import SUFFIXES
 from alframe.datasets.problems import Problems
 from alframe.datasets.unannotated import Unannotated
 from alframe.errors import DataError
@@ -60,8 +59,7 @@ def photos(
     listing = Listing()
     names, notes = below(home, listing)
     if not names:
-        said = "".join(f"; {note}" for note in notes)
-        raise DataError(f"{home} holds no image ({', '.join(sorted(SUFFIXES))}){said}")
+        raise DataError(no_image_in(home, notes))
     if classes is None and annotations is None:
         raise DataError(
             "dataset.classes: nothing is annotated yet, so expected the names of the classes that "

@@ -39,10 +39,6 @@ class BadItemError(DataError):
         self.found = problems
         super().__init__(grouped(problems))
 
-    def __reduce__(self) -> tuple[type["BadItemError"], tuple[Problem, ...]]:
-        """Pickle as its problems: errors come from the processes that load images."""
-        return type(self), self.found
-
 
 def grouped(problems: Iterable[Problem]) -> list[str]:
     """A line for each cause: what is wrong, how often, the first places and the remedy."""

@@ -26,8 +26,8 @@ def read_labels(
     data: bytes,
     where: str,
     size: tuple[int, int],
-    odd: Counter[str] | None = None,
-    keypoints: int = 0,
+    odd: Counter[str],
+    keypoints: int,
 ) -> list[Label]:
     """Read a label file.
 
@@ -47,7 +47,6 @@ def read_labels(
     """
     problems: list[Problem] = []
     found: dict[bytes, Label] = {}
-    odd = Counter[str]() if odd is None else odd
     height, width = size
     for number, line in enumerate(data.removeprefix(BOM_UTF8).splitlines(), 1):
         if not (fields := line.split()):

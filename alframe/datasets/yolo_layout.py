@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe.datasets.assemble import Found
-from alframe.datasets.data_yaml import data_yaml, keypoints_in, names_in
+from alframe.datasets.data_yaml import USUAL, data_yaml, keypoints_in, names_in
 from alframe.datasets.files import check_link
 from alframe.datasets.folders import below
 from alframe.datasets.meant import parts_of
@@ -18,7 +18,6 @@ from alframe.datasets.voc_list import decoded
 from alframe.errors import AlframeError, DataError, together
 from alframe.files.reading import LIST_BYTES, YAML_BYTES, read_bytes
 
-USUAL = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 EXPECTED = (
     "expected a folder, a list file (.txt) or a list of them, relative to the file or to its path"
 )

@@ -89,10 +89,10 @@ class Entry:
             )
         return loaded
 
-    def says(self, attribute: str, default: Any) -> Any:
-        """``task`` or ``trains``: the entry's, or the factory's where the entry leaves it open."""
+    def says(self, attribute: Literal["task", "trains"]) -> Any:
+        """The entry's own, or where it leaves that open the factory's, or the usual one."""
         own = getattr(self, attribute)
-        return getattr(self.load(), attribute, default) if own is None else own
+        return getattr(self.load(), attribute, getattr(Entry, attribute)) if own is None else own
 
     def make(self, **options: Any) -> Any:
         """Call the factory.

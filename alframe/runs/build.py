@@ -118,7 +118,7 @@ def _check_model(config: RunConfig) -> None:
     wanted = getattr(registry().get("learners", config.learner.name).load(), "trains_only", None)
     if config.model is None or wanted is None or _is_a(_model(config.model), wanted):
         return
-    task = _model(config.model).says("task", "detection")
+    task = _model(config.model).says("task")
     known = [e for e in registry().all("models") if e.task == task]
     fitting = [e.name for e in known if _is_a(e, wanted)]
     kinds = wanted if isinstance(wanted, tuple) else (wanted,)
@@ -169,7 +169,7 @@ def build_dataset(config: RunConfig, *, in_part: bool | None = None) -> Dataset:
     """
     dataset = conforming(_made("dataset", config.dataset))
     entry = registry().get("datasets", config.dataset.name)
-    if dataset.task != (said := entry.says("task", "detection")):
+    if dataset.task != (said := entry.says("task")):
         raise PluginError(
             f"{entry} makes a dataset of {dataset.task}, and is said to be of {said}: expected one "
             f"task; register it with task={dataset.task!r}, or give the function that attribute"

@@ -28,10 +28,10 @@ def table() -> list[tuple[str, ...]]:
 def _row(model: Entry) -> tuple[str, ...]:
     try:
         plain = registry().get("learners", PLAIN).load()
-        signals, task = streamed(plain, model.load()), model.says("task", "detection")
+        signals, task = streamed(plain, model.load()), model.says("task")
     except PluginError as error:
         return model.name, "", f"cannot be loaded: {error}", "", ""
-    datasets = [e.name for e in registry().all("datasets") if e.says("task", "detection") == task]
+    datasets = [e.name for e in registry().all("datasets") if e.says("task") == task]
     # One that needs no data, if there is any.
     dataset = next((name for name in datasets if _goes(model, name, PLAIN, ANY)), "")
     learners = [e.name for e in registry().all("learners") if _goes(model, dataset, e.name, ANY)]

@@ -9,15 +9,14 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from alframe.config.resolve import differences, resolve, to_yaml
+from alframe.config.resolve import differences, resolve
 from alframe.config.sections import Component, RunConfig
 from alframe.errors import RunError, Waiting
 from alframe.files.atomic import remove_torn, sync_folder
-from alframe.files.checked import write_yaml
 from alframe.files.locks import locked
 from alframe.files.refusals import FOLDERS
 from alframe.runs.journal import Journal
-from alframe.runs.rundir import ADOPTED, FREE_TO_CHANGE, RunDir, header, stored_layer
+from alframe.runs.rundir import ADOPTED, FREE_TO_CHANGE, RunDir, stored_layer, write_config
 from alframe.text import LineFormatter
 
 logger = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ logger = logging.getLogger(__name__)
 def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]:
     """Make or reopen a run directory and hold its lock.
 
-    A run may be reopened with more ``budget.cycles`` than it had; see :meth:`RunDir.adopt`.
+    A run may be reopened with more ``budget.cycles`` than it had; see :meth:`RunDir.raise_cycles`.
 
     Raises:
         RunError: it holds a run and ``resume`` is false; it was started with another
@@ -39,7 +38,7 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
             stack.enter_context(locked(path / ".lock"))
             check_claim(path, config, resume=resume)
             if not (path / "config.yaml").exists():
-                write_yaml(path / "config.yaml", header(path) + to_yaml(config))
+                write_config(path, config)
                 sync_folder(path.parent)
             else:
                 _adopt(path, config)
@@ -116,8 +115,7 @@ def _adopt(path: Path, config: RunConfig) -> None:
             "dataset": _adopted("dataset", stored.dataset, config.dataset),
             "oracle": _adopted("oracle", stored.oracle, config.oracle),
         }
-        whole = stored.model_copy(update=adopted)
-        write_yaml(path / "config.yaml", header(path) + to_yaml(whole))
+        write_config(path, stored.model_copy(update=adopted))
 
 
 def _adopted(section: str, stored: Component, new: Component) -> Component:

@@ -181,7 +181,7 @@ def _cycles(
         for note in dataset.notes:  # in run.log, too
             logger.warning("%s: %s", dataset.name, note)
         _describe(run_dir, config, dataset, plan, fingerprint)
-        run_dir.adopt()
+        run_dir.raise_cycles()
         if config.first_cycle:
             share_first_cycle(run_dir, Path(config.first_cycle))
         proposes = learner if DETECTIONS in signals(config) else None

@@ -198,14 +198,13 @@ class RunDir:
         known = self.manifest().get("initial_sha256")
         return file is not None and digest(stored_ids(Path(file))) == known
 
-    def adopt(self) -> None:
+    def raise_cycles(self) -> None:
         """Write into ``config.yaml`` how many cycles there are now."""
         stored, cycles = resolve([stored_layer(self.path)]), self.config.budget.cycles
         if cycles != stored.budget.cycles:
             self.update_manifest(finished=None)  # first, so that a kill leaves no finished half
             budget = stored.budget.model_copy(update={"cycles": cycles})
-            adopted = stored.model_copy(update={"budget": budget})
-            write_yaml(self.path / "config.yaml", header(self.path) + to_yaml(adopted))
+            write_config(self.path, stored.model_copy(update={"budget": budget}))
 
     def fit_state(self, cycle: int) -> "FitState":
         """The checkpoint of the training of ``cycle``."""
@@ -291,7 +290,8 @@ def stored_scores(path: Path, cycle: int) -> dict[str, float] | None:
     return read_scores(path / "scores" / f"cycle_{cycle:02d}.npz")
 
 
-def header(path: Path) -> str:
-    """The first line of a ``config.yaml``: the command that repeats the run."""
-    again = command("run", "--config", path / "config.yaml", "--output", "ANOTHER_FOLDER")
-    return f"# {printable(again)}\n"
+def write_config(path: Path, config: RunConfig) -> None:
+    """Write ``config.yaml`` of the run in ``path``, beneath the command that repeats the run."""
+    file = path / "config.yaml"
+    again = command("run", "--config", file, "--output", "ANOTHER_FOLDER")
+    write_yaml(file, f"# {printable(again)}\n{to_yaml(config)}")

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from alframe.annotations.base import UNSIZED
 from alframe.datasets.drawn import listed
-from alframe.datasets.folders import below
+from alframe.datasets.folders import below, no_image_in
 from alframe.datasets.listing import Listing
 from alframe.datasets.meant import Pictures, parts_of
-from alframe.datasets.names import SUFFIXES
 from alframe.datasets.pictures import decoded, header_size
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
@@ -78,8 +77,7 @@ def candidates_in(path: Path) -> tuple[Candidates, list[str]]:
     if path.is_dir():
         names, notes = below(path, Listing())
         if not names:
-            said = "".join(f"; {note}" for note in notes)
-            raise DataError(f"{path} holds no image ({', '.join(sorted(SUFFIXES))}){said}")
+            raise DataError(no_image_in(path, notes))
         return Candidates(names, [path]), notes
     names = listed(path, Candidates(None), Problems("error", ""), "--images")
     images = Candidates(names, [path.parent, Path()], free=True)

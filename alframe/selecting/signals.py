@@ -82,8 +82,11 @@ class StoredSignals:
                 f"no {what or 'prediction'} of {plural(len(lacking), 'image')} that the strategy "
                 f"looks at, maybe as labelled ones: {named(lacking)}; add them to the files"
             )
-        place = self._vectors().rows if EMBEDDING in names else self._order(names)
-        ids = sorted(images.ids, key=place.__getitem__) if place else list(images.ids)
+        ids = list(images.ids)
+        if EMBEDDING in names:
+            ids.sort(key=self._vectors().rows.__getitem__)
+        elif DETECTIONS in names:
+            ids.sort(key=self._found().rows.__getitem__)
         if BOX_FEATURES in names:
             found = self._found()
             self._vectors().check_objects(ids, [int(found.counted[found.rows[i]]) for i in ids])
@@ -95,9 +98,6 @@ class StoredSignals:
         if BOX_FEATURES in names:
             widest.append(self._found().widest(ids))
         return max(1, min(AT_ONCE, NUMBERS // max(widest, default=1)))
-
-    def _order(self, names: frozenset[str]) -> dict[str, int]:
-        return self._found().rows if DETECTIONS in names else {}
 
     def _signal(self, name: str, ids: Sequence[str]) -> Any:
         import torch

@@ -220,10 +220,10 @@ def test_cycles_may_be_raised_and_not_lowered(tmp_path: Path) -> None:
         run.save_model(0, {"weight": 1})
         run.update_manifest(seed=4, finished="2026-01-01")
     with open_run(tmp_path / "run", of(3), resume=True) as run:
-        run.adopt()
+        run.raise_cycles()
         assert run.manifest() == {"seed": 4, "finished": "2026-01-01"}
     with open_run(tmp_path / "run", of(5), resume=True) as run:
-        run.adopt()
+        run.raise_cycles()
         assert run.manifest() == {"seed": 4, "finished": None}
         assert resolve([stored_layer(run.path)]) == of(5)
         assert run.load_model(0) == {"weight": 1}
@@ -239,7 +239,7 @@ def test_where_moved_data_lie_is_written_down(tmp_path: Path) -> None:
     with open_run(tmp_path / "run", at("here"), resume=False) as run:
         run.save_model(0, {"weight": 1})
     with open_run(tmp_path / "run", at("there"), resume=True) as run:
-        run.adopt()
+        run.raise_cycles()
         assert resolve([stored_layer(run.path)]) == at("there")
         assert run.load_model(0) == {"weight": 1}
 

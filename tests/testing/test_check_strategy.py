@@ -229,7 +229,7 @@ def test_a_good_strategy_passes() -> None:
         (ScoresOfLabelled, "the strategy scored .'labelled/0'., which are not unlabelled items"),
         (RandomOfItsOwn, "another object, the same seed: expected the same selection, got"),
         (Remembers, "the same object once more, the same seed: expected the same selection"),
-        (FirstToCome, "its signals in another order or other batches: expected the same"),
+        (FirstToCome, "signals in another order or other batches: expected the same"),
         (RelativeToItsBatch, "in another order or other batches: expected the same selection"),
         (Undeclared, r"asks for .'embedding'. but does not require it"),
         (RequiresAList, r"requires is .'predicted_loss'.: expected a frozenset"),

@@ -92,12 +92,9 @@ class MaskCoding:
         first = int(self.reduce_zero_label)
         last = "254" if classes is None else str(first + classes - 1)
         zero = ", 0 (dataset.reduce_zero_label)" if self.reduce_zero_label else ""
-        ignore = "" if self.ignore_index is None else f" or {self.ignore_index}"
-        return (
-            f"{first} to {last}{zero}{ignore} (dataset.ignore_index)"
-            if ignore
-            else (f"{first} to {last}{zero}")
-        )
+        index = self.ignore_index
+        ignore = "" if index is None else f" or {index} (dataset.ignore_index)"
+        return f"{first} to {last}{zero}{ignore}"
 
 
 @dataclass(frozen=True)
