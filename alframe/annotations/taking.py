@@ -235,11 +235,7 @@ class _Call:
         """Without images that the run goes on without; others that are gone are problems."""
         gone = lost(Journal(self.run / "journal.jsonl"))
         left = [item for item in found.images if item not in gone]
-        for item in by_image(found).keys() - gone:
-            try:
-                self.dataset.images.size(item)
-            except DataError as error:
-                problems.take(item, error)
+        problems.look(by_image(found).keys() - gone, self.dataset.images.size)
         return of_images(found, set(left) - problems.items)
 
     def _look(self, path: Path, taken: Received) -> None:

@@ -92,11 +92,7 @@ def _take(
     pictures = Pictures(found.files, found.size)
     said = _numbered(read_annotations(path, pictures, found.problems), classes, path)
     bad = found.problems.items
-    for item in {thing.owner for thing in said.objects} - bad:
-        try:
-            found.size(item)
-        except DataError as error:
-            found.problems.take(item, error)
+    found.problems.look({thing.owner for thing in said.objects} - bad, found.size)
     found.known += said.classes
     found.notes += [*said.notes, *pictures.notes()]
     found.objects += said.objects

@@ -1,7 +1,7 @@
 """Problems found while reading a dataset: collected in one pass, then raised or skipped."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from alframe.datasets.base import OnBadItem
@@ -86,6 +86,14 @@ class Problems:
         """Note an error that was raised for ``item``."""
         self.items.add(item)
         self._errors.append(error)
+
+    def look(self, items: Iterable[str], at: Callable[[str], object]) -> None:
+        """Call ``at`` for each item, and note the errors."""
+        for item in items:
+            try:
+                at(item)
+            except DataError as error:
+                self.take(item, error)
 
     def settle(self) -> tuple[str, ...]:
         """End the pass: nothing was wrong, or all of it is raised, or a note says what to skip.

@@ -9,7 +9,6 @@ from alframe.annotations.sheets import NAME, query_folder, read_sheet, write_she
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, ImageSet, without
 from alframe.datasets.problems import Problems
-from alframe.errors import DataError
 from alframe.learner import DETECTIONS, Detections, Learner
 from alframe.runs.budget import Plan
 from alframe.runs.build import plan_of
@@ -106,12 +105,10 @@ def readable(
     """
     while True:
         plan, problems = plan_of(config, dataset), Problems(dataset.on_bad_item)
-        for item in (*plan.test, *plan.initial):
-            try:
-                if item not in shown:
-                    dataset.images.read(item)
-            except DataError as error:
-                problems.take(item, error)
+        asked = {*plan.test, *plan.initial}
+        problems.look(sorted(asked - set(shown)), dataset.images.read)
+        if problems.items and dataset.on_bad_item == "error":  # the others are told with them
+            problems.look(sorted(set(dataset.pool) - asked), dataset.images.size)
         notes = problems.settle()
         if not notes:
             return dataset, plan
@@ -124,11 +121,6 @@ def unreadable(dataset: Dataset, plan: Plan) -> tuple[str, ...]:
     Raises:
         DataError: there are some, where bad items are errors; names them.
     """
-    problems, shown = Problems(dataset.on_bad_item), {*plan.test, *plan.initial}
-    for item in dataset.pool:
-        try:
-            if item not in shown:
-                dataset.images.size(item)
-        except DataError as error:
-            problems.take(item, error)
+    problems = Problems(dataset.on_bad_item)
+    problems.look(sorted({*dataset.pool} - {*plan.test, *plan.initial}), dataset.images.size)
     return problems.settle()

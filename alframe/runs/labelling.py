@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from alframe.datasets.base import Dataset, LabelledSet, Target, fingerprint
 from alframe.datasets.problems import Problems
-from alframe.errors import AlframeError, DataError, RunError
+from alframe.errors import AlframeError, RunError
 from alframe.oracle import Answers, Oracle, answered, is_human
 from alframe.pool import Pool
 from alframe.runs.budget import Plan
@@ -165,11 +165,7 @@ class Labelling:
             DataError: there are some, where bad items are errors.
         """
         problems = Problems(self._dataset.on_bad_item)
-        for item in ids if is_human(self._oracle) else ():
-            try:
-                self._dataset.images.stamp(item)
-            except DataError as error:
-                problems.take(item, error)
+        problems.look(ids if is_human(self._oracle) else (), self._dataset.images.stamp)
         problems.settle()
         return frozenset(problems.items)
 

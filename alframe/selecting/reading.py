@@ -1,6 +1,6 @@
 """Material of a selection from files."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -78,7 +78,7 @@ def read_material(
     own = [note for each in found for note in each.notes]
     targets, done, said = _labelled(labelled, candidates, classes, problems)
     if shown:
-        _open_all(candidates, sorted(ids - done), problems)
+        problems.look(sorted(ids - done), candidates.size)
     notes = [*notes, *own, *said, *problems.settle()]
     detections = [stored(each, str(path)) for each, path in zip(found, paths, strict=True)]
     notes += _nothing_found(detections[0]) if predictions else []
@@ -143,14 +143,6 @@ def called_by_id(vectors: Vectors, images: Images, problems: Problems) -> Vector
         except DataError as error:
             problems.take(name, error)
     return vectors.renamed(lambda name: found.get(name, name))
-
-
-def _open_all(images: Images, ids: Iterable[str], problems: Problems) -> None:
-    for item in ids:
-        try:
-            images.size(item)
-        except DataError as error:
-            problems.take(item, error)
 
 
 def _packed(found: Annotations) -> Packed:
