@@ -1,6 +1,6 @@
 """``alframe export``."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.coco_writing import write_results
 from alframe.annotations.parts import by_stem
 from alframe.annotations.yolo_query import write_query as write_labels
-from alframe.cli.flags import Number
+from alframe.cli.flags import Number, reading_options
 from alframe.cli.output import say
 from alframe.cli.paths import FilePath
 from alframe.errors import ConfigError, DataError, RunError, together
@@ -58,6 +58,7 @@ THRESHOLD = 0.05
 @click.option("--raw", is_flag=True, help="Of a model: what is there before any filtering.")
 @click.option("--threshold", type=Number(0, 1), help="Of boxes: least score.  [default: 0.05]")
 @click.option("--device", help="Of boxes: where to compute.  [default: auto]")
+@reading_options
 def export(
     run: Path,
     images: tuple[Path, ...],
@@ -67,6 +68,7 @@ def export(
     raw: bool,
     threshold: float | None,
     device: str | None,
+    **reading: float | None,
 ) -> None:
     """Write a RUN's model, or what it finds in IMAGES, files or folders, for other programs.
 
@@ -80,7 +82,7 @@ def export(
     """  # noqa: D301
     _check_options(name, raw=raw, images=images, threshold=threshold, device=device)
     if name in MODELS:
-        _export_model(run, images, name, output, cycle=cycle, raw=raw)
+        _export_model(run, images, name, output, reading, cycle=cycle, raw=raw)
     else:
         _export_boxes(
             run,
@@ -90,6 +92,7 @@ def export(
             cycle,
             THRESHOLD if threshold is None else threshold,
             device or "auto",
+            reading,
         )
 
 
@@ -111,7 +114,14 @@ def _check_options(name: str, **given: Any) -> None:
 
 
 def _export_model(
-    run: Path, images: Sequence[Path], name: str, output: Path, *, cycle: int | None, raw: bool
+    run: Path,
+    images: Sequence[Path],
+    name: str,
+    output: Path,
+    reading: Mapping[str, float | None],
+    *,
+    cycle: int | None,
+    raw: bool,
 ) -> None:
     from alframe.datasets.folders import pictures_in
     from alframe.runs.rundir import stored_layer
@@ -126,7 +136,8 @@ def _export_model(
     from alframe.detectors.export_model import export_model
 
     files = [image.path for image in given]
-    path, said = export_model(run, files, name, output, cycle=cycle, raw=raw)
+    data = [f"data.{key}={value}" for key, value in reading.items() if value is not None]
+    path, said = export_model(run, files, name, output, data, cycle=cycle, raw=raw)
     say(f"wrote {path}", said)
 
 
@@ -138,6 +149,7 @@ def _export_boxes(
     cycle: int | None,
     threshold: float,
     device: str,
+    reading: Mapping[str, float | None],
 ) -> None:
     from alframe.datasets.folders import pictures_in
     from alframe.runs.own_images import data_of, photos_of
@@ -147,7 +159,7 @@ def _export_boxes(
     stored, (given, notes) = together(lambda: stored_layer(run), lambda: pictures_in(images))
     _check_empty(output)
     _check_names(given)
-    given, photos, more = photos_of(given, frozenset(images), data_of(stored))
+    given, photos, more = photos_of(given, frozenset(images), data_of(stored, **reading))
     say(*(f"note: {note}" for note in (*notes, *more)), err=True)
     listed = _asked(given, photos)
     if name == "yolo":

@@ -36,7 +36,14 @@ Runner = Callable[[NDArray[np.uint8], NDArray[np.int64]], list[NDArray[Any]]]
 
 
 def export_model(
-    run: Path, images: Sequence[Path], name: str, folder: Path, *, cycle: int | None, raw: bool
+    run: Path,
+    images: Sequence[Path],
+    name: str,
+    folder: Path,
+    data: Sequence[str] = (),
+    *,
+    cycle: int | None,
+    raw: bool,
 ) -> tuple[Path, str]:
     """Write the model of a run, once it was found to be the same, and a README beside it.
 
@@ -45,6 +52,7 @@ def export_model(
         images: files to compare on; none takes some of the run's own dataset.
         name: ``onnx`` or ``torch-export``.
         folder: where to.
+        data: settings in the place of the run's, such as ``data.white=255``.
         cycle: whose model; None takes the last one that is kept.
         raw: what is there before any filtering, instead of detections.
 
@@ -55,7 +63,7 @@ def export_model(
         RunError: the run has no such model, or what was exported differs from it.
         DataError: there are no images.
     """
-    config, network, classes, cycle = _network(run, cycle, raw=raw)
+    config, network, classes, cycle = _network(run, data, cycle, raw=raw)
     batches = list(_batches(config, images))
     frame = _padded(config.data) if config.data.resize == "stretch" else None
     about = {"classes": classes, "data": config.data.model_dump(include=ABOUT)}
@@ -76,9 +84,9 @@ ABOUT = {"resize", "long", "short", "pad"}
 
 
 def _network(
-    run: Path, cycle: int | None, *, raw: bool
+    run: Path, data: Sequence[str], cycle: int | None, *, raw: bool
 ) -> tuple[RunConfig, ExportedDetector, tuple[str, ...], int]:
-    directory = kept_run(run, ["device=cpu", "data.workers=0"])
+    directory = kept_run(run, ["device=cpu", "data.workers=0", *data])
     cycle, config = directory.kept_model(cycle), directory.config
     if DETECTIONS not in signals(config):
         raise RunError(f"{run}: it has no model of detections to export")

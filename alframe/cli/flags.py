@@ -1,7 +1,7 @@
 """The options that make a configuration, shared by ``run`` and ``validate``."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -49,9 +49,32 @@ class Number(click.FloatRange):
         return number
 
 
+_READING = (
+    click.option(
+        "--white",
+        type=Number(0, min_open=True),
+        help="What is white in images of more than 8 bits; as in the run by default.",
+    ),
+    click.option(
+        "--max-megapixels",
+        type=Number(0, min_open=True),
+        help="Larger images are refused; as in the run by default.",
+    ),
+)
+
+
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of :func:`layers_from` to a command."""
-    for option in reversed(_OPTIONS):
+    return _with(_OPTIONS, command)
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``white`` and ``max_megapixels``: how a run's model is to read other images."""
+    return _with(_READING, command)
+
+
+def _with(options: Sequence[Callable[..., Any]], command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(options):
         command = option(command)
     return command
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alframe.cli.flags import Number
+from alframe.cli.flags import Number, reading_options
 from alframe.cli.output import say
 from alframe.cli.paths import FilePath
 from alframe.errors import RunError, together
@@ -43,16 +43,7 @@ if TYPE_CHECKING:
     "--data-root", type=FilePath(str), metavar="DIR",
     help="Where the run's dataset lies, if it was moved.",
 )  # fmt: skip
-@click.option(
-    "--white",
-    type=Number(0, min_open=True),
-    help="What is white in images of more than 8 bits; as in the run by default.",
-)
-@click.option(
-    "--max-megapixels",
-    type=Number(0, min_open=True),
-    help="Larger images are refused; as in the run by default.",
-)
+@reading_options
 def predict(
     run: Path,
     images: tuple[Path, ...],
@@ -113,14 +104,12 @@ def _photos(
     max_megapixels: float | None,
 ) -> "tuple[list[Given], Photos]":
     """The images to predict, checked; torch, which takes seconds to import, is not needed."""
-    from alframe.datasets.folders import check_there, pictures_in
+    from alframe.datasets.folders import pictures_in
     from alframe.runs.own_images import data_of, photos_of, without_used
     from alframe.runs.rundir import stored_layer
 
-    stored, (given, notes), *_ = together(
-        lambda: stored_layer(run),
-        lambda: pictures_in(images, folder),
-        *([] if run.is_dir() else [lambda: check_there(images)]),  # all that can be said of them
+    stored, (given, notes) = together(
+        lambda: stored_layer(run), lambda: pictures_in(images, folder)
     )
     _say(notes)
     if unlabelled:

@@ -261,6 +261,7 @@ _IN_WORDS = {
     "bool_type": "expected true or false",
     "bool_parsing": "expected true or false",
     "string_type": "expected text",
+    "string_too_short": "expected a longer text",
     "string_unicode": "expected text",
     "literal_error": "expected {expected}",
     "greater_than": "expected more than {gt:g}",

@@ -12,7 +12,7 @@ import numpy as np
 
 from alframe.datasets.base import Dataset, ImageSource, OnBadItem, Target
 from alframe.datasets.meant import parts_of
-from alframe.datasets.names import is_utf8
+from alframe.datasets.names import is_line
 from alframe.errors import DataError
 from alframe.words import named
 
@@ -86,7 +86,7 @@ def _wrong_names(dataset: Dataset) -> Iterator[str]:
 
 def _unwritable(names: Sequence[str]) -> list[str]:
     """Those that are empty, of several lines, or no UTF-8, as Python writes them."""
-    return [ascii(n) for n in names if n.splitlines() != [n] or "\0" in n or not is_utf8(n)]
+    return [ascii(name) for name in names if not is_line(name)]
 
 
 def _leading_out(ids: Sequence[str]) -> list[str]:

@@ -1,19 +1,22 @@
 """The pictures in files and folders that a user names, and what is left out of them."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from alframe.datasets.listing import Listing
-from alframe.datasets.names import SUFFIXES, has_picture_suffix, is_utf8
-from alframe.datasets.pictures import is_picture
-from alframe.datasets.problems import BadItemError, Problem, grouped
+from alframe.datasets.names import SUFFIXES, has_picture_suffix, is_line
+from alframe.datasets.pictures import OF_ANY_SIZE, header_size, is_picture
+from alframe.datasets.problems import BadItemError, sentences
 from alframe.errors import DataError
 from alframe.words import named, plural
 
+REMEDY = "give the path of an image"
+_GIVEN = replace(OF_ANY_SIZE, remedy=REMEDY)
 HIDDEN = "with a name that begins with a dot"
-FOREIGN_NAME = "with a name that is not UTF-8 (rename it)"
+FOREIGN_NAME = "with a name that is no line of UTF-8 (rename it)"
 NO_PICTURE = "without an image in it"
 RUN = "of a run of alframe"
 DRAWN = "of pictures that were drawn"
@@ -41,7 +44,7 @@ class Given(NamedTuple):
     name: Path
 
 
-def pictures_in(paths: Iterable[Path], drawn: Path | None = None) -> tuple[list[Given], list[str]]:
+def pictures_in(paths: Sequence[Path], drawn: Path | None = None) -> tuple[list[Given], list[str]]:
     """The files in ``paths``, and in place of each folder the pictures in it and below, by name.
 
     A file counts as a picture by its suffix, or else by its content.
@@ -54,23 +57,27 @@ def pictures_in(paths: Iterable[Path], drawn: Path | None = None) -> tuple[list[
         Pictures, and a sentence for each reason to leave out others.
 
     Raises:
-        DataError: a folder without pictures, all of those.
+        DataError: a file is no picture, or there is none in a folder; all of those.
     """
     pictures: list[Given] = []
     notes: list[str] = []
-    empty: list[str] = []
+    bad: list[DataError] = []
     own = None if drawn is None else os.path.realpath(drawn)
     for path in paths:
         if not path.is_dir():
+            try:
+                header_size(path, _GIVEN)
+            except DataError as error:
+                bad.append(error)
             pictures.append(Given(path, Path(path.name)))
             continue
         names, said = below(path, Listing(), own)
         notes += said
         pictures += [Given(path / name, Path(name)) for name in names]
         if not names:
-            empty.append(no_image_in(path, said))
-    if empty:
-        raise DataError(empty)
+            bad.append(DataError(no_image_in(path, said)))
+    if bad:
+        raise DataError(sentences(bad))
     return pictures, notes
 
 
@@ -103,18 +110,6 @@ def below(folder: Path, listing: Listing, drawn: str | None = None) -> tuple[lis
     ]
 
 
-def check_there(paths: Iterable[Path]) -> None:
-    """Refuse paths at which nothing lies.
-
-    Raises:
-        DataError: all of those.
-    """
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        problems = (Problem("the image is missing", str(path), "give its path") for path in missing)
-        raise DataError(grouped(problems))
-
-
 def _walk(
     listing: Listing, folder: str, prefix: str, seen: set[str], drawn: str | None
 ) -> Iterator[tuple[str, str | None]]:
@@ -137,7 +132,7 @@ def _walk(
     for name in sorted([*here.files, *here.folders]):
         if name.startswith("."):
             yield prefix + name, HIDDEN
-        elif not is_utf8(name):
+        elif not is_line(name):
             yield prefix + name, FOREIGN_NAME
         elif name in here.files:
             yield prefix + name, _reason(here.files[name])

@@ -55,6 +55,11 @@ def is_utf8(name: str) -> bool:
     return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
+def is_line(name: str) -> bool:
+    """Whether a name is one line of text, as lists of names have it."""
+    return name.splitlines() == [name] and "\0" not in name and is_utf8(name)
+
+
 def stem(name: str) -> str:
     """A name or path without the suffix of a picture or of an XML file; others are part of it."""
     dot = name.rfind(".")

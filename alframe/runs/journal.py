@@ -128,13 +128,14 @@ class Journal:
     Args:
         path: ``journal.jsonl``. A last line that a kill cut short never happened; it is removed
             by the next event, so that reading the journal of a live run leaves it alone.
+        remedy: what to do where it is damaged.
 
     Raises:
         RunError: a line in the middle is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, remedy: str = REMEDY) -> None:
+        self._path, self._remedy = path, remedy
         self._events: list[Event] = []
         self._torn: int | None = None
         self._checksum = 0
@@ -178,8 +179,8 @@ class Journal:
             self._torn = len(whole) + len(newline)
             if is_whole(rest[:-1]):  # a kill leaves the beginning of a line, and nothing else
                 number = whole.count(b"\n") + len(newline) + 1
-                raise damaged(self._path, number, "its end has changed", REMEDY)
-        events, self._checksum = from_lines(whole + newline, self._path, REMEDY)
+                raise damaged(self._path, number, "its end has changed", self._remedy)
+        events, self._checksum = from_lines(whole + newline, self._path, self._remedy)
         for number, reason in problems(events):
-            raise damaged(self._path, number, reason, REMEDY)
+            raise damaged(self._path, number, reason, self._remedy)
         self._events += events

@@ -16,7 +16,7 @@ from alframe.config.sections import DataConfig
 from alframe.datasets.base import Dataset
 from alframe.datasets.cache import CachedImages, Resize
 from alframe.datasets.files import ImageFiles
-from alframe.datasets.folders import Given
+from alframe.datasets.folders import REMEDY, Given
 from alframe.datasets.pictures import Reading
 from alframe.datasets.problems import sentences
 from alframe.errors import DataError
@@ -25,8 +25,6 @@ from alframe.runs.journal import Journal
 from alframe.runs.records import asked_for
 from alframe.runs.rundir import stored_layer
 from alframe.words import plural
-
-REMEDY = "give the path of an image"
 
 
 class UnreadableError(DataError):

@@ -78,6 +78,11 @@ def candidates_in(path: Path) -> tuple[Candidates, list[str]]:
         names, notes = below(path, Listing())
         if not names:
             raise DataError(no_image_in(path, notes))
+        if gone := [name for name in names if not (path / name).is_file()]:
+            notes.append(
+                f"left out {plural(len(gone), 'link')} to nothing and the like: {named(gone)}"
+            )
+            names = [name for name in names if name not in frozenset(gone)]
         return Candidates(names, [path]), notes
     names = listed(path, Candidates(None), Problems("error", ""), "--images")
     images = Candidates(names, [path.parent, Path()], free=True)

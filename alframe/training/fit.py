@@ -28,6 +28,7 @@ from alframe.training.layer_errors import large_enough
 from alframe.training.loss_meter import LossMeter
 from alframe.training.optimizer import build_optimizer, ema_of, lr_factor, set_lr
 from alframe.training.phases import Phase, Step, parallel, unfinished
+from alframe.words import named
 
 logger = logging.getLogger(__name__)
 
@@ -212,8 +213,8 @@ class _Fit:
         for buffer, before in zip(self._model.buffers(), buffers, strict=True):
             buffer.copy_(before)
         self._skipped += 1
-        ids = chain.from_iterable(distributed.all_gather(batch.ids))
-        logger.warning("skipped a step with a non-finite loss or gradient on %s", ", ".join(ids))
+        ids = dict.fromkeys(chain.from_iterable(distributed.all_gather(batch.ids)))
+        logger.warning("skipped a step with a non-finite loss or gradient on %s", named([*ids]))
 
     def _backward_within_memory(
         self, step: Step, batch: Batch, optimizer: torch.optim.Optimizer

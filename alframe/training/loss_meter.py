@@ -9,6 +9,7 @@ from torch import Tensor
 from alframe.errors import TrainingError
 from alframe.learner import Recorder
 from alframe.training.distributed import all_gather
+from alframe.words import named
 
 Numbers = list[tuple[Sequence[str], dict[str, float]]]
 """Of each step its items and its scalars."""
@@ -99,8 +100,9 @@ def refuse_nonfinite(name: str, value: float, ids: Sequence[str]) -> None:
         TrainingError: naming the loss and the images.
     """
     if value != value or abs(value) == float("inf"):
+        images = named([*dict.fromkeys(ids)])  # which a small labelled set has several times
         raise TrainingError(
-            f"the loss {name!r} became {value} on {', '.join(ids)}: look at what is annotated "
-            "there, or start anew with another --output and a lower training.lr, with "
+            f"the loss {name!r} became {value} on {images}: look at what is annotated there, or "
+            "start anew with another --output and a lower training.lr, with "
             "training.clip_norm, or with training.on_nonfinite=skip, which leaves such steps out"
         )

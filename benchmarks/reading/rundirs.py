@@ -174,7 +174,10 @@ def read_run(path: Path) -> Run:
     if not isinstance(config, Mapping):
         raise RunError(f"{path / 'config.yaml'} is damaged: expected a mapping, got {config!r:.40}")
     manifest = read_object(path / "manifest.json", RESTORE)
-    return Run(path, config, manifest, tuple(read_cycles(path / "cycles.jsonl")))
+    cycles = tuple(read_cycles(path / "cycles.jsonl"))
+    if manifest.get("finished") and not cycles:
+        raise RunError(f"{path / 'cycles.jsonl'} has no cycle, and the run has ended: {REMEDY}")
+    return Run(path, config, manifest, cycles)
 
 
 def _find(path: Path) -> Sequence[Path]:

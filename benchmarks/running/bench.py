@@ -83,19 +83,20 @@ def bench(
     """  # noqa: D301
     from alframe.benchmarks.reading.rundirs import SUITE_FILE
     from alframe.benchmarks.running.grid import grid_of
-    from alframe.benchmarks.running.jobs import status_lines
+    from alframe.benchmarks.running.jobs import FILE, status_lines
     from alframe.benchmarks.running.prepare import check_places
     from alframe.benchmarks.running.suite import check_seeds, load, stored
+    from alframe.runs.opening import check_place
 
     wanted = _changed(load(suite), seeds, strategies, data_root, overrides)
     folder = output or Path("bench") / Path(suite).stem
     started = stored(folder) if (folder / SUITE_FILE).exists() else None
+    check_seeds(wanted)
     if started:
         if others := started.methods.keys() - wanted.methods.keys():
             say(f"{folder} has more methods, which go on, too: {', '.join(sorted(others))}")
         wanted = wanted.joined(started)
-    else:
-        check_seeds(wanted)
+    check_place(folder, "suite", own=(SUITE_FILE, FILE, "initial"))
     if status:
         say(*status_lines(_jobs(folder, wanted, started)))
         return
@@ -134,16 +135,12 @@ def _changed(
 @contextlib.contextmanager
 def _opened(folder: Path, suite: "Suite", grid: "Grid") -> "Iterator[WorkList]":
     """The suite's folder, locked, with everything in it that jobs and reports need."""
-    from alframe.benchmarks.reading.rundirs import SUITE_FILE
-    from alframe.benchmarks.running.jobs import FILE
     from alframe.benchmarks.running.prepare import initial_sets, write_initial_sets
     from alframe.benchmarks.running.suite import write
     from alframe.benchmarks.running.work import WorkList
     from alframe.files.atomic import remove_torn
     from alframe.files.locks import locked
-    from alframe.runs.opening import check_place
 
-    check_place(folder, "suite", own=(SUITE_FILE, FILE, "initial"))
     sets = initial_sets(grid)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock"):

@@ -22,6 +22,9 @@ from alframe.runs.journal import Journal
 
 FILE = "jobs.json"
 REMEDY = "restore it, or let 'alframe bench' with the suite and this --output write it anew"
+JOURNAL_REMEDY = (
+    "Restore it, or remove it: it says which jobs failed, and 'alframe bench' tries those again"
+)
 
 JobKind = Literal["first", "run", "full", "replay"]
 """``first``: the first cycle that methods with one learner share; ``run``: a method; ``full``: a
@@ -87,7 +90,7 @@ class JobList:
 
     def __init__(self, folder: Path, jobs: Iterable[Job]) -> None:
         self.folder, self.jobs = folder, list(jobs)
-        self._journal = Journal(folder / "journal.jsonl")
+        self._journal = Journal(folder / "journal.jsonl", JOURNAL_REMEDY)
 
     def __iter__(self) -> Iterator[Job]:
         return iter(self.jobs)
@@ -140,9 +143,12 @@ def stored_jobs(folder: Path) -> JobList:
 
 
 def _is_finished(path: Path) -> bool:
+    """Whether a run has ended, and what it found is there; otherwise it is resumed."""
     manifest = path / "manifest.json"
+    if not (manifest.exists() and (path / "cycles.jsonl").exists()):
+        return False
     remedy = "restore it, or delete the folder, and the job is run again"
-    return manifest.exists() and bool(read_object(manifest, remedy).get("finished"))
+    return bool(read_object(manifest, remedy).get("finished"))
 
 
 def status_lines(jobs: JobList) -> Iterator[str]:
@@ -160,11 +166,13 @@ def status_lines(jobs: JobList) -> Iterator[str]:
 
 
 def failures(jobs: JobList) -> Iterator[str]:
-    """A line for each job that failed or waits: why, and where it says more."""
+    """A line for each job that failed or waits: why, and where it says more; and what helps."""
     for job in jobs:
         if (state := jobs.state(job)) in ("failed", "waiting"):
             reason = str(jobs.failure(job)).removeprefix(WAITING)
             yield f"{state}: {job.name}: {reason} ({jobs.log(job)})"
+    if any(jobs.state(job) == "failed" for job in jobs):
+        yield f"to begin a job anew, remove its folder in {jobs.folder}; the others stay"
 
 
 def is_waiting(reason: str) -> bool:

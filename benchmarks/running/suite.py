@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from alframe.benchmarks.published import names as tables
 from alframe.benchmarks.reading.rundirs import SUITE_FILE
@@ -19,6 +19,7 @@ from alframe.config.draft import Layer
 from alframe.config.layers import flat, merge
 from alframe.config.options import problems as validation_problems
 from alframe.config.resolve import expanded
+from alframe.config.sections import Section
 from alframe.errors import ConfigError
 from alframe.files import checked
 from alframe.files.reading import read_yaml
@@ -26,7 +27,7 @@ from alframe.plugins import registry, unknown
 from alframe.runs.rundir import FREE_TO_CHANGE
 
 
-class ProblemEntry(BaseModel):
+class ProblemEntry(Section):
     """What methods are tried on.
 
     Attributes:
@@ -34,22 +35,18 @@ class ProblemEntry(BaseModel):
         published: name of the published table that lies beneath (``alframe.benchmarks.published``).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    settings: Layer = {}
+    settings: Layer = Field(default_factory=dict)
     published: str | None = None
 
 
-class CostEntry(BaseModel):
+class CostEntry(Section):
     """See :class:`alframe.benchmarks.statistics.Costs`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     image: float = Field(default=Costs.image, ge=0)
     object: float = Field(default=Costs.object, ge=0)
 
 
-class Suite(BaseModel):
+class Suite(Section):
     """A grid of runs.
 
     Attributes:
@@ -68,15 +65,13 @@ class Suite(BaseModel):
         commands: those that ran it, in order, for the report.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     title: str
-    metric: str | None = None
+    metric: str | None = Field(default=None, min_length=1)
     seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
-    settings: Layer = {}
+    settings: Layer = Field(default_factory=dict)
     problems: dict[str, ProblemEntry] = Field(min_length=1)
     methods: dict[str, Layer] = Field(min_length=1)
-    overrides: Layer = {}
+    overrides: Layer = Field(default_factory=dict)
     baselines: tuple[str, ...] = ("random",)
     full_supervision: Literal["all", "first", "none"] = "first"
     replay: str | None = None

@@ -47,6 +47,17 @@ def one_box(run: Path, path: Path, name: str = "dog", count: int | None = None) 
     return str(people.coco(path, images, objects, list(dict.fromkeys(("Cat", "dog", name)))))
 
 
+def test_all_pictures_that_cannot_be_read_are_told(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    """Those that are drawn, and those that may be asked for later."""
+    people.photographs(tmp_path / "photos", IDS)
+    for item in IDS[2:]:
+        (tmp_path / "photos" / item).write_bytes(b"no picture")
+    command = ("run", "--dataset", "photos", "--data-root", str(tmp_path / "photos"))
+    rest = ("dataset.classes=[Cat]", "oracle=files", "device=cpu", *BUDGET)
+    code, _, err = alframe(*command, *rest, "--output", str(tmp_path / "run"))
+    assert (code, "Pillow can read (6 times)" in err) == (2, True), err
+
+
 def test_pictures_that_come_later_are_left_out_and_said(alframe: Any, waiting: Path) -> None:  # noqa: F811
     photos = waiting.parent / "photos"
     shutil.copy(photos / "a.png", photos / "0.png")

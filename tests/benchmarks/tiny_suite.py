@@ -64,3 +64,4 @@ def write_finished(path: Path, config: RunConfig) -> None:
     path.mkdir(parents=True, exist_ok=True)
     (path / "config.yaml").write_text(config.model_dump_json())
     (path / "manifest.json").write_text(json.dumps({"finished": "2026-01-01T00:00:00+00:00"}))
+    (path / "cycles.jsonl").touch()

@@ -98,6 +98,15 @@ def test_an_image_without_boxes_is_told_from_one_that_was_not_predicted(
     ]  # fmt: skip
 
 
+def test_how_other_images_are_read(alframe: Alframe, run: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.full((72, 96), 900, np.uint16)).save(tmp_path / "deep.png")
+    given = ("export", str(run), str(tmp_path / "deep.png"), "--output", str(tmp_path / "out"))
+    for to in ("coco", "torch-export"):
+        refused(alframe(*given, "--to", to, "--max-megapixels", "0.001"), "--max-megapixels=0.001")
+    code, _, err = alframe(*given, "--to", "coco", "--white", "500")
+    assert (code, "in which 500 is taken as white (--white sets it)" in err) == (0, True), err
+
+
 def test_refusals(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> None:
     def export(*args: str, to: str = "coco") -> tuple[int, str, str]:
         return alframe("export", str(run), *args, "--to", to, "--output", str(tmp_path / "out"))

@@ -74,8 +74,9 @@ def test_all_folders_without_pictures(tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "c.heic").write_bytes(b"")
     with pytest.raises(DataError) as caught:
-        pictures_in([tmp_path / "a", tmp_path / "b"])
-    first, second = caught.value.problems
+        pictures_in([tmp_path / name for name in ("a", "c.jpg", "b", "d")])
+    missing, first, second = caught.value.problems
+    assert missing.startswith(f"the image is missing (2 times): {tmp_path / 'c.jpg'}, ")
     assert first.startswith(f"{tmp_path / 'a'} holds no image (.bmp, .gif, ")
     assert second.endswith(
         "1 file of a format that is not read (convert it to JPEG or PNG): c.heic"
@@ -85,6 +86,7 @@ def test_all_folders_without_pictures(tmp_path):
 def test_names_that_are_no_text(tmp_path):
     image(tmp_path / "a.jpg")
     image(tmp_path / "b.jpg").rename(tmp_path / os.fsdecode(b"\xff.jpg"))
+    image(tmp_path / "b.jpg").rename(tmp_path / "two\nlines.jpg")
     found, (note,) = names(tmp_path)
     assert found == ["a.jpg"]
-    assert "1 file with a name that is not UTF-8 (rename it): " in note
+    assert "2 files with a name that is no line of UTF-8 (rename it): " in note

@@ -576,7 +576,9 @@ def test_pictures_that_nobody_could_look_at(alframe: Any, photos: Path, tmp_path
     assert "Pillow can read (2 times)" in err
     assert "; replace the file, or add --skip-bad" in err
     assert not (tmp_path / "query").exists()
-    assert choose(alframe, *given, *query, "--skip-bad")[0] == 0
+    (photos / "0.jpg").symlink_to(tmp_path / "nothing")
+    code, _, err = choose(alframe, *given, *query, "--skip-bad")
+    assert (code, "left out 1 link to nothing and the like: 0.jpg" in err) == (0, True), err
     asked = json.loads((tmp_path / "query/coco/coco.json").read_text())["images"]
     assert [i["file_name"] for i in asked] == [
         i for i in BY_ENTROPY if i not in ("a.jpg", "in/d.jpg")

@@ -16,6 +16,7 @@ from alframe.training import fit as fit_module
 from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream
 from alframe.training.fit import fit
+from alframe.training.loss_meter import refuse_nonfinite
 from alframe.training.phases import Losses, Phase, Step
 from tests.fakes import FakeImages, MemoryCheckpoint, Numbers
 
@@ -257,6 +258,8 @@ def test_a_nonfinite_loss_stops_and_names_the_images() -> None:
     with pytest.raises(TrainingError, match="the loss 'box' became nan on") as error:
         train(TrainingConfig(passes=5, **SGD), phases)
     assert ", ".join(batches[2]) in str(error.value)
+    with pytest.raises(TrainingError, match="became inf on a, b: look"):
+        refuse_nonfinite("box", float("inf"), ("a", "b", "a", "a"))
 
 
 def test_a_nonfinite_step_is_skipped_and_counted_if_so_configured(

@@ -39,6 +39,13 @@ def test_nan_is_no_number(tmp_path):
     assert read_run(path).cycles[0].numbers()["mAP50"] is None
 
 
+def test_a_run_that_has_ended_has_cycles(tmp_path):
+    path = write_run(tmp_path / "a", [0.1])
+    (path / "cycles.jsonl").unlink()
+    with pytest.raises(RunError, match=r"cycles\.jsonl has no cycle, and the run has ended: 'alf"):
+        read_run(path)
+
+
 def test_finds_runs_at_any_depth_each_once_and_in_order(tmp_path):
     paths = [
         write_run(tmp_path / name, [0.1]) for name in ("suite/a/seed0", "suite/a/seed1", "suite/b")

@@ -127,7 +127,9 @@ def test_another_revision_of_anything_behind_a_number(tmp_path: Path) -> None:
     }  # fmt: skip
     others = {
         "first cycles": [run(tmp_path / "4", [0.1], manifest={"git": "c"})],
-        "full supervision": [run(tmp_path / "5", [], manifest={"git": "no number yet"})],
+        "full supervision": [
+            run(tmp_path / "5", [], manifest={"git": "no number yet", "finished": None})
+        ],
     }
     assert list(notes(ProblemRuns("a", methods, others=others), "mAP50")) == [
         "The runs differ in git: a (random, entropy); b (random); c (first cycles)"

@@ -111,6 +111,15 @@ def test_methods_that_the_folder_has_are_told_of(suite: Path, tmp_path: Path) ->
     assert "run/shapes/entropy/seed-0" in result.stdout
 
 
+def test_a_seed_is_there_once_in_a_suite_that_goes_on_too(suite: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    write(load(str(suite)), tmp_path / "out")
+    suite.write_text(yaml.safe_dump(CONTENT | {"seeds": [0, 0]}))
+    arguments = [str(suite), "--output", str(tmp_path / "out"), "--status"]
+    with pytest.raises(ConfigError, match=r"seeds: expected each once, got \[0, 0\]"):
+        CliRunner().invoke(bench, arguments, catch_exceptions=False)
+
+
 def test_the_command_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["bin/alframe", "bench", "my suite", "--seeds", "0-5"])
     changed = _changed(tiny_suite(commands=["another"]), [0], [], None, [])
@@ -133,8 +142,9 @@ def test_a_folder_of_something_else_is_left_alone(suite: Path, tmp_path: Path) -
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()
     arguments = [str(suite), "--output", str(tmp_path / "photos")]
-    with pytest.raises(RunError, match=r"photos is not empty and holds no suite: choose another"):
-        CliRunner().invoke(bench, arguments, catch_exceptions=False)
+    for more in ([], ["--status"]):
+        with pytest.raises(RunError, match=r"photos is not empty and holds no suite: choose anot"):
+            CliRunner().invoke(bench, [*arguments, *more], catch_exceptions=False)
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["a.jpg"]
 
 

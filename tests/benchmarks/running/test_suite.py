@@ -238,6 +238,15 @@ def test_what_a_resumed_run_may_change_a_suite_may() -> None:
         ("title: [", "is not YAML"),
         ("title: x", "problems is required"),
         ("title: x\nproblems: {a: {}}\nmethods: {b: {}}\nmethod: {}", "Did you mean 'methods'"),
+        ("title: x\nproblems: {a: {}}\nmethods: {random: {}}\nseeds: [0, true]", "not true or fal"),
+        (
+            "title: x\nproblems: {a: {}}\nmethods: {random: {}}\nmetric: ''",
+            "expected a longer",
+        ),
+        (
+            "title: x\nproblems: {a: {}}\nmethods: {random: {}}\ncosts: {image: .inf}",
+            "a finite n",
+        ),
         (
             "title: x\nproblems: {a: {setings: {}}}\nmethods: {b: {}}",
             "known: published, settings. Did",

@@ -14,6 +14,7 @@ from alframe.benchmarks.running.bench import _finish
 from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.jobs import failures, status_lines
 from alframe.benchmarks.running.work import WorkList, last_error
+from alframe.errors import RunError
 from tests.benchmarks.tiny_suite import FakeEngine, tiny_suite, write_finished
 
 GRID = grid_of(tiny_suite())
@@ -39,6 +40,23 @@ def test_every_job_once_and_none_before_what_it_waits_for(tmp_path: Path, slots:
     assert len(engine.calls) == len(GRID)
     assert set(by_state(work)) == {"finished"}
     assert list(WorkList(tmp_path, GRID).run(FakeEngine())) == []
+
+
+def test_a_job_whose_cycles_are_gone_is_resumed(tmp_path: Path) -> None:
+    work = WorkList(tmp_path, GRID)
+    list(work.run(FakeEngine()))
+    job = next(iter(work))
+    (work.path(job) / "cycles.jsonl").unlink()
+    assert by_state(work)["unfinished"] == [job.name]
+
+
+def test_a_damaged_journal_of_a_suite_can_be_done_without(tmp_path: Path) -> None:
+    list(WorkList(tmp_path, GRID).run(FakeEngine()))
+    (tmp_path / "journal.jsonl").write_text("nonsense\n")
+    with pytest.raises(RunError, match="Restore it, or remove it: it says which jobs failed"):
+        WorkList(tmp_path, GRID)
+    (tmp_path / "journal.jsonl").unlink()
+    assert set(by_state(WorkList(tmp_path, GRID))) == {"finished"}
 
 
 def test_jobs_are_started_in_the_order_of_the_list(tmp_path: Path) -> None:
@@ -67,6 +85,9 @@ def test_one_that_fails_twice_is_listed_and_the_others_go_on(tmp_path: Path) -> 
     assert by_state(work)["failed"] == [broken]
     (line,) = [line for line in status_lines(work) if line.startswith("failed")]
     assert line.startswith(f"failed: {broken}: {broken} has failed (")
+    assert f"to begin a job anew, remove its folder in {tmp_path}; the others stay" in [
+        *status_lines(work)
+    ]
     assert [o.job.name for o in work.run(FakeEngine())] == [broken]
     assert set(by_state(work)) == {"finished"}
 
