@@ -35,12 +35,12 @@ class Features:
     Attributes:
         levels: feature maps [B, F, H, W], one for each level of anchors, fine to coarse.
         deepest: the backbone's last map [B, F, H, W]; its global average describes the image.
-        input_shape: height and width of the padded input, in pixels.
+        frame: height and width of the padded input, in pixels.
     """
 
     levels: "tuple[Float[Tensor, 'B F H W'], ...]"
     deepest: "Float[Tensor, 'B F H W']"
-    input_shape: tuple[int, int]
+    frame: tuple[int, int]
 
 
 class Predictions(NamedTuple):
@@ -271,6 +271,6 @@ class DenseDetector(Detector):
             values[DETECTIONS] = found
             if BOX_FEATURES in names:
                 values[BOX_FEATURES] = box_features(
-                    found.boxes, features.deepest, features.input_shape, batch
+                    found.boxes, features.deepest, features.frame, batch
                 )
         return {name: value for name, value in values.items() if name in names}

@@ -200,7 +200,7 @@ def gathered(
 def box_features(
     boxes: "Float[Tensor, 'B N 4']",
     deepest: "Float[Tensor, 'B F H W']",
-    input_shape: tuple[int, int],
+    frame: tuple[int, int],
     batch: Batch,
 ) -> "Float[Tensor, 'B N F']":
     """RoIAlign to a single cell (He et al., Mask R-CNN, 2017, section 3) on the deepest map.
@@ -210,11 +210,11 @@ def box_features(
     Args:
         boxes: x1 y1 x2 y2, in pixels of the original images.
         deepest: the backbone's last map.
-        input_shape: height and width of the padded input, in pixels.
+        frame: height and width of the padded input, in pixels.
         batch: for the sizes of its images.
     """
     deepest = deepest.float()
-    (height, width), (rows, columns) = input_shape, deepest.shape[-2:]
+    (height, width), (rows, columns) = frame, deepest.shape[-2:]
     inputs = rescale_boxes(boxes.float(), batch.originals, batch.sizes)
     cells = inputs * inputs.new_tensor([columns / width, rows / height]).repeat(2)
     pooled: Tensor = roi_align(deepest, list(cells), output_size=1, aligned=True)

@@ -147,7 +147,7 @@ class SSD(DenseDetector):
             ConfigError: of images larger than those that the levels were made for, a level has
                 other cells than the image has strides.
         """
-        height, width = features.input_shape
+        height, width = features.frame
         for level, stride in zip(features.levels, self.grid.strides, strict=True):
             rows, columns = level.shape[-2:]
             if max(abs(rows * stride - height), abs(columns * stride - width)) >= stride:

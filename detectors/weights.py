@@ -9,7 +9,7 @@ from torchvision.models import WeightsEnum
 
 from alframe.detectors.internet import impatient
 from alframe.errors import ConfigError
-from alframe.files.state_dicts import unwrapped, wrong_with
+from alframe.files.state_dicts import without_prefix, wrong_with
 
 MADE = "expected a file made by torch.save(model.state_dict())"
 NAMED = 3
@@ -87,7 +87,7 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
         )
     if wrong := wrong_with(state):
         raise ConfigError(f"weights: {path} is {wrong}: {MADE}")
-    return unwrapped(state)
+    return without_prefix(state)
 
 
 def stock_weights(

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alframe.config.draft import component_settings, plain_settings
-from alframe.config.resolve import COMPONENTS
+from alframe.config.draft import COMPONENTS, component_settings, plain_settings
 from alframe.plugins import registry
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from alframe.config.resolve import from_overrides
 from alframe.runs.records import results_table
@@ -138,7 +139,8 @@ def test_a_problem_on_the_terminal_is_one_line(
 ) -> None:
     from alframe.cli import main
 
-    for args in (["predict", f"{tmp_path}/a\nerror: forged\x1b", __file__],
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    for args in (["predict", f"{tmp_path}/a\nerror: forged\x1b", f"{tmp_path}/a.png"],
                  ["ls", "strategies", "a\nError: forged"]):  # fmt: skip
         with pytest.raises(SystemExit) as done:
             main(args)

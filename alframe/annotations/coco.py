@@ -99,11 +99,11 @@ def _is_of(content: Any, rows: Sequence[Any], images: Images) -> bool:
     """
     try:
         ids, kinds = ({str(row["id"]) for row in content[t]} for t in ("images", "categories"))
-        named = {str(row.get("file_name") or row["image_id"]) for row in rows}
-        if named & ids or not ids:
+        names = {str(row.get("file_name") or row["image_id"]) for row in rows}
+        if names & ids or not ids:
             return True
         listed = {images.find(row["file_name"]) for row in content["images"]}
-        found = {images.find(name) for name in named}
+        found = {images.find(name) for name in names}
         shown = {str(row["category_id"]) for row in rows}
         return _mostly(found, listed) and _mostly(shown, kinds)
     except (LookupError, TypeError, AttributeError, DataError):

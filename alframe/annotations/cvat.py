@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element
 
 from alframe.annotations.base import Annotations, AskedImage, Format, Images, Sheet
 from alframe.annotations.parts import NO_BOX, REMEDY, first_found, joined, note_sizes
-from alframe.annotations.sources import Source, called, read
-from alframe.annotations.xml_files import has_root, in_xml, xml_files
+from alframe.annotations.sources import Source, called, files, read
+from alframe.annotations.xml_files import has_root, in_xml, root_of
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Box
 from alframe.datasets.outlines import ellipse, enclosing, turned
@@ -110,12 +110,9 @@ def read_cvat(source: Source, images: Images, problems: Problems) -> Annotations
     Raises:
         DataError: a file is malformed, or is one of a video.
     """
-    found = xml_files(source, "annotations")
-    return joined(
-        [_Reader(str(file), images, problems).read(read(file)) for file in found.values()],
-        called(source),
-        problems,
-    )
+    own = [file for file in files(source, ".xml").values() if root_of(file) == "annotations"]
+    found = [_Reader(str(file), images, problems).read(read(file)) for file in own]
+    return joined(found, called(source), problems)
 
 
 class _Reader:

@@ -84,8 +84,8 @@ def _check(path: Path, archive: zipfile.ZipFile) -> None:
             f"{path}: {climbing[0]!r} of the zip would lie outside of it; no tool writes that: "
             "export it again"
         )
-    read = [member for member in members if _is_read(member.filename)]
-    size = sum(member.file_size for member in read)
+    wanted = [member for member in members if _is_read(member.filename)]
+    size = sum(member.file_size for member in wanted)
     if size > MOST_BYTES or len(members) > MOST_MEMBERS:
         raise DataError(
             f"{path}: the zip holds {size:,} bytes of annotations in {len(members):,} files; "

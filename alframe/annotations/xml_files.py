@@ -13,12 +13,6 @@ _FIRST = 50
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def xml_files(source: Source, root: str) -> dict[str, Source]:
-    """XML files with a root element ``annotation`` or ``annotations``, by their path."""
-    found = files(source, ".xml")
-    return {name: file for name, file in found.items() if root_of(file) == root}
-
-
 def has_root(source: Source, root: str) -> bool:
     """Whether one of the XML files has a root element of this name."""
     found = islice(files(source, ".xml").values(), _FIRST)

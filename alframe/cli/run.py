@@ -15,8 +15,8 @@ from alframe.config.layers import merge
 from alframe.config.resolve import drafted
 from alframe.config.sections import RunConfig
 from alframe.errors import AlframeError, ConfigError, RunError
-from alframe.files.refusals import stopped
 from alframe.runs.build import strangers
+from alframe.runs.opening import stopped
 from alframe.text import command
 from alframe.training.distributed import broadcast, is_main_process, process_group
 

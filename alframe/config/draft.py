@@ -5,7 +5,7 @@ sections or the dataset is found without them.
 """
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,14 @@ from alframe.plugins import Entry, Kind
 
 Layer = dict[str, Any]
 
+COMPONENTS: dict[str, Kind] = {
+    "dataset": "datasets",
+    "model": "models",
+    "learner": "learners",
+    "strategy": "strategies",
+    "oracle": "oracles",
+}
+"""Sections that name a plugin, and of which kind."""
 INJECTED: Mapping[Kind, frozenset[str]] = {
     "models": frozenset({"num_classes"}),
     "learners": frozenset({"setup"}),
@@ -124,9 +132,9 @@ def _validated(tree: Layer, found: list[str], known: Collection[str] = ()) -> Ru
     return config
 
 
-def plain_problems(given: Layer, components: Iterable[str]) -> list[str]:
+def plain_problems(given: Layer) -> list[str]:
     """What is wrong with the plain sections of a layer, whichever presets will be beneath it."""
-    tree = {**given, **{section: {"name": "any"} for section in components}}
+    tree = {**given, **{section: {"name": "any"} for section in COMPONENTS}}
     if isinstance(tree.get("training"), dict):
         tree["training"] = {"passes": 1, "iterations": None, **tree["training"]}
     try:

@@ -96,10 +96,10 @@ def _hints(factory: Callable[..., Any], names: Collection[str]) -> dict[str, Any
     annotations = getattr(call, "__annotations__", {})
     hints: dict[str, Any] = {}
     for name in names & annotations.keys():
-        shown = types.SimpleNamespace(__annotations__={name: annotations[name]})
+        alone = types.SimpleNamespace(__annotations__={name: annotations[name]})
         with contextlib.suppress(NameError, AttributeError, SyntaxError, TypeError):
             names_of = getattr(call, "__globals__", {})
-            hints |= typing.get_type_hints(shown, globalns=names_of, include_extras=True)
+            hints |= typing.get_type_hints(alone, globalns=names_of, include_extras=True)
     return hints
 
 

@@ -21,22 +21,23 @@ from typing import Any
 
 import yaml
 
-from alframe.config.draft import LIGHT, Draft, Layer, full_name, has_options, plain_problems
+from alframe.config.draft import (
+    COMPONENTS,
+    LIGHT,
+    Draft,
+    Layer,
+    full_name,
+    has_options,
+    plain_problems,
+)
 from alframe.config.hints import shown
 from alframe.config.layers import flat, in_one_unit, merge, stale_milestones, without_renamed
 from alframe.config.sections import TRAINED, RunConfig
 from alframe.errors import AlframeError, ConfigError
 from alframe.files.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
-from alframe.plugins import Entry, Kind, registry, unknown
+from alframe.plugins import Entry, registry, unknown
 from alframe.text import printable_lines
 
-COMPONENTS: dict[str, Kind] = {
-    "dataset": "datasets",
-    "model": "models",
-    "learner": "learners",
-    "strategy": "strategies",
-    "oracle": "oracles",
-}
 DEPTH = 16
 """Of names with dots, and of strategies that work on top of each other."""
 
@@ -82,7 +83,7 @@ def _based(
     entries, found = _entries(merge([base, given]))
     found += _untrained(entries, given)
     if found:
-        raise ConfigError([*found, *plain_problems(given, COMPONENTS)])
+        raise ConfigError([*found, *plain_problems(given)])
     named = {section: full_name(chain) for section, chain in entries.items()}
     applied = [layer for p in presets.values() for layer in _applied(p, named)]
     return merge([presets["default"], *applied]), entries, named
@@ -229,7 +230,7 @@ def _named(layer: Mapping[str, Any]) -> Layer:
 def _unwrapped(strategy: Layer) -> Layer:
     """``{name: power:entropy}`` is short for ``{name: power, of: {name: entropy}}``."""
     given = strategy.get("name")
-    parts = registry().unwrapped(given) if isinstance(given, str) else (given, "", "")
+    parts = registry().partition(given) if isinstance(given, str) else (given, "", "")
     name, colon, wrapped = parts
     if wrapped.count(":") > DEPTH:
         raise ConfigError(f"strategy: expected at most {DEPTH} on top of each other")

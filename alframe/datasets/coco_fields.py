@@ -49,9 +49,9 @@ def given(row: Row, name: str, accept: Callable[[Any], T | None], expected: str)
     return None if row.get(name) is None else take(row, name, accept, expected)
 
 
-def take_id(row: Row, name: str) -> Key:
+def take_id(row: Row) -> Key:
     """An id: a number or a string."""
-    found: Key = take(row, name, key, "a whole number or a string")
+    found: Key = take(row, "id", key, "a whole number or a string")
     return found
 
 

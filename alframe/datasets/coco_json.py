@@ -183,7 +183,7 @@ class _Reader:
         known: Key | None = None
         item = f"{self._path}: images[{number}]"
         try:
-            known = take_id(row, "id")
+            known = take_id(row)
             name = take(row, "file_name", text, "text")
             item = start + name
             item, path = locate(name)
@@ -333,7 +333,7 @@ def _categories(path: Path | str, rows: list[Any]) -> ById[str]:
     problems = []
     for number, row in enumerate(rows):
         try:
-            known, name = take_id(row, "id"), take(row, "name", text, "text in quotes")
+            known, name = take_id(row), take(row, "name", text, "text in quotes")
             if known in names or name in names.values():
                 raise WrongFieldError("", "the category appears twice", f"id {known!r}, {name!r}")
             names[known] = name

@@ -13,7 +13,7 @@ WRAPPERS = ("module.", "_orig_mod.")
 NO_STATE = "not a state dict (a mapping from name to tensor)"
 
 
-def unwrapped(
+def without_prefix(
     state: "Mapping[str, Tensor]", own: Collection[str] = frozenset()
 ) -> "Mapping[str, Tensor]":
     """A state dict without what wrappers of a model put before the names of all its tensors.

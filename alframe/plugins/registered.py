@@ -84,7 +84,7 @@ class Registry:
             raise PluginError(unknown(noun(kind), name, [e.name for e in self.all(kind)]))
         return self._entries[kind, name]
 
-    def unwrapped(self, strategy: str) -> tuple[str, str, str]:
+    def partition(self, strategy: str) -> tuple[str, str, str]:
         """``power:entropy`` in three parts; a name that begins with no strategy stays whole.
 
         ``my_module:MyStrategy`` is the place of a strategy, and works on top of none.
@@ -99,7 +99,7 @@ class Registry:
 
     def chain(self, strategy: str) -> list[str]:
         """The names in ``power:dedup:entropy``, each working on top of the next."""
-        first, colon, rest = self.unwrapped(strategy)
+        first, colon, rest = self.partition(strategy)
         return [first, *(self.chain(rest) if colon else ())]
 
     def has(self, kind: Kind, name: str) -> bool:

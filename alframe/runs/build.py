@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alframe import oracle
-from alframe.config.resolve import COMPONENTS
+from alframe.config.draft import COMPONENTS
 from alframe.config.sections import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset, ImageSet
 from alframe.datasets.cache import CachedImages, Resize, prepared
@@ -53,13 +53,13 @@ def build_strategy(config: RunConfig) -> Strategy:
         kinds: tuple[Kind, ...] = ("learners", "models")
         theirs = {k: [e.name for e in registry().all(k) if missing <= _declared(e)] for k in kinds}
         found = "; ".join(f"{k} that do: {_list(names) or 'none'}" for k, names in theirs.items())
-        sources = f"learner {config.learner.name!r} does not provide"
+        lacking = f"learner {config.learner.name!r} does not provide"
         if config.model:
             model = config.model.name
-            sources = f"neither learner {config.learner.name!r} nor model {model!r} provides"
+            lacking = f"neither learner {config.learner.name!r} nor model {model!r} provides"
         raise ConfigError(
             f"strategy {config.strategy.name!r} requires the signal {_list(missing)}, which "
-            f"{sources}; {found}"
+            f"{lacking}; {found}"
         )
     return strategy
 
@@ -273,7 +273,7 @@ def made_strategy(
     Raises:
         ConfigError: options that the strategy refuses.
     """
-    name, _, wrapped = registry().unwrapped(component.name)
+    name, _, wrapped = registry().partition(component.name)
     options = component.options
     if wrapped:
         options["of"] = made_strategy(Component(**options["of"]), provided, f"{section}.of")

@@ -15,7 +15,7 @@ from alframe.datasets.base import Dataset, LabelledSet, Target, without
 from alframe.datasets.masks import relabelled
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError, RunError
-from alframe.files.state_dicts import unwrapped
+from alframe.files.state_dicts import without_prefix
 from alframe.learner import Learner, Metrics
 from alframe.oracle import answered
 from alframe.runs.beforehand import check_root
@@ -87,7 +87,7 @@ class Evaluation:
             self.split, self.classes = _foreign_split(self.config, weights.classes)
             self.learner = build_learner(self.config, self.classes, restored=True)
             own = _own_state(self.learner)
-            state = unwrapped(weights.state, own)
+            state = without_prefix(weights.state, own)
             check_fits(state, own, path)
             self.learner.load_state_dict(dict(state))
         else:

@@ -1,6 +1,7 @@
 """Opening a run directory: who may use a folder, with which configuration; and its ``run.log``."""
 
 import contextlib
+import errno
 import logging
 import math
 import os
@@ -14,12 +15,15 @@ from alframe.config.sections import Component, RunConfig
 from alframe.errors import RunError, Waiting
 from alframe.files.atomic import remove_torn, sync_folder
 from alframe.files.locks import locked
-from alframe.files.refusals import FOLDERS
+from alframe.files.refusals import name_in, refusal
 from alframe.runs.journal import Journal
 from alframe.runs.rundir import ADOPTED, FREE_TO_CHANGE, RunDir, stored_layer, write_config
-from alframe.text import LineFormatter
+from alframe.text import LineFormatter, command
 
 logger = logging.getLogger(__name__)
+
+FOLDERS = ("checkpoints", "scores", "tensorboard")
+"""What a run directory has from its beginning, beside its configuration."""
 
 
 @contextlib.contextmanager
@@ -149,6 +153,26 @@ def _refusal(path: Path, key: str, old: Any, new: Any) -> str:
 def _later(cycles: int | None) -> float:
     """The end of a run, for a comparison: null has none."""
     return math.inf if cycles is None else cycles
+
+
+def stopped(error: OSError, path: Path) -> str | None:
+    """Why a run had to stop and how to go on; None where the error may be a bug."""
+    go_on = f"go on with: {command('run', '--output', path, '--resume')}"
+    if _is_gone(error, path):
+        return f"{path} was moved or deleted while the run was going on: put it back, and {go_on}"
+    text = refusal(error)
+    if text is None or not (path / "config.yaml").exists():
+        return text
+    return f"{text}; what is finished is kept: {go_on}"
+
+
+def _is_gone(error: OSError, path: Path) -> bool:
+    """A file could not be had because of the run directory, which is not what it was."""
+    name = name_in(error)
+    if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ESTALE} or not name:
+        return False
+    inside = Path(name).absolute().is_relative_to(path.absolute())
+    return inside and not all((path / name).exists() for name in ("config.yaml", *FOLDERS))
 
 
 class RunLog(logging.FileHandler):

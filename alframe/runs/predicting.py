@@ -161,7 +161,7 @@ def _scoring(config: RunConfig) -> ScoringStrategy | None:
     if isinstance(strategy, ScoringStrategy):
         return strategy
     wrapped = config.strategy.options.get("of")
-    if not registry().unwrapped(config.strategy.name)[2] or not wrapped:
+    if not registry().partition(config.strategy.name)[2] or not wrapped:
         return None
     return _scoring(config.model_copy(update={"strategy": Component(**wrapped)}))
 

@@ -77,8 +77,8 @@ def in_words(error: BaseException) -> TrainingError | None:
         return TrainingError(f"{how}: {FEWER if number is None else WORDS[number]}")
     if exited := _EXITED.search(text):
         number = int(exited[1])
-        ended = f"a process that loads images has ended with code {number}: {FEWER}"
-        return TrainingError(WORDS.get(SAME.get(number, number), ended))
+        other = f"a process that loads images has ended with code {number}: {FEWER}"
+        return TrainingError(WORDS.get(SAME.get(number, number), other))
     if _GONE.search(text):
         return TrainingError(f"a process that loads images has ended: {FEWER}")
     return None

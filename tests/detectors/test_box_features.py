@@ -12,7 +12,7 @@ def test_a_box_over_whole_cells_gets_their_mean() -> None:
     sizes = torch.tensor([[32, 64], [32, 64]])
     batch = Batch(("a", "b"), torch.zeros(2, 3, 32, 64, dtype=torch.uint8), sizes, 4 * sizes)
     cells = torch.tensor([[[1, 0, 3, 2], [0, 0, 8, 4]], [[2, 1, 3, 2], [5, 1, 8, 4]]])
-    result = box_features(cells * 8.0 * 4, features.deepest, features.input_shape, batch)
+    result = box_features(cells * 8.0 * 4, features.deepest, features.frame, batch)
     assert result.shape == (2, 2, 3)
     # RoIAlign samples the centre of each cell of a box that covers whole cells.
     for image in range(2):

@@ -31,7 +31,7 @@ def test_shapes_of_every_part():
         (64, 2, 2),
     ]
     assert features.deepest.shape == (2, 160, 2, 2)
-    assert features.input_shape == (64, 64)
+    assert features.frame == (64, 64)
     anchors = model.anchors(features)
     assert anchors.per_level == (128, 32, 8)
     assert not model.exclusive

@@ -14,10 +14,10 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from alframe.cli import main
 from alframe.files.atomic import write_text
-from alframe.files.refusals import refusal, stopped
+from alframe.files.refusals import refusal
 from alframe.runs.journal import Journal
 from alframe.runs.loop import Loop
-from alframe.runs.opening import RunLog
+from alframe.runs.opening import RunLog, stopped
 from alframe.runs.tensorboard import TensorBoard
 
 SMALL = (
