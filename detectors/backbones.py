@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from alframe.config.checks import one_of
+from alframe.detectors.backbone_weights import load_weights
 from alframe.detectors.pixels import PixelRange, PixelScaling
 from alframe.detectors.timm_body import Style, timm_body
 from alframe.detectors.towers import group_norm
-from alframe.detectors.weights import load_weights
 from alframe.errors import ConfigError
 from alframe.shaped import Float, Int, UInt8
 

@@ -11,7 +11,7 @@ from alframe.datasets.base import LabelledSet
 from alframe.detectors.evaluation import detection_metrics
 from alframe.detectors.folding import for_inference
 from alframe.detectors.postprocess import PostProcess, best_pairs, box_features, gathered, strongest
-from alframe.detectors.showing import DetectionsShowing
+from alframe.detectors.shown_boxes import DetectionsShowing
 from alframe.learner import (
     BOX_FEATURES,
     CLASS_PROBS,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.coco_writing import write_results
 from alframe.annotations.parts import by_stem
+from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.annotations.yolo_query import write_query as write_labels
 from alframe.cli.flags import Number, reading_options
 from alframe.cli.output import say

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from alframe.annotations.base import UNSIZED, Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.coco_writing import write_answers
+from alframe.annotations.vocabulary import UNSIZED, Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.yolo_query import write_query
 from alframe.datasets.base import ImageSet, LabelledSet, file_of
 from alframe.datasets.meant import Pictures

@@ -3,9 +3,9 @@
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V3_Large_Weights, mobilenet_v3_large
 
+from alframe.detectors.backbone_weights import stock_weights, use_weights
 from alframe.detectors.backbones import Backbone, kept_random
 from alframe.detectors.pixels import IMAGENET
-from alframe.detectors.weights import stock_weights, use_weights
 from alframe.errors import ConfigError
 from alframe.shaped import Float
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from alframe.annotations.base import Annotations
 from alframe.annotations.formats import read_predictions
+from alframe.annotations.vocabulary import Annotations
 from alframe.annotations.yolo import named_by
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.datasets.problems import Problems
@@ -29,7 +29,7 @@ from alframe.learner import (
     SignalBatch,
 )
 from alframe.selecting.detections import StoredDetections
-from alframe.selecting.reading import called_by_id, stored
+from alframe.selecting.material import called_by_id, stored
 from alframe.selecting.signals import StoredSignals
 from alframe.selecting.vectors import StoredVectors, read_vectors
 from alframe.text import command

@@ -8,11 +8,11 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 from torchvision.models.vgg import VGG16_Weights, cfgs, make_layers
 
+from alframe.detectors.backbone_weights import stock_weights, use_weights
 from alframe.detectors.backbones import Backbone
 from alframe.detectors.pixels import IMAGENET, PixelRange
 from alframe.detectors.timm_body import Style
 from alframe.detectors.towers import xavier
-from alframe.detectors.weights import stock_weights, use_weights
 from alframe.shaped import Float
 
 logger = logging.getLogger(__name__)

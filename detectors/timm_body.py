@@ -8,9 +8,9 @@ from typing import Any, Literal
 import timm
 from torch import Tensor, nn
 
+from alframe.detectors.backbone_weights import load_weights
 from alframe.detectors.internet import hub_if_reachable
 from alframe.detectors.pixels import PixelRange
-from alframe.detectors.weights import load_weights
 from alframe.errors import ConfigError
 
 Style = Literal["pytorch", "caffe"]

@@ -75,6 +75,15 @@ def test_no_class_name_stands_for_two_things() -> None:
     assert sorted(named) == sorted(set(named))
 
 
+def test_no_module_name_stands_for_two_things() -> None:
+    """But for the parts of a method, a verb and what it does, and the formats of datasets."""
+    parts, verbs, formats = {"strategy", "learner", "model"}, {"run"}, {"coco", "voc", "yolo"}
+    several = parts | verbs | formats | {"__init__", "__main__"}
+    named = [file.stem for layer in LAYERS for file in sources(layer)]
+    once = sorted(name for name in named if name not in several)
+    assert once == sorted(set(once))
+
+
 def test_every_package_is_listed_and_every_link_points_home() -> None:
     tool = PYPROJECT["tool"]["setuptools"]
     found = {

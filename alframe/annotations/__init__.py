@@ -13,7 +13,7 @@ def register(registry: Registrar) -> None:
     )
     registry.oracle(
         "files",
-        "alframe.annotations.files:FilesOracle",
+        "alframe.annotations.files_oracle:FilesOracle",
         summary="people, who are asked by a folder and answer by files of any annotation tool",
     )
     registry.oracle(

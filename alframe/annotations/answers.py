@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alframe.annotations.base import UNSIZED, Annotations
+from alframe.annotations.vocabulary import UNSIZED, Annotations
 from alframe.datasets.base import Dataset, ImageSource, Target
 from alframe.datasets.boxes import clean_boxes
 from alframe.datasets.objects import Annotated

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from alframe.annotations.base import UNSIZED, Annotations, Format, Images
 from alframe.annotations.coco_writing import PREDICTED, QUERY, write_query
 from alframe.annotations.json_files import json_files
 from alframe.annotations.json_rows import parts_in
 from alframe.annotations.packed import Packed
 from alframe.annotations.parts import first_found, joined, note_sizes, size_of
 from alframe.annotations.sources import Source, called, folder_of, read
+from alframe.annotations.vocabulary import UNSIZED, Annotations, Format, Images
 from alframe.datasets.boxes import SIDES, misread, written_as
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import CocoFile, Results, read_instances

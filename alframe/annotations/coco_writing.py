@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alframe.annotations.base import Annotations, Images, Sheet
+from alframe.annotations.vocabulary import Annotations, Images, Sheet
 from alframe.datasets.objects import Annotated, Box
 from alframe.files.atomic import write_text
 

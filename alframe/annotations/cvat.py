@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from alframe.annotations.base import Annotations, AskedImage, Format, Images, Sheet
 from alframe.annotations.parts import NO_BOX, REMEDY, first_found, joined, note_sizes
 from alframe.annotations.sources import Source, called, files, read
+from alframe.annotations.vocabulary import Annotations, AskedImage, Format, Images, Sheet
 from alframe.annotations.xml_files import has_root, in_xml, root_of
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Box

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from alframe.annotations import prediction_lines
-from alframe.annotations.base import Annotations, Format, Images, Sheet
 from alframe.annotations.coco import COCO
 from alframe.annotations.cvat import CVAT
 from alframe.annotations.json_files import json_files
@@ -19,6 +18,7 @@ from alframe.annotations.label_studio import LABEL_STUDIO
 from alframe.annotations.packed import UNEVEN, Packed
 from alframe.annotations.sources import LeftOut, Source, files, head, opened, read
 from alframe.annotations.voc import VOC
+from alframe.annotations.vocabulary import Annotations, Format, Images, Sheet
 from alframe.annotations.yolo import YOLO
 from alframe.datasets import coco_kinds
 from alframe.datasets.problems import Problems

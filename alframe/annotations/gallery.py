@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from alframe.annotations.base import AskedImage, Proposal, Sheet
+from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.datasets.bulk import in_threads
 from alframe.datasets.objects import Annotated
 from alframe.datasets.pictures import Reading, thumbnail

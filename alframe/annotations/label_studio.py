@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio_query import CONFIG, OURS, QUERY, write_query
 from alframe.annotations.label_studio_results import read_results
 from alframe.annotations.parts import REMEDY, first_found, joined, note_sizes
 from alframe.annotations.sources import Source, called, read
+from alframe.annotations.vocabulary import Annotations, Format, Images
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_fields import amount, finite
 from alframe.datasets.coco_loading import parsed

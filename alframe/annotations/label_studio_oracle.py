@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from alframe.annotations.base import AskedImage, Sheet
-from alframe.annotations.files import FilesOracle, stored_answers
+from alframe.annotations.files_oracle import FilesOracle, stored_answers
 from alframe.annotations.label_studio_api import Server, checked_address
 from alframe.annotations.label_studio_query import OURS, SERVED, configuration, tasks
 from alframe.annotations.sheets import query_folder
 from alframe.annotations.taking import take
+from alframe.annotations.vocabulary import AskedImage, Sheet
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import ConfigError, DataError, Waiting
 from alframe.files.atomic import atomic

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from alframe.annotations.base import AskedImage, Sheet
+from alframe.annotations.vocabulary import AskedImage, Sheet
 from alframe.annotations.xml_files import in_xml
 from alframe.files.atomic import write_text
 

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 
-from alframe.annotations.base import UNSIZED, Annotations, AskedImage, Images, Sheet
+from alframe.annotations.vocabulary import UNSIZED, Annotations, AskedImage, Images, Sheet
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.errors import DataError
 from alframe.words import named, plural

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from alframe.annotations.base import Annotations, Images
 from alframe.annotations.packed import Packed
 from alframe.annotations.parts import first_found
 from alframe.annotations.sources import Source, head, read
+from alframe.annotations.vocabulary import Annotations, Images
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_fields import box
 from alframe.datasets.coco_objects import share

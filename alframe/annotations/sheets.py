@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from alframe.annotations.base import AskedImage, Proposal, Sheet
+from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.errors import RunError
 from alframe.files.checked import read_object, write_object
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alframe.annotations.answers import by_image
-from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.gallery import SecondLook, write_gallery
 from alframe.annotations.sheets import answers_file, query_folder
+from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
 from alframe.datasets.objects import Annotated, Box
 from alframe.files.atomic import write_text
 from alframe.text import csv_text

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from alframe.annotations.answers import CheckedAnswers, by_image, changed, merged, of_images
-from alframe.annotations.base import Annotations, Sheet
 from alframe.annotations.coco_writing import write_answers
-from alframe.annotations.files import in_sight, pictures, stored_answers
-from alframe.annotations.folders import Asked
+from alframe.annotations.files_oracle import in_sight, pictures, stored_answers
 from alframe.annotations.formats import read_annotations
+from alframe.annotations.query_folders import Asked
 from alframe.annotations.sheets import NAME, answers_file, query_folder, read_sheet
 from alframe.annotations.suspects import Suspect, write_suspects
+from alframe.annotations.vocabulary import Annotations, Sheet
 from alframe.datasets.base import Dataset
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import SKIP, Problem, Problems

@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from alframe.annotations.base import Annotations, AskedImage, Format, Images, Sheet
 from alframe.annotations.parts import by_stem, first_found, note_sizes
 from alframe.annotations.sources import Source, called, files, read
+from alframe.annotations.vocabulary import Annotations, AskedImage, Format, Images, Sheet
 from alframe.annotations.xml_files import has_root, in_xml
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.names import likeness, stem

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from alframe.annotations.base import Annotations, Format, Images
 from alframe.annotations.packed import Packed
 from alframe.annotations.parts import first_found
 from alframe.annotations.sources import Source, called, folder_of, read
+from alframe.annotations.vocabulary import Annotations, Format, Images
 from alframe.annotations.yolo_files import (
     beside_labels,
     image_names,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from alframe.annotations.base import AskedImage, Sheet
 from alframe.annotations.parts import by_stem
+from alframe.annotations.vocabulary import AskedImage, Sheet
 from alframe.annotations.yolo_names import PREDICTED
 from alframe.files.atomic import write_text
 from alframe.text import printable

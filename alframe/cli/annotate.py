@@ -82,9 +82,9 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     alframe query runs/photos
     alframe query runs/photos --to cvat --copy
     """  # noqa: D301
-    from alframe.annotations.files import FilesOracle, in_sight, stored_answers
-    from alframe.annotations.folders import README, write_folder
+    from alframe.annotations.files_oracle import FilesOracle, in_sight, stored_answers
     from alframe.annotations.label_studio_oracle import LabelStudioOracle
+    from alframe.annotations.query_folders import README, write_folder
     from alframe.annotations.sheets import query_folder, read_sheet
     from alframe.annotations.taking import waits_for
     from alframe.runs.build import build_oracle

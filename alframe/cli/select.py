@@ -80,9 +80,9 @@ def select(
     from alframe.annotations.sheets import NAME as QUERY
     from alframe.config.layers import merge
     from alframe.config.resolve import from_overrides
-    from alframe.selecting.asking import write_asked
     from alframe.selecting.choosing import check_provided, check_used, choose, strategy_of
-    from alframe.selecting.reading import promised, read_material
+    from alframe.selecting.material import promised, read_material
+    from alframe.selecting.querying import write_asked
 
     chosen = strategy_of(merge([{"strategy": {"name": strategy}}, from_overrides(overrides)]))
     promise = promised(predictions, augmented, embeddings)

@@ -29,7 +29,7 @@ def verify(run: Path, device: str, data_root: str | None, strict: bool) -> None:
     \b
     alframe verify runs/shapes-retina-tiny-entropy-seed0
     """  # noqa: D301
-    from alframe.runs.verify import Verifier
+    from alframe.runs.verifier import Verifier
 
     verdicts = []
     for verdict in Verifier(run, device, data_root)():

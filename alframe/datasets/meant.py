@@ -79,7 +79,7 @@ class PictureNames:
 
 
 class Pictures(PictureNames):
-    """Pictures with their sizes: :class:`alframe.annotations.base.Images`.
+    """Pictures with their sizes: :class:`alframe.annotations.vocabulary.Images`.
 
     Args:
         ids: see :class:`PictureNames`.

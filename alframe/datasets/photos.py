@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from alframe.annotations.base import Annotations
 from alframe.annotations.formats import read_annotations
+from alframe.annotations.vocabulary import Annotations
 from alframe.annotations.yolo import named_by
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.sheets import NAME, query_folder, read_sheet, write_sheet
+from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, ImageSet, without
 from alframe.datasets.problems import Problems

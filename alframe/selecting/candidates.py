@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.annotations.base import UNSIZED
+from alframe.annotations.vocabulary import UNSIZED
 from alframe.datasets.drawn import listed
 from alframe.datasets.folders import below, no_image_in
 from alframe.datasets.listing import Listing
@@ -18,7 +18,9 @@ from alframe.words import named, plural
 
 
 class Candidates:
-    """Images by id (:class:`alframe.annotations.base.Images`), with pictures where there are files.
+    """Images by id, with pictures where there are files.
+
+    They are :class:`alframe.annotations.vocabulary.Images`.
 
     Args:
         ids: of all of them; None takes whatever name comes.
@@ -48,7 +50,7 @@ class Candidates:
         return next((root / item for root in self._roots if (root / item).is_file()), None)
 
     def size(self, item: str) -> tuple[int, int]:
-        """(height, width) in pixels; :data:`~alframe.annotations.base.UNSIZED` without a file."""
+        """(height, width) in pixels; :data:`.vocabulary.UNSIZED` without a file."""
         path = self.file(item)
         return UNSIZED if path is None else header_size(path)
 

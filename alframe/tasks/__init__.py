@@ -24,7 +24,7 @@ DATASETS = {
         "figures": ("figures:figures", "drawn shapes, one an image, nothing to download"),
     },
     segmentation.TASK: {
-        "masks": ("folders:masks", "folders of images and of masks, as CamVid"),
+        "masks": ("mask_folders:masks", "folders of images and of masks, as CamVid"),
         "voc-seg": ("voc_seg:voc_seg", "Pascal VOC's SegmentationClass"),
         "shapes-seg": ("shapes_seg:shapes_seg", "drawn shapes with masks, nothing to download"),
     },

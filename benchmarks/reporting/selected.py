@@ -58,7 +58,7 @@ def _dataset(runs: Sequence[Run]) -> Dataset:
         raise RunError(f"{dataset.name} is not what it was when {run.path} was made")
     if not dataset.unannotated:
         return dataset
-    from alframe.annotations.files import with_answers
+    from alframe.annotations.files_oracle import with_answers
 
     return with_answers(dataset, (each.path for each in runs))
 

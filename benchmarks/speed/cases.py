@@ -49,7 +49,7 @@ class Case:
 
 
 MODULES = (
-    "stock", "miaod_cases", "launches", "precisions", "loading_cases", "scoring",
+    "torchvision_cases", "miaod_cases", "launches", "precisions", "loading_cases", "scoring",
     "evaluation_cases", "centres", "growth",
 )  # fmt: skip
 """Each has a function ``cases``."""

@@ -93,7 +93,7 @@ def _setting(
 def _facts(setting: "Setting") -> dict[str, Any]:
     """Where and how it is measured."""
     from alframe.benchmarks.speed.roofline import peak
-    from alframe.benchmarks.speed.stock import precisions
+    from alframe.benchmarks.speed.torchvision_cases import precisions
     from alframe.runs.environment import environment
 
     peaks = (

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from alframe.detectors.losses import at_least_float32
 from alframe.errors import ConfigError
 from alframe.shaped import Float
-from alframe.strategies.miaod import losses
+from alframe.strategies.miaod import formulas
 from alframe.strategies.miaod.objectives import Objective
 from alframe.tasks.classification.classifier import (
     Classifier,
@@ -105,19 +105,19 @@ class ClassifierObjective:
     def minimise(self, model: nn.Module, batch: Batch) -> Losses:
         """Unlabelled images in min phases: the discrepancy of the heads."""
         first, second = _probabilities(_logits(model, batch))
-        each = losses.discrepancy(first, second, torch.ones_like(first))
+        each = formulas.discrepancy(first, second, torch.ones_like(first))
         return Losses({"discrepancy": self.discrepancy_weight * each.mean()}, _stats(first, second))
 
     def maximise(self, model: nn.Module, batch: Batch) -> Losses:
         """Unlabelled images in max phases: their agreement."""
         first, second = _probabilities(_logits(model, batch, fixed=True))
-        each = losses.agreement(first, second, torch.ones_like(first))
+        each = formulas.agreement(first, second, torch.ones_like(first))
         return Losses({"agreement": self.discrepancy_weight * each.mean()}, _stats(first, second))
 
     def disagreement(self, model: nn.Module, features: ClassifierFeatures, batch: Batch) -> Tensor:
         """Squared disagreement on each image, [B, 1]."""
         del batch
-        return losses.disagreement(*_probabilities(_of_features(model, features)))
+        return formulas.disagreement(*_probabilities(_of_features(model, features)))
 
     def anchor_weights(
         self, model: nn.Module, features: ClassifierFeatures, batch: Batch

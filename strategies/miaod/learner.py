@@ -15,8 +15,8 @@ from alframe.detectors.dense import DenseDetector
 from alframe.errors import ConfigError
 from alframe.learner import ANCHOR_WEIGHT, DISAGREEMENT, FitContext, LearnerSetup
 from alframe.seeds import Seeds
+from alframe.strategies.miaod.formulas import Skip
 from alframe.strategies.miaod.kinds import KINDS, suited
-from alframe.strategies.miaod.losses import Skip
 from alframe.strategies.miaod.variants import OBJECTIVES, Mode
 from alframe.tasks.classification.classifier import Classifier
 from alframe.training.batch import Batch

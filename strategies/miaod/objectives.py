@@ -1,7 +1,7 @@
 """What the phases of MI-AOD minimise: the method as its authors coded it, made sound.
 
 MH and BD are ``MIAOD_head.py`` and ``base_dense_head.py`` of the code; see
-:mod:`~alframe.strategies.miaod.losses`. What else the method may be is in
+:mod:`~alframe.strategies.miaod.formulas`. What else the method may be is in
 :mod:`~alframe.strategies.miaod.variants`.
 """
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from alframe.detectors.dense import DenseDetector, Features
 from alframe.detectors.matching import Assignment
 from alframe.shaped import Bool, Float
-from alframe.strategies.miaod import losses
+from alframe.strategies.miaod import formulas
 from alframe.strategies.miaod.model import FIRST, SECOND, MIAODModel, View, look
 from alframe.training.batch import Batch
 from alframe.training.phases import Losses
@@ -34,14 +34,14 @@ class Objective:
             times the mean, which is the same number when a batch is computed in parts.
         discrepancy_weight: lambda of the paper.
         image_weight: of the image loss; with 0 it is not computed.
-        skip: see :func:`alframe.strategies.miaod.losses.trusted`.
+        skip: see :func:`alframe.strategies.miaod.formulas.trusted`.
         mask_padding: anchors with their centre in the padding do not count.
     """
 
     batch_size: int
     discrepancy_weight: float = 0.5
     image_weight: float = 1.0
-    skip: losses.Skip = "batch"
+    skip: formulas.Skip = "batch"
     mask_padding: bool = False
 
     order: ClassVar[tuple[str, ...]] = ("min", "max")
@@ -91,7 +91,7 @@ class Objective:
         weights, (present, stats) = self.weights(view), self._pseudo_labels(view)
         terms = {"discrepancy": self._sum(self.discrepancy(view, weights))}
         if self.image_weight:
-            each = self.image_loss(view, weights, present) * losses.trusted(present, self.skip)
+            each = self.image_loss(view, weights, present) * formulas.trusted(present, self.skip)
             terms["pseudo_image"] = self.image_weight * each.mean()
         return Losses(terms, stats)
 
@@ -106,7 +106,7 @@ class Objective:
     def disagreement(self, model: MIAODModel, features: Features, batch: Batch) -> Tensor:
         """Squared disagreement on each anchor, [B, A]; 0 where the padding is masked."""
         view = look(model, batch, features=features, mask_padding=self.mask_padding)
-        each = losses.disagreement(*self._beliefs(view))
+        each = formulas.disagreement(*self._beliefs(view))
         return each if view.valid is None else each * view.valid
 
     def anchor_weights(self, model: MIAODModel, features: Features, batch: Batch) -> Tensor:
@@ -127,19 +127,19 @@ class Objective:
     def weights(self, view: View) -> "Float[Tensor, 'B A K']":
         """w, how much each anchor and class speaks for the image."""
         mean = self.belief(view.detector, view.mean.detach())
-        return losses.mil_weights(mean, view.mil(), view.anchors.per_level, view.valid)
+        return formulas.mil_weights(mean, view.mil(), view.anchors.per_level, view.valid)
 
     def image_loss(self, view: View, weights: Tensor, present: Tensor) -> "Float[Tensor, ' B']":
         """l_imgcls of each image."""
-        return losses.image_loss(losses.image_scores(weights, view.anchors.per_level), present)
+        return formulas.image_loss(formulas.image_scores(weights, view.anchors.per_level), present)
 
     def discrepancy(self, view: View, weights: Tensor) -> "Float[Tensor, ' B']":
         """What min phases lower, of each image."""
-        return losses.discrepancy(*self._stances(view), weights)
+        return formulas.discrepancy(*self._stances(view), weights)
 
     def agreement(self, view: View, weights: Tensor) -> "Float[Tensor, ' B']":
         """What max phases lower, of each image."""
-        return losses.agreement(*self._stances(view), weights)
+        return formulas.agreement(*self._stances(view), weights)
 
     # What they share.
 
@@ -173,7 +173,7 @@ class Objective:
         if not self.image_weight:
             return {}
         weights = self.weights(view)
-        present = losses.present_classes(batch.labels, weights.shape[2])
+        present = formulas.present_classes(batch.labels, weights.shape[2])
         return {"image": self.image_weight * self.image_loss(view, weights, present).mean()}
 
     def _sum(self, each: Tensor) -> Tensor:
@@ -183,7 +183,7 @@ class Objective:
     def _pseudo_labels(self, view: View) -> "tuple[Bool[Tensor, 'B K'], dict[str, Tensor]]":
         """Which classes the classifiers find in each image, and how sure that is."""
         first, second = self._beliefs(view)
-        present = losses.pseudo_labels(first, second, view.valid)
+        present = formulas.pseudo_labels(first, second, view.valid)
         return present, {
             "disagreement": (first - second).abs().mean(),
             "pseudo_label_rate": present.any(dim=1).float().mean(),

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from alframe.detectors.dense import DenseDetector
 from alframe.detectors.losses import at_least_float32
 from alframe.shaped import Float
-from alframe.strategies.miaod import losses
+from alframe.strategies.miaod import formulas
 from alframe.strategies.miaod.model import BOXES, FIRST, MIL, SECOND, View
 from alframe.strategies.miaod.objectives import Objective
 from alframe.training.batch import Batch
@@ -69,12 +69,12 @@ class Paper(Objective):
         """Equation 5; where classes exclude each other, log-probabilities stand for logits."""
         mean = at_least_float32(view.mean.detach())
         mean = mean.log_softmax(dim=2) if view.detector.exclusive else mean
-        return losses.paper_weights(view.detector.foreground(mean), view.mil(), view.valid)
+        return formulas.paper_weights(view.detector.foreground(mean), view.mil(), view.valid)
 
     def image_loss(self, view: View, weights: Tensor, present: Tensor) -> "Float[Tensor, ' B']":
         """Equation 6."""
         scores = weights.sum(dim=1)  # [B, A, K] -> [B, K]
-        return present.shape[1] * losses.image_loss(scores, present)
+        return present.shape[1] * formulas.image_loss(scores, present)
 
     def discrepancy(self, view: View, weights: Tensor) -> "Float[Tensor, ' B']":
         """Equation 7."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zipfile import ZipFile
 
-from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.formats import read_annotations
+from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
 from alframe.datasets.names import likeness, stem
 from alframe.datasets.problems import BadItemError, Problem, Problems
 

@@ -1,7 +1,7 @@
 """Answers joined and compared, by hand."""
 
 from alframe.annotations.answers import changed, merged, of_images
-from alframe.annotations.base import Annotations
+from alframe.annotations.vocabulary import Annotations
 from alframe.datasets.objects import Annotated, Box
 
 

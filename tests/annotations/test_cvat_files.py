@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alframe.annotations.base import Proposal
 from alframe.annotations.formats import read_annotations, write_query
+from alframe.annotations.vocabulary import Proposal
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
 from tests.annotations.known import Known, boxes, read, sheet, zipped

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from alframe.annotations.base import AskedImage, Proposal, Sheet
-from alframe.annotations.files import FilesOracle
-from alframe.annotations.folders import write_folder
+from alframe.annotations.files_oracle import FilesOracle
 from alframe.annotations.label_studio_oracle import LabelStudioOracle
+from alframe.annotations.query_folders import write_folder
 from alframe.annotations.sheets import query_folder, read_sheet, write_sheet
 from alframe.annotations.taking import Received, take, waits_for
+from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.datasets.base import Dataset, Target
 from alframe.errors import ConfigError, DataError, RunError, Waiting
 from alframe.oracle import OracleSetup

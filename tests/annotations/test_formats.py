@@ -8,7 +8,6 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pytest
 
 from alframe.annotations import sources
-from alframe.annotations.base import Annotations, Proposal
 from alframe.annotations.coco import read_coco
 from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.formats import (
@@ -18,6 +17,7 @@ from alframe.annotations.formats import (
     read_predictions,
     write_query,
 )
+from alframe.annotations.vocabulary import Annotations, Proposal
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError

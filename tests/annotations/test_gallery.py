@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.gallery import write_gallery
+from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.datasets.pictures import Reading, header_size, thumbnail
 from alframe.errors import DataError
 from tests.datasets.builders import image

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from alframe.annotations.base import Proposal
-from alframe.annotations.files import FilesOracle
-from alframe.annotations.folders import write_folder
+from alframe.annotations.files_oracle import FilesOracle
 from alframe.annotations.formats import FORMATS
+from alframe.annotations.query_folders import write_folder
 from alframe.annotations.sheets import query_folder, read_sheet
 from alframe.annotations.taking import take
+from alframe.annotations.vocabulary import Proposal
 from alframe.config.resolve import resolve
 from alframe.errors import ConfigError, RunError
 from alframe.files.locks import locked

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from alframe.annotations import label_studio_api
-from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.label_studio_oracle import LabelStudioOracle
 from alframe.annotations.sheets import query_folder, write_sheet
 from alframe.annotations.taking import take
+from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.datasets.base import Dataset
 from alframe.errors import ConfigError, DataError, Waiting
 from alframe.oracle import OracleSetup

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from alframe.annotations.base import Annotations, Proposal
 from alframe.annotations.sheets import query_folder, read_sheet
 from alframe.annotations.suspects import write_suspects
+from alframe.annotations.vocabulary import Annotations, Proposal
 from alframe.config.resolve import resolve
 from alframe.datasets.objects import Annotated
 from alframe.datasets.shapes import shapes

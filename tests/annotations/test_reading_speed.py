@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from alframe.annotations.base import AskedImage, Proposal, Sheet
 from alframe.annotations.formats import FORMATS, read_predictions, write_query
+from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.datasets.problems import Problems
 
 IMAGES, EACH = 10_000, 10

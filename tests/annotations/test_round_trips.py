@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.coco import read_coco
 from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.formats import FORMATS, read_predictions, write_query
+from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import Problems
 from alframe.text import printable

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.suspects import (
     Suspect,
     counted,
@@ -13,6 +12,7 @@ from alframe.annotations.suspects import (
     suspects_page,
     write_suspects,
 )
+from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
 from alframe.datasets.objects import Annotated, Box
 from tests.annotations.test_gallery import Page
 from tests.datasets.builders import image as picture

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from alframe.annotations.base import Proposal
 from alframe.annotations.formats import read_annotations, write_query
+from alframe.annotations.vocabulary import Proposal
 from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError

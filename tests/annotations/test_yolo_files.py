@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from alframe.annotations.base import Proposal
 from alframe.annotations.formats import read_annotations, read_predictions, write_query
 from alframe.annotations.packed import Packed
+from alframe.annotations.vocabulary import Proposal
 from alframe.annotations.yolo import named_by
 from alframe.annotations.yolo_names import PREDICTED
 from alframe.annotations.yolo_query import write_query as write_yolo

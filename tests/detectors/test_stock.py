@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from alframe.config.resolve import from_file, from_overrides, resolve
-from alframe.detectors import weights
+from alframe.detectors import backbone_weights
 from alframe.detectors.backbones import Backbone
 from alframe.detectors.fcos import FCOS
 from alframe.detectors.mobilenet import mobilenet_backbone
@@ -97,7 +97,7 @@ def test_mobilenet_without_a_network(monkeypatch):
     def refuse(*args, **settings):
         raise OSError("no route to host\nlong story")
 
-    monkeypatch.setattr(weights.WeightsEnum, "get_state_dict", refuse)
+    monkeypatch.setattr(backbone_weights.WeightsEnum, "get_state_dict", refuse)
     said = (
         r"'pretrained' of 'mobilenet_v3_large' could not be had \(no route to host\).*weights=PATH"
     )

@@ -15,7 +15,7 @@ from alframe.runs.journal import Event
 from alframe.runs.records import results_table
 from alframe.runs.scores import write_scores
 from alframe.runs.verdict import Verdict
-from alframe.runs.verify import Verifier
+from alframe.runs.verifier import Verifier
 from tests.runs.stored import change, change_manifest, edit, records, unchecked, write_records
 from tests.runs.test_first_cycle import start
 

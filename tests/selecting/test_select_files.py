@@ -14,7 +14,7 @@ from PIL import Image
 
 from alframe.errors import DataError
 from alframe.selecting.detections import _exclusive
-from alframe.selecting.reading import read_material
+from alframe.selecting.material import read_material
 from alframe.selecting.vectors import read_vectors
 from tests.cli.test_cli import alframe  # noqa: F401
 

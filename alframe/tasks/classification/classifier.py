@@ -15,7 +15,7 @@ from alframe.model import Display
 from alframe.shaped import Float, Int
 from alframe.tasks.classification import TASK
 from alframe.tasks.classification.metrics import classification_metrics
-from alframe.tasks.classification.showing import ClassesShowing
+from alframe.tasks.classification.shown_classes import ClassesShowing
 from alframe.training.batch import Batch
 
 UNKNOWN = -1

@@ -6,8 +6,8 @@ from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 
 from alframe.config.checks import at_least
+from alframe.detectors.backbone_weights import load_weights
 from alframe.detectors.pixels import PixelRange
-from alframe.detectors.weights import load_weights
 from alframe.errors import ConfigError
 from alframe.shaped import Float
 from alframe.tasks.classification.classifier import Classifier, ClassifierFeatures

@@ -5,8 +5,8 @@ from typing import Any
 import timm
 from torch import Tensor, nn
 
+from alframe.detectors.backbone_weights import read_weights, use_weights
 from alframe.detectors.timm_body import check_name, created, pixels_of
-from alframe.detectors.weights import read_weights, use_weights
 from alframe.errors import ConfigError
 from alframe.shaped import Float
 from alframe.tasks.classification.classifier import Classifier, ClassifierFeatures

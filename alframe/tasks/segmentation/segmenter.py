@@ -21,9 +21,9 @@ from alframe.model import Display
 from alframe.shaped import Float, UInt8
 from alframe.tasks.segmentation import TASK
 from alframe.tasks.segmentation.class_maps import CLASS_MAPS, ClassMaps, on_grid, upsampled
-from alframe.tasks.segmentation.losses import dice_loss, mask_cross_entropy
+from alframe.tasks.segmentation.mask_losses import dice_loss, mask_cross_entropy
 from alframe.tasks.segmentation.measures import segmentation_metrics
-from alframe.tasks.segmentation.showing import MasksShowing
+from alframe.tasks.segmentation.shown_masks import MasksShowing
 from alframe.training.batch import Batch
 
 AUX_WEIGHT = 0.4

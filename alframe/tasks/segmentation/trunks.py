@@ -9,10 +9,10 @@ from torchvision.models import (
     resnet50,
 )
 
+from alframe.detectors.backbone_weights import stock_weights, use_weights
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.mobilenet import MOBILENET
 from alframe.detectors.pixels import IMAGENET
-from alframe.detectors.weights import stock_weights, use_weights
 from alframe.shaped import Float
 
 RESNET = "resnet50"

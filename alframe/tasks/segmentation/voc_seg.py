@@ -11,7 +11,7 @@ from alframe.datasets.problems import Problems
 from alframe.datasets.voc_layout import in_devkit
 from alframe.errors import DataError
 from alframe.tasks.segmentation.mask_files import MaskCoding
-from alframe.tasks.segmentation.reading import MaskedImages, assembled
+from alframe.tasks.segmentation.mask_pairs import MaskedImages, assembled
 from alframe.words import named
 
 IMAGES, LISTS = "JPEGImages", "ImageSets/Segmentation"

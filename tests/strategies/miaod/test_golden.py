@@ -8,7 +8,7 @@ from torch import Tensor
 
 from alframe.detectors.towers import flatten_anchors
 from alframe.learner import DISAGREEMENT, SignalBatch
-from alframe.strategies.miaod.losses import (
+from alframe.strategies.miaod.formulas import (
     agreement,
     disagreement,
     discrepancy,

@@ -16,7 +16,7 @@ from alframe.cli import main
 from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import RunError
 from alframe.runs.run import run
-from alframe.runs.verify import Verifier
+from alframe.runs.verifier import Verifier
 from tests.runs.stored import records
 from tests.tasks.classification.builders import class_folder
 

@@ -14,7 +14,7 @@ from alframe.errors import RunError
 from alframe.learner import CLASS_PROBS, ClassProbs, SignalBatch
 from alframe.model import Display, ShownPrediction
 from alframe.runs.run import run
-from alframe.tasks.classification.showing import ClassesShowing
+from alframe.tasks.classification.shown_classes import ClassesShowing
 from tests.tasks.classification.builders import picture
 from tests.tasks.classification.test_runs import SMALL
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from alframe.datasets.base import IGNORED, Dataset
 from alframe.errors import AlframeError, DataError
-from alframe.tasks.segmentation.folders import masks
+from alframe.tasks.segmentation.mask_folders import masks
 from alframe.tasks.segmentation.voc_seg import CLASSES, voc_seg
 from tests.tasks.segmentation.builders import (
     SHAPE,

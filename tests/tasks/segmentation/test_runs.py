@@ -14,7 +14,7 @@ from PIL import Image
 from alframe.cli import main
 from alframe.config.resolve import from_overrides, resolve
 from alframe.runs.run import run
-from alframe.runs.verify import Verifier
+from alframe.runs.verifier import Verifier
 from tests.cli.test_cli import Alframe, alframe, refused
 from tests.tasks.segmentation.builders import mask_folder
 from tests.tasks.segmentation.test_folders import broken_root

@@ -19,7 +19,7 @@ from alframe.tasks.segmentation.class_maps import (
     decided_classes,
     probabilities,
 )
-from alframe.tasks.segmentation.losses import dice_loss, mask_cross_entropy
+from alframe.tasks.segmentation.mask_losses import dice_loss, mask_cross_entropy
 from alframe.tasks.segmentation.networks import FCN, LRASPP, DeepLabV3
 from alframe.tasks.segmentation.segmenter import Segmenter
 from alframe.tasks.segmentation.shapes_seg import shapes_seg

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from alframe.annotations.base import Sheet
 from alframe.annotations.cvat import LABELS
 from alframe.annotations.formats import FORMATS, write_query
 from alframe.annotations.gallery import write_gallery
 from alframe.annotations.label_studio_query import CONFIG
 from alframe.annotations.sheets import NAME
 from alframe.annotations.sources import files, opened, read, sha256_of
+from alframe.annotations.vocabulary import Sheet
 from alframe.errors import DataError, RunError
 from alframe.files.atomic import write_text
 from alframe.text import command

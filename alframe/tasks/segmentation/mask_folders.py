@@ -13,7 +13,7 @@ from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
 from alframe.files.reading import read_text
 from alframe.tasks.segmentation.mask_files import MaskCoding
-from alframe.tasks.segmentation.reading import MaskedImages, assembled
+from alframe.tasks.segmentation.mask_pairs import MaskedImages, assembled
 from alframe.words import named, plural
 
 _SPLITS = {"pool": POOLS, "test": TESTS}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from alframe.detectors.retinanet import RetinaNet
 from alframe.detectors.towers import Tower
-from alframe.strategies.miaod import losses
+from alframe.strategies.miaod import formulas
 from alframe.strategies.miaod.model import MIAODModel, inside
 from alframe.strategies.miaod.objectives import Objective
 from alframe.strategies.miaod.variants import OBJECTIVES
@@ -52,13 +52,13 @@ def slow_weights(probabilities: Tensor, mil: Tensor) -> Tensor:
 
 def test_weights_against_loops() -> None:
     probabilities, mil = some(2, 10, 4).sigmoid(), some(2, 10, 4, seed=1)
-    found = losses.mil_weights(probabilities, mil, LEVELS)
+    found = formulas.mil_weights(probabilities, mil, LEVELS)
     for image in range(2):
         torch.testing.assert_close(found[image], slow_weights(probabilities[image], mil[image]))
 
 
 def test_weights_of_a_level_sum_to_one_and_anchors_differ_by_e_at_most() -> None:
-    weights = losses.mil_weights(some(2, 10, 4, scale=9).sigmoid(), some(2, 10, 4), LEVELS)
+    weights = formulas.mil_weights(some(2, 10, 4, scale=9).sigmoid(), some(2, 10, 4), LEVELS)
     for level in torch.split(weights, LEVELS, dim=1):
         torch.testing.assert_close(level.sum(dim=(1, 2)), torch.ones(2))
         anchors = level.sum(dim=2)
@@ -67,7 +67,7 @@ def test_weights_of_a_level_sum_to_one_and_anchors_differ_by_e_at_most() -> None
 
 def test_a_background_channel_is_dropped_after_the_softmax() -> None:
     mil = torch.tensor([[[math.log(3.0), 0.0]]])
-    weights = losses.mil_weights(torch.tensor([[[0.2]]]), mil, [1])
+    weights = formulas.mil_weights(torch.tensor([[[0.2]]]), mil, [1])
     torch.testing.assert_close(weights, torch.tensor([[[0.75]]]))
 
 
@@ -75,33 +75,33 @@ def test_masked_anchors_weigh_nothing_and_the_others_more() -> None:
     probabilities, mil = some(1, 10, 2).sigmoid(), some(1, 10, 2, seed=1)
     valid = torch.ones(1, 10, dtype=torch.bool)
     valid[0, [1, 4, 9]] = False  # 9 is all of the last level
-    found = losses.mil_weights(probabilities, mil, LEVELS, valid)
+    found = formulas.mil_weights(probabilities, mil, LEVELS, valid)
     kept = valid[0].nonzero().flatten()
-    alone = losses.mil_weights(probabilities[:, kept], mil[:, kept], (4, 3))
+    alone = formulas.mil_weights(probabilities[:, kept], mil[:, kept], (4, 3))
     torch.testing.assert_close(found[:, kept], alone)
     assert (found[~valid] == 0).all()
-    everything = losses.mil_weights(probabilities, mil, LEVELS, torch.ones_like(valid))
-    assert torch.equal(everything, losses.mil_weights(probabilities, mil, LEVELS))
+    everything = formulas.mil_weights(probabilities, mil, LEVELS, torch.ones_like(valid))
+    assert torch.equal(everything, formulas.mil_weights(probabilities, mil, LEVELS))
 
 
 def test_weights_of_the_paper_sum_to_one_over_anchors_before_the_classes_share_them() -> None:
     logits, mil = some(2, 5, 3), some(2, 5, 3, seed=1)
     expected = (logits.exp() / logits.exp().sum(dim=1, keepdim=True)) * mil.softmax(dim=2)
-    torch.testing.assert_close(losses.paper_weights(logits, mil), expected)
+    torch.testing.assert_close(formulas.paper_weights(logits, mil), expected)
     torch.testing.assert_close(
-        losses.paper_weights(logits, torch.zeros_like(mil)).sum(dim=1), torch.full((2, 3), 1 / 3)
+        formulas.paper_weights(logits, torch.zeros_like(mil)).sum(dim=1), torch.full((2, 3), 1 / 3)
     )
 
 
 def test_scores_are_the_largest_sum_of_a_level() -> None:
     weights = torch.tensor([[[0.1, 0.0], [0.2, 0.1], [0.25, 0.5]]])
-    assert losses.image_scores(weights, [2, 1])[0].tolist() == pytest.approx([0.3, 0.5])
+    assert formulas.image_scores(weights, [2, 1])[0].tolist() == pytest.approx([0.3, 0.5])
 
 
 def test_image_loss_by_hand() -> None:
     scores = torch.tensor([[0.8, 0.5], [0.0, 1.0]], requires_grad=True)
     present = torch.tensor([[True, False], [True, True]])
-    found = losses.image_loss(scores, present)
+    found = formulas.image_loss(scores, present)
     expected = [-(math.log(0.8) + math.log(0.5)) / 2, -(math.log(1e-5) + math.log(1 - 1e-5)) / 2]
     assert found.tolist() == pytest.approx(expected, rel=1e-5)
     found.sum().backward()
@@ -113,33 +113,33 @@ def test_image_loss_by_hand() -> None:
 def test_present_classes_leave_padding_out() -> None:
     labels = torch.tensor([[2, 0, 2], [-1, -1, -1], [1, -1, -1]])
     expected = [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
-    assert losses.present_classes(labels, 3).int().tolist() == expected
-    assert losses.present_classes(labels[:, :0], 3).sum() == 0
+    assert formulas.present_classes(labels, 3).int().tolist() == expected
+    assert formulas.present_classes(labels[:, :0], 3).sum() == 0
 
 
 def test_pseudo_labels_are_of_one_anchor_that_both_classifiers_see() -> None:
     first = torch.tensor([[[0.9, 0.2, 0.6], [0.0, 0.9, 0.0]]])
     second = torch.tensor([[[0.2, 0.0, 0.4], [0.0, 0.0, 0.9]]])
-    assert losses.pseudo_labels(first, second).tolist() == [[True, False, True]]
+    assert formulas.pseudo_labels(first, second).tolist() == [[True, False, True]]
     valid = torch.tensor([[False, True]])
-    assert losses.pseudo_labels(first, second, valid).tolist() == [[False, False, False]]
+    assert formulas.pseudo_labels(first, second, valid).tolist() == [[False, False, False]]
 
 
 def test_an_image_without_pseudo_label_takes_its_batch_along_or_not() -> None:
     pseudo = torch.tensor([[True, False], [False, False], [True, True]])
-    assert losses.trusted(pseudo, "batch").tolist() == [0, 0, 0]
-    assert losses.trusted(pseudo, "image").tolist() == [1, 0, 1]
-    assert losses.trusted(pseudo[::2], "batch").tolist() == [1, 1]
+    assert formulas.trusted(pseudo, "batch").tolist() == [0, 0, 0]
+    assert formulas.trusted(pseudo, "image").tolist() == [1, 0, 1]
+    assert formulas.trusted(pseudo[::2], "batch").tolist() == [1, 1]
 
 
 def test_discrepancy_and_agreement_by_hand() -> None:
     first, second = torch.tensor([[[0.9, 0.2], [0.5, 0.5]]]), torch.tensor([[[0.4, 0.3], [0.5, 1]]])
     weights = torch.tensor([[[0.1, 0.2], [0.3, 0.4]]])
     expected = (0.5 * 0.1 + 0.1 * 0.2 + 0.5 * 0.4) / 2
-    assert losses.discrepancy(first, second, weights).item() == pytest.approx(expected)
+    assert formulas.discrepancy(first, second, weights).item() == pytest.approx(expected)
     total = weights.sum().item() / 2
-    assert losses.agreement(first, second, weights).item() == pytest.approx(total - expected)
-    assert losses.disagreement(first, second)[0].tolist() == pytest.approx([0.13, 0.125])
+    assert formulas.agreement(first, second, weights).item() == pytest.approx(total - expected)
+    assert formulas.disagreement(first, second)[0].tolist() == pytest.approx([0.13, 0.125])
 
 
 def test_the_gradient_of_agreement_is_that_of_minus_discrepancy() -> None:
@@ -147,22 +147,22 @@ def test_the_gradient_of_agreement_is_that_of_minus_discrepancy() -> None:
     weights = some(2, 10, 3, seed=2).sigmoid().requires_grad_()
     gradients = [
         torch.autograd.grad(f(first, second, weights).sum(), [first, second])
-        for f in (losses.discrepancy, losses.agreement)
+        for f in (formulas.discrepancy, formulas.agreement)
     ]
     for less, more in zip(*gradients, strict=True):
         torch.testing.assert_close(less, -more)
     assert not torch.autograd.grad(
-        losses.discrepancy(first, second, weights).sum(), weights, allow_unused=True
+        formulas.discrepancy(first, second, weights).sum(), weights, allow_unused=True
     )[0]
 
 
 def test_uncertainty_is_the_maximum_for_one_and_the_mean_for_all() -> None:
     values = some(3, 20).square()
-    assert torch.equal(losses.image_uncertainty(values, 1), values.amax(dim=1))
+    assert torch.equal(formulas.image_uncertainty(values, 1), values.amax(dim=1))
     for k in (20, 21, 10000):
-        torch.testing.assert_close(losses.image_uncertainty(values, k), values.mean(dim=1))
+        torch.testing.assert_close(formulas.image_uncertainty(values, k), values.mean(dim=1))
     expected = values.sort(dim=1, descending=True).values[:, :7].mean(dim=1)
-    torch.testing.assert_close(losses.image_uncertainty(values, 7), expected)
+    torch.testing.assert_close(formulas.image_uncertainty(values, 7), expected)
 
 
 def test_anchors_inside_the_image() -> None:
@@ -178,14 +178,14 @@ def small(key: str) -> Tensor:
 def test_numbers_of_the_reference() -> None:
     """A few of shared/golden/dev_retina_confident.npz, for where that folder is missing."""
     logits = (small("f1") + small("f2")) / 2
-    weights = losses.mil_weights(logits.sigmoid(), small("mil"), [18])
+    weights = formulas.mil_weights(logits.sigmoid(), small("mil"), [18])
     torch.testing.assert_close(weights, small("weights"), rtol=1e-6, atol=0)
-    scores = losses.image_scores(small("level_sums"), [1] * 5)  # as if a level were one anchor
-    labelled = losses.image_loss(scores, losses.present_classes(small("labels"), 5)).mean()
+    scores = formulas.image_scores(small("level_sums"), [1] * 5)  # as if a level were one anchor
+    labelled = formulas.image_loss(scores, formulas.present_classes(small("labels"), 5)).mean()
     assert labelled.item() == pytest.approx(SMALL["l_imgcls"], rel=1e-5)
-    pseudo = losses.pseudo_labels(small("p1"), small("p2"))
-    trusted = losses.trusted(pseudo, "batch")
-    unlabelled = (losses.image_loss(scores, pseudo) * trusted).mean()
+    pseudo = formulas.pseudo_labels(small("p1"), small("p2"))
+    trusted = formulas.trusted(pseudo, "batch")
+    unlabelled = (formulas.image_loss(scores, pseudo) * trusted).mean()
     assert unlabelled.item() == pytest.approx(SMALL["l_imgcls_unlabelled"], rel=1e-5)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from alframe.annotations.answers import CheckedAnswers, Exactly, of_images
-from alframe.annotations.base import Annotations, AskedImage, Proposal, Sheet
-from alframe.annotations.folders import README, write_folder
 from alframe.annotations.formats import read_annotations, read_predictions
+from alframe.annotations.query_folders import README, write_folder
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
+from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
 from alframe.config.checks import in_range
 from alframe.datasets.base import Dataset, with_classes
 from alframe.datasets.meant import Pictures

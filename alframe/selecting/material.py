@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 
 from alframe.annotations.answers import CheckedAnswers
-from alframe.annotations.base import Annotations, Images
 from alframe.annotations.formats import read_annotations, read_predictions
 from alframe.annotations.packed import ObjectColumns, Packed
+from alframe.annotations.vocabulary import Annotations, Images
 from alframe.annotations.yolo import named_by
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.drawn import listed

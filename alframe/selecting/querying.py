@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
-from alframe.annotations.base import AskedImage, Proposal, Sheet
-from alframe.annotations.folders import clear, write_folder
+from alframe.annotations.query_folders import clear, write_folder
 from alframe.annotations.sheets import NAME, write_sheet
+from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.datasets.meant import parts_of
 from alframe.errors import DataError
 from alframe.runs.opening import check_place

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alframe.benchmarks.speed import stock
+from alframe.benchmarks.speed import torchvision_cases
 from alframe.benchmarks.speed.cases import Setting, all_cases
 from alframe.benchmarks.speed.clock import wall
 from alframe.benchmarks.speed.row import RATIO, SECONDS, Spread, Timing
@@ -17,7 +17,7 @@ def test_every_inference_by_graphs_begins_a_step(monkeypatch):
     log = []
     monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: log.append("begins"))
     monkeypatch.setattr(torch, "compile", lambda forward, mode: forward)
-    forward = stock._replayed(log.append)
+    forward = torchvision_cases._replayed(log.append)
     forward("first")
     forward("second")
     assert log == ["begins", "first", "begins", "second"]
