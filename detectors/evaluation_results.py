@@ -29,10 +29,6 @@ class DetectionResults:
     def __init__(self) -> None:
         self._found: dict[str, ImageDetections] = {}
 
-    def __len__(self) -> int:
-        """How many images were added, with or without detections."""
-        return len(self._found)
-
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._found
 

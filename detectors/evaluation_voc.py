@@ -23,6 +23,8 @@ from alframe.detectors.evaluation_results import (
 )
 
 TRUE, FALSE, IGNORED = 1, 0, -1
+OVERLAP = 0.5
+"""That a match needs: intersection over union."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +35,10 @@ class VocResult:
         area: float64 [K], area under the interpolated precision-recall curve (VOC2010 and later);
             nan where a class has no object to find.
         eleven_point: float64 [K], mean precision at recalls 0, 0.1, ... 1 (VOC2007); nan likewise.
-        objects: int64 [K], how many objects there were to find.
     """
 
     area: NDArray[np.float64]
     eleven_point: NDArray[np.float64]
-    objects: NDArray[np.int64]
 
     @property
     def mean_area(self) -> float:
@@ -51,19 +51,17 @@ class VocResult:
         return mean_of_known(self.eleven_point)
 
 
-def voc_ap(
-    results: DetectionResults, targets: Mapping[str, Target], num_classes: int, iou: float = 0.5
-) -> VocResult:
+def voc_ap(results: DetectionResults, targets: Mapping[str, Target], num_classes: int) -> VocResult:
     """Average precision by Pascal VOC's rules.
 
     Detections are taken in descending order of score; equal scores by image id, then by order of
-    adding. One whose best overlap with an object of its class reaches ``iou`` is a true positive
-    if that object is free and a false positive if it is taken; it is ignored if the object is
-    difficult. Images in ``targets`` without results count as images without detections.
+    adding. One whose best overlap with an object of its class reaches :data:`OVERLAP` is a true
+    positive if that object is free and a false positive if it is taken; it is ignored if the object
+    is difficult. Images in ``targets`` without results count as images without detections.
 
     Deviations from the development kit: overlaps are of continuous boxes (no ``+ 1``), and crowd
     regions, which VOC does not know, follow COCO: a detection that matches no object is ignored
-    if a share of at least ``iou`` of its own area lies in a crowd region of its class. Recalls are
+    if a share of at least as much of its own area lies in a crowd region of its class. Recalls are
     compared exactly: 3 of 10 objects reach a recall of 0.3. On numpy's grid, which mmdetection and
     MI-AOD's code use, they do not, as ``np.arange(0, 1.1, 0.1)[3]`` is a little more: there,
     11-point AP is lower, by up to 1/11 for each recall of exactly 0.3, 0.6 or 0.7.
@@ -72,18 +70,17 @@ def voc_ap(
         results: the detections.
         targets: the annotations of every test image, by id.
         num_classes: K; labels are 0..K-1.
-        iou: the overlap that a match needs, in (0, 1].
     """
-    hits, counts = _hits(results, targets, num_classes, iou)
+    hits, counts = _hits(results, targets, num_classes)
     area, eleven = np.full((2, num_classes), np.nan)
     for label in np.flatnonzero(counts):
         area[label] = _area(hits[label], counts[label])
         eleven[label] = _eleven_point(hits[label], counts[label])
-    return VocResult(area, eleven, counts)
+    return VocResult(area, eleven)
 
 
 def precision_recall(
-    results: DetectionResults, targets: Mapping[str, Target], num_classes: int, iou: float = 0.5
+    results: DetectionResults, targets: Mapping[str, Target], num_classes: int
 ) -> list[NDArray[np.float64] | None]:
     """The curve of each class, whose area is that of :func:`voc_ap`.
 
@@ -91,7 +88,7 @@ def precision_recall(
         Recall and precision, made non-increasing from the right, after each true positive, from
         the surest on, [n, 2]; None for a class without objects.
     """
-    hits, counts = _hits(results, targets, num_classes, iou)
+    hits, counts = _hits(results, targets, num_classes)
     curves: list[NDArray[np.float64] | None] = []
     for found, objects in zip(hits, counts.tolist(), strict=True):
         true = np.flatnonzero(found == TRUE)
@@ -102,11 +99,11 @@ def precision_recall(
 
 
 def _hits(
-    results: DetectionResults, targets: Mapping[str, Target], num_classes: int, iou: float
+    results: DetectionResults, targets: Mapping[str, Target], num_classes: int
 ) -> tuple[list[NDArray[np.int8]], NDArray[np.int64]]:
     """TRUE or FALSE of each class's detections, the surest first, and how many objects it has."""
     detections, objects = tabulate(results, targets, num_classes)
-    verdicts = judge(detections, objects, num_classes, iou)
+    verdicts = judge(detections, objects, num_classes)
     counts = np.bincount(objects.labels[objects.counted], minlength=num_classes)
     order = np.lexsort((-detections.scores, detections.labels))  # stable
     ends = np.cumsum(np.bincount(detections.labels, minlength=num_classes))
@@ -114,9 +111,7 @@ def _hits(
     return [each[each != IGNORED] for each in hits], counts
 
 
-def judge(
-    detections: DetectionTable, objects: ObjectTable, num_classes: int, iou: float
-) -> NDArray[np.int8]:
+def judge(detections: DetectionTable, objects: ObjectTable, num_classes: int) -> NDArray[np.int8]:
     """Decide on every detection: TRUE, FALSE or IGNORED; int8 [n]."""
     verdicts = np.full(len(detections.scores), FALSE, dtype=np.int8)
     keys = objects.image * num_classes + objects.labels
@@ -124,7 +119,7 @@ def judge(
 
     det, obj = _pairs(found, keys, ~objects.crowd)
     inter, union = _overlap(detections.boxes[det], objects.boxes[obj])
-    det, obj = _best(det, obj, _ratio(inter, union), iou)
+    det, obj = _best(det, obj, _ratio(inter, union))
     verdicts[det[objects.difficult[obj]]] = IGNORED
     free = ~objects.difficult[obj]
     verdicts[_surest(det[free], obj[free], detections.scores)] = TRUE
@@ -133,7 +128,7 @@ def judge(
     matched[det] = True
     det, obj = _pairs(found, keys, objects.crowd)
     inter, _ = _overlap(detections.boxes[det], objects.boxes[obj])
-    within = _ratio(inter, _areas(detections.boxes[det])) >= iou
+    within = _ratio(inter, _areas(detections.boxes[det])) >= OVERLAP
     verdicts[det[within & ~matched[det]]] = IGNORED
     return verdicts
 
@@ -152,13 +147,13 @@ def _pairs(
 
 
 def _best(
-    det: NDArray[np.int64], obj: NDArray[np.int64], overlap: NDArray[np.float64], iou: float
+    det: NDArray[np.int64], obj: NDArray[np.int64], overlap: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of the pairs of each detection the one of largest overlap, the first of equals, if >= iou."""
+    """Of the pairs of each detection the one of largest overlap, the first of equals, if enough."""
     order = np.lexsort((-overlap, det))  # stable
     first = np.flatnonzero(np.diff(det[order], prepend=-1))
     chosen = order[first]
-    chosen = chosen[overlap[chosen] >= iou]
+    chosen = chosen[overlap[chosen] >= OVERLAP]
     return det[chosen], obj[chosen]
 
 

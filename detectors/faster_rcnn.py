@@ -19,6 +19,7 @@ from alframe.detectors.detector import KnownBoxes
 from alframe.detectors.losses import at_least_float32
 from alframe.detectors.mobilenet import MOBILENET, mobilenet_backbone
 from alframe.detectors.postprocess import (
+    ANY,
     Pairs,
     PostProcess,
     best_pairs,
@@ -163,7 +164,7 @@ class FasterRCNN(StockDetector):
         counts = [level.shape[1] * level.shape[2] * level.shape[3] for level in objectness]
         most = rpn.post_nms_top_n()
         options = PostProcess(
-            -1.0, rpn.nms_thresh, most, "pairs", rpn.pre_nms_top_n(), per_image=None
+            ANY, rpn.nms_thresh, most, "pairs", rpn.pre_nms_top_n(), per_image=None
         )
         pairs = best_pairs(scores, counts, options)
         numbers = [torch.full((n,), i, device=scores.device) for i, n in enumerate(counts)]

@@ -1,5 +1,7 @@
 """MobileNetV3-Large (Howard et al., 2019) as torchvision's Faster R-CNN reads it."""
 
+from typing import Any
+
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V3_Large_Weights, mobilenet_v3_large
 
@@ -17,19 +19,22 @@ CHANNELS, STRIDES = (160, 960), (32, 32)
 
 
 class MobileNetBody(nn.Module):
-    """The convolutions; the two maps of stride 32: the first block's there, and the last one.
+    """The convolutions; two maps: that of a block, and the last one.
 
-    BatchNorm's epsilon is that of torchvision's detector, 1e-5; its classifier has 1e-3.
+    Args:
+        block: its number.
+        settings: of torchvision's ``mobilenet_v3_large``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, block: int, **settings: Any) -> None:
         super().__init__()
-        self.features = mobilenet_v3_large(weights=None, norm_layer=nn.BatchNorm2d).features
+        self.features = mobilenet_v3_large(weights=None, **settings).features
+        self._block = block
 
     def forward(self, images: "Float[Tensor, 'B 3 H W']") -> list[Tensor]:
         """The two maps."""
-        first = self.features[: STAGES[-2] + 1](images)
-        return [first, self.features[STAGES[-2] + 1 :](first)]
+        first = self.features[: self._block + 1](images)
+        return [first, self.features[self._block + 1 :](first)]
 
 
 def mobilenet_backbone(weights: str, frozen_stages: int, norm_eval: bool) -> Backbone:
@@ -47,7 +52,8 @@ def mobilenet_backbone(weights: str, frozen_stages: int, norm_eval: bool) -> Bac
     last = len(STAGES) - 2
     if not -1 <= frozen_stages <= last:
         raise ConfigError(f"frozen_stages: expected -1 to {last}, got {frozen_stages}")
-    body = MobileNetBody()
+    # BatchNorm's epsilon is that of torchvision's detector, 1e-5; its classifier has 1e-3.
+    body = MobileNetBody(STAGES[-2], norm_layer=nn.BatchNorm2d)
     published = MobileNet_V3_Large_Weights.IMAGENET1K_V1
     if given := stock_weights(weights, published, MOBILENET):
         use_weights(body, *given)

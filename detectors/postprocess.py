@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import roi_align
 
-from alframe.config.checks import at_least, one_of
+from alframe.config.checks import at_least, in_range, one_of
 from alframe.detectors.anchors import Anchors
 from alframe.detectors.box_ops import UNIT_STDS, clip_boxes, decode, rescale_boxes
 from alframe.detectors.suppression import suppress
@@ -19,12 +19,16 @@ from alframe.training.batch import Batch
 Candidates = Literal["anchors", "pairs"]
 
 
+ANY = -1.0
+"""A threshold that every score is above."""
+
+
 @dataclass(frozen=True)
 class PostProcess:
     """How detections are made of predictions.
 
     Attributes:
-        score_threshold: a class is a candidate above this probability.
+        score_threshold: a class is a candidate above this probability; :data:`ANY` takes all.
         nms_iou: of two candidates of one class that overlap more, the weaker is dropped.
         max_detections: at most so many an image.
         candidates: what is counted in the pre-selection of each level: ``"anchors"``, by their
@@ -48,8 +52,11 @@ class PostProcess:
         one_of("candidates", self.candidates, get_args(Candidates))
         at_least("nms_iou", self.nms_iou, 0)
         at_least("max_detections", self.max_detections, 1)
-        at_least("candidates_per_level", self.per_level or 1, 1)
-        at_least("candidates_per_image", self.per_image or 1, 1)
+        if self.score_threshold != ANY:
+            in_range("score_threshold", self.score_threshold, 0, 1)
+        for name, most in (("level", self.per_level), ("image", self.per_image)):
+            if most is not None:
+                at_least(f"candidates_per_{name}", most, 1)
 
 
 class Pairs(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from alframe.config.checks import at_least, in_range, one_of
+from alframe.config.checks import at_least, one_of
 from alframe.detectors.anchors import AnchorGenerator, octave_scales, retina_cell
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
@@ -106,7 +106,7 @@ class RetinaNet(DenseDetector):
         one_of("box_loss", box_loss, ("l1", "smooth_l1"))
         at_least("class_loss_weight", class_loss_weight, 0)
         at_least("tower_convs", tower_convs, 0)
-        in_range("score_threshold", score_threshold, 0, 1)
+        at_least("fpn_channels", fpn_channels, 1)
         at_least("scales_per_octave", scales_per_octave, 1)
         scales = octave_scales(scales_per_octave)
         grid = _grid(strides, anchor_size, scales, anchor_ratios, rounded=anchor_rounding)

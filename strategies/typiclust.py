@@ -69,5 +69,5 @@ def mean_distance(points: "Float[Tensor, 'N D']", neighbours: int) -> "Float[Ten
         torch.cdist(block, precise).topk(count + 1, dim=1, largest=False).values
         for block in torch.split(precise, max(1, AT_ONCE // len(precise)))
     ]
-    # The nearest of all is the point itself, or a duplicate of it, at distance 0.
+    # The nearest of all is the point itself, or a duplicate of it, at distance 0 but for rounding.
     return torch.cat(parts).sum(dim=1) / count

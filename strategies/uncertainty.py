@@ -172,18 +172,8 @@ class LeastConfidence(UncertaintyStrategy):
 
     def uncertainty(self, probs: "Float[Tensor, 'B N K']", exclusive: bool) -> Tensor:
         """[B, N, K] -> [B, N]."""
-        return least_confidence(probs, exclusive)
-
-
-def least_confidence(probs: "Float[Tensor, '... K']", exclusive: bool) -> "Float[Tensor, '...']":
-    """1 - p1 over the last axis.
-
-    Args:
-        probs: probabilities.
-        exclusive: True: of one distribution. False: of K independent decisions.
-    """
-    p = probs.float()
-    return 1 - (p.amax(dim=-1) if exclusive else decided(p))
+        p = at_least_float32(probs)
+        return 1 - (p.amax(dim=-1) if exclusive else decided(p))
 
 
 def decided(p: "Float[Tensor, '... K']") -> "Float[Tensor, '...']":
@@ -209,19 +199,10 @@ class Margin(UncertaintyStrategy):
 
     def uncertainty(self, probs: "Float[Tensor, 'B N K']", exclusive: bool) -> Tensor:
         """[B, N, K] -> [B, N]."""
-        return margin(probs, exclusive)
-
-
-def margin(probs: "Float[Tensor, '... K']", exclusive: bool) -> "Float[Tensor, '...']":
-    """1 - (p1 - p2) over the last axis.
-
-    Args:
-        probs: probabilities.
-        exclusive: True: of one distribution. False: of K independent decisions.
-    """
-    p = probs.float()
-    if exclusive:
-        best = p.topk(2, dim=-1).values
-        return 1 - (best[..., 0] - best[..., 1])
-    first, closest = decided(p), torch.maximum(p, 1 - p).amin(dim=-1)  # closest >= 1/2
-    return 1 - (first - first * (1 - closest) / closest)
+        p = at_least_float32(probs)
+        if exclusive:
+            first, second = p.topk(2, dim=-1).values.unbind(dim=-1)
+        else:
+            first, closest = decided(p), torch.maximum(p, 1 - p).amin(dim=-1)  # closest >= 1/2
+            second = first * (1 - closest) / closest
+        return 1 - (first - second)

@@ -9,17 +9,19 @@ import numpy as np
 
 from alframe.datasets.base import Target
 from alframe.errors import SelectionError
-from alframe.learner import SignalBatch
+from alframe.learner import CLASS_PROBS, EMBEDDING, SignalBatch
 from alframe.plugins.guests import described
 from alframe.runs.labelling import untouched
 from alframe.seeds import Seeds
-from alframe.strategy import Query, ScoringStrategy, Selection, Strategy, check_selection
+from alframe.strategy import Adaptable, Query, ScoringStrategy, Selection, Strategy, check_selection
 from alframe.streams import DeclaredSignals
 from alframe.testing.expect import Rules, expect, expect_names, generators_left_alone, hold
 from alframe.testing.poison import PoisonedTargets
 from alframe.testing.synthetic import SIDE, Synthesis, SyntheticImages, SyntheticLearner
 
 CLASSES = ("circle", "square", "star")
+CLASSIFIER = frozenset({CLASS_PROBS, EMBEDDING})
+"""Signals of a classifier."""
 LABELLED = tuple(f"labelled/{n}" for n in range(4))
 SIZES = ((12, 5), (12, 12), (12, 1), (12, 0), (3, 5), (1, 1), (0, 0))
 """Items in the pool, and the budget."""
@@ -29,6 +31,9 @@ def check_strategy(
     factory: Callable[[], Strategy], *, signals: Mapping[str, Synthesis] | None = None
 ) -> None:
     """Hold a strategy to its contract, on a learner of each kind: sigmoid and softmax.
+
+    One that is :class:`~alframe.strategy.Adaptable` is told first what there is; and is held to it
+    once more where that is all that a classifier has.
 
     - ``requires`` is a frozenset of names; it asks for each of them, and for no other signal.
     - A :class:`~alframe.strategy.ScoringStrategy` gives one number an image.
@@ -62,8 +67,12 @@ def check_strategy(
         _ignores_order: (_repeats_itself,),
         _refuses_what_is_not_finite: (_takes_the_budget,),
     }
-    kinds = (StrategyUnderTest(factory, signals or {}, exclusive) for exclusive in (False, True))
-    hold(rules, *kinds)
+    own = dict(signals or {})
+    hold(rules, *(StrategyUnderTest(factory, own, exclusive) for exclusive in (False, True)))
+    classifier = StrategyUnderTest(factory, own, exclusive=True, provides=CLASSIFIER | own.keys())
+    made = classifier.make()
+    if isinstance(made, Adaptable) and made.requires <= classifier.provides:
+        hold(rules, classifier)
 
 
 @dataclass(frozen=True)
@@ -74,11 +83,20 @@ class StrategyUnderTest:
         factory: makes the strategy.
         signals: see :func:`check_strategy`.
         exclusive: the kind of learner.
+        provides: what a strategy that adapts to it is told.
     """
 
     factory: Callable[[], Strategy]
     signals: Mapping[str, Synthesis]
     exclusive: bool
+    provides: frozenset[str] = SyntheticLearner.provides
+
+    def make(self) -> Strategy:
+        """A new strategy, as a run has it."""
+        strategy = self.factory()
+        if isinstance(strategy, Adaptable):
+            strategy.adapt(self.provides | self.signals.keys())
+        return strategy
 
     def learner(self, **stream: Any) -> SyntheticLearner:
         """What a strategy reads from; ``stream`` says how it streams."""
@@ -106,7 +124,7 @@ class StrategyUnderTest:
             targets: the annotations to hand out, likewise.
             labelled: ids of what is labelled.
         """
-        strategy = strategy or self.factory()
+        strategy = strategy or self.make()
         ids = unlabelled(pool)
         query = Query(
             learner=DeclaredSignals(
@@ -161,11 +179,11 @@ def annotations() -> dict[str, Target]:
 
 
 def _declares_signals(bench: StrategyUnderTest) -> None:
-    expect_names(getattr(bench.factory(), "requires", None), "requires")
+    expect_names(getattr(bench.make(), "requires", None), "requires")
 
 
 def _scores_each_image(bench: StrategyUnderTest) -> None:
-    strategy = bench.factory()
+    strategy = bench.make()
     if not isinstance(strategy, ScoringStrategy):
         return
     score = strategy.score
@@ -190,7 +208,7 @@ def _selects(bench: StrategyUnderTest) -> None:
 
 
 def _uses_its_signals(bench: StrategyUnderTest) -> None:
-    strategy, learner = bench.factory(), bench.learner()
+    strategy, learner = bench.make(), bench.learner()
     bench.put(strategy=strategy, learner=learner)
     unused = sorted(strategy.requires - learner.asked)
     expect(
@@ -240,7 +258,7 @@ def _takes_the_budget(bench: StrategyUnderTest) -> None:
 
 
 def _repeats_itself(bench: StrategyUnderTest) -> None:
-    strategy = bench.factory()
+    strategy = bench.make()
     first = bench.ask(strategy=strategy)
     _same(first, bench.ask(), "another object, the same seed")
     _same(first, bench.ask(strategy=strategy), "the same object once more, the same seed")
@@ -258,7 +276,7 @@ def _refuses_what_is_not_finite(bench: StrategyUnderTest) -> None:
 
     A strategy without scores, which only counts or draws, may come to choose it, but not always.
     """
-    if bench.factory().requires:
+    if bench.make().requires:
         chosen = [_diverged(bench, item) for item in unlabelled(12)]
         expect(
             not all(chosen),

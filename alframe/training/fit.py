@@ -110,6 +110,7 @@ class _Fit:
                 saved = None
         self._check_weights()
         self._freeze(self._trainable.__contains__)
+        self._model.zero_grad()  # which would stay in memory while the model is used
         return self._ema.module if self._ema else self._model
 
     def _look_at_warmup(self, lengths: Sequence[int]) -> None:

@@ -22,8 +22,8 @@ def build_optimizer(
     """The configured optimiser, which updates a group of parameters in one operation.
 
     Args:
-        model: says which parameters are trained at another rate, if it is
-            :class:`~alframe.model.Grouped`.
+        model: says which parameters are trained at another rate, if it, or one that a learner has
+            put into it, is :class:`~alframe.model.Grouped`.
         parameters: of the model, those to train.
         config: the ``training`` section.
     """
@@ -37,8 +37,9 @@ def build_optimizer(
 def parameter_groups(model: nn.Module, parameters: Sequence[nn.Parameter]) -> list[dict[str, Any]]:
     """``parameters``, those of a group of the model's under its factor; empty groups left out."""
     factors = dict.fromkeys(parameters, 1.0)
-    for factor, members in model.parameter_groups() if isinstance(model, Grouped) else ():
-        factors |= {p: factor for p in members if p in factors}
+    for part in model.modules():
+        for factor, members in part.parameter_groups() if isinstance(part, Grouped) else ():
+            factors |= {p: factor for p in members if p in factors}
     groups: dict[float, list[nn.Parameter]] = {}
     for parameter, factor in factors.items():
         groups.setdefault(factor, []).append(parameter)

@@ -109,12 +109,12 @@ class PlainLearner:
     @torch.enable_grad()
     def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
         """Train a network, fresh but for a warm start; see :func:`alframe.training.fit.fit`."""
+        self._network = self._lean = None  # whose memory is needed
         same = self.setup.training.same_weights
         seeds = Seeds(context.seeds.root) if same else context.seeds
         network = self._fresh(seeds.integer("weights"))
         if context.warm_start:
             carry_over(network, context.warm_start, len(self.setup.classes))
-        self._lean = None
         watch = parts_of(network, self.inner(network)) if self._watch_gradients else None
         self._network = fit(
             network,

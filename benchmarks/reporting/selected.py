@@ -114,7 +114,7 @@ def _histogram(targets: Sequence[Target], classes: int) -> tuple[float, ...]:
 
 def _overlap(a: Sequence[Run], b: Sequence[Run]) -> float | None:
     """Jaccard index of what two methods selected, mean over the seeds that both have."""
-    ours, theirs = ({run.seed: run for run in runs} for runs in (a, b))
+    ours, theirs = ({run.seed: run for run in reversed(runs)} for runs in (a, b))  # the first
     found = (_jaccard(ours[seed], theirs[seed]) for seed in ours if seed in theirs)
     shares = [share for share in found if share is not None]
     return fmean(shares) if shares else None

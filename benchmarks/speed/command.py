@@ -85,8 +85,6 @@ def _setting(
     if threads:
         torch.set_num_threads(threads)
     picked = pick_device(device)
-    if picked.type == "cuda" and picked.index is not None:
-        torch.cuda.set_device(picked)  # whose streams the clock's events are of
     return Setting(picked, clock_for(picked, clock), quick, 2 if quick else repeats)
 
 

@@ -210,21 +210,19 @@ def common_span(curves: Iterable[Curve], axis: Axis, costs: Costs) -> tuple[floa
     return (low, high) if low < high else None
 
 
-def areas(
-    curves: Sequence[Curve], axis: Axis, costs: Costs, span: tuple[float, float] | None = None
-) -> dict[str, dict[int, float]]:
+def areas(curves: Sequence[Curve], axis: Axis, costs: Costs) -> dict[str, dict[int, float]]:
     """Areas of one problem's curves that can be compared, by method and seed.
 
     Args:
         curves: at most one for each method and seed.
         axis: of the budget.
         costs: of the axis of seconds.
-        span: as in :func:`aubc`; :func:`common_span` of the curves by default.
 
     Returns:
-        Every method, in the order of the curves, with the seeds whose curves have an area.
+        Every method, in the order of the curves, with the seeds whose curves have an area over
+        the :func:`common_span` of all.
     """
-    span = span or common_span(curves, axis, costs)
+    span = common_span(curves, axis, costs)
     found: dict[str, dict[int, float]] = {}
     for method, seeds in by_method(curves).items():
         heights = {s: aubc(c, axis, costs, span) if span else None for s, c in seeds.items()}

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import nn
 
+from alframe.config.checks import at_least, in_range
 from alframe.datasets.base import ImageSet
 from alframe.errors import ConfigError
 from alframe.learner import PREDICTED_LOSS, LearnerSetup
@@ -57,7 +58,11 @@ class LL4ALLearner(PlainLearner):
         joint: float = 0.8,
         hidden: int = 128,
     ) -> None:
-        _check(setup, weight=weight, margin=margin, joint=joint, hidden=hidden)
+        at_least("weight", weight, 0)
+        at_least("margin", margin, 0)
+        in_range("joint", joint, 0, 1)
+        at_least("hidden", hidden, 1)
+        _check_pairs(setup)
         self._weight, self._margin, self._joint, self._hidden = weight, margin, joint, hidden
         training = setup.training.model_copy(update={"restart": False})
         super().__init__(replace(setup, training=training))  # builds a model: last
@@ -104,25 +109,10 @@ class LL4ALLearner(PlainLearner):
         return values
 
 
-def _check(setup: LearnerSetup, *, weight: float, margin: float, joint: float, hidden: int) -> None:
-    numbers = {
-        "weight": (weight, 0),
-        "margin": (margin, 0),
-        "joint": (joint, 0),
-        "hidden": (hidden, 1),
-    }
-    problems = [
-        f"{name}: expected at least {least}, got {value}"
-        for name, (value, least) in numbers.items()
-        if not value >= least
-    ]
-    if joint > 1:
-        problems.append(f"joint: expected a share of the schedule, 0 to 1, got {joint}")
+def _check_pairs(setup: LearnerSetup) -> None:
     size, parts = setup.training.batch_size, setup.training.accumulate * distributed.world_size()
     if size < 2 * parts:
-        problems.append(
+        raise ConfigError(
             f"training.batch_size={size} in {parts} parts: the loss module learns from pairs; "
             f"give at least {2 * parts}, lower training.accumulate, or start fewer processes"
         )
-    if problems:
-        raise ConfigError(problems)

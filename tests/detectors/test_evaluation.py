@@ -158,7 +158,6 @@ class TestVocByHand:
         assert result.area[0] == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
         # Recalls 0 .. 0.5 see precision 1 (six points), 0.6 .. 1 see 2/3 (five points).
         assert result.eleven_point[0] == pytest.approx((6 * 1 + 5 * 2 / 3) / 11)
-        assert result.objects.tolist() == [2]
 
     def test_recall_of_three_tenths_counts_at_three_tenths(self):
         boxes = [[100 * n, 0, 100 * n + 50, 50] for n in range(10)]
@@ -191,14 +190,12 @@ class TestVocByHand:
         found = collect(a=[(FAR, 0.9, 0), (FAR, 0.8, 0), (BOX, 0.7, 0)])
         result = voc_ap(found, {"a": target}, 1)
         assert result.area[0] == 1
-        assert result.objects.tolist() == [1]
 
     def test_crowd_swallows_what_lies_inside_and_nothing_that_matches_an_object(self):
         target = Target.of([[0, 0, 400, 400], BOX], [0, 0], crowd=[True, False])
         found = collect(a=[([300, 300, 340, 340], 0.9, 0), (BOX, 0.8, 0), (FAR, 0.7, 0)])
         result = voc_ap(found, {"a": target}, 1)
         assert result.area[0] == 1
-        assert result.objects.tolist() == [1]
 
     def test_class_without_objects_is_left_out_of_the_mean(self):
         targets = {"a": Target.of([BOX, FAR], [0, 2], difficult=[False, True])}
@@ -253,7 +250,7 @@ def test_fast_path_judges_as_the_slow_reference(seed, images, per_image, classes
     table, objects = tabulate(results, targets, classes)
     expected, _ = slow_verdicts(results, targets)
     rows = [(i, r) for i in sorted(targets) for r in range(per_image)]
-    assert judge(table, objects, classes, 0.5).tolist() == [expected[row] for row in rows]
+    assert judge(table, objects, classes).tolist() == [expected[row] for row in rows]
     fast, slow = voc_ap(results, targets, classes), slow_voc(results, targets, classes)
     np.testing.assert_allclose(fast.area, slow[0], rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose(fast.eleven_point, slow[1], rtol=1e-13, atol=1e-15)
@@ -370,7 +367,7 @@ class TestDetectionResults:
         boxes += 1
         assert results["a"].boxes.tolist() == [[0, 0, 0, 0]]
         assert not np.shares_memory(results["a"].boxes, boxes)
-        assert (len(results), "a" in results, "b" in results) == (1, True, False)
+        assert (results.ids, "a" in results, "b" in results) == ({"a"}, True, False)
 
     def test_image_added_twice(self):
         results = collect(a=[])

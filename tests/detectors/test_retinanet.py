@@ -232,6 +232,9 @@ def test_the_classification_loss_has_a_weight(weight):
         ("nms_iou", -1.0),
         ("max_detections", 0),
         ("candidates_per_level", -3),
+        ("candidates_per_level", 0),
+        ("candidates_per_image", 0),
+        ("fpn_channels", 0),
     ],
 )
 def test_settings_by_which_nothing_would_be_found_are_refused(option, value):

@@ -58,9 +58,12 @@ def retinanets() -> Pair:
         stock.head.classification_head.cls_logits.bias.fill_(-3)
         stock.head.classification_head.cls_logits.weight.mul_(60)
         stock.head.regression_head.bbox_reg.weight.mul_(4)
+    batch = noise(SIDES, [200.0, 30.0, 380.0, 250.0])
+    with torch.no_grad():  # statistics of BatchNorm, without which maps grow from layer to layer
+        stock.train()([image / 255 for image in batch.images], targets_of(batch, 0))
     ours = RetinaNet(CLASSES, **LIKE_RETINANET)
     ours.load_state_dict(from_torchvision_retinanet(stock.state_dict()))
-    return Pair(stock, ours, noise(SIDES, [200.0, 30.0, 380.0, 250.0]), 0, (51, 300))
+    return Pair(stock, ours, batch, 0, (51, 300))
 
 
 def ssds() -> Pair:
@@ -102,7 +105,15 @@ def noise(sides: tuple[int, int], large: list[float]) -> Batch:
     )
 
 
-@pytest.fixture(scope="module", params=[retinanets, ssds])
+def targets_of(batch, first_label):
+    """Annotations as torchvision takes them."""
+    return [
+        {"boxes": boxes[labels >= 0], "labels": labels[labels >= 0] + first_label}
+        for boxes, labels in zip(batch.boxes, batch.labels, strict=True)
+    ]
+
+
+@pytest.fixture(params=[retinanets, ssds])
 def pair(request):
     return request.param()
 
@@ -110,12 +121,8 @@ def pair(request):
 def test_losses_are_equal(pair):
     batch = pair.batch
     images = [image / 255 for image in batch.images]
-    targets = [
-        {"boxes": boxes[labels >= 0], "labels": labels[labels >= 0] + pair.first_label}
-        for boxes, labels in zip(batch.boxes, batch.labels, strict=True)
-    ]
     with torch.no_grad():
-        expected = pair.stock.eval().train()(images, targets)
+        expected = pair.stock.eval().train()(images, targets_of(batch, pair.first_label))
         found = pair.ours.train().loss(batch)
     torch.testing.assert_close(found["cls"], expected["classification"], rtol=1e-5, atol=0)
     torch.testing.assert_close(found["box"], expected["bbox_regression"], rtol=1e-5, atol=0)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from alframe.learner import DETECTIONS
-from alframe.strategies.uncertainty import LeastConfidence, Margin, least_confidence, margin
+from alframe.strategies.uncertainty import LeastConfidence, Margin
 from tests.strategies.asking import detections, query
 
 
@@ -23,14 +23,23 @@ def outcomes(p: list[float]) -> list[float]:
 @pytest.mark.parametrize("p", [[0.9], [0.5, 0.5], [0.7, 0.2, 0.6], [0.05, 0.04], [1.0, 0.0, 0.3]])
 def test_independent_decisions(p: list[float]) -> None:
     first, second, *_ = outcomes(p)
-    assert float(margin(torch.tensor(p), False)) == pytest.approx(1 - (first - second))
-    assert float(least_confidence(torch.tensor(p), False)) == pytest.approx(1 - first)
+    one = torch.tensor([[p]])
+    assert float(Margin().uncertainty(one, False)) == pytest.approx(1 - (first - second))
+    assert float(LeastConfidence().uncertainty(one, False)) == pytest.approx(1 - first)
 
 
 def test_one_distribution() -> None:
-    p = torch.tensor([[0.5, 0.2, 0.3], [1.0, 0.0, 0.0]])
-    assert margin(p, True).tolist() == pytest.approx([0.8, 0.0])
-    assert least_confidence(p, True).tolist() == pytest.approx([0.5, 0.0])
+    p = torch.tensor([[[0.5, 0.2, 0.3], [1.0, 0.0, 0.0]]])
+    assert Margin().uncertainty(p, True)[0].tolist() == pytest.approx([0.8, 0.0])
+    assert LeastConfidence().uncertainty(p, True)[0].tolist() == pytest.approx([0.5, 0.0])
+
+
+def test_double_precision_tells_apart_what_is_nearly_sure() -> None:
+    rest = torch.tensor([1e-9, 2e-9], dtype=torch.float64)
+    p = torch.stack([1 - rest, rest], dim=1)[None]
+    for strategy, factor in ((Margin(), 2), (LeastConfidence(), 1)):
+        found = strategy.uncertainty(p, True)[0].tolist()
+        assert found == pytest.approx([factor * 1e-9, factor * 2e-9], rel=1e-6)
 
 
 def test_images_by_hand() -> None:

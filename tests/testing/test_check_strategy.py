@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from alframe.datasets.base import Target
-from alframe.learner import EMBEDDING, PREDICTED_LOSS, SignalBatch
+from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING, PREDICTED_LOSS, SignalBatch
 from alframe.strategy import Query, ScoringStrategy, Selection, top
 from alframe.testing import check_strategy
 
@@ -24,6 +24,26 @@ class Good(ScoringStrategy):
 
     def score(self, batch: SignalBatch) -> Any:
         return batch[PREDICTED_LOSS]
+
+
+class Adapts(Good):
+    """Says what it requires once it is told what there is."""
+
+    def __init__(self) -> None:
+        self.requires = frozenset()
+
+    def adapt(self, provided: frozenset[str]) -> None:
+        self.requires = frozenset({DETECTIONS if DETECTIONS in provided else CLASS_PROBS})
+
+    def score(self, batch: SignalBatch) -> Any:
+        (name,) = self.requires
+        values = batch[name].scores if name == DETECTIONS else batch[name].values.flatten(1)
+        return values.sum(dim=1)
+
+
+class AdaptsToDetectionsAlone(Adapts):
+    def score(self, batch: SignalBatch) -> Any:
+        return batch[DETECTIONS].scores.sum(dim=1)
 
 
 class FewerThanAsked(Good):
@@ -213,6 +233,7 @@ def draws_from(draw: Callable[[], object]) -> type[Good]:
 
 def test_a_good_strategy_passes() -> None:
     check_strategy(Good)
+    check_strategy(Adapts)
 
 
 @pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
@@ -252,6 +273,7 @@ def test_a_good_strategy_passes() -> None:
             "the strategy changed the annotations it was handed: expected it to copy what it",
         ),
         (AddsATarget, "item assignment .*: images and annotations are read-only, expected"),
+        (AdaptsToDetectionsAlone, "KeyError: 'detections'"),
         (RequiresTooMuch, r"requires names .'embedding'., which it never asks for: expected"),
         (NeedsALabel, "with 12 unlabelled items, budget 5, nothing labelled: IndexError"),
         (NeedsTwo, "with 1 unlabelled items, budget 1: IndexError: tuple index out of range"),

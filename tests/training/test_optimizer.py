@@ -28,6 +28,9 @@ def test_each_group_has_a_rate_of_its_own_and_frozen_parameters_are_in_none() ->
     assert [g["lr_factor"] for g in groups] == [0.1, 1.0]
     assert [len(g["params"]) for g in groups] == [1, 2]
     assert len(parameter_groups(model, [*model.head.parameters()])) == 1
+    inside = nn.ModuleDict({"of": model, "second": nn.Linear(2, 1)})  # as learners add to a model
+    groups = parameter_groups(inside, [*inside.parameters()])
+    assert {g["lr_factor"]: len(g["params"]) for g in groups} == {0.1: 2, 1.0: 4}
     assert len(parameter_groups(nn.Linear(2, 2), trained)) == 1
 
 

@@ -1,5 +1,7 @@
 """The plain detection learner on a tiny RetinaNet and drawn shapes."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -139,6 +141,23 @@ def test_a_restored_model_gives_the_same_numbers() -> None:
     assert all(torch.equal(x, y) for i in a for x, y in zip(a[i], b[i], strict=True))
     test = LabelledSet(dataset.images, dataset.test, dataset.targets)
     assert learner.evaluate(test) == other.evaluate(test)
+
+
+def test_no_gradient_and_no_earlier_network_stays_in_memory() -> None:
+    learner, dataset = fitted()
+    network = weakref.ref(learner.network)
+    assert all(p.grad is None for p in learner.network.parameters())
+    seen: list[Any] = []
+
+    def look() -> None:
+        gc.collect()
+        seen.append(network())
+
+    labelled = LabelledSet(dataset.images, dataset.pool[:4], dataset.targets)
+    rest = ImageSet(dataset.images, dataset.pool[4:])
+    learner.fit(labelled, rest, replace(context(), tick=look))
+    assert seen
+    assert seen == [None] * len(seen)
 
 
 def test_a_warm_start_goes_on_from_the_cycle_before() -> None:

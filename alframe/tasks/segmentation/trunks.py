@@ -5,19 +5,18 @@ from torchvision.models import (
     MobileNet_V3_Large_Weights,
     ResNet50_Weights,
     WeightsEnum,
-    mobilenet_v3_large,
     resnet50,
 )
 
 from alframe.detectors.backbone_weights import stock_weights, use_weights
 from alframe.detectors.backbones import Backbone, build_backbone
-from alframe.detectors.mobilenet import MOBILENET
+from alframe.detectors.mobilenet import MOBILENET, MobileNetBody
 from alframe.detectors.pixels import IMAGENET
 from alframe.shaped import Float
 
 RESNET = "resnet50"
-BLOCKS = (4, 16)
-"""Of MobileNetV3-Large: the first of stride 8, and the last one."""
+FINE = 4
+"""The first block of MobileNetV3-Large of stride 8; a dilated one's last is of stride 16."""
 
 
 class DilatedResNet(nn.Module):
@@ -39,19 +38,6 @@ class DilatedResNet(nn.Module):
         return maps
 
 
-class DilatedMobileNet(nn.Module):
-    """MobileNetV3-Large whose last stage is dilated: maps of strides 8 and 16."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features = mobilenet_v3_large(weights=None, dilated=True).features
-
-    def forward(self, images: "Float[Tensor, 'B 3 H W']") -> list[Tensor]:
-        """The two maps that torchvision's heads read."""
-        first = self.features[: BLOCKS[0] + 1](images)
-        return [first, self.features[BLOCKS[0] + 1 :](first)]
-
-
 def segmentation_backbone(name: str, weights: str) -> Backbone:
     """A backbone by name.
 
@@ -70,7 +56,8 @@ def segmentation_backbone(name: str, weights: str) -> Backbone:
         published: WeightsEnum = ResNet50_Weights.IMAGENET1K_V1
     elif name == MOBILENET:
         channels, strides = (40, 960), (8, 16)
-        body, published = DilatedMobileNet(), MobileNet_V3_Large_Weights.IMAGENET1K_V1
+        body = MobileNetBody(FINE, dilated=True)
+        published = MobileNet_V3_Large_Weights.IMAGENET1K_V1
     else:
         return build_backbone(name, weights=weights)
     if given := stock_weights(weights, published, name):

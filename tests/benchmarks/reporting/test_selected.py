@@ -65,6 +65,13 @@ def test_overlap_is_of_common_seeds(tmp_path: Path) -> None:
     assert found.overlap == ((1.0, mean, None), (mean, 1.0, None), (None, None, 1.0))
 
 
+def test_of_several_runs_with_one_seed_the_first_counts(tmp_path: Path) -> None:
+    first, other = write(tmp_path / "1", IDS[:2]), write(tmp_path / "2", IDS[4:6])
+    found, _ = selected({"a": [first, other], "b": [write(tmp_path / "3", IDS[:2])]})
+    assert found is not None
+    assert found.overlap == ((1.0, 1.0), (1.0, 1.0))
+
+
 def test_overlap_is_of_cycles_in_which_both_selected(tmp_path: Path) -> None:
     whole = write(tmp_path / "1", IDS[:2], IDS[2:4], IDS[4:6])
     begun = write(tmp_path / "2", IDS[1:3])  # cycle 0 alone: {1} of {0, 1, 2}

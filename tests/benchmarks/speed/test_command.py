@@ -79,7 +79,7 @@ def test_what_was_compiled_is_forgotten(monkeypatch):
 def test_events_are_of_the_device_that_is_measured(device, current, monkeypatch):
     chosen = []
     monkeypatch.setattr(torch.cuda, "set_device", lambda device: chosen.append(device.index))
-    monkeypatch.setattr("alframe.training.device.pick_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert _setting(device, True, 7, None, "wall").device == torch.device(device)
     assert chosen == current
 

@@ -86,11 +86,6 @@ class TestManyCurves:
         assert areas([NARROW, after], "images", COSTS) == {"random": {}, "late": {}}
         assert common_span([], "images", COSTS) is None
 
-    def test_a_span_of_ones_own(self) -> None:
-        found = areas([NARROW, WIDE], "images", COSTS, span=(10, 20))
-        assert found["random"] == pytest.approx({0: 0.3})
-        assert found["crowded"] == pytest.approx({0: 0.4})
-
 
 class TestWhatIsCompared:
     def test_areas(self) -> None:

@@ -249,7 +249,7 @@ def test_the_signal_takes_no_tower() -> None:
     ("options", "training", "message"),
     [
         ({"weight": -1.0}, {}, "weight: expected at least 0, got -1"),
-        ({"joint": 1.5}, {}, "joint: expected a share of the schedule, 0 to 1, got 1.5"),
+        ({"joint": 1.5}, {}, "joint: expected 0 to 1, got 1.5"),
         ({"hidden": 0}, {}, "hidden: expected at least 1, got 0"),
         ({}, {"batch_size": 1}, "learns from pairs; give at least 2"),
         ({}, {"batch_size": 4, "accumulate": 4}, "batch_size=4 in 4 parts: .* at least 8"),
