@@ -52,9 +52,9 @@ def coco_ap(
     Returns:
         :data:`TWELVE` numbers as fractions, nan where there is no object, averaged over overlaps
         .5, .55, ... .95 (but for AP50 and AP75) and the classes that have objects. An object is
-        small up to 32 x 32 square pixels, medium from there to 96 x 96, and large from there on. ``AR1`` is the
-        recall of the surest detection of a class in an image, ``AR10`` of ten, the others of
-        :data:`PER_IMAGE`.
+        small up to 32 x 32 square pixels, medium from there to 96 x 96, and large from there on.
+        ``AR1`` is the recall of the surest detection of a class in an image, ``AR10`` of ten, the
+        others of :data:`PER_IMAGE`.
     """
     detections, objects = tabulate(results, targets, num_classes)
     ranks = _ranked(detections)

@@ -99,8 +99,8 @@ def _within(found: Mapping[str, Source]) -> dict[str, tuple[str, ...]]:
             lines = text_of(read(file), str(file)).rstrip().splitlines()
             listed[str(file)] = {"names": [line.strip() for line in lines]}
     said = listed | _yamls(found)
-    read_names = {file: names_in(content, file) for file, content in said.items()}
-    return {file: names for file, names in read_names.items() if names}  # an empty one says nothing
+    named = {file: names_in(content, file) for file, content in said.items()}
+    return {file: names for file, names in named.items() if names}  # an empty list says nothing
 
 
 def _yamls(found: Mapping[str, Source]) -> dict[str, Mapping[str, Any]]:
