@@ -80,12 +80,11 @@ def candidates_in(path: Path) -> tuple[Candidates, list[str]]:
         names, notes = below(path, Listing())
         if not names:
             raise DataError(no_image_in(path, notes))
-        if gone := [name for name in names if not (path / name).is_file()]:
-            notes.append(
-                f"left out {plural(len(gone), 'link')} to nothing and the like: {named(gone)}"
-            )
-            names = [name for name in names if name not in frozenset(gone)]
-        return Candidates(names, [path]), notes
+        there = [name for name in names if (path / name).is_file()]
+        if gone := sorted({*names} - {*there}):
+            what = f"{plural(len(gone), 'link')} to nothing and the like"
+            notes.append(f"left out {what}: {named(gone)}")
+        return Candidates(there, [path]), notes
     names = listed(path, Candidates(None), Problems("error", ""), "--images")
     images = Candidates(names, [path.parent, Path()], free=True)
     gone = [name for name in names if images.file(name) is None]
