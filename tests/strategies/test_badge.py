@@ -60,9 +60,24 @@ def test_wide_features_are_projected_and_distances_kept() -> None:
     ratio = torch.pdist(small) / torch.pdist(points)
     assert 0.85 < float(ratio.min()) < float(ratio.max()) < 1.15
     assert BADGE(dimensions=2).embed(batch(), seed=1).shape == (3, 4)
-    assert BADGE(dimensions=None).embed(batch(), seed=1).shape == (3, 6)
+    as_they_are = BADGE(dimensions=None).embed(batch(), seed=1)
+    assert as_they_are.shape == (3, 6)
+    assert torch.equal(BADGE(dimensions=3).embed(batch(), seed=1), as_they_are)
     with pytest.raises(ConfigError, match="dimensions: expected at least 1, got 0"):
         BADGE(dimensions=0)
+
+
+def test_every_query_draws_a_projection_of_its_own() -> None:
+    class Noted(BADGE):
+        def embed(self, batch: SignalBatch, seed: int) -> torch.Tensor:
+            drawn.append(seed)
+            return super().embed(batch, seed)
+
+    drawn: list[int] = []
+    makers = {DETECTIONS: detections(FOUND), BOX_FEATURES: rows(FEATURES)}
+    for seed in range(2):
+        Noted().select(query(makers, "abc", 1, seed=seed))
+    assert len(set(drawn)) == 2
 
 
 def test_a_score_that_is_not_finite_is_refused() -> None:

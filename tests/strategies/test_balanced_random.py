@@ -1,7 +1,9 @@
 from collections import Counter, deque
 
-from alframe.learner import DETECTIONS
-from alframe.strategies.balanced_random import BalancedRandom, _in_turn
+import torch
+
+from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs, SignalBatch
+from alframe.strategies.balanced_random import BalancedRandom, _in_turn, shown_classes
 from alframe.strategy import Selection
 from tests.strategies.asking import detections, query
 
@@ -45,3 +47,8 @@ def test_an_image_counts_for_every_class_on_it() -> None:
     both = {"x": [[0.9, 0.0], [0.0, 0.9]], "y": [[0.9, 0.0]], "z": []}
     asked = query({DETECTIONS: detections(both)}, "xyz", 2)
     assert sorted(BalancedRandom().select(asked).ids) == ["x", "y"]
+
+
+def test_a_class_is_shown_by_a_probability_above_the_score() -> None:
+    probs = ClassProbs(torch.tensor([[[0.3, 0.1, 0.4], [0.2, 0.31, 0.4]]]), exclusive=True)
+    assert list(shown_classes(SignalBatch(("x",), {CLASS_PROBS: probs}), 0.3, 2)) == [{1}]

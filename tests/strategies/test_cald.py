@@ -34,6 +34,8 @@ def test_consistency_by_hand() -> None:
     view = detections({"x": [[0.9, 0.0], [0.0, 0.4]]}, boxes={"x": [AWAY, HALF]})("x")
     value = consistency(found, view, view.valid)
     assert value.tolist() == [[pytest.approx(0.5 + (1 - math.log(2)) * 0.6, abs=1e-6)]]
+    view = detections({"x": [[0.9, 0.0], [0.0, 0.4]]}, boxes={"x": [BOX, HALF]})("x")
+    assert torch.equal(consistency(found, view, torch.tensor([[False, True]])), value)
     same = consistency(found, found, found.valid)
     assert same.tolist() == [[pytest.approx(1 + 0.8, abs=1e-6)]]
 
@@ -59,16 +61,40 @@ def test_the_least_consistent_of_each_change_counts() -> None:
 
 
 def test_of_the_candidates_those_of_other_classes_than_the_labelled() -> None:
-    """All are as informative; labelled is class a, so b is new, and nothing at all newest."""
-    found = {"a1": [[0.3, 0.0]], "a2": [[0.3, 0.0]], "b": [[0.0, 0.3]], "none": []}
-    boxes = {"a1": [BOX], "a2": [BOX], "b": [BOX], "none": torch.zeros(0, 4)}
-    targets = {"l": Target.of([BOX, BOX], [0, 0])}
+    """All are as informative; labelled is class a, so b is new, and nothing at all newest.
+
+    A crowd of b does not count.
+    """
+    found = {"a": [[0.3, 0.0]], "b": [[0.0, 0.3]], "c": [[0.3, 0.0]], "none": []}
+    boxes = {"a": [BOX], "b": [BOX], "c": [BOX], "none": torch.zeros(0, 4)}
+    targets = {"l": Target.of([BOX] * 5, [0, 0, 1, 1, 1], crowd=[0, 0, 1, 1, 1])}
     asked = query(
         makers((found, boxes), (found, boxes)), sorted(found), 2, labelled=["l"], targets=targets
     )
     assert CALD(factor=2).select(asked).ids == ("none", "b")
-    assert CALD(factor=2, empty="last").select(asked).ids == ("b", "a1")
-    assert CALD(factor=1).select(asked).ids == ("none", "a1"), "b is no candidate"
+    assert CALD(factor=2, empty="last").select(asked).ids == ("b", "a")
+    assert CALD(factor=1).select(asked).ids == ("none", "a"), "b is no candidate"
+
+
+def test_objects_are_counted_by_labelled_image() -> None:
+    """Half an object of class a on each: 0.9 is farther off than 0.2."""
+    found = {"x": [[0.9, 0.0]], "y": [[0.2, 0.0]]}
+    boxes = {"x": [BOX], "y": [BOX]}
+    targets = {"l": Target.of([BOX], [0]), "m": Target.of([], [])}
+    views = makers((found, boxes), (found, boxes))
+    asked = query(views, "xy", 1, labelled=["l", "m"], targets=targets)
+    assert CALD(factor=2).select(asked).ids == ("x",)
+
+
+def test_classes_are_those_of_the_image_and_its_changes_on_average() -> None:
+    """0.9 of class b and nothing are less of it than 0.6 twice."""
+    boxes = {"x": [BOX], "y": [BOX]}
+    views = makers(
+        ({"x": [[0.0, 0.9]], "y": [[0.0, 0.6]]}, boxes),
+        ({"x": [[0.0, 0.0]], "y": [[0.0, 0.6]]}, boxes),
+    )
+    asked = query(views, "xy", 1, labelled=["l"], targets={"l": Target.of([BOX], [0])})
+    assert CALD(factor=2).select(asked).ids == ("y",)
 
 
 def test_nothing_is_labelled() -> None:

@@ -1,4 +1,6 @@
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from alframe.errors import ConfigError, SelectionError
-from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs
+from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs, Detections
 from alframe.strategies.cdal import CDAL, LEAST, Contexts, contexts
 from alframe.strategies.k_center import k_center
 from tests.strategies.asking import detections, query
@@ -32,6 +34,12 @@ def test_probabilities_of_a_sigmoid_detector_are_made_a_distribution() -> None:
     p = torch.tensor([[[0.6, 0.2]]])
     result = contexts(p, False, torch.ones(1, 1, dtype=torch.bool), 2, uniform=False)
     torch.testing.assert_close(result[0, 0], torch.tensor([0.75, 0.25]))
+
+
+def test_a_prediction_that_is_sure_is_a_context() -> None:
+    p = torch.tensor([[[1.0, 0.0, 0.0]]])
+    result = contexts(p, True, torch.ones(1, 1, dtype=torch.bool), 2, uniform=False)
+    torch.testing.assert_close(result, torch.tensor([[[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]))
 
 
 def divergence(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
@@ -112,9 +120,21 @@ def test_what_is_missing_may_count_as_unknown() -> None:
         CDAL(missing="no")  # type: ignore[arg-type]
 
 
+def test_boxes_that_are_padding_do_not_count() -> None:
+    """Without its second box, which is padding, m shows what l does."""
+    found = {"l": [[0.8, 0.2]], "m": [[0.8, 0.2], [0.5, 0.5]], "n": [[0.7, 0.3]]}
+
+    def one_each(ids: Sequence[str]) -> Detections:
+        made = detections(found)(ids)
+        return replace(made, valid=torch.tensor([True, False]).expand_as(made.valid))
+
+    asked = query({DETECTIONS: one_each}, "mn", 1, labelled=["l"])
+    assert CDAL(unit="detections").select(asked).ids == ("n",)
+
+
 def test_background_is_no_prediction() -> None:
     """m shows nothing above 0.05 but background, as z does; n shows class a, as l does."""
-    found = {"l": [[0.5, 0.1, 0.4]], "m": [[0.04, 0.01, 0.95]], "n": [[0.4, 0.2, 0.4]]}
+    found = {"l": [[0.5, 0.1, 0.4]], "m": [[0.05, 0.01, 0.94]], "n": [[0.4, 0.2, 0.4]]}
     asked = query(
         {CLASS_PROBS: lambda ids: ClassProbs(torch.tensor([found[i] for i in ids]), True)},
         "mn",

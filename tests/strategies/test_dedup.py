@@ -42,13 +42,22 @@ def test_only_a_few_embeddings_are_read() -> None:
     assert question.learner.read == 6 + 2 + 1  # type: ignore[attr-defined]
 
 
+def test_of_many_labelled_images_each_counts() -> None:
+    """They are compared 1,024 at a time; d is a copy of the first."""
+    labelled = [f"l{n}" for n in range(1025)]
+    vectors = VECTORS | {item: [0, 1, 0] for item in labelled} | {"l0": [0, 0, 1]}
+    makers = {"number": rows(SCORES), EMBEDDING: rows(vectors)}
+    assert Dedup(ByNumber()).select(query(makers, "de", 1, labelled=labelled)).ids == ("e",)
+
+
 def test_copies_alone() -> None:
-    """Of ten directions each stands twice, at another length."""
+    """Of ten directions each stands twice, at another length; one is labelled."""
     vectors = np.random.default_rng(0).standard_normal((10, 64))
     table = {f"{n:02d}": (1 + 2 * (n % 2)) * vectors[n // 2] for n in range(20)}
     makers = {"number": rows({i: -float(i) for i in table}), EMBEDDING: rows(table)}
-    chosen = Dedup(ByNumber(), similarity=1).select(query(makers, list(table), 10)).ids
-    assert chosen == tuple(f"{n:02d}" for n in range(0, 20, 2))
+    asked = query(makers, list(table)[1:], 9, labelled=["00"])
+    chosen = Dedup(ByNumber(), similarity=1).select(asked).ids
+    assert chosen == tuple(f"{n:02d}" for n in range(2, 20, 2))
 
 
 def test_around_a_strategy_without_scores() -> None:

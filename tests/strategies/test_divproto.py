@@ -59,14 +59,18 @@ def test_repetitions_between_images_are_rejected_and_fill_the_end() -> None:
     )
     assert DivProto(**NO_QUOTA).select(asked(5)).ids == ("a", "c", "e", "d", "b")
     assert DivProto(between=1.0, **NO_QUOTA).select(asked(3)).ids == ("a", "b", "c")
+    assert DivProto(between=0.0, **NO_QUOTA).select(asked(3)).ids == ("a", "c", "e"), (
+        "the cosine of a and c is 0, not above it"
+    )
 
 
 def test_a_share_is_reserved_for_rare_classes() -> None:
-    """Class 1 is rarer among the labelled: of a budget of 2, one image has to show it."""
-    targets = {"l": Target.of([[0, 0, 1, 1]] * 3, [0, 0, 1])}
-    question = asked(2, labelled=["l"], targets=targets)
+    """Of three classes 1 is the rare one, its crowds apart: of 2 images one has to show it."""
+    labels, crowd = [0, 0, 1, 2, 2, 1, 1], [0, 0, 0, 0, 0, 1, 1]
+    targets = {"l": Target.of([[0, 0, 1, 1]] * 7, labels, crowd=crowd)}
+    question = asked(2, labelled=["l"], targets=targets, classes="xyz")
     assert DivProto(reserved=0.5).select(question).ids == ("a", "e")
-    assert DivProto(reserved=0.5, rare_score=0.4).select(question).ids == ("a", "c"), (
+    assert DivProto(reserved=0.5, rare_score=0.35).select(question).ids == ("a", "c"), (
         "nothing shows class 1 for sure: the next that is no repetition gets its share"
     )
 

@@ -107,8 +107,9 @@ def test_picks_equal_float64_at_size(seed: int) -> None:
     assert picked(vectors, 400, 300) == reference(vectors, 400, 300)
 
 
-def test_bounds_hold_and_settled_distances_are_those_of_float64() -> None:
-    vectors = torch.from_numpy(kinds()["far from the origin"])
+@pytest.mark.parametrize("kind", ["far from the origin", "narrow"])
+def test_bounds_hold_and_settled_distances_are_those_of_float64(kind: str) -> None:
+    vectors = torch.from_numpy(kinds()[kind])
     points = VectorTable(vectors)
     rows, centres = points.take(slice(0, 500)), points.take(slice(500, 600))
     true = torch.cdist(vectors[:500].double(), vectors[500:600].double()).square().amin(dim=1)
@@ -116,6 +117,14 @@ def test_bounds_hold_and_settled_distances_are_those_of_float64() -> None:
     settled = rows.nearest(centres, torch.full((500,), torch.inf, dtype=torch.float64))
     torch.testing.assert_close(settled, true, rtol=1e-12, atol=0)
     assert torch.equal(rows.nearest(centres, settled / 2), settled / 2)
+
+
+def test_the_nearest_may_be_the_centre_of_the_largest_rounding_error() -> None:
+    """From 1, 3 is at 2 and so a little nearer than -1 less four times the precision."""
+    eps = torch.finfo(torch.float32).eps
+    points = VectorTable(torch.tensor([[1.0], [3.0], [-1 - 4 * eps], [-3.0]]))
+    infinite = torch.full((1,), torch.inf, dtype=torch.float64)
+    assert points.take(slice(0, 1)).nearest(points.take(slice(1, 3)), infinite).tolist() == [4.0]
 
 
 @pytest.mark.gpu

@@ -1,9 +1,11 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 import torch
 
-from alframe.strategies.k_means import _means, k_means, seeds
+from alframe.strategies import k_means as module
+from alframe.strategies.k_means import _drawn, _means, k_means, seeds
 
 
 def test_seeds_are_drawn_in_proportion_to_the_squared_distance() -> None:
@@ -36,6 +38,18 @@ def test_duplicates_come_last_and_in_order() -> None:
     rows = seeds(different.repeat(3, 1), 18, np.random.default_rng(0), first=3)
     assert sorted(row % 6 for row in rows[:6]) == list(range(6))
     assert rows[6:] == sorted(rows[6:])
+
+
+def test_a_row_without_weight_is_not_drawn() -> None:
+    assert _drawn(np.array([0.0, 1.0]), np.array([True, True]), where=0.0) == 1
+
+
+def test_iterations_go_on_until_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Means from 0 and 1: 0 and 5; then 1/2 and 19/3; then 4/3 and 8, which change nothing."""
+    monkeypatch.setattr(module, "seeds", lambda *_, **__: [0, 1])
+    line = torch.tensor([[0.0], [1.0], [3.0], [6.0], [10.0]])
+    labels = [k_means(line, 2, np.random.default_rng(0), n).tolist() for n in (1, 10)]
+    assert labels == [[0, 0, 1, 1, 1], [0, 0, 0, 1, 1]]
 
 
 def test_separate_clusters_are_found() -> None:

@@ -8,6 +8,8 @@ import torch
 
 from alframe.errors import ConfigError
 from alframe.learner import BOX_FEATURES, DETECTIONS
+from alframe.strategies import ofds
+from alframe.strategies.k_means import k_means
 from alframe.strategies.ofds import OFDS, representatives
 from tests.strategies.asking import detections, query, rows
 
@@ -18,11 +20,16 @@ def at(*degrees: float) -> list[list[float]]:
     return [[math.cos(math.radians(d)), math.sin(math.radians(d))] for d in degrees]
 
 
-def asked(found: dict[str, tuple[list[Any], list[Any]]], budget: int, labelled: Sequence[str] = ()):  # type: ignore[no-untyped-def]
+def asked(  # type: ignore[no-untyped-def]
+    found: dict[str, tuple[list[Any], list[Any]]],
+    budget: int,
+    labelled: Sequence[str] = (),
+    classes: int = 2,
+):
     """Of each image the probabilities of its detections, and the directions of their features."""
     features = {item: directions or torch.zeros(0, 2) for item, (_, directions) in found.items()}
     makers = {
-        DETECTIONS: detections({item: probs for item, (probs, _) in found.items()}),
+        DETECTIONS: detections({i: probs for i, (probs, _) in found.items()}, classes=classes),
         BOX_FEATURES: rows(features),
     }
     return query(makers, sorted(set(found) - set(labelled)), budget, labelled=labelled)
@@ -55,6 +62,23 @@ def test_labelled_images_cover_what_is_detected_on_them() -> None:
     assert set(chosen) == {"b2", "b3"}, "a's only free object lies on b2"
 
 
+def test_objects_on_labelled_images_do_not_make_a_class_frequent() -> None:
+    """Three of five objects of a are labelled: two are left of it, and three of b."""
+    found = FOUND | {"a4": ([A], at(90))}
+    assert OFDS().select(asked(found, 1, labelled=["a1", "a2", "a3"])).ids == ("a4",)
+
+
+def test_each_class_has_an_even_share_of_what_is_left() -> None:
+    """Of 4 the first of three classes has 2, so each of the others 1."""
+    found = {
+        f"{name}{n}": ([[0.9 * (c == label) for c in range(3)]], at(90 * n))
+        for label, name in enumerate("abc")
+        for n in range(2)
+    }
+    chosen = OFDS().select(asked(found, 4, classes=3)).ids
+    assert [item[0] for item in chosen] == ["a", "a", "b", "c"]
+
+
 def test_images_without_objects_come_when_nothing_else_is_left() -> None:
     chosen = OFDS().select(asked(FOUND, 8)).ids
     assert set(chosen[:6]) == {"b1", "b2", "b3", "a1", "a2", "a3"}
@@ -76,6 +100,27 @@ def test_clusters_grow_until_enough_are_free() -> None:
     nothing = torch.ones(8, dtype=torch.bool)
     assert representatives(points, nothing, 2, np.random.default_rng(0), 50) == []
     assert representatives(points, ~nothing, 0, np.random.default_rng(0), 50) == []
+
+
+def test_clusters_grow_by_half_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of 20 is covered, so one more is wanted."""
+    numbers: list[int] = []
+
+    def counted(features: torch.Tensor, clusters: int, *more: Any) -> torch.Tensor:
+        numbers.append(clusters)
+        return k_means(features, clusters, *more)
+
+    monkeypatch.setattr(ofds, "k_means", counted)
+    line, covered = torch.arange(40.0).unsqueeze(1), torch.arange(40) < 1
+    assert len(representatives(line, covered, 20, np.random.default_rng(0), 25)) == 20
+    assert numbers == [20, 30]
+
+
+def test_the_largest_cluster_is_first() -> None:
+    """The middle of five, the first of two, the last alone."""
+    line = torch.tensor([[99.0], [50.0], [0.0], [1.0], [2.0], [3.0], [4.0], [51.0]])
+    free = torch.zeros(8, dtype=torch.bool)
+    assert representatives(line, free, 3, np.random.default_rng(0), 25) == [4, 1, 0]
 
 
 def test_options_out_of_range() -> None:

@@ -61,6 +61,13 @@ def test_scores_are_those_of_the_other_and_zeros_come_last_in_any_order() -> Non
     assert lasts == {("a", "c"), ("c", "a")}
 
 
+def test_the_draw_does_not_depend_on_what_was_drawn_before() -> None:
+    scores = {f"i{n}": 1.0 for n in range(9)}
+    fresh, used = (query({}, list(scores), 9) for _ in range(2))
+    used.rng.random()
+    assert Power(ByNumber()).choose(scores, used) == Power(ByNumber()).choose(scores, fresh)
+
+
 def test_a_large_beta_is_the_ranking() -> None:
     numbers = {f"i{n}": float(n + 1) for n in range(6)}
     asked = query({"number": rows(numbers)}, list(numbers), 6)

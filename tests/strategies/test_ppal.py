@@ -112,6 +112,11 @@ def test_uncertain_images_that_differ_are_chosen() -> None:
     assert PPAL().select(everything).ids == ("c", "a", "b", "d", "e")
 
 
+def test_detections_up_to_the_least_score_add_nothing() -> None:
+    asked = query({DETECTIONS: detections({"a": [[0.6, 0], [0.3, 0]]})}, "a", 1)
+    assert PPAL(min_score=0.3).scores(asked) == pytest.approx({"a": 1.2 * h(0.6)})
+
+
 def test_features_are_asked_for_candidates_alone() -> None:
     found = {"a": [[0.5, 0]], "b": [[0.4, 0]], "c": [[0.3, 0]], "d": [[0.1, 0]]}
     features, asked = {i: [[1.0, 0.0]] for i in "abcd"}, []

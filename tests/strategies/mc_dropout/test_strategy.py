@@ -44,6 +44,7 @@ def test_detections_are_put_together_by_overlap() -> None:
         [[0.0, 0.0, 1.0], [0.1, 0.5, 0.4]],
     ]).double()  # fmt: skip
     torch.testing.assert_close(objects(made, 0, 0.5, 0.05), expected)
+    assert len(objects(made, 0, 0.8, 0.05)) == 2, "0.8 is enough"
     assert len(objects(made, 0, 0.9, 0.05)) == 3, "at 0.9 the first two are no match"
     assert len(objects(made, 0, 0.5, 0.55)) == 1, "0.5 begins no object"
 

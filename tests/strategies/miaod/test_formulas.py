@@ -161,8 +161,9 @@ def test_uncertainty_is_the_maximum_for_one_and_the_mean_for_all() -> None:
     assert torch.equal(formulas.image_uncertainty(values, 1), values.amax(dim=1))
     for k in (20, 21, 10000):
         torch.testing.assert_close(formulas.image_uncertainty(values, k), values.mean(dim=1))
-    expected = values.sort(dim=1, descending=True).values[:, :7].mean(dim=1)
-    torch.testing.assert_close(formulas.image_uncertainty(values, 7), expected)
+    for k in (7, 19):
+        expected = values.sort(dim=1, descending=True).values[:, :k].mean(dim=1)
+        torch.testing.assert_close(formulas.image_uncertainty(values, k), expected)
 
 
 def test_anchors_inside_the_image() -> None:
@@ -235,6 +236,16 @@ def test_what_each_term_trains(mode: Any) -> None:
     assert trained_by(objective.maximise(of, batch).total(), of) == TWO
     heads = {"detector.box_tower", "mil"} if mode == "paper" else set()
     assert trained_by(objective.maximise_labelled(of, batch).total(), of) == TWO | heads
+
+
+def test_image_weight_is_a_factor_of_what_pseudo_labels_say() -> None:
+    of, batch = model(), drawing()
+    for tower in (of.detector.class_tower, of.second):
+        nn.init.constant_(tower.output.bias, 1.0)  # type: ignore[arg-type]
+    once, thrice = (Objective(2, image_weight=w).minimise(of, batch).terms for w in (1, 3))
+    assert once["pseudo_image"] > 0
+    torch.testing.assert_close(thrice["pseudo_image"], 3 * once["pseudo_image"])
+    assert torch.equal(thrice["discrepancy"], once["discrepancy"])
 
 
 def test_the_paper_sums_where_the_code_averages() -> None:
@@ -356,9 +367,9 @@ def test_masked_padding_changes_nothing_however_much_there_is(mode: Any) -> None
     assert anchors.per_level == (288, 72, 18)
     assert valid.sum(dim=1).tolist() == [168, 168]
     heads = [some(2, 168, 3, seed=s) for s in range(3)]
+    scattered = [_scattered(h, valid, seed) for seed, h in enumerate(heads, start=9)]
     found = []
-    for seen in (batch, larger):
-        given = heads if seen is batch else [_scattered(h, valid) for h in heads]
+    for seen, given in ((batch, heads), (larger, scattered)):
         of.detector.class_tower, of.second, of.mil = map(Given, given)
         terms = (objective.minimise(of, seen), objective.maximise(of, seen))
         each = objective.disagreement(of, of.detector.features(seen), seen)
@@ -368,9 +379,9 @@ def test_masked_padding_changes_nothing_however_much_there_is(mode: Any) -> None
         torch.testing.assert_close(small_frame, large_frame)
 
 
-def _scattered(values: Tensor, valid: Tensor) -> Tensor:
+def _scattered(values: Tensor, valid: Tensor, seed: int) -> Tensor:
     """The rows of ``values`` where it is valid, and loud noise elsewhere."""
-    noise = some(2, valid.shape[1], values.shape[2], seed=9, scale=9)
+    noise = some(2, valid.shape[1], values.shape[2], seed=seed, scale=9)
     noise[valid] = values.flatten(0, 1)
     return noise
 
