@@ -34,7 +34,7 @@ class Query:
         labelled: ids that have been annotated, sorted.
         targets: annotations of the labelled items.
         classes: names of the classes, in label order.
-        budget: how many images to choose.
+        budget: how many images to choose, no more than there are.
         rng: the strategy's own generator for this cycle.
         cycle: 0, 1, ...
     """
@@ -52,6 +52,7 @@ class Query:
         for name in ("unlabelled", "labelled"):
             object.__setattr__(self, name, tuple(sorted(getattr(self, name))))
         object.__setattr__(self, "classes", tuple(self.classes))
+        object.__setattr__(self, "budget", min(self.budget, len(self.unlabelled)))
         object.__setattr__(self, "targets", unchangeable(self.targets))
 
 
@@ -60,7 +61,7 @@ class Selection:
     """The chosen items, best first.
 
     Attributes:
-        ids: exactly the budget, or the whole pool where that is smaller; unique, unlabelled.
+        ids: exactly the budget; unique, unlabelled.
         scores: of every candidate that was scored, for reports and for verifying the choice.
     """
 

@@ -74,13 +74,12 @@ class BADGE:
     def select(self, query: Query) -> Selection:
         """Embed the pool and draw ``query.budget`` ids with the query's generator."""
         ids = query.unlabelled
-        budget = min(query.budget, len(ids))
-        if not budget:
+        if not query.budget:
             return Selection(())
         seed = int(query.rng.integers(2**63))
         points = gather(query, ids, self.requires, lambda batch: self.embed(batch, seed))
         longest = int(torch.linalg.vecdot(points, points).argmax())
-        return Selection(tuple(ids[row] for row in seeds(points, budget, query.rng, longest)))
+        return Selection(tuple(ids[row] for row in seeds(points, query.budget, query.rng, longest)))
 
     def embed(self, batch: SignalBatch, seed: int) -> "Float[Tensor, 'B D']":
         """Gradient embeddings, [B, K * F]; the same ``seed`` gives the same projection."""

@@ -71,13 +71,12 @@ class CDAL:
             SelectionError: the detector knows one class and no background.
         """
         ids = (*query.labelled, *query.unlabelled)
-        count = min(query.budget, len(query.unlabelled))
-        if not count:
+        if not query.budget:
             return Selection(())
         classes = len(query.classes)
         table = gather(query, ids, self.requires, lambda batch: self._contexts(batch, classes))
         points = Contexts.of(table.reshape(len(ids), classes, -1))
-        return Selection(tuple(ids[i] for i in k_center(points, len(query.labelled), count)))
+        return Selection(tuple(ids[i] for i in k_center(points, len(query.labelled), query.budget)))
 
     def _contexts(self, batch: SignalBatch, classes: int) -> Tensor:
         if self._unit == "anchors":

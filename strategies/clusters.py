@@ -52,17 +52,16 @@ class ClusterStrategy(ABC):
     def select(self, query: Query) -> Selection:
         """Cluster every image and pick ``query.budget`` of the unlabelled ones."""
         ids = (*query.labelled, *query.unlabelled)
-        budget = min(query.budget, len(query.unlabelled))
-        if not budget:
+        if not query.budget:
             return Selection(())
         points = torch.nn.functional.normalize(embeddings(query, ids))
         known = len(query.labelled)
-        count = min(known + budget, self._max_clusters)
+        count = min(known + query.budget, self._max_clusters)
         labels = k_means(points, count, query.rng, self._iterations)
         clusters = [
             self._cluster(points, (labels == c).nonzero().squeeze(1), known) for c in range(count)
         ]
-        return Selection(tuple(ids[row] for row in picks(clusters, budget, self._min_size)))
+        return Selection(tuple(ids[row] for row in picks(clusters, query.budget, self._min_size)))
 
     def _cluster(self, points: Tensor, rows: Tensor, known: int) -> Cluster:
         order = self.off(points[rows]).sort(stable=True).indices

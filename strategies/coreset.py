@@ -30,8 +30,7 @@ class CoreSet:
     def select(self, query: Query) -> Selection:
         """Embed every image and pick ``query.budget`` of the unlabelled ones."""
         ids = (*query.labelled, *query.unlabelled)
-        count = min(query.budget, len(query.unlabelled))
-        if not count:
+        if not query.budget:
             return Selection(())
         points = VectorTable(embeddings(query, ids, as_given=True))
-        return Selection(tuple(ids[i] for i in k_center(points, len(query.labelled), count)))
+        return Selection(tuple(ids[i] for i in k_center(points, len(query.labelled), query.budget)))

@@ -45,8 +45,7 @@ class Dedup:
 
     def select(self, query: Query) -> Selection:
         """Choose ``query.budget`` ids that are not much alike, as far as there are such."""
-        wanted = min(self._factor * query.budget, len(query.unlabelled))
-        ranked = self._of.select(replace(query, budget=wanted))
+        ranked = self._of.select(replace(query, budget=self._factor * query.budget))
         kept = self._kept(query, ranked.ids) if ranked.ids else []
         ids = dict.fromkeys([*kept, *ranked.ids])
         return Selection(tuple(ids)[: query.budget], ranked.scores)

@@ -55,7 +55,7 @@ class OFDS:
     def select(self, query: Query) -> Selection:
         """Cluster the objects of every class and pick ``query.budget`` unlabelled ids."""
         ids = (*query.labelled, *query.unlabelled)
-        known, budget = len(query.labelled), min(query.budget, len(query.unlabelled))
+        known, budget = len(query.labelled), query.budget
         if not budget:
             return Selection(())
         objects = self._objects(query, ids)

@@ -24,7 +24,7 @@ class FarthestFirst:
     def select(self, query: Query) -> Selection:
         points = embeddings(query, query.unlabelled).cpu().numpy()  # one row an id
         nearest, chosen = np.full(len(points), np.inf), []
-        while len(chosen) < min(query.budget, len(points)):
+        while len(chosen) < query.budget:
             chosen.append(int(nearest.argmax()))
             nearest = np.minimum(nearest, np.linalg.norm(points - points[chosen[-1]], axis=1))
             nearest[chosen] = -1
