@@ -74,7 +74,7 @@ def planned(
         )
     given.update(initial_set(budget, pool) or ())
     fixed = budget.initial_set is not None or len(given) > budget.images(len(pool))[0]
-    first, per_cycle = check_budget(budget, len(pool), len(given) if fixed else None, len(test))
+    first, per_cycle = check_budget(budget, len(pool), len(given), len(test), fixed=fixed)
     others = [item for item in pool if item not in given]
     initial = {*given, *draw(others, first - len(given), seeds)}
     candidates = None if budget.candidates is None else images_of(budget.candidates, len(pool))
@@ -104,25 +104,27 @@ def _drawn_test(budget: BudgetConfig, dataset: Dataset, seeds: Seeds) -> tuple[s
 
 
 def check_budget(
-    budget: BudgetConfig, pool: int, given: int | None = None, tested: int = 0
+    budget: BudgetConfig, pool: int, given: int = 0, tested: int = 0, *, fixed: bool = False
 ) -> tuple[int, int]:
     """Images of the initial set and of each selection, if a pool of this size can fill them.
 
     Args:
         budget: in images, or shares of the pool.
         pool: how many images may be labelled.
-        given: how many images the initial set has, where it is not drawn.
+        given: how many images of the initial set are not drawn.
         tested: how many were drawn to test on, beside the pool.
+        fixed: none are drawn beside those.
 
     Raises:
         ConfigError: says how many images are asked for and how many there are.
     """
     drawn, per_cycle = budget.images(pool)
-    first, selections = given or drawn, (budget.cycles or 1) - 1
+    first, selections = given if fixed else drawn, (budget.cycles or 1) - 1
     asked = first + per_cycle * selections
     if asked <= pool:
         return first, per_cycle
-    try_this = smaller_budget(first, per_cycle, selections, pool, drawn=not given)
+    least = 0 if fixed else given
+    try_this = smaller_budget(first, per_cycle, selections, pool, least, drawn=not fixed)
     remedies = [f"set {try_this}"] if try_this else []
     there = f"the pool has {pool}" + (f" beside budget.test={tested}" if tested else "")
     text = f"budget.initial asks for {first} images, {there}"
@@ -130,14 +132,16 @@ def check_budget(
         most = 1 + (pool - first) // per_cycle
         remedies.append(f"set budget.cycles={most}, or null to go on until none is left")
         text = (
-            f"the budget asks for {asked} images ({first}{' already given' if given else ''} + "
+            f"the budget asks for {asked} images ({first}{' already given' if fixed else ''} + "
             f"{selections} x {per_cycle}), {there}"
         )
     remedies += ["lower budget.test"] if tested else []
     raise ConfigError(f"{text}: {'; or '.join(remedies) or 'lower it and budget.cycles'}")
 
 
-def smaller_budget(first: int, per_cycle: int, selections: int, pool: int, *, drawn: bool) -> str:
+def smaller_budget(
+    first: int, per_cycle: int, selections: int, pool: int, least: int = 0, *, drawn: bool
+) -> str:
     """Settings to try instead, as shares of the pool and in images; empty where none can do.
 
     Args:
@@ -145,6 +149,7 @@ def smaller_budget(first: int, per_cycle: int, selections: int, pool: int, *, dr
         per_cycle: images of each selection.
         selections: one fewer than trainings.
         pool: images that there are.
+        least: images of a drawn initial set that are in it whatever is drawn.
         drawn: whether the initial set is drawn; one in a file stays as large as it is.
     """
     kept = 0 if drawn else first
@@ -156,7 +161,10 @@ def smaller_budget(first: int, per_cycle: int, selections: int, pool: int, *, dr
     images = {name: max(1, math.floor(factor * each)) for name, each in amounts.items()}
     if _total(images, selections) > pool - kept:
         images = dict.fromkeys(amounts, 1)
-    if not images or _total(images, selections) > pool - kept:
+    if images.get("budget.initial", least) < least:
+        rest = (pool - least) // selections if selections else per_cycle
+        images |= {n: min(images[n], rest) for n in images} | {"budget.initial": least}
+    if min(images.values(), default=0) < 1 or _total(images, selections) > pool - kept:
         return ""
     shares = {name: _percent(count, pool) for name, count in images.items()}
     return f"a share of the pool such as {_settings(shares)}, or {_settings(images)}"

@@ -1,5 +1,7 @@
 """Answers joined and compared, by hand."""
 
+from dataclasses import replace
+
 from alframe.annotations.answers import changed, merged, of_images
 from alframe.annotations.vocabulary import Annotations
 from alframe.datasets.objects import Annotated, Box
@@ -28,6 +30,13 @@ def test_an_answer_for_an_image_that_was_given_up_before() -> None:
     both = merged(answers(ignored="p"), answers(thing("p"), images="p"))
     assert both.ignored == set()
     assert changed(answers(ignored="p"), answers(thing("p"), images="p")) == {"p"}
+    assert changed(answers(images="p"), answers(images="p", ignored="p")) == {"p"}
+
+
+def test_what_an_answer_took_is_of_that_answer() -> None:
+    untimed = replace(answers(images="p"), seconds={})
+    assert merged(answers(), untimed).seconds == {}
+    assert merged(untimed, answers()).seconds == {"p": 2.0}
 
 
 def test_a_pixel_is_rounding_and_two_are_not() -> None:

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask
 
-from alframe.annotations.formats import read_annotations, read_predictions
+from alframe.annotations.formats import read_annotations, read_predictions, write_query
+from alframe.annotations.vocabulary import Proposal
 from alframe.datasets.coco_fields import ById
 from alframe.datasets.coco_objects import _counts, quick_object, read_object
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
-from tests.annotations.known import Known, boxes, read
+from tests.annotations.known import Known, boxes, read, sheet
 
 
 def written(path: Path, *rows: dict[str, Any], name="a.jpg", image=None, **more: Any) -> Path:
@@ -222,6 +223,12 @@ def test_several_files_of_one_folder(tmp_path: Path) -> None:
     written(tmp_path / "3.json", BOX)
     with pytest.raises(DataError, match=r"two files list the image: .*a\.jpg"):
         read(tmp_path, Known("a.jpg", "b.jpg"))
+
+
+def test_the_area_of_a_proposal_is_that_of_its_box(tmp_path: Path) -> None:
+    asked = sheet({"a.jpg": [Proposal("disc", (10, 20, 40, 60), 0.5)]})
+    (row,) = json.loads(write_query("coco", asked, tmp_path).read_text())["annotations"]
+    assert (row["bbox"], row["area"]) == ([10, 20, 30, 40], 1200)
 
 
 ODD = st.sampled_from(

@@ -56,6 +56,7 @@ def test_shapes(tmp_path: Path, shape: str, corners: list[float]) -> None:
     found = read(written(tmp_path, xml(image(shape))), Known("a.jpg"))
     assert boxes(found) == [("a.jpg", "disc", corners)]
     assert found.classes == ("disc", "box")
+    assert (found.notes, found.resized) == ([], set()), "it says the size of the picture"
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ import pytest
 
 from alframe.annotations.files_oracle import FilesOracle
 from alframe.annotations.label_studio_oracle import LabelStudioOracle
+from alframe.annotations.parts import joined
 from alframe.annotations.query_folders import write_folder
 from alframe.annotations.sheets import query_folder, read_sheet, write_sheet
 from alframe.annotations.taking import Received, take, waits_for
-from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
+from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
 from alframe.datasets.base import Dataset, Target
+from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError, RunError, Waiting
 from alframe.oracle import OracleSetup
 from alframe.runs.journal import Journal
@@ -149,9 +151,6 @@ def test_what_is_said_of_answers(run: Path, dataset: Dataset, tmp_path: Path) ->
     assert told(take(run, dataset, [first])) == ["cycle 0: 2 new answers (2 objects)"]
     assert told(take(run, dataset, [first])) == ["cycle 0: 0 new answers, 2 as before (2 objects)"]
     other = answer(tmp_path / "2.json", "b.png", "deep/c.png", name="dog", ignored=["deep/c.png"])
-    content = json.loads(other.read_text())
-    content["annotations"] = content["annotations"][:1]
-    other.write_text(json.dumps(content))
     assert told(take(run, dataset, [other])) == [
         "cycle 0: 1 new answer, 1 changed (1 object, 1 ignored)"
     ]
@@ -341,7 +340,18 @@ def test_files_that_differ_and_objects_there_twice_are_told(
     content = json.loads(one.read_text())
     content["annotations"].append(content["annotations"][0] | {"id": 99})
     one.write_text(json.dumps(content))
-    assert f"{one}: 1 object there twice, taken once" in take(run, dataset, [one]).notes
+    taken = take(run, dataset, [one])
+    assert f"{one}: 1 object there twice, taken once" in taken.notes
+    assert told(taken) == ["cycle 0: 0 new answers, 1 changed, 1 as before (2 objects)"]
+
+
+def test_of_an_image_that_two_files_list_the_first_counts() -> None:
+    first = Annotations(CLASSES, ["a.png"])
+    second = Annotations(CLASSES, ["a.png", "b.png"], ignored={"a.png", "b.png"}, resized={"b.png"})
+    problems = Problems("skip")
+    both = joined([first, second], "answers", problems)
+    assert problems.items == {"a.png"}
+    assert (both.images, both.ignored, both.resized) == (["a.png", "b.png"], {"b.png"}, {"b.png"})
 
 
 def test_nothing_is_taken_where_something_is_wrong(

@@ -47,6 +47,11 @@ def test_overlap_by_hand() -> None:
         ),
         ([Proposal("cat", BOX, 0.9)], [("dog", BOX), ("cat", NEAR)], []),
         (
+            [Proposal("cat", BOX, 0.9)],
+            [("cow", (10.0, 10.0, 22.0, 30.0)), ("dog", (10.0, 10.0, 28.0, 30.0))],
+            ["annotated as 'dog', the model sees 'cat'"],
+        ),
+        (
             [Proposal("dog", FAR, 0.8), Proposal("cat", BOX, 0.9)],
             [],
             ["nothing is annotated, the model sees 'cat'"],

@@ -1,6 +1,7 @@
 """Black images, images of one colour, images of more than 8 bits: a note for each."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,6 +137,8 @@ def test_black_by_one_hot_pixel_names_the_setting(folder):
 
 
 def test_another_white_or_limit_is_another_cache(folder, tmp_path):
+    dataset = folder(a=RAMP, b=RAMP)
     for reading in (Reading(), Reading(white=300), Reading(max_megapixels=1)):
-        filled(folder(reading, a=RAMP, b=RAMP), "disk", tmp_path / "cache")
+        again = replace(dataset, images=dataset.images.reading_as(reading))
+        filled(again, "disk", tmp_path / "cache")
     assert len(list((tmp_path / "cache").iterdir())) == 3

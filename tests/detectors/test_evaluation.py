@@ -268,6 +268,14 @@ class TestCoco:
         ours = coco_ap(results, targets, 7)
         np.testing.assert_allclose(list(ours.values()), stats, rtol=1e-12)
 
+    def test_an_object_of_32_x_32_is_small_and_medium(self, tmp_path):
+        square = [0, 0, 32, 32]
+        found, targets = collect(a=[(square, 0.9, 0)]), {"a": Target.of([square], [0])}
+        ours = coco_ap(found, targets, 1)
+        assert ours["AP_small"] == ours["AP_medium"] == pytest.approx(1)
+        stats = coco_by_files(found, targets, 1, tmp_path)
+        np.testing.assert_allclose(list(ours.values()), stats, rtol=1e-12)
+
     def test_at_most_a_hundred_of_a_class_in_an_image(self, tmp_path):
         results, targets = scene(np.random.default_rng(3), 3, 150, 1, flags=False, grid=2)
         stats = coco_by_files(results, targets, 1, tmp_path)

@@ -6,7 +6,7 @@ from torchvision.ops import nms
 
 from alframe.detectors.anchors import Anchors
 from alframe.detectors.box_ops import decode
-from alframe.detectors.postprocess import PostProcess, detect
+from alframe.detectors.postprocess import Pairs, PostProcess, detect, strongest
 from alframe.errors import ConfigError
 from alframe.training.batch import Batch
 
@@ -140,6 +140,25 @@ def test_what_is_not_a_number_is_not_taken_for_nothing():
     boxes, _, found = one_image(apart, [[float("nan")], [0.9]])
     assert boxes == apart
     assert found.scores[0, :2].isnan().tolist() == [True, False]
+
+
+def test_no_more_of_an_image_than_the_best_pairs_are_looked_at():
+    apart = [[0, 0, 10, 10], [20, 0, 30, 10]]
+    assert one_image(apart, [[0.8], [0.9]])[0] == apart[::-1]
+    assert one_image(apart, [[0.8], [0.9]], per_image=1)[0] == apart[1:]
+
+
+def test_a_box_with_a_side_that_is_too_short_is_none():
+    boxes = torch.tensor([[[0, 0, 100, 0.001], [0, 50, 100, 51]]])
+    rows, probs = torch.tensor([[0, 1]]), torch.tensor([[[0.9], [0.8]]])
+    pairs = Pairs(probs[..., 0], rows, torch.zeros_like(rows))
+    batch, options = batch_of([(100, 100)]), PostProcess()
+    for least, valid in ((0.0, [True, True]), (0.01, [True, False])):
+        found, _ = strongest(
+            boxes, pairs, probs, batch, exclusive=False, options=options, least_side=least
+        )
+        assert found.valid[0].tolist() == valid
+    assert found.boxes[0, 0].tolist() == [0, 50, 100, 51]
 
 
 def test_shapes_do_not_depend_on_what_is_found():

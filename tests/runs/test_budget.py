@@ -43,12 +43,32 @@ def test_what_is_beside_the_pool_or_in_it_already_is_said() -> None:
     with pytest.raises(ConfigError, match=r"the pool has 22 beside budget\.test=40"):
         check_budget(BudgetConfig(initial=40, per_cycle=30, cycles=None), 22, tested=40)
     with pytest.raises(ConfigError, match=r"\(48 already given \+ 1 x 8\), .*lower budget"):
-        check_budget(BudgetConfig(initial=20, per_cycle=8, cycles=2), 49, 48, tested=12)
+        check_budget(BudgetConfig(initial=20, per_cycle=8, cycles=2), 49, 48, tested=12, fixed=True)
+
+
+@pytest.mark.parametrize("known", [0, 5, 9, 10, 11])
+@pytest.mark.parametrize("initial", [5, 9, 10, 11])
+def test_advice_that_is_followed_helps(known: int, initial: int) -> None:
+    """Also where some of the pool is annotated, which is labelled from the start."""
+    dataset = fake_dataset(pool=12)
+
+    def plan(**changes: int) -> Plan:
+        amounts = {"initial": initial, "per_cycle": 2, "cycles": 5} | changes
+        return planned(BudgetConfig(**amounts), dataset, Seeds(0), dataset.pool[:known])
+
+    with pytest.raises(ConfigError) as error:
+        plan()
+    advice = [
+        dict(re.findall(r"budget\.(\w+)=(\d+)\b(?!%|\.)", s))
+        for s in str(error.value).split("; or ")
+    ]
+    for changes in filter(None, advice):
+        plan(**{name: int(value) for name, value in changes.items()})
 
 
 def test_an_initial_set_from_a_file_stays() -> None:
     with pytest.raises(ConfigError) as error:
-        check_budget(BudgetConfig(initial=1, per_cycle=50, cycles=3), 60, 10)
+        check_budget(BudgetConfig(initial=1, per_cycle=50, cycles=3), 60, 10, fixed=True)
     assert "set a share of the pool such as budget.per_cycle=10%, or budget.per_cycle=6" in str(
         error.value
     )
@@ -84,6 +104,13 @@ def test_candidates_are_drawn_anew_in_each_cycle_and_never_fewer_than_wanted() -
     assert len(plan.choose_from(unlabelled, 12, seeds[0])) == 12
     assert plan.choose_from(unlabelled[:4], 3, seeds[0]) == unlabelled[:4]
     assert Plan((), 3, None).choose_from(unlabelled, 3, seeds[0]) == unlabelled
+
+
+def test_what_is_tested_on_is_not_what_would_be_labelled_first() -> None:
+    """As many images of one pool, drawn for either."""
+    budget, tested = (BudgetConfig(initial=4, per_cycle=1, test=n, cycles=2) for n in (None, 4))
+    first = planned(budget, fake_dataset(pool=20), Seeds(0)).initial
+    assert planned(tested, fake_dataset(pool=20, test=0), Seeds(0)).test != first
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, None), (7, 7), ("25%", 3)])

@@ -14,10 +14,12 @@ from alframe.errors import ConfigError, RunError, Waiting
 from alframe.oracle import Answers
 from alframe.runs.budget import Plan, planned
 from alframe.runs.journal import Journal
+from alframe.runs.labelling import Labelling
+from alframe.runs.opening import open_run
 from alframe.runs.records import classes_in, new_classes
 from alframe.seeds import Seeds
 from tests.fakes import fake_dataset
-from tests.runs.test_loop import run_loop, without_costs
+from tests.runs.test_loop import CONFIG, run_loop, without_costs
 
 TRUTH = fake_dataset()
 BUDGET = BudgetConfig(initial=3, per_cycle=2, cycles=3, test=2)
@@ -127,6 +129,28 @@ def test_an_answer_more_is_labelled_and_one_given_up_is_not(tmp_path: Path) -> N
     assert cycles[0]["annotation_seconds"] == 2.0 * len({*first.test, *first.initial, more})
     again = run_loop(tmp_path / "run", oracle=people, dataset=partly(), budget=BUDGET)
     assert without_costs(again) == without_costs(cycles)
+
+
+def test_what_is_drawn_to_test_on_is_not_among_what_may_be_trained_on(tmp_path: Path) -> None:
+    dataset, people = partly(), People()
+    people.asked[0] = []  # it has waited
+    first = plan(dataset, **BUDGET.model_dump())
+    with open_run(tmp_path / "run", CONFIG, resume=False) as run:
+        labelling = Labelling(dataset, people, run, first)
+        labelling.begin()
+        labelling.annotate(0)
+    assert labelling.targets.keys() == set(first.initial)
+    assert labelling.test.targets.keys() == set(first.test)
+
+
+def test_seconds_are_not_known_once_an_answer_has_none(tmp_path: Path) -> None:
+    class Untimed(People):
+        def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
+            answers = super().annotate(ids, cycle)
+            return dataclasses.replace(answers, seconds={}) if cycle == 1 else answers
+
+    cycles = run(tmp_path / "run", Untimed(), partly())
+    assert [c["annotation_seconds"] for c in cycles] == [2.0 * 5, None, None]
 
 
 def test_nothing_left_to_test_on(tmp_path: Path) -> None:

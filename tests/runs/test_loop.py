@@ -1,7 +1,7 @@
 """The loop with a fake learner: killed at every point, it ends in the same place."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from alframe.config.sections import BudgetConfig, RunConfig
 from alframe.datasets.base import Dataset, ImageSet, LabelledSet, Target
 from alframe.errors import ConfigError, RunError, TrainingError, Waiting
 from alframe.files import atomic
-from alframe.learner import FitContext
+from alframe.learner import FitContext, SignalBatch
 from alframe.oracle import Answers, Oracle, SimulatedOracle, is_human
 from alframe.runs import journal
 from alframe.runs.budget import check_budget, planned
@@ -340,6 +340,21 @@ def test_the_learner_never_sees_a_target_of_an_unlabelled_item(tmp_path: Path) -
 def test_only_the_last_model_is_kept_if_so_configured(tmp_path: Path) -> None:
     run_loop(tmp_path / "run", config=resolve([from_overrides(["keep_models=last"])]))
     assert files_of(tmp_path / "run")["models"] == ["cycle_03.pt"]
+
+
+def test_scores_that_tell_nothing_apart_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Indifferent(FakeLearner):
+        def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+            return (SignalBatch((item,), {"number": [7]}) for item in images.ids)
+
+    run_loop(
+        tmp_path / "run",
+        learner=Indifferent(),
+        budget=BudgetConfig(initial=3, per_cycle=2, cycles=2),
+    )
+    assert "cycle 0: 9 images have one score, 7, which does not tell them apart" in caplog.text
 
 
 def test_the_whole_pool_may_be_labelled(tmp_path: Path) -> None:

@@ -201,6 +201,17 @@ def test_a_damaged_file_is_deleted_only_where_that_helps(tmp_path: Path) -> None
             run.fit_state(1).load()
 
 
+def test_a_fit_that_is_resumed_has_taken_what_it_took_before(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        before = run.fit_state(1)
+        before.seconds = 1000.0  # of a process before it
+        before.save({})
+        after = run.fit_state(1)
+        assert after.elapsed() < 1000 < before.elapsed()
+        assert after.load() == {}
+        assert 1000 < after.elapsed() < 2000
+
+
 def test_settings_that_change_nothing_may_change_on_resume(tmp_path: Path) -> None:
     with open_run(tmp_path / "run", resolve([]), resume=False):
         pass

@@ -9,15 +9,18 @@ import pytest
 from click.testing import CliRunner
 
 from alframe.cli.verify import verify
+from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import ConfigError, RunError
 from alframe.runs.initial import write_initial
 from alframe.runs.journal import Event
 from alframe.runs.records import results_table
+from alframe.runs.run import run
 from alframe.runs.scores import write_scores
 from alframe.runs.verdict import Verdict
 from alframe.runs.verifier import Verifier
+from tests.annotations import people
 from tests.runs.stored import change, change_manifest, edit, records, unchecked, write_records
-from tests.runs.test_first_cycle import start
+from tests.runs.test_first_cycle import SMALL, start
 
 STRICT = ["--strict"]
 
@@ -213,6 +216,23 @@ def test_a_pool_that_ended_is_no_fault(entropy: Path) -> None:
     wanted = [verifier._wanted(0, pool[:labelled]) for labelled in (8, 24, 27, 30)]
     assert wanted == [6, 6, 3, 0]
     assert verifier._wanted(2, pool[:8]) == 0
+
+
+def test_what_is_tested_on_is_not_left_to_choose_from(tmp_path: Path) -> None:
+    """Of nine images two are drawn to test on; three are labelled, then three, then the last."""
+    ids = [f"{n}.png" for n in range(9)]
+    people.photographs(tmp_path / "photos", ids)
+    images = [{"id": item, "width": 40, "height": 20} for item in ids]
+    objects = {item: [("cat", (1, 1, 9, 9))] for item in ids}
+    truth = people.coco(tmp_path / "truth.json", images, objects, ["cat"])
+    given = ("dataset=photos", f"dataset.root={tmp_path / 'photos'}", "oracle=simulated")
+    budget = [f"budget.{each}" for each in ("test=2", "initial=3", "per_cycle=3", "cycles=null")]
+    rest = [pair for pair in SMALL if not pair.startswith("dataset.")]
+    small = ("data.long=64", "data.short=64", "strategy=random")
+    pairs = (*rest, *given, f"dataset.annotations={truth}", *budget, *small)
+    cycles = list(run(resolve([from_overrides(pairs)]), tmp_path / "run"))
+    assert [len(cycle["selected"]) for cycle in cycles] == [3, 1, 0]
+    assert wrong(tmp_path / "run") == {}
 
 
 def test_a_run_with_cycles_added_is_verified(runs: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 import alframe
 from alframe.datasets.base import Target
 from alframe.errors import ConfigError, DataError
+from alframe.selecting.vectors import StoredVectors, Vectors
 from alframe.strategy import Query, Selection
 
 IDS = ["a", "b", "c", "d"]
@@ -94,6 +95,13 @@ def test_features_of_boxes_follow_the_order_of_scores() -> None:
     given = {"detections": [one, found(0.5)], "object_features": features}
     assert alframe.select(Reads(), 1, ids=["x", "y"], **given) == ["x"]
     assert Reads.seen == {"x": [2.0, 1.0], "y": [3.0, 0.0]}
+
+
+def test_features_of_boxes_are_found_in_whatever_order_they_are_stored() -> None:
+    index, features = np.array([1, 0, 1]), np.array([[1.0], [2.0], [3.0]])
+    stored = StoredVectors(Vectors(("a", "b"), None, features, index, "e.npz"))
+    places, valid = np.array([[0, 0], [0, 1]], np.int32), np.array([[True, False], [True, True]])
+    assert stored.objects(["a", "b"], places, valid).tolist() == [[[2], [0]], [[1], [3]]]
 
 
 def test_draws_follow_the_seed() -> None:

@@ -211,10 +211,12 @@ def test_boxes_that_are_there_twice_count_once(
     alframe: Any, photos: Path, tmp_path: Path, write: Any  # noqa: F811
 ) -> None:  # fmt: skip
     path = write(tmp_path / "run", times=2)
-    given = ("--predictions", path, "--images", photos, "strategy.aggregate=sum")
+    given = ("--predictions", path, "--images", photos, "strategy.aggregate=sum", "--json")
     code, said, err = choose(alframe, *given)
     assert code == 0, err
-    assert said.split()[0] == "b.jpg"
+    first = json.loads(said.splitlines()[0])
+    assert first["id"] == "b.jpg"
+    assert first["score"] == pytest.approx(binary(0.5) + binary(0.25), abs=1e-6)
     assert "6" in err
     assert "there twice, taken once" in err
     once = choose(alframe, "--predictions", write(tmp_path / "one"), *given[2:])[1]

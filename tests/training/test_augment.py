@@ -154,6 +154,19 @@ def test_the_shape_of_a_crop_is_bounded_in_pixels_of_the_original() -> None:
     assert found == {(40, 40, 3)}
 
 
+def test_a_crop_is_told_how_the_image_was_stretched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 100 x 200 pixels 50 x 25 were made: one of them is two high and eight wide."""
+    told: list[float] = []
+
+    def noted(window: Window, *_: Any, aspect: float) -> Window:
+        told.append(aspect)
+        return window
+
+    monkeypatch.setattr(geometric, "random_crop", noted)
+    random_crop(sample(image=picture(50, 25), original=(100, 200)), np.random.default_rng(0))
+    assert told == [2 / 8]
+
+
 def test_a_window_within_the_image_is_enlarged() -> None:
     image = np.zeros((40, 80, 3), np.uint8)
     image[:20, :40] = 200

@@ -46,6 +46,8 @@ def test_a_pass_visits_every_image_and_fills_groups_to_whole_batches() -> None:
     assert set(counts) == set(IDS)
     assert sum(counts.values()) == 10
     assert all(len({i[0] for i in b}) == 1 for b in batches), "one orientation in a batch"
+    firsts = {ids[0][0] for n in range(20) for ids in ids_of(s.batches(5 * n, 5 * n + 1))}
+    assert firsts == {"w", "t"}, "batches of both come in any order"
 
 
 @pytest.mark.parametrize(
@@ -140,17 +142,17 @@ def test_images_are_batched_for_inference_only_with_those_padded_to_one_shape() 
 
 def test_boxes_are_scaled_with_the_image_and_untrainable_ones_left_out() -> None:
     target = Target.of(
-        [[10, 20, 30, 40], [0, 0, 9, 9], [0, 0, 9, 9], [5, 5, 6, 20]],
-        [1, 0, 0, 0],
-        difficult=[0, 1, 0, 0],
-        crowd=[0, 0, 1, 0],
+        [[10, 20, 30, 40], [0, 0, 9, 9], [0, 0, 9, 9], [5, 5, 6, 20], [4, 6, 6, 20]],
+        [1, 0, 0, 0, 2],
+        difficult=[0, 1, 0, 0, 0],
+        crowd=[0, 0, 1, 0, 0],
     )
     sample = read_sample(LabelledSet(Mixed(), ("w0",), {"w0": target}), "w0")
     # 60 x 40 became 30 x 20; difficult, crowd, and the one that is now half a pixel wide are out.
     assert sample.boxes is not None
-    assert sample.boxes.tolist() == [[5, 10, 15, 20]]
+    assert sample.boxes.tolist() == [[5, 10, 15, 20], [2, 3, 3, 10]], "a whole pixel is enough"
     assert sample.labels is not None
-    assert sample.labels.tolist() == [1]
+    assert sample.labels.tolist() == [1, 2]
 
 
 def test_collate_pads_to_a_multiple_and_marks_missing_rows() -> None:

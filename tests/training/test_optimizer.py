@@ -6,7 +6,14 @@ from torch import nn
 
 from alframe.config.sections import TrainingConfig
 from alframe.errors import ConfigError
-from alframe.training.optimizer import build_optimizer, lr_factor, parameter_groups, scaled, set_lr
+from alframe.training.optimizer import (
+    build_optimizer,
+    ema_of,
+    lr_factor,
+    parameter_groups,
+    scaled,
+    set_lr,
+)
 
 
 class Transformer(nn.Module):
@@ -66,6 +73,17 @@ def test_warmup_is_linear_and_counts_from_the_start_of_the_phase() -> None:
     early = [lr_factor(config, 0, i) for i in (0, 250, 499, 500)]
     assert early == pytest.approx([0.001, 0.5005, 0.998002, 1.0])
     assert lr_factor(config, 24, 250) == pytest.approx(0.1 * 0.5005)
+
+
+def test_the_statistics_of_layers_are_averaged_as_weights_are() -> None:
+    """The first update copies; then 0.9 * 1 + 0.1 * 2."""
+    model = nn.BatchNorm1d(1)
+    average = ema_of(model, 0.9)
+    assert average is not None
+    for mean in (1.0, 2.0):
+        model.get_buffer("running_mean").fill_(mean)
+        average.update_parameters(model)
+    assert average.module.get_buffer("running_mean").tolist() == pytest.approx([1.1])
 
 
 def test_processes_share_a_batch_at_the_same_learning_rate() -> None:

@@ -112,6 +112,13 @@ def test_n_too_small_to_decide() -> None:
         )
 
 
+def test_a_p_value_of_alpha_is_not_below_it() -> None:
+    five = [c for c in SEVEN if c.seed < 5 and c.method != "new"]
+    for alpha, below in ((1 / 16, False), (0.07, True)):
+        (found,) = compare(five, "images", COSTS, alpha=alpha)
+        assert (found.p_holm, found.significant, found.decidable) == (1 / 16, below, below)
+
+
 def test_a_method_that_has_other_seeds() -> None:
     other = [curve([0.5, 0.5], "other", seed) for seed in (5, 6, 7, 8)]
     lone = [curve([0.5, 0.5], "lone", 99)]

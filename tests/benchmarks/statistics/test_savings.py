@@ -163,6 +163,9 @@ def test_a_saving_is_told_with_those_at_the_ends_of_the_interval() -> None:
     (new,) = savings_within([*NEW, *RANDOM], full, "images", COSTS)
     assert (new.saving, new.undecided) == (pytest.approx(0.2), "")
     assert new.between == pytest.approx((1 - (120 / 7) / 20, 1 - 22 / 28))
+    # the other way round what is saved falls as the level rises
+    (late,) = savings_within([*NEW, *RANDOM], full, "images", COSTS, baseline="new")
+    assert late.between == pytest.approx((1 - 28 / 22, 1 - 20 / (120 / 7)))
     # whose interval ends at .7, which random does not reach, or at .1, where both begin
     for low, high in ((0.4, 0.7), (0.1, 0.56)):
         wide = Summary(0.5 / 0.9, 0.1, 3, (low / 0.9, high / 0.9))
