@@ -25,6 +25,28 @@ TIMEOUT = 60.0
 _EXPORT = "/api/projects/{}/export?exportType=JSON&download_all_tasks=true"
 
 
+class NotFoundError(DataError):
+    """The server has no such page."""
+
+
+class _SameOrigin(urllib.request.HTTPRedirectHandler):
+    """Follows a redirection of what is only read, on the same server: others are told.
+
+    Another server would be given the key, and what is sent would be read instead.
+    """
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
+        if req.get_method() != "GET" or (old.scheme, old.netloc) != (new.scheme, new.netloc):
+            return None
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+_OPENER = urllib.request.build_opener(_SameOrigin)
+
+
 class Server:
     """A server, and the key to it: a legacy token, or a personal access token.
 
@@ -56,22 +78,37 @@ class Server:
             rows = found["results"] if isinstance(found, dict) else found
             number = next((int(row["id"]) for row in rows if row["title"] == title), None)
         if number is not None:
-            own = self.get(f"/api/projects/{number}")
-        else:
-            settings = {"title": title, "label_config": labels, "sampling": "Uncertainty sampling"}
-            own = self.post("/api/projects", settings)
+            return self._described(self.get(f"/api/projects/{number}"))
+        settings = {"title": title, "label_config": labels, "sampling": "Uncertainty sampling"}
+        return self._described(self.post("/api/projects", settings))
+
+    def numbered(self, project: int) -> Mapping[str, Any] | None:
+        """The project of this number, likewise, whatever its title is now; None: it is gone."""
+        try:
+            return self._described(self.get(f"/api/projects/{project}"))
+        except NotFoundError:
+            return None
+
+    def _described(self, said: Any) -> Mapping[str, Any]:
         with self._understood():
-            return {**own, "id": int(own["id"]), "label_config": str(own["label_config"])}
+            return {**said, "id": int(said["id"]), "label_config": str(said["label_config"])}
 
     def tasks(self, project: int) -> list[Mapping[str, Any]]:
-        """The data of all tasks, also of those that nobody has annotated."""
+        """All tasks as they are exported, also those that nobody has annotated.
+
+        Each has a whole number as ``id``, a mapping as ``data`` and a list of ``annotations``.
+        """
         found = self.get(_EXPORT.format(project))
         with self._understood():
-            return [dict(task["data"]) for task in found]
-
-    def export(self, project: int) -> bytes:
-        """The same as the server writes it, JSON."""
-        return self._request("GET", _EXPORT.format(project), None, "")
+            return [
+                {
+                    **task,
+                    "id": int(task["id"]),
+                    "data": dict(task["data"]),
+                    "annotations": list(task["annotations"]),
+                }
+                for task in found
+            ]
 
     def serve(self, project: int, folder: Path) -> None:
         """Have the server show pictures in a folder that it can read, unless it does."""
@@ -146,7 +183,7 @@ class Server:
             except urllib.error.HTTPError as error:
                 if error.code < 500 or attempt == attempts - 1:
                     raise self._refusal(error, path) from error
-            except (OSError, http.client.HTTPException, UnicodeError) as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:
                 if attempt == attempts - 1:
                     reason = getattr(error, "reason", None) or error
                     raise DataError(
@@ -171,7 +208,7 @@ class Server:
             {"Content-Type": kind} if kind else {}
         )
         request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - see __init__
+        with _OPENER.open(request, timeout=TIMEOUT) as answer:
             content: bytes = answer.read()
             return content
 
@@ -187,20 +224,27 @@ class Server:
         headers = {"Content-Type": "application/json"}
         address = f"{self.url}/api/token/refresh"
         request = urllib.request.Request(address, body, headers)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+        with _OPENER.open(request, timeout=TIMEOUT) as answer:
             said = self._parsed(answer.read(), "/api/token/refresh")
         with self._understood():
             return str(said["access"])
 
     def _refusal(self, error: urllib.error.HTTPError, path: str) -> DataError:
-        said = error.read(2000).decode(errors="replace").strip()
+        said = ""
+        with contextlib.suppress(OSError, http.client.HTTPException):  # it may end within
+            said = error.read(2000).decode(errors="replace").strip()
+        if 300 <= error.code < 400:
+            return DataError(
+                f"{self.url}{path} leads to {error.headers.get('Location')}: give the address of "
+                "the server itself as oracle.url"
+            )
         if error.code in (401, 403):
             return DataError(
                 f"{self.url} does not accept the key in {KEY} ({error.code}): copy the access "
                 "token of your account once more; legacy tokens may be switched off there"
             )
         if error.code == 404:
-            return DataError(f"{self.url}{path}: not found; is Label Studio at oracle.url?")
+            return NotFoundError(f"{self.url}{path}: not found; is Label Studio at oracle.url?")
         return DataError(f"{self.url}{path} answers {error.code}: {said:.300}")
 
 

@@ -1,8 +1,10 @@
 """People as the oracle, in Label Studio: tasks are made on a server, and answers read from it."""
 
+import json
+import logging
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,16 +13,19 @@ from urllib.parse import quote
 
 from alframe.annotations.files_oracle import FilesOracle, stored_answers
 from alframe.annotations.label_studio_api import Server, checked_address
-from alframe.annotations.label_studio_query import OURS, SERVED, configuration, tasks
+from alframe.annotations.label_studio_memory import Memory, digest
+from alframe.annotations.label_studio_query import OURS, RUN, SERVED, configuration, tasks
 from alframe.annotations.sheets import query_folder
 from alframe.annotations.taking import take
 from alframe.annotations.vocabulary import AskedImage, Sheet
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import ConfigError, DataError, Waiting
-from alframe.files.atomic import atomic
+from alframe.files.atomic import write_text
 from alframe.oracle import Answers, OracleSetup
 from alframe.text import command
 from alframe.words import named, plural
+
+logger = logging.getLogger(__name__)
 
 EVERY = 10.0
 """Seconds between two looks at the server while a run waits."""
@@ -35,13 +40,17 @@ class LabelStudioOracle:
 
     The project is made with a label configuration of the run's classes; the images of a query are
     added to it with the model's proposals, the most uncertain first. An image that is skipped there
-    is given up. What is on the server already is never added again. Labels that people add to the
-    project are refused where they are used, until ``alframe annotate --new-classes`` takes them.
+    is given up. What is on the server already, or answered otherwise, is never added again. Labels
+    that people add to the project are refused where they are used, until ``alframe annotate
+    --new-classes`` takes them. Tasks are marked with their run, which so knows its project whatever
+    it is called later, and refuses that of another run. What was read once is taken again only
+    where it has changed: what ``alframe annotate`` was given since stays.
 
     Args:
         setup: the dataset, and where the files lie.
         url: of the server.
-        project: its title; by default ``alframe`` and the name of the run directory.
+        project: its title; by default ``alframe`` and the name of the run directory. A resumed run
+            may have another.
         document_root: the folder that the server has as LOCAL_FILES_DOCUMENT_ROOT, if the images
             lie below it; without one they are uploaded.
         wait: how long to wait for answers, ``30m`` for example; by default the run ends, and is
@@ -62,10 +71,12 @@ class LabelStudioOracle:
         threshold: float = 0.3,
     ) -> None:
         self._dataset, self._run = setup.dataset, setup.folder
-        self._url, self._title = checked_address(url), project or f"alframe {setup.folder.name}"
+        self._url = checked_address(url)
+        self._title = (project or f"alframe {setup.folder.name}").strip()
         if not 3 <= len(self._title) <= LONGEST:
             raise ConfigError(
                 f"oracle.project={self._title}: expected a title of 3 to {LONGEST} letters"
+                + ("" if project else "; set one, as the name of the run is no such title")
             )
         self._root = Path(document_root).expanduser().resolve() if document_root else None
         self._wait = _seconds(wait)
@@ -78,9 +89,10 @@ class LabelStudioOracle:
             Waiting: some are missing; says how many, and where to annotate.
             DataError: the server cannot be used, or an answer; says what to do.
         """
-        if self._missing(ids, cycle):
-            server = Server(self._url)
-            self._collect(server, self._project(server, self.sheet(cycle)), ids, cycle)
+        if missing := self._missing(ids, cycle):
+            server, memory = Server(self._url), Memory.of(self._run)
+            project = self._project(server, memory, self.sheet(cycle), frozenset(missing))
+            self._collect(server, memory, project, ids, cycle)
         return stored_answers(self._run, cycle, self._dataset).answers()
 
     def sheet(self, cycle: int) -> Sheet:
@@ -91,14 +103,21 @@ class LabelStudioOracle:
         answered = set(stored_answers(self._run, cycle, self._dataset).found.images)
         return [item for item in ids if item not in answered]
 
-    def _collect(self, server: Server, project: int, ids: Sequence[str], cycle: int) -> None:
+    def _collect(
+        self, server: Server, memory: Memory, project: int, ids: Sequence[str], cycle: int
+    ) -> None:
         """Take answers until there is one for each of ``ids``, or patience is at its end."""
         deadline = time.monotonic() + self._wait
         while True:
-            export = query_folder(self._run, cycle) / "label_studio_export.json"
-            with atomic(export) as file:
-                file.write(server.export(project))
-            take(self._run, self._dataset, [export], "label-studio", as_it_is=True)
+            found = _without_twins(server.tasks(project))
+            if news := self._news(found, memory, frozenset(self._missing(ids, cycle)), cycle):
+                export = query_folder(self._run, cycle) / "label_studio_export.json"
+                write_text(export, json.dumps(news))
+                taken = take(self._run, self._dataset, [export], "label-studio", as_it_is=True)
+                for note in taken.notes:
+                    logger.info("%s", note)
+            memory.seen = {str(task["id"]): digest(task) for task in found}
+            memory.write(self._run)
             missing = self._missing(ids, cycle)
             left = deadline - time.monotonic()
             if not missing:
@@ -113,20 +132,65 @@ class LabelStudioOracle:
                 )
             time.sleep(min(EVERY, left))
 
-    def _project(self, server: Server, sheet: Sheet) -> int:
-        """The number of the project, once it holds a task for each image of the sheet."""
-        project = server.project(self._title, configuration(sheet.classes))
+    def _news(
+        self,
+        tasks: Sequence[Mapping[str, Any]],
+        memory: Memory,
+        missing: Collection[str],
+        cycle: int,
+    ) -> list[Mapping[str, Any]]:
+        """The tasks that are answered, for the first time or otherwise than they were read last.
+
+        What is as it was read may have been corrected since (``alframe annotate``).
+        """
+        earlier = {
+            item
+            for each in range(cycle)
+            for item in stored_answers(self._run, each, self._dataset).found.images
+        }
+        new = [t for t in tasks if memory.is_new(t) or t["data"].get(OURS) in missing]
+        changed = [t for t in new if str(t["id"]) in memory.seen and memory.is_new(t)]
+        _warn("answered otherwise, of earlier cycles, left as the run has them", changed, earlier)
+        current = [task for task in new if task["data"].get(OURS) not in earlier]
+        withdrawn = [task for task in changed if task in current and not task["annotations"]]
+        _warn("whose answer is gone there, which stays until there is another", withdrawn)
+        return [task for task in current if task["annotations"]]
+
+    def _project(
+        self, server: Server, memory: Memory, sheet: Sheet, missing: Collection[str]
+    ) -> int:
+        """The number of the run's project, once it holds a task for each image without answer."""
+        project, found = self._own(server, memory, sheet)
         _check_labels(project, sheet.classes, server.url)
         number: int = project["id"]
-        there = {data.get(OURS) for data in server.tasks(number)}
-        new = tuple(image for image in sheet.images if image.item not in there)
+        _check_own(found, memory, number, server.url)
+        memory.title, memory.project = self._title, number
+        memory.write(self._run)
+        there = [task["data"].get(OURS) for task in found]
+        new = tuple(i for i in sheet.images if i.item in missing and i.item not in there)
         if self._root is not None:
             for folder in _folders(new, self._root):
                 server.serve(number, folder)
         if new:
             shown = partial(self._shown, server, number)
-            server.add(number, tasks(replace(sheet, images=new), shown))
+            server.add(number, tasks(replace(sheet, images=new), shown, memory.run))
         return number
+
+    def _own(
+        self, server: Server, memory: Memory, sheet: Sheet
+    ) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
+        """The project that has tasks of the run, whatever it is called now, or that of its title.
+
+        Returns:
+            The project, and its tasks.
+        """
+        if memory.project is not None and memory.title == self._title:
+            project = server.numbered(memory.project)
+            found = server.tasks(memory.project) if project else []
+            if project and any(task["data"].get(RUN) == memory.run for task in found):
+                return project, found
+        project = server.project(self._title, configuration(sheet.classes))
+        return project, server.tasks(project["id"])
 
     def _shown(self, server: Server, project: int, image: AskedImage) -> str:
         """Where the server shows a picture."""
@@ -136,6 +200,46 @@ class LabelStudioOracle:
             return server.upload(project, image.file)
         below = image.file.resolve().relative_to(self._root)
         return SERVED + quote(below.as_posix())
+
+
+def _without_twins(tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Tasks, one of each image: a request that was cut off may have made them twice.
+
+    Of several, that whose annotation is newest.
+    """
+    best: dict[object, Mapping[str, Any]] = {}
+    for task in tasks:
+        item = task["data"].get(OURS)
+        key = item if isinstance(item, str) else task["id"]
+        if key not in best or _last(best[key]) < _last(task):
+            best[key] = task
+    return list(best.values())
+
+
+def _last(task: Mapping[str, Any]) -> str:
+    """When a task was last annotated; before all times where it was not."""
+    times = [a.get("updated_at") or a.get("created_at") for a in task["annotations"]]
+    return max((time for time in times if isinstance(time, str)), default="")
+
+
+def _check_own(found: Sequence[Mapping[str, Any]], memory: Memory, project: int, url: str) -> None:
+    """Refuse a project of another run: its pictures may have the same names, and be others."""
+    data = [task["data"] for task in found if OURS in task["data"]]
+    own = {memory.run, None} if project == memory.project else {memory.run}  # imported by hand
+    if foreign := [str(each[OURS]) for each in data if each.get(RUN) not in own]:
+        raise ConfigError(
+            f"{url}/projects/{project} holds {plural(len(foreign), 'task')} of another run, such "
+            f"as {foreign[0]}: set oracle.project to a title of its own, also with --resume"
+        )
+
+
+def _warn(
+    what: str, tasks: Sequence[Mapping[str, Any]], among: Collection[str] | None = None
+) -> None:
+    """Say what has happened to tasks of images, or of some images."""
+    items = [str(task["data"].get(OURS)) for task in tasks]
+    if told := [item for item in items if among is None or item in among]:
+        logger.warning("%s %s: %s", plural(len(told), "task"), what, named(told))
 
 
 def _folders(images: Sequence[AskedImage], root: Path) -> list[Path]:

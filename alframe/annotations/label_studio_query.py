@@ -11,8 +11,8 @@ from alframe.annotations.xml_files import in_xml
 from alframe.files.atomic import write_text
 
 QUERY, CONFIG = "tasks.json", "labels.xml"
-OURS = "alframe_id"
-"""The field of a task's data that holds our id."""
+OURS, RUN = "alframe_id", "alframe_run"
+"""Fields of a task's data: our id of its image, and the mark of the run that made it."""
 SERVED = "/data/local-files/?d="
 """What the address of a picture begins with that the server reads from a folder of its own."""
 
@@ -33,10 +33,21 @@ def write_query(sheet: Sheet, folder: Path) -> Path:
     return path
 
 
-def tasks(sheet: Sheet, address: Callable[[AskedImage], str]) -> list[Mapping[str, Any]]:
-    """A task for each image of a sheet, which the server shows at its ``address``."""
-    least = _least(sheet)
-    return [_task(image, least[image.item], address(image), sheet) for image in sheet.images]
+def tasks(
+    sheet: Sheet, address: Callable[[AskedImage], str], run: str | None = None
+) -> list[Mapping[str, Any]]:
+    """A task for each image of a sheet, which the server shows at its ``address``.
+
+    Args:
+        sheet: what is asked.
+        address: where the server shows a picture.
+        run: the mark of a run, where tasks are told apart by it.
+    """
+    least, mark = _least(sheet), {} if run is None else {RUN: run}
+    return [
+        _task(image, least[image.item], {"image": address(image), OURS: image.item, **mark}, sheet)
+        for image in sheet.images
+    ]
 
 
 def configuration(classes: Sequence[str]) -> str:
@@ -56,8 +67,9 @@ def _least(sheet: Sheet) -> Mapping[str, float]:
     return {image.item: n / len(scores) for n, image in enumerate(sheet.images)}
 
 
-def _task(image: AskedImage, score: float, address: str, sheet: Sheet) -> Mapping[str, Any]:
-    data = {"image": address, OURS: image.item}
+def _task(
+    image: AskedImage, score: float, data: Mapping[str, str], sheet: Sheet
+) -> Mapping[str, Any]:
     if not sheet.proposed:
         return {"data": data}
     result = [

@@ -26,7 +26,7 @@ from alframe.words import plural
 
 ADOPTED = frozenset(
     {"dataset.root", "dataset.annotations", "dataset.test", "dataset.data", "dataset.on_bad_item"}
-    | {"oracle.url", "oracle.document_root", "oracle.proposals", "oracle.wait"}
+    | {"oracle.url", "oracle.project", "oracle.document_root", "oracle.proposals", "oracle.wait"}
 )
 """Settings that a resumed run may change, and has from then on: where its images and what is known
 of them lie, whether it goes on without one that can no longer be read, and where people are."""

@@ -46,18 +46,19 @@ class State:
         if match := re.fullmatch(r"api/import/file-upload/(\d+)", parts):
             return {"file": f"upload/1/{match[1]}.png"}
         if match := re.fullmatch(r"api/projects/(\d+)(/\w+)?", parts):
-            return self._of_project(match[2], content)
+            return self._of_project(int(match[1]), match[2], content)
         return None
 
-    def _of_project(self, what: str | None, content: Any) -> Any:
+    def _of_project(self, number: int, what: str | None, content: Any) -> Any:
         if what is None:
-            return self.projects[0]
+            return next((p for p in self.projects if p["id"] == number), None)
         if what == "/export":
             return self.tasks
         if isinstance(content, bytes):
             self.uploads.append(content)
             return {"file_upload_ids": [len(self.uploads)]}
-        self.tasks += [{"id": n, "annotations": [], **t} for n, t in enumerate(content, 1)]
+        first = len(self.tasks) + 1
+        self.tasks += [{"id": n, "annotations": [], **t} for n, t in enumerate(content, first)]
         return {"task_count": len(content)}
 
 

@@ -71,7 +71,7 @@ def alframe(*args: str) -> tuple[int, str]:
 
 
 def open_tasks(server: Server) -> list[dict[str, Any]]:
-    return [task for task in json.loads(server.tasks(1)) if not task["annotations"]]
+    return [dict(task) for task in server.tasks(1) if not task["annotations"]]
 
 
 def annotate(server: Server, task: dict[str, Any], kind: str = "") -> None:
@@ -114,8 +114,7 @@ def test_two_queries(
     resume = ("run", "--output", str(run), "--resume")
 
     def tasks() -> list[dict[str, Any]]:
-        found = json.loads(api.tasks(number))
-        return [task for task in found if not task["annotations"]]
+        return [dict(task) for task in api.tasks(number) if not task["annotations"]]
 
     picture = tasks()[0]["data"]["image"]
     asked = urllib.request.Request(server + picture, headers={"Authorization": f"Token {TOKEN}"})
