@@ -1,6 +1,7 @@
 """The API of a Label Studio server, as far as a run needs it: projects, tasks, their answers."""
 
 import contextlib
+import http
 import http.client
 import json
 import mimetypes
@@ -22,11 +23,18 @@ PAUSE = 1.0
 """Seconds before a request is made again; twice as many each time."""
 TIMEOUT = 60.0
 """Seconds for an answer of the server."""
+UPLOAD = "multipart/form-data"
+PICTURES = frozenset({".bmp", ".gif", ".jpg", ".jpeg", ".png", ".webp"})
+"""Suffixes of pictures that the server takes."""
 _EXPORT = "/api/projects/{}/export?exportType=JSON&download_all_tasks=true"
 
 
 class NotFoundError(DataError):
     """The server has no such page."""
+
+
+class UnreachableError(DataError):
+    """The server is away or out of order, and may be back."""
 
 
 class _SameOrigin(urllib.request.HTTPRedirectHandler):
@@ -130,7 +138,7 @@ class Server:
         )
         body = head.encode() + picture.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
         path = f"/api/projects/{project}/import?commit_to_project=false"
-        answer = self._request("POST", path, body, f"multipart/form-data; boundary={boundary}")
+        answer = self._request("POST", path, body, f"{UPLOAD}; boundary={boundary}")
         said = self._parsed(answer, path)
         with self._understood():
             (number,) = map(int, said["file_upload_ids"])
@@ -175,18 +183,19 @@ class Server:
             ) from error
 
     def _request(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
-        """The answer; what is only read is asked for again where the server cannot be reached."""
-        attempts = ATTEMPTS if method == "GET" else 1
+        """The answer; what may be done twice is tried again where the server cannot be reached."""
+        attempts = ATTEMPTS if method == "GET" or kind.startswith(UPLOAD) else 1
         for attempt in range(attempts):
             try:
                 return self._once(method, path, body, kind)
             except urllib.error.HTTPError as error:
-                if error.code < 500 or attempt == attempts - 1:
+                busy = error.code >= 500 or error.code == http.HTTPStatus.TOO_MANY_REQUESTS
+                if not busy or attempt == attempts - 1:
                     raise self._refusal(error, path) from error
             except (OSError, http.client.HTTPException, ValueError) as error:
                 if attempt == attempts - 1:
                     reason = getattr(error, "reason", None) or error
-                    raise DataError(
+                    raise UnreachableError(
                         f"{self.url} cannot be reached ({reason}): start Label Studio, or correct "
                         "oracle.url; then resume the run"
                     ) from error
@@ -245,7 +254,8 @@ class Server:
             )
         if error.code == 404:
             return NotFoundError(f"{self.url}{path}: not found; is Label Studio at oracle.url?")
-        return DataError(f"{self.url}{path} answers {error.code}: {said:.300}")
+        kind = UnreachableError if error.code >= 500 else DataError
+        return kind(f"{self.url}{path} answers {error.code}: {said:.300}")
 
 
 def checked_address(url: str) -> str:

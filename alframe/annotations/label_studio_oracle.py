@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from alframe.annotations.files_oracle import FilesOracle, stored_answers
-from alframe.annotations.label_studio_api import Server, checked_address
+from alframe.annotations.label_studio_api import PICTURES, Server, UnreachableError, checked_address
 from alframe.annotations.label_studio_memory import Memory, digest
 from alframe.annotations.label_studio_query import OURS, RUN, SERVED, configuration, tasks
 from alframe.annotations.sheets import query_folder
 from alframe.annotations.taking import take
 from alframe.annotations.vocabulary import AskedImage, Sheet
+from alframe.datasets.base import Dataset
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import ConfigError, DataError, Waiting
 from alframe.files.atomic import write_text
@@ -79,6 +80,8 @@ class LabelStudioOracle:
                 + ("" if project else "; set one, as the name of the run is no such title")
             )
         self._root = Path(document_root).expanduser().resolve() if document_root else None
+        if self._root is None:
+            _check_suffixes(setup.dataset)
         self._wait = _seconds(wait)
         self._files = FilesOracle(setup, format="label-studio", threshold=threshold)
 
@@ -109,11 +112,22 @@ class LabelStudioOracle:
         """Take answers until there is one for each of ``ids``, or patience is at its end."""
         deadline = time.monotonic() + self._wait
         while True:
-            found = _without_twins(server.tasks(project))
+            try:
+                found = _without_twins(server.tasks(project))
+            except UnreachableError:
+                if time.monotonic() + EVERY > deadline:
+                    raise
+                time.sleep(EVERY)
+                continue
             if news := self._news(found, memory, frozenset(self._missing(ids, cycle)), cycle):
                 export = query_folder(self._run, cycle) / "label_studio_export.json"
                 write_text(export, json.dumps(news))
-                taken = take(self._run, self._dataset, [export], "label-studio", as_it_is=True)
+                try:
+                    taken = take(self._run, self._dataset, [export], "label-studio", as_it_is=True)
+                except DataError as error:
+                    where = f"{server.url}/projects/{project}"
+                    said = f"{export} is what was read of {where}: correct it there, and resume"
+                    raise DataError([*error.problems, said]) from error
                 for note in taken.notes:
                     logger.info("%s", note)
             memory.seen = {str(task["id"]): digest(task) for task in found}
@@ -200,6 +214,16 @@ class LabelStudioOracle:
             return server.upload(project, image.file)
         below = image.file.resolve().relative_to(self._root)
         return SERVED + quote(below.as_posix())
+
+
+def _check_suffixes(dataset: Dataset) -> None:
+    """Refuse pictures that cannot be uploaded, before anybody is asked."""
+    files = (dataset.file(item) for item in dataset.unannotated)
+    if bad := [str(file) for file in files if file and file.suffix.lower() not in PICTURES]:
+        raise ConfigError(
+            f"Label Studio takes no such pictures as {named(bad)}: convert them to JPEG or PNG, or "
+            "have the server read them (oracle.document_root)"
+        )
 
 
 def _without_twins(tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

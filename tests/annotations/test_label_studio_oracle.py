@@ -456,6 +456,36 @@ def test_it_waits_as_long_as_it_is_told(
     assert set(answers.targets) == set(IDS)
 
 
+def test_it_waits_for_a_server_that_is_away(
+    run: Path, dataset: Dataset, server: tuple[str, State], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, state = server
+    monkeypatch.setattr("alframe.annotations.label_studio_oracle.EVERY", 0.01)
+    with pytest.raises(Waiting):
+        ask(run, dataset, url)
+    for number in range(3):
+        state.annotate(number, [])
+    read = LabelStudioOracle._collect
+
+    def away(*given: Any) -> Any:
+        state.failures = [503] * 9  # two looks of four attempts, and one
+        return read(*given)
+
+    monkeypatch.setattr(LabelStudioOracle, "_collect", away)
+    with pytest.raises(DataError, match="answers 503"):
+        ask(run, dataset, url)
+    state.failures = []
+    assert len(ask(run, dataset, url, wait="1h").targets) == 3
+
+
+def test_pictures_that_the_server_does_not_take(tmp_path: Path, run: Path) -> None:
+    dataset = photographs(tmp_path / "scans", ["a.png", "b.tif"])
+    setup = OracleSetup(dataset, run)
+    with pytest.raises(ConfigError, match=r"no such pictures as .*/b\.tif: convert them"):
+        LabelStudioOracle(setup)
+    LabelStudioOracle(setup, document_root=str(tmp_path))
+
+
 def test_nonsense_that_the_server_has_taken_is_refused_here(
     run: Path, dataset: Dataset, server: tuple[str, State]
 ) -> None:
@@ -469,6 +499,7 @@ def test_nonsense_that_the_server_has_taken_is_refused_here(
     text = str(error.value)
     assert "the class is unknown" in text
     assert "deep/b.png" in text
+    assert f"is what was read of {url}/projects/1: correct it there, and resume" in text
     assert not (run / "answers/cycle_00.json").exists()
     stored = json.loads((query_folder(run, 0) / "label_studio_export.json").read_text())
     assert len(stored) == 2, "those that are answered"
