@@ -111,6 +111,8 @@ class LabelStudioOracle:
     ) -> None:
         """Take answers until there is one for each of ``ids``, or patience is at its end."""
         deadline = time.monotonic() + self._wait
+        before = [stored_answers(self._run, each, self._dataset).found for each in range(cycle)]
+        earlier = frozenset(item for answers in before for item in answers.images)
         while True:
             try:
                 found = _without_twins(server.tasks(project))
@@ -119,7 +121,7 @@ class LabelStudioOracle:
                     raise
                 time.sleep(EVERY)
                 continue
-            if news := self._news(found, memory, frozenset(self._missing(ids, cycle)), cycle):
+            if news := _news(found, memory, frozenset(self._missing(ids, cycle)), earlier):
                 export = query_folder(self._run, cycle) / "label_studio_export.json"
                 write_text(export, json.dumps(news))
                 try:
@@ -146,30 +148,6 @@ class LabelStudioOracle:
                 )
             time.sleep(min(EVERY, left))
 
-    def _news(
-        self,
-        tasks: Sequence[Mapping[str, Any]],
-        memory: Memory,
-        missing: Collection[str],
-        cycle: int,
-    ) -> list[Mapping[str, Any]]:
-        """The tasks that are answered, for the first time or otherwise than they were read last.
-
-        What is as it was read may have been corrected since (``alframe annotate``).
-        """
-        earlier = {
-            item
-            for each in range(cycle)
-            for item in stored_answers(self._run, each, self._dataset).found.images
-        }
-        new = [t for t in tasks if memory.is_new(t) or t["data"].get(OURS) in missing]
-        changed = [t for t in new if str(t["id"]) in memory.seen and memory.is_new(t)]
-        _warn("answered otherwise, of earlier cycles, left as the run has them", changed, earlier)
-        current = [task for task in new if task["data"].get(OURS) not in earlier]
-        withdrawn = [task for task in changed if task in current and not task["annotations"]]
-        _warn("whose answer is gone there, which stays until there is another", withdrawn)
-        return [task for task in current if task["annotations"]]
-
     def _project(
         self, server: Server, memory: Memory, sheet: Sheet, missing: Collection[str]
     ) -> int:
@@ -180,7 +158,7 @@ class LabelStudioOracle:
         _check_own(found, memory, number, server.url)
         memory.title, memory.project = self._title, number
         memory.write(self._run)
-        there = [task["data"].get(OURS) for task in found]
+        there = frozenset(map(_item, found))
         new = tuple(i for i in sheet.images if i.item in missing and i.item not in there)
         if self._root is not None:
             for folder in _folders(new, self._root):
@@ -226,6 +204,43 @@ def _check_suffixes(dataset: Dataset) -> None:
         )
 
 
+def _item(task: Mapping[str, Any]) -> str | None:
+    """Our id of the image of a task; None of one that people have added."""
+    item = task["data"].get(OURS)
+    return item if isinstance(item, str) else None
+
+
+def _news(
+    tasks: Sequence[Mapping[str, Any]],
+    memory: Memory,
+    missing: Collection[str],
+    earlier: Collection[str],
+) -> list[Mapping[str, Any]]:
+    """The tasks that are answered, for the first time or otherwise than they were read last.
+
+    What is as it was read may have been corrected since (``alframe annotate``).
+
+    Args:
+        tasks: one of each image.
+        memory: what was read last.
+        missing: ids that have no answer.
+        earlier: ids that earlier cycles have trained on.
+    """
+    changed = [t for t in tasks if str(t["id"]) in memory.seen and memory.is_new(t)]
+    late = [task for task in changed if _item(task) in earlier]
+    _warn(late, "answered otherwise, of earlier cycles, left as the run has them")
+    withdrawn = [t for t in changed if not t["annotations"] and _item(t) not in earlier]
+    _warn(withdrawn, "whose answer is gone there, which stays until there is another")
+    new = [task for task in tasks if memory.is_new(task) or _item(task) in missing]
+    return [task for task in new if task["annotations"] and _item(task) not in earlier]
+
+
+def _warn(tasks: Sequence[Mapping[str, Any]], what: str) -> None:
+    if tasks:
+        items = [str(_item(task)) for task in tasks]
+        logger.warning("%s %s: %s", plural(len(tasks), "task"), what, named(items))
+
+
 def _without_twins(tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Tasks, one of each image: a request that was cut off may have made them twice.
 
@@ -233,8 +248,7 @@ def _without_twins(tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
     """
     best: dict[object, Mapping[str, Any]] = {}
     for task in tasks:
-        item = task["data"].get(OURS)
-        key = item if isinstance(item, str) else task["id"]
+        key = _item(task) or task["id"]
         if key not in best or _last(best[key]) < _last(task):
             best[key] = task
     return list(best.values())
@@ -249,21 +263,12 @@ def _last(task: Mapping[str, Any]) -> str:
 def _check_own(found: Sequence[Mapping[str, Any]], memory: Memory, project: int, url: str) -> None:
     """Refuse a project of another run: its pictures may have the same names, and be others."""
     data = [task["data"] for task in found if OURS in task["data"]]
-    own = {memory.run, None} if project == memory.project else {memory.run}  # imported by hand
+    own = [memory.run, *([None] if project == memory.project else [])]  # None: imported by hand
     if foreign := [str(each[OURS]) for each in data if each.get(RUN) not in own]:
         raise ConfigError(
             f"{url}/projects/{project} holds {plural(len(foreign), 'task')} of another run, such "
             f"as {foreign[0]}: set oracle.project to a title of its own, also with --resume"
         )
-
-
-def _warn(
-    what: str, tasks: Sequence[Mapping[str, Any]], among: Collection[str] | None = None
-) -> None:
-    """Say what has happened to tasks of images, or of some images."""
-    items = [str(task["data"].get(OURS)) for task in tasks]
-    if told := [item for item in items if among is None or item in among]:
-        logger.warning("%s %s: %s", plural(len(told), "task"), what, named(told))
 
 
 def _folders(images: Sequence[AskedImage], root: Path) -> list[Path]:

@@ -216,6 +216,7 @@ def test_what_became_of_answers_is_told(
     journal.append("selected", cycle=0, ids=["deep/b.png"], seconds=0.0, memory={})
     asked = (AskedImage("deep/b.png", dataset.file("deep/b.png"), 20, 40),)
     write_sheet(Sheet("run, cycle 1", dataset.classes, asked, False), query_folder(run, 1))
+    state.tasks.append({"id": 9, "data": {"alframe_id": ["x"], "image": "y"}, "annotations": []})
     box_on(state, 0, "fox")
     box_on(state, 1)
     oracle = LabelStudioOracle(OracleSetup(dataset, run), url=url)
