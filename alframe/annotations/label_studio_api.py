@@ -104,7 +104,7 @@ class Server:
     def tasks(self, project: int) -> list[Mapping[str, Any]]:
         """All tasks as they are exported, also those that nobody has annotated.
 
-        Each has a whole number as ``id``, a mapping as ``data`` and a list of ``annotations``.
+        Each has a whole number as ``id``, mappings as ``data`` and in a list of ``annotations``.
         """
         found = self.get(_EXPORT.format(project))
         with self._understood():
@@ -113,7 +113,7 @@ class Server:
                     **task,
                     "id": int(task["id"]),
                     "data": dict(task["data"]),
-                    "annotations": list(task["annotations"]),
+                    "annotations": [dict(each) for each in task["annotations"]],
                 }
                 for task in found
             ]

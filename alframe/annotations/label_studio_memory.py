@@ -12,6 +12,8 @@ from alframe.errors import RunError
 from alframe.files.checked import read_object, write_object
 
 FILE = "label_studio.json"
+SAID = ("id", "result", "was_cancelled")
+"""Of an annotation, what makes it an answer."""
 REMEDY = "restore it, or remove it and resume with another oracle.project"
 
 
@@ -56,6 +58,7 @@ class Memory:
 
 
 def digest(task: Mapping[str, Any]) -> str:
-    """Of the annotations of a task."""
-    text = json.dumps(task["annotations"], sort_keys=True)
+    """Of what the annotations of a task say, whenever and by whomever they were saved."""
+    said = [{key: each.get(key) for key in SAID} for each in task["annotations"]]
+    text = json.dumps(said, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -115,7 +115,7 @@ class LabelStudioOracle:
         earlier = frozenset(item for answers in before for item in answers.images)
         while True:
             try:
-                found = _without_twins(server.tasks(project))
+                found = server.tasks(project)
             except UnreachableError:
                 if time.monotonic() + EVERY > deadline:
                     raise
@@ -125,7 +125,8 @@ class LabelStudioOracle:
                 export = query_folder(self._run, cycle) / "label_studio_export.json"
                 write_text(export, json.dumps(news))
                 try:
-                    taken = take(self._run, self._dataset, [export], "label-studio", as_it_is=True)
+                    kind, how = "label-studio", {"as_it_is": True, "skippable": False}
+                    taken = take(self._run, self._dataset, [export], kind, **how)
                 except DataError as error:
                     where = f"{server.url}/projects/{project}"
                     said = f"{export} is what was read of {where}: correct it there, and resume"
@@ -221,18 +222,25 @@ def _news(
     What is as it was read may have been corrected since (``alframe annotate``).
 
     Args:
-        tasks: one of each image.
+        tasks: all of the project.
         memory: what was read last.
         missing: ids that have no answer.
         earlier: ids that earlier cycles have trained on.
     """
-    changed = [t for t in tasks if str(t["id"]) in memory.seen and memory.is_new(t)]
+    new = [task for task in tasks if memory.is_new(task)]
+    changed = [task for task in new if str(task["id"]) in memory.seen]
     late = [task for task in changed if _item(task) in earlier]
     _warn(late, "answered otherwise, of earlier cycles, left as the run has them")
     withdrawn = [t for t in changed if not t["annotations"] and _item(t) not in earlier]
     _warn(withdrawn, "whose answer is gone there, which stays until there is another")
-    new = [task for task in tasks if memory.is_new(task) or _item(task) in missing]
-    return [task for task in new if task["annotations"] and _item(task) not in earlier]
+    wanted = [
+        task
+        for task in tasks
+        if task["annotations"]
+        and _item(task) not in earlier
+        and (memory.is_new(task) or _item(task) in missing)
+    ]
+    return _without_twins(wanted)
 
 
 def _warn(tasks: Sequence[Mapping[str, Any]], what: str) -> None:

@@ -86,6 +86,7 @@ def take(
     skip_bad: bool = False,
     new_classes: bool = False,
     as_it_is: bool = False,
+    skippable: bool = True,
 ) -> Received:
     """Add the answers in ``files`` to those that a run has for the cycle that it waits for.
 
@@ -101,6 +102,7 @@ def take(
             for the cycle brought.
         as_it_is: take also what rather is a mistake: files as the query has them, answers that lose
             all their objects, and images without objects that nobody asked for.
+        skippable: whether ``--skip-bad`` can be given, for messages.
 
     Raises:
         DataError: every problem of all files.
@@ -111,7 +113,7 @@ def take(
     sheet = in_sight(read_sheet(query_folder(run, cycle), dataset.file), dataset)
     stored = stored_answers(run, cycle, dataset)
     taken = Received(cycle, len(sheet.images))
-    problems = Problems("skip" if skip_bad else "error", "--skip-bad")
+    problems = Problems("skip" if skip_bad else "error", "--skip-bad" if skippable else "")
     flags = {"--skip-bad": skip_bad, "--new-classes": new_classes}
     given = [*(("--format", name) if name else ()), *(flag for flag in flags if flags[flag])]
     call = _Call(

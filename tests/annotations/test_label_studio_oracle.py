@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from alframe.annotations import label_studio_api
+from alframe.annotations.label_studio_memory import Memory
 from alframe.annotations.label_studio_oracle import LabelStudioOracle
 from alframe.annotations.sheets import query_folder, write_sheet
 from alframe.annotations.taking import take
@@ -167,6 +168,8 @@ def test_what_was_read_once_does_not_come_before_what_is_said_since(
     right = {"a.png": [("dog", (1.0, 1.0, 9.0, 9.0))]}
     file = people.coco(tmp_path / "right.json", [image_of("a.png")], right, ["cat", "dog"])
     take(run, dataset, [file])
+    later = {"ground_truth": True, "lead_time": 9.0, "updated_at": "2026-02-01T00:00:00Z"}
+    state.tasks[0]["annotations"][0] |= later  # saved again as it was
     box_on(state, 1)
     with pytest.raises(Waiting):
         ask(run, dataset, url)
@@ -189,6 +192,7 @@ def test_of_two_tasks_of_one_image_the_newest_annotation_counts(
         box_on(state, number, name if number < 4 else "dog", created_at=f"2026-01-0{newer}")
     labels = {i: t.labels.tolist() for i, t in ask(run, dataset, url).targets.items()}
     assert labels == {"a.png": [0], "deep/b.png": [1], "c.png": [1]}
+    assert len(Memory.of(run).seen) == 6
 
 
 def test_what_became_of_answers_is_told(
@@ -500,6 +504,7 @@ def test_nonsense_that_the_server_has_taken_is_refused_here(
     text = str(error.value)
     assert "the class is unknown" in text
     assert "deep/b.png" in text
+    assert "--skip-bad" not in text
     assert f"is what was read of {url}/projects/1: correct it there, and resume" in text
     assert not (run / "answers/cycle_00.json").exists()
     stored = json.loads((query_folder(run, 0) / "label_studio_export.json").read_text())
