@@ -23,7 +23,7 @@ PAUSE = 1.0
 """Seconds before a request is made again; twice as many each time."""
 TIMEOUT = 60.0
 """Seconds for an answer of the server."""
-UPLOAD = "multipart/form-data"
+JSON, UPLOAD = "application/json", "multipart/form-data"
 PICTURES = frozenset({".bmp", ".gif", ".jpg", ".jpeg", ".png", ".webp"})
 """Suffixes of pictures that the server takes."""
 _EXPORT = "/api/projects/{}/export?exportType=JSON&download_all_tasks=true"
@@ -156,7 +156,7 @@ class Server:
 
     def post(self, path: str, content: Any) -> Any:
         """What the server says to ``content``."""
-        answer = self._request("POST", path, _json(content), "application/json")
+        answer = self._request("POST", path, _json(content), JSON)
         return self._parsed(answer, path)
 
     @contextlib.contextmanager
@@ -213,10 +213,13 @@ class Server:
             return self._sent(method, path, body, kind)
 
     def _sent(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
-        headers = {"Authorization": self._authorization()} | (
-            {"Content-Type": kind} if kind else {}
-        )
-        request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310
+        return self._answer(method, path, body, kind, {"Authorization": self._authorization()})
+
+    def _answer(
+        self, method: str, path: str, body: bytes | None, kind: str, headers: Mapping[str, str]
+    ) -> bytes:
+        given = {**headers, "Content-Type": kind} if kind else dict(headers)
+        request = urllib.request.Request(self.url + path, body, given, method=method)  # noqa: S310
         with _OPENER.open(request, timeout=TIMEOUT) as answer:
             content: bytes = answer.read()
             return content
@@ -229,12 +232,8 @@ class Server:
         return f"Bearer {self._access}"
 
     def _exchanged(self) -> str:
-        body = _json({"refresh": self._key})
-        headers = {"Content-Type": "application/json"}
-        address = f"{self.url}/api/token/refresh"
-        request = urllib.request.Request(address, body, headers)  # noqa: S310
-        with _OPENER.open(request, timeout=TIMEOUT) as answer:
-            said = self._parsed(answer.read(), "/api/token/refresh")
+        path, body = "/api/token/refresh", _json({"refresh": self._key})
+        said = self._parsed(self._answer("POST", path, body, JSON, {}), path)
         with self._understood():
             return str(said["access"])
 

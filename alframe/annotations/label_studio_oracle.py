@@ -41,7 +41,7 @@ class LabelStudioOracle:
 
     The project is made with a label configuration of the run's classes; the images of a query are
     added to it with the model's proposals, the most uncertain first. An image that is skipped there
-    is given up. What is on the server already, or answered otherwise, is never added again. Labels
+    is given up. What is on the server already, or answered by a file, is never added again. Labels
     that people add to the project are refused where they are used, until ``alframe annotate
     --new-classes`` takes them. Tasks are marked with their run, which so knows its project whatever
     it is called later, and refuses that of another run. What was read once is taken again only
@@ -92,10 +92,8 @@ class LabelStudioOracle:
             Waiting: some are missing; says how many, and where to annotate.
             DataError: the server cannot be used, or an answer; says what to do.
         """
-        if missing := self._missing(ids, cycle):
-            server, memory = Server(self._url), Memory.of(self._run)
-            project = self._project(server, memory, self.sheet(cycle), frozenset(missing))
-            self._collect(server, memory, project, ids, cycle)
+        if self._missing(ids, cycle):
+            self._collect(ids, cycle)
         return stored_answers(self._run, cycle, self._dataset).answers()
 
     def sheet(self, cycle: int) -> Sheet:
@@ -106,68 +104,76 @@ class LabelStudioOracle:
         answered = set(stored_answers(self._run, cycle, self._dataset).found.images)
         return [item for item in ids if item not in answered]
 
-    def _collect(
-        self, server: Server, memory: Memory, project: int, ids: Sequence[str], cycle: int
-    ) -> None:
+    def _collect(self, ids: Sequence[str], cycle: int) -> None:
         """Take answers until there is one for each of ``ids``, or patience is at its end."""
-        deadline = time.monotonic() + self._wait
+        server, memory = Server(self._url), Memory.of(self._run)
         before = [stored_answers(self._run, each, self._dataset).found for each in range(cycle)]
         earlier = frozenset(item for answers in before for item in answers.images)
-        while True:
+        deadline = time.monotonic() + self._wait
+        while missing := self._missing(ids, cycle):
             try:
-                found = server.tasks(project)
-            except UnreachableError:
+                where = self._look(server, memory, frozenset(missing), earlier, cycle)
+                missing = self._missing(ids, cycle)
+            except UnreachableError:  # it may be back
                 if time.monotonic() + EVERY > deadline:
                     raise
-                time.sleep(EVERY)
-                continue
-            if news := _news(found, memory, frozenset(self._missing(ids, cycle)), earlier):
-                export = query_folder(self._run, cycle) / "label_studio_export.json"
-                write_text(export, json.dumps(news))
-                try:
-                    kind, how = "label-studio", {"as_it_is": True, "skippable": False}
-                    taken = take(self._run, self._dataset, [export], kind, **how)
-                except DataError as error:
-                    where = f"{server.url}/projects/{project}"
-                    said = f"{export} is what was read of {where}: correct it there, and resume"
-                    raise DataError([*error.problems, said]) from error
-                for note in taken.notes:
-                    logger.info("%s", note)
-            memory.seen = {str(task["id"]): digest(task) for task in found}
-            memory.write(self._run)
-            missing = self._missing(ids, cycle)
+                where = server.url
             left = deadline - time.monotonic()
-            if not missing:
-                return
-            if left <= 0:
+            if missing and left <= 0:
                 raise Waiting(
                     [
                         f"waiting: {len(missing)} of {plural(len(ids), 'image')} to annotate at "
-                        f"{server.url}/projects/{project}: {named(missing)}",
+                        f"{where}: {named(missing)}",
                         f"then: {command('run', '--output', self._run, '--resume')}",
                     ]
                 )
-            time.sleep(min(EVERY, left))
+            if missing:
+                time.sleep(min(EVERY, left))
 
-    def _project(
-        self, server: Server, memory: Memory, sheet: Sheet, missing: Collection[str]
-    ) -> int:
-        """The number of the run's project, once it holds a task for each image without answer."""
+    def _look(
+        self,
+        server: Server,
+        memory: Memory,
+        missing: Collection[str],
+        earlier: Collection[str],
+        cycle: int,
+    ) -> str:
+        """Ask for what is missing, take what is new; the address of the project."""
+        sheet = self.sheet(cycle)
         project, found = self._own(server, memory, sheet)
-        _check_labels(project, sheet.classes, server.url)
-        number: int = project["id"]
-        _check_own(found, memory, number, server.url)
-        memory.title, memory.project = self._title, number
-        memory.write(self._run)
+        where = f"{server.url}/projects/{project['id']}"
+        _check_labels(project, sheet.classes, where)
+        _check_own(found, memory, project["id"], where)
+        memory.title, memory.project = self._title, project["id"]
+        memory.write(self._run)  # before there is a task with its mark
         there = frozenset(map(_item, found))
         new = tuple(i for i in sheet.images if i.item in missing and i.item not in there)
-        if self._root is not None:
-            for folder in _folders(new, self._root):
-                server.serve(number, folder)
         if new:
-            shown = partial(self._shown, server, number)
-            server.add(number, tasks(replace(sheet, images=new), shown, memory.run))
-        return number
+            self._add(server, memory, project["id"], replace(sheet, images=new))
+        if news := _news(found, memory, missing, earlier):
+            self._take(news, where, cycle)
+        memory.seen = {str(task["id"]): digest(task) for task in found}
+        memory.write(self._run)
+        return where
+
+    def _add(self, server: Server, memory: Memory, project: int, sheet: Sheet) -> None:
+        """Add a task for each image of a sheet, which the server is to show."""
+        if self._root is not None:
+            for folder in _folders(sheet.images, self._root):
+                server.serve(project, folder)
+        server.add(project, tasks(sheet, partial(self._shown, server, project), memory.run))
+
+    def _take(self, news: Sequence[Mapping[str, Any]], where: str, cycle: int) -> None:
+        export = query_folder(self._run, cycle) / "label_studio_export.json"
+        write_text(export, json.dumps(news))
+        kind, how = "label-studio", {"as_it_is": True, "skippable": False}
+        try:
+            taken = take(self._run, self._dataset, [export], kind, **how)
+        except DataError as error:
+            said = f"{export} is what was read of {where}: correct it there, and resume"
+            raise DataError([*error.problems, said]) from error
+        for note in taken.notes:
+            logger.info("%s", note)
 
     def _own(
         self, server: Server, memory: Memory, sheet: Sheet
@@ -268,13 +274,15 @@ def _last(task: Mapping[str, Any]) -> str:
     return max((time for time in times if isinstance(time, str)), default="")
 
 
-def _check_own(found: Sequence[Mapping[str, Any]], memory: Memory, project: int, url: str) -> None:
+def _check_own(
+    found: Sequence[Mapping[str, Any]], memory: Memory, project: int, where: str
+) -> None:
     """Refuse a project of another run: its pictures may have the same names, and be others."""
     data = [task["data"] for task in found if OURS in task["data"]]
     own = [memory.run, *([None] if project == memory.project else [])]  # None: imported by hand
     if foreign := [str(each[OURS]) for each in data if each.get(RUN) not in own]:
         raise ConfigError(
-            f"{url}/projects/{project} holds {plural(len(foreign), 'task')} of another run, such "
+            f"{where} holds {plural(len(foreign), 'task')} of another run, such "
             f"as {foreign[0]}: set oracle.project to a title of its own, also with --resume"
         )
 
@@ -294,12 +302,12 @@ def _folders(images: Sequence[AskedImage], root: Path) -> list[Path]:
     return sorted({root / place.relative_to(root).parts[0] for place in places})
 
 
-def _check_labels(project: Mapping[str, Any], classes: Sequence[str], url: str) -> None:
+def _check_labels(project: Mapping[str, Any], classes: Sequence[str], where: str) -> None:
     """The project has a label for each class; others may be classes that the run is to learn."""
     found = set(_labels(project["label_config"]))
     if not found.issuperset(classes):
         raise ConfigError(
-            f"{url}/projects/{project['id']} has the labels {', '.join(sorted(found)) or 'none'}, "
+            f"{where} has the labels {', '.join(sorted(found)) or 'none'}, "
             f"the run has the classes {', '.join(classes)}: choose another oracle.project, or add "
             "what is missing in the project's labeling interface"
         )

@@ -161,9 +161,11 @@ def smaller_budget(
     images = {name: max(1, math.floor(factor * each)) for name, each in amounts.items()}
     if _total(images, selections) > pool - kept:
         images = dict.fromkeys(amounts, 1)
-    if images.get("budget.initial", least) < least:
-        rest = (pool - least) // selections if selections else per_cycle
-        images |= {n: min(images[n], rest) for n in images} | {"budget.initial": least}
+    if drawn and images["budget.initial"] < least:
+        images["budget.initial"] = least
+        if selections:
+            rest = (pool - least) // selections
+            images["budget.per_cycle"] = min(images["budget.per_cycle"], rest)
     if min(images.values(), default=0) < 1 or _total(images, selections) > pool - kept:
         return ""
     shares = {name: _percent(count, pool) for name, count in images.items()}
