@@ -6,16 +6,22 @@ Both start the same command in a process of its own, so both give the same resul
 import contextlib
 import os
 import queue
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from alframe.errors import ConfigError
 
 CHILD = ("-m", "alframe.benchmarks.running.child")
+NAMED = ("auto", "local")
+"""Addresses of Ray that are no places: the cluster of this machine, and a new one."""
+PATIENCE = 10.0
+"""Seconds for a connection to a cluster to be made."""
 
 
 class Engine(Protocol):
@@ -91,7 +97,8 @@ class RayEngine:
         threads: of each process; None is 1.
 
     Raises:
-        ConfigError: Ray is not installed, or there is no such cluster.
+        ConfigError: Ray is not installed, there is no such cluster, or no machine of it has as many
+            processors as a process is to take.
     """
 
     def __init__(
@@ -102,6 +109,11 @@ class RayEngine:
         resources: Mapping[str, float] = self._ray.cluster_resources()
         gpus = int(resources.get("GPU", 0))
         self.slots = jobs or gpus or max(1, int(resources.get("CPU", 1)) // self._threads)
+        machines = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
+        if not gpus and self._threads > max(machines, default=0):
+            self.stop()
+            most = f"the machines of the cluster have at most {max(machines, default=0):.0f}"
+            raise ConfigError(f"--threads {threads}: expected fewer processors: {most}")
         needs = {"num_gpus": 1} if gpus else {"num_cpus": self._threads}
         # A retry is the work list's to decide, and goes on from the last checkpoint.
         self._remote = self._ray.remote(max_retries=0, **needs)(call_here)
@@ -179,8 +191,34 @@ def _connected(address: str | None) -> Any:
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ConfigError("--engine ray needs Ray: pip install 'alframe[ray]'") from error
+    if address is not None and address not in NAMED:
+        _check_listens(address)
     try:
         ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=40)
     except ConnectionError as error:
-        raise ConfigError(f"--address {address}: {error}") from error
+        remedy = "where the cluster wants a token, set RAY_AUTH_MODE=token"
+        raise ConfigError(f"--address {address}: {str(error).rstrip('.')}; {remedy}") from error
     return ray
+
+
+def _check_listens(address: str) -> None:
+    """Refuse an address at which there is nothing: Ray itself would try for a quarter of an hour.
+
+    Raises:
+        ConfigError: it is not an address, or nothing answers there.
+    """
+    try:
+        parts = urlsplit(address if "//" in address else f"//{address}")
+        place = parts.hostname or "", parts.port or 0
+    except ValueError:
+        place = "", 0
+    if not all(place):
+        expected = ", ".join(("HOST:PORT", "ray://HOST:PORT", *NAMED))
+        raise ConfigError(f"--address: expected one of {expected}, got {address!r}")
+    try:
+        socket.create_connection(place, PATIENCE).close()
+    except OSError as error:
+        raise ConfigError(
+            f"--address {address}: nothing answers there ({error}): start the cluster, ray start "
+            "--head says its address"
+        ) from error

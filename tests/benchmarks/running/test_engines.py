@@ -1,14 +1,18 @@
 """Processes of jobs: which device, which folder, what is logged, how they are stopped."""
 
+import socket
+import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from alframe.benchmarks.running import engines
-from alframe.benchmarks.running.engines import LocalEngine, call_here
+from alframe.benchmarks.running.engines import LocalEngine, RayEngine, call_here
+from alframe.errors import ConfigError
 
 
 @pytest.fixture
@@ -67,3 +71,54 @@ def test_stopping_ends_what_runs_and_what_is_about_to(python: None, tmp_path: Pa
     call.join(10)
     codes.append(engine.call([program], tmp_path / "log"))
     assert codes == [-9, -9]
+
+
+class FakeRay(SimpleNamespace):
+    """A cluster of two machines with three processors in all; remembers what was asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__(asked=[], cluster_resources=lambda: {"CPU": 3.0})
+
+    def nodes(self) -> list[dict[str, object]]:
+        lost = {"Alive": False, "Resources": {"CPU": 64.0}}
+        return [lost, *({"Alive": True, "Resources": {"CPU": n}} for n in (2.0, 1.0))]
+
+    def shutdown(self) -> None:
+        self.asked.append("shutdown")
+
+    def init(self, address: str | None, **_: object) -> None:
+        self.asked.append(address)
+
+    def remote(self, **_: object) -> object:
+        return lambda function: function
+
+
+@pytest.fixture
+def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
+    fake = FakeRay()
+    monkeypatch.setitem(sys.modules, "ray", fake)  # type: ignore[arg-type]
+    return fake
+
+
+def test_a_cluster_is_looked_for_where_something_listens(ray: FakeRay) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}"
+        for address in (None, "auto", "local", place, f"ray://{place}"):
+            assert RayEngine(address).slots == 3
+    assert ray.asked == [None, "auto", "local", place, f"ray://{place}"]
+    with pytest.raises(ConfigError, match=rf"^--address {place}: nothing answers there \("):
+        RayEngine(place)  # for which Ray would wait a quarter of an hour
+
+
+def test_a_process_takes_no_more_processors_than_a_machine_has(ray: FakeRay) -> None:
+    assert RayEngine(threads=2).slots == 1
+    with pytest.raises(ConfigError, match=r"^--threads 3: .* of the cluster have at most 2$"):
+        RayEngine(threads=3)
+    assert ray.asked == [None, None, "shutdown"]
+
+
+@pytest.mark.parametrize("address", ["", "head", "head:", ":6379", "head:x", "head:99999", "[::1"])
+def test_what_is_no_address_is_told(ray: FakeRay, address: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected one of HOST:PORT, ray://HOST:PORT, auto, lo"):
+        RayEngine(address)
+    assert not ray.asked
