@@ -66,7 +66,10 @@ class TrainingError(AlframeError):
 
 
 class Waiting(AlframeError):  # noqa: N818 - a status, not an error
-    """A run has come as far as it can: says what it waits for, and what to do. Exit code 3."""
+    """A run has come as far as it can: says what it waits for, and what to do. Exit code 3.
+
+    The command line says ``waiting:`` before it.
+    """
 
 
 def _rebuilt(kind: type[_Error], problems: tuple[str, ...]) -> _Error:

@@ -86,9 +86,7 @@ class PredictionsLearner:
         if missing := files.missing():
             raise Waiting(self._status(cycle, folder, missing))
         if writing := files.unsettled():
-            raise Waiting(
-                [f"waiting: {writing} is still being written: let the detector end", self._then()]
-            )
+            raise Waiting([f"{writing} is still being written: let the detector end", self._then()])
         self._state, self._read = {"cycle": cycle, "sha256": dict(files.hashes())}, None
         found = self._detections()
         pool = (*labelled.ids, *unlabelled.ids)
@@ -223,7 +221,7 @@ class PredictionsLearner:
     def _status(self, cycle: int, labelled: Path, missing: Sequence[str]) -> list[str]:
         pictures = self._setup.folder / "predictions" / "images"
         return [
-            f"waiting: cycle {cycle} waits for {' and '.join(missing)}: train on {labelled} "
+            f"cycle {cycle} waits for {' and '.join(missing)}: train on {labelled} "
             f"(yolo/data.yaml, coco.json), and predict all of {pictures}",
             self._then(),
         ]

@@ -141,7 +141,7 @@ def _status(run: Path, cycle: int, sheet: Sheet, missing: Sequence[str]) -> list
     asked = "" if len(missing) == count else f"{len(missing)} of "
     bare = [i.item for i in sheet.images if i.item in left and i.file is None]
     return [
-        f"waiting: {asked}{plural(count, 'image')} to annotate{split}, in "
+        f"{asked}{plural(count, 'image')} to annotate{split}, in "
         f"{query_folder(run, cycle)}: {named(missing)}",
         f"then: {command('annotate', run, 'FILE')}",
         *([f"nobody sees what is no file: {named(bare)}; {_SHOWN}"] if bare else ()),

@@ -122,7 +122,7 @@ class LabelStudioOracle:
             if missing and left <= 0:
                 raise Waiting(
                     [
-                        f"waiting: {len(missing)} of {plural(len(ids), 'image')} to annotate at "
+                        f"{len(missing)} of {plural(len(ids), 'image')} to annotate at "
                         f"{where}: {named(missing)}",
                         f"then: {command('run', '--output', self._run, '--resume')}",
                     ]

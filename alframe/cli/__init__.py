@@ -123,7 +123,7 @@ def main(args: Sequence[str] | None = None, command: click.Command = cli) -> Non
         _complain(error)
         sys.exit(2)
     except Waiting as status:
-        say(*status.problems, err=True)
+        say(*f"waiting: {status}".splitlines(), err=True)
         sys.exit(3)
     except AlframeError as error:
         for problem in error.problems:

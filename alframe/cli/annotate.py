@@ -67,7 +67,7 @@ def annotate(run: Path, files: Sequence[Path], name: str | None, **how: bool) ->
         asked = f" of {taken.asked:,}" if len(taken.missing) < taken.asked else ""
         left = f"{len(taken.missing):,}{asked} images"
         then = f"then: {command('annotate', run, 'FILE')}"
-        raise Waiting([f"waiting: {left} to annotate: {named(taken.missing)}", then])
+        raise Waiting([f"{left} to annotate: {named(taken.missing)}", then])
     _all_answered(run)
 
 

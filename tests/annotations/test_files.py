@@ -87,8 +87,8 @@ def test_a_query_is_written_once_and_answered_in_parts(
         oracle.annotate(ids, 0)
     folder = run / "queries/cycle_00"
     assert waits.value.problems == (
-        f"waiting: 3 images to annotate (1 to test on, 2 to begin with), in {folder}: a.png, "
-        "b.png, deep/c.png",
+        f"3 images to annotate (1 to test on, 2 to begin with), in {folder}: a.png, b.png, "
+        "deep/c.png",
         f"then: alframe annotate {run} FILE",
     )
     assert {p.name for p in folder.iterdir()} >= {
@@ -104,7 +104,7 @@ def test_a_query_is_written_once_and_answered_in_parts(
     written = (folder / "README.txt").stat().st_mtime_ns
     taken = take(run, dataset, [answer(tmp_path / "1.json", "b.png")])
     assert taken.missing == ["a.png", "deep/c.png"]
-    with pytest.raises(Waiting, match=r"waiting: 2 of 3 images .*1 to test on, 1 to begin with"):
+    with pytest.raises(Waiting, match=r"^2 of 3 images .*1 to test on, 1 to begin with"):
         oracle.annotate(ids, 0)
     taken = take(run, dataset, [answer(tmp_path / "2.json", "a.png", "deep/c.png", box=None)])
     assert taken.missing == []

@@ -67,7 +67,7 @@ def test_a_whole_round(run: Path, dataset: Dataset, server: tuple[str, State]) -
     with pytest.raises(Waiting) as waits:
         ask(run, dataset, url)
     first, second = waits.value.problems
-    assert first == f"waiting: 3 of 3 images to annotate at {url}/projects/1: {', '.join(IDS)}"
+    assert first == f"3 of 3 images to annotate at {url}/projects/1: {', '.join(IDS)}"
     assert second == f"then: alframe run --output {run} --resume"
     (project,) = state.projects
     assert project["title"] == "alframe run"

@@ -56,7 +56,7 @@ def test_from_waiting_to_the_report(
     options = (*entropy, f"learner.root={root}", *SMALL)
     code, said, err = alframe("run", *options)
     assert code == 3, err
-    assert f"cycle 0 waits for predictions: write {root / 'cycle_00.json'}" in err
+    assert f"waiting: cycle 0 waits for predictions: write {root / 'cycle_00.json'}" in err
     run = Path("runs/shapes-from-files-entropy-seed0")
     assert f"run      {run}" in said
     assert "method   entropy on from-files\n" in said
@@ -94,8 +94,7 @@ def labelled(run: Path) -> list[str]:
 
 def test_a_suite_of_it(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
     root, folder = tmp_path / "predictions", tmp_path / "suite"
-    for cycle in (0, 1):
-        write_predictions(root, cycle)
+    write_predictions(root, 0)
     learner = {"name": PLACE, "root": str(root)}
     suite = {
         "title": "From files",
@@ -110,6 +109,10 @@ def test_a_suite_of_it(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
     }
     file = tmp_path / "suite.yaml"
     file.write_text(yaml.safe_dump(suite))
+    code, said, err = alframe("bench", str(file), "--output", str(folder))
+    what = f"cycle 1 waits for predictions: write {root / 'cycle_01.json'}"
+    assert (code, f"waiting: run/shapes/random/seed-0: {what} (" in err) == (3, True), said + err
+    write_predictions(root, 1)
     code, said, err = alframe("bench", str(file), "--output", str(folder))
     assert code == 0, said + err
 
