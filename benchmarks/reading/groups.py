@@ -19,8 +19,8 @@ from alframe.benchmarks.statistics.curves import Curve
 if TYPE_CHECKING:
     from alframe.benchmarks.published import Published
 
-BASELINE = {"strategy": "random", "learner": "plain"}
-"""What every other method is compared with."""
+RANDOM, PLAIN = "random", "plain"
+"""Strategy and learner of what every other method is compared with."""
 OWN = ("strategy.", "learner.", "training.restart")
 """Settings that are the method's: the others are the recipe, alike for all methods of a problem.
 
@@ -55,16 +55,20 @@ class ProblemRuns:
 
     @property
     def baseline(self) -> str | None:
-        """Random selection with the plain learner, whatever it is called; None without a run of it.
+        """Random selection, whatever it is called; None without a run of it.
 
-        Of several the one that is called random, else the first.
+        It is that with the plain learner or, where all methods have one learner (predictions of a
+        detector elsewhere), with that. Of several the one that is called random, else the first.
         """
+        rows = {name: runs[0] for name, runs in self.methods.items() if runs}
+        learners = {run.name("learner") for run in rows.values()}
+        learner = learners.pop() if len(learners) == 1 else PLAIN
         found = [
             name
-            for name, runs in self.methods.items()
-            if runs and all(runs[0].name(section) == value for section, value in BASELINE.items())
+            for name, run in rows.items()
+            if (run.name("strategy"), run.name("learner")) == (RANDOM, learner)
         ]
-        return min(found, key=lambda name: name != BASELINE["strategy"], default=None)
+        return min(found, key=lambda name: name != RANDOM, default=None)
 
     def runs(self) -> list[Run]:
         """The runs of all methods."""

@@ -73,8 +73,8 @@ def _on_code(method: str, runs: Sequence[Run]) -> Iterator[str]:
 def _on_baseline(problem: ProblemRuns) -> Iterator[str]:
     if sum(map(bool, problem.methods.values())) > 1 and problem.baseline is None:
         yield (
-            "There is no baseline: no method is random selection with the plain learner, so "
-            "nothing is compared with it"
+            "There is no baseline: no method is random selection with the plain learner, or with "
+            "the one that all methods have, so nothing is compared with it"
         )
 
 

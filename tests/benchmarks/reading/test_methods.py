@@ -77,7 +77,7 @@ def test_options_of_a_method_tell_on_one_detector_only(tmp_path):
     ]  # fmt: skip
 
 
-def test_the_baseline_is_random_selection_with_the_plain_learner(tmp_path):
+def test_the_baseline_is_random_selection_with_the_plain_learner_or_that_of_all(tmp_path):
     def baseline_of(found):
         return ProblemRuns("a", found).baseline
 
@@ -86,6 +86,9 @@ def test_the_baseline_is_random_selection_with_the_plain_learner(tmp_path):
 
     found = {"a": run("a", learner="miaod"), "b": run("b", strategy="entropy"), "not run": []}
     assert baseline_of(found) is None
+    assert baseline_of({name: found[name] for name in ("a", "not run")}) == "a"
+    assert baseline_of(found | {"c": run("g", learner="miaod", strategy="entropy")}) is None
+    assert baseline_of({"b": found["b"]}) is None
     found |= {"c": run("c"), "d": run("d")}
     assert baseline_of(found) == "c"
     assert baseline_of(found | {"random": run("e")}) == "random"
