@@ -20,7 +20,7 @@ from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.errors import DataError
 from alframe.words import plural, tallied
 
-_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
 """What Label Studio puts before the names of uploaded files."""
 
 
@@ -208,8 +208,9 @@ def image_names(url: str) -> list[str]:
     split = urlsplit(url)
     local = parse_qs(split.query).get("d")
     name = local[0] if local else unquote(split.path) if split.scheme or "?" in url else url
-    name = name.removeprefix("/data/upload/").lstrip("/")
-    folder, slash, last = name.rpartition("/")
-    plain = _UPLOADED.sub("", last, count=1)
-    ways = (name, last, folder + slash + plain, plain)
+    if name.startswith("/data/upload/"):
+        name = name.rpartition("/")[2]  # before it comes the number of a project
+    folder, slash, last = name.lstrip("/").rpartition("/")
+    plain = _UPLOADED.sub("", last)
+    ways = (folder + slash + last, last, folder + slash + plain, plain)
     return list(dict.fromkeys(ways))

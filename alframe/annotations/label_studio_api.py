@@ -3,6 +3,7 @@
 import contextlib
 import http
 import http.client
+import itertools
 import json
 import mimetypes
 import os
@@ -23,6 +24,8 @@ PAUSE = 1.0
 """Seconds before a request is made again; twice as many each time."""
 TIMEOUT = 60.0
 """Seconds for an answer of the server."""
+PAGE = 100
+"""Projects in an answer."""
 JSON, UPLOAD = "application/json", "multipart/form-data"
 PICTURES = frozenset({".bmp", ".gif", ".jpg", ".jpeg", ".png", ".webp"})
 """Suffixes of pictures that the server takes."""
@@ -80,15 +83,22 @@ class Server:
         Returns:
             What the server says of it, with a whole number as ``id`` and text as ``label_config``.
         """
-        query = urllib.parse.urlencode({"title": title, "page_size": 100})
-        found = self.get(f"/api/projects?{query}")
         with self._understood():
-            rows = found["results"] if isinstance(found, dict) else found
-            number = next((int(row["id"]) for row in rows if row["title"] == title), None)
+            named = (int(row["id"]) for row in self._projects(title) if row["title"] == title)
+            number = next(named, None)
         if number is not None:
             return self._described(self.get(f"/api/projects/{number}"))
         settings = {"title": title, "label_config": labels, "sampling": "Uncertainty sampling"}
         return self._described(self.post("/api/projects", settings))
+
+    def _projects(self, title: str) -> Iterator[Any]:
+        """Those in whose titles this one occurs, the newest first."""
+        for page in itertools.count(1):
+            query = urllib.parse.urlencode({"title": title, "page_size": PAGE, "page": page})
+            found = self.get(f"/api/projects?{query}")
+            yield from found["results"]
+            if not found.get("next"):
+                return
 
     def numbered(self, project: int) -> Mapping[str, Any] | None:
         """The project of this number, likewise, whatever its title is now; None: it is gone."""
@@ -240,7 +250,7 @@ class Server:
     def _refusal(self, error: urllib.error.HTTPError, path: str) -> DataError:
         said = ""
         with contextlib.suppress(OSError, http.client.HTTPException):  # it may end within
-            said = error.read(2000).decode(errors="replace").strip()
+            said = _reasons(error.read(10_000))
         if 300 <= error.code < 400:
             return DataError(
                 f"{self.url}{path} leads to {error.headers.get('Location')}: give the address of "
@@ -253,8 +263,21 @@ class Server:
             )
         if error.code == 404:
             return NotFoundError(f"{self.url}{path}: not found; is Label Studio at oracle.url?")
-        kind = UnreachableError if error.code >= 500 else DataError
-        return kind(f"{self.url}{path} answers {error.code}: {said:.300}")
+        answers = f"{self.url}{path} answers {error.code}: {said:.300}"
+        if error.code >= 500:
+            return UnreachableError(f"{answers}; the log of the server says more")
+        return DataError(answers)
+
+
+def _reasons(body: bytes) -> str:
+    """Why a request is refused: what was wrong with it, where the server says that."""
+    text = body.decode(errors="replace").strip()
+    try:
+        said = json.loads(text)
+        wrong = said.get("validation_errors") or {"": [said["detail"]]}
+        return "; ".join(f"{each}" for reasons in wrong.values() for each in reasons)
+    except (ValueError, LookupError, AttributeError, TypeError):  # not Label Studio's
+        return text
 
 
 def checked_address(url: str) -> str:
@@ -264,15 +287,17 @@ def checked_address(url: str) -> str:
         ConfigError: it is none.
     """
     if not _is_address(url):
-        raise ConfigError(f"oracle.url={url}: expected http://HOST:PORT or https://HOST")
-    return url.rstrip("/")
+        shown = "" if "@" in url else f"={url}"  # a password is not
+        raise ConfigError(f"oracle.url{shown}: expected http://HOST:PORT or https://HOST, no more")
+    return url.strip().rstrip("/")
 
 
 def _is_address(url: str) -> bool:
     try:
-        parts = urllib.parse.urlsplit(url)
+        parts = urllib.parse.urlsplit(url.strip())
         usual = url.isascii() and parts.scheme in ("http", "https") and parts.port != 0
-        return usual and bool(parts.hostname)
+        more = any(each in url.strip() for each in "@?# \t\r\n")
+        return usual and bool(parts.hostname) and not more
     except ValueError:  # half of an IPv6 address, or a port that is no number
         return False
 

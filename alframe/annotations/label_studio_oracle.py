@@ -20,9 +20,10 @@ from alframe.annotations.taking import take
 from alframe.annotations.vocabulary import AskedImage, Sheet
 from alframe.datasets.base import Dataset
 from alframe.datasets.voc_xml import parsed_xml
-from alframe.errors import ConfigError, DataError, Waiting
+from alframe.errors import ConfigError, DataError, RunError, Waiting
 from alframe.files.atomic import write_text
 from alframe.oracle import Answers, OracleSetup
+from alframe.progress import Progress
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -44,8 +45,9 @@ class LabelStudioOracle:
     is given up. What is on the server already, or answered by a file, is never added again. Labels
     that people add to the project are refused where they are used, until ``alframe annotate
     --new-classes`` takes them. Tasks are marked with their run, which so knows its project whatever
-    it is called later, and refuses that of another run. What was read once is taken again only
-    where it has changed: what ``alframe annotate`` was given since stays.
+    it is called later, and refuses that of another run; tasks that people add are left alone. What
+    was read once is taken again only where it has changed: what ``alframe annotate`` was given
+    since stays.
 
     Args:
         setup: the dataset, and where the files lie.
@@ -110,25 +112,31 @@ class LabelStudioOracle:
         before = [stored_answers(self._run, each, self._dataset).found for each in range(cycle)]
         earlier = frozenset(item for answers in before for item in answers.images)
         deadline = time.monotonic() + self._wait
-        while missing := self._missing(ids, cycle):
-            try:
-                where = self._look(server, memory, frozenset(missing), earlier, cycle)
-                missing = self._missing(ids, cycle)
-            except UnreachableError:  # it may be back
-                if time.monotonic() + EVERY > deadline:
-                    raise
-                where = server.url
-            left = deadline - time.monotonic()
-            if missing and left <= 0:
-                raise Waiting(
-                    [
-                        f"{len(missing)} of {plural(len(ids), 'image')} to annotate at "
-                        f"{where}: {named(missing)}",
-                        f"then: {command('run', '--output', self._run, '--resume')}",
-                    ]
-                )
-            if missing:
-                time.sleep(min(EVERY, left))
+        missing = self._missing(ids, cycle)
+        with Progress(len(ids), "annotating", "images") as progress:
+            progress.skip(len(ids) - len(missing))
+            while missing:
+                known = len(missing)
+                try:
+                    where = self._look(server, memory, frozenset(missing), earlier, cycle)
+                    missing = self._missing(ids, cycle)
+                except UnreachableError:  # it may be back
+                    if time.monotonic() + EVERY > deadline:
+                        raise
+                    where = server.url
+                progress.rename(f"annotating at {where}")
+                progress.update(known - len(missing))
+                left = deadline - time.monotonic()
+                if missing and left <= 0:
+                    raise Waiting(
+                        [
+                            f"{len(missing)} of {plural(len(ids), 'image')} to annotate at "
+                            f"{where}: {named(missing)}",
+                            f"then: {command('run', '--output', self._run, '--resume')}",
+                        ]
+                    )
+                if missing:
+                    time.sleep(min(EVERY, left))
 
     def _look(
         self,
@@ -152,7 +160,7 @@ class LabelStudioOracle:
             self._add(server, memory, project["id"], replace(sheet, images=new))
         if news := _news(found, memory, missing, earlier):
             self._take(news, where, cycle)
-        memory.seen = {str(task["id"]): digest(task) for task in found}
+        memory.seen |= {str(task["id"]): digest(task) for task in found}
         memory.write(self._run)
         return where
 
@@ -160,8 +168,20 @@ class LabelStudioOracle:
         """Add a task for each image of a sheet, which the server is to show."""
         if self._root is not None:
             for folder in _folders(sheet.images, self._root):
-                server.serve(project, folder)
+                self._serve(server, project, folder)
         server.add(project, tasks(sheet, partial(self._shown, server, project), memory.run))
+
+    def _serve(self, server: Server, project: int, folder: Path) -> None:
+        try:
+            server.serve(project, folder)
+        except UnreachableError:
+            raise
+        except DataError as error:
+            raise ConfigError(
+                f"oracle.document_root={self._root}: the server does not show {folder}; start it "
+                "with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true, and give its "
+                f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT ({error})"
+            ) from error
 
     def _take(self, news: Sequence[Mapping[str, Any]], where: str, cycle: int) -> None:
         export = query_folder(self._run, cycle) / "label_studio_export.json"
@@ -169,7 +189,7 @@ class LabelStudioOracle:
         kind, how = "label-studio", {"as_it_is": True, "skippable": False}
         try:
             taken = take(self._run, self._dataset, [export], kind, **how)
-        except DataError as error:
+        except (DataError, RunError) as error:
             said = f"{export} is what was read of {where}: correct it there, and resume"
             raise DataError([*error.problems, said]) from error
         for note in taken.notes:
@@ -212,7 +232,7 @@ def _check_suffixes(dataset: Dataset) -> None:
 
 
 def _item(task: Mapping[str, Any]) -> str | None:
-    """Our id of the image of a task; None of one that people have added."""
+    """Our id of the image of a task; None of one that people added."""
     item = task["data"].get(OURS)
     return item if isinstance(item, str) else None
 
@@ -233,15 +253,17 @@ def _news(
         missing: ids that have no answer.
         earlier: ids that earlier cycles have trained on.
     """
-    new = [task for task in tasks if memory.is_new(task)]
-    changed = [task for task in new if str(task["id"]) in memory.seen]
+    own = [task for task in tasks if _item(task) is not None]
+    added = [t for t in tasks if _item(t) is None and t["annotations"] and memory.is_new(t)]
+    _warn(added, "that people added, left alone (alframe annotate takes an export of them)")
+    changed = [t for t in own if memory.is_new(t) and str(t["id"]) in memory.seen]
     late = [task for task in changed if _item(task) in earlier]
     _warn(late, "answered otherwise, of earlier cycles, left as the run has them")
     withdrawn = [t for t in changed if not t["annotations"] and _item(t) not in earlier]
     _warn(withdrawn, "whose answer is gone there, which stays until there is another")
     wanted = [
         task
-        for task in tasks
+        for task in own
         if task["annotations"]
         and _item(task) not in earlier
         and (memory.is_new(task) or _item(task) in missing)
@@ -251,7 +273,7 @@ def _news(
 
 def _warn(tasks: Sequence[Mapping[str, Any]], what: str) -> None:
     if tasks:
-        items = [str(_item(task)) for task in tasks]
+        items = [_item(task) or f"task {task['id']}" for task in tasks]
         logger.warning("%s %s: %s", plural(len(tasks), "task"), what, named(items))
 
 
@@ -260,9 +282,9 @@ def _without_twins(tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
 
     Of several, that whose annotation is newest.
     """
-    best: dict[object, Mapping[str, Any]] = {}
+    best: dict[str | None, Mapping[str, Any]] = {}
     for task in tasks:
-        key = _item(task) or task["id"]
+        key = _item(task)
         if key not in best or _last(best[key]) < _last(task):
             best[key] = task
     return list(best.values())

@@ -23,6 +23,8 @@ class State:
     uploads: list[bytes] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     failures: list[int] = field(default_factory=list)
+    refusal: Any = None
+    """Said to whoever would have a folder served."""
 
     def annotate(self, number: int, result: list[Any] | None, **more: Any) -> None:
         """Submit an annotation of a task; None skips it."""
@@ -37,10 +39,13 @@ class State:
             self.projects.append({"id": len(self.projects) + 1, **content})
             return self.projects[-1]
         if parts == "api/projects":
-            title = query["title"][0]
-            return {"results": [p for p in self.projects if title in p["title"]]}
+            asked, size, page = (query[name][0] for name in ("title", "page_size", "page"))
+            found = [p for p in reversed(self.projects) if asked in p["title"]]
+            end = int(size) * int(page)
+            rest = "another page" if found[end:] else None
+            return {"results": found[end - int(size) : end], "next": rest}
         if parts == "api/storages/localfiles":
-            if method == "POST":
+            if method == "POST" and not self.refusal:
                 self.storages.append(content)
             return self.storages
         if match := re.fullmatch(r"api/import/file-upload/(\d+)", parts):
@@ -81,7 +86,9 @@ def running() -> Iterator[tuple[str, State]]:
                 self._send(401, {"detail": "Invalid token."})
             else:
                 said = state.said(self.command, self.path, json.loads(body) if as_json else body)
-                self._send(200 if said is not None else 404, said)
+                code = 200 if said is not None else 404
+                refused = self.command == "POST" and "localfiles" in self.path and state.refusal
+                self._send(*((400, refused) if refused else (code, said)))
 
         do_GET = do_POST = _answer
 

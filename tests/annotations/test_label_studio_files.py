@@ -190,6 +190,7 @@ def test_of_several_annotations_the_newest_not_cancelled(tmp_path: Path) -> None
         ("/data/local-files/?d=b/a%20b.jpg", "b/a b.jpg"),
         ("/data/upload/3/1a2b3c4d-a_b.jpg", "a_b.jpg"),
         ("/data/upload/3/1a2b3c4d-a_b.jpg", "x/1a2b3c4d-a_b.jpg"),
+        ("http://127.0.0.1:8080/data/upload/3/1a2b3c4d-a_1a2b3c4d-b.jpg", "a_1a2b3c4d-b.jpg"),
         ("s3://bucket/some/where/a.jpg", "where/a.jpg"),
         ("https://example.com/i/a%20b.jpg?w=3", "a b.jpg"),
         ("a.jpg", "a.jpg"),
@@ -198,6 +199,12 @@ def test_of_several_annotations_the_newest_not_cancelled(tmp_path: Path) -> None
 def test_addresses(tmp_path: Path, image: str, item: str) -> None:
     path = written(tmp_path, task({"result": []}, image=image))
     assert read(path, Known(item)).images == [item]
+
+
+def test_the_number_of_a_project_is_no_folder_of_the_dataset(tmp_path: Path) -> None:
+    path = written(tmp_path, task({"result": []}, image="/data/upload/3/1a2b3c4d-a.jpg"))
+    with pytest.raises(DataError, match=r"may mean several: .*task 5: a\.jpg; rename"):
+        read(path, Known("3/a.jpg", "x/a.jpg"))
 
 
 def test_numbers_that_no_float_holds(tmp_path: Path) -> None:

@@ -157,6 +157,43 @@ def test_a_project_is_known_by_its_tasks(
     assert [p["title"] for p in state.projects] == ["Cats of our town", "alframe run"]
 
 
+def test_a_title_is_found_behind_others_that_contain_it(
+    run: Path, dataset: Dataset, server: tuple[str, State], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, state = server
+    monkeypatch.setattr(label_studio_api, "PAGE", 2)
+    with pytest.raises(Waiting):
+        ask(run, dataset, url)
+    state.projects += [{"id": 9, "title": f"alframe run {n}", "label_config": ""} for n in "12345"]
+    (run / "label_studio.json").unlink()
+    with pytest.raises(ConfigError, match=r"projects/1 holds 3 tasks of another run"):
+        ask(run, dataset, url)
+    assert len(state.projects) == 6
+
+
+def test_what_people_add_is_left_alone(
+    run: Path, dataset: Dataset, server: tuple[str, State], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of pictures that are asked for, that are not, that are none of the dataset, and skipped."""
+    url, state = server
+    with pytest.raises(Waiting):
+        ask(run, dataset, url)
+    for item in ("a.png", "stranger.png"):
+        data = {"image": f"/data/upload/1/1a2b3c4d-{item}"}
+        state.tasks.append({"id": len(state.tasks) + 1, "data": data, "annotations": []})
+    state.annotate(3, [people.region("cat", (4, 5, 24, 15), image_of("a.png"))])
+    state.annotate(4, None)
+    for _ in range(2):
+        with pytest.raises(Waiting, match="3 of 3 images"):
+            ask(run, dataset, url)
+    told = "2 tasks that people added, left alone (alframe annotate takes an export of them): task "
+    assert caplog.text.count(f"{told}4, task 5") == 1
+    for number in range(3):
+        box_on(state, number, "dog")
+    targets = ask(run, dataset, url).targets
+    assert {item: each.labels.tolist() for item, each in targets.items()} == {i: [1] for i in IDS}
+
+
 def test_what_was_read_once_does_not_come_before_what_is_said_since(
     run: Path, dataset: Dataset, server: tuple[str, State], tmp_path: Path
 ) -> None:
@@ -174,6 +211,11 @@ def test_what_was_read_once_does_not_come_before_what_is_said_since(
     box_on(state, 1)
     with pytest.raises(Waiting):
         ask(run, dataset, url)
+    first = [*state.tasks]
+    state.tasks.clear()
+    with pytest.raises(Waiting):
+        ask(run, dataset, url, project="elsewhere, and back")
+    state.tasks[:] = first
     state.tasks[1]["annotations"].clear()
     box_on(state, 1, "dog")
     box_on(state, 2)
@@ -265,6 +307,11 @@ def test_pictures_that_the_server_can_read_are_not_uploaded(
     state.tasks.clear()
     with pytest.raises(ConfigError, match=r"folders below it alone, got .*a\.png"):
         ask(run, dataset, url, document_root=str(tmp_path / "photos"))
+    state.storages.clear()
+    state.refusal = {"validation_errors": {"path": ["no root", "no path"], "project": ["gone"]}}
+    refused = r"does not show .*photos; start it .*LOCAL_FILES_DOCUMENT_ROOT \(.* answers 400: "
+    with pytest.raises(ConfigError, match=rf"{refused}no root; no path; gone\)$"):
+        ask(run, dataset, url, document_root=str(tmp_path))
 
 
 def test_what_is_only_read_is_tried_again(
@@ -275,7 +322,7 @@ def test_what_is_only_read_is_tried_again(
     with pytest.raises(Waiting):
         ask(run, dataset, url)
     state.failures = [500] * 4
-    with pytest.raises(DataError, match=r"answers 500: .*out of order"):
+    with pytest.raises(DataError, match=r"answers 500: out of order; the log of the server says m"):
         ask(run, dataset, url)
 
 
@@ -305,12 +352,20 @@ def test_a_server_that_refuses(
         ask(run, dataset, url)
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "localhost:8080", "http://", "http://a:b", "http://[x"])
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://x", "localhost:8080", "http://", "http://a:b", "http://[x", "http://x?y", "http://x y"],
+)
 def test_an_address_that_is_none_is_told_before_anybody_is_asked(
     run: Path, dataset: Dataset, url: str
 ) -> None:
     with pytest.raises(ConfigError, match=r"oracle\.url=.*: expected http://HOST:PORT or https"):
         LabelStudioOracle(OracleSetup(dataset, run), url=url)
+
+
+def test_a_password_in_an_address_is_not_shown(run: Path, dataset: Dataset) -> None:
+    with pytest.raises(ConfigError, match=r"^oracle\.url: expected http://HOST:PORT or https://H"):
+        LabelStudioOracle(OracleSetup(dataset, run), url="http://me:secret@host:8080")
 
 
 def test_a_personal_access_token_is_exchanged(
@@ -324,9 +379,9 @@ def test_a_personal_access_token_is_exchanged(
     assert [n for n, request in enumerate(state.requests) if request == refresh] == [0], "once"
     server_of_ours = label_studio_api.Server(url)
     state.requests.clear()
-    server_of_ours.get("/api/projects?title=x&page_size=1")
+    server_of_ours.get("/api/projects?title=x&page_size=1&page=1")
     state.failures = [401]
-    server_of_ours.get("/api/projects?title=x&page_size=1")
+    server_of_ours.get("/api/projects?title=x&page_size=1&page=1")
     asked = [request.partition("?")[0] for request in state.requests]
     project = "GET /api/projects"
     assert asked == [refresh, project, project, refresh, project], "again once it is refused"
@@ -446,9 +501,15 @@ def test_options_that_cannot_be(run: Path, dataset: Dataset, options: Any, messa
 
 
 def test_it_waits_as_long_as_it_is_told(
-    run: Path, dataset: Dataset, server: tuple[str, State], monkeypatch: pytest.MonkeyPatch
+    run: Path,
+    dataset: Dataset,
+    server: tuple[str, State],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     url, state = server
+    caplog.set_level("INFO")
+    monkeypatch.setattr("alframe.progress.EVERY", 0.0)
     monkeypatch.setattr("alframe.annotations.label_studio_oracle.EVERY", 0.01)
     looks: list[int] = []
 
@@ -460,6 +521,7 @@ def test_it_waits_as_long_as_it_is_told(
     answers = ask(run, dataset, url, wait="1h")
     assert looks == [3, 3, 3]
     assert set(answers.targets) == set(IDS)
+    assert f"annotating at {url}/projects/1: 2 of 3 images, " in caplog.text
 
 
 def test_it_waits_for_a_server_that_is_away(
