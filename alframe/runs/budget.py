@@ -1,7 +1,7 @@
 """The plan of a run: what its budget labels first, draws to evaluate on, and adds in each cycle."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from alframe.config.sections import BudgetConfig, images_of
@@ -63,15 +63,12 @@ def planned(
         ConfigError: there is nothing to evaluate on, or the budget asks for more images than there
             are; says what would do.
     """
+    _check_open(dataset, dataset.pool, known)
     test = _drawn_test(budget, dataset, seeds)
     aside = frozenset(test)
     pool = [item for item in dataset.pool if item not in aside]
+    _check_open(dataset, pool, known)
     given = {item for item in pool if item in known}
-    if pool and len(given) == len(pool):
-        raise ConfigError(
-            f"every image of the pool of {dataset.name} is annotated, so there is nothing to ask: "
-            "--oracle simulated reveals the annotations that are there"
-        )
     given.update(initial_set(budget, pool) or ())
     fixed = budget.initial_set is not None or len(given) > budget.images(len(pool))[0]
     first, per_cycle = check_budget(budget, len(pool), len(given), len(test), fixed=fixed)
@@ -79,6 +76,14 @@ def planned(
     initial = {*given, *draw(others, first - len(given), seeds)}
     candidates = None if budget.candidates is None else images_of(budget.candidates, len(pool))
     return Plan(tuple(sorted(initial)), per_cycle, budget.cycles, test, candidates)
+
+
+def _check_open(dataset: Dataset, pool: Sequence[str], known: Collection[str]) -> None:
+    if pool and all(item in known for item in pool):
+        raise ConfigError(
+            f"every image of the pool of {dataset.name} is annotated, so there is nothing to ask: "
+            "--oracle simulated reveals the annotations that are there"
+        )
 
 
 def _drawn_test(budget: BudgetConfig, dataset: Dataset, seeds: Seeds) -> tuple[str, ...]:

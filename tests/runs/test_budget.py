@@ -74,6 +74,20 @@ def test_an_initial_set_from_a_file_stays() -> None:
     )
 
 
+@pytest.mark.parametrize("test", [None, 4])
+def test_where_all_is_annotated_there_is_nothing_to_ask(test: int | None) -> None:
+    """Which is told first: images to test on would not help."""
+    budget = BudgetConfig(initial=2, per_cycle=1, cycles=2, test=test)
+    dataset = fake_dataset(pool=12, test=0)
+    with pytest.raises(ConfigError, match=r"every image of the pool of .* is annotated, so there"):
+        planned(budget, dataset, Seeds(0), dataset.pool)
+    if test:
+        drawn = planned(budget, dataset, Seeds(0)).test
+        others = [item for item in dataset.pool if item not in drawn]
+        with pytest.raises(ConfigError, match=r"every image of the pool of .* is annotated"):
+            planned(budget, dataset, Seeds(0), others)
+
+
 @given(
     first=st.integers(1, 10**6), per_cycle=st.integers(1, 10**6),
     selections=st.integers(0, 19), pool=st.integers(1, 10**5),
