@@ -135,7 +135,7 @@ def _given(row: "Published", fraction: float | None, sd: float | None = None) ->
 
 def _cycle_notes(problem: ProblemFindings, metric: str, own: Sequence[Cells]) -> list[str]:
     pool = f" The share is of the pool of {problem.pool:,}." if problem.pool else ""
-    values = [cell for row in own for cell in row[2:-1]]
+    values = [cell for row in own for cell in row[2:]]
     notes = [f"{metric} in %.{pool}"]
     if any("±" in cell.text for cell in values):
         notes[0] += " ± is the standard deviation over n runs."

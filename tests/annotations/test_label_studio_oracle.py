@@ -62,6 +62,11 @@ def image_of(item: str) -> dict[str, Any]:
     return {"id": item, "width": 40, "height": 20}
 
 
+def ask_and_wait(run: Path, dataset: Dataset, url: str, **options: Any) -> None:
+    with pytest.raises(Waiting):
+        ask(run, dataset, url, **options)
+
+
 def test_a_whole_round(run: Path, dataset: Dataset, server: tuple[str, State]) -> None:
     url, state = server
     with pytest.raises(Waiting) as waits:
@@ -105,11 +110,9 @@ def test_a_server_that_died_between_making_the_project_and_the_tasks(
 ) -> None:
     url, state = server
     state.failures = []
-    with pytest.raises(Waiting):
-        ask(run, dataset, url, ids=IDS[:1])
+    ask_and_wait(run, dataset, url, ids=IDS[:1])
     state.tasks = state.tasks[:1]
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     assert len(state.projects) == 1
     assert sorted(t["data"]["alframe_id"] for t in state.tasks) == sorted(IDS)
 
@@ -124,8 +127,7 @@ def test_the_project_of_another_run_is_refused(
 ) -> None:
     """Of the same name, on pictures of the same names; another title is one's own."""
     url, state = server
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     for number in range(3):
         box_on(state, number)
     other = tmp_path / "other" / run.name
@@ -135,8 +137,7 @@ def test_the_project_of_another_run_is_refused(
     assert not (other / "answers").exists()
     assert len(ask(run, dataset, url).targets) == 3
     state.tasks.clear()
-    with pytest.raises(Waiting):
-        ask(other, dataset, url, project="another title")
+    ask_and_wait(other, dataset, url, project="another title")
     assert [p["title"] for p in state.projects] == ["alframe run", "another title"]
 
 
@@ -145,15 +146,12 @@ def test_a_project_is_known_by_its_tasks(
 ) -> None:
     """Whatever people call it; without a task of the run, it is looked for by its title."""
     url, state = server
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     state.projects[0]["title"] = "Cats of our town"
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     assert (len(state.projects), len(state.tasks)) == (1, 3)
     state.tasks.clear()
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     assert [p["title"] for p in state.projects] == ["Cats of our town", "alframe run"]
 
 
@@ -162,8 +160,7 @@ def test_a_title_is_found_behind_others_that_contain_it(
 ) -> None:
     url, state = server
     monkeypatch.setattr(label_studio_api, "PAGE", 2)
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     state.projects += [{"id": 9, "title": f"alframe run {n}", "label_config": ""} for n in "12345"]
     (run / "label_studio.json").unlink()
     with pytest.raises(ConfigError, match=r"projects/1 holds 3 tasks of another run"):
@@ -176,8 +173,7 @@ def test_what_people_add_is_left_alone(
 ) -> None:
     """Of pictures that are asked for, that are not, that are none of the dataset, and skipped."""
     url, state = server
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     for item in ("a.png", "stranger.png"):
         data = {"image": f"/data/upload/1/1a2b3c4d-{item}"}
         state.tasks.append({"id": len(state.tasks) + 1, "data": data, "annotations": []})
@@ -198,23 +194,19 @@ def test_what_was_read_once_does_not_come_before_what_is_said_since(
     run: Path, dataset: Dataset, server: tuple[str, State], tmp_path: Path
 ) -> None:
     url, state = server
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     box_on(state, 0)
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     right = {"a.png": [("dog", (1.0, 1.0, 9.0, 9.0))]}
     file = people.coco(tmp_path / "right.json", [image_of("a.png")], right, ["cat", "dog"])
     take(run, dataset, [file])
     later = {"ground_truth": True, "lead_time": 9.0, "updated_at": "2026-02-01T00:00:00Z"}
     state.tasks[0]["annotations"][0] |= later  # saved again as it was
     box_on(state, 1)
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     first = [*state.tasks]
     state.tasks.clear()
-    with pytest.raises(Waiting):
-        ask(run, dataset, url, project="elsewhere, and back")
+    ask_and_wait(run, dataset, url, project="elsewhere, and back")
     state.tasks[:] = first
     state.tasks[1]["annotations"].clear()
     box_on(state, 1, "dog")
@@ -227,8 +219,7 @@ def test_of_two_tasks_of_one_image_the_newest_annotation_counts(
     run: Path, dataset: Dataset, server: tuple[str, State]
 ) -> None:
     url, state = server
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     state.tasks += [{**t, "id": t["id"] + 3, "annotations": []} for t in state.tasks]
     for number, (name, day) in enumerate([("cat", 2), ("cat", 1), ("dog", 1)] * 2):
         newer = day + (number == 4)
@@ -246,16 +237,13 @@ def test_what_became_of_answers_is_told(
     caplog.set_level("INFO")
     file = people.coco(run / "file.json", [image_of("c.png")], {}, ["cat", "dog"])
     take(run, dataset, [file], as_it_is=True)
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     assert [t["data"]["alframe_id"] for t in state.tasks] == ["a.png", "deep/b.png"]
     box_on(state, 0)
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     assert "cycle 0: 1 new answer (1 object)" in caplog.text
     state.tasks[0]["annotations"].clear()
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     assert "1 task whose answer is gone there, which stays until there is another" in caplog.text
     journal = Journal(run / "journal.jsonl")
     more = {"ignored": [], "extra": [], "sha256": ""}
@@ -297,8 +285,7 @@ def test_pictures_that_the_server_can_read_are_not_uploaded(
 ) -> None:
     url, state = server
     for _ in range(2):
-        with pytest.raises(Waiting):
-            ask(run, dataset, url, document_root=str(tmp_path))
+        ask_and_wait(run, dataset, url, document_root=str(tmp_path))
     assert state.storages == [
         {"project": 1, "path": str(tmp_path / "photos"), "use_blob_urls": True}
     ]
@@ -319,8 +306,7 @@ def test_what_is_only_read_is_tried_again(
 ) -> None:
     url, state = server
     state.failures = [500, 503]
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     state.failures = [500] * 4
     with pytest.raises(DataError, match=r"answers 500: out of order; the log of the server says m"):
         ask(run, dataset, url)
@@ -373,8 +359,7 @@ def test_a_personal_access_token_is_exchanged(
 ) -> None:
     url, state = server
     monkeypatch.setenv(label_studio_api.KEY, "in.three.parts")
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     refresh = "POST /api/token/refresh"
     assert [n for n, request in enumerate(state.requests) if request == refresh] == [0], "once"
     server_of_ours = label_studio_api.Server(url)
@@ -391,14 +376,12 @@ def test_a_label_that_people_add_is_a_class_once_it_is_allowed(
     run: Path, dataset: Dataset, server: tuple[str, State]
 ) -> None:
     url, state = server
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     config = state.projects[0]["label_config"]
     state.projects[0]["label_config"] = config.replace(
         '<Label value="dog"/>', '<Label value="dog"/><Label value="fox"/>'
     )
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     state.annotate(0, [people.region("fox", (4, 5, 24, 15), image_of(IDS[0]))])
     export = query_folder(run, 0) / "label_studio_export.json"
     allow = f"alframe annotate {run} {export} --new-classes"
@@ -529,8 +512,7 @@ def test_it_waits_for_a_server_that_is_away(
 ) -> None:
     url, state = server
     monkeypatch.setattr("alframe.annotations.label_studio_oracle.EVERY", 0.01)
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     for number in range(3):
         state.annotate(number, [])
     read = LabelStudioOracle._collect
@@ -558,8 +540,7 @@ def test_nonsense_that_the_server_has_taken_is_refused_here(
     run: Path, dataset: Dataset, server: tuple[str, State]
 ) -> None:
     url, state = server
-    with pytest.raises(Waiting):
-        ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
     state.annotate(0, [people.region("cow", (4, 5, 24, 15), image_of(IDS[0]))])
     state.annotate(1, [people.region("cat", (200, 5, 400, 15), image_of(IDS[1]))])
     with pytest.raises(DataError) as error:
