@@ -162,12 +162,12 @@ class _Reader:
     def check_empty(self, root: Element) -> None:
         """That an annotation without objects has no boxes in another place either."""
         for child in root:
-            if child.tag == "bndbox" or any(child.iter("bndbox")):
+            if next(child.iter("bndbox"), None) is not None:
                 self._add("boxes lie outside of <object>s of the root", f"in <{child.tag}>")
 
     def object(self, element: Element, number: int) -> VocObject | None:
         """One object, or None where it has problems."""
-        before, place = len(self.problems), f"object {number}"
+        place = f"object {number}"
         if element.find("bndbox") is None:
             _lower(element)
         name = " ".join(_text(element, "name").split())
@@ -184,7 +184,6 @@ class _Reader:
         box = _box(frames[0])
         if box is None:
             self._add_corners(frames[0], place)
-        if box is None or len(self.problems) > before:
             return None
         return VocObject(name, turned(box, _degrees(element)), bool(difficult))
 

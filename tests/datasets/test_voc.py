@@ -203,6 +203,10 @@ BROKEN = {
         f"<annotation><objects>{xml_object()}</objects></annotation>",
         r"boxes lie outside of <object>s of the root: .*b\.xml \(in <objects>\)",
     ),
+    "empty box apart": (
+        "<annotation><objects><bndbox/></objects></annotation>",
+        r"boxes lie outside of <object>s of the root: .*b\.xml \(in <objects>\)",
+    ),
     "no corner": (
         xml("<object><name>cat</name><bndbox><xmin>1</xmin></bndbox></object>"),
         r"<ymin> must be a number: .*\(object 1: got nothing\)",
