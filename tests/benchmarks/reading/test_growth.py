@@ -15,12 +15,13 @@ from tests.benchmarks.fake_runs import write_run
 def grown(
     path: Path, size: int, value: float, *, seed: int = 0, objects: int = 0,
     pool: int | None = None, strategy: str = "random", test: str = "t" * 64, lr: float = 0.1,
+    finished: bool = True,
 ) -> None:  # fmt: skip
     """A run of one cycle on ``size`` labelled images; of a pool of its own, if it has one."""
     fingerprint = f"{pool:064d}"[::-1] if pool else "f" * 64
     about = {"name": "shapes", "fingerprint": fingerprint, "pool": pool or 200}
     write_run(
-        path, [value], seed=seed, strategy=strategy, settings={"lr": lr},
+        path, [value], seed=seed, strategy=strategy, settings={"lr": lr}, finished=finished,
         manifest={"dataset": about | ({"test_fingerprint": test} if test else {})},
     )  # fmt: skip
     config = yaml.safe_load((path / "config.yaml").read_text())
@@ -100,12 +101,27 @@ def test_fewer_boxes_in_more_images_are_not_joined(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_as_many_boxes_in_more_images_are_joined(tmp_path: Path) -> None:
+    for size in (100, 200):
+        grown(tmp_path / str(size), size, 0.1, objects=500)
+    (problem,) = findings(tmp_path).problems
+    assert [len(m.runs) for m in problem.methods] == [1]
+
+
+def test_a_run_that_goes_on_is_not_joined(tmp_path: Path) -> None:
+    grown(tmp_path / "1", 100, 0.1)
+    grown(tmp_path / "2", 200, 0.2, finished=False)
+    (problem,) = findings(tmp_path).problems
+    assert sum(len(m.runs) for m in problem.methods) == 2
+
+
 def test_a_size_that_was_run_twice_is_said(tmp_path: Path) -> None:
     for number, size in enumerate((100, 200, 200)):
         grown(tmp_path / str(number), size, 0.1 * number)
     (problem,) = findings(tmp_path).problems
     assert any(n.startswith("random: seed 0 was run 2 times") for n in problem.notes)
     assert [p.value.n for p in problem.methods[0].points] == [1, 2]
+    assert sum("separate runs" in n for n in problem.notes) == 1, "the one left over is no curve"
 
 
 def test_runs_of_several_cycles_are_left_alone(tmp_path: Path) -> None:

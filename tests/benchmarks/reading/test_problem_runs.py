@@ -43,6 +43,11 @@ def test_curves_have_what_there_is(entry: ProblemRuns) -> None:
     }
 
 
+def test_of_two_runs_of_a_seed_the_first_counts(tmp_path: Path) -> None:
+    runs = [run(tmp_path / str(n), [value]) for n, value in enumerate((0.1, 0.3))]
+    assert [c.values for c in ProblemRuns("a", {"random": runs}).curves("mAP50")] == [(0.1,)]
+
+
 def test_whole_curves_have_both_ends(entry: ProblemRuns) -> None:
     found = {c.seed: c.values for c in entry.curves("mAP50", whole=True) if c.method == "entropy"}
     assert found == {0: (0.2, 0.3, 0.7), 3: (0.2, 0.6)}

@@ -33,7 +33,8 @@ def test_the_mean_of_classes_and_a_class_with_a_comma():
     ]  # fmt: skip
 
 
-def test_nan_is_no_number(tmp_path):
+def test_nan_and_true_are_no_numbers(tmp_path):
+    assert Cycle(cycle=0, labelled=1, objects=1, metrics={"a": True}).value("a") is None
     path = write_run(tmp_path / "a", [float("nan")])
     assert "NaN" in (path / "cycles.jsonl").read_text()
     assert read_run(path).cycles[0].numbers()["mAP50"] is None

@@ -17,6 +17,7 @@ from alframe.benchmarks.reporting.run_tables import single_run
 from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.suite import write as write_suite
 from alframe.benchmarks.running.work import WorkList
+from alframe.benchmarks.statistics import Costs
 from alframe.errors import RunError
 from alframe.runs.journal import Journal
 from tests.benchmarks.fake_runs import write_run
@@ -40,6 +41,13 @@ def folder(tmp_path: Path) -> Path:
 def rows(folder: Path, metric: str = "mAP50") -> dict[str, Method]:
     (problem,) = findings(folder, metric).problems
     return {m.title: m for m in problem.methods}
+
+
+def changed(run: Path, cycle: int, **values: object) -> None:
+    """Write other values into a cycle of a run."""
+    lines = (run / "cycles.jsonl").read_text().splitlines(keepends=True)
+    lines[cycle] = json.dumps(json.loads(lines[cycle]) | values) + "\n"
+    (run / "cycles.jsonl").write_text("".join(lines))
 
 
 def test_of_cycles_with_one_number_of_images_the_last_counts(tmp_path: Path) -> None:
@@ -82,6 +90,10 @@ def test_runs_of_one_budget_are_compared_by_the_metric(tmp_path: Path) -> None:
     table = comparisons(problem, "mAP50", 0.05)
     assert table
     assert "with a single budget it is the metric itself" in table.notes[0]
+    for seed in range(2):
+        changed(tmp_path / f"miaod-{seed}", 0, objects=99)
+    (problem,) = findings(tmp_path).problems
+    assert [c.axis for c in problem.comparisons] == ["images"], "on others no two meet"
 
 
 def test_areas_and_comparisons_are_of_finished_runs(folder: Path) -> None:
@@ -104,6 +116,14 @@ def test_seconds_are_of_whole_runs(folder: Path) -> None:
     assert rows(folder)["miaod"].seconds == pytest.approx(
         {"fit": 2 * 12.34, "evaluate": 2.0, "select": 1.0}
     )
+    assert rows(folder)["random (unfinished)"].seconds["fit"] == pytest.approx(2 * 12.34)
+
+
+def test_memory_is_the_most_that_a_cycle_took(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "1", [0.1, 0.2])
+    for cycle, size in enumerate((3.0, 2.0)):
+        changed(path, cycle, memory={"host": size})
+    assert rows(tmp_path)["random"].memory == {"host": 3.0}
 
 
 def test_columns_and_notes(folder: Path) -> None:
@@ -111,6 +131,9 @@ def test_columns_and_notes(folder: Path) -> None:
     assert problem.columns == [10, 20]
     assert problem.pool == 200
     assert f"random, seed 2 (unfinished): 1 cycle so far, {folder / '3'}" in problem.notes
+    smaller = {"name": "shapes", "fingerprint": "f" * 64, "pool": 100}
+    write_run(folder / "5", [0.1], seed=3, manifest={"dataset": smaller})
+    assert findings(folder).problems[0].pool is None
 
 
 def test_areas_are_taken_over_what_all_finished_runs_cover(tmp_path: Path) -> None:
@@ -179,9 +202,11 @@ def test_datasets_are_kept_apart(tmp_path: Path) -> None:
     assert names == ["voc", "shapes [abcdef01]", "shapes [01234567]"]
 
 
-def suite_of(folder: Path, methods: Mapping[str, Sequence[float]], seeds: Sequence[int]) -> None:
+def suite_of(
+    folder: Path, methods: Mapping[str, Sequence[float]], seeds: Sequence[int], **changes: object
+) -> None:
     """A suite of random and entropy with runs of these values, and full supervision of .4."""
-    suite = tiny_suite(seeds=seeds, replay=None)
+    suite = tiny_suite(seeds=seeds, replay=None, **changes)
     grid = grid_of(suite)
     write_suite(suite, folder)
     WorkList(folder, grid).write()
@@ -189,6 +214,17 @@ def suite_of(folder: Path, methods: Mapping[str, Sequence[float]], seeds: Sequen
         values = [0.4] if job.kind == "full" else methods.get(job.method)
         if values:
             write_run(folder / job.name, values, strategy=config.strategy.name, seed=job.seed)
+
+
+def test_a_suite_says_by_which_metric_costs_and_level_it_is_reported(tmp_path: Path) -> None:
+    values = {"random": [0.1, 0.4], "entropy": [0.2, 0.4]}
+    terms = {"metric": "mAP50_11pt", "costs": {"image": 1, "object": 2}, "alpha": 0.9}
+    suite_of(tmp_path, values, [0, 1], **terms)
+    found = of_suite(tmp_path)
+    assert (found.metric, found.costs, found.alpha) == ("mAP50_11pt", Costs(1, 2), 0.9)
+    assert found.wins is not None
+    assert found.wins.decidable, "two seeds are enough at this level"
+    assert of_suite(tmp_path, "mAP50").metric == "mAP50"
 
 
 def test_a_failed_job_solves_no_problem(tmp_path: Path) -> None:
@@ -212,7 +248,9 @@ def test_a_method_of_which_a_job_failed_is_marked(tmp_path: Path) -> None:
     assert [m.title for m in of_suite(tmp_path).problems[0].methods][1] == "entropy (unfinished)"
     failed = {"job": job, "seconds": 1.0, "reason": "out of memory"}
     Journal(tmp_path / "journal.jsonl").append("failed", **failed)
-    assert [m.title for m in of_suite(tmp_path).problems[0].methods][1] == "entropy (failed)"
+    found = of_suite(tmp_path)
+    assert [m.title for m in found.problems[0].methods][1] == "entropy (failed)"
+    assert (found.unfinished[-1].job, found.unfinished[-1].reason) == (job, "out of memory")
 
 
 def test_a_run_without_a_number_in_its_last_cycle_is_out_of_areas_alone(tmp_path: Path) -> None:
@@ -225,6 +263,14 @@ def test_a_run_without_a_number_in_its_last_cycle_is_out_of_areas_alone(tmp_path
     assert [c.n for c in problem.comparisons] == [1, 1, 1]
     assert [p.value.n for p in problem.methods[1].points] == [2, 2, 1]
     assert any("has no area (AUBC)" in note for note in problem.notes)
+
+
+def test_wins_are_of_every_size_that_has_a_number(tmp_path: Path) -> None:
+    write_run(tmp_path / "1", [0.1, None])
+    write_run(tmp_path / "2", [0.2, None], strategy="entropy")
+    wins = findings(tmp_path).wins
+    assert wins is not None
+    assert wins.cells == 1
 
 
 def test_csv_has_a_line_a_point_in_fractions(folder: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from alframe.benchmarks.reporting.latex import escape, tables
 from alframe.benchmarks.reporting.method_tables import cycles
-from tests.benchmarks.findings_example import BARE_PROBLEM, FINDINGS, FULL_PROBLEM
+from tests.benchmarks.findings_example import BARE_PROBLEM, FINDINGS, FULL_PROBLEM, summary
 
 
 def latex(*problems, metric):
@@ -58,6 +58,15 @@ def test_one_run_without_pool_or_papers():
         r"\end{tabular}",
         r"\end{table}",
     ]
+
+
+def test_numbers_of_runs_are_from_the_least_to_the_most():
+    methods = [
+        dataclasses.replace(m, points=(dataclasses.replace(m.points[0], value=summary(0.2, n=n)),))
+        for m, n in zip(FULL_PROBLEM.methods, (10, 9), strict=False)
+    ]
+    problem = dataclasses.replace(FULL_PROBLEM, methods=methods)
+    assert "deviation of 9 to 10 runs." in latex(problem, metric="mAP50")
 
 
 def test_runs_that_agree_are_counted_once():

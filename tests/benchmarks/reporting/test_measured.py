@@ -62,7 +62,9 @@ def test_areas_are_over_measured_seconds(folder: Path) -> None:
 
 def test_where_one_run_was_not_timed_all_are_modelled(folder: Path) -> None:
     timed(folder / "1", 100, 200, 300)
+    write_run(folder / "3", [0.1, 0.3, 0.5], seed=1)
     (problem,) = findings(folder).problems
+    assert [p.seconds for p in problem.methods[0].points] == [None] * 3
     # 10, 20, 30 images with 3 objects each: 7.8 + 3 * 34.5 = 111.3 s an image
     assert problem.spans["seconds"] == pytest.approx((1113, 3339))
     assert "over modelled seconds" in markdown(findings(folder))

@@ -20,7 +20,11 @@ def run(path: Path, values: list[float | None], **details: object) -> Run:
 
 
 def test_nothing_is_said_of_runs_that_can_be_compared(tmp_path: Path) -> None:
-    runs = [run(tmp_path / str(seed), [0.1, 0.2], seed=seed) for seed in range(2)]
+    from_the_start = {"dataset": {"fingerprint": "f" * 64, "new_classes": {"cat": 0}}}
+    runs = [
+        run(tmp_path / str(seed), [0.1, 0.2], seed=seed, manifest=from_the_start)
+        for seed in range(2)
+    ]
     full = run(tmp_path / "full", [0.3])
     assert list(notes(ProblemRuns("a", {"random": runs}, {"plain": [full]}), "mAP50")) == []
 
@@ -52,6 +56,7 @@ def test_a_metric_that_is_not_a_number(tmp_path: Path) -> None:
         run(tmp_path / "1", [0.1, float("nan"), None]),
         run(tmp_path / "2", [None, 0.2], seed=1),
         run(tmp_path / "3", [0.1, None, 0.2], seed=2),
+        run(tmp_path / "4", [0.1, None], seed=3, finished=False),
     ]
     area = "; without an end the curve has no area (AUBC) and is in no comparison or saving"
     assert list(notes(ProblemRuns("a", {"random": runs}), "mAP50")) == [
@@ -61,6 +66,9 @@ def test_a_metric_that_is_not_a_number(tmp_path: Path) -> None:
         f"{tmp_path / '2'}",
         f"random, seed 2: mAP50 is not a number in cycle 1, left out of every mean, "
         f"{tmp_path / '3'}",
+        f"random, seed 3 (unfinished): 2 cycles so far, {tmp_path / '4'}",
+        f"random, seed 3: mAP50 is not a number in cycle 1, left out of every mean, "
+        f"{tmp_path / '4'}",
     ]
 
 

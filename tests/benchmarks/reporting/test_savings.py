@@ -19,3 +19,14 @@ def test_a_saving_that_is_not_decidable_is_none_and_says_why() -> None:
         "In parentheses: the saving at levels within the 95 % interval of full supervision.",
         "Not decidable: full supervision was run with one seed.",
     ]
+
+
+def test_a_bound_of_what_is_needed_bounds_the_saving_from_the_other_side() -> None:
+    known = FULL_PROBLEM.savings[1]
+    bounds = replace(known, needed_at_most=True), replace(known, baseline_at_most=True)
+    grid = savings(replace(FULL_PROBLEM, savings=bounds))
+    assert grid is not None
+    assert [[cell.text for cell in row[3:]] for row in grid.rows] == [
+        ["≤ 2,500", "4,000", "≥ 37.5 %"],
+        ["2,500", "≤ 4,000", "≤ 37.5 %"],
+    ]

@@ -86,6 +86,13 @@ def test_overlap_is_of_cycles_in_which_both_selected(tmp_path: Path) -> None:
     assert found.overlap == ((1.0, None), (None, 1.0))
 
 
+def test_images_without_objects_have_no_share_of_any_class(tmp_path: Path) -> None:
+    bare = [i for i in IDS if not len(DATASET.targets[i].labels)]
+    found, _ = selected({"random": [write(tmp_path / "1", bare)]})
+    assert found is not None
+    assert found.methods[0].histogram == (0,) * len(DATASET.classes)
+
+
 def test_pictures_are_the_first_of_the_first_selection_with_their_scores(tmp_path: Path) -> None:
     run = write(tmp_path / "1", IDS[::-1][:8], IDS[:2])
     (tmp_path / "1" / "scores").mkdir()
@@ -125,6 +132,15 @@ def test_a_dataset_that_cannot_be_made_any_more_is_an_error_that_is_told(
 
 def test_nothing_was_selected(tmp_path: Path) -> None:
     assert selected({"random": [write(tmp_path / "1")]}) == (None, ())
+
+
+def test_where_items_are_left_out_only_decoding_would_tell_the_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = replace(write(tmp_path / "1", IDS[:2]), manifest={"dataset": {"fingerprint": "another"}})
+    skipping = replace(DATASET, on_bad_item="skip")
+    monkeypatch.setattr("alframe.benchmarks.reporting.selected.dataset_of", lambda *_: skipping)
+    assert selected({"random": [run]})[0] is not None
 
 
 def test_another_dataset_of_the_same_name_is_refused(tmp_path: Path) -> None:

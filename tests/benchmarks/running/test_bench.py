@@ -10,19 +10,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
 
-from alframe.benchmarks.running.bench import _changed, _finish, _run, bench
+from alframe.benchmarks.running.bench import _changed, _finish, _opened, _run, bench
 from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.prepare import initial_sets, write_initial_sets
 from alframe.benchmarks.running.suite import load, write
 from alframe.benchmarks.running.work import WorkList
 from alframe.errors import AlframeError, ConfigError, RunError
 from alframe.runs.initial import write_initial
-from tests.benchmarks.fake_runs import cycle
+from tests.benchmarks.fake_runs import cycle, write_run
 from tests.benchmarks.tiny_suite import CONTENT, FakeEngine, tiny_suite
+from tests.datasets.builders import LABEL, yolo_root
 
 COSTS = {"seconds", "memory"}
 
@@ -81,6 +83,18 @@ def test_an_initial_set_that_does_not_fit_the_dataset_is_not_replaced(tmp_path: 
         write_initial_sets(tmp_path, grid, sets)
 
 
+def test_an_initial_set_has_no_image_that_is_left_out(tmp_path: Path) -> None:
+    root = yolo_root(tmp_path, dict.fromkeys(("train/1", "train/2", "train/3", "val/4"), LABEL))
+    cut = root / "images/train/2.jpg"
+    cut.write_bytes(cut.read_bytes()[:-100])
+    settings = CONTENT["settings"] | {  # type: ignore[operator]
+        "dataset": {"name": "yolo", "root": str(root), "on_bad_item": "skip"},
+        "budget": {"initial": 2, "per_cycle": 1, "cycles": 1},
+    }
+    sets = initial_sets(grid_of(tiny_suite(settings=settings, seeds=range(4))))
+    assert {ids for _, ids in sets} == {("images/train/1.jpg", "images/train/3.jpg")}
+
+
 def test_methods_of_one_problem_share_dataset_and_budget(suite: Path, tmp_path: Path) -> None:
     methods = {"a": {"strategy": "random"}, "b": {"strategy": "random", "budget": {"cycles": 3}}}
     changed = {"methods": methods, "replay": None, "baselines": ["a"]}
@@ -109,6 +123,26 @@ def test_methods_that_the_folder_has_are_told_of(suite: Path, tmp_path: Path) ->
     told = result.stdout.splitlines()[0]
     assert told.endswith("out has more methods, which go on, too: entropy")
     assert "run/shapes/entropy/seed-0" in result.stdout
+
+
+def test_seeds_that_are_added_have_jobs(suite: Path, tmp_path: Path) -> None:
+    started, folder = load(str(suite)), tmp_path / "out"
+    folder.mkdir()
+    write(started, folder)
+    WorkList(folder, grid_of(started)).write()
+    arguments = [str(suite), "--output", str(folder), "--status", "--seeds", "2"]
+    result = CliRunner().invoke(bench, arguments, catch_exceptions=False)
+    assert "run/shapes/entropy/seed-2" in result.stdout
+
+
+def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+    suite = tiny_suite(seeds=[0])
+    torn = [tmp_path / p / ".x.01234567.tmp" for p in (".", "jobs/run", "initial/shapes", "report")]
+    for path in torn:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with _opened(tmp_path, suite, grid_of(suite)):
+        assert not any(path.exists() for path in torn)
 
 
 def test_a_seed_is_there_once_in_a_suite_that_goes_on_too(suite: Path, tmp_path: Path) -> None:
@@ -170,6 +204,21 @@ def test_where_everything_failed_the_reasons_are_listed_though_there_is_no_repor
     listed = [line for line in capsys.readouterr().err.splitlines() if line.startswith("failed: ")]
     assert len(listed) == len(work.jobs) == 3
     assert listed[0].startswith("failed: first/shapes/plain/seed-0: first/shapes/plain/seed-0 has")
+
+
+def test_where_some_failed_there_is_a_report_and_the_exit_code_is_1(tmp_path: Path) -> None:
+    suite = tiny_suite(seeds=[0], full_supervision="none", replay=None)
+    write(suite, tmp_path)
+    work = WorkList(tmp_path, grid_of(suite))
+    work.write()
+    for job, config in grid_of(suite).items():
+        if job.method != "entropy":
+            write_run(work.path(job), [0.1, 0.2], strategy=config.strategy.name)
+    list(work.run(FakeEngine(lambda _: 2)))
+    with pytest.raises(click.exceptions.Exit) as ended:
+        _finish(work)
+    assert ended.value.exit_code == 1
+    assert (tmp_path / "report" / "report.html").exists()
 
 
 def test_a_misspelt_metric_is_told_when_the_first_run_has_finished(

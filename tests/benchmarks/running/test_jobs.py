@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from alframe.benchmarks.running.grid import grid_of
-from alframe.benchmarks.running.jobs import FILE, Job, JobList, stored_jobs
+from alframe.benchmarks.running.jobs import FILE, Job, JobList, status_lines, stored_jobs
 from alframe.errors import RunError
+from tests.benchmarks.fake_runs import write_run
 from tests.benchmarks.tiny_suite import tiny_suite
 
 FIRST = {"kind": "first", "problem": "p", "method": "plain", "seed": 0, "cycles": 1}
@@ -35,6 +36,16 @@ def test_by_hand(tmp_path: Path) -> None:
     first, run = stored_jobs(tmp_path)
     assert run == Job.model_validate(RUN)
     assert first.name == run.first == "first/p/plain/seed-0"
+
+
+def test_what_remains_is_estimated_by_cycles_that_a_job_has_trained_itself(tmp_path: Path) -> None:
+    jobs = [Job.model_validate(job) for job in (FIRST, RUN)]
+    for job in jobs:
+        path = write_run(tmp_path / job.name, [0.1], finished=job.kind == "first") / "cycles.jsonl"
+        path.write_text(path.read_text().replace('"fit": 12.34', '"fit": 600'))
+    # the run has one cycle of two, which it took over: another one of 10 min
+    *_, remaining = status_lines(JobList(tmp_path, jobs))
+    assert remaining.startswith("about 10 min of computing remain")
 
 
 @pytest.mark.parametrize(

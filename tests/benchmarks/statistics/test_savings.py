@@ -114,6 +114,8 @@ def test_a_curve_that_starts_above_the_level_gives_bounds() -> None:
     back = saving(RANDOM, HIGH, 0.3, "images", COSTS)
     assert (back.needed_at_most, back.baseline_at_most) == (False, True)
     assert back.saving == pytest.approx(1 - 5 / 3)  # or less
+    alone = saving([curve([0.5], "new")], [curve([0.1])], 0.5, "images", COSTS)
+    assert (alone.needed, alone.needed_at_most) == (10, True), "and one of a single budget"
 
 
 def test_of_two_bounds_nothing_is_known() -> None:

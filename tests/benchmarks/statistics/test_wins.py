@@ -24,6 +24,10 @@ def test_one_cell_that_can_be_decided_is_enough() -> None:
     found = win_matrix([*few, *curves("a", 0.1), *curves("b", 0.1)])
     assert found is not None
     assert (found.cells, found.decidable) == (2, True)
+    alone = [c for m in "ab" for c in curves(m, 0.1, seeds=range(8))]
+    found = win_matrix([*alone, *curves("c", 0.1, seeds=[0])])
+    assert found is not None
+    assert found.decidable, "and one pair of a cell"
 
 
 def test_five_seeds_decide_nothing() -> None:
