@@ -350,6 +350,7 @@ def test_an_amount_is_a_number_of_images_or_a_share(amount: object) -> None:
 def test_shares_of_the_pool_are_rounded_down() -> None:
     assert BudgetConfig(initial="5%", per_cycle="2.5%").images(16551) == (827, 413)
     assert BudgetConfig(initial="7%", per_cycle="0.001%").images(100) == (7, 1)
+    assert BudgetConfig(initial="100%").images(8)[0] == 8
 
 
 @pytest.mark.parametrize("text", ["[true, false]", "[1, 2]", "[cat, null]", "[1.5]"])

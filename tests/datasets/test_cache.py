@@ -162,15 +162,16 @@ class TestEveryMode:
         assert kept.size("a") == (10, 20)
         assert kept.stamp("a") == "a1"
 
-    def test_off_decodes_each_time(self, source):
+    def test_off_decodes_each_time(self, source, caplog):
         images = cached(source, "none")
         images.prepare(IDS, workers=1)
+        assert "the image cache holds" not in caplog.text
         images.read("a")
         assert source.reads == [*IDS, "a"]
 
     @pytest.mark.parametrize("mode", ["ram", "disk"])
     def test_limit(self, source, tmp_path, caplog, mode):
-        images = cached(source, mode, limit=449, folder=tmp_path)
+        images = cached(source, mode, limit=300, folder=tmp_path)
         assert images.prepare(IDS, workers=2) == {}
         assert "the image cache holds 2 of 4 images" in caplog.text
         source.reads.clear()

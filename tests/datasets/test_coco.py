@@ -81,6 +81,14 @@ def test_names_join_the_two_files_not_ids(tmp_path):
     assert dataset.targets["val2017/1"].labels.tolist() == [0]
 
 
+def test_classes_are_in_the_order_of_their_ids_text_last(tmp_path):
+    some = coco_content(
+        annotations=rows({"category_id": "0"}, {"category_id": 1}),
+        categories=[{"id": "0", "name": "text"}, {"id": 1, "name": "number"}],
+    )
+    assert load(tmp_path, some, some).classes == ("number", "text")
+
+
 def test_a_class_without_any_object_is_known_but_not_found(tmp_path):
     assert load(tmp_path).classes == ("apple",)
     assert load(tmp_path, classes=("zebra", "apple")).classes == ("zebra", "apple")
@@ -181,11 +189,15 @@ def test_malformed_file(tmp_path, text, message):
 
 
 def test_malformed_categories(tmp_path):
-    categories = [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}, {"name": "c"}, {"id": 2}, 7]
+    categories = [
+        {"id": 1, "name": "a"}, {"id": 1, "name": "b"}, {"name": "c"}, {"id": 2}, 7,
+        {"id": 3, "name": "a"},
+    ]  # fmt: skip
     with pytest.raises(DataError) as caught:
         load(tmp_path, coco_content(categories=categories), on_bad_item="skip")
     assert [problem.partition("json: ")[2] for problem in caught.value.problems] == [
-        "categories: the category appears twice: categories[1] (got id 1, 'b'); correct it",
+        "categories: the category appears twice (2 times): categories[1] (got id 1, 'b'), "
+        "categories[5] (got id 3, 'a'); correct it",
         "categories.id: expected a whole number or a string: categories[2] (got nothing); "
         "correct it",
         "categories.name: expected text in quotes: categories[3] (got nothing); correct it",

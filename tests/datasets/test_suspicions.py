@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,14 +33,20 @@ def test_nothing_is_said_of_a_sound_dataset():
 
 def test_a_dataset_that_is_none():
     """As a plugin may make it; every problem."""
-    wrong = Target.of([BOX, [5, 5, 5, 9], [1, 1, 9, float("nan")]], [0, 0, 0])
     labels = Target.of([BOX, BOX], [2, -1])
+    pool = {
+        "a": CAT,
+        "b": Target.of([BOX, [5, 5, 5, 9]], [0, 0]),
+        "e": labels,
+        "f": Target.of([[1, 1, 9, float("nan")]], [0]),
+        "g": Target.of([BOX], [0], area=[-1]),
+    }
     with pytest.raises(DataError) as error:
-        looked_through(dataset({"a": CAT, "b": wrong, "e": labels}, {"c": labels}))
+        looked_through(dataset(pool, {"c": labels}))
     assert error.value.problems == (
         "the dataset made has labels that are none of 0 to 1, in e, c",
-        "the dataset made has boxes that are not x1 < x2, y1 < y2 in pixels, in b",
-        "the dataset made has areas that are no numbers of at least 0, in b",
+        "the dataset made has boxes that are not x1 < x2, y1 < y2 in pixels, in b, f",
+        "the dataset made has areas that are no numbers of at least 0, in f, g",
     )
     whole = Target.of(None, [1])
     assert wrong_targets({"x": whole, "y": CAT}, 2) == wrong_targets({}, 2) == []
@@ -112,6 +119,8 @@ def test_boxes_that_leave_their_image():
         f"3 objects with a box that leaves its image: {first} (3); cut boxes at the edges, or "
         "correct them"
     ]
+    wide = dataset({"a": Target.of([[0, 0, 19, 9]], [0])}, {})
+    assert list(leaving(replace(wide, images=SimpleNamespace(size=lambda _: (10, 20))))) == []
 
 
 def test_what_was_lost_before_is_counted():

@@ -219,6 +219,7 @@ BROKEN = {
     "nan": (xml(xml_object(box=(1, 2, 3, "nan"))), r"<ymax> must be a number: .*got 'nan'"),
     "flag": (xml(xml_object(difficult="yes")), r"<difficult> must be 0 or 1: .*got 'yes'"),
     "size": (xml(size=("wide", 80)), r"<width> of <size> must be a number of pix.*got 'wide'"),
+    "negative": (xml(size=(-100, 80)), r"<width> of <size> must be a number of pix.*got '-100'"),
     "infinite": (xml(size=("inf", 80)), r"<width> of <size> must be a number of pix.*got 'inf'"),
 }
 
@@ -381,6 +382,15 @@ def test_annotations_as_tools_write_them(plain, change):
     dataset = voc(str(plain))
     assert dataset.targets["b"].boxes.tolist() == [[10, 20, 30, 50]]
     assert (dataset.classes, dataset.notes) == (("cat",), ())
+
+
+@pytest.mark.parametrize(
+    ("turn", "box"), [("90", [5, 25, 35, 45]), ("nan", [10, 20, 30, 50]), ("", [10, 20, 30, 50])]
+)
+def test_boxes_that_cvat_has_turned(plain, turn, box):
+    said = f"<attributes><attribute><name>rotation</name><value>{turn}</value></attribute>"
+    voc_item(plain, "b", xml(xml_object().replace("</object>", f"{said}</attributes></object>")))
+    assert voc(str(plain)).targets["b"].boxes.tolist() == [box]
 
 
 def test_spaces_within_a_name_are_one(plain):

@@ -65,6 +65,7 @@ def test_oddities_are_seen_through_and_told_once(tmp_path):
     }
     root = yolo_root(tmp_path, labels)
     (root / "labels" / "train" / "old.txt").write_text("9 9 9")
+    (root / "labels" / "train" / "classes.txt").write_text("cat\ndog\n")
     dataset = yolo(str(root))
     assert first_boxes(dataset) == [[10, 8, 50, 40], [20, 16, 30, 32]]
     assert len(dataset.targets[f"{TRAIN}/2.jpg"].labels) == 1
@@ -86,6 +87,7 @@ def test_oddities_are_seen_through_and_told_once(tmp_path):
         ("0.5 0.5 0.5 0.1 0.1", "expected the number of a class first"),
         ("0 0.5 0.5 0.1", "expected class cx cy width height"),
         ("0 1.5 0.5 0.1 0.1", "expected shares of width and height"),
+        ("0 0.5 0.5 1.02 1", "expected shares of width and height"),
         ("0 320 240 64 48", "expected shares of width and height"),
         ("0 0.5 0.5 -0.1 0.1", "expected shares of width and height"),
         ("0 nan 0.5 0.1 0.1", "expected shares of width and height"),
@@ -103,6 +105,11 @@ def test_lines_that_are_none(tmp_path, text, message):
     rest = yolo(str(root), on_bad_item="skip")
     assert rest.pool == (f"{TRAIN}/2.jpg",)
     assert "skipped 1 bad item" in rest.notes[0]
+
+
+def test_a_box_may_be_larger_than_its_image_by_rounding(tmp_path):
+    root = yolo_root(tmp_path, {"train/1": "0 0.5 0.5 1.005 1\n", "val/3": LABEL})
+    assert first_boxes(yolo(str(root))) == [[0, 0, 100, 80]]
 
 
 def test_a_byte_order_mark_in_labels_is_no_reason_to_fail(tmp_path):
@@ -286,7 +293,10 @@ def test_where_labels_are(picture, labels):
 def test_labels_beside_the_images(tmp_path):
     root = yolo_root(tmp_path)
     (root / "labels/train/1.txt").rename(root / "images/train/1.txt")
-    assert first_boxes(yolo(str(root))) == [[40, 30, 60, 50]]
+    (root / "images/train/notes.txt").write_text("no labels")
+    dataset = yolo(str(root))
+    assert first_boxes(dataset) == [[40, 30, 60, 50]]
+    assert not any("label file" in note for note in dataset.notes)
 
 
 def test_what_aliases_stand_for_is_not_written_out(tmp_path):

@@ -168,7 +168,9 @@ class TestVocByHand:
 
     def test_overlap_of_exactly_one_half_matches(self):
         targets = {"a": Target.of([BOX], [0])}
-        assert voc_ap(collect(a=[([0, 0, 100, 50], 0.9, 0)]), targets, 1).area[0] == 1
+        half = collect(a=[([0, 0, 100, 50], 0.9, 0)])
+        assert voc_ap(half, targets, 1).area[0] == 1
+        assert coco_ap(half, targets, 1)["AP50"] == pytest.approx(1)
         assert voc_ap(collect(a=[([0, 0, 100, 49.9], 0.9, 0)]), targets, 1).area[0] == 0
 
     def test_duplicate_is_a_false_positive(self):
@@ -196,6 +198,10 @@ class TestVocByHand:
         found = collect(a=[([300, 300, 340, 340], 0.9, 0), (BOX, 0.8, 0), (FAR, 0.7, 0)])
         result = voc_ap(found, {"a": target}, 1)
         assert result.area[0] == 1
+
+    def test_half_of_a_detection_in_a_crowd_is_enough(self):
+        target = Target.of([[0, 0, 100, 50], FAR], [0, 0], crowd=[True, False])
+        assert voc_ap(collect(a=[(BOX, 0.9, 0), (FAR, 0.8, 0)]), {"a": target}, 1).area[0] == 1
 
     def test_class_without_objects_is_left_out_of_the_mean(self):
         targets = {"a": Target.of([BOX, FAR], [0, 2], difficult=[False, True])}
@@ -281,6 +287,10 @@ class TestCoco:
         stats = coco_by_files(results, targets, 1, tmp_path)
         ours = coco_ap(results, targets, 1)
         np.testing.assert_allclose(list(ours.values()), stats, rtol=1e-12)
+
+    def test_the_hundred_and_first_counts_no_more(self):
+        found = collect(a=[*[(FAR, 0.9, 0)] * 100, (BOX, 0.1, 0)])
+        assert coco_ap(found, {"a": Target.of([BOX], [0])}, 1)["AR100"] == 0
 
     def test_by_hand_one_object_at_overlap_seven_tenths(self):
         # True up to .70 (5 of 10 overlaps), and of medium size by its own area, not its box's.

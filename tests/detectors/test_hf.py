@@ -4,12 +4,14 @@ import json
 import logging
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from alframe.config.sections import TrainingConfig
 from alframe.detectors.hf import HFDetector
+from alframe.detectors.hf_families import Sizes, sizes_of
 from alframe.detectors.hf_loss import loss_terms
 from alframe.errors import ConfigError, TrainingError
 from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS
@@ -127,6 +129,17 @@ def test_sizes(family, sides, message, make):
     for use in (model.features, model.loss):
         with pytest.raises(TrainingError, match=message):
             use(batch)
+
+
+def test_as_many_cells_as_queries_are_enough():
+    config = SimpleNamespace(
+        model_type="rt_detr_v2", feat_strides=[8, 16], num_feature_levels=4, num_queries=85
+    )
+    sizes = sizes_of(config)
+    assert sizes == Sizes(16, (8, 16, 32, 64), 85)
+    sizes.check(64, 64)  # 64 + 16 + 4 + 1
+    with pytest.raises(TrainingError, match="chooses 85 queries"):
+        sizes.check(64, 48)
 
 
 @families

@@ -1,5 +1,6 @@
 """One process at a time, and a look at the lock that disturbs nobody."""
 
+import contextlib
 import fcntl
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from alframe.errors import RunError
 from alframe.files import locks
-from alframe.files.locks import is_locked, locked
+from alframe.files.locks import is_locked, locked, writing_into
 
 
 def test_a_lock_is_seen_while_it_is_held(tmp_path: Path) -> None:
@@ -65,7 +66,21 @@ def test_a_short_look_does_not_keep_a_process_out(tmp_path: Path) -> None:
     path.touch()
     with path.open("r") as look:
         fcntl.flock(look, fcntl.LOCK_SH)  # as is_locked does
+        assert not is_locked(path), "another look is no lock"
         threading.Timer(0.1, fcntl.flock, (look, fcntl.LOCK_UN)).start()
         started = time.monotonic()
         with locked(path):
             assert time.monotonic() - started >= 0.05
+
+
+def test_what_is_being_written_stays_while_anyone_writes(tmp_path: Path) -> None:
+    torn = tmp_path / ".x.01234567.tmp"
+    with contextlib.ExitStack() as first:
+        first.enter_context(writing_into(tmp_path))
+        with writing_into(tmp_path):
+            torn.touch()
+            first.close()
+            with writing_into(tmp_path):
+                assert torn.exists()
+    with writing_into(tmp_path):
+        assert not torn.exists()

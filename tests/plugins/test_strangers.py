@@ -56,6 +56,7 @@ AT_IMPORT = [
     (naming("pass"), "it registers nothing"),
     (HOOK.replace("registry):", "registry, more):").format(call="pass"), "'more'"),
     (HOOK.replace("(registry):", "():").format(call="pass"), "it registers nothing"),
+    (f"{FINE}\n@hookimpl\ndef regsiter(registry): ...", "unknown hook 'regsiter'"),
     (naming("import sys; sys.exit(0)"), "SystemExit: it calls sys.exit(0) (bad_plugin.py:6)"),
     (naming("registry.strategy('x', 'a:b')"), "TypeError: "),
 ]

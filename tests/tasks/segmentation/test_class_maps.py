@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from alframe.tasks.segmentation.class_maps import ClassMaps, on_grid, probabilities, upsampled
+from alframe.tasks.segmentation.class_maps import (
+    ClassMaps,
+    decided_classes,
+    on_grid,
+    probabilities,
+    upsampled,
+)
 
 
 def one_by_one(maps: ClassMaps, stride: int) -> Tensor:
@@ -17,13 +23,17 @@ def one_by_one(maps: ClassMaps, stride: int) -> Tensor:
     return probabilities(torch.cat(rows))
 
 
-@pytest.mark.parametrize("stride", [4, 8, 16])
+@pytest.mark.parametrize("stride", [4, 8, 16, 20])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_padding_has_no_part_in_a_grid(stride: int, channels: int) -> None:
     generator = torch.Generator().manual_seed(stride + channels)
-    sizes = torch.tensor([[64, 96], [64, 50], [3, 96], [41, 7]])
+    sizes = torch.tensor([[64, 96], [64, 50], [1, 96], [41, 7]])
     logits = torch.randn(4, channels, 16, 12, generator=generator) * 3
     maps = ClassMaps(logits, sizes, sizes, (64, 96), 0.3)
     found = on_grid(maps, stride)
     torch.testing.assert_close(found, one_by_one(maps, stride), rtol=1e-5, atol=1e-5)
     assert found.std() > 0.1
+
+
+def test_a_probability_of_the_threshold_is_foreground() -> None:
+    assert decided_classes(torch.zeros(1, 1, 1), 0.5).tolist() == [[1]]

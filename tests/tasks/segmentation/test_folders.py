@@ -72,6 +72,8 @@ def test_camvid(tmp_path: Path) -> None:
     assert np.unique(mask_of(found, "test/0.png")).tolist() == [3, 10, IGNORED]
     with pytest.raises(DataError, match=r"no class: expected 0 to 10 or 255 .*\(11\)"):
         masks(str(tmp_path), classes=[f"c{n}" for n in range(11)])
+    with pytest.raises(DataError, match=r"no class: expected 1 to 10, 0 .* or 255 .*\(11\)"):
+        masks(str(tmp_path), reduce_zero_label=True, classes=[f"c{n}" for n in range(10)])
 
 
 @pytest.mark.parametrize(
