@@ -1,7 +1,7 @@
 """The pictures in files and folders that a user names, and what is left out of them."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -86,13 +86,19 @@ def no_image_in(folder: Path, notes: Iterable[str]) -> str:
     return "; ".join([f"{folder} holds no image ({', '.join(sorted(SUFFIXES))})", *notes])
 
 
-def below(folder: Path, listing: Listing, drawn: str | None = None) -> tuple[list[str], list[str]]:
+def below(
+    folder: Path,
+    listing: Listing,
+    drawn: str | None = None,
+    beside: Callable[[str], str] | None = None,
+) -> tuple[list[str], list[str]]:
     """Pictures in a folder and below, as paths relative to it with ``/``.
 
     Args:
         folder: to look through.
         listing: knows of folders that were looked at.
         drawn: the real path of a folder that is left out.
+        beside: the file that belongs to a picture, and is not told of.
 
     Returns:
         Their names, folder by folder, and a sentence for each reason to leave out others.
@@ -104,9 +110,12 @@ def below(folder: Path, listing: Listing, drawn: str | None = None) -> tuple[lis
             pictures.append(name)
         else:
             left.setdefault(reason, []).append(name)
+    known = set(map(beside, pictures)) if beside else ()
+    told = {reason: [n for n in names if n not in known] for reason, names in left.items()}
     return pictures, [
         f"left out of {folder}: {plural(len(names), 'file')} {reason}: {named(names)}"
-        for reason, names in left.items()
+        for reason, names in told.items()
+        if names
     ]
 
 

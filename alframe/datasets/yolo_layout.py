@@ -66,7 +66,7 @@ class YoloFile:
         return list(found)
 
     def _in_folder(self, folder: Path) -> Iterator[str]:
-        pictures, notes = below(folder, self._found.listing)
+        pictures, notes = below(folder, self._found.listing, beside=lambda n: label_of(n)[-1])
         self._found.folders.append(folder)
         self._found.notes += [note for note in notes if note not in self._found.notes]
         start = os.path.relpath(folder, self._home).replace(os.sep, "/")

@@ -297,6 +297,8 @@ def test_labels_beside_the_images(tmp_path):
     dataset = yolo(str(root))
     assert first_boxes(dataset) == [[40, 30, 60, 50]]
     assert not any("label file" in note for note in dataset.notes)
+    (left,) = [note for note in dataset.notes if "left out" in note]
+    assert left.endswith("images/train: 1 file without an image in it: notes.txt")
 
 
 def test_what_aliases_stand_for_is_not_written_out(tmp_path):
