@@ -219,6 +219,7 @@ class Learner(Protocol):
     Attributes:
         provides: names of the signals that it can stream, beside those of its model; an attribute
             of the class (or of the factory function), so that it is known before anything is built.
+            Likewise, where there is one, ``task``: that of a learner without a model.
     """
 
     provides: ClassVar[frozenset[str]]

@@ -115,7 +115,9 @@ def _check_detects(evaluation: "Evaluation", run: Path) -> None:
     from alframe.runs.build import signals
 
     if DETECTIONS not in signals(evaluation.config):
-        raise RunError(f"{run}: its model gives no detections to draw curves of: leave --show-dir")
+        raise RunError(
+            f"{run}: its model gives no detections to draw curves of: leave out --show-dir"
+        )
 
 
 def _about(evaluation: "Evaluation", run: Path) -> Iterator[str]:

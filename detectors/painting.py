@@ -1,5 +1,6 @@
 """Pictures of what a detector found, and of where it is uncertain."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -78,15 +79,16 @@ def with_legend(picture: Image.Image, shown: Sequence[tuple[str, tuple[int, ...]
     """The picture with names and their colours in lines below it."""
     size = max(10, round(max(picture.size) / 60))
     font, space = ImageFont.load_default(size=size), size // 2
+    widths = [2 * size + math.ceil(font.getlength(printable(name))) for name, _ in shown]
+    whole = max([picture.width, *(width + 2 * space for width in widths)])
     places: list[tuple[int, int]] = []
     x, y = space, picture.height + space
-    for name, _ in shown:
-        width = 2 * size + round(font.getlength(printable(name)))
-        if x > space and x + width > picture.width:
+    for width in widths:
+        if x > space and x + width > whole:
             x, y = space, y + size + space
         places.append((x, y))
         x += width + space
-    canvas = Image.new("RGB", (picture.width, y + size + space), "white")
+    canvas = Image.new("RGB", (whole, y + size + space), "white")
     canvas.paste(picture, (0, 0))
     draw = ImageDraw.Draw(canvas)
     for (name, colour), (left, top) in zip(shown, places, strict=True):
@@ -117,7 +119,8 @@ def with_boxes(
     for box, label, caption in zip(boxes.tolist(), labels, map(printable, captions), strict=True):
         colour = COLOURS[label % len(COLOURS)]
         draw.rectangle(box, outline=colour, width=thickness)
-        left, top = box[0], max(0.0, box[1] - size - 2)
+        width = math.ceil(font.getlength(caption))
+        left, top = max(0.0, min(box[0], picture.width - width)), max(0.0, box[1] - size - 2)
         draw.rectangle(draw.textbbox((left, top), caption, font=font), fill=colour)
         draw.text((left, top), caption, font=font, fill="white")
     return picture

@@ -62,6 +62,7 @@ class PredictionsLearner:
 
     provides: ClassVar[frozenset[str]] = frozenset({DETECTIONS, EMBEDDING, BOX_FEATURES})
     trains: ClassVar[bool] = False
+    task: ClassVar[str] = "detection"
 
     def __init__(self, setup: InferenceSetup, *, embeddings: bool = False) -> None:
         self._setup, self._embeddings = setup, embeddings

@@ -26,7 +26,7 @@ from alframe.config.locations import members
 
 LARGEST = 2**63
 """Whole numbers stay below it: more is a slip, and nothing could count so far."""
-LONGEST_SIDE = 100_000
+LONGEST_SIDE = 10_000
 """Pixels."""
 TRAINED = ("model", "training")
 """Sections that a run has whose learner trains, and no other."""

@@ -18,7 +18,7 @@ POOLS, TESTS = ("pool", "train"), ("test", "val", "valid")
 _NO_LISTS = frozenset({".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".npz"})
 """Suffixes of what has names in another way, and would be taken for names itself."""
 _SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
-_NUMBER = re.compile(r"\s*\d+(?:\.\d*)?\s*")
+_NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|inf|nan)\s*%?\s*", re.IGNORECASE)
 
 
 def share_of(test: str) -> float | None:

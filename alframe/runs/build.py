@@ -22,7 +22,7 @@ from alframe.datasets.suspicions import check_objects, leaving, looked_through
 from alframe.datasets.unannotated import check_annotated
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import InferenceSetup, Learner, LearnerSetup
-from alframe.model import derives, provides, signal_names, streamed, unwrapped
+from alframe.model import provides, signal_names, streamed, unwrapped
 from alframe.plugins import Entry, Kind, registry
 from alframe.plugins.entry import OWN, noun
 from alframe.runs.budget import Plan, planned
@@ -50,9 +50,9 @@ def build_strategy(config: RunConfig) -> Strategy:
     missing = signal_names(strategy.requires, f"requires of strategy {config.strategy.name!r}")
     missing -= provided
     if missing:
-        kinds: tuple[Kind, ...] = ("learners", "models")
-        theirs = {k: [e.name for e in registry().all(k) if missing <= _declared(e)] for k in kinds}
-        found = "; ".join(f"{k} that do: {_list(names) or 'none'}" for k, names in theirs.items())
+        found = "; ".join(
+            f"{kind} that do: {_list(names) or 'none'}" for kind, names in _giving(missing, config)
+        )
         lacking = f"learner {config.learner.name!r} does not provide"
         if config.model:
             model = config.model.name
@@ -114,8 +114,18 @@ def _model(model: Component) -> Entry:
 
 
 def _check_model(config: RunConfig) -> None:
-    """Refuse a model that the learner cannot train, and name those that it can."""
-    wanted = getattr(registry().get("learners", config.learner.name).load(), "trains_only", None)
+    """Refuse a model that the learner cannot train, and name those that it can.
+
+    A learner that trains none is of the ``task`` that it names, or of any.
+    """
+    learner = registry().get("learners", config.learner.name).load()
+    wanted, task = getattr(learner, "trains_only", None), getattr(learner, "task", None)
+    got = registry().get("datasets", config.dataset.name).says("task")
+    if config.model is None and task not in (None, got):
+        raise ConfigError(
+            f"learner {config.learner.name!r} is of {task}, dataset {config.dataset.name!r} of "
+            f"{got}"
+        )
     if config.model is None or wanted is None or _is_a(_model(config.model), wanted):
         return
     task = _model(config.model).says("task")
@@ -147,11 +157,21 @@ def _is_a(entry: Entry, wanted: type | tuple[type, ...]) -> bool:
     return isinstance(factory, type) and issubclass(factory, wanted)
 
 
-def _declared(entry: Entry) -> frozenset[str]:
-    """The signals of a registered learner or model; none if it cannot be loaded."""
+def _giving(wanted: frozenset[str], config: RunConfig) -> "Iterator[tuple[str, list[str]]]":
+    """Learners for the model of a run, and models for its learner, that give some signals."""
+    own, model = registry().get("learners", config.learner.name), config.model
+    learners, models = registry().all("learners"), registry().all("models")
+    if model:
+        learners = [e for e in learners if e.says("trains")]
+    fixed = _model(model) if model else None
+    yield "learners", [e.name for e in learners if wanted <= _streamed(e, fixed)]
+    yield "models", [e.name for e in models if wanted <= _streamed(own, e)]
+
+
+def _streamed(learner: Entry, model: Entry | None) -> frozenset[str]:
+    """What the two give together; nothing if one cannot be loaded."""
     try:
-        factory = entry.load()
-        return provides(factory) | derives(factory).keys()
+        return streamed(learner.load(), model.load()) if model else provides(learner.load())
     except PluginError:
         return frozenset()
 

@@ -11,6 +11,7 @@ import click
 from alframe.cli.output import say
 from alframe.cli.paths import FilePath
 from alframe.cli.stopping import exit_code
+from alframe.errors import ConfigError
 from alframe.text import command
 
 if TYPE_CHECKING:
@@ -156,7 +157,6 @@ def _opened(folder: Path, suite: "Suite", grid: "Grid") -> "Iterator[WorkList]":
 
 def _engine(name: str, address: str | None, jobs: int | None, threads: int | None) -> "Engine":
     from alframe.benchmarks.running.engines import LocalEngine, RayEngine
-    from alframe.errors import ConfigError
 
     if name == "ray":
         return RayEngine(address, jobs, threads)
@@ -171,34 +171,50 @@ def _run(work: "WorkList", engine: "Engine", metric: str | None) -> None:
     total = len(work.jobs)
     done = sum(work.state(j) == "finished" for j in work)
     say(f"{total} runs, {done} of them finished, {engine.slots} at a time, {work.folder}")
-    told = metric is None
+    unmeasured = {job.problem for job in work} if metric else set[str]()
     try:
-        for number, outcome in enumerate(work.run(engine), done + 1):
-            result = outcome.failed or "finished"
-            if outcome.failed and not is_waiting(result):
-                result = f"FAILED: {result}"
-            say(f"[{number}/{total}] {outcome.job.name}  {outcome.seconds:.0f} s  {result}")
-            if not (told or outcome.failed):
-                told = _warn_of(metric, work.path(outcome.job))
+        with contextlib.closing(work.run(engine)) as outcomes:
+            for number, outcome in enumerate(outcomes, done + 1):
+                result = outcome.failed or "finished"
+                if outcome.failed and not is_waiting(result):
+                    result = f"FAILED: {result}"
+                say(f"[{number}/{total}] {outcome.job.name}  {outcome.seconds:.0f} s  {result}")
+                if unmeasured and metric and not outcome.failed:
+                    _look_for(metric, work.path(outcome.job), outcome.job.problem, unmeasured)
     except KeyboardInterrupt as error:
         say("", "stopped; the same command goes on from here", err=True)
         raise click.exceptions.Exit(exit_code(error)) from error
 
 
-def _warn_of(metric: str | None, run: Path) -> bool:
-    """Whether it was told that a run has no such metric, which the report says at the end alone."""
+def _look_for(metric: str, run: Path, problem: str, unmeasured: set[str]) -> None:
+    """Look for the metric of a suite in a run that has finished.
+
+    Args:
+        metric: its name.
+        run: the directory.
+        problem: that the run is of.
+        unmeasured: problems of which no run was looked at; none, once a run has the metric.
+
+    Raises:
+        ConfigError: no problem has it, which the report would say at the end alone.
+    """
     from alframe.benchmarks.reading.rundirs import read_run
     from alframe.benchmarks.reporting.collect import named_metric
     from alframe.errors import RunError
 
-    with contextlib.suppress(RunError):  # damaged: the report says so
+    try:
         cycles = read_run(run).cycles
-        try:
-            named_metric(cycles, metric)
-        except RunError as error:
-            say(f"warning: the suite's metric is none of {run}: {error}", err=True)
-            return True
-    return False
+    except RunError:  # damaged: the report says so
+        return
+    try:
+        named_metric(cycles, metric)
+    except RunError as error:
+        unmeasured.discard(problem)
+        if not unmeasured:
+            remedy = "correct it in the suite, and the same command goes on from here"
+            raise ConfigError(f"metric: {error}; {remedy}") from error
+    else:
+        unmeasured.clear()
 
 
 def _finish(work: "WorkList") -> None:

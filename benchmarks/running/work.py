@@ -6,7 +6,7 @@ that was killed goes on: finished jobs are not repeated, unfinished ones are res
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,7 @@ class WorkList(JobList):
         self._grid = grid
         self._stopping = threading.Event()
 
-    def run(self, engine: Engine) -> Iterator[Outcome]:
+    def run(self, engine: Engine) -> Generator[Outcome]:
         """Work off what is not finished, yielding each job that ends.
 
         A job whose shared first cycle failed is not started, and fails with it.

@@ -59,7 +59,7 @@ VOC = ("dataset=voc", "dataset.root=x")
         ("seed=2001-12-14", "seed: expected a whole number (got '2001-12-14')"),
         ("seed=null", "seed: expected a whole number (got null)"),
         ("training=null", "training: expected settings of this section"),
-        ("data.long=9999999999", "data.long: expected at most 100000 (got 9999999999)"),
+        ("data.long=9999999999", "data.long: expected at most 10000 (got 9999999999)"),
         ("budget.initial=nan%", "budget.initial: a share of the pool lies between 0% and 100%"),
         ("device=cuda:99999999999", "device: expected auto, cpu, cuda or cuda:N"),
         ("device=3", "device: expected auto, cpu, cuda or cuda:N (got 3)"),

@@ -53,6 +53,9 @@ def test_boxes_are_drawn_where_they_are() -> None:
     assert picture[40, 20].tolist() == [0, 114, 178]
     assert picture[40, 45].tolist() == [0, 0, 0]
     assert picture[20:30, 20:60].any(), "the caption stands above"
+    box[0, 0] += 30
+    left = np.asarray(with_boxes(image, box, [0], ["dog 0.91"]))
+    assert left[20:28, 36:48].any(), "and is moved where it would be cut off"
     assert with_boxes(image, np.zeros((0, 4), np.float32), [], []).size == (80, 60)
 
 

@@ -144,6 +144,24 @@ def test_what_would_do_nothing_is_refused(settings: list[str], message: str) -> 
         build_strategy(resolve(OWN, *settings))
 
 
+@pytest.mark.parametrize("dataset", ["figures", "shapes-seg"])
+def test_a_learner_of_another_task_is_refused(dataset: str) -> None:
+    from alframe.runs.build import build_strategy
+
+    with pytest.raises(
+        ConfigError, match=rf"'predictions' is of detection, dataset '{dataset}' of"
+    ):
+        build_strategy(resolve("learner=predictions", f"dataset={dataset}"))
+
+
+def test_what_would_give_a_signal_is_named() -> None:
+    """By learner and model together: one makes augmented detections of the other's detections."""
+    from alframe.runs.build import build_strategy
+
+    with pytest.raises(ConfigError, match=r"learners that do: none; models that do: .*retina-tiny"):
+        build_strategy(resolve("strategy=cald", "model=timm", "dataset=figures"))
+
+
 def test_an_image_is_read_resized() -> None:
     from alframe.runs.build import build_dataset, prepare_images
 

@@ -174,10 +174,13 @@ def check_mask(file: MaskFile, size: tuple[int, int], classes: int | None) -> ND
     if wrong := file.coding.unexpected(np.unique(values).astype(np.int64), classes):
         cause = f"the mask has values that are no class: expected {file.coding.expected(classes)}"
         at = f"{file.path} ({named([str(value) for value in wrong])})"
-        hint = "correct the file"
+        remedy = "correct the file, dataset.classes or the options"
         if wrong == [FOREGROUND] and not file.coding.binary:
-            hint = "set dataset.binary=true if the mask is of 0 and 255 alone"
-        problems.append(Problem(cause, at, f"{hint}, dataset.classes or the options{SKIP}"))
+            remedy = (
+                "set dataset.ignore_index=255 if it is no class, or dataset.binary=true if the "
+                "mask is of 0 and 255 alone"
+            )
+        problems.append(Problem(cause, at, f"{remedy}{SKIP}"))
     if problems:
         raise BadItemError(*problems)
     return file.coding.classes_of(values)

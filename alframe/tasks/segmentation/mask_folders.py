@@ -1,6 +1,6 @@
 """Folders of images and of masks: those of CamVid, and those that people make."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from alframe.datasets.base import Dataset, OnBadItem
@@ -146,8 +146,10 @@ class _Layout:
             ids.append(item)
         if by_stem:
             without = [path.relative_to(self._home).as_posix() for path in by_stem.values()]
+            ending = _ending([stem(name) for name in names if stem(name) not in there], by_stem)
+            theirs = f"; if they are theirs, set dataset.mask_suffix={ending}" if ending else ""
             pairs.spare.append(
-                f"{plural(len(without), 'mask')} without an image: {named(sorted(without))}"
+                f"{plural(len(without), 'mask')} without an image: {named(sorted(without))}{theirs}"
             )
         return ids
 
@@ -157,9 +159,11 @@ class _Layout:
         paths = {name: self._list(names) for name, names in _SPLITS.items()}
         if test is not None:
             paths["test"] = Path(test).expanduser()
-        pictures = PictureNames(pairs.images)
+        pictures, told = PictureNames(pairs.images), {name: f"list {name}" for name in paths}
+        if test is not None:
+            told["test"] = "dataset.test"
         splits = {
-            name: listed(path, pictures, problems, f"list {name}") if path else []
+            name: listed(path, pictures, problems, told[name]) if path else []
             for name, path in paths.items()
         }
         apart = frozenset(splits["test"])
@@ -169,6 +173,13 @@ class _Layout:
     def _list(self, names: Sequence[str]) -> Path | None:
         paths = (inside(self._home, f"{name}.txt") for name in names)
         return next((path for path in paths if path.is_file()), None)
+
+
+def _ending(images: Sequence[str], masks: Collection[str]) -> str:
+    """What the names of masks have beside those of images that lack one; empty if none fits all."""
+    first = images[0] if images else ""
+    endings = sorted(name.removeprefix(first) for name in masks if first and name.startswith(first))
+    return next((e for e in endings if all(f"{name}{e}" in masks for name in images)), "")
 
 
 def _names(path: Path) -> list[str] | None:

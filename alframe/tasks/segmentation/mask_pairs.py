@@ -75,7 +75,10 @@ def assembled(
         check_names(classes)
     ids = [*pairs.pool, *(item for item in pairs.test if item not in frozenset(pairs.pool))]
     targets = dict(_targets(ids, pairs, coding, classes, problems))
-    notes = [*pairs.notes, *pairs.spare, *problems.settle()]
+    skipped = problems.settle()
+    if ids and not targets:
+        raise DataError(f"no image of {pairs.home} is left: {', '.join(skipped)}")
+    notes = [*pairs.notes, *pairs.spare, *skipped]
     if classes is None:
         classes = _counted(pairs.home, targets)
     pool = sorted(item for item in pairs.pool if item in targets)

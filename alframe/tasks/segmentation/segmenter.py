@@ -65,10 +65,12 @@ class MaskOptions:
             problems.append(f"model.threshold: expected between 0 and 1, got {self.threshold}")
         if self.dice < 0:
             problems.append(f"model.dice: expected at least 0, got {self.dice}")
-        if weights is not None and (len(weights) != self.num_classes or min(weights) < 0):
+        if weights is not None and not (
+            len(weights) == self.num_classes and min(weights) >= 0 and max(weights) > 0
+        ):
             problems.append(
                 f"model.class_weights: expected a number of at least 0 for each of "
-                f"{self.num_classes} classes, got {list(weights)}"
+                f"{self.num_classes} classes, not 0 alone, got {list(weights)}"
             )
         if problems:
             raise ConfigError(problems)

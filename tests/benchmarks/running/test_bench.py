@@ -221,21 +221,27 @@ def test_where_some_failed_there_is_a_report_and_the_exit_code_is_1(tmp_path: Pa
     assert (tmp_path / "report" / "report.html").exists()
 
 
-def test_a_misspelt_metric_is_told_when_the_first_run_has_finished(
+def test_a_suite_ends_once_a_run_of_each_problem_lacks_its_metric(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    suite = tiny_suite(seeds=[0], full_supervision="none", replay=None)
+    problem = {"settings": {"model": "retina-tiny"}}
+    suite = tiny_suite(
+        seeds=[0], full_supervision="none", replay=None, problems={"a": problem, "b": problem}
+    )
     work = WorkList(tmp_path, grid_of(suite))
 
     def measures(name: str) -> int:
-        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
         (tmp_path / name / "cycles.jsonl").write_text(json.dumps(cycle(0, 0.5)) + "\n")
         return 0
 
-    _run(work, FakeEngine(measures), "mAP5")
-    (warning,) = capsys.readouterr().err.splitlines()
-    first = tmp_path / "first/shapes/plain/seed-0"
-    assert warning.startswith(f"warning: the suite's metric is none of {first}: unknown metric 'mA")
+    engine = FakeEngine(measures)
+    with pytest.raises(ConfigError, match=r"^metric: unknown metric 'mAP5'.*; correct it in the s"):
+        _run(work, engine, "mAP5")
+    assert [name for name, _ in engine.calls] == [f"first/{p}/plain/seed-0" for p in "ab"]
+    assert engine.stopped
+    _run(WorkList(tmp_path, work._grid), FakeEngine(measures), "mAP50")
+    assert capsys.readouterr().out.count("] run/") == 4
 
 
 @pytest.fixture(scope="module")

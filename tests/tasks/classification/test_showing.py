@@ -48,8 +48,10 @@ def test_the_picture_is_left_as_it_is_above_the_names() -> None:
     assert paint is not None
     painted = np.asarray(paint(image))
     assert painted.shape[0] > 40
-    assert (painted[:40] == image).all()
-    assert (painted[40:] != 255).any()
+    assert (painted[:40, :60] == image).all()
+    assert (painted[:40, 60:] == 255).all()
+    assert (painted[40:, :60] != 255).any()
+    assert (painted[:, -3:] == 255).all(), "no name is cut off"
 
 
 def test_there_are_no_anchors_to_weigh() -> None:

@@ -108,6 +108,9 @@ def test_what_values_mean(
         ({"classes": ["a", "a"]}, "expected different names"),
         ({"test": "20%"}, "makes a test split, and .* has one"),
         ({"test": "7"}, "expected a share"),
+        ({"test": "-5%"}, "expected a share"),
+        ({"test": "1e9"}, "expected a share"),
+        ({"test": "nan"}, "expected a share"),
         ({"test": 0.2}, "dataset.test=0.2: expected a share"),
     ],
 )
@@ -162,13 +165,25 @@ def test_all_that_is_wrong_is_said_at_once_a_line_a_cause(tmp_path: Path) -> Non
 def test_binary_masks_that_were_not_said_to_be(tmp_path: Path) -> None:
     mask_folder(tmp_path, classes=(0, 255))
     assert masks(str(tmp_path), binary=True).classes == ("background", "foreground")
-    with pytest.raises(DataError, match=r"set dataset.binary=true"):
+    remedy = r"set dataset\.ignore_index=255 if it is no class, or dataset\.binary=true if the mask"
+    with pytest.raises(DataError, match=remedy):
         masks(str(tmp_path), ignore_index=None, classes=["a", "b"])
     with pytest.raises(DataError, match=r"if 255 is one, set dataset.binary=true"):
         masks(str(tmp_path))
     mask_folder(tmp_path / "other", classes=(0, 1))
     with pytest.raises(DataError, match=r"expected 0 and 255 \(dataset.binary=true\)"):
         masks(str(tmp_path / "other"), binary=True)
+
+
+def test_masks_with_an_ending_of_their_own(tmp_path: Path) -> None:
+    mask_folder(tmp_path, pool=3, test=0)
+    for mask in (tmp_path / "masks/train").iterdir():
+        mask.rename(mask.with_stem(f"{mask.stem}_mask"))
+    with pytest.raises(DataError, match=r"if they are theirs, set dataset\.mask_suffix=_mask\)"):
+        masks(str(tmp_path))
+    with pytest.raises(DataError, match=r"^no image of .* is left: skipped 3 bad items"):
+        masks(str(tmp_path), on_bad_item="skip")
+    assert len(masks(str(tmp_path), mask_suffix="_mask").pool) == 3
 
 
 def test_layouts_that_are_others(tmp_path: Path) -> None:
