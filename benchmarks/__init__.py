@@ -37,7 +37,7 @@ def register(registry: Registrar) -> None:
     registry.command(
         "report",
         "alframe.benchmarks.reporting.report:report",
-        summary="table (md, csv, json) and curves of one or several runs",
+        summary="tables, a page and curves of one or several runs",
     )
 
 

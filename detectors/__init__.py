@@ -15,7 +15,7 @@ COMMANDS = {
     "evaluate": (
         "evaluate_command:evaluate", "measure a run's model on its test split or another dataset"
     ),
-    "export": ("export_command:export", "write what a run's model finds for other programs"),
+    "export": ("export_command:export", "write a run's model or its boxes for other programs"),
 }  # fmt: skip
 """By name, the place below this package and a summary."""
 
