@@ -22,7 +22,7 @@ from alframe.datasets.suspicions import check_objects, leaving, looked_through
 from alframe.datasets.unannotated import check_annotated
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import InferenceSetup, Learner, LearnerSetup
-from alframe.model import provides, signal_names, streamed, unwrapped
+from alframe.model import derives, provides, signal_names, streamed, unwrapped
 from alframe.plugins import Entry, Kind, registry
 from alframe.plugins.entry import OWN, noun
 from alframe.runs.budget import Plan, planned
@@ -169,9 +169,12 @@ def _giving(wanted: frozenset[str], config: RunConfig) -> "Iterator[tuple[str, l
 
 
 def _streamed(learner: Entry, model: Entry | None) -> frozenset[str]:
-    """What the two give together; nothing if one cannot be loaded."""
+    """What the two give together, or a learner with some model; nothing if one cannot be loaded."""
     try:
-        return streamed(learner.load(), model.load()) if model else provides(learner.load())
+        factory = learner.load()
+        if model:
+            return streamed(factory, model.load())
+        return provides(factory) | derives(factory).keys()
     except PluginError:
         return frozenset()
 
