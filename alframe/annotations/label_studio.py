@@ -22,6 +22,8 @@ from alframe.words import plural, tallied
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
 """What Label Studio puts before the names of uploaded files."""
+_UPLOADS = re.compile(r"(?:^|/)data/upload/\d+$")
+"""Where those of a project are; its number is no folder of the dataset."""
 
 
 def recognises(source: Source) -> bool:
@@ -208,9 +210,9 @@ def image_names(url: str) -> list[str]:
     split = urlsplit(url)
     local = parse_qs(split.query).get("d")
     name = local[0] if local else unquote(split.path) if split.scheme or "?" in url else url
-    if name.startswith("/data/upload/"):
-        name = name.rpartition("/")[2]  # before it comes the number of a project
     folder, slash, last = name.lstrip("/").rpartition("/")
+    if not local and _UPLOADS.search(folder):
+        folder = slash = ""
     plain = _UPLOADED.sub("", last)
     ways = (folder + slash + last, last, folder + slash + plain, plain)
     return list(dict.fromkeys(ways))

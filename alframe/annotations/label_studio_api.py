@@ -97,7 +97,7 @@ class Server:
             query = urllib.parse.urlencode({"title": title, "page_size": PAGE, "page": page})
             found = self.get(f"/api/projects?{query}")
             yield from found["results"]
-            if not found.get("next"):
+            if not (found["results"] and found.get("next")):
                 return
 
     def numbered(self, project: int) -> Mapping[str, Any] | None:
@@ -275,7 +275,8 @@ def _reasons(body: bytes) -> str:
     try:
         said = json.loads(text)
         wrong = said.get("validation_errors") or {"": [said["detail"]]}
-        return "; ".join(f"{each}" for reasons in wrong.values() for each in reasons)
+        listed = (reasons if isinstance(reasons, list) else [reasons] for reasons in wrong.values())
+        return "; ".join(map(str, itertools.chain.from_iterable(listed)))
     except (ValueError, LookupError, AttributeError, TypeError):  # not Label Studio's
         return text
 

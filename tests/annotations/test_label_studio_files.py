@@ -201,8 +201,9 @@ def test_addresses(tmp_path: Path, image: str, item: str) -> None:
     assert read(path, Known(item)).images == [item]
 
 
-def test_the_number_of_a_project_is_no_folder_of_the_dataset(tmp_path: Path) -> None:
-    path = written(tmp_path, task({"result": []}, image="/data/upload/3/1a2b3c4d-a.jpg"))
+@pytest.mark.parametrize("start", ["", "https://tools.example.com/studio"])
+def test_the_number_of_a_project_is_no_folder_of_the_dataset(tmp_path: Path, start: str) -> None:
+    path = written(tmp_path, task({"result": []}, image=f"{start}/data/upload/3/1a2b3c4d-a.jpg"))
     with pytest.raises(DataError, match=r"may mean several: .*task 5: a\.jpg; rename"):
         read(path, Known("3/a.jpg", "x/a.jpg"))
 

@@ -295,7 +295,7 @@ def test_pictures_that_the_server_can_read_are_not_uploaded(
     with pytest.raises(ConfigError, match=r"folders below it alone, got .*a\.png"):
         ask(run, dataset, url, document_root=str(tmp_path / "photos"))
     state.storages.clear()
-    state.refusal = {"validation_errors": {"path": ["no root", "no path"], "project": ["gone"]}}
+    state.refusal = {"validation_errors": {"path": ["no root", "no path"], "project": "gone"}}
     refused = r"does not show .*photos; start it .*LOCAL_FILES_DOCUMENT_ROOT \(.* answers 400: "
     with pytest.raises(ConfigError, match=rf"{refused}no root; no path; gone\)$"):
         ask(run, dataset, url, document_root=str(tmp_path))

@@ -137,16 +137,18 @@ class _Layout:
                 f"{targets} has two masks of one name but for the suffix, as of {named(twice)}: "
                 "take one of them out"
             )
-        ids = []
+        ids, lacking = [], []
         for name in names:
             item = (images / name).relative_to(self._home).as_posix()
             wanted = f"{stem(name)}{self._suffix}"
             pairs.images[item] = images / name
+            if wanted not in by_stem:
+                lacking.append(stem(name))
             pairs.masks[item] = by_stem.pop(wanted, targets / f"{wanted}.png")
             ids.append(item)
         if by_stem:
             without = [path.relative_to(self._home).as_posix() for path in by_stem.values()]
-            ending = _ending([stem(name) for name in names if stem(name) not in there], by_stem)
+            ending = _ending(lacking, by_stem)
             theirs = f"; if they are theirs, set dataset.mask_suffix={ending}" if ending else ""
             pairs.spare.append(
                 f"{plural(len(without), 'mask')} without an image: {named(sorted(without))}{theirs}"
