@@ -219,7 +219,8 @@ class Learner(Protocol):
     Attributes:
         provides: names of the signals that it can stream, beside those of its model; an attribute
             of the class (or of the factory function), so that it is known before anything is built.
-            Likewise, where there is one, ``task``: that of a learner without a model.
+        task: likewise, of a learner without a model, which task its datasets have to be of; one
+            that does not say is of any.
     """
 
     provides: ClassVar[frozenset[str]]

@@ -69,8 +69,9 @@ class Progress:
 
     def _line(self, now: float, note: str) -> str:
         own = self._done - self._skipped
-        left = (now - self._began) / own * (self._total - self._done) if own else 0.0
-        parts = [f"{self._done:,} of {self._total:,} {self._unit}", note, f"{_span(left)} left"]
+        seconds = (now - self._began) / own * (self._total - self._done) if own else None
+        left = "" if seconds is None else f"{_span(seconds)} left"
+        parts = [f"{self._done:,} of {self._total:,} {self._unit}", note, left]
         return f"{self.title}: {', '.join(filter(None, parts))}"
 
 

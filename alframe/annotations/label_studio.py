@@ -21,7 +21,7 @@ from alframe.errors import DataError
 from alframe.words import plural, tallied
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
-"""What Label Studio puts before the names of uploaded files."""
+"""What Label Studio puts before the names of uploaded files, once."""
 _UPLOADS = re.compile(r"(?:^|/)data/upload/\d+$")
 """Where those of a project are; its number is no folder of the dataset."""
 

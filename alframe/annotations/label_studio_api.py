@@ -36,6 +36,10 @@ class NotFoundError(DataError):
     """The server has no such page."""
 
 
+class RefusedError(DataError):
+    """The server does not do what it is asked."""
+
+
 class UnreachableError(DataError):
     """The server is away or out of order, and may be back."""
 
@@ -266,7 +270,7 @@ class Server:
         answers = f"{self.url}{path} answers {error.code}: {said:.300}"
         if error.code >= 500:
             return UnreachableError(f"{answers}; the log of the server says more")
-        return DataError(answers)
+        return RefusedError(answers)
 
 
 def _reasons(body: bytes) -> str:
@@ -274,11 +278,15 @@ def _reasons(body: bytes) -> str:
     text = body.decode(errors="replace").strip()
     try:
         said = json.loads(text)
-        wrong = said.get("validation_errors") or {"": [said["detail"]]}
-        listed = (reasons if isinstance(reasons, list) else [reasons] for reasons in wrong.values())
-        return "; ".join(map(str, itertools.chain.from_iterable(listed)))
+        if wrong := said.get("validation_errors"):
+            return "; ".join(f"{field}: {_listed(reasons)}" for field, reasons in wrong.items())
+        return str(said["detail"])
     except (ValueError, LookupError, AttributeError, TypeError):  # not Label Studio's
         return text
+
+
+def _listed(reasons: Any) -> str:
+    return ", ".join(map(str, reasons)) if isinstance(reasons, list) else str(reasons)
 
 
 def checked_address(url: str) -> str:
@@ -287,17 +295,21 @@ def checked_address(url: str) -> str:
     Raises:
         ConfigError: it is none.
     """
-    if not _is_address(url):
-        shown = "" if "@" in url else f"={url}"  # a password is not
-        raise ConfigError(f"oracle.url{shown}: expected http://HOST:PORT or https://HOST, no more")
-    return url.strip().rstrip("/")
+    address = url.strip().rstrip("/")
+    if not _is_address(address):
+        shown = "" if {"@", "?"} & {*url} else f"={url}"  # no password, no token
+        raise ConfigError(
+            f"oracle.url{shown}: expected http://HOST:PORT or https://HOST, of the server and not "
+            "of a page"
+        )
+    return address
 
 
 def _is_address(url: str) -> bool:
     try:
-        parts = urllib.parse.urlsplit(url.strip())
+        parts = urllib.parse.urlsplit(url)
         usual = url.isascii() and parts.scheme in ("http", "https") and parts.port != 0
-        more = any(each in url.strip() for each in "@?# \t\r\n")
+        more = any(each in url for each in ("@", "?", "#", " ", "\t", "\r", "\n", "/projects"))
         return usual and bool(parts.hostname) and not more
     except ValueError:  # half of an IPv6 address, or a port that is no number
         return False

@@ -12,7 +12,13 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from alframe.annotations.files_oracle import FilesOracle, stored_answers
-from alframe.annotations.label_studio_api import PICTURES, Server, UnreachableError, checked_address
+from alframe.annotations.label_studio_api import (
+    PICTURES,
+    RefusedError,
+    Server,
+    UnreachableError,
+    checked_address,
+)
 from alframe.annotations.label_studio_memory import Memory, digest
 from alframe.annotations.label_studio_query import OURS, RUN, SERVED, configuration, tasks
 from alframe.annotations.sheets import query_folder
@@ -20,7 +26,7 @@ from alframe.annotations.taking import take
 from alframe.annotations.vocabulary import AskedImage, Sheet
 from alframe.datasets.base import Dataset
 from alframe.datasets.voc_xml import parsed_xml
-from alframe.errors import ConfigError, DataError, RunError, Waiting
+from alframe.errors import ConfigError, DataError, Waiting
 from alframe.files.atomic import write_text
 from alframe.oracle import Answers, OracleSetup
 from alframe.progress import Progress
@@ -93,6 +99,7 @@ class LabelStudioOracle:
         Raises:
             Waiting: some are missing; says how many, and where to annotate.
             DataError: the server cannot be used, or an answer; says what to do.
+            ConfigError: the project is another run's, or the server shows no such folder.
         """
         if self._missing(ids, cycle):
             self._collect(ids, cycle)
@@ -112,7 +119,7 @@ class LabelStudioOracle:
         before = [stored_answers(self._run, each, self._dataset).found for each in range(cycle)]
         earlier = frozenset(item for answers in before for item in answers.images)
         deadline = time.monotonic() + self._wait
-        missing = self._missing(ids, cycle)
+        missing, told = self._missing(ids, cycle), ""
         with Progress(len(ids), "annotating", "images") as progress:
             progress.skip(len(ids) - len(missing))
             while missing:
@@ -123,9 +130,13 @@ class LabelStudioOracle:
                 except UnreachableError:  # it may be back
                     if time.monotonic() + EVERY > deadline:
                         raise
-                    where = server.url
-                progress.rename(f"annotating at {where}")
-                progress.update(known - len(missing))
+                    where = f"{server.url}, which cannot be reached"
+                if where != told:
+                    logger.info("annotating at %s", where)
+                    progress.rename(f"annotating at {where}")
+                    told = where
+                if known > len(missing):
+                    progress.update(known - len(missing))
                 left = deadline - time.monotonic()
                 if missing and left <= 0:
                     raise Waiting(
@@ -174,9 +185,7 @@ class LabelStudioOracle:
     def _serve(self, server: Server, project: int, folder: Path) -> None:
         try:
             server.serve(project, folder)
-        except UnreachableError:
-            raise
-        except DataError as error:
+        except RefusedError as error:
             raise ConfigError(
                 f"oracle.document_root={self._root}: the server does not show {folder}; start it "
                 "with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true, and give its "
@@ -189,7 +198,7 @@ class LabelStudioOracle:
         kind, how = "label-studio", {"as_it_is": True, "skippable": False}
         try:
             taken = take(self._run, self._dataset, [export], kind, **how)
-        except (DataError, RunError) as error:
+        except DataError as error:
             said = f"{export} is what was read of {where}: correct it there, and resume"
             raise DataError([*error.problems, said]) from error
         for note in taken.notes:
@@ -243,7 +252,7 @@ def _news(
     missing: Collection[str],
     earlier: Collection[str],
 ) -> list[Mapping[str, Any]]:
-    """The tasks that are answered, for the first time or otherwise than they were read last.
+    """The run's tasks that are answered, for the first time or otherwise than they were read last.
 
     What is as it was read may have been corrected since (``alframe annotate``).
 

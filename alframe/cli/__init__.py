@@ -123,7 +123,8 @@ def main(args: Sequence[str] | None = None, command: click.Command = cli) -> Non
         _complain(error)
         sys.exit(2)
     except Waiting as status:
-        say(*f"waiting: {status}".splitlines(), err=True)
+        told = str(status).removeprefix("waiting: ")
+        say(*f"waiting: {told}".splitlines(), err=True)
         sys.exit(3)
     except AlframeError as error:
         for problem in error.problems:

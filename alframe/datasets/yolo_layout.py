@@ -66,11 +66,19 @@ class YoloFile:
         return list(found)
 
     def _in_folder(self, folder: Path) -> Iterator[str]:
-        pictures, notes = below(folder, self._found.listing, beside=lambda n: label_of(n)[-1])
+        start = os.path.relpath(folder, self._home).replace(os.sep, "/")
+        prefix = "" if start == "." else f"{start}/"
+
+        def read(picture: str) -> str:
+            """The label file that is taken, seen from the folder where it lies in it."""
+            places, there = label_of(f"{prefix}{picture}"), self._found.listing
+            taken = (place for place in places if f"{self._home}/{place}" in there)
+            return next(taken, "").removeprefix(prefix)
+
+        pictures, notes = below(folder, self._found.listing, beside=read)
         self._found.folders.append(folder)
         self._found.notes += [note for note in notes if note not in self._found.notes]
-        start = os.path.relpath(folder, self._home).replace(os.sep, "/")
-        return (name if start == "." else f"{start}/{name}" for name in pictures)
+        return (f"{prefix}{name}" for name in pictures)
 
     def _in_list(self, path: Path) -> Iterator[str]:
         check_link(path, [self._home])

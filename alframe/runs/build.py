@@ -114,29 +114,48 @@ def _model(model: Component) -> Entry:
 
 
 def _check_model(config: RunConfig) -> None:
-    """Refuse a model that the learner cannot train, and name those that it can.
-
-    A learner that trains none is of the ``task`` that it names, or of any.
-    """
-    learner = registry().get("learners", config.learner.name).load()
-    wanted, task = getattr(learner, "trains_only", None), getattr(learner, "task", None)
-    got = registry().get("datasets", config.dataset.name).says("task")
-    if config.model is None and task not in (None, got):
-        raise ConfigError(
-            f"learner {config.learner.name!r} is of {task}, dataset {config.dataset.name!r} of "
-            f"{got}"
-        )
-    if config.model is None or wanted is None or _is_a(_model(config.model), wanted):
+    """Refuse a model that the learner cannot train, and name those that it can."""
+    learner = registry().get("learners", config.learner.name)
+    if config.model is None:
+        _check_task(config, learner)
         return
+    if _trains(learner, _model(config.model)):
+        return
+    wanted = _only(learner)
     task = _model(config.model).says("task")
     known = [e for e in registry().all("models") if e.task == task]
-    fitting = [e.name for e in known if _is_a(e, wanted)]
+    fitting = [e.name for e in known if _trains(learner, e)]
     kinds = wanted if isinstance(wanted, tuple) else (wanted,)
     wanted_names = " or a ".join(kind.__name__ for kind in kinds)
     raise ConfigError(
         f"learner {config.learner.name!r} trains a {wanted_names}, which model "
         f"{config.model.name!r} is not; models that fit: {_list(fitting) or 'none'}"
     )
+
+
+def _check_task(config: RunConfig, learner: Entry) -> None:
+    """Refuse a learner without a model on a dataset of another task than it names, if it does."""
+    task, got = getattr(learner.load(), "task", None), _task(config)
+    if task not in (None, got):
+        raise ConfigError(
+            f"learner {learner.name!r} is of {task}, dataset {config.dataset.name!r} of {got}: "
+            f"give another learner, or a dataset of {task}"
+        )
+
+
+def _task(config: RunConfig) -> str:
+    return str(registry().get("datasets", config.dataset.name).says("task"))
+
+
+def _trains(learner: Entry, model: Entry) -> bool:
+    """Whether a learner can train a model."""
+    wanted = _only(learner)
+    return wanted is None or _is_a(model, wanted)
+
+
+def _only(learner: Entry) -> Any:
+    """The kinds of models that a learner trains; None for any."""
+    return getattr(learner.load(), "trains_only", None)
 
 
 def _check_measured(model: Entry, provided: frozenset[str]) -> None:
@@ -159,13 +178,14 @@ def _is_a(entry: Entry, wanted: type | tuple[type, ...]) -> bool:
 
 def _giving(wanted: frozenset[str], config: RunConfig) -> "Iterator[tuple[str, list[str]]]":
     """Learners for the model of a run, and models for its learner, that give some signals."""
-    own, model = registry().get("learners", config.learner.name), config.model
-    learners, models = registry().all("learners"), registry().all("models")
+    own, task = registry().get("learners", config.learner.name), _task(config)
+    model = _model(config.model) if config.model else None
+    learners = [e for e in registry().all("learners") if wanted <= _streamed(e, model)]
+    models = [e for e in registry().all("models") if wanted <= _streamed(own, e)]
     if model:
-        learners = [e for e in learners if e.says("trains")]
-    fixed = _model(model) if model else None
-    yield "learners", [e.name for e in learners if wanted <= _streamed(e, fixed)]
-    yield "models", [e.name for e in models if wanted <= _streamed(own, e)]
+        learners = [e for e in learners if e.says("trains") and _trains(e, model)]
+    yield "learners", [e.name for e in learners]
+    yield "models", [e.name for e in models if e.says("task") == task and _trains(own, e)]
 
 
 def _streamed(learner: Entry, model: Entry | None) -> frozenset[str]:

@@ -57,8 +57,9 @@ class ProblemRuns:
     def baseline(self) -> str | None:
         """Random selection, whatever it is called; None without a run of it.
 
-        It is that with the plain learner or, where all methods have one learner (predictions of a
-        detector elsewhere), with that. Of several the one that is called random, else the first.
+        It is that with the plain learner; of several the one that is called random, else the first.
+        Where all methods have another learner (predictions of a detector elsewhere), it is the only
+        one with that.
         """
         rows = {name: runs[0] for name, runs in self.methods.items() if runs}
         learners = {run.name("learner") for run in rows.values()}
@@ -68,6 +69,8 @@ class ProblemRuns:
             for name, run in rows.items()
             if (run.name("strategy"), run.name("learner")) == (RANDOM, learner)
         ]
+        if learner != PLAIN and len(found) > 1:
+            return None
         return min(found, key=lambda name: name != RANDOM, default=None)
 
     def runs(self) -> list[Run]:

@@ -171,7 +171,10 @@ def _run(work: "WorkList", engine: "Engine", metric: str | None) -> None:
     total = len(work.jobs)
     done = sum(work.state(j) == "finished" for j in work)
     say(f"{total} runs, {done} of them finished, {engine.slots} at a time, {work.folder}")
-    unmeasured = {job.problem for job in work} if metric else set[str]()
+    unmeasured = {job.problem for job in work}
+    for job in work:
+        if metric and work.state(job) == "finished":
+            _check_metric(metric, work.path(job), job.problem, unmeasured)
     try:
         with contextlib.closing(work.run(engine)) as outcomes:
             for number, outcome in enumerate(outcomes, done + 1):
@@ -179,25 +182,28 @@ def _run(work: "WorkList", engine: "Engine", metric: str | None) -> None:
                 if outcome.failed and not is_waiting(result):
                     result = f"FAILED: {result}"
                 say(f"[{number}/{total}] {outcome.job.name}  {outcome.seconds:.0f} s  {result}")
-                if unmeasured and metric and not outcome.failed:
-                    _look_for(metric, work.path(outcome.job), outcome.job.problem, unmeasured)
+                if metric and not outcome.failed:
+                    _check_metric(metric, work.path(outcome.job), outcome.job.problem, unmeasured)
     except KeyboardInterrupt as error:
         say("", "stopped; the same command goes on from here", err=True)
         raise click.exceptions.Exit(exit_code(error)) from error
 
 
-def _look_for(metric: str, run: Path, problem: str, unmeasured: set[str]) -> None:
-    """Look for the metric of a suite in a run that has finished.
+def _check_metric(metric: str, run: Path, problem: str, unmeasured: set[str]) -> None:
+    """End a suite whose metric no problem has, which the report would say at the end alone.
 
     Args:
         metric: its name.
-        run: the directory.
+        run: the directory of a run that has finished.
         problem: that the run is of.
-        unmeasured: problems of which no run was looked at; none, once a run has the metric.
+        unmeasured: problems of which no run was looked at; this one is taken out, or all are, as
+            the run has the metric.
 
     Raises:
-        ConfigError: no problem has it, which the report would say at the end alone.
+        ConfigError: it was the last one.
     """
+    if not unmeasured:
+        return
     from alframe.benchmarks.reading.rundirs import read_run
     from alframe.benchmarks.reporting.collect import named_metric
     from alframe.errors import RunError

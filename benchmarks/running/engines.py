@@ -110,10 +110,13 @@ class RayEngine:
         gpus = int(resources.get("GPU", 0))
         self.slots = jobs or gpus or max(1, int(resources.get("CPU", 1)) // self._threads)
         machines = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
-        if not gpus and self._threads > max(machines, default=0):
+        most = int(max(machines, default=0))  # none: those of a cluster that grows are to come
+        if not gpus and 0 < most < self._threads:
             self.stop()
-            most = f"the machines of the cluster have at most {max(machines, default=0):.0f}"
-            raise ConfigError(f"--threads {threads}: expected fewer processors: {most}")
+            raise ConfigError(
+                f"--threads {threads}: expected at most {most}, the processors of the largest "
+                "machine of the cluster"
+            )
         needs = {"num_gpus": 1} if gpus else {"num_cpus": self._threads}
         # A retry is the work list's to decide, and goes on from the last checkpoint.
         self._remote = self._ray.remote(max_retries=0, **needs)(call_here)
@@ -191,13 +194,16 @@ def _connected(address: str | None) -> Any:
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ConfigError("--engine ray needs Ray: pip install 'alframe[ray]'") from error
-    if address is not None and address not in NAMED:
-        _check_listens(address)
+    wanted = os.environ.get("RAY_ADDRESS") if address is None else address
+    is_place = wanted is not None and wanted not in NAMED
+    if is_place:
+        _check_listens(str(wanted))
     try:
         ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=40)
     except ConnectionError as error:
-        remedy = "where the cluster wants a token, set RAY_AUTH_MODE=token"
-        raise ConfigError(f"--address {address}: {str(error).rstrip('.')}; {remedy}") from error
+        remedy = "; where the cluster wants a token, set RAY_AUTH_MODE=token" if is_place else ""
+        where = "--engine ray" if wanted is None else f"--address {wanted}"
+        raise ConfigError(f"{where}: {str(error).rstrip('.')}{remedy}") from error
     return ray
 
 
@@ -209,6 +215,8 @@ def _check_listens(address: str) -> None:
     """
     try:
         parts = urlsplit(address if "//" in address else f"//{address}")
+        if parts.scheme not in {"", "ray"}:
+            return  # of another program that Ray knows of
         place = parts.hostname or "", parts.port or 0
     except ValueError:
         place = "", 0
@@ -217,7 +225,7 @@ def _check_listens(address: str) -> None:
         raise ConfigError(f"--address: expected one of {expected}, got {address!r}")
     try:
         socket.create_connection(place, PATIENCE).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise ConfigError(
             f"--address {address}: nothing answers there ({error}): start the cluster, ray start "
             "--head says its address"

@@ -297,7 +297,7 @@ def test_pictures_that_the_server_can_read_are_not_uploaded(
     state.storages.clear()
     state.refusal = {"validation_errors": {"path": ["no root", "no path"], "project": "gone"}}
     refused = r"does not show .*photos; start it .*LOCAL_FILES_DOCUMENT_ROOT \(.* answers 400: "
-    with pytest.raises(ConfigError, match=rf"{refused}no root; no path; gone\)$"):
+    with pytest.raises(ConfigError, match=rf"{refused}path: no root, no path; project: gone\)$"):
         ask(run, dataset, url, document_root=str(tmp_path))
 
 
@@ -340,7 +340,15 @@ def test_a_server_that_refuses(
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://x", "localhost:8080", "http://", "http://a:b", "http://[x", "http://x?y", "http://x y"],
+    [
+        "ftp://x",
+        "localhost:8080",
+        "http://",
+        "http://a:b",
+        "http://[x",
+        "http://x y",
+        "http://x/projects/3",
+    ],
 )
 def test_an_address_that_is_none_is_told_before_anybody_is_asked(
     run: Path, dataset: Dataset, url: str
@@ -350,8 +358,9 @@ def test_an_address_that_is_none_is_told_before_anybody_is_asked(
 
 
 def test_a_password_in_an_address_is_not_shown(run: Path, dataset: Dataset) -> None:
-    with pytest.raises(ConfigError, match=r"^oracle\.url: expected http://HOST:PORT or https://H"):
-        LabelStudioOracle(OracleSetup(dataset, run), url="http://me:secret@host:8080")
+    for url in ("http://me:secret@host:8080", "http://host?token=secret"):
+        with pytest.raises(ConfigError, match=r"^oracle\.url: expected http://HOST:PORT or https"):
+            LabelStudioOracle(OracleSetup(dataset, run), url=url)
 
 
 def test_a_personal_access_token_is_exchanged(
@@ -504,6 +513,7 @@ def test_it_waits_as_long_as_it_is_told(
     answers = ask(run, dataset, url, wait="1h")
     assert looks == [3, 3, 3]
     assert set(answers.targets) == set(IDS)
+    assert caplog.text.count(f"annotating at {url}/projects/1\n") == 1
     assert f"annotating at {url}/projects/1: 2 of 3 images, " in caplog.text
 
 

@@ -293,12 +293,13 @@ def test_where_labels_are(picture, labels):
 def test_labels_beside_the_images(tmp_path):
     root = yolo_root(tmp_path)
     (root / "labels/train/1.txt").rename(root / "images/train/1.txt")
+    (root / "images/train/2.txt").write_text("not read: there is labels/train/2.txt")
     (root / "images/train/notes.txt").write_text("no labels")
     dataset = yolo(str(root))
     assert first_boxes(dataset) == [[40, 30, 60, 50]]
     assert not any("label file" in note for note in dataset.notes)
     (left,) = [note for note in dataset.notes if "left out" in note]
-    assert left.endswith("images/train: 1 file without an image in it: notes.txt")
+    assert left.endswith("images/train: 2 files without an image in it: 2.txt, notes.txt")
 
 
 def test_what_aliases_stand_for_is_not_written_out(tmp_path):

@@ -154,12 +154,20 @@ def test_a_learner_of_another_task_is_refused(dataset: str) -> None:
         build_strategy(resolve("learner=predictions", f"dataset={dataset}"))
 
 
-def test_what_would_give_a_signal_is_named() -> None:
-    """By learner and model together: one makes augmented detections of the other's detections."""
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (["strategy=cald", "model=timm", "dataset=figures"], "none; models that do: none"),
+        (["strategy=miaod", "learner=plain", "model=timm", "dataset=figures"], "miaod; models"),
+        (["strategy=miaod", "learner=plain", "model=lraspp", "dataset=shapes-seg"], "none; models"),
+    ],
+)
+def test_what_would_give_a_signal_is_named_where_it_fits(settings: list[str], told: str) -> None:
+    """Learner and model together, of the task, the one able to train the other."""
     from alframe.runs.build import build_strategy
 
-    with pytest.raises(ConfigError, match=r"learners that do: none; models that do: .*retina-tiny"):
-        build_strategy(resolve("strategy=cald", "model=timm", "dataset=figures"))
+    with pytest.raises(ConfigError, match=rf"learners that do: {told}"):
+        build_strategy(resolve(*settings))
 
 
 def test_an_image_is_read_resized() -> None:

@@ -77,7 +77,9 @@ def assembled(
     targets = dict(_targets(ids, pairs, coding, classes, problems))
     skipped = problems.settle()
     if ids and not targets:
-        raise DataError(f"no image of {pairs.home} is left: {', '.join(skipped)}")
+        raise DataError(
+            f"no image of {pairs.home} is left: {', '.join(skipped)}; without it causes are told"
+        )
     notes = [*pairs.notes, *pairs.spare, *skipped]
     if classes is None:
         classes = _counted(pairs.home, targets)

@@ -89,6 +89,7 @@ def test_the_baseline_is_random_selection_with_the_plain_learner_or_that_of_all(
     assert baseline_of({name: found[name] for name in ("a", "not run")}) == "a"
     assert baseline_of(found | {"c": run("g", learner="miaod", strategy="entropy")}) is None
     assert baseline_of({"b": found["b"]}) is None
+    assert baseline_of({"a": found["a"], "random": found["a"]}) is None
     found |= {"c": run("c"), "d": run("d")}
     assert baseline_of(found) == "c"
     assert baseline_of(found | {"random": run("e")}) == "random"

@@ -240,6 +240,10 @@ def test_a_suite_ends_once_a_run_of_each_problem_lacks_its_metric(
         _run(work, engine, "mAP5")
     assert [name for name, _ in engine.calls] == [f"first/{p}/plain/seed-0" for p in "ab"]
     assert engine.stopped
+    engine = FakeEngine(measures)
+    with pytest.raises(ConfigError, match=r"^metric: unknown metric 'mAP5'"):
+        _run(WorkList(tmp_path, work._grid), engine, "mAP5")
+    assert not engine.calls, "those that have finished are looked at first"
     _run(WorkList(tmp_path, work._grid), FakeEngine(measures), "mAP50")
     assert capsys.readouterr().out.count("] run/") == 4
 

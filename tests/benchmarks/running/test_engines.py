@@ -100,7 +100,9 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     return fake
 
 
-def test_a_cluster_is_looked_for_where_something_listens(ray: FakeRay) -> None:
+def test_a_cluster_is_looked_for_where_something_listens(
+    ray: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = f"127.0.0.1:{server.getsockname()[1]}"
         for address in (None, "auto", "local", place, f"ray://{place}"):
@@ -108,13 +110,23 @@ def test_a_cluster_is_looked_for_where_something_listens(ray: FakeRay) -> None:
     assert ray.asked == [None, "auto", "local", place, f"ray://{place}"]
     with pytest.raises(ConfigError, match=rf"^--address {place}: nothing answers there \("):
         RayEngine(place)  # for which Ray would wait a quarter of an hour
+    monkeypatch.setenv("RAY_ADDRESS", place)
+    with pytest.raises(ConfigError, match=rf"^--address {place}: nothing answers there"):
+        RayEngine()
+    with pytest.raises(ConfigError, match=r"^--address head\.\.local:1: nothing answers there"):
+        RayEngine("head..local:1")
+    assert RayEngine("other://cluster").slots == 3
 
 
 def test_a_process_takes_no_more_processors_than_a_machine_has(ray: FakeRay) -> None:
     assert RayEngine(threads=2).slots == 1
-    with pytest.raises(ConfigError, match=r"^--threads 3: .* of the cluster have at most 2$"):
+    with pytest.raises(ConfigError, match=r"^--threads 3: expected at most 2, the processors of "):
         RayEngine(threads=3)
     assert ray.asked == [None, None, "shutdown"]
+    ray.nodes = lambda: [{"Alive": True, "Resources": {"CPU": 0.0}}]
+    assert RayEngine(threads=3).slots == 1, "machines with processors are to come"
+    ray.nodes, ray.cluster_resources = list, lambda: {"GPU": 2.0}
+    assert RayEngine(threads=3).slots == 2
 
 
 @pytest.mark.parametrize("address", ["", "head", "head:", ":6379", "head:x", "head:99999", "[::1"])
