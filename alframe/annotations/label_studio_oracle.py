@@ -131,10 +131,6 @@ class LabelStudioOracle:
                     if time.monotonic() + EVERY > deadline:
                         raise
                     where = f"{server.url}, which cannot be reached"
-                if where != told:
-                    logger.info("annotating at %s", where)
-                    progress.rename(f"annotating at {where}")
-                    told = where
                 if known > len(missing):
                     progress.update(known - len(missing))
                 left = deadline - time.monotonic()
@@ -146,6 +142,10 @@ class LabelStudioOracle:
                             f"then: {command('run', '--output', self._run, '--resume')}",
                         ]
                     )
+                if missing and where != told:
+                    logger.info("annotating at %s", where)
+                    progress.rename(f"annotating at {where}")
+                    told = where
                 if missing:
                     time.sleep(min(EVERY, left))
 
