@@ -50,9 +50,8 @@ def build_strategy(config: RunConfig) -> Strategy:
     missing = signal_names(strategy.requires, f"requires of strategy {config.strategy.name!r}")
     missing -= provided
     if missing:
-        found = "; ".join(
-            f"{kind} that do: {_list(names) or 'none'}" for kind, names in _giving(missing, config)
-        )
+        theirs = _giving(missing, config)
+        found = "; ".join(f"{k} that do: {_list(names) or 'none'}" for k, names in theirs.items())
         lacking = f"learner {config.learner.name!r} does not provide"
         if config.model:
             model = config.model.name
@@ -176,7 +175,7 @@ def _is_a(entry: Entry, wanted: type | tuple[type, ...]) -> bool:
     return isinstance(factory, type) and issubclass(factory, wanted)
 
 
-def _giving(wanted: frozenset[str], config: RunConfig) -> "Iterator[tuple[str, list[str]]]":
+def _giving(wanted: frozenset[str], config: RunConfig) -> dict[Kind, list[str]]:
     """Learners for the model of a run, and models for its learner, that give some signals."""
     own, task = registry().get("learners", config.learner.name), _task(config)
     model = _model(config.model) if config.model else None
@@ -184,8 +183,8 @@ def _giving(wanted: frozenset[str], config: RunConfig) -> "Iterator[tuple[str, l
     models = [e for e in registry().all("models") if wanted <= _streamed(own, e)]
     if model:
         learners = [e for e in learners if e.says("trains") and _trains(e, model)]
-    yield "learners", [e.name for e in learners]
-    yield "models", [e.name for e in models if e.says("task") == task and _trains(own, e)]
+    models = [e for e in models if e.says("task") == task and _trains(own, e)]
+    return {"learners": [e.name for e in learners], "models": [e.name for e in models]}
 
 
 def _streamed(learner: Entry, model: Entry | None) -> frozenset[str]:

@@ -168,12 +168,12 @@ def _engine(name: str, address: str | None, jobs: int | None, threads: int | Non
 def _run(work: "WorkList", engine: "Engine", metric: str | None) -> None:
     from alframe.benchmarks.running.jobs import is_waiting
 
-    total = len(work.jobs)
-    done = sum(work.state(j) == "finished" for j in work)
+    finished = [job for job in work if work.state(job) == "finished"]
+    total, done = len(work.jobs), len(finished)
     say(f"{total} runs, {done} of them finished, {engine.slots} at a time, {work.folder}")
     unmeasured = {job.problem for job in work}
-    for job in work:
-        if metric and work.state(job) == "finished":
+    for job in finished:
+        if metric:
             _check_metric(metric, work.path(job), job.problem, unmeasured)
     try:
         with contextlib.closing(work.run(engine)) as outcomes:

@@ -78,7 +78,8 @@ def assembled(
     skipped = problems.settle()
     if ids and not targets:
         raise DataError(
-            f"no image of {pairs.home} is left: {', '.join(skipped)}; without it causes are told"
+            f"no image of {pairs.home} is left: {', '.join(skipped)}; leave out the setting to be "
+            "told why"
         )
     notes = [*pairs.notes, *pairs.spare, *skipped]
     if classes is None:
