@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from alframe.captions import apart
 from alframe.shaped import Float32, Float64, UInt8
 from alframe.text import printable
 
@@ -103,11 +104,11 @@ def with_boxes(
     labels: Sequence[int],
     captions: Sequence[str],
 ) -> Image.Image:
-    """Draw boxes with captions.
+    """Draw boxes with captions, these apart from each other (:mod:`alframe.captions`).
 
     Args:
         image: RGB.
-        boxes: x1 y1 x2 y2 in pixels.
+        boxes: x1 y1 x2 y2 in pixels; the first one is on top, and keeps its caption where it is.
         labels: choose the colours.
         captions: one for each box.
     """
@@ -116,11 +117,16 @@ def with_boxes(
     thickness = max(1, round(max(picture.size) / 300))
     size = max(10, round(max(picture.size) / 45))
     font = ImageFont.load_default(size=size)
-    for box, label, caption in zip(boxes.tolist(), labels, map(printable, captions), strict=True):
-        colour = COLOURS[label % len(COLOURS)]
+    texts = [*map(printable, captions)]
+    widths = [math.ceil(font.getlength(text)) for text in texts]
+    corners = boxes[:, :2].tolist()
+    lefts = [max(0.0, min(x, picture.width - w)) for (x, _), w in zip(corners, widths, strict=True)]
+    spans = [(left, left + width) for left, width in zip(lefts, widths, strict=True)]
+    tops = apart(spans, [max(0.0, y - size - 2) for _, y in corners], size + 2, picture.height)
+    colours = [COLOURS[label % len(COLOURS)] for label in labels]
+    for box, colour in reversed([*zip(boxes.tolist(), colours, strict=True)]):
         draw.rectangle(box, outline=colour, width=thickness)
-        width = math.ceil(font.getlength(caption))
-        left, top = max(0.0, min(box[0], picture.width - width)), max(0.0, box[1] - size - 2)
-        draw.rectangle(draw.textbbox((left, top), caption, font=font), fill=colour)
-        draw.text((left, top), caption, font=font, fill="white")
+    for left, top, text, colour in reversed([*zip(lefts, tops, texts, colours, strict=True)]):
+        draw.rectangle(draw.textbbox((left, top), text, font=font), fill=colour)
+        draw.text((left, top), text, font=font, fill="white")
     return picture

@@ -82,7 +82,7 @@ def painted(
     if heat is not None:
         spread = heat_map(heat.anchors, heat.uncertainty, *image.shape[:2])
         image = overlay(image, spread, opacity)
-    return with_boxes(image, boxes[::-1], labels[::-1], captions[::-1])  # the surest on top
+    return with_boxes(image, boxes, labels, captions)
 
 
 def _line(name: str, score: float, box: Sequence[float]) -> str:

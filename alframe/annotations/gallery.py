@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, Template
 
 from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
+from alframe.captions import apart
 from alframe.datasets.bulk import in_threads
 from alframe.datasets.objects import Annotated
 from alframe.datasets.pictures import Reading, thumbnail
@@ -22,8 +23,21 @@ SIDE = 320
 """The longest side of a thumbnail in pixels."""
 NAMED = 8
 """So many proposals of an image have their names drawn; below it all are listed."""
+WIDE = 0.62
+"""Of a letter, over the height of its line, about; the browser's font is not known."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442")
 """Okabe and Ito's, by class, repeated."""
+
+
+@dataclass(frozen=True)
+class _Caption:
+    """Text beside a box: where its baseline begins, or ends; in pixels of the image."""
+
+    text: str
+    x: float
+    y: float
+    at_end: bool
+    size: float
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,7 @@ class _Card:
 
     rank: int
     image: AskedImage
+    captions: Sequence[_Caption]
     source: str | None
     problem: str | None
 
@@ -68,11 +83,14 @@ def write_gallery(sheet: Sheet, folder: Path, look: SecondLook | None = None) ->
     drawn = in_threads(
         list(images), partial(_thumbnail, images, ranks, folder), _workers(), "thumbnails"
     )
-    cards = [_Card(ranks[item], images[item], *found) for item, found in drawn]
+    cards = [
+        _Card(ranks[item], images[item], _captions(images[item], look), *found)
+        for item, found in drawn
+    ]
     colours = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(sheet.classes)}
     path = folder / "index.html"
     about = _about(sheet, look)
-    page = _template(colours).render(sheet=sheet, cards=cards, named=NAMED, about=about, look=look)
+    page = _template(colours).render(sheet=sheet, cards=cards, about=about, look=look)
     write_text(path, page)
     return path
 
@@ -92,6 +110,31 @@ def _about(sheet: Sheet, look: SecondLook | None) -> str:
     told_apart = len({image.score for image in sheet.images}) > 1
     order = ", the most worth labelling first" if told_apart else ""
     return f"{images} to annotate{order}{found}. Classes: {classes}."
+
+
+def _captions(image: AskedImage, look: SecondLook | None) -> list[_Caption]:
+    """Names of suspected answers at the tops of their boxes, and of proposals.
+
+    The latter are at the bottoms where there are both. What does not fit beside the left edge of a
+    box that begins far to the right ends at its right edge.
+    """
+    objects = look.objects.get(image.item, ()) if look else ()
+    texts = [(thing.name, thing.box, False) for thing, suspected in objects if suspected]
+    for name, box, score in image.proposals[:NAMED]:
+        texts.append((f"{name} {score:.2f}", box, look is not None))
+    size = image.width / 24
+    spans, tops, at_end = [], [], []
+    for text, (x1, y1, x2, y2), below in texts:
+        at_end.append(x1 > 0.55 * image.width)
+        width = WIDE * size * len(text)
+        left = min(x2, image.width) - size / 5 - width if at_end[-1] else max(x1, 0) + size / 5
+        spans.append((left, left + width))
+        tops.append(min(y2, image.height) - size * 1.25 if below else max(y1, 0))
+    placed = apart(spans, tops, size * 1.2, image.height)
+    return [
+        _Caption(text, span[end], top + size, end, size)
+        for (text, *_), span, top, end in zip(texts, spans, placed, at_end, strict=True)
+    ]
 
 
 def _workers() -> int:

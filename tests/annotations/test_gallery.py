@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alframe.annotations.gallery import write_gallery
+from alframe.annotations.gallery import SecondLook, write_gallery
 from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
+from alframe.datasets.objects import Annotated
 from alframe.datasets.pictures import Reading, header_size, thumbnail
 from alframe.errors import DataError
 from tests.datasets.builders import image
@@ -103,6 +104,20 @@ def test_many_proposals_are_drawn_and_the_best_named(tmp_path: Path) -> None:
     assert len(shown.all("text")) == 8
     assert "disc: 1.00, 0.99" in shown.text
     assert "and 8 more" in shown.text
+
+
+def test_names_of_boxes_that_overlap_stand_below_each_other(tmp_path: Path) -> None:
+    left, right = (10, 20, 110, 120), (150, 100, 260, 235)
+    found = tuple(
+        Proposal(name, box, 0.5) for name, box in (("box", left), ("disc", left), ("box", right))
+    )
+    asked = AskedImage("a", image(tmp_path / "a.jpg", (240, 240)), 240, 240, proposals=found)
+    texts = [(t["x"], t["y"], t.get("text-anchor")) for t in page(tmp_path, asked).all("text")]
+    assert texts == [("12.0", "30.0", None), ("12.0", "42.0", None), ("238.0", "110.0", "end")]
+    look = SecondLook({"a": [(Annotated("a", "disc", left), True)]}, {"a": ["disc or box?"]})
+    write_gallery(Sheet("look", ("box", "disc"), (asked,), proposed=True), tmp_path, look)
+    shown = Page((tmp_path / "index.html").read_text("utf-8"))
+    assert [t["y"] for t in shown.all("text")] == ["30.0", "117.5", "129.5", "232.5"]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])

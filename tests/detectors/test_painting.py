@@ -59,6 +59,16 @@ def test_boxes_are_drawn_where_they_are() -> None:
     assert with_boxes(image, np.zeros((0, 4), np.float32), [], []).size == (80, 60)
 
 
+def test_captions_of_boxes_that_overlap_can_both_be_read() -> None:
+    image = np.zeros((60, 80, 3), np.uint8)
+    same = np.array([[10, 20, 70, 50]] * 2, np.float32)
+    one = np.asarray(with_boxes(image, same[:1], [0], ["dog 0.91"]))
+    both = np.asarray(with_boxes(image, same, [0, 1], ["dog 0.91", "cat 0.50"]))
+    assert (both[:20] == one[:20]).all(), "that of the first stays where it is, on top"
+    assert both[40, 10].tolist() == [0, 114, 178], "as its box is"
+    assert (both[22:30, 14:50] == [213, 94, 0]).all(axis=-1).any(), "the second stands below it"
+
+
 @pytest.mark.parametrize("size", [(8, 8), (4000, 3000)])
 def test_any_size_of_image_will_do(size: tuple[int, int]) -> None:
     image = np.zeros((*size, 3), np.uint8)
