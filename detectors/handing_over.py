@@ -20,29 +20,30 @@ def write_labelled(labelled: LabelledSet, classes: tuple[str, ...], folder: Path
     """Write ``yolo/`` (images are links, or drawn ones PNG) and ``coco.json``, once.
 
     Objects that are not trained on, difficult or crowds, are left out of YOLO's files, which have
-    no word for them.
+    no word for them. The ``file_name`` of ``coco.json`` is a path below ``yolo/images``.
     """
     done = folder / "coco.json"
     if done.exists():  # which is written last
         return
-    images, objects = [], []
+    images, objects, sizes = [], [], {}
     for item, target in labelled.targets.items():
         rows = zip(
             target.require_boxes().tolist(), target.labels.tolist(), target.trainable(),
             target.difficult.tolist(), target.crowd.tolist(), target.area.tolist(), strict=True,
         )  # fmt: skip
-        shown = []
+        shown, picture = [], _name(labelled, item)
         for box, label, trained, difficult, crowd, area in rows:
             name, corners = classes[label], (box[0], box[1], box[2], box[3])
-            objects.append(Annotated(item, name, corners, difficult, crowd, area))
+            objects.append(Annotated(picture, name, corners, difficult, crowd, area))
             shown += [Proposal(name, corners, 1.0)] if trained else []
-        file = folder / "yolo" / "images" / _name(labelled, item)
+        file = folder / "yolo" / "images" / picture
         _picture(labelled, item, file)
-        images.append(AskedImage(item, file, *labelled.images.size(item), proposals=tuple(shown)))
+        sizes[picture] = height, width = labelled.images.size(item)
+        images.append(AskedImage(item, file, height, width, proposals=tuple(shown)))
     (folder / "yolo").mkdir(parents=True, exist_ok=True)
     write_query(Sheet(folder.name, classes, tuple(images)), folder / "yolo")
-    known = Pictures(labelled.ids, labelled.images.size)
-    write_answers(Annotations(classes, list(labelled.ids), objects), known, done)
+    known = Pictures(sizes, sizes.__getitem__)
+    write_answers(Annotations(classes, list(sizes), objects), known, done)
 
 
 def write_categories(classes: tuple[str, ...], folder: Path) -> None:

@@ -10,7 +10,7 @@ from alframe.annotations.vocabulary import UNSIZED, Annotations
 from alframe.datasets.base import Dataset, ImageSource, Target
 from alframe.datasets.boxes import clean_boxes
 from alframe.datasets.objects import Annotated
-from alframe.datasets.problems import BadItemError, Problem
+from alframe.datasets.problems import SKIP, BadItemError, Problem
 from alframe.datasets.splits import closest
 from alframe.oracle import Answers
 
@@ -94,11 +94,11 @@ class CheckedAnswers:
                 at = f"{self._path}: {thing.name!r}{meant} in {item}"
                 yield thing.owner, Problem("the class is unknown", at, remedy)
             if not kept:
-                cause = "the box is empty, or lies outside of its image"
+                cause = "the box is less than a pixel wide or high, or lies outside of its image"
                 cause = "the corners of the box are swapped" if swapped else cause
                 corners = ", ".join(f"{number:g}" for number in thing.box)
                 at = f"{self._path}: {thing.owner}, {thing.name} at {corners}"
-                yield thing.owner, Problem(cause, at, REMEDY)
+                yield thing.owner, Problem(cause, at, f"{REMEDY}{SKIP}")
 
     def answers(self) -> Answers:
         """What they say, once there are no problems."""
@@ -146,15 +146,15 @@ def merged(before: Annotations, after: Annotations) -> Annotations:
     )
 
 
-def changed(before: Annotations, after: Annotations) -> set[str]:
-    """Images that both have and of which they say something else, beyond rounding."""
+def changed(before: Annotations, after: Annotations, within: float = SAME) -> set[str]:
+    """Images that both have and of which they say something else, corners apart by more pixels."""
     old, new = by_image(before), by_image(after)
     common = set(before.images) & set(after.images)
     return {
         item
         for item in common
         if (item in before.ignored) != (item in after.ignored)
-        or not _alike(old.get(item, []), new.get(item, []))
+        or not _alike(old.get(item, []), new.get(item, []), within)
     }
 
 
@@ -166,16 +166,16 @@ def by_image(found: Annotations) -> Mapping[str, list[Annotated]]:
     return rows
 
 
-def _alike(one: list[Annotated], other: list[Annotated]) -> bool:
-    """Whether two lists of objects are the same but for the order and a pixel."""
+def _alike(one: list[Annotated], other: list[Annotated], within: float) -> bool:
+    """Whether two lists of objects are the same but for the order and some pixels."""
     left = list(other)
     for thing in one:
-        twin = next((t for t in left if t.name == thing.name and _near(t, thing)), None)
+        twin = next((t for t in left if t.name == thing.name and _near(t, thing, within)), None)
         if twin is None:
             return False
         left.remove(twin)
     return not left
 
 
-def _near(one: Annotated, other: Annotated) -> bool:
-    return all(abs(a - b) <= SAME for a, b in zip(one.box, other.box, strict=True))
+def _near(one: Annotated, other: Annotated, within: float) -> bool:
+    return all(abs(a - b) <= within for a, b in zip(one.box, other.box, strict=True))

@@ -13,7 +13,7 @@ from alframe.annotations.json_files import json_files
 from alframe.annotations.json_rows import parts_in
 from alframe.annotations.packed import Packed
 from alframe.annotations.parts import first_found, joined, note_sizes, size_of
-from alframe.annotations.sources import Source, called, folder_of, read
+from alframe.annotations.sources import Source, folder_of, read
 from alframe.annotations.vocabulary import UNSIZED, Annotations, Format, Images
 from alframe.datasets.boxes import SIDES, misread, written_as
 from alframe.datasets.bulk import uncollected
@@ -44,7 +44,19 @@ def read_coco(source: Source, images: Images, problems: Problems) -> Annotations
         raise DataError(
             f"{named(predicted)}: what a model found is no answer of people; {EXPECTED}"
         )
-    return _read(contents, source, images, problems)
+    bare = [
+        w
+        for w, content in contents.items()
+        if not any(map(content.get, ("categories", "annotations")))
+    ]
+    bare = bare if len(bare) < len(contents) else []
+    for where in bare:  # a list of the images alone, as some tools write beside instances
+        del contents[where]
+    taken = _read(contents, source, images, problems)
+    taken.notes += [
+        f"{where}: left out, as it has no categories and no annotations" for where in bare
+    ]
+    return taken
 
 
 @uncollected()
@@ -130,7 +142,7 @@ def _read(
         item = first_found(images, [name], where)
         return item, Path(item)
 
-    parts = []
+    parts = {}
     for where, content in contents.items():
         found = read_instances(content, where, partial(located, where), problems, results=results)
         part = _annotations(where, found, content, images)
@@ -138,8 +150,8 @@ def _read(
             _check_listed(results.path, found, problems)
         elif doubt := _doubt(part, images, problems):
             part.notes.append(f"{where}: {doubt}")
-        parts.append(part)
-    return joined(parts, called(source), problems)
+        parts[where] = part
+    return joined(parts, problems)
 
 
 def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> Annotations:

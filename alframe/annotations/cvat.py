@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from alframe.annotations.parts import NO_BOX, REMEDY, first_found, joined, note_sizes
-from alframe.annotations.sources import Source, called, files, read
+from alframe.annotations.sources import Source, files, read
 from alframe.annotations.vocabulary import Annotations, AskedImage, Format, Images, Sheet
 from alframe.annotations.xml_files import has_root, in_xml, root_of
 from alframe.datasets.bulk import uncollected
@@ -111,8 +111,8 @@ def read_cvat(source: Source, images: Images, problems: Problems) -> Annotations
         DataError: a file is malformed, or is one of a video.
     """
     own = [file for file in files(source, ".xml").values() if root_of(file) == "annotations"]
-    found = [_Reader(str(file), images, problems).read(read(file)) for file in own]
-    return joined(found, called(source), problems)
+    parts = {str(file): _Reader(str(file), images, problems).read(read(file)) for file in own}
+    return joined(parts, problems)
 
 
 class _Reader:

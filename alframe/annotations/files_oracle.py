@@ -13,7 +13,7 @@ from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sh
 from alframe.config.checks import in_range
 from alframe.datasets.base import Dataset, with_classes
 from alframe.datasets.meant import Pictures
-from alframe.datasets.problems import Problems, grouped
+from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError, RunError, Waiting
 from alframe.oracle import Answers, OracleSetup
 from alframe.runs.journal import Journal
@@ -205,6 +205,8 @@ def stored_answers(run: Path, cycle: int, dataset: Dataset) -> CheckedAnswers:
             "was there, or start anew with another --output"
         )
     checked = CheckedAnswers(found, dataset, path)
-    if wrong := [problem for _, problem in checked.problems()]:
-        raise DataError(grouped(wrong))
+    problems = Problems("error", skip="")
+    for item, problem in checked.problems():
+        problems.add(item, problem)
+    problems.settle()
     return checked

@@ -11,7 +11,7 @@ from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio_query import CONFIG, OURS, QUERY, write_query
 from alframe.annotations.label_studio_results import read_results
 from alframe.annotations.parts import REMEDY, first_found, joined, note_sizes
-from alframe.annotations.sources import Source, called, read
+from alframe.annotations.sources import Source, read
 from alframe.annotations.vocabulary import Annotations, Format, Images
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_fields import amount, finite
@@ -43,14 +43,14 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
 
 @uncollected()
 def _read(source: Source, images: Images, problems: Problems, part: str) -> Annotations:
-    parts = []
+    parts = {}
     for file in json_files(source, "tasks", "minimal").values():
         rows = parsed(read(file), str(file))
         reader = _Reader(str(file), images, problems, part)
         for number, task in enumerate(tasks_in(rows, str(file)), 1):
             reader.add(number, task)
-        parts.append(reader.end(minimal="annotation_id" in rows[0]))
-    return joined(parts, called(source), problems)
+        parts[str(file)] = reader.end(minimal="annotation_id" in rows[0])
+    return joined(parts, problems)
 
 
 class _Reader:

@@ -13,18 +13,18 @@ NO_BOX = f"the image would count as one without objects: draw boxes{SKIP}"
 """Remedy where the shapes of an image are all such that no object is made of."""
 
 
-def joined(parts: Sequence[Annotations], where: str, problems: Problems) -> Annotations:
-    """What several files say, as one; an image that two of them list is a problem."""
+def joined(parts: Mapping[str, Annotations], problems: Problems) -> Annotations:
+    """What several files say, by path, as one; an image that two of them list is a problem."""
     if len(parts) == 1:
-        return parts[0]
-    whole = Annotations(tuple(dict.fromkeys(name for part in parts for name in part.classes)))
-    listed: set[str] = set()
-    for part in parts:
+        return next(iter(parts.values()))
+    whole = Annotations(tuple(dict.fromkeys(c for part in parts.values() for c in part.classes)))
+    listed: dict[str, str] = {}
+    for where, part in parts.items():
         for item in part.images:
             if item in listed:
-                cause = "two files list the image"
-                problems.add(item, Problem(cause, f"{where}: {item}", "take it out of one"))
-        new = set(part.images) - listed
+                cause = f"both {listed[item]} and {where} list the image"
+                problems.add(item, Problem(cause, item, "give one of them, or take it out of one"))
+        new = set(part.images) - listed.keys()
         whole.images += [item for item in part.images if item in new]
         whole.objects += [thing for thing in part.objects if thing.owner not in listed]
         whole.ignored |= part.ignored & new
@@ -33,7 +33,7 @@ def joined(parts: Sequence[Annotations], where: str, problems: Problems) -> Anno
         whole.numbered |= part.numbered
         whole.listed |= part.listed
         whole.resized |= part.resized
-        listed |= new
+        listed |= dict.fromkeys(new, where)
     return whole
 
 

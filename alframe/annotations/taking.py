@@ -26,6 +26,9 @@ from alframe.runs.rundir import stored_layer
 from alframe.text import command
 from alframe.words import named, plural
 
+WRITTEN = 0.01
+"""Pixels by which files of tools round the corners of boxes, but for those in whole pixels."""
+
 
 @dataclass
 class Received:
@@ -331,7 +334,7 @@ def _earlier(run: Path, dataset: Dataset, found: Annotations, taken: Received) -
 def _tell(before: Annotations, own: Annotations, taken: Received) -> None:
     """Count what is new, changed and said again."""
     again = set(own.images) & set(before.images)
-    differ = changed(before, own)
+    differ = changed(before, own, WRITTEN)
     counts = Counter(thing.owner for thing in own.objects)
     empty = sum(counts[item] == 0 and item not in own.ignored for item in own.images)
     parts = [

@@ -27,6 +27,10 @@ from alframe.errors import DataError
 from alframe.words import named, plural
 
 GIVE = "give what an annotation tool saves"
+MOST_TURNED = 10
+"""Numbers of a line that is a turned box: its class, four corners and a score."""
+ALIKE = 3
+"""From so many longer lines of one length on, they rather have keypoints than outlines."""
 
 
 def read_yolo(source: Source, images: Images, problems: Problems) -> Annotations:
@@ -116,6 +120,7 @@ class _Reader:
         self._remedy = "export JSON, which has the folders of images" if lossy else None
         self._found = Annotations(names or (), objects=objects, numbered=names is None)
         self._numbers = set[int]()
+        self._lengths = Counter[int]()
         self._odd = Counter[str]()
         self._items: dict[str, str] = {}
 
@@ -145,16 +150,25 @@ class _Reader:
         names = self._names
         if names is None:
             self._numbers.update(label.number for label in labels)
-            return [Annotated(item, str(number), box, score=score) for number, box, score in labels]
-        if unknown := sorted({label.number for label in labels if label.number >= len(names)}):
+            self._lengths.update(label.length for label in labels)
+        elif unknown := sorted({label.number for label in labels if label.number >= len(names)}):
             cause = f"no class has this number: names are of 0 to {len(names) - 1}"
             at = f"{where}: {named(list(map(str, unknown)))}"
             raise BadItemError(Problem(cause, at, "add its name, or correct the number"))
-        return [Annotated(item, names[number], box, score=score) for number, box, score in labels]
+        name_of = str if names is None else names.__getitem__
+        return [
+            Annotated(item, name_of(each.number), each.box, score=each.score) for each in labels
+        ]
 
     def end(self, where: str) -> Annotations:
-        """All that was read."""
+        """All that was read.
+
+        Raises:
+            DataError: nothing says whether lines have outlines or keypoints, as what predicts poses
+                writes them, and it rather is the latter.
+        """
         if self._names is None:
+            self._check_outlines(where)
             self._found.classes = tuple(map(str, sorted(self._numbers)))
         told = {
             "polygons": "polygon{s} of which the enclosing box is taken",
@@ -170,6 +184,15 @@ class _Reader:
             if self._odd[kind]
         ]
         return self._found
+
+    def _check_outlines(self, where: str) -> None:
+        longer = [length for length in self._lengths if length > MOST_TURNED]
+        if len(longer) == 1 and (count := self._lengths[longer[0]]) >= ALIKE:
+            raise DataError(
+                f"{where}: {count:,} lines of {longer[0]} numbers each, which may be boxes with "
+                "keypoints or outlines: put a data.yaml with the names of classes beside them, "
+                "and with kpt_shape if they are keypoints"
+            )
 
 
 YOLO = Format(

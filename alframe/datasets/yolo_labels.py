@@ -15,11 +15,19 @@ to lie within; what reaches out, as of tools that do not clip, is cut off later.
 
 
 class Label(NamedTuple):
-    """One object: the number of its class, x1 y1 x2 y2 in pixels, score or NaN."""
+    """One object.
+
+    Attributes:
+        number: of its class.
+        box: x1 y1 x2 y2 in pixels.
+        score: of a model, or NaN.
+        length: how many numbers the line has, without keypoints.
+    """
 
     number: int
     box: Box
     score: float
+    length: int
 
 
 def read_labels(
@@ -105,7 +113,8 @@ def _label(values: list[float], height: int, width: int) -> Label:
         score = last
         if not 0 <= score <= 1:
             raise ValueError("expected a score of 0..1 in the last place")
-    return Label(int(number), (x1 * width, y1 * height, x2 * width, y2 * height), score)
+    box = (x1 * width, y1 * height, x2 * width, y2 * height)
+    return Label(int(number), box, score, len(values))
 
 
 def _problem(line: bytes, where: str, number: int, error: ValueError) -> Problem:

@@ -79,6 +79,11 @@ def read_material(
     targets, done, said = _labelled(labelled, candidates, classes, problems)
     if shown:
         problems.look(sorted(ids - done), candidates.size)
+    if shown and any(each.numbered for each in found):
+        own.append(
+            "classes are called by their numbers: a data.yaml or classes.txt beside the labels "
+            "would give their names"
+        )
     notes = [*notes, *own, *said, *problems.settle()]
     detections = [stored(each, str(path)) for each, path in zip(found, paths, strict=True)]
     notes += _nothing_found(detections[0]) if predictions else []

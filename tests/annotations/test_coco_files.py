@@ -221,8 +221,20 @@ def test_several_files_of_one_folder(tmp_path: Path) -> None:
     assert found.classes == ("disc", "box", "third")
     assert [(t.owner, t.name) for t in found.objects] == [("a.jpg", "box"), ("b.jpg", "third")]
     written(tmp_path / "3.json", BOX)
-    with pytest.raises(DataError, match=r"two files list the image: .*a\.jpg"):
+    with pytest.raises(
+        DataError, match=r"both .*1\.json and .*3\.json list the image: a\.jpg; give"
+    ):
         read(tmp_path, Known("a.jpg", "b.jpg"))
+
+
+def test_a_list_of_images_beside_instances_is_left_out(tmp_path: Path) -> None:
+    written(tmp_path / "instances.json", BOX)
+    bare = tmp_path / "image_info.json"
+    written(bare, name="b.jpg", categories=[])
+    found = read(tmp_path, Known("a.jpg", "b.jpg"))
+    assert (found.images, len(found.objects)) == (["a.jpg"], 1)
+    assert f"{bare}: left out, as it has no categories and no annotations" in found.notes
+    assert read(bare, Known("a.jpg", "b.jpg")).images == ["b.jpg"], "alone it may be meant"
 
 
 def test_the_area_of_a_proposal_is_that_of_its_box(tmp_path: Path) -> None:

@@ -184,11 +184,12 @@ def test_the_query_itself_is_no_answer(run: Path, dataset: Dataset, tmp_path: Pa
     whole = take(run, dataset, [copy], as_it_is=True)
     assert told(whole) == ["cycle 0: 3 new answers (3 objects)"]
     content = json.loads(copy.read_text())
-    content["annotations"][0]["bbox"][2] += 5
-    (folder / "coco.json").write_text(json.dumps(content))
-    assert told(take(run, dataset, [folder])) == [
-        "cycle 0: 0 new answers, 1 changed, 2 as before (3 objects)"
-    ]
+    for moved in (5, 0.5):
+        content["annotations"][0]["bbox"][2] += moved
+        (folder / "coco.json").write_text(json.dumps(content))
+        assert told(take(run, dataset, [folder])) == [
+            "cycle 0: 0 new answers, 1 changed, 2 as before (3 objects)"
+        ]
 
 
 def zipped(path: Path) -> Path:
@@ -349,7 +350,7 @@ def test_of_an_image_that_two_files_list_the_first_counts() -> None:
     first = Annotations(CLASSES, ["a.png"])
     second = Annotations(CLASSES, ["a.png", "b.png"], ignored={"a.png", "b.png"}, resized={"b.png"})
     problems = Problems("skip")
-    both = joined([first, second], "answers", problems)
+    both = joined({"1.json": first, "2.json": second}, problems)
     assert problems.items == {"a.png"}
     assert (both.images, both.ignored, both.resized) == (["a.png", "b.png"], {"b.png"}, {"b.png"})
 
@@ -369,6 +370,8 @@ def test_nothing_is_taken_where_something_is_wrong(
     assert f"lies outside of its image: {wrong[1]}: b.png, cat at 50, 5, 60, 15" in text
     assert "nowhere.png" in text
     assert not (run / "answers/cycle_00.json").exists()
+    thin = "the box is less than a pixel wide or high, or lies outside of its image: "
+    assert f"{thin}{wrong[1]}: b.png, " in text
     taken = take(run, dataset, wrong, skip_bad=True)
     assert taken.missing == ["a.png", "b.png"]
     assert any(note.startswith("skipped") for note in taken.notes)

@@ -281,6 +281,30 @@ def test_lines_with_keypoints(tmp_path: Path) -> None:
     assert score == pytest.approx(0.75)
 
 
+def test_keypoints_of_which_nothing_says_so_are_not_taken_for_outlines(tmp_path: Path) -> None:
+    def predicted(numbers: str, count: int) -> str:
+        return "".join(f"0 {numbers} 0.{score}\n" for score in range(1, count + 1))
+
+    pose, turned = "0.5 0.5 0.25 0.5" + " 0.5 0.5" * 5, "0.4 0.4 0.6 0.4 0.6 0.6 0.4 0.6"
+    known, file = Known("a.jpg"), tmp_path / "a.txt"
+    for lines in (
+        predicted(pose, 2), predicted(pose, 3) + predicted(f"{pose} 0.5 0.5", 1),
+        predicted(turned, 3),
+    ):  # fmt: skip
+        file.write_text(lines)
+        assert "polygons of which" in read(tmp_path, known).notes[0]
+    file.write_text(predicted(pose, 3))
+    with pytest.raises(
+        DataError, match=r"3 lines of 16 numbers each, .* data\.yaml with the names"
+    ):
+        read(tmp_path, known)
+    names = tmp_path / "data.yaml"
+    names.write_text("names: [man]\n")
+    assert "3 polygons of which" in read(tmp_path, known).notes[0]
+    names.write_text("names: [man]\nkpt_shape: [5, 2]\n")
+    assert boxes(read(tmp_path, known))[0][2] == [120, 60, 200, 180]
+
+
 def test_names_and_keypoints_of_a_split_lie_beside_labels(tmp_path: Path) -> None:
     path = folder(tmp_path, train__a="1 0.5 0.5 0.25 0.5 0.1 0.1 0.9 0.9\n")
     (path / "data.yaml").write_text(f"{NAMES}kpt_shape: [2, 2]\n")

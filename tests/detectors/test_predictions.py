@@ -29,6 +29,7 @@ from pathlib import Path
 run, cycle, truth = Path(sys.argv[1]), int(sys.argv[2]), json.loads(Path(sys.argv[3]).read_text())
 folder = run / "labelled" / f"cycle_{cycle:02d}"
 trained = json.loads((folder / "coco.json").read_text())
+assert all((folder / "yolo" / "images" / i["file_name"]).is_file() for i in trained["images"])
 images = sorted(p.stem for p in (folder / "yolo" / "images").rglob("*.png"))
 assert len(images) == len(trained["images"])
 labels = [len(p.read_text().splitlines()) for p in (folder / "yolo" / "labels").rglob("*.txt")]

@@ -412,6 +412,20 @@ def test_names_in_a_list_that_are_no_files_are_told_where_others_are(
     assert told == [False, True, False]
 
 
+def test_people_would_be_asked_for_classes_that_are_numbers(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    predicted = yolo(tmp_path / "run")
+    given = ("--predictions", predicted, "--images", photos, "--to", "coco")
+    out = ("--output", tmp_path / "query")
+    told = []
+    for _ in range(2):
+        code, _, err = choose(alframe, *given, *out, budget=2)
+        told.append((code, "classes are called by their numbers: a data.yaml" in err))
+        (predicted / "data.yaml").unlink(missing_ok=True)
+    assert told == [(0, False), (0, True)]
+
+
 def test_a_folder_of_something_else_is_no_place_for_a_query(
     alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
