@@ -48,6 +48,8 @@ def run(config: RunConfig, path: str | PathLike[str]) -> Iterator[Mapping[str, A
     if not isinstance(config, RunConfig):
         got = type(config).__name__
         raise ConfigError(f"expected a configuration, as alframe.resolve(...) makes it, got {got}")
+    if not isinstance(path, str | PathLike):
+        raise ConfigError(f"path: expected that of the run directory, got {path!r:.60}")
     folder = Path(path)
     yield from start(config, folder, resume=(folder / "config.yaml").exists())
 
@@ -103,7 +105,7 @@ def select(
                 f"{name}: expected a whole number from {least} on, got {number!r:.60}"
             )
     from alframe.selecting.arrays import material_of
-    from alframe.selecting.choosing import choose, strategy_of
+    from alframe.selecting.choosing import ARGUMENTS, check_provided, choose, strategy_of
 
     if isinstance(strategy, str | Mapping):
         named = {"name": strategy} if isinstance(strategy, str) else dict(strategy)
@@ -124,6 +126,7 @@ def select(
         targets=targets,
         classes=classes,
     )
+    check_provided(strategy, material.signals.provides, ARGUMENTS)
     chosen = choose(strategy, material, budget, seed, strict=strict)
     for note in material.notes:
         logger.warning("%s", note)

@@ -25,7 +25,7 @@ from alframe.strategy import Query, Selection, Strategy, check_selection
 from alframe.streams import DeclaredSignals
 from alframe.words import named, plural
 
-WANTED = {
+FILES = {
     DETECTIONS: "--predictions: what the model found, with scores",
     EMBEDDING: "--embeddings: an npz with ids and image [n, d]",
     BOX_FEATURES: (
@@ -40,7 +40,15 @@ WANTED = {
         "boxes brought back to the images as they are"
     ),
 }
-"""What would give a signal."""
+"""Which file would give a signal."""
+ARGUMENTS = {
+    DETECTIONS: "detections: what the model found on each image, with scores",
+    EMBEDDING: "embedding: an array [n, d], a row for each id",
+    BOX_FEATURES: "detections, and object_features: for each image a vector for each of them",
+    SAMPLES: "samples: lists like detections, of each member of an ensemble or pass with dropout",
+    AUGMENTED: "augmented: lists like detections, of what the model found on changed images",
+}
+"""Which argument of :func:`alframe.select` would."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +84,8 @@ class _Known(Mapping[str, Target]):
         if item not in self._targets:
             raise DataError(
                 f"the strategy looks at what is annotated on labelled images, and of {item} that "
-                "is not known: give --labelled as a file of annotations in place of a list"
+                "is not known: give --labelled as a file of annotations in place of a list (in "
+                "Python: targets)"
             )
         return self._targets[item]
 
@@ -110,11 +119,18 @@ def strategy_of(layer: Layer) -> Strategy:
     return made_strategy(Component(**given))
 
 
-def check_provided(strategy: Strategy, provided: frozenset[str]) -> None:
-    """Refuse a strategy that requires more than the files have.
+def check_provided(
+    strategy: Strategy, provided: frozenset[str], wanted: Mapping[str, str] = FILES
+) -> None:
+    """Refuse a strategy that requires more than there is.
+
+    Args:
+        strategy: who is to choose.
+        provided: the signals that there are.
+        wanted: what would give others.
 
     Raises:
-        ConfigError: says which file would help.
+        ConfigError: says what would help.
     """
     required = signal_names(strategy.requires, f"requires of {type(strategy).__name__}")
     missing = sorted(required - provided)
@@ -122,8 +138,8 @@ def check_provided(strategy: Strategy, provided: frozenset[str]) -> None:
         return
     lines = []
     for name in missing:
-        if name in WANTED:
-            lines.append(f"the strategy requires {name}; give {WANTED[name]}")
+        if name in wanted:
+            lines.append(f"the strategy requires {name}; give {wanted[name]}")
         elif name == CLASS_PROBS:
             lines.append(
                 f"the strategy requires {name}, all predictions before suppression, which no file "

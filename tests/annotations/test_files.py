@@ -12,7 +12,13 @@ from alframe.annotations.files_oracle import FilesOracle
 from alframe.annotations.label_studio_oracle import LabelStudioOracle
 from alframe.annotations.parts import joined
 from alframe.annotations.query_folders import write_folder
-from alframe.annotations.sheets import query_folder, read_sheet, write_sheet
+from alframe.annotations.sheets import (
+    answers_file,
+    query_folder,
+    read_sheet,
+    sizes_noted,
+    write_sheet,
+)
 from alframe.annotations.taking import Received, take, waits_for
 from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
 from alframe.datasets.base import Dataset, Target
@@ -138,6 +144,20 @@ def test_a_query_reads_back(run: Path, dataset: Dataset) -> None:
     path.write_text(path.read_text().replace('"a.png"', '"z.png"'))
     with pytest.raises(RunError, match=r"query\.json is damaged"):
         read_sheet(query_folder(run, 0), dataset.file)
+
+
+@pytest.mark.parametrize("proposed", [False, True])
+def test_whether_a_model_was_asked_reads_back(tmp_path: Path, proposed: bool) -> None:
+    write_sheet(Sheet("x", CLASSES, (), proposed=proposed), tmp_path)
+    assert read_sheet(tmp_path, lambda _: None).proposed == proposed
+
+
+def test_sizes_are_those_of_queries_and_of_answers(run: Path) -> None:
+    rows = [{"file_name": name, "height": 3, "width": 5} for name in ("b.png", "d.png", "e.png")]
+    answers_file(run, 0).parent.mkdir()
+    answers_file(run, 0).write_text(json.dumps({"images": rows}))
+    sizes = {"a.png": (20, 40), "b.png": (3, 5), "d.png": (3, 5)}
+    assert sizes_noted(run, [*sizes]) == sizes
 
 
 def told(taken: Received) -> list[str]:

@@ -69,6 +69,15 @@ def test_pictures_boxes_scores_and_reasons(tmp_path: Path) -> None:
     assert "2 images to annotate, the most worth labelling first, with what the model" in text
 
 
+def test_colours_come_again_where_there_are_more_classes(tmp_path: Path) -> None:
+    classes = tuple("abcdefghi")
+    found = tuple(Proposal(name, (0, 0, 9, 9), 0.5) for name in classes)
+    asked = AskedImage("a", image(tmp_path / "a.jpg"), 80, 100, proposals=found)
+    strokes = [rect["stroke"] for rect in page(tmp_path, asked, classes=classes).all("rect")]
+    assert len(set(strokes)) == 7
+    assert strokes[7:] == strokes[:2]
+
+
 def test_text_of_strangers_does_nothing(tmp_path: Path) -> None:
     bad = '"><script>alert(1)</script>\u202e\x1b'
     file = image(tmp_path / "a.jpg")

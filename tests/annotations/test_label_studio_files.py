@@ -272,9 +272,10 @@ def test_one_prediction_a_task_with_all_boxes(tmp_path: Path) -> None:
 
 
 def test_the_most_uncertain_is_the_smallest_whatever_scores_are(tmp_path: Path) -> None:
-    asked = sheet({f"{n}.jpg": () for n in "abcd"}, scores=[17.0, 3.0, None, -1.0])
-    tasks = json.loads(write_query("label-studio", asked, tmp_path).read_text())
-    assert [one["predictions"][0]["score"] for one in tasks] == [0, 0.25, 0.5, 0.75]
+    for scores in ([17.0, 3.0, None, -1.0], [17.0, 3.0, 0.5, 0.0], [0.5, 0.0, 0.0, -1.0]):
+        asked = sheet({f"{n}.jpg": () for n in "abcd"}, scores=scores)
+        tasks = json.loads(write_query("label-studio", asked, tmp_path).read_text())
+        assert [one["predictions"][0]["score"] for one in tasks] == [0, 0.25, 0.5, 0.75]
     tasks = sheet({"a.jpg": ()}, proposed=False)
     (plain,) = json.loads(write_query("label-studio", tasks, tmp_path).read_text())
     assert "predictions" not in plain

@@ -28,6 +28,15 @@ def checked(proposals: list[Proposal], *objects: Annotated, ignored: bool = Fals
     return suspects(Sheet("", ("cat", "dog"), (image,)), found)
 
 
+def test_the_most_confident_come_first_whatever_their_image() -> None:
+    scores = {"a": 0.8, "b": 0.95, "c": 0.9}
+    images = [
+        AskedImage(i, None, 99, 99, proposals=(Proposal("cat", BOX, s),)) for i, s in scores.items()
+    ]
+    found = suspects(Sheet("", ("cat",), tuple(images)), Annotations(("cat",), [*scores]))
+    assert [each.item for each in found] == ["b", "c", "a"]
+
+
 def test_overlap_by_hand() -> None:
     assert overlap(BOX, NEAR) == pytest.approx(360 / 440)
     assert overlap(BOX, FAR) == 0

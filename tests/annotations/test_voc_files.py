@@ -34,6 +34,7 @@ def test_a_query_is_rounded_and_not_truncated(tmp_path: Path) -> None:
     path = write_query("voc", asked, tmp_path)
     assert path == tmp_path / "Annotations"
     assert [file.name for file in path.rglob("*.xml")] == ["a.xml"]
+    assert "<filename>a.jpg</filename>" in (path / "x/a.xml").read_text()
     found = read(path, Known("x/a.jpg", "b.jpg"))
     assert boxes(found) == [("x/a.jpg", "disc", [40, 50, 100, 110])]
 

@@ -113,14 +113,17 @@ def test_refusals(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> 
 
     refused(export(str(photos), to="tflite"), "tflite")
     refused(export(str(photos / "gone.jpg")), "gone.jpg")
-    refused(export(str(photos), "--cycle", "7"), "no model of cycle 7")
+    for to in ("coco", "torch-export"):
+        refused(export(str(photos), "--cycle", "7", to=to), "no model of cycle 7")
     other = photos / "other"
     other.mkdir()
     shutil.copy(photos / "a.png", other / "a.png")
     refused(export(str(photos / "a.png"), str(other)), "two images would be called a.png")
     Image.open(photos / "a.png").save(photos / "a.jpg")
     refused(export(str(photos), to="yolo"), "a.jpg and a.png", "rename one")
+    assert not (tmp_path / "out").exists()
     assert export(str(photos))[0] == 0
+    assert "of a score of at least 0.05, after" in (tmp_path / "out/README.txt").read_text()
     refused(export(str(photos)), "out is not empty: choose another --output")
     refused(
         alframe("export", str(tmp_path), str(photos), "--to", "coco", "--output", "x"), "no run"
@@ -170,10 +173,11 @@ def test_options_that_would_do_nothing(alframe: Alframe, run: Path, photos: Path
     refused(export("--to", "coco"), "--to coco writes boxes of images: name files or folders")
 
 
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime", "onnxscript"])
 def test_without_the_packages(
-    alframe: Alframe, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    alframe: Alframe, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setitem(sys.modules, package, None)
     result = alframe("export", str(run), "--to", "onnx", "--output", str(tmp_path / "x"))
-    refused(result, "--to onnx needs the package onnxruntime: pip install 'alframe[onnx]'")
+    refused(result, f"--to onnx needs the package {package}: pip install 'alframe[onnx]'")
     assert not (tmp_path / "x").exists()

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from alframe.config.sections import DataConfig
 from alframe.detectors.export_check import Agreement
 from alframe.detectors.export_network import ExportedDetector, portable, traced
+from alframe.detectors.export_readme import readme
 from alframe.detectors.faster_rcnn import FasterRCNN
 from alframe.detectors.fcos import FCOS
 from alframe.detectors.nms_op import in_torchvision
@@ -86,6 +88,37 @@ def test_the_comparison_of_detections(other, unmatched):
             agreement.settle()
     else:
         assert agreement.settle().startswith("3 compared in 2 images: boxes within ")
+
+
+def test_the_comparison_of_raw_numbers():
+    boxes, probabilities = np.zeros((2, 3, 1, 4)), np.zeros((2, 3, 2))
+    others = boxes.copy(), probabilities.copy()
+    others[0][0, 0, 0, 3], others[1][1, 2, 1] = 0.02, 0.001
+    agreement = Agreement()
+    agreement.add([boxes, probabilities], [*others])
+    assert (agreement.images, agreement.compared, agreement.unmatched) == (2, 6, 2)
+    assert (agreement.boxes, agreement.scores) == (0, 0)
+
+
+def test_one_in_a_hundred_may_have_no_counterpart():
+    assert Agreement(1, 100, 1).settle().endswith(", 1 without a counterpart")
+    for agreement in (Agreement(1, 100, 2), Agreement()):
+        with pytest.raises(RunError, match="does not find what the model finds"):
+            agreement.settle()
+
+
+def test_what_lies_beside_a_model_says_what_it_takes():
+    data = DataConfig(resize="stretch", long=96, short=64, pad=16)
+    network, classes = ExportedDetector(small_retinanet()), ["Tür", "Dach"]
+    network.model.postprocess = replace(network.model.postprocess, max_detections=7)
+    text = readme("the model of x", "onnx", network, classes, data, (64, 96), "all of it")
+    assert "The model of x, in single precision.\nCompared with PyTorch: all of it." in text
+    assert "uint8 [batch, 3, 64, 96]" in text
+    assert "made 96 pixels wide and 64 high" in text
+    assert "to a multiple of 16 pixels" in text
+    assert "the same for all images of a batch, at most 7." in text
+    assert "boxes, scores, labels = session.run(None" in text
+    assert 'Classes: ["Tür", "Dach"]' in text
 
 
 def test_outputs_of_other_shapes_are_refused():

@@ -1,5 +1,6 @@
 """DETRs of transformers: their contract, losses, sizes, padding, rates, and what they refuse."""
 
+import importlib
 import json
 import logging
 import sys
@@ -93,6 +94,7 @@ def test_probabilities_and_features_belong_to_detections(family, make):
     batch = drawing()
     decoded = model.eval().features(batch)
     signals = model.read(batch, decoded, model.provides)
+    assert decoded.deepest.shape[2:] == ((8, 8) if family == "rf-detr" else (2, 2))
     probs, found = signals[CLASS_PROBS], signals[DETECTIONS]
     assert probs.exclusive == found.exclusive == (family == "detr")
     assert probs.values.shape == (2, 20, CLASSES + probs.exclusive)
@@ -129,6 +131,23 @@ def test_sizes(family, sides, message, make):
     for use in (model.features, model.loss):
         with pytest.raises(TrainingError, match=message):
             use(batch)
+
+
+def test_images_may_have_another_size_than_a_configuration_says(make, tmp_path):
+    path = folder(tmp_path, "rtdetr-v2", anchor_image_size=[64, 64])
+    batch = padded(drawing(), 128, 64)
+    read(make("rtdetr-v2", architecture=str(path)), batch, DETECTIONS)
+
+
+def test_a_loss_asks_no_other_process(make, monkeypatch):
+    library = importlib.import_module("transformers.loss.loss_lw_detr")
+
+    def asks():
+        pytest.fail("another process may have no part of the batch")
+
+    monkeypatch.setattr(library, "_is_torch_distributed_initialized", asks)
+    make("rf-detr").loss(drawing())
+    assert library._is_torch_distributed_initialized is asks
 
 
 def test_as_many_cells_as_queries_are_enough():

@@ -315,6 +315,16 @@ def test_a_folder_that_changes_afterwards(alframe: Any, tmp_path: Path, name: st
     assert (code != 0, "cycle_00 of cycle 0 changed since" in said + err) == (True, True)
 
 
+def test_all_that_is_waited_for_is_named(tmp_path: Path) -> None:
+    files = prediction_files.PredictionFiles(tmp_path, 3, embeddings=True)
+    start = tmp_path / "cycle_03"
+    assert files.missing() == [f"{start}.json or the folder {start}", f"{start}.npz"]
+    start.mkdir()
+    assert files.missing() == [f"{start}.npz"]
+    start.with_suffix(".npz").touch()
+    assert files.missing() == []
+
+
 def test_pictures_have_names_of_their_own_side_by_side() -> None:
     ids = ("a.jpg", "in/b.jpg", "in/c.jpg", "out/c.JPG", "out/c.png", "out_c.jpg", "x/out/c.jpg")
     images = ImageSet(cast("ImageSource", SimpleNamespace(file=Path, size=None)), ids)

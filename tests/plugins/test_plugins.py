@@ -9,7 +9,7 @@ import pytest
 
 from alframe.cli import main
 from alframe.errors import PluginError
-from alframe.plugins import KINDS, Registrar, Registry, hookimpl, registry
+from alframe.plugins import KINDS, Entry, Registrar, Registry, hookimpl, registry
 from alframe.plugins import registered as plugins
 from alframe.plugins.discovery import EntryPoint
 
@@ -51,6 +51,21 @@ def test_every_builtin_name_can_be_loaded() -> None:
     assert len(entries) >= 9
     assert all(callable(e.load()) for e in entries)
     assert {e.package for e in entries} >= {"alframe"}
+
+
+def test_a_factory_says_of_what_task_it_is_where_its_entry_does_not() -> None:
+    class Masks:
+        task, trains = "segmentation", False
+
+    for factory, task, trains in ((Masks, "segmentation", False), (dict, "detection", True)):
+        entry = Entry("models", "x", factory, task=None, trains=None)
+        assert (entry.says("task"), entry.says("trains")) == (task, trains)
+    assert Entry("models", "x", Masks, task="classification").says("task") == "classification"
+
+
+def test_a_place_of_a_factory_leaves_open_what_it_is() -> None:
+    entry = registry().get("learners", "collections:Counter")
+    assert (entry.task, entry.trains) == (None, None)
 
 
 def test_a_strangers_plugin_is_registered_with_its_package(fresh: Fresh) -> None:

@@ -202,7 +202,8 @@ def test_what_a_plugin_changes_for_everyone_is_put_back(
 ) -> None:
     loud = (
         "print('hello'); import os, logging, warnings; os.chdir('/')\n"
-        "logging.basicConfig(level=10); warnings.simplefilter('error', ResourceWarning)"
+        "root = logging.getLogger(); root.addHandler(logging.NullHandler()); root.setLevel(10)\n"
+        "warnings.simplefilter('error', ResourceWarning)"
     )
     strangers.install("loud", f"{loud}\n{FINE}", loud_factory=f"{loud}\nclass S: ...")
     strangers.install("later", strategy("later", "loud_factory:S"))

@@ -76,6 +76,89 @@ def test_probabilities_of_classes_and_their_order() -> None:
     assert chosen == ["b"]
 
 
+def test_what_was_found_on_changed_images() -> None:
+    changed = [found(0.9), found(0.9), found(0.2), found(0.9)]
+    chosen = alframe.select("cald", 1, ids=IDS, detections=[found(0.9)] * 4, augmented=[changed])
+    assert chosen == ["c"]
+
+
+def probable(*probs: float) -> dict[str, Any]:
+    return {"boxes": [[0, 0, 4, 4]], "scores": [max(probs)], "labels": [0], "probs": [probs]}
+
+
+def test_a_member_that_has_found_nothing_is_compared_with_the_others() -> None:
+    members = [[probable(0.5, 0.25, 0.25)] + [found()] * 3, [found()] * 4]
+    assert alframe.select("mc-dropout", 1, ids=IDS, samples=members, detections=members[0]) == ["a"]
+
+
+def test_strict_looks_at_every_member() -> None:
+    members = [[probable(0.5, 0.3)] * 4, [found(0.5)] * 4]
+    given = {"ids": IDS, "samples": members, "detections": members[0], "classes": ["cat", "dog"]}
+    assert len(alframe.select("mc-dropout", 1, **given)) == 1
+    with pytest.raises(DataError, match=r"samples\[1\] holds one score a box"):
+        alframe.select("mc-dropout", 1, **given, strict=True)
+
+
+def test_what_was_tolerated_is_told_once_of_each_member(caplog: pytest.LogCaptureFixture) -> None:
+    twice = found(0.5, 0.5)
+    twice.xyxy = np.array([[0, 0, 4, 4]] * 2)
+    given = {"samples": [[found(0.5)] * 4, [twice] * 4], "detections": [found(0.5)] * 4}
+    alframe.select("mc-dropout", 4, ids=IDS, **given)
+    assert "samples[1]: 4 boxes are there twice, taken once" in caplog.text
+    assert "no more than" not in caplog.text
+    given = {"detections": [found(0.5)] * 4, "augmented": [[found(0.5)] * 4, [twice] * 4]}
+    alframe.select("cald", 4, ids=IDS, **given)
+    assert "augmented[1]: 4 boxes are there twice, taken once" in caplog.text
+    caplog.clear()
+    ids = [f"{n:04d}" for n in range(1100)]
+    alframe.select("entropy", 1, ids=ids, detections=[found(0.5)] * len(ids))
+    assert caplog.text.count("detections holds one score a box") == 1
+
+
+class Looks:
+    """Keeps what a query has."""
+
+    def __init__(self, *names: str) -> None:
+        self.requires = frozenset(names)
+
+    def select(self, query: Query) -> Selection:
+        self.query = query
+        self.batches = list(query.learner.signals(query.unlabelled, self.requires))
+        return Selection(query.unlabelled[: query.budget])
+
+
+def test_classes_keep_their_order_and_background_is_the_last() -> None:
+    for probs in ((0.75, 0.25), (0.5, 0.25, 0.25)):
+        looks = Looks(alframe.DETECTIONS)
+        given = {"detections": [probable(*probs)], "classes": ["dog", "cat"]}
+        alframe.select(looks, 1, ids=["a"], **given)
+        assert looks.query.classes == ("dog", "cat")
+        assert looks.batches[0][alframe.DETECTIONS].probs.tolist() == [[[*probs, 0.0][:3]]]
+
+
+def test_images_with_fewer_boxes_are_padded_with_zeros() -> None:
+    looks = Looks(alframe.DETECTIONS)
+    alframe.select(looks, 1, ids=["a", "b"], detections=[found(0.9), found(0.3, 0.5)])
+    batch = looks.batches[0][alframe.DETECTIONS]
+    assert batch.valid.tolist() == [[True, False], [True, True]]
+    torch.testing.assert_close(batch.scores, torch.tensor([[0.9, 0.0], [0.5, 0.3]]))
+    assert batch.boxes[0, 1].tolist() == [0, 0, 0, 0]
+
+
+def test_probabilities_of_many_classes_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from alframe.selecting import signals
+
+    monkeypatch.setattr(signals, "NUMBERS", 7)
+    looks = Looks(alframe.DETECTIONS)
+    alframe.select(looks, 1, ids=IDS, detections=[probable(0.5, 0.25, 0.25)] * 4)
+    assert [len(batch.ids) for batch in looks.batches] == [2, 2]
+
+
+def test_features_of_boxes_are_nothing_without_the_boxes() -> None:
+    with pytest.raises(ConfigError, match="the strategy requires box_features"):
+        alframe.select(Looks(alframe.BOX_FEATURES), 1, ids=["a"], object_features=[[[1.0]]])
+
+
 def test_features_of_boxes_follow_the_order_of_scores() -> None:
     """The second box of each image is the surer one; its feature tells the images apart."""
 
@@ -124,11 +207,13 @@ def test_targets_of_labelled_images() -> None:
 NUMBERS = {"boxes": [[0, 0, 1, 1]], "scores": [0.5], "labels": [0]}
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "lengths": ({"embedding": VECTORS[:2]}, "embedding: expected 4 of them, one for each.* got 2"),
+    "more": ({"embedding": np.zeros((5, 2))}, "expected 4 of them, one for each id, got 5"),
     "twice": ({"ids": ["a", "a"], "embedding": VECTORS[:2]}, "'a' is there twice"),
     "no texts": ({"ids": [1, 2]}, "expected a list of texts"),
     "one text": ({"ids": "abcd"}, "ids: expected a list of texts, got 'abcd'"),
     "nobody": ({"embedding": VECTORS, "labelled": None}, "labelled: expected a list"),
     "no lists": ({"embedding": VECTORS, "samples": (1, 2)}, "samples: expected a list for each"),
+    "one opinion": ({"samples": [[{}] * 4]}, "samples: expected two opinions at least, got 1"),
     "three": ({"detections": [NUMBERS | {"boxes": [[0, 0, 5]]}] * 4}, "four finite numbers each"),
     "endless": (
         {"detections": [NUMBERS | {"boxes": [[0, 0, 5, np.nan]]}] * 4}, "four finite numbers each"
@@ -153,7 +238,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "features": ({"object_features": [[1, 2]] * 4}, "of a: expected rows of numbers, got shape"),
     "foreign": ({"embedding": VECTORS, "labelled": ["z"]}, "1 are not among ids, such as 'z'"),
     "flat": ({"embedding": VECTORS[:, 0]}, r"image: expected \[4, d\]"),
-    "nothing": ({}, "the strategy requires embedding"),
+    "nothing": ({}, "the strategy requires embedding; give embedding: an array"),
     "unknown kind": ({"detections": [7] * 4}, "detections of a are int: expected one of xyxy"),
     "no labels": (
         {"detections": [{"boxes": [], "scores": []}] * 4}, "detections of a have no labels"
@@ -163,6 +248,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "class": ({"detections": [NUMBERS] * 4, "classes": []}, "expected numbers from 0 to -1"),
     "score": ({"detections": [NUMBERS | {"scores": [1.5]}] * 4}, r"expected numbers of 0\.\.1"),
+    "below 0": ({"detections": [NUMBERS | {"scores": [-0.5]}] * 4}, r"expected numbers of 0\.\.1"),
     "nan": ({"detections": [NUMBERS | {"scores": [np.nan]}] * 4}, r"expected numbers of 0\.\.1"),
 }  # fmt: skip
 

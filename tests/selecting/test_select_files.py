@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from alframe.errors import DataError
+from alframe.selecting.candidates import Candidates, candidates_in
 from alframe.selecting.detections import _exclusive
 from alframe.selecting.material import read_material
 from alframe.selecting.vectors import read_vectors
@@ -223,12 +224,13 @@ def test_boxes_that_are_there_twice_count_once(
     assert once == said
 
 
+@pytest.mark.parametrize("width", [-5, 0])
 def test_boxes_without_area_are_left_out(
-    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+    alframe: Any, photos: Path, tmp_path: Path, width: int  # noqa: F811
 ) -> None:  # fmt: skip
     path = results(tmp_path / "run")
     rows = json.loads(path.read_text())
-    rows.append(rows[0] | {"bbox": [10, 10, -5, 5]})
+    rows.append(rows[0] | {"bbox": [10, 10, width, 5]})
     path.write_text(json.dumps(rows))
     code, said, err = choose(alframe, "--predictions", path, "--images", photos)
     assert code == 0, err
@@ -408,7 +410,8 @@ def test_names_in_a_list_that_are_no_files_are_told_where_others_are(
         (tmp_path / "list.txt").write_text("\n".join(lines))
         code, _, err = choose(alframe, *given, budget=2)
         assert code == 0, err
-        told.append("1 image of" in err and "cannot be found here: photos/x.jpg" in err)
+        told.append("cannot be found here" in err)
+        assert ("1 image of" in err and "cannot be found here: photos/x.jpg" in err) == told[-1]
     assert told == [False, True, False]
 
 
@@ -424,6 +427,25 @@ def test_people_would_be_asked_for_classes_that_are_numbers(
         told.append((code, "classes are called by their numbers: a data.yaml" in err))
         (predicted / "data.yaml").unlink(missing_ok=True)
     assert told == [(0, False), (0, True)]
+
+
+def test_names_in_a_list_are_files_beside_it_first(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(photos / "a.jpg", tmp_path)
+    shutil.copy(photos / "a.jpg", tmp_path / "b.jpg")
+    (photos / "b.jpg").unlink()
+    (photos / "list.txt").write_text("a.jpg\nb.jpg\n")
+    images, _ = candidates_in(photos / "list.txt")
+    assert images.file("a.jpg") == photos / "a.jpg"
+    assert images.file("b.jpg") == Path("b.jpg")
+
+
+def test_an_id_that_leads_out_of_the_folder_is_no_file(photos: Path) -> None:
+    ids = ["../a.jpg", str(photos / "a.jpg")]
+    assert [Candidates(ids, [photos / "in"]).file(item) for item in ids] == [None, None]
+    assert Candidates(ids, [photos / "in"], free=True).file(ids[1]) == photos / "a.jpg"
 
 
 def test_a_folder_of_something_else_is_no_place_for_a_query(
@@ -459,6 +481,10 @@ def test_core_set_of_embeddings(alframe: Any, photos: Path, tmp_path: Path) -> N
     code, said, err = choose(alframe, *given, "--images", photos, strategy="coreset", budget=2)
     assert (code, said.split()) == (0, ["in/e.jpg", "in/d.jpg"]), err
     assert "1 labelled image not among the images: missing.jpg" in err
+    Image.new("RGB", (WIDTH, HEIGHT)).save(photos / "f.jpg")
+    code, said, err = choose(alframe, *given, "--images", photos, strategy="coreset", budget=1)
+    assert (code, said.split()) == (0, ["in/e.jpg"]), err
+    assert "1 image left out, for which a file of predictions or embeddings has no entry: f" in err
     code, said, _ = choose(alframe, *given, strategy="coreset", budget=99)
     assert said.split() == ["in/e", "in/d", "c", "b"]
 
@@ -492,6 +518,20 @@ def test_features_of_boxes_and_annotations_of_labelled_images(
     assert (code, "in/e.jpg (1 of 2)" in err) == (2, True), err
 
 
+def test_what_is_labelled_is_not_chosen_where_others_are_left_out(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    path = results(tmp_path / "run")
+    rows = json.loads(path.read_text())
+    path.write_text(json.dumps([rows[0], rows[1] | {"score": 7}, *rows[2:]]))
+    truth = results(tmp_path / "truth", {"a.jpg": []}).parent / "instances.json"
+    row = {"image_id": 7, "category_id": 10, "bbox": [0, 0, 10, 10]}
+    truth.write_text(json.dumps(json.loads(truth.read_text()) | {"annotations": [row]}))
+    given = ("--predictions", path, "--images", photos, "--labelled", truth, "--skip-bad")
+    code, said, err = choose(alframe, *given, budget=9)
+    assert (code, said.split()) == (0, ["in/d.jpg", "in/e.jpg", "c.jpg"]), err
+
+
 @pytest.mark.parametrize("tool", ["label-studio", "cvat", "yolo", "coco", "voc"])
 def test_a_query_for_people(
     alframe: Any, photos: Path, tmp_path: Path, tool: str  # noqa: F811
@@ -505,9 +545,25 @@ def test_a_query_for_people(
     asked = json.loads((out / "query.json").read_text())
     first = asked["images"][0]
     assert (first["id"], first["rank"], first["why"]) == ("in/d.jpg", 1, "entropy")
+    assert first["score"] == pytest.approx(binary(0.625), abs=1e-6)
     assert first["proposals"][0]["box"] == pytest.approx([10, 4, 20, 16], abs=1e-4)
     assert "next alframe select" in (out / "README.txt").read_text()
     assert "alframe annotate" not in (out / "README.txt").read_text()
+
+
+def test_a_query_proposes_the_best_of_what_was_found(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    rows = [(0, (0, 0, 10 + n / 10, 10), 0.999 - n / 1000) for n in range(120)]
+    shown = {"a.jpg": [(1, (0, 0, 9, 9), 0.25), *rows], "b.jpg": rows[-1:]}
+    path = results(tmp_path / "run", shown)
+    given = ("--predictions", path, "--images", photos, "--to", "coco", "--output", tmp_path / "q")
+    code, _, err = choose(alframe, *given, budget=2)
+    assert code == 0, err
+    asked = json.loads((tmp_path / "q/query.json").read_text())["images"]
+    found = {image["id"]: [p["score"] for p in image["proposals"]] for image in asked}
+    assert found["a.jpg"] == pytest.approx([score for _, _, score in rows[:100]])
+    assert found["b.jpg"] == pytest.approx([0.88])
 
 
 BAD_FILES: Mapping[str, tuple[Any, str]] = {
@@ -521,7 +577,7 @@ BAD_FILES: Mapping[str, tuple[Any, str]] = {
         {"ids": np.array(["a", "b"]), "image": [[1.0, 2.0], [np.nan, 1.0]]}, "as float32, of b",
     ),
     "index": (
-        {"ids": np.array(["a"]), "object_features": np.zeros((1, 2)), "object_index": [3]},
+        {"ids": np.array(["a"]), "object_features": np.zeros((1, 2)), "object_index": [1]},
         "expected places in ids, 0 to 0",
     ),
     "alone": (
@@ -663,6 +719,9 @@ def test_files_that_a_strategy_would_not_look_at(
     assert code == 2
     assert "does not compare several --predictions" in err
     assert "does not look at --augmented: leave it out" in err
+    for some, said in ((given[:4], "does not compare"), (given[2:], "does not look at")):
+        code, _, err = choose(alframe, *some, "--images", photos)
+        assert (code, said in err) == (2, True), err
     rows = json.loads(whole.read_text())
     for number, part in enumerate((rows[:2], rows[2:])):
         (whole.parent / f"part{number}.json").write_text(json.dumps(part))

@@ -118,8 +118,8 @@ def test_crops_obey_a_rule(boxes: Any) -> None:
 class Rule:
     """A generator that draws one rule first, then goes on as another does."""
 
-    def __init__(self, rule: int) -> None:
-        self._rules, self._rng = [rule, len(LEAST_IOUS)], np.random.default_rng(1)
+    def __init__(self, rule: int, seed: int = 1) -> None:
+        self._rules, self._rng = [rule, len(LEAST_IOUS)], np.random.default_rng(seed)
 
     def integers(self, _: int) -> int:
         return self._rules.pop(0)
@@ -134,6 +134,14 @@ def test_every_object_is_overlapped_as_the_rule_says(rule: int) -> None:
     window = geometric.random_crop(WHOLE, one, Rule(rule))  # type: ignore[arg-type]
     assert window == WHOLE or iou(np.array(window), one[0]) >= LEAST_IOUS[rule]
     assert rule == len(LEAST_IOUS) - 1 or window != WHOLE
+
+
+@pytest.mark.parametrize("rule", range(len(LEAST_IOUS)))
+def test_of_two_objects_each_is_overlapped_as_the_rule_says(rule: int) -> None:
+    two = np.array([[5, 5, 45, 35], [10, 2, 55, 30]], np.float32)
+    for seed in range(20):
+        window = geometric.random_crop(WHOLE, two, Rule(rule, seed))  # type: ignore[arg-type]
+        assert window == WHOLE or min(iou(np.array(window), o) for o in two) >= LEAST_IOUS[rule]
 
 
 def test_a_rule_that_no_window_obeys_is_drawn_again() -> None:
@@ -262,6 +270,16 @@ def test_light_worked_by_hand(draws: Any, expected: list[int]) -> None:
     assert photometric_distort(image, draws)[0, 0].tolist() == expected
 
 
+def test_an_image_is_made_brighter_before_it_has_more_contrast() -> None:
+    class Both(Draws):
+        def uniform(self, low: float, high: float) -> float:
+            return 10.0 if low < 0 else 1.5
+
+    image = np.full((1, 1, 3), [10, 100, 240], np.uint8)
+    found = photometric_distort(image, Both(0, 1, amount=0))  # type: ignore[arg-type]
+    assert found[0, 0].tolist() == [30, 165, 255]
+
+
 @pytest.mark.parametrize(("step", "amount"), [(2, 0.6), (2, 1.4), (3, -17.0), (3, 12.0)])
 def test_colour_is_that_of_hsv(step: int, amount: float) -> None:
     image = np.clip(picture(8, 8), 60, 190)  # saturations that stay below 1
@@ -272,6 +290,13 @@ def test_colour_is_that_of_hsv(step: int, amount: float) -> None:
         h = (h + amount / 360) % 1 if step == 3 else h
         expected = 255 * np.array(colorsys.hsv_to_rgb(h, s, v))
         assert np.abs(changed - expected).max() <= 4
+
+
+def test_each_change_of_light_is_done_half_of_the_time() -> None:
+    image, rng = np.array([[[100, 60, 30]]], np.uint8), np.random.default_rng(0)
+    found = [tuple(photometric_distort(image, rng)[0, 0].tolist()) for _ in range(3000)]
+    assert 70 < found.count((100, 60, 30)) < 150, "one in 32, and what is too little to be seen"
+    assert len({each for each in found if sorted(each) == [30, 60, 100]}) == 6, "all orders"
 
 
 def test_light_leaves_objects_alone() -> None:

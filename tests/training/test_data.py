@@ -10,7 +10,13 @@ from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.seeds import Seeds
 from alframe.training.augment import Sample, hflip
 from alframe.training.batch import Batch
-from alframe.training.data import Collate, TrainingStream, inference_batches, read_sample
+from alframe.training.data import (
+    Collate,
+    TrainingStream,
+    inference_batches,
+    read_sample,
+    shard,
+)
 from tests.fakes import FakeImages
 
 
@@ -106,6 +112,16 @@ def test_inference_visits_each_image_once_whatever_the_order_of_ids() -> None:
     assert sorted(i for b in batches for i in b) == sorted(IDS)
     shuffled = ImageSet(Mixed(), IDS[::-1])
     assert ids_of(inference_batches(shuffled, HALF, 2)) == batches
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_shards_in_turn_are_the_batches_of_the_whole(size: int) -> None:
+    images = ImageSet(Mixed(), IDS)
+    whole = ids_of(inference_batches(images, HALF, 2))
+    parts = [shard(images, HALF, 2, rank, size) for rank in range(size)]
+    shards = [ids_of(inference_batches(part, HALF, 2)) for part in parts]
+    assert [shards[n % size][n // size] for n in range(len(whole))] == whole
+    assert sum(map(len, shards)) == len(whole)
 
 
 def test_the_shape_of_most_pixels_is_inferred_first() -> None:

@@ -53,6 +53,14 @@ def test_processes_agree(tmp_path: Path) -> None:
         }
 
 
+def test_a_rank_alone_is_not_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other launchers, such as a scheduler's, set some of its variables."""
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    assert not distributed.launched()
+    assert (distributed.rank(), distributed.world_size()) == (0, 1)
+
+
 def test_one_process_agrees_with_itself(tmp_path: Path) -> None:
     answer = talk(tmp_path)
     assert not distributed.is_initialized()

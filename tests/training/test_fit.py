@@ -260,6 +260,8 @@ def test_a_nonfinite_loss_stops_and_names_the_images() -> None:
     assert ", ".join(batches[2]) in str(error.value)
     with pytest.raises(TrainingError, match="became inf on a, b: look"):
         refuse_nonfinite("box", float("inf"), ("a", "b", "a", "a"))
+    with pytest.raises(TrainingError, match="the loss 'box' became -inf on a"):
+        refuse_nonfinite("box", float("-inf"), ("a",))
 
 
 def test_a_nonfinite_step_is_skipped_and_counted_if_so_configured(

@@ -53,6 +53,18 @@ def test_parts_are_those_of_the_model_and_what_a_learner_added() -> None:
     assert list(parts_of(network, inner)) == ["backbone", "fpn", "second"]
 
 
+def test_what_is_only_recorded_is_recorded_also_where_norms_are() -> None:
+    model = nn.ModuleDict({"a": nn.Linear(1, 1)})
+    stats = {"positives": torch.tensor(7.0)}
+    losses = Losses({"sum": model["a"].weight.sum()}, stats)
+    watched = Watched(lambda *_: losses, parts_of(model, model))
+    batch: Any = None
+    assert {name: value.item() for name, value in watched(model, batch).stats.items()} == {
+        "positives": 7.0,
+        "gradient/sum/a": 1.0,
+    }
+
+
 def trained(model: nn.Module, watch: bool, **settings: Any) -> tuple[Journal, Numbers]:
     journal, numbers = Journal(), Numbers()
     context = FitContext(0, Seeds(1), MemoryCheckpoint(), numbers, journal)

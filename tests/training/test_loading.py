@@ -161,6 +161,9 @@ def test_messages_of_torch_from_wherever_they_are_raised() -> None:
     ):
         with pytest.raises(AlframeError, match=message):
             raise in_words(RuntimeError(text)) or AssertionError(text)
+    error = RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly")
+    error.__cause__ = RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+    assert "was killed (Killed): out of memory" in str(in_words(error))
     assert in_words(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None
     assert cause(RuntimeError("received 0 items of ancdata")) == errno.EMFILE
     assert cause(ValueError("no")) is None

@@ -41,6 +41,15 @@ def test_each_group_has_a_rate_of_its_own_and_frozen_parameters_are_in_none() ->
     assert len(parameter_groups(nn.Linear(2, 2), trained)) == 1
 
 
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_an_optimiser_is_what_was_configured(name: str) -> None:
+    config = TrainingConfig(passes=1, optimizer=name, lr=0.5, weight_decay=0.25, momentum=0.75)
+    layer = nn.Linear(1, 1)
+    (group,) = build_optimizer(layer, [*layer.parameters()], config).param_groups
+    assert (group["lr"], group["weight_decay"]) == (0.5, 0.25)
+    assert group.get("momentum") == (0.75 if name == "sgd" else None)
+
+
 def test_a_step_moves_each_group_at_its_rate() -> None:
     """SGD without momentum: gradient 1, rate 0.5, a tenth of it for the backbone."""
     model = Transformer()

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from alframe.errors import ConfigError
 from alframe.training import placement
+from alframe.training.device import pick_device, workers
 from alframe.training.placement import placed
 
 CPU = torch.device("cpu")
@@ -102,6 +104,30 @@ def test_strided_1x1_kernels_of_few_channels(stride):
     found = weight_gradient(placed_layer, images.to(memory_format=torch.channels_last), bf16=False)
     for each, known in zip(found, expected, strict=True):
         torch.testing.assert_close(each, known, rtol=1e-4, atol=1e-3)
+
+
+def test_a_strided_1x1_kernel_that_pads_computes_the_same():
+    layer, images = nn.Conv2d(8, 16, 1, 2, padding=1), torch.rand(2, 8, 9, 7)
+    expected = layer(images)
+    torch.testing.assert_close(placed(layer, CPU)(images), expected)
+
+
+def test_how_many_load_images_where_nobody_says(monkeypatch):
+    cuda = torch.device("cuda")
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    assert [workers(given, CPU) for given in (None, 0, 3)] == [0, 0, 3]
+    assert [workers(given, cuda) for given in (None, 0, 3)] == [6, 0, 3]
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert workers(None, cuda) == 3
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert workers(None, cuda) == 8
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_gpu_that_is_not_there(count, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    with pytest.raises(ConfigError, match=f"{count} CUDA devices are visible; use cpu or auto"):
+        pick_device(f"cuda:{count}")
 
 
 @pytest.mark.parametrize("channels_last", [True, False])

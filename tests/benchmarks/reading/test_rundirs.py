@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from alframe.benchmarks.reading.rundirs import Cycle, flat, read_run, read_runs
+from alframe.benchmarks.reading.rundirs import Cycle, Run, flat, read_run, read_runs
 from alframe.errors import DataError, RunError
 from tests.benchmarks.fake_runs import cycle, write_run
 
@@ -22,6 +22,12 @@ def test_reads_what_the_directory_says(tmp_path):
         "AP50.ring": None,
     }
     assert run.cycles[1].numbers()["mAP50"] is None
+
+
+def test_a_section_may_have_no_name(tmp_path):
+    run = Run(tmp_path, {"strategy": None, "learner": {}, "model": "fcos"}, {}, ())
+    names = [run.name(section) for section in ("strategy", "learner", "model", "dataset")]
+    assert names == ["?", "?", "fcos", "none"]
 
 
 def test_the_mean_of_classes_and_a_class_with_a_comma():
@@ -126,6 +132,7 @@ class TestErrors:
             (json.dumps(cycle(1, 0.1) | {"labelled": "ten"}), "labelled: Input should be"),
             ('{"cycle": 1, "labelled": 20, "objects": 60}', "metrics: Field required"),
             (json.dumps(cycle(0, 0.1)), "cycle 0 after 0"),
+            (json.dumps(cycle(1, 0.1) | {"annotation_seconds": -1}), "annotation_seconds: Input"),
         ],
     )
     def test_damaged_line_is_named(self, tmp_path, line, reason):

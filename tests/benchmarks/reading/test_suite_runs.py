@@ -1,5 +1,6 @@
 """Runs, and the jobs of a suite, sorted into problems."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.suite import Suite, write
 from alframe.benchmarks.running.work import WorkList
 from alframe.errors import AlframeError
+from alframe.runs.journal import Journal
 from tests.benchmarks.fake_runs import write_run
 from tests.benchmarks.tiny_suite import tiny_suite
 
@@ -65,6 +67,17 @@ def test_every_job_is_behind_a_number(tmp_path: Path) -> None:
         "The runs differ in git: rev-run (random, entropy); rev-first (first cycles); "
         "rev-full (full supervision); rev-replay (repetition)"
     )
+
+
+def test_only_runs_of_a_row_count_as_failed(tmp_path: Path) -> None:
+    suite = tiny_suite()
+    work, journal = finished(suite, tmp_path), Journal(tmp_path / "journal.jsonl")
+    for job in work:
+        if job.seed == 0 and (job.method, job.kind) != ("random", "run"):
+            shutil.rmtree(work.path(job))
+            journal.append("failed", job=job.name, reason="out of memory")
+    (entry,) = suite_problems(suite, WorkList(tmp_path, grid_of(suite)))
+    assert entry.failed == [("entropy", 0)]
 
 
 def test_published_rows_of_another_pool_are_no_columns(tmp_path: Path) -> None:

@@ -98,6 +98,17 @@ class Evil:
         Evil(np.load, "x"),
         {b"labels": Evil(os.getcwd), b"data": np.zeros((1, 3072), np.uint8)},
         {b"labels": [1], b"data": np.array([Evil(os.getcwd)], dtype=object)},
+    ],
+)
+def test_a_pickle_calls_nothing_else(table: object) -> None:
+    for protocol in (2, 4):
+        with pytest.raises(ValueError, match=r"^UnpicklingError: \w+\.\w+ is not let in$"):
+            records(pickle.dumps(table, protocol), binary=False)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
         {b"labels": [1], b"data": np.zeros((2, 3072), np.uint8)},
         {b"labels": [1], b"data": np.zeros((1, 3072))},
         {b"data": np.zeros((1, 3072), np.uint8)},
@@ -105,7 +116,7 @@ class Evil:
     ],
 )
 def test_a_pickle_of_anything_else_is_refused(table: object) -> None:
-    with pytest.raises(ValueError, match=r"is not let in|no bytes|KeyError|TypeError"):
+    with pytest.raises(ValueError, match=r"no bytes|KeyError|TypeError"):
         records(pickle.dumps(table, protocol=2), binary=False)
 
 

@@ -34,6 +34,11 @@ def test_split_folders(tmp_path: Path) -> None:
     assert found.task == "segmentation"
     assert mask_of(found, found.pool[1]).tolist() == two_parts(1).tolist()
     assert found.targets[found.pool[0]].labels.tolist() == [0, 1]
+    with pytest.raises(DataError, match=r"dataset\.test=mine\.txt is a list, and .* a test folder"):
+        masks(str(tmp_path), test="mine.txt")
+    shutil.copy(tmp_path / "masks/train/0.png", tmp_path / "masks/train/9.png")
+    notes = masks(str(tmp_path)).notes
+    assert [n for n in notes if "mask" in n] == ["1 mask without an image: masks/train/9.png"]
 
 
 def test_names_and_lists(tmp_path: Path) -> None:
@@ -48,7 +53,8 @@ def test_names_and_lists(tmp_path: Path) -> None:
         ("images/0.jpg", "images/1.jpg", "images/2.jpg"),
         ("images/3.jpg",),
     )
-    assert "no mask of the pool shows 1 class: car" in found.notes
+    for split in ("pool", "test split"):
+        assert f"no mask of the {split} shows 1 class: car" in found.notes
     (tmp_path / "val.txt").write_text("3\n9\n")
     with pytest.raises(DataError, match="no picture of the dataset: '9'"):
         masks(str(tmp_path), mask_suffix="_mask")
@@ -185,6 +191,10 @@ def test_masks_with_an_ending_of_their_own(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^no image of .* is left: skipped 3 bad items"):
         masks(str(tmp_path), on_bad_item="skip")
     assert len(masks(str(tmp_path), mask_suffix="_mask").pool) == 3
+    (tmp_path / "masks/train/0_mask.png").rename(tmp_path / "masks/train/0_label.png")
+    with pytest.raises(DataError, match="3 masks without an image") as caught:
+        masks(str(tmp_path))
+    assert "if they are theirs" not in str(caught.value)
 
 
 def test_layouts_that_are_others(tmp_path: Path) -> None:
@@ -218,6 +228,9 @@ def test_voc(tmp_path: Path) -> None:
         voc_seg(str(tmp_path), masks="Aug")
     with pytest.raises(AlframeError, match="leaves its folder"):
         voc_seg(str(tmp_path), pool="../x")
+    shutil.copytree(tmp_path / "VOC2012/SegmentationClass", tmp_path / "VOC2012/Aug")
+    (tmp_path / "VOC2012/SegmentationClass/0.png").unlink()
+    assert voc_seg(str(tmp_path), masks="Aug").pool == ("0", "1")
     shutil.copytree(tmp_path / "VOC2012", tmp_path / "VOC2007")
     with pytest.raises(DataError, match="holds VOC2007, VOC2012: name one"):
         voc_seg(str(tmp_path))

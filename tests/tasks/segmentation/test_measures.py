@@ -81,6 +81,10 @@ def test_masks_are_held_against_predictions_at_their_own_size() -> None:
     truth[:, 30:32] = 0
     metrics = segmentation_metrics(test, [SignalBatch(("x",), {CLASS_MAPS: maps})], NAMES[:2])
     assert metrics["pixel_accuracy"] == pytest.approx(58 / 60)
-    logits[0, 0, 1, 1] = torch.nan
+    two = ClassMaps(
+        logits.repeat(2, 1, 1, 1), *(s.repeat(2, 1) for s in (sizes, originals)), (8, 8), 0.3
+    )
+    two.logits[1, 0, 1, 1] = torch.nan
+    test = LabelledSet(None, ("w", "x"), dict.fromkeys("wx", test.targets["x"]))  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match="the class maps of x are not finite"):
-        segmentation_metrics(test, [SignalBatch(("x",), {CLASS_MAPS: maps})], NAMES[:2])
+        segmentation_metrics(test, [SignalBatch(("w", "x"), {CLASS_MAPS: two})], NAMES[:2])

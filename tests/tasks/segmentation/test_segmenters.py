@@ -149,6 +149,10 @@ def test_cross_entropy_is_torchs_and_dice_is_by_hand() -> None:
             logits, masks.long(), given, ignore_index=IGNORED
         )
         assert mask_cross_entropy(logits, masks, given).item() == pytest.approx(expected.item())
+    whole = (torch.cat([*each])[None] for each in (logits.transpose(1, 2), masks))
+    assert dice_loss(logits, masks).item() == pytest.approx(
+        dice_loss(next(whole).transpose(1, 2), next(whole)).item()
+    ), "of the whole batch"
     # Two pixels, two classes, one ignored: p = 3/4 of class 0, which is true.
     two = torch.log(torch.tensor([3.0, 1.0])).view(1, 2, 1, 1).expand(1, 2, 1, 2)
     assert dice_loss(two, torch.tensor([[[0, 255]]], dtype=torch.uint8)).item() == pytest.approx(
@@ -245,6 +249,7 @@ def test_bands_are_those_of_the_whole(
         ({"class_weights": [1.0, 2.0]}, r"each of 3 classes, .*got \[1.0, 2.0\]"),
         ({"class_weights": [0.0, 0.0, 0.0]}, "not 0 alone"),
         ({"stride": 0}, "stride"),
+        ({"low_stride": 32}, "expected a map as coarse before the last one"),
         ({"low_stride": 64}, r"has strides \[4, 8, 16, 32\]"),
         ({"backbone": "resnet_of_mine"}, "resnet_of_mine"),
         ({"weights": "gone.pth"}, "no file gone.pth"),
@@ -290,4 +295,7 @@ def test_a_model_is_made_of_its_options() -> None:
     model = partial(LRASPP, **TINY)(3, class_weights=[1.0, 0.0, 2.0])
     assert model.class_weights is not None
     assert "class_weights" not in model.state_dict()
+    tiny = {"backbone": "tiny", "weights": "none"}
+    stock = FCN(2, **tiny), DeepLabV3(2, **tiny), LRASPP(2, **TINY)
+    assert [each.options.threshold for each in stock] == [0.3] * 3
     assert model.to(torch.float64).class_weights.dtype == torch.float64
