@@ -50,6 +50,8 @@ def test_settings_of_each_kind_make_a_configuration(tmp_path: Path) -> None:
             alframe.resolve(wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"as alframe\.resolve\(\.\.\.\) makes it, got dict"):
         next(alframe.run(SMALL, tmp_path / "run"))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="path: expected that of the run directory, got None"):
+        next(alframe.run(config, None))  # type: ignore[arg-type]
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -148,17 +148,25 @@ def write_query(sheet: Sheet, folder: Path) -> Path:
 
 
 def _xml(image: AskedImage) -> str:
-    objects = "".join(
-        f"<object>\n<name>{in_xml(name)}</name>\n<difficult>0</difficult>\n<bndbox>"
-        f"<xmin>{x1:.0f}</xmin><ymin>{y1:.0f}</ymin><xmax>{x2:.0f}</xmax><ymax>{y2:.0f}</ymax>"
-        "</bndbox>\n</object>\n"
-        for name, (x1, y1, x2, y2), _ in image.proposals
-    )
+    objects = ""
+    for name, (left, top, right, bottom), _ in image.proposals:
+        (x1, x2), (y1, y2) = _whole(left, right, image.width), _whole(top, bottom, image.height)
+        objects += (
+            f"<object>\n<name>{in_xml(name)}</name>\n<difficult>0</difficult>\n<bndbox>"
+            f"<xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax>"
+            "</bndbox>\n</object>\n"
+        )
     return (
         f"<annotation>\n<filename>{in_xml(image.name.rpartition('/')[2])}</filename>\n"
         f"<size><width>{image.width}</width><height>{image.height}</height><depth>3</depth></size>"
         f"\n{objects}</annotation>\n"
     )
+
+
+def _whole(low: float, high: float, most: int) -> tuple[int, int]:
+    """Both ends in whole pixels, one at least apart."""
+    first = min(round(low), most - 1)
+    return first, max(round(high), first + 1)
 
 
 VOC = Format(

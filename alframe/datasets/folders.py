@@ -54,7 +54,7 @@ def pictures_in(paths: Sequence[Path], drawn: Path | None = None) -> tuple[list[
         drawn: a folder of our own pictures, which is left out where it lies below one of those.
 
     Returns:
-        Pictures, and a sentence for each reason to leave out others.
+        Pictures, each once, and a sentence for each reason to leave out others.
 
     Raises:
         DataError: a file is no picture, or there is none in a folder; all of those.
@@ -78,7 +78,7 @@ def pictures_in(paths: Sequence[Path], drawn: Path | None = None) -> tuple[list[
             bad.append(DataError(no_image_in(path, said)))
     if bad:
         raise DataError(sentences(bad))
-    return pictures, notes
+    return list(dict.fromkeys(pictures)), notes
 
 
 def no_image_in(folder: Path, notes: Iterable[str]) -> str:

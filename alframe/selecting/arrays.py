@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alframe.datasets.base import Target
 from alframe.errors import ConfigError, DataError
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.choosing import Material
@@ -40,25 +41,29 @@ def material_of(
         ConfigError: lengths differ, or ids are doubled or no texts.
         DataError: detections are none that are known.
     """
-    for name, value in {"ids": ids, "labelled": labelled, "classes": classes or ()}.items():
-        if isinstance(value, str) or not isinstance(value, Iterable):
-            raise ConfigError(f"{name}: expected a list of texts, got {value!r:.60}")
-    ids = list(ids)
+    ids, done = _texts(ids, "ids"), frozenset(_texts(labelled, "labelled"))
+    names = tuple(_texts(() if classes is None else classes, "classes"))
+    known = {} if targets is None else targets
+    if not (isinstance(known, Mapping) and all(isinstance(t, Target) for t in known.values())):
+        raise ConfigError("targets: expected a mapping of ids to alframe.datasets.base.Target")
+    given = {} if detections is None else {"detections": _list(detections, "detections")}
     for name, lists in {"samples": samples, "augmented": augmented}.items():
-        if not all(isinstance(each, Iterable) for each in lists):
-            raise ConfigError(f"{name}: expected a list for each, like detections")
-    embedding = list(embedding) if isinstance(embedding, Iterator) else embedding
-    if len(samples) == 1:
+        given |= {
+            f"{name}[{n}]": _list(e, f"{name}[{n}]") for n, e in enumerate(_list(lists, name))
+        }
+    if "samples[0]" in given and "samples[1]" not in given:
         raise ConfigError("samples: expected two opinions at least, got 1")
-    given = {"detections": list(detections)} if detections is not None else {}
-    given |= {f"samples[{n}]": list(each) for n, each in enumerate(samples)}
-    given |= {f"augmented[{n}]": list(each) for n, each in enumerate(augmented)}
+    if object_features is not None:
+        object_features = _list(object_features, "object_features")
+    embedding = list(embedding) if isinstance(embedding, Iterator) else embedding
+    one = not hasattr(embedding, "__len__") or getattr(embedding, "ndim", None) == 0
+    if embedding is not None and one:
+        raise ConfigError(f"embedding: expected an array [n, d], got {embedding!r:.60}")
     _check(ids, embedding=embedding, object_features=object_features, **given)
     tables = {
         name: [_parts(one, ids[place]) for place, one in enumerate(each)]
         for name, each in given.items()
     }
-    names = tuple(classes or ())
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise ConfigError(f"classes: expected each once, {twice[0]!r:.60} is there twice")
     if classes is None:
@@ -68,7 +73,6 @@ def material_of(
         for name, rows in tables.items()
     }
     vectors = _vectors(ids, embedding, object_features)
-    done = frozenset(labelled)
     if foreign := sorted(done - set(ids)):
         raise ConfigError(
             f"labelled: {len(foreign):,} are not among ids, such as {foreign[0]!r:.60}: expected "
@@ -86,13 +90,25 @@ def material_of(
         signals,
         Candidates(ids),
         done,
-        targets or {},
+        known,
     )
 
 
+def _list(value: Any, name: str) -> list[Any]:
+    """The items of a list, an array or an iterator."""
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise ConfigError(f"{name}: expected a list, got {value!r:.60}")
+    return list(value)
+
+
+def _texts(value: Any, name: str) -> list[str]:
+    items = _list(value, name)
+    if others := [item for item in items if not isinstance(item, str)]:
+        raise ConfigError(f"{name}: expected a list of texts, got {others[0]!r:.60}")
+    return items
+
+
 def _check(ids: Sequence[str], **given: Any) -> None:
-    if not all(isinstance(item, str) for item in ids):
-        raise ConfigError("ids: expected a list of texts, one an image")
     if len(set(ids)) < len(ids):
         twice = Counter(ids).most_common(1)[0][0]
         raise ConfigError(f"ids: expected each once, {twice!r:.60} is there twice")

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from alframe.annotations.answers import CheckedAnswers
+from alframe.annotations.answers import CheckedAnswers, of_images
 from alframe.annotations.formats import read_annotations, read_predictions
 from alframe.annotations.packed import ObjectColumns, Packed
 from alframe.annotations.vocabulary import Annotations, Images
@@ -179,12 +179,12 @@ def _labelled(
     said = read_annotations(path, candidates, problems)
     said = named_by(said, classes, path) if classes else said
     dataset = Dataset("labelled", classes or said.classes, candidates, {}, (), ())
-    checked = CheckedAnswers(said, dataset, path)
-    for item, problem in checked.problems() if classes else ():
+    bad = set[str]()
+    for item, problem in CheckedAnswers(said, dataset, path).problems() if classes else ():
         problems.add(item, problem)
-    if problems.items:
-        return {}, frozenset(said.images), said.notes
-    return checked.answers().targets, frozenset(said.images), said.notes
+        bad.add(item)
+    good = CheckedAnswers(of_images(said, {*said.images} - bad), dataset, path)
+    return good.answers().targets, frozenset(said.images), said.notes
 
 
 def _sorted_out(

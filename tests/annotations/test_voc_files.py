@@ -29,14 +29,19 @@ def test_coordinates_are_taken_as_they_are(tmp_path: Path) -> None:
 
 
 def test_a_query_is_rounded_and_not_truncated(tmp_path: Path) -> None:
-    proposals = [Proposal("disc", (40.2, 49.999999, 100.5, 109.51), 0.5)]
+    thin = [Proposal("box", (10.2, 5, 10.4, 9), 0.5), Proposal("box", (319.6, 5, 320, 9), 0.5)]
+    proposals = [Proposal("disc", (40.2, 49.999999, 100.5, 109.51), 0.5), *thin]
     asked = sheet({"x/a.jpg": proposals, "b.jpg": []})
     path = write_query("voc", asked, tmp_path)
     assert path == tmp_path / "Annotations"
     assert [file.name for file in path.rglob("*.xml")] == ["a.xml"]
     assert "<filename>a.jpg</filename>" in (path / "x/a.xml").read_text()
     found = read(path, Known("x/a.jpg", "b.jpg"))
-    assert boxes(found) == [("x/a.jpg", "disc", [40, 50, 100, 110])]
+    assert boxes(found) == [
+        ("x/a.jpg", "disc", [40, 50, 100, 110]),
+        ("x/a.jpg", "box", [10, 5, 11, 9]),
+        ("x/a.jpg", "box", [319, 5, 320, 9]),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ def test_folders_below_in_order_and_links_in_a_circle(tmp_path):
     (tmp_path / "a" / "self").symlink_to("self")
     found, notes = names(tmp_path)
     assert found == ["a/b/y.png", "a/z.png", "b.jpg", "x.jpg/w.png"]
+    again, _ = pictures_in([tmp_path / "b.jpg", tmp_path, tmp_path / "b.jpg"])
+    assert [str(given.name) for given in again] == ["b.jpg", "a/b/y.png", "a/z.png", "x.jpg/w.png"]
     assert notes == [
         f"left out of {tmp_path}: 1 file that cannot be read (the file cannot be opened (Too many "
         "levels of symbolic links)): a/self"

@@ -511,8 +511,15 @@ def test_features_of_boxes_and_annotations_of_labelled_images(
     content = json.loads(truth.read_text())
     row = {"image_id": 7, "category_id": 10, "bbox": [0, 0, 10, 10]}
     truth.write_text(json.dumps(content | {"annotations": [row]}))
-    code, said, err = choose(alframe, *given, "--labelled", truth, strategy="ppal", budget=4)
+    labelled = ("--labelled", truth)
+    code, said, err = choose(alframe, *given, *labelled, strategy="ppal", budget=4)
     assert (code, sorted(said.split())) == (0, sorted(FOUND.keys() - {"a.jpg"})), err
+    rows = json.loads(found.read_text())
+    other = next(row for row in rows if row["image_id"] != rows[0]["image_id"])
+    found.write_text(json.dumps([row | {"score": 7} if row == other else row for row in rows]))
+    code, said, err = choose(alframe, *given, *labelled, "--skip-bad", strategy="ppal", budget=4)
+    assert (code, len(said.split())) == (0, len(FOUND) - 2), err
+    found.write_text(json.dumps(rows))
     few = npz(tmp_path / "few.npz", **{n: v[:-1] for n, v in OBJECTS.items()})
     code, said, err = choose(alframe, *given[:3], few, *given[4:], strategy="badge", budget=2)
     assert (code, "in/e.jpg (1 of 2)" in err) == (2, True), err

@@ -108,9 +108,13 @@ class MaskFile:
         """The class of each pixel, uint8 [H, W].
 
         Raises:
-            BadItemError: the file is missing, broken, or has more than one channel.
+            BadItemError: the file is missing, broken, or has more than one channel, or was replaced
+                by one with larger values after :func:`check_mask`.
         """
-        return self.coding.classes_of(self.values())
+        values = self.values()
+        if values.dtype != np.uint8 and not ((values >= 0) & (values < 256)).all():
+            raise BadItemError(Problem("the mask has values above 255", self.path, REMEDY))
+        return self.coding.classes_of(values)
 
     def values(self) -> NDArray[np.integer[Any]]:
         """The values as they are written; those above 255 are for :func:`check_mask`.

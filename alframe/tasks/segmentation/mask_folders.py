@@ -46,7 +46,7 @@ def masks(
     Args:
         root: a folder.
         classes: names of the classes, in the order of their numbers. By default the lines of
-            ``classes.txt``; without it the numbers that occur.
+            ``classes.txt``; without it the numbers that occur, or background and foreground.
         ignore_index: the value of pixels of no class, which are neither trained on nor evaluated.
         reduce_zero_label: value 0 is ignored as well, and 1 is the first class.
         binary: masks hold 0, the background, and 255, the foreground.
@@ -69,7 +69,7 @@ def masks(
     if share and pairs.test:
         raise DataError(f"dataset.test={test} makes a test split, and {home} has one: leave it out")
     if classes is None:
-        classes = BINARY if binary else _names(home / NAMES)
+        classes = _names(home / NAMES) or (BINARY if binary else None)
     return assembled("masks", pairs, coding, classes, problems, (share, test_seed))
 
 

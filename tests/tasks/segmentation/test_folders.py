@@ -170,7 +170,15 @@ def test_all_that_is_wrong_is_said_at_once_a_line_a_cause(tmp_path: Path) -> Non
 
 def test_binary_masks_that_were_not_said_to_be(tmp_path: Path) -> None:
     mask_folder(tmp_path, classes=(0, 255))
-    assert masks(str(tmp_path), binary=True).classes == ("background", "foreground")
+    found = masks(str(tmp_path), binary=True)
+    assert found.classes == ("background", "foreground")
+    (tmp_path / "classes.txt").write_text("road\nroof\n")
+    assert masks(str(tmp_path), binary=True).classes == ("road", "roof")
+    (tmp_path / "classes.txt").unlink()
+    Image.fromarray(np.full(SHAPE, 700, np.uint16)).save(tmp_path / "masks/train/0.png")
+    with pytest.raises(DataError, match=r"the mask has values above 255: .*0\.png"):
+        found.targets["images/train/0.png"].mask()  # type: ignore[misc]
+    mask_folder(tmp_path, classes=(0, 255))
     remedy = r"set dataset\.ignore_index=255 if it is no class, or dataset\.binary=true if the mask"
     with pytest.raises(DataError, match=remedy):
         masks(str(tmp_path), ignore_index=None, classes=["a", "b"])
