@@ -80,7 +80,7 @@ def export(
     alframe export runs/mine photos --to coco --output predictions
     alframe export runs/mine photos --to yolo --output predictions --threshold 0.25
     """  # noqa: D301
-    _check_options(name, raw=raw, images=images, threshold=threshold, device=device)
+    _check_options(name, raw=raw or None, images=images, threshold=threshold, device=device)
     if name in MODELS:
         _export_model(run, images, name, output, reading, cycle=cycle, raw=raw)
     else:
@@ -103,7 +103,7 @@ def _check_options(name: str, **given: Any) -> None:
         ConfigError: names it.
     """
     foreign = ("threshold", "device") if name in MODELS else ("raw",)
-    if idle := [f"--{option}" for option in foreign if given[option] not in (None, False)]:
+    if idle := [f"--{option}" for option in foreign if given[option] is not None]:
         why = "a model is exported on the CPU, with its own threshold (model.score_threshold)"
         raise ConfigError(
             f"{' and '.join(idle)}: nothing that --to {name} takes: "

@@ -241,6 +241,7 @@ def test_the_area_of_a_proposal_is_that_of_its_box(tmp_path: Path) -> None:
     asked = sheet({"a.jpg": [Proposal("disc", (10, 20, 40, 60), 0.5)]})
     (row,) = json.loads(write_query("coco", asked, tmp_path).read_text())["annotations"]
     assert (row["bbox"], row["area"]) == ([10, 20, 30, 40], 1200)
+    assert row["id"] == 1, "some programs take 0 for none"
 
 
 ODD = st.sampled_from(

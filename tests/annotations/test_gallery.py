@@ -69,6 +69,12 @@ def test_pictures_boxes_scores_and_reasons(tmp_path: Path) -> None:
     assert "2 images to annotate, the most worth labelling first, with what the model" in text
 
 
+def test_where_nothing_tells_images_apart_no_order_is_said(tmp_path: Path) -> None:
+    asked = [AskedImage(n, image(tmp_path / f"{n}.jpg"), 80, 100, None, "initial") for n in "ab"]
+    text = page(tmp_path / "query", *asked, proposed=False).text
+    assert "2 images to annotate. Classes: disc, box." in text
+
+
 def test_colours_come_again_where_there_are_more_classes(tmp_path: Path) -> None:
     classes = tuple("abcdefghi")
     found = tuple(Proposal(name, (0, 0, 9, 9), 0.5) for name in classes)

@@ -35,13 +35,16 @@ def test_a_query_is_rounded_and_not_truncated(tmp_path: Path) -> None:
     path = write_query("voc", asked, tmp_path)
     assert path == tmp_path / "Annotations"
     assert [file.name for file in path.rglob("*.xml")] == ["a.xml"]
-    assert "<filename>a.jpg</filename>" in (path / "x/a.xml").read_text()
+    text = (path / "x/a.xml").read_text()
+    assert "<filename>a.jpg</filename>" in text
+    assert "<width>320</width><height>240</height>" in text
     found = read(path, Known("x/a.jpg", "b.jpg"))
     assert boxes(found) == [
         ("x/a.jpg", "disc", [40, 50, 100, 110]),
         ("x/a.jpg", "box", [10, 5, 11, 9]),
         ("x/a.jpg", "box", [319, 5, 320, 9]),
     ]
+    assert not any(thing.difficult for thing in found.objects)
 
 
 @pytest.mark.parametrize(

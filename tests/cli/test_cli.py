@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from alframe.cli import main
+from alframe.cli.run import _default_path, _line
+from alframe.config.resolve import from_overrides, resolve
 from tests.datasets import builders
 
 SMALL = (
@@ -96,6 +98,33 @@ def test_a_run_ends_with_its_files_and_can_be_reported(alframe: Alframe, tmp_pat
     assert code == 0, err
     assert "entropy" in out
     assert (path / "report" / "curves.png").exists()
+
+
+def test_the_line_of_a_cycle() -> None:
+    cycle = {
+        "cycle": 1, "labelled": 20, "objects": 60, "seconds": {"fit": 12.4, "select": 0.6},
+        "metrics": {"mAP50": 0.125, "mAP": None, "AP50": {"cat": 0.5}},
+    }  # fmt: skip
+    shown = "cycle 1     20 images      60 objects  mAP50  12.5 %  mAP -  (fit 12 s, select 1 s)"
+    assert _line(cycle) == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("strategy=power:entropy",), "shapes-retina-tiny-power-entropy-seed0"),
+        (("strategy=ll4al", "seed=3"), "shapes-retina-tiny-ll4al-seed3"),
+        (("strategy=random", "learner=ll4al"), "shapes-retina-tiny-random-ll4al-seed0"),
+    ],
+)
+def test_a_run_is_named_after_what_it_does(words: tuple[str, ...], name: str) -> None:
+    assert _default_path(resolve([from_overrides(words)])) == Path("runs") / name
+
+
+@pytest.mark.parametrize("number", ["inf", "nan", "-1", "many"])
+def test_a_number_on_the_command_line_is_one(alframe: Alframe, number: str) -> None:
+    code, _, err = alframe("predict", "run", "photos", "--white", number)
+    assert (code, "Invalid value for '--white'" in err) == (2, True), err
 
 
 def test_one_seed_one_run(alframe: Alframe, tmp_path: Path) -> None:

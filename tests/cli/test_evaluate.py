@@ -256,6 +256,8 @@ def test_weights_in_a_file(alframe: Alframe, run: Path, tmp_path: Path) -> None:
     state = torch.load(bare, weights_only=True)
     torch.save({f"_orig_mod.module.{name}": value for name, value in state.items()}, bare)
     assert json.loads(alframe(*args, *drawn)[1])["metrics"] == recorded(run)[-1]
+    torch.save({**state, "more": torch.zeros(1)}, bare)
+    refused(alframe(*args, *drawn), "does not fit the model, unknown to the model: more: give")
     torch.save({"state_dict": state}, bare)
     refused(alframe(*args, *drawn), "save what it has under state_dict alone: expected a check")
     refused(alframe("evaluate", str(run), "model.fpn_channels=8"), "model: expected settings of")

@@ -81,8 +81,11 @@ def test_an_image_without_boxes_is_told_from_one_that_was_not_predicted(
     alframe: Alframe, run: Path, photos: Path, tmp_path: Path, name: str
 ) -> None:
     output = tmp_path / "out"
-    args = ("export", str(run), str(photos / "sub"), "--to", name, "--output", str(output))
-    assert alframe(*args, "--threshold", "1")[0] == 0
+    args = ("export", str(run), str(photos / "sub"), "--to", name, "--output")
+    assert alframe(*args, str(tmp_path / "all"), "--threshold", "0")[0] == 0
+    assert "of a score of at least 0, after" in (tmp_path / "all/README.txt").read_text()
+    output.mkdir()
+    assert alframe(*args, str(output), "--threshold", "1")[0] == 0
     if name == "yolo":
         files = sorted(p.relative_to(output).as_posix() for p in output.rglob("*.txt"))
         assert files == ["README.txt", "classes.txt", "labels/b c.txt", "labels/ü.txt"]
@@ -135,6 +138,7 @@ def test_refusals(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> 
 def test_a_model_in_onnxruntime(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> None:
     onnxruntime, onnx = pytest.importorskip("onnxruntime"), pytest.importorskip("onnx")
     output = tmp_path / "model"
+    output.mkdir()
     code, out, err = alframe("export", str(run), "--to", "onnx", "--output", str(output))
     assert (code, err) == (0, "")
     assert out.startswith(f"wrote {output / 'detector.onnx'}\n")
@@ -167,7 +171,8 @@ def test_options_that_would_do_nothing(alframe: Alframe, run: Path, photos: Path
     def export(*args: str) -> tuple[int, str, str]:
         return alframe("export", str(run), *args, "--output", "x")
 
-    refused(export("--to", "onnx", "--threshold", "0.5"), "--threshold: nothing that --to onnx")
+    for threshold in ("0.5", "0"):
+        refused(export("--to", "onnx", "--threshold", threshold), "--threshold: nothing that --to")
     refused(export("--to", "torch-export", "--device", "cpu"), "--device: nothing that --to torch")
     refused(export(str(photos), "--to", "coco", "--raw"), "--raw: nothing that --to coco takes")
     refused(export("--to", "coco"), "--to coco writes boxes of images: name files or folders")

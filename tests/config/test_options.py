@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from alframe.config.hints import MEANT, meant, shown
+from alframe.config.hints import MEANT, cut, meant, shown, unknown_setting
 from alframe.config.locations import keys
 from alframe.config.options import check_options, problems
 from alframe.config.resolve import from_overrides, resolve, settings
@@ -28,6 +28,13 @@ def said(*pairs: str) -> list[str]:
         head, known, tail = problem.partition("; known: ")
         found.append(head + tail.partition(".")[2] if known else problem)
     return found
+
+
+def test_three_suggestions_are_enough() -> None:
+    known = [f"{section}.k" for section in "abcd"]
+    said = unknown_setting("x.k", "k", 1, ("z", "y"), known)
+    assert said == "unknown setting 'x.k'; known: y, z. Did you mean 'a.k' or 'b.k' or 'c.k'?"
+    assert [cut("x" * length) for length in (60, 61)] == ["x" * 60, "x" * 57 + "..."]
 
 
 VOC = ("dataset=voc", "dataset.root=x")
@@ -51,6 +58,7 @@ VOC = ("dataset=voc", "dataset.root=x")
         ("training.lr=.nan", "training.lr: expected a finite number (got nan)"),
         ("training.lr=-.inf", "training.lr: expected a finite number (got -inf)"),
         ("training.lr=1e400", "training.lr: expected a finite number (got '1e400')"),
+        ("data.max_megapixels=0", "data.max_megapixels: expected more than 0 (got 0)"),
         ("data.cache_gb=inf", "data.cache_gb: expected a finite number (got 'inf')"),
         ("seed=true", "seed: expected a whole number, not true or false (got true)"),
         ("training.lr=true", "training.lr: expected a number, not true or false (got true)"),

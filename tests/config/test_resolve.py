@@ -242,9 +242,10 @@ def test_there_are_presets() -> None:
 
 
 def test_a_resolved_configuration_is_read_back_as_it_was(tmp_path: Path) -> None:
-    config = named("model=retina", "dataset=voc", "dataset.root=x", "seed=3")
+    config = named("model=retina", "dataset=voc", "dataset.root=x", "seed=3", "output=größe")
     file = tmp_path / "mine.yaml"
     file.write_text(to_yaml(config))
+    assert "output: größe" in file.read_text()
     again = resolve([from_file(str(file))])
     assert settings(again) == settings(config)
     assert differences(config, again) == {}

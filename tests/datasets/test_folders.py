@@ -9,6 +9,7 @@ from PIL import Image
 from alframe.datasets.folders import pictures_in
 from alframe.datasets.names import SUFFIXES
 from alframe.errors import DataError
+from alframe.files.walking import walked
 
 from .builders import image
 
@@ -92,3 +93,10 @@ def test_names_that_are_no_text(tmp_path):
     found, (note,) = names(tmp_path)
     assert found == ["a.jpg"]
     assert "2 files with a name that is no line of UTF-8 (rename it): " in note
+
+
+def test_folders_that_are_hidden_are_not_walked(tmp_path: Path) -> None:
+    for name in ("b", ".cache/deep", "lost+found"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "x.jpg").touch()
+    assert list(walked(tmp_path)) == [(tmp_path.as_posix(), []), (f"{tmp_path}/b", ["x.jpg"])]

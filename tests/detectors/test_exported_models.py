@@ -11,6 +11,7 @@ import torch
 
 from alframe.config.sections import DataConfig
 from alframe.detectors.export_check import Agreement
+from alframe.detectors.export_model import _padded
 from alframe.detectors.export_network import ExportedDetector, portable, traced
 from alframe.detectors.export_readme import readme
 from alframe.detectors.faster_rcnn import FasterRCNN
@@ -186,3 +187,7 @@ def test_a_backbone_that_pads_as_tensorflow_does(frame, shapes):
         with torch.no_grad():
             for ours, theirs in zip(network(images, sizes), module(images, sizes), strict=True):
                 torch.testing.assert_close(theirs, ours)
+
+
+def test_the_frame_of_images_that_are_stretched():
+    assert _padded(DataConfig(resize="stretch", long=100, short=50, pad=32)) == (64, 128)

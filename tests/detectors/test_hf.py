@@ -150,6 +150,24 @@ def test_a_loss_asks_no_other_process(make, monkeypatch):
     assert library._is_torch_distributed_initialized is asks
 
 
+def test_the_library_is_left_as_it_was(make):
+    from transformers.utils import logging as library
+
+    level, bars = library.get_verbosity(), library.is_progress_bar_enabled()
+    try:
+        library.set_verbosity_info()
+        library.enable_progress_bar()
+        model = make("detr").eval()
+        assert library.get_verbosity() == library.INFO
+        assert library.is_progress_bar_enabled()
+    finally:
+        library.set_verbosity(level)
+        (library.enable_progress_bar if bars else library.disable_progress_bar)()
+    hooks = len(model.backbone._forward_hooks)
+    model.features(drawing())
+    assert len(model.backbone._forward_hooks) == hooks
+
+
 def test_as_many_cells_as_queries_are_enough():
     config = SimpleNamespace(
         model_type="rt_detr_v2", feat_strides=[8, 16], num_feature_levels=4, num_queries=85
@@ -192,7 +210,8 @@ def test_statistics_of_the_backbone_are_kept_or_trained(make, caplog):
         assert moved(norm_eval=False)
         assert not caplog.records
         assert not moved()
-    assert "random values are not normalised; norm_eval=false trains them" in caplog.text
+        make("rtdetr-v2").train().train()
+    assert caplog.text.count("random values are not normalised; norm_eval=false trains them") == 2
 
 
 @pytest.mark.parametrize(
@@ -261,6 +280,9 @@ def test_weights_of_a_folder_and_a_fresh_head_for_other_classes(family, make, tm
     if family == "detr":
         again = make(family, 5, architecture=str(tmp_path), weights="pretrained").state_dict()
         assert all(torch.equal(v, again[n]) for n, v in other.state_dict().items()), "seeded"
+    model.network.half().save_pretrained(tmp_path)
+    half = make(family, architecture=str(tmp_path), weights="pretrained")
+    assert {p.dtype for p in half.parameters()} == {torch.float32}
 
 
 def test_weights_that_do_not_fit(make, tmp_path):
@@ -268,6 +290,9 @@ def test_weights_that_do_not_fit(make, tmp_path):
     file = tmp_path / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"decoder_layers": 3}))
     with pytest.raises(ConfigError, match=r"do not fit its config.json: \d+ tensors .*layers.2"):
+        make("detr", architecture=str(tmp_path), weights="pretrained")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"decoder_layers": 2, "d_model": 16}))
+    with pytest.raises(ConfigError, match=r"do not fit its config.json: \d+ tensors"):
         make("detr", architecture=str(tmp_path), weights="pretrained")
     (tmp_path / "model.safetensors").write_bytes(b"broken")
     with pytest.raises(ConfigError, match="could not be had"):

@@ -9,7 +9,25 @@ import pytest
 import torch
 
 from alframe.errors import RunError
-from alframe.files.checkpoints import load, save
+from alframe.files.checkpoints import contents, load, save
+from alframe.files.state_dicts import without_prefix
+
+
+def test_a_damaged_file_of_ours_is_not_taken_for_that_of_others(tmp_path: Path) -> None:
+    save(path := tmp_path / "x.pt", "", {"state": torch.zeros(1)})
+    raw = bytearray(path.read_bytes())
+    raw[-1] = ord("0") if raw[-1] != ord("0") else ord("1")  # of its checksum
+    path.write_bytes(raw)
+    with pytest.raises(RunError, match="is damaged, its checksum does not match"):
+        contents(path, "restore it")
+    torch.save({"weight": torch.zeros(1)}, path)
+    assert contents(path, "restore it").keys() == {"weight"}
+
+
+def test_a_part_that_is_called_module_is_no_wrapper() -> None:
+    state = {"module.weight": torch.zeros(1)}
+    assert without_prefix(state, {"module.weight"}) == state
+    assert without_prefix(state, {"weight"}) == {"weight": state["module.weight"]}
 
 
 def test_what_a_state_may_hold(tmp_path: Path) -> None:

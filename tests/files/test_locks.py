@@ -61,6 +61,18 @@ def test_a_forked_process_does_not_hold_it(tmp_path: Path) -> None:
         assert not is_locked(tmp_path / ".lock")
 
 
+def test_it_is_told_who_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", 0.0)
+    path = tmp_path / ".lock"
+    with locked(tmp_path / ".other"):
+        with path.open("w") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            with pytest.raises(RunError, match="in use by another process"), locked(path):
+                pass
+        with locked(path), pytest.raises(RunError, match="by this process"), locked(path):
+            pass
+
+
 def test_a_short_look_does_not_keep_a_process_out(tmp_path: Path) -> None:
     path = tmp_path / ".lock"
     path.touch()

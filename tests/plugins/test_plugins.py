@@ -1,6 +1,7 @@
 """Registering, duplicates, broken plugins."""
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,15 @@ def test_a_place_of_a_factory_leaves_open_what_it_is() -> None:
     assert (entry.task, entry.trains) == (None, None)
 
 
+def test_what_is_installed_comes_before_a_module_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    registry().get("learners", "collections:Counter")
+    assert sys.path[-1] == str(tmp_path)
+
+
 def test_a_strangers_plugin_is_registered_with_its_package(fresh: Fresh) -> None:
     entry = fresh(mine=plugin("confident")).get("strategies", "confident")
     assert (entry.package, entry.version, entry.learner) == ("alframe-mine", "1.2", "plain")
@@ -93,6 +103,17 @@ def test_a_doubled_name_names_both_owners_and_the_rest_works(fresh: Fresh) -> No
     assert [p.name for p in known.broken] == ["other"]
     assert {"ok", "random"} <= {e.name for e in known.all("strategies")}
     assert "fine" not in {e.name for e in known.all("strategies")}
+
+
+def test_one_name_may_be_of_two_kinds(fresh: Fresh) -> None:
+    class Plugin:
+        @hookimpl
+        def register(self, registry: Registrar) -> None:
+            registry.oracle("random", "alframe.strategies.baselines:Random", summary="x")
+
+    known = fresh(mine=Plugin)
+    assert not known.broken
+    assert known.get("oracles", "random").package == "alframe-mine"
 
 
 def missing() -> Any:

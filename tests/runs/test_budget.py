@@ -131,3 +131,5 @@ def test_what_is_tested_on_is_not_what_would_be_labelled_first() -> None:
 def test_candidates_are_a_number_or_a_share_of_the_pool(given: Any, expected: int | None) -> None:
     budget = BudgetConfig(initial=2, per_cycle=1, cycles=2, candidates=given)
     assert planned(budget, fake_dataset(pool=12), Seeds(0)).candidates == expected
+    tested = budget.model_copy(update={"test": 4})
+    assert planned(tested, fake_dataset(pool=16, test=0), Seeds(0)).candidates == expected

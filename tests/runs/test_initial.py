@@ -42,6 +42,7 @@ def test_a_run_begins_with_the_ids_of_the_file(tmp_path: Path) -> None:
         ('{"ids": []}', "at least one id"),
         ('{"ids": ["p001", 2]}', "a string each"),
         ('{"ids": ["p001", "x"]}', "'x' is not in the pool"),
+        ('{"ids": ["a", "b", "c", "d", "e", "f", "g"]}', "'e' is not in the pool\nand 2 more"),
         ('{"ids": ["p001", "p001"]}', "there twice"),
         ('{"ids": ["p001"], "sha256": "0"}', "do not match its sha256"),
     ],

@@ -2,16 +2,20 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import torch
 
+from alframe.annotations.sheets import query_folder, read_sheet
 from alframe.config.sections import BudgetConfig
-from alframe.datasets.base import Dataset, Target, with_classes
+from alframe.datasets.base import Dataset, ImageSet, Target, with_classes
 from alframe.errors import ConfigError, RunError, Waiting
+from alframe.learner import Detections, SignalBatch
 from alframe.oracle import Answers
+from alframe.runs.asking import Asking
 from alframe.runs.budget import Plan, planned
 from alframe.runs.journal import Journal
 from alframe.runs.labelling import Labelling
@@ -141,6 +145,37 @@ def test_what_is_drawn_to_test_on_is_not_among_what_may_be_trained_on(tmp_path: 
         labelling.annotate(0)
     assert labelling.targets.keys() == set(first.initial)
     assert labelling.test.targets.keys() == set(first.test)
+
+
+def test_what_is_tested_on_is_asked_for_first(tmp_path: Path) -> None:
+    asked: list[Any] = []
+    first = plan(partly(), **BUDGET.model_dump())
+    with open_run(tmp_path / "run", CONFIG, resume=False) as run:
+        Labelling(partly(), People(), run, first, lambda *said: asked.append(said)).begin()
+    ((cycle, reasons, scores),) = asked
+    assert (cycle, scores) == (0, None)
+    assert list(reasons.items()) == [
+        *((item, "test") for item in first.test), *((item, "initial") for item in first.initial)
+    ]  # fmt: skip
+
+
+class Sees:
+    """Finds two objects on every image, of which one is not sure."""
+
+    def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+        boxes, scores = torch.tensor([[[1.0, 1, 5, 5], [2, 2, 8, 8]]]), torch.tensor([[0.5, 0.04]])
+        labels = torch.zeros(1, 2, dtype=torch.int64)
+        found = Detections(boxes, scores, labels, labels == 0, scores[..., None], exclusive=False)
+        yield from (SignalBatch((item,), dict.fromkeys(names, found)) for item in images.ids)
+
+
+def test_what_is_proposed_from_the_second_query_on(tmp_path: Path) -> None:
+    ask, item = Asking(tmp_path, TRUTH, Sees()), TRUTH.pool[0]  # type: ignore[arg-type]
+    for cycle, scores in ((0, []), (1, [0.5])):
+        ask(cycle, {item: "why"}, {item: 0.7})
+        sheet = read_sheet(query_folder(tmp_path, cycle), TRUTH.file)
+        assert [p.score for p in sheet.images[0].proposals] == scores
+        assert sheet.proposed == bool(cycle)
 
 
 def test_seconds_are_not_known_once_an_answer_has_none(tmp_path: Path) -> None:

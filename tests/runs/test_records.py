@@ -10,7 +10,7 @@ import pytest
 from alframe.datasets.base import Target
 from alframe.errors import RunError
 from alframe.runs.journal import Event
-from alframe.runs.records import difference, selections, selections_due
+from alframe.runs.records import difference, results_table, selections, selections_due
 
 BOX = [1.0, 1.0, 2.0, 2.0]
 TARGETS = {"a": Target.of([BOX], [0]), "b": Target.of([BOX, BOX], [0, 1]), "c": Target.of([], [])}
@@ -91,3 +91,11 @@ def test_a_damaged_file_is_named(tmp_path: Path, line: str) -> None:
     file.write_text(line)
     with pytest.raises(RunError, match=r"cycles\.jsonl, line 1 is damaged: .*--resume' writes"):
         difference(file, EVENTS, TARGETS)
+
+
+def test_seconds_that_nobody_measured_are_no_column() -> None:
+    cycle = {"cycle": 0, "labelled": 1, "objects": 2, "seconds": {"fit": 1.5}}
+    cycle |= {"metrics": {"mAP": 0.5, "AP": {"a,b": None}}, "annotation_seconds": None}
+    lines = results_table([cycle]).splitlines()
+    assert lines == ['cycle,labelled,objects,mAP,"AP/a,b",seconds/fit', "0,1,2,0.5,,1.5"]
+    assert "annotation_seconds" in results_table([cycle | {"annotation_seconds": 0.0}])

@@ -1,6 +1,7 @@
 import errno
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import RunConfig
 from alframe.errors import RunError
 from alframe.files import checkpoints
-from alframe.files.atomic import atomic, write_text
+from alframe.files.atomic import atomic, remove_torn, write_text
 from alframe.runs.initial import digest, write_initial
 from alframe.runs.journal import Journal
 from alframe.runs.opening import open_run
 from alframe.runs.rundir import fingerprint, stored_layer
+from alframe.runs.scores import read_scores, write_scores
 from tests.runs.stored import unchecked
 
 
@@ -65,6 +67,17 @@ def test_a_line_cut_short_by_a_kill_never_happened(tmp_path: Path) -> None:
         assert [e["event"] for e in Journal(path)] == ["one", "three"]
 
 
+def test_the_last_selection_of_a_cycle_counts(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    for ids in ([], ["a"]):
+        journal.append("selected", cycle=0, ids=ids, seconds=0.0, memory={})
+    for each in (journal, Journal(tmp_path / "journal.jsonl")):
+        last = each.last("selected", 0)
+        assert last
+        assert last["ids"] == ["a"]
+        assert each.last("selected", 1) is None
+
+
 def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text('{"event": "one"}\nnonsense\n{"event": "two"}\n')
@@ -107,6 +120,30 @@ def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
         assert [p.name for p in torn.parent.iterdir()] == ["cycle_00.pt"]
         assert not in_root.exists()
         assert of_people.exists()
+
+
+def test_where_the_last_model_is_kept_those_before_are_dropped(tmp_path: Path) -> None:
+    config = resolve([from_overrides(["keep_models=last"])])
+    with open_run(tmp_path / "run", config, resume=False) as run:
+        for cycle in (0, 1):
+            run.save_model(cycle, {})
+            run.drop_models(cycle)
+        assert run.kept_models() == [1]
+
+
+def test_scores_come_back_as_they_were(tmp_path: Path) -> None:
+    write_scores(tmp_path / "x.npz", {"b": 0.1, "a": 1 / 3})
+    assert read_scores(tmp_path / "x.npz") == {"a": 1 / 3, "b": 0.1}
+
+
+def test_what_somebody_may_still_be_writing_stays(tmp_path: Path) -> None:
+    torn = tmp_path / ".x.01234567.tmp"
+    torn.touch()
+    remove_torn(tmp_path, idle=60)
+    assert torn.exists()
+    os.utime(torn, (0, 0))
+    remove_torn(tmp_path, idle=60)
+    assert not torn.exists()
 
 
 def test_a_model_of_another_cycle_is_not_taken_for_this_one(tmp_path: Path) -> None:

@@ -206,6 +206,15 @@ def test_a_wrong_event_is_named(tmp_path: Path, line: int, change: Any, reason: 
     assert problem.endswith("'alframe report' and 'alframe predict' do not need it")
 
 
+@pytest.mark.parametrize("kind", ["annotated", "cycle_started", "fitted", "evaluated"])
+def test_what_there_is_once_in_a_cycle(tmp_path: Path, kind: str) -> None:
+    at = next(n for n, event in enumerate(RIGHT) if event["event"] == kind)
+    path = tmp_path / "journal.jsonl"
+    path.write_text(to_lines([*RIGHT[: at + 1], *RIGHT[at:]])[0])
+    with pytest.raises(RunError, match=f"'{kind}' of cycle 0 is there twice"):
+        Journal(path)
+
+
 @pytest.mark.parametrize(
     ("order", "line"),
     [

@@ -147,6 +147,9 @@ def test_a_model_that_was_not_kept(runs: Path, tmp_path: Path) -> None:
     assert "keep_models=all" in verdict.problem
     codes = [CliRunner().invoke(verify, [str(path), *more]).exit_code for more in ([], STRICT)]
     assert codes == [0, 1]
+    start(tmp_path / "last", "strategy=random", "budget.cycles=2", "keep_models=last")
+    done = CliRunner().invoke(verify, [str(tmp_path / "last"), *STRICT])
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "5 of 5 verified")
 
 
 def test_a_cut_selection_is_found(entropy: Path) -> None:
@@ -271,6 +274,11 @@ def test_command_line(entropy: Path) -> None:
     failed = CliRunner().invoke(verify, [str(entropy)], catch_exceptions=False)
     assert failed.exit_code == 1
     assert "initial set: DIFFERS, the manifest has another hash" in failed.stdout
+    model = entropy / "checkpoints" / "cycle_00.pt"
+    model.write_bytes(model.read_bytes()[:-9])
+    damaged = CliRunner().invoke(verify, [str(entropy)], catch_exceptions=False)
+    assert damaged.exit_code == 2
+    assert "model of cycle 0: DAMAGED" in damaged.stdout
 
 
 def test_noise_on_scores_of_a_part_of_the_pool_is_drawn_again(tmp_path: Path) -> None:

@@ -91,6 +91,12 @@ def test_a_member_that_has_found_nothing_is_compared_with_the_others() -> None:
     assert alframe.select("mc-dropout", 1, ids=IDS, samples=members, detections=members[0]) == ["a"]
 
 
+def test_images_with_probabilities_of_other_numbers_of_classes() -> None:
+    given = [probable(0.5, 0.5), probable(0.5, 0.25, 0.25)]
+    with pytest.raises(DataError, match="as many classes for every image"):
+        alframe.select("entropy", 1, ids=["a", "b"], detections=given)
+
+
 def test_strict_looks_at_every_member() -> None:
     members = [[probable(0.5, 0.3)] * 4, [found(0.5)] * 4]
     given = {"ids": IDS, "samples": members, "detections": members[0], "classes": ["cat", "dog"]}

@@ -248,10 +248,11 @@ def test_scores_of_all_classes_have_an_entropy(
     code, said, err = choose(alframe, *given, budget=1)
     assert code == 0, err
     assert json.loads(said)["score"] == pytest.approx(1.5 * np.log(2), abs=1e-6)
-    path = results(tmp_path / "run", extra={"scores": [0.5, 0.25, 0.5, 0.1]})
-    code, said, err = choose(alframe, *given)
-    assert (code, said) == (2, "")
-    assert "scores: expected one for each of 2 classes" in err
+    for wrong in ([0.5, 0.25, 0.5, 0.1], [0.5, 0.25, 0.5]):
+        path = results(tmp_path / "run", extra={"scores": wrong})
+        code, said, err = choose(alframe, *given)
+        assert (code, said) == (2, "")
+        assert "scores: expected one for each of 2 classes" in err
 
 
 def test_what_is_missing_is_said_with_what_would_help(
@@ -280,6 +281,7 @@ def test_what_is_missing_is_said_with_what_would_help(
         code, said, err = choose(alframe, *given, *args)
         assert (code, said, message in err) == (2, "", True), err
     assert "nothing to choose from" in choose(alframe, strategy="random")[2]
+    assert "'--budget': 0 is not in the range" in choose(alframe, *given, budget=0)[2]
     assert "nothing lies there" in choose(alframe, "--predictions", tmp_path / "no")[2]
 
 
@@ -558,6 +560,18 @@ def test_a_query_for_people(
     assert "alframe annotate" not in (out / "README.txt").read_text()
 
 
+def test_a_query_of_a_choice_without_predictions(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    np.savez(tmp_path / "e.npz", ids=np.array([*FOUND]), image=np.eye(5))
+    given = ("--embeddings", tmp_path / "e.npz", "--images", photos, "--to", "coco")
+    code, _, err = choose(alframe, *given, "--output", tmp_path / "q", strategy="coreset", budget=2)
+    assert code == 0, err
+    page = (tmp_path / "q/index.html").read_text()
+    assert "2 images to annotate" in page
+    assert "with what the model found" not in page
+
+
 def test_a_query_proposes_the_best_of_what_was_found(
     alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
@@ -579,12 +593,17 @@ BAD_FILES: Mapping[str, tuple[Any, str]] = {
     "twice": ({"ids": np.array(["a", "a"]), "image": np.zeros((2, 2))}, "twice are a"),
     "short": ({"ids": np.array(["a", "b"]), "image": np.zeros((1, 2))}, r"expected [2, d]"),
     "text": ({"ids": np.array(["a"]), "image": np.array([["x"]])}, "expected numbers, got <U1"),
+    "complex": ({"ids": np.array(["a"]), "image": np.ones((1, 2), complex)}, "got complex128"),
     "narrow": ({"ids": np.array(["a"]), "image": np.zeros((1, 0))}, "a number or more in each row"),
     "NaN": (
         {"ids": np.array(["a", "b"]), "image": [[1.0, 2.0], [np.nan, 1.0]]}, "as float32, of b",
     ),
     "index": (
         {"ids": np.array(["a"]), "object_features": np.zeros((1, 2)), "object_index": [1]},
+        "expected places in ids, 0 to 0",
+    ),
+    "below": (
+        {"ids": np.array(["a"]), "object_features": np.zeros((1, 2)), "object_index": [-1]},
         "expected places in ids, 0 to 0",
     ),
     "alone": (
@@ -604,6 +623,17 @@ def test_embeddings_that_cannot_be_used(
     code, said, err = choose(alframe, "--embeddings", path, strategy="coreset")
     assert (code, said, message in err) == (2, "", True), err
     assert str(path) in err
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_embeddings_as_other_programs_write_them(tmp_path: Path, save: Any) -> None:
+    """Ids as bytes; numbers column by column."""
+    image = np.arange(6.0).reshape(2, 3)
+    ids = np.char.encode(np.array(["ä.jpg", "b.jpg"]), "utf-8")
+    save(tmp_path / "e.npz", ids=ids, image=np.asfortranarray(image))
+    found = read_vectors(tmp_path / "e.npz")
+    assert found.ids == ("ä.jpg", "b.jpg")
+    assert np.array_equal(found.image, image)  # type: ignore[arg-type]
 
 
 def test_embeddings_whose_bits_have_flipped(tmp_path: Path) -> None:
@@ -655,6 +685,8 @@ def test_pictures_that_nobody_could_look_at(alframe: Any, photos: Path, tmp_path
     assert "Pillow can read (2 times)" in err
     assert "; replace the file, or add --skip-bad" in err
     assert not (tmp_path / "query").exists()
+    (tmp_path / "done.txt").write_text("a.jpg\nin/d.jpg\n")
+    assert choose(alframe, *given, *query, "--labelled", tmp_path / "done.txt")[0] == 0
     (photos / "0.jpg").symlink_to(tmp_path / "nothing")
     code, _, err = choose(alframe, *given, *query, "--skip-bad")
     assert (code, "left out 1 link to nothing and the like: 0.jpg" in err) == (0, True), err
@@ -693,6 +725,9 @@ def test_an_ensemble_of_files(alframe: Any, photos: Path, tmp_path: Path) -> Non
     status, out, err = choose(alframe, *given, "--images", photos, strategy="mc-dropout", budget=3)
     assert status == 0, err
     assert out.split() == ["in/e.jpg", "in/d.jpg", "a.jpg"]
+    (files[1] / "labels/in/e.txt").unlink()
+    empty = ("--images", photos, "--missing", "empty")
+    assert choose(alframe, *given, *empty, strategy="mc-dropout", budget=3)[1] == out
     status, _, err = choose(alframe, *given[:2], "--images", photos, strategy="mc-dropout")
     assert status == 2
     assert "requires samples; give --predictions several times" in err
@@ -766,6 +801,12 @@ def test_files_whose_probabilities_cannot_be_compared(
     status, _, err = choose(alframe, *given, strategy="mc-dropout")
     assert status == 2
     assert "expected one kind, to be compared" in err
+    results(tmp_path / "second", extra={"scores": [0.5, 0.5]})
+    (file := two.parent / "instances.json").write_text(
+        file.read_text().replace('"cat"', "?").replace('"dog"', '"cat"').replace("?", '"dog"')
+    )
+    status, _, err = choose(alframe, *given, strategy="mc-dropout")
+    assert (status, "expected those of all the files, in one order" in err) == (2, True), err
 
 
 @pytest.mark.parametrize("strategy", ["kmeans", "typiclust"])
@@ -808,3 +849,6 @@ def test_nothing_is_labelled_yet(
     first = choose(alframe, *given)
     assert first[0] == 0
     assert choose(alframe, *given, "--labelled", tmp_path / "done.txt") == first
+    (tmp_path / "DONE.TXT").write_text("in/d.jpg\n")
+    code, said, err = choose(alframe, *given, "--labelled", tmp_path / "DONE.TXT")
+    assert (code, said.split()) == (0, BY_ENTROPY[1:]), err

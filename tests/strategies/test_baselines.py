@@ -13,6 +13,7 @@ def test_draws_without_replacement_and_follows_the_generator() -> None:
     assert first == again
     assert len(set(first)) == 5
     assert set(first) <= set(numbers)
+    assert first != tuple(sorted(first)), "in the order of drawing"
 
 
 def test_every_item_is_as_likely_as_any_other() -> None:

@@ -26,6 +26,8 @@ def test_contexts_by_hand() -> None:
     mean = [(w * a + v * b) / (w + v) for a, b in zip(p[0, 0], p[0, 1], strict=True)]
     result = contexts(p, True, valid, 2, uniform=False)
     torch.testing.assert_close(result, torch.tensor([[mean, [0.0, 0.0, 0.0]]]))
+    behind = contexts(torch.tensor([[[0.3, 0.1, 0.6]]]), True, valid[:, :1], 2, uniform=False)
+    torch.testing.assert_close(behind, torch.tensor([[[0.3, 0.1, 0.6], [0.0, 0.0, 0.0]]]))
     filled = contexts(p, True, valid, 2, uniform=True)
     torch.testing.assert_close(filled[0, 1], torch.full((3,), 1 / 3))
 

@@ -40,6 +40,8 @@ def test_only_a_few_embeddings_are_read() -> None:
     question = asked(1)
     assert Dedup(ByNumber(), factor=2).select(question).ids == ("a",)
     assert question.learner.read == 6 + 2 + 1  # type: ignore[attr-defined]
+    Dedup(ByNumber()).select(question := asked(1))
+    assert question.learner.read == 6 + 4 + 1  # type: ignore[attr-defined]
 
 
 def test_of_many_labelled_images_each_counts() -> None:

@@ -19,7 +19,15 @@ from alframe.training.augment import (
     zoom_out,
     zoom_out_crop,
 )
-from alframe.training.geometric import GROUND, LEAST_IOUS, Window, crop_boxes, resample
+from alframe.training.geometric import (
+    GROUND,
+    IGNORED,
+    LEAST_IOUS,
+    Window,
+    crop_boxes,
+    resample,
+    resample_mask,
+)
 from alframe.training.photometric import photometric_distort
 
 WHOLE = Window(0.0, 0.0, 60.0, 40.0)
@@ -191,6 +199,9 @@ def test_around_the_image_lies_the_ground() -> None:
     assert (found[2:] == GROUND).all()
     assert (found[:, :4] == GROUND).all()
     assert (resample(image, Window(-20, -20, -10, -10)) == GROUND).all()
+    mask = resample_mask(np.full((4, 8), 9, np.uint8), Window(-8, 0, 8, 8))
+    assert (mask[:2, 4:] == 9).all()
+    assert (mask == IGNORED).sum() == 24
 
 
 def test_boxes_move_with_the_pixels() -> None:
@@ -262,6 +273,8 @@ class Draws:
         (Draws(0, amount=-20), [0, 80, 220]),
         (Draws(1, amount=1.5), [15, 150, 255]),
         (Draws(1, amount=0.5, first=False), [5, 50, 120]),
+        (Draws(1, 2, amount=1.5), [0, 97, 255]),  # saturation after contrast, or before it
+        (Draws(1, 2, amount=1.5, first=False), [0, 45, 255]),
         (Draws(4, amount=0), [240, 100, 10]),
     ],
 )

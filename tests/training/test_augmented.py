@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from alframe.learner import Detections
+from alframe.training import augmented as changes
 from alframe.training.augmented import augmented, flipped, shrunk, with_holes
 from alframe.training.batch import Batch
 
@@ -64,6 +65,14 @@ def test_holes_follow_from_the_id() -> None:
     black = (one == 0).float().mean(dim=(1, 2, 3))
     assert ((black >= 0.0025) & (black <= 0.08)).all()
     assert whole.min() == 9, "the batch itself is left alone"
+
+
+def test_holes_lie_within_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "CUTS", 1)
+    monkeypatch.setattr(changes, "CUT", (0.5, 0.5))
+    whole, sizes = torch.full((8, 3, 20, 20), 9, dtype=torch.uint8), torch.tensor([[20, 20]] * 8)
+    found = with_holes(Batch(tuple("abcdefgh"), whole, sizes, sizes)).images
+    assert (found == 0).sum(dim=(1, 2, 3)).tolist() == [300] * 8
 
 
 def test_darker() -> None:

@@ -18,6 +18,9 @@ def talk(folder: Path) -> dict[str, Any]:
     rank = distributed.rank()
     mark = folder / "left behind"
 
+    asked: list[int] = []
+    own = torch.tensor(rank + 1.0)
+
     def work() -> bool:
         if rank == 0:
             time.sleep(0.2)
@@ -28,10 +31,12 @@ def talk(folder: Path) -> dict[str, Any]:
         "rank": rank,
         "size": distributed.world_size(),
         "first": distributed.is_main_process(),
-        "decided": distributed.broadcast(lambda: f"by {rank}"),
+        "decided": distributed.broadcast(lambda: asked.append(rank) or f"by {rank}"),  # type: ignore[func-returns-value]
+        "asked": asked,
         "gathered": distributed.all_gather({"rank": rank}),
         "collected": distributed.gather(rank),
-        "summed": float(distributed.all_reduce(torch.tensor(rank + 1.0))),
+        "summed": float(distributed.all_reduce(own)),
+        "own": float(own),
         "in_turn": distributed.main_process_first(work),
         "device": str(pick_device("auto" if not torch.cuda.is_available() else "cpu")),
     }
@@ -45,9 +50,11 @@ def test_processes_agree(tmp_path: Path) -> None:
             "size": 3,
             "first": rank == 0,
             "decided": "by 0",
+            "asked": [0] if rank == 0 else [],
             "gathered": [{"rank": 0}, {"rank": 1}, {"rank": 2}],
             "collected": [0, 1, 2] if rank == 0 else [],
             "summed": 6.0,
+            "own": rank + 1.0,
             "in_turn": True,
             "device": "cpu",
         }

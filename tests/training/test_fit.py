@@ -1,6 +1,7 @@
 """The fit loop on a model of a few numbers."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from alframe.training import fit as fit_module
 from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream
 from alframe.training.fit import fit
-from alframe.training.loss_meter import refuse_nonfinite
+from alframe.training.loss_meter import LossMeter, refuse_nonfinite, sum_over_ranks
 from alframe.training.phases import Losses, Phase, Step
 from tests.fakes import FakeImages, MemoryCheckpoint, Numbers
 
@@ -403,6 +404,21 @@ def test_means_of_losses_and_stats_are_reported_per_phase() -> None:
     means = journal.phases[0][1]["means"]
     assert means["images"] == 3.0
     assert means["total"] == pytest.approx(means["error"])
+
+
+def test_what_is_recorded_is_the_mean_since_the_last_reading() -> None:
+    seen: list[Any] = []
+    recorder: Any = SimpleNamespace(scalar=lambda *said: seen.append(said))
+    meter = LossMeter(recorder, "cycle_0/joint")
+    for value in (1.0, 3.0):
+        meter.add(["a"], {"error": torch.tensor(value)})
+    meter.flush(7)
+    assert seen == [("cycle_0/joint/error", 2.0, 7)]
+
+
+def test_the_shares_of_processes_add_up() -> None:
+    first, second = [(["a"], {"error": 1.0})], [(["b"], {"error": 2.0, "more": 4.0})]
+    assert sum_over_ranks([first, second]) == [(["a", "b"], {"error": 3.0, "more": 4.0})]
 
 
 def test_the_global_generator_is_left_alone() -> None:

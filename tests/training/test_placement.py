@@ -8,7 +8,7 @@ from torch import nn
 
 from alframe.errors import ConfigError
 from alframe.training import placement
-from alframe.training.device import pick_device, workers
+from alframe.training.device import autocast, pick_device, workers
 from alframe.training.placement import placed
 
 CPU = torch.device("cpu")
@@ -92,6 +92,12 @@ def test_gradients_of_maps_that_are_narrower_than_a_stride(width, stride, kernel
             assert (each - known).norm() < 0.02 * known.norm()
 
 
+def test_a_narrow_map_of_which_more_would_be_computed_is_left_as_it_is():
+    layer, images = nn.Conv2d(8, 16, 2, 2, padding=1), torch.rand(2, 8, 4, 1)
+    expected = layer(images)
+    torch.testing.assert_close(placed(layer, CPU)(images), expected)
+
+
 @pytest.mark.parametrize("stride", [2, (1, 3)])
 def test_strided_1x1_kernels_of_few_channels(stride):
     """The same numbers without the stride: oneDNN's gradient would write past its memory."""
@@ -121,6 +127,14 @@ def test_how_many_load_images_where_nobody_says(monkeypatch):
     assert workers(None, cuda) == 3
     monkeypatch.setattr("os.cpu_count", lambda: 64)
     assert workers(None, cuda) == 8
+
+
+@pytest.mark.parametrize(
+    ("precision", "type_"), [("auto", torch.float32), ("bf16", torch.bfloat16)]
+)
+def test_a_precision_that_no_run_has_settled_is_fp32(precision, type_):
+    with autocast(CPU, precision):
+        assert (torch.ones(1, 1) @ torch.ones(1, 1)).dtype == type_
 
 
 @pytest.mark.parametrize("count", [0, 1])

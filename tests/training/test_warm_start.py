@@ -69,10 +69,11 @@ def test_without_a_new_class_everything_carries_over() -> None:
     assert after[0].bias.tolist() == [1, 2, -1]
 
 
+@pytest.mark.parametrize("rows", [4, 2])
 def test_a_layer_that_does_not_say_how_it_grows_is_drawn_anew(
-    caplog: pytest.LogCaptureFixture,
+    rows: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before, after = layer([1, 2, 3, 4], None), layer([91, 92, 93, 94, 95, 96], None)
+    before, after = layer([1, 2, 3, 4][:rows], None), layer([91, 92, 93, 94, 95, 96], None)
     with caplog.at_level(logging.WARNING):
         carry_over(after, WarmStart(before.state_dict(), 2), 3)
     assert after[0].bias.tolist() == [91, 92, 93, 94, 95, 96]

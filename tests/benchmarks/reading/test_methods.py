@@ -54,6 +54,8 @@ def test_problems_may_differ_in_recipe_and_detector(tmp_path):
     write_run(tmp_path / "voc" / "1", [0.1], settings={"lr": 0.1, "ema": 0.9})
     write_run(tmp_path / "coco" / "1", [0.1], settings={"lr": 0.2, "ema": 0.9}, model="ssd")
     assert names(tmp_path / "voc", tmp_path / "coco") == [["random"], ["random"]]
+    write_run(tmp_path / "own" / "1", [0.1], settings={"lr": 0.2})
+    assert names(tmp_path / "voc", tmp_path / "own") == [["random"], ["random"]]
     write_run(tmp_path / "coco" / "2", [0.1], settings={"lr": 0.3, "ema": 0.9}, model="ssd")
     assert names(tmp_path / "voc", tmp_path / "coco") == [
         ["random (training.lr=0.1)"],

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 from xml.etree import ElementTree
 
 import numpy as np
@@ -40,6 +41,7 @@ def test_lines_are_the_means_in_percent_over_images_and_over_boxes(figure):
     )
     np.testing.assert_allclose(np.asarray(miaod.get_xydata(), float), [[10, 50], [20, 60]])
     assert (random.get_linestyle(), miaod.get_linestyle()) == ("-", "--")
+    assert images.get_ylabel() == "mAP50, %"
 
 
 def test_band_is_one_standard_deviation_of_several_runs_and_none_of_one(figure):
@@ -57,6 +59,13 @@ def test_legend_names_methods_in_the_order_in_which_they_end(figure):
     assert legend is not None
     assert [t.get_text() for t in legend.get_texts()] == ["miaod (unfinished)", "random, n = 2"]
     assert legend.get_title().get_text() == "mean ± sd of n runs"
+
+
+def test_a_curve_that_falls_is_low_in_the_legend(tmp_path):
+    write_run(tmp_path / "1", [0.6, 0.1])
+    write_run(tmp_path / "2", [0.2, 0.5], strategy="miaod")
+    legend = drawn(tmp_path).axes[1].get_legend()
+    assert [t.get_text() for t in legend.get_texts()] == ["miaod", "random"]
 
 
 def test_legend_lies_beside_the_curves(figure):
@@ -80,18 +89,36 @@ def test_counts_that_lie_too_close_are_left_to_matplotlib(tmp_path):
     ticks = axes.get_xticks()
     assert len(ticks) < 15
     assert all(tick == int(tick) for tick in ticks)
+    cycles = write_run(tmp_path / "few" / "b", [0.1, 0.2, 0.3]) / "cycles.jsonl"
+    text = cycles.read_text().replace('"labelled": 20', '"labelled": 11')
+    cycles.write_text(text.replace('"labelled": 30', '"labelled": 100'))
+    assert 11 not in drawn(tmp_path / "few").axes[0].get_xticks()
 
 
 def test_a_panel_per_dataset_with_the_same_look_of_a_method(tmp_path):
     write_run(tmp_path / "1", [0.1, 0.2], strategy="random", dataset="a")
     write_run(tmp_path / "2", [0.1, 0.2], strategy="miaod", dataset="b")
     write_run(tmp_path / "3", [0.1, 0.2], strategy="random", dataset="b")
-    first, _, second, _ = drawn(tmp_path).axes
+    figure = drawn(tmp_path)
+    assert tuple(figure.get_size_inches()) == (12.5, 9.0)
+    first, _, second, _ = figure.axes
     looks = [
         {str(line.get_label()): (line.get_color(), line.get_marker()) for line in axes.get_lines()}
         for axes in (first, second)
     ]
     assert looks[0]["random"] == looks[1]["random"] != looks[1]["miaod"]
+
+
+def test_hours_where_annotating_was_measured(tmp_path):
+    timed = write_run(tmp_path / "1", [0.1, 0.2], dataset="a") / "cycles.jsonl"
+    cycles = [json.loads(line) for line in timed.read_text().splitlines()]
+    lines = [json.dumps(c | {"annotation_seconds": 3600 * c["labelled"]}) + "\n" for c in cycles]
+    timed.write_text("".join(lines))
+    write_run(tmp_path / "2", [0.1, 0.2], dataset="b")
+    axes = drawn(tmp_path).axes
+    assert [each.get_visible() for each in axes] == [True] * 5 + [False]
+    assert axes[2].get_xlabel() == "hours of annotation"
+    assert list(axes[2].get_lines()[0].get_xdata()) == [10, 20]
 
 
 def test_png_shows_every_line(figure):

@@ -45,6 +45,8 @@ def test_both_versions_say_the_same(root: Path) -> None:
         assert image.shape == (*dataset.images.size(item), 3)
         assert np.array_equal(image[..., 0].ravel(), pixels[row, :1024]), "red comes first"
         assert image[1, 0, 2] == pixels[row, 2048 + 32], "row by row"
+    ids = (*dataset.pool, *dataset.test)
+    assert len({dataset.images.stamp(item) for item in ids}) == 24
 
 
 @pytest.mark.parametrize(("name", "below"), [("BINARY", "bin"), ("PYTHON", "py")])
@@ -77,8 +79,9 @@ def test_images_are_read_when_they_are_asked_for(root: Path) -> None:
     dataset = cifar10(str(root))
     file = next(p for p in root.iterdir() if p.name.startswith("test"))
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(DataError, match=r"the file has been (cut|changed): .*test_batch"):
-        dataset.images.read("test/00003")
+    for item in ("test/00000", "test/00003"):
+        with pytest.raises(DataError, match=r"the file has been (cut|changed): .*test_batch"):
+            dataset.images.read(item)
 
 
 class Evil:

@@ -45,7 +45,7 @@ def test_names_and_lists(tmp_path: Path) -> None:
     for n in range(5):
         write_pair(tmp_path / f"images/{n}.jpg", tmp_path / f"masks/{n}_mask.png", two_parts(n))
     (tmp_path / "classes.txt").write_text("road\nsky\ncar\n")
-    (tmp_path / "train.txt").write_text("images/0.jpg\n1\n2.jpg\n")
+    (tmp_path / "train.txt").write_text("2.jpg\nimages/0.jpg\n1\n")
     (tmp_path / "val.txt").write_text("3\n")
     found = masks(str(tmp_path), mask_suffix="_mask")
     assert found.classes == ("road", "sky", "car")
@@ -58,13 +58,23 @@ def test_names_and_lists(tmp_path: Path) -> None:
     (tmp_path / "val.txt").write_text("3\n9\n")
     with pytest.raises(DataError, match="no picture of the dataset: '9'"):
         masks(str(tmp_path), mask_suffix="_mask")
-    for name in ("train.txt", "val.txt"):
+    (tmp_path / "val.txt").write_text("3\n")
+    (tmp_path / "pool.txt").write_text("0\n1\n2\n4\n")
+    assert len(masks(str(tmp_path), mask_suffix="_mask").pool) == 4
+    for name in ("train.txt", "pool.txt"):
         (tmp_path / name).unlink()
+    rest = masks(str(tmp_path), mask_suffix="_mask")
+    assert (len(rest.pool), rest.test) == (4, ("images/3.jpg",))
+    (tmp_path / "val.txt").unlink()
     whole = masks(str(tmp_path), mask_suffix="_mask")
     assert (len(whole.pool), len(whole.test)) == (5, 0)
+    shutil.copy(tmp_path / "masks/0_mask.png", tmp_path / "masks/9_mask.png")
     drawn = masks(str(tmp_path), mask_suffix="_mask", test="40%")
+    assert any(note.startswith("1 mask without an image") for note in drawn.notes)
     assert (len(drawn.pool), len(drawn.test)) == (3, 2)
     assert any("the test split is drawn: 2 images of 5" in note for note in drawn.notes)
+    others = [masks(str(tmp_path), mask_suffix="_mask", test="40%", test_seed=n) for n in (1, 2, 3)]
+    assert {each.test for each in others} != {drawn.test}
 
 
 def test_camvid(tmp_path: Path) -> None:
@@ -109,7 +119,7 @@ def test_what_values_mean(
     ("options", "needle"),
     [
         ({"binary": True, "reduce_zero_label": True}, "contradict one another"),
-        ({"ignore_index": 300}, "expected a value of 0 to 255 or null, got 300"),
+        ({"ignore_index": 256}, "expected a value of 0 to 255 or null, got 256"),
         ({"classes": ["a"]}, "the names of 2 to 255 classes, got 1"),
         ({"classes": ["a", "a"]}, "expected different names"),
         ({"test": "20%"}, "makes a test split, and .* has one"),
@@ -132,7 +142,7 @@ def broken_root(root: Path) -> Path:
     home = root / "masks/train"
     (home / "0.png").unlink()
     (home / "1.png").rename(home / "1_mask.png")
-    Image.fromarray(np.zeros((5, 7), np.uint8)).save(home / "2.png")
+    Image.fromarray(np.zeros((16, 7), np.uint8)).save(home / "2.png")
     Image.fromarray(np.full(SHAPE, 9, np.uint8)).save(home / "3.png")
     Image.fromarray(np.zeros((*SHAPE, 3), np.uint8)).save(home / "4.png")
     (home / "5.png").write_bytes(b"no picture")
@@ -154,7 +164,7 @@ def test_all_that_is_wrong_is_said_at_once_a_line_a_cause(tmp_path: Path) -> Non
         "the mask has width and height of its image swapped, as where its EXIF orientation",
         "7.png (12 x 16, the image 16 x 12)",
         "the mask has another size than its image: ",
-        "2.png (7 x 5, the image 16 x 12)",
+        "2.png (7 x 16, the image 16 x 12)",
         "the mask has values that are no class: expected 0 to 1 or 255",
         "3.png (9)",
         "6.png (700)",
@@ -256,8 +266,9 @@ def test_masks_of_other_kinds(tmp_path: Path) -> None:
     Image.fromarray(two_parts(0)).save(home / "0.gif")
     with pytest.raises(DataError, match=r"two masks of one name but for the suffix, as of 0\.gif"):
         masks(str(root))
-    for name in ("0.gif", "0.png", "1.png"):
+    for name in ("0.gif", "0.png", "1.png", "2.png"):
         (home / name).unlink()
+    Image.fromarray(np.full(SHAPE, -255, np.int32)).save(home / "2.tif")
     Image.fromarray(two_parts(0)).save(home / "0.jpg")
     Image.fromarray(np.full(SHAPE, 0.5, np.float32)).save(home / "1.tif")
     with pytest.raises(DataError) as caught:
@@ -265,6 +276,7 @@ def test_masks_of_other_kinds(tmp_path: Path) -> None:
     text = str(caught.value)
     assert "is a JPEG, whose values are not those that were saved" in text
     assert "values that are no whole numbers (F)" in text
+    assert "2.tif (-255)" in text
 
 
 @pytest.mark.parametrize("orientation", [2, 3, 4, 6, 8])

@@ -23,6 +23,7 @@ from alframe.tasks.segmentation.mask_losses import dice_loss, mask_cross_entropy
 from alframe.tasks.segmentation.networks import FCN, LRASPP, DeepLabV3
 from alframe.tasks.segmentation.segmenter import Segmenter
 from alframe.tasks.segmentation.shapes_seg import shapes_seg
+from alframe.tasks.segmentation.shown_masks import colours
 from alframe.testing import check_learner, tiny_setup
 from alframe.training.batch import Batch
 from alframe.training.plain_learner import PlainLearner
@@ -100,6 +101,7 @@ def test_the_auxiliary_head_is_trained_and_never_asked() -> None:
     terms = model.loss(batch)
     assert list(terms) == ["ce", "aux"]
     assert model.aux is not None
+    assert model.aux_weight == 0.4
     aux = model.train().aux(model.features(batch).maps)
     assert torch.isfinite(aux).all()
     model.aux_weight = 0.8
@@ -117,6 +119,20 @@ def test_the_auxiliary_head_is_trained_and_never_asked() -> None:
     assert before[CLASS_PROBS].values.equal(after[CLASS_PROBS].values)
     assert before[CLASS_MAPS].logits.equal(after[CLASS_MAPS].logits)
     assert FCN(3, backbone="tiny", weights="none", aux=False).aux is None
+
+
+def test_weights_of_terms_and_classes_count() -> None:
+    batch, alone = batch_of(masks_like(3)), masks_like(3)
+    alone[alone != 0] = IGNORED
+    models = [
+        LRASPP(3, **TINY, **options).eval()
+        for options in ({"dice": 1.0}, {"dice": 2.0}, {"class_weights": [1.0, 0.0, 0.0]})
+    ]
+    for model in models:
+        model.load_state_dict(models[0].state_dict())
+    plain, twice, first = (model.loss(batch) for model in models)
+    assert twice["dice"].item() == pytest.approx(2 * plain["dice"].item())
+    assert first["ce"].item() == pytest.approx(models[0].loss(batch_of(alone))["ce"].item())
 
 
 @pytest.mark.parametrize("one_channel", [False, True])
@@ -190,6 +206,10 @@ def test_two_channels_and_one_agree_where_classes_are_apart() -> None:
         assert (each == masks).mean() > 0.97
 
 
+def test_every_class_has_a_colour_of_its_own() -> None:
+    assert len({tuple(row) for row in colours([f"{n}" for n in range(24)]).tolist()}) == 24
+
+
 def whole(maps: ClassMaps, row: int = 0) -> torch.Tensor:
     return torch.cat([*maps.at_original_size(row)], dim=1)
 
@@ -247,6 +267,7 @@ def test_bands_are_those_of_the_whole(
         ({"threshold": 1.0}, "between 0 and 1, got 1.0"),
         ({"dice": -1.0}, "at least 0"),
         ({"class_weights": [1.0, 2.0]}, r"each of 3 classes, .*got \[1.0, 2.0\]"),
+        ({"class_weights": [1.0, 2.0, 1.0, 1.0]}, "each of 3 classes"),
         ({"class_weights": [0.0, 0.0, 0.0]}, "not 0 alone"),
         ({"stride": 0}, "stride"),
         ({"low_stride": 32}, "expected a map as coarse before the last one"),
