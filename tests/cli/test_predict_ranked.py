@@ -78,13 +78,17 @@ def test_the_largest_score_comes_first_and_is_the_runs_own(
     assert not (run / "predictions").exists()
 
 
-def test_equal_scores_stay_in_order(alframe: Alframe, run: Path, photos: Path) -> None:
+def test_equal_scores_stay_in_order(
+    alframe: Alframe, run: Path, photos: Path, tmp_path: Path
+) -> None:
     first, other = (str(photos / name) for name in list(ITEMS)[:2])
-    found = answers(alframe("predict", str(run), first, other, first, "--json"))
+    copy = shutil.copy(first, str(tmp_path / "0.png"))  # which a sorted list would have first
+    found = answers(alframe("predict", str(run), first, other, copy, first, "--json"))
     score = {str(row["image"]): float(str(row["score"])) for row in found}
-    expected = {True: [first, other, first], False: [other, first, first]}
+    assert score[first] == score[copy]
+    expected = {True: [first, other, copy], False: [other, first, copy]}
     if score[first] > score[other]:
-        expected = {False: [first, first, other]}
+        expected = {False: [first, copy, other]}
     assert [row["image"] for row in found] == expected[score[first] == score[other]]
 
 
