@@ -54,7 +54,7 @@ def test_pictures_boxes_scores_and_reasons(tmp_path: Path) -> None:
     assert [p["src"] for p in pictures] == ["thumbnails/0001.jpg", "thumbnails/0002.jpg"]
     sizes = [header_size(tmp_path / "query" / str(p["src"])) for p in pictures]
     assert sizes == [(240, 320), (40, 30)]
-    rects = shown.all("rect")
+    rects = shown.all("rect")[::-1]  # the best is drawn last, on top
     assert {k: rects[0][k] for k in ("x", "y", "width", "height")} == {
         "x": "10.0",
         "y": "20.0",
@@ -128,11 +128,15 @@ def test_names_of_boxes_that_overlap_stand_below_each_other(tmp_path: Path) -> N
     )
     asked = AskedImage("a", image(tmp_path / "a.jpg", (240, 240)), 240, 240, proposals=found)
     texts = [(t["x"], t["y"], t.get("text-anchor")) for t in page(tmp_path, asked).all("text")]
-    assert texts == [("12.0", "30.0", None), ("12.0", "42.0", None), ("238.0", "110.0", "end")]
+    assert texts[::-1] == [
+        ("12.0", "30.0", None),
+        ("12.0", "42.0", None),
+        ("238.0", "110.0", "end"),
+    ]
     look = SecondLook({"a": [(Annotated("a", "disc", left), True)]}, {"a": ["disc or box?"]})
     write_gallery(Sheet("look", ("box", "disc"), (asked,), proposed=True), tmp_path, look)
     shown = Page((tmp_path / "index.html").read_text("utf-8"))
-    assert [t["y"] for t in shown.all("text")] == ["30.0", "117.5", "129.5", "232.5"]
+    assert [t["y"] for t in shown.all("text")[::-1]] == ["30.0", "117.5", "129.5", "232.5"]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
