@@ -115,10 +115,10 @@ def test_they_are_shown_with_both_boxes_and_the_reason(tmp_path: Path) -> None:
     assert rects == [
         ("12.0", "20.0", None),
         ("0.0", "9.0", "other"),
-        ("10.0", "20.0", "model"),
         ("50.0", "10.0", "model"),
+        ("10.0", "20.0", "model"),
     ]
-    wrong, other, swapped, left_out = (rect["stroke"] for rect in page.all("rect"))
+    wrong, other, left_out, swapped = (rect["stroke"] for rect in page.all("rect"))
     assert wrong == other == left_out != swapped, "a colour a class"
     assert len(page.all("text")) == 3, "what is not suspected has no name"
     text = " ".join(page.text.split())
