@@ -44,17 +44,13 @@ def read_coco(source: Source, images: Images, problems: Problems) -> Annotations
         raise DataError(
             f"{named(predicted)}: what a model found is no answer of people; {EXPECTED}"
         )
-    bare = [
-        w
-        for w, content in contents.items()
-        if not any(map(content.get, ("categories", "annotations")))
-    ]
-    bare = bare if len(bare) < len(contents) else []
-    for where in bare:  # a list of the images alone, as some tools write beside instances
-        del contents[where]
-    taken = _read(contents, source, images, problems)
+    # Some tools write a list of the images alone beside instances.
+    told = {w: c for w, c in contents.items() if c.get("categories") or c.get("annotations")}
+    taken = _read(told or contents, source, images, problems)
     taken.notes += [
-        f"{where}: left out, as it has no categories and no annotations" for where in bare
+        f"{where}: left out, as it has no categories and no annotations"
+        for where in contents
+        if told and where not in told
     ]
     return taken
 
