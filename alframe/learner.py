@@ -181,6 +181,7 @@ class InferenceSetup:
         folder: the run directory.
         images: those of pool and test split; None where the learner trains, which is handed what
             it may see, or where there is no dataset yet.
+        requires: the signals that the run's strategy asks for; empty where the learner trains.
     """
 
     classes: tuple[str, ...]
@@ -189,6 +190,7 @@ class InferenceSetup:
     evaluation: "EvaluationConfig"
     folder: Path = field(default=Path(), kw_only=True)
     images: ImageSet | None = field(default=None, kw_only=True)
+    requires: frozenset[str] = field(default=frozenset(), kw_only=True)
 
 
 @dataclass(frozen=True)

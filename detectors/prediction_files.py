@@ -7,6 +7,7 @@ from pathlib import Path
 
 from alframe.annotations.sources import files, read, sha256_of
 from alframe.errors import DataError
+from alframe.selecting.vectors import ARRAYS
 from alframe.words import named
 
 SUFFIXES = ("", ".json", ".jsonl", ".xml", ".zip")
@@ -16,17 +17,20 @@ QUIET = 2.0
 
 
 class PredictionFiles:
-    """The predictions of a cycle, and maybe embeddings: ``cycle_NN``, of any suffix, and ``.npz``.
+    """The predictions of a cycle, and maybe vectors: ``cycle_NN``, of any suffix, and ``.npz``.
 
     Args:
         folder: in which they lie.
         cycle: 0, 1, ...
-        embeddings: whether they are wanted, too.
+        of_vectors: signals for which vectors of images or boxes are wanted, too.
+
+    Attributes:
+        vectors: the path of these.
     """
 
-    def __init__(self, folder: Path, cycle: int, *, embeddings: bool) -> None:
-        self._start = folder / f"cycle_{cycle:02d}"
-        self.embeddings = self._called(".npz") if embeddings else None
+    def __init__(self, folder: Path, cycle: int, *, of_vectors: frozenset[str]) -> None:
+        self._start, self._of_vectors = folder / f"cycle_{cycle:02d}", of_vectors
+        self.vectors = self._called(".npz")
 
     def predictions(self) -> Path | None:
         """The file or folder; None where there is none yet.
@@ -44,8 +48,9 @@ class PredictionFiles:
         lacking = []
         if self.predictions() is None:
             lacking.append(f"{self._called('.json')} or the folder {self._start}")
-        if self.embeddings and not self.embeddings.exists():
-            lacking.append(str(self.embeddings))
+        if self._of_vectors and not self.vectors.exists():
+            arrays = ", ".join(ARRAYS[name] for name in sorted(self._of_vectors))
+            lacking.append(f"{self.vectors} (ids [n], {arrays})")
         return lacking
 
     def unsettled(self) -> str | None:
@@ -64,7 +69,7 @@ class PredictionFiles:
         return {path.name: _sha256(path) for path in self._there()}
 
     def _there(self) -> Iterator[Path]:
-        for path in (self.predictions(), self.embeddings):
+        for path in (self.predictions(), self.vectors if self._of_vectors else None):
             if path and path.exists():
                 yield path
 

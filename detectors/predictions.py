@@ -31,7 +31,7 @@ from alframe.learner import (
 from alframe.selecting.detections import StoredDetections
 from alframe.selecting.material import called_by_id, stored
 from alframe.selecting.signals import StoredSignals
-from alframe.selecting.vectors import StoredVectors, read_vectors
+from alframe.selecting.vectors import ARRAYS, StoredVectors, read_vectors
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -54,18 +54,19 @@ class PredictionsLearner:
     detectors write nothing of it; that nothing is said of any image of pool or test split is
     refused.
 
+    Where the strategy requires embeddings, or features of boxes, it waits for
+    ``predictions/cycle_NN.npz``, too (:mod:`alframe.selecting.vectors`).
+
     Args:
-        setup: classes, images, and the run directory.
-        embeddings: wait for ``predictions/cycle_NN.npz``, too, for strategies that require
-            embeddings, or features of boxes.
+        setup: classes, images, the run directory, and what the strategy requires.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset({DETECTIONS, EMBEDDING, BOX_FEATURES})
     trains: ClassVar[bool] = False
     task: ClassVar[str] = "detection"
 
-    def __init__(self, setup: InferenceSetup, *, embeddings: bool = False) -> None:
-        self._setup, self._embeddings = setup, embeddings
+    def __init__(self, setup: InferenceSetup) -> None:
+        self._setup, self._of_vectors = setup, setup.requires & ARRAYS.keys()
         self._state: dict[str, Any] = {}
         self._read: StoredSignals | None = None
         self._known = frozenset[str]()
@@ -93,7 +94,7 @@ class PredictionsLearner:
         pool = (*labelled.ids, *unlabelled.ids)
         self._check_some(unlabelled.ids, "pool")
         self._check_some(sorted(set(self._images().ids).difference(pool)), "test split")
-        for _ in self._vectors(ImageSet(unlabelled.images, pool)):
+        for _ in self.signals(ImageSet(unlabelled.images, pool), self._of_vectors):
             pass
         counts = {"detections": int(found.counted.sum()), "without": self._without(found)}
         summary = {"index": 0, **counts, **self._state["sha256"]}
@@ -117,11 +118,9 @@ class PredictionsLearner:
         """
         known = self._signals()
         if lacking := sorted(names - known.provides):
-            raise DataError(
-                f"{named(lacking)}: not in the files of cycle {self._state['cycle']}; set "
-                "learner.embeddings=true, and write cycle_NN.npz with "
-                f"{'object_features' if BOX_FEATURES in lacking else 'image'} beside them"
-            )
+            path = self._files(self._state["cycle"]).vectors
+            wanted = ", ".join(ARRAYS.get(name, name) for name in lacking)
+            raise DataError(f"{path}: expected {wanted}, which the strategy requires")
         yield from known.signals(images, names)
         self._tell(self._detections().notes)
 
@@ -167,18 +166,12 @@ class PredictionsLearner:
             assert path is not None  # it has a hash
             pictures, problems = HandedOver(self._images()), Problems("error", skip="")
             found, vectors = read_predictions(path, pictures, problems), None
-            if files.embeddings:
-                vectors = called_by_id(read_vectors(files.embeddings), pictures, problems)
+            if self._of_vectors:
+                vectors = called_by_id(read_vectors(files.vectors), pictures, problems)
             problems.settle()
             detections = self._stored(named_by(found, self._setup.classes, path), path)
             self._read = StoredSignals(detections, StoredVectors(vectors) if vectors else None)
         return self._read
-
-    def _vectors(self, images: ImageSet) -> Iterator[SignalBatch]:
-        """Those of all images, where there are any."""
-        known = self._signals()
-        names = known.provides & {EMBEDDING, BOX_FEATURES}
-        return known.signals(images, names) if names else iter(())
 
     def _stored(self, found: Annotations, path: Path) -> StoredDetections:
         classes = self._setup.classes
@@ -217,7 +210,7 @@ class PredictionsLearner:
 
     def _files(self, cycle: int) -> PredictionFiles:
         folder = self._setup.folder / "predictions"
-        return PredictionFiles(folder, cycle, embeddings=self._embeddings)
+        return PredictionFiles(folder, cycle, of_vectors=self._of_vectors)
 
     def _status(self, cycle: int, labelled: Path, missing: Sequence[str]) -> list[str]:
         pictures = self._setup.folder / "predictions" / "images"

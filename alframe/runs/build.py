@@ -284,9 +284,11 @@ def build_learner(
 
     model, device = config.model, pick_device(config.device)
     data = config.data.model_copy(update={"workers": workers(config.data.workers, device)})
-    seen = None if model else images
-    setup = InferenceSetup(classes, device, data, config.evaluation, folder=folder, images=seen)
-    if model and config.training:
+    setup = InferenceSetup(classes, device, data, config.evaluation, folder=folder)
+    if model is None:
+        asked = made_strategy(config.strategy, signals(config)).requires
+        setup = replace(setup, images=images, requires=asked)
+    elif config.training:
         if restored and "weights" in model.options:
             model = model.model_copy(update={"weights": "none"})
         build_model = functools.partial(_made, "model", model, num_classes=len(classes))

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from alframe.errors import DataError
 from alframe.files.npz import DAMAGED, read_header
+from alframe.learner import BOX_FEATURES, EMBEDDING
 from alframe.words import named, plural
 
-SHAPES = "ids [n], image [n, d], and maybe object_features [m, f] with object_index [m]"
+ARRAYS = {EMBEDDING: "image [n, d]", BOX_FEATURES: "object_features [m, f] with object_index [m]"}
+"""What holds a signal, beside ``ids``."""
+SHAPES = f"ids [n], {ARRAYS[EMBEDDING]}, and maybe {ARRAYS[BOX_FEATURES]}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from alframe.datasets.base import ImageSet, ImageSource
 from alframe.datasets.shapes import shapes
 from alframe.detectors import prediction_files
 from alframe.detectors.handing_over import HandedOver, side_by_side
+from alframe.learner import EMBEDDING
 from tests.cli.test_cli import alframe  # noqa: F401
 
 POOL = {"pool": 12, "test": 4, "size": 32, "classes": 2}
@@ -316,11 +317,12 @@ def test_a_folder_that_changes_afterwards(alframe: Any, tmp_path: Path, name: st
 
 
 def test_all_that_is_waited_for_is_named(tmp_path: Path) -> None:
-    files = prediction_files.PredictionFiles(tmp_path, 3, embeddings=True)
+    files = prediction_files.PredictionFiles(tmp_path, 3, of_vectors=frozenset({EMBEDDING}))
     start = tmp_path / "cycle_03"
-    assert files.missing() == [f"{start}.json or the folder {start}", f"{start}.npz"]
+    vectors = f"{start}.npz (ids [n], image [n, d])"
+    assert files.missing() == [f"{start}.json or the folder {start}", vectors]
     start.mkdir()
-    assert files.missing() == [f"{start}.npz"]
+    assert files.missing() == [vectors]
     start.with_suffix(".npz").touch()
     assert files.missing() == []
 
@@ -379,14 +381,14 @@ def test_files_that_do_not_fit(
     assert (code, "cycle_01" in err) == (3, True), f"files that were not taken may change: {err}"
 
 
-def test_embeddings_are_waited_for_where_they_are_wanted(
+def test_embeddings_are_waited_for_where_the_strategy_requires_them(
     alframe: Any, tmp_path: Path, truth: Path  # noqa: F811
 ) -> None:  # fmt: skip
     import numpy as np
 
-    run, plain = tmp_path / "run", tmp_path / "plain"
-    code, _, err = start(alframe, run, "strategy=coreset", "learner.embeddings=true")
-    assert code == 3
+    run = tmp_path / "run"
+    code, _, err = start(alframe, run, "strategy=coreset")
+    assert (code, "cycle_00.npz (ids [n], image [n, d])" in err) == (3, True), err
     predict(run, 0, truth)
     code, _, err = go_on(alframe, run)
     assert (code, "waits for" in err, "cycle_00.npz" in err) == (3, True, True), err
@@ -408,7 +410,11 @@ def test_embeddings_are_waited_for_where_they_are_wanted(
     (run / "predictions" / "cycle_00.json").write_text("[]")
     code, said, err = alframe("verify", str(run))
     assert (code != 0, "cycle_00.json of cycle 0 changed since" in said + err) == (True, True)
-    start(alframe, plain, "strategy=coreset")
-    predict(plain, 0, truth)
-    code, _, err = go_on(alframe, plain)
-    assert (code, "set learner.embeddings=true" in err) == (2, True), err
+    boxes = tmp_path / "boxes"
+    code, _, err = start(alframe, boxes, "strategy=badge")
+    wanted = "object_features [m, f] with object_index [m]"
+    assert (code, f"cycle_00.npz (ids [n], {wanted})" in err) == (3, True), err
+    predict(boxes, 0, truth)
+    np.savez(boxes / "predictions" / "cycle_00.npz", ids=np.array(ids), image=image)
+    code, _, err = go_on(alframe, boxes)
+    assert (code, f"cycle_00.npz: expected {wanted}" in err) == (2, True), err
