@@ -23,7 +23,8 @@ def resolve(*settings: str | PathLike[str] | Mapping[str, Any]) -> RunConfig:
 
     Args:
         settings: ``"key=value"``, the name of a YAML file or of a preset, or a nested mapping:
-            ``{"dataset": {"name": "voc", "root": "VOCdevkit"}}``.
+            ``{"dataset": {"name": "voc", "root": "VOCdevkit"}}``. A component may be a class:
+            ``{"strategy": Mine}``; a run that is resumed finds it by its module and name.
 
     Raises:
         ConfigError: every problem found.
@@ -50,7 +51,7 @@ def run(config: RunConfig, path: str | PathLike[str]) -> Iterator[Mapping[str, A
         raise ConfigError(f"expected a configuration, as alframe.resolve(...) makes it, got {got}")
     if not isinstance(path, str | PathLike):
         raise ConfigError(f"path: expected that of the run directory, got {path!r:.60}")
-    folder = Path(path)
+    folder = Path(path).expanduser()
     yield from start(config, folder, resume=(folder / "config.yaml").exists())
 
 
@@ -110,10 +111,11 @@ def select(
     if isinstance(strategy, str | Mapping):
         named = {"name": strategy} if isinstance(strategy, str) else dict(strategy)
         strategy = strategy_of({"strategy": named})
-    if not (hasattr(strategy, "requires") and hasattr(strategy, "select")):
+    own = hasattr(strategy, "requires") and hasattr(strategy, "select")
+    if isinstance(strategy, type) or not own:
         raise ConfigError(
             f"strategy: expected a name, a mapping or an object with requires and select, got "
-            f"{strategy!r:.60}"
+            f"{strategy!r:.60}{', which is to be called' if own else ''}"
         )
     material = material_of(
         ids,
@@ -145,11 +147,13 @@ def _layer(setting: str | PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_yaml(value: Any) -> Any:
-    """A value as YAML has it: paths are text, numbers and arrays of NumPy are Python's."""
+    """A value as YAML has it: paths and classes are text, numbers of NumPy are Python's."""
     if isinstance(value, Mapping):
         return {name: _as_yaml(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_as_yaml(each) for each in value]
     if isinstance(value, PathLike):
         return fspath(value)
+    if isinstance(value, type):
+        return f"{value.__module__}:{value.__qualname__}"
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else value

@@ -62,6 +62,38 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert cycles[0] == first
 
 
+def test_a_run_that_is_left_after_a_cycle_did_not_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for _ in alframe.run(alframe.resolve(SMALL, "strategy=random"), "~/run"):
+        break
+    log = (tmp_path / "run/run.log").read_text()
+    assert ("ERROR" in log, "Traceback" in log) == (False, False)
+    assert alframe.resolve("output=~/run").output == str(tmp_path / "run")
+
+
+class Backwards:
+    """A strategy of a notebook."""
+
+    requires = frozenset[str]()
+
+    def select(self, query: alframe.Query) -> alframe.Selection:
+        return alframe.Selection(query.unlabelled[::-1][: query.budget])
+
+
+def test_a_strategy_of_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["__main__"], "Backwards", Backwards, raising=False)
+    monkeypatch.setattr(Backwards, "__module__", "__main__")
+    config = alframe.resolve(SMALL, {"strategy": Backwards})
+    assert config.strategy.name == "__main__:Backwards"
+    first, second = alframe.run(config, tmp_path / "run")
+    assert (first["selected"][0], second["selected"]) == ("pool/000007", [])
+    assert alframe.select(Backwards(), 2, ids=["a", "b", "c"]) == ["c", "b"]
+    with pytest.raises(ConfigError, match=r"got <class '__main__\.Backwards'>, which is to be ca"):
+        alframe.select(Backwards, 2, ids=["a"])  # type: ignore[arg-type]
+
+
 def test_paths_and_numbers_of_numpy_are_settings(tmp_path: Path) -> None:
     given = {
         "dataset": {"name": "voc", "root": tmp_path},

@@ -11,6 +11,7 @@ from alframe.annotations.query_folders import README, write_folder
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
 from alframe.config.checks import in_range
+from alframe.config.places import Place
 from alframe.datasets.base import Dataset, with_classes
 from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import Problems
@@ -51,7 +52,7 @@ class FilesOracle:
         *,
         format: FormatName = "coco",  # noqa: A002 - the name of the setting
         threshold: float = 0.3,
-        proposals: str | None = None,
+        proposals: Place | None = None,
     ) -> None:
         in_range("oracle.threshold", threshold, 0, 1)
         if setup.dataset.task != "detection":

@@ -24,6 +24,7 @@ from alframe.annotations.label_studio_query import OURS, RUN, SERVED, configurat
 from alframe.annotations.sheets import query_folder
 from alframe.annotations.taking import take
 from alframe.annotations.vocabulary import AskedImage, Sheet
+from alframe.config.places import Place
 from alframe.datasets.base import Dataset
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import ConfigError, DataError, Waiting
@@ -75,7 +76,7 @@ class LabelStudioOracle:
         *,
         url: str = "http://127.0.0.1:8080",
         project: str | None = None,
-        document_root: str | None = None,
+        document_root: Place | None = None,
         wait: str | None = None,
         threshold: float = 0.3,
     ) -> None:

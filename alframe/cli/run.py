@@ -107,7 +107,7 @@ def _resumed(flags: dict[str, Any], read: "list[Dataset]") -> tuple[RunConfig, P
         return draft.checked(), path
     from alframe.runs.rundir import stored_layer
 
-    path = Path(output)
+    path = Path(output).expanduser()
     draft = drafted(layers_from(flags, base=stored_layer(path)))
     _checked(draft, lambda _: path, read, resume=True)
     return draft.checked(), path

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from alframe.config.locations import members
+from alframe.config.places import Place
 
 LARGEST = 2**63
 """Whole numbers stay below it: more is a slip, and nothing could count so far."""
@@ -101,16 +102,6 @@ class Component(BaseModel):
     def options(self) -> dict[str, Any]:
         """Everything but the name."""
         return dict(self.model_extra or {})
-
-
-def _place(value: Any) -> Any:
-    if isinstance(value, str) and not value.strip():
-        raise ValueError("expected a path, got none; leave it out for the default")
-    return value
-
-
-Place = Annotated[str, BeforeValidator(_place)]
-"""The path of a file or folder."""
 
 
 class DataConfig(Section):

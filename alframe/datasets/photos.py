@@ -6,6 +6,7 @@ from pathlib import Path
 from alframe.annotations.formats import read_annotations
 from alframe.annotations.vocabulary import Annotations
 from alframe.annotations.yolo import named_by
+from alframe.config.places import Place
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
@@ -24,10 +25,10 @@ from alframe.words import named, plural
 def photos(
     root: str,
     *,
-    annotations: str | None = None,
+    annotations: Place | None = None,
     listed: Unannotated | None = None,
     classes: Sequence[str] | None = None,
-    test: str | int | float | None = None,
+    test: Place | int | float | None = None,
     test_seed: int = 0,
     on_bad_item: OnBadItem = "error",
 ) -> Dataset:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from alframe.config.places import Place
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
@@ -25,7 +26,7 @@ REMEDY = f"correct the label file{SKIP}"
 def yolo(
     root: str,
     *,
-    data: str | None = None,
+    data: Place | None = None,
     test: Literal["val", "test"] | None = None,
     classes: Sequence[str] | None = None,
     unannotated: Unannotated = "unlabelled",

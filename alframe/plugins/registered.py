@@ -127,7 +127,8 @@ class Registry:
 def imported(kind: Kind, place: str, known: Iterable[str]) -> Entry:
     """What lies at ``module:attribute``, for an idea that is no package yet.
 
-    The module may lie in the current folder; an installed one of that name comes first.
+    The module may lie in the current folder; an installed one of that name comes first, and before
+    it one that is imported already, as ``__main__`` is: the script or notebook that runs.
 
     Raises:
         PluginError: there is no such module.
@@ -136,7 +137,7 @@ def imported(kind: Kind, place: str, known: Iterable[str]) -> Entry:
         sys.path.append(here)
     module = place.partition(":")[0]
     try:
-        found = importlib.util.find_spec(module)
+        found: Any = sys.modules.get(module) or importlib.util.find_spec(module)
     except (ImportError, ValueError):  # the package above it is missing, or it is no name
         found = None
     if found is None:
@@ -148,7 +149,7 @@ def imported(kind: Kind, place: str, known: Iterable[str]) -> Entry:
         kind,
         place,
         place,
-        package=found.origin or module,
+        package=getattr(found, "__file__", None) or getattr(found, "origin", None) or module,
         version="(no package)",
         task=None,
         trains=None,

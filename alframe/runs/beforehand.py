@@ -11,9 +11,7 @@ from alframe.runs.initial import stored_ids
 from alframe.runs.kept import dataset_of
 from alframe.runs.opening import check_claim
 from alframe.runs.rundir import stored_layer
-
-WORDS = frozenset({"none", "pretrained"})
-"""Values of ``model.weights`` that are no file."""
+from alframe.runs.weights import WORDS
 
 
 def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:

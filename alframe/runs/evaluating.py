@@ -28,7 +28,7 @@ from alframe.runs.build import (
     cached_images,
 )
 from alframe.runs.kept import dataset_of, restored
-from alframe.runs.records import asked_for, new_classes
+from alframe.runs.records import asked_for, lost, new_classes
 from alframe.runs.rundir import RunDir, stored_layer
 from alframe.runs.weights import Weights, check_fits, read_weights
 from alframe.words import named, plural
@@ -242,7 +242,8 @@ def _answers(
     known = dataset.known if asks_people(config) else {}
     oracle = build_oracle(config, dataset, run.path)
     asked = list(dict.fromkeys([*drawn, *run.journal.of("initial")[0]["ids"]]))
-    answers = answered(oracle, asked, 0, known=known, free=dataset.pool)
+    gone = lost(run.journal)
+    answers = answered(oracle, asked, 0, known=known, free=dataset.pool, lost=gone)
     return {item: answers.targets[item] for item in drawn if item in answers.targets}
 
 
@@ -266,21 +267,23 @@ def _matched(
     """Annotations with the labels of ``classes``, by name, and what does not match."""
     label = {name: number for number, name in enumerate(classes)}
     numbers = np.array([label.get(name, -1) for name in dataset.classes], dtype=np.int64)
-    lost: Counter[str] = Counter({name: 0 for name in dataset.classes if name not in label})
+    dropped: Counter[str] = Counter({name: 0 for name in dataset.classes if name not in label})
     found = {}
     for item, target in targets.items():
-        lost.update(dataset.classes[n] for n in target.labels.tolist() if numbers[n] < 0)
+        dropped.update(dataset.classes[n] for n in target.labels.tolist() if numbers[n] < 0)
         found[item] = relabelled(target, numbers)
-    if len(lost) == len(dataset.classes):
+    if len(dropped) == len(dataset.classes):
         raise DataError(
             f"no class of {dataset.name} has the name of one of the model's: "
             f"{named(dataset.classes)}; the model's are {named(classes)}"
         )
-    return found, list(_unmatched(dataset, classes, lost))
+    return found, list(_unmatched(dataset, classes, dropped))
 
 
-def _unmatched(dataset: Dataset, classes: Sequence[str], lost: Mapping[str, int]) -> Iterator[str]:
-    for name, count in lost.items():
+def _unmatched(
+    dataset: Dataset, classes: Sequence[str], dropped: Mapping[str, int]
+) -> Iterator[str]:
+    for name, count in dropped.items():
         yield f"the model knows no class {name!r}: {plural(count, 'object')} left out"
     if missing := [name for name in classes if name not in dataset.classes]:
         yield f"{dataset.name} has no class {named([repr(name) for name in missing])}"

@@ -10,6 +10,7 @@ from alframe.config.resolve import differences, resolve
 from alframe.config.sections import RunConfig
 from alframe.errors import RunError
 from alframe.runs.rundir import FREE_TO_CHANGE, RunDir, stored_layer
+from alframe.runs.weights import weights_sha256
 
 STEPS = ("initial", "annotated", "cycle_started", "phase_finished", "fitted", "evaluated")
 """Events of a cycle up to the selection, which is the strategy's and not taken over."""
@@ -40,6 +41,8 @@ def check_source(source: Path, config: RunConfig, fingerprint: str) -> None:
         found.append(f"first_cycle={source}: the model of its first cycle was not kept")
     elif other.described()["fingerprint"] != fingerprint:
         found.append(f"first_cycle={source}: it was computed on other data")
+    elif (weights := other.manifest().get("weights_sha256")) and weights != weights_sha256(config):
+        found.append(f"first_cycle={source}: it began with another file of weights")
     if found:
         raise RunError(found)
 

@@ -18,6 +18,7 @@ from alframe.files.locks import locked
 from alframe.files.refusals import name_in, refusal
 from alframe.runs.journal import Journal
 from alframe.runs.rundir import ADOPTED, FREE_TO_CHANGE, RunDir, stored_layer, write_config
+from alframe.runs.weights import weights_sha256
 from alframe.text import LineFormatter, command
 
 logger = logging.getLogger(__name__)
@@ -134,8 +135,17 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
         allowed.add("budget.cycles")
     if not Journal(path / "journal.jsonl").of("cycle_started"):  # people are asked before that
         allowed.add("data.white")
-    if RunDir(path, stored).began_with(config.budget.initial_set):
+    run = RunDir(path, stored)
+    if run.began_with(config.budget.initial_set):
         allowed.add("budget.initial_set")
+    if (began := run.manifest().get("weights_sha256")) is not None:
+        if began == weights_sha256(config):
+            allowed.add("model.weights")
+        elif "model.weights" not in changed:
+            raise RunError(
+                f"{path} was started with another file of model.weights: restore it, give "
+                "model.weights=PATH of it, or choose another --output"
+            )
     if refused := {k: v for k, v in changed.items() if k not in allowed}:
         raise RunError(_refusal(path, key, *values) for key, values in refused.items())
 
@@ -193,7 +203,7 @@ def log_file(path: Path) -> Iterator[None]:
     root.addHandler(handler)
     try:
         yield
-    except Waiting:  # no error
+    except (Waiting, GeneratorExit):  # no error: nor that a caller has seen enough cycles
         raise
     except BaseException:
         # For the file only: on the terminal the command line says what is to be said.

@@ -36,6 +36,7 @@ from alframe.runs.opening import check_claim, open_run
 from alframe.runs.records import asked_for, new_classes
 from alframe.runs.rundir import RunDir
 from alframe.runs.settled import as_settled, with_white
+from alframe.runs.weights import weights_sha256
 from alframe.seeds import Seeds
 from alframe.strategy import Strategy
 from alframe.training.distributed import (
@@ -240,6 +241,7 @@ def _describe(
             processes=world_size(),
             precision=training.precision if training else None,
             seed=config.seed,
+            weights_sha256=weights_sha256(config),
             plugins=code,
             dataset={
                 "name": dataset.name,

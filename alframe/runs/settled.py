@@ -5,13 +5,15 @@ All are written into the run's own ``config.yaml``, in the place of ``training.p
 computes as it did, from anywhere.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from alframe.config.draft import injected
+from alframe.config.options import options_model
+from alframe.config.places import is_place
 from alframe.config.resolve import resolve
 from alframe.config.sections import Component, RunConfig
-from alframe.plugins import registry
-from alframe.plugins.entry import OWN, Kind
+from alframe.plugins import Kind, registry
 from alframe.runs.rundir import stored_layer
 
 
@@ -29,21 +31,32 @@ def with_white(config: RunConfig, white: float | None) -> RunConfig:
 
 
 def with_places(config: RunConfig) -> RunConfig:
-    """The configuration with whole paths: elsewhere other pictures may have such names, or none.
+    """The configuration with whole paths: elsewhere other files may have such names, or none.
 
-    Of a plugin that is the root of its images alone; what else it takes for a path is not known.
+    The file of ``model.weights`` is part of a method, whose name for it stays; it is known again by
+    its content (:mod:`alframe.runs.weights`).
     """
-    dataset = _whole("datasets", config.dataset, ("annotations", "test", "data"), "root")
-    oracle = _whole("oracles", config.oracle, ("document_root", "proposals"))
-    return config.model_copy(update={"dataset": dataset, "oracle": oracle})
+    dataset, oracle = _placed("datasets", config.dataset), _placed("oracles", config.oracle)
+    initial = _whole(config.budget.initial_set)
+    budget = config.budget.model_copy(update={"initial_set": initial})
+    return config.model_copy(update={"dataset": dataset, "oracle": oracle, "budget": budget})
 
 
-def _whole(kind: Kind, component: Component, own: Sequence[str], *others: str) -> Component:
-    names = (*others, *(own if registry().get(kind, component.name).package == OWN else ()))
-    given = {name: component.options.get(name) for name in names}
-    paths = {name: Path(text).expanduser() for name, text in given.items() if isinstance(text, str)}
-    whole = {name: str(path.absolute()) for name, path in paths.items() if path.exists()}
+def _placed(kind: Kind, component: Component) -> Component:
+    """A component with whole paths: by the types of its options, and ``root`` of any dataset."""
+    entry = registry().get(kind, component.name)
+    known = options_model(entry.load(), injected(entry)).model_fields
+    places = {n for n, option in known.items() if is_place(option)} | {"root"} & known.keys()
+    whole = {name: _whole(component.options.get(name)) for name in places}
     return Component(**{**component.model_dump(), **whole})
+
+
+def _whole(value: Any) -> Any:
+    """The whole path of what is there; another value as it is."""
+    path = Path(value).expanduser() if isinstance(value, str | Path) else None
+    if path is None or not path.exists():
+        return value
+    return path.absolute() if isinstance(value, Path) else str(path.absolute())
 
 
 def as_settled(config: RunConfig, path: Path) -> RunConfig:

@@ -1,11 +1,13 @@
 """Weights in a file outside of a run: a model that a run kept, or a state dict."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alframe.config.draft import Layer
+from alframe.config.sections import RunConfig
 from alframe.errors import ConfigError, RunError
 from alframe.files import checkpoints
 from alframe.files.state_dicts import wrong_with
@@ -13,6 +15,8 @@ from alframe.words import named
 
 ABOUT = ("model", "learner", "training", "data", "evaluation")
 """Sections of a configuration that a model is built and fed by."""
+WORDS = frozenset({"none", "pretrained"})
+"""Values of ``model.weights`` that are no file."""
 MADE = "expected a checkpoint of a run, or a file made by torch.save(model.state_dict())"
 
 
@@ -59,6 +63,18 @@ def read_weights(path: Path) -> Weights:
     told = content["about"]
     classes = told["classes"]
     return Weights(content["state"], told["settings"], classes and tuple(classes))
+
+
+def weights_sha256(config: RunConfig) -> str | None:
+    """Of the file that ``model.weights`` names; None where it names none."""
+    named = config.model.options.get("weights") if config.model else None
+    if not isinstance(named, str) or named in WORDS:
+        return None
+    path = Path(named).expanduser()
+    if not path.is_file():
+        return None  # a name that a plugin knows
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def check_fits(state: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> None:

@@ -95,8 +95,6 @@ class StoredSignals:
 
     def _size(self, ids: Sequence[str], names: frozenset[str]) -> int:
         widest = [each.widest(ids) for name in names for each in self._files(name)]
-        if BOX_FEATURES in names:
-            widest.append(self._found().widest(ids))
         return max(1, min(AT_ONCE, NUMBERS // max(widest, default=1)))
 
     def _signal(self, name: str, ids: Sequence[str]) -> Any:
@@ -113,8 +111,8 @@ class StoredSignals:
         raise DataError(f"no file holds the signal {name}")
 
     def _files(self, name: str) -> tuple[StoredDetections, ...]:
-        """The detections that a signal is made of."""
-        if name == DETECTIONS:
+        """The detections that a signal is made of, or that its vectors belong to."""
+        if name in (DETECTIONS, BOX_FEATURES):
             return (self._found(),)
         return {SAMPLES: self.samples, AUGMENTED: self.augmented}.get(name, ())
 

@@ -203,6 +203,8 @@ def test_a_run_goes_on_without_pictures_that_are_gone(
     second = [event for event in events if event["event"] == "annotated"][1]
     assert (second["images"], second["extra"], second.get("lost")) == (1, [], None)
     assert alframe("verify", str(run))[0] == 0
+    code, out, err = alframe("evaluate", str(run), "--json")
+    assert (code, json.loads(out)["images"]) == (0, 1), err
 
 
 def test_a_run_finds_its_pictures_from_anywhere(

@@ -4,12 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from alframe.config.places import Place
 from alframe.config.resolve import from_overrides, resolve
+from alframe.datasets.base import Dataset
 from alframe.errors import RunError
+from alframe.runs.initial import write_initial
 from alframe.runs.run import run
 from alframe.runs.rundir import stored_layer
-from alframe.runs.settled import as_settled
+from alframe.runs.settled import as_settled, with_places
+from alframe.tasks.classification.resnet_cifar import ResNetCifar
 
 SMALL = (
     "strategy=entropy",
@@ -51,3 +56,89 @@ def test_a_run_keeps_what_it_began_with(tmp_path: Path, monkeypatch: pytest.Monk
     fixed = resolve([from_overrides([*SMALL, "training.precision=fp32"])])
     with pytest.raises(RunError, match=r"precision = 'bf16', now it is 'fp32'"):
         list(run(fixed, path, resume=True))
+
+
+def folder_of_pictures(
+    root: str, *, table: Path | None = None, split: str = "val", share: Place | float = 0.5
+) -> Dataset:
+    """A dataset of a plugin."""
+    raise NotImplementedError
+
+
+def test_paths_are_known_by_their_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else ``val`` becomes one wherever there is a folder of that name."""
+    for name in ("val", "split.txt", "home", "0.5"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    mine = f"dataset={__name__}:folder_of_pictures"
+    for pairs, whole in (
+        (["dataset=yolo", "dataset.root=.", "dataset.test=val", "dataset.data=split.txt"], "data"),
+        (["dataset=voc-seg", "dataset.root=.", "model=fcn"], ""),
+        (["dataset=photos", "dataset.root=.", "dataset.test=split.txt"], "test"),
+        (["dataset=photos", "dataset.root=.", "dataset.annotations=split.txt"], "annotations"),
+        (["dataset=folder", "dataset.root=.", "dataset.test=split.txt", "model=timm"], "test"),
+        (["dataset=masks", "dataset.root=.", "dataset.test=split.txt", "model=fcn"], "test"),
+        ([mine, "dataset.root=.", "dataset.table=split.txt"], "table"),
+        ([mine, "dataset.root=.", "dataset.share=split.txt"], "share"),
+        ([mine, "dataset.root=.", "dataset.share=0.5"], ""),
+        (["dataset.root=~/", "dataset=voc"], ""),
+    ):
+        config = resolve([from_overrides([*pairs, "strategy=random"])])
+        given, found = config.dataset.options, with_places(config).dataset.options
+        root = "home" if given["root"] == "~/" else "."
+        expected = {**given, "root": str(tmp_path / root)}
+        if whole:
+            expected[whole] = type(given[whole])(tmp_path / "split.txt")
+        assert found == expected, pairs
+    oracle = resolve([from_overrides(["oracle=files", "oracle.proposals=split.txt"])])
+    assert with_places(oracle).oracle.options["proposals"] == str(tmp_path / "split.txt")
+
+
+def test_an_initial_set_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    write_initial(Path("ids.json"), ["pool/000003", "pool/000001"])
+    config = resolve([from_overrides([*SMALL, "budget.initial_set=ids.json"])])
+    next(iter(run(config, tmp_path / "run")))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = resolve([stored_layer(tmp_path / "run")])
+    assert len(list(run(again, tmp_path / "run", resume=True))) == 2
+
+
+def test_weights_are_known_by_their_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is resumed elsewhere finds a file of that name there, or none."""
+    for name in ("here", "there", "nowhere"):
+        (tmp_path / name).mkdir()
+    for seed, name in enumerate(("here", "there")):
+        torch.manual_seed(seed)
+        torch.save(ResNetCifar(3, width=2).body.state_dict(), tmp_path / name / "w.pth")
+    data = ("dataset=figures", "dataset.pool=8", "dataset.test=2", "dataset.classes=3")
+    net = ("model=resnet18-cifar", "model.width=2", "model.weights=w.pth", "device=cpu")
+    budget = ("budget.initial=4", "budget.per_cycle=2", "budget.cycles=2", "training.passes=1")
+    config = resolve([from_overrides([*data, *net, *budget, "strategy=random"])])
+    path = tmp_path / "run"
+    monkeypatch.chdir(tmp_path / "here")
+    next(iter(run(config, path)))
+    other, follower = tmp_path / "other", config.model_copy(update={"first_cycle": str(path)})
+    monkeypatch.chdir(tmp_path / "there")
+    with pytest.raises(RunError, match=r"was started with another file of model\.weights"):
+        list(run(config, path, resume=True))
+    with pytest.raises(RunError, match="it began with another file of weights"):
+        list(run(follower, other))
+    monkeypatch.chdir(tmp_path / "nowhere")
+    moved = config.model.model_copy(update={"weights": str(tmp_path / "here/w.pth")})
+    found = config.model_copy(update={"model": moved})
+    assert len(list(run(found, path, resume=True))) == 2
+    assert resolve([stored_layer(path)]).model.options["weights"] == "w.pth"
+    for name in ("there/w.pth", "none"):
+        given = tmp_path / name if "/" in name else name
+        wrong = config.model.model_copy(update={"weights": str(given)})
+        with pytest.raises(RunError, match=r"was started with model\.weights = 'w\.pth'"):
+            list(run(config.model_copy(update={"model": wrong}), path, resume=True))
+    monkeypatch.chdir(tmp_path / "here")
+    assert len(list(run(follower, other))) == 2

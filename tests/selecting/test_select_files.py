@@ -13,10 +13,12 @@ import pytest
 from PIL import Image
 
 from alframe.errors import DataError
+from alframe.learner import BOX_FEATURES, SignalBatch
 from alframe.selecting.candidates import Candidates, candidates_in
 from alframe.selecting.detections import _exclusive
 from alframe.selecting.material import read_material
 from alframe.selecting.vectors import read_vectors
+from alframe.strategy import ScoringStrategy
 from tests.cli.test_cli import alframe  # noqa: F401
 
 NAMES = ("cat", "dog")
@@ -525,6 +527,27 @@ def test_features_of_boxes_and_annotations_of_labelled_images(
     few = npz(tmp_path / "few.npz", **{n: v[:-1] for n, v in OBJECTS.items()})
     code, said, err = choose(alframe, *given[:3], few, *given[4:], strategy="badge", budget=2)
     assert (code, "in/e.jpg (1 of 2)" in err) == (2, True), err
+
+
+class OfBoxes(ScoringStrategy):
+    """Asks for the features of boxes, and not for the boxes."""
+
+    requires = frozenset({BOX_FEATURES})
+
+    def score(self, batch: SignalBatch) -> Any:
+        return batch[BOX_FEATURES].sum((1, 2))
+
+
+def test_features_are_of_boxes_that_are_predicted(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    (found := yolo(tmp_path / "run")).joinpath("labels/b.txt").unlink()
+    kept = {name: rows[OBJECTS["object_index"] != 1] for name, rows in OBJECTS.items()}
+    given = ("--predictions", found, "--embeddings", npz(tmp_path / "o.npz", **kept))
+    own = f"{__name__}:OfBoxes"
+    code, said, err = choose(alframe, *given, "--images", photos, strategy=own, budget=5)
+    assert (code, sorted(said.split())) == (0, sorted(FOUND.keys() - {"b.jpg"})), err
+    assert "1 image left out, for which a file" in err
 
 
 def test_what_is_labelled_is_not_chosen_where_others_are_left_out(

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alframe.config.places import Place
 from alframe.datasets.base import Dataset, OnBadItem, Target
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.drawn import POOLS, TESTS, drawn_test, listed, share_of
@@ -82,7 +83,7 @@ def folder(
     root: str,
     *,
     classes: Sequence[str] | None = None,
-    test: str | int | float | None = None,
+    test: Place | int | float | None = None,
     test_seed: int = 0,
     on_bad_item: OnBadItem = "error",
 ) -> Dataset:

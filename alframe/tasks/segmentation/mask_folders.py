@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from alframe.config.places import Place
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.drawn import POOLS, TESTS, listed, share_of
 from alframe.datasets.files import home_of, inside
@@ -29,7 +30,7 @@ def masks(
     ignore_index: int | None = 255,
     reduce_zero_label: bool = False,
     binary: bool = False,
-    test: str | int | float | None = None,
+    test: Place | int | float | None = None,
     test_seed: int = 0,
     mask_suffix: str = "",
     on_bad_item: OnBadItem = "error",
