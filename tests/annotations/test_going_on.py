@@ -385,3 +385,11 @@ def test_pictures_are_listed_with_their_whole_path(waiting: Path) -> None:
     lines = (waiting / "queries/cycle_00/images.txt").read_text().splitlines()
     assert all(Path(line).is_absolute() and Path(line).exists() for line in lines)
     assert len(lines) == 4
+
+
+def test_what_is_answered_is_not_handed_out_again(alframe: Any, waiting: Path) -> None:  # noqa: F811
+    answers = one_box(waiting, waiting.parent / "a.json", count=1)
+    assert alframe("annotate", str(waiting), answers)[0] == 3
+    code, out, err = alframe("query", str(waiting), "--to", "voc", "--copy")
+    assert (code, out.startswith("3 images to annotate for cycle 0")) == (0, True), err
+    assert len(list((waiting / "queries/cycle_00/voc/images").iterdir())) == 3

@@ -265,3 +265,14 @@ def test_weights_in_a_file(alframe: Alframe, run: Path, tmp_path: Path) -> None:
     refused(alframe("evaluate", str(kept), *data), "elsewhere.pt is damaged")
     bare.write_text("no tensors")
     refused(alframe("evaluate", str(bare), *data), "expected a checkpoint of a run, or a file made")
+
+
+def test_a_test_split_of_which_no_picture_can_be_read(
+    alframe: Alframe, run: Path, tmp_path: Path
+) -> None:
+    root = coco_root(tmp_path / "coco", CLASSES)
+    for file in (root / "val2017").iterdir():
+        file.write_bytes(b"no picture")
+    data = ("--dataset", "coco", "--data-root", str(root), EMPTY, "dataset.on_bad_item=skip")
+    result = alframe("evaluate", str(run), *data)
+    refused(result, "no image of the test split of coco can be read")

@@ -201,3 +201,13 @@ def test_what_is_labelled_is_known_before_torch_is_imported(run: Path, tmp_path:
     )
     assert done.stdout == "2 False\n", done.stderr
     assert "left out 0 images of 1" in done.stderr
+
+
+def test_a_picture_of_the_pool_is_one_of_the_dataset(
+    alframe: Alframe, run: Path, photos: Path
+) -> None:
+    given = ("--unlabelled", "--json")
+    _, out, _ = alframe("predict", str(run), str(photos), *given)
+    one = json.loads(out.splitlines()[0])["image"]
+    code, _, err = alframe("predict", str(run), one, *given)
+    assert (code, "left out 0 images of 1" in err, "none of these" in err) == (0, True, False)

@@ -276,3 +276,9 @@ def test_a_value_that_would_be_another_one_when_the_configuration_is_read_again(
         "strategy.size: expected a value that config.yaml keeps as it is (got {1: 'a'}, which "
         "would become {'1': 'a'})",
     ]
+
+
+def test_a_list_is_no_text_that_lacks_quotes() -> None:
+    with pytest.raises(ConfigError) as error:
+        resolve([{"output": ["a"]}])
+    assert "output: expected text (got ['a'])" in error.value.problems

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alframe.config.sections import BudgetConfig
+from alframe.config.sections import BudgetConfig, images_of
 from alframe.errors import ConfigError
 from alframe.runs.budget import Plan, check_budget, planned, smaller_budget
 from alframe.seeds import Seeds
@@ -133,3 +133,7 @@ def test_candidates_are_a_number_or_a_share_of_the_pool(given: Any, expected: in
     assert planned(budget, fake_dataset(pool=12), Seeds(0)).candidates == expected
     tested = budget.model_copy(update={"test": 4})
     assert planned(tested, fake_dataset(pool=16, test=0), Seeds(0)).candidates == expected
+
+
+def test_shares_are_rounded_as_they_are_written() -> None:
+    assert images_of("64.6%", 500) == 323, "322.99999999999994 in floats"

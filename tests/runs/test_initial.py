@@ -5,7 +5,7 @@ import pytest
 
 from alframe.config.sections import BudgetConfig
 from alframe.errors import ConfigError
-from alframe.runs.initial import draw, read_initial, write_initial
+from alframe.runs.initial import draw, read_initial, stored_ids, write_initial
 from alframe.seeds import Seeds
 from tests.runs.test_loop import run_loop
 
@@ -59,3 +59,9 @@ def test_a_wrong_file_is_refused(tmp_path: Path, text: str, message: str) -> Non
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.json: No such file"):
         read_initial(tmp_path / "none.json", POOL)
+
+
+def test_names_that_are_no_utf8_are_kept(tmp_path: Path) -> None:
+    ids = ("a\udcff.png", "b.png")
+    write_initial(tmp_path / "ids.json", ids)
+    assert stored_ids(tmp_path / "ids.json") == ids

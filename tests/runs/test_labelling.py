@@ -258,3 +258,9 @@ def test_classes_that_are_not_new_are_refused(tmp_path: Path) -> None:
     oracle = Growing(dataset, [dataset.classes[0], "quagga"])
     with pytest.raises(RunError, match=f"new_classes has {dataset.classes[0]}, which the dataset"):
         run(tmp_path / "run", oracle, dataset)
+
+
+def test_no_others_are_drawn_where_more_are_known_than_a_run_begins_with() -> None:
+    dataset = partly(*range(4))
+    made = plan(dataset, initial=1, per_cycle=1, cycles=2, test=1)
+    assert set(made.initial) == dataset.known.keys() - set(made.test)

@@ -266,3 +266,13 @@ def test_what_has_changed_since_it_was_written_is_named(tmp_path: Path) -> None:
         path.write_text("[")
         with pytest.raises(RunError, match=rf"{name} is damaged, .*: restore it"):
             read(path, "restore it")
+
+
+def test_a_journal_whose_last_byte_has_changed_is_not_one_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    for cycle in (0, 1):
+        journal.append("fitted", cycle=cycle)
+    path.write_bytes(path.read_bytes()[:-1] + b"\x0b")
+    with pytest.raises(RunError, match="line 2 is damaged: its end has changed"):
+        Journal(path)

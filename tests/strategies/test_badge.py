@@ -3,7 +3,7 @@ import torch
 
 from alframe.errors import ConfigError
 from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch
-from alframe.strategies.badge import BADGE, projection
+from alframe.strategies.badge import BADGE, OF_DETECTIONS, OF_IMAGES, projection
 from tests.strategies.asking import detections, query, rows
 
 FOUND = {"a": [[0.8, 0.1], [0.3, 0.6]], "b": [], "c": [[0.9, 0.0], [0.04, 0.03]]}
@@ -86,3 +86,9 @@ def test_a_score_that_is_not_finite_is_refused() -> None:
     made = {DETECTIONS: scores, BOX_FEATURES: rows(FEATURES)("abc")}
     embedded = BADGE().embed(SignalBatch(("a", "b", "c"), made), seed=0)
     assert embedded.isfinite().all(dim=1).tolist() == [True, True, False]
+
+
+def test_the_boxes_of_a_detector_come_before_its_images() -> None:
+    made = BADGE()
+    made.adapt(OF_DETECTIONS | OF_IMAGES)
+    assert made.requires == OF_DETECTIONS

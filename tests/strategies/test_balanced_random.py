@@ -1,9 +1,16 @@
 from collections import Counter, deque
 
+import pytest
 import torch
 
+from alframe.errors import SelectionError
 from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs, SignalBatch
-from alframe.strategies.balanced_random import BalancedRandom, _in_turn, shown_classes
+from alframe.strategies.balanced_random import (
+    BalancedRandom,
+    _in_turn,
+    showing_classes,
+    shown_classes,
+)
 from alframe.strategy import Selection
 from tests.strategies.asking import detections, query
 
@@ -52,3 +59,15 @@ def test_an_image_counts_for_every_class_on_it() -> None:
 def test_a_class_is_shown_by_a_probability_above_the_score() -> None:
     probs = ClassProbs(torch.tensor([[[0.3, 0.1, 0.4], [0.2, 0.31, 0.4]]]), exclusive=True)
     assert list(shown_classes(SignalBatch(("x",), {CLASS_PROBS: probs}), 0.3, 2)) == [{1}]
+
+
+def test_classes_are_shown_by_detections_where_there_are_some() -> None:
+    assert showing_classes(frozenset({DETECTIONS, CLASS_PROBS})) == DETECTIONS
+    assert showing_classes(frozenset({CLASS_PROBS})) == CLASS_PROBS
+    assert showing_classes(frozenset()) == DETECTIONS, "which a message then asks for"
+
+
+def test_probabilities_that_are_not_finite_are_refused() -> None:
+    probs = ClassProbs(torch.tensor([[[0.9, torch.nan]]]), exclusive=True)
+    with pytest.raises(SelectionError, match="the predictions of x are not finite"):
+        list(shown_classes(SignalBatch(("x",), {CLASS_PROBS: probs}), 0.3, 2))

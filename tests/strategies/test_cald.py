@@ -6,7 +6,7 @@ import torch
 from alframe.datasets.base import Target
 from alframe.errors import ConfigError
 from alframe.learner import AUGMENTED, DETECTIONS
-from alframe.strategies.cald import CALD, consistency, divergence
+from alframe.strategies.cald import CALD, consistency, divergence, largest_scores
 from alframe.strategies.power import Power
 from tests.strategies.asking import Maker, detections, query
 
@@ -110,3 +110,18 @@ def test_options_out_of_range() -> None:
         CALD(factor=0.5)
     with pytest.raises(ConfigError, match=r"empty: expected one of .*, got 'never'"):
         CALD(empty="never")  # type: ignore[arg-type]
+
+
+def test_detections_below_the_score_do_not_count() -> None:
+    """Neither on a changed image, nor among the classes that are shown."""
+    box = [0.0, 0.0, 10.0, 10.0]
+    sure = detections({"x": [[0.8, 0.0]]}, boxes={"x": [box]})
+    weak = detections({"x": [[0.04, 0.0]]}, boxes={"x": [box]})
+    asked = query({DETECTIONS: sure, AUGMENTED: lambda ids: (weak(ids),)}, "x", 1)
+    assert CALD().scores(asked)["x"] == 1, "as where nothing is found"
+    both = detections({"x": [[0.04, 0.0], [0.0, 0.9]]}, boxes={"x": [box, box]})
+    asked = query({DETECTIONS: both, AUGMENTED: lambda ids: (both(ids),)}, "x", 1)
+    assert CALD()._read(asked)[1]["x"].tolist() == pytest.approx([0.0, 0.9])
+    two = detections({"x": [[0.7, 0.0], [0.0, 0.9]]}, boxes={"x": [box, box]})("x")
+    largest = largest_scores(two, torch.tensor([[False, True]]), 2)
+    assert largest.flatten().tolist() == pytest.approx([0.0, 0.9])

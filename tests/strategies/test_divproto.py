@@ -117,3 +117,17 @@ def test_what_is_dropped_within_an_image_counts_for_nothing() -> None:
 def test_options_out_of_range() -> None:
     with pytest.raises(ConfigError, match="rare: expected 0 to 1, got 2"):
         DivProto(rare=2)
+
+
+def test_objects_of_an_image_repeat_each_other_within_its_own_similarity() -> None:
+    """Two objects at a cosine of 0.8: one of them counts where 0.1 is enough, both below 0.9."""
+    found = detections({"a": [[0.5, 0.0], [0.45, 0.0]]})
+    given = {DETECTIONS: found, BOX_FEATURES: rows({"a": [[1.0, 0.0], [0.8, 0.6]]})}
+
+    def score(within: float, between: float) -> float:
+        made = DivProto(within=within, between=between, reserved=0.0)
+        scores = made.select(query(given, "a", 1)).scores
+        assert scores is not None
+        return scores["a"]
+
+    assert score(0.9, 0.1) > score(0.1, 0.9)

@@ -21,3 +21,9 @@ def test_an_image_whose_vector_is_not_finite_is_named() -> None:
     assert torch.equal(
         embeddings(query({EMBEDDING: rows(table)}, "", 1), "ac")[1], torch.ones(1) * 2
     )
+
+
+def test_one_number_that_is_not_finite_is_enough() -> None:
+    table = {"a": [1.0, 2.0], "b": [1.0, float("nan")]}
+    with pytest.raises(SelectionError, match="the features of b are not finite"):
+        embeddings(query({EMBEDDING: rows(table)}, "ab", 1), "ab")

@@ -35,3 +35,10 @@ def test_an_image_whose_detections_are_not_finite_is_named() -> None:
     padding = batch()
     padding[BOX_FEATURES][1] = math.nan
     assert len(list(instances(padding, min_score=0.15))) == 2
+
+
+def test_features_that_are_not_finite_are_refused() -> None:
+    found = detections({"a": [[0.9, 0.1]]})("a")
+    made = {DETECTIONS: found, BOX_FEATURES: torch.tensor([[[1.0, math.nan]]])}
+    with pytest.raises(SelectionError, match="the detections of a are not finite"):
+        list(instances(SignalBatch(("a",), made), min_score=0.15))

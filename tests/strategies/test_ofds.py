@@ -126,3 +126,18 @@ def test_the_largest_cluster_is_first() -> None:
 def test_options_out_of_range() -> None:
     with pytest.raises(ConfigError, match="iterations: expected at least 1, got 0"):
         OFDS(iterations=0)
+
+
+def test_copies_have_one_representative() -> None:
+    copies, free = torch.ones(3, 2), torch.zeros(3, dtype=torch.bool)
+    assert representatives(copies, free, 3, np.random.default_rng(0), 5) == [0]
+
+
+def test_classes_share_what_is_left_evenly() -> None:
+    """Four images of a and five of b, two of each are taken."""
+    features = [[math.cos(n * math.pi / 9), math.sin(n * math.pi / 9)] for n in range(5)]
+    shown = {**{f"a{n}": [0.9, 0.0] for n in range(4)}, **{f"b{n}": [0.0, 0.8] for n in range(5)}}
+    found = detections({item: [probs] for item, probs in shown.items()})
+    given = rows({item: [features[int(item[1])]] for item in shown})
+    asked = query({DETECTIONS: found, BOX_FEATURES: given}, sorted(shown), 4)
+    assert [item[0] for item in OFDS().select(asked).ids] == ["a", "a", "b", "b"]

@@ -161,3 +161,8 @@ def test_a_softmax_over_one_class_says_nothing() -> None:
         SignalBatch(("a",), {CLASS_PROBS: sums_to_one})
     )
     assert same.tolist() == pytest.approx([math.log(2)]), "a softmax detector stays what it is"
+
+
+def test_detections_of_a_softmax_stay_what_they_are() -> None:
+    batch = detections([[[0.6, 0.3, 0.1]]], True, [[1]])
+    assert torch.equal(Entropy(sigmoid="softmax").score(batch), Entropy().score(batch))
