@@ -39,6 +39,7 @@ LONG = "a0: &a0 " + "x" * 100_000 + "\nall: [" + "*a0, " * 2_000 + "]"
         ("a: !mine x", 1, "values of !mine"),
         ("a: " + "9" * 5_000, 1, "is not a value of !!int"),
         (f"a: {1 << 63}", 1, "'9223372036854775808' is too large a number"),
+        (f"a: {-1 << 63}", 1, "'-9223372036854775808' is too large a number"),
         ("[" * 30_000, 1, "nest"),
         ("- " * 30_000, 1, "nest"),
         ("? " * 30_000, 1, "nest"),

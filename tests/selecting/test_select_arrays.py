@@ -193,6 +193,15 @@ def test_features_of_boxes_are_found_in_whatever_order_they_are_stored() -> None
     assert stored.objects(["a", "b"], places, valid).tolist() == [[[2], [0]], [[1], [3]]]
 
 
+def test_an_image_without_features_does_not_take_those_of_another() -> None:
+    stored = StoredVectors(
+        Vectors(("a",), None, np.array([[1.0], [2.0]]), np.array([0, 0]), "e.npz")
+    )
+    stored.check_objects(["a", "z"], [2, 0])
+    with pytest.raises(DataError, match=r"not so for 1 image: z \(0 of 2\)"):
+        stored.check_objects(["a", "z"], [2, 2])
+
+
 def test_draws_follow_the_seed() -> None:
     ids = [f"{n:03d}" for n in range(100)]
     first = alframe.select("random", 5, ids=ids, seed=1)
@@ -262,6 +271,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"detections": [NUMBERS | {"scores": [0.5, 0.4]}] * 4}, "got 1 boxes, 2 scores, 1 labels"
     ),
     "class": ({"detections": [NUMBERS] * 4, "classes": []}, "expected numbers from 0 to -1"),
+    "negative class": (
+        {"detections": [*[NUMBERS] * 3, NUMBERS | {"labels": [-1]}]},
+        "detections of d: classes: expected numbers from 0 to .*, got -1 to -1",
+    ),
+    "features of two lengths": (
+        {"detections": [NUMBERS] * 4, "object_features": [[[1, 2]], [[1]], [[1]], [[1]]]},
+        "object_features: expected vectors of one length",
+    ),
     "score": ({"detections": [NUMBERS | {"scores": [1.5]}] * 4}, r"expected numbers of 0\.\.1"),
     "below 0": ({"detections": [NUMBERS | {"scores": [-0.5]}] * 4}, r"expected numbers of 0\.\.1"),
     "nan": ({"detections": [NUMBERS | {"scores": [np.nan]}] * 4}, r"expected numbers of 0\.\.1"),
