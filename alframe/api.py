@@ -106,7 +106,7 @@ def select(
                 f"{name}: expected a whole number from {least} on, got {number!r:.60}"
             )
     from alframe.selecting.arrays import material_of
-    from alframe.selecting.choosing import ARGUMENTS, check_provided, choose, strategy_of
+    from alframe.selecting.choosing import ARGUMENTS, choose, strategy_of
 
     if isinstance(strategy, str | Mapping):
         named = {"name": strategy} if isinstance(strategy, str) else dict(strategy)
@@ -128,8 +128,7 @@ def select(
         targets=targets,
         classes=classes,
     )
-    check_provided(strategy, material.signals.provides, ARGUMENTS)
-    chosen = choose(strategy, material, budget, seed, strict=strict)
+    chosen = choose(strategy, material, budget, seed, strict=strict, wanted=ARGUMENTS)
     for note in material.notes:
         logger.warning("%s", note)
     return list(chosen.ids)

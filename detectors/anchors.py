@@ -29,7 +29,7 @@ class Anchors:
 
 
 @dataclass(frozen=True)
-class AnchorGenerator:
+class AnchorGrid:
     """Where anchors are, for feature maps of any shape.
 
     Attributes:
@@ -65,7 +65,7 @@ class AnchorGenerator:
 @lru_cache(maxsize=32)
 @torch.inference_mode(False)  # or anchors first asked for in inference could not be trained with
 def _remembered(
-    grid: AnchorGenerator, shapes: tuple[tuple[int, int], ...], device: torch.device
+    grid: AnchorGrid, shapes: tuple[tuple[int, int], ...], device: torch.device
 ) -> Anchors:
     return grid.laid([torch.tensor(cell, device=device) for cell in grid.cells], shapes)
 

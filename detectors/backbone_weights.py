@@ -1,6 +1,6 @@
 """Backbone weights from a file, checked key by key."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -9,11 +9,9 @@ from torchvision.models import WeightsEnum
 
 from alframe.detectors.internet import impatient
 from alframe.errors import ConfigError
-from alframe.files.state_dicts import without_prefix, wrong_with
+from alframe.files.state_dicts import misfit, without_prefix, wrong_with
 
 MADE = "expected a file made by torch.save(model.state_dict())"
-NAMED = 3
-"""How many offending keys an error names."""
 
 
 def load_weights(body: nn.Module, path: str | Path) -> None:
@@ -45,19 +43,16 @@ def use_weights(body: nn.Module, state: Mapping[str, Tensor], path: str | Path) 
     """
     state = _used(state, body)
     own = body.state_dict()
-    needed = {key for key in own if not key.endswith("num_batches_tracked")}
-    shapes = (key for key in state.keys() & own.keys() if state[key].shape != own[key].shape)
-    problems = [
-        *_name("missing", needed - state.keys()),
-        *_name("unknown to the backbone", state.keys() - own.keys()),
-        *_name("of another shape", shapes),
-    ]
-    if problems:
+    # Counters of batches, which old files lack, may stay as they are.
+    whole = {
+        key: value for key, value in own.items() if key.endswith(".num_batches_tracked")
+    } | state
+    if problem := misfit(whole, own, "backbone"):
         raise ConfigError(
-            f"weights: {path} does not fit the backbone: {'; '.join(problems)}. "
-            "Give the file of this very model (timm's or torchvision's key names)."
+            f"weights: {path} does not fit the backbone, {problem}: give the file of this very "
+            "model (timm's or torchvision's key names)"
         )
-    body.load_state_dict(own | state)
+    body.load_state_dict(whole)
 
 
 def read_weights(path: str | Path) -> Mapping[str, Tensor]:
@@ -143,9 +138,3 @@ def _flat_name(key: str, children: set[str]) -> str:
     second, _, rest = rest.partition(".")
     joined = f"{first}_{second}"
     return f"{joined}.{rest}" if joined in children else key
-
-
-def _name(what: str, keys: Iterable[str]) -> list[str]:
-    found = sorted(keys)
-    more = ", ..." if len(found) > NAMED else ""
-    return [f"{len(found)} {what} ({', '.join(found[:NAMED])}{more})"] if found else []

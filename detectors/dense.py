@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from alframe.config.checks import one_of
-from alframe.detectors.anchors import AnchorGenerator, Anchors
+from alframe.detectors.anchors import AnchorGrid, Anchors
 from alframe.detectors.box_ops import decode, encode, rescale_boxes
 from alframe.detectors.detector import Detector, annotations_of, image_embedding
 from alframe.detectors.losses import Normalizer, at_least_float32, box_loss, normalise
@@ -114,7 +114,7 @@ class DenseDetector(Detector):
         num_classes: int,
         *,
         exclusive: bool,
-        grid: AnchorGenerator,
+        grid: AnchorGrid,
         matching: Matching,
         regression: BoxRegression,
         normalizer: Normalizer,

@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from alframe.config.checks import at_least, one_of
-from alframe.detectors.anchors import AnchorGenerator, octave_scales, retina_cell
+from alframe.detectors.anchors import AnchorGrid, octave_scales, retina_cell
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
 from alframe.detectors.fpn import ExtraSource, FeaturePyramid
@@ -165,7 +165,7 @@ def _grid(
     ratios: Sequence[float],
     *,
     rounded: bool,
-) -> AnchorGenerator:
+) -> AnchorGrid:
     if not ratios or min(ratios) <= 0 or anchor_size <= 0:
         raise ConfigError(
             "anchor_size, anchor_ratios: expected a size and one ratio or more above 0, got "
@@ -173,7 +173,7 @@ def _grid(
         )
     sides = [stride * anchor_size for stride in strides]
     cells = tuple(retina_cell(side, scales, ratios, rounded=rounded) for side in sides)
-    return AnchorGenerator(cells, tuple(strides))
+    return AnchorGrid(cells, tuple(strides))
 
 
 def _maps_read(backbone: Backbone, strides: Sequence[int]) -> list[int]:

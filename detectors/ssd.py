@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from alframe.config.checks import one_of
-from alframe.detectors.anchors import AnchorGenerator, Anchors, ssd_cell, ssd_sides
+from alframe.detectors.anchors import AnchorGrid, Anchors, ssd_cell, ssd_sides
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
 from alframe.detectors.losses import Normalizer, mined_cross_entropy
@@ -176,12 +176,12 @@ def _grid(
     sides: Sequence[int],
     ratios: Sequence[Sequence[float]],
     longest: float,
-) -> AnchorGenerator:
+) -> AnchorGrid:
     cells = tuple(
         ssd_cell(side, after, own, longest)
         for (side, after), own in zip(pairwise(sides), ratios, strict=True)
     )
-    return AnchorGenerator(cells, tuple(strides), offset=0.5)
+    return AnchorGrid(cells, tuple(strides), offset=0.5)
 
 
 def _wrong_size(size: int, height: int, width: int) -> ConfigError:

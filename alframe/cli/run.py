@@ -15,7 +15,7 @@ from alframe.config.layers import merge
 from alframe.config.resolve import drafted
 from alframe.config.sections import RunConfig
 from alframe.errors import AlframeError, ConfigError, RunError
-from alframe.runs.build import strangers
+from alframe.runs.build import plugins_of
 from alframe.runs.opening import stopped
 from alframe.text import command
 from alframe.training.distributed import broadcast, is_main_process, process_group
@@ -68,7 +68,7 @@ def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
         raise RunError(told) from error
     except Exception as error:
         said = isinstance(error, AlframeError) or hasattr(error, "__notes__")
-        if not said and (others := strangers(config)):
+        if not said and (others := plugins_of(config)):
             error.add_note(f"this run uses {', '.join(map(str, others))}")
         raise
     if profile:

@@ -30,6 +30,27 @@ def without_prefix(
     return state
 
 
+def misfit(state: Mapping[str, Any], own: Mapping[str, Any], of: str) -> str:
+    """Why a state dict does not fit, in words; empty where it does.
+
+    Args:
+        state: by name.
+        own: of the module that is to take it.
+        of: what that is called.
+    """
+    alike = state.keys() & own.keys()
+    wrong = {
+        "missing": own.keys() - state.keys(),
+        f"unknown to the {of}": state.keys() - own.keys(),
+        "of another shape": [k for k in alike if _shape(state[k]) != _shape(own[k])],
+    }
+    return "; ".join(f"{what}: {named(sorted(map(str, n)))}" for what, n in wrong.items() if n)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return tuple(getattr(value, "shape", (-1,)))
+
+
 def wrong_with(content: Any) -> str | None:
     """What a file holds that is no state dict to be used, in words; None where it is one."""
     if not isinstance(content, Mapping):

@@ -84,7 +84,7 @@ def plan_of(config: RunConfig, dataset: Dataset) -> Plan:
     return planned(config.budget, dataset, Seeds(config.seed), known)
 
 
-def strangers(config: RunConfig) -> list[Entry]:
+def plugins_of(config: RunConfig) -> list[Entry]:
     """What a run uses that is not alframe's own."""
     names: tuple[tuple[Kind, list[str]], ...] = (
         ("datasets", [config.dataset.name]),
@@ -98,9 +98,9 @@ def strangers(config: RunConfig) -> list[Entry]:
 
 
 def sources(config: RunConfig) -> dict[str, str]:
-    """The SHA-256, shortened, of the file that each of the strangers lies in: ideas are edited."""
+    """The SHA-256, shortened, of the file that each of its plugins lies in: ideas are edited."""
     found: dict[str, str] = {}
-    for entry in strangers(config):
+    for entry in plugins_of(config):
         with contextlib.suppress(TypeError, OSError):  # of what is not written in Python
             if file := inspect.getsourcefile(unwrapped(entry.load())):
                 digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()

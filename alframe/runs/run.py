@@ -2,15 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, with_classes
-from alframe.errors import RunError, Waiting
+from alframe.errors import Waiting
 from alframe.learner import DETECTIONS, Learner
 from alframe.profiling import Profiling
 from alframe.runs.asking import Asking, readable, unreadable
@@ -23,20 +22,17 @@ from alframe.runs.build import (
     plan_of,
     prepare_images,
     signals,
-    sources,
     white_in,
 )
-from alframe.runs.environment import environment
 from alframe.runs.first_cycle import check_source, share_first_cycle
 from alframe.runs.journal import Journal
 from alframe.runs.kept import check_asked, dataset_of, keep_images
 from alframe.runs.labelling import Labelling
 from alframe.runs.loop import Loop
+from alframe.runs.manifest import describe
 from alframe.runs.opening import check_claim, open_run
-from alframe.runs.records import asked_for, new_classes
-from alframe.runs.rundir import RunDir
+from alframe.runs.records import asked_for
 from alframe.runs.settled import as_settled, with_white
-from alframe.runs.weights import weights_sha256
 from alframe.seeds import Seeds
 from alframe.strategy import Strategy
 from alframe.training.distributed import (
@@ -97,21 +93,26 @@ def run(
     )
     dataset = _prepared(dataset, config)
     config = with_white(config, white_in(dataset))
-    profiling = Profiling(path / "profile" if profile else None)
     if people:
         check_asked(dataset, path)
-    plan = plan or plan_of(config, dataset)  # broken images may be left out
-    fingerprint = as_read or dataset.fingerprint()
-    resume = resume or people  # who have been asked by now: the run has begun
-    cycles = partial(_cycles, config, path, resume, strategy, dataset, fingerprint, profiling, plan)
+    ready = _Ready(
+        config,
+        path,
+        strategy,
+        dataset,
+        plan=plan or plan_of(config, dataset),  # broken images may be left out
+        fingerprint=as_read or dataset.fingerprint(),
+        resume=resume or people,  # who have been asked by now: the run has begun
+        profiling=Profiling(path / "profile" if profile else None),
+    )
     if not is_initialized():
-        yield from cycles(learner)
+        yield from ready.cycles(learner)
         return
     from alframe.training.distributed_learner import distribute  # imports torch
 
     with distribute(learner, dataset, config) as distributed:
         if distributed is not None:
-            yield from cycles(distributed)
+            yield from ready.cycles(distributed)
 
 
 def _waits(
@@ -138,7 +139,7 @@ def _waits(
             keep_images(as_read, path)
         for note in notes:
             logger.warning("%s: %s", dataset.name, note)
-        _describe(run_dir, config, dataset, plan, as_read.fingerprint())
+        describe(run_dir, dataset, plan, as_read.fingerprint())
         labelling = Labelling(dataset, oracle, run_dir, plan, Asking(path, dataset))
         try:
             labelling.begin()
@@ -163,94 +164,57 @@ def _prepared(dataset: Dataset, config: RunConfig) -> Dataset:
     return main_process_first(prepare) if config.data.cache == "disk" else prepare()
 
 
-def _cycles(
-    config: RunConfig,
-    path: Path,
-    resume: bool,
-    strategy: Strategy,
-    dataset: Dataset,
-    fingerprint: str,
-    profiling: Profiling,
-    plan: Plan,
-    learner: Learner,
-) -> Iterator[Mapping[str, Any]]:
-    if config.first_cycle and not Journal(path / "journal.jsonl").of("evaluated"):
-        check_source(Path(config.first_cycle), config, fingerprint)
-    from alframe.runs.tensorboard import TensorBoard  # takes a second to import
+@dataclass(frozen=True)
+class _Ready:
+    """A run, once all is checked that can be before it trains.
 
-    with open_run(path, config, resume=resume) as run_dir:
-        for note in dataset.notes:  # in run.log, too
-            logger.warning("%s: %s", dataset.name, note)
-        _describe(run_dir, config, dataset, plan, fingerprint)
-        run_dir.raise_cycles()
-        if config.first_cycle:
-            share_first_cycle(run_dir, Path(config.first_cycle))
-        proposes = learner if DETECTIONS in signals(config) else None
-        with TensorBoard(path / "tensorboard") as recorder:
-            loop = Loop(
-                dataset=dataset,
-                learner=learner,
-                strategy=strategy,
-                oracle=build_oracle(config, dataset, path),
-                run=run_dir,
-                plan=plan,
-                seeds=Seeds(config.seed),
-                recorder=recorder,
-                ask=Asking(path, dataset, proposes) if asks_people(config) else None,
-                profiling=profiling,
-            )
-            yield from loop.run()
+    Attributes:
+        config: as it is settled.
+        path: of the run directory.
+        strategy: chooses.
+        dataset: its images as the learner sees them.
+        plan: what is labelled when.
+        fingerprint: of the dataset, as it was read where people annotate.
+        resume: whether there is a run already.
+        profiling: watches the first cycle.
+    """
 
+    config: RunConfig
+    path: Path
+    strategy: Strategy
+    dataset: Dataset
+    plan: Plan
+    fingerprint: str
+    resume: bool
+    profiling: Profiling
 
-def _describe(
-    run_dir: RunDir, config: RunConfig, dataset: Dataset, plan: Plan, fingerprint: str
-) -> None:
-    """Write the manifest, or hold the dataset against it."""
-    known = run_dir.manifest()
-    if known and run_dir.described()["fingerprint"] != fingerprint:
-        raise RunError(
-            f"{config.dataset.name} has changed since {run_dir.path} was started: its images, "
-            "splits or annotations are not the same. Restore it, or choose another --output"
-        )
-    training = config.training
-    if known and training and training.per_process and known.get("processes", 1) != world_size():
-        raise RunError(
-            f"{run_dir.path} was started with {known.get('processes', 1)} processes, which set its "
-            f"batch size (training.per_process); now there are {world_size()}: resume it with as "
-            "many"
-        )
-    code, before = sources(config), known.get("plugins", {})
-    edited = {
-        part: f"{before[part]}, {digest}"
-        for part, digest in code.items()
-        if part in before and before[part].split(", ")[-1] != digest
-    }
-    if edited:
-        logger.warning(
-            "the code of %s has changed since the run began, which goes on with the new one",
-            ", ".join(edited),
-        )
-        run_dir.update_manifest(plugins={**before, **edited})
-    new = new_classes(run_dir.journal)
-    if known and (entry := run_dir.described()).get("new_classes", {}) != new:
-        entry = {**entry, "classes": list(dataset.classes), "new_classes": new}
-        run_dir.update_manifest(dataset=entry)
-    if not known:
-        run_dir.update_manifest(
-            **environment(config.device),
-            processes=world_size(),
-            precision=training.precision if training else None,
-            seed=config.seed,
-            weights_sha256=weights_sha256(config),
-            plugins=code,
-            dataset={
-                "name": dataset.name,
-                "fingerprint": fingerprint,
-                "test_fingerprint": replace(dataset, pool=()).fingerprint(),
-                "pool": len(dataset.pool) - len(plan.test),
-                "test": len(dataset.test) + len(plan.test),
-                "classes": list(dataset.classes),
-                "notes": list(dataset.notes),
-            },
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
+    def cycles(self, learner: Learner) -> Iterator[Mapping[str, Any]]:
+        """Open the run directory, and go through all cycles."""
+        config, path, dataset = self.config, self.path, self.dataset
+        source = Path(config.first_cycle) if config.first_cycle else None
+        if source and not Journal(path / "journal.jsonl").of("evaluated"):
+            check_source(source, config, self.fingerprint)
+        from alframe.runs.tensorboard import TensorBoard  # takes a second to import
+
+        with open_run(path, config, resume=self.resume) as run_dir:
+            for note in dataset.notes:  # in run.log, too
+                logger.warning("%s: %s", dataset.name, note)
+            describe(run_dir, dataset, self.plan, self.fingerprint)
+            run_dir.raise_cycles()
+            if source:
+                share_first_cycle(run_dir, source)
+            proposes = learner if DETECTIONS in signals(config) else None
+            with TensorBoard(path / "tensorboard") as recorder:
+                loop = Loop(
+                    dataset=dataset,
+                    learner=learner,
+                    strategy=self.strategy,
+                    oracle=build_oracle(config, dataset, path),
+                    run=run_dir,
+                    plan=self.plan,
+                    seeds=Seeds(config.seed),
+                    recorder=recorder,
+                    ask=Asking(path, dataset, proposes) if asks_people(config) else None,
+                    profiling=self.profiling,
+                )
+                yield from loop.run()

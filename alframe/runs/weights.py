@@ -10,8 +10,7 @@ from alframe.config.draft import Layer
 from alframe.config.sections import RunConfig
 from alframe.errors import ConfigError, RunError
 from alframe.files import checkpoints
-from alframe.files.state_dicts import wrong_with
-from alframe.words import named
+from alframe.files.state_dicts import misfit, wrong_with
 
 ABOUT = ("model", "learner", "training", "data", "evaluation")
 """Sections of a configuration that a model is built and fed by."""
@@ -83,20 +82,8 @@ def check_fits(state: Mapping[str, Any], own: Mapping[str, Any], path: Path) -> 
     Raises:
         ConfigError: names what is missing, unknown or of another shape.
     """
-    alike = state.keys() & own.keys()
-    wrong = {
-        "missing": own.keys() - state.keys(),
-        "unknown to the model": state.keys() - own.keys(),
-        "of another shape": [k for k in alike if _shape(state[k]) != _shape(own[k])],
-    }
-    if found := [
-        f"{what}: {named(sorted(map(str, keys)))}" for what, keys in wrong.items() if keys
-    ]:
+    if problem := misfit(state, own, "model"):
         raise ConfigError(
-            f"{path} does not fit the model, {'; '.join(found)}: give its --model with "
-            "model.*=... and a dataset with the classes that it was trained on"
+            f"{path} does not fit the model, {problem}: give its --model with model.*=... and a "
+            "dataset with the classes that it was trained on"
         )
-
-
-def _shape(value: Any) -> tuple[int, ...]:
-    return tuple(getattr(value, "shape", (-1,)))

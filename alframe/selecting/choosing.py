@@ -173,7 +173,13 @@ def check_used(strategy: Strategy, provided: frozenset[str]) -> None:
 
 
 def choose(
-    strategy: Strategy, material: Material, budget: int, seed: int = 0, *, strict: bool = False
+    strategy: Strategy,
+    material: Material,
+    budget: int,
+    seed: int = 0,
+    *,
+    strict: bool = False,
+    wanted: Mapping[str, str] = FILES,
 ) -> Selection:
     """The ``budget`` images to label next, best first; all that there are, where they are fewer.
 
@@ -183,13 +189,14 @@ def choose(
         budget: how many, 1 or more.
         seed: of draws.
         strict: refuse to take a score for the probabilities of classes.
+        wanted: what would give the signals that there are not.
 
     Raises:
         ConfigError: the strategy requires what is not known.
         DataError: no image is left to choose from, or the material lacks an image.
         SelectionError: the strategy broke its contract.
     """
-    check_provided(strategy, material.signals.provides)
+    check_provided(strategy, material.signals.provides, wanted)
     for found in material.signals.read() if strict else ():
         found.refuse_bare()
     pool = sorted(material.ids - material.labelled)
@@ -207,21 +214,21 @@ def choose(
             f"there is no image to choose from: {plural(len(material.ids), 'image')}{labelled}, of "
             f"the others {len(unknown):,} without predictions or embeddings"
         )
-    wanted = min(budget, len(candidates))
-    if wanted < budget:
-        material.notes.append(f"there are no more than {plural(wanted, 'image')} to choose from")
+    count = min(budget, len(candidates))
+    if count < budget:
+        material.notes.append(f"there are no more than {plural(count, 'image')} to choose from")
     query = Query(
         learner=DeclaredSignals(material.signals, material.images, strategy.requires),
         unlabelled=tuple(candidates),
         labelled=tuple(sorted(material.labelled)),
         targets=_Known(material.targets),
         classes=material.classes,
-        budget=wanted,
+        budget=count,
         rng=Seeds(seed).within("cycle", 0).rng("strategy"),
         cycle=0,
     )
     selection = strategy.select(query)
-    check_selection(selection, candidates, wanted)
+    check_selection(selection, candidates, count)
     for found in material.signals.read():
         material.notes.extend(found.notes)
     return selection

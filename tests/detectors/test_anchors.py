@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from torchvision.models.detection.anchor_utils import AnchorGenerator as TorchvisionAnchorGenerator
+from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 
-from alframe.detectors.anchors import AnchorGenerator, octave_scales, retina_cell
+from alframe.detectors.anchors import AnchorGrid, octave_scales, retina_cell
 
 STRIDES = (8, 16, 32, 64, 128)
 RATIOS = (0.5, 1.0, 2.0)
@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 def retina_grid(*, rounded=False):
     cells = (retina_cell(4 * s, octave_scales(3), RATIOS, rounded=rounded) for s in STRIDES)
-    return AnchorGenerator(tuple(cells), STRIDES)
+    return AnchorGrid(tuple(cells), STRIDES)
 
 
 def test_a_cell_worked_by_hand():
@@ -31,7 +31,7 @@ def test_area_does_not_depend_on_the_ratio():
 
 
 def test_order_is_level_row_column_anchor():
-    grid = AnchorGenerator((((-1, -1, 1, 1), (-2, -2, 2, 2)), ((-4, -4, 4, 4),)), strides=(8, 16))
+    grid = AnchorGrid((((-1, -1, 1, 1), (-2, -2, 2, 2)), ((-4, -4, 4, 4),)), strides=(8, 16))
     anchors = grid.at([(2, 3), (1, 1)], CPU)
     assert anchors.per_level == (12, 1)
     assert anchors.boxes[:3].tolist() == [[-1, -1, 1, 1], [-2, -2, 2, 2], [7, -1, 9, 1]]
@@ -40,12 +40,12 @@ def test_order_is_level_row_column_anchor():
 
 
 def test_offset_is_in_strides():
-    grid = AnchorGenerator((((-1, -1, 1, 1),),), strides=(100,), offset=0.5)
+    grid = AnchorGrid((((-1, -1, 1, 1),),), strides=(100,), offset=0.5)
     assert grid.at([(1, 2)], CPU).boxes.tolist() == [[49, 49, 51, 51], [149, 49, 151, 51]]
 
 
 def test_a_larger_padding_only_adds_anchors():
-    grid = AnchorGenerator((retina_cell(32, (1.0,), RATIOS),), strides=(8,))
+    grid = AnchorGrid((retina_cell(32, (1.0,), RATIOS),), strides=(8,))
     small, large = grid.at([(4, 5)], CPU).boxes, grid.at([(6, 7)], CPU).boxes
     assert torch.equal(large.view(6, 7, 3, 4)[:4, :5].reshape(-1, 4), small)
 
@@ -56,7 +56,7 @@ def test_counts_of_the_specification():
 
 
 def test_remembered_and_usable_for_training_after_inference():
-    grid = AnchorGenerator((retina_cell(31, (1.0,), RATIOS),), strides=(8,))
+    grid = AnchorGrid((retina_cell(31, (1.0,), RATIOS),), strides=(8,))
     with torch.inference_mode():
         first = grid.at([(4, 5)], CPU)
     assert grid.at([(4, 5)], CPU) is first
@@ -79,7 +79,7 @@ def test_reference_of_miaod(shared_golden, name):
 
 def test_torchvision_with_rounding():
     sizes = tuple(tuple(int(4 * s * scale) for scale in octave_scales(3)) for s in STRIDES)
-    stock = TorchvisionAnchorGenerator(sizes, (RATIOS,) * 5)
+    stock = AnchorGenerator(sizes, (RATIOS,) * 5)
     maps = [torch.zeros(1, 1, 256 // s, 384 // s) for s in STRIDES]
     expected = stock(ImageList(torch.zeros(1, 3, 256, 384), [(256, 384)]), maps)[0]
     found = retina_grid(rounded=True).at([each.shape[2:] for each in maps], CPU)

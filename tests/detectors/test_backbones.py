@@ -97,20 +97,20 @@ def changed(state, **changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"layer1__0__conv1__weight": None}, r"1 missing \(layer1.0.conv1.weight\)"),
-        ({"layer1__7__bias": torch.zeros(1)}, r"1 unknown to the backbone \(layer1.7.bias\)"),
-        ({"layer2__0__bn1__bias": torch.zeros(9)}, r"1 of another shape \(layer2.0.bn1.bias\)"),
+        ({"layer1__0__conv1__weight": None}, "missing: layer1.0.conv1.weight: give"),
+        ({"layer1__7__bias": torch.zeros(1)}, "unknown to the backbone: layer1.7.bias: give"),
+        ({"layer2__0__bn1__bias": torch.zeros(9)}, "of another shape: layer2.0.bn1.bias: give"),
     ],
 )
 def test_files_that_do_not_fit(tmp_path, small_state, changes, message):
     path = saved(tmp_path, changed(small_state, **changes))
-    with pytest.raises(ConfigError, match=rf"weights\.pth does not fit the backbone: {message}"):
+    with pytest.raises(ConfigError, match=rf"weights\.pth does not fit the backbone, {message}"):
         build_backbone(SMALL, weights=path)
 
 
-def test_an_error_names_three_keys_at_most(tmp_path):
+def test_an_error_names_a_few_keys(tmp_path):
     path = saved(tmp_path, {"elsewhere.weight": torch.zeros(1)})
-    message = r"\d+ missing \(bn1.bias, bn1.running_mean, bn1.running_var, \.\.\.\)"
+    message = r"missing: bn1.bias, bn1.running_mean, bn1.running_var, [^:]* and \d+ more: give"
     with pytest.raises(ConfigError, match=message):
         build_backbone(SMALL, weights=path)
 

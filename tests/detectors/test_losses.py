@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchvision.ops import sigmoid_focal_loss
 
-from alframe.detectors.anchors import AnchorGenerator, octave_scales, retina_cell
+from alframe.detectors.anchors import AnchorGrid, octave_scales, retina_cell
 from alframe.detectors.box_ops import encode
 from alframe.detectors.losses import box_loss, focal_loss, normalise
 from alframe.detectors.matching import BACKGROUND, IGNORED, match
@@ -111,7 +111,7 @@ class Reference:
         strides = (8, 16, 32, 64, 128)
         cells = tuple(retina_cell(4 * s, octave_scales(3), (0.5, 1.0, 2.0)) for s in strides)
         shapes = [level.shape[2:] for level in self.levels]
-        anchors = AnchorGenerator(cells, strides).at(shapes, torch.device("cpu")).boxes
+        anchors = AnchorGrid(cells, strides).at(shapes, torch.device("cpu")).boxes
         assigned = match(anchors, *self.objects())
         targets = encode(assigned.boxes, anchors)
         classes = [focal_loss(self.towers[k](self.levels), assigned.labels) for k in "12"]

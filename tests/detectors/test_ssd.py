@@ -208,7 +208,7 @@ def test_a_classifier_of_nan_is_none(caplog):
 
 def test_a_file_that_does_not_fit(tmp_path):
     torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "vgg.pth")
-    with pytest.raises(ConfigError, match=r"vgg\.pth does not fit the backbone: 25 missing"):
+    with pytest.raises(ConfigError, match=r"vgg\.pth does not fit the backbone, missing: "):
         SSD(3, weights=str(tmp_path / "vgg.pth"))
 
 

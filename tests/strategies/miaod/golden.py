@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from alframe.detectors.anchors import AnchorGenerator, Anchors
+from alframe.detectors.anchors import AnchorGrid, Anchors
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
 from alframe.detectors.losses import focal_loss, mined_cross_entropy
 from alframe.detectors.matching import Assignment, Matching
@@ -31,7 +31,7 @@ class Head(DenseDetector):
         super().__init__(
             classes,
             exclusive=exclusive,
-            grid=AnchorGenerator((), ()),
+            grid=AnchorGrid((), ()),
             matching=Matching(0.5, 0.5, "one") if exclusive else Matching(0.5, 0.4, "ties"),
             regression=(
                 BoxRegression((0.1, 0.1, 0.2, 0.2), beta=1.0) if exclusive else BoxRegression()

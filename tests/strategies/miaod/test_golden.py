@@ -104,7 +104,8 @@ def test_formulas_on_the_raw_maps_of_the_reference(golden: Golden) -> None:
     with torch.no_grad():
         mil = golden.model.mil(golden.levels)
     weights = mil_weights(((first + second) / 2).sigmoid(), mil, per_level)
-    torch.testing.assert_close(weights, expected, rtol=1e-6, atol=0)
+    # Of a softmax of a convolution in fp32: processors sum in other orders, up to 1e-5 apart.
+    torch.testing.assert_close(weights, expected, rtol=5e-5, atol=0)
 
     scores = image_scores(weights, per_level)
     labels = golden.labelled.labels

@@ -1,0 +1,97 @@
+"""``manifest.json``: what a run is, written when it begins, and held against what goes on."""
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from alframe.config.sections import RunConfig
+from alframe.datasets.base import Dataset
+from alframe.errors import RunError
+from alframe.runs.budget import Plan
+from alframe.runs.build import sources
+from alframe.runs.environment import environment
+from alframe.runs.records import new_classes
+from alframe.runs.rundir import RunDir
+from alframe.runs.weights import weights_sha256
+from alframe.training.distributed import world_size
+
+logger = logging.getLogger(__name__)
+
+
+def describe(run: RunDir, dataset: Dataset, plan: Plan, fingerprint: str) -> None:
+    """Write the manifest of a run that begins; of another, what has come since.
+
+    Args:
+        run: with its configuration.
+        dataset: that it labels.
+        plan: what is labelled when.
+        fingerprint: of the dataset as it was read.
+
+    Raises:
+        RunError: it was begun on other data, or with another number of processes that matters.
+    """
+    if not run.manifest():
+        _begin(run, dataset, plan, fingerprint)
+        return
+    _check_data(run, fingerprint)
+    _check_processes(run, run.config)
+    _note_edited(run)
+    new, told = new_classes(run.journal), run.described()
+    if told.get("new_classes", {}) != new:
+        grown = {**told, "classes": list(dataset.classes), "new_classes": new}
+        run.update_manifest(dataset=grown)
+
+
+def _begin(run: RunDir, dataset: Dataset, plan: Plan, fingerprint: str) -> None:
+    config = run.config
+    run.update_manifest(
+        **environment(config.device),
+        processes=world_size(),
+        precision=config.training.precision if config.training else None,
+        seed=config.seed,
+        weights_sha256=weights_sha256(config),
+        plugins=sources(config),
+        dataset={
+            "name": dataset.name,
+            "fingerprint": fingerprint,
+            "test_fingerprint": replace(dataset, pool=()).fingerprint(),
+            "pool": len(dataset.pool) - len(plan.test),
+            "test": len(dataset.test) + len(plan.test),
+            "classes": list(dataset.classes),
+            "notes": list(dataset.notes),
+        },
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _check_data(run: RunDir, fingerprint: str) -> None:
+    if run.described()["fingerprint"] != fingerprint:
+        raise RunError(
+            f"{run.config.dataset.name} has changed since {run.path} was started: its images, "
+            "splits or annotations are not the same. Restore it, or choose another --output"
+        )
+
+
+def _check_processes(run: RunDir, config: RunConfig) -> None:
+    began = run.manifest().get("processes", 1)
+    if config.training and config.training.per_process and began != world_size():
+        raise RunError(
+            f"{run.path} was started with {began} processes, which set its batch size "
+            f"(training.per_process); now there are {world_size()}: resume it with as many"
+        )
+
+
+def _note_edited(run: RunDir) -> None:
+    """Ideas are edited while a run waits: both versions are written down."""
+    before = run.manifest().get("plugins", {})
+    edited = {
+        part: f"{before[part]}, {digest}"
+        for part, digest in sources(run.config).items()
+        if part in before and before[part].split(", ")[-1] != digest
+    }
+    if edited:
+        logger.warning(
+            "the code of %s has changed since the run began, which goes on with the new one",
+            ", ".join(edited),
+        )
+        run.update_manifest(plugins={**before, **edited})
