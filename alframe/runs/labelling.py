@@ -108,55 +108,68 @@ class Labelling:
             DataError: pictures to be annotated are gone, and bad items are errors.
             RunError: they have changed since the run trained on them, or nothing is left.
         """
-        ids, test = self.chosen(cycle), [] if cycle else self._drawn
-        before, asked = self._run.journal.last("annotated", cycle), [*test, *ids]
+        asked = [*([] if cycle else self._drawn), *self.chosen(cycle)]
+        before = self._run.journal.last("annotated", cycle)
         gone = frozenset(before.get("lost", ())) if before else self._lost(asked)
-        ids = [item for item in ids if item not in gone]
-        self.pool.query(ids, cycle)
-        free = frozenset(self.pool.unlabelled)
         answers = answered(
             self._oracle,
             asked,
             cycle,
             known=self._known,
-            free=free,
+            free=set(self.pool.unlabelled).difference(asked),
             lost=gone | lost(self._run.journal),
             classes=len(self._dataset.classes),
         )
         if not before and (more := self._lost(sorted(answers.targets.keys() - asked))):
             gone |= more
-            own = {item: target for item, target in answers.targets.items() if item not in more}
-            answers = replace(answers, targets=own)
-        extra = sorted(free & answers.targets.keys())
-        self.pool.query(extra, cycle)
-        self.pool.ignore(i for i in ids if i in answers.ignored)
-        self.pool.label(i for i in (*ids, *extra) if i in answers.targets)
-        drawn = frozenset(test)
-        own = {item: target for item, target in answers.targets.items() if item not in drawn}
-        self.targets.update(own)
-        self._test.update({item: answers.targets[item] for item in drawn & answers.targets.keys()})
-        self._check_something_left(ids)
+            there = {item: target for item, target in answers.targets.items() if item not in more}
+            answers = replace(answers, targets=there)
+        extra = self._take(cycle, answers, gone)
         self.new_classes, took = self._new(answers, cycle), _seconds(answers, self._known)
         self.seconds = None if took is None or self.seconds is None else self.seconds + took
-        sha256 = answers.sha256()
-        if before and before["sha256"] != sha256:
+        if not before:
+            self._record(cycle, answers, extra, gone, took)
+        elif before["sha256"] != answers.sha256():
             raise RunError(
                 f"the answers for cycle {cycle} have changed since the run trained on them: "
                 "restore them, or start anew with another --output"
             )
-        if not before:
-            self._run.journal.append(
-                "annotated",
-                cycle=cycle,
-                images=len(own),
-                objects=sum(len(target.labels) for target in own.values()),
-                ignored=sorted(answers.ignored),
-                extra=extra,
-                seconds=took,
-                sha256=sha256,
-                **({"new_classes": list(self.new_classes)} if self.new_classes else {}),
-                **({"lost": sorted(gone)} if gone else {}),
-            )
+
+    def _take(self, cycle: int, answers: Answers, gone: frozenset[str]) -> list[str]:
+        """Bring answers into pool and test split; the ids of those that nobody asked for."""
+        ids = [item for item in self.chosen(cycle) if item not in gone]
+        self.pool.query(ids, cycle)
+        extra = sorted(answers.targets.keys() & set(self.pool.unlabelled))
+        self.pool.query(extra, cycle)
+        self.pool.ignore(i for i in ids if i in answers.ignored)
+        self.pool.label(i for i in (*ids, *extra) if i in answers.targets)
+        drawn = frozenset(self._drawn)
+        for item, target in answers.targets.items():
+            (self._test if item in drawn else self.targets)[item] = target
+        self._check_something_left(ids)
+        return extra
+
+    def _record(
+        self,
+        cycle: int,
+        answers: Answers,
+        extra: Sequence[str],
+        gone: frozenset[str],
+        took: float | None,
+    ) -> None:
+        own = [target for item, target in answers.targets.items() if item not in self._test]
+        self._run.journal.append(
+            "annotated",
+            cycle=cycle,
+            images=len(own),
+            objects=sum(len(target.labels) for target in own),
+            ignored=sorted(answers.ignored),
+            extra=extra,
+            seconds=took,
+            sha256=answers.sha256(),
+            **({"new_classes": list(self.new_classes)} if self.new_classes else {}),
+            **({"lost": sorted(gone)} if gone else {}),
+        )
 
     def _lost(self, ids: Sequence[str]) -> frozenset[str]:
         """Images that nobody can annotate any more: their pictures are gone.
