@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alframe.api import resolve, run, select
     from alframe.errors import Waiting
-    from alframe.learner import (
+    from alframe.signals import (
         ANCHOR_WEIGHT,
         ANCHORS,
         AUGMENTED,
@@ -57,7 +57,7 @@ _LIES_IN = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'alframe' has no attribute {name!r}")
-    module = next((m for m, names in _LIES_IN.items() if name in names), "alframe.learner")
+    module = next((m for m, names in _LIES_IN.items() if name in names), "alframe.signals")
     return getattr(import_module(module), name)
 
 

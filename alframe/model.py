@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from alframe.datasets.base import LabelledSet
 from alframe.errors import PluginError
-from alframe.learner import LearnerSetup, Metrics, SignalBatch
+from alframe.learner import LearnerSetup, Metrics
 from alframe.shaped import Float
+from alframe.signals import SignalBatch
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ import numpy as np
 
 from alframe.datasets.base import Target, unchangeable
 from alframe.errors import DIVERGED, SelectionError
-from alframe.learner import SignalBatch
+from alframe.signals import SignalBatch
 
 
 class SignalReader(Protocol):

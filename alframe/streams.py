@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from alframe.datasets.base import ImageSet, ImageSource
 from alframe.errors import SelectionError, TrainingError
-from alframe.learner import (
+from alframe.profiling import Tick, unwatched
+from alframe.progress import over
+from alframe.signals import (
     AUGMENTED,
     CLASS_PROBS,
     DETECTIONS,
@@ -17,8 +19,6 @@ from alframe.learner import (
     SignalBatch,
     SignalSource,
 )
-from alframe.profiling import Tick, unwatched
-from alframe.progress import over
 from alframe.words import named, plural
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def each_once(stream: Iterable[SignalBatch], ids: Sequence[str]) -> Iterator[Sig
 
 
 def check_signal(name: str, values: Any, classes: int | None = None) -> None:
-    """Hold class probabilities and detections to what :mod:`alframe.learner` says of them.
+    """Hold class probabilities and detections to what :mod:`alframe.signals` says of them.
 
     What is not finite passes: whoever reads it has words for that.
 

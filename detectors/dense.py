@@ -15,7 +15,8 @@ from alframe.detectors.detector import Detector, annotations_of, image_embedding
 from alframe.detectors.losses import Normalizer, at_least_float32, box_loss, normalise
 from alframe.detectors.matching import Assignment, Matching, match
 from alframe.detectors.postprocess import PostProcess, box_features, detect
-from alframe.learner import (
+from alframe.shaped import Float
+from alframe.signals import (
     ANCHORS,
     BOX_FEATURES,
     CLASS_PROBS,
@@ -24,7 +25,6 @@ from alframe.learner import (
     ClassProbs,
     Detections,
 )
-from alframe.shaped import Float
 from alframe.training.batch import Batch
 
 

@@ -12,19 +12,18 @@ from alframe.detectors.evaluation import detection_metrics
 from alframe.detectors.folding import for_inference
 from alframe.detectors.postprocess import PostProcess, best_pairs, box_features, gathered, strongest
 from alframe.detectors.shown_boxes import DetectionsShowing
-from alframe.learner import (
+from alframe.learner import LearnerSetup, Metrics
+from alframe.model import Display
+from alframe.shaped import Float, Int
+from alframe.signals import (
     BOX_FEATURES,
     CLASS_PROBS,
     DETECTIONS,
     EMBEDDING,
     ClassProbs,
     Detections,
-    LearnerSetup,
-    Metrics,
     SignalBatch,
 )
-from alframe.model import Display
-from alframe.shaped import Float, Int
 from alframe.training.batch import Batch
 
 
@@ -54,7 +53,7 @@ class KnownBoxes:
     """What is known of A boxes of each image, before any filtering.
 
     Attributes:
-        probs: [B, A, K], see :class:`~alframe.learner.ClassProbs`.
+        probs: [B, A, K], see :class:`~alframe.signals.ClassProbs`.
         scores: [B, A, C], by which detections are ranked.
         boxes: [B, A, C, 4], or [B, A, 1, 4] where a box is the same for all classes: x1 y1 x2 y2 in
             pixels of the input.
@@ -80,7 +79,7 @@ class BoxDetector(Detector):
     """A detector that knows something of a number of boxes, wherever they come from.
 
     Attributes:
-        exclusive: whether an object has one class, see :class:`~alframe.learner.ClassProbs`.
+        exclusive: whether an object has one class, see :class:`~alframe.signals.ClassProbs`.
         least_side: a box with a shorter one is none, in pixels.
         postprocess: how detections are made of predictions.
     """

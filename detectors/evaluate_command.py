@@ -13,8 +13,8 @@ from alframe.config.draft import Layer
 from alframe.config.layers import merge
 from alframe.config.resolve import from_overrides
 from alframe.errors import ConfigError, RunError
-from alframe.learner import DETECTIONS
 from alframe.model import COCO, ERRORS
+from alframe.signals import DETECTIONS
 from alframe.words import plural
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from alframe.datasets.base import LabelledSet, Target
 from alframe.detectors.evaluation_coco import coco_ap
 from alframe.detectors.evaluation_results import DetectionResults
 from alframe.detectors.evaluation_voc import voc_ap
-from alframe.learner import DETECTIONS, InferenceSetup, SignalBatch
+from alframe.learner import InferenceSetup
 from alframe.model import COCO
+from alframe.signals import DETECTIONS, SignalBatch
 
 
 def detection_metrics(

@@ -17,7 +17,7 @@ from alframe.cli.output import say
 from alframe.cli.paths import FilePath
 from alframe.errors import ConfigError, DataError, RunError, together
 from alframe.files.atomic import write_text
-from alframe.learner import DETECTIONS
+from alframe.signals import DETECTIONS
 from alframe.text import printable
 from alframe.words import plural
 

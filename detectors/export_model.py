@@ -19,10 +19,10 @@ from alframe.detectors.export_network import ExportedDetector, Unfiltered, porta
 from alframe.detectors.export_readme import readme
 from alframe.errors import DataError, RunError
 from alframe.files.atomic import atomic, write_text
-from alframe.learner import DETECTIONS
 from alframe.runs.build import build_dataset, cached_images, signals
 from alframe.runs.kept import kept_run, restored
 from alframe.runs.own_images import Photos
+from alframe.signals import DETECTIONS
 from alframe.training.batch import Batch
 from alframe.training.data import inference_batches
 from alframe.training.plain_learner import PlainLearner

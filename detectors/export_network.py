@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from alframe.errors import RunError
-from alframe.learner import DETECTIONS
 from alframe.model import Model
+from alframe.signals import DETECTIONS
 from alframe.training.batch import Batch
 
 INPUTS = ("images", "sizes")

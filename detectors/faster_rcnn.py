@@ -34,8 +34,8 @@ from alframe.detectors.stock import (
 )
 from alframe.detectors.timm_body import Style
 from alframe.detectors.towers import flatten_anchors
-from alframe.learner import Detections
 from alframe.shaped import Bool, Float
+from alframe.signals import Detections
 from alframe.training.batch import Batch
 from alframe.training.warm_start import ClassRows, lay_out
 

@@ -12,8 +12,8 @@ from alframe.config.checks import at_least, in_range, one_of
 from alframe.detectors.anchors import Anchors
 from alframe.detectors.box_ops import UNIT_STDS, clip_boxes, decode, rescale_boxes
 from alframe.detectors.suppression import suppress
-from alframe.learner import Detections
 from alframe.shaped import Float, Int
+from alframe.signals import Detections
 from alframe.training.batch import Batch
 
 Candidates = Literal["anchors", "pairs"]

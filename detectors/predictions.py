@@ -19,19 +19,12 @@ from alframe.detectors.handing_over import (
 )
 from alframe.detectors.prediction_files import PredictionFiles
 from alframe.errors import DataError, RunError, Waiting
-from alframe.learner import (
-    BOX_FEATURES,
-    DETECTIONS,
-    EMBEDDING,
-    FitContext,
-    InferenceSetup,
-    Metrics,
-    SignalBatch,
-)
+from alframe.learner import FitContext, InferenceSetup, Metrics
 from alframe.selecting.detections import StoredDetections
 from alframe.selecting.material import called_by_id, stored
-from alframe.selecting.signals import StoredSignals
+from alframe.selecting.stored_signals import StoredSignals
 from alframe.selecting.vectors import ARRAYS, StoredVectors, read_vectors
+from alframe.signals import BOX_FEATURES, DETECTIONS, EMBEDDING, SignalBatch
 from alframe.text import command
 from alframe.words import named, plural
 

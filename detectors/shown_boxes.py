@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from alframe.detectors.painting import heat_map, overlay, with_boxes
-from alframe.learner import ANCHOR_WEIGHT, ANCHORS, DETECTIONS, DISAGREEMENT, SignalBatch
 from alframe.model import Display, ShownPrediction
+from alframe.signals import ANCHOR_WEIGHT, ANCHORS, DETECTIONS, DISAGREEMENT, SignalBatch
 
 THRESHOLD = 0.3
 """Least score of a box that is shown, unless told otherwise."""

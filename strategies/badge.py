@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from alframe.config.checks import at_least
-from alframe.learner import (
+from alframe.shaped import Float
+from alframe.signals import (
     BOX_FEATURES,
     CLASS_PROBS,
     DETECTIONS,
@@ -15,7 +16,6 @@ from alframe.learner import (
     SignalBatch,
     ones_above,
 )
-from alframe.shaped import Float
 from alframe.strategies.gather import gather
 from alframe.strategies.k_means import seeds
 from alframe.strategy import Query, Selection

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 
 from alframe.errors import DIVERGED, SelectionError
-from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch, above
+from alframe.signals import CLASS_PROBS, DETECTIONS, SignalBatch, above
 from alframe.strategy import Query, Selection
 
 

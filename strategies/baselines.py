@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from alframe.learner import DETECTIONS, SignalBatch, ones_above
+from alframe.signals import DETECTIONS, SignalBatch, ones_above
 from alframe.strategy import Query, ScoringStrategy, Selection
 
 

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from alframe.config.checks import at_least, one_of
 from alframe.detectors.box_ops import box_iou
-from alframe.learner import AUGMENTED, DETECTIONS, Detections, SignalBatch, above
 from alframe.shaped import Bool, Float
+from alframe.signals import AUGMENTED, DETECTIONS, Detections, SignalBatch, above
 from alframe.strategies.uncertainty import distributions, entropy
 from alframe.strategy import Query, Selection, check_finite, top
 

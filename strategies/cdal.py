@@ -8,8 +8,8 @@ from torch import Tensor
 
 from alframe.config.checks import one_of
 from alframe.errors import SelectionError
-from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch
 from alframe.shaped import Bool, Float
+from alframe.signals import CLASS_PROBS, DETECTIONS, SignalBatch
 from alframe.strategies.gather import gather
 from alframe.strategies.k_center import k_center
 from alframe.strategies.points import Points

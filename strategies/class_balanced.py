@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from alframe.errors import ConfigError
-from alframe.learner import DETECTIONS
+from alframe.signals import DETECTIONS
 from alframe.strategies.balanced_random import ShownClasses, by_turns, showing_classes
 from alframe.strategy import Query, Scoring, Selection, Strategy, top
 

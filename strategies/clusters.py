@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from alframe.config.checks import at_least
-from alframe.learner import EMBEDDING
 from alframe.shaped import Float
+from alframe.signals import EMBEDDING
 from alframe.strategies.gather import embeddings
 from alframe.strategies.k_means import k_means
 from alframe.strategy import Query, Selection

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from alframe.learner import EMBEDDING
+from alframe.signals import EMBEDDING
 from alframe.strategies.gather import embeddings
 from alframe.strategies.k_center import k_center
 from alframe.strategies.points import VectorTable

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from alframe.config.checks import at_least, in_range
-from alframe.learner import EMBEDDING
+from alframe.signals import EMBEDDING
 from alframe.strategies.gather import embeddings
 from alframe.strategy import Query, Selection, Strategy
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from alframe.errors import DIVERGED, SelectionError
-from alframe.learner import EMBEDDING, SignalBatch
 from alframe.shaped import Float, Tensor
+from alframe.signals import EMBEDDING, SignalBatch
 from alframe.strategy import Query
 
 

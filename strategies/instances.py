@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from alframe.errors import DIVERGED, SelectionError
-from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch, above
 from alframe.shaped import Float, Int
+from alframe.signals import BOX_FEATURES, DETECTIONS, SignalBatch, above
 from alframe.strategies.uncertainty import entropy
 from alframe.strategy import Query
 

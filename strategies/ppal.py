@@ -13,8 +13,8 @@ from alframe.config.checks import at_least, in_range
 from alframe.datasets.base import Target
 from alframe.detectors.box_ops import box_iou
 from alframe.errors import ConfigError
-from alframe.learner import DETECTIONS, Detections, SignalBatch, above
 from alframe.shaped import Float
+from alframe.signals import DETECTIONS, Detections, SignalBatch, above
 from alframe.strategies.instances import REQUIRES, Instances, all_instances
 from alframe.strategies.uncertainty import entropy
 from alframe.strategy import Query, Selection, check_finite, top

@@ -9,8 +9,8 @@ from torch import Tensor
 from alframe.config.checks import at_least, one_of
 from alframe.detectors.losses import at_least_float32
 from alframe.errors import SelectionError
-from alframe.learner import CLASS_PROBS, DETECTIONS, SignalBatch, above
 from alframe.shaped import Bool, Float
+from alframe.signals import CLASS_PROBS, DETECTIONS, SignalBatch, above
 from alframe.strategy import ScoringStrategy
 
 Unit = Literal["detections", "anchors"]

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset, ImageSet, LabelledSet, Target
-from alframe.learner import FitContext, Metrics, SignalBatch
+from alframe.learner import FitContext, Metrics
+from alframe.signals import SignalBatch
 
 
 class FakeImages:

@@ -9,7 +9,7 @@ import torch
 
 from alframe.datasets.base import ImageSet
 from alframe.errors import SelectionError, TrainingError
-from alframe.learner import SignalBatch
+from alframe.signals import SignalBatch
 from alframe.strategy import Query, ScoringStrategy, Selection, check_selection, tied, top
 from alframe.streams import DeclaredSignals
 from tests.fakes import FakeLearner, fake_dataset

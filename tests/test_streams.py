@@ -9,7 +9,7 @@ import torch
 
 from alframe.datasets.base import ImageSet
 from alframe.errors import TrainingError
-from alframe.learner import CLASS_PROBS, ClassProbs, Detections, SignalBatch
+from alframe.signals import CLASS_PROBS, ClassProbs, Detections, SignalBatch
 from alframe.streams import DeclaredSignals, check_signal, each_once
 
 FOUND = Detections(

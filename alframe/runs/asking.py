@@ -9,9 +9,10 @@ from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, ImageSet, without
 from alframe.datasets.problems import Problems
-from alframe.learner import DETECTIONS, Detections, Learner
+from alframe.learner import Learner
 from alframe.runs.budget import Plan
 from alframe.runs.build import plan_of
+from alframe.signals import DETECTIONS, Detections
 
 MOST = 100
 """Proposals an image."""

@@ -16,13 +16,13 @@ from alframe.datasets.base import ImageSet
 from alframe.datasets.folders import Given
 from alframe.errors import RunError
 from alframe.files.atomic import UNLOCKED_IDLE, atomic, remove_torn
-from alframe.learner import ANCHOR_WEIGHT, SignalBatch
 from alframe.model import Display, Showable, ShownPrediction, unwrapped
 from alframe.plugins import registry
 from alframe.progress import over
 from alframe.runs.build import build_strategy, signals
 from alframe.runs.kept import kept_run, restored
 from alframe.runs.own_images import Photos
+from alframe.signals import ANCHOR_WEIGHT, SignalBatch
 from alframe.strategy import ScoringStrategy, check_finite
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, with_classes
 from alframe.errors import Waiting
-from alframe.learner import DETECTIONS, Learner
+from alframe.learner import Learner
 from alframe.profiling import Profiling
 from alframe.runs.asking import Asking, readable, unreadable
 from alframe.runs.budget import Plan
@@ -34,6 +34,7 @@ from alframe.runs.opening import check_claim, open_run
 from alframe.runs.records import asked_for
 from alframe.runs.settled import as_settled, with_white
 from alframe.seeds import Seeds
+from alframe.signals import DETECTIONS
 from alframe.strategy import Strategy
 from alframe.training.distributed import (
     broadcast,

@@ -13,7 +13,7 @@ from alframe.config.sections import RunConfig
 from alframe.datasets.base import ImageSet, Target
 from alframe.errors import RunError
 from alframe.files.checked import read_lines, read_records
-from alframe.learner import Learner, SignalBatch
+from alframe.learner import Learner
 from alframe.oracle import answered
 from alframe.runs.asking import readable
 from alframe.runs.beforehand import check_root
@@ -41,6 +41,7 @@ from alframe.runs.records import (
 from alframe.runs.rundir import RunDir, stored_layer, stored_scores
 from alframe.runs.verdict import Source, Verdict, compared
 from alframe.seeds import Seeds
+from alframe.signals import SignalBatch
 from alframe.strategy import Query, Strategy
 from alframe.streams import DeclaredSignals
 

@@ -12,7 +12,7 @@ from alframe.errors import ConfigError, DataError
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections, columns_of
-from alframe.selecting.signals import StoredSignals
+from alframe.selecting.stored_signals import StoredSignals
 from alframe.selecting.vectors import StoredVectors, Vectors
 
 MOST_CLASSES = 1 << 20

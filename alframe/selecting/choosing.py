@@ -8,19 +8,12 @@ from alframe.config.resolve import drafted
 from alframe.config.sections import Component
 from alframe.datasets.base import Target
 from alframe.errors import ConfigError, DataError
-from alframe.learner import (
-    AUGMENTED,
-    BOX_FEATURES,
-    CLASS_PROBS,
-    DETECTIONS,
-    EMBEDDING,
-    SAMPLES,
-)
 from alframe.model import signal_names
 from alframe.runs.build import made_strategy
 from alframe.seeds import Seeds
 from alframe.selecting.candidates import Candidates
-from alframe.selecting.signals import StoredSignals
+from alframe.selecting.stored_signals import StoredSignals
+from alframe.signals import AUGMENTED, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING, SAMPLES
 from alframe.strategy import Query, Selection, Strategy, check_selection
 from alframe.streams import DeclaredSignals
 from alframe.words import named, plural

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from alframe.annotations.packed import ObjectColumns
 from alframe.datasets.objects import Box, repeated
 from alframe.errors import DataError
-from alframe.learner import Detections
 from alframe.shaped import Bool, Float, Int
+from alframe.signals import Detections
 from alframe.words import named, plural
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _DECIMALS = (2, 3, 4)
 
 @dataclass(frozen=True, eq=False)
 class BareDetections:
-    """:class:`~alframe.learner.Detections` of which one score a box is known, as after suppression.
+    """:class:`~alframe.signals.Detections` of which one score a box is known, as after suppression.
 
     ``probs`` are made when they are first asked for: the score for the class of the box, and 0 for
     all others. So entropy, margin and least confidence are those of the score alone.
@@ -73,7 +73,7 @@ class StoredDetections:
 
     Attributes:
         notes: what was tolerated.
-        exclusive: see :class:`~alframe.learner.ClassProbs`.
+        exclusive: see :class:`~alframe.signals.ClassProbs`.
 
     Raises:
         DataError: a box has no score, or scores of classes that do not fit the classes.

@@ -16,12 +16,12 @@ from alframe.datasets.drawn import listed
 from alframe.datasets.meant import SeveralError
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
-from alframe.learner import AUGMENTED, BOX_FEATURES, DETECTIONS, EMBEDDING, SAMPLES
 from alframe.selecting.candidates import Candidates, candidates_in
 from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections
-from alframe.selecting.signals import StoredSignals
+from alframe.selecting.stored_signals import StoredSignals
 from alframe.selecting.vectors import StoredVectors, Vectors, read_vectors
+from alframe.signals import AUGMENTED, BOX_FEATURES, DETECTIONS, EMBEDDING, SAMPLES
 from alframe.words import named, plural
 
 Missing = Literal["skip", "empty"]

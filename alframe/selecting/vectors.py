@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from alframe.errors import DataError
 from alframe.files.npz import DAMAGED, read_header
-from alframe.learner import BOX_FEATURES, EMBEDDING
+from alframe.signals import BOX_FEATURES, EMBEDDING
 from alframe.words import named, plural
 
 ARRAYS = {EMBEDDING: "image [n, d]", BOX_FEATURES: "object_features [m, f] with object_index [m]"}

@@ -5,18 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 from alframe.datasets.base import Dataset, ImageSet
-from alframe.learner import (
-    ANCHOR_WEIGHT,
-    CLASS_PROBS,
-    DISAGREEMENT,
-    EMBEDDING,
-    PREDICTED_LOSS,
-    Learner,
-    LearnerSetup,
-)
+from alframe.learner import Learner, LearnerSetup
 from alframe.model import unwrapped
 from alframe.plugins.guests import described
 from alframe.shaped import Tensor
+from alframe.signals import ANCHOR_WEIGHT, CLASS_PROBS, DISAGREEMENT, EMBEDDING, PREDICTED_LOSS
 from alframe.testing.expect import (
     Rules,
     check_metrics,
@@ -58,7 +51,7 @@ def check_learner(
       another learner that takes it has the same state and streams the same.
     - Each signal is streamed once for every id, a row an id, finite, whatever the order of ids;
       it streams what is asked for and no more, and refuses what it does not provide. Class
-      probabilities and detections are what :mod:`alframe.learner` says of them.
+      probabilities and detections are what :mod:`alframe.signals` says of them.
     - What is done to a streamed signal changes no later one; of those that alframe names, all but
       anchors and detections differ between images.
     - Streaming and evaluating leave the model alone; nothing moves the global generators.

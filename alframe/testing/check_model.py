@@ -10,8 +10,8 @@ import numpy as np
 
 from alframe.datasets.base import IGNORED, LabelledSet, Target
 from alframe.datasets.masks import masked
-from alframe.learner import SignalBatch
 from alframe.seeds import Seeds
+from alframe.signals import SignalBatch
 from alframe.testing.expect import (
     Rules,
     check_metrics,

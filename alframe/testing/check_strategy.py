@@ -9,10 +9,10 @@ import numpy as np
 
 from alframe.datasets.base import Target
 from alframe.errors import SelectionError
-from alframe.learner import CLASS_PROBS, EMBEDDING, SignalBatch
 from alframe.plugins.guests import described
 from alframe.runs.labelling import untouched
 from alframe.seeds import Seeds
+from alframe.signals import CLASS_PROBS, EMBEDDING, SignalBatch
 from alframe.strategy import Adaptable, Query, ScoringStrategy, Selection, Strategy, check_selection
 from alframe.streams import DeclaredSignals
 from alframe.testing.expect import Rules, expect, expect_names, generators_left_alone, hold

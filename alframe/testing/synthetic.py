@@ -7,7 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import ImageSet, LabelledSet, batched
-from alframe.learner import (
+from alframe.learner import FitContext
+from alframe.seeds import Seeds
+from alframe.shaped import Tensor
+from alframe.signals import (
     ANCHOR_WEIGHT,
     ANCHORS,
     AUGMENTED,
@@ -20,11 +23,8 @@ from alframe.learner import (
     SAMPLES,
     ClassProbs,
     Detections,
-    FitContext,
     SignalBatch,
 )
-from alframe.seeds import Seeds
-from alframe.shaped import Tensor
 from alframe.streams import check_signal
 from alframe.testing.expect import as_assertion, expect
 
@@ -62,7 +62,7 @@ class SyntheticLearner:
 
     Args:
         classes: C.
-        exclusive: see :class:`~alframe.learner.ClassProbs`.
+        exclusive: see :class:`~alframe.signals.ClassProbs`.
         signals: values of further names, or others for the known ones.
         batch_size: items of a batch.
         shuffle: another number streams in another order.

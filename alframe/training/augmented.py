@@ -6,8 +6,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from alframe.learner import Detections
 from alframe.seeds import Seeds
+from alframe.signals import Detections
 from alframe.training.batch import Batch
 
 SHRINK, DIM = 0.8, 0.6

@@ -22,8 +22,9 @@ import torch
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target
 from alframe.errors import DataError, Waiting
-from alframe.learner import Checkpoint, FitContext, Learner, Metrics, SignalBatch, WarmStart
+from alframe.learner import Checkpoint, FitContext, Learner, Metrics, WarmStart
 from alframe.seeds import Seeds
+from alframe.signals import SignalBatch
 from alframe.training.data import shard
 from alframe.training.device import pick_device, to_device
 from alframe.training.distributed import (

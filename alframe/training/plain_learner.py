@@ -8,18 +8,11 @@ from torch import nn
 
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.errors import ConfigError, PluginError, TrainingError
-from alframe.learner import (
-    AUGMENTED,
-    DETECTIONS,
-    Detections,
-    FitContext,
-    LearnerSetup,
-    Metrics,
-    SignalBatch,
-)
+from alframe.learner import FitContext, LearnerSetup, Metrics
 from alframe.model import Foldable, Model, streamed
 from alframe.progress import over
 from alframe.seeds import Seeds
+from alframe.signals import AUGMENTED, DETECTIONS, Detections, SignalBatch
 from alframe.streams import each_once
 from alframe.training.augmented import augmented
 from alframe.training.batch import Batch

@@ -15,8 +15,8 @@ from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import ImageSet, ImageSource
 from alframe.datasets.cache import Resize
-from alframe.learner import SignalBatch
 from alframe.runs.build import build_learner, build_strategy
+from alframe.signals import SignalBatch
 from alframe.strategies.uncertainty import Entropy
 from alframe.strategy import Query, Selection
 from alframe.streams import DeclaredSignals

@@ -10,8 +10,9 @@ from torch import nn
 from alframe.config.checks import at_least, in_range
 from alframe.datasets.base import ImageSet
 from alframe.errors import ConfigError
-from alframe.learner import PREDICTED_LOSS, LearnerSetup
+from alframe.learner import LearnerSetup
 from alframe.model import Model
+from alframe.signals import PREDICTED_LOSS
 from alframe.strategies.ll4al.module import LL4ALModel, PerImageModel, ranking_loss
 from alframe.training import distributed
 from alframe.training.batch import Batch

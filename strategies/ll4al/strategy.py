@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alframe.learner import PREDICTED_LOSS, SignalBatch
+from alframe.signals import PREDICTED_LOSS, SignalBatch
 from alframe.strategy import ScoringStrategy
 
 

@@ -12,8 +12,9 @@ from alframe.detectors.backbones import Backbone
 from alframe.detectors.dense import DenseDetector
 from alframe.detectors.stock import StockDetector
 from alframe.errors import ConfigError
-from alframe.learner import DETECTIONS, SAMPLES, LearnerSetup
+from alframe.learner import LearnerSetup
 from alframe.model import Model
+from alframe.signals import DETECTIONS, SAMPLES
 from alframe.training.batch import Batch
 from alframe.training.plain_learner import PlainLearner
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from alframe.config.checks import at_least, in_range, one_of
 from alframe.detectors.box_ops import box_iou
 from alframe.detectors.losses import at_least_float32
-from alframe.learner import SAMPLES, Detections, SignalBatch
 from alframe.shaped import Float
+from alframe.signals import SAMPLES, Detections, SignalBatch
 from alframe.strategies.uncertainty import AGGREGATES, Aggregate, aggregate, entropy
 from alframe.strategy import ScoringStrategy
 from alframe.training.device import to_device

@@ -13,8 +13,9 @@ from alframe.config.checks import at_least, one_of
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.detectors.dense import DenseDetector
 from alframe.errors import ConfigError
-from alframe.learner import ANCHOR_WEIGHT, DISAGREEMENT, FitContext, LearnerSetup
+from alframe.learner import FitContext, LearnerSetup
 from alframe.seeds import Seeds
+from alframe.signals import ANCHOR_WEIGHT, DISAGREEMENT
 from alframe.strategies.miaod.formulas import Skip
 from alframe.strategies.miaod.kinds import KINDS, suited
 from alframe.strategies.miaod.variants import OBJECTIVES, Mode

@@ -3,7 +3,7 @@
 from typing import Any
 
 from alframe.errors import ConfigError
-from alframe.learner import DISAGREEMENT, SignalBatch
+from alframe.signals import DISAGREEMENT, SignalBatch
 from alframe.strategies.miaod.formulas import image_uncertainty
 from alframe.strategy import ScoringStrategy
 

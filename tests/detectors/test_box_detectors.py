@@ -9,7 +9,7 @@ import torch
 from alframe.detectors.faster_rcnn import FasterRCNN
 from alframe.detectors.fcos import FCOS
 from alframe.detectors.hf import HFDetector
-from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING
+from alframe.signals import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING
 from alframe.testing import check_model
 from tests.detectors.drawing import drawing
 

@@ -15,7 +15,7 @@ from alframe.detectors.hf import HFDetector
 from alframe.detectors.hf_families import Sizes, sizes_of
 from alframe.detectors.hf_loss import loss_terms
 from alframe.errors import ConfigError, TrainingError
-from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS
+from alframe.signals import BOX_FEATURES, CLASS_PROBS, DETECTIONS
 from alframe.training.optimizer import build_optimizer, lr_factor, set_lr
 from tests.detectors.drawing import drawing, padded
 from tests.detectors.test_box_detectors import read

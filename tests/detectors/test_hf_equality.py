@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from alframe.detectors.hf import HFDetector
-from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING
+from alframe.signals import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING
 from alframe.training.batch import Batch
 
 pytest.importorskip("transformers")

@@ -12,7 +12,7 @@ from alframe.detectors.export_network import ExportedDetector, Unfiltered, porta
 from alframe.detectors.hf import HFDetector
 from alframe.detectors.hf_tracing import free_sizes
 from alframe.detectors.suppression import suppress
-from alframe.learner import DETECTIONS
+from alframe.signals import DETECTIONS
 from alframe.training.batch import Batch
 
 pytest.importorskip("transformers")

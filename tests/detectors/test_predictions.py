@@ -16,7 +16,7 @@ from alframe.datasets.base import ImageSet, ImageSource
 from alframe.datasets.shapes import shapes
 from alframe.detectors import prediction_files
 from alframe.detectors.handing_over import HandedOver, side_by_side
-from alframe.learner import EMBEDDING
+from alframe.signals import EMBEDDING
 from tests.cli.test_cli import alframe  # noqa: F401
 
 POOL = {"pool": 12, "test": 4, "size": 32, "classes": 2}

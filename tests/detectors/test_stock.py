@@ -13,8 +13,8 @@ from alframe.detectors.backbones import Backbone
 from alframe.detectors.fcos import FCOS
 from alframe.detectors.mobilenet import mobilenet_backbone
 from alframe.errors import ConfigError
-from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING
 from alframe.runs.run import run
+from alframe.signals import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING
 from alframe.testing import check_model
 from tests.detectors.drawing import drawing
 from tests.detectors.test_box_detectors import SMALL, fcos, light, read, seeded

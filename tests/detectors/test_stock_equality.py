@@ -9,7 +9,7 @@ from torchvision.models.detection.image_list import ImageList
 
 from alframe.detectors.faster_rcnn import FasterRCNN
 from alframe.detectors.fcos import FCOS
-from alframe.learner import BOX_FEATURES, CLASS_PROBS, DETECTIONS
+from alframe.signals import BOX_FEATURES, CLASS_PROBS, DETECTIONS
 from alframe.training.batch import Batch
 
 CLASSES = 3

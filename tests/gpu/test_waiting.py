@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from alframe.detectors import suppression
-from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING
+from alframe.signals import CLASS_PROBS, DETECTIONS, EMBEDDING
 from tests.training.test_waiting import (
     DENSE,
     ENOUGH,

@@ -9,7 +9,8 @@ import torch
 
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.errors import Waiting
-from alframe.learner import CLASS_PROBS, ClassProbs, FitContext, InferenceSetup, SignalBatch
+from alframe.learner import FitContext, InferenceSetup
+from alframe.signals import CLASS_PROBS, ClassProbs, SignalBatch
 
 
 class Predictions:

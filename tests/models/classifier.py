@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from alframe.datasets.base import Dataset, Target
-from alframe.learner import CLASS_PROBS, EMBEDDING, ClassProbs
+from alframe.signals import CLASS_PROBS, EMBEDDING, ClassProbs
 from alframe.training.batch import Batch
 
 

@@ -13,7 +13,8 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from alframe.datasets.base import LabelledSet
 from alframe.detectors.box_ops import rescale_boxes
 from alframe.detectors.evaluation import detection_metrics
-from alframe.learner import DETECTIONS, EMBEDDING, Detections, LearnerSetup, Metrics, SignalBatch
+from alframe.learner import LearnerSetup, Metrics
+from alframe.signals import DETECTIONS, EMBEDDING, Detections, SignalBatch
 from alframe.training.batch import Batch
 
 padded = partial(pad_sequence, batch_first=True)

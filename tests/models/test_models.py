@@ -12,9 +12,9 @@ import pytest
 from alframe.benchmarks.reporting.report import findings_of
 from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import AlframeError, ConfigError, PluginError
-from alframe.learner import CLASS_PROBS
 from alframe.runs.build import build_strategy
 from alframe.runs.run import run
+from alframe.signals import CLASS_PROBS
 from alframe.testing import check_learner, tiny_setup
 from alframe.training.plain_learner import PlainLearner
 from tests.models.classifier import Classifier

@@ -1,8 +1,8 @@
 # my_strategy.py
 import numpy as np
 
-from alframe.learner import DETECTIONS, EMBEDDING
 from alframe.plugins import hookimpl
+from alframe.signals import DETECTIONS, EMBEDDING
 from alframe.strategies.gather import embeddings
 from alframe.strategy import Query, ScoringStrategy, Selection
 

@@ -13,7 +13,6 @@ from alframe.annotations.sheets import query_folder, read_sheet
 from alframe.config.sections import BudgetConfig
 from alframe.datasets.base import Dataset, ImageSet, Target, with_classes
 from alframe.errors import ConfigError, RunError, Waiting
-from alframe.learner import Detections, SignalBatch
 from alframe.oracle import Answers
 from alframe.runs.asking import Asking
 from alframe.runs.budget import Plan, planned
@@ -22,6 +21,7 @@ from alframe.runs.labelling import Labelling
 from alframe.runs.opening import open_run
 from alframe.runs.records import classes_in, new_classes
 from alframe.seeds import Seeds
+from alframe.signals import Detections, SignalBatch
 from tests.fakes import fake_dataset
 from tests.runs.test_loop import CONFIG, run_loop, without_costs
 

@@ -14,7 +14,7 @@ from alframe.config.sections import BudgetConfig, RunConfig
 from alframe.datasets.base import Dataset, ImageSet, LabelledSet, Target
 from alframe.errors import ConfigError, RunError, TrainingError, Waiting
 from alframe.files import atomic
-from alframe.learner import FitContext, SignalBatch
+from alframe.learner import FitContext
 from alframe.oracle import Answers, Oracle, SimulatedOracle, is_human
 from alframe.runs import journal
 from alframe.runs.budget import check_budget, planned
@@ -23,6 +23,7 @@ from alframe.runs.loop import Loop
 from alframe.runs.opening import open_run
 from alframe.runs.rundir import RunDir
 from alframe.seeds import Seeds
+from alframe.signals import SignalBatch
 from tests.fakes import FakeLearner, Numbers, fake_dataset
 from tests.runs.stored import records
 from tests.test_strategy import ByNumber

@@ -152,9 +152,9 @@ def test_images_with_fewer_boxes_are_padded_with_zeros() -> None:
 
 
 def test_probabilities_of_many_classes_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    from alframe.selecting import signals
+    from alframe.selecting import stored_signals
 
-    monkeypatch.setattr(signals, "NUMBERS", 7)
+    monkeypatch.setattr(stored_signals, "NUMBERS", 7)
     looks = Looks(alframe.DETECTIONS)
     alframe.select(looks, 1, ids=IDS, detections=[probable(0.5, 0.25, 0.25)] * 4)
     assert [len(batch.ids) for batch in looks.batches] == [2, 2]

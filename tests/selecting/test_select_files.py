@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from alframe.errors import DataError
-from alframe.learner import BOX_FEATURES, SignalBatch
 from alframe.selecting.candidates import Candidates, candidates_in
 from alframe.selecting.detections import _exclusive
 from alframe.selecting.material import read_material
 from alframe.selecting.vectors import read_vectors
+from alframe.signals import BOX_FEATURES, SignalBatch
 from alframe.strategy import ScoringStrategy
 from tests.cli.test_cli import alframe  # noqa: F401
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from alframe.datasets.base import Target
-from alframe.learner import Detections, SignalBatch
+from alframe.signals import Detections, SignalBatch
 from alframe.strategy import Query
 
 Maker = Callable[[Sequence[str]], Any]

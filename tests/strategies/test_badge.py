@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alframe.errors import ConfigError
-from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch
+from alframe.signals import BOX_FEATURES, DETECTIONS, SignalBatch
 from alframe.strategies.badge import BADGE, OF_DETECTIONS, OF_IMAGES, projection
 from tests.strategies.asking import detections, query, rows
 

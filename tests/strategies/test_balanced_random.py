@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alframe.errors import SelectionError
-from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs, SignalBatch
+from alframe.signals import CLASS_PROBS, DETECTIONS, ClassProbs, SignalBatch
 from alframe.strategies.balanced_random import (
     BalancedRandom,
     _in_turn,

@@ -5,7 +5,7 @@ import torch
 
 from alframe.datasets.base import Target
 from alframe.errors import ConfigError
-from alframe.learner import AUGMENTED, DETECTIONS
+from alframe.signals import AUGMENTED, DETECTIONS
 from alframe.strategies.cald import CALD, consistency, divergence, largest_scores
 from alframe.strategies.power import Power
 from tests.strategies.asking import Maker, detections, query

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from alframe.errors import ConfigError, SelectionError
-from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs, Detections
+from alframe.signals import CLASS_PROBS, DETECTIONS, ClassProbs, Detections
 from alframe.strategies.cdal import CDAL, LEAST, Contexts, contexts
 from alframe.strategies.k_center import k_center
 from tests.strategies.asking import detections, query

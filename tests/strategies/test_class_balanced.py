@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alframe.errors import ConfigError
-from alframe.learner import DETECTIONS, SignalBatch
+from alframe.signals import DETECTIONS, SignalBatch
 from alframe.strategies.class_balanced import ClassBalanced
 from alframe.strategies.coreset import CoreSet
 from alframe.strategies.uncertainty import Entropy

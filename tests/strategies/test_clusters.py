@@ -1,7 +1,7 @@
 import pytest
 
 from alframe.errors import ConfigError
-from alframe.learner import EMBEDDING
+from alframe.signals import EMBEDDING
 from alframe.strategies.clusters import KMeans
 from tests.strategies.asking import query, rows
 

@@ -1,4 +1,4 @@
-from alframe.learner import EMBEDDING
+from alframe.signals import EMBEDDING
 from alframe.strategies.coreset import CoreSet
 from tests.strategies.asking import query, rows
 

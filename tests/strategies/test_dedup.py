@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alframe.errors import ConfigError
-from alframe.learner import EMBEDDING
+from alframe.signals import EMBEDDING
 from alframe.strategies.coreset import CoreSet
 from alframe.strategies.dedup import Dedup
 from alframe.strategy import Query

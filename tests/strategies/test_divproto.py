@@ -6,7 +6,7 @@ import torch
 
 from alframe.datasets.base import Target
 from alframe.errors import ConfigError
-from alframe.learner import BOX_FEATURES, DETECTIONS
+from alframe.signals import BOX_FEATURES, DETECTIONS
 from alframe.strategies.divproto import DivProto, prototypes, unrepeated
 from alframe.strategies.instances import Instances
 from alframe.strategy import Query

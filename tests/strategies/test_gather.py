@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alframe.errors import SelectionError
-from alframe.learner import EMBEDDING
+from alframe.signals import EMBEDDING
 from alframe.strategies.gather import embeddings
 from tests.strategies.asking import query, rows
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alframe.errors import SelectionError
-from alframe.learner import BOX_FEATURES, DETECTIONS, SignalBatch
+from alframe.signals import BOX_FEATURES, DETECTIONS, SignalBatch
 from alframe.strategies.instances import instances
 from tests.strategies.asking import detections, rows
 

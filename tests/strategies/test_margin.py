@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from alframe.learner import DETECTIONS
+from alframe.signals import DETECTIONS
 from alframe.strategies.uncertainty import LeastConfidence, Margin
 from tests.strategies.asking import detections, query
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alframe.errors import SelectionError
-from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs, Detections, SignalBatch
+from alframe.signals import CLASS_PROBS, DETECTIONS, ClassProbs, Detections, SignalBatch
 from alframe.strategies.balanced_random import shown_classes
 from alframe.strategies.baselines import MostObjects
 from tests.strategies.asking import detections, query

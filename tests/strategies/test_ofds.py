@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from alframe.errors import ConfigError
-from alframe.learner import BOX_FEATURES, DETECTIONS
+from alframe.signals import BOX_FEATURES, DETECTIONS
 from alframe.strategies import ofds
 from alframe.strategies.k_means import k_means
 from alframe.strategies.ofds import OFDS, representatives

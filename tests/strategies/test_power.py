@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alframe.errors import ConfigError, SelectionError
-from alframe.learner import SignalBatch
+from alframe.signals import SignalBatch
 from alframe.strategies.coreset import CoreSet
 from alframe.strategies.ll4al.strategy import LL4AL
 from alframe.strategies.power import Kind, Power

@@ -7,7 +7,7 @@ import torch
 
 from alframe.datasets.base import Target
 from alframe.errors import ConfigError
-from alframe.learner import BOX_FEATURES, DETECTIONS
+from alframe.signals import BOX_FEATURES, DETECTIONS
 from alframe.strategies import ppal
 from alframe.strategies.instances import Instances
 from alframe.strategies.ppal import PPAL, difficulties, k_center_of, similarities

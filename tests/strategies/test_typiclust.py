@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alframe.errors import ConfigError
-from alframe.learner import EMBEDDING
+from alframe.signals import EMBEDDING
 from alframe.strategies.clusters import Cluster, picks
 from alframe.strategies.typiclust import TypiClust, mean_distance
 from tests.strategies.asking import query, rows

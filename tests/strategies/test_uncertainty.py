@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from alframe.errors import ConfigError, SelectionError
-from alframe.learner import CLASS_PROBS, DETECTIONS, ClassProbs, Detections, SignalBatch
+from alframe.signals import CLASS_PROBS, DETECTIONS, ClassProbs, Detections, SignalBatch
 from alframe.strategies.uncertainty import Entropy, aggregate, entropy
 
 

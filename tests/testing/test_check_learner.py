@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from alframe.datasets.base import ImageSet, LabelledSet, Target
-from alframe.learner import EMBEDDING, PREDICTED_LOSS, FitContext, Metrics, SignalBatch
+from alframe.learner import FitContext, Metrics
+from alframe.signals import EMBEDDING, PREDICTED_LOSS, SignalBatch
 from alframe.testing import PoisonedTargets, check_learner, tiny_setup
 from alframe.testing.fitting import tiny_dataset
 from tests.learners.predictions import Predictions

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from alframe.learner import CLASS_PROBS, EMBEDDING
+from alframe.signals import CLASS_PROBS, EMBEDDING
 from alframe.testing import check_model
 from alframe.testing.check_model import dummy_batch
 from alframe.training.batch import Batch

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from alframe.datasets.base import Target
-from alframe.learner import CLASS_PROBS, DETECTIONS, EMBEDDING, PREDICTED_LOSS, SignalBatch
+from alframe.signals import CLASS_PROBS, DETECTIONS, EMBEDDING, PREDICTED_LOSS, SignalBatch
 from alframe.strategy import Query, ScoringStrategy, Selection, top
 from alframe.testing import check_strategy
 

@@ -8,7 +8,7 @@ import torch
 
 from alframe import learner as names_of_signals
 from alframe.datasets.base import ImageSet, LabelledSet
-from alframe.learner import CLASS_PROBS, DETECTIONS, PREDICTED_LOSS
+from alframe.signals import CLASS_PROBS, DETECTIONS, PREDICTED_LOSS
 from alframe.testing import PoisonedTargets, SyntheticImages, SyntheticLearner, poisoned
 from tests.fakes import fake_dataset
 

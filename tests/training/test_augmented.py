@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from alframe.learner import Detections
+from alframe.signals import Detections
 from alframe.training import augmented as changes
 from alframe.training.augmented import augmented, flipped, shrunk, with_holes
 from alframe.training.batch import Batch

@@ -14,8 +14,9 @@ from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import DataConfig
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.errors import DataError
-from alframe.learner import FitContext, Metrics, SignalBatch
+from alframe.learner import FitContext, Metrics
 from alframe.seeds import Seeds
+from alframe.signals import SignalBatch
 from alframe.training import distributed
 from alframe.training.data import inference_batches, shard
 from alframe.training.device import to_device

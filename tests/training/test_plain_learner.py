@@ -13,16 +13,10 @@ from torch import nn
 from alframe.config.resolve import from_overrides, resolve
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.errors import ConfigError, PluginError, TrainingError
-from alframe.learner import (
-    CLASS_PROBS,
-    DETECTIONS,
-    EMBEDDING,
-    FitContext,
-    SignalBatch,
-    WarmStart,
-)
+from alframe.learner import FitContext, WarmStart
 from alframe.runs.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.seeds import Seeds
+from alframe.signals import CLASS_PROBS, DETECTIONS, EMBEDDING, SignalBatch
 from alframe.strategy import Query, Selection
 from alframe.training.plain_learner import PlainLearner, model_loss
 from tests.fakes import FakeImages, MemoryCheckpoint, Numbers

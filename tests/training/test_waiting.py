@@ -12,7 +12,7 @@ from alframe.benchmarks.speed.launches import Counter
 from alframe.datasets.base import ImageSet
 from alframe.detectors import suppression
 from alframe.detectors.suppression import WAYS
-from alframe.learner import CLASS_PROBS, DETECTIONS, DISAGREEMENT, EMBEDDING
+from alframe.signals import CLASS_PROBS, DETECTIONS, DISAGREEMENT, EMBEDDING
 from alframe.training.optimizer import build_optimizer
 from tests.fakes import FakeImages
 from tests.gpu.settings import DETECTION, built

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from alframe.detectors.faster_rcnn import FasterRCNN
 from alframe.detectors.fcos import FCOS
-from alframe.learner import CLASS_PROBS, WarmStart
+from alframe.learner import WarmStart
+from alframe.signals import CLASS_PROBS
 from alframe.strategies.ll4al.module import LL4ALModel
 from alframe.strategies.miaod.model import MIAODModel
 from alframe.training.warm_start import ClassRows, carry_over, lay_out

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from alframe.datasets.base import LabelledSet
 from alframe.detectors.losses import at_least_float32
 from alframe.detectors.pixels import PixelRange, PixelScaling
-from alframe.learner import CLASS_PROBS, EMBEDDING, ClassProbs, LearnerSetup, Metrics, SignalBatch
+from alframe.learner import LearnerSetup, Metrics
 from alframe.model import Display
 from alframe.shaped import Float, Int
+from alframe.signals import CLASS_PROBS, EMBEDDING, ClassProbs, SignalBatch
 from alframe.tasks.classification import TASK
 from alframe.tasks.classification.metrics import classification_metrics
 from alframe.tasks.classification.shown_classes import ClassesShowing

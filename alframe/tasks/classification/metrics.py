@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from alframe.datasets.base import LabelledSet
 from alframe.errors import DIVERGED, TrainingError
-from alframe.learner import CLASS_PROBS, Metrics, SignalBatch
+from alframe.learner import Metrics
 from alframe.model import ERRORS
 from alframe.shaped import Float, Int
+from alframe.signals import CLASS_PROBS, SignalBatch
 
 BINS = 15
 """Of confidence, equally wide, as Guo et al. (ICML 2017) have them."""

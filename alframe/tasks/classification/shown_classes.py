@@ -9,8 +9,8 @@ from PIL import Image
 
 from alframe.detectors.painting import COLOURS, with_legend
 from alframe.errors import RunError
-from alframe.learner import CLASS_PROBS, SignalBatch
 from alframe.model import Display, ShownPrediction
+from alframe.signals import CLASS_PROBS, SignalBatch
 
 MOST = 5
 """Classes that are shown, the likeliest."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from alframe.datasets.base import IGNORED, LabelledSet
 from alframe.datasets.masks import mask_of
 from alframe.errors import DIVERGED, TrainingError
-from alframe.learner import Metrics, SignalBatch
+from alframe.learner import Metrics
 from alframe.shaped import Int
+from alframe.signals import SignalBatch
 from alframe.tasks.segmentation.class_maps import CLASS_MAPS, decided_classes
 
 

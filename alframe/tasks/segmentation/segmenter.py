@@ -16,9 +16,10 @@ from alframe.detectors.detector import image_embedding
 from alframe.detectors.folding import for_inference
 from alframe.detectors.losses import at_least_float32
 from alframe.errors import ConfigError
-from alframe.learner import CLASS_PROBS, EMBEDDING, ClassProbs, LearnerSetup, Metrics, SignalBatch
+from alframe.learner import LearnerSetup, Metrics
 from alframe.model import Display
 from alframe.shaped import Float, UInt8
+from alframe.signals import CLASS_PROBS, EMBEDDING, ClassProbs, SignalBatch
 from alframe.tasks.segmentation import TASK
 from alframe.tasks.segmentation.class_maps import CLASS_MAPS, ClassMaps, on_grid, upsampled
 from alframe.tasks.segmentation.mask_losses import dice_loss, mask_cross_entropy

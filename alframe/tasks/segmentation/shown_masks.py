@@ -11,8 +11,8 @@ from PIL import Image
 
 from alframe.detectors.painting import COLOURS, overlay, with_legend
 from alframe.errors import RunError
-from alframe.learner import SignalBatch
 from alframe.model import Display, ShownPrediction
+from alframe.signals import SignalBatch
 from alframe.tasks.segmentation.class_maps import (
     CLASS_MAPS,
     ClassMaps,

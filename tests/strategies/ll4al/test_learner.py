@@ -13,8 +13,9 @@ from alframe.config.sections import DataConfig, EvaluationConfig, TrainingConfig
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.datasets.shapes import DrawnImages
 from alframe.errors import ConfigError
-from alframe.learner import CLASS_PROBS, PREDICTED_LOSS, FitContext, LearnerSetup, Recorder
+from alframe.learner import FitContext, LearnerSetup, Recorder
 from alframe.seeds import Seeds
+from alframe.signals import CLASS_PROBS, PREDICTED_LOSS
 from alframe.strategies.ll4al.learner import LL4ALLearner
 from alframe.strategies.ll4al.module import LL4ALModel, LossModule, map_widths, ranking_loss
 from alframe.training.batch import Batch

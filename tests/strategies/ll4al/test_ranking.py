@@ -7,9 +7,10 @@ from scipy.stats import spearmanr
 
 from alframe.config.resolve import resolve
 from alframe.datasets.base import Dataset, ImageSet, LabelledSet
-from alframe.learner import PREDICTED_LOSS, FitContext
+from alframe.learner import FitContext
 from alframe.runs.build import build_dataset, build_learner, prepare_images
 from alframe.seeds import Seeds
+from alframe.signals import PREDICTED_LOSS
 from alframe.strategies.ll4al.learner import LL4ALLearner
 from alframe.training.data import TrainingStream
 from tests.fakes import MemoryCheckpoint, Numbers

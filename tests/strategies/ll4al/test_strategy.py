@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from alframe.learner import PREDICTED_LOSS, SignalBatch
 from alframe.plugins import registry
+from alframe.signals import PREDICTED_LOSS, SignalBatch
 from alframe.strategies.ll4al.strategy import LL4AL
 from alframe.strategy import Query
 

@@ -6,8 +6,8 @@ import torch
 from alframe.config.resolve import resolve
 from alframe.datasets.base import ImageSet
 from alframe.errors import ConfigError
-from alframe.learner import AUGMENTED, DETECTIONS, SAMPLES
 from alframe.runs.build import build_strategy, signals
+from alframe.signals import AUGMENTED, DETECTIONS, SAMPLES
 from alframe.strategies.mc_dropout.learner import DropoutLearner, dropped
 from alframe.testing.fitting import LearnerUnderTest, tiny_setup
 

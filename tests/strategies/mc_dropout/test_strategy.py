@@ -6,7 +6,7 @@ import torch
 
 from alframe.detectors.box_ops import box_iou
 from alframe.errors import ConfigError
-from alframe.learner import SAMPLES, Detections
+from alframe.signals import SAMPLES, Detections
 from alframe.strategies.mc_dropout.strategy import MutualInformation, mutual_information, objects
 from tests.strategies.asking import Maker, detections, query
 

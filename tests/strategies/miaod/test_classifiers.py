@@ -10,8 +10,9 @@ from torch import nn
 from alframe.config.sections import DataConfig, EvaluationConfig, TrainingConfig
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.errors import ConfigError
-from alframe.learner import ANCHOR_WEIGHT, CLASS_PROBS, DISAGREEMENT, FitContext, LearnerSetup
+from alframe.learner import FitContext, LearnerSetup
 from alframe.seeds import Seeds
+from alframe.signals import ANCHOR_WEIGHT, CLASS_PROBS, DISAGREEMENT
 from alframe.strategies.miaod.classifiers import ClassifierObjective, TwoHeads
 from alframe.strategies.miaod.learner import MIAODLearner
 from alframe.strategies.miaod.objectives import Objective

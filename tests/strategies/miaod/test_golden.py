@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from alframe.detectors.towers import flatten_anchors
-from alframe.learner import DISAGREEMENT, SignalBatch
+from alframe.signals import DISAGREEMENT, SignalBatch
 from alframe.strategies.miaod.formulas import (
     agreement,
     disagreement,

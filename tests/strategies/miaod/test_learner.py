@@ -15,15 +15,9 @@ from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.detectors.retinanet import RetinaNet
 from alframe.detectors.ssd import SSD
 from alframe.errors import ConfigError
-from alframe.learner import (
-    CLASS_PROBS,
-    DETECTIONS,
-    DISAGREEMENT,
-    EMBEDDING,
-    FitContext,
-    LearnerSetup,
-)
+from alframe.learner import FitContext, LearnerSetup
 from alframe.seeds import Seeds
+from alframe.signals import CLASS_PROBS, DETECTIONS, DISAGREEMENT, EMBEDDING
 from alframe.strategies.miaod.learner import (
     MIAODLearner,
     drawn,

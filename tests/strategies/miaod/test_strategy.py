@@ -9,8 +9,8 @@ import torch
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import ConfigError
-from alframe.learner import DISAGREEMENT, SignalBatch
 from alframe.runs.build import build_strategy
+from alframe.signals import DISAGREEMENT, SignalBatch
 from alframe.strategies.miaod.strategy import MIAOD
 from alframe.strategy import Query
 

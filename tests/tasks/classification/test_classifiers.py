@@ -9,7 +9,7 @@ import timm
 import torch
 
 from alframe.errors import ConfigError
-from alframe.learner import CLASS_PROBS, EMBEDDING
+from alframe.signals import CLASS_PROBS, EMBEDDING
 from alframe.tasks.classification.classifier import Classifier
 from alframe.tasks.classification.resnet_cifar import ResNetCifar
 from alframe.tasks.classification.timm_classifier import TimmClassifier

@@ -9,16 +9,16 @@ from torch import Tensor
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import DataConfig, EvaluationConfig, TrainingConfig
-from alframe.learner import (
+from alframe.learner import LearnerSetup
+from alframe.runs.build import build_strategy
+from alframe.signals import (
     BOX_FEATURES,
     CLASS_PROBS,
     DETECTIONS,
     EMBEDDING,
     ClassProbs,
-    LearnerSetup,
     SignalBatch,
 )
-from alframe.runs.build import build_strategy
 from alframe.strategies.badge import BADGE
 from alframe.strategies.ll4al.learner import LL4ALLearner
 from alframe.strategies.typiclust import TypiClust, mean_distance

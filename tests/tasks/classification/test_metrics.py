@@ -8,7 +8,7 @@ import torch
 
 from alframe.datasets.base import LabelledSet, Target
 from alframe.errors import TrainingError
-from alframe.learner import CLASS_PROBS, ClassProbs, SignalBatch
+from alframe.signals import CLASS_PROBS, ClassProbs, SignalBatch
 from alframe.tasks.classification.metrics import (
     calibration_error,
     classification_metrics,

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from alframe.cli import cli
 from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import RunError
-from alframe.learner import CLASS_PROBS, ClassProbs, SignalBatch
 from alframe.model import Display, ShownPrediction
 from alframe.runs.run import run
+from alframe.signals import CLASS_PROBS, ClassProbs, SignalBatch
 from alframe.tasks.classification.shown_classes import ClassesShowing
 from tests.tasks.classification.builders import picture
 from tests.tasks.classification.test_runs import SMALL

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from alframe.errors import RunError
-from alframe.learner import SignalBatch
 from alframe.model import Display
+from alframe.signals import SignalBatch
 from alframe.tasks.segmentation.class_maps import (
     CLASS_MAPS,
     ClassMaps,

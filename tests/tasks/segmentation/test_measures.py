@@ -7,7 +7,7 @@ from torchmetrics import Accuracy, JaccardIndex
 
 from alframe.datasets.base import IGNORED, LabelledSet, Target
 from alframe.errors import TrainingError
-from alframe.learner import SignalBatch
+from alframe.signals import SignalBatch
 from alframe.tasks.segmentation.class_maps import CLASS_MAPS, ClassMaps
 from alframe.tasks.segmentation.measures import (
     confusion_of,

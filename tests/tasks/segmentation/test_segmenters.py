@@ -11,7 +11,7 @@ from torchvision.models import segmentation as stock
 
 from alframe.datasets.base import IGNORED
 from alframe.errors import ConfigError
-from alframe.learner import CLASS_PROBS, EMBEDDING
+from alframe.signals import CLASS_PROBS, EMBEDDING
 from alframe.tasks.segmentation import class_maps
 from alframe.tasks.segmentation.class_maps import (
     CLASS_MAPS,

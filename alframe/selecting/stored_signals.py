@@ -6,16 +6,9 @@ from typing import Any
 
 from alframe.datasets.base import ImageSet, batched
 from alframe.errors import DataError
-from alframe.learner import (
-    AUGMENTED,
-    BOX_FEATURES,
-    DETECTIONS,
-    EMBEDDING,
-    SAMPLES,
-    SignalBatch,
-)
 from alframe.selecting.detections import StoredDetections
 from alframe.selecting.vectors import StoredVectors
+from alframe.signals import AUGMENTED, BOX_FEATURES, DETECTIONS, EMBEDDING, SAMPLES, SignalBatch
 from alframe.words import named, plural
 
 AT_ONCE, NUMBERS = 1024, 1 << 23
