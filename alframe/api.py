@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from os import PathLike, fspath
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from alframe.config.resolve import from_file, from_overrides, is_override
 from alframe.config.resolve import resolve as resolved
 from alframe.config.sections import RunConfig
 from alframe.errors import ConfigError
+from alframe.files.home import expanded
 from alframe.strategy import Strategy
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def run(config: RunConfig, path: str | PathLike[str]) -> Iterator[Mapping[str, A
         raise ConfigError(f"expected a configuration, as alframe.resolve(...) makes it, got {got}")
     if not isinstance(path, str | PathLike):
         raise ConfigError(f"path: expected that of the run directory, got {path!r:.60}")
-    folder = Path(path).expanduser()
+    folder = expanded(path).absolute()  # wherever the caller goes between cycles
     yield from start(config, folder, resume=(folder / "config.yaml").exists())
 
 

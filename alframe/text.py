@@ -12,6 +12,7 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -52,7 +53,12 @@ class LineFormatter(logging.Formatter):
 
 def command(*words: object) -> str:
     """An ``alframe`` command to be copied into a shell."""
-    return " ".join(["alframe", *(_quoted(str(word)) for word in words)])
+    return " ".join(["alframe", *(_quoted(_argument(word)) for word in words)])
+
+
+def _argument(word: object) -> str:
+    """A word as a command takes it: a path that begins with a dash is no option."""
+    return f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)
 
 
 def setting(key: str, value: Any) -> str:

@@ -9,6 +9,7 @@ from torchvision.models import WeightsEnum
 
 from alframe.detectors.internet import impatient
 from alframe.errors import ConfigError
+from alframe.files.home import expanded
 from alframe.files.state_dicts import misfit, without_prefix, wrong_with
 
 MADE = "expected a file made by torch.save(model.state_dict())"
@@ -61,7 +62,7 @@ def read_weights(path: str | Path) -> Mapping[str, Tensor]:
     Raises:
         ConfigError: no such file; not a state dict, or with NaN.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not path.is_file():
         raise ConfigError(
             f"weights: no file {path}; expected 'none', 'pretrained' or the path of a state dict"

@@ -22,7 +22,9 @@ def write_labelled(labelled: LabelledSet, classes: tuple[str, ...], folder: Path
     Objects that are not trained on, difficult or crowds, are left out of YOLO's files, which have
     no word for them. The ``file_name`` of ``coco.json`` is a path below ``yolo/images``.
     """
-    done = folder / "coco.json"
+    done, pictures = folder / "coco.json", folder / "yolo" / "images"
+    for item in labelled.targets:  # again: the dataset may have moved
+        _picture(labelled, item, pictures / _name(labelled, item))
     if done.exists():  # which is written last
         return
     images, objects, sizes = [], [], {}
@@ -36,10 +38,8 @@ def write_labelled(labelled: LabelledSet, classes: tuple[str, ...], folder: Path
             name, corners = classes[label], (box[0], box[1], box[2], box[3])
             objects.append(Annotated(picture, name, corners, difficult, crowd, area))
             shown += [Proposal(name, corners, 1.0)] if trained else []
-        file = folder / "yolo" / "images" / picture
-        _picture(labelled, item, file)
         sizes[picture] = height, width = labelled.images.size(item)
-        images.append(AskedImage(item, file, height, width, proposals=tuple(shown)))
+        images.append(AskedImage(item, pictures / picture, height, width, proposals=tuple(shown)))
     (folder / "yolo").mkdir(parents=True, exist_ok=True)
     write_query(Sheet(folder.name, classes, tuple(images)), folder / "yolo")
     known = Pictures(sizes, sizes.__getitem__)

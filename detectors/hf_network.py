@@ -11,6 +11,7 @@ from torch import nn
 from alframe.detectors.hf_families import FAMILIES, PRESETS, Sizes, sizes_of
 from alframe.detectors.internet import hub_if_reachable
 from alframe.errors import ConfigError
+from alframe.files.home import expanded
 
 HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
 CLASS_LAYER = re.compile(r"class|score_head")
@@ -92,7 +93,7 @@ def _place(architecture: str, weights: str) -> str | None:
                 f"(such as {example}), or say model.weights=none"
             )
         return None
-    folder = Path(architecture).expanduser()
+    folder = expanded(architecture)
     if folder.is_dir():
         return str(folder)
     if HUB_NAME.fullmatch(architecture):

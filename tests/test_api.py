@@ -11,7 +11,7 @@ import torch
 
 import alframe
 from alframe.config.sections import RunConfig
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, DataError
 
 SMALL = {
     "dataset": {"name": "shapes", "pool": 8, "test": 2, "size": 64, "classes": 2},
@@ -71,6 +71,28 @@ def test_a_run_that_is_left_after_a_cycle_did_not_fail(
     log = (tmp_path / "run/run.log").read_text()
     assert ("ERROR" in log, "Traceback" in log) == (False, False)
     assert alframe.resolve("output=~/run").output == str(tmp_path / "run")
+
+
+def test_a_caller_may_go_elsewhere_between_cycles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    cycles = alframe.run(alframe.resolve(SMALL, "strategy=random"), "run")
+    next(cycles)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert [cycle["cycle"] for cycle in cycles] == [1]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_name_that_only_looks_like_a_folder_of_a_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert alframe.resolve("output=~nobody-of-this-name/x").output == "~nobody-of-this-name/x"
+    config = alframe.resolve("dataset=photos", "dataset.root=~no-such-user", "dataset.classes=[a]")
+    with pytest.raises(DataError, match="~no-such-user"):
+        next(alframe.run(config, "run"))
 
 
 class Backwards:

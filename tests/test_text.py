@@ -101,6 +101,12 @@ def test_results_hold_no_formula() -> None:
     assert line == ["0", "1", "1", "0.5", "-0.5", "1.0"]
 
 
+def test_a_path_that_begins_with_a_dash_is_no_option() -> None:
+    told = command("run", "--output", Path("-runs"), "--resume")
+    assert told == "alframe run --output ./-runs --resume"
+    assert command("report", Path("runs")) == "alframe report runs"
+
+
 @pytest.mark.parametrize("path", ["a b", "it's", "$(x)", "a;b", "a\nb", "*\x1b\\", "-x", "\udcff"])
 def test_a_command_can_be_copied(path: str) -> None:
     told = command("report", path)

@@ -16,6 +16,7 @@ from alframe.datasets.base import Dataset, with_classes
 from alframe.datasets.meant import Pictures
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError, RunError, Waiting
+from alframe.files.home import expanded
 from alframe.oracle import Answers, OracleSetup
 from alframe.runs.journal import Journal
 from alframe.runs.records import lost
@@ -104,7 +105,7 @@ class FilesOracle:
         return replace(sheet, images=images, proposed=sheet.proposed or others is not None)
 
     def _of_others(self) -> Mapping[str, list[Proposal]]:
-        problems, path = Problems("error", skip=""), Path(str(self._proposals)).expanduser()
+        problems, path = Problems("error", skip=""), expanded(str(self._proposals))
         if not path.exists():
             raise DataError(
                 f"oracle.proposals={path} is not there: put it back, or go on with another, or "

@@ -29,6 +29,7 @@ from alframe.datasets.base import Dataset
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import ConfigError, DataError, Waiting
 from alframe.files.atomic import write_text
+from alframe.files.home import expanded
 from alframe.oracle import Answers, OracleSetup
 from alframe.progress import Progress
 from alframe.text import command
@@ -88,7 +89,7 @@ class LabelStudioOracle:
                 f"oracle.project={self._title}: expected a title of 3 to {LONGEST} letters"
                 + ("" if project else "; set one, as the name of the run is no such title")
             )
-        self._root = Path(document_root).expanduser().resolve() if document_root else None
+        self._root = expanded(document_root).resolve() if document_root else None
         if self._root is None:
             _check_suffixes(setup.dataset)
         self._wait = _seconds(wait)

@@ -122,6 +122,7 @@ def _run(path: Path) -> "tuple[RunConfig, Dataset]":
     """Configuration and dataset of a run that asks people."""
     from alframe.config.resolve import drafted
     from alframe.errors import RunError
+    from alframe.files.home import expanded
     from alframe.runs.build import asks_people
     from alframe.runs.kept import dataset_of
     from alframe.runs.rundir import stored_layer
@@ -134,7 +135,7 @@ def _run(path: Path) -> "tuple[RunConfig, Dataset]":
             "Start a run with --oracle files to have people annotate"
         )
     root = config.dataset.options.get("root")
-    if isinstance(root, str) and not Path(root).expanduser().is_dir():
+    if isinstance(root, str) and not expanded(root).is_dir():
         moved = command("run", "--output", path, "--resume", "--data-root", "FOLDER")
         raise RunError(f"{root}, where {path} found its images, is gone; once they moved: {moved}")
     return config, dataset_of(config, path)

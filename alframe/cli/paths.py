@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from alframe.files.home import expanded
+
 
 class FilePath(click.Path):
     """The path of a file or folder; no empty text, which a shell makes of an unset variable.
@@ -20,4 +22,6 @@ class FilePath(click.Path):
         """The path that a text is."""
         if value == "":
             self.fail("expected a path, got none.", param, ctx)
+        if isinstance(value, str) and self.type is Path:
+            value = str(expanded(value))  # quotes keep a shell from it
         return super().convert(value, param, ctx)

@@ -15,6 +15,7 @@ from alframe.config.layers import merge
 from alframe.config.resolve import drafted
 from alframe.config.sections import RunConfig
 from alframe.errors import AlframeError, ConfigError, RunError
+from alframe.files.home import expanded
 from alframe.runs.build import plugins_of
 from alframe.runs.opening import stopped
 from alframe.text import command
@@ -107,7 +108,7 @@ def _resumed(flags: dict[str, Any], read: "list[Dataset]") -> tuple[RunConfig, P
         return draft.checked(), path
     from alframe.runs.rundir import stored_layer
 
-    path = Path(output).expanduser()
+    path = expanded(output)
     draft = drafted(layers_from(flags, base=stored_layer(path)))
     _checked(draft, lambda _: path, read, resume=True)
     return draft.checked(), path

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from alframe.config.locations import members
+from alframe.files.home import expanded
 
 
 def _place(value: Any) -> Any:
@@ -14,7 +15,7 @@ def _place(value: Any) -> Any:
         return value
     if not value.strip():
         raise ValueError("expected a path, got none; leave it out for the default")
-    return str(Path(value).expanduser()) if value.startswith("~") else value
+    return str(expanded(value)) if value.startswith("~") else value
 
 
 _VALIDATOR = BeforeValidator(_place)

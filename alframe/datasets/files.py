@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from alframe.datasets.pictures import DEFAULT, Picture, Reading, check_regular, decoded, header_size
 from alframe.datasets.problems import BadItemError, Problem
 from alframe.errors import DataError
+from alframe.files.home import expanded
 
 
 def home_of(root: str | Path, expected: str) -> Path:
@@ -19,7 +20,7 @@ def home_of(root: str | Path, expected: str) -> Path:
     Raises:
         DataError: there is none; says what was ``expected``.
     """
-    home = Path(root).expanduser()
+    home = expanded(root)
     if not home.is_dir():
         raise DataError(
             f"{home} is not a folder: expected {expected}; set dataset.root (--data-root)"

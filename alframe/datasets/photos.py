@@ -18,6 +18,7 @@ from alframe.datasets.meant import PictureNames, Pictures
 from alframe.datasets.problems import Problems
 from alframe.datasets.unannotated import Unannotated
 from alframe.errors import DataError
+from alframe.files.home import expanded
 from alframe.words import named, plural
 
 
@@ -84,7 +85,7 @@ def _take(
     found: Found, annotations: str, classes: Sequence[str] | None, choice: Unannotated | None
 ) -> list[str]:
     """What is known already; ids of the annotated pictures."""
-    path = Path(annotations).expanduser()
+    path = expanded(annotations)
     if not path.exists():
         raise DataError(
             f"dataset.annotations={annotations}: nothing lies there; expected a file, a folder or "
@@ -145,7 +146,7 @@ def _numbered(said: Annotations, classes: Sequence[str] | None, path: Path) -> A
 def _test(found: Found, test: str, seed: int) -> list[str]:
     """Ids of the test split: those in a file, or a share of the annotated ones."""
     if share_of(test) is None:
-        return listed(Path(test).expanduser(), PictureNames(found.files), found.problems)
+        return listed(expanded(test), PictureNames(found.files), found.problems)
     bad = found.problems.items
     known = [item for item in found.files if item not in found.bare and item not in bad]
     classes: dict[str, set[str]] = {item: set() for item in known}

@@ -15,6 +15,7 @@ from alframe.datasets.voc_layout import VocFolder, default_splits, find_folders,
 from alframe.datasets.voc_list import bare, is_annotation, is_below, plain, read_list
 from alframe.datasets.voc_xml import VocAnnotation, VocObject, read_annotation
 from alframe.errors import DataError
+from alframe.files.home import expanded
 from alframe.words import named, plural, tallied
 
 
@@ -53,7 +54,7 @@ def voc(
     Raises:
         DataError: with every problem found: the layout, a list, an image or an annotation.
     """
-    home = Path(root).expanduser()
+    home = expanded(root)
     folders = find_folders(home)
     if pool is None or test is None:
         default_pool, default_test = default_splits(folders)

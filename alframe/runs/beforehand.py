@@ -6,6 +6,7 @@ from pathlib import Path
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import ConfigError, together
+from alframe.files.home import expanded
 from alframe.runs.build import build_dataset, plan_of
 from alframe.runs.initial import stored_ids
 from alframe.runs.kept import dataset_of
@@ -49,7 +50,7 @@ def check_paths(config: RunConfig) -> None:
 def check_root(config: RunConfig) -> None:
     """Refuse a folder of the dataset that is not there, in the dataset's own words."""
     root = config.dataset.options.get("root")
-    if isinstance(root, str) and not Path(root).expanduser().is_dir():
+    if isinstance(root, str) and not expanded(root).is_dir():
         build_dataset(config)
 
 
@@ -58,18 +59,20 @@ def _check_files(config: RunConfig, *, resume: bool) -> None:
     together(
         *([partial(stored_ids, Path(initial))] if initial else []),
         *([partial(stored_layer, Path(first))] if first and not resume else []),
-        partial(_check_weights, config.model and config.model.options.get("weights")),
+        partial(
+            _check_weights, config.model and config.model.options.get("weights"), resume=resume
+        ),
     )
 
 
-def _check_weights(weights: object) -> None:
+def _check_weights(weights: object, *, resume: bool) -> None:
     """Refuse what looks like the path of a file and is none; a plugin may have names of its own."""
     if not isinstance(weights, str) or weights in WORDS:
         return
-    path = Path(weights).expanduser()
+    path = expanded(weights)
     like_one = bool(path.suffix) or path.parent != Path() or (path.exists() and not path.is_dir())
     if like_one and not path.is_file():
-        raise ConfigError(
-            f"model.weights: no file {weights}; expected none, pretrained or the path of a "
-            "state dict"
-        )
+        wanted = "none, pretrained or the path of a state dict"
+        if resume:
+            wanted = "the file that the run began with: give model.weights=PATH of it"
+        raise ConfigError(f"model.weights: no file {weights}; expected {wanted}")

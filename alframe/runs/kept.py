@@ -11,6 +11,7 @@ from alframe.datasets.base import Dataset, with_classes, without
 from alframe.datasets.files import ImageFiles
 from alframe.errors import DataError
 from alframe.files.checked import read_object, write_object
+from alframe.files.home import expanded
 from alframe.learner import Learner
 from alframe.runs.build import build_dataset, build_learner
 from alframe.runs.journal import Journal
@@ -69,7 +70,7 @@ def _as_noted(
     then, now = {*noted["pool"], *noted["test"]}, {*dataset.pool, *dataset.test}
     gone, images = then - now, dataset.images
     if gone and isinstance(images, ImageFiles):
-        root = Path(str(config.dataset.options.get("root", "."))).expanduser()
+        root = expanded(str(config.dataset.options.get("root", ".")))
         images = images.adding({item: root / item for item in gone}, sizes_noted(run, gone))
     pool, test = (
         tuple(item for item in noted[name] if item in ids or item in gone)

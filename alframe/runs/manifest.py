@@ -4,14 +4,15 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from alframe.config.sections import RunConfig
+from alframe.config.resolve import differences, resolve
+from alframe.config.sections import Component, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import RunError
 from alframe.runs.budget import Plan
 from alframe.runs.build import sources
 from alframe.runs.environment import environment
 from alframe.runs.records import new_classes
-from alframe.runs.rundir import RunDir
+from alframe.runs.rundir import ADOPTED, RunDir, stored_layer, write_config
 from alframe.runs.weights import weights_sha256
 from alframe.training.distributed import world_size
 
@@ -35,6 +36,7 @@ def describe(run: RunDir, dataset: Dataset, plan: Plan, fingerprint: str) -> Non
         return
     _check_data(run, fingerprint)
     _check_processes(run, run.config)
+    _adopt(run)
     _note_edited(run)
     new, told = new_classes(run.journal), run.described()
     if told.get("new_classes", {}) != new:
@@ -79,6 +81,27 @@ def _check_processes(run: RunDir, config: RunConfig) -> None:
             f"{run.path} was started with {began} processes, which set its batch size "
             f"(training.per_process); now there are {world_size()}: resume it with as many"
         )
+
+
+def _adopt(run: RunDir) -> None:
+    """Write what a resumed run has from now on: where its images lie, and what is white in them.
+
+    A run that people answer begins before its images are read.
+    """
+    stored, config = resolve([stored_layer(run.path)]), run.config
+    names = {"data.white"} | ADOPTED
+    if not names.isdisjoint(differences(stored, config)):
+        adopted = {
+            "data": stored.data.model_copy(update={"white": config.data.white}),
+            "dataset": _adopted("dataset", stored.dataset, config.dataset),
+            "oracle": _adopted("oracle", stored.oracle, config.oracle),
+        }
+        write_config(run.path, stored.model_copy(update=adopted))
+
+
+def _adopted(section: str, stored: Component, new: Component) -> Component:
+    own = {key: value for key, value in new.options.items() if f"{section}.{key}" in ADOPTED}
+    return Component(**{**stored.model_dump(), **own})
 
 
 def _note_edited(run: RunDir) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from alframe.config.resolve import differences, resolve
-from alframe.config.sections import Component, RunConfig
+from alframe.config.sections import RunConfig
 from alframe.errors import RunError, Waiting
 from alframe.files.atomic import remove_torn, sync_folder
 from alframe.files.locks import locked
 from alframe.files.refusals import name_in, refusal
 from alframe.runs.journal import Journal
-from alframe.runs.rundir import ADOPTED, FREE_TO_CHANGE, RunDir, stored_layer, write_config
+from alframe.runs.rundir import FREE_TO_CHANGE, RunDir, stored_layer, write_config
 from alframe.runs.weights import weights_sha256
 from alframe.text import LineFormatter, command
 
@@ -45,8 +45,6 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
             if not (path / "config.yaml").exists():
                 write_config(path, config)
                 sync_folder(path.parent)
-            else:
-                _adopt(path, config)
             stack.enter_context(log_file(path / "run.log"))
             remove_torn(path)
             for folder in FOLDERS:
@@ -105,27 +103,6 @@ def check_place(path: Path, what: str, own: Collection[str]) -> None:
     names = {p.name for p in path.iterdir() if not p.name.startswith(".")} if place == path else ()
     if names and names.isdisjoint(own):
         raise RunError(f"{path} is not empty and holds no {what}: choose another --output")
-
-
-def _adopt(path: Path, config: RunConfig) -> None:
-    """Write what a resumed run has from now on: where its images lie, and what is white in them.
-
-    A run that people answer begins before its images are read.
-    """
-    stored = resolve([stored_layer(path)])
-    names = {"data.white"} | ADOPTED
-    if not names.isdisjoint(differences(stored, config)):
-        adopted = {
-            "data": stored.data.model_copy(update={"white": config.data.white}),
-            "dataset": _adopted("dataset", stored.dataset, config.dataset),
-            "oracle": _adopted("oracle", stored.oracle, config.oracle),
-        }
-        write_config(path, stored.model_copy(update=adopted))
-
-
-def _adopted(section: str, stored: Component, new: Component) -> Component:
-    own = {key: value for key, value in new.options.items() if f"{section}.{key}" in ADOPTED}
-    return Component(**{**stored.model_dump(), **own})
 
 
 def _refuse_changes(path: Path, config: RunConfig) -> None:

@@ -13,6 +13,7 @@ from alframe.config.options import options_model
 from alframe.config.places import is_place
 from alframe.config.resolve import resolve
 from alframe.config.sections import Component, RunConfig
+from alframe.files.home import expanded
 from alframe.plugins import Kind, registry
 from alframe.runs.rundir import stored_layer
 
@@ -39,7 +40,9 @@ def with_places(config: RunConfig) -> RunConfig:
     dataset, oracle = _placed("datasets", config.dataset), _placed("oracles", config.oracle)
     initial = _whole(config.budget.initial_set)
     budget = config.budget.model_copy(update={"initial_set": initial})
-    return config.model_copy(update={"dataset": dataset, "oracle": oracle, "budget": budget})
+    first = {"first_cycle": _whole(config.first_cycle)}
+    parts = {"dataset": dataset, "oracle": oracle, "budget": budget}
+    return config.model_copy(update=parts | first)
 
 
 def _placed(kind: Kind, component: Component) -> Component:
@@ -53,7 +56,7 @@ def _placed(kind: Kind, component: Component) -> Component:
 
 def _whole(value: Any) -> Any:
     """The whole path of what is there; another value as it is."""
-    path = Path(value).expanduser() if isinstance(value, str | Path) else None
+    path = expanded(value) if isinstance(value, str | Path) else None
     if path is None or not path.exists():
         return value
     return path.absolute() if isinstance(value, Path) else str(path.absolute())

@@ -10,6 +10,7 @@ from alframe.config.draft import Layer
 from alframe.config.sections import RunConfig
 from alframe.errors import ConfigError, RunError
 from alframe.files import checkpoints
+from alframe.files.home import expanded
 from alframe.files.state_dicts import misfit, wrong_with
 
 ABOUT = ("model", "learner", "training", "data", "evaluation")
@@ -69,7 +70,7 @@ def weights_sha256(config: RunConfig) -> str | None:
     named = config.model.options.get("weights") if config.model else None
     if not isinstance(named, str) or named in WORDS:
         return None
-    path = Path(named).expanduser()
+    path = expanded(named)
     if not path.is_file():
         return None  # a name that a plugin knows
     with path.open("rb") as stream:

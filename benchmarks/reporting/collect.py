@@ -1,7 +1,7 @@
 """From run directories, or the folder of a suite, to findings."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -284,7 +284,7 @@ def method_rows(problem: ProblemRuns, metric: str, costs: Costs) -> tuple[Method
                 for axis, found in heights.items()
                 if found.get(name)
             },
-            seconds=_seconds(runs),
+            seconds=tuple(found for run in runs if run.finished and (found := _seconds(run))),
             memory=_memory(runs),
             runs=tuple(runs),
             failed=any(method == name for method, _ in problem.failed),
@@ -318,14 +318,10 @@ def _annotation_seconds(cycles: Sequence[Cycle]) -> float | None:
     return fmean(known) if len(known) == len(cycles) else None
 
 
-def _seconds(runs: Sequence[Run]) -> dict[str, float]:
-    """Mean over the finished runs of the sum over their cycles."""
-    sums: dict[str, list[float]] = defaultdict(list)
-    for run in runs:
-        for part in dict.fromkeys(p for c in run.cycles for p in c.seconds):
-            if run.finished:
-                sums[part].append(sum(c.seconds.get(part, 0.0) for c in run.cycles))
-    return {part: fmean(values) for part, values in sums.items()}
+def _seconds(run: Run) -> Mapping[str, float]:
+    """The sum over the cycles of a run, by part."""
+    parts = dict.fromkeys(part for cycle in run.cycles for part in cycle.seconds)
+    return {part: sum(cycle.seconds.get(part, 0.0) for cycle in run.cycles) for part in parts}
 
 
 def _memory(runs: Sequence[Run]) -> dict[str, float]:

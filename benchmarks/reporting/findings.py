@@ -48,7 +48,7 @@ class Method:
         points: by size of the labelled set, ascending.
         area: the metric's mean height over the budget (AUBC) for each axis; empty where fewer
             than two cycles are finished.
-        seconds: mean of a whole run by part: fit, evaluate, select.
+        seconds: of each finished run, by part: fit, evaluate, select.
         memory: peak memory of a run in GiB, the largest, by place: ``host``, ``device``.
         runs: one for each seed.
         failed: whether a job of the suite failed, so that its run is unfinished.
@@ -59,7 +59,7 @@ class Method:
     strategy: str
     points: tuple[CurvePoint, ...]
     area: Mapping[Axis, Summary]
-    seconds: Mapping[str, float]
+    seconds: tuple[Mapping[str, float], ...]
     memory: Mapping[str, float]
     runs: tuple[Run, ...] = ()
     failed: bool = False

@@ -65,9 +65,16 @@ def _of_run(name: str, run: Run, metric: str) -> Iterator[str]:
 
 
 def _on_code(method: str, runs: Sequence[Run]) -> Iterator[str]:
-    """Runs of one row between which somebody has edited a plugin."""
+    """Runs of one row between which somebody has edited a plugin, or replaced a file."""
     for text in differences([(f"seed {r.seed}", r.manifest.get("plugins", {})) for r in runs]):
         yield f"{method}: its code is not the same in all runs, {text}"
+    weights = [
+        (f"seed {run.seed}", {"model.weights": digest[:12]})
+        for run in runs
+        if (digest := run.manifest.get("weights_sha256"))
+    ]
+    for text in differences(weights):
+        yield f"{method}: its file of weights is not the same in all runs, {text}"
 
 
 def _on_baseline(problem: ProblemRuns) -> Iterator[str]:

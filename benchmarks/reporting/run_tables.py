@@ -1,11 +1,10 @@
 """Tables across problems, and of what lies behind the numbers: wins, selections, runs, recipes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from statistics import stdev
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from alframe.benchmarks.reading.rundirs import Run
 from alframe.benchmarks.reporting.findings import (
     Gallery,
     Method,
@@ -156,7 +155,7 @@ def pictures(gallery: Gallery) -> ImageBlock | None:
 def resources(problem: ProblemFindings) -> Table | None:
     """Time of a whole run by part, and the largest peak of memory."""
     methods = [m for m in problem.methods if m.seconds or m.memory]
-    parts = list(dict.fromkeys(part for method in methods for part in method.seconds))
+    parts = list(dict.fromkeys(p for m in methods for seconds in m.seconds for p in seconds))
     places = dict.fromkeys(place for method in methods for place in method.memory)
     columns = [_time(part, methods, [part]) for part in parts]
     if columns:
@@ -176,23 +175,19 @@ def resources(problem: ProblemFindings) -> Table | None:
 
 def _time(title: str, methods: Sequence[Method], parts: Sequence[str]) -> Cells:
     """A column in the largest unit of which the longest time is at least two."""
-    means = [
-        sum(m.seconds[p] for p in parts if p in m.seconds) if {*parts} & {*m.seconds} else None
+    sums = [
+        [sum(run[p] for p in own) for run in m.seconds if (own := run.keys() & set(parts))]
         for m in methods
     ]
+    means = [fmean(each) if each else None for each in sums]
     longest = max((mean for mean in means if mean is not None), default=0.0)
     unit, length = next(((u, s) for u, s in UNITS if longest >= 2 * s), UNITS[-1])
 
-    def cell(mean: float | None, method: Method) -> TableCell:
-        sums = [s for run in method.runs if run.finished and (s := _seconds(run, parts))]
-        sd = f" ± {stdev(map(sum, sums)) / length:.2f}" if len(sums) > 1 else ""
+    def cell(mean: float | None, each: Sequence[float]) -> TableCell:
+        sd = f" ± {stdev(each) / length:.2f}" if len(each) > 1 else ""
         return numbered(mean, lambda seconds: f"{seconds / length:.2f}{sd}")
 
-    return [TableCell(title, note=unit), *map(cell, means, methods)]
-
-
-def _seconds(run: Run, parts: Iterable[str]) -> list[float]:
-    return [c.seconds[part] for c in run.cycles for part in parts if part in c.seconds]
+    return [TableCell(title, note=unit), *map(cell, means, sums)]
 
 
 def single_run(problem: ProblemFindings) -> Table | None:

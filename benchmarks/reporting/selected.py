@@ -51,7 +51,7 @@ def _dataset(runs: Sequence[Run]) -> Dataset:
     run, config = runs[0], _settings(runs[0])
     dataset = dataset_of(config, run.path)
     known = frozenset(dataset.pool)
-    if unknown := [i for i in _ids(run) if i not in known]:
+    if unknown := [i for each in runs for i in _ids(each) if i not in known]:
         raise RunError(f"{dataset.name} has no {unknown[0]}")
     # Where items may be left out, which ones is only known once all images are decoded.
     if dataset.on_bad_item == "error" and dataset.fingerprint() != run.dataset[1]:

@@ -5,6 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from alframe.config.resolve import from_overrides, resolve
+from alframe.errors import AlframeError
+from alframe.runs.beforehand import checked_dataset
+from tests.cli.test_cli import Alframe, alframe  # noqa: F401
+
 ALL_IN_ONE_PROCESS = """
 import contextlib, io, json, sys
 from alframe.cli import main
@@ -64,3 +71,22 @@ def test_all_of_it_is_named_without_torch(tmp_path: Path) -> None:
         for needle, line in zip(needles, lines, strict=True):
             assert needle in line, command
     assert {p.name for p in tmp_path.iterdir()} == {"file", "fifo", "dangling"}
+
+
+def test_the_folder_of_the_user_in_quotes(
+    alframe: Alframe,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for verb in ("verify", "report", "query"):
+        code, _, err = alframe(verb, "~/none")
+        assert (code, str(tmp_path / "none") in err, "~" in err) == (2, True, False), err
+
+
+def test_weights_that_a_run_began_with_are_asked_for(tmp_path: Path) -> None:
+    config = resolve([from_overrides(["strategy=random", f"model.weights={tmp_path}/w.pth"])])
+    with pytest.raises(AlframeError, match="expected none, pretrained or the path of a state dict"):
+        checked_dataset(config, tmp_path / "run", resume=False)
+    with pytest.raises(AlframeError, match=r"the run began with: give model\.weights=PATH of it"):
+        checked_dataset(config, tmp_path / "run", resume=True)

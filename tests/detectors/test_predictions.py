@@ -9,14 +9,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import yaml
 
-from alframe.datasets.base import ImageSet, ImageSource
+from alframe.datasets.base import ImageSet, ImageSource, LabelledSet, Target
 from alframe.datasets.shapes import shapes
 from alframe.detectors import prediction_files
-from alframe.detectors.handing_over import HandedOver, side_by_side
+from alframe.detectors.handing_over import HandedOver, side_by_side, write_labelled
 from alframe.signals import EMBEDDING
+from tests.annotations import people
 from tests.cli.test_cli import alframe  # noqa: F401
 
 POOL = {"pool": 12, "test": 4, "size": 32, "classes": 2}
@@ -384,8 +386,6 @@ def test_files_that_do_not_fit(
 def test_embeddings_are_waited_for_where_the_strategy_requires_them(
     alframe: Any, tmp_path: Path, truth: Path  # noqa: F811
 ) -> None:  # fmt: skip
-    import numpy as np
-
     run = tmp_path / "run"
     code, _, err = start(alframe, run, "strategy=coreset")
     assert (code, "cycle_00.npz (ids [n], image [n, d])" in err) == (3, True), err
@@ -418,3 +418,17 @@ def test_embeddings_are_waited_for_where_the_strategy_requires_them(
     np.savez(boxes / "predictions" / "cycle_00.npz", ids=np.array(ids), image=image)
     code, _, err = go_on(alframe, boxes)
     assert (code, f"cycle_00.npz: expected {wanted}" in err) == (2, True), err
+
+
+def test_pictures_that_have_moved_are_linked_anew(tmp_path: Path) -> None:
+    """Of what is labelled, too: a detector is to be trained on it."""
+    for home in ("before", "after"):
+        dataset = people.photographs(tmp_path / home, ["a.png"])
+        box, no = np.array([[1.0, 1.0, 9.0, 9.0]]), np.array([False])
+        target = Target(
+            boxes=box, labels=np.array([0]), difficult=no, crowd=no, area=np.array([64.0])
+        )
+        labelled = LabelledSet(dataset.images, ("a.png",), {"a.png": target})
+        write_labelled(labelled, dataset.classes, tmp_path / "labelled")
+        link = tmp_path / "labelled/yolo/images/a.png"
+        assert link.readlink() == tmp_path / home / "a.png"

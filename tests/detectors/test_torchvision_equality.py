@@ -137,7 +137,8 @@ def test_detections_are_equal(pair):
     for i, image in enumerate(expected):
         valid = found.valid[i]
         assert most >= valid.sum() == len(image["boxes"]) >= least
-        torch.testing.assert_close(found.boxes[i][valid], image["boxes"], rtol=0, atol=1e-3)
+        # In pixels of 300: processors sum in other orders.
+        torch.testing.assert_close(found.boxes[i][valid], image["boxes"], rtol=0, atol=5e-3)
         torch.testing.assert_close(found.scores[i][valid], image["scores"], rtol=0, atol=1e-5)
         assert torch.equal(found.labels[i][valid] + pair.first_label, image["labels"])
 

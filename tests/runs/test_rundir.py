@@ -15,11 +15,14 @@ from alframe.config.sections import RunConfig
 from alframe.errors import RunError
 from alframe.files import checkpoints
 from alframe.files.atomic import atomic, remove_torn, write_text
+from alframe.runs.budget import Plan
 from alframe.runs.initial import digest, write_initial
 from alframe.runs.journal import Journal
+from alframe.runs.manifest import describe
 from alframe.runs.opening import open_run
 from alframe.runs.rundir import fingerprint, stored_layer
 from alframe.runs.scores import read_scores, write_scores
+from tests.fakes import fake_dataset
 from tests.runs.stored import unchecked
 
 
@@ -284,9 +287,15 @@ def test_where_moved_data_lie_is_written_down(tmp_path: Path) -> None:
     def at(root: str) -> RunConfig:
         return resolve([from_overrides(["dataset=voc", f"dataset.root={root}"])])
 
+    dataset, plan = fake_dataset(), Plan((), 1, None)
     with open_run(tmp_path / "run", at("here"), resume=False) as run:
+        describe(run, dataset, plan, "the fingerprint")
         run.save_model(0, {"weight": 1})
     with open_run(tmp_path / "run", at("there"), resume=True) as run:
+        with pytest.raises(RunError, match="voc has changed since"):
+            describe(run, dataset, plan, "another")
+        assert resolve([stored_layer(run.path)]) == at("here")
+        describe(run, dataset, plan, "the fingerprint")
         run.raise_cycles()
         assert resolve([stored_layer(run.path)]) == at("there")
         assert run.load_model(0) == {"weight": 1}

@@ -91,8 +91,10 @@ def test_paths_are_known_by_their_type(tmp_path: Path, monkeypatch: pytest.Monke
         if whole:
             expected[whole] = type(given[whole])(tmp_path / "split.txt")
         assert found == expected, pairs
-    oracle = resolve([from_overrides(["oracle=files", "oracle.proposals=split.txt"])])
-    assert with_places(oracle).oracle.options["proposals"] == str(tmp_path / "split.txt")
+    others = ["oracle=files", "oracle.proposals=split.txt", "first_cycle=home"]
+    found = with_places(resolve([from_overrides(others)]))
+    assert found.oracle.options["proposals"] == str(tmp_path / "split.txt")
+    assert found.first_cycle == str(tmp_path / "home")
 
 
 def test_an_initial_set_is_found_from_anywhere(

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from alframe import learner as names_of_signals
+from alframe import signals as names_of_signals
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.signals import CLASS_PROBS, DETECTIONS, PREDICTED_LOSS
 from alframe.testing import PoisonedTargets, SyntheticImages, SyntheticLearner, poisoned

@@ -9,6 +9,7 @@ from alframe.datasets.bulk import uncollected
 from alframe.datasets.pictures import regular_file
 from alframe.datasets.problems import BadItemError, Problem, sentences
 from alframe.errors import DataError
+from alframe.files.home import expanded
 from alframe.tasks.classification import TASK
 from alframe.tasks.classification.cifar_files import REMEDY, CifarImages, records
 
@@ -49,7 +50,7 @@ def cifar10(root: str) -> Dataset:
     Raises:
         DataError: files are missing, or are not those that were published; all of them.
     """
-    home = Path(root).expanduser()
+    home = expanded(root)
     folder, sums = _found(home)
     places: dict[str, tuple[Path, int]] = {}
     targets: dict[str, Target] = {}

@@ -155,6 +155,15 @@ def test_a_plugin_that_was_edited_between_the_runs_of_a_row(tmp_path: Path) -> N
     assert list(notes(ProblemRuns("a", {"mine": rows[::3], "random": other}), "mAP50")) == []
 
 
+def test_weights_that_were_replaced_between_the_runs_of_a_row(tmp_path: Path) -> None:
+    files = [{"weights_sha256": letter * 64} for letter in "aba"]
+    rows = [run(tmp_path / str(n), [0.1], seed=n, manifest=m) for n, m in enumerate([*files, {}])]
+    (note,) = notes(ProblemRuns("a", {"random": rows}), "mAP50")
+    said = "random: its file of weights is not the same in all runs, model.weights: "
+    assert note == f"{said}{'a' * 12} (seed 0, seed 2); {'b' * 12} (seed 1)"
+    assert list(notes(ProblemRuns("a", {"random": rows[2:]}), "mAP50")) == []
+
+
 def test_no_baseline(tmp_path: Path) -> None:
     one = {"entropy": [run(tmp_path / "1", [0.1], strategy="entropy")]}
     assert list(notes(ProblemRuns("a", one), "mAP50")) == []

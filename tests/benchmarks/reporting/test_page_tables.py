@@ -165,7 +165,18 @@ def test_time_alone_and_memory_alone():
         return table(changed(methods=(method,)), "Time and memory")[0]
 
     assert only(memory={}) == ["method", "fit h", "evaluate min", "select s", "whole run h"]
-    assert only(seconds={}) == ["method", "host memory GiB", "device memory GiB"]
+    assert only(seconds=()) == ["method", "host memory GiB", "device memory GiB"]
+
+
+def test_the_time_of_a_whole_run_is_a_mean_over_runs():
+    """Of 20 seconds in two parts and of 10 in one."""
+    seconds = ({"fit": 10.0, "select": 10.0}, {"fit": 10.0})
+    method = dataclasses.replace(FULL_PROBLEM.methods[0], seconds=seconds)
+    head, row = table(changed(methods=(method,)), "Time and memory")
+    assert (head[1:4], row[1:4]) == (
+        ["fit s", "select s", "whole run s"],
+        ["10.00 ± 0.00", "10.00", "15.00 ± 7.07"],
+    )
 
 
 def test_jobs_without_a_result(page):

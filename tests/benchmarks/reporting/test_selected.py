@@ -150,5 +150,7 @@ def test_another_dataset_of_the_same_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"shapes is not what it was when .*1 was made"):
         selected({"random": [read_run(run.path)]})
     unknown = write(tmp_path / "2", ["pool/999999"])
-    with pytest.raises(RunError, match="shapes has no pool/999999"):
-        selected({"random": [unknown]})
+    known = write(tmp_path / "3", IDS[:2])
+    for runs in ([unknown], [known, unknown]):
+        with pytest.raises(RunError, match="shapes has no pool/999999"):
+            selected({"random": runs})
