@@ -23,7 +23,7 @@ SAME = 1.0
 
 @dataclass(frozen=True)
 class Exactly:
-    """Pictures by their ids alone, as our own files name them (:class:`.base.Images`).
+    """Pictures by their ids alone, as our own files name them (:class:`.vocabulary.Images`).
 
     Attributes:
         ids: of the dataset.

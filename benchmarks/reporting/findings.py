@@ -124,7 +124,7 @@ class GalleryItem:
     Attributes:
         item: its id.
         score: by the strategy; None where it has none.
-        jpeg: the image with its annotated boxes.
+        jpeg: the image, with its annotated boxes where it has some.
     """
 
     item: str
@@ -216,7 +216,7 @@ class Unfinished:
 
     Attributes:
         job: its name: kind/problem/method/seed.
-        state: ``missing``, ``running``, ``unfinished`` or ``failed``.
+        state: ``missing``, ``running``, ``unfinished``, ``waiting`` or ``failed``.
         reason: the last error of a failed one.
         path: its run directory.
     """

@@ -144,7 +144,7 @@ def pictures(gallery: Gallery) -> ImageBlock | None:
     shown = []
     for rank, picture in enumerate(gallery.pictures, 1):
         score = "" if picture.score is None else f"score {picture.score:.4g}"
-        parts = (f"{picture.item} with its boxes", f"rank {rank}", score)
+        parts = (picture.item, f"rank {rank}", score)
         alt = ", ".join(part for part in parts if part)
         caption = f"{picture.item}\n{score}".rstrip()
         shown.append(EmbeddedImage(data_uri(picture.jpeg, "image/jpeg"), alt, caption))

@@ -103,9 +103,9 @@ def test_pictures_are_embedded_as_they_are(page):
     assert first.find("img").get("src") == (
         "data:image/jpeg;base64," + base64.b64encode(jpeg()).decode()
     )
-    assert first.find("img").get("alt") == "VOC2007/000005 with its boxes, rank 1, score 0.9124"
+    assert first.find("img").get("alt") == "VOC2007/000005, rank 1, score 0.9124"
     assert first.find("img").get("loading") == "lazy"
-    assert second.find("img").get("alt") == "VOC2012/7 with its boxes, rank 2"
+    assert second.find("img").get("alt") == "VOC2012/7, rank 2"
     assert [text(f.find("figcaption")) for f in (first, second)] == [
         "VOC2007/000005 score 0.9124", "VOC2012/7",
     ]  # fmt: skip
