@@ -1,5 +1,6 @@
 """Which file an annotation means, where it names it otherwise than the file is named."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,8 @@ from alframe.words import named, plural
 
 USUAL = frozenset({"images", "labels", "obj_train_data", "JPEGImages", "Annotations"})
 """Folders of YOLO and Pascal VOC, which tell nothing of an image."""
+UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
+"""What Label Studio puts before the names of uploaded files, once."""
 
 
 class SeveralError(BadItemError):
@@ -66,6 +69,7 @@ class PictureNames:
         names = self._names
         exactly = names.like(path, "annotation" if has_picture_suffix(path) else "image")
         found = exactly or names.ending(path) or names.numbered(path)
+        found = found or names.ending(UPLOADED.sub("", parts[-1]))
         if len(found) > 1:
             files = {item: self._file(item) for item in found}
             place = Path(name).absolute()

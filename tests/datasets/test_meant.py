@@ -40,6 +40,7 @@ def pictures(*ids):
         (unicodedata.normalize("NFD", "Ünï.jpg"), "Ünï.jpg"),
         ("e.png", "e.png"),
         ("E.PNG", "e.png"),
+        ("images/8/0123abcd-a.jpg", "a.jpg"),
     ],
 )
 def test_a_name_that_can_mean_one_picture(name, item):
