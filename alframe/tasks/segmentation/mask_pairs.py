@@ -73,7 +73,7 @@ def assembled(
     """
     if classes is not None:
         check_names(classes)
-    ids = [*pairs.pool, *(item for item in pairs.test if item not in frozenset(pairs.pool))]
+    ids = list(dict.fromkeys((*pairs.pool, *pairs.test)))
     targets = dict(_targets(ids, pairs, coding, classes, problems))
     skipped = problems.settle()
     if ids and not targets:
@@ -89,7 +89,8 @@ def assembled(
     share, seed = drawn
     if share is not None:
         test, note = _drawn({item: targets[item] for item in pool}, classes, share, seed)
-        pool, notes = [item for item in pool if item not in frozenset(test)], [*notes, note]
+        apart = frozenset(test)
+        pool, notes = [item for item in pool if item not in apart], [*notes, note]
     check_splits(pool, test, tested=bool(test))
     files = {item: pairs.images[item] for item in (*pool, *test)}
     notes += check_files(files, frozenset(test), pairs.listing)
