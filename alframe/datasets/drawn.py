@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -13,12 +13,18 @@ from alframe.errors import ConfigError, DataError
 from alframe.files.reading import LIST_BYTES, read_bytes
 from alframe.words import named, plural
 
-POOLS, TESTS = ("pool", "train"), ("test", "val", "valid")
-"""What the two splits are called, as folders or lists; the first that is there is taken."""
+POOLS = ("pool", "train", "training")
+TESTS = ("test", "testing", "val", "valid", "validation")
+"""What the two splits are called, as folders or lists, in any case; the first there is taken."""
 _NO_LISTS = frozenset({".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".npz"})
 """Suffixes of what has names in another way, and would be taken for names itself."""
 _SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|inf|nan)\s*%?\s*", re.IGNORECASE)
+
+
+def called(name: str, there: Iterable[str]) -> str | None:
+    """The name that is ``name`` but for its case, that in small letters first; None without any."""
+    return max((each for each in there if each.lower() == name), default=None)
 
 
 def share_of(test: str) -> float | None:

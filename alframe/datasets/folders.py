@@ -1,7 +1,8 @@
 """The pictures in files and folders that a user names, and what is left out of them."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from alframe.datasets.names import SUFFIXES, has_picture_suffix, is_line
 from alframe.datasets.pictures import OF_ANY_SIZE, header_size, is_picture
 from alframe.datasets.problems import BadItemError, sentences
 from alframe.errors import DataError
-from alframe.words import named, plural
+from alframe.words import named, plural, tallied
 
 REMEDY = "give the path of an image"
 _GIVEN = replace(OF_ANY_SIZE, remedy=REMEDY)
@@ -117,6 +118,26 @@ def below(
         for reason, names in told.items()
         if names
     ]
+
+
+def others_beside(
+    folder: Path, names: Iterable[str], splits: Collection[str], listing: Listing
+) -> list[str]:
+    """A sentence on the pictures in those folders that are of no split; nothing without any.
+
+    Args:
+        folder: in which they lie.
+        names: of folders.
+        splits: names of those that are taken.
+        listing: knows of folders that were looked at.
+    """
+    others = sorted(set(names) - set(splits))
+    left = +Counter({name: len(below(folder / name, listing)[0]) for name in others})
+    if not left:
+        return []
+    taken = " and ".join(sorted(splits))
+    count = plural(left.total(), "picture")
+    return [f"left out of {folder}: {count} in folders beside {taken}: {tallied(left)}"]
 
 
 def _walk(

@@ -8,9 +8,9 @@ from pathlib import Path
 from alframe.config.places import Place
 from alframe.datasets.base import Dataset, OnBadItem, Target
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.drawn import POOLS, TESTS, drawn_test, listed, share_of
+from alframe.datasets.drawn import POOLS, TESTS, called, drawn_test, listed, share_of
 from alframe.datasets.files import ImageFiles, home_of
-from alframe.datasets.folders import below
+from alframe.datasets.folders import below, others_beside
 from alframe.datasets.listing import Listing
 from alframe.datasets.meant import PictureNames
 from alframe.datasets.names import SUFFIXES
@@ -38,23 +38,18 @@ class ClassFolders:
     notes: list[str] = field(default_factory=list)
 
     def split(self, names: Sequence[str]) -> str | None:
-        """The folder of a split: it has folders in it, and no pictures of its own."""
-        for name in names:
-            here = self.listing.folder(self.home / name)
-            if here.folders and not here.pictures:
-                return name
-        return None
+        """The folder of a split: it has folders in it, without which it is that of a class."""
+        there = [name for name in self._folders("") if self._folders(name)]
+        return next(filter(None, (called(name, there) for name in names)), None)
 
-    def note_others(self, splits: Collection[str | None]) -> None:
+    def _folders(self, part: str) -> list[str]:
+        """Names of the folders in a part of ``home``, but for hidden ones."""
+        folders = self.listing.folder(self.home / part).folders
+        return sorted(name for name in folders if not name.startswith("."))
+
+    def note_others(self, splits: Collection[str]) -> None:
         """Say which folders beside those of the splits are left out."""
-        beside = self.listing.folder(self.home).folders
-        others = {n: len(below(self.home / n, self.listing)[0]) for n in beside if n[0] != "."}
-        left = Counter({n: count for n, count in others.items() if count and n not in splits})
-        if left:
-            self.notes.append(
-                f"left out of {self.home}: {plural(left.total(), 'picture')} in folders beside "
-                f"{' and '.join(sorted(filter(None, splits)))}: {tallied(left)}"
-            )
+        self.notes += others_beside(self.home, self._folders(""), splits, self.listing)
 
     def look_through(self, part: str = "") -> list[str]:
         """Take the pictures of the classes in a part of ``home``; returns their ids."""
@@ -65,9 +60,7 @@ class ClassFolders:
                 f"left out of {folder}: {plural(len(loose), 'picture')} in no folder of a class: "
                 f"{named(sorted(loose))}"
             )
-        for name in sorted(here.folders):
-            if name.startswith("."):
-                continue
+        for name in self._folders(part):
             pictures, notes = below(folder / name, self.listing)
             self.notes += notes
             if not pictures:
@@ -89,9 +82,11 @@ def folder(
 ) -> Dataset:
     """Read a folder of pictures for each class: its name is that of the class.
 
-    They lie in ``pool/`` (or ``train/``) and ``test/`` (or ``val/``, ``valid/``); or all in
-    ``root``, and the test split is drawn. Folders within that of a class belong to it. Ids are the
-    paths of pictures below ``root``, with their suffix: ``pool/cat/0001.jpg``.
+    They lie in ``pool/`` (or ``train/``, ``training/``) and ``test/`` (or ``testing/``, ``val/``,
+    ``valid/``, ``validation/``), in any case; or all in ``root``, and the test split is drawn. A
+    folder so called without folders in it is that of a class, where there are others. Folders
+    within that of a class belong to it. Ids are the paths of pictures below ``root``, with their
+    suffix: ``pool/cat/0001.jpg``.
 
     Args:
         root: a folder.
@@ -119,8 +114,8 @@ def _splits(
     home, pool, held = found.home, found.split(POOLS), found.split(TESTS)
     if held and not pool:
         raise DataError(
-            f"{home} has a folder {held} and none called {' or '.join(POOLS)}: expected the "
-            f"folders of the classes to choose from in {home / POOLS[0]}"
+            f"{home} has a folder {held} and none called {' or '.join(POOLS)} with folders in it: "
+            f"expected the folders of the classes to choose from in {home / POOLS[0]}"
         )
     if held and test is not None:
         raise DataError(
@@ -128,20 +123,31 @@ def _splits(
             "the two"
         )
     ids = found.look_through(pool or "")
-    if not ids:
+    _check_classes(found, pool)
+    if pool:
+        found.note_others(set(filter(None, (pool, held))))
+    if held:
+        return ids, found.look_through(held)
+    drawn = [] if test is None else _drawn(found, test, seed, problems)
+    apart = frozenset(drawn)
+    return [item for item in ids if item not in apart], drawn
+
+
+def _check_classes(found: ClassFolders, pool: str | None) -> None:
+    """There are classes, and they are more than splits whose pictures lie in no folder of one."""
+    home, classes = found.home, sorted(set(found.class_of.values()))
+    if not classes:
         said = "".join(f"; {note}" for note in found.notes)
         raise DataError(
             f"{home} holds no picture ({', '.join(sorted(SUFFIXES))}) in a folder of a class: "
             f"expected {home / POOLS[0]}/CLASS/NAME.jpg and {home / TESTS[0]}/CLASS/NAME.jpg, or "
             f"{home}/CLASS/NAME.jpg{said}"
         )
-    if pool:
-        found.note_others({pool, held})
-    if held:
-        return ids, found.look_through(held)
-    drawn = [] if test is None else _drawn(found, test, seed, problems)
-    apart = frozenset(drawn)
-    return [item for item in ids if item not in apart], drawn
+    if not pool and all(name.lower() in {*POOLS, *TESTS} for name in classes):
+        raise DataError(
+            f"the pictures of {home} lie in {' and '.join(classes)}, which are names of splits, "
+            f"and in no folder of a class: expected {home / classes[-1]}/CLASS/NAME.jpg"
+        )
 
 
 def _drawn(found: ClassFolders, test: str, seed: int, problems: Problems) -> list[str]:

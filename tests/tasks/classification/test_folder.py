@@ -1,5 +1,6 @@
 """Folders of pictures, one for each class."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,17 @@ def test_pool_and_test_by_name(tmp_path: Path) -> None:
     assert (image[..., 2].mean() - image[..., 0].mean()) == pytest.approx(160, abs=5)
 
 
-@pytest.mark.parametrize(("pool", "test"), [("train", "val"), ("train", "test"), ("pool", "valid")])
+@pytest.mark.parametrize(
+    ("pool", "test"),
+    [
+        ("train", "val"),
+        ("train", "test"),
+        ("pool", "valid"),
+        ("Training", "Testing"),
+        ("TRAIN", "Test"),
+        ("training", "Validation"),
+    ],
+)
 def test_other_names_of_the_splits(pool: str, test: str, tmp_path: Path) -> None:
     root = class_folder(tmp_path)
     (root / "pool").rename(root / "x")
@@ -44,6 +55,33 @@ def test_classes_may_be_called_train_and_test(tmp_path: Path) -> None:
     dataset = folder(str(tmp_path))
     assert dataset.classes == ("plane", "test", "train")
     assert (len(dataset.pool), dataset.test) == (9, ())
+
+    (tmp_path / "train" / ".thumbnails").mkdir()
+    assert folder(str(tmp_path)).classes == dataset.classes
+    shutil.rmtree(tmp_path / "plane")
+    with pytest.raises(DataError, match=r"lie in test and train, which are names of splits, and"):
+        folder(str(tmp_path))
+
+
+def test_pictures_beside_the_classes_of_a_split_are_left_out(tmp_path: Path) -> None:
+    root = class_folder(tmp_path)
+    picture(root / "pool" / "loose.png")
+    picture(root / "test" / "other.png")
+    dataset = folder(str(root))
+    assert dataset.classes == ("cat", "dog")
+    assert (len(dataset.pool), len(dataset.test)) == (6, 4)
+    for split, name in (("pool", "loose.png"), ("test", "other.png")):
+        said = f"left out of {root / split}: 1 picture in no folder of a class: {name}"
+        assert said in dataset.notes
+
+
+def test_of_two_folders_of_one_split_the_other_is_noted(tmp_path: Path) -> None:
+    root = class_folder(tmp_path)
+    picture(root / "Pool" / "cat" / "a.png")
+    dataset = folder(str(root))
+    assert {item.split("/")[0] for item in dataset.pool} == {"pool"}
+    beside = "1 picture in folders beside pool and test: Pool (1)"
+    assert f"left out of {root}: {beside}" in dataset.notes
 
 
 def test_a_share_is_drawn_of_each_class(tmp_path: Path) -> None:
@@ -95,8 +133,9 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     beside = "1 picture in folders beside pool and test: extra (1)"
     assert f"left out of {root}: {beside}" in folder(str(root)).notes
     assert "raw.heic" in said
-    picture(root / "pool" / "loose.png")  # now pool is no folder of a split
-    with pytest.raises(DataError, match="has a folder test and none called pool or train"):
+    (root / "pool").rename(root / "mine")
+    none = r"has a folder test and none called pool or train or training with folders in it"
+    with pytest.raises(DataError, match=none):
         folder(str(root))
 
 
@@ -123,8 +162,6 @@ def test_pictures_beside_the_folders_of_the_classes(tmp_path: Path) -> None:
 def test_what_cannot_be_read(
     remove: list[str], options: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
-    import shutil
-
     root = class_folder(tmp_path)
     for name in remove:
         shutil.rmtree(root / name)
