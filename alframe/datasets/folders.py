@@ -131,7 +131,7 @@ def others_beside(
         splits: names of those that are taken.
         listing: knows of folders that were looked at.
     """
-    others = sorted(set(names) - set(splits))
+    others = sorted(name for name in names if name not in splits and name[0] != ".")
     left = +Counter({name: len(below(folder / name, listing)[0]) for name in others})
     if not left:
         return []

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from alframe.config.places import Place
 from alframe.datasets.base import Dataset, OnBadItem
-from alframe.datasets.drawn import POOLS, TESTS, listed, share_of
-from alframe.datasets.files import home_of, inside
-from alframe.datasets.folders import below
+from alframe.datasets.drawn import POOLS, TESTS, called, listed, share_of
+from alframe.datasets.files import home_of
+from alframe.datasets.folders import below, others_beside
 from alframe.datasets.meant import PictureNames
 from alframe.datasets.names import stem
 from alframe.datasets.problems import Problems
@@ -38,9 +38,10 @@ def masks(
     """Read images, and masks of one channel in which each value is the number of a class.
 
     They lie in ``images/`` and ``masks/``, a mask under the name of its image, as PNG. Splits are
-    folders in both (``images/train``, ``masks/train``; ``pool`` or ``train``, and ``test``, ``val``
-    or ``valid``), or lists of names beside them (``train.txt``), or the test split is drawn. The
-    CamVid of SegNet, with ``train`` and ``trainannot``, is read as well. Ids are paths of images.
+    folders in both (``images/train``, ``masks/train``; ``pool``, ``train`` or ``training``, and
+    ``test``, ``testing``, ``val``, ``valid`` or ``validation``, in any case), or lists of names
+    beside them (``train.txt``), or the test split is drawn. The CamVid of SegNet, with ``train``
+    and ``trainannot``, is read as well. Ids are paths of images.
 
     A mask is read when it is needed; each is looked at once before.
 
@@ -93,6 +94,11 @@ class _Layout:
         if not folders["pool"]:
             self._take(self._whole())
             self._listed(test, problems)
+            if folders["test"] and not pairs.test:
+                raise DataError(
+                    f"{folders['test'][0]} is a folder to test on, and there is none called "
+                    f"{' or '.join(POOLS)} beside it: expected the images to choose from in one"
+                )
             return
         pairs.pool = self._take(folders["pool"])
         if folders["test"] and test:
@@ -101,16 +107,33 @@ class _Layout:
             pairs.test = self._take(folders["test"])
         elif test:
             self._listed(test, problems)
+        self._note_others([images for images, _ in filter(None, folders.values())])
 
     def _folders(self, names: Sequence[str]) -> tuple[Path, Path] | None:
         """Images and masks of the first of some splits that is there."""
+        home = self._home
         for name in names:
-            inner = self._home / IMAGES / name, self._home / MASKS / name
-            camvid = self._home / name, self._home / f"{name}annot"
+            inner = self._folder(home / IMAGES, name), self._folder(home / MASKS, name)
+            camvid = self._folder(home, name), self._folder(home, f"{name}annot")
             for images, targets in (inner, camvid):
-                if images.is_dir() and targets.is_dir():
+                if images and targets:
                     return images, targets
         return None
+
+    def _folder(self, place: Path, name: str) -> Path | None:
+        """The folder of this name, in any case."""
+        found = called(name, self._pairs.listing.folder(place).folders)
+        return place / found if found else None
+
+    def _note_others(self, taken: Sequence[Path]) -> None:
+        """Say which folders of images beside those of the splits are left out."""
+        pairs = self._pairs
+        for place in sorted({path.parent for path in taken}):
+            folders = pairs.listing.folder(place).folders
+            if place == self._home:  # as CamVid has them, among others
+                folders = [n for n in folders if called(f"{n}annot".lower(), folders)]
+            splits = {path.name for path in taken if path.parent == place}
+            pairs.notes += others_beside(place, folders, splits, pairs.listing)
 
     def _whole(self) -> tuple[Path, Path]:
         images, targets = self._home / IMAGES, self._home / MASKS
@@ -172,10 +195,17 @@ class _Layout:
         apart = frozenset(splits["test"])
         pairs.test = splits["test"]
         pairs.pool = splits["pool"] or [item for item in pairs.images if item not in apart]
+        if left := sorted(pairs.images.keys() - {*pairs.pool, *pairs.test}):
+            taken = " and ".join(sorted(path.name for path in paths.values() if path))
+            count = plural(len(left), "picture")
+            pairs.notes.append(
+                f"left out of {self._home}: {count} beside those of {taken}: {named(left)}"
+            )
 
     def _list(self, names: Sequence[str]) -> Path | None:
-        paths = (inside(self._home, f"{name}.txt") for name in names)
-        return next((path for path in paths if path.is_file()), None)
+        files = self._pairs.listing.folder(self._home).files
+        found = next(filter(None, (called(f"{name}.txt", files) for name in names)), None)
+        return self._home / found if found else None
 
 
 def _ending(images: Sequence[str], masks: Collection[str]) -> str:

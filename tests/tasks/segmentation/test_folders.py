@@ -41,6 +41,42 @@ def test_split_folders(tmp_path: Path) -> None:
     assert [n for n in notes if "mask" in n] == ["1 mask without an image: masks/train/9.png"]
 
 
+@pytest.mark.parametrize(
+    ("pool", "test"), [("Train", "Test"), ("train", "validation"), ("TRAINING", "Testing")]
+)
+def test_other_names_of_the_splits(tmp_path: Path, pool: str, test: str) -> None:
+    mask_folder(tmp_path)
+    for kind in ("images", "masks"):
+        (tmp_path / kind / "test").rename(tmp_path / kind / "held")
+        (tmp_path / kind / "train").rename(tmp_path / kind / pool)
+        (tmp_path / kind / "held").rename(tmp_path / kind / test)
+    found = masks(str(tmp_path))
+    assert found.pool == tuple(f"images/{pool}/{n}.png" for n in range(4))
+    assert found.test == (f"images/{test}/0.png", f"images/{test}/1.png")
+    assert not [note for note in found.notes if "left out" in note]
+
+
+def test_folders_beside_those_of_the_splits_are_noted(tmp_path: Path) -> None:
+    mask_folder(tmp_path)
+    for split, count in (("val", 2), ("more", 1)):
+        for n in range(count):
+            pair = (tmp_path / f"{kind}/{split}/{n}.png" for kind in ("images", "masks"))
+            write_pair(*pair, two_parts(n))
+    beside = "3 pictures in folders beside test and train: more (1), val (2)"
+    assert f"left out of {tmp_path / 'images'}: {beside}" in masks(str(tmp_path)).notes
+
+
+def test_a_test_folder_and_none_of_the_pool(tmp_path: Path) -> None:
+    mask_folder(tmp_path)
+    for kind in ("images", "masks"):
+        (tmp_path / kind / "train").rename(tmp_path / kind / "mine")
+        (tmp_path / kind / "test").rename(tmp_path / kind / "Test")
+    with pytest.raises(DataError, match="images/Test is a folder to test on, and there is none"):
+        masks(str(tmp_path))
+    (tmp_path / "Test.txt").write_text("Test/0\nTest/1\n")
+    assert masks(str(tmp_path)).test == ("images/Test/0.png", "images/Test/1.png")
+
+
 def test_names_and_lists(tmp_path: Path) -> None:
     for n in range(5):
         write_pair(tmp_path / f"images/{n}.jpg", tmp_path / f"masks/{n}_mask.png", two_parts(n))
@@ -55,6 +91,8 @@ def test_names_and_lists(tmp_path: Path) -> None:
     )
     for split in ("pool", "test split"):
         assert f"no mask of the {split} shows 1 class: car" in found.notes
+    beside = "1 picture beside those of train.txt and val.txt: images/4.jpg"
+    assert f"left out of {tmp_path}: {beside}" in found.notes
     (tmp_path / "val.txt").write_text("3\n9\n")
     with pytest.raises(DataError, match="no picture of the dataset: '9'"):
         masks(str(tmp_path), mask_suffix="_mask")
@@ -85,6 +123,9 @@ def test_camvid(tmp_path: Path) -> None:
             write_pair(tmp_path / f"{split}/{n}.png", tmp_path / f"{split}annot/{n}.png", values)
     found = masks(str(tmp_path), ignore_index=11, classes=[f"c{n}" for n in range(11)])
     assert (len(found.pool), found.test) == (3, ("test/0.png", "test/1.png"))
+    assert f"left out of {tmp_path}: 1 picture in folders beside test and train: val (1)" in (
+        found.notes
+    )
     assert np.unique(mask_of(found, "test/0.png")).tolist() == [3, 10, IGNORED]
     with pytest.raises(DataError, match=r"no class: expected 0 to 10 or 255 .*\(11\)"):
         masks(str(tmp_path), classes=[f"c{n}" for n in range(11)])
