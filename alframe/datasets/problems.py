@@ -1,7 +1,7 @@
 """Problems found while reading a dataset: collected in one pass, then raised or skipped."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from alframe.datasets.base import OnBadItem
@@ -30,6 +30,16 @@ class Problem:
     cause: str
     at: str
     remedy: str
+
+
+def two_of_one_stem(images: Sequence[str], path: str, kind: str) -> Problem:
+    """What is wrong with pictures that have one file of annotations, a label file or a mask."""
+    cause = f"two images have one {kind}, as their names differ in the suffix alone"
+    return Problem(
+        cause,
+        f"{path} ({' and '.join(sorted(images))})",
+        f"rename one of them and its {kind}{SKIP}",
+    )
 
 
 class BadItemError(DataError):

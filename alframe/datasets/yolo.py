@@ -11,10 +11,10 @@ from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.files import check_link, home_of
 from alframe.datasets.objects import Annotated
-from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
+from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two_of_one_stem
 from alframe.datasets.unannotated import Unannotated
 from alframe.datasets.yolo_labels import Label, read_labels
-from alframe.datasets.yolo_layout import YoloFile, label_of, two_of_one_stem
+from alframe.datasets.yolo_layout import YoloFile, label_of
 from alframe.errors import DataError
 from alframe.files.reading import LIST_BYTES, read_bytes
 from alframe.words import named, plural, tallied
@@ -95,7 +95,7 @@ class _Reader:
         for label, items in self._labels.items():
             try:
                 if len(items) > 1:
-                    raise BadItemError(two_of_one_stem(items, label))
+                    raise BadItemError(two_of_one_stem(items, label, "label file"))
                 found.objects += self._objects(items[0], f"{found.home}/{label}")
             except DataError as error:
                 for item in items:

@@ -13,7 +13,6 @@ from alframe.datasets.files import check_link
 from alframe.datasets.folders import below
 from alframe.datasets.meant import parts_of
 from alframe.datasets.names import has_picture_suffix
-from alframe.datasets.problems import Problem
 from alframe.datasets.voc_list import decoded
 from alframe.errors import AlframeError, DataError, together
 from alframe.files.reading import LIST_BYTES, YAML_BYTES, read_bytes
@@ -179,9 +178,3 @@ def label_of(image: str) -> Sequence[str]:
     places = [n for n, folder in enumerate(folders[:-1]) if folder == "images"]
     swapped = [*folders[: places[-1]], "labels", *folders[places[-1] + 1 :]] if places else []
     return ["/".join(swapped), beside] if places else [beside]
-
-
-def two_of_one_stem(images: Sequence[str], label: str) -> Problem:
-    """What is wrong with pictures that have one label file."""
-    cause = "two images have one label file, as their names differ in the suffix alone"
-    return Problem(cause, f"{label} ({' and '.join(images)})", "rename one of them and its labels")

@@ -60,7 +60,7 @@ def masks(
 
     Raises:
         DataError: the layout is another; or with every problem found: masks that are missing, of
-            another size, with other values or several channels.
+            two images, of another size, with other values or several channels.
     """
     home = home_of(root, f"one with {IMAGES}")
     coding = MaskCoding(ignore_index, reduce_zero_label, binary)
@@ -161,18 +161,19 @@ class _Layout:
                 f"{targets} has two masks of one name but for the suffix, as of {named(twice)}: "
                 "take one of them out"
             )
-        ids, lacking = [], []
+        ids, lacking, spare = [], [], dict(by_stem)
         for name in names:
             item = (images / name).relative_to(self._home).as_posix()
             wanted = f"{stem(name)}{self._suffix}"
             pairs.images[item] = images / name
             if wanted not in by_stem:
                 lacking.append(stem(name))
-            pairs.masks[item] = by_stem.pop(wanted, targets / f"{wanted}.png")
+            pairs.masks[item] = by_stem.get(wanted, targets / f"{wanted}.png")
+            spare.pop(wanted, None)
             ids.append(item)
-        if by_stem:
-            without = [path.relative_to(self._home).as_posix() for path in by_stem.values()]
-            ending = _ending(lacking, by_stem)
+        if spare:
+            without = [path.relative_to(self._home).as_posix() for path in spare.values()]
+            ending = _ending(lacking, spare)
             theirs = f"; if they are theirs, set dataset.mask_suffix={ending}" if ending else ""
             pairs.spare.append(
                 f"{plural(len(without), 'mask')} without an image: {named(sorted(without))}{theirs}"

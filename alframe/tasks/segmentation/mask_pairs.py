@@ -14,7 +14,7 @@ from alframe.datasets.files import ImageFiles, check_link
 from alframe.datasets.listing import Listing
 from alframe.datasets.masks import masked
 from alframe.datasets.pictures import header_size
-from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
+from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two_of_one_stem
 from alframe.datasets.splits import check_files, check_splits
 from alframe.errors import ConfigError, DataError
 from alframe.tasks.segmentation import TASK
@@ -73,7 +73,7 @@ def assembled(
     """
     if classes is not None:
         check_names(classes)
-    ids = list(dict.fromkeys((*pairs.pool, *pairs.test)))
+    ids = [i for i in dict.fromkeys((*pairs.pool, *pairs.test)) if i not in problems.items]
     targets = dict(_targets(ids, pairs, coding, classes, problems))
     skipped = problems.settle()
     if ids and not targets:
@@ -146,10 +146,15 @@ def _targets(
 ) -> Iterable[tuple[str, Target]]:
     """The annotation of each item whose image and mask are as they should be."""
     count = None if classes is None else len(classes)
+    images_of: dict[Path, list[str]] = {}
+    for item in ids:
+        images_of.setdefault(pairs.masks[item], []).append(item)
     add = f"add the file{''.join(f' ({spare})' for spare in pairs.spare)}{SKIP}"
 
     def look(item: str) -> Target | DataError:
-        path = str(pairs.masks[item])
+        path, images = str(pairs.masks[item]), images_of[pairs.masks[item]]
+        if len(images) > 1:
+            return BadItemError(two_of_one_stem(images, path, "mask"))
         try:
             size = header_size(pairs.images[item])
             if not os.path.exists(path):  # noqa: PTH110 - also in a closed folder

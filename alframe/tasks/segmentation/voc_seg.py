@@ -7,7 +7,7 @@ from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.drawn import listed
 from alframe.datasets.files import home_of, inside
 from alframe.datasets.meant import PictureNames
-from alframe.datasets.problems import Problems
+from alframe.datasets.problems import Problems, two_of_one_stem
 from alframe.datasets.voc_layout import in_devkit
 from alframe.errors import DataError
 from alframe.tasks.segmentation.mask_files import MaskCoding
@@ -43,7 +43,7 @@ def voc_seg(
         on_bad_item: ``skip`` leaves out images with an unusable mask, and notes it.
 
     Raises:
-        DataError: the layout is another; or with every problem found.
+        DataError: the layout is another; or with every problem found, as two images of one mask.
     """
     home = _year(home_of(root, f"{IMAGES}, {masks} and {LISTS} in it"), masks)
     pairs, problems = MaskedImages(home), Problems(on_bad_item)
@@ -56,6 +56,8 @@ def voc_seg(
     for item in (*pairs.pool, *pairs.test):
         pairs.images[item] = home / IMAGES / there[item][0]
         pairs.masks[item] = home / masks / f"{item}.png"
+        if len(there[item]) > 1:
+            problems.add(item, two_of_one_stem(there[item], str(pairs.masks[item]), "mask"))
     return assembled("voc-seg", pairs, MaskCoding(), classes, problems)
 
 

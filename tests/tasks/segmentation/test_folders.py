@@ -295,6 +295,26 @@ def test_voc(tmp_path: Path) -> None:
         voc_seg(str(tmp_path))
 
 
+def test_two_images_of_one_mask(tmp_path: Path) -> None:
+    root = mask_folder(tmp_path / "folders")
+    shutil.copy(root / "images/train/0.png", root / "images/train/0.jpg")
+    shutil.copy(root / "masks/train/0.png", root / "masks/train/9.png")
+    two = "two images have one mask, as their names differ in the suffix alone"
+    images = r"masks/train/0\.png \(images/train/0\.jpg and images/train/0\.png\)"
+    with pytest.raises(DataError, match=rf"{two}: .*{images}; rename one of them and its mask, or"):
+        masks(str(root))
+    found = masks(str(root), on_bad_item="skip")
+    assert found.pool == tuple(f"images/train/{n}.png" for n in (1, 2, 3))
+    assert "1 mask without an image: masks/train/9.png" in found.notes
+
+    root = voc_seg_folder(tmp_path / "voc")
+    shutil.copy(root / "VOC2012/JPEGImages/0.jpg", root / "VOC2012/JPEGImages/0.png")
+    with pytest.raises(DataError, match=rf"{two}: .*SegmentationClass/0\.png \(0\.jpg and 0\.png"):
+        voc_seg(str(root))
+    found = voc_seg(str(root), on_bad_item="skip")
+    assert (found.pool, found.test) == (("1",), ("2", "3"))
+
+
 def test_one_class_alone(tmp_path: Path) -> None:
     mask_folder(tmp_path, classes=(0, 0))
     with pytest.raises(DataError, match="show no class but 0"):
