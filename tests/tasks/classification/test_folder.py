@@ -77,10 +77,11 @@ def test_pictures_beside_the_classes_of_a_split_are_left_out(tmp_path: Path) -> 
 
 def test_of_two_folders_of_one_split_the_other_is_noted(tmp_path: Path) -> None:
     root = class_folder(tmp_path)
-    picture(root / "Pool" / "cat" / "a.png")
+    (root / "pool").rename(root / "Pool")
+    picture(root / "POOL" / "cat" / "a.png")
     dataset = folder(str(root))
-    assert {item.split("/")[0] for item in dataset.pool} == {"pool"}
-    beside = "1 picture in folders beside pool and test: Pool (1)"
+    assert {item.split("/")[0] for item in dataset.pool} == {"Pool"}
+    beside = "1 picture in folders beside Pool and test: POOL (1)"
     assert f"left out of {root}: {beside}" in dataset.notes
 
 
