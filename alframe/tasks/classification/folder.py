@@ -17,6 +17,7 @@ from alframe.datasets.names import SUFFIXES
 from alframe.datasets.problems import Problems
 from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
 from alframe.errors import DataError
+from alframe.files.home import expanded
 from alframe.tasks.classification import TASK
 from alframe.words import named, plural, tallied
 
@@ -153,7 +154,7 @@ def _check_classes(found: ClassFolders, pool: str | None) -> None:
 def _drawn(found: ClassFolders, test: str, seed: int, problems: Problems) -> list[str]:
     """Ids of a test split that has no folder: those in a file, or a share."""
     if share_of(test) is None:
-        return listed(Path(test).expanduser(), PictureNames(found.class_of), problems)
+        return listed(expanded(test), PictureNames(found.class_of), problems)
     drawn, note = drawn_test({i: [name] for i, name in found.class_of.items()}, test, seed)
     found.notes.append(note)
     return drawn

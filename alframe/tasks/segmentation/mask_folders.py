@@ -12,6 +12,7 @@ from alframe.datasets.meant import PictureNames
 from alframe.datasets.names import stem
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
+from alframe.files.home import expanded
 from alframe.files.reading import read_text
 from alframe.tasks.segmentation.mask_files import MaskCoding
 from alframe.tasks.segmentation.mask_pairs import MaskedImages, assembled
@@ -185,7 +186,7 @@ class _Layout:
         pairs = self._pairs
         paths = {name: self._list(names) for name, names in _SPLITS.items()}
         if test is not None:
-            paths["test"] = Path(test).expanduser()
+            paths["test"] = expanded(test)
         pictures, told = PictureNames(pairs.images), {name: f"list {name}" for name in paths}
         if test is not None:
             told["test"] = "dataset.test"
