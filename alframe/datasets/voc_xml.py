@@ -16,7 +16,6 @@ from alframe.files.reading import regular
 REMEDY = f"correct the annotation{SKIP}"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _FLAGS = {"": False, "0": False, "1": True}
-_READ = frozenset({"annotation", "object", "size", "filename"})
 _SHAPES = ("robndbox", "polygon", "segmentation", "bbox", "part")
 _FOREIGN_ROOTS = {
     "annotations": "CVAT's own format or several annotations in one file",
@@ -124,18 +123,11 @@ def parsed_xml(data: bytes, path: str | Path) -> Element:
 
 def _plain(root: Element) -> Element:
     """The tree with the names of elements in small letters and without namespaces."""
-    if root.tag == "annotation" and {child.tag for child in root} <= _USUAL:
-        return root
-    _lower(root)
+    tags = "".join({element.tag for element in root.iter()})
+    if not tags.islower() or "}" in tags:  # of few files: the check is far quicker than the change
+        for element in root.iter():
+            element.tag = element.tag.rpartition("}")[2].lower()
     return root
-
-
-def _lower(root: Element) -> None:
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2].lower()
-
-
-_USUAL = _READ | {"folder", "source", "owner", "segmented", "path", "database", "depth"}
 
 
 def _foreign(path: str | Path, tag: str) -> Problem:
@@ -168,8 +160,6 @@ class _Reader:
     def object(self, element: Element, number: int) -> VocObject | None:
         """One object, or None where it has problems."""
         place = f"object {number}"
-        if element.find("bndbox") is None:
-            _lower(element)
         name = " ".join(_text(element, "name").split())
         if not name:
             self._add("an object has no <name>", place)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from alframe.datasets.voc import voc
+from alframe.datasets.voc_xml import VocObject, read_annotation
 from alframe.errors import DataError
 
 from .builders import voc_folder, voc_item, xml, xml_object
@@ -382,6 +383,16 @@ def test_annotations_as_tools_write_them(plain, change):
     dataset = voc(str(plain))
     assert dataset.targets["b"].boxes.tolist() == [[10, 20, 30, 50]]
     assert (dataset.classes, dataset.notes) == (("cat",), ())
+
+
+@pytest.mark.parametrize("tag", ["difficult", "name", "width", "height", "xmin"])
+@pytest.mark.parametrize("change", [str.title, str.upper, "v:{}".format])
+def test_one_element_alone_in_another_case_or_namespace(tmp_path, tag, change):
+    text = xml(xml_object(difficult=1), size=(90, 70)).replace(f"{tag}>", f"{change(tag)}>")
+    (tmp_path / "a.xml").write_text(text.replace("<annotation>", '<annotation xmlns:v="http://a">'))
+    found = read_annotation(tmp_path / "a.xml")
+    assert found.size == (70, 90)
+    assert found.objects == (VocObject("cat", (11, 21, 31, 51), True),)
 
 
 @pytest.mark.parametrize(
