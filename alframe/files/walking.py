@@ -10,6 +10,9 @@ from alframe.errors import DataError
 def walked(top: Path) -> Iterator[tuple[str, list[str]]]:
     """Each folder at and below one, and the names of its files; not those that are hidden.
 
+    Links to folders are followed, and each folder is walked once, under a path without links where
+    it has one.
+
     Raises:
         DataError: one cannot be opened, whose files would be missing without a word.
     """
@@ -18,6 +21,13 @@ def walked(top: Path) -> Iterator[tuple[str, list[str]]]:
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
             raise DataError(f"{error.filename} cannot be opened ({error.strerror}): let it be read")
 
-    for inner, folders, names in os.walk(top, onerror=closed):
-        folders[:] = [name for name in folders if name[0] != "." and name != "lost+found"]
-        yield inner, names
+    seen, starts = set[str](), [top]
+    for start in starts:  # grows by the links that are found, which come last
+        for inner, folders, names in os.walk(start, onerror=closed):
+            real = os.path.realpath(inner)
+            shown = sorted(name for name in folders if name[0] != "." and name != "lost+found")
+            folders[:] = [] if real in seen else shown
+            if real not in seen:
+                seen.add(real)
+                starts += [path for name in shown if (path := Path(inner, name)).is_symlink()]
+                yield inner, names

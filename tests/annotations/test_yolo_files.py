@@ -357,3 +357,14 @@ def test_a_folder_that_cannot_be_seen(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "scandir", scandir)
     with pytest.raises(DataError, match=r"labels/b cannot be opened \(Permission denied\)"):
         read(path, Known("a.jpg", "b/c.jpg"))
+
+
+def test_linked_folders_of_labels_are_read_once(tmp_path: Path) -> None:
+    path = folder(tmp_path, day1__a="0 0.5 0.5 0.25 0.5\n", day2__b="1 0.5 0.5 0.25 0.5\n")
+    (path / "labels/day2").rename(tmp_path / "elsewhere")
+    (path / "labels/day2").symlink_to(tmp_path / "elsewhere")
+    (path / "labels/again").symlink_to(path / "labels")
+    assert read(path / "labels", Known("day1/a.jpg", "day2/b.jpg")).images == [
+        "day1/a.jpg",
+        "day2/b.jpg",
+    ]

@@ -100,3 +100,22 @@ def test_folders_that_are_hidden_are_not_walked(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "x.jpg").touch()
     assert list(walked(tmp_path)) == [(tmp_path.as_posix(), []), (f"{tmp_path}/b", ["x.jpg"])]
+
+
+def test_links_to_folders_are_walked_each_folder_once(tmp_path: Path) -> None:
+    for name in ("top/b", "elsewhere/deep"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "x.txt").touch()
+    for link, target in (
+        ("top/a", "top/b"),
+        ("top/c", "elsewhere"),
+        ("top/d", "elsewhere/deep"),
+        ("elsewhere/up", "top"),
+        ("elsewhere/self", "elsewhere"),
+        ("top/gone", "nowhere"),
+        ("top/.hidden", "elsewhere"),
+    ):
+        (tmp_path / link).symlink_to(tmp_path / target)
+    found = dict(walked(tmp_path / "top"))
+    names = {os.path.relpath(inner, tmp_path / "top"): names for inner, names in found.items()}
+    assert names == {".": ["gone"], "b": ["x.txt"], "c": [], "c/deep": ["x.txt"]}

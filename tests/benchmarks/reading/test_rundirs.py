@@ -61,6 +61,14 @@ def test_finds_runs_at_any_depth_each_once_and_in_order(tmp_path):
     assert [run.path for run in found] == [paths[2], paths[0], paths[1]]
 
 
+def test_linked_runs_are_found_each_once(tmp_path):
+    own = write_run(tmp_path / "runs" / "b", [0.1])
+    elsewhere = write_run(tmp_path / "scratch" / "a", [0.1])
+    for link, target in (("a", elsewhere), ("again", own), ("round", tmp_path / "runs")):
+        (tmp_path / "runs" / link).symlink_to(target)
+    assert [run.path for run in read_runs([tmp_path / "runs"])] == [tmp_path / "runs" / "a", own]
+
+
 def test_method_is_what_remains_without_seed_output_device_and_dataset(tmp_path):
     a = read_run(write_run(tmp_path / "a", [0.1], seed=0))
     b = read_run(write_run(tmp_path / "b", [0.1], seed=1, dataset="voc"))
