@@ -207,7 +207,10 @@ def _type(value: Any) -> str:
 
 def image_names(url: str) -> list[str]:
     """What the image at an address may be called, the whole path first."""
-    split = urlsplit(url)
+    try:
+        split = urlsplit(url)
+    except ValueError:  # of brackets that enclose no address, as in http://[bad/a.jpg
+        return [url]
     local = parse_qs(split.query).get("d")
     name = local[0] if local else unquote(split.path) if split.scheme or "?" in url else url
     folder, slash, last = name.lstrip("/").rpartition("/")

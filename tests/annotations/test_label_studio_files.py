@@ -201,6 +201,12 @@ def test_addresses(tmp_path: Path, image: str, item: str) -> None:
     assert read(path, Known(item)).images == [item]
 
 
+def test_an_address_that_is_none_is_the_name_of_no_image(tmp_path: Path) -> None:
+    path = written(tmp_path, task({"result": []}, image="http://[bad/a.jpg"))
+    with pytest.raises(DataError, match=r"there is no such image: .*task 5: http://\[bad/a\.jpg"):
+        read(path, Known("b.jpg"))
+
+
 @pytest.mark.parametrize("start", ["", "https://tools.example.com/studio"])
 def test_the_number_of_a_project_is_no_folder_of_the_dataset(tmp_path: Path, start: str) -> None:
     path = written(tmp_path, task({"result": []}, image=f"{start}/data/upload/3/1a2b3c4d-a.jpg"))
