@@ -12,6 +12,7 @@ from alframe.annotations.sources import Source, files, read
 from alframe.annotations.vocabulary import Annotations, AskedImage, Format, Images, Sheet
 from alframe.annotations.xml_files import has_root, in_xml, root_of
 from alframe.datasets.bulk import uncollected
+from alframe.datasets.decimals import decimals
 from alframe.datasets.objects import Annotated, Box
 from alframe.datasets.outlines import ellipse, enclosing, turned
 from alframe.datasets.problems import BadItemError, Problem, Problems
@@ -37,21 +38,22 @@ def shape_box(shape: Element) -> Box:
         ValueError: one is no finite number, or the shape is unknown.
     """
     get = shape.attrib
+    (degrees,) = decimals([get.get("rotation") or "0"])
     if shape.tag == "box":
-        box = float(get["xtl"]), float(get["ytl"]), float(get["xbr"]), float(get["ybr"])
+        left, top, right, bottom = decimals([get[name] for name in ("xtl", "ytl", "xbr", "ybr")])
+        box = turned((left, top, right, bottom), degrees)
     elif shape.tag == "polygon":
-        points = [pair.split(",") for pair in get["points"].split(";")]
-        box = enclosing([(float(x), float(y)) for x, y in points])
+        points = [decimals(pair.split(",")) for pair in get["points"].split(";")]
+        box = enclosing([(x, y) for x, y in points])
     elif shape.tag == "mask":
-        left, top = float(get["left"]), float(get["top"])
-        box = left, top, left + float(get["width"]), top + float(get["height"])
+        sides = ("left", "top", "width", "height")
+        left, top, width, height = decimals([get[side] for side in sides])
+        box = left, top, left + width, top + height
     elif shape.tag == "ellipse":
-        x, y, rx, ry = (float(get[name]) for name in ("cx", "cy", "rx", "ry"))
-        box = ellipse(x, y, rx, ry, float(get.get("rotation") or 0))
+        x, y, rx, ry = decimals([get[name] for name in ("cx", "cy", "rx", "ry")])
+        box = ellipse(x, y, rx, ry, degrees)
     else:
         raise ValueError(shape.tag)
-    if shape.tag == "box":
-        box = turned(box, float(get.get("rotation") or 0))
     if not math.isfinite(sum(box)):
         raise ValueError(box)
     return box
@@ -178,7 +180,9 @@ class _Reader:
 
     def _size(self, element: Element, item: str) -> tuple[int, int]:
         try:
-            height, width = (int(float(element.attrib[side])) for side in ("height", "width"))
+            height, width = map(
+                int, decimals([element.attrib[side] for side in ("height", "width")])
+            )
         except (KeyError, ValueError, OverflowError):
             return self._images.size(item)
         return (height, width) if height and width else self._images.size(item)
@@ -202,7 +206,7 @@ class _Reader:
         if given is None:
             return math.nan
         try:
-            score = float(given)
+            (score,) = decimals([given])
         except ValueError:
             score = math.nan
         if not 0 <= score <= 1:

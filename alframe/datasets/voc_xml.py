@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 from xml.parsers.expat import ErrorString
 
+from alframe.datasets.decimals import decimals
 from alframe.datasets.objects import Box
 from alframe.datasets.outlines import turned
 from alframe.datasets.problems import SKIP, BadItemError, Problem
@@ -15,6 +16,7 @@ from alframe.files.reading import regular
 
 REMEDY = f"correct the annotation{SKIP}"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_EMPTY = ("", "", "", "")
 _FLAGS = {"": False, "0": False, "1": True}
 _SHAPES = ("robndbox", "polygon", "segmentation", "bbox", "part")
 _FOREIGN_ROOTS = {
@@ -123,11 +125,17 @@ def parsed_xml(data: bytes, path: str | Path) -> Element:
 
 def _plain(root: Element) -> Element:
     """The tree with the names of elements in small letters and without namespaces."""
-    tags = "".join({element.tag for element in root.iter()})
-    if not tags.islower() or "}" in tags:  # of few files: the check is far quicker than the change
+    if not {element.tag for element in root.iter()} <= _USUAL:
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2].lower()
     return root
+
+
+_USUAL = frozenset(
+    "annotation folder filename path source database image flickrid owner name size width height "
+    "depth segmented object pose truncated difficult occluded bndbox xmin ymin xmax ymax".split()
+)
+"""Of files as most tools write them, which need no change: it takes longer than the check."""
 
 
 def _foreign(path: str | Path, tag: str) -> Problem:
@@ -195,7 +203,7 @@ class _Reader:
 
     def _add_corners(self, frame: Element, place: str) -> None:
         for tag in _CORNERS:
-            text = _text(frame, tag)
+            text = frame.findtext(tag, "")
             if not math.isfinite(_number(text)):
                 comma = ", with a point for decimals" if "," in text else ""
                 got = "nothing" if frame.find(tag) is None else repr(text[:40])
@@ -209,7 +217,7 @@ class _Reader:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        return decimals([text])[0]
     except ValueError:
         return math.nan
 
@@ -217,7 +225,7 @@ def _number(text: str) -> float:
 def _box(frame: Element) -> Box | None:
     """The four corners, or None where one is missing or no number."""
     try:
-        x1, y1, x2, y2 = [float(frame.findtext(corner, "")) for corner in _CORNERS]
+        x1, y1, x2, y2 = decimals(tuple(map(frame.findtext, _CORNERS, _EMPTY)))
     except ValueError:
         return None
     box = x1, y1, x2, y2
@@ -226,7 +234,8 @@ def _box(frame: Element) -> Box | None:
 
 def _degrees(element: Element) -> float:
     """By which CVAT turned an object, whose box is that before the turn."""
-    for attribute in element.iterfind("attributes/attribute"):
+    attributes = element.find("attributes")
+    for attribute in () if attributes is None else attributes.iterfind("attribute"):
         if _text(attribute, "name") == "rotation":
             degrees = _number(_text(attribute, "value"))
             return degrees if math.isfinite(degrees) else 0.0

@@ -5,6 +5,7 @@ from codecs import BOM_UTF8
 from collections import Counter
 from typing import NamedTuple
 
+from alframe.datasets.decimals import decimals
 from alframe.datasets.objects import Box
 from alframe.datasets.problems import SKIP, BadItemError, Problem
 
@@ -57,21 +58,19 @@ def read_labels(
     found: dict[bytes, Label] = {}
     height, width = size
     for number, line in enumerate(data.removeprefix(BOM_UTF8).splitlines(), 1):
-        if not (fields := line.split()):
+        if not line.strip():
             continue
         if line in found:
             odd["twice"] += 1
             continue
         try:
-            if b"_" in line:  # which Python takes within a number
-                raise ValueError
-            values = list(map(float, fields))
+            values = decimals(line.decode("ascii").split())
             box = _without_keypoints(values, keypoints) if keypoints else values
             found[line] = _label(box, height, width)
         except ValueError as error:
             problems.append(_problem(line, where, number, error))
             continue
-        if len(fields) > 6:
+        if len(values) > 6:
             odd["keypoints" if keypoints else "polygons"] += 1
     if problems:
         raise BadItemError(*problems)

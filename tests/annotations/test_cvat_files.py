@@ -131,6 +131,24 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         assert part in said
 
 
+@pytest.mark.parametrize("number", ["0_1", "\uff11"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        '<box label="disc" xtl="{}" ytl="1" xbr="90" ybr="90"/>',
+        f'<box label="disc" {CORNERS} rotation="{{}}"/>',
+        '<polygon label="disc" points="{},2;30.5,4;5,60"/>',
+        '<mask label="disc" rle="1" left="{}" top="4" width="10" height="20"/>',
+        '<ellipse label="disc" cx="50" cy="60" rx="{}" ry="20"/>',
+        f'<box label="disc" {CORNERS}><attribute name="score">{{}}</attribute></box>',
+    ],
+)
+def test_numbers_are_plain(tmp_path: Path, shape: str, number: str) -> None:
+    path = written(tmp_path, xml(image(shape.format(number))))
+    with pytest.raises(DataError, match=r"no finite numbers|no number of 0\.\.1"):
+        read(path, Known("a.jpg"))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
