@@ -111,7 +111,7 @@ def below(
             pictures.append(name)
         else:
             left.setdefault(reason, []).append(name)
-    known = set(map(beside, pictures)) if beside else ()
+    known = set(map(beside, pictures)) if beside and left else ()
     told = {reason: [n for n in names if n not in known] for reason, names in left.items()}
     return pictures, [
         f"left out of {folder}: {plural(len(names), 'file')} {reason}: {named(names)}"

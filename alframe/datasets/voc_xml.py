@@ -162,7 +162,7 @@ class _Reader:
     def object(self, element: Element, number: int) -> VocObject | None:
         """One object, or None where it has problems."""
         place = f"object {number}"
-        name = " ".join(_text(element, "name").split())
+        name = " ".join(element.findtext("name", "").split())
         if not name:
             self._add("an object has no <name>", place)
         difficult = _FLAGS.get(_text(element, "difficult"))

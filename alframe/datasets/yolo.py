@@ -13,8 +13,9 @@ from alframe.datasets.files import check_link, home_of
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two_of_one_stem
 from alframe.datasets.unannotated import Unannotated
+from alframe.datasets.yolo_found import LabelFiles, label_of
 from alframe.datasets.yolo_labels import Label, read_labels
-from alframe.datasets.yolo_layout import YoloFile, label_of
+from alframe.datasets.yolo_layout import YoloFile
 from alframe.errors import DataError
 from alframe.files.reading import LIST_BYTES, read_bytes
 from alframe.words import named, plural, tallied
@@ -35,7 +36,8 @@ def yolo(
     """Read a dataset in the layout of YOLO.
 
     Ids are the paths of the pictures below ``root``, with their suffix: ``images/train/1.jpg``.
-    The labels of an image are in ``labels`` where it is in ``images``, or beside it.
+    The labels of an image are in ``labels`` where it is in ``images``, or beside it, in any case
+    of these names; those of ``1.jpg`` may be called ``1.jpg.txt``.
 
     Args:
         root: the folder with images and labels.
@@ -55,7 +57,8 @@ def yolo(
     """
     home = home_of(root, "one with data.yaml")
     found = Found(home, Problems(on_bad_item))
-    file = YoloFile(found, None if data is None else Path(data).expanduser())
+    labels = LabelFiles(home, found.listing)
+    file = YoloFile(found, labels, None if data is None else Path(data).expanduser())
     split = test or next((key for key in ("val", "test") if file.has(key)), None)
     found.tested, found.known = split is not None, list(file.names)
     found.pool = file.images("train")
@@ -63,7 +66,7 @@ def yolo(
     if file.wrong:
         raise DataError(file.wrong)
     found.files = {item: home / item for item in (*found.pool, *found.test)}
-    reader = _Reader(found, file)
+    reader = _Reader(found, file, labels)
     reader.read()
     if unannotated == "empty":
         found.bare.clear()
@@ -77,8 +80,9 @@ def yolo(
 class _Reader:
     """Reads the label file of each image."""
 
-    def __init__(self, found: Found, file: YoloFile) -> None:
+    def __init__(self, found: Found, file: YoloFile, files: LabelFiles) -> None:
         self._found, self._names, self._keypoints = found, file.names, file.keypoints
+        self._files = files
         self._odd: dict[str, Counter[str]] = {}
         self._labels: dict[str, list[str]] = {}
 
@@ -86,11 +90,14 @@ class _Reader:
         """Read all of them, or note what is wrong."""
         found = self._found
         for item in found.files:
-            ways = label_of(item)
-            label = next((w for w in ways if f"{found.home}/{w}" in found.listing), None)
-            if label is None:
-                found.bare[item] = f"{found.home}/{ways[0]}"
+            if (label := self._files.of(item)) is None:
+                found.bare[item] = f"{found.home}/{label_of(item)[0]}"
             else:
+                self._labels.setdefault(label, []).append(item)
+        usual = frozenset(self._labels)
+        for item in list(found.bare):
+            if label := self._files.like(item, usual):
+                del found.bare[item]
                 self._labels.setdefault(label, []).append(item)
         for label, items in self._labels.items():
             try:
@@ -118,23 +125,10 @@ class _Reader:
             for kind, (noun, text) in told.items()
             if kind in self._odd
         ]
-        if orphans := self._orphans():
+        if orphans := [n for n in self._files.beside(self._labels) if n not in self._labels]:
             count = plural(len(orphans), "label file")
             notes.append(f"left out {count} of no image of a split: {named(orphans)}")
         return notes
-
-    def _orphans(self) -> list[str]:
-        """Label files of which no image is in a split, in the folders of the others."""
-        folders = {label.rpartition("/")[0] for label in self._labels}
-        listing, home = self._found.listing, self._found.home
-        return [
-            label
-            for folder in sorted(folders)
-            if "labels" in folder.split("/")
-            for name in sorted(listing.folder(home / folder).files)
-            if name.endswith(".txt") and name != "classes.txt"
-            if (label := f"{folder}/{name}") not in self._labels
-        ]
 
     def _objects(self, item: str, path: str) -> list[Annotated]:
         entry = self._found.listing.entry(path)

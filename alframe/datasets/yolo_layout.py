@@ -2,7 +2,7 @@
 
 import os
 import reprlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from alframe.datasets.data_yaml import USUAL, data_yaml, keypoints_in, names_in
 from alframe.datasets.files import check_link
 from alframe.datasets.folders import below
 from alframe.datasets.meant import parts_of
-from alframe.datasets.names import has_picture_suffix
 from alframe.datasets.voc_list import decoded
+from alframe.datasets.yolo_found import LabelFiles
 from alframe.errors import AlframeError, DataError, together
 from alframe.files.reading import LIST_BYTES, YAML_BYTES, read_bytes
 
@@ -27,6 +27,7 @@ class YoloFile:
 
     Args:
         found: by the reader; takes notes, and what is wrong with the lines of lists.
+        labels: finds the label files of images.
         path: of the file; looked for in the folder of the dataset by default.
 
     Attributes:
@@ -38,8 +39,8 @@ class YoloFile:
         DataError: it is missing or malformed; every problem.
     """
 
-    def __init__(self, found: Found, path: Path | None) -> None:
-        self._found, self._home = found, found.home
+    def __init__(self, found: Found, labels: LabelFiles, path: Path | None) -> None:
+        self._found, self._labels, self._home = found, labels, found.home
         self._path = _only_one(found.home) if path is None else path
         self.wrong: list[str] = []
         self._content, self.names, self.keypoints = _read(self._path)
@@ -70,9 +71,8 @@ class YoloFile:
 
         def read(picture: str) -> str:
             """The label file that is taken, seen from the folder where it lies in it."""
-            places, there = label_of(f"{prefix}{picture}"), self._found.listing
-            taken = (place for place in places if f"{self._home}/{place}" in there)
-            return next(taken, "").removeprefix(prefix)
+            image = f"{prefix}{picture}"
+            return (self._labels.of(image) or self._labels.like(image) or "").removeprefix(prefix)
 
         pictures, notes = below(folder, self._found.listing, beside=read)
         self._found.folders.append(folder)
@@ -168,13 +168,3 @@ def _only_one(home: Path) -> Path:
 def _exists(path: Path) -> bool:
     """Whether a path exists, which one does not with a name that no disk has."""
     return os.path.exists(path)  # noqa: PTH110
-
-
-def label_of(image: str) -> Sequence[str]:
-    """Where the label file of an image may be: in ``labels`` beside ``images``, or beside it."""
-    start, dot, _ = image.rpartition(".")
-    beside = f"{start if dot and has_picture_suffix(image) else image}.txt"
-    folders = beside.split("/")
-    places = [n for n, folder in enumerate(folders[:-1]) if folder == "images"]
-    swapped = [*folders[: places[-1]], "labels", *folders[places[-1] + 1 :]] if places else []
-    return ["/".join(swapped), beside] if places else [beside]

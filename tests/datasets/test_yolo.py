@@ -6,7 +6,7 @@ import pytest
 
 from alframe.datasets.unannotated import check_annotated
 from alframe.datasets.yolo import yolo
-from alframe.datasets.yolo_layout import label_of
+from alframe.datasets.yolo_found import label_of
 from alframe.errors import AlframeError, DataError
 from tests.datasets.builders import LABEL, image, yolo_root
 
@@ -284,6 +284,7 @@ def test_several_files(tmp_path):
         ("images/images/a.jpg", ["images/labels/a.txt", "images/images/a.txt"]),
         ("train/a.jpg", ["train/a.txt"]),
         ("myimages/a.jpg", ["myimages/a.txt"]),
+        ("Images/a.jpg", ["labels/a.txt", "Images/a.txt"]),
     ],
 )
 def test_where_labels_are(picture, labels):
@@ -300,6 +301,55 @@ def test_labels_beside_the_images(tmp_path):
     assert not any("label file" in note for note in dataset.notes)
     (left,) = [note for note in dataset.notes if "left out" in note]
     assert left.endswith("images/train: 2 files without an image in it: 2.txt, notes.txt")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("labels/train/1.txt", "labels/train/1.TXT"),
+        ("labels/train/1.txt", "labels/train/1.jpg.txt"),
+        ("labels/train/1.txt", "labels/Train/1.Jpg.Txt"),
+        ("labels/train/1.txt", "images/train/1.TXT"),
+        ("labels/train/1.txt", "images/train/1.jpg.txt"),
+        ("labels", "Labels"),
+        ("labels", "LABELS"),
+    ],
+)
+def test_labels_in_another_case_or_with_the_suffix_of_the_image(tmp_path, before, after):
+    root = yolo_root(tmp_path)
+    (root / after).parent.mkdir(exist_ok=True)
+    (root / before).rename(root / after)
+    dataset = yolo(str(root))
+    assert (dataset.unannotated, dataset.notes) == ((), ())
+    assert first_boxes(dataset) == [[40, 30, 60, 50]]
+
+
+def test_folders_in_another_case(tmp_path):
+    root = yolo_root(tmp_path, train="Images/train", val="")
+    for name in ("images", "labels"):
+        (root / name).rename(root / name.title())
+    dataset = yolo(str(root))
+    assert (len(dataset.pool), dataset.unannotated, dataset.notes) == (2, (), ())
+
+
+def test_labels_of_an_image_are_not_those_of_another_in_another_case(tmp_path):
+    root = yolo_root(tmp_path, {"train/a": LABEL, "train/A": None, "train/b": None, "val/3": LABEL})
+    for name in ("b.TXT", "B.txt"):
+        (root / "labels/train" / name).write_text(LABEL)
+    dataset = yolo(str(root))
+    assert dataset.unannotated == (f"{TRAIN}/A.jpg", f"{TRAIN}/b.jpg")
+    assert dataset.notes[0] == (
+        "left out 2 label files of no image of a split: labels/train/B.txt, labels/train/b.TXT"
+    )
+    (root / "labels/train/A.TXT").write_text("")
+    assert yolo(str(root)).unannotated == (f"{TRAIN}/b.jpg",)
+
+
+def test_label_files_of_no_image_are_told_where_no_image_has_one(tmp_path):
+    root = yolo_root(tmp_path, {"train/1": None, "train/2": None, "val/3": LABEL})
+    (root / "labels/train/one.txt").write_text(LABEL)
+    (note,) = [n for n in yolo(str(root)).notes if "left out" in n]
+    assert note == "left out 1 label file of no image of a split: labels/train/one.txt"
 
 
 def test_what_aliases_stand_for_is_not_written_out(tmp_path):
