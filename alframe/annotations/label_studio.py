@@ -16,12 +16,11 @@ from alframe.annotations.vocabulary import Annotations, Format, Images
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_fields import amount, finite
 from alframe.datasets.coco_loading import parsed
+from alframe.datasets.meant import UPLOADED
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.errors import DataError
 from alframe.words import plural, tallied
 
-_UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
-"""What Label Studio puts before the names of uploaded files, once."""
 _UPLOADS = re.compile(r"(?:^|/)data/upload/\d+$")
 """Where those of a project are; its number is no folder of the dataset."""
 
@@ -216,6 +215,6 @@ def image_names(url: str) -> list[str]:
     folder, slash, last = name.lstrip("/").rpartition("/")
     if not local and _UPLOADS.search(folder):
         folder = slash = ""
-    plain = _UPLOADED.sub("", last)
+    plain = UPLOADED.sub("", last)
     ways = (folder + slash + last, last, folder + slash + plain, plain)
     return list(dict.fromkeys(ways))
