@@ -34,3 +34,12 @@ def shared_golden() -> Path:
 def shared_weights() -> Path:
     """ImageNet weights."""
     return _folder(SHARED / "weights")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Without a GPU its tests are skipped, but for those of ``tests/gpu`` that are rehearsed."""
+    if item.get_closest_marker("gpu") and item.path.parent.name != "gpu":
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("there is no CUDA device")
