@@ -17,6 +17,7 @@ from alframe.datasets.yolo_found import LabelFiles, label_of
 from alframe.datasets.yolo_labels import Label, read_labels
 from alframe.datasets.yolo_layout import YoloFile
 from alframe.errors import DataError
+from alframe.files.home import expanded
 from alframe.files.reading import LIST_BYTES, read_bytes
 from alframe.words import named, plural, tallied
 
@@ -58,7 +59,7 @@ def yolo(
     home = home_of(root, "one with data.yaml")
     found = Found(home, Problems(on_bad_item))
     labels = LabelFiles(home, found.listing)
-    file = YoloFile(found, labels, None if data is None else Path(data).expanduser())
+    file = YoloFile(found, labels, None if data is None else expanded(data))
     split = test or next((key for key in ("val", "test") if file.has(key)), None)
     found.tested, found.known = split is not None, list(file.names)
     found.pool = file.images("train")
