@@ -1,7 +1,8 @@
 """What the formats share: joining what several files say, and oddities that are only told."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from alframe.annotations.vocabulary import UNSIZED, Annotations, AskedImage, Images, Sheet
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
@@ -99,6 +100,16 @@ def first_found(images: Images, names: Sequence[str], where: str, remedy: str | 
                 for problem in error.found
             )
         ) from None
+
+
+def located(images: Images, where: str) -> Callable[[str], tuple[str, Path]]:
+    """:func:`first_found` of one name, as an id and a file."""
+
+    def locate(name: str) -> tuple[str, Path]:
+        item = first_found(images, [name], where)
+        return item, Path(item)
+
+    return locate
 
 
 def by_stem(sheet: Sheet) -> Mapping[str, AskedImage]:

@@ -55,6 +55,11 @@ def take_id(row: Row) -> Key:
     return found
 
 
+def take_reference(row: Row, name: str) -> Any:
+    """The id of a row of another table, which may be of another type there."""
+    return take(row, name, _reference, "a whole number or a string")
+
+
 def shown(value: object) -> str:
     """The beginning of a value as JSON."""
     text = json.dumps(value)
@@ -66,6 +71,10 @@ def key(value: Any) -> Any:  # a Key or None, of which mypy makes `object` in `t
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int | str) and not isinstance(value, bool) else None
+
+
+def _reference(value: Any) -> Any:
+    return value if isinstance(value, int | str | float) and not isinstance(value, bool) else None
 
 
 def text(value: Any) -> str | None:

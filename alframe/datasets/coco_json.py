@@ -1,7 +1,7 @@
 """One annotation file of COCO, checked field by field."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from os.path import splitext
 from pathlib import Path
@@ -15,43 +15,21 @@ from alframe.datasets.coco_fields import (
     amount,
     flag,
     given,
-    key,
     size,
     take,
     take_id,
+    take_reference,
     text,
 )
 from alframe.datasets.coco_kinds import EXPECTED, has_keypoints, kind_of
 from alframe.datasets.coco_loading import load
-from alframe.datasets.coco_objects import (
-    QuickRows,
-    as_it_is,
-    quick_object,
-    quick_rows,
-    read_object,
-)
-from alframe.datasets.objects import Annotated, Collected, CollectedColumns
+from alframe.datasets.coco_objects import quick_object, read_object
+from alframe.datasets.objects import Annotated, Collected
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, grouped
 from alframe.errors import DataError
 
 REMEDY = f"correct the file{SKIP}"
-
-
-@dataclass(frozen=True)
-class Results:
-    """Rows of a detector's results, and how those are found that no number of a file names.
-
-    Attributes:
-        parts: of rows ``image_id category_id bbox score``, gone through once.
-        named: the id of the image that an ``image_id`` names; raises a BadItemError.
-        objects: takes what was found.
-        path: what messages call them.
-    """
-
-    parts: Iterable[Sequence[Any]]
-    named: Callable[[str], str]
-    objects: CollectedColumns
-    path: str
+TABLES = ("categories", "images", "annotations")
 
 
 @dataclass(frozen=True)
@@ -123,7 +101,6 @@ def read_instances(
     locate: Callable[[str], tuple[str, Path]],
     problems: Problems,
     start: str = "",
-    results: "Results | None" = None,
 ) -> CocoFile:
     """Read a file of instances that has been parsed.
 
@@ -134,52 +111,61 @@ def read_instances(
             meant; raises a BadItemError where there is none.
         problems: takes what is wrong with single images and objects.
         start: what the problems of an image that is not found put before its name.
-        results: what a detector found, in place of the file's own annotations.
 
     Raises:
         DataError: one of the three lists is missing or malformed.
     """
-    if (kind := kind_of(content)) is not None:
-        raise DataError(f"{path} is a file of another kind, {kind}: {EXPECTED}")
-    tables = {name: _table(path, content, name) for name in ("categories", "images", "annotations")}
-    reader = _Reader(path, _categories(path, tables["categories"]), problems, results)
-    for number, row in enumerate(tables["images"]):
-        reader.add_image(number, row, start, locate)
-    if results:
-        reader.add_results(results)
-    else:
-        reader.add_objects(tables["annotations"])
-    return reader.end(keypoints=has_keypoints(content))
+    reader = InstancesReader(content, path, problems)
+    reader.add_images(locate, start)
+    reader.add_objects(reader.tables["annotations"])
+    return reader.end()
 
 
-class _Reader:
-    def __init__(
-        self,
-        path: Path | str,
-        categories: ById[str],
-        problems: Problems,
-        results: "Results | None" = None,
-    ) -> None:
-        self._file = CocoFile(list(categories.values.values()))
-        if results:
-            self._file.objects = results.objects
-        self._named = results.named if results else None
-        self._bare = not categories.values
+class InstancesReader:
+    """Takes the rows of a file of instances, or says what is wrong with them.
+
+    Args:
+        content: of the JSON file.
+        path: what messages call it.
+        problems: takes what is wrong with single images and objects.
+
+    Attributes:
+        tables: its three lists.
+        categories: names by their ids.
+        owners: ids of images in the dataset by those of the file, also of bad images, whose objects
+            are then no further problem.
+        file: what has been read.
+        source: what messages call the file of the objects.
+
+    Raises:
+        DataError: one of the three lists is missing or malformed.
+    """
+
+    def __init__(self, content: Any, path: Path | str, problems: Problems) -> None:
+        if (kind := kind_of(content)) is not None:
+            raise DataError(f"{path} is a file of another kind, {kind}: {EXPECTED}")
+        self.tables = {name: _table(path, content, name) for name in TABLES}
+        self.categories = _categories(path, self.tables["categories"])
+        self.owners = ById[str]()
+        self.file = CocoFile(list(self.categories.values.values()))
+        self.source = str(path)
         self._path = path
-        self._rows = results.path if results else path
         self._problems = problems
-        self._categories = categories
-        self._owners = ById[str]()
         self._items: dict[str, CocoImage] = {}
+        self._keypoints = has_keypoints(content)
 
-    def add_image(
+    def add_images(self, locate: Callable[[str], tuple[str, Path]], start: str = "") -> None:
+        """Add the rows of ``images``; see :func:`read_instances`."""
+        for number, row in enumerate(self.tables["images"]):
+            self._add_image(number, row, start, locate)
+
+    def _add_image(
         self,
         number: int,
         row: Row,
         start: str,
         locate: Callable[[str], tuple[str, Path]],
     ) -> None:
-        """Add one row of ``images``, or what is wrong with it to the problems."""
         known: Key | None = None
         item = f"{self._path}: images[{number}]"
         try:
@@ -187,62 +173,25 @@ class _Reader:
             name = take(row, "file_name", text, "text")
             item = start + name
             item, path = locate(name)
-            if known in self._owners.values or item in self._items:
-                self._problems.add(self._owners.values.get(known, item))
+            if known in self.owners.values or item in self._items:
+                self._problems.add(self.owners.values.get(known, item))
                 before = self._items.get(item)
                 raise _twice(known, name, path, before.path if before else path)
             gave_up = bool(given(row, "ignored", flag, "0 or 1"))
             took = given(row, "seconds", amount, "a number of seconds")
             self._items[item] = image = CocoImage(item, path, size(row), gave_up, took)
-            self._file.images.append(image)
+            self.file.images.append(image)
         except WrongFieldError as error:
-            self._problems.add(item, self._problem(error, "images", number))
+            self._problems.add(item, _problem(error, self._path, "images", number))
         except BadItemError as error:
             self._problems.take(item, error)
-        if known is not None:  # also of a bad image, whose objects are then no further problem
-            self._owners.values.setdefault(known, item)
-
-    def add_results(self, results: Results) -> None:
-        """Add what a detector found, or what is wrong with it to the problems."""
-        first = 0
-        for part in results.parts:
-            if not self._add_columns(quick_rows(part), results.objects):
-                self.add_objects(map(_by_file_name, part), first)
-            first += len(part)
-
-    def _add_columns(self, rows: QuickRows | None, objects: CollectedColumns) -> bool:
-        """Add rows at once, where that can be done; otherwise nothing is added."""
-        if rows is None or not self._know(set(rows.images), set(rows.categories)):
-            return False
-        owners, names = (
-            list(map(known.values.__getitem__, keys))
-            for known, keys in (
-                (self._owners, rows.images),
-                (self._categories, rows.categories),
-            )
-        )
-        self._file.annotated.update(owners)
-        objects.add(owners, names, rows.box, rows.score)
-        return True
-
-    def _know(self, images: Set[Key], categories: Set[Key]) -> bool:
-        """Whether all of these are known, maybe by their names, as which they are remembered."""
-        for image in images - self._owners.values.keys():
-            if self._named is None or len(self._owners.meant(image)) == 1:
-                return False
-            try:
-                self._by_name(image)
-            except BadItemError:
-                return False
-        unknown = categories - self._categories.values.keys()
-        if self._bare:
-            self._categories.values.update((kind, str(kind)) for kind in unknown)
-        return self._bare or not unknown
+        if known is not None:
+            self.owners.values.setdefault(known, item)
 
     def add_objects(self, rows: Iterable[Row], first: int = 0) -> None:
-        """Add the rows of ``annotations``, or what is wrong with them to the problems."""
-        owners, names = self._owners.values, self._categories.values
-        annotated, add = self._file.annotated, self._file.objects.append
+        """Add rows of objects, of which ``first`` have been added before."""
+        owners, names = self.owners.values, self.categories.values
+        annotated, add = self.file.annotated, self.file.objects.append
         for number, row in enumerate(rows, first):
             thing = quick_object(row, owners, names)
             if thing is None:
@@ -254,60 +203,47 @@ class _Reader:
     def _add_object(self, number: int, row: Row) -> None:
         owner: str | None = None
         try:
-            meant = take(row, "image_id", as_it_is, "a whole number or a string")
-            owner = self._owners.get(meant) or self._by_name(meant)
-            if owner is None:
-                raise WrongFieldError(".image_id", "no image has this id", str(meant))
-            self._file.annotated.add(owner)
-            if self._named and self._bare and (kind := key(row.get("category_id"))) is not None:
-                self._categories.values.setdefault(kind, str(kind))
+            owner = self.owner(row)
+            self.file.annotated.add(owner)
             image = self._items.get(owner)
             sides = image.size if image else None
-            self._file.objects.append(read_object(row, owner, self._categories, sides))
+            self.file.objects.append(read_object(row, owner, self.categories, sides))
         except BadItemError as error:
-            self._problems.take(f"{self._rows}: annotations[{number}]", error)
+            self._problems.take(f"{self.source}: annotations[{number}]", error)
         except WrongFieldError as error:
-            place = owner or f"{self._rows}: annotations[{number}]"
-            self._problems.add(place, self._problem(error, "annotations", number, owner))
+            place = owner or f"{self.source}: annotations[{number}]"
+            self._problems.add(place, _problem(error, self.source, "annotations", number, owner))
 
-    def _by_name(self, image: Key) -> str | None:
-        """The image that results call by its name, which is remembered."""
-        if self._named is None:
-            return None
-        item = self._named(str(image))
-        self._owners.values[image] = item
-        return item
+    def owner(self, row: Row) -> str:
+        """The image of an object.
 
-    def end(self, *, keypoints: bool) -> CocoFile:
+        Raises:
+            WrongFieldError: there is none.
+        """
+        meant = take_reference(row, "image_id")
+        owner = self.owners.get(meant)
+        if owner is None:
+            raise WrongFieldError(".image_id", "no image has this id", str(meant))
+        return owner
+
+    def end(self) -> CocoFile:
         """The file, once all rows are added."""
-        if self._bare:
-            self._file.categories = list(_in_order(self._categories.values.items()).values())
-        self._file.notes += self._owners.notes("image_id")
-        self._file.notes += self._categories.notes("category_id")
-        if keypoints:
-            self._file.notes.append(
+        self.file.notes += self.owners.notes("image_id")
+        self.file.notes += self.categories.notes("category_id")
+        if self._keypoints:
+            self.file.notes.append(
                 f"{self._path} is a file of keypoints, with boxes of people alone; for all classes "
                 "take that of instances"
             )
-        return self._file
-
-    def _problem(
-        self, error: WrongFieldError, table: str, number: int, owner: str | None = None
-    ) -> Problem:
-        details = ": ".join(filter(None, (owner, error.got and f"got {error.got}")))
-        at = f"{table}[{number}]{f' ({details})' if details else ''}"
-        path = self._path if table == "images" else self._rows
-        return Problem(f"{path}: {table}{error.field}: {error.expected}", at, REMEDY)
+        return self.file
 
 
-def _by_file_name(row: Any) -> Any:
-    """A row of results whose ``image_id`` is the name of the file, where the row has that, too.
-
-    Ultralytics makes the number 5 of 000005.jpg, which may be another image's in a file of
-    instances.
-    """
-    name = row.get("file_name") if isinstance(row, dict) else None
-    return {**row, "image_id": name} if name and isinstance(name, str) else row
+def _problem(
+    error: WrongFieldError, path: Path | str, table: str, number: int, owner: str | None = None
+) -> Problem:
+    details = ": ".join(filter(None, (owner, error.got and f"got {error.got}")))
+    at = f"{table}[{number}]{f' ({details})' if details else ''}"
+    return Problem(f"{path}: {table}{error.field}: {error.expected}", at, REMEDY)
 
 
 def _twice(known: Key, name: str, path: Path, before: Path) -> WrongFieldError:
@@ -342,8 +278,9 @@ def _categories(path: Path | str, rows: list[Any]) -> ById[str]:
             problems.append(Problem(cause, f"categories[{number}] (got {error.got})", "correct it"))
     if problems:
         raise DataError(grouped(problems))
-    return ById(_in_order(names.items()).items())
+    return ById(in_order(names.items()).items())
 
 
-def _in_order(names: Iterable[tuple[Key, str]]) -> dict[Key, str]:
+def in_order(names: Iterable[tuple[Key, str]]) -> dict[Key, str]:
+    """Categories by their ids, numbers before text."""
     return dict(sorted(names, key=lambda pair: (isinstance(pair[0], str), pair[0])))

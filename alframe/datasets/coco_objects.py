@@ -20,6 +20,7 @@ from alframe.datasets.coco_fields import (
     flag,
     given,
     take,
+    take_reference,
 )
 from alframe.datasets.objects import Annotated, Box
 from alframe.datasets.outlines import turned
@@ -130,7 +131,7 @@ def read_object(
     Raises:
         WrongFieldError: a field is missing or not what is expected.
     """
-    wanted = take(row, "category_id", as_it_is, "a whole number or a string")
+    wanted = take_reference(row, "category_id")
     category = categories.get(wanted)
     if category is None:
         raise WrongFieldError(".category_id", "no category has this id", str(wanted))
@@ -146,11 +147,6 @@ def read_object(
         score=_score(row),
         scores=given(row, "scores", shares, "a list of numbers from 0 to 1") or (),
     )
-
-
-def as_it_is(value: Any) -> Any:
-    """An id that names a row of another table, which may be of another type there."""
-    return value if isinstance(value, int | str | float) and not isinstance(value, bool) else None
 
 
 def share(value: Any) -> float | None:

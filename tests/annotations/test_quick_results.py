@@ -6,9 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alframe.annotations import json_rows
+from alframe.annotations import coco_results, json_rows
 from alframe.annotations.formats import read_predictions
-from alframe.datasets import coco_json
 from alframe.datasets.coco_objects import quick_rows
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
@@ -43,7 +42,7 @@ def read(tmp_path, monkeypatch):
             patched.setattr(json_rows, "AT_ONCE", at_once)
             own = quick_rows if quick else lambda _: None
             patched.setattr(
-                coco_json, "quick_rows", lambda part: seen.append(own(part)) or seen[-1]
+                coco_results, "quick_rows", lambda part: seen.append(own(part)) or seen[-1]
             )
             problems = Problems("error")
             ids = ["0.jpg", "1.jpg", "2.jpg"] if instances else None

@@ -1,0 +1,203 @@
+"""COCO results: what a detector found, in lists that name images and classes by numbers."""
+
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from alframe.annotations.json_files import json_files
+from alframe.annotations.json_rows import parts_in
+from alframe.annotations.packed import Packed
+from alframe.annotations.parts import first_found, located
+from alframe.annotations.sources import Source, folder_of, read
+from alframe.annotations.vocabulary import Images
+from alframe.datasets.coco_fields import Key, Row, key, take_reference
+from alframe.datasets.coco_json import CocoFile, InstancesReader, in_order
+from alframe.datasets.coco_loading import parsed
+from alframe.datasets.coco_objects import QuickRows, quick_rows
+from alframe.datasets.problems import BadItemError, Problem, Problems
+from alframe.errors import DataError
+from alframe.words import named
+
+
+@dataclass(frozen=True)
+class CocoResults:
+    """What a detector found.
+
+    Attributes:
+        file: as if it had been annotated.
+        where: the file of instances whose numbers the results have, or themselves.
+        content: of the file of instances; without one, of one in which there is nothing.
+    """
+
+    file: CocoFile
+    where: str
+    content: Any
+
+
+def read_results(source: Source, images: Images, problems: Problems) -> CocoResults:
+    """The lists of results of a source.
+
+    Raises:
+        DataError: a file is malformed, or there are several of instances beside lists.
+    """
+    results = json_files(source, "results", "empty")
+    beside = {str(file): parsed(read(file), str(file)) for file in _instances_of(source)}
+    rows = next(chain.from_iterable(map(parts_in, results.values())), []) if beside else []
+    own = {where: content for where, content in beside.items() if _is_of(content, rows, images)}
+    if len(own) > 1:
+        raise DataError(
+            f"{source} is a list of results, whose image_id and category_id are numbers of a file "
+            f"of instances: expected that one beside it, got {named(list(own))}; put the results "
+            "with theirs into a folder of their own"
+        )
+    nothing: Any = {"images": [], "annotations": [], "categories": []}
+    where, content = next(iter(own.items()), (str(source), nothing))
+    reader = _ResultsReader(content, where, problems, source, images)
+    reader.add_images(located(images, where))
+    reader.add_results(chain.from_iterable(map(parts_in, results.values())))
+    file = reader.end()
+    _check_listed(source, file, problems)
+    file.notes += [
+        f"{source}: {where} is not what its numbers are of: most of its images, or of its classes, "
+        "are not there"
+        for where in beside
+        if where not in own
+    ]
+    return CocoResults(file, where, content)
+
+
+def _instances_of(source: Source) -> list[Source]:
+    """Files of instances beside results, or in the nearest folders below."""
+    below = json_files(folder_of(source), "instances")
+    nearest = min((name.count("/") for name in below), default=0)
+    return [file for name, file in below.items() if name.count("/") == nearest]
+
+
+def _is_of(content: Any, rows: Sequence[Any], images: Images) -> bool:
+    """Whether results are of a file of instances, and not of pictures that they name themselves.
+
+    An answers file beside them, say, has few of the pictures, or of the classes.
+    """
+    try:
+        ids, kinds = ({str(row["id"]) for row in content[t]} for t in ("images", "categories"))
+        names = {str(row.get("file_name") or row["image_id"]) for row in rows}
+        if names & ids or not ids:
+            return True
+        listed = {images.find(row["file_name"]) for row in content["images"]}
+        found = {images.find(name) for name in names}
+        shown = {str(row["category_id"]) for row in rows}
+        return _mostly(found, listed) and _mostly(shown, kinds)
+    except (LookupError, TypeError, AttributeError, DataError):
+        return True  # reading them tells what is wrong
+
+
+def _mostly(some: set[str], known: set[str]) -> bool:
+    return 2 * len(some & known) >= len(some)
+
+
+class _ResultsReader(InstancesReader):
+    """Takes rows of results in place of a file's own annotations.
+
+    Args:
+        content: of the file of instances; one of nothing where there is none.
+        path: what messages call that.
+        problems: takes what is wrong with single images and objects.
+        source: of the results.
+        images: that an ``image_id`` may name.
+    """
+
+    def __init__(
+        self,
+        content: Any,
+        path: Path | str,
+        problems: Problems,
+        source: Source,
+        images: Images,
+    ) -> None:
+        super().__init__(content, path, problems)
+        self.source = str(source)
+        self.file.objects = self._columns = Packed()
+        self._images = images
+        self._bare = not self.categories.values
+
+    def add_results(self, parts: Iterable[Sequence[Any]]) -> None:
+        """Add rows ``image_id category_id bbox score``, gone through once."""
+        first = 0
+        for part in parts:
+            if not self._add_columns(quick_rows(part)):
+                self.add_objects(map(_by_file_name, part), first)
+            first += len(part)
+
+    def _add_columns(self, rows: QuickRows | None) -> bool:
+        """Add rows at once, where that can be done; otherwise nothing is added."""
+        if rows is None or not self._know(set(rows.images), set(rows.categories)):
+            return False
+        owners = list(map(self.owners.values.__getitem__, rows.images))
+        names = list(map(self.categories.values.__getitem__, rows.categories))
+        self.file.annotated.update(owners)
+        self._columns.add(owners, names, rows.box, rows.score)
+        return True
+
+    def _know(self, images: Set[Key], categories: Set[Key]) -> bool:
+        """Whether all of these are known, maybe by their names, as which they are remembered."""
+        for image in images - self.owners.values.keys():
+            if len(self.owners.meant(image)) == 1:
+                return False
+            try:
+                self._by_name(image)
+            except BadItemError:
+                return False
+        unknown = categories - self.categories.values.keys()
+        self._call_by_number(unknown)
+        return self._bare or not unknown
+
+    def owner(self, row: Row) -> str:
+        """The image of an object, maybe by its name.
+
+        Raises:
+            BadItemError: there is none.
+            WrongFieldError: the row does not say.
+        """
+        meant = take_reference(row, "image_id")
+        owner = self.owners.get(meant) or self._by_name(meant)
+        kind = key(row.get("category_id"))
+        self._call_by_number({kind} if kind is not None else set())
+        return owner
+
+    def _by_name(self, image: Key) -> str:
+        """The image that results call by its name, which is remembered."""
+        remedy = "image_id has to be the name of a picture, or put the file of instances beside it"
+        item = first_found(self._images, [str(image)], self.source, remedy)
+        self.owners.values[image] = item
+        return item
+
+    def _call_by_number(self, categories: Set[Key]) -> None:
+        """Without a file of instances, classes have no other names."""
+        if self._bare:
+            for number in categories:
+                self.categories.values.setdefault(number, str(number))
+
+    def end(self) -> CocoFile:
+        """The file, once all rows are added."""
+        self.file.categories = list(in_order(self.categories.values.items()).values())
+        return super().end()
+
+
+def _by_file_name(row: Any) -> Any:
+    """A row of results whose ``image_id`` is the name of the file, where the row has that, too.
+
+    Ultralytics makes the number 5 of 000005.jpg, which may be another image's in a file of
+    instances.
+    """
+    name = row.get("file_name") if isinstance(row, dict) else None
+    return {**row, "image_id": name} if name and isinstance(name, str) else row
+
+
+def _check_listed(source: Source, found: CocoFile, problems: Problems) -> None:
+    """Results are of images that the file of instances has, where there is one."""
+    listed = {image.item for image in found.images} or found.annotated
+    for item in sorted(found.annotated - listed - problems.items):
+        cause = "an image_id is that of no image in the file of instances"
+        problems.add(item, Problem(cause, f"{source}: {item}", "give the file that it is of"))
