@@ -1,27 +1,25 @@
 """Taking answers: from files of annotation tools into a run that waits for them."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-from alframe.annotations.answers import CheckedAnswers, by_image, changed, merged, of_images
+from alframe.annotations.answers import by_image, changed, merged, of_images
 from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.files_oracle import in_sight, pictures, stored_answers
-from alframe.annotations.formats import read_annotations
 from alframe.annotations.query_folders import Asked
-from alframe.annotations.sheets import NAME, answers_file, query_folder, read_sheet
+from alframe.annotations.reading_answers import AnswersReader
+from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.annotations.suspects import Suspect, write_suspects
 from alframe.annotations.vocabulary import Annotations, Sheet
 from alframe.datasets.base import Dataset
 from alframe.datasets.objects import Annotated
-from alframe.datasets.problems import SKIP, Problem, Problems
+from alframe.datasets.problems import Problems
 from alframe.datasets.splits import closest
-from alframe.errors import DataError, RunError, together
+from alframe.errors import RunError
 from alframe.files.locks import is_locked
 from alframe.runs.journal import Journal
-from alframe.runs.records import lost
 from alframe.runs.rundir import stored_layer
 from alframe.text import command
 from alframe.words import named, plural
@@ -119,7 +117,7 @@ def take(
     problems = Problems("skip" if skip_bad else "error", "--skip-bad" if skippable else "")
     flags = {"--skip-bad": skip_bad, "--new-classes": new_classes}
     given = [*(("--format", name) if name else ()), *(flag for flag in flags if flags[flag])]
-    call = _Call(
+    reader = AnswersReader(
         run,
         dataset,
         name,
@@ -127,13 +125,14 @@ def take(
         new=None if new_classes else stored.new_classes,
         asked=None if as_it_is else Asked(run),
     )
-    found = call.read_all(files, problems, taken)
+    found = reader.read_all(files, problems)
+    taken.notes += reader.notes
     answers = answers_file(run, cycle)
     answers.parent.mkdir(exist_ok=True)
     own = _sorted_out(run, dataset, sheet, found, taken, as_it_is)
     before = stored.found
     if not as_it_is:
-        _refuse_emptied(before, own, call.again(*files, "--as-it-is"))
+        _refuse_emptied(before, own, reader.again(*files, "--as-it-is"))
     if own.images:
         _tell(before, own, taken)
         taken.notes += [] if as_it_is else _perhaps_untouched(sheet, own)
@@ -162,103 +161,6 @@ def _refuse_emptied(before: Annotations, own: Annotations, anyhow: str) -> None:
             f"{plural(len(emptied), 'image')} answered before, without any object now: "
             f"{named(emptied)}; leave them out, or, if that is right: {anyhow}"
         )
-
-
-@dataclass(frozen=True)
-class _Call:
-    """How answers are read, and how to say so once more.
-
-    Attributes:
-        run: the run directory.
-        dataset: of the run.
-        name: of the format, or None.
-        given: flags of the command line.
-        new: classes that answers may have besides those of the dataset, None for any.
-        asked: files that nobody has annotated yet; None takes them as well.
-    """
-
-    run: Path
-    dataset: Dataset
-    name: str | None
-    given: Sequence[str]
-    new: Collection[str] | None
-    asked: Asked | None
-
-    def again(self, *more: str | Path) -> str:
-        """The command with further files and flags."""
-        return command("annotate", self.run, *more, *self.given)
-
-    def read_all(self, files: Sequence[Path], problems: Problems, taken: Received) -> Annotations:
-        """What all files say, the last of them of an image that is in several.
-
-        Raises:
-            DataError: every problem of all files.
-        """
-        reads = [partial(self.read, path, problems, taken) for path in files]
-        *parts, skipped = together(*reads, problems.settle)
-        found = Annotations(())
-        for path, said in zip(files, parts, strict=True):
-            if otherwise := changed(found, said):
-                images = f"{plural(len(otherwise), 'image')} answered otherwise in an earlier file"
-                taken.notes.append(f"{path}: {images}; this one counts: {named(sorted(otherwise))}")
-            found = merged(found, said)
-        taken.notes += skipped
-        return of_images(found, set(found.images) - problems.items)
-
-    def read(self, path: Path, problems: Problems, taken: Received) -> Annotations:
-        """What a file says; notes go to ``taken``.
-
-        Raises:
-            DataError: it cannot be read, or is as it was written.
-        """
-        self._look(path, taken)
-        images = pictures(self.dataset)
-        without = self.asked.has if self.asked else None
-        found = read_annotations(path, images, problems, self.name, without)
-        found = self._with_pictures(found, problems)
-        taken.notes += images.notes()
-        for item in sorted(found.resized) if self.asked else ():
-            remedy = f"scale its boxes{SKIP}; if they fit: {self.again(path, '--as-it-is')}"
-            cause = "another size is said than the picture has"
-            problems.add(item, Problem(cause, f"{path}: {item}", remedy))
-        once = {(thing.owner, thing.name, thing.box): thing for thing in found.objects}
-        if twice := len(found.objects) - len(once):
-            found.objects = list(once.values())
-            taken.notes.append(f"{path}: {plural(twice, 'object')} there twice, taken once")
-        names = {thing.name for thing in found.objects if thing.name.strip()}
-        any_class = names if self.new is None else self.new
-        found.new = frozenset() if found.numbered else frozenset(any_class)
-        needless = self.new is None or found.numbered
-        allow = None if needless else self.again(path, "--new-classes")
-        checked = CheckedAnswers(found, self.dataset, path, allow)
-        for item, problem in checked.problems():
-            problems.add(item, problem)
-        taken.notes += [*found.notes, *checked.clipped()]
-        return found
-
-    def _with_pictures(self, found: Annotations, problems: Problems) -> Annotations:
-        """Without images that the run goes on without; others that are gone are problems."""
-        gone = lost(Journal(self.run / "journal.jsonl"))
-        left = [item for item in found.images if item not in gone]
-        problems.look(by_image(found).keys() - gone, self.dataset.images.size)
-        return of_images(found, set(left) - problems.items)
-
-    def _look(self, path: Path, taken: Received) -> None:
-        """Tell of files that nobody has annotated: they would be answers, without objects."""
-        same, alone = self.asked.untouched(path) if self.asked else (0, False)
-        right = self.again(path, "--as-it-is")
-        if alone:
-            whole = (path / NAME).exists() or path.name == "queries"  # of several formats
-            anyhow = "" if whole else f", or, if it is right as it is: {right}"
-            raise DataError(
-                f"{path}: what the run asks for, as it was written; give what your tool exports"
-                f"{anyhow}"
-            )
-        if same:
-            taken.notes.append(
-                f"{path}: {plural(same, 'file')} as the run wrote {'it' if same == 1 else 'them'}, "
-                f"not annotated yet; if they are right as they are: {right}"
-            )
 
 
 def _grown(after: Annotations, dataset: Dataset, cycle: int) -> list[str]:
