@@ -1,6 +1,7 @@
 """Messages name settings that exist, for the dataset that they are about."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,16 +36,24 @@ NO_SETTINGS = {"training.fit", "training.data", "dataset.fingerprint"} | {
 """Names of modules, of files, and of what a report compares."""
 
 
-def sources() -> Iterator[tuple[Path, str]]:
+@functools.cache
+def sources() -> list[tuple[Path, str]]:
     """Every text in the code that is no docstring and names a setting."""
-    for folder in FOLDERS:
-        for file in sorted((ROOT / folder).rglob("*.py")):
-            tree = ast.parse(file.read_text(encoding="utf-8"))
-            bare = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
-            for node in ast.walk(tree):
-                text = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
-                if isinstance(text, str) and id(node) not in bare:
-                    yield from ((file, name) for name in NAMED.findall(text))
+    return [
+        (file, name)
+        for folder in FOLDERS
+        for file in sorted((ROOT / folder).rglob("*.py"))
+        for text in texts(ast.parse(file.read_text(encoding="utf-8")))
+        for name in NAMED.findall(text)
+    ]
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    nodes = list(ast.walk(tree))
+    bare = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in bare:
+            yield node.value
 
 
 def settings(dataset: str | None = None) -> set[str]:
@@ -58,7 +67,7 @@ def settings(dataset: str | None = None) -> set[str]:
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    named = list(sources())
+    named = sources()
     assert len({name for _, name in named}) > 30, "the texts are found"
     known = settings() | NO_SETTINGS
     assert [(str(f.relative_to(ROOT)), name) for f, name in named if name not in known] == []
