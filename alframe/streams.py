@@ -10,9 +10,15 @@ from alframe.errors import SelectionError, TrainingError
 from alframe.profiling import Tick, unwatched
 from alframe.progress import over
 from alframe.signals import (
+    ANCHOR_WEIGHT,
+    ANCHORS,
     AUGMENTED,
+    BOX_FEATURES,
     CLASS_PROBS,
     DETECTIONS,
+    DISAGREEMENT,
+    EMBEDDING,
+    PREDICTED_LOSS,
     SAMPLES,
     ClassProbs,
     Detections,
@@ -28,6 +34,18 @@ CLOSE = 5e-3
 """By so much probabilities may miss 0 and 1, and 1 when they are added, as in half precision."""
 OF_CLASSES = frozenset({AUGMENTED, CLASS_PROBS, DETECTIONS, SAMPLES})
 """Signals whose probabilities are of the dataset's classes."""
+KINDS = {CLASS_PROBS: ClassProbs, DETECTIONS: Detections, AUGMENTED: tuple, SAMPLES: tuple}
+"""Of signals that are no tensors."""
+AXES = {
+    EMBEDDING: 2,
+    BOX_FEATURES: 3,
+    DISAGREEMENT: 2,
+    ANCHORS: 3,
+    ANCHOR_WEIGHT: 2,
+    PREDICTED_LOSS: 1,
+}
+"""Of signals that are."""
+AXES_IN_WORDS = {1: "one axis", 2: "two axes", 3: "three axes"}
 
 
 @dataclass(frozen=True)
@@ -46,21 +64,46 @@ class DeclaredSignals:
 
         Raises:
             SelectionError: a signal that the strategy did not declare in ``requires``.
-            TrainingError: the learner leaves an image out, or has one twice; or a signal of the
-                first batch is not what its name says.
+            TrainingError: see :func:`as_asked`.
         """
         if undeclared := sorted(names - self.declared):
             raise SelectionError(f"the strategy asks for {undeclared} but does not require it")
         stream = self.learner.signals(ImageSet(self.images, tuple(ids)), names)
         counted = over(stream, len(ids), self.title, "images", lambda b: len(b.ids))
-        return self._ticking(each_once(counted, ids))
-
-    def _ticking(self, stream: Iterator[SignalBatch]) -> Iterator[SignalBatch]:
-        for number, batch in enumerate(stream):
-            for name, values in batch.values.items() if number == 0 else ():
-                check_signal(name, values, self.classes)
+        for batch in as_asked(counted, ids, names, self.classes):
             yield batch
             self.tick()
+
+
+def as_asked(
+    stream: Iterable[SignalBatch],
+    ids: Sequence[str],
+    names: frozenset[str],
+    classes: int | None = None,
+) -> Iterator[SignalBatch]:
+    """A stream, held to having what was asked for.
+
+    Args:
+        stream: of signals.
+        ids: of the images that were asked for.
+        names: of the signals.
+        classes: how many the dataset has; see :func:`check_signal`.
+
+    Raises:
+        TrainingError: an image is left out, or there twice; a signal is left out, or has not a row
+            for each image; or one of the first batch is not what its name says.
+    """
+    for number, batch in enumerate(each_once(stream, ids)):
+        if missing := names - batch.values.keys():
+            raise TrainingError(
+                f"the signal {named(sorted(missing))} is missing, of {named(batch.ids)}: expected "
+                "every signal that provides names"
+            )
+        for name, values in batch.values.items():
+            if number == 0:
+                check_signal(name, values, classes)
+            _check_rows(name, values, len(batch.ids))
+        yield batch
 
 
 def each_once(stream: Iterable[SignalBatch], ids: Sequence[str]) -> Iterator[SignalBatch]:
@@ -81,26 +124,53 @@ def each_once(stream: Iterable[SignalBatch], ids: Sequence[str]) -> Iterator[Sig
         )
 
 
+def _check_rows(name: str, values: Any, images: int) -> None:
+    for each in values if isinstance(values, tuple) else (values,):
+        first = getattr(each, "values" if isinstance(each, ClassProbs) else "scores", each)
+        shape = getattr(first, "shape", (images,))
+        _expect(
+            tuple(shape[:1]) == (images,),
+            f"{name} has the shape {tuple(shape)}: expected {images} rows, as many as images",
+        )
+
+
 def check_signal(name: str, values: Any, classes: int | None = None) -> None:
-    """Hold class probabilities and detections to what :mod:`alframe.signals` says of them.
+    """Hold signals to what :mod:`alframe.signals` says of them.
 
     What is not finite passes: whoever reads it has words for that.
 
     Args:
-        name: of the signal, for messages.
-        values: of a batch; others than these pass.
+        name: of the signal; of one that a plugin has named, what it is of is not known.
+        values: of a batch.
         classes: how many the dataset has, which signals that alframe names are of; None checks
             none.
 
     Raises:
         TrainingError: says what was expected.
     """
+    if (kind := KINDS.get(name)) is not None:
+        _expect(isinstance(values, kind), f"{name} is {_a(values)}: expected a {kind.__name__}")
+    if (axes := AXES.get(name)) is not None:
+        _check_tensor(name, values, axes)
     _check(name, values, classes if name in OF_CLASSES else None)
+
+
+def _a(value: object) -> str:
+    return f"of type {type(value).__name__}"
+
+
+def _check_tensor(name: str, value: Any, axes: int | None = None) -> None:
+    _expect(hasattr(value, "dim"), f"{name} is {_a(value)}: expected a tensor")
+    if axes is not None and value.dim() != axes:
+        got = tuple(value.shape)
+        raise TrainingError(f"{name} has the shape {got}: expected {AXES_IN_WORDS[axes]}")
 
 
 def _check(name: str, values: Any, classes: int | None) -> None:
     if isinstance(values, tuple):
         for number, each in enumerate(values):
+            known = name not in KINDS or isinstance(each, Detections)
+            _expect(known, f"{name}[{number}] is {_a(each)}: expected a Detections")
             _check(f"{name}[{number}]", each, classes)
     elif isinstance(values, ClassProbs):
         _check_probs(f"{name}.values", values.values, values.exclusive, classes)
@@ -119,7 +189,7 @@ def _leaves(values: "Tensor") -> "Tensor":
 
 
 def _check_probs(name: str, probs: "Tensor", exclusive: bool, classes: int | None) -> None:
-    _expect(probs.dim() == 3, f"{name} has the shape {tuple(probs.shape)}: expected three axes")
+    _check_tensor(name, probs, 3)
     _expect(not _leaves(probs).any(), f"{name} leaves 0..1: expected probabilities")
     if exclusive:
         off = (probs.float().sum(dim=2) - 1).abs()
@@ -138,16 +208,27 @@ def _check_probs(name: str, probs: "Tensor", exclusive: bool, classes: int | Non
 
 
 def _check_detections(name: str, found: Detections, classes: int | None) -> None:
+    _check_tensor(f"{name}.scores", found.scores, 2)
     size = tuple(found.scores.shape)
     shapes = {
         "boxes": (found.boxes, (*size, 4)),
         "labels": (found.labels, size),
         "valid": (found.valid, size),
-        "probs": (found.probs, (*size, found.probs.shape[-1])),
     }
     for part, (tensor, shape) in shapes.items():
+        _check_tensor(f"{name}.{part}", tensor)
         got = tuple(tensor.shape)
         _expect(got == shape, f"{name}.{part} has the shape {got}: expected {shape}, as of scores")
+    _check_tensor(f"{name}.probs", found.probs, 3)
+    got = tuple(found.probs.shape)
+    _expect(
+        got[:2] == size,
+        f"{name}.probs has the shape {got}: expected {size} and classes, as of scores",
+    )
+    whole = not (found.labels.is_floating_point() or found.labels.is_complex())
+    _expect(whole, f"{name}.labels are {found.labels.dtype}: expected whole numbers")
+    said = str(found.valid.dtype).endswith("bool")
+    _expect(said, f"{name}.valid is {found.valid.dtype}: expected booleans")
     last = (found.valid.int().diff(dim=1) <= 0).all()
     _expect(last, f"{name}.valid: valid detections come after padding: expected padding last")
     kept = found.valid
@@ -163,7 +244,7 @@ def _check_detections(name: str, found: Detections, classes: int | None) -> None
     turned = (sides < 0) & sides.isfinite()
     _expect(not turned.any(), f"{name}.boxes: expected x1 y1 x2 y2, x1 <= x2 and y1 <= y2")
     labels = found.labels[kept]
-    most = found.probs.shape[-1] - 1
-    known = ((labels >= 0) & (labels <= most)).all()
-    _expect(known, f"{name}.labels: expected classes, of which probs has {most + 1}")
+    count = found.probs.shape[-1] if classes is None else classes
+    known = ((labels >= 0) & (labels < count)).all()
+    _expect(known, f"{name}.labels leave 0..{count - 1}, the {plural(count, 'class')}")
     _check_probs(f"{name}.probs", found.probs[kept][None], found.exclusive, classes)

@@ -116,17 +116,25 @@ def tabulate(
     """Lay out detections and annotations as tables over the same images.
 
     Raises:
-        ValueError: a detection is of an image without a target or of an unknown class.
+        ValueError: a detection is of an image without a target, or an object of an unknown class.
+        TrainingError: a detection is of an unknown class.
         DataError: a target has labels without boxes (an image classified as a whole).
     """
     if foreign := sorted(results.ids - targets.keys()):
         raise ValueError(f"detections of images that have no target: {foreign[:3]}")
     ids = sorted(targets)
     tables = _detections(results, ids), _objects([targets[i] for i in ids], ids)
-    for table in tables:
-        if table.labels.size and not 0 <= table.labels.min() <= table.labels.max() < num_classes:
-            raise ValueError(f"a label is not in 0..{num_classes - 1}")
+    found, objects = (table.image[_unknown(table.labels, num_classes)] for table in tables)
+    if found.size:
+        most = num_classes - 1
+        raise TrainingError(f"the detections of {ids[found[0]]} have labels outside of 0..{most}")
+    if objects.size:
+        raise ValueError(f"{ids[objects[0]]}: a label is not in 0..{num_classes - 1}")
     return tables
+
+
+def _unknown(labels: NDArray[np.int64], classes: int) -> NDArray[np.bool_]:
+    return (labels < 0) | (labels >= classes)
 
 
 def _detections(results: DetectionResults, ids: list[str]) -> DetectionTable:

@@ -9,8 +9,18 @@ import torch
 
 from alframe.datasets.base import ImageSet
 from alframe.errors import TrainingError
-from alframe.signals import CLASS_PROBS, ClassProbs, Detections, SignalBatch
-from alframe.streams import DeclaredSignals, check_signal, each_once
+from alframe.signals import (
+    AUGMENTED,
+    CLASS_PROBS,
+    DETECTIONS,
+    EMBEDDING,
+    PREDICTED_LOSS,
+    SAMPLES,
+    ClassProbs,
+    Detections,
+    SignalBatch,
+)
+from alframe.streams import DeclaredSignals, as_asked, check_signal, each_once
 
 FOUND = Detections(
     boxes=torch.tensor([[[0.0, 0, 4, 4], [1, 1, 3, 2]], [[2, 2, 5, 5], [9, 9, 0, 0]]]),
@@ -34,6 +44,14 @@ def test_what_is_right_or_of_no_known_kind_passes(values: Any) -> None:
     ("values", "said"),
     [
         (ClassProbs(torch.ones(2, 4), False), r"x.values has the shape \(2, 4\): expected three"),
+        (ClassProbs([[[0.5]]], False), "x.values is of type list: expected a tensor"),  # type: ignore[arg-type]
+        (replace(FOUND, boxes=FOUND.boxes.numpy()), "x.boxes is of type ndarray: expected a tens"),
+        (replace(FOUND, boxes=FOUND.boxes.mT), r"x.boxes has the shape \(2, 4, 2\): expected"),
+        (replace(FOUND, scores=FOUND.scores[0]), r"x.scores has the shape \(2,\): expected two"),
+        (replace(FOUND, probs=FOUND.probs[..., 0]), r"x.probs has the shape \(2, 2\): expected th"),
+        (replace(FOUND, probs=FOUND.probs[:, :1]), r"x.probs has the shape \(2, 1, 2\): expected"),
+        (replace(FOUND, valid=FOUND.valid.float()), "x.valid is torch.float32: expected booleans"),
+        (replace(FOUND, labels=FOUND.labels.float()), "x.labels are torch.float32: expected whole"),
         (ClassProbs(torch.full((1, 1, 2), 1.5), False), r"x.values leaves 0\.\.1"),
         (ClassProbs(torch.full((1, 1, 2), 0.9), True), "x.values are exclusive and do not sum"),
         (replace(FOUND, labels=FOUND.labels[0]), r"x.labels has the shape \(2,\): expected \(2, "),
@@ -44,9 +62,9 @@ def test_what_is_right_or_of_no_known_kind_passes(values: Any) -> None:
         ),
         (replace(FOUND, scores=FOUND.scores * 2), r"x.scores leave 0\.\.1"),
         (replace(FOUND, boxes=FOUND.boxes[..., [2, 3, 0, 1]]), "expected x1 y1 x2 y2"),
-        (replace(FOUND, labels=FOUND.labels + 1), "x.labels: expected classes, of which probs has"),
+        (replace(FOUND, labels=FOUND.labels + 1), r"x.labels leave 0\.\.1, the 2 classes"),
         (replace(FOUND, probs=FOUND.probs / 2), "x.probs are exclusive and do not sum to 1"),
-        ((FOUND, replace(FOUND, labels=FOUND.labels - 1)), r"x\[1\].labels: expected classes"),
+        ((FOUND, replace(FOUND, labels=FOUND.labels - 1)), r"x\[1\].labels leave 0\.\.1"),
     ],
 )
 def test_what_is_wrong_is_told(values: Any, said: str) -> None:
@@ -81,6 +99,49 @@ def test_probabilities_of_other_classes(exclusive: bool, classes: int, right: bo
     else:
         with pytest.raises(TrainingError, match=f"are of 4: expected the {classes} classes of the"):
             check_signal(CLASS_PROBS, probs, classes)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        (DETECTIONS, {"boxes": 1}, "detections is of type dict: expected a Detections"),
+        (CLASS_PROBS, torch.ones(2, 2), "class_probs is of type Tensor: expected a ClassProbs"),
+        (SAMPLES, FOUND, "samples is of type Detections: expected a tuple"),
+        (AUGMENTED, (FOUND, None), r"augmented\[1\] is of type NoneType: expected a Detections"),
+        (EMBEDDING, [1.0], "embedding is of type list: expected a tensor"),
+        (EMBEDDING, torch.ones(2, 3, 1, 1), r"embedding has .* \(2, 3, 1, 1\): expected two axes"),
+        (PREDICTED_LOSS, torch.ones(2, 1), r"predicted_loss has .* \(2, 1\): expected one axis"),
+    ],
+)
+def test_what_a_name_says(name: str, values: Any, said: str) -> None:
+    check_signal("x", values)
+    with pytest.raises(TrainingError, match=said):
+        check_signal(name, values)
+
+
+def test_background_is_no_class() -> None:
+    found = replace(FOUND, exclusive=False)
+    check_signal(DETECTIONS, found, 2)
+    with pytest.raises(TrainingError, match=r"detections\.labels leave 0\.\.0, the 1 class"):
+        check_signal(DETECTIONS, FOUND, 1)  # of two probabilities, the second of background
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"own": 1}, "the signal detections is missing, of a, b: expected every signal that prov"),
+        ({DETECTIONS: FOUND, "own": torch.ones(1)}, r"own has the shape \(1,\): expected 2 rows"),
+        ({DETECTIONS: FOUND, "own": (torch.ones(2), FOUND, torch.ones(3, 1))}, r"\(3, 1\): exp"),
+    ],
+)
+def test_what_was_asked_for(values: dict[str, Any], said: str) -> None:
+    good = SignalBatch(("a", "b"), {DETECTIONS: FOUND, "own": object()})
+    assert list(as_asked([good], ["a", "b"], frozenset({DETECTIONS}), 2)) == [good]
+    bad = SignalBatch(("c", "d"), values)
+    stream = as_asked([good, replace(bad, ids=("a", "b"))], ["a", "b"], frozenset({DETECTIONS}))
+    assert next(stream) == good
+    with pytest.raises(TrainingError, match=said):
+        next(stream)
 
 
 def test_each_once() -> None:

@@ -269,6 +269,11 @@ class _Fit:
                     autocast(self._device, self._config.precision),
                 ):
                     total, scalars = self._computation(step.loss, part)
+                if not total.requires_grad:
+                    raise TrainingError(
+                        "the loss has no gradient: expected one that is computed from the "
+                        "network's parameters, without detach() or no_grad()"
+                    )
                 with span("backward"):
                     (total * (share * distributed.world_size())).backward()
             for name, value in scalars.items():

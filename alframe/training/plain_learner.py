@@ -13,7 +13,7 @@ from alframe.model import Foldable, Model, streamed
 from alframe.progress import over
 from alframe.seeds import Seeds
 from alframe.signals import AUGMENTED, DETECTIONS, Detections, SignalBatch
-from alframe.streams import each_once
+from alframe.streams import as_asked
 from alframe.training.augmented import augmented
 from alframe.training.batch import Batch
 from alframe.training.data import TrainingStream, inference_batches
@@ -131,7 +131,8 @@ class PlainLearner:
     def measure(self, test: LabelledSet, stream: Iterable[SignalBatch]) -> Metrics:
         """:meth:`evaluate`, from the signals of the test images; also of several processes."""
         watched = over(stream, len(test), "evaluate", "images", lambda batch: len(batch.ids))
-        return self.inner(self.network).measure(test, each_once(watched, test.ids), self.setup)
+        sound = as_asked(watched, test.ids, self.measured, len(self.setup.classes))
+        return self.inner(self.network).measure(test, sound, self.setup)
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
         """Stream the named signals; see :func:`~alframe.training.data.inference_batches`.

@@ -406,8 +406,13 @@ class TestDetectionResults:
             voc_ap(collect(b=[]), {"a": Target.of([], [])}, 1)
 
     def test_unknown_class(self):
-        with pytest.raises(ValueError, match=r"not in 0\.\.0"):
-            voc_ap(collect(a=[(BOX, 0.5, 1)]), {"a": Target.of([], [])}, 1)
+        nothing = {"a": Target.of([], [])}
+        with pytest.raises(TrainingError, match=r"detections of a have labels outside of 0\.\.0"):
+            voc_ap(collect(a=[(BOX, 0.5, 1)]), nothing, 1)
+        with pytest.raises(TrainingError, match="detections of a have labels"):
+            voc_ap(collect(a=[(BOX, 0.5, -1)]), nothing, 1)
+        with pytest.raises(ValueError, match=r"a: a label is not in 0\.\.0"):
+            voc_ap(collect(), {"a": Target.of([BOX], [1])}, 1)
 
     def test_labels_without_boxes(self):
         with pytest.raises(DataError, match="a: expected a box for every label"):

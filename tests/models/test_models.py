@@ -11,7 +11,7 @@ import pytest
 
 from alframe.benchmarks.reporting.report import findings_of
 from alframe.config.resolve import from_overrides, resolve
-from alframe.errors import AlframeError, ConfigError, PluginError
+from alframe.errors import AlframeError, ConfigError, PluginError, TrainingError
 from alframe.runs.build import build_strategy
 from alframe.runs.run import run
 from alframe.signals import CLASS_PROBS
@@ -73,6 +73,24 @@ def test_another_task(strategy: tuple[str, ...], tmp_path: Path) -> None:
     name, *options = strategy
     found = cycles(tmp_path / "run", f"strategy={name}", *CLASSIFIER, *options)
     assert [c["metrics"] for c in found] == [{"accuracy": 1.0}] * 2
+
+
+@pytest.mark.parametrize(
+    ("strategy", "mistake", "said"),
+    [
+        ("random", "Logits", r"class_probs\.values leaves 0\.\.1: expected probabilities"),
+        ("random", "Bare", "class_probs is of type Tensor: expected a ClassProbs"),
+        ("coreset", "Forgetful", "the signal embedding is missing, of 0"),
+        ("random", "Detached", r"the loss has no gradient: .* without detach\(\) or no_grad\(\)"),
+    ],
+)
+def test_what_goes_wrong_in_a_model_of_ones_own(
+    strategy: str, mistake: str, said: str, tmp_path: Path
+) -> None:
+    """Also where nothing is selected by what is wrong: the model is measured by it."""
+    short = ("training.passes=1", f"model=tests.models.mistaken:{mistake}")
+    with pytest.raises(TrainingError, match=said):
+        cycles(tmp_path / "run", f"strategy={strategy}", *CLASSIFIER, *short)
 
 
 @pytest.mark.parametrize("pairs", [FASTER_RCNN, CLASSIFIER])

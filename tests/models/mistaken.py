@@ -1,0 +1,32 @@
+"""What goes wrong in a model of one's own, a class each."""
+
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from alframe.signals import CLASS_PROBS, EMBEDDING
+from alframe.training.batch import Batch
+from tests.models.classifier import Classifier
+
+
+class Logits(Classifier):
+    def read(self, batch: Batch, features: Tensor, names: frozenset[str]) -> dict[str, Any]:
+        values = super().read(batch, features, names)
+        probs = values[CLASS_PROBS]
+        return values | {CLASS_PROBS: replace(probs, values=probs.values.log())}
+
+
+class Bare(Classifier):
+    def read(self, batch: Batch, features: Tensor, names: frozenset[str]) -> dict[str, Any]:
+        return {name: self.head(features).softmax(dim=1) for name in names}
+
+
+class Forgetful(Classifier):
+    def read(self, batch: Batch, features: Tensor, names: frozenset[str]) -> dict[str, Any]:
+        return super().read(batch, features, names - {EMBEDDING})
+
+
+class Detached(Classifier):
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        return {name: term.detach() for name, term in super().loss(batch).items()}
