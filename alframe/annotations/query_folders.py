@@ -16,6 +16,7 @@ from alframe.annotations.sources import files, opened, read, sha256_of
 from alframe.annotations.vocabulary import Sheet
 from alframe.errors import DataError, RunError
 from alframe.files.atomic import write_text
+from alframe.files.locks import locked
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -46,10 +47,17 @@ def write_folder(
 
     Raises:
         DataError: the format cannot hold these images.
-        RunError: somebody has changed the files of the earlier query.
+        RunError: somebody has changed the files of the earlier query, or another process writes it.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / ".lock"):
+        for left in folder.glob(".*.new"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        return _write(sheet, folder, name, run, copy=copy)
+
+
+def _write(sheet: Sheet, folder: Path, name: str, run: Path | None, *, copy: bool) -> Path:
     place, new = folder / name, folder / f".{name}.new"
-    shutil.rmtree(new, ignore_errors=True)
     try:
         given = write_query(name, _copied(sheet, place) if copy else sheet, new).relative_to(new)
         if copy:

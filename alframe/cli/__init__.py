@@ -2,6 +2,7 @@
 
 import logging
 import os
+import select
 import sys
 from collections.abc import Sequence
 
@@ -71,6 +72,10 @@ class Verbs(click.Group):
             if silenced or ctx.invoked_subcommand not in BUILTIN:
                 raise
             raise RuntimeError(f"a plugin calls sys.exit({error.code!r}): it must not") from error
+        except BrokenPipeError as error:  # of which click would make an exit without a word
+            if not _nobody_reads():
+                raise RuntimeError("a pipe to another process is broken") from error
+            raise click.exceptions.Exit(141) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line a verb, without importing any."""
@@ -78,6 +83,16 @@ class Verbs(click.Group):
         rows += [(e.name, _sentence(e.summary)) for e in registry().all("commands")]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _nobody_reads() -> bool:
+    """Whether our reader has gone, as of ``alframe ls | head``; then nothing more is written."""
+    output = select.poll()
+    output.register(sys.stdout, 0)
+    gone = any(state & (select.POLLERR | select.POLLHUP) for _, state in output.poll(0))
+    if gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return gone
 
 
 def _sentence(summary: str) -> str:
@@ -115,7 +130,7 @@ def _complain(error: click.ClickException) -> None:
 
 
 def main(args: Sequence[str] | None = None, command: click.Command = cli) -> None:
-    """Run the command line and exit: 0 done, 2 to mend, 3 waiting, 130 Ctrl-C, 143 SIGTERM."""
+    """Run the command line and exit: 0 done, 2 to mend, 3 waiting, 128 and the signal's number."""
     try:
         with terminable():
             code = command.main(args=args, prog_name=command.name, standalone_mode=False)
@@ -136,9 +151,6 @@ def main(args: Sequence[str] | None = None, command: click.Command = cli) -> Non
             raise cause from None
         say(" ".join(["interrupted", *map(str, cause.args if cause else ())]), err=True)
         sys.exit(exit_code(cause))
-    except BrokenPipeError:  # "alframe ls | head": whoever read has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
     except (MemoryError, OSError, RuntimeError) as error:
         refused = _refused(error)
         if refused is None:

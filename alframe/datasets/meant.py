@@ -63,7 +63,13 @@ class PictureNames:
     def _names(self) -> Names:
         return Names(sorted(self._ids), lambda _: True)
 
+    @cached_property
+    def _with_backslash(self) -> list[str]:
+        return [item for item in self._ids if "\\" in item]
+
     def _search(self, name: str) -> str:
+        if len(found := _to_the_letter(name, self._with_backslash)) == 1:
+            return found[0]
         parts, _ = parts_of(name)
         path = "/".join(parts)
         names = self._names
@@ -74,6 +80,7 @@ class PictureNames:
             files = {item: self._file(item) for item in found}
             place = Path(name).absolute()
             found = [i for i, file in files.items() if file and file.absolute() == place] or found
+        found = _of_twins(name, found)
         if len(found) == 1:
             return found[0]
         if found:
@@ -143,8 +150,11 @@ class Meant:
         exact = "/".join(parts)
         if not elsewhere and f"{folder}/{exact}" in self._listing:
             return exact
+        if not elsewhere and "\\" in name and f"{folder}/{name}" in self._listing:
+            return name
         for tail in _tails(parts, folder, elsewhere):
-            found = self._below(folder).like("/".join(tail), kind)
+            path = "/".join(tail)
+            found = _of_twins(path, self._below(folder).like(path, kind))
             if len(found) > 1:
                 raise BadItemError(_ambiguous(f"{folder}/{exact}", found, kind))
             if found:
@@ -178,6 +188,26 @@ class Meant:
         shown = path if has_picture_suffix(path) else f"{path}.jpg"
         remedy = f"add the file, take it out of the list{SKIP}"
         return Problem("the image is missing", shown, remedy)
+
+
+def _of_twins(name: str, paths: list[str]) -> list[str]:
+    """Of paths that are alike but for their letters, those that are as the name is, if any are."""
+    if len(paths) < 2 or len({likeness(stem(path)) for path in paths}) > 1:
+        return paths
+    return _to_the_letter(name, paths) or paths
+
+
+def _to_the_letter(name: str, paths: Sequence[str]) -> list[str]:
+    """Those of some paths that end as a name does, or it as they do; it may lack the suffix."""
+    said = name.split("/")
+    found = []
+    for path in paths:
+        own = path.split("/")
+        common = min(len(own), len(said))
+        *folders, last = own[-common:]
+        if said[-common:] in ([*folders, last], [*folders, stem(last)]):
+            found.append(path)
+    return found
 
 
 def parts_of(name: str) -> tuple[list[str], bool]:

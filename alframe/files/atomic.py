@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import IO
 
 TORN = f".*.{'[0-9a-f]' * 8}.tmp"
+LONGEST = 200
+"""Bytes of a file's name that its temporary one has, too: file systems take 255."""
 UNLOCKED_IDLE = 60.0
 """Seconds after which nobody goes on with a file that was written half."""
 
@@ -20,7 +22,8 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     A process killed at any moment leaves the old file or the new one. A writer that raises
     leaves the old file and no temporary one.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    beginning = os.fsencode(path.name)[:LONGEST].decode(errors="ignore")
+    temporary = path.with_name(f".{beginning}.{secrets.token_hex(4)}.tmp")
     try:
         with naming(path):
             with temporary.open("wb") as file:

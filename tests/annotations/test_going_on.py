@@ -1,6 +1,7 @@
 """What happens to a run of people while they annotate: folders change, files are wrong."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -393,3 +394,30 @@ def test_what_is_answered_is_not_handed_out_again(alframe: Any, waiting: Path) -
     code, out, err = alframe("query", str(waiting), "--to", "voc", "--copy")
     assert (code, out.startswith("3 images to annotate for cycle 0")) == (0, True), err
     assert len(list((waiting / "queries/cycle_00/voc/images").iterdir())) == 3
+
+
+def test_a_query_is_written_by_one_process_which_clears_up(alframe: Any, waiting: Path) -> None:  # noqa: F811
+    folder = waiting / "queries/cycle_00"
+    with locked(folder / ".lock"):
+        code, _, err = alframe("query", str(waiting), "--to", "yolo")
+    assert code == 2
+    assert err.startswith(f"error: {folder} is in use by ")
+    killed = folder / ".cvat.new" / "images"
+    killed.mkdir(parents=True)
+    assert alframe("query", str(waiting), "--to", "yolo")[0] == 0
+    assert not killed.parent.exists()
+
+
+def test_names_as_long_as_they_can_be(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    name = "ä" * 125 + "x"  # 251 bytes, and four of the suffix
+    people.photographs(tmp_path / "photos", [f"{name}.png", "b.png"])
+    assert len(os.fsencode(f"{name}.png")) == 255
+    arguments = ("--budget", "2", "--strategy", "random", "--images", str(tmp_path / "photos"))
+    output = tmp_path / "query"
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for stem in (name, "b"):
+        (labels / f"{stem}.txt").write_text("0 0.5 0.5 0.2 0.2 0.9\n")
+    predicted = ("--predictions", str(labels), "--to", "yolo", "--output", str(output))
+    code, _, err = alframe("select", *arguments, *predicted)
+    assert (code, sorted(p.stem for p in output.glob("yolo/labels/*"))) == (0, ["b", name]), err

@@ -1,6 +1,7 @@
 """Which picture a file of annotations means by a name, and which it cannot mean."""
 
 import unicodedata
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -45,6 +46,26 @@ def pictures(*ids):
 )
 def test_a_name_that_can_mean_one_picture(name, item):
     assert pictures().find(name) == item
+
+
+TWINS = ("Zoë.jpg", unicodedata.normalize("NFD", "Zoë.jpg"), "p c.jpg", "p%20c.jpg", "P c.jpg")
+
+
+@pytest.mark.parametrize("item", TWINS)
+@pytest.mark.parametrize("written", [str, Path, "images/{}".format, "/x/y/{}".format])
+def test_what_is_written_to_the_letter_is_none_of_its_twins(item, written):
+    for name in (str(written(item)), str(written(item)).removesuffix(".jpg")):
+        assert pictures(*TWINS).find(name) == item
+    with pytest.raises(BadItemError, match="may mean several files"):
+        pictures(*TWINS).find("p+C.jpg")
+
+
+def test_a_backslash_may_be_part_of_a_name():
+    ids = (r"a\b.jpg", r"c\d.jpg", "c/d.jpg", "b.jpg")
+    for name in (r"a\b.jpg", r"a\b", r"x/a\b.jpg"):
+        assert pictures(*ids).find(name) == ids[0]
+    assert pictures(*ids).find(r"x\c\d.jpg") == "c/d.jpg"
+    assert pictures(*ids).find(r"c\d") == ids[1]
 
 
 @pytest.mark.parametrize("name", ["d.jpeg", "sub/deep/d.jpeg"])

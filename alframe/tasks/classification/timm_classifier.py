@@ -1,5 +1,6 @@
 """Any classifier of timm, with its own pooling and a head for our classes."""
 
+import contextlib
 from typing import Any
 
 import timm
@@ -58,7 +59,7 @@ def embedded(body: Any, images: Tensor) -> ClassifierFeatures:
         height, width = images.shape[2:]
         raise ConfigError(
             f"the model does not take images of {width} x {height} pixels ({error}): set "
-            "data.resize=stretch, and data.long and data.short to such a size"
+            "data.resize=stretch data.long=SIDE data.short=SIDE, with a side that it takes"
         ) from error
     return ClassifierFeatures(tuple(maps[-MAPS:]), body.forward_head(final, pre_logits=True))
 
@@ -67,18 +68,20 @@ def _without_head(name: str, pretrained: bool) -> nn.Module:
     settings: dict[str, Any] = {"pretrained": pretrained, "num_classes": 0}
     body: nn.Module = timm.create_model(name, **settings)
     if any(getattr(module, "strict_img_size", False) for module in body.modules()):
-        body = _of_any_size(name, settings)
+        body = _of_any_size(name, settings) or body
     if not hasattr(body, "forward_intermediates"):
         raise ValueError("it does not give the maps of its blocks")
     return body
 
 
-def _of_any_size(name: str, settings: dict[str, Any]) -> nn.Module:
-    try:
-        body: nn.Module = timm.create_model(name, **settings, dynamic_img_size=True)
-    except TypeError:
-        body = timm.create_model(name, **settings, strict_img_size=False)
-    return body
+def _of_any_size(name: str, settings: dict[str, Any]) -> nn.Module | None:
+    """The model for images of any size; None where timm has it for those of one size alone."""
+    for setting in ("dynamic_img_size", "strict_img_size"):
+        with contextlib.suppress(TypeError):  # the model has no such setting
+            chosen = {**settings, setting: setting == "dynamic_img_size"}
+            body: nn.Module = timm.create_model(name, **chosen)
+            return body
+    return None
 
 
 def _load(body: nn.Module, path: str) -> None:

@@ -47,6 +47,7 @@ def test_it_is_the_classifier_of_timm() -> None:
         ("vit_tiny_patch16_224", 64, 192),
         ("swin_tiny_patch4_window7_224", 64, 768),
         ("convnext_atto", 64, 320),
+        ("mixer_s32_224", 224, 512),
     ],
 )
 def test_any_classifier_of_timm(name: str, side: int, width: int) -> None:
@@ -60,6 +61,11 @@ def test_any_classifier_of_timm(name: str, side: int, width: int) -> None:
 def test_a_size_that_is_no_multiple_of_patches() -> None:
     with pytest.raises(ConfigError, match=r"50 x 50 pixels \(Input .* divisible by patch size"):
         small("vit_tiny_patch16_224").features(labelled_batch(50))
+
+
+def test_a_model_for_one_size() -> None:
+    with pytest.raises(ConfigError, match=r"of 64 x 64 pixels .*: set data.resize=stretch data.lo"):
+        small("mixer_s32_224").features(labelled_batch(64))
 
 
 def test_a_stem_without_stride_and_pooling() -> None:
