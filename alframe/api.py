@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from os import PathLike, fspath
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -146,13 +147,13 @@ def _layer(setting: str | PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_yaml(value: Any) -> Any:
-    """A value as YAML has it: paths and classes are text, numbers of NumPy are Python's."""
+    """A value as YAML has it: paths, classes, functions are text, numbers of NumPy are Python's."""
     if isinstance(value, Mapping):
         return {name: _as_yaml(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_as_yaml(each) for each in value]
     if isinstance(value, PathLike):
         return fspath(value)
-    if isinstance(value, type):
+    if isinstance(value, type | FunctionType):
         return f"{value.__module__}:{value.__qualname__}"
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else value

@@ -12,6 +12,7 @@ import torch
 import alframe
 from alframe.config.sections import RunConfig
 from alframe.errors import ConfigError, DataError
+from tests.models.classifier import Classifier, colours
 
 SMALL = {
     "dataset": {"name": "shapes", "pool": 8, "test": 2, "size": 64, "classes": 2},
@@ -114,6 +115,14 @@ def test_a_strategy_of_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert alframe.select(Backwards(), 2, ids=["a", "b", "c"]) == ["c", "b"]
     with pytest.raises(ConfigError, match=r"got <class '__main__\.Backwards'>, which is to be ca"):
         alframe.select(Backwards, 2, ids=["a"])  # type: ignore[arg-type]
+
+
+def test_a_dataset_and_a_model_of_a_notebook() -> None:
+    own = {"dataset": colours, "model": Classifier, "training": {"passes": 1}}
+    config = alframe.resolve("strategy=random", own)
+    assert config.dataset.name == "tests.models.classifier:colours"
+    assert config.model
+    assert config.model.name == "tests.models.classifier:Classifier"
 
 
 def test_paths_and_numbers_of_numpy_are_settings(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from alframe.config.sections import TRAINED, RunConfig
 from alframe.errors import AlframeError, ConfigError
 from alframe.files.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
 from alframe.plugins import Entry, registry, unknown
+from alframe.plugins.entry import noun
 from alframe.text import printable_lines
 
 DEPTH = 16
@@ -301,8 +302,17 @@ def _other_tasks(entries: Mapping[str, Sequence[Entry]]) -> list[str]:
     fitting = [e.name for e in registry().all("models") if e.task == wanted]
     return [
         f"dataset {dataset.name!r} is of {wanted}, model {model.name!r} of {got}; models that fit: "
-        f"{', '.join(fitting) or 'none'}"
+        f"{', '.join(fitting) or 'none'}{_silent(dataset, got)}{_silent(model, wanted)}"
     ]
+
+
+def _silent(entry: Entry, task: str) -> str:
+    """How to say of which task something is that says nothing, and is taken for the usual one."""
+    if entry.task is not None or hasattr(entry.load(), "task"):
+        return ""
+    return (
+        f"; if {noun(entry.kind)} {entry.name!r} is of {task}, give it an attribute task={task!r}"
+    )
 
 
 def _task(entry: Entry) -> str:

@@ -121,8 +121,17 @@ class _Table:
             f"labels that are none of 0 to {classes - 1}": self.tally(~known),
             "boxes that are not x1 < x2, y1 < y2 in pixels": self.tally(self.boxed & ~whole),
             "areas that are no numbers of at least 0": self.tally(~sized),
+            "boxes in shares of the image: expected pixels": self.tally(
+                self.boxed & self._shares()
+            ),
         }
         return [f"{what}, in {named(list(images))}" for what, images in found.items() if images]
+
+    def _shares(self) -> NDArray[np.bool_]:
+        """All boxes, where each is smaller than a pixel, and not for rounding; else none."""
+        boxes = self.boxes[self.boxed]
+        shares = bool(((boxes >= 0) & (boxes <= 1)).all() and (boxes % 1).any())
+        return np.full(len(self.boxed), shares)
 
     def tally(self, which: NDArray[np.bool_]) -> dict[str, int]:
         """How many of some objects each image has, those that have any."""

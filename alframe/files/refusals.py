@@ -20,14 +20,23 @@ MENDABLE = frozenset(
 """Not among them: a file that is missing (ENOENT). One of ours that we forgot to make is a bug."""
 
 
+REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room there"),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS), "change its permissions, or choose another place"
+    ),
+}
+
+
 def refusal(error: OSError) -> str | None:
-    """The file and what the system says of it; None where the error may be a bug."""
+    """The file, what the system says of it, and what to do; None where the error may be a bug."""
     if error.errno not in MENDABLE:
         return None
     name = name_in(error)
     if error.errno == errno.EEXIST and name and not Path(name).is_dir():
         return f"{name}: expected a folder, but something else is there; choose another"
-    return f"{name or 'a file'}: {error.strerror}"
+    remedy = f"; {REMEDIES[error.errno]}" if error.errno in REMEDIES else ""
+    return f"{name or 'standard output, or a file'}: {error.strerror}{remedy}"
 
 
 def name_in(error: OSError) -> str:

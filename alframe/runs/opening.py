@@ -15,7 +15,7 @@ from alframe.config.sections import RunConfig
 from alframe.errors import RunError, Waiting
 from alframe.files.atomic import remove_torn, sync_folder
 from alframe.files.locks import locked
-from alframe.files.refusals import name_in, refusal
+from alframe.files.refusals import REMEDIES, name_in, refusal
 from alframe.runs.journal import Journal
 from alframe.runs.rundir import FREE_TO_CHANGE, RunDir, stored_layer, write_config
 from alframe.runs.weights import weights_sha256
@@ -54,9 +54,10 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
             if said := run.forgotten():
                 logger.warning("%s", said)
         except OSError as error:
+            mend = REMEDIES.get(error.errno or 0, "see to it")
+            remedy = mend.partition(", or ")[0] if resume else "choose another --output"
             raise RunError(
-                f"cannot write to {path}: {error.strerror} ({error.filename}); choose another "
-                "--output"
+                f"cannot write to {path}: {error.strerror} ({error.filename}); {remedy}"
             ) from error
         yield run
 

@@ -52,6 +52,14 @@ def test_a_dataset_that_is_none():
     assert wrong_targets({"x": whole, "y": CAT}, 2) == wrong_targets({}, 2) == []
 
 
+def test_shares_are_no_pixels() -> None:
+    shares = Target.of([[0.2, 0.25, 0.7, 1], [0, 0, 1, 1]], [0, 1])
+    said = "boxes in shares of the image: expected pixels, in x, y"
+    assert wrong_targets({"x": shares, "y": shares, "z": Target.of([], [])}, 2) == [said]
+    assert wrong_targets({"x": shares, "y": CAT}, 2) == [], "some boxes are that small"
+    assert wrong_targets({"x": Target.of([[0, 0, 1, 1]], [0])}, 2) == [], "of one pixel"
+
+
 def test_annotated_again():
     thrice = Target.of([BOX, [1, 2, 30, 41], BOX, BOX], [0, 0, 0, 0])
     twice = Target.of([BOX, BOX, BOX], [0, 1, 1])

@@ -96,7 +96,11 @@ def test_what_is_a_bug_is_not_taken_for_a_disk(tmp_path: Path) -> None:
 )
 def test_disks_and_limits_are_named_with_the_file(name: str) -> None:
     number = getattr(errno, name)
-    assert refusal(OSError(number, os.strerror(number), "a")) == f"a: {os.strerror(number)}"
+    found = refusal(OSError(number, os.strerror(number), "a"))
+    assert found
+    said, _, remedy = found.partition("; ")
+    assert said == f"a: {os.strerror(number)}"
+    assert bool(remedy) == (name in ("ENOSPC", "EDQUOT", "EROFS"))
 
 
 def test_every_writer_names_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

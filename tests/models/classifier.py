@@ -57,4 +57,9 @@ def colours(pool: int = 40, test: int = 20) -> Dataset:
     return Dataset("colours", ("blue", "red"), Coloured(), targets, *parts, task=Classifier.task)
 
 
+def untold() -> Dataset:
+    """Nothing says of which task it is before it is made."""
+    return colours()
+
+
 colours.task = Classifier.task  # type: ignore[attr-defined]

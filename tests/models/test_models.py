@@ -46,6 +46,7 @@ CLASSIFIER = (
 )
 
 
+PLACE = "tests.models.classifier"
 OF_COLOURS = (("dataset", "colours"), ("model", "Classifier"))
 
 
@@ -182,7 +183,11 @@ def test_an_idea_that_is_edited_while_a_run_waits(
         (["dataset=tests.models.classifier:colours"], r"is of classification, model 'retina-tiny'"),
         (
             ["model=tests.models.classifier:Classifier"],
-            r"'shapes' is of detection, .* fcos, hf, retina, ",
+            r"'shapes' is of detection, [^;]*; models that fit: [^;]* fcos, hf, retina, [^;]*$",
+        ),
+        (
+            [f"dataset={PLACE}:untold", f"model={PLACE}:Classifier"],
+            f"; if dataset '{PLACE}:untold' is of classification, give it an attribute task='class",
         ),
     ],
 )
