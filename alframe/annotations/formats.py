@@ -149,7 +149,7 @@ def _format(source: Source, path: Path, name: str | None) -> Format:
         )
     raise DataError(
         f"{path} holds no annotations in a known format ({', '.join(FORMATS)}), but "
-        f"{what_it_is(source)}"
+        f"{what_it_is(source)}; have your tool export one of these"
     )
 
 

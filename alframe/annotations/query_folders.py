@@ -51,8 +51,8 @@ def write_folder(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock"):
-        for left in folder.glob(".*.new"):  # by a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
+        for each in FORMATS:  # what a process left that was killed
+            shutil.rmtree(folder / f".{each}.new", ignore_errors=True)
         return _write(sheet, folder, name, run, copy=copy)
 
 
