@@ -70,7 +70,10 @@ class DeclaredSignals:
             raise SelectionError(f"the strategy asks for {undeclared} but does not require it")
         stream = self.learner.signals(ImageSet(self.images, tuple(ids)), names)
         counted = over(stream, len(ids), self.title, "images", lambda b: len(b.ids))
-        for batch in as_asked(counted, ids, names, self.classes):
+        return self._ticking(as_asked(counted, ids, names, self.classes))
+
+    def _ticking(self, stream: Iterator[SignalBatch]) -> Iterator[SignalBatch]:
+        for batch in stream:
             yield batch
             self.tick()
 
@@ -149,10 +152,17 @@ def check_signal(name: str, values: Any, classes: int | None = None) -> None:
         TrainingError: says what was expected.
     """
     if (kind := KINDS.get(name)) is not None:
-        _expect(isinstance(values, kind), f"{name} is {_a(values)}: expected a {kind.__name__}")
+        _expect(_is(values, kind), f"{name} is {_a(values)}: expected a {kind.__name__}")
     if (axes := AXES.get(name)) is not None:
         _check_tensor(name, values, axes)
     _check(name, values, classes if name in OF_CLASSES else None)
+
+
+def _is(value: object, kind: type) -> bool:
+    """Whether it is of a kind; detections may be some whose ``probs`` are yet to be made."""
+    parts = ("boxes", "scores", "labels", "valid")
+    alike = kind is Detections and all(hasattr(value, part) for part in parts)
+    return isinstance(value, kind) or alike
 
 
 def _a(value: object) -> str:
@@ -169,7 +179,7 @@ def _check_tensor(name: str, value: Any, axes: int | None = None) -> None:
 def _check(name: str, values: Any, classes: int | None) -> None:
     if isinstance(values, tuple):
         for number, each in enumerate(values):
-            known = name not in KINDS or isinstance(each, Detections)
+            known = name not in KINDS or _is(each, Detections)
             _expect(known, f"{name}[{number}] is {_a(each)}: expected a Detections")
             _check(f"{name}[{number}]", each, classes)
     elif isinstance(values, ClassProbs):

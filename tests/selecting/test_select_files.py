@@ -366,8 +366,8 @@ def test_a_new_query_takes_the_place_of_an_old_one(
         assert ("in the place of an earlier query" in said) == (budget < 3)
         found = {path.name for path in out.iterdir()}
         assert found == {
-            tool, f".{tool}.sha256", "README.txt", "images.txt", "index.html", "query.json",
-            "thumbnails",
+            tool, f".{tool}.sha256", ".lock", "README.txt", "images.txt", "index.html",
+            "query.json", "thumbnails",
         }  # fmt: skip
         assert len([p for p in (out / tool / "images").rglob("*") if p.is_file()]) == budget
     label = next((out / "yolo/labels").rglob("*.txt"))
