@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 CLOSE = 5e-3
 """By so much probabilities may miss 0 and 1, and 1 when they are added, as in half precision."""
+FAR = 0.05
+"""By so much at most they may miss it however many they are, each rounded to two decimals."""
 OF_CLASSES = frozenset({AUGMENTED, CLASS_PROBS, DETECTIONS, SAMPLES})
 """Signals whose probabilities are of the dataset's classes."""
 KINDS = {CLASS_PROBS: ClassProbs, DETECTIONS: Detections, AUGMENTED: tuple, SAMPLES: tuple}
@@ -203,7 +205,7 @@ def _check_probs(name: str, probs: "Tensor", exclusive: bool, classes: int | Non
     _expect(not _leaves(probs).any(), f"{name} leaves 0..1: expected probabilities")
     if exclusive:
         off = (probs.float().sum(dim=2) - 1).abs()
-        parts = (off > CLOSE * max(1, probs.shape[2])) & off.isfinite()
+        parts = (off > min(CLOSE * max(1, probs.shape[2]), FAR)) & off.isfinite()
         _expect(
             not parts.any(),
             f"{name} are exclusive and do not sum to 1: expected one distribution each",

@@ -72,6 +72,16 @@ def test_what_is_wrong_is_told(values: Any, said: str) -> None:
         check_signal("x", values)
 
 
+@pytest.mark.parametrize("classes", [20, 80, 1000])
+def test_many_probabilities_miss_one_by_no_more_than_few(classes: int) -> None:
+    probs = torch.full((1, 1, classes), 1 / classes)
+    check_signal("x", ClassProbs(probs.half(), exclusive=True))
+    check_signal("x", ClassProbs(probs * 0.96, exclusive=True))
+    for wrong in (0.0, 0.9, 1.1):
+        with pytest.raises(TrainingError, match="do not sum to 1"):
+            check_signal("x", ClassProbs(probs * wrong, exclusive=True))
+
+
 @pytest.mark.parametrize("odd", [torch.nan, torch.inf, -torch.inf])
 def test_what_is_not_finite_is_told_by_others(odd: float) -> None:
     for exclusive in (True, False):

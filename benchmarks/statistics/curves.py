@@ -234,10 +234,12 @@ def heights(curves: Sequence[Curve], axis: Axis, costs: Costs) -> dict[str, dict
     """By what one problem's curves are compared, by method and seed.
 
     Returns:
-        Their :func:`areas`; where all have the same single budget, the metric there.
+        Their :func:`areas`; where all have the same single budget, the metric there. Cycles that
+        cost nothing on an axis are no single budget: they differ in images.
     """
     budgets = {tuple(curve.along(axis, costs)[0]) for curve in curves}
-    if [len(found) for found in budgets] != [1]:
+    grown = any(len({*curve.images}) > 1 for curve in curves)
+    if grown or [len(found) for found in budgets] != [1]:
         return areas(curves, axis, costs)
     return {
         method: {seed: curve.values[-1] for seed, curve in seeds.items()}

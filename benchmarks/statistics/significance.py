@@ -30,7 +30,7 @@ GRID = 2**18
 
 def smallest_p(n: int) -> float:
     """The smallest two-sided p value that n pairs can have: all n differences of one sign."""
-    return min(1.0, 2.0 / 2.0**n)
+    return min(1.0, 2.0 * 0.5**n)
 
 
 def sign_flip_p(differences: Floats) -> float | None:

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import LabelledSet
-from alframe.errors import DIVERGED, TrainingError
+from alframe.errors import DIVERGED, DataError, TrainingError
 from alframe.learner import Metrics
 from alframe.model import ERRORS
 from alframe.shaped import Float, Int
 from alframe.signals import CLASS_PROBS, SignalBatch
+from alframe.words import plural
 
 BINS = 15
 """Of confidence, equally wide, as Guo et al. (ICML 2017) have them."""
@@ -31,6 +32,7 @@ def classification_metrics(
 
     Raises:
         TrainingError: a probability is not finite; the message names the image.
+        DataError: no image has a class.
     """
     rows: dict[str, NDArray[np.float64]] = {}
     for batch in stream:
@@ -40,6 +42,10 @@ def classification_metrics(
                 raise TrainingError(f"the class probabilities of {item} are not finite: {DIVERGED}")
             rows[item] = row
     known = [item for item in test.ids if len(test.targets[item].labels)]  # sums in one order
+    if not known:
+        raise DataError(
+            f"none of {plural(len(test), 'image')} to measure on has a class that the model knows"
+        )
     labels = np.array([test.targets[item].labels[0] for item in known])
     return metrics_of(np.stack([rows[item] for item in known]), labels, classes)
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,3 +105,8 @@ class TestWhatIsCompared:
         longer = heights([curve([0.5], "new"), NARROW], "images", COSTS)
         assert longer == {"new": {}, "random": pytest.approx({0: 0.375})}
         assert heights([], "images", COSTS) == {}
+
+    def test_cycles_that_cost_nothing_are_no_single_budget(self) -> None:
+        free = [dataclasses.replace(c, objects=(0,) * len(c.images)) for c in (NARROW, WIDE)]
+        assert [len(c.along("objects", COSTS)[0]) for c in free] == [1, 1]
+        assert not any(heights(free, "objects", COSTS).values())

@@ -108,3 +108,4 @@ def test_the_grid_and_the_count_agree() -> None:
 
 def test_smallest_p() -> None:
     assert [smallest_p(n) for n in (0, 1, 3, 5, 6)] == [1, 1, 0.25, 0.0625, 0.03125]
+    assert smallest_p(5000) == 0

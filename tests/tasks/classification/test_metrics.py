@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from alframe.datasets.base import LabelledSet, Target
-from alframe.errors import TrainingError
+from alframe.errors import DataError, TrainingError
 from alframe.signals import CLASS_PROBS, ClassProbs, SignalBatch
 from alframe.tasks.classification.metrics import (
     calibration_error,
@@ -80,3 +80,6 @@ def test_batches_in_any_order_and_images_without_a_class() -> None:
     stream[1][CLASS_PROBS].values[0, 0, 1] = math.nan
     with pytest.raises(TrainingError, match="class probabilities of 1 are not finite"):
         classification_metrics(test, iter(stream), classes)
+    nothing = LabelledSet(FakeImages(), ("none",), targets)
+    with pytest.raises(DataError, match="none of 1 image to measure on has a class that the model"):
+        classification_metrics(nothing, iter([]), classes)
