@@ -148,10 +148,9 @@ class Meant:
         """As :meth:`find`, but None where there is no such file."""
         parts, elsewhere = parts_of(name)
         exact = "/".join(parts)
-        if not elsewhere and f"{folder}/{exact}" in self._listing:
-            return exact
-        if not elsewhere and "\\" in name and f"{folder}/{name}" in self._listing:
-            return name
+        for said in (name, exact) if "\\" in name else (exact,):
+            if not elsewhere and f"{folder}/{said}" in self._listing:
+                return said
         for tail in _tails(parts, folder, elsewhere):
             path = "/".join(tail)
             found = _of_twins(path, self._below(folder).like(path, kind))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alframe.datasets.meant import Pictures
+from alframe.datasets.listing import Listing
+from alframe.datasets.meant import Meant, Pictures
 from alframe.datasets.names import Names
 from alframe.datasets.problems import BadItemError
 
@@ -66,6 +67,20 @@ def test_a_backslash_may_be_part_of_a_name():
         assert pictures(*ids).find(name) == ids[0]
     assert pictures(*ids).find(r"x\c\d.jpg") == "c/d.jpg"
     assert pictures(*ids).find(r"c\d") == ids[1]
+
+
+def test_files_of_a_dataset_are_told_from_their_twins(tmp_path):
+    files = (*TWINS, r"a\b.jpg", r"c\d.jpg", "c/d.jpg", "e/f.jpg")
+    (tmp_path / "c").mkdir()
+    (tmp_path / "e").mkdir()
+    for name in files:
+        (tmp_path / name).touch()
+    meant = Meant(tmp_path, Listing())
+    for name in (*files, *(item.removesuffix(".jpg") for item in TWINS)):
+        assert meant.find(tmp_path, name).removesuffix(".jpg") == name.removesuffix(".jpg")
+    assert meant.find(tmp_path, r"e\f.jpg") == "e/f.jpg"
+    with pytest.raises(BadItemError, match="may mean several files"):
+        meant.find(tmp_path, "p+C.jpg")
 
 
 @pytest.mark.parametrize("name", ["d.jpeg", "sub/deep/d.jpeg"])
