@@ -12,6 +12,8 @@ from alframe.errors import ConfigError
 from alframe.shaped import Float
 from alframe.tasks.classification.classifier import Classifier, ClassifierFeatures
 
+ANY_SIZE: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False})
+"""How timm has a model take images of any size: one way or the other, or not at all."""
 MAPS = 4
 """Of the last blocks; Learning Loss reads the four of a ResNet."""
 
@@ -19,7 +21,8 @@ MAPS = 4
 class TimmClassifier(Classifier):
     """A model of timm by name; all of it is trained.
 
-    Models with attention take images of any size whose sides are multiples of their patches.
+    Models with attention take images of any size whose sides are multiples of their patches; some,
+    such as BEiT and MLP-Mixer, take those of one size alone.
 
     Args:
         num_classes: number of classes.
@@ -76,10 +79,9 @@ def _without_head(name: str, pretrained: bool) -> nn.Module:
 
 def _of_any_size(name: str, settings: dict[str, Any]) -> nn.Module | None:
     """The model for images of any size; None where timm has it for those of one size alone."""
-    for setting in ("dynamic_img_size", "strict_img_size"):
+    for setting in ANY_SIZE:
         with contextlib.suppress(TypeError):  # the model has no such setting
-            chosen = {**settings, setting: setting == "dynamic_img_size"}
-            body: nn.Module = timm.create_model(name, **chosen)
+            body: nn.Module = timm.create_model(name, **settings, **setting)
             return body
     return None
 
