@@ -20,12 +20,11 @@ MENDABLE = frozenset(
 """Not among them: a file that is missing (ENOENT). One of ours that we forgot to make is a bug."""
 
 
-REMEDIES = {
+REMEDIES: dict[int | None, str] = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room there"),
-    **dict.fromkeys(
-        (errno.EACCES, errno.EPERM, errno.EROFS), "change its permissions, or choose another place"
-    ),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "change its permissions"),
 }
+"""What to do where the place has to stay."""
 
 
 def refusal(error: OSError) -> str | None:
@@ -35,8 +34,9 @@ def refusal(error: OSError) -> str | None:
     name = name_in(error)
     if error.errno == errno.EEXIST and name and not Path(name).is_dir():
         return f"{name}: expected a folder, but something else is there; choose another"
-    remedy = f"; {REMEDIES[error.errno]}" if error.errno in REMEDIES else ""
-    return f"{name or 'standard output, or a file'}: {error.strerror}{remedy}"
+    said = f"{name or 'standard output, or a file'}: {error.strerror}"
+    mend = REMEDIES.get(error.errno)
+    return f"{said}; {mend}, or choose another place" if mend else said
 
 
 def name_in(error: OSError) -> str:

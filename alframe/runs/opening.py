@@ -54,8 +54,8 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
             if said := run.forgotten():
                 logger.warning("%s", said)
         except OSError as error:
-            mend = REMEDIES.get(error.errno or 0, "see to it")
-            remedy = mend.partition(", or ")[0] if resume else "choose another --output"
+            mend = REMEDIES.get(error.errno, "see to it")
+            remedy = mend if resume else "choose another --output"
             raise RunError(
                 f"cannot write to {path}: {error.strerror} ({error.filename}); {remedy}"
             ) from error

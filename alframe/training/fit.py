@@ -64,7 +64,8 @@ def fit(
         The model to evaluate: ``model``, or its moving average.
 
     Raises:
-        TrainingError: a loss is not finite, or memory does not suffice for half a batch.
+        TrainingError: a loss is not finite or has no gradient, or memory does not suffice for half
+            a batch.
     """
     if config.compile:
         graphs = config.compile == "graphs" and distributed.world_size() == 1
