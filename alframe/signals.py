@@ -7,6 +7,9 @@ from typing import Any, Protocol
 from alframe.datasets.base import ImageSet
 from alframe.shaped import Bool, Float, Int, Tensor
 
+LARGEST = 1e15
+"""Numbers of ``embedding`` and ``box_features`` are smaller: their squares are added in float32."""
+
 # A plugin may add names of its own; strategy and learner only have to agree on what is behind them.
 DETECTIONS = "detections"
 """A :class:`Detections`."""

@@ -1,53 +1,33 @@
-"""Streams of signals: what a strategy is shown, and what each has to be, whoever gives it."""
+"""Streams of signals: what a strategy is shown, and that it is what was asked for."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alframe.datasets.base import ImageSet, ImageSource
 from alframe.errors import SelectionError, TrainingError
 from alframe.profiling import Tick, unwatched
 from alframe.progress import over
+from alframe.signal_checks import check_signal
 from alframe.signals import (
     ANCHOR_WEIGHT,
     ANCHORS,
-    AUGMENTED,
     BOX_FEATURES,
-    CLASS_PROBS,
     DETECTIONS,
     DISAGREEMENT,
     EMBEDDING,
-    PREDICTED_LOSS,
-    SAMPLES,
-    ClassProbs,
-    Detections,
     SignalBatch,
     SignalSource,
 )
 from alframe.words import named, plural
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-CLOSE = 5e-3
-"""By so much probabilities may miss 0 and 1, and 1 when they are added, as in half precision."""
-FAR = 0.05
-"""By so much at most they may miss it however many they are, each rounded to two decimals."""
-OF_CLASSES = frozenset({AUGMENTED, CLASS_PROBS, DETECTIONS, SAMPLES})
-"""Signals whose probabilities are of the dataset's classes."""
-KINDS = {CLASS_PROBS: ClassProbs, DETECTIONS: Detections, AUGMENTED: tuple, SAMPLES: tuple}
-"""Of signals that are no tensors."""
-AXES = {
-    EMBEDDING: 2,
-    BOX_FEATURES: 3,
-    DISAGREEMENT: 2,
-    ANCHORS: 3,
-    ANCHOR_WEIGHT: 2,
-    PREDICTED_LOSS: 1,
-}
-"""Of signals that are."""
-AXES_IN_WORDS = {1: "one axis", 2: "two axes", 3: "three axes"}
+ALIKE = (frozenset({DETECTIONS, BOX_FEATURES}), frozenset({ANCHORS, ANCHOR_WEIGHT, DISAGREEMENT}))
+"""Signals that have an entry each of the same boxes."""
+VECTORS = frozenset({EMBEDDING, BOX_FEATURES})
+"""Signals that are of one length in all batches."""
+BOXES = 10
+"""Of fewer, that all lie in the first pixel is no sign of shares."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +45,11 @@ class DeclaredSignals:
         """Stream the named signals of ``ids``.
 
         Raises:
-            SelectionError: a signal that the strategy did not declare in ``requires``.
+            SelectionError: a signal that the strategy did not declare in ``requires``, or no set.
             TrainingError: see :func:`as_asked`.
         """
+        if not isinstance(names, Set):
+            raise SelectionError(f"the strategy asks for {names!r:.60}: expected a set of signals")
         if undeclared := sorted(names - self.declared):
             raise SelectionError(f"the strategy asks for {undeclared} but does not require it")
         stream = self.learner.signals(ImageSet(self.images, tuple(ids)), names)
@@ -92,23 +74,76 @@ def as_asked(
         stream: of signals.
         ids: of the images that were asked for.
         names: of the signals.
-        classes: how many the dataset has; see :func:`check_signal`.
+        classes: how many the dataset has; see :func:`~alframe.signal_checks.check_signal`.
 
     Raises:
-        TrainingError: an image is left out, or there twice; a signal is left out, or has not a row
-            for each image; or one of the first batch is not what its name says.
+        TrainingError: an image is left out, or there twice; a signal is left out, has not a row
+            for each image, or is not what its name says; or two do not fit each other.
     """
-    for number, batch in enumerate(each_once(stream, ids)):
+    widths: dict[str, int] = {}
+    units = _Units()
+    for batch in each_once(stream, ids):
         if missing := names - batch.values.keys():
             raise TrainingError(
                 f"the signal {named(sorted(missing))} is missing, of {named(batch.ids)}: expected "
                 "every signal that provides names"
             )
-        for name, values in batch.values.items():
-            if number == 0:
-                check_signal(name, values, classes)
-            _check_rows(name, values, len(batch.ids))
+        try:
+            for name, values in batch.values.items():
+                check_signal(name, values, classes, len(batch.ids))
+            _check_alike(batch.values)
+            _check_widths(batch.values, widths)
+        except TrainingError as error:
+            raise TrainingError(f"{error}; see {named(batch.ids)}") from None
+        units.add(batch.values.get(DETECTIONS))
         yield batch
+    units.check()
+
+
+def _check_alike(values: Mapping[str, Any]) -> None:
+    """Signals of the same boxes, or anchors, are of as many."""
+    for group in ALIKE:
+        shapes = {n: getattr(values[n], "scores", values[n]).shape for n in group & values.keys()}
+        counts = {name: shape[1] for name, shape in sorted(shapes.items())}
+        if len(set(counts.values())) > 1:
+            said = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
+            raise TrainingError(f"expected as many of each, got {said}")
+
+
+def _check_widths(values: Mapping[str, Any], widths: dict[str, int]) -> None:
+    """Vectors have the length that those of earlier batches had."""
+    for name in sorted(VECTORS & values.keys()):
+        width = values[name].shape[-1]
+        if width != widths.setdefault(name, width):
+            raise TrainingError(
+                f"{name} has vectors of {plural(width, 'number')}, and had those of "
+                f"{widths[name]:,}: expected one length"
+            )
+
+
+class _Units:
+    """Whether boxes are in shares of the image; what is counted stays on the device."""
+
+    def __init__(self) -> None:
+        self._counted: Any = None
+
+    def add(self, found: Any) -> None:
+        if found is None:
+            return
+        boxes, kept = found.boxes, found.valid.unsqueeze(2)
+        odd = ~((boxes >= 0) & (boxes <= 1)) & kept
+        counts = (found.valid, odd, (boxes % 1 != 0) & kept)
+        numbers = [each.sum().double() for each in counts]
+        before = self._counted or (0, 0, 0)
+        self._counted = [old + new for old, new in zip(before, numbers, strict=True)]
+
+    def check(self) -> None:
+        boxes, outside, fractions = map(float, self._counted or (0, 0, 0))
+        if boxes >= BOXES and fractions and not outside:
+            raise TrainingError(
+                "detections.boxes are all within 0..1: expected pixels of the original image, not "
+                "shares of it"
+            )
 
 
 def each_once(stream: Iterable[SignalBatch], ids: Sequence[str]) -> Iterator[SignalBatch]:
@@ -127,136 +162,3 @@ def each_once(stream: Iterable[SignalBatch], ids: Sequence[str]) -> Iterator[Sig
             f"the learner streams signals of {plural(seen.total(), 'image')}, asked for those of "
             f"{len(ids):,}: expected each once; see {named(odd)}"
         )
-
-
-def _check_rows(name: str, values: Any, images: int) -> None:
-    for each in values if isinstance(values, tuple) else (values,):
-        first = getattr(each, "values" if isinstance(each, ClassProbs) else "scores", each)
-        shape = getattr(first, "shape", (images,))
-        _expect(
-            tuple(shape[:1]) == (images,),
-            f"{name} has the shape {tuple(shape)}: expected {images} rows, as many as images",
-        )
-
-
-def check_signal(name: str, values: Any, classes: int | None = None) -> None:
-    """Hold signals to what :mod:`alframe.signals` says of them.
-
-    What is not finite passes: whoever reads it has words for that.
-
-    Args:
-        name: of the signal; of one that a plugin has named, what it is of is not known.
-        values: of a batch.
-        classes: how many the dataset has, which signals that alframe names are of; None checks
-            none.
-
-    Raises:
-        TrainingError: says what was expected.
-    """
-    if (kind := KINDS.get(name)) is not None:
-        _expect(_is(values, kind), f"{name} is {_a(values)}: expected a {kind.__name__}")
-    if (axes := AXES.get(name)) is not None:
-        _check_tensor(name, values, axes)
-    _check(name, values, classes if name in OF_CLASSES else None)
-
-
-def _is(value: object, kind: type) -> bool:
-    """Whether it is of a kind; detections may be some whose ``probs`` are yet to be made."""
-    parts = ("boxes", "scores", "labels", "valid")
-    alike = kind is Detections and all(hasattr(value, part) for part in parts)
-    return isinstance(value, kind) or alike
-
-
-def _a(value: object) -> str:
-    return f"of type {type(value).__name__}"
-
-
-def _check_tensor(name: str, value: Any, axes: int | None = None) -> None:
-    _expect(hasattr(value, "dim"), f"{name} is {_a(value)}: expected a tensor")
-    if axes is not None and value.dim() != axes:
-        got = tuple(value.shape)
-        raise TrainingError(f"{name} has the shape {got}: expected {AXES_IN_WORDS[axes]}")
-
-
-def _check(name: str, values: Any, classes: int | None) -> None:
-    if isinstance(values, tuple):
-        for number, each in enumerate(values):
-            known = name not in KINDS or _is(each, Detections)
-            _expect(known, f"{name}[{number}] is {_a(each)}: expected a Detections")
-            _check(f"{name}[{number}]", each, classes)
-    elif isinstance(values, ClassProbs):
-        _check_probs(f"{name}.values", values.values, values.exclusive, classes)
-    elif isinstance(values, Detections):
-        _check_detections(name, values, classes)
-
-
-def _expect(condition: object, message: str) -> None:
-    if not condition:
-        raise TrainingError(message)
-
-
-def _leaves(values: "Tensor") -> "Tensor":
-    """Which of them, as far as they are finite, are not within 0..1."""
-    return ((values < -CLOSE) | (values > 1 + CLOSE)) & values.isfinite()
-
-
-def _check_probs(name: str, probs: "Tensor", exclusive: bool, classes: int | None) -> None:
-    _check_tensor(name, probs, 3)
-    _expect(not _leaves(probs).any(), f"{name} leaves 0..1: expected probabilities")
-    if exclusive:
-        off = (probs.float().sum(dim=2) - 1).abs()
-        parts = (off > min(CLOSE * max(1, probs.shape[2]), FAR)) & off.isfinite()
-        _expect(
-            not parts.any(),
-            f"{name} are exclusive and do not sum to 1: expected one distribution each",
-        )
-    if classes is not None and probs.numel():
-        own, background = probs.shape[2], ", or one more for background" if exclusive else ""
-        _expect(
-            own == classes or (exclusive and own == classes + 1),
-            f"{name} are of {own}: expected the {plural(classes, 'class')} of the dataset"
-            f"{background}",
-        )
-
-
-def _check_detections(name: str, found: Detections, classes: int | None) -> None:
-    _check_tensor(f"{name}.scores", found.scores, 2)
-    size = tuple(found.scores.shape)
-    shapes = {
-        "boxes": (found.boxes, (*size, 4)),
-        "labels": (found.labels, size),
-        "valid": (found.valid, size),
-    }
-    for part, (tensor, shape) in shapes.items():
-        _check_tensor(f"{name}.{part}", tensor)
-        got = tuple(tensor.shape)
-        _expect(got == shape, f"{name}.{part} has the shape {got}: expected {shape}, as of scores")
-    _check_tensor(f"{name}.probs", found.probs, 3)
-    got = tuple(found.probs.shape)
-    _expect(
-        got[:2] == size,
-        f"{name}.probs has the shape {got}: expected {size} and classes, as of scores",
-    )
-    whole = not (found.labels.is_floating_point() or found.labels.is_complex())
-    _expect(whole, f"{name}.labels are {found.labels.dtype}: expected whole numbers")
-    said = str(found.valid.dtype).endswith("bool")
-    _expect(said, f"{name}.valid is {found.valid.dtype}: expected booleans")
-    last = (found.valid.int().diff(dim=1) <= 0).all()
-    _expect(last, f"{name}.valid: valid detections come after padding: expected padding last")
-    kept = found.valid
-    scores = found.scores.float().where(kept, -1.0)
-    rises = scores.diff(dim=1)
-    _expect(
-        not ((rises > 0) & rises.isfinite()).any(),
-        f"{name}.scores are not descending: expected the best first",
-    )
-    scores = scores[kept]
-    _expect(not _leaves(scores).any(), f"{name}.scores leave 0..1")
-    sides = (found.boxes[..., 2:] - found.boxes[..., :2])[kept]
-    turned = (sides < 0) & sides.isfinite()
-    _expect(not turned.any(), f"{name}.boxes: expected x1 y1 x2 y2, x1 <= x2 and y1 <= y2")
-    labels = found.labels[kept]
-    count = found.probs.shape[-1] if classes is None else classes
-    known = ((labels >= 0) & (labels < count)).all()
-    _expect(known, f"{name}.labels leave 0..{count - 1}, the {plural(count, 'class')}")
-    _check_probs(f"{name}.probs", found.probs[kept][None], found.exclusive, classes)

@@ -1,11 +1,15 @@
 """What selections by diversity begin with: a vector of every image, in one table."""
 
+import logging
 from collections.abc import Callable, Sequence
 
 from alframe.errors import DIVERGED, SelectionError
 from alframe.shaped import Float, Tensor
-from alframe.signals import EMBEDDING, SignalBatch
+from alframe.signals import EMBEDDING, LARGEST, SignalBatch
 from alframe.strategy import Query
+from alframe.words import plural
+
+logger = logging.getLogger(__name__)
 
 
 def embeddings(
@@ -34,7 +38,8 @@ def gather(
         as_given: keep their type, which may be float16, instead of float32.
 
     Raises:
-        SelectionError: a number is not finite; the message names the image.
+        SelectionError: a number is not finite, or so large that distances are not; the message
+            names the image.
     """
     import torch
 
@@ -46,11 +51,20 @@ def gather(
         if not len(table):
             table = values.new_empty(len(ids), values.shape[1])
         table[[rows[item] for item in batch.ids]] = values
+    if len(ids) > 1 and (table == table[:1]).all():
+        logger.warning(
+            "the features of all %s are equal, which does not tell them apart: the choice follows "
+            "from names, or chance",
+            plural(len(ids), "image"),
+        )
     return table
 
 
 def _check_finite(ids: Sequence[str], values: "Tensor") -> None:
-    finite = values.isfinite().all(dim=1)
-    if not finite.all():
-        bad = [item for item, good in zip(ids, finite.tolist(), strict=True) if not good]
-        raise SelectionError(f"the features of {', '.join(bad[:3])} are not finite: {DIVERGED}")
+    sound = (values.abs() < LARGEST).all(dim=1)
+    if not sound.all():
+        bad = [item for item, good in zip(ids, sound.tolist(), strict=True) if not good]
+        raise SelectionError(
+            f"the features of {', '.join(bad[:3])} are not finite, or as large as {LARGEST:.0e}: "
+            f"{DIVERGED}"
+        )

@@ -8,11 +8,15 @@ import pytest
 import torch
 
 from alframe.datasets.base import ImageSet
-from alframe.errors import TrainingError
+from alframe.errors import SelectionError, TrainingError
+from alframe.signal_checks import check_signal
 from alframe.signals import (
+    ANCHORS,
     AUGMENTED,
+    BOX_FEATURES,
     CLASS_PROBS,
     DETECTIONS,
+    DISAGREEMENT,
     EMBEDDING,
     PREDICTED_LOSS,
     SAMPLES,
@@ -20,7 +24,7 @@ from alframe.signals import (
     Detections,
     SignalBatch,
 )
-from alframe.streams import DeclaredSignals, as_asked, check_signal, each_once
+from alframe.streams import BOXES, DeclaredSignals, as_asked, each_once
 
 FOUND = Detections(
     boxes=torch.tensor([[[0.0, 0, 4, 4], [1, 1, 3, 2]], [[2, 2, 5, 5], [9, 9, 0, 0]]]),
@@ -65,6 +69,11 @@ def test_what_is_right_or_of_no_known_kind_passes(values: Any) -> None:
         (replace(FOUND, labels=FOUND.labels + 1), r"x.labels leave 0\.\.1, the 2 classes"),
         (replace(FOUND, probs=FOUND.probs / 2), "x.probs are exclusive and do not sum to 1"),
         ((FOUND, replace(FOUND, labels=FOUND.labels - 1)), r"x\[1\].labels leave 0\.\.1"),
+        (ClassProbs(torch.ones(2, 3, 0), False), "x.values are of no class"),
+        (replace(FOUND, probs=FOUND.probs[..., :0]), "x.probs are of no class|x.labels leave"),
+        (ClassProbs(torch.ones(2, 3, 1), "False"), "exclusive is 'False': expected True or False"),  # type: ignore[arg-type]
+        (ClassProbs(torch.ones(2, 3, 1) * 1j, False), "x.values is torch.complex64: expected real"),
+        (ClassProbs(torch.ones(2, 3, 1).requires_grad_(), False), "x.values requires a gradient"),
     ],
 )
 def test_what_is_wrong_is_told(values: Any, said: str) -> None:
@@ -120,6 +129,11 @@ def test_probabilities_of_other_classes(exclusive: bool, classes: int, right: bo
         (AUGMENTED, (FOUND, None), r"augmented\[1\] is of type NoneType: expected a Detections"),
         (EMBEDDING, [1.0], "embedding is of type list: expected a tensor"),
         (EMBEDDING, torch.ones(2, 3, 1, 1), r"embedding has .* \(2, 3, 1, 1\): expected two axes"),
+        (EMBEDDING, torch.ones(2, 0), "embedding has vectors of no numbers"),
+        (BOX_FEATURES, torch.ones(2, 3, 0), "box_features has vectors of no numbers"),
+        (EMBEDDING, torch.ones(2, 3) * 1j, "embedding is torch.complex64: expected real numbers"),
+        (EMBEDDING, torch.ones(2, 3).int(), "embedding is torch.int32: expected floats"),
+        (AUGMENTED, (), "augmented is empty: expected a Detections or more"),
         (PREDICTED_LOSS, torch.ones(2, 1), r"predicted_loss has .* \(2, 1\): expected one axis"),
     ],
 )
@@ -164,13 +178,92 @@ def test_each_once() -> None:
         list(each_once([*batches, batches[0]], ["a", "b", "c"]))
 
 
-def test_a_run_looks_at_the_first_batch() -> None:
-    class Odd:
-        def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
-            yield SignalBatch(
-                images.ids, {CLASS_PROBS: ClassProbs(torch.full((1, 1, 2), 7.0), True)}
-            )
+EMPTY = replace(FOUND, valid=torch.zeros(2, 2, dtype=torch.bool))
+"""A batch on which nothing was found, of which there is nothing to say."""
 
-    seen = DeclaredSignals(Odd(), None, frozenset({CLASS_PROBS}), classes=2)  # type: ignore[arg-type]
-    with pytest.raises(TrainingError, match=r"class_probs\.values leaves 0\.\.1"):
-        list(seen.signals(["a"], frozenset({CLASS_PROBS})))
+
+def detected(**parts: Any) -> dict[str, Any]:
+    return {DETECTIONS: replace(FOUND, **parts)}
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "said"),
+    [
+        ({DETECTIONS: EMPTY}, detected(scores=FOUND.scores.flip(1)), "are not descending"),
+        ({DETECTIONS: EMPTY}, detected(labels=FOUND.labels + 1), "leave 0..1, the 2 classes"),
+        ({DETECTIONS: EMPTY}, detected(boxes=FOUND.boxes.flip(2)), "expected x1 y1 x2 y2"),
+        (
+            {DETECTIONS: EMPTY},
+            detected(probs=FOUND.probs[:1]),
+            r"detections.probs has the shape \(1, 2, 2\): expected \(2, 2\)",
+        ),
+        ({EMBEDDING: torch.ones(2, 3)}, {EMBEDDING: torch.ones(2, 1)}, "of 1 number, and had thos"),
+        (
+            {BOX_FEATURES: torch.ones(2, 2, 3)},
+            {BOX_FEATURES: torch.ones(2, 2, 1)},
+            "box_features has vectors of 1 number, and had those of 3: expected one length",
+        ),
+        (
+            {DETECTIONS: FOUND, BOX_FEATURES: torch.ones(2, 2, 3)},
+            {DETECTIONS: FOUND, BOX_FEATURES: torch.ones(2, 1, 3)},
+            "as many of each, got 1 of box_features, 2 of detections",
+        ),
+        (
+            {ANCHORS: torch.ones(2, 5, 4), DISAGREEMENT: torch.ones(2, 5)},
+            {ANCHORS: torch.ones(2, 5, 4), DISAGREEMENT: torch.ones(2, 1)},
+            "as many of each, got 5 of anchors, 1 of disagreement",
+        ),
+    ],
+)
+def test_a_run_looks_at_every_batch(
+    first: dict[str, Any], later: dict[str, Any], said: str
+) -> None:
+    class Learner:
+        def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+            yield SignalBatch(images.ids[:2], first)
+            yield SignalBatch(images.ids[2:], later)
+
+    seen = DeclaredSignals(Learner(), None, frozenset(first), classes=2)  # type: ignore[arg-type]
+    stream = seen.signals(["a", "b", "c", "d"], frozenset(first))
+    assert next(stream).ids == ("a", "b")
+    with pytest.raises(TrainingError, match=f"{said}.*; see c, d"):
+        next(stream)
+
+
+def test_names_of_signals_are_a_set() -> None:
+    seen = DeclaredSignals(None, None, frozenset({DETECTIONS}))  # type: ignore[arg-type]
+    with pytest.raises(SelectionError, match="asks for 'detections': expected a set of signals"):
+        seen.signals(["a"], DETECTIONS)  # type: ignore[arg-type]
+
+
+def boxed(side: float, count: int = BOXES, valid: int = BOXES) -> SignalBatch:
+    """One image, with boxes of a half of a side."""
+    found = Detections(
+        boxes=torch.tensor([0, 0, side / 2, side]).expand(1, count, 4),
+        scores=torch.full((1, count), 0.5),
+        labels=torch.zeros(1, count, dtype=torch.long),
+        valid=torch.arange(count)[None] < valid,
+        probs=torch.full((1, count, 1), 0.5),
+        exclusive=False,
+    )
+    return SignalBatch(("a",), {DETECTIONS: found})
+
+
+@pytest.mark.parametrize(
+    ("batch", "right"),
+    [
+        (boxed(1), False),
+        (boxed(3), True),
+        (boxed(1, BOXES - 1), True),
+        (boxed(1, BOXES, BOXES - 1), True),
+        (boxed(0), True),
+    ],
+)
+def test_boxes_are_no_shares(batch: SignalBatch, right: bool) -> None:
+    first = boxed(side=1, valid=0)
+    stream = as_asked([first, replace(batch, ids=("b",))], ["a", "b"], frozenset({DETECTIONS}))
+    if right:
+        assert len(list(stream)) == 2
+    else:
+        with pytest.raises(TrainingError, match=r"all within 0\.\.1: expected pixels"):
+            list(stream)

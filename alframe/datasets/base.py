@@ -98,9 +98,9 @@ class Target:
         Without geometry ``boxes`` are None; an image without objects has zero rows of them.
 
         Raises:
-            ValueError: labels are fractions.
+            ValueError: labels are fractions, or boxes no rows of four.
         """
-        b = None if boxes is None else np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
+        b = None if boxes is None else _rows_of_four(boxes)
         given = np.asarray(labels).reshape(-1)
         if given.dtype.kind == "f" and (given % 1 != 0).any():  # also of what is not finite
             raise ValueError(f"labels are whole numbers, got {given.tolist()!r:.60}")
@@ -126,6 +126,13 @@ class Target:
     def trainable(self) -> NDArray[np.bool_]:
         """The objects that a detector is trained on, bool [N]: neither difficult nor crowd."""
         return ~(self.difficult | self.crowd)
+
+
+def _rows_of_four(boxes: object) -> NDArray[np.float32]:
+    rows = np.asarray(boxes, dtype=np.float32)
+    if rows.size and (rows.ndim != 2 or rows.shape[1] != 4):
+        raise ValueError(f"boxes are of the shape {list(rows.shape)}: expected [N, 4]")
+    return rows.reshape(-1, 4)
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,12 @@ def _of_another_task(dataset: Dataset) -> Iterator[str]:
         bare = [item for item, target in targets if target.boxes is None]
     elif dataset.task == "segmentation":
         bare = [item for item, target in targets if target.mask is None]
+    several = [item for item, target in targets if len(target.labels) > 1]
+    if dataset.task == "classification" and several:
+        yield (
+            "is of classification and has targets with several labels: expected one, the class of "
+            f"the image: {named(several)}"
+        )
     if bare:
         what = {"detection": "boxes", "segmentation": "a mask"}[dataset.task]
         yield f"is of {dataset.task} and has targets without {what}: {named(bare)}"

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import Target
+from alframe.datasets.suspicions import wrong_targets
 from alframe.errors import ConfigError, DataError
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.choosing import Material
@@ -39,7 +40,7 @@ def material_of(
 
     Raises:
         ConfigError: lengths differ, or ids are doubled or no texts.
-        DataError: detections are none that are known.
+        DataError: detections are none that are known, or targets wrong.
     """
     ids, done = _texts(ids, "ids"), frozenset(_texts(labelled, "labelled"))
     names = tuple(_texts(() if classes is None else classes, "classes"))
@@ -67,7 +68,11 @@ def material_of(
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise ConfigError(f"classes: expected each once, {twice[0]!r:.60} is there twice")
     if classes is None:
-        names = _numbers([row for rows in tables.values() for row in rows])
+        names = _numbers([row for rows in tables.values() for row in rows], known)
+    elif not names:
+        raise ConfigError("classes: expected names, got none; leave them out to have numbers")
+    if wrong := wrong_targets(known, len(names)):
+        raise DataError(f"targets: {what}" for what in wrong)
     found = {
         name: StoredDetections(list(ids), names, _columns(ids, rows, len(names)), name)
         for name, rows in tables.items()
@@ -109,6 +114,8 @@ def _texts(value: Any, name: str) -> list[str]:
 
 
 def _check(ids: Sequence[str], **given: Any) -> None:
+    if not ids:
+        raise ConfigError("ids: expected one or more, got none")
     if len(set(ids)) < len(ids):
         twice = Counter(ids).most_common(1)[0][0]
         raise ConfigError(f"ids: expected each once, {twice!r:.60} is there twice")
@@ -162,8 +169,11 @@ def _parts(found: Any, item: str) -> dict[str, NDArray[Any]]:
                 f"{what}: {kind[2]}: expected whole numbers, got {labels.tolist()!r:.60}"
             )
         probs = _of(found, "probs")
-        if boxes.size % 4 or not np.isfinite(boxes).all():
-            raise DataError(f"{what}: {kind[0]}: expected four finite numbers each")
+        if boxes.size and (boxes.ndim != 2 or boxes.shape[1] != 4):
+            shape = list(boxes.shape)
+            raise DataError(f"{what}: {kind[0]}: expected rows of four numbers, got shape {shape}")
+        if not np.isfinite(boxes).all():
+            raise DataError(f"{what}: {kind[0]}: expected finite numbers")
         rows = {
             "boxes": boxes.reshape(-1, 4),
             "scores": scores,
@@ -195,6 +205,8 @@ def _array(value: Any, what: str, *, rows: bool = False) -> NDArray[Any]:
         if value.is_floating_point() and value.element_size() < 4:  # bfloat16 is none of numpy's
             value = value.float()
         value = value.numpy()
+    if np.ma.is_masked(value):
+        raise DataError(f"{what}: values are masked: expected a number in each place")
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -208,10 +220,13 @@ def _array(value: Any, what: str, *, rows: bool = False) -> NDArray[Any]:
     return array
 
 
-def _numbers(rows: Sequence[Mapping[str, NDArray[Any]]]) -> tuple[str, ...]:
+def _numbers(
+    rows: Sequence[Mapping[str, NDArray[Any]]], targets: Mapping[str, Target]
+) -> tuple[str, ...]:
     """Names of classes that have none: their numbers."""
     width = max((row["probs"].shape[1] for row in rows), default=0)
-    most = max((int(row["labels"].max()) for row in rows if len(row["labels"])), default=-1)
+    labels = [*(row["labels"] for row in rows), *(target.labels for target in targets.values())]
+    most = max((int(each.max()) for each in labels if len(each)), default=-1)
     return tuple(map(str, range(max(most + 1, width))))
 
 

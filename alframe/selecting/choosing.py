@@ -14,7 +14,7 @@ from alframe.seeds import Seeds
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.stored_signals import StoredSignals
 from alframe.signals import AUGMENTED, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING, SAMPLES
-from alframe.strategy import Query, Selection, Strategy, check_selection
+from alframe.strategy import Query, Selection, Strategy, check_selection, tied
 from alframe.streams import DeclaredSignals
 from alframe.words import named, plural
 
@@ -222,6 +222,8 @@ def choose(
     )
     selection = strategy.select(query)
     check_selection(selection, candidates, count)
+    if selection.scores is not None and (said := tied(selection.ids, selection.scores)):
+        material.notes.append(said)
     for found in material.signals.read():
         material.notes.extend(found.notes)
     return selection

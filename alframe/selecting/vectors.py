@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from alframe.errors import DataError
 from alframe.files.npz import DAMAGED, read_header
-from alframe.signals import BOX_FEATURES, EMBEDDING
+from alframe.signals import BOX_FEATURES, EMBEDDING, LARGEST
 from alframe.words import named, plural
 
 ARRAYS = {EMBEDDING: "image [n, d]", BOX_FEATURES: "object_features [m, f] with object_index [m]"}
@@ -156,17 +156,27 @@ class StoredVectors:
         """[B, D], of which only these rows are read; float16 stays what it is.
 
         Raises:
-            DataError: numbers are not finite.
+            DataError: numbers are not finite, or too large.
         """
         assert self.image is not None
         rows = np.array([self.rows[item] for item in ids], np.int64)
         kept = self.image.dtype == np.float16
-        with np.errstate(over="ignore"):
-            found: Any = np.asarray(self.image[rows], np.float16 if kept else np.float32)
-        if odd := np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist():
-            at = named([ids[row] for row in odd])
-            raise DataError(f"{self.where}: image: numbers that are not finite as float32, of {at}")
-        return found  # type: ignore[no-any-return]
+        found = self._sound(self.image[rows], ids, "image")
+        return np.asarray(found, np.float16 if kept else np.float32)
+
+    def _sound(self, found: NDArray[Any], ids: Sequence[str], name: str) -> NDArray[Any]:
+        """Vectors, each of the image in its row of ``ids``.
+
+        Raises:
+            DataError: numbers are not finite, or too large.
+        """
+        if odd := np.flatnonzero(~(np.abs(found) < np.float64(LARGEST)).all(axis=1)).tolist():
+            at = named(list(dict.fromkeys(ids[row] for row in odd)))
+            raise DataError(
+                f"{self.where}: {name}: expected numbers that are finite and smaller than "
+                f"{LARGEST:.0e}, not so of {at}"
+            )
+        return found
 
     @property
     def has_objects(self) -> bool:
@@ -192,10 +202,15 @@ class StoredVectors:
     def objects(
         self, ids: Sequence[str], places: NDArray[np.int32], valid: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """[B, N, F], of the boxes in these places of their images; 0 where they are padding."""
+        """[B, N, F], of the boxes in these places of their images; 0 where they are padding.
+
+        Raises:
+            DataError: numbers are not finite, or too large.
+        """
         assert self._objects is not None
         taken = np.zeros((*places.shape, self._objects.shape[1]), np.float32)
         start = np.array([self._start[self.rows[item]] if item in self.rows else 0 for item in ids])
         rows = (start[:, None] + places)[valid]
-        taken[valid] = self._objects[self._order[rows]]
+        owners = [ids[row] for row in np.nonzero(valid)[0].tolist()]
+        taken[valid] = self._sound(self._objects[self._order[rows]], owners, "object_features")
         return taken

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from alframe.streams import check_signal
+from alframe.signal_checks import check_signal
 from alframe.testing.check_model import (
     CLASSES,
     RULES,

@@ -10,6 +10,7 @@ from alframe.datasets.base import ImageSet, LabelledSet, batched
 from alframe.learner import FitContext
 from alframe.seeds import Seeds
 from alframe.shaped import Tensor
+from alframe.signal_checks import check_signal
 from alframe.signals import (
     ANCHOR_WEIGHT,
     ANCHORS,
@@ -25,7 +26,6 @@ from alframe.signals import (
     Detections,
     SignalBatch,
 )
-from alframe.streams import check_signal
 from alframe.testing.expect import as_assertion, expect
 
 Ids = tuple[str, ...]

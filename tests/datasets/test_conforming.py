@@ -1,5 +1,6 @@
 """Datasets as plugins make them: each slip is named, and before anything is trained."""
 
+import re
 from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any
@@ -121,6 +122,24 @@ def test_targets_of_another_task(task: str, what: str) -> None:
     with pytest.raises(DataError, match=f"is of {task} and has targets without {what}: a, in/b"):
         conforming(whole)
     assert conforming(replace(whole, task="classification")).targets == whole.targets
+
+
+def test_an_image_has_one_class() -> None:
+    """As one-hot rows by mistake, of which the first number would count."""
+    targets = dict.fromkeys(PLAIN.targets, Target.of(None, [])) | {"a": Target.of(None, [0, 1])}
+    with pytest.raises(DataError, match=r"of classification and has targets with several .*: a$"):
+        conforming(replace(PLAIN, task="classification", targets=targets))
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3,), (2, 2, 4), (4, 0, 1)])
+def test_boxes_are_rows_of_four(shape: tuple[int, ...]) -> None:
+    """Transposed ones would be read across; of no boxes, any shape will do."""
+    boxes = np.zeros(shape)
+    if not boxes.size:
+        assert Target.of(boxes, []).require_boxes().shape == (0, 4)
+    else:
+        with pytest.raises(ValueError, match=re.escape(f"{list(shape)}: expected [N, 4]")):
+            Target.of(boxes, [0])
 
 
 def test_a_kind_of_dataset_of_its_own() -> None:

@@ -398,7 +398,7 @@ def test_embeddings_are_waited_for_where_the_strategy_requires_them(
     broken[3] = np.nan
     for known, array, message in (
         (ids[2:], image[2:], "no embedding of 2 images that the strategy looks at"),
-        (ids, broken, f"image: numbers that are not finite as float32, of {ids[3]}"),
+        (ids, broken, f"finite and smaller than 1e+15, not so of {ids[3]}"),
     ):
         np.savez(file, ids=np.array(known), image=array)
         code, _, err = go_on(alframe, run)

@@ -238,9 +238,9 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "numbered": ({"detections": [NUMBERS] * 4, "classes": [1]}, "classes: .* texts, got 1"),
     "no targets": ({"embedding": VECTORS, "targets": {"a": 3}}, "targets: expected a mapping"),
     "one opinion": ({"samples": [[{}] * 4]}, "samples: expected two opinions at least, got 1"),
-    "three": ({"detections": [NUMBERS | {"boxes": [[0, 0, 5]]}] * 4}, "four finite numbers each"),
+    "three": ({"detections": [NUMBERS | {"boxes": [[0, 0, 5]]}] * 4}, "rows of four numbers, got"),
     "endless": (
-        {"detections": [NUMBERS | {"boxes": [[0, 0, 5, np.nan]]}] * 4}, "four finite numbers each"
+        {"detections": [NUMBERS | {"boxes": [[0, 0, 5, np.nan]]}] * 4}, "boxes: expected finite"
     ),
     "huge class": ({"detections": [NUMBERS | {"labels": [2**40]}] * 4}, "expected whole numbers"),
     "nan class": ({"detections": [NUMBERS | {"labels": [np.nan]}] * 4}, "expected whole numbers"),
@@ -259,6 +259,28 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"detections": [NUMBERS | {"probs": [[np.nan]]}] * 4}, r"probs: expected numbers of 0\.\.1"
     ),
     "classes": ({"detections": [NUMBERS] * 4, "classes": ["a", "a"]}, "'a' is there twice"),
+    "no classes": ({"detections": [NUMBERS] * 4, "classes": ()}, "classes: expected names, got no"),
+    "no ids": ({"ids": []}, "ids: expected one or more, got none"),
+    "across": (
+        {"detections": [NUMBERS | {"boxes": np.ones((4, 2))}] * 4}, r"got shape \[4, 2\]"
+    ),
+    "a target's class": (
+        {"embedding": VECTORS, "classes": ["x"], "targets": {"a": Target.of(None, [1])}},
+        "targets: labels that are none of 0 to 0, in a",
+    ),
+    "masked": (
+        {"embedding": np.ma.masked_equal(VECTORS, 5)}, "embedding: values are masked: expected a n"
+    ),
+    "large": ({"embedding": np.array([[0], [1], [1e19], [2]])}, r"than 1e\+15, not so of c"),
+    "nan vector": ({"embedding": np.array([[0], [1], [2], [np.nan]])}, r"than 1e\+15, not so of d"),
+    "a feature": (
+        {
+            "strategy": "ppal",
+            "detections": [NUMBERS] * 4,
+            "object_features": [[[0.5]], [[1]], [[np.inf]], [[2]]],
+        },
+        r"object_features: expected numbers that are finite and smaller than 1e\+15, not so of c",
+    ),
     "features": ({"object_features": [[1, 2]] * 4}, "of a: expected rows of numbers, got shape"),
     "foreign": ({"embedding": VECTORS, "labelled": ["z"]}, "1 are not among ids, such as 'z'"),
     "flat": ({"embedding": VECTORS[:, 0]}, r"image: expected \[4, d\]"),
@@ -270,7 +292,9 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "uneven": (
         {"detections": [NUMBERS | {"scores": [0.5, 0.4]}] * 4}, "got 1 boxes, 2 scores, 1 labels"
     ),
-    "class": ({"detections": [NUMBERS] * 4, "classes": []}, "expected numbers from 0 to -1"),
+    "class": (
+        {"detections": [NUMBERS | {"labels": [1]}] * 4, "classes": ["x"]}, "from 0 to 0, got 1"
+    ),
     "negative class": (
         {"detections": [*[NUMBERS] * 3, NUMBERS | {"labels": [-1]}]},
         "detections of d: classes: expected numbers from 0 to .*, got -1 to -1",
@@ -290,6 +314,26 @@ def test_what_does_not_fit_is_said(what: str) -> None:
     given, message = WRONG[what]
     with pytest.raises((ConfigError, DataError), match=message):
         alframe.select(**({"strategy": "coreset", "budget": 1, "ids": IDS} | given))
+
+
+def test_a_choice_by_name_alone_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    alike = {"ids": IDS, "detections": [NUMBERS] * 4}
+    assert alframe.select("entropy", 2, **alike) == ["a", "b"]
+    assert "4 images have one score" in caplog.text
+    caplog.clear()
+    offset = 1e9 + VECTORS.astype(np.float64)  # of which float32 keeps no difference
+    assert alframe.select("coreset", 2, ids=IDS, embedding=offset) == ["a", "b"]
+    assert "the features of all 4 images are equal" in caplog.text
+    caplog.clear()
+    alframe.select("coreset", 2, ids=IDS, embedding=VECTORS)
+    alframe.select("coreset", 1, ids=["a"], embedding=VECTORS[:1])
+    assert not caplog.text
+
+
+def test_a_class_of_a_target_alone_is_one() -> None:
+    given = {"ids": IDS, "detections": [NUMBERS] * 4, "object_features": [[[1.0]]] * 4}
+    targets = {"a": Target.of([[0, 0, 4, 4]], [7])}
+    assert len(alframe.select("ppal", 2, **given, labelled=["a"], targets=targets)) == 2
 
 
 def test_numbers_of_numpy_and_generators_will_do() -> None:

@@ -619,7 +619,7 @@ BAD_FILES: Mapping[str, tuple[Any, str]] = {
     "complex": ({"ids": np.array(["a"]), "image": np.ones((1, 2), complex)}, "got complex128"),
     "narrow": ({"ids": np.array(["a"]), "image": np.zeros((1, 0))}, "a number or more in each row"),
     "NaN": (
-        {"ids": np.array(["a", "b"]), "image": [[1.0, 2.0], [np.nan, 1.0]]}, "as float32, of b",
+        {"ids": np.array(["a", "b"]), "image": [[1.0, 2.0], [np.nan, 1.0]]}, "1e+15, not so of b",
     ),
     "index": (
         {"ids": np.array(["a"]), "object_features": np.zeros((1, 2)), "object_index": [1]},

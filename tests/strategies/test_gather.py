@@ -27,3 +27,6 @@ def test_one_number_that_is_not_finite_is_enough() -> None:
     table = {"a": [1.0, 2.0], "b": [1.0, float("nan")]}
     with pytest.raises(SelectionError, match="the features of b are not finite"):
         embeddings(query({EMBEDDING: rows(table)}, "ab", 1), "ab")
+    table["b"] = [1.0, 1e16]
+    with pytest.raises(SelectionError, match=r"the features of b .* or as large as 1e\+15"):
+        embeddings(query({EMBEDDING: rows(table)}, "ab", 1), "ab")

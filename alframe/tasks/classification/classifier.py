@@ -113,7 +113,7 @@ class Classifier(nn.Module, ABC):
 
 
 def classes_of(batch: Batch) -> "Int[Tensor, ' B']":
-    """The class of each image of a labelled batch: its first label, -1 where it has none.
+    """The class of each image of a labelled batch: its label, -1 where it has none.
 
     Raises:
         ValueError: the batch is unlabelled.

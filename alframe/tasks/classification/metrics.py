@@ -10,9 +10,9 @@ from alframe.datasets.base import LabelledSet
 from alframe.errors import DIVERGED, DataError, TrainingError
 from alframe.learner import Metrics
 from alframe.model import ERRORS
-from alframe.shaped import Float, Int
+from alframe.shaped import Float, Int, Tensor
 from alframe.signals import CLASS_PROBS, SignalBatch
-from alframe.words import plural
+from alframe.words import named, plural
 
 BINS = 15
 """Of confidence, equally wide, as Guo et al. (ICML 2017) have them."""
@@ -26,17 +26,18 @@ def classification_metrics(
     """Metrics of the test images that have a class, from their class probabilities.
 
     Args:
-        test: one label an image; of several the first counts.
+        test: one label an image, or none.
         stream: batches of ``class_probs``, [B, 1, C].
         classes: names, in label order.
 
     Raises:
-        TrainingError: a probability is not finite; the message names the image.
+        TrainingError: a probability is not finite, or there are several rows of them; the message
+            names the image.
         DataError: no image has a class.
     """
     rows: dict[str, NDArray[np.float64]] = {}
     for batch in stream:
-        values = batch[CLASS_PROBS].values[:, 0].double().cpu().numpy()  # [B, 1, C] -> [B, C]
+        values = image_probs(batch).double().cpu().numpy()
         for item, row in zip(batch.ids, values, strict=True):
             if not np.isfinite(row).all():
                 raise TrainingError(f"the class probabilities of {item} are not finite: {DIVERGED}")
@@ -48,6 +49,21 @@ def classification_metrics(
         )
     labels = np.array([test.targets[item].labels[0] for item in known])
     return metrics_of(np.stack([rows[item] for item in known]), labels, classes)
+
+
+def image_probs(batch: SignalBatch) -> "Float[Tensor, 'B C']":
+    """The class probabilities of whole images.
+
+    Raises:
+        TrainingError: they are of several predictions an image.
+    """
+    values: Tensor = batch[CLASS_PROBS].values
+    if values.shape[1] != 1:
+        raise TrainingError(
+            f"{CLASS_PROBS}.values has the shape {tuple(values.shape)}: expected [B, 1, C], one "
+            f"prediction an image; see {named(batch.ids)}"
+        )
+    return values[:, 0]
 
 
 def metrics_of(

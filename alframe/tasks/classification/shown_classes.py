@@ -11,6 +11,7 @@ from alframe.detectors.painting import COLOURS, with_legend
 from alframe.errors import RunError
 from alframe.model import Display, ShownPrediction
 from alframe.signals import CLASS_PROBS, SignalBatch
+from alframe.tasks.classification.metrics import image_probs
 
 MOST = 5
 """Classes that are shown, the likeliest."""
@@ -38,7 +39,7 @@ class ClassesShowing:
     def show(self, batch: SignalBatch) -> ShownPrediction:
         """The classes of the one image of a batch."""
         classes, least = self._display.classes, self._display.threshold
-        probs = batch[CLASS_PROBS].values[0, 0].double().cpu().numpy()
+        probs = image_probs(batch)[0].double().cpu().numpy()
         order = np.argsort(-probs, kind="stable")[:MOST].tolist()
         least = THRESHOLD if least is None else least
         shown = [n for place, n in enumerate(order) if place == 0 or probs[n] >= least]

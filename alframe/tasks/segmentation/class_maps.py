@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from alframe.errors import TrainingError
 from alframe.shaped import Float, Int, UInt8
+from alframe.signals import SignalBatch
+from alframe.words import named
 
 CLASS_MAPS = "class_maps"
 """The name of a signal: a :class:`ClassMaps`."""
@@ -49,6 +52,51 @@ class ClassMaps:
             share = (where - first).to(full.dtype).unsqueeze(1)
             between = torch.lerp(full[:, :, first], full[:, :, second], share)
             yield upsampled(between, (len(below), columns))[0]
+
+
+def maps_of(batch: SignalBatch, classes: int) -> ClassMaps:
+    """The class maps of a batch, held to what :class:`ClassMaps` says.
+
+    Args:
+        batch: has them.
+        classes: how many the dataset has.
+
+    Raises:
+        TrainingError: says what was expected.
+    """
+    maps: ClassMaps = batch[CLASS_MAPS]
+    if wrong := _wrong(maps, len(batch.ids), classes):
+        raise TrainingError(f"{wrong}; see {named(batch.ids)}")
+    return maps
+
+
+def _wrong(maps: ClassMaps, images: int, classes: int) -> str | None:
+    if not isinstance(maps, ClassMaps):
+        return f"{CLASS_MAPS} is of type {type(maps).__name__}: expected a ClassMaps"
+    logits = maps.logits
+    if not (isinstance(logits, Tensor) and logits.is_floating_point()):
+        got = getattr(logits, "dtype", type(logits).__name__)
+        return f"{CLASS_MAPS}.logits is {got}: expected a tensor of floats"
+    shape = tuple(logits.shape)
+    if len(shape) != 4 or shape[0] != images:
+        return f"{CLASS_MAPS}.logits has the shape {shape}: expected [{images}, C, h, w]"
+    if shape[1] != classes and (shape[1], classes) != (1, 2):
+        return (
+            f"{CLASS_MAPS}.logits has the shape {shape}: expected {classes} channels, one for each "
+            "class of the dataset (of two classes, one will do: the second's)"
+        )
+    for name, value in (("sizes", maps.sizes), ("originals", maps.originals)):
+        if not _is_sizes(value, images):
+            return f"{CLASS_MAPS}.{name}: expected whole numbers [{images}, 2], height and width"
+    return None
+
+
+def _is_sizes(value: object, images: int) -> bool:
+    return (
+        isinstance(value, Tensor)
+        and value.shape == (images, 2)
+        and not (value.is_floating_point() or value.is_complex())
+    )
 
 
 def upsampled(logits: "Float[Tensor, 'B C h w']", shape: tuple[int, int]) -> Tensor:

@@ -13,7 +13,7 @@ from alframe.errors import DIVERGED, TrainingError
 from alframe.learner import Metrics
 from alframe.shaped import Int
 from alframe.signals import SignalBatch
-from alframe.tasks.segmentation.class_maps import CLASS_MAPS, decided_classes
+from alframe.tasks.segmentation.class_maps import decided_classes, maps_of
 
 
 def segmentation_metrics(
@@ -23,11 +23,12 @@ def segmentation_metrics(
 
     Raises:
         DataError: a mask is not one of its image.
-        TrainingError: a logit is not finite; the message names the image.
+        TrainingError: a logit is not finite, or maps are of other classes; the message names the
+            image.
     """
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     for batch in stream:
-        maps = batch[CLASS_MAPS]
+        maps = maps_of(batch, len(classes))
         finite = maps.logits.isfinite().flatten(1).all(1).tolist()
         for row, item in enumerate(batch.ids):
             height, width = maps.originals[row].tolist()

@@ -17,6 +17,7 @@ from alframe.tasks.segmentation.class_maps import (
     CLASS_MAPS,
     ClassMaps,
     decided_classes,
+    maps_of,
     probabilities,
 )
 
@@ -52,7 +53,7 @@ class MasksShowing:
     def show(self, batch: SignalBatch) -> ShownPrediction:
         """The mask of the one image of a batch."""
         classes = self._display.classes
-        decided = decided_mask(batch[CLASS_MAPS], self._display.threshold)
+        decided = decided_mask(maps_of(batch, len(classes)), self._display.threshold)
         counts = np.bincount(decided.mask.ravel(), minlength=len(classes)) / decided.mask.size
         shares = {classes[n]: float(counts[n]) for n in np.argsort(-counts, kind="stable")}
         found = {name: share for name, share in shares.items() if share}

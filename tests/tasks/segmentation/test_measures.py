@@ -1,5 +1,8 @@
 """Intersection over union, against a known tool and by hand."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -88,3 +91,36 @@ def test_masks_are_held_against_predictions_at_their_own_size() -> None:
     test = LabelledSet(None, ("w", "x"), dict.fromkeys("wx", test.targets["x"]))  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match="the class maps of x are not finite"):
         segmentation_metrics(test, [SignalBatch(("w", "x"), {CLASS_MAPS: two})], NAMES[:2])
+
+
+SIZES = torch.tensor([[4, 6]])
+MAPS = ClassMaps(torch.zeros(1, 4, 2, 3), SIZES, SIZES, (4, 6), 0.5)
+"""Of one image and the classes of ``NAMES``."""
+
+
+@pytest.mark.parametrize(
+    ("maps", "said"),
+    [
+        (MAPS.logits, "class_maps is of type Tensor: expected a ClassMaps"),
+        (replace(MAPS, logits=MAPS.logits.numpy()), "logits is float32: expected a tensor of fl"),
+        (replace(MAPS, logits=MAPS.logits.long()), r"logits is torch\.int64: expected a tensor"),
+        (replace(MAPS, logits=MAPS.logits[0]), r"\(4, 2, 3\): expected \[1, C, h, w\]"),
+        (replace(MAPS, logits=MAPS.logits.repeat(2, 1, 1, 1)), r"\(2, 4, 2, 3\): expected \[1, C"),
+        *[
+            (replace(MAPS, logits=torch.zeros(1, count, 2, 3)), "expected 4 channels, one for each")
+            for count in (1, 3, 5)
+        ],
+        (replace(MAPS, logits=MAPS.logits.permute(0, 2, 3, 1)), "expected 4 channels, one for ea"),
+        (replace(MAPS, sizes=SIZES[0]), r"class_maps\.sizes: expected whole numbers \[1, 2\]"),
+        (replace(MAPS, originals=SIZES.float()), r"class_maps\.originals: expected whole numbers"),
+    ],
+)
+def test_maps_are_held_to_what_they_say(maps: Any, said: str) -> None:
+    def measured(maps: Any) -> Any:
+        return segmentation_metrics(test, [SignalBatch(("x",), {CLASS_MAPS: maps})], NAMES)
+
+    truth = np.zeros((4, 6), np.uint8)
+    test = LabelledSet(None, ("x",), {"x": Target.of(None, [0], mask=truth.copy)})  # type: ignore[arg-type]
+    assert measured(MAPS)["mIoU"] == 1.0
+    with pytest.raises(TrainingError, match=f"{said}.*; see x"):
+        measured(maps)
