@@ -123,6 +123,8 @@ def _violations(
             _expect(known, f"{name}[{number}] is {_a(each)}: expected a Detections")
             yield from _violations(f"{name}[{number}]", each, classes, images)
     elif isinstance(values, ClassProbs):
+        some = getattr(values.values, "shape", (1, 1))[1:2] != (0,)
+        _expect(some, f"{name}.values are of no prediction: expected one an image, or more")
         yield from _of_probs(f"{name}.values", values.values, values.exclusive, classes, images)
     elif isinstance(values, Detections):
         yield from _of_detections(name, values, classes, images)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from alframe.datasets.base import ImageSet
+from alframe.errors import PluginError
 from alframe.shaped import Bool, Float, Int, Tensor
 
 LARGEST = 1e15
@@ -98,6 +99,16 @@ class SignalBatch:
     values: Mapping[str, Any]
 
     def __getitem__(self, name: str) -> Any:
+        """The values of a signal.
+
+        Raises:
+            PluginError: it was not asked for.
+        """
+        if name not in self.values:
+            raise PluginError(
+                f"the signal {name} is read and was not asked for: name it in requires (of a "
+                "strategy) or in measured (of a model)"
+            )
         return self.values[name]
 
 

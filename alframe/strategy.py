@@ -140,7 +140,8 @@ class ScoringStrategy(ABC):
         """The score of every unlabelled item.
 
         Raises:
-            SelectionError: a score is not finite; the message names the image.
+            SelectionError: there are not as many scores as images, or one is not finite; the
+                message names the image.
         """
         scores: dict[str, float] = {}
         for batch in query.learner.signals(query.unlabelled, self.requires):
@@ -152,11 +153,15 @@ class ScoringStrategy(ABC):
         values = self.score(batch)
         if hasattr(values, "detach"):
             values = values.detach().double().cpu()
-        numbers = np.asarray(values, dtype=np.float64)
-        if numbers.shape != (len(batch.ids),):
-            raise TypeError(
+        try:
+            numbers = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError):
+            numbers = None
+        if numbers is None or numbers.shape != (len(batch.ids),):
+            got = f"{values!r:.60}" if numbers is None else f"shape {list(numbers.shape)}"
+            raise SelectionError(
                 f"{type(self).__name__}.score: expected one number for each of {len(batch.ids)} "
-                f"images, got shape {list(numbers.shape)}"
+                f"images, got {got}"
             )
         return [float(number) for number in numbers]
 

@@ -109,16 +109,25 @@ def test_a_learner_streams_every_image_once(streamed: Any, said: str) -> None:
         list(reader.signals(ids, frozenset({"number"})))
 
 
-class OfClasses(ByNumber):
+class Giving(ByNumber):
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
     def score(self, batch: SignalBatch) -> Any:
-        return np.zeros((len(batch.ids), 3))
+        return self.values
 
 
 def test_scores_that_are_not_one_number_an_image_are_named_by_their_shape() -> None:
-    with pytest.raises(
-        TypeError, match=r"OfClasses.score: expected one number for each of 1 .*\[1, 3\]"
+    for values, got in (
+        (np.zeros((1, 3)), r"shape \[1, 3\]"),
+        (np.zeros(2), r"shape \[2\]"),
+        (1.0, r"shape \[\]"),
+        (["high"], "'high'"),
+        ([[1], [2, 3]], r"\[\[1\], \[2, 3\]\]"),
+        ({"a": 1.0}, "{'a': 1.0}"),
     ):
-        OfClasses().select(query({"a": 1.0}, 1))
+        with pytest.raises(SelectionError, match=f"Giving.score: .* for each of 1 .*{got}"):
+            Giving(values).select(query({"a": 1.0}, 1))
 
 
 @pytest.mark.parametrize(

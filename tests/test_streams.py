@@ -70,6 +70,7 @@ def test_what_is_right_or_of_no_known_kind_passes(values: Any) -> None:
         (replace(FOUND, probs=FOUND.probs / 2), "x.probs are exclusive and do not sum to 1"),
         ((FOUND, replace(FOUND, labels=FOUND.labels - 1)), r"x\[1\].labels leave 0\.\.1"),
         (ClassProbs(torch.ones(2, 3, 0), False), "x.values are of no class"),
+        (ClassProbs(torch.ones(2, 0, 3), False), "x.values are of no prediction"),
         (replace(FOUND, probs=FOUND.probs[..., :0]), "x.probs are of no class|x.labels leave"),
         (ClassProbs(torch.ones(2, 3, 1), "False"), "exclusive is 'False': expected True or False"),  # type: ignore[arg-type]
         (ClassProbs(torch.ones(2, 3, 1) * 1j, False), "x.values is torch.complex64: expected real"),

@@ -1,6 +1,5 @@
 """A page to look at: what people are asked, or what they answered, beside what a model found."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.captions import apart
-from alframe.datasets.bulk import in_threads
+from alframe.datasets.bulk import in_threads, processors
 from alframe.datasets.objects import Annotated
 from alframe.datasets.pictures import Reading, thumbnail
 from alframe.errors import DataError
@@ -138,7 +137,7 @@ def _captions(image: AskedImage, look: SecondLook | None) -> list[_Caption]:
 
 
 def _workers() -> int:
-    return min(8, os.cpu_count() or 1)
+    return min(8, processors())
 
 
 def _thumbnail(

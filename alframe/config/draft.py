@@ -15,6 +15,7 @@ from alframe.config.locations import members
 from alframe.config.options import check_options, options_model, problems
 from alframe.config.sections import TRAINED, RunConfig, Section
 from alframe.errors import ConfigError, PluginError
+from alframe.model import unwrapped
 from alframe.plugins import Entry, Kind
 
 Layer = dict[str, Any]
@@ -90,12 +91,23 @@ class Draft:
 def component(
     given: Layer, chain: Sequence[Entry], where: str, known: Collection[str] = ()
 ) -> tuple[Layer, list[str]]:
-    """A component's name and all of its options, those of what it wraps under ``of``."""
+    """A component's name and all of its options, those of what it wraps under ``of``.
+
+    Raises:
+        PluginError: see :func:`~alframe.config.options.check_options`, or a model is one of another
+            library.
+    """
     entry, *wrapped = chain
     left_out = {"name", "of"} if wrapped else {"name"}
     own = {k: v for k, v in given.items() if k not in left_out}
+    factory = entry.load()
+    if entry.kind == "models" and not hasattr(unwrapped(factory), "provides"):
+        raise PluginError(
+            f"{entry} has no provides, the names of its signals: expected an alframe.model.Model, "
+            "such as a class around it"
+        )
     with _options_of(entry):
-        options, found = check_options(entry.load(), own, injected(entry), where, known)
+        options, found = check_options(factory, own, injected(entry), where, known)
     if wrapped:
         options["of"], more = component(given["of"], wrapped, f"{where}.of", known)
         found += more

@@ -21,7 +21,7 @@ from alframe.datasets.pictures import DEFAULT, Reading
 from alframe.datasets.problems import SKIP, SWAPPED, BadItemError, Problem, Problems
 from alframe.datasets.resize import Resize
 from alframe.datasets.splits import check_splits
-from alframe.errors import DataError, PluginError
+from alframe.errors import AlframeError, DataError, PluginError
 
 __all__ = ["CacheMode", "CachedImages", "Resize", "prepared"]
 
@@ -101,7 +101,7 @@ class CachedImages:
             DataError: it was not cached and cannot be decoded.
         """
         kept = self._store.get(item)
-        return kept if kept is not None else self._shrunk(self._source.read(item))
+        return kept if kept is not None else self._shrunk(_pixels(self._source, item))
 
     def size(self, item: str) -> tuple[int, int]:
         """(height, width) of the original image in pixels, the frame of its target's boxes."""
@@ -262,7 +262,16 @@ def _key(resize: Resize, limit: int, known: dict[str, _Facts], reading: Reading 
 
 def _pixels(source: ImageSource, item: str) -> NDArray[np.uint8]:
     """What the images of a plugin give, if it is an image."""
-    image: object = source.read(item)
+    try:
+        image: object = source.read(item)
+    except OSError as error:  # as Pillow has it, also of what is no image
+        why = error.strerror or " ".join(str(error).split())
+        remedy = f"replace or remove it{SKIP}"
+        raise BadItemError(Problem(f"the image cannot be read ({why})", item, remedy)) from error
+    except Exception as error:
+        if not isinstance(error, AlframeError):
+            error.add_note(f"raised by {type(source).__name__}.read of {item!r}")
+        raise
     if isinstance(image, np.ndarray):
         if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
             return image

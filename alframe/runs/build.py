@@ -209,13 +209,15 @@ def build_dataset(config: RunConfig, *, in_part: bool | None = None) -> Dataset:
     Raises:
         DataError: it cannot be used; with every problem found.
     """
-    dataset = conforming(_made("dataset", config.dataset))
+    made = _made("dataset", config.dataset)
     entry = registry().get("datasets", config.dataset.name)
-    if dataset.task != (said := entry.says("task")):
+    task, said = getattr(made, "task", None), entry.says("task")
+    if task not in (None, said):
         raise PluginError(
-            f"{entry} makes a dataset of {dataset.task}, and is said to be of {said}: expected one "
-            f"task; register it with task={dataset.task!r}, or give the function that attribute"
+            f"{entry} makes a dataset of {task}, and is said to be of {said}: expected one task; "
+            f"register it with task={task!r}, or give the function that attribute"
         )
+    dataset = conforming(made)
     images = dataset.images
     if isinstance(images, ImageFiles):
         dataset = replace(dataset, images=images.reading_as(reading(config.data)))

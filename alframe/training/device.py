@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 
+from alframe.datasets.bulk import processors
 from alframe.errors import ConfigError
 from alframe.training.distributed import is_initialized
 
@@ -30,8 +31,8 @@ def pick_device(name: str) -> torch.device:
         raise ConfigError(
             f"device={name}: {torch.cuda.device_count()} CUDA devices are visible; use cpu or auto"
         )
-    if device.index is not None:
-        torch.cuda.set_device(device)  # what asks for no device, such as pinning, takes this one
+    if device.type == "cuda":  # what asks for no device, such as pinning, takes this one
+        torch.cuda.set_device(device.index or 0)
     return device
 
 
@@ -39,14 +40,15 @@ def workers(configured: int | None, device: torch.device) -> int:
     """How many processes, or threads, load images, see :class:`alframe.config.sections.DataConfig`.
 
     On the CPU they would take the model's time. A GPU waits for one process that reads, augments
-    and collates; its processors are this machine's, divided by the processes that have a GPU.
+    and collates; its processors are those of this machine that we may use, divided by the processes
+    that have a GPU (``LOCAL_WORLD_SIZE``).
     """
     if configured is not None:
         return configured
     if device.type == "cpu":
         return 0
     here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    return min(MOST_WORKERS, (os.cpu_count() or 1) // here)
+    return min(MOST_WORKERS, processors() // here)
 
 
 def _own(device: torch.device) -> torch.device:

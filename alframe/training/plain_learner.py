@@ -24,6 +24,10 @@ from alframe.training.layer_errors import large_enough
 from alframe.training.phases import Losses, Phase, Step
 from alframe.training.placement import placed
 from alframe.training.warm_start import carry_over
+from alframe.words import named
+
+NEEDED = ("provides", "measured", "loss", "features", "read", "measure")
+"""What is asked of a model that is trained."""
 
 
 class PlainLearner:
@@ -40,6 +44,7 @@ class PlainLearner:
 
     Raises:
         ConfigError: gradients are to be watched in a compiled graph, which keeps none.
+        PluginError: the model lacks something, or has nothing to train.
 
     Attributes:
         provides: signals of the learner's own, beside those of its model.
@@ -59,7 +64,8 @@ class PlainLearner:
         self._watch_gradients = watch_gradients
         self._network: nn.Module | None = None
         self._lean: Model | None = None
-        self._fresh(seed=0)  # a backbone or weights that cannot be had are found out now
+        network = self._fresh(seed=0)  # a backbone or weights that cannot be had are found out now
+        _check_trainable(network, self.inner(network))
 
     @property
     def network(self) -> nn.Module:
@@ -153,8 +159,9 @@ class PlainLearner:
                     moved = batch.to(setup.device)
                     again = names & self.derives.keys()
                     values = {name: self.derived(moved, model, name) for name in again}
-                    if names - again:
-                        values |= self.read(moved, model.features(moved), names - again)
+                    if own := names - again:
+                        found = self.read(moved, model.features(moved), own)
+                        values |= _by_name(found, model)
                 except torch.OutOfMemoryError as error:
                     raise _out_of_memory(len(batch)) from error
             yield SignalBatch(batch.ids, values)
@@ -195,6 +202,27 @@ class PlainLearner:
             network = self.build()
         channels_last = self.setup.training.channels_last
         return placed(network, self.setup.device, channels_last=channels_last)
+
+
+def _check_trainable(network: nn.Module, model: Model) -> None:
+    if lacking := [name for name in NEEDED if not hasattr(model, name)]:
+        raise PluginError(
+            f"model {type(model).__name__} lacks {named(lacking)}: expected an alframe.model.Model"
+        )
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise PluginError(
+            f"model {type(model).__name__} has no parameter that requires a gradient: expected one "
+            "or more to train"
+        )
+
+
+def _by_name(values: Any, model: Model) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise PluginError(
+            f"{type(model).__name__}.read gives {values!r:.60} ({type(values).__name__}): expected "
+            "a dict of signals by name"
+        )
+    return values
 
 
 def _out_of_memory(images: int) -> TrainingError:

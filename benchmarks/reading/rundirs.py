@@ -59,9 +59,15 @@ class Cycle(BaseModel):
 
 
 def names_in(metric: str, known: Container[str]) -> list[str]:
-    """The names that a metric is the mean of: two in ``AP50.cat,dog``, unless one is called so."""
-    start, dot, last = metric.rpartition(".")
-    return [metric] if metric in known else [start + dot + name for name in last.split(",")]
+    """The names that a metric is the mean of: two in ``AP50.cat,dog``, unless one is called so.
+
+    What stands before the names ends with the last dot, unless they have dots themselves.
+    """
+    if metric in known:
+        return [metric]
+    dots = [place + 1 for place, letter in enumerate(metric) if letter == "."]
+    ways = [[metric[:dot] + name for name in metric[dot:].split(",")] for dot in (0, *dots)]
+    return next((way for way in reversed(ways) if all(map(known.__contains__, way))), ways[-1])
 
 
 @dataclass(frozen=True)

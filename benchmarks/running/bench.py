@@ -36,9 +36,10 @@ def _seeds(context: click.Context, parameter: click.Parameter, text: str | None)
             found = range(0)
         if not found:
             raise click.BadParameter(f"expected 0,1,2 or 0-5, got {text!r}")
-        if len(found) > MOST_SEEDS:
+        if len(found) <= MOST_SEEDS:
+            seeds.update(found)
+        if len(found) > MOST_SEEDS or len(seeds) > MOST_SEEDS:
             raise click.BadParameter(f"expected at most {MOST_SEEDS:,} of them, got {text!r}")
-        seeds.update(found)
     return sorted(seeds)
 
 

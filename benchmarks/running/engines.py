@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from alframe.datasets.bulk import processors
 from alframe.errors import ConfigError
 
 CHILD = ("-m", "alframe.benchmarks.running.child")
@@ -56,8 +57,8 @@ class LocalEngine:
         import torch
 
         devices = _devices(torch.cuda.device_count())
-        self.slots = jobs or len(devices) or max(1, _processors() // (threads or 1))
-        self._threads = threads or (max(1, _processors() // self.slots) if devices else 1)
+        self.slots = jobs or len(devices) or max(1, processors() // (threads or 1))
+        self._threads = threads or (max(1, processors() // self.slots) if devices else 1)
         self._devices: queue.Queue[str | None] = queue.Queue()
         for slot in range(self.slots):
             self._devices.put(devices[slot % len(devices)] if devices else None)
@@ -67,7 +68,8 @@ class LocalEngine:
     def call(self, arguments: Sequence[str], log: Path) -> int:
         """See :class:`Engine`."""
         device = self._devices.get()
-        variables = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
+        shared = {"LOCAL_WORLD_SIZE": str(self.slots)}  # by as many are the processors used
+        variables = {} if device is None else {"CUDA_VISIBLE_DEVICES": device, **shared}
         try:
             with start(arguments, log, self._threads, variables) as process:
                 self._running.add(process)
@@ -183,10 +185,6 @@ def _devices(count: int) -> list[str]:
     """What ``CUDA_VISIBLE_DEVICES`` calls the devices that this process may use."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return [d.strip() for d in visible.split(",")][:count] if visible else [*map(str, range(count))]
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _connected(address: str | None) -> Any:

@@ -1,3 +1,4 @@
+import io
 import json
 import logging
 import multiprocessing
@@ -401,6 +402,22 @@ def test_a_source_that_gives_no_images_is_refused(image, got):
     told = re.escape(f"Images.read gives {got} for a: expected RGB, uint8 [H, W, 3]")
     with pytest.raises(PluginError, match=told):
         CachedImages(source, HALF, limit_bytes=MIB).prepare(IDS, 1)
+
+
+def test_a_source_that_fails_names_the_image():
+    """Pillow raises an OSError for what is no image; another exception is a bug of the source."""
+    source = Images()
+    source.read = lambda item: Image.open(io.BytesIO(item.encode()))
+    problems = CachedImages(source, HALF, limit_bytes=MIB).prepare(IDS, 1)
+    assert {*problems} == {*IDS}
+    assert re.match(r"the image cannot be read \(cannot identify image file .*\): a; replace or re",
+                    str(problems["a"]))  # fmt: skip
+    source.read = lambda item: 1 / 0
+    images = CachedImages(source, HALF, limit_bytes=MIB)
+    for failing in (lambda: images.prepare(IDS, 1), lambda: images.read("a")):
+        with pytest.raises(ZeroDivisionError) as caught:
+            failing()
+        assert caught.value.__notes__ == ["raised by Images.read of 'a'"]
 
 
 def test_one_cause_is_told_once(dataset, varied):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from alframe.signals import CLASS_PROBS, EMBEDDING
 from alframe.training.batch import Batch
@@ -25,6 +25,37 @@ class Bare(Classifier):
 class Forgetful(Classifier):
     def read(self, batch: Batch, features: Tensor, names: frozenset[str]) -> dict[str, Any]:
         return super().read(batch, features, names - {EMBEDDING})
+
+
+class Silent(Classifier):
+    def read(self, batch: Batch, features: Tensor, names: frozenset[str]) -> Any:
+        super().read(batch, features, names)
+
+
+class Frozen(Classifier):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(num_classes)
+        self.head.requires_grad_(False)
+
+
+class Bodiless(Classifier):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(num_classes)
+        del self.head
+
+
+class Unmeasured(nn.Module):
+    task = "classification"
+    provides = frozenset({CLASS_PROBS})
+    loss, features, read = Classifier.loss, Classifier.features, Classifier.read
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(3, num_classes)
+
+
+class Measuring(Classifier):
+    measured = frozenset[str]()
 
 
 class Detached(Classifier):

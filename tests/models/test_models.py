@@ -94,6 +94,27 @@ def test_what_goes_wrong_in_a_model_of_ones_own(
         cycles(tmp_path / "run", f"strategy={strategy}", *CLASSIFIER, *short)
 
 
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        ("Silent", r"Silent.read gives None \(NoneType\): expected a dict of signals by name"),
+        ("Frozen", "model Frozen has no parameter that requires a gradient: expected one or more"),
+        ("Bodiless", "model Bodiless has no parameter that requires a gradient"),
+        ("Unmeasured", "model Unmeasured lacks measured, measure: expected an alframe.model.Model"),
+        ("Measuring", "the signal class_probs is read and was not asked for: name it in requires"),
+    ],
+)
+def test_what_a_model_of_ones_own_lacks(mistake: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match=said):
+        cycles(
+            tmp_path / "run",
+            "strategy=random",
+            *CLASSIFIER,
+            "training.passes=1",
+            f"model=tests.models.mistaken:{mistake}",
+        )
+
+
 @pytest.mark.parametrize("pairs", [FASTER_RCNN, CLASSIFIER])
 def test_miaod_trains_neither_and_says_what_it_trains(
     pairs: tuple[str, ...], tmp_path: Path
@@ -120,6 +141,15 @@ def test_miaod_trains_neither_and_says_what_it_trains(
 def test_a_place_where_nothing_lies(place: str, message: str) -> None:
     with pytest.raises(AlframeError, match=message):
         build_strategy(resolve([{"strategy": place}]))
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["torchvision.models:resnet18", "torchvision.models.detection:fasterrcnn_resnet50_fpn"],
+)
+def test_a_network_of_another_library_is_no_model(place: str) -> None:
+    with pytest.raises(PluginError, match=f"model '{place}' .* has no provides, .* a class around"):
+        resolve([from_overrides(["dataset=shapes", f"model={place}", "training.passes=1"])])
 
 
 def test_a_model_that_is_measured_by_what_nobody_streams(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,12 +120,12 @@ def test_a_strided_1x1_kernel_that_pads_computes_the_same():
 
 def test_how_many_load_images_where_nobody_says(monkeypatch):
     cuda = torch.device("cuda")
-    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    monkeypatch.setattr("alframe.training.device.processors", lambda: 6)
     assert [workers(given, CPU) for given in (None, 0, 3)] == [0, 0, 3]
     assert [workers(given, cuda) for given in (None, 0, 3)] == [6, 0, 3]
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert workers(None, cuda) == 3
-    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("alframe.training.device.processors", lambda: 64)
     assert workers(None, cuda) == 8
 
 

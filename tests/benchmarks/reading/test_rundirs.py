@@ -39,6 +39,13 @@ def test_the_mean_of_classes_and_a_class_with_a_comma():
     ]  # fmt: skip
 
 
+def test_the_mean_of_classes_with_dots():
+    numbers = {"v1.0": 0.25, "v2.5": 0.75, "x": 0.5}
+    measured = Cycle(cycle=0, labelled=1, objects=1, metrics={"m": 1, "AP": numbers})
+    names = ("AP.v1.0", "AP.v1.0,v2.5", "AP.x,v2.5", "AP.v1.0,y", "AP.0,v2", "m,AP.x")
+    assert [measured.value(name) for name in names] == [0.25, 0.5, 0.625, None, None, 0.75]
+
+
 def test_nan_and_true_are_no_numbers(tmp_path):
     assert Cycle(cycle=0, labelled=1, objects=1, metrics={"a": True}).value("a") is None
     path = write_run(tmp_path / "a", [float("nan")])

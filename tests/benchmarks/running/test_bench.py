@@ -164,6 +164,7 @@ def test_the_command_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "message"),
     [(["--seeds", "x"], "expected 0,1,2 or 0-5"), (["--seeds", "0,5-3"], "expected 0,1,2 or 0-5"),
      (["--seeds", "0-1000000000"], "expected at most 1,000 of them"),
+     (["--seeds", "0-600,700-1200"], "expected at most 1,000 of them"),
      (["--engine", "slurm"], "'slurm' is not one of")],
 )  # fmt: skip
 def test_wrong_options(suite: Path, arguments: Sequence[str], message: str) -> None:

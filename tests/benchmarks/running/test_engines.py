@@ -50,6 +50,15 @@ def test_each_process_has_one_of_the_devices_that_are_ours(
     assert (tmp_path / "logs" / "log").read_text().splitlines() == expected
 
 
+def test_the_processors_are_divided_by_the_processes(
+    python: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    program = "import os; print(os.environ['LOCAL_WORLD_SIZE'])"
+    assert LocalEngine(jobs=3).call([program], tmp_path / "log") == 0
+    assert (tmp_path / "log").read_text() == "3\n"
+
+
 def test_a_worker_that_lives_elsewhere_works_where_the_suite_was_started(
     python: None, tmp_path: Path
 ) -> None:
