@@ -154,7 +154,7 @@ def _of_probs(
     if exclusive:
         off = (probs.float().sum(dim=2) - 1).abs()
         yield (
-            ((off > min(CLOSE * max(1, own), FAR)) & off.isfinite()).any(),
+            ((off > min(CLOSE * own, FAR)) & off.isfinite()).any(),
             f"{name} are exclusive and do not sum to 1: expected one distribution each",
         )
 

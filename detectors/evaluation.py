@@ -3,6 +3,7 @@
 :func:`detection_metrics` is what a detector's ``measure`` needs.
 """
 
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,9 @@ from alframe.detectors.evaluation_voc import voc_ap
 from alframe.learner import InferenceSetup
 from alframe.model import COCO
 from alframe.signals import DETECTIONS, SignalBatch
+from alframe.words import plural
+
+logger = logging.getLogger(__name__)
 
 
 def detection_metrics(
@@ -21,10 +25,31 @@ def detection_metrics(
 ) -> dict[str, Any]:
     """The metrics of any detector, from a stream of its detections: see :func:`metrics`.
 
+    A warning says where most detections lie beside their images.
+
     Raises:
         TrainingError: a detection is not finite; the message names the image.
     """
-    return metrics(collected(stream), test.targets, setup.classes, setup.evaluation.coco)
+    results = collected(stream)
+    _look_at_places(results, test)
+    return metrics(results, test.targets, setup.classes, setup.evaluation.coco)
+
+
+def _look_at_places(results: DetectionResults, test: LabelledSet) -> None:
+    """Say so where most boxes lie beside their image, as where its size is that of another."""
+    beside = total = 0
+    for item in test.ids:
+        height, width = test.images.size(item)
+        x1, y1, x2, y2 = results[item].boxes.T
+        beside += int(((x1 >= width) | (y1 >= height) | (x2 <= 0) | (y2 <= 0)).sum())
+        total += len(x1)
+    if beside > total / 2:
+        logger.warning(
+            "%s of %s lie beside their images: expected pixels of the original image, not of one "
+            "that was resized",
+            f"{beside:,}",
+            plural(total, "detection"),
+        )
 
 
 def collected(stream: Iterable[SignalBatch]) -> DetectionResults:

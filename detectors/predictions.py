@@ -25,6 +25,7 @@ from alframe.selecting.material import called_by_id, stored
 from alframe.selecting.stored_signals import StoredSignals
 from alframe.selecting.vectors import ARRAYS, StoredVectors, read_vectors
 from alframe.signals import BOX_FEATURES, DETECTIONS, EMBEDDING, SignalBatch
+from alframe.streams import as_asked
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -101,7 +102,9 @@ class PredictionsLearner:
         """
         self._detections()
         self._check_some(test.ids, "test split")
-        return detection_metrics(test, self.signals(test, frozenset({DETECTIONS})), self._setup)
+        names = frozenset({DETECTIONS})
+        found = as_asked(self.signals(test, names), test.ids, names, len(self._setup.classes))
+        return detection_metrics(test, found, self._setup)
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
         """Stream what the files say of ``images``.

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from alframe import signals
 from alframe.datasets.base import ImageSet
 from alframe.errors import SelectionError, TrainingError
-from alframe.signal_checks import check_signal
+from alframe.signal_checks import AXES, check_signal
 from alframe.signals import (
     ANCHORS,
     AUGMENTED,
@@ -90,6 +92,38 @@ def test_many_probabilities_miss_one_by_no_more_than_few(classes: int) -> None:
     for wrong in (0.0, 0.9, 1.1):
         with pytest.raises(TrainingError, match="do not sum to 1"):
             check_signal("x", ClassProbs(probs * wrong, exclusive=True))
+
+
+@pytest.mark.parametrize(
+    ("probs", "exclusive", "right"),
+    [
+        ([0.5, 1.004], False, True),
+        ([0.5, 1.006], False, False),
+        ([0.5, -0.004], False, True),
+        ([0.5, -0.006], False, False),
+        ([0.5, 0.25, 0.264], True, True),
+        ([0.5, 0.25, 0.266], True, False),
+    ],
+)
+def test_how_much_probabilities_may_miss(probs: list[float], exclusive: bool, right: bool) -> None:
+    values = ClassProbs(torch.tensor([[probs]]), exclusive)
+    if right:
+        check_signal("x", values)
+    else:
+        with pytest.raises(TrainingError, match=r"leaves 0|do not sum"):
+            check_signal("x", values)
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_every_tensor_has_its_axes(name: str) -> None:
+    """Those that its comment in ``alframe.signals`` names."""
+    source = Path(signals.__file__).read_text(encoding="utf-8")
+    comment = source.partition(f'= "{name}"')[2].partition("Tensor [")[2].partition("]")[0]
+    shape = [3] * len(comment.split(", "))
+    check_signal(name, torch.ones(shape))
+    for wrong in (shape[1:], [*shape, 3]):
+        with pytest.raises(TrainingError, match=f"{name} has the shape .* expected"):
+            check_signal(name, torch.ones(wrong))
 
 
 @pytest.mark.parametrize("odd", [torch.nan, torch.inf, -torch.inf])

@@ -5,21 +5,25 @@ import io
 import json
 import math
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from alframe.datasets.base import Target
-from alframe.detectors.evaluation import metrics
+from alframe.datasets.base import LabelledSet, Target
+from alframe.detectors.evaluation import detection_metrics, metrics
 from alframe.detectors.evaluation_coco import TWELVE, coco_ap
 from alframe.detectors.evaluation_results import DetectionResults, tabulate
 from alframe.detectors.evaluation_voc import judge, precision_recall, voc_ap
 from alframe.detectors.precision_recall import curves_png
 from alframe.errors import DataError, TrainingError
+from alframe.signals import DETECTIONS, Detections, SignalBatch
+from tests.fakes import FakeImages
 
 BOX = [0, 0, 100, 100]
 FAR = [500, 500, 600, 600]
@@ -459,3 +463,24 @@ def test_curves_are_drawn_whatever_the_names(classes):
     picture = curves_png(results, targets, names)
     assert picture.startswith(b"\x89PNG")
     assert curves_png(DetectionResults(), {"a": Target.of([], [])}, names).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("factor", "told"), [(1, False), (3, True), (0.3, False)])
+def test_boxes_in_pixels_of_another_size_are_told(factor, told, caplog):
+    """As those of an image that was made three times as large for the detector."""
+    corners = np.random.default_rng(0).integers(0, 6, (1, 40, 2))
+    boxes = torch.from_numpy(np.concatenate([corners, corners + 2], axis=2) * factor).float()
+    size = boxes.shape[:2]
+    found = Detections(
+        boxes=boxes,
+        scores=torch.full(size, 0.5),
+        labels=torch.zeros(size, dtype=torch.long),
+        valid=torch.ones(size, dtype=torch.bool),
+        probs=torch.full((*size, 1), 0.5),
+        exclusive=False,
+    )
+    test = LabelledSet(FakeImages(8, 8), ("a",), {"a": Target.of([[0, 0, 2, 2]], [0])})
+    setup = SimpleNamespace(classes=("x",), evaluation=SimpleNamespace(coco=False))
+    batch = SignalBatch(("a",), {DETECTIONS: found})
+    assert detection_metrics(test, [batch], setup)["mAP50"] is not None
+    assert ("40 detections lie beside their images" in caplog.text) == told
