@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alframe.api import resolve, run, select
-    from alframe.errors import Waiting
+    from alframe.errors import AlframeError, Waiting
     from alframe.signals import (
         ANCHOR_WEIGHT,
         ANCHORS,
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANCHORS", "ANCHOR_WEIGHT", "AUGMENTED", "BOX_FEATURES", "CLASS_PROBS", "DETECTIONS",
-    "DISAGREEMENT", "EMBEDDING", "PREDICTED_LOSS", "SAMPLES", "Query", "ScoringStrategy",
-    "Selection", "Strategy", "Waiting", "resolve", "run", "select",
+    "DISAGREEMENT", "EMBEDDING", "PREDICTED_LOSS", "SAMPLES", "AlframeError", "Query",
+    "ScoringStrategy", "Selection", "Strategy", "Waiting", "resolve", "run", "select",
 ]  # fmt: skip
 
 try:
@@ -49,7 +49,7 @@ except PackageNotFoundError:  # a bare checkout on the path, never installed
 
 _LIES_IN = {
     "alframe.api": ("resolve", "run", "select"),
-    "alframe.errors": ("Waiting",),
+    "alframe.errors": ("AlframeError", "Waiting"),
     "alframe.strategy": ("Query", "ScoringStrategy", "Selection", "Strategy"),
 }
 

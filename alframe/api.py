@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from numbers import Integral
 from os import PathLike, fspath
 from types import FunctionType
@@ -147,13 +148,25 @@ def _layer(setting: str | PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_yaml(value: Any) -> Any:
-    """A value as YAML has it: paths, classes, functions are text, numbers of NumPy are Python's."""
+    """A value as YAML has it: paths, classes, functions are text, numbers of NumPy are Python's.
+
+    Raises:
+        ConfigError: it is nothing that ``config.yaml`` could keep.
+    """
     if isinstance(value, Mapping):
         return {name: _as_yaml(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_as_yaml(each) for each in value]
     if isinstance(value, PathLike):
         return fspath(value)
-    if isinstance(value, type | FunctionType):
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if value is None or isinstance(value, bool | int | float | str | date):
+        return value
+    if isinstance(value, type | FunctionType) and "<" not in value.__qualname__:
         return f"{value.__module__}:{value.__qualname__}"
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+    raise ConfigError(
+        f"expected numbers, texts, lists and mappings, or a class or function that a module or "
+        f"notebook has by its name, as a resumed run looks for it (with its options beside it: "
+        f'{{"name": Mine, "side": 64}}), got {value!r:.60}'
+    )

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 DIVERGED = (
-    "the model has diverged; start anew with another --output and a lower training.lr, or with "
-    "training.clip_norm"
+    "the model has diverged (of a run: start anew with another --output and a lower training.lr, "
+    "or with training.clip_norm)"
 )
 """Of signals that are not finite; a run that is resumed keeps its settings of training."""
 

@@ -22,12 +22,15 @@ from alframe.detectors.stock import in_single_precision, stock_targets
 from alframe.errors import ConfigError
 from alframe.shaped import Float, Int
 from alframe.training.batch import Batch
+from alframe.training.warm_start import ClassRows, lay_out
 
 logger = logging.getLogger(__name__)
 
 HEADS = ("class_embed", "bbox_embed", "class_labels_classifier", "bbox_predictor", "enc_out_class",
          "enc_out_bbox", "enc_score_head", "enc_bbox_head")  # fmt: skip
 """Modules that give logits and coordinates, in every family."""
+OF_CLASSES = ("class", "score")
+"""What the names of layers have that hold a row for each class, and maybe one of none, last."""
 
 
 class Decoded(NamedTuple):
@@ -106,6 +109,10 @@ class HFDetector(BoxDetector):
         for name, layer in self.network.named_modules():
             if isinstance(layer, nn.Linear) and any(head in name for head in HEADS):
                 in_single_precision(layer)
+            if len(getattr(layer, "weight", ())) in (num_classes, num_classes + 1) and any(
+                part in name for part in OF_CLASSES
+            ):
+                lay_out(layer, ClassRows())
         frozen = norm_eval and any("FrozenBatchNorm" in type(m).__name__ for m in self.modules())
         self._warning = weights == "none" and frozen
 

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any, Literal
 
 import timm
@@ -17,6 +17,10 @@ Style = Literal["pytorch", "caffe"]
 
 CAFFE_PIXELS = PixelRange(mean=(103.939, 116.779, 123.68), bgr=True)
 CAFFE_BATCH_NORM_EPS = 1e-3
+
+
+ANY_SIZE: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False})
+"""How timm has a model take images of any size: one way or the other, or not at all."""
 
 
 def timm_body(name: str, weights: str, style: Style) -> tuple[nn.Module, PixelRange]:
@@ -86,13 +90,39 @@ def created(name: str, make: Callable[[str, bool], nn.Module], *, pretrained: bo
 
 def _features(name: str, pretrained: bool) -> nn.Module:
     """The model as timm makes it, for images of any size, with maps of channels first."""
-    settings: dict[str, Any] = {"features_only": True, "pretrained": pretrained}
-    body: nn.Module = timm.create_model(name, **settings)
+    body = of_any_size(name, features_only=True, pretrained=pretrained)
     if any(getattr(module, "strict_img_size", False) for module in body.modules()):
-        body = timm.create_model(name, **settings, strict_img_size=False)
+        body.register_forward_pre_hook(_check_size)
     if str(getattr(body, "output_fmt", "NCHW")).rpartition(".")[2] == "NHWC":
         body.register_forward_hook(_channels_first)
     return body
+
+
+def of_any_size(name: str, **settings: Any) -> nn.Module:
+    """A model of timm for images of any size, where timm has it; else for those of one."""
+    body: nn.Module = timm.create_model(name, **settings)
+    if any(getattr(module, "strict_img_size", False) for module in body.modules()):
+        for setting in ANY_SIZE:
+            with suppress(TypeError):  # the model has no such setting
+                other: nn.Module = timm.create_model(name, **settings, **setting)
+                return other
+    return body
+
+
+def _check_size(body: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Refuse images of another size than the one that a model takes.
+
+    Raises:
+        ConfigError: names it.
+    """
+    height, width = inputs[0].shape[2:]
+    for module in body.modules():
+        strict, own = (getattr(module, name, None) for name in ("strict_img_size", "img_size"))
+        if strict and isinstance(own, tuple) and own != (height, width):
+            raise ConfigError(
+                f"the backbone takes images of {own[1]} x {own[0]} pixels alone, got {width} x "
+                f"{height}: set data.resize=stretch data.long={own[1]} data.short={own[0]}"
+            )
 
 
 def _channels_first(body: nn.Module, images: Any, maps: list[Tensor]) -> list[Tensor]:

@@ -1,5 +1,6 @@
 """``import alframe``: a notebook needs no other module."""
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import alframe
 from alframe.config.sections import RunConfig
@@ -123,6 +125,22 @@ def test_a_dataset_and_a_model_of_a_notebook() -> None:
     assert config.dataset.name == "tests.models.classifier:colours"
     assert config.model
     assert config.model.name == "tests.models.classifier:Classifier"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda: None,
+        functools.partial(dict, p=0.1),
+        nn.Linear(1, 1),
+        type("Local", (), {"__qualname__": "f.<locals>.Local"}),
+    ],
+)
+def test_what_a_resumed_run_could_not_find_is_refused(value: Any) -> None:
+    said = r"by its name, as a resumed run looks for it .* got "
+    for setting in ({"model": value}, {"model": {"name": value}}, {"data": {"cache": [value]}}):
+        with pytest.raises(ConfigError, match=said):
+            alframe.resolve(setting)
 
 
 def test_paths_and_numbers_of_numpy_are_settings(tmp_path: Path) -> None:

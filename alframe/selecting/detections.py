@@ -189,7 +189,9 @@ class StoredDetections:
             "have them, scores, one for each class)"
         )
         if self._strict:
-            raise DataError(f"{what}; leave out --strict to take the score for them")
+            raise DataError(
+                f"{what}; leave out --strict (in Python: strict) to take the score for them"
+            )
         if not self._warned:
             self.notes.append(
                 f"{what}; the score is taken for its class and 0 for the others, so that an "

@@ -227,16 +227,20 @@ def shard(
 
 
 def _in_batches(images: ImageSet, data: DataConfig, batch_size: int) -> list[list[str]]:
-    resize = Resize(data.resize, data.long, data.short)
     groups: dict[tuple[int, int], list[str]] = {}
     for item in sorted(images.ids):
-        shape = _padded(resize.shape(*images.images.size(item)), data.pad)
+        shape = input_shape(data, *images.images.size(item))
         groups.setdefault(shape, []).append(item)
     return [
         group[start : start + batch_size]
         for _, group in sorted(groups.items(), key=_largest_first)
         for start in range(0, len(group), batch_size)
     ]
+
+
+def input_shape(data: DataConfig, height: int, width: int) -> tuple[int, int]:
+    """(height, width) of what a model is given of an image of this size: resized and padded."""
+    return _padded(Resize(data.resize, data.long, data.short).shape(height, width), data.pad)
 
 
 def _largest_first(group: tuple[tuple[int, int], list[str]]) -> tuple[int, int]:

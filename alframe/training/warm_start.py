@@ -61,8 +61,9 @@ def carry_over(network: nn.Module, start: WarmStart, classes: int) -> None:
     grown: dict[str, Tensor] = {}
     for name, fresh in network.state_dict().items():
         old, rows = start.state[name], layouts.get(name)
-        if rows is None and old.shape != fresh.shape:
-            rows = _plain(name, len(old) == start.classes and len(fresh) == classes)
+        alike = old.shape[1:] == fresh.shape[1:]
+        if old.shape != fresh.shape and not (rows and alike):
+            rows = _plain(name, alike and len(old) == start.classes and len(fresh) == classes)
             old = old if rows else fresh
         grown[name] = _carried(old, fresh, rows, start.classes, classes) if rows else old
     network.load_state_dict(grown)

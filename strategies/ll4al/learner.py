@@ -13,9 +13,10 @@ from alframe.errors import ConfigError
 from alframe.learner import LearnerSetup
 from alframe.model import Model
 from alframe.signals import PREDICTED_LOSS
-from alframe.strategies.ll4al.module import LL4ALModel, PerImageModel, ranking_loss
+from alframe.strategies.ll4al.module import DUMMY_SIDE, LL4ALModel, PerImageModel, ranking_loss
 from alframe.training import distributed
 from alframe.training.batch import Batch
+from alframe.training.data import input_shape
 from alframe.training.phases import Losses, Phase, Step
 from alframe.training.plain_learner import PlainLearner
 
@@ -70,7 +71,8 @@ class LL4ALLearner(PlainLearner):
 
     def build(self) -> LL4ALModel:
         """A fresh model, with a loss module."""
-        return LL4ALModel(super().build(), self._hidden)
+        shape = input_shape(self.setup.data, DUMMY_SIDE, DUMMY_SIDE)
+        return LL4ALModel(super().build(), self._hidden, shape)
 
     def inner(self, network: nn.Module) -> Model:
         """The model in ``network``."""
@@ -92,12 +94,9 @@ class LL4ALLearner(PlainLearner):
         """Target and ranking loss of a labelled batch; the latter may leave the model alone."""
         assert isinstance(model, LL4ALModel)
         features = model.of.features(batch)
-        each = model.of.image_losses(batch, features)
-        maps = model.of.maps(features)
-        if detached:
-            maps = tuple(one.detach() for one in maps)
+        each = model.image_losses(batch, features)
         target = torch.stack([*each.values()]).sum(dim=0)  # [terms, B] -> [B]
-        ranking = ranking_loss(model.loss_module(maps), target, self._margin)
+        ranking = ranking_loss(model.foretold(features, detached=detached), target, self._margin)
         terms = {name: values.mean() for name, values in each.items()}
         return Losses(terms | {"ranking": self._weight * ranking})
 
@@ -106,7 +105,7 @@ class LL4ALLearner(PlainLearner):
         values = super().read(batch, features, names)
         if PREDICTED_LOSS in names:
             model = cast(LL4ALModel, self.network)
-            values[PREDICTED_LOSS] = model.loss_module(model.of.maps(features))
+            values[PREDICTED_LOSS] = model.foretold(features)
         return values
 
 

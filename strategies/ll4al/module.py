@@ -8,11 +8,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from alframe.detectors.losses import at_least_float32
+from alframe.errors import AlframeError, PluginError
 from alframe.shaped import Float
 from alframe.training.batch import Batch
+from alframe.words import plural
 
 DUMMY_SIDE = 1024
-"""Side of the image on which widths are found: one that any model takes."""
+"""Side of the image on which widths are found, before it is resized as all are."""
 
 
 class LossModule(nn.Module):
@@ -48,7 +50,11 @@ class LossModule(nn.Module):
 
 @runtime_checkable
 class PerImageModel(Protocol):
-    """What Learning Loss asks of a model: the loss of each image, and maps that may foretell it."""
+    """What Learning Loss asks of a model: the loss of each image, and maps that may foretell it.
+
+    How wide the maps are is found by a pass of an image on torch's meta device: ``features`` and
+    ``maps`` compute with shapes, and do not look at values there.
+    """
 
     def features(self, batch: Batch) -> Any:
         """What all signals share; see :class:`alframe.model.Model`."""
@@ -69,6 +75,10 @@ class LL4ALModel(nn.Module):
     Args:
         of: is trained, and predicts; a :class:`PerImageModel`.
         hidden: see :class:`LossModule`.
+        shape: height and width of an image that the model takes, in pixels.
+
+    Raises:
+        PluginError: see :func:`map_widths`.
 
     Attributes:
         of: the model.
@@ -77,24 +87,69 @@ class LL4ALModel(nn.Module):
 
     of: Any
 
-    def __init__(self, of: nn.Module, hidden: int = 128) -> None:
+    def __init__(
+        self, of: nn.Module, hidden: int = 128, shape: tuple[int, int] = (DUMMY_SIDE, DUMMY_SIDE)
+    ) -> None:
         super().__init__()
         self.of = of
-        self.loss_module = LossModule(map_widths(of), hidden)
+        self.loss_module = LossModule(map_widths(of, shape), hidden)
+
+    def foretold(self, features: Any, *, detached: bool = False) -> "Float[Tensor, ' B']":
+        """The predicted loss of each image; its gradient goes into the model unless detached."""
+        maps = self.of.maps(features)
+        predicted: Tensor = self.loss_module([m.detach() for m in maps] if detached else maps)
+        return predicted
+
+    def image_losses(self, batch: Batch, features: Any) -> "dict[str, Float[Tensor, ' B']]":
+        """The terms of each image's loss.
+
+        Raises:
+            PluginError: they are not one number an image each, by name.
+        """
+        terms: Any = self.of.image_losses(batch, features)
+        shapes = {n: tuple(getattr(t, "shape", ())) for n, t in terms.items()} if terms else {}
+        if not shapes or set(shapes.values()) != {(len(batch),)}:
+            raise PluginError(
+                f"{type(self.of).__name__}.image_losses gives the shapes {shapes}: expected terms "
+                f"by name, one number for each of {plural(len(batch), 'image')}"
+            )
+        return terms  # type: ignore[no-any-return]
 
 
-def map_widths(model: nn.Module) -> list[int]:
+def map_widths(model: nn.Module, shape: tuple[int, int] = (DUMMY_SIDE, DUMMY_SIDE)) -> list[int]:
     """Channels of each map, found by a pass of one image on the meta device: shapes alone.
 
     The model computes nothing and keeps its weights and its statistics.
+
+    Raises:
+        PluginError: the pass fails, or gives no maps.
     """
+    name, (height, width) = type(model).__name__, shape
     trunk = _Trunk(model)
     named = (*trunk.named_parameters(), *trunk.named_buffers())
     shapes = {name: tensor.to("meta") for name, tensor in named}
-    image = torch.zeros(1, 3, DUMMY_SIDE, DUMMY_SIDE, dtype=torch.uint8, device="meta")
+    image = torch.zeros(1, 3, height, width, dtype=torch.uint8, device="meta")
     size = torch.zeros(1, 2, dtype=torch.int64, device="meta")
-    with torch.no_grad():
-        maps = functional_call(trunk, shapes, Batch(("dummy",), image, size, size))
+    try:
+        with torch.no_grad():
+            maps: Any = functional_call(trunk, shapes, Batch(("dummy",), image, size, size))
+    except AlframeError:
+        raise
+    except Exception as error:
+        why = str(error).partition("\n")[0]
+        raise PluginError(
+            f"{name}: a pass of an image of {width} x {height} pixels without values (torch's meta "
+            f"device), by which the widths of its maps are found, fails ({why}): where it takes "
+            "images of one size alone, set data.resize=stretch data.long=WIDTH data.short=HEIGHT; "
+            "features() and maps() may not look at values"
+        ) from error
+    if not isinstance(maps, tuple | list) or any(getattr(m, "ndim", 0) != 4 for m in maps):
+        many = maps if isinstance(maps, tuple | list) else [maps]
+        shapes_of = ", ".join(str(tuple(getattr(one, "shape", ()))) for one in many)
+        raise PluginError(
+            f"{name}.maps gives {type(maps).__name__} {shapes_of}: expected a tuple of maps "
+            "[B, F, H, W]"
+        )
     return [one.shape[1] for one in maps]
 
 

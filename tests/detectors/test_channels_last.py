@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from alframe.detectors.backbones import build_backbone
+from alframe.errors import ConfigError
 from tests.detectors.drawing import drawing, small_retinanet, small_ssd
 
 SWIN = "swin_tiny_patch4_window7_224"
@@ -16,7 +17,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "test_vit"])
 def test_maps_have_channels_first_for_images_of_any_size(name):
     backbone = build_backbone(name, weights="none").eval()
     for height, width in ((64, 96), (64, 64)):
@@ -43,6 +44,15 @@ def test_detectors_learn_on_them(name, make):
     with torch.no_grad():
         found = model.eval().detect(*model(batch), batch)
     assert found.boxes.shape[:2] == found.scores.shape
+
+
+def test_a_backbone_for_images_of_one_size_says_so():
+    backbone = build_backbone("mixer_s32_224", weights="none")
+    batch = torch.zeros(1, 3, 64, 96, dtype=torch.uint8), torch.tensor([[64, 96]])
+    with pytest.raises(ConfigError, match=r"224 x 224 pixels alone, got 96 x 64: set data\.resize"):
+        backbone(*batch)
+    maps = backbone(torch.zeros(1, 3, 224, 224, dtype=torch.uint8), torch.tensor([[224, 224]]))
+    assert maps[-1].shape == (1, 512, 7, 7)
 
 
 def test_weights_of_swin_keep_their_names(tmp_path):

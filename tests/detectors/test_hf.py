@@ -17,6 +17,7 @@ from alframe.detectors.hf_loss import loss_terms
 from alframe.errors import ConfigError, TrainingError
 from alframe.signals import BOX_FEATURES, CLASS_PROBS, DETECTIONS
 from alframe.training.optimizer import build_optimizer, lr_factor, set_lr
+from alframe.training.warm_start import WarmStart, carry_over
 from tests.detectors.drawing import drawing, padded
 from tests.detectors.test_box_detectors import read
 
@@ -283,6 +284,21 @@ def test_weights_of_a_folder_and_a_fresh_head_for_other_classes(family, make, tm
     model.network.half().save_pretrained(tmp_path)
     half = make(family, architecture=str(tmp_path), weights="pretrained")
     assert {p.dtype for p in half.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_class_more_keeps_what_is_known_of_the_others(family, make, caplog):
+    """Whatever comes after the classes, background or padding, stays the last row."""
+    old, new = make(family, 2), make(family, 3)
+    carry_over(new, WarmStart(old.state_dict(), 2), 3)
+    assert "drawn anew" not in caplog.text
+    known, grown = old.state_dict(), new.state_dict()
+    rows = {name: (known[name], grown[name]) for name in known}
+    larger = {n: pair for n, pair in rows.items() if pair[0].shape != pair[1].shape}
+    assert larger
+    for before, after in larger.values():
+        assert torch.equal(after[:2], before[:2])
+        assert torch.equal(after[3:], before[2:])
 
 
 def test_weights_that_do_not_fit(make, tmp_path):

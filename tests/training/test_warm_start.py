@@ -85,6 +85,17 @@ def test_a_layer_that_does_not_say_how_it_grows_is_drawn_anew(
     ]
 
 
+def test_a_table_of_classes_by_classes_is_drawn_anew(caplog: pytest.LogCaptureFixture) -> None:
+    """Rows alone are carried over."""
+    before, after = nn.Linear(2, 2), nn.Linear(3, 3)
+    lay_out(after, ClassRows())
+    drawn = after.weight.clone()
+    carry_over(after, WarmStart(before.state_dict(), 2), 3)
+    assert torch.equal(after.weight, drawn)
+    assert torch.equal(after.bias[:2], before.bias)
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["weight"]
+
+
 def faster_rcnn(classes: int) -> nn.Module:
     return FasterRCNN(classes, heads="light", **SMALL)
 

@@ -1,19 +1,15 @@
 """Any classifier of timm, with its own pooling and a head for our classes."""
 
-import contextlib
 from typing import Any
 
-import timm
 from torch import Tensor, nn
 
 from alframe.detectors.backbone_weights import read_weights, use_weights
-from alframe.detectors.timm_body import check_name, created, pixels_of
+from alframe.detectors.timm_body import check_name, created, of_any_size, pixels_of
 from alframe.errors import ConfigError
 from alframe.shaped import Float
 from alframe.tasks.classification.classifier import Classifier, ClassifierFeatures
 
-ANY_SIZE: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False})
-"""How timm has a model take images of any size: one way or the other, or not at all."""
 MAPS = 4
 """Of the last blocks; Learning Loss reads the four of a ResNet."""
 
@@ -68,22 +64,10 @@ def embedded(body: Any, images: Tensor) -> ClassifierFeatures:
 
 
 def _without_head(name: str, pretrained: bool) -> nn.Module:
-    settings: dict[str, Any] = {"pretrained": pretrained, "num_classes": 0}
-    body: nn.Module = timm.create_model(name, **settings)
-    if any(getattr(module, "strict_img_size", False) for module in body.modules()):
-        body = _of_any_size(name, settings) or body
+    body = of_any_size(name, pretrained=pretrained, num_classes=0)
     if not hasattr(body, "forward_intermediates"):
         raise ValueError("it does not give the maps of its blocks")
     return body
-
-
-def _of_any_size(name: str, settings: dict[str, Any]) -> nn.Module | None:
-    """The model for images of any size; None where timm has it for those of one size alone."""
-    for setting in ANY_SIZE:
-        with contextlib.suppress(TypeError):  # the model has no such setting
-            body: nn.Module = timm.create_model(name, **settings, **setting)
-            return body
-    return None
 
 
 def _load(body: nn.Module, path: str) -> None:

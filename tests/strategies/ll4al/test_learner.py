@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from alframe.config.sections import DataConfig, EvaluationConfig, TrainingConfig
 from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.datasets.shapes import DrawnImages
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, PluginError
 from alframe.learner import FitContext, LearnerSetup, Recorder
 from alframe.seeds import Seeds
 from alframe.signals import CLASS_PROBS, PREDICTED_LOSS
@@ -101,6 +101,79 @@ def test_widths_are_those_of_the_levels_and_nothing_is_changed(make: Any) -> Non
     assert map_widths(model) == [level.shape[1] for level in levels]
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert LL4ALModel(model).loss_module(levels).shape == (2,)
+
+
+class PerImage(nn.Module):
+    """A model of one's own, for images of one size alone if it is given a side."""
+
+    provides = measured = frozenset[str]()
+    loss = read = measure = None
+
+    def __init__(self, side: int = 0) -> None:
+        super().__init__()
+        self.body = nn.Conv2d(3, 4, 3, padding=1)
+        self.head = nn.Linear(4 * side * side, 2) if side else None
+
+    def features(self, batch: Batch) -> Tensor:
+        found: Tensor = self.body(batch.images.float() / 255)
+        if self.head is not None:
+            self.head(found.flatten(1))
+        return found
+
+    def maps(self, features: Tensor) -> Any:
+        return (features,)
+
+    def image_losses(self, batch: Batch, features: Tensor) -> Any:
+        return {"ce": features.mean(dim=(1, 2, 3))}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda values: {n: v[:, None] for n, v in values.items()}, r"'ce': \(2, 1\)"),
+        (lambda values: {n: v.mean() for n, v in values.items()}, r"'ce': \(\)"),
+        (lambda values: values | {"box": values["ce"][:1]}, r"'box': \(1,\)"),
+        (lambda values: {}, "{}"),
+    ],
+)
+def test_losses_are_one_number_an_image(change: Any, said: str) -> None:
+    """[B, 1] would be compared with [B] by broadcasting, each image with each other's pair."""
+
+    class Careless(PerImage):
+        def image_losses(self, batch: Batch, features: Tensor) -> Any:
+            return change(super().image_losses(batch, features))
+
+    batch = drawing()
+    model, careless = LL4ALModel(PerImage()), LL4ALModel(Careless())
+    assert model.image_losses(batch, model.of.features(batch))["ce"].shape == (2,)
+    with pytest.raises(PluginError, match=f"image_losses gives the shapes .*{said}.* of 2 images"):
+        careless.image_losses(batch, careless.of.features(batch))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda maps: maps[0], r"gives Tensor \(1, 4, 1024, 1024\): expected a tuple of maps"),
+        (lambda maps: (maps[0].mean(dim=(2, 3)),), r"gives tuple \(1, 4\): expected a tuple of m"),
+        (lambda maps: maps[0].sum().item(), r"Tensor.item\(\) cannot be called on meta tensors"),
+    ],
+)
+def test_maps_are_found_without_values(change: Any, said: str) -> None:
+    class Careless(PerImage):
+        def maps(self, features: Tensor) -> Any:
+            return change(super().maps(features))
+
+    assert map_widths(PerImage()) == [4]
+    with pytest.raises(PluginError, match=said):
+        map_widths(Careless())
+
+
+def test_a_model_for_images_of_one_size() -> None:
+    stretched = DataConfig(resize="stretch", long=30, short=32, pad=32)
+    sized = replace(setup(), build_model=partial(PerImage, 32), data=stretched)
+    assert LL4ALLearner(sized).build().loss_module.branches[0][0].in_features == 4  # type: ignore[index]
+    with pytest.raises(PluginError, match=r"of 1024 x 1024 .* set data\.resize=stretch"):
+        LL4ALLearner(replace(sized, data=DataConfig(resize="none"))).build()
 
 
 def test_the_module_by_hand() -> None:
