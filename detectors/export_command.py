@@ -45,6 +45,10 @@ WRITTEN: dict[str, Callable[[Sheet, Path], Path]] = {
 }
 MODELS = ("onnx", "torch-export")
 """Formats of the model itself."""
+README = "README.txt"
+"""Is written last."""
+BEGUN = frozenset({"coco.json", "labels", "detector.onnx", "detector.pt2"})
+"""What is written before it."""
 THRESHOLD = 0.05
 """Least score of a box that is written, unless told otherwise."""
 
@@ -183,8 +187,10 @@ def _check_empty(folder: Path) -> None:
     Raises:
         RunError: the folder has something in it.
     """
-    if folder.is_dir() and any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty: choose another --output, or empty it")
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
+    unfinished = "" if README in names or names.isdisjoint(BEGUN) else ", an export was broken off"
+    if names:
+        raise RunError(f"{folder} is not empty{unfinished}: choose another --output, or empty it")
 
 
 def _check_names(given: Sequence["Given"]) -> None:
@@ -230,5 +236,5 @@ def _written(sheet: Sheet, name: str, folder: Path, threshold: float) -> Path:
         HOW[name],
         f"Classes: {printable(', '.join(sheet.classes))}.",
     ]
-    write_text(folder / "README.txt", "\n".join(lines) + "\n")
+    write_text(folder / README, "\n".join(lines) + "\n")
     return path

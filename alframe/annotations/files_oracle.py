@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from alframe.annotations.answers import CheckedAnswers, Exactly, of_images
 from alframe.annotations.formats import read_annotations, read_predictions
-from alframe.annotations.query_folders import README, write_folder
+from alframe.annotations.query_folders import README, write_folder, writing
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
 from alframe.config.checks import in_range
@@ -89,7 +89,8 @@ class FilesOracle:
             return stored.answers()
         folder = query_folder(self._run, cycle)
         if not (folder / README).exists():  # which is written last
-            write_folder(self.sheet(cycle), folder, self._format, self._run)
+            with writing(folder):
+                write_folder(self.sheet(cycle), folder, self._format, self._run)
         if missing:
             asked = read_sheet(folder, self._dataset.file)
             raise Waiting(_status(self._run, cycle, asked, missing))

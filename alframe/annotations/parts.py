@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from alframe.annotations.vocabulary import UNSIZED, Annotations, AskedImage, Images, Sheet
+from alframe.datasets.base import ImageSource
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.errors import DataError
 from alframe.words import named, plural
@@ -38,7 +39,7 @@ def joined(parts: Mapping[str, Annotations], problems: Problems) -> Annotations:
     return whole
 
 
-def size_of(item: str, images: Images) -> tuple[int, int]:
+def size_of(item: str, images: Images | ImageSource) -> tuple[int, int]:
     """(height, width) in pixels; UNSIZED of a picture that cannot be read."""
     try:
         return images.size(item)

@@ -15,7 +15,7 @@ from alframe.annotations.sheets import NAME
 from alframe.annotations.sources import files, opened, read, sha256_of
 from alframe.annotations.vocabulary import Sheet
 from alframe.errors import DataError, RunError
-from alframe.files.atomic import write_text
+from alframe.files.atomic import remove_torn, write_text
 from alframe.files.locks import locked
 from alframe.text import command
 from alframe.words import named, plural
@@ -30,10 +30,32 @@ _AWAY = "move it away; what alframe annotate has been given of it is kept"
 AGAIN = "Then: train on them; the next alframe select has what is annotated by now as --labelled."
 
 
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Write into the folder of a query, alone; what killed processes left there is removed.
+
+    Raises:
+        RunError: another process writes into it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / ".lock"):
+        remove_torn(folder, deep=True)
+        for each in FORMATS:
+            shutil.rmtree(_new(folder, each), ignore_errors=True)
+        yield
+
+
+def _new(folder: Path, name: str) -> Path:
+    """Where the files of a format are written before they take their place."""
+    return folder / f".{name}.new"
+
+
 def write_folder(
     sheet: Sheet, folder: Path, name: str, run: Path | None, *, copy: bool = False
 ) -> Path:
     """Write a query for people, in the format called ``name``, in place of an earlier one.
+
+    Who calls it is :func:`writing`.
 
     Args:
         sheet: what is asked.
@@ -47,17 +69,9 @@ def write_folder(
 
     Raises:
         DataError: the format cannot hold these images.
-        RunError: somebody has changed the files of the earlier query, or another process writes it.
+        RunError: somebody has changed the files of the earlier query.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / ".lock"):
-        for each in FORMATS:  # what a process left that was killed
-            shutil.rmtree(folder / f".{each}.new", ignore_errors=True)
-        return _write(sheet, folder, name, run, copy=copy)
-
-
-def _write(sheet: Sheet, folder: Path, name: str, run: Path | None, *, copy: bool) -> Path:
-    place, new = folder / name, folder / f".{name}.new"
+    place, new = folder / name, _new(folder, name)
     try:
         given = write_query(name, _copied(sheet, place) if copy else sheet, new).relative_to(new)
         if copy:

@@ -11,7 +11,7 @@ from alframe.errors import RunError
 from alframe.files.checked import read_object, write_object
 
 NAME = "query.json"
-REMEDY = "restore the file, or delete it: resuming the run writes it anew, without proposals"
+REMEDY = "restore the file; without it, resuming the run writes it anew, without proposals"
 
 Locate = Callable[[str], Path | None]
 """Where the picture of an id lies; None where it is no file."""

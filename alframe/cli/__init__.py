@@ -109,7 +109,8 @@ def cli(verbose: bool) -> None:
     """
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter("%(levelname)s: %(message)s"))
-    bars = sys.stderr.isatty()  # without a terminal there are none, and lines tell of progress
+    # Without a terminal there are no bars, and lines tell of progress. It may be closed: None.
+    bars = sys.stderr is not None and sys.stderr.isatty()
     handler.setLevel(logging.INFO if verbose or not bars else logging.WARNING)
     root = logging.getLogger("alframe")
     root.setLevel(logging.INFO)

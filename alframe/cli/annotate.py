@@ -84,7 +84,7 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     """  # noqa: D301
     from alframe.annotations.files_oracle import FilesOracle, in_sight, stored_answers
     from alframe.annotations.label_studio_oracle import LabelStudioOracle
-    from alframe.annotations.query_folders import README, write_folder
+    from alframe.annotations.query_folders import README, write_folder, writing
     from alframe.annotations.sheets import query_folder, read_sheet
     from alframe.annotations.taking import waits_for
     from alframe.runs.build import build_oracle
@@ -107,7 +107,9 @@ def query(run: Path, name: str | None, copy: bool) -> None:
         left = frozenset(missing)
         sheet = replace(sheet, images=tuple(i for i in sheet.images if i.item in left))
         chosen = name or config.oracle.options.get("format", "coco")
-        say(f"wrote {write_folder(sheet, folder, chosen, run, copy=copy)}")
+        with writing(folder):
+            written = write_folder(sheet, folder, chosen, run, copy=copy)
+        say(f"wrote {written}")
     places = {"gallery": folder / "index.html", "to do  ": folder / README}
     say(*(f"{what} {path}" for what, path in places.items() if path.exists()))
 

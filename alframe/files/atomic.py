@@ -66,9 +66,9 @@ def remove_torn(folder: Path, *, deep: bool = False, idle: float = 0.0) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole UTF-8 file atomically."""
+    """Write a whole UTF-8 file atomically; names of files keep the bytes that are no UTF-8."""
     with atomic(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="surrogateescape"))
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from alframe.annotations.parts import size_of
 from alframe.annotations.sheets import sizes_noted
+from alframe.annotations.vocabulary import UNSIZED
 from alframe.config.resolve import drafted, from_overrides
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, with_classes, without
@@ -49,8 +51,8 @@ def dataset_of(config: RunConfig, run: Path) -> Dataset:
     """The dataset of a run, its annotations read and checked, its images not yet.
 
     Where the run has noted its images (:func:`keep_images`), it is of those: later ones are left
-    out, with a note; one that is gone is as one that cannot be read. Classes that came with answers
-    are among its classes.
+    out, with a note; one that is gone is as one that cannot be read, and of both the size is known
+    that people saw. Classes that came with answers are among its classes.
 
     Raises:
         DataError: as :func:`~alframe.runs.build.build_dataset`.
@@ -69,9 +71,12 @@ def _as_noted(
 ) -> Dataset:
     then, now = {*noted["pool"], *noted["test"]}, {*dataset.pool, *dataset.test}
     gone, images = then - now, dataset.images
-    if gone and isinstance(images, ImageFiles):
+    if isinstance(images, ImageFiles):
         root = expanded(str(config.dataset.options.get("root", ".")))
-        images = images.adding({item: root / item for item in gone}, sizes_noted(run, gone))
+        asked = asked_for(Journal(run / "journal.jsonl")) & now
+        places = {i: images.file(i) for i in asked if size_of(i, images) == UNSIZED}
+        places |= {item: root / item for item in gone}
+        images = images.adding(places, sizes_noted(run, places)) if places else images
     pool, test = (
         tuple(item for item in noted[name] if item in ids or item in gone)
         for name, ids in (("pool", set(dataset.pool)), ("test", set(dataset.test)))

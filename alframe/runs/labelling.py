@@ -172,13 +172,13 @@ class Labelling:
         )
 
     def _lost(self, ids: Sequence[str]) -> frozenset[str]:
-        """Images that nobody can annotate any more: their pictures are gone.
+        """Images that nobody can annotate any more: their pictures are gone, or cannot be read.
 
         Raises:
             DataError: there are some, where bad items are errors.
         """
         problems = Problems(self._dataset.on_bad_item)
-        problems.look(ids if is_human(self._oracle) else (), self._dataset.images.stamp)
+        problems.look(ids if is_human(self._oracle) else (), self._dataset.images.read)
         problems.settle()
         return frozenset(problems.items)
 

@@ -49,6 +49,7 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
             remove_torn(path)
             for folder in FOLDERS:
                 (path / folder).mkdir(exist_ok=True)
+            for folder in (*FOLDERS, "answers"):
                 remove_torn(path / folder)
             run = RunDir(path, config)
             if said := run.forgotten():

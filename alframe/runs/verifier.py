@@ -86,6 +86,7 @@ class Verifier:
         self._strategy: Strategy = build_strategy(config)
         as_read = dataset_of(config, path)
         self._dataset = prepare_images(as_read, config)
+        self._left_out = frozenset(as_read.pool) - {*self._dataset.pool}
         images = self._dataset.image_set
         self._oracle = build_oracle(config, self._dataset, path)
         self._targets: dict[str, Target] = {}
@@ -174,7 +175,8 @@ class Verifier:
             return Verdict(about, "the budget", f"{len(ids)} chosen instead of {query.budget}")
         scores = stored_scores(self._run.path, cycle)
         if scores is not None and isinstance(self._strategy, ChoosesByScore):
-            if not scores.keys() <= set(query.unlabelled):  # some: a strategy may score a part
+            # Some: a strategy may score a part. Pictures may have been left out since.
+            if not scores.keys() <= self._left_out.union(query.unlabelled):
                 return Verdict(about, "the stored scores", "they are not of the unlabelled images")
             chosen = self._strategy.choose(scores, query)
             return compared(about, "the stored scores", ids, chosen)

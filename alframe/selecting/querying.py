@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
-from alframe.annotations.query_folders import clear, write_folder
+from alframe.annotations.query_folders import clear, write_folder, writing
 from alframe.annotations.sheets import NAME, write_sheet
 from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.datasets.meant import parts_of
@@ -44,8 +44,8 @@ def write_asked(
 
     Raises:
         DataError: a chosen image is no file, so that nobody knows its size.
-        RunError: the folder holds something else, or somebody has changed the files of an earlier
-            query there.
+        RunError: the folder holds something else, another process writes into it, or somebody has
+            changed the files of an earlier query there.
     """
     images, detections, classes = material.images, material.signals.detections, material.classes
     nowhere = [item for item in selection.ids if images.file(item) is None]
@@ -69,9 +69,10 @@ def write_asked(
     )
     sheet = Sheet(folder.resolve().name, tuple(classes), asked, detections is not None)
     check_place(folder, "query", own=(NAME,))
-    clear(folder)
-    write_sheet(sheet, folder)
-    return write_folder(sheet, folder, name, None, copy=copy)
+    with writing(folder):
+        clear(folder)
+        write_sheet(sheet, folder)
+        return write_folder(sheet, folder, name, None, copy=copy)
 
 
 def _names(ids: Sequence[str], images: Candidates) -> Mapping[str, str]:

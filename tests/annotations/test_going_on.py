@@ -404,8 +404,58 @@ def test_a_query_is_written_by_one_process_which_clears_up(alframe: Any, waiting
     assert err.startswith(f"error: {folder} is in use by ")
     killed = folder / ".cvat.new" / "images"
     killed.mkdir(parents=True)
+    torn = [folder / ".query.json.0123abcd.tmp", folder / "thumbnails" / ".0001.jpg.0123abcd.tmp"]
+    torn.append(waiting / "answers" / ".cycle_00.json.0123abcd.tmp")
+    for path in torn:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
     assert alframe("query", str(waiting), "--to", "yolo")[0] == 0
     assert not killed.parent.exists()
+    assert [path.exists() for path in torn] == [False, False, True]
+    assert alframe("run", "--output", str(waiting), "--resume")[0] == 3
+    assert not torn[-1].exists()
+
+
+@pytest.mark.parametrize("damaged", [Path.unlink, lambda path: path.write_bytes(b"no picture")])
+def test_a_picture_that_cannot_be_read_any_more(
+    alframe: Any, tmp_path: Path, damaged: Any  # noqa: F811
+) -> None:  # fmt: skip
+    """Gone or broken: before it is answered, once it is, and once the run has trained on it."""
+    photos, run = tmp_path / "photos", tmp_path / "run"
+    people.photographs(photos, [f"{letter}.png" for letter in "abcdefghij"])
+    budget = ("budget.test=2", "budget.initial=2", "budget.per_cycle=2", "budget.cycles=null")
+    given = ("run", "--dataset", "photos", "--data-root", str(photos), "--strategy", "entropy")
+    classes = ("oracle=files", "dataset.classes=[dog]", "device=cpu")
+    assert alframe(*given, *classes, *budget, *QUICK, "--output", str(run))[0] == 3
+
+    def answer(cycle: int) -> list[str]:
+        images = people.asked(run, cycle)
+        objects = {image["id"]: [("dog", (1.0, 1.0, 9.0, 9.0))] for image in images}
+        file = people.coco(tmp_path / f"{cycle}.json", images, objects, ["dog"])
+        code, _, err = alframe("annotate", str(run), str(file))
+        assert code == 0, err
+        return [image["id"] for image in images if image["why"] != "test"]
+
+    first = answer(0)
+    resume = ("run", "--output", str(run), "--resume")
+    assert alframe(*resume)[0] == 3
+    answered = answer(1)
+    damaged(photos / answered[0])
+    code, _, err = alframe(*resume)
+    assert (code, f"{photos / answered[0]}" in err) == (2, True), err
+    assert "or set dataset.on_bad_item=skip" in err
+    code, _, err = alframe(*resume, "dataset.on_bad_item=skip")
+    assert (code, "waiting: 2 images to annotate" in err) == (3, True), err
+    asked = [image["id"] for image in people.asked(run, 2)]
+    damaged(photos / asked[0])
+    code, _, err = alframe(*resume)
+    assert (code, "waiting: 1 of 2 images to annotate" in err) == (3, True), err
+    code, out, err = alframe("verify", str(run))
+    assert (code, "DIFFERS" in out) == (0, False), out + err
+    damaged(photos / first[0])
+    answer(2)
+    code, _, err = alframe(*resume)
+    assert (code, f"cannot be read any more: {first[0]}; put the pict" in err) == (2, True), err
 
 
 def test_names_as_long_as_they_can_be(alframe: Any, tmp_path: Path) -> None:  # noqa: F811

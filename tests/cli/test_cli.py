@@ -93,6 +93,12 @@ def refused(result: tuple[int, str, str], *needles: str, lines: int = 1) -> None
         assert needle in err
 
 
+def test_an_error_output_that_is_closed(tmp_path: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m alframe ls strategies 2>&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, check=False)
+    assert (done.returncode, b"coreset" in done.stdout) == (0, True)
+
+
 def test_a_run_ends_with_its_files_and_can_be_reported(alframe: Alframe, tmp_path: Path) -> None:
     path = tmp_path / "run"
     code, out, err = alframe("run", "--output", str(path), *SMALL)

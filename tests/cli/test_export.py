@@ -128,6 +128,8 @@ def test_refusals(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> 
     assert export(str(photos))[0] == 0
     assert "of a score of at least 0.05, after" in (tmp_path / "out/README.txt").read_text()
     refused(export(str(photos)), "out is not empty: choose another --output")
+    (tmp_path / "out/README.txt").unlink()
+    refused(export(str(photos)), "out is not empty, an export was broken off: choose another")
     refused(
         alframe("export", str(tmp_path), str(photos), "--to", "coco", "--output", "x"), "no run"
     )

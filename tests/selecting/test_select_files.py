@@ -13,12 +13,14 @@ import pytest
 from PIL import Image
 
 from alframe.errors import DataError
+from alframe.files.locks import locked
 from alframe.selecting.candidates import Candidates, candidates_in
 from alframe.selecting.detections import _exclusive
 from alframe.selecting.material import read_material
 from alframe.selecting.vectors import read_vectors
 from alframe.signals import BOX_FEATURES, SignalBatch
 from alframe.strategy import ScoringStrategy
+from tests.annotations import people
 from tests.cli.test_cli import alframe  # noqa: F401
 
 NAMES = ("cat", "dog")
@@ -875,3 +877,28 @@ def test_nothing_is_labelled_yet(
     (tmp_path / "DONE.TXT").write_text("in/d.jpg\n")
     code, said, err = choose(alframe, *given, "--labelled", tmp_path / "DONE.TXT")
     assert (code, said.split()) == (0, BY_ENTROPY[1:]), err
+
+
+def test_one_query_at_a_time(alframe: Any, photos: Path, tmp_path: Path) -> None:  # noqa: F811
+    """Of two, the files of the formats would be those of one, the list that of the other."""
+    given = ("--predictions", WRITERS["coco"](tmp_path), "--images", photos, "--to", "coco")
+    out = tmp_path / "query"
+    assert choose(alframe, *given, "--output", out, budget=2)[0] == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with locked(out / ".lock"):
+        code, _, err = choose(alframe, *given, "--output", out, budget=3)
+    assert (code, f"{out} is in use by this process" in err) == (2, True), err
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    assert choose(alframe, *given, "--output", out, budget=3)[0] == 0
+
+
+def test_folders_whose_names_are_no_utf_8(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    """Lists keep the bytes of names, so that other programs find the files."""
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/ph\xf6tos"))
+    people.photographs(odd, ["a.png", "b.png"])
+    given = ("--images", odd, "--to", "coco", "--copy", "--output", odd / "query")
+    code, _, err = choose(alframe, *given, strategy="random", budget=1)
+    assert code == 0, err
+    (listed,) = (odd / "query" / "images.txt").read_bytes().splitlines()
+    assert Path(os.fsdecode(listed)).is_file()
+    assert b"ph\xf6tos" in (odd / "query" / "README.txt").read_bytes()
