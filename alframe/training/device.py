@@ -19,20 +19,22 @@ MOST_WORKERS = 8
 def pick_device(name: str) -> torch.device:
     """``auto``, ``cpu``, ``cuda`` or ``cuda:1`` as a device; each of several processes has its own.
 
+    ``cuda`` is the first one, whatever another run in this process has taken.
+
     Raises:
         ConfigError: there is no such CUDA device, or processes would have to share it.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
-    if device.type == "cuda" and is_initialized():
+    if device.type != "cuda":
+        return device
+    if is_initialized():
         return _own(device)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(
-            f"device={name}: {torch.cuda.device_count()} CUDA devices are visible; use cpu or auto"
-        )
-    if device.type == "cuda":  # what asks for no device, such as pinning, takes this one
-        torch.cuda.set_device(device.index or 0)
+    number, count = device.index or 0, torch.cuda.device_count()
+    if number >= count:
+        raise ConfigError(f"device={name}: {count} CUDA devices are visible; use cpu or auto")
+    torch.cuda.set_device(number)  # what asks for no device, such as pinning, takes this one
     return device
 
 

@@ -273,7 +273,7 @@ def test_a_good_strategy_passes() -> None:
             "the strategy changed the annotations it was handed: expected it to copy what it",
         ),
         (AddsATarget, "item assignment .*: images and annotations are read-only, expected"),
-        (AdaptsToDetectionsAlone, "KeyError: 'detections'"),
+        (AdaptsToDetectionsAlone, "PluginError: the signal detections is read and was not asked"),
         (RequiresTooMuch, r"requires names .'embedding'., which it never asks for: expected"),
         (NeedsALabel, "with 12 unlabelled items, budget 5, nothing labelled: IndexError"),
         (NeedsTwo, "with 1 unlabelled items, budget 1: IndexError: tuple index out of range"),
