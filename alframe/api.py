@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from dataclasses import is_dataclass
 from numbers import Integral
 from os import PathLike, fspath
 from types import FunctionType
@@ -147,26 +147,26 @@ def _layer(setting: str | PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
     return from_overrides([setting]) if is_override(setting) else from_file(setting)
 
 
-def _as_yaml(value: Any) -> Any:
+def _as_yaml(value: Any, where: str = "") -> Any:
     """A value as YAML has it: paths, classes, functions are text, numbers of NumPy are Python's.
 
     Raises:
-        ConfigError: it is nothing that ``config.yaml`` could keep.
+        ConfigError: it is a function or an object that ``config.yaml`` could not name.
     """
     if isinstance(value, Mapping):
-        return {name: _as_yaml(each) for name, each in value.items()}
+        return {k: _as_yaml(v, f"{where}.{k}" if where else str(k)) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_as_yaml(each) for each in value]
+        return [_as_yaml(each, where) for each in value]
     if isinstance(value, PathLike):
         return fspath(value)
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    if value is None or isinstance(value, bool | int | float | str | date):
-        return value
     if isinstance(value, type | FunctionType) and "<" not in value.__qualname__:
         return f"{value.__module__}:{value.__qualname__}"
-    raise ConfigError(
-        f"expected numbers, texts, lists and mappings, or a class or function that a module or "
-        f"notebook has by its name, as a resumed run looks for it (with its options beside it: "
-        f'{{"name": Mine, "side": 64}}), got {value!r:.60}'
-    )
+    if type(value).__module__ == "torch":  # its devices and types
+        return str(value)
+    if callable(value) or is_dataclass(value):
+        raise ConfigError(
+            f"{where}: expected a class or function that a module or notebook has by its name, as "
+            'a resumed run looks for it, with options beside it ({"name": Mine, "side": 64}), got '
+            f"{value!r:.60}"
+        )
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value

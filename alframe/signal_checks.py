@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from alframe.errors import TrainingError
 from alframe.signals import (
     ANCHOR_WEIGHT,
@@ -43,6 +45,8 @@ AXES = {
     PREDICTED_LOSS: 1,
 }
 """Of signals that are."""
+VECTORS = frozenset({EMBEDDING, BOX_FEATURES})
+"""Of these, those that hold vectors, of one length in all batches."""
 AXES_IN_WORDS = {1: "one axis", 2: "two axes", 3: "three axes"}
 
 
@@ -69,8 +73,9 @@ def check_signal(
         _expect(_is(values, kind), f"{name} is {_a(values)}: expected a {kind.__name__}")
     if (axes := AXES.get(name)) is not None:
         _check_tensor(name, values, images, axes)
-        _expect(values.is_floating_point(), f"{name} is {values.dtype}: expected floats")
-        _expect(values.shape[-1] or axes == 1, f"{name} has vectors of no numbers")
+        _expect(not _is_boolean(values), f"{name} is {values.dtype}: expected numbers")
+    if name in VECTORS:
+        _expect(values.shape[-1], f"{name} has vectors of no numbers")
     found = list(_violations(name, values, classes if name in OF_CLASSES else None, images))
     if found:
         wrong: list[bool] = torch.stack([each for each, _ in found]).tolist()
@@ -83,6 +88,10 @@ def _is(value: object, kind: type) -> bool:
     parts = ("boxes", "scores", "labels", "valid")
     alike = kind is Detections and all(hasattr(value, part) for part in parts)
     return isinstance(value, kind) or alike
+
+
+def _is_boolean(tensor: "Tensor") -> bool:
+    return str(tensor.dtype).endswith("bool")
 
 
 def _a(value: object) -> str:
@@ -136,7 +145,7 @@ def _of_probs(
     name: str, probs: "Tensor", exclusive: bool, classes: int | None, images: int | None
 ) -> "Iterator[Violation]":
     _check_tensor(name, probs, images, 3)
-    said = isinstance(exclusive, bool)
+    said = isinstance(exclusive, bool | np.bool_)
     _expect(said, f"{name}: exclusive is {exclusive!r:.40}: expected True or False")
     own, background = probs.shape[2], ", or one more for background" if exclusive else ""
     _expect(own, f"{name} are of no class")
@@ -181,20 +190,20 @@ def _of_detections(
     )
     whole = not found.labels.is_floating_point()
     _expect(whole, f"{name}.labels are {found.labels.dtype}: expected whole numbers")
-    said = str(found.valid.dtype).endswith("bool")
+    said = _is_boolean(found.valid)
     _expect(said, f"{name}.valid is {found.valid.dtype}: expected booleans")
     kept = found.valid
     yield (
         (kept.int().diff(dim=1) > 0).any(),
         f"{name}.valid: valid detections come after padding: expected padding last",
     )
-    scores = found.scores.float().where(kept, 0.0)
+    scores = found.scores.float().where(kept, -1.0)
     rises = scores.diff(dim=1)
     yield (
         ((rises > 0) & rises.isfinite()).any(),
         f"{name}.scores are not descending: expected the best first",
     )
-    outside = ((scores < -CLOSE) | (scores > 1 + CLOSE)) & scores.isfinite()
+    outside = ((scores < -CLOSE) | (scores > 1 + CLOSE)) & scores.isfinite() & kept
     yield outside.any(), f"{name}.scores leave 0..1"
     sides = found.boxes[..., 2:] - found.boxes[..., :2]
     turned = (sides < 0) & sides.isfinite() & kept.unsqueeze(2)

@@ -9,14 +9,13 @@ from alframe.datasets.base import ImageSet, ImageSource
 from alframe.errors import SelectionError, TrainingError
 from alframe.profiling import Tick, unwatched
 from alframe.progress import over
-from alframe.signal_checks import check_signal
+from alframe.signal_checks import VECTORS, check_signal
 from alframe.signals import (
     ANCHOR_WEIGHT,
     ANCHORS,
     BOX_FEATURES,
     DETECTIONS,
     DISAGREEMENT,
-    EMBEDDING,
     SignalBatch,
     SignalSource,
 )
@@ -24,8 +23,6 @@ from alframe.words import named, plural
 
 ALIKE = (frozenset({DETECTIONS, BOX_FEATURES}), frozenset({ANCHORS, ANCHOR_WEIGHT, DISAGREEMENT}))
 """Signals that have an entry each of the same boxes."""
-VECTORS = frozenset({EMBEDDING, BOX_FEATURES})
-"""Signals that are of one length in all batches."""
 BOXES = 10
 """Of fewer, that all lie in the first pixel is no sign of shares."""
 

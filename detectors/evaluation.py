@@ -12,6 +12,7 @@ from alframe.datasets.base import LabelledSet, Target
 from alframe.detectors.evaluation_coco import coco_ap
 from alframe.detectors.evaluation_results import DetectionResults
 from alframe.detectors.evaluation_voc import voc_ap
+from alframe.errors import DataError
 from alframe.learner import InferenceSetup
 from alframe.model import COCO
 from alframe.signals import DETECTIONS, SignalBatch
@@ -39,7 +40,10 @@ def _look_at_places(results: DetectionResults, test: LabelledSet) -> None:
     """Say so where most boxes lie beside their image, as where its size is that of another."""
     beside = total = 0
     for item in test.ids:
-        height, width = test.images.size(item)
+        try:
+            height, width = test.images.size(item)
+        except DataError:  # of a picture that nobody has to be able to read
+            continue
         x1, y1, x2, y2 = results[item].boxes.T
         beside += int(((x1 >= width) | (y1 >= height) | (x2 <= 0) | (y2 <= 0)).sum())
         total += len(x1)

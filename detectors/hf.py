@@ -30,7 +30,7 @@ HEADS = ("class_embed", "bbox_embed", "class_labels_classifier", "bbox_predictor
          "enc_out_bbox", "enc_score_head", "enc_bbox_head")  # fmt: skip
 """Modules that give logits and coordinates, in every family."""
 OF_CLASSES = ("class", "score")
-"""What the names of layers have that hold a row for each class, and maybe one of none, last."""
+"""Parts of the names of layers that have a row for each class, and maybe a last one for none."""
 
 
 class Decoded(NamedTuple):
@@ -109,9 +109,7 @@ class HFDetector(BoxDetector):
         for name, layer in self.network.named_modules():
             if isinstance(layer, nn.Linear) and any(head in name for head in HEADS):
                 in_single_precision(layer)
-            if len(getattr(layer, "weight", ())) in (num_classes, num_classes + 1) and any(
-                part in name for part in OF_CLASSES
-            ):
+            if _is_of_classes(name, layer, num_classes):
                 lay_out(layer, ClassRows())
         frozen = norm_eval and any("FrozenBatchNorm" in type(m).__name__ for m in self.modules())
         self._warning = weights == "none" and frozen
@@ -208,6 +206,13 @@ class HFDetector(BoxDetector):
         if self.family.masked:
             inputs["pixel_mask"] = inside(batch.sizes, height, width)[:, 0].long()
         return inputs
+
+
+def _is_of_classes(name: str, layer: nn.Module, classes: int) -> bool:
+    """Whether a layer has a row for each class, and maybe one for none."""
+    named = any(part in name for part in OF_CLASSES)
+    rows = len(layer.weight) if named and isinstance(layer, nn.Linear | nn.Embedding) else None
+    return rows in (classes, classes + 1)
 
 
 @contextlib.contextmanager

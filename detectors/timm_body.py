@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from functools import partial
 from typing import Any, Literal
 
 import timm
@@ -92,7 +93,8 @@ def _features(name: str, pretrained: bool) -> nn.Module:
     """The model as timm makes it, for images of any size, with maps of channels first."""
     body = of_any_size(name, features_only=True, pretrained=pretrained)
     if any(getattr(module, "strict_img_size", False) for module in body.modules()):
-        body.register_forward_pre_hook(_check_size)
+        size: tuple[int, int] = timm.get_pretrained_cfg(name).input_size[1:]  # type: ignore[union-attr]
+        body.register_forward_pre_hook(partial(_check_size, size))
     if str(getattr(body, "output_fmt", "NCHW")).rpartition(".")[2] == "NHWC":
         body.register_forward_hook(_channels_first)
     return body
@@ -109,20 +111,18 @@ def of_any_size(name: str, **settings: Any) -> nn.Module:
     return body
 
 
-def _check_size(body: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    """Refuse images of another size than the one that a model takes.
+def _check_size(size: tuple[int, int], body: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Refuse images of another height and width than the one that a model takes.
 
     Raises:
         ConfigError: names it.
     """
-    height, width = inputs[0].shape[2:]
-    for module in body.modules():
-        strict, own = (getattr(module, name, None) for name in ("strict_img_size", "img_size"))
-        if strict and isinstance(own, tuple) and own != (height, width):
-            raise ConfigError(
-                f"the backbone takes images of {own[1]} x {own[0]} pixels alone, got {width} x "
-                f"{height}: set data.resize=stretch data.long={own[1]} data.short={own[0]}"
-            )
+    del body
+    if (got := tuple(inputs[0].shape[2:])) != size:
+        raise ConfigError(
+            f"the backbone takes images of {size[1]} x {size[0]} pixels alone, got {got[1]} x "
+            f"{got[0]}: set data.resize=stretch data.long={size[1]} data.short={size[0]}"
+        )
 
 
 def _channels_first(body: nn.Module, images: Any, maps: list[Tensor]) -> list[Tensor]:

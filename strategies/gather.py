@@ -51,7 +51,7 @@ def gather(
         if not len(table):
             table = values.new_empty(len(ids), values.shape[1])
         table[[rows[item] for item in batch.ids]] = values
-    if len(ids) > 1 and (table == table[:1]).all():
+    if len(ids) > 1 and torch.equal(table.amin(0), table.amax(0)):
         logger.warning(
             "the features of all %s are equal, which does not tell them apart: the choice follows "
             "from names, or chance",

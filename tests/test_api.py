@@ -134,12 +134,17 @@ def test_a_dataset_and_a_model_of_a_notebook() -> None:
         functools.partial(dict, p=0.1),
         nn.Linear(1, 1),
         type("Local", (), {"__qualname__": "f.<locals>.Local"}),
+        colours(),
     ],
 )
 def test_what_a_resumed_run_could_not_find_is_refused(value: Any) -> None:
-    said = r"by its name, as a resumed run looks for it .* got "
-    for setting in ({"model": value}, {"model": {"name": value}}, {"data": {"cache": [value]}}):
-        with pytest.raises(ConfigError, match=said):
+    said = "expected a class or function that a module or notebook has by its name, .* got "
+    for where, setting in (
+        ("model", {"model": value}),
+        ("model.name", {"model": {"name": value}}),
+        ("data.cache", {"data": {"cache": [value]}}),
+    ):
+        with pytest.raises(ConfigError, match=f"^{where}: {said}"):
             alframe.resolve(setting)
 
 
@@ -150,10 +155,11 @@ def test_paths_and_numbers_of_numpy_are_settings(tmp_path: Path) -> None:
         "budget": {"initial": np.int64(4)},
         "training": {"lr": np.float64(0.5)},
         "model": {"name": "retina", "strides": np.array([8, 16, 32])},
+        "device": torch.device("cpu"),
     }
     config = alframe.resolve(given)
     assert config.dataset.options["root"] == config.data.cache_dir == str(tmp_path)
-    assert (config.budget.initial, config.training.lr) == (4, 0.5)
+    assert (config.budget.initial, config.training.lr, config.device) == (4, 0.5, "cpu")
     with pytest.raises(ConfigError, match=r"expected it nested, as budget: \{initial: \.\.\.\}"):
         alframe.resolve({"budget.initial": 4})
     with pytest.raises(ConfigError, match="settings: the name of a setting is text, not 5"):

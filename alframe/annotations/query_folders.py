@@ -15,7 +15,7 @@ from alframe.annotations.sheets import NAME
 from alframe.annotations.sources import files, opened, read, sha256_of
 from alframe.annotations.vocabulary import Sheet
 from alframe.errors import DataError, RunError
-from alframe.files.atomic import remove_torn, write_text
+from alframe.files.atomic import UNLOCKED_IDLE, remove_torn, write_text
 from alframe.files.locks import locked
 from alframe.text import command
 from alframe.words import named, plural
@@ -39,7 +39,7 @@ def writing(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock"):
-        remove_torn(folder, deep=True)
+        remove_torn(folder, deep=True, idle=UNLOCKED_IDLE)  # others write there, without the lock
         for each in FORMATS:
             shutil.rmtree(_new(folder, each), ignore_errors=True)
         yield
@@ -55,7 +55,7 @@ def write_folder(
 ) -> Path:
     """Write a query for people, in the format called ``name``, in place of an earlier one.
 
-    Who calls it is :func:`writing`.
+    The caller is within :func:`writing`.
 
     Args:
         sheet: what is asked.

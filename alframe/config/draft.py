@@ -101,17 +101,25 @@ def component(
     left_out = {"name", "of"} if wrapped else {"name"}
     own = {k: v for k, v in given.items() if k not in left_out}
     factory = entry.load()
-    if entry.kind == "models" and not hasattr(unwrapped(factory), "provides"):
-        raise PluginError(
-            f"{entry} has no provides, the names of its signals: expected an alframe.model.Model, "
-            "such as a class around it"
-        )
-    with _options_of(entry):
-        options, found = check_options(factory, own, injected(entry), where, known)
+    foreign = entry.kind == "models" and not hasattr(unwrapped(factory), "provides")
+    try:
+        with _options_of(entry):
+            options, found = check_options(factory, own, injected(entry), where, known)
+    except PluginError as error:
+        raise (_no_model(entry) if foreign else error) from error
+    if foreign and found:
+        raise _no_model(entry)
     if wrapped:
         options["of"], more = component(given["of"], wrapped, f"{where}.of", known)
         found += more
     return {"name": full_name(chain), **options}, found
+
+
+def _no_model(entry: Entry) -> PluginError:
+    return PluginError(
+        f"{entry} has options that no configuration keeps, and no provides, the names of signals: "
+        "expected an alframe.model.Model, such as a class around it"
+    )
 
 
 def injected(entry: Entry) -> frozenset[str]:

@@ -98,7 +98,7 @@ class Target:
         Without geometry ``boxes`` are None; an image without objects has zero rows of them.
 
         Raises:
-            ValueError: labels are fractions, or boxes no rows of four.
+            ValueError: labels are fractions, or boxes are not rows of four.
         """
         b = None if boxes is None else _rows_of_four(boxes)
         given = np.asarray(labels).reshape(-1)
@@ -130,7 +130,7 @@ class Target:
 
 def _rows_of_four(boxes: object) -> NDArray[np.float32]:
     rows = np.asarray(boxes, dtype=np.float32)
-    if rows.size and (rows.ndim != 2 or rows.shape[1] != 4):
+    if rows.size and rows.shape != (4,) and (rows.ndim != 2 or rows.shape[1] != 4):
         raise ValueError(f"boxes are of the shape {list(rows.shape)}: expected [N, 4]")
     return rows.reshape(-1, 4)
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import UnidentifiedImageError
 
 from alframe.datasets.base import Dataset, ImageSource, file_of, without
 from alframe.datasets.bulk import in_threads
@@ -264,11 +265,12 @@ def _pixels(source: ImageSource, item: str) -> NDArray[np.uint8]:
     """What the images of a plugin give, if it is an image."""
     try:
         image: object = source.read(item)
-    except OSError as error:  # as Pillow has it, also of what is no image
-        why = error.strerror or " ".join(str(error).split())
-        remedy = f"replace or remove it{SKIP}"
-        raise BadItemError(Problem(f"the image cannot be read ({why})", item, remedy)) from error
     except Exception as error:
+        own = type(error) is OSError and error.errno is None  # Pillow's, of a file that is cut off
+        if own or isinstance(error, FileNotFoundError | PermissionError | UnidentifiedImageError):
+            why = getattr(error, "strerror", None) or " ".join(str(error).split())
+            cause, remedy = f"the image cannot be read ({why})", f"replace or remove it{SKIP}"
+            raise BadItemError(Problem(cause, item, remedy)) from error
         if not isinstance(error, AlframeError):
             error.add_note(f"raised by {type(source).__name__}.read of {item!r}")
         raise

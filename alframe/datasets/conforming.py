@@ -131,11 +131,12 @@ def _of_another_task(dataset: Dataset) -> Iterator[str]:
         bare = [item for item, target in targets if target.boxes is None]
     elif dataset.task == "segmentation":
         bare = [item for item, target in targets if target.mask is None]
-    several = [item for item, target in targets if len(target.labels) > 1]
-    if dataset.task == "classification" and several:
-        yield (
+    elif dataset.task == "classification":
+        several = [item for item, target in targets if len(target.labels) > 1]
+        yield from (
             "is of classification and has targets with several labels: expected one, the class of "
             f"the image: {named(several)}"
+            for _ in several[:1]
         )
     if bare:
         what = {"detection": "boxes", "segmentation": "a mask"}[dataset.task]

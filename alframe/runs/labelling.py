@@ -177,8 +177,10 @@ class Labelling:
         Raises:
             DataError: there are some, where bad items are errors.
         """
-        problems = Problems(self._dataset.on_bad_item)
-        problems.look(ids if is_human(self._oracle) else (), self._dataset.images.read)
+        problems, images = Problems(self._dataset.on_bad_item), self._dataset.images
+        for look in (images.stamp, images.read):  # the cache reads what is there no more
+            left = [i for i in ids if i not in problems.items] if is_human(self._oracle) else []
+            problems.look(left, look)
         problems.settle()
         return frozenset(problems.items)
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import Target
-from alframe.datasets.suspicions import wrong_targets
 from alframe.errors import ConfigError, DataError
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.choosing import Material
@@ -71,8 +70,9 @@ def material_of(
         names = _numbers([row for rows in tables.values() for row in rows], known)
     elif not names:
         raise ConfigError("classes: expected names, got none; leave them out to have numbers")
-    if wrong := wrong_targets(known, len(names)):
-        raise DataError(f"targets: {what}" for what in wrong)
+    for item, target in known.items():
+        if len(target.labels):
+            _check_labels(f"targets of {item}: labels", target.labels, len(names))
     found = {
         name: StoredDetections(list(ids), names, _columns(ids, rows, len(names)), name)
         for name, rows in tables.items()
@@ -169,7 +169,7 @@ def _parts(found: Any, item: str) -> dict[str, NDArray[Any]]:
                 f"{what}: {kind[2]}: expected whole numbers, got {labels.tolist()!r:.60}"
             )
         probs = _of(found, "probs")
-        if boxes.size and (boxes.ndim != 2 or boxes.shape[1] != 4):
+        if boxes.size and boxes.shape != (4,) and (boxes.ndim != 2 or boxes.shape[1] != 4):
             shape = list(boxes.shape)
             raise DataError(f"{what}: {kind[0]}: expected rows of four numbers, got shape {shape}")
         if not np.isfinite(boxes).all():
@@ -227,17 +227,23 @@ def _numbers(
     width = max((row["probs"].shape[1] for row in rows), default=0)
     labels = [*(row["labels"] for row in rows), *(target.labels for target in targets.values())]
     most = max((int(each.max()) for each in labels if len(each)), default=-1)
+    if most >= MOST_CLASSES:
+        raise DataError(f"targets: labels: expected numbers of classes, got {most}")
     return tuple(map(str, range(max(most + 1, width))))
+
+
+def _check_labels(where: str, labels: NDArray[Any], classes: int) -> None:
+    least, most = labels.min(), labels.max()
+    if not 0 <= least <= most < classes:
+        known = f"from 0 to {classes - 1}" if classes else "from 0 on"
+        raise DataError(f"{where}: expected numbers {known}, got {least} to {most}")
 
 
 def _columns(ids: Sequence[str], rows: Sequence[Mapping[str, NDArray[Any]]], classes: int) -> Any:
     for item, row in zip(ids, rows, strict=True):
         labels, scores = row["labels"], row["scores"]
-        if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-            raise DataError(
-                f"detections of {item}: classes: expected numbers from 0 to {classes - 1}, got "
-                f"{labels.min()} to {labels.max()}"
-            )
+        if len(labels):
+            _check_labels(f"detections of {item}: classes", labels, classes)
         for name, values in (("scores", scores), ("probs", row["probs"])):
             if not ((values >= 0) & (values <= 1)).all():
                 raise DataError(f"detections of {item}: {name}: expected numbers of 0..1")

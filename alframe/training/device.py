@@ -19,8 +19,6 @@ MOST_WORKERS = 8
 def pick_device(name: str) -> torch.device:
     """``auto``, ``cpu``, ``cuda`` or ``cuda:1`` as a device; each of several processes has its own.
 
-    ``cuda`` is the first one, whatever another run in this process has taken.
-
     Raises:
         ConfigError: there is no such CUDA device, or processes would have to share it.
     """
@@ -31,10 +29,11 @@ def pick_device(name: str) -> torch.device:
         return device
     if is_initialized():
         return _own(device)
-    number, count = device.index or 0, torch.cuda.device_count()
-    if number >= count:
+    count = torch.cuda.device_count()
+    if (device.index or 0) >= count:
         raise ConfigError(f"device={name}: {count} CUDA devices are visible; use cpu or auto")
-    torch.cuda.set_device(number)  # what asks for no device, such as pinning, takes this one
+    if device.index is not None:
+        torch.cuda.set_device(device)  # what asks for no device, such as pinning, takes this one
     return device
 
 

@@ -160,8 +160,7 @@ class PlainLearner:
                     again = names & self.derives.keys()
                     values = {name: self.derived(moved, model, name) for name in again}
                     if own := names - again:
-                        found = self.read(moved, model.features(moved), own)
-                        values |= _by_name(found, model)
+                        values |= self.read(moved, model.features(moved), own)
                 except torch.OutOfMemoryError as error:
                     raise _out_of_memory(len(batch)) from error
             yield SignalBatch(batch.ids, values)
@@ -176,7 +175,7 @@ class PlainLearner:
     def read(self, batch: Batch, features: Any, names: frozenset[str]) -> dict[str, Any]:
         """The named signals of one batch, from its features; computes no more than they need."""
         model = self.inner(self.network)
-        return model.read(batch, features, names & model.provides)
+        return _by_name(model.read(batch, features, names & model.provides), model)
 
     def derived(self, batch: Batch, model: Model, name: str) -> Any:
         """A signal of :attr:`derives` of one batch; ``model`` is :meth:`for_inference`."""
@@ -217,12 +216,12 @@ def _check_trainable(network: nn.Module, model: Model) -> None:
 
 
 def _by_name(values: Any, model: Model) -> dict[str, Any]:
-    if not isinstance(values, dict):
+    if not isinstance(values, Mapping):
         raise PluginError(
             f"{type(model).__name__}.read gives {values!r:.60} ({type(values).__name__}): expected "
             "a dict of signals by name"
         )
-    return values
+    return dict(values)
 
 
 def _out_of_memory(images: int) -> TrainingError:

@@ -409,6 +409,7 @@ def test_a_query_is_written_by_one_process_which_clears_up(alframe: Any, waiting
     for path in torn:
         path.parent.mkdir(exist_ok=True)
         path.touch()
+        os.utime(path, (0, 0))
     assert alframe("query", str(waiting), "--to", "yolo")[0] == 0
     assert not killed.parent.exists()
     assert [path.exists() for path in torn] == [False, False, True]

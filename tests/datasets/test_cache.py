@@ -6,6 +6,7 @@ import os
 import pickle
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -404,6 +405,13 @@ def test_a_source_that_gives_no_images_is_refused(image, got):
         CachedImages(source, HALF, limit_bytes=MIB).prepare(IDS, 1)
 
 
+def raising(error):
+    def read(_):
+        raise error
+
+    return read
+
+
 def test_a_source_that_fails_names_the_image():
     """Pillow raises an OSError for what is no image; another exception is a bug of the source."""
     source = Images()
@@ -412,12 +420,13 @@ def test_a_source_that_fails_names_the_image():
     assert {*problems} == {*IDS}
     assert re.match(r"the image cannot be read \(cannot identify image file .*\): a; replace or re",
                     str(problems["a"]))  # fmt: skip
-    source.read = lambda item: 1 / 0
-    images = CachedImages(source, HALF, limit_bytes=MIB)
-    for failing in (lambda: images.prepare(IDS, 1), lambda: images.read("a")):
-        with pytest.raises(ZeroDivisionError) as caught:
-            failing()
-        assert caught.value.__notes__ == ["raised by Images.read of 'a'"]
+    for error in (TimeoutError(), OSError(24, "too many open files"), ZeroDivisionError()):
+        source.read = raising(error)
+        images = CachedImages(source, HALF, limit_bytes=MIB)
+        for failing in (partial(images.prepare, IDS, 1), partial(images.read, "a")):
+            with pytest.raises(type(error)) as caught:
+                failing()
+            assert caught.value.__notes__[0] == "raised by Images.read of 'a'"
 
 
 def test_one_cause_is_told_once(dataset, varied):

@@ -131,12 +131,13 @@ def test_an_image_has_one_class() -> None:
         conforming(replace(PLAIN, task="classification", targets=targets))
 
 
-@pytest.mark.parametrize("shape", [(4, 3), (3,), (2, 2, 4), (4, 0, 1)])
+@pytest.mark.parametrize("shape", [(4, 3), (3,), (2, 2, 4), (8,), (4, 0, 1), (4,)])
 def test_boxes_are_rows_of_four(shape: tuple[int, ...]) -> None:
     """Transposed ones would be read across; of no boxes, any shape will do."""
     boxes = np.zeros(shape)
-    if not boxes.size:
-        assert Target.of(boxes, []).require_boxes().shape == (0, 4)
+    if boxes.size in (0, 4):
+        count = boxes.size // 4
+        assert Target.of(boxes, [0] * count).require_boxes().shape == (count, 4)
     else:
         with pytest.raises(ValueError, match=re.escape(f"{list(shape)}: expected [N, 4]")):
             Target.of(boxes, [0])

@@ -46,13 +46,14 @@ def test_detectors_learn_on_them(name, make):
     assert found.boxes.shape[:2] == found.scores.shape
 
 
-def test_a_backbone_for_images_of_one_size_says_so():
-    backbone = build_backbone("mixer_s32_224", weights="none")
+@pytest.mark.parametrize(("name", "side"), [("mixer_s32_224", 7), ("visformer_tiny", 7)])
+def test_a_backbone_for_images_of_one_size_says_so(name, side):
+    backbone = build_backbone(name, weights="none").eval()
     batch = torch.zeros(1, 3, 64, 96, dtype=torch.uint8), torch.tensor([[64, 96]])
     with pytest.raises(ConfigError, match=r"224 x 224 pixels alone, got 96 x 64: set data\.resize"):
         backbone(*batch)
     maps = backbone(torch.zeros(1, 3, 224, 224, dtype=torch.uint8), torch.tensor([[224, 224]]))
-    assert maps[-1].shape == (1, 512, 7, 7)
+    assert maps[-1].shape == (1, backbone.channels[-1], side, side)
 
 
 def test_weights_of_swin_keep_their_names(tmp_path):

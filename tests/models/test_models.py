@@ -143,13 +143,29 @@ def test_a_place_where_nothing_lies(place: str, message: str) -> None:
         build_strategy(resolve([{"strategy": place}]))
 
 
-@pytest.mark.parametrize(
-    "place",
-    ["torchvision.models:resnet18", "torchvision.models.detection:fasterrcnn_resnet50_fpn"],
-)
-def test_a_network_of_another_library_is_no_model(place: str) -> None:
-    with pytest.raises(PluginError, match=f"model '{place}' .* has no provides, .* a class around"):
-        resolve([from_overrides(["dataset=shapes", f"model={place}", "training.passes=1"])])
+@pytest.mark.parametrize("more", [(), ("model.weights=none",)])
+def test_a_network_of_another_library_is_no_model(more: tuple[str, ...], tmp_path: Path) -> None:
+    place = "torchvision.models.detection:fasterrcnn_resnet50_fpn"
+    given = ["dataset=shapes", "training.passes=1", "strategy=random", *more]
+    with pytest.raises(PluginError, match=f"model '{place}' .* no provides, .* a class around it"):
+        resolve([from_overrides([*given, f"model={place}"])])
+    config = resolve([from_overrides([*given[:3], *SMALL, "model=torchvision.models:resnet18"])])
+    with pytest.raises(PluginError, match="model ResNet lacks provides, measured, loss, features"):
+        list(run(config, tmp_path / "run"))
+
+
+def made(num_classes: int) -> Classifier:
+    return Classifier(num_classes)
+
+
+made.task = Classifier.task  # type: ignore[attr-defined]
+
+
+def test_a_function_may_make_the_model(tmp_path: Path) -> None:
+    """It need not say what the model provides, where no strategy asks for it."""
+    short = ("strategy=random", "training.passes=1", "model=tests.models.test_models:made")
+    made.provides = Classifier.provides  # type: ignore[attr-defined]
+    assert len(cycles(tmp_path / "run", *CLASSIFIER, *short)) == 2
 
 
 def test_a_model_that_is_measured_by_what_nobody_streams(monkeypatch: pytest.MonkeyPatch) -> None:

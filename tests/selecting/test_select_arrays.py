@@ -266,7 +266,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a target's class": (
         {"embedding": VECTORS, "classes": ["x"], "targets": {"a": Target.of(None, [1])}},
-        "targets: labels that are none of 0 to 0, in a",
+        "targets of a: labels: expected numbers from 0 to 0, got 1 to 1",
     ),
     "masked": (
         {"embedding": np.ma.masked_equal(VECTORS, 5)}, "embedding: values are masked: expected a n"

@@ -75,10 +75,10 @@ def test_what_was_compiled_is_forgotten(monkeypatch):
     assert reset == [1], "nothing was compiled, and nothing is imported"
 
 
-@pytest.mark.parametrize(("device", "current"), [("cuda:1", [1]), ("cuda", [0]), ("cpu", [])])
+@pytest.mark.parametrize(("device", "current"), [("cuda:1", [1]), ("cuda", []), ("cpu", [])])
 def test_events_are_of_the_device_that_is_measured(device, current, monkeypatch):
     chosen = []
-    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: chosen.append(device.index))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert _setting(device, True, 7, None, "wall").device == torch.device(device)
     assert chosen == current

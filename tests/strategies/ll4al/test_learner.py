@@ -155,7 +155,7 @@ def test_losses_are_one_number_an_image(change: Any, said: str) -> None:
     [
         (lambda maps: maps[0], r"gives Tensor \(1, 4, 1024, 1024\): expected a tuple of maps"),
         (lambda maps: (maps[0].mean(dim=(2, 3)),), r"gives tuple \(1, 4\): expected a tuple of m"),
-        (lambda maps: maps[0].sum().item(), r"Tensor.item\(\) cannot be called on meta tensors"),
+        (lambda maps: maps[0].sum().item(), "without values .* by which the widths .* fails"),
     ],
 )
 def test_maps_are_found_without_values(change: Any, said: str) -> None:
