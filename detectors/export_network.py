@@ -75,7 +75,7 @@ def traced(network: ExportedDetector, frame: Frame, pad: int = STRIDE) -> Export
     knows.
 
     Args:
-        network: what to trace.
+        network: what to trace; its weights have channels first from then on.
         frame: the size of images.
         pad: of which the sides are multiples, where there is no frame.
 
@@ -88,6 +88,8 @@ def traced(network: ExportedDetector, frame: Frame, pad: int = STRIDE) -> Export
     sides = {} if frame else {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     padding = contextlib.nullcontext() if frame else _divisible(pad)
     dynamic = {"images": {0: Dim.DYNAMIC, **sides}, "sizes": {0: Dim.DYNAMIC}}
+    # Of weights with channels last, a layout would follow that maps of one cell do not have.
+    network.to(memory_format=torch.contiguous_format)
     with torch.no_grad(), _oblivious(), padding:
         return torch.export.export(network, (images, sizes), dynamic_shapes=dynamic, strict=False)
 

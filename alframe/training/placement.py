@@ -45,6 +45,8 @@ def _widen_narrow_maps(model: nn.Module) -> None:
 
 def _widen(module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
     """Zeros at the right, as the padding has them, unless there would be more columns for it."""
+    if not torch.is_grad_enabled():  # nor is a graph to take it for granted that maps are wide
+        return None
     (width, stride), padding = (inputs[0].shape[-1], module.stride[1]), module.padding
     if width >= stride or isinstance(padding, str) or module.padding_mode != "zeros":
         return None

@@ -19,6 +19,7 @@ from alframe.detectors.fcos import FCOS
 from alframe.detectors.nms_op import in_torchvision
 from alframe.detectors.suppression import suppress
 from alframe.errors import RunError
+from alframe.training.placement import placed
 from tests.detectors.drawing import SMALL, small_retinanet, small_ssd
 
 TRAINED = {**SMALL, "frozen_stages": -1, "norm_eval": False}
@@ -137,7 +138,7 @@ def test_outputs_of_other_shapes_are_refused():
 def test_both_formats_find_what_the_model_finds(make, raw):
     from alframe.detectors.export_onnx import runner, to_onnx
 
-    detector = make().eval()
+    detector = placed(make().eval(), torch.device("cpu"))
     detector.postprocess = replace(detector.postprocess, score_threshold=0.0)
     network = ExportedDetector(detector, raw=raw).eval()
     fixed = make is small_ssd

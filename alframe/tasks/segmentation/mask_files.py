@@ -20,6 +20,8 @@ FOREGROUND = 255
 """Of binary masks; the background is 0."""
 NUMBERS = frozenset({"L", "P", "1", "I", "I;16", "I;16B"})
 """Modes of pictures with one whole number a pixel."""
+SPREAD = {"L;2": 85, "L;4": 17}
+"""By how much Pillow multiplies the numbers of grey PNGs of 2 and 4 bits, by their raw mode."""
 LOSSY = frozenset({"JPEG", "MPO"})
 REMEDY = f"replace the file{SKIP}"
 
@@ -126,13 +128,15 @@ class MaskFile:
             try:
                 with Image.open(file) as picture:
                     mode, lossy = picture.mode, picture.format in LOSSY
+                    spread = next((SPREAD[t[3]] for t in picture.tile if t[3] in SPREAD), 1)
                     values = np.asarray(_upright(picture))
             except Exception as error:  # Pillow raises anything on foreign bytes
                 cause = "the mask cannot be read as an image"
                 raise BadItemError(Problem(cause, self.path, REMEDY)) from error
         if mode in NUMBERS and not lossy:
-            one = FOREGROUND if self.coding.binary else 1
-            return values.astype(np.uint8) * one if mode == "1" else values
+            if mode == "1":
+                return values.astype(np.uint8) * (FOREGROUND if self.coding.binary else 1)
+            return values if self.coding.binary else values // spread
         channels = values.shape[2] if values.ndim == 3 else 1
         cause = f"the mask has {channels} channels ({mode}), expected one of class numbers"
         if lossy:

@@ -1,7 +1,9 @@
 """Reading folders of masks, and what is wrong with them."""
 
 import shutil
+import struct
 from pathlib import Path
+from zlib import compress, crc32
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 
 from alframe.datasets.base import IGNORED, Dataset
 from alframe.errors import AlframeError, DataError
+from alframe.tasks.segmentation.mask_files import MaskCoding, MaskFile
 from alframe.tasks.segmentation.mask_folders import masks
 from alframe.tasks.segmentation.voc_seg import CLASSES, voc_seg
 from tests.tasks.segmentation.builders import (
@@ -381,3 +384,32 @@ def test_names_by_their_lines(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_text("road\n\ncar\n")
     with pytest.raises(AlframeError, match=r"classes\.txt: line 2 is empty, and a line is the num"):
         masks(str(tmp_path))
+
+
+def grey_png(depth: int, values: list[int]) -> bytes:
+    """One row of grey of a few bits, which Pillow does not write."""
+    bits = "".join(f"{value:0{depth}b}" for value in values)
+    row = b"\0" + int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(
+        -(-len(bits) // 8), "big"
+    )
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", len(values), 1, depth, 0, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", compress(row)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("depth", "values"), [(2, [0, 1, 2, 3, 1]), (4, [0, 9, 15, 3]), (8, [7, 85])]
+)
+def test_grey_of_few_bits_is_of_the_numbers_as_written(
+    depth: int, values: list[int], tmp_path: Path
+) -> None:
+    """Pillow spreads them over 0 to 255, of which the last would be no class."""
+    path = tmp_path / "mask.png"
+    path.write_bytes(grey_png(depth, values))
+    assert MaskFile(str(path), MaskCoding())().tolist() == [values]
+    path.write_bytes(grey_png(depth, [0, 2**depth - 1]))
+    assert MaskFile(str(path), MaskCoding(binary=True))().tolist() == [[0, 1]]
