@@ -106,19 +106,24 @@ def component(
         with _options_of(entry):
             options, found = check_options(factory, own, injected(entry), where, known)
     except PluginError as error:
-        raise (_no_model(entry) if foreign else error) from error
-    if foreign and found:
-        raise _no_model(entry)
+        if foreign:
+            raise _no_model(entry) from error
+        raise
+    if foreign and found:  # maybe since its options are those of another library
+        raise _no_model(entry, found)
     if wrapped:
         options["of"], more = component(given["of"], wrapped, f"{where}.of", known)
         found += more
     return {"name": full_name(chain), **options}, found
 
 
-def _no_model(entry: Entry) -> PluginError:
+def _no_model(entry: Entry, problems: Sequence[str] = ()) -> PluginError:
     return PluginError(
-        f"{entry} has options that no configuration keeps, and no provides, the names of signals: "
-        "expected an alframe.model.Model, such as a class around it"
+        [
+            *(f"{problem:.200}" for problem in problems),
+            f"{entry} has no provides, the names of its signals: expected an alframe.model.Model, "
+            "such as a class around it",
+        ]
     )
 
 

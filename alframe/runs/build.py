@@ -27,10 +27,13 @@ from alframe.plugins import Entry, Kind, registry
 from alframe.plugins.entry import OWN, noun
 from alframe.runs.budget import Plan, planned
 from alframe.seeds import Seeds
+from alframe.signals import CLASS_PROBS, EMBEDDING
 from alframe.strategy import Adaptable, Strategy
 
 DIGITS = 12
 """Of a SHA-256 that is to be read."""
+OF_IMAGES = frozenset({CLASS_PROBS, EMBEDDING})
+"""Signals of models that find no boxes."""
 READERS = 8
 """Threads that decode images when a dataset is prepared: decoding waits for disks as well."""
 
@@ -49,6 +52,9 @@ def build_strategy(config: RunConfig) -> Strategy:
         _check_measured(_model(config.model), provided)
     missing = signal_names(strategy.requires, f"requires of strategy {config.strategy.name!r}")
     missing -= provided
+    if missing and _task(config) != Entry.task:  # without boxes, others would do
+        adapted = made_strategy(config.strategy, OF_IMAGES)
+        missing = (adapted.requires - provided) or missing
     if missing:
         theirs = _giving(missing, config)
         found = "; ".join(f"{k} that do: {_list(names) or 'none'}" for k, names in theirs.items())

@@ -14,7 +14,7 @@ from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import AlframeError, ConfigError, PluginError, TrainingError
 from alframe.runs.build import build_strategy
 from alframe.runs.run import run
-from alframe.signals import CLASS_PROBS
+from alframe.signals import CLASS_PROBS, EMBEDDING
 from alframe.testing import check_learner, tiny_setup
 from alframe.training.plain_learner import PlainLearner
 from tests.models.classifier import Classifier
@@ -159,6 +159,20 @@ def made(num_classes: int) -> Classifier:
 
 
 made.task = Classifier.task  # type: ignore[attr-defined]
+
+
+def blind(num_classes: int) -> Classifier:
+    return Classifier(num_classes)
+
+
+blind.task, blind.provides = Classifier.task, frozenset({EMBEDDING})  # type: ignore[attr-defined]
+
+
+def test_what_a_model_without_boxes_lacks_is_no_boxes(tmp_path: Path) -> None:
+    short = ("training.passes=1", "model=tests.models.test_models:blind")
+    said = r"'entropy' requires the signal class_probs, which neither .* models that do: .*timm"
+    with pytest.raises(ConfigError, match=said):
+        cycles(tmp_path / "run", "strategy=entropy", *CLASSIFIER, *short)
 
 
 def test_a_function_may_make_the_model(tmp_path: Path) -> None:
