@@ -128,7 +128,8 @@ class MaskFile:
             try:
                 with Image.open(file) as picture:
                     mode, lossy = picture.mode, picture.format in LOSSY
-                    spread = next((SPREAD[t[3]] for t in picture.tile if t[3] in SPREAD), 1)
+                    raw = [tile[3] for tile in picture.tile]
+                    spread = next((step for kind, step in SPREAD.items() if kind in raw), 1)
                     values = np.asarray(_upright(picture))
             except Exception as error:  # Pillow raises anything on foreign bytes
                 cause = "the mask cannot be read as an image"
