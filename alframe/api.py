@@ -161,7 +161,7 @@ def _as_yaml(value: Any, where: str = "") -> Any:
         return fspath(value)
     if isinstance(value, type | FunctionType) and "<" not in value.__qualname__:
         return f"{value.__module__}:{value.__qualname__}"
-    if type(value).__module__ == "torch":  # its devices and types
+    if (type(value).__module__, type(value).__name__) == ("torch", "device"):
         return str(value)
     if callable(value) or is_dataclass(value):
         raise ConfigError(

@@ -18,8 +18,6 @@ Style = Literal["pytorch", "caffe"]
 
 CAFFE_PIXELS = PixelRange(mean=(103.939, 116.779, 123.68), bgr=True)
 CAFFE_BATCH_NORM_EPS = 1e-3
-
-
 ANY_SIZE: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False})
 """How timm has a model take images of any size: one way or the other, or not at all."""
 

@@ -100,7 +100,11 @@ class Target:
         Raises:
             ValueError: labels are fractions, or boxes are not rows of four.
         """
-        b = None if boxes is None else _rows_of_four(boxes)
+        b = None if boxes is None else np.asarray(boxes, dtype=np.float32)
+        if b is not None:
+            if not are_rows_of_four(b):
+                raise ValueError(f"boxes are of the shape {list(b.shape)}: expected [N, 4]")
+            b = b.reshape(-1, 4)
         given = np.asarray(labels).reshape(-1)
         if given.dtype.kind == "f" and (given % 1 != 0).any():  # also of what is not finite
             raise ValueError(f"labels are whole numbers, got {given.tolist()!r:.60}")
@@ -128,11 +132,9 @@ class Target:
         return ~(self.difficult | self.crowd)
 
 
-def _rows_of_four(boxes: object) -> NDArray[np.float32]:
-    rows = np.asarray(boxes, dtype=np.float32)
-    if rows.size and rows.shape != (4,) and (rows.ndim != 2 or rows.shape[1] != 4):
-        raise ValueError(f"boxes are of the shape {list(rows.shape)}: expected [N, 4]")
-    return rows.reshape(-1, 4)
+def are_rows_of_four(boxes: NDArray[Any]) -> bool:
+    """Whether boxes are [N, 4]; a single one may be [4], and none of any shape."""
+    return not boxes.size or boxes.shape == (4,) or (boxes.ndim == 2 and boxes.shape[1] == 4)
 
 
 @dataclass(frozen=True)

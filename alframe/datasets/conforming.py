@@ -127,16 +127,17 @@ def _has_shape(target: Target) -> bool:
 def _of_another_task(dataset: Dataset) -> Iterator[str]:
     targets = dataset.targets.items()
     bare: list[str] = []
+    several: list[str] = []
     if dataset.task == "detection":
         bare = [item for item, target in targets if target.boxes is None]
     elif dataset.task == "segmentation":
         bare = [item for item, target in targets if target.mask is None]
     elif dataset.task == "classification":
         several = [item for item, target in targets if len(target.labels) > 1]
-        yield from (
+    if several:
+        yield (
             "is of classification and has targets with several labels: expected one, the class of "
             f"the image: {named(several)}"
-            for _ in several[:1]
         )
     if bare:
         what = {"detection": "boxes", "segmentation": "a mask"}[dataset.task]

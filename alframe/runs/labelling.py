@@ -178,9 +178,9 @@ class Labelling:
             DataError: there are some, where bad items are errors.
         """
         problems, images = Problems(self._dataset.on_bad_item), self._dataset.images
+        seen = ids if is_human(self._oracle) else ()
         for look in (images.stamp, images.read):  # the cache reads what is there no more
-            left = [i for i in ids if i not in problems.items] if is_human(self._oracle) else []
-            problems.look(left, look)
+            problems.look([item for item in seen if item not in problems.items], look)
         problems.settle()
         return frozenset(problems.items)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.base import Target
+from alframe.datasets.base import Target, are_rows_of_four
 from alframe.errors import ConfigError, DataError
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.choosing import Material
@@ -169,7 +169,7 @@ def _parts(found: Any, item: str) -> dict[str, NDArray[Any]]:
                 f"{what}: {kind[2]}: expected whole numbers, got {labels.tolist()!r:.60}"
             )
         probs = _of(found, "probs")
-        if boxes.size and boxes.shape != (4,) and (boxes.ndim != 2 or boxes.shape[1] != 4):
+        if not are_rows_of_four(boxes):
             shape = list(boxes.shape)
             raise DataError(f"{what}: {kind[0]}: expected rows of four numbers, got shape {shape}")
         if not np.isfinite(boxes).all():

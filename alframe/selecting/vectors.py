@@ -161,22 +161,21 @@ class StoredVectors:
         assert self.image is not None
         rows = np.array([self.rows[item] for item in ids], np.int64)
         kept = self.image.dtype == np.float16
-        found = self._sound(self.image[rows], ids, "image")
+        found = self.image[rows]
+        self._check_numbers(found, "image", np.arange(len(ids)), ids)
         return np.asarray(found, np.float16 if kept else np.float32)
 
-    def _sound(self, found: NDArray[Any], ids: Sequence[str], name: str) -> NDArray[Any]:
-        """Vectors, each of the image in its row of ``ids``.
-
-        Raises:
-            DataError: numbers are not finite, or too large.
-        """
-        if odd := np.flatnonzero(~(np.abs(found) < np.float64(LARGEST)).all(axis=1)).tolist():
-            at = named(list(dict.fromkeys(ids[row] for row in odd)))
+    def _check_numbers(
+        self, found: NDArray[Any], name: str, owner: NDArray[np.int64], ids: Sequence[str]
+    ) -> None:
+        """Refuse vectors, each of the image in the place ``owner`` of ``ids``."""
+        odd = ~(np.abs(found) < np.float64(LARGEST)).all(axis=1)
+        if odd.any():
+            at = named([ids[int(place)] for place in np.unique(owner[odd])])
             raise DataError(
                 f"{self.where}: {name}: expected numbers that are finite and smaller than "
                 f"{LARGEST:.0e}, not so of {at}"
             )
-        return found
 
     @property
     def has_objects(self) -> bool:
@@ -211,6 +210,7 @@ class StoredVectors:
         taken = np.zeros((*places.shape, self._objects.shape[1]), np.float32)
         start = np.array([self._start[self.rows[item]] if item in self.rows else 0 for item in ids])
         rows = (start[:, None] + places)[valid]
-        owners = [ids[row] for row in np.nonzero(valid)[0].tolist()]
-        taken[valid] = self._sound(self._objects[self._order[rows]], owners, "object_features")
+        found = self._objects[self._order[rows]]
+        self._check_numbers(found, "object_features", np.nonzero(valid)[0], ids)
+        taken[valid] = found
         return taken
