@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from alframe.config.resolve import from_overrides, resolve
-from alframe.config.sections import BudgetConfig
+from alframe.config.sections import BudgetConfig, RunConfig
 from alframe.datasets.shapes import shapes
 from alframe.detectors.dense import DenseDetector
 from alframe.errors import ConfigError
@@ -19,7 +19,6 @@ from alframe.runs.build import build_learner, build_strategy
 from alframe.runs.loop import Loop
 from alframe.runs.opening import open_run
 from alframe.seeds import Seeds
-from alframe.strategy import Strategy
 from alframe.tasks.classification import cifar10
 from alframe.testing import (
     check_dataset,
@@ -51,26 +50,22 @@ def named(entry: Entry) -> str:
     return f"{entry.name}:{WRAPPED}" if entry.wraps else entry.name
 
 
-def strategy(entry: Entry) -> Strategy:
-    learner = next(
-        e.name
-        for e in [registry().get("learners", entry.learner), *registry().all("learners")]
-        if fits(entry, e)
-    )
-    return build_strategy(resolve([{"strategy": named(entry), "learner": learner}]))
+def configured(strategy: Entry, learner: Entry) -> RunConfig:
+    return resolve([{"strategy": named(strategy), "learner": learner.name}])
 
 
 def fits(strategy: Entry, learner: Entry) -> bool:
-    config = resolve([{"strategy": named(strategy), "learner": learner.name}])
     try:
-        return bool(build_strategy(config))
+        return bool(build_strategy(configured(strategy, learner)))
     except ConfigError:
         return False
 
 
 @pytest.mark.parametrize("entry", entries("strategies"))
 def test_strategy(entry: Entry) -> None:
-    check_strategy(partial(strategy, entry))
+    own = registry().get("learners", entry.learner)
+    learner = next(e for e in [own, *registry().all("learners")] if fits(entry, e))
+    check_strategy(partial(build_strategy, configured(entry, learner)))
 
 
 TRAINED = [one for one in entries("learners") if one.values[0].trains]

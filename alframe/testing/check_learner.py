@@ -191,7 +191,7 @@ def _learns(bench: LearnerUnderTest) -> None:
     test, turned = bench.test(), bench.turned()
     for own, other in ((test, turned), (turned, test)):
         with_own, with_other = 0.0, 0.0
-        for longer in (1, 10):
+        for longer in (1, 3, 10):
             learner = bench.taught if own is test and longer == 1 else bench.teach(own, longer)
             with_own, with_other = (headline(learner.evaluate(each)) for each in (own, other))
             if with_own > with_other:

@@ -17,14 +17,12 @@ from alframe.annotations.vocabulary import Annotations, Proposal
 from alframe.config.resolve import resolve
 from alframe.datasets.objects import Annotated
 from alframe.datasets.shapes import shapes
-from alframe.files import atomic
-from alframe.runs import journal
 from alframe.runs.kept import dataset_of
 from alframe.runs.rundir import RunDir, stored_layer
 from tests.annotations import people
 from tests.cli.test_cli import alframe  # noqa: F401
 from tests.runs.stored import records
-from tests.runs.test_loop import Countdown, Killed
+from tests.runs.test_loop import Copies
 
 SMALL = (
     "model.fpn_channels=16",
@@ -215,7 +213,6 @@ def test_killed_at_every_point_it_grows_the_same(
     alframe: Any,  # noqa: F811
     photos: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     files: bool,
 ) -> None:
     """Before and after every event, and every file, is there; warm, so that heads have grown."""
@@ -223,37 +220,13 @@ def test_killed_at_every_point_it_grows_the_same(
     begun(alframe, photos, run, "keep_models=last")  # what it goes on from is kept until it is done
     file = answer(run, 1, tmp_path / "one.json")
     assert alframe("annotate", str(run), file, "--new-classes")[0] == 0
-    countdown = Countdown()
-    whole_append, whole_sync = journal.Journal.append, atomic.sync_folder
-
-    def append(self: journal.Journal, event: str, **details: Any) -> None:
-        countdown(f"before {event}")
-        whole_append(self, event, **details)
-        countdown(f"after {event}")
-
-    def sync_folder(folder: Path) -> None:
-        countdown("renamed")
-        whole_sync(folder)
-
-    def resumed(path: Path) -> int:
-        code: int = alframe("run", "--output", str(path), "--resume")[0]
-        return code
-
-    monkeypatch.setattr(journal.Journal, "append", append)
-    if files:
-        monkeypatch.setattr(atomic, "sync_folder", sync_folder)
-    shutil.copytree(run, tmp_path / "whole")
-    assert resumed(tmp_path / "whole") == 3
-    expected, points = outcome(tmp_path / "whole"), countdown.count
+    copies = Copies(run)
+    with copies.at_every_event(files=files):
+        assert alframe("run", "--output", str(run), "--resume")[0] == 3
+    expected = outcome(run)
     assert expected[2] == {NEW: 1}
-    assert {"before annotated", "after annotated"} <= countdown.seen
-    for point in range(1, points + 1):
-        path = tmp_path / f"killed_{point}"
-        shutil.copytree(run, path)
-        countdown.left = point
-        with pytest.raises(Killed):
-            resumed(path)
-        countdown.left = None
-        assert resumed(path) == 3
-        assert outcome(path) == expected, point
+    assert {"before annotated", "after annotated"} <= set(copies.seen)
+    for path in copies.killed():
+        assert alframe("run", "--output", str(path), "--resume")[0] == 3
+        assert outcome(path) == expected, path.name
         shutil.rmtree(path)

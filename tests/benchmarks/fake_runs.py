@@ -33,7 +33,7 @@ def write_run(
         "seed": seed,
         "output": str(path),
         "device": "cpu",
-        "dataset": {"name": dataset},
+        "dataset": {"name": dataset, **({"pool": 4, "test": 1} if dataset == "shapes" else {})},
         "model": {"name": model},
         "learner": {"name": learner},
         "strategy": {"name": strategy},

@@ -1,7 +1,9 @@
 """The loop with a fake learner: killed at every point, it ends in the same place."""
 
+import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,46 +137,65 @@ def test_one_seed_one_result_and_another_seed_another(tmp_path: Path) -> None:
     assert without_costs(a) == without_costs(b) != without_costs(c)
 
 
-def test_killed_at_every_point_it_ends_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Copies:
+    """A copy of a run directory at every point of the run: what a kill there leaves."""
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+        self.seen: list[str] = []
+
+    def __call__(self, name: str) -> None:
+        self.seen.append(name)
+        if self._run.exists():
+            shutil.copytree(self._run, self._run.with_name(f"killed {len(self.seen)} {name}"))
+
+    @contextlib.contextmanager
+    def at_every_event(self, *, files: bool = True) -> Iterator[None]:
+        """Before and after each event of the journal, and with ``files`` after each rename."""
+        whole_append, whole_sync = journal.Journal.append, atomic.sync_folder
+
+        def append(own: Journal, event: str, **details: Any) -> None:
+            self(f"before {event}")
+            whole_append(own, event, **details)
+            self(f"after {event}")
+
+        def sync_folder(folder: Path) -> None:  # called right after each rename
+            self("renamed")
+            whole_sync(folder)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(journal.Journal, "append", append)
+            if files:
+                patch.setattr(atomic, "sync_folder", sync_folder)
+            yield
+
+    def killed(self) -> list[Path]:
+        """The copies."""
+        return list(self._run.parent.glob("killed *"))
+
+
+def test_killed_at_every_point_it_ends_the_same(tmp_path: Path) -> None:
     """Every write, before and after it, every epoch, evaluation and batch of signals."""
-    countdown = Countdown()
-    whole_append, whole_sync = journal.Journal.append, atomic.sync_folder
-
-    def append(self: journal.Journal, event: str, **details: Any) -> None:
-        countdown(f"before {event}")
-        whole_append(self, event, **details)
-        countdown(f"after {event}")
-
-    def sync_folder(folder: Path) -> None:  # called right after each rename
-        countdown("renamed")
-        whole_sync(folder)
-
-    monkeypatch.setattr(journal.Journal, "append", append)
-    monkeypatch.setattr(atomic, "sync_folder", sync_folder)
+    copies = Copies(tmp_path / "whole")
     dataset = fake_dataset(pool=7)
     settings: dict[str, Any] = {
         "dataset": dataset,
         "budget": BudgetConfig(initial=2, per_cycle=2, cycles=3),
     }
 
-    def run(path: Path) -> None:
+    def run(path: Path, touch: Callable[[str], None] = lambda _: None) -> None:
         people = People(dataset, ignored=dataset.pool[3:4], patience=1)
-        until_it_ends(path, people, learner=FakeLearner(epochs=2, touch=countdown), **settings)
+        until_it_ends(path, people, learner=FakeLearner(epochs=2, touch=touch), **settings)
 
-    run(tmp_path / "whole")
-    expected, points = files_of(tmp_path / "whole"), countdown.count
-    assert points > 70
-    assert {"before selected", "after fitted", "epoch", "evaluate", "signals"} <= countdown.seen
-    for point in range(1, points + 1):
-        path = tmp_path / f"killed_{point}"
-        countdown.left = point
-        with pytest.raises(Killed):
-            run(path)
-        countdown.left = None
+    with copies.at_every_event():
+        run(tmp_path / "whole", copies)
+    expected = files_of(tmp_path / "whole")
+    assert {"before selected", "after fitted", "epoch", "evaluate", "signals"} < set(copies.seen)
+    killed = copies.killed()
+    assert len(killed) > 70
+    for path in killed:
         run(path)
-        assert files_of(path) == expected, point
+        assert files_of(path) == expected, path.name
 
 
 @pytest.mark.parametrize("cycle", [0, 2])
