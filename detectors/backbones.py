@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from alframe.config.checks import one_of
 from alframe.detectors.backbone_weights import load_weights
 from alframe.detectors.pixels import PixelRange, PixelScaling
-from alframe.detectors.timm_body import Style, timm_body
+from alframe.detectors.timm_body import Style, sizes_told, timm_body
 from alframe.detectors.towers import group_norm
 from alframe.errors import ConfigError
 from alframe.shaped import Float, Int, UInt8
@@ -64,7 +64,7 @@ class Backbone(nn.Module):
             images: RGB, padded at the right and the bottom.
             sizes: height and width of each image without its padding.
         """
-        maps: list[Tensor] = self.body(self.scaling(images, sizes))
+        maps: list[Tensor] = sizes_told(self.body, self.body, self.scaling(images, sizes))
         return maps
 
     def train(self, mode: bool = True) -> "Backbone":

@@ -15,6 +15,7 @@ from alframe.detectors.detector import Detector, annotations_of, image_embedding
 from alframe.detectors.losses import Normalizer, at_least_float32, box_loss, normalise
 from alframe.detectors.matching import Assignment, Matching, match
 from alframe.detectors.postprocess import PostProcess, box_features, detect
+from alframe.errors import ConfigError
 from alframe.shaped import Float
 from alframe.signals import (
     ANCHORS,
@@ -160,12 +161,30 @@ class DenseDetector(Detector):
         """The anchors of these levels, on their device; remembered for each shape.
 
         In a compiled graph, of which remembered tensors are no part, they are laid anew.
+
+        Raises:
+            ConfigError: a level has other cells than the image has strides, outside of such a
+                graph: a convolution that does not pad moves what a cell sees from its anchors.
         """
         shapes = [(level.shape[-2], level.shape[-1]) for level in features.levels]
         if torch.compiler.is_compiling():
             cells = [self.get_buffer(f"cell_{level}") for level in range(len(shapes))]
             return self.grid.laid(cells, shapes)
+        if wrong := self.misfit(features):
+            raise ConfigError(f"model.backbone: {wrong}; choose a backbone whose layers all pad")
         return self.grid.at(shapes, features.deepest.device)
+
+    def misfit(self, features: Features) -> str:
+        """What is wrong with the first level that has other cells than the image has strides."""
+        height, width = features.frame
+        for level, stride in zip(features.levels, self.grid.strides, strict=True):
+            rows, columns = level.shape[-2:]
+            if max(abs(rows * stride - height), abs(columns * stride - width)) >= stride:
+                return (
+                    f"of images of {width} x {height} pixels its map at stride {stride} has "
+                    f"{columns} x {rows} cells"
+                )
+        return ""
 
     def assign(self, anchors: Anchors, batch: Batch) -> Assignment:
         """What each anchor has to predict.

@@ -58,12 +58,14 @@ class Agreement:
         Raises:
             RunError: the two do not find the same.
         """
-        if self.unmatched > SHARE * self.compared or not self.compared:
+        if self.unmatched > SHARE * self.compared or not self.images:
             raise RunError(
                 f"the exported model does not find what the model finds: of {self.compared:,} "
                 f"{self.unmatched:,} have no counterpart within {PIXELS} pixels and {SCORES} of "
                 "the score; nothing was written"
             )
+        if not self.compared:
+            return f"nothing compared in {self.images} images: neither finds anything there"
         said = (
             f"{self.compared:,} compared in {self.images} images: boxes within {self.boxes:.1e} "
             f"pixels, scores within {self.scores:.1e}"
@@ -82,9 +84,6 @@ class Agreement:
             [column[columns[2] >= 0] for column in columns] for columns in map(list, (own, other))
         )
         self.compared += len(box)
-        if not len(box) and not len(box2):
-            self.compared += 1  # nothing is found in either
-            return
         boxes = np.abs(box[:, None] - box2).max(axis=2, initial=0)
         scores = np.abs(score[:, None] - score2)
         near = (boxes <= PIXELS) & (scores <= SCORES) & (label[:, None] == label2)

@@ -144,14 +144,11 @@ class SSD(DenseDetector):
         """The anchors of these levels; see :meth:`.DenseDetector.anchors`.
 
         Raises:
-            ConfigError: of images larger than those that the levels were made for, a level has
-                other cells than the image has strides.
+            ConfigError: a level has other cells than the image has strides, as those on top have
+                of images larger than those that they were made for.
         """
-        height, width = features.frame
-        for level, stride in zip(features.levels, self.grid.strides, strict=True):
-            rows, columns = level.shape[-2:]
-            if max(abs(rows * stride - height), abs(columns * stride - width)) >= stride:
-                raise _wrong_size(self.size, height, width)
+        if features.frame != (self.size, self.size) and self.misfit(features):
+            raise _wrong_size(self.size, *features.frame)
         return super().anchors(features)
 
     def class_loss(

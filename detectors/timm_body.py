@@ -7,12 +7,14 @@ from functools import partial
 from typing import Any, Literal
 
 import timm
+import torch
 from torch import Tensor, nn
 
 from alframe.detectors.backbone_weights import load_weights
 from alframe.detectors.internet import hub_if_reachable
 from alframe.detectors.pixels import PixelRange
-from alframe.errors import ConfigError
+from alframe.errors import AlframeError, ConfigError
+from alframe.shaped import Float
 
 Style = Literal["pytorch", "caffe"]
 
@@ -107,6 +109,47 @@ def of_any_size(name: str, **settings: Any) -> nn.Module:
                 other: nn.Module = timm.create_model(name, **settings, **setting)
                 return other
     return body
+
+
+def sizes_told(
+    body: nn.Module, call: Callable[[Tensor], Any], images: "Float[Tensor, 'B 3 H W']"
+) -> Any:
+    """What a model of timm makes of images; in words where it does not take their size.
+
+    Args:
+        body: the model.
+        call: what is called of it; once it has failed, tried at the size that it was made for.
+        images: whatever their values.
+
+    Raises:
+        ConfigError: it takes images of its own size, and not these; outside of a compiled graph.
+    """
+    if torch.compiler.is_compiling():
+        return call(images)
+    try:
+        return call(images)
+    except (torch.OutOfMemoryError, AlframeError):
+        raise
+    except Exception as error:
+        height, width = images.shape[2:]
+        _, *own = getattr(body, "pretrained_cfg", {}).get("input_size", (3, height, width))
+        if own == [height, width] or not _takes(call, images.new_zeros(2, 3, *own)):
+            raise
+        why = str(error).partition("\n")[0] or type(error).__name__
+        raise ConfigError(
+            f"the model does not take images of {width} x {height} pixels ({why}): set "
+            f"data.resize=stretch data.long={max(own)} data.short={min(own)} data.pad=1, or "
+            "another size that it takes"
+        ) from error
+
+
+def _takes(call: Callable[[Tensor], object], images: Tensor) -> bool:
+    try:
+        with torch.no_grad():
+            call(images)
+    except Exception:  # it fails for another reason, which is told
+        return False
+    return True
 
 
 def _check_size(size: tuple[int, int], body: nn.Module, inputs: tuple[Tensor, ...]) -> None:

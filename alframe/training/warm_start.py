@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from alframe.learner import WarmStart
+from alframe.words import plural
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ def lay_out(layer: nn.Module, rows: ClassRows) -> None:
 def carry_over(network: nn.Module, start: WarmStart, classes: int) -> None:
     """Give a fresh network the weights that a warm start goes on from.
 
-    A layer that has grown and does not say how stays as it was drawn, with a warning.
+    A layer that has grown and does not say how stays as it was drawn, with a warning; so does one
+    that the model of the cycle before has not, as where each class has a module of its own.
 
     Args:
         network: for all classes, as drawn.
@@ -60,6 +62,11 @@ def carry_over(network: nn.Module, start: WarmStart, classes: int) -> None:
     }
     grown: dict[str, Tensor] = {}
     for name, fresh in network.state_dict().items():
+        if name not in start.state:
+            before = plural(start.classes, "class")
+            logger.warning("%s is drawn anew: with %s there was none", name, before)
+            grown[name] = fresh
+            continue
         old, rows = start.state[name], layouts.get(name)
         alike = old.shape[1:] == fresh.shape[1:]
         if old.shape != fresh.shape and not (rows and alike):

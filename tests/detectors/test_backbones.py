@@ -276,3 +276,10 @@ def test_efficientnet_weights_load(shared_weights):
     assert torch.equal(backbone.body.state_dict()["conv_stem.weight"], state["conv_stem.weight"])
     assert backbone.scaling.mean.flatten().tolist() == [127.5] * 3
     assert backbone.channels == (16, 24, 40, 112, 320)
+
+
+def test_a_size_that_a_backbone_does_not_say_it_cannot_take():
+    backbone = build_backbone("vit_tiny_patch16_224", weights="none")
+    what = r"of 90 x 64 pixels \(.*\): set data.resize=stretch data.long=224 data.short=224 "
+    with pytest.raises(ConfigError, match=what):
+        backbone(torch.zeros(1, 3, 64, 90, dtype=torch.uint8), torch.tensor([[64, 90]]))

@@ -10,7 +10,7 @@ from alframe.detectors.ssd import SSD
 
 TINY = {"backbone": "tiny", "weights": "none", "frozen_stages": -1, "norm_eval": False}
 DETECTORS = {
-    "retinanet": lambda: RetinaNet(2, strides=(8, 16, 32), fpn_channels=16, **TINY),
+    "retinanet": lambda: RetinaNet(2, strides=(16, 32, 64), fpn_channels=16, **TINY),
     "ssd": lambda: SSD(2, size=64, strides=(16, 32, 64), anchor_ratios=[[2, 3], [2], [2]], **TINY),
 }
 

@@ -104,6 +104,9 @@ def test_the_comparison_of_raw_numbers():
 
 def test_one_in_a_hundred_may_have_no_counterpart():
     assert Agreement(1, 100, 1).settle().endswith(", 1 without a counterpart")
+    empty = Agreement()
+    empty.add(found([BOX], [0.1], [-1]), found([BOX], [0.1], [-1]))
+    assert empty.settle() == "nothing compared in 1 images: neither finds anything there"
     for agreement in (Agreement(1, 100, 2), Agreement()):
         with pytest.raises(RunError, match="does not find what the model finds"):
             agreement.settle()

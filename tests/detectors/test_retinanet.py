@@ -111,6 +111,14 @@ def test_losses_are_the_normalised_sums():
             torch.testing.assert_close(losses[name], mean)
 
 
+def test_backbones_whose_maps_are_not_where_the_anchors_are():
+    """Inception's first convolutions do not pad: 12 cells of stride 8 where the image has 16."""
+    model = RetinaNet(3, backbone="inception_v3", weights="none", frozen_stages=-1, fpn_channels=8)
+    what = "of images of 128 x 128 pixels its map at stride 8 has 13 x 13 cells; choose a backbone"
+    with pytest.raises(ConfigError, match=what), torch.no_grad():
+        model.eval()(drawing(side=128))
+
+
 def test_padding_does_not_change_what_is_decoded():
     """The same logits in a larger frame: same boxes; what lies in the padding is clipped."""
     model, batch = tiny().eval(), drawing()

@@ -64,6 +64,16 @@ def test_rows_by_hand(
     assert after[0].bias.tolist() == expected
 
 
+def test_a_module_for_each_class(caplog: pytest.LogCaptureFixture) -> None:
+    """What the new class has is as drawn, and said to be; all else is carried over."""
+    before, after = (nn.ModuleList(nn.Linear(1, 1) for _ in range(n)) for n in (1, 2))
+    drawn = after[1].weight.item()
+    carry_over(after, WarmStart(before.state_dict(), 1), 2)
+    assert (after[0].weight.item(), after[1].weight.item()) == (before[0].weight.item(), drawn)
+    said = [f"1.{part} is drawn anew: with 1 class there was none" for part in ("weight", "bias")]
+    assert [record.message for record in caplog.records] == said
+
+
 def test_without_a_new_class_everything_carries_over() -> None:
     before, after = layer([1, 2, -1], None), layer([91, 92, 93], ClassRows())
     carry_over(after, WarmStart(before.state_dict(), 2), 2)

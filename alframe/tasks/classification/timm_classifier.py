@@ -5,8 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from alframe.detectors.backbone_weights import read_weights, use_weights
-from alframe.detectors.timm_body import check_name, created, of_any_size, pixels_of
-from alframe.errors import ConfigError
+from alframe.detectors.timm_body import check_name, created, of_any_size, pixels_of, sizes_told
 from alframe.shaped import Float
 from alframe.tasks.classification.classifier import Classifier, ClassifierFeatures
 
@@ -52,14 +51,7 @@ def embedded(body: Any, images: Tensor) -> ClassifierFeatures:
     Raises:
         ConfigError: it does not take images of this size.
     """
-    try:
-        final, maps = body.forward_intermediates(images)
-    except AssertionError as error:
-        height, width = images.shape[2:]
-        raise ConfigError(
-            f"the model does not take images of {width} x {height} pixels ({error}): set "
-            "data.resize=stretch data.long=SIDE data.short=SIDE, with a side that it takes"
-        ) from error
+    final, maps = sizes_told(body, body.forward_intermediates, images)
     return ClassifierFeatures(tuple(maps[-MAPS:]), body.forward_head(final, pre_logits=True))
 
 

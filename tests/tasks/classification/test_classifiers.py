@@ -63,6 +63,17 @@ def test_a_size_that_is_no_multiple_of_patches() -> None:
         small("vit_tiny_patch16_224").features(labelled_batch(50))
 
 
+def test_a_size_that_a_model_does_not_say_it_cannot_take() -> None:
+    """It fails in torch's words, which are told; and where it is no matter of the size, alone."""
+    model = small("levit_128s")
+    what = r"of 64 x 64 pixels \(.*\): set .* data.long=224 data.short=224"
+    with pytest.raises(ConfigError, match=what):
+        model.features(labelled_batch(64))
+    model.body.forward_intermediates = lambda images: images.unknown
+    with pytest.raises(AttributeError, match="unknown"):
+        model.features(labelled_batch(64))
+
+
 def test_a_model_for_one_size() -> None:
     with pytest.raises(ConfigError, match=r"of 64 x 64 pixels .*: set data.resize=stretch data.lo"):
         small("mixer_s32_224").features(labelled_batch(64))
