@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from alframe.errors import RunError
 from alframe.model import Model
@@ -80,7 +81,8 @@ def traced(network: ExportedDetector, frame: Frame, pad: int = STRIDE) -> Export
         pad: of which the sides are multiples, where there is no frame.
 
     Raises:
-        RunError: the backbone pads as TensorFlow does, and its strides need not divide the sides.
+        RunError: the backbone pads as TensorFlow does, and its strides need not divide the sides;
+            or the model, of somebody else, decides by values.
     """
     shape = (*TRACED[:2], *(frame or TRACED[2:]))
     images = torch.zeros(shape, dtype=torch.uint8)
@@ -91,7 +93,17 @@ def traced(network: ExportedDetector, frame: Frame, pad: int = STRIDE) -> Export
     # Of weights with channels last, a layout would follow that maps of one cell do not have.
     network.to(memory_format=torch.contiguous_format)
     with torch.no_grad(), _oblivious(), padding:
-        return torch.export.export(network, (images, sizes), dynamic_shapes=dynamic, strict=False)
+        try:
+            return torch.export.export(
+                network, (images, sizes), dynamic_shapes=dynamic, strict=False
+            )
+        except GuardOnDataDependentSymNode as error:
+            lines = str(error).strip().splitlines()
+            where = next((line for line in lines if line.startswith("Caused by")), lines[0])
+            raise RunError(
+                f"{type(network.model).__name__} cannot be exported: it decides by what a tensor "
+                f"holds, which torch.export cannot trace. {where}"
+            ) from error
 
 
 def portable(program: ExportedProgram) -> ExportedProgram:

@@ -193,5 +193,18 @@ def test_a_backbone_that_pads_as_tensorflow_does(frame, shapes):
                 torch.testing.assert_close(theirs, ours)
 
 
+def test_a_model_that_decides_by_values():
+    class Deciding(torch.nn.Module):
+        def features(self, batch):
+            return batch.images if batch.images.sum() > 7 else None
+
+        def read(self, batch, features, wanted):
+            raise AssertionError
+
+    what = r"Deciding cannot be exported: .* trace\. Caused by: "
+    with pytest.raises(RunError, match=what):
+        traced(ExportedDetector(Deciding()), (64, 64))
+
+
 def test_the_frame_of_images_that_are_stretched():
     assert _padded(DataConfig(resize="stretch", long=100, short=50, pad=32)) == (64, 128)
