@@ -124,7 +124,7 @@ def sizes_told(
     Raises:
         ConfigError: it takes images of its own size, and not these; outside of a compiled graph.
     """
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling():  # a graph has no room for handlers
         return call(images)
     try:
         return call(images)

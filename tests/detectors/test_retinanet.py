@@ -112,7 +112,7 @@ def test_losses_are_the_normalised_sums():
 
 
 def test_backbones_whose_maps_are_not_where_the_anchors_are():
-    """Inception's first convolutions do not pad: 12 cells of stride 8 where the image has 16."""
+    """Inception's first convolutions do not pad: 13 cells of stride 8 where the image has 16."""
     model = RetinaNet(3, backbone="inception_v3", weights="none", frozen_stages=-1, fpn_channels=8)
     what = "of images of 128 x 128 pixels its map at stride 8 has 13 x 13 cells; choose a backbone"
     with pytest.raises(ConfigError, match=what), torch.no_grad():

@@ -201,8 +201,8 @@ def test_killed_at_every_point_it_ends_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cycle", [0, 2])
 def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path: Path, cycle: int) -> None:
     """Looking back at finished cycles leaves alone what the interrupted one has saved."""
-    epochs, budget = Countdown(), BudgetConfig(initial=3, per_cycle=2, cycles=3)
-    epochs.left = 4 * cycle + 4  # the last one of this cycle: three are saved
+    epochs = Countdown(4 * cycle + 4)  # the last one of this cycle: three are saved
+    budget = BudgetConfig(initial=3, per_cycle=2, cycles=3)
 
     def run() -> None:
         def touch(name: str) -> None:
@@ -220,18 +220,14 @@ def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path: Path, cycle: in
 class Countdown:
     """Dies at the given point."""
 
-    def __init__(self) -> None:
-        self.left: int | None = None
+    def __init__(self, left: int) -> None:
+        self.left = left
         self.count = 0
-        self.seen: set[str] = set()
 
     def __call__(self, name: str) -> None:
         self.count += 1
-        self.seen.add(name)
-        if self.left is not None:
-            self.left -= 1
-            if self.left == 0:
-                raise Killed(name)
+        if self.count == self.left:
+            raise Killed(name)
 
 
 def test_a_finished_run_is_not_repeated(tmp_path: Path) -> None:
