@@ -5,9 +5,11 @@ A graph is made for the shapes that it meets. After a second shape it is made ag
 
 import os
 import shutil
+import struct
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
@@ -56,6 +58,7 @@ def compiled(phases: Sequence[Phase], device: torch.device, *, graphs: bool) -> 
         ConfigError: there is no compiler for the code that is generated.
     """
     _check_compiler(device)
+    _drop_unfinished_libraries()
     distinct = {step.loss for phase in phases for step in phase.steps}
     losses = {loss: Compiled(loss, graphs=graphs) for loss in distinct}
     return tuple(
@@ -81,6 +84,41 @@ def even(batch: Batch) -> Batch:
 
 def _has_gradients(model: nn.Module) -> bool:
     return any(p.grad is not None for p in model.parameters() if p.requires_grad)
+
+
+def _drop_unfinished_libraries() -> None:
+    """Delete what processes that were killed while they compiled left in Inductor's cache.
+
+    Inductor links into the cache itself and takes each library that is there: one that is cut
+    off fails to load until it is deleted. Who is still linking has the lock of its library.
+    """
+    # Not before something is compiled: this imports the compiler.
+    from torch._inductor.codecache import get_lock_dir
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+    from torch.utils._filelock import FileLock
+
+    for library in Path(cache_dir()).glob("*/*.so"):
+        if _is_cut_off(library):
+            key = library.name.partition(".")[0]
+            with FileLock(Path(get_lock_dir()) / f"{key}.lock"):
+                if _is_cut_off(library):
+                    library.unlink(missing_ok=True)
+
+
+def _is_cut_off(library: Path) -> bool:
+    """Whether a library ends before its section headers do, which end an ELF file."""
+    try:
+        size = library.stat().st_size
+        with library.open("rb") as file:
+            header = file.read(64)
+    except FileNotFoundError:  # deleted by another process
+        return False
+    if len(header) == 64 and header[:5] != b"\x7fELF\x02":  # that of another system
+        return False
+    if len(header) < 64:
+        return True
+    start, length, count = struct.unpack_from("=40xQ10xHH", header)
+    return bool(start == 0 or start + length * count > size)
 
 
 def _check_compiler(device: torch.device) -> None:

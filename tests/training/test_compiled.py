@@ -1,13 +1,17 @@
 """Compiled losses: one graph, and few of them."""
 
+import _ctypes
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._filelock import FileLock
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.datasets.base import ImageSet
@@ -166,3 +170,36 @@ def test_a_step_is_one_graph_for_any_shape(kind: str, monkeypatch: pytest.Monkey
     losses = len({step.loss for phase in phases for step in phase.steps})
     assert losses <= made[0] <= 6 * losses
     assert made[1] == made[0]
+
+
+def test_libraries_that_a_killed_process_left_are_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    whole = Path(_ctypes.__file__).read_bytes()
+    (tmp_path / "ab").mkdir()
+    sizes = {"empty": 0, "header": 63, "begun": 64, "cut": len(whole) - 1, "whole": len(whole)}
+    for name, size in sizes.items():
+        (tmp_path / f"ab/{name}.main.so").write_bytes(whole[:size])
+    compiled((), CPU, graphs=False)
+    left = {path.name for path in tmp_path.glob("*/*.so")}
+    assert left == ({"whole.main.so"} if whole[:4] == b"\x7fELF" else set(sizes) - {"empty"})
+
+
+def test_a_library_that_another_process_still_links_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    library = tmp_path / "ab/key.main.so"
+    library.parent.mkdir()
+    library.touch()
+    (tmp_path / "locks").mkdir()
+    whole = Path(_ctypes.__file__).read_bytes()
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(tmp_path / "locks/key.lock"):
+            ended = pool.submit(compiled, (), CPU, graphs=False)
+            with pytest.raises(TimeoutError):
+                ended.result(timeout=0.3)
+            library.write_bytes(whole)
+        ended.result(timeout=60)
+    assert library.read_bytes() == whole
