@@ -6,6 +6,7 @@ without drawing and pixels are drawn without anyone seeing a target.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,11 +106,12 @@ class DrawnImages:
         return f"shapes-{_VERSION}-{self.side}-{self.classes}-{self.max_objects}-{self.seed}"
 
 
-def layout(source: DrawnImages, item: str) -> list[Figure]:
+@lru_cache(maxsize=2048)  # the target of an image asks for it, and its pixels
+def layout(source: DrawnImages, item: str) -> tuple[Figure, ...]:
     """The figures of one drawn image, from the bottom to the top."""
     rng = _rng(source, item, "layout")
     if rng.random() < _EMPTY_SHARE:
-        return []
+        return ()
     weights = 1.0 / np.arange(1, source.classes + 1) ** _IMBALANCE
     count = int(rng.integers(1, source.max_objects + 1))
     labels = rng.choice(source.classes, count, p=weights / weights.sum()).tolist()
@@ -120,7 +122,7 @@ def layout(source: DrawnImages, item: str) -> list[Figure]:
             if all(_common_share(figure.box, other.box) <= _OVERLAP for other in figures):
                 figures.append(figure)
                 break
-    return figures
+    return tuple(figures)
 
 
 def _figure(label: int, side: int, rng: np.random.Generator) -> Figure:
@@ -128,7 +130,7 @@ def _figure(label: int, side: int, rng: np.random.Generator) -> Figure:
     angle, ratio = rng.uniform(-_TILT, _TILT), rng.uniform(0.85, 1.18)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     extent = side * np.exp(rng.uniform(*np.log(_EXTENT)))
-    outline = (OUTLINES[NAMES[label]]() * (ratio, 1.0)) @ turn
+    outline = (OUTLINES[NAMES[label]] * (ratio, 1.0)) @ turn
     sides = np.ptp(outline, axis=0)
     outline *= extent / sides.max()
     outline -= (outline.min(axis=0) + outline.max(axis=0)) / 2

@@ -1,6 +1,6 @@
 """Outlines of the drawn shapes, and the painting of scenes."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +39,7 @@ class Figure:
         return (left, top), (right - left + 1, bottom - top + 1)
 
 
-def paint(figures: list[Figure], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+def paint(figures: Sequence[Figure], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Paint a scene, later figures over earlier ones: uint8 [size, size, 3]."""
     base = rng.uniform(60, 195) + rng.uniform(-40, 40, 3)  # a tinted grey
     image = _background(base, size, rng)
@@ -50,7 +50,7 @@ def paint(figures: list[Figure], size: int, rng: np.random.Generator) -> NDArray
     return _noisy(image, rng)
 
 
-def paint_numbers(figures: list[Figure], size: int) -> NDArray[np.uint8]:
+def paint_numbers(figures: Sequence[Figure], size: int) -> NDArray[np.uint8]:
     """What :func:`paint` shows of each figure: the number after its label, uint8 [size, size].
 
     A pixel belongs to a figure that covers half of it; 0 is of none. Strokes are no objects.
@@ -189,16 +189,16 @@ def _bolt() -> Points:
 
 
 # The order is that of the labels, and from common to rare.
-OUTLINES: dict[str, Callable[[], Points]] = {
-    "circle": lambda: _ngon(40),
-    "square": lambda: _ngon(4, np.pi / 4),
-    "triangle": lambda: _ngon(3),
-    "star": _star,
-    "cross": _cross,
-    "ring": lambda: _ngon(40),
-    "crescent": _crescent,
-    "arrow": _arrow,
-    "heart": _heart,
-    "bolt": _bolt,
+OUTLINES: dict[str, Points] = {
+    "circle": _ngon(40),
+    "square": _ngon(4, np.pi / 4),
+    "triangle": _ngon(3),
+    "star": _star(),
+    "cross": _cross(),
+    "ring": _ngon(40),
+    "crescent": _crescent(),
+    "arrow": _arrow(),
+    "heart": _heart(),
+    "bolt": _bolt(),
 }
 HOLES: dict[str, float] = {"ring": 0.55}

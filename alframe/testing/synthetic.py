@@ -207,7 +207,10 @@ def rows_of(name: str, batch: SignalBatch) -> "dict[str, list[Tensor]]":
     """
     values = batch[name]
     tensors = tensors_of(values)
-    expect(tensors, f"{name} is {values!r:.60}: expected a tensor, or a dataclass of tensors")
+    if not tensors:
+        raise AssertionError(
+            f"{name} is {values!r:.60}: expected a tensor, or a dataclass of tensors"
+        )
     for tensor in tensors:
         expect(
             tensor.shape[:1] == (len(batch.ids),),
