@@ -161,6 +161,7 @@ PASSES = {"miaod": 13}
 def run_poisoned(strategy: str, learner: str, path: Path) -> list[tuple[str, ...]]:
     """Two cycles on a dataset of which nobody but the oracle may read the pool's targets."""
     tiny = ("training.batch_size=4", "evaluation.coco=false", "device=cpu", "data.resize=none")
+    tiny += ("model.fpn_channels=16", "model.tower_convs=1")
     length = f"training.passes={PASSES.get(learner, 1)}"
     names = {"strategy": strategy, "learner": learner}
     config = resolve([names, from_overrides((*tiny, length))])

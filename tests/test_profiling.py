@@ -17,10 +17,11 @@ from alframe.profiling import Profiling, span, summary, unwatched
 
 SMALL = (
     "strategy=miaod",
-    "dataset.pool=60",
+    "dataset.pool=30",
     "dataset.test=2",
     "dataset.size=64",
     "model.fpn_channels=16",
+    "model.tower_convs=1",
     "learner.label_ratio=1",
     "training.iterations=14",
     "training.batch_size=2",

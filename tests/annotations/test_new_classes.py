@@ -26,6 +26,7 @@ from tests.runs.test_loop import Copies
 
 SMALL = (
     "model.fpn_channels=16",
+    "model.tower_convs=1",
     "training.iterations=2",
     "training.batch_size=4",
     "training.warm_start=true",

@@ -15,7 +15,9 @@ from tests.cli.test_cli import alframe  # noqa: F401
 
 SMALL = (
     "model.fpn_channels=16",
-    "training.iterations=60",
+    "model.tower_convs=1",
+    "training.iterations=30",
+    "training.warmup=5",
     "training.batch_size=4",
     "data.long=64",
     "data.short=64",

@@ -30,6 +30,7 @@ SMALL = (
     "budget.initial=4",
     "budget.per_cycle=3",
     "budget.cycles=2",
+    "model.tower_convs=1",
 )
 Alframe = Callable[..., tuple[int, str, str]]
 

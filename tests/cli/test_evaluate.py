@@ -20,7 +20,13 @@ __all__ = ["alframe"]  # the fixture
 
 CLASSES = ("circle", "square", "triangle")
 DRAWN = shapes(pool=16, test=6, size=64, classes=3)
-TRAINED = ("training.iterations=60", "budget.initial=8", "dataset.classes=3", "device=cpu")
+TRAINED = (
+    "training.iterations=30",
+    "training.warmup=5",
+    "budget.initial=8",
+    "dataset.classes=3",
+    "device=cpu",
+)
 EMPTY = "dataset.unannotated=empty"
 SIZE = ("data.long=64", "data.short=64")
 

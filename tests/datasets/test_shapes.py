@@ -121,7 +121,7 @@ def test_objects_stand_out():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_outlines_are_about_one_unit_large(name):
-    outline = OUTLINES[name]()
+    outline = OUTLINES[name]
     assert outline.shape[1] == 2
     assert 0.5 < np.abs(outline).max() <= 1.01
     following = np.roll(outline, -1, axis=0)

@@ -170,6 +170,7 @@ def test_both_formats_find_what_the_model_finds(make, raw):
             assert agreement.compared > 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frame", "shapes"), [(None, [(1, 64, 96), (2, 160, 32)]), ((75, 50), [(2, 75, 50)])]
 )

@@ -14,7 +14,7 @@ from alframe.files import checkpoints
 from alframe.files.checked import read_object, read_yaml, to_lines, write_object, write_yaml
 from alframe.files.sealed import MARK, sealed
 from alframe.runs.journal import Journal
-from alframe.runs.scores import LIMIT, read_scores, write_scores
+from alframe.runs.scores import read_scores, write_scores
 
 EXPECTED = {"state": object}
 
@@ -99,7 +99,6 @@ IDS = npy("(1,)", "'<U1'", "a".encode("utf-32-le"))
     [
         {},
         {"ids": IDS},
-        {"ids": IDS, "scores": npy("(1,)", data=b"\0" * (LIMIT + 1))},
         {"ids": IDS, "scores": npy("(1000000000000,)")},
         {"ids": IDS, "scores": npy("(" + "9" * 400 + ",)")},
         {"ids": IDS, "scores": npy("(-1,)")},
@@ -115,6 +114,14 @@ IDS = npy("(1,)", "'<U1'", "a".encode("utf-32-le"))
 def test_scores_that_are_none(tmp_path: Path, members: dict[str, bytes]) -> None:
     with pytest.raises(RunError, match=r"a\.npz is damaged \(.*\): restore it"):
         read_scores(zipped(tmp_path / "a.npz", **members))
+
+
+def test_scores_that_expand_beyond_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = zipped(tmp_path / "a.npz", ids=IDS, scores=npy("(1,)", data=b"\0" * 8))
+    assert read_scores(path) == {"a": 0.0}
+    monkeypatch.setattr("alframe.runs.scores.LIMIT", 200)
+    with pytest.raises(RunError, match=r"a\.npz is damaged \(it expands to more than .*: restore"):
+        read_scores(path)
 
 
 def test_scores_are_read_by_numpy_alone_too(tmp_path: Path) -> None:

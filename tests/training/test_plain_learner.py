@@ -28,6 +28,7 @@ SMALL = (
     "dataset.test=6",
     "dataset.size=64",
     "model.fpn_channels=16",
+    "model.tower_convs=1",
     "training.iterations=6",
     "training.batch_size=4",
     "evaluation.batch_size=4",
@@ -138,7 +139,7 @@ def test_a_restored_model_gives_the_same_numbers() -> None:
 
 
 def test_no_gradient_and_no_earlier_network_stays_in_memory() -> None:
-    learner, dataset = fitted()
+    learner, dataset = fitted("training.iterations=1")
     network = weakref.ref(learner.network)
     assert all(p.grad is None for p in learner.network.parameters())
     seen: list[Any] = []

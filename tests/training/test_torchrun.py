@@ -19,6 +19,8 @@ SMALL = (
     "dataset.pool=37",
     "dataset.test=9",
     "dataset.size=64",
+    "model.fpn_channels=16",
+    "model.tower_convs=1",
     "training.iterations=10",
     "training.batch_size=5",
     "evaluation.batch_size=4",
@@ -80,6 +82,7 @@ def torchrun(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow
 def test_torchrun_selects_what_one_process_does(tmp_path: Path) -> None:
     """Neither the pool nor its batches can be shared evenly, nor can those of training."""
     done = torchrun("--output", str(tmp_path / "two"), *MIAOD, *SMALL)

@@ -53,20 +53,25 @@ def prepared(name: str, device: str) -> tuple[Any, Any, torch.optim.Optimizer]:
     return learner, model, optimizer
 
 
-@pytest.mark.parametrize("name", DENSE)
-def test_a_step_waits_for_nothing(name: str) -> None:
-    learner, model, optimizer = prepared(name, "cpu")
+@pytest.fixture(scope="module", params=DENSE)
+def trained(request: pytest.FixtureRequest) -> tuple[Any, Any, torch.optim.Optimizer]:
+    return prepared(request.param, "cpu")
+
+
+def test_a_step_waits_for_nothing(trained: tuple[Any, Any, torch.optim.Optimizer]) -> None:
+    learner, model, optimizer = trained
     with Counter() as counter:
         steps(learner, model, optimizer, "cpu")
     assert counter.operations > 300
     assert counter.waits == 0
 
 
-@pytest.mark.parametrize("name", DENSE)
-def test_signals_wait_for_the_suppression_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signals_wait_for_the_suppression_alone(
+    trained: tuple[Any, Any, torch.optim.Optimizer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(WAYS, "cpu", WAYS["cuda"])
     monkeypatch.setattr(suppression, "ROUNDS", ENOUGH)
-    learner, model, _ = prepared(name, "cpu")
+    learner, model, _ = trained
     learner._network = model.eval()
     images = images_of(learner, model)
     names = {CLASS_PROBS, DETECTIONS, EMBEDDING} | ({DISAGREEMENT} & learner.provides)

@@ -111,10 +111,10 @@ def test_the_page_of_one_run_enters_few_files(tmp_path: Path) -> None:
     folder = suite_of_the_gone(tmp_path / "suite") / "run" / "shapes" / "random" / "seed-0"
     before = """
 entered = set()
-sys.setprofile(lambda frame, event, argument: entered.add(frame.f_code.co_filename))
+sys.settrace(lambda frame, event, argument: entered.add(frame.f_code.co_filename))
 """
     after = """
-sys.setprofile(None)
+sys.settrace(None)
 found = {Path(name).resolve() for name in entered if "benchmarks" in Path(name).parts}
 print(*sorted(f"file {path}" for path in found), sep="\\n")
 """
