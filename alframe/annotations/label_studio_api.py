@@ -8,6 +8,7 @@ import json
 import mimetypes
 import os
 import secrets
+import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -207,8 +208,14 @@ class Server:
                 if not busy or attempt == attempts - 1:
                     raise self._refusal(error, path) from error
             except (OSError, http.client.HTTPException, ValueError) as error:
+                reason = getattr(error, "reason", None) or error
+                if isinstance(reason, ssl.SSLCertVerificationError):  # no attempt changes that
+                    raise DataError(
+                        f"{self.url} shows a certificate that this machine does not trust "
+                        f"({reason.verify_message}): name the file of who issued it in the "
+                        "environment variable SSL_CERT_FILE"
+                    ) from error
                 if attempt == attempts - 1:
-                    reason = getattr(error, "reason", None) or error
                     raise UnreachableError(
                         f"{self.url} cannot be reached ({reason}): start Label Studio, or correct "
                         "oracle.url; then resume the run"

@@ -20,8 +20,9 @@ MENDABLE = frozenset(
 """Not among them: a file that is missing (ENOENT). One of ours that we forgot to make is a bug."""
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 REMEDIES: dict[int | None, str] = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room there"),
+    **dict.fromkeys(FULL, "make room there"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "change its permissions"),
 }
 """What to do where the place has to stay."""
@@ -40,6 +41,11 @@ def refusal(error: OSError) -> str | None:
 
 
 def name_in(error: OSError) -> str:
-    """The file, which some libraries give as bytes; empty where it is not known."""
+    """The file, which some libraries give as bytes; empty where it is not known.
+
+    Of two that a file was copied between, the second where that is full.
+    """
     name = error.filename
+    if error.errno in FULL and error.filename2 is not None:
+        name = error.filename2
     return os.fsdecode(name) if isinstance(name, bytes) else str(name or "")

@@ -4,7 +4,9 @@ import contextlib
 import json
 import shutil
 import socket
+import ssl
 import threading
+import urllib.error
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -468,6 +470,24 @@ def test_no_server_at_all(run: Path, dataset: Dataset, server: tuple[str, State]
     ):
         with pytest.raises(ConfigError, match="expected http://HOST:PORT"):
             ask(run, dataset, url)
+
+
+def test_a_certificate_that_is_not_trusted(
+    run: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def refuse(request: Any, timeout: float) -> Any:
+        asked.append(request.full_url)
+        problem = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        problem.verify_message = "self-signed certificate"
+        raise urllib.error.URLError(problem)
+
+    monkeypatch.setenv(label_studio_api.KEY, TOKEN)
+    monkeypatch.setattr(label_studio_api._OPENER, "open", refuse)
+    with pytest.raises(DataError, match=r"not trust \(self-signed certificate\).* SSL_CERT_FILE"):
+        ask(run, dataset, "https://127.0.0.1:8443")
+    assert len(asked) == 1, "once is enough"
 
 
 def test_a_project_with_other_labels(

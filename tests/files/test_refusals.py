@@ -103,6 +103,13 @@ def test_disks_and_limits_are_named_with_the_file(name: str) -> None:
     assert bool(remedy) == (name in ("ENOSPC", "EDQUOT", "EROFS"))
 
 
+def test_of_a_copy_the_place_that_is_full_is_named() -> None:
+    full = refusal(OSError(errno.ENOSPC, "No space left", "a.png", None, "copies/a.png"))
+    assert str(full).startswith("copies/a.png: No space left; make room there")
+    broken = refusal(OSError(errno.EIO, "Input/output error", "a.png", None, "copies/a.png"))
+    assert broken == "a.png: Input/output error"
+
+
 def test_every_writer_names_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     monkeypatch.setattr(os, "fsync", refuse)
