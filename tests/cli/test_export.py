@@ -137,6 +137,7 @@ def test_refusals(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> 
     refused(alframe("export", str(run), str(photos), "--to", "coco", "--output", file), "a.png/x: ")
 
 
+@pytest.mark.slow
 def test_a_model_in_onnxruntime(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> None:
     onnxruntime, onnx = pytest.importorskip("onnxruntime"), pytest.importorskip("onnx")
     output = tmp_path / "model"
