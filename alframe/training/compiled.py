@@ -113,10 +113,10 @@ def _is_cut_off(library: Path) -> bool:
             header = file.read(64)
     except FileNotFoundError:  # deleted by another process
         return False
-    if len(header) == 64 and header[:5] != b"\x7fELF\x02":  # that of another system
-        return False
     if len(header) < 64:
         return True
+    if header[:5] != b"\x7fELF\x02":  # that of another system
+        return False
     start, length, count = struct.unpack_from("=40xQ10xHH", header)
     return bool(start == 0 or start + length * count > size)
 
