@@ -75,7 +75,7 @@ def write_folder(
     try:
         given = write_query(name, _copied(sheet, place) if copy else sheet, new).relative_to(new)
         if copy:
-            _copy(sheet, new / "images")
+            _copy(sheet, new / "images", run)
         written = {path.relative_to(new) for path in new.rglob("*") if path.is_file()}
         own = {Path(path) for path, _ in _listed(_list_of(place))}
         if there := sorted(str(place / p) for p in written - own if (place / p).exists()):
@@ -203,7 +203,7 @@ def _copied(sheet: Sheet, place: Path) -> Sheet:
     return replace(sheet, images=tuple(images))
 
 
-def _copy(sheet: Sheet, folder: Path) -> None:
+def _copy(sheet: Sheet, folder: Path, run: Path | None) -> None:
     """Copy the pictures, under the names that the files of the format have for them."""
     for image in sheet.images:
         if image.file is not None:
@@ -212,7 +212,7 @@ def _copy(sheet: Sheet, folder: Path) -> None:
             try:
                 shutil.copyfile(image.file, place)
             except FileNotFoundError as error:
+                without = "resume the run with dataset.on_bad_item=skip" if run else "select again"
                 raise DataError(
-                    f"{image.file} is gone: put the picture back, or resume the run with "
-                    "dataset.on_bad_item=skip"
+                    f"{image.file} is gone: put the picture back, or {without}"
                 ) from error

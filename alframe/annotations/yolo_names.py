@@ -96,11 +96,20 @@ def _within(found: Mapping[str, Source]) -> dict[str, tuple[str, ...]]:
     listed: dict[str, Mapping[str, Any]] = {}
     for name, file in found.items():
         if last_part(name) in LISTS:
-            lines = text_of(read(file), str(file)).rstrip().splitlines()
-            listed[str(file)] = {"names": [line.strip() for line in lines]}
+            lines = map(str.strip, text_of(read(file), str(file)).rstrip().splitlines())
+            listed[str(file)] = {"names": _without_gaps(list(lines), str(file))}
     said = listed | _yamls(found)
     named = {file: names_in(content, file) for file, content in said.items()}
     return {file: names for file, names in named.items() if names}  # an empty list says nothing
+
+
+def _without_gaps(lines: list[str], where: str) -> list[str]:
+    if "" in lines:
+        raise DataError(
+            f"{where}, line {lines.index('') + 1}: expected a name, got nothing: the number of a "
+            "class is that of its line"
+        )
+    return lines
 
 
 def _yamls(found: Mapping[str, Source]) -> dict[str, Mapping[str, Any]]:

@@ -51,21 +51,6 @@ class Collected(Protocol):
     def __len__(self) -> int: ...
 
 
-class CollectedColumns(Collected, Protocol):
-    """What also takes many objects at once."""
-
-    def add(
-        self,
-        owners: Sequence[str],
-        names: Sequence[str],
-        box: NDArray[np.float64],
-        score: NDArray[np.float64],
-        /,
-    ) -> None:
-        """Add objects: ids of images, classes, x1 y1 x2 y2 [n, 4] and scores [n]."""
-        ...
-
-
 def repeated(*columns: NDArray[Any]) -> NDArray[np.bool_]:
     """[N] columns of numbers -> bool [N]: which rows equal one before them, bit by bit.
 

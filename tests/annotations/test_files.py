@@ -275,6 +275,17 @@ def test_a_query_is_written_anew_and_leaves_what_others_wrote(run: Path, dataset
     assert own.read_text() == "0 0.5 0.5 0.1 0.1\n"
 
 
+@pytest.mark.parametrize("of_a_run", [False, True])
+def test_a_picture_that_cannot_be_copied_any_more(
+    run: Path, dataset: Dataset, tmp_path: Path, of_a_run: bool
+) -> None:
+    sheet = asked(run, dataset).sheet(0)
+    lost = replace(sheet, images=(replace(sheet.images[0], file=tmp_path / "gone.png"),))
+    remedy = "resume the run with dataset.on_bad_item=skip" if of_a_run else "select again$"
+    with pytest.raises(DataError, match=rf"gone\.png is gone: put the picture back, or {remedy}"):
+        write_folder(lost, tmp_path / "query", "yolo", run if of_a_run else None, copy=True)
+
+
 @pytest.mark.parametrize("copy", [False, True])
 def test_label_studio_is_shown_the_copies_where_there_are_some(
     run: Path, dataset: Dataset, copy: bool

@@ -203,7 +203,8 @@ def test_data_yaml(tmp_path: Path, text: str, said: str | tuple[str, ...]) -> No
     [
         ("disc\nbox\n\n", ("disc", "box")),
         ("disc\r\nbox", ("disc", "box")),
-        ("disc\n\nbox\n", "expected a list of names"),
+        ("disc\n\nbox\n", "classes.txt, line 2: expected a name, got nothing"),
+        ("\r\n \ndisc\n", "classes.txt, line 1: expected a name, got nothing"),
         ("disc\ndisc\n", "'disc' is there twice"),
         ("\n", ("0",)),  # says nothing: numbers are told apart by what the run calls them
     ],
