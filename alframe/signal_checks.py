@@ -183,6 +183,11 @@ def _of_detections(
         got = tuple(tensor.shape)
         _expect(got == shape, f"{name}.{part} has the shape {got}: expected {shape}, as of scores")
     _check_tensor(f"{name}.probs", found.probs, None, 3)
+    for part in (*shapes, "probs"):
+        there, here = getattr(found, part).device, found.scores.device
+        _expect(
+            there == here, f"{name}.{part} are on {there}, scores on {here}: expected one device"
+        )
     got = tuple(found.probs.shape)
     _expect(
         got[:2] == size,

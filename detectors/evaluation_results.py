@@ -62,8 +62,10 @@ class DetectionResults:
         )
         if not len(found.boxes) == len(found.scores) == len(found.labels):
             raise ValueError(f"{item_id!r}: boxes, scores and labels differ in length")
-        if not (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all()):
-            raise TrainingError(f"the detections of {item_id} are not finite: {DIVERGED}")
+        for part in ("scores", "boxes"):
+            if not np.isfinite(getattr(found, part)).all():
+                said = f"the detections of {item_id} are not finite in their {part}"
+                raise TrainingError(f"{said}: {DIVERGED}")
         self._found[item_id] = found
 
 

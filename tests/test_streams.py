@@ -58,6 +58,7 @@ def test_what_is_right_or_of_no_known_kind_passes(values: Any) -> None:
         (replace(FOUND, probs=FOUND.probs[..., 0]), r"x.probs has the shape \(2, 2\): expected th"),
         (replace(FOUND, probs=FOUND.probs[:, :1]), r"x.probs has the shape \(2, 1, 2\): expected"),
         (replace(FOUND, valid=FOUND.valid.float()), "x.valid is torch.float32: expected booleans"),
+        (replace(FOUND, valid=FOUND.valid.to("meta")), "x.valid are on meta, scores on cpu: exp"),
         (replace(FOUND, labels=FOUND.labels.float()), "x.labels are torch.float32: expected whole"),
         (ClassProbs(torch.full((1, 1, 2), 1.5), False), r"x.values leaves 0\.\.1"),
         (ClassProbs(torch.full((1, 1, 2), 0.9), True), "x.values are exclusive and do not sum"),
@@ -296,6 +297,7 @@ def boxed(side: float, count: int = BOXES, valid: int = BOXES) -> SignalBatch:
     ("batch", "right"),
     [
         (boxed(1), False),
+        (boxed(1.1), False),  # not clipped
         (boxed(3), True),
         (boxed(1, BOXES - 1), True),
         (boxed(1, BOXES, BOXES - 1), True),
@@ -308,5 +310,5 @@ def test_boxes_are_no_shares(batch: SignalBatch, right: bool) -> None:
     if right:
         assert len(list(stream)) == 2
     else:
-        with pytest.raises(TrainingError, match=r"all within 0\.\.1: expected pixels"):
+        with pytest.raises(TrainingError, match=r"all reach from 0 to about 1: expected pixels"):
             list(stream)

@@ -70,7 +70,7 @@ def _opened(path: Path) -> Iterator[Source]:
         return
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (*UNREADABLE, ValueError) as error:
         raise DataError(f"{path} is a damaged zip ({error}): export it again") from error
     with archive:
         _check(path, archive)

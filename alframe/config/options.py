@@ -67,6 +67,10 @@ def _settable(
         raise PluginError(
             f"its options cannot be had: {error}; give it a factory that is written in Python"
         ) from error
+    anything = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    lacking = sorted(injected - parameters.keys() - {"of"})  # which only wrappers take
+    if lacking and not anything:
+        raise PluginError(f"it does not take {lacking[0]}: expected that among its arguments")
     for name, parameter in parameters.items():
         if parameter.default is not parameter.empty:
             continue

@@ -132,10 +132,19 @@ def _check_model(config: RunConfig) -> None:
     fitting = [e.name for e in known if _trains(learner, e)]
     kinds = wanted if isinstance(wanted, tuple) else (wanted,)
     wanted_names = " or a ".join(kind.__name__ for kind in kinds)
+    lacking = _lacking(_model(config.model), kinds)
     raise ConfigError(
         f"learner {config.learner.name!r} trains a {wanted_names}, which model "
-        f"{config.model.name!r} is not; models that fit: {_list(fitting) or 'none'}"
+        f"{config.model.name!r} is not{lacking}; models that fit: {_list(fitting) or 'none'}"
     )
+
+
+def _lacking(model: Entry, kinds: Iterable[type]) -> str:
+    """The methods of protocols that a model does not have, as the end of a sentence."""
+    protocols = [kind for kind in kinds if getattr(kind, "_is_protocol", False)]
+    wanted = {name for kind in protocols for name in vars(kind)}
+    names = [n for n in wanted if n[0] != "_" and not hasattr(unwrapped(model.load()), n)]
+    return f" (it lacks {_list(names)})" if names else ""
 
 
 def _check_task(config: RunConfig, learner: Entry) -> None:

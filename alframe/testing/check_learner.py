@@ -26,7 +26,7 @@ from alframe.testing.fitting import (
     tiny_setup,
     with_hidden,
 )
-from alframe.testing.states import close, is_state, kept, leaves, same_state
+from alframe.testing.states import differing, is_state, kept, leaves, same_state
 from alframe.testing.synthetic import tensors_of
 
 VARIED = frozenset({ANCHOR_WEIGHT, CLASS_PROBS, DISAGREEMENT, EMBEDDING, PREDICTED_LOSS})
@@ -280,7 +280,7 @@ def _same_signals(
     other: "dict[str, dict[str, list[Tensor]]]",
     when: str,
 ) -> None:
-    for name, rows in one.items():
-        for item, tensors in rows.items():
-            same = all(map(close, tensors, other[name][item]))
-            expect(same, f"{name} of {item} differs {when}: expected the same numbers")
+    for item in next(iter(one.values()), ()):
+        own, others = ({n: rows[item] for n, rows in each.items()} for each in (one, other))
+        for name in differing(own, others):
+            raise AssertionError(f"{name} of {item} differs {when}: expected the same numbers")

@@ -11,9 +11,11 @@ import numpy as np
 from alframe.datasets.base import IGNORED, LabelledSet, Target
 from alframe.datasets.masks import masked
 from alframe.seeds import Seeds
-from alframe.signals import SignalBatch
+from alframe.signals import BOX_FEATURES, DETECTIONS, SignalBatch
+from alframe.streams import as_asked
 from alframe.testing.expect import (
     Rules,
+    as_assertion,
     check_metrics,
     expect,
     expect_names,
@@ -21,11 +23,12 @@ from alframe.testing.expect import (
     hold,
 )
 from alframe.testing.fitting import tiny_setup
-from alframe.testing.states import close
+from alframe.testing.states import differing, unchanged
 from alframe.testing.synthetic import SyntheticImages, rows_of
+from alframe.words import named
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from alframe.training.batch import Batch
 
@@ -37,6 +40,7 @@ def check_model(factory: "Callable[[int], nn.Module]", *, batch: "Batch | None" 
 
     - ``provides`` and ``measured`` are frozensets of names, and it measures what it provides.
     - Its first weights follow from torch's global generator, and from no other.
+    - What it is given stays as it is; predicting, so do its own state and its modes.
     - The terms of its loss and all gradients are finite; unlabelled images have no loss, but an
       error that names them.
     - Each signal has a row an image, finite, and comes alone where it is asked for alone; it does
@@ -53,7 +57,7 @@ def check_model(factory: "Callable[[int], nn.Module]", *, batch: "Batch | None" 
     """
     import torch
 
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), torch.enable_grad():
         hold(RULES, ModelUnderTest(factory, dummy_batch(64) if batch is None else batch))
 
 
@@ -69,18 +73,26 @@ class ModelUnderTest:
         """The one that all rules look at."""
         import torch
 
+        from alframe.training.plain_learner import check_trainable
+
         torch.manual_seed(0)
         with generators_left_alone("the model, being made,", torch_too=False):
-            return self.factory(CLASSES)
+            model: Any = self.factory(CLASSES)
+        with as_assertion():
+            check_trainable(model, model)
+        return model
 
     @contextlib.contextmanager
     def predicting(self) -> Iterator[Any]:
         """The model as it is used for predictions."""
         import torch
 
-        model = self.model.eval()
-        with torch.no_grad(), generators_left_alone("the model, predicting,"):
+        whose, model = "the model, predicting,", self.model.eval()
+        states = self.batch.tensors | model.state_dict()
+        with torch.no_grad(), generators_left_alone(whose), unchanged(states, whose):
             yield model
+        trained = [name or "itself" for name, part in model.named_modules() if part.training]
+        expect(not trained, f"{whose} put {named(trained)} into train mode: expected eval mode")
 
 
 def dummy_batch(side: int) -> "Batch":
@@ -129,13 +141,16 @@ def trains(bench: ModelUnderTest) -> None:
 
 def train(model: Any, batch: "Batch") -> None:
     """One step without an optimiser: what it has to leave behind."""
+    from alframe.training.plain_learner import model_loss
+
     model.train()
     model.zero_grad()
-    losses = model.loss(batch)
-    for name, value in losses.items():
-        expect(value.shape == (), f"loss {name!r} has the shape {tuple(value.shape)}: expected ()")
+    with as_assertion(), unchanged(batch.tensors, "the model, computing its loss,"):
+        losses = model_loss(model, batch)
+    for name, value in losses.terms.items():
         expect(value.isfinite(), f"loss {name!r} is {value.item()}: expected a finite number")
-    total: Any = sum(losses.values())
+    total: Any = losses.total()
+    expect(total.requires_grad, "the loss has no gradient: expected one of the parameters")
     total.backward()
     trained = [(name, p.grad) for name, p in model.named_parameters() if p.requires_grad]
     without = [name for name, grad in trained if grad is None]
@@ -168,11 +183,11 @@ def _reads(bench: ModelUnderTest) -> None:
 def _reads_each_image_alone(bench: ModelUnderTest) -> None:
     with bench.predicting() as model:
         for name in sorted(model.provides):
-            names = frozenset({name})
-            whole = rows_of(name, _read(model, bench.batch, names))
+            beside = {DETECTIONS} & model.provides if name == BOX_FEATURES else set()
+            whole = _rows(model, bench.batch, {name, *beside})
             for part in bench.batch.chunk(len(bench.batch)):
-                for item, alone in rows_of(name, _read(model, part, names)).items():
-                    same = all(map(close, whole[item], alone))
+                for item, alone in _rows(model, part, {name, *beside}).items():
+                    same = name not in differing(whole[item], alone)
                     expect(same, f"{name} depends on the other images of a batch: expected not to")
 
 
@@ -190,10 +205,11 @@ def _measures(bench: ModelUnderTest) -> None:
         own = None if boxes is None else boxes[row][real].numpy()
         targets[item] = Target.of(own, labels[row][real].numpy())
     setup = replace(tiny_setup(), classes=tuple(f"class {n}" for n in range(CLASSES)))
-    with bench.predicting() as model:
-        stream = [_read(model, bench.batch, model.measured)]
+    with bench.predicting() as model, as_assertion():
+        read = [_read(model, bench.batch, model.measured)]
+        stream = as_asked(read, bench.batch.ids, model.measured, CLASSES)
         test = LabelledSet(SyntheticImages(), bench.batch.ids, targets)
-        metrics = model.measure(test, iter(stream), setup)
+        metrics = model.measure(test, stream, setup)
     check_metrics(metrics)
 
 
@@ -207,6 +223,13 @@ RULES: Rules[ModelUnderTest] = {
     _measures: (_reads,),
 }
 """The cheap ones first."""
+
+
+def _rows(model: Any, batch: "Batch", names: set[str]) -> "dict[str, dict[str, list[Tensor]]]":
+    """The tensors of some signals, by id and name."""
+    read = _read(model, batch, frozenset(names))
+    rows = {name: rows_of(name, read) for name in names}
+    return {item: {name: rows[name][item] for name in names} for item in batch.ids}
 
 
 def _read(model: Any, batch: "Batch", names: frozenset[str]) -> SignalBatch:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from alframe.errors import DataError, SelectionError, TrainingError
+from alframe.errors import DataError, PluginError, SelectionError, TrainingError
 from alframe.learner import Metrics
 from alframe.plugins.guests import described
 from alframe.runs import loop
@@ -85,7 +85,7 @@ def as_assertion() -> Iterator[None]:
     """What a run would refuse is a rule that is broken."""
     try:
         yield
-    except (DataError, TrainingError) as error:
+    except (DataError, PluginError, TrainingError) as error:
         raise AssertionError(str(error)) from error
 
 

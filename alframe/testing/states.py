@@ -1,12 +1,15 @@
 """Comparison of tensors, and of the states of learners, whatever containers they are made of."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alframe.config.layers import flat
 from alframe.learner import Learner
 from alframe.shaped import Tensor
+from alframe.signals import BOX_FEATURES, DETECTIONS
 from alframe.testing.expect import expect
+from alframe.words import named
 
 TOLERANCE = 1e-4
 
@@ -34,6 +37,66 @@ def _tensors(state: Any) -> dict[str, Tensor]:
 
     found = flat(state) if isinstance(state, dict) else {}
     return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
+
+
+@contextlib.contextmanager
+def unchanged(state: dict[str, Any], whose: str) -> Iterator[None]:
+    """Hold the code inside to leaving tensors as they are; what it changed is put back.
+
+    Args:
+        state: the tensors, by what they are called.
+        whose: is blamed if it does not.
+    """
+    tensors, before = _tensors(state), kept(state)
+    changed: list[str] = []
+    try:
+        yield
+    finally:
+        for name, tensor in tensors.items():
+            if not tensor.equal(before[name]):
+                tensor.copy_(before[name])
+                changed.append(name)
+    expect(not changed, f"{whose} changed {named(changed)} in place: expected a copy first")
+
+
+def differing(one: Mapping[str, list[Tensor]], other: Mapping[str, list[Tensor]]) -> list[str]:
+    """The signals of an image that are not the same, but for having been computed in other batches.
+
+    Detections whose scores differ by rounding alone may come in one order or the other, and of
+    vectors without their detections nobody knows which of the last ones are padding.
+
+    Args:
+        one: the tensors of each signal, without padding where that is known.
+        other: likewise, of the same signals.
+    """
+    order = None
+    if DETECTIONS in one and not all(map(close, one[DETECTIONS], other[DETECTIONS])):
+        order = _order(one[DETECTIONS], other[DETECTIONS])
+    found = []
+    for name, tensors in one.items():
+        others = other[name]
+        if order is not None and name in (DETECTIONS, BOX_FEATURES):
+            others = [tensor[order] for tensor in others]
+        if name == BOX_FEATURES and DETECTIONS not in one:
+            count = min(len(tensors[0]), len(others[0]))
+            tensors, others = ([t[:count] for t in each] for each in (tensors, others))
+        if not all(map(close, tensors, others)):
+            found.append(name)
+    return found
+
+
+def _order(one: list[Tensor], other: list[Tensor]) -> Tensor:
+    """[N], an order of the rows of ``other`` in which each is close to that of ``one``, if any."""
+    import torch
+
+    columns, others = ([t.reshape(len(t), -1).double() for t in each] for each in (one, other))
+    rows, left = torch.cat(columns, dim=1), torch.cat(others, dim=1)
+    order = torch.arange(len(left))
+    for place, row in enumerate(rows if rows.shape == left.shape else ()):
+        alike = torch.isclose(left[order[place:]], row, TOLERANCE, TOLERANCE).all(dim=1)
+        found = place + int(alike.int().argmax())  # where none is, it stays
+        order[[place, found]] = order[[found, place]]
+    return order
 
 
 def close(one: Tensor, other: Tensor) -> bool:

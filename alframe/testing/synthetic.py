@@ -218,7 +218,12 @@ def rows_of(name: str, batch: SignalBatch) -> "dict[str, list[Tensor]]":
             "as ids",
         )
         expect(not tensor.requires_grad, f"{name} requires a gradient: expected none")
-    rows = {item: _row(values, row) for row, item in enumerate(batch.ids)}
+    found = batch.values.get(DETECTIONS) if name == BOX_FEATURES else values
+    valid: Any = getattr(found, "valid", None)
+    if name == BOX_FEATURES and valid is not None:
+        counts = values.shape[1], valid.shape[1]
+        expect(len({*counts}) == 1, "{} vectors of {} boxes: expected one each".format(*counts))
+    rows = {item: _row(values, row, valid) for row, item in enumerate(batch.ids)}
     wrong = sorted(i for i, ts in rows.items() if not all(t.isfinite().all() for t in ts))
     expect(not wrong, f"{name} of {wrong} is not finite: expected finite numbers")
     with as_assertion():
@@ -226,11 +231,11 @@ def rows_of(name: str, batch: SignalBatch) -> "dict[str, list[Tensor]]":
     return rows
 
 
-def _row(values: Any, row: int) -> "list[Tensor]":
+def _row(values: Any, row: int, valid: "Tensor | None") -> "list[Tensor]":
     """What a signal says of one item, without padding."""
     if isinstance(values, tuple):
-        return [tensor for each in values for tensor in _row(each, row)]
-    valid = getattr(values, "valid", None)
+        parts = ((each, getattr(each, "valid", None)) for each in values)
+        return [tensor for each, own in parts for tensor in _row(each, row, own)]
     return [t[row] if valid is None else t[row][valid[row]] for t in tensors_of(values)]
 
 

@@ -48,6 +48,12 @@ class Batch:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Those that it has, by the names of the attributes."""
+        found = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "ids"}
+        return {name: tensor for name, tensor in found.items() if tensor is not None}
+
     def to(self, device: torch.device) -> "Batch":
         """The batch on another device; copies overlap computation where memory is pinned."""
         return self._map(lambda t: t.to(device, non_blocking=True))
@@ -72,5 +78,4 @@ class Batch:
         return replace(self._map(lambda t: t[rows]), ids=self.ids[rows])
 
     def _map(self, change) -> "Batch":  # type: ignore[no-untyped-def]
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "ids"}
-        return replace(self, **{k: change(t) for k, t in tensors.items() if t is not None})
+        return replace(self, **{name: change(t) for name, t in self.tensors.items()})

@@ -1,15 +1,15 @@
 """Optimiser, learning-rate schedule, linear scaling rule, and EMA of the weights."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from alframe.config.sections import TrainingConfig
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, PluginError
 from alframe.model import Grouped
 
 FACTOR = "lr_factor"
@@ -26,6 +26,9 @@ def build_optimizer(
             put into it, is :class:`~alframe.model.Grouped`.
         parameters: of the model, those to train.
         config: the ``training`` section.
+
+    Raises:
+        PluginError: see :func:`parameter_groups`.
     """
     groups = parameter_groups(model, parameters)
     shared: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "fused": True}
@@ -35,15 +38,41 @@ def build_optimizer(
 
 
 def parameter_groups(model: nn.Module, parameters: Sequence[nn.Parameter]) -> list[dict[str, Any]]:
-    """``parameters``, those of a group of the model's under its factor; empty groups left out."""
+    """``parameters``, those of a group of the model's under its factor; empty groups left out.
+
+    Raises:
+        PluginError: the model gives no pairs of a factor and parameters, or a parameter twice.
+    """
     factors = dict.fromkeys(parameters, 1.0)
     for part in model.modules():
-        for factor, members in part.parameter_groups() if isinstance(part, Grouped) else ():
-            factors |= {p: factor for p in members if p in factors}
+        own = _factors(part) if isinstance(part, Grouped) else {}
+        factors |= {p: factor for p, factor in own.items() if p in factors}
     groups: dict[float, list[nn.Parameter]] = {}
     for parameter, factor in factors.items():
         groups.setdefault(factor, []).append(parameter)
     return [{"params": members, FACTOR: factor} for factor, members in groups.items()]
+
+
+def _factors(model: Grouped) -> dict[nn.Parameter, float]:
+    """The factors of a model's own groups."""
+    where, found = f"{type(model).__name__}.parameter_groups", dict[nn.Parameter, float]()
+    for pair in model.parameter_groups():
+        factor, given = pair if isinstance(pair, tuple | list) and len(pair) == 2 else (None, None)
+        members: list[Any] = [None]
+        if isinstance(given, Iterable) and not isinstance(given, Tensor):
+            members = [*given]
+        if not (isinstance(factor, int | float) and all(isinstance(m, Tensor) for m in members)):
+            raise PluginError(
+                f"{where} gives a {type(pair).__name__}: expected pairs of a factor on the "
+                "learning rate and parameters"
+            )
+        for parameter in members:
+            if found.setdefault(parameter, factor) != factor:
+                raise PluginError(
+                    f"{where} has a parameter under {found[parameter]} and under {factor}: "
+                    "expected one factor"
+                )
+    return found
 
 
 def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:

@@ -65,7 +65,7 @@ class PlainLearner:
         self._network: nn.Module | None = None
         self._lean: Model | None = None
         network = self._fresh(seed=0)  # a backbone or weights that cannot be had are found out now
-        _check_trainable(network, self.inner(network))
+        check_trainable(network, self.inner(network))
 
     @property
     def network(self) -> nn.Module:
@@ -203,7 +203,13 @@ class PlainLearner:
         return placed(network, self.setup.device, channels_last=channels_last)
 
 
-def _check_trainable(network: nn.Module, model: Model) -> None:
+def check_trainable(network: nn.Module, model: Model) -> None:
+    """Refuse what no learner can train.
+
+    Raises:
+        PluginError: the model lacks a part of :class:`~alframe.model.Model`, or the network has no
+            parameter that is trained.
+    """
     if lacking := [name for name in NEEDED if not hasattr(model, name)]:
         raise PluginError(
             f"model {type(model).__name__} lacks {named(lacking)}: expected an alframe.model.Model"

@@ -176,6 +176,15 @@ def test_a_bomb_that_lies_about_its_size_stops_there(tmp_path: Path) -> None:
         read(tmp_path / "x.zip", IMAGES)
 
 
+def test_zips_of_another_age(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "x.zip", {"x.json": INSTANCES})
+    data = path.read_bytes()
+    entry = data.index(b"PK\1\2")  # in the directory: version made by, version needed
+    path.write_bytes(data[: entry + 6] + b"\xd1" + data[entry + 7 :])
+    with pytest.raises(DataError, match=r"x\.zip is a damaged zip \(zip file version 20\.9\)"):
+        read(path, IMAGES)
+
+
 def test_damaged_zips(tmp_path: Path) -> None:
     path = zipped(tmp_path / "x.zip", {"x.json": INSTANCES})
     data = path.read_bytes()

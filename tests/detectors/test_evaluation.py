@@ -400,9 +400,13 @@ class TestDetectionResults:
         with pytest.raises(ValueError, match="differ in length"):
             DetectionResults().add("a", [BOX], [0.5], [])
 
-    @pytest.mark.parametrize(("box", "score"), [([0, 0, math.nan, 1], 0.5), (BOX, math.inf)])
-    def test_not_finite(self, box, score):
-        with pytest.raises(TrainingError, match="detections of a are not finite: the model has di"):
+    @pytest.mark.parametrize(
+        ("box", "score", "part"),
+        [([0, 0, math.nan, 1], 0.5, "boxes"), (BOX, math.inf, "scores")],
+    )
+    def test_not_finite(self, box, score, part):
+        said = f"detections of a are not finite in their {part}: the model has diverged"
+        with pytest.raises(TrainingError, match=said):
             collect(a=[(box, score, 0)])
 
     def test_foreign_image(self):

@@ -32,6 +32,11 @@ class Silent(Classifier):
         super().read(batch, features, names)
 
 
+class Fixed(Classifier):
+    def __init__(self) -> None:
+        super().__init__(2)
+
+
 class Frozen(Classifier):
     def __init__(self, num_classes: int) -> None:
         super().__init__(num_classes)

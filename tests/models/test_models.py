@@ -128,6 +128,20 @@ def test_miaod_trains_neither_and_says_what_it_trains(
         next(run(config, tmp_path / "run"))
 
 
+def test_learning_loss_says_what_a_model_lacks(tmp_path: Path) -> None:
+    config = resolve([from_overrides(["strategy=ll4al", *CLASSIFIER])])
+    wanted = r"which model '.*' is not \(it lacks image_losses, maps\); models that fit: "
+    with pytest.raises(ConfigError, match=wanted):
+        next(run(config, tmp_path / "run"))
+
+
+def test_a_model_without_classes() -> None:
+    """It is to take their number."""
+    said = "model 'tests.models.mistaken:Fixed' .* does not take num_classes: expected that among"
+    with pytest.raises(PluginError, match=said):
+        resolve([from_overrides([*CLASSIFIER, "model=tests.models.mistaken:Fixed"])])
+
+
 @pytest.mark.parametrize(
     ("place", "message"),
     [

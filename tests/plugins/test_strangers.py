@@ -405,7 +405,7 @@ def test_a_command_of_a_plugin_may_exit_and_has_to_be_one(
 def test_signals_that_are_no_names_are_refused(provides: str, strangers: Strangers) -> None:
     from alframe.runs.build import build_strategy
 
-    made = f"class L:\n    provides = {provides}"
+    made = f"class L:\n    provides = {provides}\n    def __init__(self, setup): pass"
     strangers.install("mine", naming("registry.learner('own', 'made:L', summary='')"), made=made)
     strangers.registry()
     with pytest.raises(PluginError, match=r"provides of <class 'made\.L'> is .*: expected a froz"):

@@ -14,6 +14,7 @@ from alframe.signals import CLASS_PROBS, EMBEDDING
 from alframe.testing import check_model
 from alframe.testing.check_model import dummy_batch
 from alframe.training.batch import Batch
+from tests.models.boxed import Boxed, Tied, Unpaired
 from tests.models.classifier import Classifier
 from tests.models.faster_rcnn import FasterRCNN
 
@@ -44,8 +45,29 @@ def unseeded(classes: int) -> nn.Module:
     return model
 
 
+def erasing(loss: Any, batch: Batch) -> Any:
+    values = loss(batch)
+    if batch.labels is not None:
+        batch.labels.fill_(-1)
+    return values
+
+
+def blackening(features: Any, batch: Batch) -> Any:
+    return features(replace(batch, images=batch.images.zero_()))
+
+
+def counting(features: Any, batch: Batch) -> Any:
+    if not torch.is_grad_enabled():
+        features.__self__.head.bias += 1
+    return features(batch)
+
+
 class Undeclared(Classifier):
     provides = {EMBEDDING}  # type: ignore[assignment]  # noqa: RUF012
+
+
+class Unread(Classifier):
+    read = property(lambda self: getattr(self, "no such"))  # type: ignore[assignment]
 
 
 class MeasuresMore(Classifier):
@@ -54,6 +76,16 @@ class MeasuresMore(Classifier):
 
 def test_a_classifier_passes() -> None:
     check_model(Classifier, batch=images())
+
+
+@pytest.mark.parametrize("model", [Boxed, Tied])
+def test_detectors_pass_however_they_pad_and_order_equals(model: type[nn.Module]) -> None:
+    check_model(model)
+
+
+def test_vectors_belong_to_the_detections_in_their_order() -> None:
+    with pytest.raises(AssertionError, match=r"^box_features depends on the other images"):
+        check_model(Unpaired)
 
 
 @pytest.mark.slow
@@ -66,11 +98,20 @@ def test_a_detector_of_another_library_passes() -> None:
     [
         (Undeclared, r"provides is .'embedding'.: expected a frozenset of names of signals"),
         (MeasuresMore, r"measured names .'class_probs'., which the model does not provide"),
+        (Unread, "model Unread lacks read: expected an alframe.model.Model"),
         (unseeded, "made twice under one torch.manual_seed, the model has other weights"),
         (
             altered(loss=lambda loss, batch: {"cls": loss(batch)["cls"] / 0}),
             "loss 'cls' is inf: expected a finite number",
         ),
+        (altered(loss=lambda loss, batch: loss(batch)["cls"]), "loss gives .*: expected a dict of"),
+        (
+            altered(loss=lambda loss, batch: {"cls": loss(batch)["cls"].detach()}),
+            "the loss has no gradient: expected one of the parameters",
+        ),
+        (altered(loss=erasing), "computing its loss, changed labels in place: expected a copy"),
+        (altered(features=blackening), "predicting, changed images in place: expected a copy"),
+        (altered(features=counting), "predicting, changed head.bias in place"),
         (
             altered(loss=lambda loss, batch: {"cls": loss(batch)["cls"] * 0}),
             "all gradients are 0: expected it to learn",

@@ -1,11 +1,13 @@
 """Groups of parameters that are trained at rates of their own."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 from alframe.config.sections import TrainingConfig
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, PluginError
 from alframe.training.optimizer import (
     build_optimizer,
     ema_of,
@@ -39,6 +41,25 @@ def test_each_group_has_a_rate_of_its_own_and_frozen_parameters_are_in_none() ->
     groups = parameter_groups(inside, [*inside.parameters()])
     assert {g["lr_factor"]: len(g["params"]) for g in groups} == {0.1: 2, 1.0: 4}
     assert len(parameter_groups(nn.Linear(2, 2), trained)) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (lambda self: [*self.parameters()], "gives a Parameter: expected pairs of a factor on the"),
+        (lambda self: [(0.1, self.head.weight)], "gives a tuple: expected pairs"),
+        (lambda self: [(0.1, ["head"])], "gives a tuple: expected pairs"),
+        (lambda self: [(self.head.parameters(), 0.1)], "gives a tuple: expected pairs"),
+        (
+            lambda self: [(0.1, self.backbone.parameters()), (1, self.parameters())],
+            "has a parameter under 0.1 and under 1: expected one factor",
+        ),
+    ],
+)
+def test_groups_that_are_none(given: Any, said: str) -> None:
+    model: Any = type("Own", (Transformer,), {"parameter_groups": given})()
+    with pytest.raises(PluginError, match=f"Own.parameter_groups {said}"):
+        parameter_groups(model, [*model.parameters()])
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
