@@ -92,6 +92,7 @@ def labelled(run: Path) -> list[str]:
     return list(first["ids"])
 
 
+@pytest.mark.slow  # tests/benchmarks/running has what a suite makes of a run that waits
 def test_a_suite_of_it(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
     root, folder = tmp_path / "predictions", tmp_path / "suite"
     write_predictions(root, 0)

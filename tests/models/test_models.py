@@ -27,10 +27,8 @@ SMALL = (
     "training.batch_size=2",
     "device=cpu",
 )
-FASTER_RCNN = (
+DETECTION = (
     *SMALL,
-    "model=tests.models.faster_rcnn:FasterRCNN",
-    "model.side=64",
     "dataset.pool=10",
     "dataset.test=3",
     "dataset.size=64",
@@ -55,9 +53,24 @@ def cycles(path: Path, *pairs: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (path / "cycles.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("strategy", ["entropy", pytest.param("coreset", marks=pytest.mark.slow)])
-def test_a_detector_of_another_library(strategy: str, tmp_path: Path) -> None:
-    found = cycles(tmp_path / "run", f"strategy={strategy}", *FASTER_RCNN)
+FASTER_RCNN = (*DETECTION, "model=tests.models.faster_rcnn:FasterRCNN", "model.side=64")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "model"),
+    [
+        *(
+            pytest.param(name, FASTER_RCNN, marks=pytest.mark.slow)
+            for name in ("entropy", "coreset")
+        ),
+        *(
+            (name, (*DETECTION, "model=tests.models.boxed:Boxed"))
+            for name in ("entropy", "divproto")
+        ),
+    ],
+)
+def test_a_detector_of_ones_own(strategy: str, model: tuple[str, ...], tmp_path: Path) -> None:
+    found = cycles(tmp_path / "run", f"strategy={strategy}", *model)
     assert [c["labelled"] for c in found] == [4, 6]
     assert list(found[0]["metrics"]) == ["mAP50", "mAP50_11pt", "mAP", "AP50", "COCO"]
 
