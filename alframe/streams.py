@@ -90,7 +90,7 @@ def as_asked(
         try:
             for name, values in batch.values.items():
                 check_signal(name, values, classes, len(batch.ids))
-            _check_alike(batch.values)
+            check_alike(batch.values)
             _check_widths(batch.values, widths)
         except TrainingError as error:
             raise TrainingError(f"{error}; see {named(batch.ids)}") from None
@@ -99,8 +99,12 @@ def as_asked(
     units.check()
 
 
-def _check_alike(values: Mapping[str, Any]) -> None:
-    """Signals of the same boxes, or anchors, are of as many."""
+def check_alike(values: Mapping[str, Any]) -> None:
+    """Hold signals of the same boxes, or anchors, to being of as many.
+
+    Raises:
+        TrainingError: they are not.
+    """
     for group in ALIKE:
         shapes = {n: getattr(values[n], "scores", values[n]).shape for n in group & values.keys()}
         counts = {name: shape[1] for name, shape in sorted(shapes.items())}

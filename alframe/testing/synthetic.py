@@ -26,6 +26,7 @@ from alframe.signals import (
     Detections,
     SignalBatch,
 )
+from alframe.streams import check_alike
 from alframe.testing.expect import as_assertion, expect
 
 Ids = tuple[str, ...]
@@ -221,8 +222,8 @@ def rows_of(name: str, batch: SignalBatch) -> "dict[str, list[Tensor]]":
     found = batch.values.get(DETECTIONS) if name == BOX_FEATURES else values
     valid: Any = getattr(found, "valid", None)
     if name == BOX_FEATURES and valid is not None:
-        counts = values.shape[1], valid.shape[1]
-        expect(len({*counts}) == 1, "{} vectors of {} boxes: expected one each".format(*counts))
+        with as_assertion():
+            check_alike(batch.values)
     rows = {item: _row(values, row, valid) for row, item in enumerate(batch.ids)}
     wrong = sorted(i for i, ts in rows.items() if not all(t.isfinite().all() for t in ts))
     expect(not wrong, f"{name} of {wrong} is not finite: expected finite numbers")

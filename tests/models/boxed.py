@@ -1,46 +1,32 @@
-"""A detector as simple as can be: boxes by the brightness of an image, none of them right."""
+"""A detector as simple as can be: boxes by the colour of an image, none of them right."""
 
-from dataclasses import fields, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from alframe.detectors.evaluation import detection_metrics
 from alframe.signals import BOX_FEATURES, DETECTIONS, Detections
 from alframe.training.batch import Batch
+from tests.models.classifier import Classifier
 
 MOST = 12
 
 
-class Boxed(nn.Module):
-    """Finds more boxes in one image than in another, padded to the most of a batch."""
+class Boxed(Classifier):
+    """Learns an image's first class; finds two boxes or more, padded to the most of a batch."""
 
+    task = "detection"
     provides = frozenset({DETECTIONS, BOX_FEATURES})
     measured = frozenset({DETECTIONS})
 
-    def __init__(self, num_classes: int) -> None:
-        super().__init__()
-        self.head = nn.Linear(3, num_classes)
-
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        if batch.labels is None:
-            raise ValueError(f"images {', '.join(batch.ids)} are unlabelled")
-        found = batch.labels[:, 0] >= 0
-        logits = self.head(self.features(batch))[found]
-        return {"cls": nn.functional.cross_entropy(logits, batch.labels[found, 0])}
-
-    def features(self, batch: Batch) -> Tensor:
-        return batch.images.float().mean(dim=(2, 3)) / 255  # [B, 3, H, W] -> [B, 3]
-
     def read(self, batch: Batch, features: Tensor, names: frozenset[str]) -> dict[str, Any]:
-        counts = 1 + (features.sum(dim=1) * 1e4).long() % MOST
+        counts = 2 + (features.sum(dim=1) * 1e4).long() % (MOST - 1)
         place = torch.arange(int(counts.max()))  # up to N
         probs = self.head(features).sigmoid()[:, None] * 0.9 ** place[:, None]  # [B, N, C]
         scores, labels = probs.max(dim=2)
         corners = torch.stack([place, place, place + 20, place + 30], dim=1).float()
-        boxes = corners.expand(len(batch), -1, 4)
-        valid = place < counts[:, None]
+        boxes, valid = corners.repeat(len(batch), 1, 1), place < counts[:, None]
         values = {
             DETECTIONS: Detections(boxes, scores, labels, valid, probs, exclusive=False),
             BOX_FEATURES: probs.cumsum(dim=1),
@@ -52,33 +38,33 @@ class Boxed(nn.Module):
 
 
 class Tied(Boxed):
-    """The first two boxes have one score, and come in another order where images are together."""
+    """The first two boxes are alike but for their place, and swap it where images are together."""
 
-    turned = frozenset({DETECTIONS, BOX_FEATURES})
+    paired = True
 
     def read(self, batch: Batch, features: Tensor, names: frozenset[str]) -> dict[str, Any]:
         values = super().read(batch, features, names)
-        if found := values.get(DETECTIONS):
-            found.scores[:, 1:2], found.probs[:, 1:2] = found.scores[:, :1], found.probs[:, :1]
-        if len(batch) > 1:
-            order = [1, 0, *range(2, next(iter(_tensors(values))).shape[1])]
-            for name in names & self.turned:
-                values[name] = _taken(values[name], order)
+        found, vectors = values.get(DETECTIONS), values.get(BOX_FEATURES)
+        order = [1, 0] if len(batch) > 1 else [0, 1]
+        if found is not None:
+            found.scores[:, 1], found.probs[:, 1] = found.scores[:, 0], found.probs[:, 0]
+            found.boxes[:, :2] = found.boxes[:, order]
+        if vectors is not None and self.paired:
+            vectors[:, :2] = vectors[:, order]
+        return values
+
+
+class Fewer(Boxed):
+    """The last box has no vector."""
+
+    def read(self, batch: Batch, features: Tensor, names: frozenset[str]) -> dict[str, Any]:
+        values = super().read(batch, features, names)
+        if BOX_FEATURES in names:
+            values[BOX_FEATURES] = values[BOX_FEATURES][:, 1:]
         return values
 
 
 class Unpaired(Tied):
     """The vectors stay where they were."""
 
-    turned = frozenset({DETECTIONS})
-
-
-def _tensors(values: dict[str, Any]) -> list[Tensor]:
-    return [getattr(value, "scores", value) for value in values.values()]
-
-
-def _taken(value: Any, order: list[int]) -> Any:
-    if isinstance(value, Tensor):
-        return value[:, order]
-    tensors = {f.name: getattr(value, f.name) for f in fields(value) if f.name != "exclusive"}
-    return replace(value, **{name: tensor[:, order] for name, tensor in tensors.items()})
+    paired = False

@@ -25,7 +25,7 @@ class Classifier(nn.Module):
         if batch.labels is None:
             raise ValueError(f"images {', '.join(batch.ids)} are unlabelled")
         logits = self.head(self.features(batch))
-        return {"cls": nn.functional.cross_entropy(logits, batch.labels[:, 0])}
+        return {"cls": nn.functional.cross_entropy(logits, batch.labels[:, 0], ignore_index=-1)}
 
     def features(self, batch: Batch) -> Tensor:
         return batch.images.float().mean(dim=(2, 3)) / 255  # [B, 3, H, W] -> [B, 3]

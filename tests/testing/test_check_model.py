@@ -14,7 +14,7 @@ from alframe.signals import CLASS_PROBS, EMBEDDING
 from alframe.testing import check_model
 from alframe.testing.check_model import dummy_batch
 from alframe.training.batch import Batch
-from tests.models.boxed import Boxed, Tied, Unpaired
+from tests.models.boxed import Boxed, Fewer, Tied, Unpaired
 from tests.models.classifier import Classifier
 from tests.models.faster_rcnn import FasterRCNN
 
@@ -83,9 +83,16 @@ def test_detectors_pass_however_they_pad_and_order_equals(model: type[nn.Module]
     check_model(model)
 
 
-def test_vectors_belong_to_the_detections_in_their_order() -> None:
-    with pytest.raises(AssertionError, match=r"^box_features depends on the other images"):
-        check_model(Unpaired)
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (Unpaired, "^box_features depends on the other images"),
+        (Fewer, "^expected as many of each, got 6 of box_features, 7 of detections"),
+    ],
+)
+def test_vectors_belong_to_the_detections(model: type[nn.Module], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_model(model)
 
 
 @pytest.mark.slow
