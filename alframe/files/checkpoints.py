@@ -21,11 +21,7 @@ def save(path: Path, configuration: str, content: Mapping[str, Any]) -> None:
     """
     import torch
 
-    if foreign := [at for at, value in _odd(content, "") if not _is_loaded(value)]:
-        raise RunError(
-            f"{path.name} cannot be kept: {named(foreign)}: expected tensors, numbers, text, lists "
-            "and mappings in a state, such as torch.from_numpy(array) and float(number)"
-        )
+    check_kept(content, path.name)
     with sealed(path) as file:
         try:
             torch.save({"configuration": configuration, **content}, file)  # type: ignore[arg-type]
@@ -33,6 +29,23 @@ def save(path: Path, configuration: str, content: Mapping[str, Any]) -> None:
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
+
+
+def check_kept(content: Any, what: str) -> None:
+    """Hold a state to what a file keeps: all that can be read without executing anything.
+
+    Args:
+        content: of the file.
+        what: it is, for the message.
+
+    Raises:
+        RunError: names what is something else.
+    """
+    if foreign := [at for at, value in _odd(content, "") if not _is_loaded(value)]:
+        raise RunError(
+            f"{what} cannot be kept: {named(foreign)}: expected tensors, numbers, text, lists and "
+            "mappings in a state, such as torch.from_numpy(array) and float(number)"
+        )
 
 
 def _odd(value: Any, at: str) -> Iterator[tuple[str, Any]]:

@@ -14,7 +14,8 @@ Event = Mapping[str, Any]
 _Check = Callable[[Any], bool]
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
+    """Whether a value read from JSON is a whole number, not negative, that any program reads."""
     return type(value) is int and 0 <= value < 1 << 53
 
 
@@ -39,7 +40,7 @@ def _is_mapping(value: Any) -> bool:
 
 
 _KINDS: Mapping[_Check, str] = {
-    _is_count: "a whole number",
+    is_count: "a whole number",
     _is_seconds: "seconds",
     _is_text: "text",
     _is_ids: "a list of ids, each once",
@@ -49,18 +50,18 @@ _KINDS: Mapping[_Check, str] = {
 SCHEMA: Mapping[str, Mapping[str, _Check]] = {
     "initial": {"ids": _is_ids, "test": _is_ids, "sha256": _is_text},
     "annotated": {
-        "cycle": _is_count,
-        "images": _is_count,
-        "objects": _is_count,
+        "cycle": is_count,
+        "images": is_count,
+        "objects": is_count,
         "ignored": _is_ids,
         "extra": _is_ids,
         "sha256": _is_text,
     },
-    "cycle_started": {"cycle": _is_count, "labelled": _is_count, "objects": _is_count},
-    "phase_finished": {"cycle": _is_count, "phase": _is_text, "index": _is_count},
-    "fitted": {"cycle": _is_count, "seconds": _is_seconds},
-    "evaluated": {"cycle": _is_count, "metrics": _is_mapping, "seconds": _is_seconds},
-    "selected": {"cycle": _is_count, "ids": _is_ids, "seconds": _is_seconds, "memory": _is_mapping},
+    "cycle_started": {"cycle": is_count, "labelled": is_count, "objects": is_count},
+    "phase_finished": {"cycle": is_count, "phase": _is_text, "index": is_count},
+    "fitted": {"cycle": is_count, "seconds": _is_seconds},
+    "evaluated": {"cycle": is_count, "metrics": _is_mapping, "seconds": _is_seconds},
+    "selected": {"cycle": is_count, "ids": _is_ids, "seconds": _is_seconds, "memory": _is_mapping},
     "failed": {"job": _is_text, "reason": _is_text},
 }
 """Event -> key -> what its value has to be. Other events, and more keys, may be of later versions.
@@ -101,7 +102,7 @@ def _problem_with(event: Event) -> str:
     may_have = _MAY_HAVE.get(kind, {})
     wanted = dict(SCHEMA.get(kind, {})) | {k: may_have[k] for k in may_have if k in event}
     if "cycle" in event:
-        wanted["cycle"] = _is_count
+        wanted["cycle"] = is_count
     for key, check in wanted.items():
         if key not in event:
             return f"{kind!r} without its {key!r}"

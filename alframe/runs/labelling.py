@@ -185,12 +185,18 @@ class Labelling:
         return frozenset(problems.items)
 
     def _new(self, answers: Answers, cycle: int) -> tuple[str, ...]:
-        if known := [name for name in answers.new_classes if name in self._dataset.classes]:
+        names = answers.new_classes
+        if known := [name for name in names if name in self._dataset.classes]:
             raise RunError(
                 f"the oracle's answers for cycle {cycle}: new_classes has {', '.join(known)}, "
                 "which the dataset has: labels number the classes of the dataset, then new ones"
             )
-        return answers.new_classes
+        if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+            raise RunError(
+                f"the oracle's answers for cycle {cycle}: new_classes is {names!r:.80}: expected "
+                "names, each once"
+            )
+        return names
 
     def _check_something_left(self, ids: Sequence[str]) -> None:
         for split, left, count in (

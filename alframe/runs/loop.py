@@ -6,7 +6,6 @@ run may be killed anywhere and goes on to the same selections and the same numbe
 """
 
 import logging
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -18,11 +17,9 @@ from alframe.errors import SelectionError, TrainingError, Waiting
 from alframe.learner import (
     FitContext,
     Learner,
-    Metrics,
     Recorder,
     WarmStart,
 )
-from alframe.model import ERRORS
 from alframe.oracle import Oracle
 from alframe.profiling import Profiling, Tick
 from alframe.runs.budget import Plan
@@ -30,6 +27,7 @@ from alframe.runs.environment import peak_memory
 from alframe.runs.journal import Event
 from alframe.runs.labelling import Ask, Labelling, untouched
 from alframe.runs.records import classes_in, new_classes
+from alframe.runs.reported import check_metrics, check_phase
 from alframe.runs.rundir import FitState, RunDir
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Strategy, check_selection, tied
@@ -38,9 +36,6 @@ from alframe.text import command
 from alframe.words import named, plural
 
 logger = logging.getLogger(__name__)
-
-ROUNDING = 1e-6
-"""By which a mean of fractions may leave their range."""
 
 
 class Loop:
@@ -167,6 +162,7 @@ class Loop:
         numbers = count()
 
         def phase_finished(name: str, summary: Mapping[str, Any]) -> None:
+            check_phase(name, summary)
             own = {"index": next(numbers), **summary, "cycle": cycle, "phase": name}
             self._run.journal.append("phase_finished", **own)
 
@@ -267,39 +263,3 @@ class Loop:
         self._run.journal.append(name, cycle=cycle, **details)
         logger.info("cycle %d: %s, %.0f s", cycle, name, seconds)
         return {"event": name, "cycle": cycle, **details}
-
-
-def check_metrics(metrics: Metrics) -> None:
-    """Hold a learner to metrics that files can keep, and reports rank by.
-
-    Raises:
-        TrainingError: they are no mapping of fractions, None and such mappings, with numbers of any
-            size below :data:`~alframe.model.ERRORS`; or the first is no number.
-    """
-    wrong: str | None = f"it is a {type(metrics).__name__}"
-    if isinstance(metrics, Mapping):
-        headline = next(iter(metrics.items()), None)
-        wrong = next(_no_metrics(metrics), None)
-        if headline is None or isinstance(headline[1], Mapping):
-            wrong = wrong or f"the first, the headline, is {headline[0] if headline else 'missing'}"
-    if wrong:
-        raise TrainingError(
-            f"metrics are {metrics!r:.200}: expected fractions of 0 to 1 by name, None for what "
-            "does not exist, and such mappings by name; what is no fraction, and the less the "
-            f"better, in one called {ERRORS!r} ({wrong})"
-        )
-
-
-def _no_metrics(metrics: Mapping[Any, object], prefix: str = "") -> Iterator[str]:
-    errors = prefix.startswith(f"{ERRORS}.")
-    least, most = (-sys.float_info.max, sys.float_info.max) if errors else (-ROUNDING, 1 + ROUNDING)
-    for name, value in metrics.items():
-        key = f"{prefix}{name}"
-        if not isinstance(name, str):
-            yield f"the key {name!r:.40} is no text"
-        elif isinstance(value, dict):
-            yield from _no_metrics(value, f"{key}.")
-        elif isinstance(value, bool) or not isinstance(value, int | float | None):
-            yield f"{key} is a {type(value).__name__}"
-        elif value is not None and not least <= value <= most:
-            yield f"{key} is {value!s:.12}"

@@ -44,11 +44,12 @@ def check_learner(
 
     - ``provides`` belongs to the factory, and is a frozenset of names.
     - It reads no target of an unlabelled item, and changes neither targets nor images.
-    - It reports each finished phase.
+    - It reports each finished phase, with what a journal can keep.
     - Metrics are fractions of 0 to 1 by name, or None, or mappings of such; the first is the
       headline, a number. Measured twice, they are the same.
-    - ``state_dict`` holds something, survives ``torch.save`` and ``weights_only`` loading, and
-      another learner that takes it has the same state and streams the same.
+    - Checkpoints and ``state_dict`` hold what a file keeps, and can be read with ``weights_only``.
+      ``state_dict`` holds something; another learner that takes it has the same state and streams
+      the same.
     - Each signal is streamed once for every id, a row an id, finite, whatever the order of ids;
       it streams what is asked for and no more, and refuses what it does not provide. Class
       probabilities and detections are what :mod:`alframe.signals` says of them.

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from alframe.errors import DataError, PluginError, SelectionError, TrainingError
+from alframe.errors import DataError, PluginError, RunError, SelectionError, TrainingError
 from alframe.learner import Metrics
 from alframe.plugins.guests import described
-from alframe.runs import loop
+from alframe.runs import reported
 
 
 def expect(condition: object, message: str) -> None:
@@ -85,14 +85,14 @@ def as_assertion() -> Iterator[None]:
     """What a run would refuse is a rule that is broken."""
     try:
         yield
-    except (DataError, PluginError, TrainingError) as error:
+    except (DataError, PluginError, RunError, TrainingError) as error:
         raise AssertionError(str(error)) from error
 
 
 def check_metrics(metrics: Any) -> str:
     """Hold metrics to what a run demands of them; returns them as JSON."""
     with as_assertion():
-        loop.check_metrics(metrics)
+        reported.check_metrics(metrics)
     headline(metrics)
     return json.dumps(dict(metrics))
 

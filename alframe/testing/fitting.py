@@ -1,9 +1,7 @@
 """A small fit, watched: what the check of a learner is done with."""
 
-import copy
 import functools
-import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
@@ -14,10 +12,12 @@ from alframe.datasets.cache import CachedImages, Resize
 from alframe.datasets.masks import relabelled
 from alframe.learner import FitContext, InferenceSetup, Learner, LearnerSetup
 from alframe.model import provides, streamed, unwrapped
+from alframe.runs.reported import check_phase
 from alframe.seeds import Seeds
 from alframe.shaped import Tensor
-from alframe.testing.expect import expect, generators_left_alone
+from alframe.testing.expect import as_assertion, expect, generators_left_alone
 from alframe.testing.poison import PoisonedTargets
+from alframe.testing.states import copied, reread
 from alframe.testing.synthetic import rows_of
 
 TINY = (
@@ -75,7 +75,7 @@ class Notes:
     """The checkpoint and the recorder of a fit, kept in memory.
 
     Attributes:
-        states: what was saved, each as a file would keep it.
+        states: what was saved.
         phases: names of the finished phases.
         loaded: whether the last state was asked for.
     """
@@ -87,11 +87,19 @@ class Notes:
     def load(self) -> dict[str, Any] | None:
         """The last state."""
         self.loaded = True
-        return copy.deepcopy(self.states[-1]) if self.states else None
+        return reread(self.states[-1]) if self.states else None
 
     def save(self, state: dict[str, Any]) -> None:
         """Keep a copy."""
-        self.states.append(copy.deepcopy(state))
+        if not isinstance(state, dict):  # expect would write out every tensor, to say nothing
+            raise AssertionError(f"checkpoint.save got {state!r:.60}: expected a dict")
+        self.states.append(copied(state, "a checkpoint"))
+
+    def phase_finished(self, name: str, summary: Mapping[str, Any]) -> None:
+        """Keep the name."""
+        with as_assertion():
+            check_phase(name, summary)
+        self.phases.append(name)
 
     def scalar(self, name: str, value: float, step: int) -> None:
         """Look at what is recorded."""
@@ -190,19 +198,8 @@ class LearnerUnderTest:
 
     @functools.cached_property
     def saved(self) -> dict[str, Any]:
-        """The state of the first fit's learner, written and read as the framework does."""
-        import torch
-
-        file = io.BytesIO()
-        torch.save(self.learner.state_dict(), file)
-        file.seek(0)
-        try:
-            state: dict[str, Any] = torch.load(file, weights_only=True)
-        except Exception as error:
-            raise AssertionError(
-                "state_dict cannot be loaded with weights_only=True: expected tensors, numbers, "
-                f"strings and containers of them ({error})"
-            ) from error
+        """The state of the first fit's learner, written and read as a run does."""
+        state: dict[str, Any] = reread(copied(self.learner.state_dict(), "state_dict"))
         return state
 
     @functools.cached_property
@@ -229,9 +226,7 @@ class LearnerUnderTest:
             longer: how many times the length of training.
         """
         notes, data = notes or Notes(), self.dataset
-        context = FitContext(
-            0, Seeds(0), notes, notes, lambda name, summary: notes.phases.append(name)
-        )
+        context = FitContext(0, Seeds(0), notes, notes, notes.phase_finished)
         learner = self.make(longer)
         learner.fit(
             labelled or LabelledSet(self.images, data.pool[:LABELLED], data.targets),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -253,11 +254,21 @@ def test_a_loop_that_is_told_of_a_new_class_ends_and_goes_on_with_it(tmp_path: P
     assert len(cycles) == 3
 
 
-def test_classes_that_are_not_new_are_refused(tmp_path: Path) -> None:
-    dataset = partly()
-    oracle = Growing(dataset, [dataset.classes[0], "quagga"])
-    with pytest.raises(RunError, match=f"new_classes has {dataset.classes[0]}, which the dataset"):
-        run(tmp_path / "run", oracle, dataset)
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (
+            [TRUTH.classes[0], "quagga"],
+            f"new_classes has {TRUTH.classes[0]}, which the dataset has",
+        ),
+        (["quagga", "quagga"], "new_classes is ('quagga', 'quagga'): expected names, each once"),
+        ([3], "new_classes is (3,): expected names, each once"),
+    ],
+)
+def test_classes_that_are_not_new_are_refused(tmp_path: Path, new: list[Any], said: str) -> None:
+    oracle = Growing(partly(), new)
+    with pytest.raises(RunError, match=re.escape(said)):
+        run(tmp_path / "run", oracle, partly())
 
 
 def test_no_others_are_drawn_where_more_are_known_than_a_run_begins_with() -> None:

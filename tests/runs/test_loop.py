@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import BudgetConfig, RunConfig
@@ -127,6 +128,34 @@ def test_metrics_that_no_file_can_keep_are_refused(tmp_path: Path, metrics: Any)
     learner.evaluate = lambda _: metrics  # type: ignore[method-assign]
     with pytest.raises(TrainingError, match=r"metrics are .*: expected fractions of 0 to 1 by"):
         run_loop(tmp_path / "run", learner=learner)
+    run_loop(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("name", "summary", "why"),
+    [
+        (3, {}, "the name is a int"),
+        ("label", None, "the summary is a NoneType"),
+        ("label", {3: 0.5}, "the key 3 is no text"),
+        ("label", {"event": "x"}, "event is what the journal says itself"),
+        ("label", {"cycle": 7}, "cycle is what the journal says itself"),
+        ("label", {"index": "first"}, "index is 'first'"),
+        ("label", {"index": -1}, "index is -1"),
+        ("label", {"index": np.int64(1)}, "index is .*1.*"),
+        ("label", {"loss": np.float32(1)}, "Object of type float32 is not JSON serializable"),
+        ("label", {"loss": torch.ones(1)}, "Object of type Tensor is not JSON serializable"),
+    ],
+)
+def test_phases_that_no_journal_can_keep_are_refused(
+    tmp_path: Path, name: Any, summary: Any, why: str
+) -> None:
+    class Talkative(FakeLearner):
+        def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
+            super().fit(labelled, unlabelled, context)
+            context.phase_finished(name, summary)
+
+    with pytest.raises(TrainingError, match=rf"phase_finished was called with .* \({why}\)"):
+        run_loop(tmp_path / "run", learner=Talkative())
     run_loop(tmp_path / "run")
 
 

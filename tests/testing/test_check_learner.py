@@ -210,6 +210,24 @@ class SavesNothing(Line):
         super().fit(labelled, unlabelled, replace(context, checkpoint=deaf))
 
 
+def saves(state: Any) -> type[Line]:
+    class Saves(Line):
+        def fit(self, labelled: Any, unlabelled: Any, context: FitContext) -> None:
+            context.checkpoint.save(state)
+            super().fit(labelled, unlabelled, context)
+
+    return Saves
+
+
+def finishes(name: Any, summary: Any) -> type[Line]:
+    class Finishes(Line):
+        def fit(self, labelled: Any, unlabelled: Any, context: FitContext) -> None:
+            super().fit(labelled, unlabelled, context)
+            context.phase_finished(name, summary)
+
+    return Finishes
+
+
 class SaysTheSame(Line):
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
         for batch in super().signals(images, names):
@@ -419,7 +437,11 @@ def test_all_broken_rules_are_told_at_once() -> None:
         (DependsOnTheOrder, "of pool/000000 differs when ids come in another order: expected"),
         (TakesAnything, "it was asked for 'no such signal': expected an exception"),
         (LearnsWhileStreaming, "the model differs after streaming signals: expected the same"),
-        (PicklesItself, "cannot be loaded with weights_only=True: expected tensors"),
+        (PicklesItself, "state_dict cannot be kept: setup .types.SimpleNamespace.: expected ten"),
+        (saves({"weight": np.float64(1)}), "a checkpoint cannot be kept: weight .numpy.float64.:"),
+        (saves([1]), r"checkpoint.save got \[1\]: expected a dict"),
+        (finishes("label", {"loss": torch.ones(1)}), "phase_finished was .*Tensor is not JSON ser"),
+        (finishes(3, {}), "phase_finished was called with 3 and {}: .* .the name is a int."),
         (LoadsNothing, "differs from a learner that has loaded its state: expected the same"),
         (SeedsTorch, "the learner, built and fitted, moved the global generator of torch"),
     ],
