@@ -16,16 +16,28 @@ from alframe.datasets.objects import Annotated
 from alframe.files.atomic import atomic
 
 
-def write_labelled(labelled: LabelledSet, classes: tuple[str, ...], folder: Path) -> None:
+def write_labelled(
+    labelled: LabelledSet, classes: tuple[str, ...], folder: Path, names: Mapping[str, str]
+) -> None:
     """Write ``yolo/`` (images are links, or drawn ones PNG) and ``coco.json``, once.
 
     Objects that are not trained on, difficult or crowds, are left out of YOLO's files, which have
-    no word for them. The ``file_name`` of ``coco.json`` is a path below ``yolo/images``.
+    no word for them. The ``file_name`` of ``coco.json`` is one in ``yolo/images``.
+
+    Args:
+        labelled: images and what is known of them.
+        classes: names, by number.
+        folder: where to.
+        names: of the pictures, by id; see :func:`side_by_side`. In folders of their own, one of
+            which may be called ``images``, Ultralytics would look for the labels elsewhere.
     """
     done, pictures = folder / "coco.json", folder / "yolo" / "images"
-    for item in labelled.targets:  # again: the dataset may have moved
-        _picture(labelled, item, pictures / _name(labelled, item))
-    if done.exists():  # which is written last
+    written = done.exists()  # which is last
+    for item in labelled.targets:
+        place = pictures / names[item]
+        if not written or place.is_symlink():  # again: the dataset may have moved
+            _picture(labelled, item, place)
+    if written:
         return
     images, objects, sizes = [], [], {}
     for item, target in labelled.targets.items():
@@ -33,13 +45,14 @@ def write_labelled(labelled: LabelledSet, classes: tuple[str, ...], folder: Path
             target.require_boxes().tolist(), target.labels.tolist(), target.trainable(),
             target.difficult.tolist(), target.crowd.tolist(), target.area.tolist(), strict=True,
         )  # fmt: skip
-        shown, picture = [], _name(labelled, item)
+        shown, picture = [], names[item]
         for box, label, trained, difficult, crowd, area in rows:
             name, corners = classes[label], (box[0], box[1], box[2], box[3])
             objects.append(Annotated(picture, name, corners, difficult, crowd, area))
             shown += [Proposal(name, corners, 1.0)] if trained else []
         sizes[picture] = height, width = labelled.images.size(item)
-        images.append(AskedImage(item, pictures / picture, height, width, proposals=tuple(shown)))
+        place = pictures / picture
+        images.append(AskedImage(picture, place, height, width, proposals=tuple(shown)))
     (folder / "yolo").mkdir(parents=True, exist_ok=True)
     write_query(Sheet(folder.name, classes, tuple(images)), folder / "yolo")
     known = Pictures(sizes, sizes.__getitem__)
@@ -54,9 +67,9 @@ def write_categories(classes: tuple[str, ...], folder: Path) -> None:
         write_answers(Annotations(classes), Pictures((), lambda _: UNSIZED), path)
 
 
-def write_pictures(images: ImageSet, folder: Path) -> None:
-    """Write all pictures side by side, as links, or drawn ones as PNG."""
-    for item, name in side_by_side(images).items():
+def write_pictures(images: ImageSet, folder: Path, names: Mapping[str, str]) -> None:
+    """Write all pictures under their names, as links, or drawn ones as PNG."""
+    for item, name in names.items():
         _picture(images, item, folder / name)
 
 

@@ -13,6 +13,7 @@ from alframe.datasets.problems import Problems
 from alframe.detectors.evaluation import detection_metrics
 from alframe.detectors.handing_over import (
     HandedOver,
+    side_by_side,
     write_categories,
     write_labelled,
     write_pictures,
@@ -145,10 +146,11 @@ class PredictionsLearner:
 
     def _hand_over(self, labelled: LabelledSet, folder: Path) -> None:
         images, classes = self._images(), self._setup.classes
+        names = side_by_side(images)
         as_they_are = LabelledSet(images.images, labelled.ids, labelled.targets)  # not resized
-        write_labelled(as_they_are, classes, folder)
+        write_labelled(as_they_are, classes, folder, names)
         write_categories(classes, self._setup.folder / "predictions")
-        write_pictures(images, self._setup.folder / "predictions" / "images")
+        write_pictures(images, self._setup.folder / "predictions" / "images", names)
 
     def _detections(self) -> StoredDetections:
         found = self._signals().detections

@@ -8,12 +8,12 @@ from alframe.annotations.coco_results import read_results
 from alframe.annotations.coco_writing import PREDICTED, QUERY, write_query
 from alframe.annotations.json_files import json_files
 from alframe.annotations.parts import joined, located, note_sizes, size_of
-from alframe.annotations.sources import Source, read
+from alframe.annotations.sources import Source, called, read
 from alframe.annotations.vocabulary import UNSIZED, Annotations, Format, Images
 from alframe.datasets.boxes import SIDES, misread, written_as
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import CocoFile, read_instances
-from alframe.datasets.coco_kinds import EXPECTED
+from alframe.datasets.coco_kinds import EXPECTED, kind_of
 from alframe.datasets.coco_loading import parsed
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
@@ -34,6 +34,9 @@ def read_coco(source: Source, images: Images, problems: Problems) -> Annotations
     """
     files = json_files(source, "instances")
     contents = {str(file): parsed(read(file), str(file)) for file in files.values()}
+    other = {where: kind for where, content in contents.items() if (kind := kind_of(content))}
+    if len(other) < len(contents):
+        contents = {where: content for where, content in contents.items() if where not in other}
     results = [str(file) for file in json_files(source, "results").values()]
     if predicted := [*results, *filter(lambda file: _info(contents[file]) == PREDICTED, contents)]:
         raise DataError(
@@ -53,6 +56,12 @@ def read_coco(source: Source, images: Images, problems: Problems) -> Annotations
         for where in contents
         if told and where not in told
     ]
+    taken.notes += [f"{where}: left out, as it holds {kind}" for where, kind in other.items()]
+    if taken.objects and all(thing.score > 0 for thing in taken.objects):
+        taken.notes.append(
+            f"{called(source)}: every annotation has a score, as what a model found does; taken as "
+            "answers of people"
+        )
     return taken
 
 
@@ -71,7 +80,13 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
     if not json_files(source, "results", "empty"):
         return read_coco(source, images, problems)
     found = read_results(source, images, problems)
-    return _annotations(found.where, found.file, found.content, images)
+    said = _annotations(found.where, found.file, found.content, images)
+    if said.objects and not found.content["categories"]:
+        said.notes.append(
+            f"{source}: classes are called by their numbers: the file of instances that they are "
+            "of, beside it, would give their names"
+        )
+    return said
 
 
 def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> Annotations:

@@ -14,7 +14,7 @@ from alframe.annotations.xml_files import has_root, in_xml, root_of
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.decimals import decimals
 from alframe.datasets.objects import Annotated, Box
-from alframe.datasets.outlines import ellipse, enclosing, turned
+from alframe.datasets.outlines import ellipse, enclosing, pixels, turned
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import DataError
@@ -48,7 +48,10 @@ def shape_box(shape: Element) -> Box:
     elif shape.tag == "mask":
         sides = ("left", "top", "width", "height")
         left, top, width, height = decimals([get[side] for side in sides])
-        box = left, top, left + width, top + height
+        within = 0.0, 0.0, width, height
+        if runs := get.get("rle"):  # Datumaro gives the sides of the whole image
+            within = pixels(list(map(int, decimals(runs.split(",")))), int(width), int(height))
+        box = left + within[0], top + within[1], left + within[2], top + within[3]
     elif shape.tag == "ellipse":
         x, y, rx, ry = decimals([get[name] for name in ("cx", "cy", "rx", "ry")])
         box = ellipse(x, y, rx, ry, degrees)

@@ -15,6 +15,7 @@ from alframe.words import named
 _BARE = frozenset({"rectangle", "polygon", "ellipse"})
 """Regions whose label is a result of its own, of the type ``labels`` and the same id."""
 _LABELLED = frozenset({"rectanglelabels", "polygonlabels", "ellipselabels", "labels"})
+_OF_BRUSHES = f"export its format BRUSH_TO_COCO, or draw boxes{SKIP}"
 _SHAPES = frozenset({"brush", "brushlabels", "keypoint", "keypointlabels", "vectorlabels"})
 """Regions that are told, and no boxes; an image with nothing else is not one without objects."""
 _GEOMETRY = frozenset({"width", "points", "radiusX"})
@@ -66,7 +67,8 @@ def read_results(
     no_label = "a region has not one label"
     problems += [Problem(no_label, f"{place}, result {n}", REMEDY) for n in bare.values()]
     if lost and not found:
-        problems.append(Problem(f"a region is no box: {lost[0]}", place, NO_BOX))
+        remedy = _OF_BRUSHES if lost[0] == "brushlabels" else NO_BOX
+        problems.append(Problem(f"a region is no box: {lost[0]}", place, remedy))
     if problems:
         raise BadItemError(*problems)
     return found

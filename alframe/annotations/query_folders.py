@@ -75,7 +75,7 @@ def write_folder(
     try:
         given = write_query(name, _copied(sheet, place) if copy else sheet, new).relative_to(new)
         if copy:
-            _copy(sheet, new / "images", run)
+            _copy(FORMATS[name].called(sheet), new / "images", run)
         written = {path.relative_to(new) for path in new.rglob("*") if path.is_file()}
         own = {Path(path) for path, _ in _listed(_list_of(place))}
         if there := sorted(str(place / p) for p in written - own if (place / p).exists()):

@@ -121,6 +121,9 @@ def _found(images: Images, names: Sequence[str], where: str) -> str | None:
 
 def _ways(folders: Sequence[str], last: str) -> list[str]:
     """What an image may be called: beside the file, or in VOC's folder."""
+    *inner, _ = last.split("/")  # Datumaro's <filename> has the folders of the file itself
+    above = folders[: len(folders) - len(inner)]
+    folders = above if [*above, *inner] == folders else folders
     swapped = ["JPEGImages" if folder == "Annotations" else folder for folder in folders]
     without = [folder for folder in folders if folder != "Annotations"]
     ways = ["/".join([*way, last]) for way in (swapped, without)]

@@ -140,6 +140,7 @@ class Format:
         howto: lines that say what to do with it in that tool; in brackets what is about proposals.
         predictions: likewise of a model, where they lie apart from answers; else ``read`` finds
             either, and objects have scores.
+        called: the sheet as the files call its pictures, where that is not by their ids.
     """
 
     name: str
@@ -149,3 +150,4 @@ class Format:
     write: Callable[[Sheet, Path], Path]
     howto: Sequence[str]
     predictions: Callable[[Source, Images, Problems], Annotations] | None = None
+    called: Callable[[Sheet], Sheet] = lambda sheet: sheet

@@ -18,7 +18,7 @@ from alframe.annotations.yolo_files import (
     recognises,
 )
 from alframe.annotations.yolo_names import is_of_a_model, keypoints_of, names_of
-from alframe.annotations.yolo_query import write_query
+from alframe.annotations.yolo_query import below_images, write_query
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Collected
 from alframe.datasets.problems import BadItemError, Problem, Problems
@@ -203,10 +203,11 @@ YOLO = Format(
     write_query,
     (
         "data.yaml has the names[; labels/ a file of proposals for each image that has some].",
-        "Put the images into images/ beside labels/, in the same folders.",
+        "Put the images into images/ beside labels/, in the same folders (not a second images/).",
         "labelImg and its like: open images/, save to labels/, in the format YOLO.",
         "Save an empty file for an image without objects: a missing one is not annotated yet.",
         "Give back the folder, or a zip of it.",
     ),
     read_predictions,
+    below_images,
 )

@@ -1,6 +1,8 @@
 """A query as label files of YOLO."""
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -10,6 +12,23 @@ from alframe.annotations.vocabulary import AskedImage, Sheet
 from alframe.annotations.yolo_names import PREDICTED
 from alframe.files.atomic import write_text
 from alframe.text import printable
+
+HOME = "images/"
+"""The folder of the pictures, for whose last occurrence in a path a tool puts ``labels/``."""
+
+
+def below_images(sheet: Sheet) -> Sheet:
+    """The sheet with pictures called as below :data:`HOME`, which their ids may begin with, too.
+
+    With a second one in the path, Ultralytics would look for labels among the pictures.
+    """
+    names = [image.item.removeprefix(HOME) for image in sheet.images]
+    count = Counter(names)
+    images = (
+        replace(image, item=name) if count[name] == 1 else image
+        for image, name in zip(sheet.images, names, strict=True)
+    )
+    return replace(sheet, images=tuple(images))
 
 
 def write_query(sheet: Sheet, folder: Path, *, scores: bool = False) -> Path:
@@ -25,7 +44,7 @@ def write_query(sheet: Sheet, folder: Path, *, scores: bool = False) -> Path:
         DataError: two images would have one label file.
     """
     numbers = {name: number for number, name in enumerate(sheet.classes)}
-    for stem, image in by_stem(sheet).items():
+    for stem, image in by_stem(below_images(sheet)).items():
         if image.proposals or scores:
             path = folder / "labels" / f"{stem}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -230,7 +230,7 @@ class InstancesReader:
         """The file, once all rows are added."""
         self.file.notes += self.owners.notes("image_id")
         self.file.notes += self.categories.notes("category_id")
-        if self._keypoints:
+        if self._keypoints and len(self.file.categories) == 1:
             self.file.notes.append(
                 f"{self._path} is a file of keypoints, with boxes of people alone; for all classes "
                 "take that of instances"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 from alframe.datasets.objects import Box
 
@@ -25,6 +26,28 @@ def ellipse(x: float, y: float, rx: float, ry: float, degrees: float = 0) -> Box
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     across, down = math.hypot(rx * cos, ry * sin), math.hypot(rx * sin, ry * cos)
     return x - across, y - down, x + across, y + down
+
+
+def pixels(runs: Sequence[int], width: int, height: int) -> Box:
+    """The box around the pixels of a mask.
+
+    Args:
+        runs: lengths, row by row: in turn of pixels that are not of it, and of some that are.
+        width: of the mask in pixels, which begins at (0, 0).
+        height: likewise.
+
+    Raises:
+        ValueError: no pixel is of it, or runs are longer than all its rows.
+    """
+    ends = list(accumulate(runs))
+    own = [(a, b - 1) for a, b in zip(ends[::2], ends[1::2], strict=False) if a < b]
+    if not own or min(runs) < 0 or ends[-1] > width * height:
+        raise ValueError(runs)
+    inside = [(a % width, b % width) for a, b in own if a // width == b // width]
+    if len(inside) < len(own):  # one goes on in the next row, so from edge to edge
+        inside.append((0, width - 1))
+    left, right = min(a for a, _ in inside), max(b for _, b in inside)
+    return left, own[0][0] // width, right + 1, own[-1][1] // width + 1
 
 
 def turned(box: Box, degrees: float, *, around: tuple[float, float] | None = None) -> Box:

@@ -132,7 +132,8 @@ class _Reader:
             found.bare[item] = file
             return item
         said = annotation.filename
-        if stem(said) != stem(picture.rpartition("/")[2]) and self._pictures(folder, stem(said)):
+        own = picture, picture.rpartition("/")[2]
+        if stem(said) not in map(stem, own) and self._pictures(folder, stem(said)):
             self._others.append(f"{file} ({said})")
         found.size(item, annotation.size)
         found.objects += [self._row(item, thing) for thing in annotation.objects]

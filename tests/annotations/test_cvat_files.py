@@ -33,6 +33,10 @@ def written(path: Path, text: str) -> Path:
     return path / "x.xml"
 
 
+def mask(runs: str) -> str:
+    return f'<mask label="disc" rle="{runs}" left="3" top="4" width="10" height="20"/>'
+
+
 def turned_ellipse(rx: float, degrees: float) -> str:
     where = f'cx="50" cy="60" rx="{rx}" ry="10" rotation="{degrees}"'
     return f'<ellipse label="disc" {where}/>'
@@ -46,7 +50,9 @@ def turned_ellipse(rx: float, degrees: float) -> str:
         (box(more='rotation=""'), [40, 50.5, 100, 110]),
         (f'<box label="disc" rotation="90" {CORNERS}/>', [40.25, 50.25, 99.75, 110.25]),
         ('<polygon label="disc" points="1,2;30.5,4;5,60"/>', [1, 2, 30.5, 60]),
-        ('<mask label="disc" rle="1" left="3" top="4" width="10" height="20"/>', [3, 4, 13, 24]),
+        ('<mask label="disc" left="3" top="4" width="10" height="20"/>', [3, 4, 13, 24]),
+        (mask("0, 200"), [3, 4, 13, 24]),
+        (mask("12,2,8,1,177"), [5, 5, 7, 7]),  # two pixels, and one below the first
         ('<ellipse label="disc" cx="50" cy="60" rx="10" ry="20"/>', [40, 40, 60, 80]),
         (turned_ellipse(10, 45), [40, 50, 60, 70]),  # a circle stays what it is
         (turned_ellipse(24, 90), [40, 36, 60, 84]),
@@ -138,7 +144,9 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         '<box label="disc" xtl="{}" ytl="1" xbr="90" ybr="90"/>',
         f'<box label="disc" {CORNERS} rotation="{{}}"/>',
         '<polygon label="disc" points="{},2;30.5,4;5,60"/>',
-        '<mask label="disc" rle="1" left="{}" top="4" width="10" height="20"/>',
+        '<mask label="disc" rle="0,200" left="{}" top="4" width="10" height="20"/>',
+        '<mask label="disc" rle="0,{}" left="3" top="4" width="10" height="20"/>',
+        '<mask label="disc" rle="200{}" left="3" top="4" width="10" height="20"/>',
         '<ellipse label="disc" cx="50" cy="60" rx="{}" ry="20"/>',
         f'<box label="disc" {CORNERS}><attribute name="score">{{}}</attribute></box>',
     ],

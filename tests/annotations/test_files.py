@@ -21,6 +21,7 @@ from alframe.annotations.sheets import (
 )
 from alframe.annotations.taking import Received, take, waits_for
 from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
+from alframe.annotations.yolo_query import below_images
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError, RunError, Waiting
@@ -273,6 +274,23 @@ def test_a_query_is_written_anew_and_leaves_what_others_wrote(run: Path, dataset
     with pytest.raises(RunError, match=r"yolo/labels/a\.txt would be overwritten"):
         write_folder(sheet, folder, "yolo", run)
     assert own.read_text() == "0 0.5 0.5 0.1 0.1\n"
+
+
+def test_labels_lie_where_ultralytics_looks_for_them(run: Path, dataset: Dataset) -> None:
+    """It puts ``labels`` for the last ``images`` of a path."""
+    sheet, folder = asked(run, dataset).sheet(0), run / "queries/cycle_00"
+    cat = (Proposal("cat", (1, 1, 9, 9), 0.5),)
+    own = [replace(i, item=f"images/{i.item}", proposals=cat) for i in sheet.images]
+    write_folder(replace(sheet, images=tuple(own)), folder, "yolo", run, copy=True)
+    pictures = sorted((folder / "yolo").rglob("*.png"))
+    assert len(pictures) == len(own)
+    for picture in pictures:
+        labels = "/labels/".join(str(picture).rsplit("/images/", 1))
+        assert Path(labels).with_suffix(".txt").is_file()
+    twice = [*own, sheet.images[0]]
+    assert [image.item for image in below_images(replace(sheet, images=tuple(twice))).images] == [
+        own[0].item, *(image.item for image in sheet.images[1:]), sheet.images[0].item,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("of_a_run", [False, True])

@@ -207,7 +207,7 @@ def test_answers_of_a_run_read_back_equal(tmp_path: Path) -> None:
         ["x/a.jpg", "c.jpg", "b.jpg"],
         [
             Annotated("x/a.jpg", "box", (0.1, 0.2, 10.7, 20.9), crowd=True, area=12.5, score=1.0),
-            Annotated("x/a.jpg", "disc", (1, 2, 3, 4), difficult=True, score=0.5, area=4.0),
+            Annotated("x/a.jpg", "disc", (1, 2, 3, 4), difficult=True, score=0.0, area=4.0),
         ],
         {"c.jpg"},
         {"x/a.jpg": 12.5, "c.jpg": 0.0},

@@ -166,9 +166,12 @@ def test_regions_that_are_none(tmp_path: Path, result: Any, said: str) -> None:
 
 
 def test_a_region_that_is_no_box_does_not_make_an_empty_image(tmp_path: Path) -> None:
+    point = {"type": "keypointlabels", "value": {"keypointlabels": ["disc"]}}
     brush = {"type": "brushlabels", "value": {"rle": [], "brushlabels": ["disc"]}}
-    with pytest.raises(DataError, match=r"a region is no box: brushlabels: .* task 5; the image"):
-        read(written(tmp_path, task({"result": [brush]})), Known("b/a.jpg"))
+    for result, remedy in ((point, "the image would count as"), (brush, "export its format BRUSH")):
+        said = rf"a region is no box: {result['type']}: .* task 5; {remedy}"
+        with pytest.raises(DataError, match=said):
+            read(written(tmp_path, task({"result": [result]})), Known("b/a.jpg"))
     found = read(written(tmp_path, task({"result": [brush, region()]})), Known("b/a.jpg"))
     assert len(found.objects) == 1
 

@@ -486,8 +486,17 @@ def test_json_in_any_encoding(tmp_path, encoding):
 
 def test_keypoints_are_named(tmp_path):
     content = coco_content(annotations=rows({"keypoints": []}, {"image_id": 2}))
-    (note,) = load(tmp_path, content).notes
+    content["categories"] = content["categories"][:1]
+    for row in content["annotations"]:
+        row["category_id"] = content["categories"][0]["id"]
+    note, *_ = load(tmp_path, content, content).notes
     assert "is a file of keypoints, with boxes of people alone" in note
+
+
+def test_keypoints_of_several_classes_are_all_there_are(tmp_path):
+    content = coco_content(annotations=rows({"keypoints": []}, {"image_id": 2}))
+    assert len(content["categories"]) > 1
+    assert not load(tmp_path, content).notes
 
 
 def test_an_annotation_file_may_not_be_a_link_to_outside(tmp_path):

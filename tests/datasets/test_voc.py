@@ -1,4 +1,5 @@
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def test_a_coordinate_of_zero_in_a_one_based_dataset_is_noted(plain):
 
 
 def test_an_annotation_that_speaks_of_another_image_is_noted(plain):
-    for name in ("c.jpg", "gone.jpg", "b.png"):
+    for name in ("c.jpg", "gone.jpg", "b.png", "sub/d.jpg"):
         said = f"<annotation><filename>{name}</filename>"
         voc_item(plain, "b", xml(xml_object()).replace("<annotation>", said))
         note = (
@@ -64,6 +65,20 @@ def test_an_annotation_that_speaks_of_another_image_is_noted(plain):
             f"former: {plain}/Annotations/b.xml (c.jpg)"
         )
         assert voc(str(plain)).notes == ((note,) if name == "c.jpg" else ())
+
+
+def test_the_filename_may_have_the_folders_of_the_image(plain):
+    """Datumaro writes it so."""
+    for kind, suffix in (("JPEGImages", "jpg"), ("Annotations", "xml")):
+        (plain / kind / "sub").mkdir()
+        shutil.copy(plain / kind / f"a.{suffix}", plain / kind / f"sub/d.{suffix}")
+    path = plain / "Annotations/sub/d.xml"
+    said = "<annotation><filename>sub/d.jpg</filename>"
+    path.write_text(xml(xml_object()).replace("<annotation>", said))
+    lists = plain / "ImageSets/Main/trainval.txt"
+    lists.write_text(lists.read_text() + "sub/d\n")
+    dataset = voc(str(plain))
+    assert ("sub/d" in dataset.targets, dataset.notes) == (True, ())
 
 
 def test_an_image_without_objects_stays(plain):

@@ -25,15 +25,14 @@ def pixels(file: Path) -> Tensor:
 
 def annotated(folder: Path) -> list[tuple[Tensor, dict[str, Tensor]]]:
     content = json.loads((folder / "coco.json").read_text())
-    files = {p.stem: p for p in (folder / "yolo" / "images").rglob("*.png")}
     found = []
     for image in content["images"]:
         rows = [row for row in content["annotations"] if row["image_id"] == image["id"]]
         boxes = torch.tensor([row["bbox"] for row in rows]).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]  # x y w h -> x1 y1 x2 y2
         labels = torch.tensor([row["category_id"] for row in rows], dtype=torch.int64)
-        name = image["file_name"].rpartition("/")[2]
-        found.append((pixels(files[name]), {"boxes": boxes, "labels": labels}))
+        picture = pixels(folder / "yolo" / "images" / image["file_name"])
+        found.append((picture, {"boxes": boxes, "labels": labels}))
     return found
 
 

@@ -420,6 +420,23 @@ def test_embeddings_are_waited_for_where_the_strategy_requires_them(
     assert (code, f"cycle_00.npz: expected {wanted}" in err) == (2, True), err
 
 
+def test_labels_of_what_is_labelled_lie_beside_its_pictures(tmp_path: Path) -> None:
+    """Whatever folders the dataset has: Ultralytics puts ``labels`` for the last ``images``."""
+    ids = ("images/a.png", "images/train/images/b.png", "c.png")
+    dataset = people.photographs(tmp_path / "photos", ids)
+    target = Target.of([[1.0, 1.0, 9.0, 9.0]], [0])
+    labelled = LabelledSet(dataset.images, ids, dict.fromkeys(ids, target))
+    names = side_by_side(ImageSet(dataset.images, ids))
+    write_labelled(labelled, dataset.classes, tmp_path / "labelled", names)
+    pictures = sorted((tmp_path / "labelled/yolo/images").rglob("*.png"))
+    assert [picture.name for picture in pictures] == ["a.png", "b.png", "c.png"]
+    for picture in pictures:
+        labels = "/labels/".join(str(picture).rsplit("/images/", 1))
+        assert Path(labels).with_suffix(".txt").read_text().startswith("0 ")
+    content = json.loads((tmp_path / "labelled/coco.json").read_text())
+    assert {row["file_name"] for row in content["images"]} == {p.name for p in pictures}
+
+
 def test_pictures_that_have_moved_are_linked_anew(tmp_path: Path) -> None:
     """Of what is labelled, too: a detector is to be trained on it."""
     for home in ("before", "after"):
@@ -429,6 +446,6 @@ def test_pictures_that_have_moved_are_linked_anew(tmp_path: Path) -> None:
             boxes=box, labels=np.array([0]), difficult=no, crowd=no, area=np.array([64.0])
         )
         labelled = LabelledSet(dataset.images, ("a.png",), {"a.png": target})
-        write_labelled(labelled, dataset.classes, tmp_path / "labelled")
+        write_labelled(labelled, dataset.classes, tmp_path / "labelled", {"a.png": "a.png"})
         link = tmp_path / "labelled/yolo/images/a.png"
         assert link.readlink() == tmp_path / home / "a.png"

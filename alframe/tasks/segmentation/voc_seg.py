@@ -7,6 +7,7 @@ from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.drawn import listed
 from alframe.datasets.files import home_of, inside
 from alframe.datasets.meant import PictureNames
+from alframe.datasets.names import has_picture_suffix, stem
 from alframe.datasets.problems import Problems, two_of_one_stem
 from alframe.datasets.voc_layout import in_devkit
 from alframe.errors import DataError
@@ -47,7 +48,9 @@ def voc_seg(
     """
     home = _year(home_of(root, f"{IMAGES}, {masks} and {LISTS} in it"), masks)
     pairs, problems = MaskedImages(home), Problems(on_bad_item)
-    there = pairs.listing.folder(home / IMAGES).pictures
+    there: dict[str, list[str]] = {}
+    for name in filter(has_picture_suffix, pairs.listing.below(str(home / IMAGES))):
+        there.setdefault(stem(name), []).append(name)
     pictures = PictureNames(there)
     pairs.pool, pairs.test = (
         listed(_list(home, name), pictures, problems, f"dataset.{split}")

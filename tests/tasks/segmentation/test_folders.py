@@ -298,6 +298,18 @@ def test_voc(tmp_path: Path) -> None:
         voc_seg(str(tmp_path))
 
 
+def test_voc_with_folders_in_its_lists(tmp_path: Path) -> None:
+    home = voc_seg_folder(tmp_path) / "VOC2012"
+    for name in ("JPEGImages/{}.jpg", "SegmentationClass/{}.png"):
+        place = home / name.format("sub/0")
+        place.parent.mkdir()
+        (home / name.format("0")).rename(place)
+    (home / "ImageSets/Segmentation/train.txt").write_text("sub/0\n1\n")
+    found = voc_seg(str(tmp_path))
+    assert (found.pool, found.test) == (("1", "sub/0"), ("2", "3"))
+    assert np.unique(mask_of(found, "sub/0")).tolist() == [0, 15, IGNORED]
+
+
 def test_two_images_of_one_mask(tmp_path: Path) -> None:
     root = mask_folder(tmp_path / "folders")
     shutil.copy(root / "images/train/0.png", root / "images/train/0.jpg")
