@@ -200,7 +200,8 @@ class Copies:
 
     def killed(self) -> list[Path]:
         """The copies."""
-        return list(self._run.parent.glob("killed *"))
+        found = self._run.parent.glob("killed *")
+        return sorted(found, key=lambda path: int(path.name.split()[1]))
 
 
 def test_killed_at_every_point_it_ends_the_same(tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ def test_a_warm_start_goes_on_from_the_cycle_before() -> None:
         assert all(torch.allclose(first[k], after[k]) for k in first) == same
 
 
+@pytest.mark.slow  # by default tests/test_conformance.py: each learner tells what it was taught
 def test_training_lowers_the_loss_and_finds_the_shapes() -> None:
     """Eight images learnt by heart: most objects of them are found."""
     easy = ("dataset.classes=2", "dataset.size=96")

@@ -21,6 +21,9 @@ from alframe.files.home import expanded
 from alframe.tasks.classification import TASK
 from alframe.words import named, plural, tallied
 
+UNLABELLED = frozenset({"_unlabeled", "no_label", "unlabeled", "unlabelled"})
+"""Folders in which FiftyOne, Datumaro and people keep pictures that have no class."""
+
 
 @dataclass(eq=False)
 class ClassFolders:
@@ -183,6 +186,11 @@ def _assembled(
     files = {item: found.home / item for ids in splits for item in ids}
     notes += check_files(files, frozenset(splits[1]), found.listing)
     notes += [*alike(chosen), *_left_out(learnt + asked, label_of)]
+    if none := [name for name in chosen if name.casefold() in UNLABELLED]:
+        notes.append(
+            f"pictures in {named(none)} count as of one more class: dataset.classes with the "
+            "others alone leaves them out"
+        )
     return Dataset(
         name="folder",
         classes=chosen,

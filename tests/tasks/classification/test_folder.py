@@ -117,6 +117,18 @@ def test_the_classes_wanted_in_their_order_and_others_left_out(tmp_path: Path) -
     assert "left out 5 images of other classes: dog (5)" in dataset.notes
 
 
+def test_a_folder_of_pictures_without_a_class_is_noted(tmp_path: Path) -> None:
+    """FiftyOne's, and Datumaro's."""
+    root = class_folder(tmp_path)
+    for name in ("_unlabeled", "no_label"):
+        shutil.copytree(root / "pool/cat", root / "pool" / name)
+    found = folder(str(root))
+    assert found.classes == ("_unlabeled", "cat", "dog", "no_label")
+    assert any("pictures in _unlabeled, no_label count as of one" in note for note in found.notes)
+    known = folder(str(root), classes=["cat", "dog"])
+    assert not any("count as" in note for note in known.notes)
+
+
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     root = class_folder(tmp_path)
     picture(root / "pool" / "cat" / "deeper" / "more.png")
