@@ -49,6 +49,8 @@ README = "README.txt"
 """Is written last."""
 BEGUN = frozenset({"coco.json", "labels", "detector.onnx", "detector.pt2"})
 """What is written before it."""
+FILES = frozenset({".json", ".onnx", ".pt2", ".txt", ".zip"})
+"""Suffixes of files, which no folder is called by."""
 THRESHOLD = 0.05
 """Least score of a box that is written, unless told otherwise."""
 
@@ -185,8 +187,14 @@ def _check_empty(folder: Path) -> None:
     """Predictions of other images would be taken for those of this export.
 
     Raises:
+        ConfigError: it rather is meant for a file.
         RunError: the folder has something in it.
     """
+    if folder.suffix.lower() in FILES and not folder.is_dir():
+        raise ConfigError(
+            f"--output {folder}: expected a folder, such as {folder.with_suffix('')}: a README.txt "
+            "lies beside what is written"
+        )
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
     unfinished = "" if README in names or names.isdisjoint(BEGUN) else ", an export was broken off"
     if names:

@@ -22,13 +22,10 @@ def below_images(sheet: Sheet) -> Sheet:
 
     With a second one in the path, Ultralytics would look for labels among the pictures.
     """
-    names = [image.item.removeprefix(HOME) for image in sheet.images]
-    count = Counter(names)
-    images = (
-        replace(image, item=name) if count[name] == 1 else image
-        for image, name in zip(sheet.images, names, strict=True)
-    )
-    return replace(sheet, images=tuple(images))
+    below = [replace(image, item=image.item.removeprefix(HOME)) for image in sheet.images]
+    count = Counter(image.stem for image in below)
+    pairs = zip(below, sheet.images, strict=True)
+    return replace(sheet, images=tuple(b if count[b.stem] == 1 else image for b, image in pairs))
 
 
 def write_query(sheet: Sheet, folder: Path, *, scores: bool = False) -> Path:

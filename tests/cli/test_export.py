@@ -115,6 +115,9 @@ def test_refusals(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> 
         return alframe("export", str(run), *args, "--to", to, "--output", str(tmp_path / "out"))
 
     refused(export(str(photos), to="tflite"), "tflite")
+    for to, file in (("coco", "x.json"), ("onnx", "model.onnx"), ("torch-export", "m.PT2")):
+        said = alframe("export", str(run), str(photos), "--to", to, "--output", file)
+        refused(said, f"--output {file}: expected a folder, such as {file.partition('.')[0]}: a")
     refused(export(str(photos / "gone.jpg")), "gone.jpg")
     for to in ("coco", "torch-export"):
         refused(export(str(photos), "--cycle", "7", to=to), "no model of cycle 7")
