@@ -1,21 +1,14 @@
-"""Every registered strategy on drawn shapes: in tiny runs, and asking every learner that fits."""
+"""Every registered strategy on drawn shapes, in tiny runs."""
 
-import functools
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import ConfigError
-from alframe.learner import Learner
 from alframe.plugins import registry
-from alframe.runs.build import build_strategy
 from alframe.runs.run import run
-from alframe.strategy import Query, check_selection
-from alframe.streams import DeclaredSignals
-from alframe.testing.fitting import LABELLED, LearnerUnderTest, tiny_setup
 
 NAMES = [
     name
@@ -84,35 +77,3 @@ def test_a_pair_that_does_not_fit_is_refused_before_data_is_read(
     with pytest.raises(ConfigError, match=f"learner '{learner}' .* do: .*{OWN[strategy]}"):
         next(run(config, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
-
-
-@functools.cache
-def fitted(learner: str) -> tuple[LearnerUnderTest, Learner]:
-    """A learner that was fitted while most targets of the pool were hidden."""
-    setup = tiny_setup(*FAST, *DETECTORS["retina-tiny"])
-    bench = LearnerUnderTest(registry().get("learners", learner).load(), setup)
-    return bench, bench.fit()[0]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("learner", LEARNERS)
-@pytest.mark.parametrize("name", NAMES)
-def test_no_strategy_reads_a_hidden_target_of_any_learner(name: str, learner: str) -> None:
-    if OWN.get(name, learner) != learner:
-        pytest.skip(f"{name} wants the learner {OWN[name]}")
-    strategy = build_strategy(resolve([{"strategy": name, "learner": learner}]))
-    bench, model = fitted(learner)
-    data, hidden = bench.dataset, bench.unlabelled.ids
-    with pytest.raises(AssertionError, match="was read"):
-        data.targets[hidden[0]]
-    query = Query(
-        learner=DeclaredSignals(model, data.images, strategy.requires),
-        unlabelled=hidden,
-        labelled=data.pool[:LABELLED],
-        targets=data.targets,
-        classes=data.classes,
-        budget=2,
-        rng=np.random.default_rng(0),
-        cycle=1,
-    )
-    check_selection(strategy.select(query), hidden, 2)
