@@ -12,6 +12,8 @@ from alframe.words import named, plural
 
 USUAL = frozenset({"images", "labels", "obj_train_data", "JPEGImages", "Annotations"})
 """Folders of YOLO and Pascal VOC, which tell nothing of an image."""
+SPLITS = frozenset({"train", "val", "valid", "test"})
+"""Folders of YOLO in :data:`USUAL` ones."""
 UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
 """What Label Studio puts before the names of uploaded files, once."""
 
@@ -52,12 +54,9 @@ class PictureNames:
     def notes(self) -> list[str]:
         """One sentence on the names that are ids neither with nor without suffix.
 
-        The folders that formats have for images or labels do not count.
+        The folders that formats have for images or labels, and for splits in these, do not count.
         """
-        plain = {name: _without_usual(name) for name in self._otherwise}
-        return _differing(
-            {n: i for n, i in self._otherwise.items() if plain[n] not in (i, stem(i))}
-        )
+        return _differing({n: i for n, i in self._otherwise.items() if not _is_plain(n, i)})
 
     @cached_property
     def _names(self) -> Names:
@@ -228,6 +227,14 @@ def _tails(parts: Sequence[str], folder: Path, elsewhere: bool) -> Iterator[Sequ
         dropped = [likeness(part) for part in parts[:cut]]
         if elsewhere or above[len(above) - cut :] == dropped:
             yield parts[cut:]
+
+
+def _is_plain(name: str, item: str) -> bool:
+    """Whether a name differs from an id in the suffix and the folders of a format alone."""
+    said, own = _without_usual(name), _without_usual(stem(item))
+    split, _, last = said.partition("/")
+    inner = last if said != name and split in SPLITS else said
+    return not {name, said, inner, stem(said), stem(inner)}.isdisjoint({item, stem(item), own})
 
 
 def _without_usual(name: str) -> str:

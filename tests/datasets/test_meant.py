@@ -152,6 +152,24 @@ def test_names_that_differ_are_noted_but_for_the_suffix():
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "item", "plain"),
+    [
+        ("images/train/q", "images/train/q.jpg", True),
+        ("labels/train/q", "images/train/q.jpg", True),
+        ("train/q", "images/train/q.jpg", True),
+        ("images/train/q", "q.jpg", True),
+        ("train/q", "q.jpg", False),  # it may be another one, of a split
+        ("images/other/q", "q.jpg", False),
+        ("images/train/Q", "images/train/q.jpg", False),
+    ],
+)
+def test_folders_of_a_format_are_not_noted(name, item, plain):
+    found = pictures(item)
+    assert found.find(name) == item
+    assert (found.notes() == []) == plain
+
+
 PART = st.text(st.characters(categories=("Ll", "Lu", "Nd")), min_size=1, max_size=6)
 
 
