@@ -1,12 +1,14 @@
 """The oracle: who annotates what a strategy has chosen."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from typing import Protocol
 
 from alframe.datasets.base import Dataset, Target, fingerprint
+from alframe.datasets.conforming import of_another_task
 from alframe.datasets.suspicions import wrong_targets
 from alframe.errors import RunError
 
@@ -20,7 +22,7 @@ class Answers:
         ignored: items that cannot be labelled: they leave the pool, and are not asked for again.
         seconds: what annotating an item took, where the tool knows.
         new_classes: names that the dataset does not have. Labels number its classes, and then
-            these; a run that takes them has them from then on.
+            these; a run that takes them has them from then on, and its oracle's dataset, too.
     """
 
     targets: Mapping[str, Target]
@@ -99,7 +101,7 @@ def answered(
     known: Mapping[str, Target] | None = None,
     free: Collection[str] = (),
     lost: Collection[str] = (),
-    classes: int | None = None,
+    dataset: Dataset | None = None,
 ) -> Answers:
     """The answers of ``oracle``, if they are of ``ids``: each is annotated, or else ignored.
 
@@ -111,7 +113,7 @@ def answered(
         free: items that may be annotated although nobody asked for them.
         lost: items whose pictures are gone: those of ``ids`` are ignored, of others nothing is
             taken.
-        classes: how many the dataset has, which labels are checked against; None checks none.
+        dataset: whose classes and task targets are checked against; None checks neither.
 
     Raises:
         Waiting: as :meth:`Oracle.annotate`.
@@ -125,6 +127,7 @@ def answered(
             f"annotate gives {answers!r:.80} for cycle {cycle}: expected alframe.oracle.Answers, "
             "or Waiting to be raised"
         )
+    answers = _plain(answers, cycle)
     annotated, ignored = set(answers.targets), set(answers.ignored)
     wrong = {
         "without an answer": set(unknown) - annotated - ignored,
@@ -136,18 +139,47 @@ def answered(
             f"the oracle's answers for cycle {cycle}: {len(items)} {what}: {', '.join(items[:3])}"
             for what, items in found.items()
         )
-    problems = [
-        f"seconds of {i} is {s!r:.20}" for i, s in answers.seconds.items() if not _is_time(s)
-    ]
-    if classes is not None:
-        problems += wrong_targets(answers.targets, classes + len(answers.new_classes))
-    if problems:
-        raise RunError(f"the oracle's answers for cycle {cycle}: {what}" for what in problems)
+    if dataset is not None:
+        classes = len(dataset.classes) + len(answers.new_classes)
+        problems = wrong_targets(answers.targets, classes)
+        problems = problems or list(of_another_task(dataset.task, answers.targets))
+        if problems:
+            raise RunError(f"the oracle's answers for cycle {cycle}: {what}" for what in problems)
     targets = {item: t for item, t in {**given, **answers.targets}.items() if item not in lost}
     return replace(answers, targets=targets, ignored=answers.ignored | (set(lost) & set(ids)))
 
 
+def _plain(answers: Answers, cycle: int) -> Answers:
+    """Answers in plain texts and numbers, which files can keep, whatever numpy made of them.
+
+    Raises:
+        RunError: they are of other types, or seconds are no time.
+    """
+    targets, ignored, seconds = answers.targets, answers.ignored, answers.seconds
+    kinds = {"targets": Mapping, "ignored": Set | Sequence, "seconds": Mapping}
+    wrong = [
+        f"{name} is a {type(value).__name__}: expected ids in a {what}"
+        for name, what in (("targets", "mapping"), ("ignored", "frozenset"), ("seconds", "mapping"))
+        if not isinstance(value := getattr(answers, name), kinds[name]) or isinstance(value, str)
+    ]
+    if not wrong:
+        ids = (*targets, *ignored, *seconds)
+        wrong = [f"{item!r:.40} is no id" for item in ids if not isinstance(item, str)]
+        wrong += [f"seconds of {i} is {s!r:.20}" for i, s in seconds.items() if not _is_time(s)]
+    if wrong:
+        raise RunError(f"the oracle's answers for cycle {cycle}: {what}" for what in wrong)
+    return replace(
+        answers,
+        targets={str(item): target for item, target in targets.items()},
+        ignored=frozenset(map(str, ignored)),
+        seconds={str(item): float(took) for item, took in seconds.items()},
+    )
+
+
 def _is_time(seconds: object) -> bool:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+    if isinstance(seconds, bool) or not isinstance(seconds, Real):
         return False
-    return math.isfinite(seconds) and seconds >= 0
+    try:
+        return 0 <= float(seconds) < math.inf
+    except OverflowError:
+        return False

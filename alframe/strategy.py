@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, SupportsFloat, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -199,8 +199,12 @@ def tied(ids: Sequence[str], scores: Mapping[str, float]) -> str | None:
     )
 
 
-def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> None:
+def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int) -> Selection:
     """Hold a strategy to its contract: ``wanted`` unique unlabelled ids and finite scores.
+
+    Returns:
+        The selection in plain texts and numbers, which files can keep, whatever numpy or torch
+        made of them.
 
     Raises:
         SelectionError: says what was broken.
@@ -213,6 +217,7 @@ def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int
     ids, scores = selection.ids, selection.scores
     if not isinstance(ids, tuple | list) or not all(isinstance(item, str) for item in ids):
         raise SelectionError(f"ids of a selection are {ids!r:.80}: expected a tuple of ids")
+    ids = tuple(map(str, ids))
     known = frozenset(unlabelled)
     if foreign := sorted(set(ids) - known):
         raise SelectionError(f"the strategy chose {foreign[:3]}, which are not unlabelled items")
@@ -221,11 +226,26 @@ def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int
     if len(ids) != wanted:
         raise SelectionError(f"the strategy chose {len(ids)} items, the budget is {wanted}")
     if scores is None:
-        return
-    if not (
-        isinstance(scores, Mapping) and all(isinstance(s, SupportsFloat) for s in scores.values())
-    ):
-        raise SelectionError(f"scores are {scores!r:.80}: expected a number by id, or None")
-    if scored := [item for item in scores if item not in known]:
+        return Selection(ids)
+    numbers = _numbers(scores)
+    if scored := [item for item in numbers if item not in known]:
         raise SelectionError(f"the strategy scored {scored[:3]}, which are not unlabelled items")
-    check_finite(scores)
+    check_finite(numbers)
+    return Selection(ids, numbers)
+
+
+def _numbers(scores: Mapping[str, float]) -> dict[str, float]:
+    """Scores as plain numbers, of numpy, of torch with one element, or of whatever has a value.
+
+    Raises:
+        SelectionError: one is none.
+    """
+    try:
+        if any(isinstance(score, str) for score in scores.values()):
+            raise TypeError("text")
+        values = {i: s.detach() if hasattr(s, "detach") else s for i, s in scores.items()}
+        return {str(i): float(s.item() if hasattr(s, "item") else s) for i, s in values.items()}
+    except (AttributeError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise SelectionError(
+            f"scores are {scores!r:.80}: expected a number by id, or None ({error})"
+        ) from error

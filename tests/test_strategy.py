@@ -1,6 +1,9 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -82,6 +85,30 @@ def test_a_score_that_is_not_finite_is_refused_by_name(bad: float) -> None:
 def test_a_broken_selection_is_refused(selection: Selection, message: str) -> None:
     with pytest.raises(SelectionError, match=message):
         check_selection(selection, ("a", "b", "c"), 2)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        np.float32(0.5), np.float16(0.5), np.array([0.5]), np.array(0.5), torch.tensor(0.5),
+        torch.tensor([0.5], requires_grad=True), torch.tensor(0.5, dtype=torch.bfloat16),
+        Fraction(1, 2), Decimal("0.5"),
+    ],
+)  # fmt: skip
+def test_a_selection_ends_in_plain_texts_and_numbers(one: Any) -> None:
+    """Which files keep, and which are what they were when they are read again."""
+    names = np.array(["a", "b"])
+    made = check_selection(Selection(tuple(names), {names[0]: one}), ("a", "b", "c"), 2)
+    assert made == Selection(("a", "b"), {"a": 0.5})
+    assert made.scores is not None
+    assert {type(item) for item in (*made.ids, *made.scores)} == {str}
+    assert type(made.scores["a"]) is float
+
+
+@pytest.mark.parametrize("one", ["0.5", None, np.zeros(2), 10**400, timedelta(1), 1j])
+def test_a_score_that_is_no_number(one: Any) -> None:
+    with pytest.raises(SelectionError, match="expected a number by id, or None"):
+        check_selection(Selection(("a",), {"a": one}), ("a",), 1)
 
 
 def test_a_strategy_cannot_ask_for_a_signal_that_it_did_not_declare() -> None:

@@ -4,7 +4,7 @@ Plugins make datasets, too: what is wrong is told in words, and before anything 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import get_args
 
@@ -37,7 +37,8 @@ def conforming(dataset: Dataset) -> Dataset:
         targets = {i: dataset.targets[i] for i in (*pool, *test) if i in dataset.targets}
         dataset = replace(dataset, classes=classes, pool=pool, test=test, targets=targets)
         odd = [f"has {what}" for what in misshapen(targets)]
-        wrong += [*_wrong_names(dataset), *(odd or _of_another_task(dataset))]
+        foreign = of_another_task(dataset.task, targets)
+        wrong += [*_wrong_names(dataset), *(odd or (f"has {what}" for what in foreign))]
     if wrong:
         raise DataError(f"the dataset {dataset.name} {what}" for what in wrong)
     return dataset
@@ -53,8 +54,8 @@ def _wrong_types(dataset: Dataset) -> Iterator[str]:
             yield f"has {names!r:.60} for {field}: expected a tuple of texts"
         elif odd := [name for name in names if not isinstance(name, str)]:
             yield f"has {odd[0]!r:.60} in {field}: expected text"
-    if not isinstance(dataset.name, str):
-        yield f"has the name {dataset.name!r:.60}: expected text"
+    if not isinstance(dataset.name, str) or not is_line(dataset.name):
+        yield f"has the name {dataset.name!r:.60}: expected a line of text"
     if not isinstance(dataset.targets, Mapping):
         yield f"has a {type(dataset.targets).__name__} for targets: expected a mapping by id"
     methods = ("read", "size", "stamp")
@@ -65,8 +66,9 @@ def _wrong_types(dataset: Dataset) -> Iterator[str]:
         )
     if dataset.on_bad_item not in get_args(OnBadItem):
         yield f"has on_bad_item={dataset.on_bad_item!r:.40}: expected 'error' or 'skip'"
-    if isinstance(dataset.notes, str):
-        yield "has text for notes: expected a tuple of sentences"
+    notes: object = dataset.notes
+    if not isinstance(notes, tuple | list) or not all(isinstance(each, str) for each in notes):
+        yield f"has {notes!r:.60} for notes: expected a tuple of sentences"
 
 
 def _wrong_names(dataset: Dataset) -> Iterator[str]:
@@ -124,21 +126,16 @@ def _has_shape(target: Target) -> bool:
     )
 
 
-def _of_another_task(dataset: Dataset) -> Iterator[str]:
-    targets = dataset.targets.items()
-    bare: list[str] = []
-    several: list[str] = []
-    if dataset.task == "detection":
-        bare = [item for item, target in targets if target.boxes is None]
-    elif dataset.task == "segmentation":
-        bare = [item for item, target in targets if target.mask is None]
-    elif dataset.task == "classification":
-        several = [item for item, target in targets if len(target.labels) > 1]
-    if several:
-        yield (
-            "is of classification and has targets with several labels: expected one, the class of "
-            f"the image: {named(several)}"
-        )
-    if bare:
-        what = {"detection": "boxes", "segmentation": "a mask"}[dataset.task]
-        yield f"is of {dataset.task} and has targets without {what}: {named(bare)}"
+def of_another_task(task: str, targets: Mapping[str, Target]) -> Iterator[str]:
+    """What annotations lack that a task is about, or have too much of."""
+    kinds: dict[str, tuple[str, Callable[[Target], bool]]] = {
+        "detection": ("without boxes", lambda target: target.boxes is None),
+        "segmentation": ("without a mask", lambda target: target.mask is None),
+        "classification": (
+            "with several labels (expected one, the class of the image)",
+            lambda target: len(target.labels) > 1,
+        ),
+    }
+    what, is_foreign = kinds.get(task, ("", lambda _: False))
+    if foreign := [item for item, target in targets.items() if is_foreign(target)]:
+        yield f"targets {what}, where the task is {task}: {named(foreign)}"

@@ -75,7 +75,7 @@ def _proposals(
 
 def asked_image(dataset: Dataset, item: str) -> AskedImage:
     """An image to be annotated, with nothing to start from."""
-    height, width = dataset.images.size(item)
+    height, width = map(int, dataset.images.size(item))  # a reader's may be numbers of numpy
     return AskedImage(item, dataset.file(item), height, width)
 
 

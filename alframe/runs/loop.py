@@ -27,7 +27,7 @@ from alframe.runs.environment import peak_memory
 from alframe.runs.journal import Event
 from alframe.runs.labelling import Ask, Labelling, untouched
 from alframe.runs.records import classes_in, new_classes
-from alframe.runs.reported import check_metrics, check_phase
+from alframe.runs.reported import check_metrics, check_phase, check_state
 from alframe.runs.rundir import FitState, RunDir
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Strategy, check_selection, tied
@@ -153,7 +153,9 @@ class Loop:
         ):
             self._learner.fit(labelled, unlabelled, self._context(cycle, state, tick))
         self._fitted = cycle
-        self._run.save_model(cycle, self._learner.state_dict())
+        model = self._learner.state_dict()
+        check_state(model, "state_dict")
+        self._run.save_model(cycle, model)
         event = self._record("fitted", cycle, seconds=state.elapsed())
         self._run.drop_models(cycle)
         return event
@@ -213,7 +215,7 @@ class Loop:
         ):
             query = self._query(cycle, labelled, wanted, tick)
             selection = self._strategy.select(query)
-        check_selection(selection, query.unlabelled, wanted)
+        selection = check_selection(selection, query.unlabelled, wanted)
         elapsed, ids = time.monotonic() - started, list(selection.ids)
         if selection.scores is not None:
             self._run.write_scores(cycle, selection.scores)

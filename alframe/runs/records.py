@@ -12,6 +12,10 @@ from alframe.text import csv_text
 
 Record = Mapping[str, Any]
 
+COLUMNS = ("cycle", "labelled", "objects", "annotation_seconds")
+"""Of ``results.csv``, before the metrics."""
+SECONDS = "seconds/"
+"""What the names of those after them begin with."""
 REMEDY = "'alframe run --output RUN --resume' writes the file anew from the journal"
 
 
@@ -117,9 +121,15 @@ def results_table(cycles: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _row(cycle: Mapping[str, Any]) -> dict[str, Any]:
-    row = {k: cycle[k] for k in ("cycle", "labelled", "objects")}
-    row |= {k: v for k in ("annotation_seconds",) if (v := cycle.get(k)) is not None}
-    for name, value in cycle["metrics"].items():
-        nested = value if isinstance(value, dict) else None
-        row |= {f"{name}/{k}": v for k, v in nested.items()} if nested else {name: value}
-    return row | {f"seconds/{k}": v for k, v in cycle["seconds"].items()}
+    row = {k: v for k in COLUMNS if (v := cycle.get(k)) is not None}
+    row |= dict(metric_columns(cycle["metrics"]))
+    return row | {f"{SECONDS}{k}": v for k, v in cycle["seconds"].items()}
+
+
+def metric_columns(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Metrics under flat names."""
+    for name, value in metrics.items():
+        if isinstance(value, dict) and value:
+            yield from ((f"{name}/{key}", inner) for key, inner in value.items())
+        else:
+            yield name, value

@@ -1,19 +1,22 @@
-"""What a learner reports: metrics of an evaluation, and the phases of a fit."""
+"""What a learner reports: metrics of an evaluation, the phases of a fit, and its states."""
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from alframe.errors import TrainingError
+from alframe.files.checked import KEY
 from alframe.learner import Metrics
 from alframe.model import ERRORS
 from alframe.runs.journal import is_count
+from alframe.runs.records import COLUMNS, SECONDS, metric_columns
 
 ROUNDING = 1e-6
 """By which a mean of fractions may leave their range."""
 
-OWN = ("event", "cycle", "phase")
+OWN = ("event", "cycle", "phase", KEY)
 """What the journal's event of a phase says beside its summary."""
 
 
@@ -27,7 +30,7 @@ def check_metrics(metrics: Metrics) -> None:
     wrong: str | None = f"it is a {type(metrics).__name__}"
     if isinstance(metrics, Mapping):
         headline = next(iter(metrics.items()), None)
-        wrong = next(_no_metrics(metrics), None)
+        wrong = next(_no_metrics(metrics), None) or next(_no_columns(metrics), None)
         if headline is None or isinstance(headline[1], Mapping):
             wrong = wrong or f"the first, the headline, is {headline[0] if headline else 'missing'}"
     if wrong:
@@ -36,6 +39,13 @@ def check_metrics(metrics: Metrics) -> None:
             "does not exist, and such mappings by name; what is no fraction, and the less the "
             f"better, in one called {ERRORS!r} ({wrong})"
         )
+
+
+def _no_columns(metrics: Metrics) -> Iterator[str]:
+    """Names that ``results.csv`` has for something else."""
+    names = [name for name, _ in metric_columns(metrics)]
+    yield from (f"{name} is a name of results.csv's own" for name in names if _is_own(name))
+    yield from (f"{name} is there twice" for name, count in Counter(names).items() if count > 1)
 
 
 def _no_metrics(metrics: Mapping[Any, object], prefix: str = "") -> Iterator[str]:
@@ -51,6 +61,22 @@ def _no_metrics(metrics: Mapping[Any, object], prefix: str = "") -> Iterator[str
             yield f"{key} is a {type(value).__name__}"
         elif value is not None and not least <= value <= most:
             yield f"{key} is {value!s:.12}"
+
+
+def _is_own(column: str) -> bool:
+    return column in COLUMNS or column.startswith(SECONDS)
+
+
+def check_state(state: object, what: str) -> None:
+    """Hold what a learner gives to be kept to being a mapping, as which it is read again.
+
+    Raises:
+        TrainingError: it is none.
+    """
+    if not isinstance(state, dict):
+        raise TrainingError(
+            f"{what} is a {type(state).__name__}: expected a dict of what makes up the state"
+        )
 
 
 def check_phase(name: str, summary: Mapping[str, Any]) -> None:

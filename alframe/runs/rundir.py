@@ -19,6 +19,7 @@ from alframe.files.checked import read_object, read_yaml, to_lines, write_object
 from alframe.runs.initial import digest, stored_ids
 from alframe.runs.journal import Journal
 from alframe.runs.records import classes_in, results_table
+from alframe.runs.reported import check_state
 from alframe.runs.scores import read_scores, write_scores
 from alframe.runs.weights import about
 from alframe.text import command, printable
@@ -245,6 +246,7 @@ class FitState:
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the last saved state."""
+        check_state(state, "what checkpoint.save is given")
         content = {"cycle": self._cycle, "seconds": self.elapsed(), "state": state}
         self._run._save(self._path, content)
 

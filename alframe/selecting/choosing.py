@@ -220,8 +220,7 @@ def choose(
         rng=Seeds(seed).within("cycle", 0).rng("strategy"),
         cycle=0,
     )
-    selection = strategy.select(query)
-    check_selection(selection, candidates, count)
+    selection = check_selection(strategy.select(query), candidates, count)
     if selection.scores is not None and (said := tied(selection.ids, selection.scores)):
         material.notes.append(said)
     for found in material.signals.read():

@@ -12,7 +12,7 @@ from alframe.datasets.cache import CachedImages, Resize
 from alframe.datasets.masks import relabelled
 from alframe.learner import FitContext, InferenceSetup, Learner, LearnerSetup
 from alframe.model import provides, streamed, unwrapped
-from alframe.runs.reported import check_phase
+from alframe.runs.reported import check_phase, check_state
 from alframe.seeds import Seeds
 from alframe.shaped import Tensor
 from alframe.testing.expect import as_assertion, expect, generators_left_alone
@@ -91,8 +91,8 @@ class Notes:
 
     def save(self, state: dict[str, Any]) -> None:
         """Keep a copy."""
-        if not isinstance(state, dict):  # expect would write out every tensor, to say nothing
-            raise AssertionError(f"checkpoint.save got {state!r:.60}: expected a dict")
+        with as_assertion():
+            check_state(state, "what checkpoint.save is given")
         self.states.append(copied(state, "a checkpoint"))
 
     def phase_finished(self, name: str, summary: Mapping[str, Any]) -> None:
@@ -199,8 +199,11 @@ class LearnerUnderTest:
     @functools.cached_property
     def saved(self) -> dict[str, Any]:
         """The state of the first fit's learner, written and read as a run does."""
-        state: dict[str, Any] = reread(copied(self.learner.state_dict(), "state_dict"))
-        return state
+        state = self.learner.state_dict()
+        with as_assertion():
+            check_state(state, "state_dict")
+        found: dict[str, Any] = reread(copied(state, "state_dict"))
+        return found
 
     @functools.cached_property
     def restored(self) -> Learner:

@@ -53,7 +53,8 @@ def test_names_of_any_sequence_become_plain_text() -> None:
         ({"targets": [CAT]}, ["a list for targets: expected a mapping by id"]),
         ({"images": {}}, ["a dict for images, without read, size, stamp: expected an alframe."]),
         ({"on_bad_item": "ignore"}, ["on_bad_item='ignore': expected 'error' or 'skip'"]),
-        ({"notes": "some"}, ["text for notes: expected a tuple of sentences"]),
+        ({"notes": "some"}, ["'some' for notes: expected a tuple of sentences"]),
+        ({"notes": (1,)}, ["(1,) for notes: expected a tuple of sentences"]),
         ({"classes": ("a", "")}, ["names of classes that are no line of text: ''"]),
         ({"classes": ("a", "b\n")}, [r"names of classes that are no line of text: 'b\n'"]),
     ],
@@ -61,6 +62,12 @@ def test_names_of_any_sequence_become_plain_text() -> None:
 def test_what_is_of_another_type(changes: dict[str, Any], needles: list[str]) -> None:
     for problem, needle in zip(refusal(**changes), needles, strict=True):
         assert needle in problem
+
+
+@pytest.mark.parametrize("name", [3, "", "a\nb", "\udce9"])
+def test_a_name_that_is_no_line(name: Any) -> None:
+    with pytest.raises(DataError, match=r"has the name .*: expected a line of text"):
+        conforming(replace(PLAIN, name=name))
 
 
 def test_ids_that_are_no_names_of_files() -> None:
@@ -119,7 +126,7 @@ def test_targets_that_are_none() -> None:
 )  # fmt: skip
 def test_targets_of_another_task(task: str, what: str) -> None:
     whole = replace(PLAIN, task=task, targets=dict.fromkeys(PLAIN.targets, Target.of(None, [0])))
-    with pytest.raises(DataError, match=f"is of {task} and has targets without {what}: a, in/b"):
+    with pytest.raises(DataError, match=f"targets without {what}, where the task is {task}: a, in"):
         conforming(whole)
     assert conforming(replace(whole, task="classification")).targets == whole.targets
 
@@ -127,7 +134,7 @@ def test_targets_of_another_task(task: str, what: str) -> None:
 def test_an_image_has_one_class() -> None:
     """As one-hot rows by mistake, of which the first number would count."""
     targets = dict.fromkeys(PLAIN.targets, Target.of(None, [])) | {"a": Target.of(None, [0, 1])}
-    with pytest.raises(DataError, match=r"of classification and has targets with several .*: a$"):
+    with pytest.raises(DataError, match=r"with several .*the task is classification: a$"):
         conforming(replace(PLAIN, task="classification", targets=targets))
 
 

@@ -261,8 +261,9 @@ def test_a_loop_that_is_told_of_a_new_class_ends_and_goes_on_with_it(tmp_path: P
             [TRUTH.classes[0], "quagga"],
             f"new_classes has {TRUTH.classes[0]}, which the dataset has",
         ),
-        (["quagga", "quagga"], "new_classes is ('quagga', 'quagga'): expected names, each once"),
-        ([3], "new_classes is (3,): expected names, each once"),
+        (["quagga", "quagga"], "new_classes is ('quagga', 'quagga'): expected a tuple of names"),
+        ([3], "new_classes is (3,): expected a tuple of names, each one line of text"),
+        (["a\nb"], r"new_classes is ('a\nb',): expected a tuple of names, each one line"),
     ],
 )
 def test_classes_that_are_not_new_are_refused(tmp_path: Path, new: list[Any], said: str) -> None:

@@ -27,6 +27,7 @@ from alframe.runs.opening import open_run
 from alframe.runs.rundir import RunDir
 from alframe.seeds import Seeds
 from alframe.signals import SignalBatch
+from alframe.strategy import Query, Strategy
 from tests.fakes import FakeLearner, Numbers, fake_dataset
 from tests.runs.stored import records
 from tests.test_strategy import ByNumber
@@ -48,6 +49,7 @@ def run_loop(
     config: RunConfig = CONFIG,
     seed: int = 0,
     initial: Sequence[str] | None = None,
+    strategy: Strategy | None = None,
 ) -> list[Mapping[str, Any]]:
     dataset = dataset or fake_dataset()
     budget = budget or BudgetConfig(initial=3, per_cycle=2, cycles=4)
@@ -58,7 +60,7 @@ def run_loop(
         loop = Loop(
             dataset=dataset,
             learner=learner or FakeLearner(),
-            strategy=ByNumber(),
+            strategy=strategy or ByNumber(),
             oracle=oracle or SimulatedOracle(dataset.targets),
             run=run,
             plan=plan,
@@ -119,6 +121,10 @@ def test_phases_are_counted_where_a_learner_does_not(tmp_path: Path) -> None:
         {"mAP50": 0.5, "errors": {"distance": math.inf}},
         {"mAP50": 0.5, "errors": {"distance": 10**400}},
         {"AP50": {"cat": 0.5}},
+        {"mAP50": 0.5, "cycle": 0.5},
+        {"mAP50": 0.5, "annotation_seconds": 0.5},
+        {"mAP50": 0.5, "seconds/fitted": 0.5},
+        {"mAP50": 0.5, "by/cat": 0.5, "by": {"cat": 0.25}},
         {},
         None,
     ],
@@ -139,6 +145,7 @@ def test_metrics_that_no_file_can_keep_are_refused(tmp_path: Path, metrics: Any)
         ("label", {3: 0.5}, "the key 3 is no text"),
         ("label", {"event": "x"}, "event is what the journal says itself"),
         ("label", {"cycle": 7}, "cycle is what the journal says itself"),
+        ("label", {"crc32": "x"}, "crc32 is what the journal says itself"),
         ("label", {"index": "first"}, "index is 'first'"),
         ("label", {"index": -1}, "index is -1"),
         ("label", {"index": np.int64(1)}, "index is .*1.*"),
@@ -356,6 +363,15 @@ def test_nothing_to_train_on(tmp_path: Path) -> None:
         (lambda _: None, "annotate gives None for cycle 0: expected"),
         (lambda t: Answers(t, seconds={"p000": -1.0}), "seconds of p000 is -1.0"),
         (lambda t: Answers(t, seconds={"p001": float("nan")}), "seconds of p001 is nan"),
+        (lambda t: Answers(t, seconds={"p001": 10**400}), "seconds of p001 is 10000"),
+        (lambda t: Answers(t, seconds=None), "seconds is a NoneType: expected ids in a mapping"),
+        (lambda t: Answers(list(t)), "targets is a list: expected ids in a mapping"),
+        (lambda t: Answers(t, (i for i in t)), "ignored is a generator: expected ids in a froz"),
+        (lambda t: Answers({7: t["p000"]}), "answers for cycle 0: 7 is no id"),
+        (
+            lambda t: Answers(dict.fromkeys(t, Target.of(None, [0]))),
+            "targets without boxes, where the task is detection: p00",
+        ),
         (lambda t: Answers(dict.fromkeys(t, Target.of([[1, 1, 9, 9]], [7]))), "labels that are no"),
         (lambda t: Answers(dict.fromkeys(t, Target.of([[9, 1, 1, 9]], [0]))), "boxes that are not"),
     ],
@@ -369,6 +385,50 @@ def test_an_oracle_answers_what_it_was_asked(tmp_path: Path, answers: Any, messa
 
     with pytest.raises(RunError, match=message):
         run_loop(tmp_path / "run", oracle=Wrong(), initial=dataset.pool[:3])
+
+
+def test_answers_in_words_of_numpy_are_the_same_when_they_are_read_again(tmp_path: Path) -> None:
+    dataset = fake_dataset()
+
+    class Numpy(People):
+        def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
+            said = super().annotate(ids, cycle)
+            named = dict(zip(np.array(list(said.targets)), said.targets.values(), strict=True))
+            took = {item: np.float32(1.5) for item in said.targets}
+            return replace(said, targets=named, ignored=[*map(np.str_, said.ignored)], seconds=took)
+
+    class Strategy(ByNumber):
+        def choose(self, scores: Mapping[str, float], query: Query) -> tuple[str, ...]:
+            return tuple(np.array(super().choose(scores, query)))
+
+    given_up = run_loop(tmp_path / "known")[0]["selected"][:1]
+    plain = run_loop(tmp_path / "plain", oracle=People(dataset, given_up))
+    odd = run_loop(tmp_path / "run", oracle=Numpy(dataset, given_up), strategy=Strategy())
+    assert without_costs(odd) == without_costs(plain)
+    again = run_loop(tmp_path / "run", oracle=People(dataset, given_up))
+    assert without_costs(again) == without_costs(plain)
+    events = [records(tmp_path / name / "journal.jsonl") for name in ("run", "plain")]
+    one, other = ([e.get("sha256") for e in each] for each in events)
+    assert one == other
+
+
+@pytest.mark.parametrize("state", [None, [1], torch.zeros(1)])
+def test_a_state_that_is_no_mapping_is_refused_before_it_is_kept(
+    tmp_path: Path, state: Any
+) -> None:
+    class Bare(FakeLearner):
+        def state_dict(self) -> Any:
+            return state
+
+    class Saves(FakeLearner):
+        def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
+            context.checkpoint.save(state)
+
+    for learner, what in ((Bare(), "state_dict"), (Saves(), "what checkpoint.save is given")):
+        said = f"{what} is a {type(state).__name__}: expected a dict"
+        with pytest.raises(TrainingError, match=said):
+            run_loop(tmp_path / "run", learner=learner)
+    run_loop(tmp_path / "run")
 
 
 def test_the_learner_never_sees_a_target_of_an_unlabelled_item(tmp_path: Path) -> None:

@@ -439,7 +439,7 @@ def test_all_broken_rules_are_told_at_once() -> None:
         (LearnsWhileStreaming, "the model differs after streaming signals: expected the same"),
         (PicklesItself, "state_dict cannot be kept: setup .types.SimpleNamespace.: expected ten"),
         (saves({"weight": np.float64(1)}), "a checkpoint cannot be kept: weight .numpy.float64.:"),
-        (saves([1]), r"checkpoint.save got \[1\]: expected a dict"),
+        (saves([1]), "what checkpoint.save is given is a list: expected a dict"),
         (finishes("label", {"loss": torch.ones(1)}), "phase_finished was .*Tensor is not JSON ser"),
         (finishes(3, {}), "phase_finished was called with 3 and {}: .* .the name is a int."),
         (LoadsNothing, "differs from a learner that has loaded its state: expected the same"),
