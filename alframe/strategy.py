@@ -234,7 +234,7 @@ def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int
     return Selection(ids, numbers)
 
 
-def _numbers(scores: Mapping[str, float]) -> dict[str, float]:
+def _numbers(scores: Mapping[str, Any]) -> dict[str, float]:
     """Scores as plain numbers, of numpy, of torch with one element, or of whatever has a value.
 
     Raises:
