@@ -156,11 +156,12 @@ def _plain(answers: Answers, cycle: int) -> Answers:
         RunError: they are of other types, or seconds are no time.
     """
     targets, ignored, seconds = answers.targets, answers.ignored, answers.seconds
-    kinds = {"targets": Mapping, "ignored": Set | Sequence, "seconds": Mapping}
+    maps, sets = (Mapping, "mapping by id"), (Set | Sequence, "frozenset of ids")
+    kinds = {"targets": (targets, *maps), "ignored": (ignored, *sets), "seconds": (seconds, *maps)}
     wrong = [
-        f"{name} is a {type(value).__name__}: expected ids in a {what}"
-        for name, what in (("targets", "mapping"), ("ignored", "frozenset"), ("seconds", "mapping"))
-        if not isinstance(value := getattr(answers, name), kinds[name]) or isinstance(value, str)
+        f"{name} is a {type(value).__name__}: expected a {what}"
+        for name, (value, kind, what) in kinds.items()
+        if isinstance(value, str) or not isinstance(value, kind)
     ]
     if not wrong:
         ids = (*targets, *ignored, *seconds)

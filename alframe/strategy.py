@@ -241,7 +241,7 @@ def _numbers(scores: Mapping[str, Any]) -> dict[str, float]:
         SelectionError: one is none.
     """
     try:
-        if any(isinstance(score, str) for score in scores.values()):
+        if any(isinstance(score, str | bytes) for score in scores.values()):
             raise TypeError("text")
         values = {i: s.detach() if hasattr(s, "detach") else s for i, s in scores.items()}
         return {str(i): float(s.item() if hasattr(s, "item") else s) for i, s in values.items()}

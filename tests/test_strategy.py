@@ -105,7 +105,7 @@ def test_a_selection_ends_in_plain_texts_and_numbers(one: Any) -> None:
     assert type(made.scores["a"]) is float
 
 
-@pytest.mark.parametrize("one", ["0.5", None, np.zeros(2), 10**400, timedelta(1), 1j])
+@pytest.mark.parametrize("one", ["0.5", b"0.5", None, np.zeros(2), 10**400, timedelta(1), 1j])
 def test_a_score_that_is_no_number(one: Any) -> None:
     with pytest.raises(SelectionError, match="expected a number by id, or None"):
         check_selection(Selection(("a",), {"a": one}), ("a",), 1)

@@ -41,13 +41,6 @@ def check_metrics(metrics: Metrics) -> None:
         )
 
 
-def _no_columns(metrics: Metrics) -> Iterator[str]:
-    """Names that ``results.csv`` has for something else."""
-    names = [name for name, _ in metric_columns(metrics)]
-    yield from (f"{name} is a name of results.csv's own" for name in names if _is_own(name))
-    yield from (f"{name} is there twice" for name, count in Counter(names).items() if count > 1)
-
-
 def _no_metrics(metrics: Mapping[Any, object], prefix: str = "") -> Iterator[str]:
     errors = prefix.startswith(f"{ERRORS}.")
     least, most = (-sys.float_info.max, sys.float_info.max) if errors else (-ROUNDING, 1 + ROUNDING)
@@ -61,6 +54,13 @@ def _no_metrics(metrics: Mapping[Any, object], prefix: str = "") -> Iterator[str
             yield f"{key} is a {type(value).__name__}"
         elif value is not None and not least <= value <= most:
             yield f"{key} is {value!s:.12}"
+
+
+def _no_columns(metrics: Metrics) -> Iterator[str]:
+    """Names that ``results.csv`` has for something else."""
+    names = [name for name, _ in metric_columns(metrics)]
+    yield from (f"{name} is a name of results.csv's own" for name in names if _is_own(name))
+    yield from (f"{name} is there twice" for name, count in Counter(names).items() if count > 1)
 
 
 def _is_own(column: str) -> bool:

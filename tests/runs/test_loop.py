@@ -364,9 +364,9 @@ def test_nothing_to_train_on(tmp_path: Path) -> None:
         (lambda t: Answers(t, seconds={"p000": -1.0}), "seconds of p000 is -1.0"),
         (lambda t: Answers(t, seconds={"p001": float("nan")}), "seconds of p001 is nan"),
         (lambda t: Answers(t, seconds={"p001": 10**400}), "seconds of p001 is 10000"),
-        (lambda t: Answers(t, seconds=None), "seconds is a NoneType: expected ids in a mapping"),
-        (lambda t: Answers(list(t)), "targets is a list: expected ids in a mapping"),
-        (lambda t: Answers(t, (i for i in t)), "ignored is a generator: expected ids in a froz"),
+        (lambda t: Answers(t, seconds=None), "seconds is a NoneType: expected a mapping by id"),
+        (lambda t: Answers(list(t)), "targets is a list: expected a mapping by id"),
+        (lambda t: Answers(t, (i for i in t)), "ignored is a generator: expected a frozenset"),
         (lambda t: Answers({7: t["p000"]}), "answers for cycle 0: 7 is no id"),
         (
             lambda t: Answers(dict.fromkeys(t, Target.of(None, [0]))),
