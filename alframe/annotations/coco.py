@@ -25,13 +25,23 @@ def recognises(source: Source) -> bool:
     return bool(json_files(source, "instances", "results"))
 
 
-@uncollected()
 def read_coco(source: Source, images: Images, problems: Problems) -> Annotations:
     """All files of instances.
 
     Raises:
         DataError: a file is malformed, or is of what a model found.
     """
+    found = _instances(source, images, problems)
+    if found.objects and all(thing.score > 0 for thing in found.objects):
+        found.notes.append(
+            f"{called(source)}: every annotation has a score, as what a model found does; taken as "
+            "answers of people"
+        )
+    return found
+
+
+@uncollected()
+def _instances(source: Source, images: Images, problems: Problems) -> Annotations:
     files = json_files(source, "instances")
     contents = {str(file): parsed(read(file), str(file)) for file in files.values()}
     other = {where: kind for where, content in contents.items() if (kind := kind_of(content))}
@@ -57,11 +67,6 @@ def read_coco(source: Source, images: Images, problems: Problems) -> Annotations
         if told and where not in told
     ]
     taken.notes += [f"{where}: left out, as it holds {kind}" for where, kind in other.items()]
-    if taken.objects and all(thing.score > 0 for thing in taken.objects):
-        taken.notes.append(
-            f"{called(source)}: every annotation has a score, as what a model found does; taken as "
-            "answers of people"
-        )
     return taken
 
 
@@ -78,7 +83,7 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
         DataError: a file is malformed, or there are several of instances beside lists.
     """
     if not json_files(source, "results", "empty"):
-        return read_coco(source, images, problems)
+        return _instances(source, images, problems)
     found = read_results(source, images, problems)
     said = _annotations(found.where, found.file, found.content, images)
     if said.objects and not found.content["categories"]:

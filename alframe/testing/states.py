@@ -123,11 +123,10 @@ def copied(state: Any, what: str) -> Any:
 
 
 def _copied(state: Any) -> Any:
-    if isinstance(state, dict | list | tuple):
-        parts = [_copied(part) for part in (state.values() if isinstance(state, dict) else state)]
-        return (
-            dict(zip(state, parts, strict=True)) if isinstance(state, dict) else type(state)(parts)
-        )
+    if isinstance(state, dict):
+        return {key: _copied(part) for key, part in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)([_copied(part) for part in state])
     return state.detach().clone() if hasattr(state, "detach") else copy.copy(state)
 
 

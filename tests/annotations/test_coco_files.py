@@ -263,6 +263,8 @@ def test_answers_that_all_have_scores_are_suspected(
     note = f"{path}: every annotation has a score, as what a model found does; taken as answers of"
     assert any(note in each for each in found.notes) == told
     assert len(found.objects) == 2
+    predicted = read_predictions(path, Known("a.jpg"), Problems("error"))
+    assert not any("answers of people" in each for each in predicted.notes)
 
 
 def test_classes_of_results_without_instances_are_numbers(tmp_path: Path) -> None:
