@@ -9,6 +9,7 @@ from typing import Protocol
 
 from alframe.datasets.base import Dataset, Target, fingerprint
 from alframe.datasets.conforming import of_another_task
+from alframe.datasets.names import is_line
 from alframe.datasets.suspicions import wrong_targets
 from alframe.errors import RunError
 
@@ -167,6 +168,11 @@ def _plain(answers: Answers, cycle: int) -> Answers:
         ids = (*targets, *ignored, *seconds)
         wrong = [f"{item!r:.40} is no id" for item in ids if not isinstance(item, str)]
         wrong += [f"seconds of {i} is {s!r:.20}" for i, s in seconds.items() if not _is_time(s)]
+    if not _are_names(answers.new_classes):
+        wrong.append(
+            f"new_classes is {answers.new_classes!r:.80}: expected a tuple of names, each one line "
+            "of text and there once"
+        )
     if wrong:
         raise RunError(f"the oracle's answers for cycle {cycle}: {what}" for what in wrong)
     return replace(
@@ -174,7 +180,15 @@ def _plain(answers: Answers, cycle: int) -> Answers:
         targets={str(item): target for item, target in targets.items()},
         ignored=frozenset(map(str, ignored)),
         seconds={str(item): float(took) for item, took in seconds.items()},
+        new_classes=tuple(map(str, answers.new_classes)),
     )
+
+
+def _are_names(names: object) -> bool:
+    if not isinstance(names, tuple | list):
+        return False
+    lines = [name for name in names if isinstance(name, str) and is_line(name)]
+    return len(set(lines)) == len(names)
 
 
 def _is_time(seconds: object) -> bool:

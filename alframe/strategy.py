@@ -243,8 +243,7 @@ def _numbers(scores: Mapping[str, Any]) -> dict[str, float]:
     try:
         if any(isinstance(score, str | bytes) for score in scores.values()):
             raise TypeError("text")
-        values = {i: s.detach() if hasattr(s, "detach") else s for i, s in scores.items()}
-        return {str(i): float(s.item() if hasattr(s, "item") else s) for i, s in values.items()}
+        return {str(i): float(s.item() if hasattr(s, "item") else s) for i, s in scores.items()}
     except (AttributeError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise SelectionError(
             f"scores are {scores!r:.80}: expected a number by id, or None ({error})"

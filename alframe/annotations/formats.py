@@ -103,7 +103,7 @@ def write_query(name: str, sheet: Sheet, folder: Path) -> Path:
     """
     chosen = named_format(name)
     folder.mkdir(parents=True, exist_ok=True)
-    return chosen.write(sheet, folder)
+    return chosen.write(chosen.called(sheet), folder)
 
 
 def named_format(name: str) -> Format:

@@ -41,7 +41,7 @@ def write_query(sheet: Sheet, folder: Path, *, scores: bool = False) -> Path:
         DataError: two images would have one label file.
     """
     numbers = {name: number for number, name in enumerate(sheet.classes)}
-    for stem, image in by_stem(below_images(sheet)).items():
+    for stem, image in by_stem(sheet).items():
         if image.proposals or scores:
             path = folder / "labels" / f"{stem}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)

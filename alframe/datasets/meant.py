@@ -231,10 +231,12 @@ def _tails(parts: Sequence[str], folder: Path, elsewhere: bool) -> Iterator[Sequ
 
 def _is_plain(name: str, item: str) -> bool:
     """Whether a name differs from an id in the suffix and the folders of a format alone."""
-    said, own = _without_usual(name), _without_usual(stem(item))
+    said, own = _without_usual(name), {item, _without_usual(item)}
     split, _, last = said.partition("/")
-    inner = last if said != name and split in SPLITS else said
-    return not {name, said, inner, stem(said), stem(inner)}.isdisjoint({item, stem(item), own})
+    ways = {name, said, last if said != name and split in SPLITS else said}
+    if not has_picture_suffix(item):
+        ways |= set(map(stem, ways))
+    return not ways.isdisjoint(own | set(map(stem, own)))
 
 
 def _without_usual(name: str) -> str:

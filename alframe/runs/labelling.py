@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from alframe.datasets.base import Dataset, LabelledSet, Target, fingerprint
-from alframe.datasets.names import is_line
 from alframe.datasets.problems import Problems
 from alframe.errors import AlframeError, RunError
 from alframe.oracle import Answers, Oracle, answered, is_human
@@ -186,22 +185,12 @@ class Labelling:
         return frozenset(problems.items)
 
     def _new(self, answers: Answers, cycle: int) -> tuple[str, ...]:
-        names = answers.new_classes
-        if (
-            not isinstance(names, tuple | list)
-            or not all(isinstance(name, str) and is_line(name) for name in names)
-            or len(set(names)) < len(names)
-        ):
-            raise RunError(
-                f"the oracle's answers for cycle {cycle}: new_classes is {names!r:.80}: expected a "
-                "tuple of names, each one line of text and there once"
-            )
-        if known := [name for name in names if name in self._dataset.classes]:
+        if known := [name for name in answers.new_classes if name in self._dataset.classes]:
             raise RunError(
                 f"the oracle's answers for cycle {cycle}: new_classes has {', '.join(known)}, "
                 "which the dataset has: labels number the classes of the dataset, then new ones"
             )
-        return tuple(map(str, names))
+        return answers.new_classes
 
     def _check_something_left(self, ids: Sequence[str]) -> None:
         for split, left, count in (

@@ -162,6 +162,8 @@ def test_names_that_differ_are_noted_but_for_the_suffix():
         ("train/q", "q.jpg", False),  # it may be another one, of a split
         ("images/other/q", "q.jpg", False),
         ("images/train/Q", "images/train/q.jpg", False),
+        ("images/train/q.png", "images/train/q.jpg", False),
+        ("images/train/q.jpg", "images/train/q", True),
     ],
 )
 def test_folders_of_a_format_are_not_noted(name, item, plain):
