@@ -65,41 +65,42 @@ def unchanged(state: dict[str, Any], whose: str) -> Iterator[None]:
 def differing(one: Mapping[str, list[Tensor]], other: Mapping[str, list[Tensor]]) -> list[str]:
     """The signals of an image that are not the same, but for having been computed in other batches.
 
-    Detections whose scores differ by rounding alone may come in one order or the other, and of
-    vectors without their detections nobody knows which of the last ones are padding.
+    Detections that differ by rounding alone may come in one order or the other, each with its
+    vector; of vectors without their detections nobody knows which of the last ones are padding.
+    Where detections are not the same, nothing is said of their vectors.
 
     Args:
         one: the tensors of each signal, without padding where that is known.
         other: likewise, of the same signals.
     """
-    order = None
-    if DETECTIONS in one and not all(map(close, one[DETECTIONS], other[DETECTIONS])):
-        order = _order(one[DETECTIONS], other[DETECTIONS])
-    found = []
-    for name, tensors in one.items():
-        others = other[name]
-        if order is not None and name in (DETECTIONS, BOX_FEATURES):
-            others = [tensor[order] for tensor in others]
-        if name == BOX_FEATURES and DETECTIONS not in one:
+    found: list[str] = []
+    for name in sorted(one, key=lambda name: name == BOX_FEATURES):
+        tensors, others = one[name], other[name]
+        if name == BOX_FEATURES and DETECTIONS in one:
+            tensors, others = ([*each[DETECTIONS], *each[name]] for each in (one, other))
+        elif name == BOX_FEATURES:
             count = min(len(tensors[0]), len(others[0]))
             tensors, others = ([t[:count] for t in each] for each in (tensors, others))
-        if not all(map(close, tensors, others)):
+        same = all(map(close, tensors, others))
+        if not same and DETECTIONS in one and name in (DETECTIONS, BOX_FEATURES):
+            same = all(map(close, tensors, _in_order_of(tensors, others)))
+        if not same and not (name == BOX_FEATURES and DETECTIONS in found):
             found.append(name)
     return found
 
 
-def _order(one: list[Tensor], other: list[Tensor]) -> Tensor:
-    """[N], an order of the rows of ``other`` in which each is close to that of ``one``, if any."""
+def _in_order_of(one: list[Tensor], other: list[Tensor]) -> list[Tensor]:
+    """The rows of ``other``: for each row of ``one``, over all tensors, the nearest still left."""
     import torch
 
-    columns, others = ([t.reshape(len(t), -1).double() for t in each] for each in (one, other))
-    rows, left = torch.cat(columns, dim=1), torch.cat(others, dim=1)
+    columns = ([t[:, None].flatten(1).double() for t in each] for each in (one, other))
+    rows, left = (torch.cat(each, dim=1) for each in columns)
     order = torch.arange(len(left))
     for place, row in enumerate(rows if rows.shape == left.shape else ()):
-        alike = torch.isclose(left[order[place:]], row, TOLERANCE, TOLERANCE).all(dim=1)
-        found = place + int(alike.int().argmax())  # where none is, it stays
+        apart = ((left[order[place:]] - row).abs() / (1 + row.abs())).amax(dim=1)
+        found = place + int(apart.argmin())
         order[[place, found]] = order[[found, place]]
-    return order
+    return [tensor[order] for tensor in other]
 
 
 def close(one: Tensor, other: Tensor) -> bool:

@@ -41,6 +41,7 @@ class Tied(Boxed):
     """The first two boxes are alike but for their place, and swap it where images are together."""
 
     paired = True
+    apart = True
 
     def read(self, batch: Batch, features: Tensor, names: frozenset[str]) -> dict[str, Any]:
         values = super().read(batch, features, names)
@@ -48,10 +49,16 @@ class Tied(Boxed):
         order = [1, 0] if len(batch) > 1 else [0, 1]
         if found is not None:
             found.scores[:, 1], found.probs[:, 1] = found.scores[:, 0], found.probs[:, 0]
-            found.boxes[:, :2] = found.boxes[:, order]
+            found.boxes[:, :2] = found.boxes[:, order if self.apart else [0, 0]]
         if vectors is not None and self.paired:
             vectors[:, :2] = vectors[:, order]
         return values
+
+
+class Doubled(Tied):
+    """The first two boxes are alike in all but their vectors, as those of DETR's queries may be."""
+
+    apart = False
 
 
 class Fewer(Boxed):

@@ -14,7 +14,7 @@ from alframe.signals import CLASS_PROBS, EMBEDDING
 from alframe.testing import check_model
 from alframe.testing.check_model import dummy_batch
 from alframe.training.batch import Batch
-from tests.models.boxed import Boxed, Fewer, Tied, Unpaired
+from tests.models.boxed import Boxed, Doubled, Fewer, Tied, Unpaired
 from tests.models.classifier import Classifier
 from tests.models.faster_rcnn import FasterRCNN
 
@@ -78,7 +78,7 @@ def test_a_classifier_passes() -> None:
     check_model(Classifier, batch=images())
 
 
-@pytest.mark.parametrize("model", [Boxed, Tied])
+@pytest.mark.parametrize("model", [Boxed, Tied, Doubled])
 def test_detectors_pass_however_they_pad_and_order_equals(model: type[nn.Module]) -> None:
     check_model(model)
 
