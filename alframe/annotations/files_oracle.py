@@ -79,7 +79,7 @@ class FilesOracle:
         stored = stored_answers(self._run, cycle, self._dataset)
         answered = set(stored.found.images)
         missing = [item for item in ids if item not in answered]
-        if Journal(self._run / "journal.jsonl").last("annotated", cycle):
+        if Journal(self._run).last("annotated", cycle):
             if missing:
                 raise RunError(
                     f"{answers_file(self._run, cycle)} lacks {plural(len(missing), 'image')} that "
@@ -190,7 +190,7 @@ def stored_answers(run: Path, cycle: int, dataset: Dataset) -> CheckedAnswers:
     if not path.exists():
         return CheckedAnswers(Annotations(dataset.classes), dataset, path)
     problems = Problems("error", skip="")
-    journal = Journal(run / "journal.jsonl")
+    journal = Journal(run)
     gone = lost(journal)
     exactly = Exactly(gone.union(dataset.pool, dataset.test), dataset.images, path)
     try:

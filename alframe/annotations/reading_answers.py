@@ -96,7 +96,7 @@ class AnswersReader:
 
     def _with_pictures(self, found: Annotations, problems: Problems) -> Annotations:
         """Without images that the run goes on without; others that are gone are problems."""
-        gone = lost(Journal(self.run / "journal.jsonl"))
+        gone = lost(Journal(self.run))
         left = [item for item in found.images if item not in gone]
         problems.look(by_image(found).keys() - gone, self.dataset.images.size)
         return of_images(found, set(left) - problems.items)

@@ -53,7 +53,7 @@ def waits_for(run: Path) -> int:
     Raises:
         RunError: there is none: the run has not begun, is at work, or is finished.
     """
-    journal = Journal(run / "journal.jsonl")
+    journal = Journal(run)
     cycle = len(journal.of("annotated"))
     asked = (
         journal.last("selected", cycle - 1) if cycle else next(iter(journal.of("initial")), None)

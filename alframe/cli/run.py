@@ -44,8 +44,15 @@ def run(resume: bool, profile: bool, **flags: Any) -> None:
 
 
 def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
-    read: list[Dataset] = []  # by the process that decides, and not sent to the others
-    config, path = broadcast(lambda: _resumed(flags, read) if resume else _new(flags, read))
+    dataset: Dataset | None = None  # of the process that decides, and not sent to the others
+
+    def decided() -> tuple[RunConfig, Path]:
+        nonlocal dataset
+        draft, path_of = _resumed(flags) if resume else (drafted(layers_from(flags)), new_path)
+        path, dataset = _checked(draft, path_of, resume=resume)
+        return draft.checked(), path
+
+    config, path = broadcast(decided)
     from alframe.runs.run import run as start
 
     _say(f"run      {path}")
@@ -54,9 +61,7 @@ def _run(flags: dict[str, Any], resume: bool, profile: bool) -> None:
     _say(f"dataset  {config.dataset.name}")
     began = time.monotonic()
     try:
-        for cycle in start(
-            config, path, resume=resume, profile=profile, dataset=next(iter(read), None)
-        ):
+        for cycle in start(config, path, resume=resume, profile=profile, dataset=dataset):
             _say(_line(cycle))
     except KeyboardInterrupt as error:
         resume_it = f"go on with: {command('run', '--output', path, '--resume')}"
@@ -92,34 +97,24 @@ def _say(*lines: str, err: bool = False) -> None:
         say(*lines, err=err)
 
 
-def _new(flags: dict[str, Any], read: "list[Dataset]") -> tuple[RunConfig, Path]:
-    draft = drafted(layers_from(flags))
-    path = _checked(draft, new_path, read, resume=False)
-    return draft.checked(), path
-
-
-def _resumed(flags: dict[str, Any], read: "list[Dataset]") -> tuple[RunConfig, Path]:
+def _resumed(flags: dict[str, Any]) -> tuple[Draft, Callable[[RunConfig], Path]]:
     """The run to go on with: the named one, or the newest of this configuration's name."""
     layers = layers_from(flags)
     output = merge(layers).get("output")
     if not isinstance(output, str):
-        draft = drafted(layers)
-        path = _checked(draft, lambda light: _newest(_default_path(light)), read, resume=True)
-        return draft.checked(), path
+        return drafted(layers), lambda light: _newest(_default_path(light))
     from alframe.runs.rundir import stored_layer
 
     path = expanded(output)
-    draft = drafted(layers_from(flags, base=stored_layer(path)))
-    _checked(draft, lambda _: path, read, resume=True)
-    return draft.checked(), path
+    return drafted(layers_from(flags, base=stored_layer(path))), lambda _: path
 
 
 def _checked(
-    draft: Draft, path_of: Callable[[RunConfig], Path], read: "list[Dataset]", *, resume: bool
-) -> Path:
-    """The run directory, once paths and budget are sure to do; torch is not imported by then.
+    draft: Draft, path_of: Callable[[RunConfig], Path], *, resume: bool
+) -> "tuple[Path, Dataset]":
+    """Run directory and dataset, once paths and budget are sure to do; without importing torch.
 
-    The dataset is kept in ``read``. Where settings are wrong, all of them are reported instead.
+    Where settings are wrong, all of them are reported instead.
     """
     from alframe.runs.beforehand import checked_dataset
 
@@ -129,8 +124,7 @@ def _checked(
         draft.checked()  # says the same and more
         raise
     path = path_of(light)
-    read.append(checked_dataset(light, path, resume=resume))
-    return path
+    return path, checked_dataset(light, path, resume=resume)
 
 
 def new_path(config: RunConfig) -> Path:

@@ -11,7 +11,9 @@ from alframe.datasets.base import Dataset, ImageSet, without
 from alframe.datasets.problems import Problems
 from alframe.learner import Learner
 from alframe.runs.budget import Plan
-from alframe.runs.build import plan_of
+from alframe.runs.build import asks_people, plan_of
+from alframe.runs.journal import Journal
+from alframe.runs.records import asked_for
 from alframe.signals import DETECTIONS, Detections
 
 MOST = 100
@@ -114,6 +116,24 @@ def readable(
         if not notes:
             return dataset, plan
         dataset = replace(without(dataset, problems.items), notes=(*dataset.notes, *notes))
+
+
+def settled(config: RunConfig, as_read: Dataset, prepared: Dataset, path: Path) -> tuple[Plan, str]:
+    """The plan of a run, and the fingerprint of its data.
+
+    Both are of the images that are left when all have been decoded; where people annotate, who are
+    asked before that, of what was read.
+
+    Args:
+        config: of the run.
+        as_read: the dataset, of which no image is decoded yet.
+        prepared: without those that cannot be.
+        path: of the run directory.
+    """
+    if asks_people(config):
+        shown = asked_for(Journal(path))  # which could be read then
+        return readable(config, as_read, shown)[1], as_read.fingerprint()
+    return plan_of(config, prepared), prepared.fingerprint()
 
 
 def unreadable(dataset: Dataset, plan: Plan) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from alframe.files.atomic import naming, sync_folder
 from alframe.files.checked import damaged, from_lines, is_whole, read_lines, to_lines
 
 Event = Mapping[str, Any]
+FILE = "journal.jsonl"
 
 _Check = Callable[[Any], bool]
 
@@ -127,20 +128,21 @@ class Journal:
     """One JSON object a line, each on the disk before :meth:`append` returns.
 
     Args:
-        path: ``journal.jsonl``. A last line that a kill cut short never happened; it is removed
-            by the next event, so that reading the journal of a live run leaves it alone.
+        folder: where ``journal.jsonl`` lies, of a run or a suite. A last line that a kill cut short
+            never happened; it is removed by the next event, so that reading the journal of a live
+            run leaves it alone.
         remedy: what to do where it is damaged.
 
     Raises:
         RunError: a line in the middle is damaged.
     """
 
-    def __init__(self, path: Path, remedy: str = REMEDY) -> None:
-        self._path, self._remedy = path, remedy
+    def __init__(self, folder: Path, remedy: str = REMEDY) -> None:
+        self._path, self._remedy = folder / FILE, remedy
         self._events: list[Event] = []
         self._torn: int | None = None
         self._checksum = 0
-        self._read(read_lines(path))
+        self._read(read_lines(self._path))
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self._events)

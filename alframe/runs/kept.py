@@ -58,23 +58,26 @@ def dataset_of(config: RunConfig, run: Path) -> Dataset:
         DataError: as :func:`~alframe.runs.build.build_dataset`.
         RunError: the note, or the journal, is damaged.
     """
-    dataset = build_dataset(config)
-    if run.is_dir():
-        dataset = with_classes(dataset, new_classes(Journal(run / "journal.jsonl")))
+    events = tuple(Journal(run)) if run.is_dir() else ()
+    dataset = with_classes(build_dataset(config), new_classes(events))
     if not (run / "images.json").exists():
         return dataset
-    return _as_noted(dataset, read_object(run / "images.json", RESTORE), config, run)
+    noted = read_object(run / "images.json", RESTORE)
+    return _as_noted(dataset, noted, config, run, asked_for(events))
 
 
 def _as_noted(
-    dataset: Dataset, noted: Mapping[str, list[str]], config: RunConfig, run: Path
+    dataset: Dataset,
+    noted: Mapping[str, list[str]],
+    config: RunConfig,
+    run: Path,
+    asked: frozenset[str],
 ) -> Dataset:
     then, now = {*noted["pool"], *noted["test"]}, {*dataset.pool, *dataset.test}
     gone, images = then - now, dataset.images
     if isinstance(images, ImageFiles):
         root = expanded(str(config.dataset.options.get("root", ".")))
-        asked = asked_for(Journal(run / "journal.jsonl")) & now
-        places = {i: images.file(i) for i in asked if size_of(i, images) == UNSIZED}
+        places = {i: images.file(i) for i in asked & now if size_of(i, images) == UNSIZED}
         places |= {item: root / item for item in gone}
         images = images.adding(places, sizes_noted(run, places)) if places else images
     pool, test = (
@@ -98,7 +101,7 @@ def check_asked(dataset: Dataset, run: Path) -> None:
     Raises:
         DataError: otherwise; names what is missing.
     """
-    journal = Journal(run / "journal.jsonl")
+    journal = Journal(run)
     if gone := sorted(asked_for(journal) - lost(journal) - {*dataset.pool, *dataset.test}):
         raise DataError(
             f"{plural(len(gone), 'image')} that {run} has asked for cannot be read any more: "

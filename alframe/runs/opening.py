@@ -112,7 +112,7 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
     changed, allowed = differences(stored, config), set(FREE_TO_CHANGE)
     if _later(config.budget.cycles) > _later(stored.budget.cycles):
         allowed.add("budget.cycles")
-    if not Journal(path / "journal.jsonl").of("cycle_started"):  # people are asked before that
+    if not Journal(path).of("cycle_started"):  # people are asked before that
         allowed.add("data.white")
     run = RunDir(path, stored)
     if run.began_with(config.budget.initial_set):

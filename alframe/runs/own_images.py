@@ -135,7 +135,7 @@ def without_used(
     own: list[Layer] = [{"dataset": {"root": data_root}}] if data_root else []
     config = drafted([stored_layer(run), *own]).light()
     dataset = build_dataset(config)
-    ids = {*dataset.test, *asked_for(Journal(run / "journal.jsonl"))}
+    ids = {*dataset.test, *asked_for(Journal(run))}
     ids.update(dataset.known if asks_people(config) else ())
     files = _files(dataset, ids)
     left = [picture for picture in given if _real(picture.path) not in files]

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from alframe.datasets.base import Dataset, with_classes
 from alframe.errors import Waiting
 from alframe.learner import Learner
 from alframe.profiling import Profiling
-from alframe.runs.asking import Asking, readable, unreadable
+from alframe.runs.asking import Asking, readable, settled, unreadable
 from alframe.runs.budget import Plan
 from alframe.runs.build import (
     asks_people,
@@ -31,7 +30,6 @@ from alframe.runs.labelling import Labelling
 from alframe.runs.loop import Loop
 from alframe.runs.manifest import describe
 from alframe.runs.opening import check_claim, open_run
-from alframe.runs.records import asked_for
 from alframe.runs.settled import as_settled, with_white
 from alframe.seeds import Seeds
 from alframe.signals import DETECTIONS
@@ -76,44 +74,42 @@ def run(
     if is_main_process():
         check_claim(path, config, resume=resume)
     strategy = build_strategy(config)
-    dataset = dataset or dataset_of(config, path)
+    as_read = dataset or dataset_of(config, path)
     people = asks_people(config)
-    as_read = dataset.fingerprint() if people else None
     alone = _of_all_processes(config)
-    learner = build_learner(alone, dataset.classes, path, dataset.image_set)
-    waits, grown = broadcast(partial(_waits, config, path, dataset, resume=resume))
+    learner = build_learner(alone, as_read.classes, path, as_read.image_set)
+    waits, grown = broadcast(partial(_waits, config, path, as_read, resume=resume))
     if waits is not None:
         if is_main_process():
             raise waits
         return
     if grown:
-        dataset = with_classes(dataset, grown)
-        learner = build_learner(alone, dataset.classes, path, dataset.image_set)
-    plan = (
-        readable(config, dataset, asked_for(Journal(path / "journal.jsonl")))[1] if people else None
-    )
-    dataset = _prepared(dataset, config)
+        as_read = with_classes(as_read, grown)
+        learner = build_learner(alone, as_read.classes, path, as_read.image_set)
+    dataset = _prepared(as_read, config)
     config = with_white(config, white_in(dataset))
     if people:
         check_asked(dataset, path)
-    ready = _Ready(
+    plan, fingerprint = settled(config, as_read, dataset, path)
+    cycles = partial(
+        _cycles,
         config,
         path,
         strategy,
         dataset,
-        plan=plan or plan_of(config, dataset),  # broken images may be left out
-        fingerprint=as_read or dataset.fingerprint(),
+        plan=plan,
+        fingerprint=fingerprint,
         resume=resume or people,  # who have been asked by now: the run has begun
         profiling=Profiling(path / "profile" if profile else None),
     )
     if not is_initialized():
-        yield from ready.cycles(learner)
+        yield from cycles(learner)
         return
     from alframe.training.distributed_learner import distribute  # imports torch
 
     with distribute(learner, dataset, config) as distributed:
         if distributed is not None:
-            yield from ready.cycles(distributed)
+            yield from cycles(distributed)
 
 
 def _waits(
@@ -127,7 +123,7 @@ def _waits(
     plan, as_read = plan_of(config, dataset), dataset
     if not asks_people(config):
         return None, ()
-    journal = Journal(path / "journal.jsonl")
+    journal = Journal(path)
     begun = journal.of("annotated")
     notes: tuple[str, ...] = ()
     if not journal.of("initial"):
@@ -165,57 +161,43 @@ def _prepared(dataset: Dataset, config: RunConfig) -> Dataset:
     return main_process_first(prepare) if config.data.cache == "disk" else prepare()
 
 
-@dataclass(frozen=True)
-class _Ready:
-    """A run, once all is checked that can be before it trains.
+def _cycles(
+    config: RunConfig,
+    path: Path,
+    strategy: Strategy,
+    dataset: Dataset,
+    learner: Learner,
+    *,
+    plan: Plan,
+    fingerprint: str,
+    resume: bool,
+    profiling: Profiling,
+) -> Iterator[Mapping[str, Any]]:
+    """Open the run directory, once all is checked that can be before it trains; go through it."""
+    source = Path(config.first_cycle) if config.first_cycle else None
+    if source and not Journal(path).of("evaluated"):
+        check_source(source, config, fingerprint)
+    from alframe.runs.tensorboard import TensorBoard  # takes a second to import
 
-    Attributes:
-        config: as it is settled.
-        path: of the run directory.
-        strategy: chooses.
-        dataset: its images as the learner sees them.
-        plan: what is labelled when.
-        fingerprint: of the dataset, as it was read where people annotate.
-        resume: whether there is a run already.
-        profiling: watches the first cycle.
-    """
-
-    config: RunConfig
-    path: Path
-    strategy: Strategy
-    dataset: Dataset
-    plan: Plan
-    fingerprint: str
-    resume: bool
-    profiling: Profiling
-
-    def cycles(self, learner: Learner) -> Iterator[Mapping[str, Any]]:
-        """Open the run directory, and go through all cycles."""
-        config, path, dataset = self.config, self.path, self.dataset
-        source = Path(config.first_cycle) if config.first_cycle else None
-        if source and not Journal(path / "journal.jsonl").of("evaluated"):
-            check_source(source, config, self.fingerprint)
-        from alframe.runs.tensorboard import TensorBoard  # takes a second to import
-
-        with open_run(path, config, resume=self.resume) as run_dir:
-            for note in dataset.notes:  # in run.log, too
-                logger.warning("%s: %s", dataset.name, note)
-            describe(run_dir, dataset, self.plan, self.fingerprint)
-            run_dir.raise_cycles()
-            if source:
-                share_first_cycle(run_dir, source)
-            proposes = learner if DETECTIONS in signals(config) else None
-            with TensorBoard(path / "tensorboard") as recorder:
-                loop = Loop(
-                    dataset=dataset,
-                    learner=learner,
-                    strategy=self.strategy,
-                    oracle=build_oracle(config, dataset, path),
-                    run=run_dir,
-                    plan=self.plan,
-                    seeds=Seeds(config.seed),
-                    recorder=recorder,
-                    ask=Asking(path, dataset, proposes) if asks_people(config) else None,
-                    profiling=self.profiling,
-                )
-                yield from loop.run()
+    with open_run(path, config, resume=resume) as run_dir:
+        for note in dataset.notes:  # in run.log, too
+            logger.warning("%s: %s", dataset.name, note)
+        describe(run_dir, dataset, plan, fingerprint)
+        run_dir.raise_cycles()
+        if source:
+            share_first_cycle(run_dir, source)
+        proposes = learner if DETECTIONS in signals(config) else None
+        with TensorBoard(path / "tensorboard") as recorder:
+            loop = Loop(
+                dataset=dataset,
+                learner=learner,
+                strategy=strategy,
+                oracle=build_oracle(config, dataset, path),
+                run=run_dir,
+                plan=plan,
+                seeds=Seeds(config.seed),
+                recorder=recorder,
+                ask=Asking(path, dataset, proposes) if asks_people(config) else None,
+                profiling=profiling,
+            )
+            yield from loop.run()

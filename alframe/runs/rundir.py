@@ -17,7 +17,7 @@ from alframe.files import checkpoints
 from alframe.files.atomic import write_text
 from alframe.files.checked import read_object, read_yaml, to_lines, write_object, write_yaml
 from alframe.runs.initial import digest, stored_ids
-from alframe.runs.journal import Journal
+from alframe.runs.journal import FILE, Journal
 from alframe.runs.records import classes_in, results_table
 from alframe.runs.reported import check_state
 from alframe.runs.scores import read_scores, write_scores
@@ -65,10 +65,10 @@ class RunDir:
         Raises:
             RunError: it is damaged, or has no event though cycles are finished.
         """
-        path = self.path / "journal.jsonl"
-        journal = Journal(path)
+        journal = Journal(self.path)
         if not any(journal) and (self.path / "cycles.jsonl").exists():
-            raise RunError(f"{path} is missing or empty, but cycles are finished: {RESTORE}")
+            where = self.path / FILE
+            raise RunError(f"{where} is missing or empty, but cycles are finished: {RESTORE}")
         return journal
 
     def forgotten(self) -> str:
@@ -81,7 +81,7 @@ class RunDir:
         if not finished or (told := len(self.journal.of("evaluated"))) >= finished:
             return ""
         return (
-            f"{self.path / 'journal.jsonl'} tells of {plural(told, 'finished cycle')}, "
+            f"{self.path / FILE} tells of {plural(told, 'finished cycle')}, "
             f"cycles.jsonl of {finished}: the others are done again; to keep them, stop, and "
             "restore the journal"
         )
@@ -94,7 +94,7 @@ class RunDir:
         """
         path = self.path / "manifest.json"
         if not path.exists():
-            if (self.path / "journal.jsonl").exists():
+            if (self.path / FILE).exists():
                 raise RunError(f"{path} is missing: {RESTORE}")
             return {}
         return read_object(path, RESTORE)

@@ -15,21 +15,19 @@ from alframe.errors import RunError
 from alframe.files.checked import read_lines, read_records
 from alframe.learner import Learner
 from alframe.oracle import answered
-from alframe.runs.asking import readable
+from alframe.runs.asking import settled
 from alframe.runs.beforehand import check_root
 from alframe.runs.build import (
     asks_people,
     build_learner,
     build_oracle,
     build_strategy,
-    plan_of,
     prepare_images,
 )
 from alframe.runs.initial import digest, read_initial
 from alframe.runs.kept import dataset_of
 from alframe.runs.records import (
     REMEDY,
-    asked_for,
     classes_in,
     difference,
     lost,
@@ -93,15 +91,10 @@ class Verifier:
         self._learner: Callable[[tuple[str, ...]], Learner] = functools.lru_cache(maxsize=1)(
             partial(build_learner, config, folder=path, images=images, restored=True)
         )
-        people = asks_people(config)
-        self._known = self._dataset.known if people else {}
+        self._known = self._dataset.known if asks_people(config) else {}
         drawing = _without_file(config)
-        shown = asked_for(self._run.journal)  # which could be read then
-        self._plan = (
-            readable(drawing, as_read, shown)[1] if people else plan_of(drawing, self._dataset)
-        )
-        described = as_read if people else self._dataset
-        if self._run.described()["fingerprint"] != described.fingerprint():
+        self._plan, fingerprint = settled(drawing, as_read, self._dataset, path)
+        if self._run.described()["fingerprint"] != fingerprint:
             raise RunError(f"{path} was made on other data than {config.dataset.name} is now")
 
     def __call__(self) -> Iterator[Verdict]:
@@ -218,7 +211,7 @@ class Verifier:
         seeds = self._seeds.within("cycle", cycle)
         return Query(
             learner=DeclaredSignals(
-                _StoredModel(self, cycle),
+                _StoredModel(partial(self._model, cycle)),
                 self._dataset.images,
                 self._strategy.requires,
                 title=f"cycle {cycle} score",
@@ -233,7 +226,7 @@ class Verifier:
             cycle=cycle,
         )
 
-    def model(self, cycle: int) -> Learner:
+    def _model(self, cycle: int) -> Learner:
         """The learner with the model that was stored for ``cycle``."""
         learner = self._learner(self._classes(cycle))
         learner.load_state_dict(self._run.load_model(cycle))
@@ -244,11 +237,10 @@ class Verifier:
 class _StoredModel:
     """What a strategy reads from; the model is loaded if it is asked for something."""
 
-    verifier: Verifier
-    cycle: int
+    load: Callable[[], Learner]
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
-        return self.verifier.model(self.cycle).signals(images, names)
+        return self.load().signals(images, names)
 
 
 def _unless_damaged(about: str, look: Callable[[], Verdict]) -> Verdict:

@@ -90,7 +90,7 @@ class JobList:
 
     def __init__(self, folder: Path, jobs: Iterable[Job]) -> None:
         self.folder, self.jobs = folder, list(jobs)
-        self._journal = Journal(folder / "journal.jsonl", JOURNAL_REMEDY)
+        self._journal = Journal(folder, JOURNAL_REMEDY)
 
     def __iter__(self) -> Iterator[Job]:
         return iter(self.jobs)

@@ -46,7 +46,7 @@ def run(tmp_path: Path, dataset: Dataset) -> Path:
     """A run directory that has asked for three images."""
     path = tmp_path / "run"
     path.mkdir()
-    journal = Journal(path / "journal.jsonl")
+    journal = Journal(path)
     journal.append("initial", ids=list(INITIAL), test=list(TEST), sha256="")
     reasons = dict.fromkeys(TEST, "test") | dict.fromkeys(INITIAL, "initial")
     proposed = (Proposal("cat", BOX, 0.9), Proposal("dog", (30, 1, 39, 9), 0.2))
@@ -438,7 +438,7 @@ def test_all_files_that_cannot_be_read_are_named(
 
 
 def test_answers_for_another_run(run: Path, dataset: Dataset, tmp_path: Path) -> None:
-    journal = Journal(run / "journal.jsonl")
+    journal = Journal(run)
     journal.append(
         "annotated", cycle=0, images=2, objects=0, ignored=[], extra=[], sha256="", seconds=None
     )

@@ -338,7 +338,7 @@ def test_what_a_run_does_that_does_not_wait(alframe: Any, waiting: Path) -> None
     file = one_box(waiting, waiting.parent / "a.json")
     assert alframe("annotate", str(waiting), file)[0] == 0
     event = {"images": 2, "objects": 2, "ignored": [], "extra": [], "seconds": None, "sha256": ""}
-    Journal(waiting / "journal.jsonl").append("annotated", cycle=0, **event)
+    Journal(waiting).append("annotated", cycle=0, **event)
     code, _, err = alframe("annotate", str(waiting), file)
     assert code == 2
     assert f"{waiting} has all answers for cycle 0, and trains on them first: alframe run" in err
@@ -346,7 +346,7 @@ def test_what_a_run_does_that_does_not_wait(alframe: Any, waiting: Path) -> None
         code, _, err = alframe("annotate", str(waiting), file)
     assert (code, "is at work: annotate what it asks for when it has ended" in err) == (2, True)
     selection = {"ids": [people_left(waiting)], "seconds": 1.0, "memory": {}}
-    Journal(waiting / "journal.jsonl").append("selected", cycle=0, **selection)
+    Journal(waiting).append("selected", cycle=0, **selection)
     (waiting / "queries/cycle_01").mkdir()
     shutil.copy(waiting / "queries/cycle_00/query.json", waiting / "queries/cycle_01")
     dataset = dataset_of(resolve([stored_layer(waiting)]), waiting)

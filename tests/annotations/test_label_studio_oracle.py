@@ -49,7 +49,7 @@ def run(tmp_path: Path, dataset: Dataset) -> Path:
     """A run directory that has asked for three images."""
     path = tmp_path / "run"
     path.mkdir()
-    Journal(path / "journal.jsonl").append("initial", ids=list(IDS), test=[], sha256="")
+    Journal(path).append("initial", ids=list(IDS), test=[], sha256="")
     proposed = (Proposal("cat", (4, 5, 24, 15), 0.9),)
     images = tuple(AskedImage(i, dataset.file(i), 20, 40, None, "initial", proposed) for i in IDS)
     write_sheet(Sheet("run, cycle 0", dataset.classes, images, True), query_folder(path, 0))
@@ -247,7 +247,7 @@ def test_what_became_of_answers_is_told(
     state.tasks[0]["annotations"].clear()
     ask_and_wait(run, dataset, url)
     assert "1 task whose answer is gone there, which stays until there is another" in caplog.text
-    journal = Journal(run / "journal.jsonl")
+    journal = Journal(run)
     more = {"ignored": [], "extra": [], "sha256": ""}
     journal.append("annotated", cycle=0, images=2, objects=1, **more)
     journal.append("selected", cycle=0, ids=["deep/b.png"], seconds=0.0, memory={})

@@ -45,7 +45,7 @@ def killed_after(run: Path, event: str, count: int, seconds: float) -> None:
     """Resume a run, and kill it some seconds after an event."""
     command = [sys.executable, "-m", "alframe", "run", "--output", str(run), "--resume"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    while process.poll() is None and len(Journal(run / "journal.jsonl").of(event)) < count:
+    while process.poll() is None and len(Journal(run).of(event)) < count:
         time.sleep(0.05)
     time.sleep(seconds)
     os.kill(process.pid, signal.SIGKILL)

@@ -111,7 +111,7 @@ def test_of_a_copy_the_place_that_is_full_is_named() -> None:
 
 
 def test_every_writer_names_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
+    journal = Journal(tmp_path)
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(OSError, match="File too large") as error:
         journal.append("event")

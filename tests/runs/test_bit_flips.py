@@ -62,7 +62,7 @@ def without_key(manifest: dict[str, Any]) -> dict[str, Any]:
 READ: dict[str, Callable[[Path], Any]] = {
     "config.yaml": lambda path: stored_layer(path),
     "manifest.json": lambda path: without_key(reopened(path).manifest()),
-    "journal.jsonl": lambda path: list(Journal(path / "journal.jsonl")),
+    "journal.jsonl": lambda path: list(Journal(path)),
     "cycles.jsonl": lambda path: read_records(path / "cycles.jsonl", ""),
     "results.csv": results,
     "scores/cycle_00.npz": lambda path: stored_scores(path, 0),

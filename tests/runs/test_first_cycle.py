@@ -40,8 +40,8 @@ def test_the_run_is_as_if_it_had_trained(tmp_path: Path, first: Path, strategy: 
     own = start(tmp_path / "own", *pairs)
     taken = start(tmp_path / "taken", *pairs, f"first_cycle={first}")
     assert taken == own
-    fitted = [e for e in Journal(tmp_path / "taken" / "journal.jsonl") if e["event"] == "fitted"]
-    source = Journal(first / "journal.jsonl").of("fitted")
+    fitted = [e for e in Journal(tmp_path / "taken") if e["event"] == "fitted"]
+    source = Journal(first).of("fitted")
     assert fitted[0] == source[0]
     assert len(fitted) == 2
 

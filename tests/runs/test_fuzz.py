@@ -90,7 +90,7 @@ TARGETS = {
     "pair": Target(lambda _: SEEDS["pair"], _pair, 800),
     "config.yaml": _stored("config.yaml", lambda p: resolve([stored_layer(p)]), 400),
     "manifest.json": _stored("manifest.json", lambda p: reopened(p).described(), 500),
-    "journal.jsonl": _stored("journal.jsonl", lambda p: Journal(p / "journal.jsonl"), 800),
+    "journal.jsonl": _stored("journal.jsonl", lambda p: Journal(p), 800),
     "cycles.jsonl": _stored("cycles.jsonl", lambda p: read_runs([p]), 600),
     "initial.json": _stored("initial.json", lambda p: stored_ids(p / "initial.json"), 500),
     "scores": _stored("scores/cycle_00.npz", lambda p: stored_scores(p, 0), 400),

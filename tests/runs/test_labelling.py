@@ -126,9 +126,7 @@ def test_an_answer_more_is_labelled_and_one_given_up_is_not(tmp_path: Path) -> N
     cycles = run(tmp_path / "run", people, partly())
     assert [c["labelled"] for c in cycles] == [3, 5, 7], "one fewer, one more"
     assert more not in [i for c in cycles for i in c["selected"]]
-    (event,) = [
-        e for e in Journal(tmp_path / "run/journal.jsonl").of("annotated") if not e["cycle"]
-    ]
+    (event,) = [e for e in Journal(tmp_path / "run").of("annotated") if not e["cycle"]]
     assert event["ignored"] == sorted([first.test[0], first.initial[0]])
     assert (event["extra"], event["images"]) == ([more], 3)
     assert cycles[0]["annotation_seconds"] == 2.0 * len({*first.test, *first.initial, more})
@@ -240,7 +238,7 @@ def test_a_loop_that_is_told_of_a_new_class_ends_and_goes_on_with_it(tmp_path: P
     first, second = waits.value.problems
     assert first == "the answers for cycle 1 have 1 new class: quagga"
     assert second == f"then: alframe run --output {path} --resume"
-    events = list(Journal(path / "journal.jsonl"))
+    events = list(Journal(path))
     assert events[-1]["new_classes"] == ["quagga"]
     assert new_classes(events) == {"quagga": 1}
     grown = with_classes(dataset, new_classes(events))

@@ -333,7 +333,7 @@ def test_a_run_waits_for_people_and_goes_on_as_if_they_had_answered_at_once(
     slow = People(dataset, given_up, patience=2)
     assert without_costs(until_it_ends(tmp_path / "run", slow)) == without_costs(at_once)
     assert slow.waited == [(c, n) for c, n in ((0, 3), (1, 2), (2, 2), (3, 2)) for _ in range(2)]
-    events = [e for e in Journal(tmp_path / "run" / "journal.jsonl") if e["event"] == "annotated"]
+    events = [e for e in Journal(tmp_path / "run") if e["event"] == "annotated"]
     assert [e["ignored"] for e in events] == [[], given_up, [], []]
     assert [(e["images"], e["seconds"]) for e in events] == [(3, 4.5), (1, 1.5), (2, 3), (2, 3)]
 

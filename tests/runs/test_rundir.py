@@ -58,23 +58,23 @@ def test_a_full_disk_is_named_whoever_writes(
 
 def test_a_line_cut_short_by_a_kill_never_happened(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    journal = Journal(path)
+    journal = Journal(path.parent)
     journal.append("one", cycle=0)
     journal.append("two", cycle=0)
     whole = path.read_bytes()
     for cut in range(len(whole.splitlines(keepends=True)[0]), len(whole)):
         path.write_bytes(whole[:cut])
-        again = Journal(path)
+        again = Journal(path.parent)
         assert [e["event"] for e in again] == ["one"]
         again.append("three")
-        assert [e["event"] for e in Journal(path)] == ["one", "three"]
+        assert [e["event"] for e in Journal(path.parent)] == ["one", "three"]
 
 
 def test_the_last_selection_of_a_cycle_counts(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
+    journal = Journal(tmp_path)
     for ids in ([], ["a"]):
         journal.append("selected", cycle=0, ids=ids, seconds=0.0, memory={})
-    for each in (journal, Journal(tmp_path / "journal.jsonl")):
+    for each in (journal, Journal(tmp_path)):
         last = each.last("selected", 0)
         assert last
         assert last["ids"] == ["a"]
@@ -85,7 +85,7 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text('{"event": "one"}\nnonsense\n{"event": "two"}\n')
     with pytest.raises(RunError, match=r"journal\.jsonl, line 2 is damaged"):
-        Journal(path)
+        Journal(path.parent)
 
 
 def test_what_a_run_computes_is_in_its_fingerprint_and_nothing_else() -> None:

@@ -166,10 +166,10 @@ RIGHT: list[dict[str, Any]] = [
 
 def test_a_right_journal_is_read(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    Journal(path).extend(RIGHT)
-    assert str(list(Journal(path))) == str(RIGHT)
-    Journal(path).append("finished")
-    assert [e["event"] for e in Journal(path)][-1] == "finished"
+    Journal(path.parent).extend(RIGHT)
+    assert str(list(Journal(path.parent))) == str(RIGHT)
+    Journal(path.parent).append("finished")
+    assert [e["event"] for e in Journal(path.parent)][-1] == "finished"
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_wrong_event_is_named(tmp_path: Path, line: int, change: Any, reason: 
         events[line] |= change
     path.write_text(to_lines(events)[0])
     with pytest.raises(RunError) as error:
-        Journal(path)
+        Journal(path.parent)
     (problem,) = error.value.problems
     assert problem.startswith(f"{path}, line {line + 1} is damaged: ")
     assert reason in problem
@@ -219,7 +219,7 @@ def test_what_there_is_once_in_a_cycle(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text(to_lines([*RIGHT[: at + 1], *RIGHT[at:]])[0])
     with pytest.raises(RunError, match=f"'{kind}' of cycle 0 is there twice"):
-        Journal(path)
+        Journal(path.parent)
 
 
 @pytest.mark.parametrize(
@@ -236,14 +236,14 @@ def test_lines_that_were_moved_are_noticed(tmp_path: Path, order: list[int], lin
     lines = to_lines(RIGHT)[0].splitlines(keepends=True)
     path.write_text("".join(lines[n] for n in order))
     with pytest.raises(RunError, match=rf"line {line} is damaged: its checksum does not match"):
-        Journal(path)
+        Journal(path.parent)
 
 
 def test_a_line_of_somebody_else_between_ours_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text(to_lines(RIGHT[:2])[0] + '{"event": "finished"}\n')
     with pytest.raises(RunError, match="line 3 is damaged: it has no checksum, those before have"):
-        Journal(path)
+        Journal(path.parent)
 
 
 @pytest.mark.parametrize("raw", [b"\xff\n", b"[1]\n", b"1\n", b"\n", b"{}x\n", b"[" * 9999 + b"\n"])
@@ -251,7 +251,7 @@ def test_a_line_that_is_no_object_is_damaged(tmp_path: Path, raw: bytes) -> None
     path = tmp_path / "journal.jsonl"
     path.write_bytes(to_lines(RIGHT[:1])[0].encode() + raw)
     with pytest.raises(RunError, match="line 2 is damaged: "):
-        Journal(path)
+        Journal(path.parent)
 
 
 def test_files_of_other_programs_need_no_checksum(tmp_path: Path) -> None:
@@ -277,9 +277,9 @@ def test_what_has_changed_since_it_was_written_is_named(tmp_path: Path) -> None:
 
 def test_a_journal_whose_last_byte_has_changed_is_not_one_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    journal = Journal(path)
+    journal = Journal(path.parent)
     for cycle in (0, 1):
         journal.append("fitted", cycle=cycle)
     path.write_bytes(path.read_bytes()[:-1] + b"\x0b")
     with pytest.raises(RunError, match="line 2 is damaged: its end has changed"):
-        Journal(path)
+        Journal(path.parent)

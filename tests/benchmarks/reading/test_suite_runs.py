@@ -71,7 +71,7 @@ def test_every_job_is_behind_a_number(tmp_path: Path) -> None:
 
 def test_only_runs_of_a_row_count_as_failed(tmp_path: Path) -> None:
     suite = tiny_suite()
-    work, journal = finished(suite, tmp_path), Journal(tmp_path / "journal.jsonl")
+    work, journal = finished(suite, tmp_path), Journal(tmp_path)
     for job in work:
         if job.seed == 0 and (job.method, job.kind) != ("random", "run"):
             shutil.rmtree(work.path(job))

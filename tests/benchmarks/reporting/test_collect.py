@@ -235,7 +235,7 @@ def test_a_failed_job_solves_no_problem(tmp_path: Path) -> None:
     # entropy was not run yet: random has its three levels with two seeds
     assert (before.problems, before.ratios) == (6, {"random": (1.0,) * 6})
     failed = {"job": "run/shapes/entropy/seed-0", "seconds": 1.0, "reason": "out of memory"}
-    Journal(tmp_path / "journal.jsonl").append("failed", **failed)
+    Journal(tmp_path).append("failed", **failed)
     after = of_suite(tmp_path).profile
     assert after is not None
     assert (after.problems, after.ratios) == (3, {"random": (1.0,) * 3, "entropy": ()})
@@ -248,7 +248,7 @@ def test_a_method_of_which_a_job_failed_is_marked(tmp_path: Path) -> None:
     write_run(tmp_path / job, [0.1], strategy="entropy", finished=False)
     assert [m.title for m in of_suite(tmp_path).problems[0].methods][1] == "entropy (unfinished)"
     failed = {"job": job, "seconds": 1.0, "reason": "out of memory"}
-    Journal(tmp_path / "journal.jsonl").append("failed", **failed)
+    Journal(tmp_path).append("failed", **failed)
     found = of_suite(tmp_path)
     assert [m.title for m in found.problems[0].methods][1] == "entropy (failed)"
     assert (found.unfinished[-1].job, found.unfinished[-1].reason) == (job, "out of memory")
