@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
+from functools import partial
 from numbers import Integral
 from os import PathLike, fspath
 from types import FunctionType
@@ -130,9 +131,8 @@ def select(
         targets=targets,
         classes=classes,
     )
-    chosen = choose(strategy, material, budget, seed, strict=strict, wanted=ARGUMENTS)
-    for note in material.notes:
-        logger.warning("%s", note)
+    tell = partial(logger.warning, "%s")
+    chosen = choose(strategy, material, budget, seed, tell=tell, strict=strict, wanted=ARGUMENTS)
     return list(chosen.ids)
 
 

@@ -8,7 +8,7 @@ from alframe.datasets.base import ImageSet
 from alframe.errors import PluginError
 from alframe.shaped import Bool, Float, Int, Tensor
 
-LARGEST = 1e15
+LARGEST_FEATURE = 1e15
 """Numbers of ``embedding`` and ``box_features`` are smaller: their squares are added in float32."""
 
 # A plugin may add names of its own; strategy and learner only have to agree on what is behind them.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alframe.cli.output import say
+from alframe.cli.output import say, say_note
 from alframe.cli.paths import FilePath
 from alframe.config.draft import Layer
 from alframe.config.layers import merge
@@ -79,7 +79,7 @@ def evaluate(
     if show_dir:
         _check_detects(evaluation, run)
         show_dir.mkdir(parents=True, exist_ok=True)
-    say(*(f"note: {note}" for note in evaluation.split.notes), err=True)
+    say_note(*evaluation.split.notes)
     metrics, objects = evaluation.metrics(), evaluation.objects()
     if as_json:
         about = {"run": str(run), "cycle": evaluation.cycle, "dataset": evaluation.split.dataset}

@@ -22,7 +22,7 @@ from alframe.detectors.evaluation_results import (
     tabulate,
 )
 
-TRUE, FALSE, IGNORED = 1, 0, -1
+TRUE, FALSE, LEFT_OUT = 1, 0, -1
 OVERLAP = 0.5
 """That a match needs: intersection over union."""
 
@@ -108,11 +108,11 @@ def _hits(
     order = np.lexsort((-detections.scores, detections.labels))  # stable
     ends = np.cumsum(np.bincount(detections.labels, minlength=num_classes))
     hits = np.split(verdicts[order], ends[:-1])
-    return [each[each != IGNORED] for each in hits], counts
+    return [each[each != LEFT_OUT] for each in hits], counts
 
 
 def judge(detections: DetectionTable, objects: ObjectTable, num_classes: int) -> NDArray[np.int8]:
-    """Decide on every detection: TRUE, FALSE or IGNORED; int8 [n]."""
+    """Decide on every detection: TRUE, FALSE or LEFT_OUT; int8 [n]."""
     verdicts = np.full(len(detections.scores), FALSE, dtype=np.int8)
     keys = objects.image * num_classes + objects.labels
     found = detections.image * num_classes + detections.labels
@@ -120,7 +120,7 @@ def judge(detections: DetectionTable, objects: ObjectTable, num_classes: int) ->
     det, obj = _pairs(found, keys, ~objects.crowd)
     inter, union = _overlap(detections.boxes[det], objects.boxes[obj])
     det, obj = _best(det, obj, _ratio(inter, union))
-    verdicts[det[objects.difficult[obj]]] = IGNORED
+    verdicts[det[objects.difficult[obj]]] = LEFT_OUT
     free = ~objects.difficult[obj]
     verdicts[_surest(det[free], obj[free], detections.scores)] = TRUE
 
@@ -129,7 +129,7 @@ def judge(detections: DetectionTable, objects: ObjectTable, num_classes: int) ->
     det, obj = _pairs(found, keys, objects.crowd)
     inter, _ = _overlap(detections.boxes[det], objects.boxes[obj])
     within = _ratio(inter, _areas(detections.boxes[det])) >= OVERLAP
-    verdicts[det[within & ~matched[det]]] = IGNORED
+    verdicts[det[within & ~matched[det]]] = LEFT_OUT
     return verdicts
 
 

@@ -13,7 +13,7 @@ from alframe.annotations.parts import by_stem
 from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.annotations.yolo_query import write_query as write_labels
 from alframe.cli.flags import Number, reading_options
-from alframe.cli.output import say
+from alframe.cli.output import say, say_note
 from alframe.cli.paths import FilePath
 from alframe.errors import ConfigError, DataError, RunError, together
 from alframe.files.atomic import write_text
@@ -138,7 +138,7 @@ def _export_model(
         from alframe.detectors.export_onnx import check_installed
 
         check_installed()
-    say(*(f"note: {note}" for note in notes), err=True)
+    say_note(*notes)
     from alframe.detectors.export_model import export_model
 
     files = [image.path for image in given]
@@ -166,7 +166,7 @@ def _export_boxes(
     _check_empty(output)
     _check_names(given)
     given, photos, more = photos_of(given, frozenset(images), data_of(stored, **reading))
-    say(*(f"note: {note}" for note in (*notes, *more)), err=True)
+    say_note(*notes, *more)
     listed = _asked(given, photos)
     if name == "yolo":
         by_stem(Sheet("", (), tuple(listed)))  # refuses two images of one label file

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
-from alframe.detectors.matching import BACKGROUND, IGNORED
+from alframe.detectors.matching import BACKGROUND, LEFT_OUT
 from alframe.shaped import Bool, Float, Int
 
 Normalizer = Literal["batch", "image"]
@@ -29,7 +29,7 @@ def focal_loss(
 
     Args:
         logits: of K classes.
-        labels: class of each anchor; negative for background, :data:`~.matching.IGNORED` for
+        labels: class of each anchor; negative for background, :data:`~.matching.LEFT_OUT` for
             anchors that do not count.
         alpha: weight of the true class; the others weigh 1 - alpha.
         gamma: how much easy examples are played down; 0 is cross-entropy.
@@ -41,7 +41,7 @@ def focal_loss(
     weight = torch.where(target, alpha, 1 - alpha)
     loss = weight * wrong.sigmoid().pow(gamma) * F.softplus(wrong)
     per_anchor = loss.sum(dim=2)  # [B, A, K] -> [B, A]
-    return per_anchor.masked_fill(labels == IGNORED, 0).sum(dim=1)  # [B, A] -> [B]
+    return per_anchor.masked_fill(labels == LEFT_OUT, 0).sum(dim=1)  # [B, A] -> [B]
 
 
 def box_loss(
@@ -90,7 +90,7 @@ def mined_cross_entropy(
 
     Args:
         logits: of K classes, the last one background.
-        labels: class of each anchor; negative for background, :data:`~.matching.IGNORED` for
+        labels: class of each anchor; negative for background, :data:`~.matching.LEFT_OUT` for
             anchors that do not count.
         negatives: how many negatives count for each positive, as far as there are so many.
     """

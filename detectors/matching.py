@@ -13,7 +13,7 @@ from alframe.shaped import Bool, Float, Int
 
 BACKGROUND = -1
 """The label of an anchor that has to find nothing."""
-IGNORED = -2
+LEFT_OUT = -2
 """The label of an anchor that takes no part in the loss."""
 
 Claim = Literal["ties", "own", "one", "none"]
@@ -54,8 +54,8 @@ class Assignment:
 
     Attributes:
         index: int64 [B, A], row of the matched object in the image's boxes; :data:`BACKGROUND`
-            or :data:`IGNORED` where there is none.
-        labels: int64 [B, A], class of that object; else :data:`BACKGROUND` or :data:`IGNORED`.
+            or :data:`LEFT_OUT` where there is none.
+        labels: int64 [B, A], class of that object; else :data:`BACKGROUND` or :data:`LEFT_OUT`.
         boxes: [B, A, 4], x1 y1 x2 y2 of that object; the anchor itself where there is none, so
             that coding it gives zeros and never a NaN.
     """
@@ -98,7 +98,7 @@ def match(
     real = boxes * (labels >= 0).unsqueeze(-1)  # padding has no area, hence IoU 0
     overlaps = box_iou(real, anchors)  # [B, M, A]
     best, own = overlaps.max(dim=1)  # [B, M, A] -> [B, A]
-    unmatched = torch.where(best < rule.negative, BACKGROUND, IGNORED)
+    unmatched = torch.where(best < rule.negative, BACKGROUND, LEFT_OUT)
     index = torch.where(best >= rule.positive, own, unmatched)
     return _gather(_claimed(overlaps, index, own, rule.claim), anchors, boxes, labels)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from alframe.errors import DIVERGED, SelectionError
 from alframe.shaped import Float, Tensor
-from alframe.signals import EMBEDDING, LARGEST, SignalBatch
+from alframe.signals import EMBEDDING, LARGEST_FEATURE, SignalBatch
 from alframe.strategy import Query
 from alframe.words import plural
 
@@ -61,10 +61,10 @@ def gather(
 
 
 def _check_finite(ids: Sequence[str], values: "Tensor") -> None:
-    sound = (values.abs() < LARGEST).all(dim=1)
+    sound = (values.abs() < LARGEST_FEATURE).all(dim=1)
     if not sound.all():
         bad = [item for item, good in zip(ids, sound.tolist(), strict=True) if not good]
         raise SelectionError(
-            f"the features of {', '.join(bad[:3])} are not finite, or as large as {LARGEST:.0e}: "
-            f"{DIVERGED}"
+            f"the features of {', '.join(bad[:3])} are not finite, or as large as "
+            f"{LARGEST_FEATURE:.0e}: {DIVERGED}"
         )

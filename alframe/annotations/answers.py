@@ -10,7 +10,7 @@ from alframe.annotations.vocabulary import UNSIZED, Annotations
 from alframe.datasets.base import Dataset, ImageSource, Target
 from alframe.datasets.boxes import clean_boxes
 from alframe.datasets.objects import Annotated
-from alframe.datasets.problems import SKIP, BadItemError, Problem
+from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.datasets.splits import closest
 from alframe.oracle import Answers
 
@@ -99,6 +99,13 @@ class CheckedAnswers:
                 corners = ", ".join(f"{number:g}" for number in thing.box)
                 at = f"{self._path}: {thing.owner}, {thing.name} at {corners}"
                 yield thing.owner, Problem(cause, at, f"{REMEDY}{SKIP}")
+
+    def tell(self, problems: Problems) -> set[str]:
+        """Add what makes them unusable; the ids of the images that it is wrong with."""
+        found = list(self.problems())
+        for item, problem in found:
+            problems.add(item, problem)
+        return {item for item, _ in found}
 
     def answers(self) -> Answers:
         """What they say, once there are no problems."""

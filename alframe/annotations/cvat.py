@@ -24,7 +24,7 @@ from alframe.words import tallied
 QUERY, LABELS = "annotations.xml", "labels.json"
 NOT_BOXES = frozenset({"points", "polyline", "skeleton", "cuboid"})
 """Shapes that are no boxes, nor have one around them that an object would have."""
-IGNORED = NOT_BOXES | {"tag"}
+NO_OBJECTS = NOT_BOXES | {"tag"}
 _LABELS = "./meta//labels/label/name"
 _RANGE = ("0", "1", "0.001")
 """Of the score: the least, the largest, and a step."""
@@ -169,11 +169,11 @@ class _Reader:
             self._problems.take(item, error)
             return
         lost = {shape.tag for shape in element} & NOT_BOXES
-        if lost and all(shape.tag in IGNORED for shape in element):
+        if lost and all(shape.tag in NO_OBJECTS for shape in element):
             cause = f"a shape is no box: {', '.join(sorted(lost))}"
             self._problems.add(item, Problem(cause, f"{self._where} ({item})", NO_BOX))
         for place, shape in enumerate(element, 1):
-            if shape.tag in IGNORED:
+            if shape.tag in NO_OBJECTS:
                 self._other[shape.tag] += 1
                 continue
             try:

@@ -113,8 +113,7 @@ class FilesOracle:
                 "with oracle.proposals=null"
             )
         found = read_predictions(path, pictures(self._dataset), problems)
-        for item, problem in CheckedAnswers(found, self._dataset, path).problems():
-            problems.add(item, problem)
+        CheckedAnswers(found, self._dataset, path).tell(problems)
         problems.settle()
         proposals: dict[str, list[Proposal]] = {}
         for thing in sorted(found.objects, key=lambda thing: -thing.score):
@@ -209,7 +208,6 @@ def stored_answers(run: Path, cycle: int, dataset: Dataset) -> CheckedAnswers:
         )
     checked = CheckedAnswers(found, dataset, path)
     problems = Problems("error", skip="")
-    for item, problem in checked.problems():
-        problems.add(item, problem)
+    checked.tell(problems)
     problems.settle()
     return checked

@@ -1,7 +1,6 @@
 """The table of formats of annotation tools, and how what somebody has is recognised."""
 
 import contextlib
-import difflib
 import json
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
@@ -23,6 +22,7 @@ from alframe.annotations.yolo import YOLO
 from alframe.datasets import coco_kinds
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
+from alframe.plugins.registered import unknown
 from alframe.words import tallied
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -114,9 +114,7 @@ def named_format(name: str) -> Format:
     """
     if name in FORMATS:
         return FORMATS[name]
-    close = difflib.get_close_matches(name, FORMATS, n=1)
-    meant = f"; did you mean {close[0]}?" if close else ""
-    raise ConfigError(f"unknown format {name!r}: expected one of {', '.join(FORMATS)}{meant}")
+    raise ConfigError(unknown("format", name, FORMATS))
 
 
 def _usable(found: Annotations, problems: Problems) -> Annotations:

@@ -98,7 +98,7 @@ class _Reader:
     def _take(self, item: str, said: Sequence[Mapping[str, Any]], place: str) -> None:
         valid = [one for one in said if not one.get("was_cancelled")]
         self._several += len(valid) > 1
-        newest = max(valid or said, key=_age)
+        newest = max(valid or said, key=age)
         took = amount(newest.get("lead_time"))
         if took is not None:
             self._found.seconds[item] = took
@@ -139,7 +139,7 @@ def _shown(result: Any) -> tuple[int, int] | None:
     return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
-def _age(one: Mapping[str, Any]) -> tuple[float, int]:
+def age(one: Mapping[str, Any]) -> tuple[float, int]:
     """What is larger for a newer annotation: its time, then its number."""
     time, number = one.get("updated_at") or one.get("created_at"), one.get("id")
     try:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from alframe.annotations.files_oracle import FilesOracle, stored_answers
+from alframe.annotations.label_studio import age
 from alframe.annotations.label_studio_api import (
     PICTURES,
     RefusedError,
@@ -103,8 +105,8 @@ class LabelStudioOracle:
             DataError: the server cannot be used, or an answer; says what to do.
             ConfigError: the project is another run's, or the server shows no such folder.
         """
-        if self._missing(ids, cycle):
-            self._collect(ids, cycle)
+        if missing := self._missing(ids, cycle):
+            self._collect(ids, missing, cycle)
         return stored_answers(self._run, cycle, self._dataset).answers()
 
     def sheet(self, cycle: int) -> Sheet:
@@ -115,13 +117,13 @@ class LabelStudioOracle:
         answered = set(stored_answers(self._run, cycle, self._dataset).found.images)
         return [item for item in ids if item not in answered]
 
-    def _collect(self, ids: Sequence[str], cycle: int) -> None:
+    def _collect(self, ids: Sequence[str], missing: list[str], cycle: int) -> None:
         """Take answers until there is one for each of ``ids``, or patience is at its end."""
         server, memory = Server(self._url), Memory.of(self._run)
         before = [stored_answers(self._run, each, self._dataset).found for each in range(cycle)]
         earlier = frozenset(item for answers in before for item in answers.images)
         deadline = time.monotonic() + self._wait
-        missing, told = self._missing(ids, cycle), ""
+        told = ""
         with Progress(len(ids), "annotating", "images") as progress:
             progress.skip(len(ids) - len(missing))
             while missing:
@@ -301,10 +303,9 @@ def _without_twins(tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
     return list(best.values())
 
 
-def _last(task: Mapping[str, Any]) -> str:
-    """When a task was last annotated; before all times where it was not."""
-    times = [a.get("updated_at") or a.get("created_at") for a in task["annotations"]]
-    return max((time for time in times if isinstance(time, str)), default="")
+def _last(task: Mapping[str, Any]) -> tuple[float, int]:
+    """The age of a task's newest annotation; before all others where there is none."""
+    return max(map(age, task["annotations"]), default=(-math.inf, 0))
 
 
 def _check_own(

@@ -89,8 +89,7 @@ class AnswersReader:
         needless = self.new is None or found.numbered
         allow = None if needless else self.again(path, "--new-classes")
         checked = CheckedAnswers(found, self.dataset, path, allow)
-        for item, problem in checked.problems():
-            problems.add(item, problem)
+        checked.tell(problems)
         self.notes.extend([*found.notes, *checked.clipped()])
         return found
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from alframe.annotations.answers import by_image, changed, merged, of_images
@@ -28,23 +28,23 @@ WRITTEN = 0.01
 """Pixels by which files of tools round the corners of boxes, but for those in whole pixels."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Received:
     """What became of answers.
 
     Attributes:
         cycle: that they are for.
-        notes: a sentence each on what was taken, left, or tolerated.
         asked: how many images the cycle asks for.
+        notes: a sentence each on what was taken, left, or tolerated.
         missing: ids of those that still have no answer.
         suspects: answers worth a second look.
     """
 
     cycle: int
-    asked: int = 0
-    notes: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    suspects: list[Suspect] = field(default_factory=list)
+    asked: int
+    notes: list[str]
+    missing: list[str]
+    suspects: list[Suspect]
 
 
 def waits_for(run: Path) -> int:
@@ -113,7 +113,6 @@ def take(
     cycle = waits_for(run)
     sheet = in_sight(read_sheet(query_folder(run, cycle), dataset.file), dataset)
     stored = stored_answers(run, cycle, dataset)
-    taken = Received(cycle, len(sheet.images))
     problems = Problems("skip" if skip_bad else "error", "--skip-bad" if skippable else "")
     flags = {"--skip-bad": skip_bad, "--new-classes": new_classes}
     given = [*(("--format", name) if name else ()), *(flag for flag in flags if flags[flag])]
@@ -126,27 +125,26 @@ def take(
         asked=None if as_it_is else Asked(run),
     )
     found = reader.read_all(files, problems)
-    taken.notes += reader.notes
-    answers = answers_file(run, cycle)
-    answers.parent.mkdir(exist_ok=True)
-    own = _sorted_out(run, dataset, sheet, found, taken, as_it_is)
-    before = stored.found
+    own, left = _of_cycle(cycle, run, dataset, sheet, found, as_it_is=as_it_is)
+    before, notes = stored.found, [*reader.notes, *left]
     if not as_it_is:
         _refuse_emptied(before, own, reader.again(*files, "--as-it-is"))
     if own.images:
-        _tell(before, own, taken)
-        taken.notes += [] if as_it_is else _perhaps_untouched(sheet, own)
+        notes.append(_counted(before, own, cycle))
+        notes += [] if as_it_is else _perhaps_untouched(sheet, own)
     elif not found.images:
-        taken.notes.append(f"no image is answered in {named(list(map(str, files)))}")
+        notes.append(f"no image is answered in {named(list(map(str, files)))}")
     after = merged(before, own)
     after.new = frozenset(thing.name for thing in after.objects).difference(dataset.classes)
     if after.images:
+        answers = answers_file(run, cycle)
+        answers.parent.mkdir(exist_ok=True)
         write_answers(after, pictures(dataset), answers)
-    taken.suspects = write_suspects(sheet, after, run, cycle)
+    suspects = write_suspects(sheet, after, run, cycle)
     answered = set(after.images)
-    taken.missing = [i.item for i in sheet.images if i.item not in answered]
-    taken.notes += _grown(after, dataset, cycle)
-    return taken
+    missing = [i.item for i in sheet.images if i.item not in answered]
+    notes += _grown(after, dataset, cycle)
+    return Received(cycle, len(sheet.images), notes, missing, suspects)
 
 
 def _refuse_emptied(before: Annotations, own: Annotations, anyhow: str) -> None:
@@ -176,18 +174,14 @@ def _grown(after: Annotations, dataset: Dataset, cycle: int) -> list[str]:
     ]
 
 
-def _sorted_out(
-    run: Path,
-    dataset: Dataset,
-    sheet: Sheet,
-    found: Annotations,
-    taken: Received,
-    as_it_is: bool,
-) -> Annotations:
-    """The answers that are for this cycle: asked for, or to unlabelled images besides."""
+def _of_cycle(
+    cycle: int, run: Path, dataset: Dataset, sheet: Sheet, found: Annotations, *, as_it_is: bool
+) -> tuple[Annotations, list[str]]:
+    """The answers for this cycle: asked for, or to unlabelled images besides; notes on the rest."""
     asked = {image.item for image in sheet.images}
     begun_with = dataset.known.keys() | set(dataset.test)
-    earlier = _earlier(run, dataset, found, taken) | begun_with
+    earlier, notes = _earlier(cycle, run, dataset, found)
+    earlier |= begun_with
     extra = [item for item in found.images if item not in asked | earlier]
     objects = by_image(found)
     empty = [] if as_it_is else [i for i in extra if i not in objects and i not in found.ignored]
@@ -201,40 +195,43 @@ def _sorted_out(
             f"it waits for {named([image.item for image in sheet.images])}"
         )
     if given:
-        taken.notes.append(
+        notes.append(
             f"{plural(len(given), 'image')} annotated from the start, left as the run has them: "
             f"{named(given)}"
         )
     if empty:
-        taken.notes.append(
+        notes.append(
             f"{plural(len(empty), 'image')} neither asked for nor with an object, left unlabelled: "
             f"{named(empty)}"
         )
     if more := [item for item in extra if item not in left]:
-        taken.notes.append(f"{plural(len(more), 'image')} not asked for, taken too: {named(more)}")
-    return own
+        notes.append(f"{plural(len(more), 'image')} not asked for, taken too: {named(more)}")
+    return own, notes
 
 
-def _earlier(run: Path, dataset: Dataset, found: Annotations, taken: Received) -> set[str]:
-    """Images that earlier cycles have trained on; a note where they are answered otherwise now."""
+def _earlier(
+    cycle: int, run: Path, dataset: Dataset, found: Annotations
+) -> tuple[set[str], list[str]]:
+    """Images that earlier cycles have trained on; notes on those that are answered again."""
     images: set[str] = set()
     other: set[str] = set()
-    for cycle in range(taken.cycle):
-        before = stored_answers(run, cycle, dataset).found
+    for each in range(cycle):
+        before = stored_answers(run, each, dataset).found
         images |= set(before.images)
         other |= changed(before, found)
+    notes = []
     if same := images.intersection(found.images) - other:
-        taken.notes.append(f"{plural(len(same), 'image')} answered as in an earlier cycle")
+        notes.append(f"{plural(len(same), 'image')} answered as in an earlier cycle")
     if other:
-        taken.notes.append(
+        notes.append(
             f"{plural(len(other), 'image')} of earlier cycles answered otherwise now, left as the "
             f"run has them: {named(sorted(other))}"
         )
-    return images
+    return images, notes
 
 
-def _tell(before: Annotations, own: Annotations, taken: Received) -> None:
-    """Count what is new, changed and said again."""
+def _counted(before: Annotations, own: Annotations, cycle: int) -> str:
+    """A sentence on how many answers are new, changed and said again."""
     again = set(own.images) & set(before.images)
     differ = changed(before, own, WRITTEN)
     counts = Counter(thing.owner for thing in own.objects)
@@ -249,7 +246,7 @@ def _tell(before: Annotations, own: Annotations, taken: Received) -> None:
         *([f"{plural(empty, 'image')} without any"] if empty else []),
         *([f"{len(own.ignored)} ignored"] if own.ignored else []),
     ]
-    taken.notes.append(f"cycle {taken.cycle}: {', '.join(parts)} ({', '.join(details)})")
+    return f"cycle {cycle}: {', '.join(parts)} ({', '.join(details)})"
 
 
 def _perhaps_untouched(sheet: Sheet, own: Annotations) -> list[str]:

@@ -9,3 +9,8 @@ def say(*lines: str, err: bool = False) -> None:
     """Print lines, to standard output or error, with what acts on a terminal escaped."""
     for line in lines:
         click.echo(printable(line), err=err)
+
+
+def say_note(*notes: str) -> None:
+    """Tell what was tolerated, on standard error."""
+    say(*(f"note: {note}" for note in notes), err=True)

@@ -1,7 +1,6 @@
 """``alframe predict``."""
 
 import json
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alframe.cli.flags import Number, reading_options
-from alframe.cli.output import say
+from alframe.cli.output import say, say_note
 from alframe.cli.paths import FilePath
 from alframe.errors import RunError, together
 
@@ -111,13 +110,13 @@ def _photos(
     stored, (given, notes) = together(
         lambda: stored_layer(run), lambda: pictures_in(images, folder)
     )
-    _say(notes)
+    say_note(*notes)
     if unlabelled:
         given, note = without_used(given, run, data_root)
-        _say([note])
+        say_note(note)
     data = data_of(stored, white=white, max_megapixels=max_megapixels)
     given, photos, notes = photos_of(given, frozenset(images), data)
-    _say(notes)
+    say_note(*notes)
     return given, photos
 
 
@@ -132,11 +131,7 @@ def _check_ranks(predictor: "Predictor", run: Path, top: int | None) -> None:
     why = f"strategy {predictor.strategy!r} of {run} scores no single image"
     if top:
         raise RunError(f"{why}, so there are no {top} largest scores: leave out --top")
-    _say([f"{why}: predictions are in the order of the images, without a score"])
-
-
-def _say(notes: Iterable[str]) -> None:
-    say(*(f"note: {note}" for note in notes), err=True)
+    say_note(f"{why}: predictions are in the order of the images, without a score")
 
 
 def _lines(prediction: "Prediction", picture: str | None) -> list[str]:

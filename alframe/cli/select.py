@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from alframe.annotations.formats import FORMATS
-from alframe.cli.output import say
+from alframe.cli.output import say, say_note
 from alframe.cli.paths import FilePath
 from alframe.errors import ConfigError, together
 
@@ -81,20 +81,20 @@ def select(
     from alframe.config.layers import merge
     from alframe.config.resolve import from_overrides
     from alframe.selecting.choosing import check_provided, check_used, choose, strategy_of
-    from alframe.selecting.material import promised, read_material
+    from alframe.selecting.material import check_there, promised, read_material
     from alframe.selecting.querying import write_asked
+    from alframe.selecting.vectors import read_vectors
 
     chosen = strategy_of(merge([{"strategy": {"name": strategy}}, from_overrides(overrides)]))
-    promise = promised(predictions, augmented, embeddings)
+    check_there(*predictions, *augmented, *([embeddings] if embeddings else []))
+    vectors = read_vectors(embeddings) if embeddings else None
+    promise = promised(len(predictions), vectors, augmented=bool(augmented))
     together(partial(check_provided, chosen, promise), partial(check_used, chosen, promise))
     material = read_material(
-        predictions=predictions, augmented=augmented, embeddings=embeddings, images=images,
+        predictions=predictions, augmented=augmented, vectors=vectors, images=images,
         labelled=labelled, missing=missing, skip_bad=skip_bad, shown=name is not None,
     )  # fmt: skip
-    try:
-        selection = choose(chosen, material, budget, seed, strict=strict)
-    finally:
-        say(*(f"note: {note}" for note in material.notes), err=True)
+    selection = choose(chosen, material, budget, seed, tell=say_note, strict=strict)
     if name and output:
         before = ", in the place of an earlier query" if (output / QUERY).exists() else ""
         written = write_asked(selection, strategy, material, name, output, copy=copy)

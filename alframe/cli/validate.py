@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alframe.cli.flags import config_options, layers_from
-from alframe.cli.output import say
+from alframe.cli.output import say, say_note
 from alframe.cli.paths import FilePath
 from alframe.config.draft import Draft
 from alframe.config.resolve import drafted, is_override, to_yaml
@@ -47,8 +47,7 @@ def validate(file: str | None, **flags: Any) -> None:
 
     _, (dataset, plan) = together(lambda: build_strategy(config), lambda: _checked_data(config))
     click.echo(to_yaml(config), nl=False)
-    for note in dataset.notes:
-        say(f"note: {note}", err=True)
+    say_note(*dataset.notes)
     test = len(plan.test) or len(dataset.test)
     say(
         f"valid: {len(dataset.pool) - len(plan.test)} images to choose from"

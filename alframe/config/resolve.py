@@ -62,7 +62,7 @@ def drafted(layers: Iterable[Layer]) -> Draft:
         ConfigError: names that are not known, and what is wrong with the plain sections.
     """
     given: Layer = {}
-    for layer in map(expanded, layers):
+    for layer in map(in_full, layers):
         given = merge([without_renamed(given, layer, COMPONENTS), layer])
     presets = _presets()
     base, _, _ = _based(presets["default"], given, presets)
@@ -170,7 +170,7 @@ def _presets() -> dict[str, Layer]:
     folder = resources.files("alframe.configs")
     files = sorted(f.name for f in folder.iterdir() if f.name.endswith(".yaml"))
     loaded = {
-        name.removesuffix(".yaml"): expanded(
+        name.removesuffix(".yaml"): in_full(
             as_layer(parsed_yaml(folder.joinpath(name).read_text(encoding="utf-8"), name), name)
         )
         for name in files
@@ -243,16 +243,16 @@ def _unwrapped(strategy: Layer) -> Layer:
     return strategy
 
 
-def expanded(layer: Mapping[str, Any]) -> Layer:
+def in_full(layer: Mapping[str, Any]) -> Layer:
     """A layer with its short forms written out (``strategy: entropy``), ready to be merged.
 
     A length of training in one unit takes the place of one in the other unit.
     """
-    expanded = _named(layer)
-    training = expanded.get("training")
+    whole = _named(layer)
+    training = whole.get("training")
     if isinstance(training, dict):
-        expanded["training"] = in_one_unit(training)
-    return expanded
+        whole["training"] = in_one_unit(training)
+    return whole
 
 
 def _entries(names: Layer) -> tuple[dict[str, list[Entry]], list[str]]:

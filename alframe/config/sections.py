@@ -25,7 +25,7 @@ from pydantic import (
 from alframe.config.locations import members
 from alframe.config.places import Place
 
-LARGEST = 2**63
+LARGEST_INT = 2**63
 """Whole numbers stay below it: more is a slip, and nothing could count so far."""
 LONGEST_SIDE = 10_000
 """Pixels."""
@@ -62,7 +62,7 @@ class Section(BaseModel):
     @classmethod
     def _usable(cls, value: Any) -> Any:
         for each in _scalars(value):
-            if isinstance(each, int) and abs(each) >= LARGEST:
+            if isinstance(each, int) and abs(each) >= LARGEST_INT:
                 raise ValueError("expected a whole number of at most 18 digits")
             if isinstance(each, str):
                 _check_writable(each)

@@ -146,7 +146,7 @@ def write_yaml(path: Path, text: str) -> None:
     write_text(path, f"# crc32 {zlib.crc32(text.encode()):08x}\n{text}")
 
 
-def read_yaml(path: Path, remedy: str) -> Any:
+def read_stored_yaml(path: Path, remedy: str) -> Any:
     """What :func:`write_yaml` wrote.
 
     Raises:

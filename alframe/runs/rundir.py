@@ -15,7 +15,7 @@ from alframe.config.sections import RunConfig
 from alframe.errors import RunError
 from alframe.files import checkpoints
 from alframe.files.atomic import write_text
-from alframe.files.checked import read_object, read_yaml, to_lines, write_object, write_yaml
+from alframe.files.checked import read_object, read_stored_yaml, to_lines, write_object, write_yaml
 from alframe.runs.initial import digest, stored_ids
 from alframe.runs.journal import FILE, Journal
 from alframe.runs.records import classes_in, results_table
@@ -280,7 +280,7 @@ def stored_layer(path: Path) -> Layer:
     file = path / "config.yaml"
     if not file.exists():
         raise RunError(f"{path} holds no run: there is no config.yaml in it")
-    return as_layer(read_yaml(file, RESTORE), str(file), error=RunError)
+    return as_layer(read_stored_yaml(file, RESTORE), str(file), error=RunError)
 
 
 def stored_scores(path: Path, cycle: int) -> dict[str, float] | None:

@@ -1,6 +1,6 @@
 """The choice of a strategy among images of which files or arrays tell."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from alframe.config.draft import Layer, component, component_settings
@@ -64,7 +64,7 @@ class Material:
     images: Candidates
     labelled: frozenset[str] = frozenset()
     targets: Mapping[str, Target] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
 class _Known(Mapping[str, Target]):
@@ -171,6 +171,7 @@ def choose(
     budget: int,
     seed: int = 0,
     *,
+    tell: Callable[[str], None],
     strict: bool = False,
     wanted: Mapping[str, str] = FILES,
 ) -> Selection:
@@ -181,6 +182,7 @@ def choose(
         material: what is chosen from.
         budget: how many, 1 or more.
         seed: of draws.
+        tell: is called with what was tolerated, a sentence each: the material's notes first.
         strict: refuse to take a score for the probabilities of classes.
         wanted: what would give the signals that there are not.
 
@@ -190,6 +192,8 @@ def choose(
         SelectionError: the strategy broke its contract.
     """
     check_provided(strategy, material.signals.provides, wanted)
+    for note in material.notes:
+        tell(note)
     for found in material.signals.read() if strict else ():
         found.refuse_bare()
     pool = sorted(material.ids - material.labelled)
@@ -197,7 +201,7 @@ def choose(
     left_out = set(unknown)
     candidates = [item for item in pool if item not in left_out]
     if unknown:
-        material.notes.append(
+        tell(
             f"{plural(len(unknown), 'image')} left out, for which a file of predictions or "
             f"embeddings has no entry: {named(unknown)}"
         )
@@ -209,7 +213,7 @@ def choose(
         )
     count = min(budget, len(candidates))
     if count < budget:
-        material.notes.append(f"there are no more than {plural(count, 'image')} to choose from")
+        tell(f"there are no more than {plural(count, 'image')} to choose from")
     query = Query(
         learner=DeclaredSignals(material.signals, material.images, strategy.requires),
         unlabelled=tuple(candidates),
@@ -222,7 +226,8 @@ def choose(
     )
     selection = check_selection(strategy.select(query), candidates, count)
     if selection.scores is not None and (said := tied(selection.ids, selection.scores)):
-        material.notes.append(said)
+        tell(said)
     for found in material.signals.read():
-        material.notes.extend(found.notes)
+        for note in found.notes:
+            tell(note)
     return selection

@@ -89,7 +89,7 @@ class StoredDetections:
         self.exclusive = _exclusive(columns.scores, self.classes, where)
         self.counted = np.bincount(columns.owner, minlength=len(ids))
         starts = np.cumsum(self.counted) - self.counted
-        kept = self._sorted_out(columns)
+        kept = self._kept(columns)
         by_file = np.argsort(columns.owner, kind="stable")
         place = np.empty(len(by_file), np.int64)
         place[by_file] = np.arange(len(by_file)) - starts[columns.owner[by_file]]
@@ -165,7 +165,7 @@ class StoredDetections:
         steps = np.arange(max(int(count.max(initial=0)), 1))
         return start[:, None] + steps, steps < count[:, None]
 
-    def _sorted_out(self, columns: ObjectColumns) -> NDArray[np.int64]:
+    def _kept(self, columns: ObjectColumns) -> NDArray[np.int64]:
         """Rows by image and falling score, what is there twice once, without boxes of no area."""
         order = np.argsort(columns.owner * 2.0 + (1 - columns.score), kind="stable")
         again = repeated(columns.owner, columns.name, columns.score, *columns.box.T)

@@ -1,6 +1,7 @@
 """Material of a selection from files."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,7 @@ from alframe.selecting.candidates import Candidates, candidates_in
 from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections
 from alframe.selecting.stored_signals import StoredSignals
-from alframe.selecting.vectors import StoredVectors, Vectors, read_vectors
+from alframe.selecting.vectors import StoredVectors, Vectors
 from alframe.signals import AUGMENTED, BOX_FEATURES, DETECTIONS, EMBEDDING, SAMPLES
 from alframe.words import named, plural
 
@@ -31,7 +32,7 @@ def read_material(
     *,
     predictions: Sequence[Path] = (),
     augmented: Sequence[Path] = (),
-    embeddings: Path | None = None,
+    vectors: Vectors | None = None,
     images: Path | None = None,
     labelled: Path | None = None,
     missing: Missing = "skip",
@@ -44,7 +45,7 @@ def read_material(
         predictions: of a model, in any format that is read; several are those of the members of an
             ensemble, the first of which says what is detected.
         augmented: of the model on changed images, each change a file, mapped back.
-        embeddings: an npz; see :mod:`alframe.selecting.vectors`.
+        vectors: embeddings.
         images: a folder or a list of them; by default those of the embeddings, or else of the
             predictions.
         labelled: images that are not to be chosen: a list, or annotations in any format.
@@ -58,11 +59,10 @@ def read_material(
     """
     if augmented and not predictions:
         raise ConfigError("--augmented is to be compared with --predictions: give them, too")
-    if not (predictions or embeddings or images):
+    if not (predictions or vectors or images):
         raise ConfigError("there is nothing to choose from: give --predictions or --embeddings")
     paths = (*predictions, *augmented)
     problems = Problems("skip" if skip_bad else "error", "--skip-bad")
-    vectors = read_vectors(embeddings) if embeddings else None
     candidates, notes = _candidates(images, vectors.ids if vectors else None)
     found: list[Annotations] = []
     for path in paths:
@@ -84,11 +84,12 @@ def read_material(
             "classes are called by their numbers: a data.yaml or classes.txt beside the labels "
             "would give their names"
         )
-    notes = [*notes, *own, *said, *problems.settle()]
+    settled = problems.settle()
     detections = [stored(each, str(path)) for each, path in zip(found, paths, strict=True)]
-    notes += _nothing_found(detections[0]) if predictions else []
+    empty = _nothing_found(detections[0]) if predictions else []
     signals = _signals(detections, len(predictions), vectors)
-    return Material(ids - problems.items, classes, signals, candidates, done, targets, notes)
+    told = (*notes, *own, *said, *settled, *empty)
+    return Material(ids - problems.items, classes, signals, candidates, done, targets, told)
 
 
 def _signals(
@@ -147,7 +148,7 @@ def called_by_id(vectors: Vectors, images: Images, problems: Problems) -> Vector
             found[name] = images.find(name)
         except DataError as error:
             problems.take(name, error)
-    return vectors.renamed(lambda name: found.get(name, name))
+    return replace(vectors, ids=tuple(found.get(name, name) for name in vectors.ids))
 
 
 def _packed(found: Annotations) -> Packed:
@@ -169,7 +170,7 @@ def _labelled(
     if path.is_file() and path.suffix.lower() in ("", ".txt", ".lst"):
         own = Problems("error", "")
         names = listed(path, Candidates(None), own, "--labelled", empty=True)
-        done, foreign = _sorted_out(names, candidates, problems)
+        done, foreign = _found(names, candidates, problems)
         notes = (
             [f"{plural(len(foreign), 'labelled image')} not among the images: {named(foreign)}"]
             if foreign
@@ -179,15 +180,12 @@ def _labelled(
     said = read_annotations(path, candidates, problems)
     said = named_by(said, classes, path) if classes else said
     dataset = Dataset("labelled", classes or said.classes, candidates, {}, (), ())
-    bad = set[str]()
-    for item, problem in CheckedAnswers(said, dataset, path).problems() if classes else ():
-        problems.add(item, problem)
-        bad.add(item)
+    bad = CheckedAnswers(said, dataset, path).tell(problems) if classes else set[str]()
     good = CheckedAnswers(of_images(said, {*said.images} - bad), dataset, path)
     return good.answers().targets, frozenset(said.images), said.notes
 
 
-def _sorted_out(
+def _found(
     names: list[str], candidates: Candidates, problems: Problems
 ) -> tuple[list[str], list[str]]:
     done, foreign = [], []
@@ -208,20 +206,20 @@ def _nothing_found(detections: StoredDetections) -> list[str]:
     return [f"nothing was found on {plural(len(empty), 'image')}: {named(empty)}"]
 
 
-def promised(
-    predictions: Sequence[Path], augmented: Sequence[Path], embeddings: Path | None
-) -> frozenset[str]:
-    """The signals that files will give, before predictions are read.
+def check_there(*paths: Path) -> None:
+    """Refuse files that are not there.
 
     Raises:
-        DataError: a file is not there, or embeddings cannot be read.
+        DataError: names them.
     """
-    paths = (*predictions, *augmented, embeddings)
-    if gone := [str(path) for path in paths if path and not path.exists()]:
+    if gone := [str(path) for path in paths if not path.exists()]:
         raise DataError(f"{path}: nothing lies there: give its path" for path in gone)
-    vectors = read_vectors(embeddings) if embeddings else None
+
+
+def promised(predictions: int, vectors: Vectors | None, *, augmented: bool) -> frozenset[str]:
+    """The signals that so many predictions will give, before they are read, and embeddings."""
     names = {DETECTIONS} if predictions else set[str]()
-    names |= {SAMPLES} if len(predictions) > 1 else set()
+    names |= {SAMPLES} if predictions > 1 else set()
     names |= {AUGMENTED} if augmented else set()
     if vectors and vectors.image is not None:
         names.add(EMBEDDING)

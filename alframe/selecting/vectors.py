@@ -1,7 +1,7 @@
 """Embeddings in an npz, mapped into memory, so that no more is held than is asked for."""
 
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from alframe.errors import DataError
 from alframe.files.npz import DAMAGED, read_header
-from alframe.signals import BOX_FEATURES, EMBEDDING, LARGEST
+from alframe.signals import BOX_FEATURES, EMBEDDING, LARGEST_FEATURE
 from alframe.words import named, plural
 
 ARRAYS = {EMBEDDING: "image [n, d]", BOX_FEATURES: "object_features [m, f] with object_index [m]"}
@@ -66,10 +66,6 @@ class Vectors:
                 yield f"object_features and object_index: expected [m, f] and [m], got {shapes}"
             elif len(self.index) and not 0 <= self.index.min() <= self.index.max() < count:
                 yield f"object_index: expected places in ids, 0 to {count - 1}"
-
-    def renamed(self, find: Callable[[str], str]) -> "Vectors":
-        """The same, with the ids that others have for the images."""
-        return Vectors(tuple(map(find, self.ids)), self.image, self.objects, self.index, self.where)
 
 
 def read_vectors(path: Path) -> Vectors:
@@ -169,12 +165,12 @@ class StoredVectors:
         self, found: NDArray[Any], name: str, owner: NDArray[np.int64], ids: Sequence[str]
     ) -> None:
         """Refuse vectors, each of the image in the place ``owner`` of ``ids``."""
-        odd = ~(np.abs(found) < np.float64(LARGEST)).all(axis=1)
+        odd = ~(np.abs(found) < np.float64(LARGEST_FEATURE)).all(axis=1)
         if odd.any():
             at = named([ids[int(place)] for place in np.unique(owner[odd])])
             raise DataError(
                 f"{self.where}: {name}: expected numbers that are finite and smaller than "
-                f"{LARGEST:.0e}, not so of {at}"
+                f"{LARGEST_FEATURE:.0e}, not so of {at}"
             )
 
     @property

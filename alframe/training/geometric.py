@@ -18,7 +18,7 @@ Boxes = NDArray[np.float32]
 
 GROUND = (124, 116, 104)
 """What surrounds an image: the mean colour of ImageNet."""
-LARGEST = 4.0
+MOST_ZOOM = 4.0
 """The most that the sides of a window grow."""
 SMALLEST = 0.3
 """The least that is left of each side by a crop."""
@@ -52,13 +52,13 @@ class Window(NamedTuple):
 
 
 def zoom_out(window: Window, rng: np.random.Generator) -> Window:
-    """With probability 0.5 up to :data:`LARGEST` times as large, with the old one somewhere in it.
+    """With probability 0.5 up to :data:`MOST_ZOOM` times as large, the old one somewhere in it.
 
     SSD, section 3.6 ("zoom out"); mmdet's Expand.
     """
     if rng.random() >= 0.5:
         return window
-    ratio = rng.uniform(1, LARGEST)
+    ratio = rng.uniform(1, MOST_ZOOM)
     width, height = ratio * window.width, ratio * window.height
     left = window.x1 - rng.uniform(0, width - window.width)
     top = window.y1 - rng.uniform(0, height - window.height)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alframe.config.layers import flat
 from alframe.errors import RunError
-from alframe.files.checked import damaged, read_object, read_records, read_yaml
+from alframe.files.checked import damaged, read_object, read_records, read_stored_yaml
 from alframe.files.walking import walked
 from alframe.runs.records import REMEDY
 from alframe.runs.rundir import FREE_TO_CHANGE, RESTORE
@@ -176,7 +176,7 @@ def read_run(path: Path) -> Run:
     Raises:
         RunError: a file is missing or damaged; the message names it.
     """
-    config = read_yaml(path / "config.yaml", RESTORE)
+    config = read_stored_yaml(path / "config.yaml", RESTORE)
     if not isinstance(config, Mapping):
         raise RunError(f"{path / 'config.yaml'} is damaged: expected a mapping, got {config!r:.40}")
     manifest = read_object(path / "manifest.json", RESTORE)

@@ -229,9 +229,10 @@ def _finish(work: "WorkList") -> None:
     from alframe.benchmarks.reporting.report import findings_of, write
     from alframe.benchmarks.running.jobs import failures
 
-    failed, states = list(failures(work)), {work.state(job) for job in work}
+    states = work.states()
+    failed, found = list(failures(work, states)), states.values()
     say(*failed, err=True)
-    code = 1 if "failed" in states else 3 if "waiting" in states else 0
+    code = 1 if "failed" in found else 3 if "waiting" in found else 0
     runs = [work.path(job) for job in work if job.kind == "run"]
     if code == 3 and not any((path / "cycles.jsonl").exists() for path in runs):
         raise click.exceptions.Exit(code)  # nothing to report yet

@@ -8,7 +8,7 @@ from typing import Any
 from alframe.benchmarks.running.jobs import Job, JobKind
 from alframe.benchmarks.running.suite import Suite
 from alframe.config.layers import merge
-from alframe.config.resolve import expanded, resolve, settings
+from alframe.config.resolve import in_full, resolve, settings
 from alframe.config.sections import Component, RunConfig
 from alframe.errors import AlframeError, ConfigError
 from alframe.runs.first_cycle import MAY_DIFFER
@@ -77,7 +77,7 @@ def _resolved(suite: Suite) -> dict[GridKey, RunConfig]:
                 layers = [suite.settings, entry.settings, layer, suite.overrides, {"seed": seed}]
                 try:
                     configs[problem, method, seed] = _with_an_end(
-                        resolve([merge(map(expanded, layers))])
+                        resolve([merge(map(in_full, layers))])
                     )
                 except AlframeError as error:
                     for text in error.problems:

@@ -7,7 +7,7 @@ after its plugins are gone.
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -117,6 +117,10 @@ class JobList:
             return "running"
         return ended or "unfinished"
 
+    def states(self) -> dict[str, JobState]:
+        """Where each job stands, by name."""
+        return {job.name: self.state(job) for job in self}
+
     def failure(self, job: Job) -> str | None:
         """The last error of a job, unless it has finished since."""
         events = [e for e in self._journal if e.get("job") == job.name]
@@ -153,25 +157,25 @@ def _is_finished(path: Path) -> bool:
 
 def status_lines(jobs: JobList) -> Iterator[str]:
     """A summary, a line for each job, and an estimate of what remains."""
-    states = {j.name: jobs.state(j) for j in jobs}
+    states = jobs.states()
     cycles = {j: list(read_cycles(jobs.path(j) / "cycles.jsonl")) for j in jobs}
     shown = ", ".join(f"{n} {state}" for state, n in Counter(states.values()).items())
     yield f"{jobs.folder}: {len(jobs.jobs)} runs: {shown}"
     width = max(map(len, states))
     for job, done in cycles.items():
         yield f"{job.name:{width}}  {states[job.name]:10}  {_progress(job, done)}"
-    yield from failures(jobs)
+    yield from failures(jobs, states)
     if remaining := sum(_remaining(cycles)):
         yield f"about {remaining / 60:.0f} min of computing remain, if done one after the other"
 
 
-def failures(jobs: JobList) -> Iterator[str]:
+def failures(jobs: JobList, states: Mapping[str, str]) -> Iterator[str]:
     """A line for each job that failed or waits: why, and where it says more; and what helps."""
     for job in jobs:
-        if (state := jobs.state(job)) in ("failed", "waiting"):
+        if (state := states[job.name]) in ("failed", "waiting"):
             reason = str(jobs.failure(job)).removeprefix(WAITING)
             yield f"{state}: {job.name}: {reason} ({jobs.log(job)})"
-    if any(jobs.state(job) == "failed" for job in jobs):
+    if "failed" in states.values():
         yield f"to begin a job anew, remove its folder in {jobs.folder}; the others stay"
 
 

@@ -9,7 +9,7 @@ from alframe.benchmarks.running.jobs import Job
 from alframe.benchmarks.running.suite import Suite
 from alframe.config.draft import Layer
 from alframe.config.layers import merge
-from alframe.config.resolve import drafted, expanded, settings
+from alframe.config.resolve import drafted, in_full, settings
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import AlframeError, ConfigError, RunError, together
@@ -37,7 +37,7 @@ def check_places(suite: Suite) -> None:
 
 def _check_paths(layers: Sequence[Layer]) -> None:
     try:
-        light = drafted([merge(map(expanded, layers))]).light()
+        light = drafted([merge(map(in_full, layers))]).light()
     except AlframeError:
         return  # the grid will say the same, and more
     check_paths(light)

@@ -18,7 +18,7 @@ from alframe.benchmarks.statistics import Costs
 from alframe.config.draft import Layer
 from alframe.config.layers import flat, merge
 from alframe.config.options import problems as validation_problems
-from alframe.config.resolve import expanded
+from alframe.config.resolve import in_full
 from alframe.config.sections import Section
 from alframe.errors import ConfigError
 from alframe.files import checked
@@ -86,7 +86,7 @@ class Suite(Section):
 
     def overridden(self, layers: Sequence[Layer]) -> "Suite":
         """The suite with layers on top of everything."""
-        merged = merge(map(expanded, (self.overrides, *layers)))
+        merged = merge(map(in_full, (self.overrides, *layers)))
         return self.model_copy(update={"overrides": merged})
 
     def with_strategies(self, names: Sequence[str]) -> "Suite":
@@ -163,7 +163,7 @@ def stored(folder: Path) -> Suite:
     """
     remedy = "restore it; the runs below it can be reported one by one"
     path = folder / SUITE_FILE
-    return _checked(checked.read_yaml(path, remedy), str(path))
+    return _checked(checked.read_stored_yaml(path, remedy), str(path))
 
 
 def write(suite: Suite, folder: Path) -> None:

@@ -10,14 +10,14 @@ from torchvision.ops import sigmoid_focal_loss
 from alframe.detectors.anchors import AnchorGrid, octave_scales, retina_cell
 from alframe.detectors.box_ops import encode
 from alframe.detectors.losses import box_loss, focal_loss, normalise
-from alframe.detectors.matching import BACKGROUND, IGNORED, match
+from alframe.detectors.matching import BACKGROUND, LEFT_OUT, match
 from alframe.detectors.towers import Tower
 
 
 def random_case(seed=0, images=3, anchors=50, classes=4):
     generator = torch.Generator().manual_seed(seed)
     logits = 3 * torch.randn(images, anchors, classes, generator=generator)
-    labels = torch.randint(IGNORED, classes, (images, anchors), generator=generator)
+    labels = torch.randint(LEFT_OUT, classes, (images, anchors), generator=generator)
     labels[0] = BACKGROUND
     return logits, labels
 
@@ -36,7 +36,7 @@ def test_focal_loss_equals_torchvision_image_by_image():
     logits, labels = random_case()
     found = focal_loss(logits, labels)
     for i in range(len(logits)):
-        counts = labels[i] != IGNORED
+        counts = labels[i] != LEFT_OUT
         target = torch.zeros_like(logits[i])
         positive = labels[i] >= 0
         target[positive, labels[i][positive]] = 1
@@ -56,8 +56,8 @@ def test_ignored_anchors_have_no_gradient():
     logits, labels = random_case()
     logits.requires_grad_(True)
     focal_loss(logits, labels).sum().backward()
-    assert (logits.grad[labels == IGNORED] == 0).all()
-    assert (logits.grad[labels != IGNORED] != 0).all()
+    assert (logits.grad[labels == LEFT_OUT] == 0).all()
+    assert (logits.grad[labels != LEFT_OUT] != 0).all()
 
 
 def test_half_precision_is_summed_in_single():

@@ -6,7 +6,7 @@ from torchvision.models.detection._utils import Matcher
 from torchvision.ops import box_iou as stock_iou
 
 from alframe.detectors.box_ops import box_iou, clip_boxes, decode, encode, rescale_boxes
-from alframe.detectors.matching import BACKGROUND, IGNORED, Matching, match
+from alframe.detectors.matching import BACKGROUND, LEFT_OUT, Matching, match
 from alframe.errors import ConfigError
 
 
@@ -30,7 +30,7 @@ def scene(seed, images=3, objects=6, anchors=400):
 
 def slow_match(anchors, boxes, rule):
     """mmdet's MaxIoUAssigner on one image without padding: a loop over its objects."""
-    index = torch.full((len(anchors),), IGNORED)
+    index = torch.full((len(anchors),), LEFT_OUT)
     if not len(boxes):
         return index.fill_(BACKGROUND)
     overlaps = stock_iou(boxes, anchors)
@@ -85,9 +85,9 @@ def index_of(boxes, rule=RULE, anchors=ANCHORS):
 
 def test_thresholds_are_inclusive_for_positives_and_exclusive_for_background():
     # IoU 1, 0.5, 0, 0, 0.45
-    assert index_of([0, 0, 10, 10]) == [0, 0, BACKGROUND, BACKGROUND, IGNORED]
+    assert index_of([0, 0, 10, 10]) == [0, 0, BACKGROUND, BACKGROUND, LEFT_OUT]
     at_negative = Matching(positive=0.6, negative=0.5)
-    assert index_of([0, 0, 10, 10], at_negative)[1] == IGNORED
+    assert index_of([0, 0, 10, 10], at_negative)[1] == LEFT_OUT
 
 
 def test_every_tie_is_claimed_and_the_later_object_wins():

@@ -7,14 +7,14 @@ import torch
 import torch.nn.functional as F
 
 from alframe.detectors.losses import mined_cross_entropy
-from alframe.detectors.matching import BACKGROUND, IGNORED
+from alframe.detectors.matching import BACKGROUND, LEFT_OUT
 
 
 def random_case(seed, images=4, anchors=60, classes=5):
     """Image 0 has no positives, image 1 more than a quarter of them, image 2 nothing else."""
     generator = torch.Generator().manual_seed(seed)
     logits = 3 * torch.randn(images, anchors, classes, generator=generator)
-    labels = torch.randint(IGNORED, 1, (images, anchors), generator=generator)
+    labels = torch.randint(LEFT_OUT, 1, (images, anchors), generator=generator)
     labels[labels == 0] = torch.randint(0, classes - 1, labels.shape, generator=generator)[
         labels == 0
     ]
@@ -66,7 +66,7 @@ def test_only_what_was_mined_has_a_gradient():
     mined_cross_entropy(logits, labels, 3).sum().backward()
     moved = (logits.grad != 0).any(dim=-1)
     assert not moved[0].any(), "no positives, no negatives"
-    assert not moved[labels == IGNORED].any()
+    assert not moved[labels == LEFT_OUT].any()
     assert moved[labels >= 0].all()
     assert moved[3].sum() == 4 * (labels[3] >= 0).sum()
 

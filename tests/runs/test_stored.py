@@ -11,7 +11,7 @@ import torch
 
 from alframe.errors import RunError
 from alframe.files import checkpoints
-from alframe.files.checked import read_object, read_yaml, to_lines, write_object, write_yaml
+from alframe.files.checked import read_object, read_stored_yaml, to_lines, write_object, write_yaml
 from alframe.files.sealed import MARK, sealed
 from alframe.runs.journal import Journal
 from alframe.runs.scores import read_scores, write_scores
@@ -257,15 +257,19 @@ def test_a_line_that_is_no_object_is_damaged(tmp_path: Path, raw: bytes) -> None
 def test_files_of_other_programs_need_no_checksum(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"a": 1}')
     (tmp_path / "a.yaml").write_text("a: 1\n")
-    assert read_object(tmp_path / "a.json", "") == read_yaml(tmp_path / "a.yaml", "") == {"a": 1}
+    assert (
+        read_object(tmp_path / "a.json", "")
+        == read_stored_yaml(tmp_path / "a.yaml", "")
+        == {"a": 1}
+    )
 
 
 def test_what_has_changed_since_it_was_written_is_named(tmp_path: Path) -> None:
     write_object(tmp_path / "a.json", {"a": 1, "é": "\ud800"})
     write_yaml(tmp_path / "a.yaml", "a: 1\n")
     assert read_object(tmp_path / "a.json", "") == {"a": 1, "é": "\ud800"}
-    assert read_yaml(tmp_path / "a.yaml", "") == {"a": 1}
-    for name, read in (("a.json", read_object), ("a.yaml", read_yaml)):
+    assert read_stored_yaml(tmp_path / "a.yaml", "") == {"a": 1}
+    for name, read in (("a.json", read_object), ("a.yaml", read_stored_yaml)):
         path = tmp_path / name
         path.write_text(path.read_text().replace("1", "2", 1))
         with pytest.raises(RunError, match=rf"{name} is damaged, .*changed since.*: restore"):

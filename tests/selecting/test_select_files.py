@@ -350,7 +350,7 @@ def test_annotations_of_labelled_images_without_their_pictures(tmp_path: Path, k
         (tmp_path / "done/a.txt").write_text("0 0.5 0.5 0.02 0.1\n")
         (tmp_path / "done/classes.txt").write_text("cat\ndog\n")
         truth, expected = tmp_path / "done", [490, 450, 510, 550]
-    material = read_material(embeddings=npz(tmp_path / "e.npz"), labelled=truth)
+    material = read_material(vectors=read_vectors(npz(tmp_path / "e.npz")), labelled=truth)
     target = material.targets["a"]
     assert target.require_boxes().tolist() == [pytest.approx(expected)]
 

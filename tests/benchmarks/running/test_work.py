@@ -168,7 +168,7 @@ def test_a_job_that_waits_is_listed_and_not_tried_again(tmp_path: Path) -> None:
     (outcome,) = work.run(engine)
     assert outcome.failed == "waiting: cycle 0 waits for r/predictions"
     assert len(engine.calls) == 1
-    (line,) = failures(work)
+    (line,) = failures(work, work.states())
     assert line.startswith(f"waiting: {job.name}: cycle 0 waits for r/predictions (")
     assert work.state(next(iter(work))) == "waiting"
     with pytest.raises(click.exceptions.Exit) as ended:
