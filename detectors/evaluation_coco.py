@@ -11,6 +11,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.cocoeval import COCOeval
 
 from alframe.datasets.base import Target
+from alframe.datasets.boxes import SIDES, written_as
 from alframe.detectors.evaluation_results import (
     DetectionResults,
     DetectionTable,
@@ -243,8 +244,5 @@ def _overlaps(
     """Overlap of each detection with each object, float64 [n, m]; [] of none."""
     iou: Any = coco_mask.iou  # its type hints forget arrays of float64
     crowd = objects.crowd[gt].tolist()
-    return iou(_xywh(detections.boxes[dt]), _xywh(objects.boxes[gt]), crowd)
-
-
-def _xywh(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+    found, there = (written_as(b, SIDES) for b in (detections.boxes[dt], objects.boxes[gt]))
+    return iou(found, there, crowd)

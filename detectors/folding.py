@@ -33,9 +33,14 @@ def for_inference(detector: D) -> D:
     backbone = getattr(detector.eval(), "backbone", None)
     if not isinstance(backbone, Backbone):
         return detector
-    lean = copy.copy(detector)
-    lean._modules = {**detector._modules, "backbone": _folded(backbone)}
-    return lean
+    return with_backbone(detector, _folded(backbone))
+
+
+def with_backbone(detector: D, backbone: nn.Module) -> D:
+    """The detector with another backbone; it is left as it is, and all else is shared with it."""
+    other = copy.copy(detector)
+    other._modules = {**detector._modules, "backbone": backbone}
+    return other
 
 
 def _folded(backbone: Backbone) -> Backbone:

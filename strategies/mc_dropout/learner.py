@@ -1,6 +1,5 @@
 """The learner of Monte Carlo dropout: several opinions of one detector."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from alframe.config.checks import at_least
 from alframe.detectors.backbones import Backbone
 from alframe.detectors.dense import DenseDetector
+from alframe.detectors.folding import with_backbone
 from alframe.detectors.stock import StockDetector
 from alframe.errors import ConfigError
 from alframe.learner import LearnerSetup
@@ -72,10 +72,11 @@ class DropoutLearner(PlainLearner):
         if name != SAMPLES:
             return super().derived(batch, model, name)
         backbone: Backbone = model.backbone  # type: ignore[attr-defined]
-        maps = backbone(batch.images, batch.sizes)
+        maps, detector = backbone(batch.images, batch.sizes), cast(nn.Module, model)
+        opinions = (dropped(maps, self._rate, number) for number in range(self._samples))
         return tuple(
-            self.detections(batch, _with_maps(model, dropped(maps, self._rate, number)))
-            for number in range(self._samples)
+            self.detections(batch, cast(Model, with_backbone(detector, _Known(each))))
+            for each in opinions
         )
 
 
@@ -87,13 +88,6 @@ def dropped(maps: list[Tensor], rate: float, number: int) -> list[Tensor]:
         each * (keep / (1 - rate)).to(each)[:, None, None]
         for each, keep in zip(maps, kept, strict=True)
     ]
-
-
-def _with_maps(model: Model, maps: list[Tensor]) -> Model:
-    """The detector with these maps in the place of its backbone's; all else is shared."""
-    detector: Any = copy.copy(model)
-    detector._modules = {**detector._modules, "backbone": _Known(maps)}
-    return detector  # type: ignore[no-any-return]
 
 
 class _Known(nn.Module):
