@@ -15,11 +15,14 @@ from alframe.datasets.names import stem
 from alframe.datasets.objects import Annotated
 from alframe.files.atomic import atomic
 
+READ = frozenset({".bmp", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"})
+"""Suffixes of what Ultralytics reads as pictures; a GIF is a video to it, others are nothing."""
+
 
 def write_labelled(
     labelled: LabelledSet, classes: tuple[str, ...], folder: Path, names: Mapping[str, str]
 ) -> None:
-    """Write ``yolo/`` (images are links, or drawn ones PNG) and ``coco.json``, once.
+    """Write ``yolo/`` (images are links, or PNG) and ``coco.json``, once.
 
     Objects that are not trained on, difficult or crowds, are left out of YOLO's files, which have
     no word for them. The ``file_name`` of ``coco.json`` is one in ``yolo/images``.
@@ -68,7 +71,7 @@ def write_categories(classes: tuple[str, ...], folder: Path) -> None:
 
 
 def write_pictures(images: ImageSet, folder: Path, names: Mapping[str, str]) -> None:
-    """Write all pictures under their names, as links, or drawn ones as PNG."""
+    """Write all pictures under their names, as links, or as PNG: see :data:`READ`."""
     for item, name in names.items():
         _picture(images, item, folder / name)
 
@@ -103,17 +106,24 @@ class HandedOver(Pictures):
 
     def find(self, name: str) -> str:
         """The id of the picture that a file calls ``name``; see :class:`.Pictures`."""
-        return self._renamed.get(stem(name.rpartition("/")[2])) or super().find(name)
+        item = self._renamed.get(stem(name.rpartition("/")[2]))
+        if item is None:
+            return super().find(name)
+        self._certain.add(item)
+        return item
 
 
 def _name(images: ImageSet, item: str) -> str:
     """What files call a picture: its id with a suffix."""
-    return AskedImage(item, file_of(images.images, item) or Path("drawn.png"), *UNSIZED).name
+    file = file_of(images.images, item) or Path("drawn.png")
+    name = AskedImage(item, file, *UNSIZED).name
+    return name if file.suffix.lower() in READ else f"{stem(name)}.png"
 
 
 def _picture(images: ImageSet, item: str, place: Path) -> None:
-    """A link to the picture of an item, or a drawn one as PNG, unless it is there."""
+    """A link to the picture of an item, or a PNG of one that is drawn or of another kind, once."""
     file = file_of(images.images, item)
+    file = file if file and file.suffix.lower() in READ else None
     place.parent.mkdir(parents=True, exist_ok=True)
     if file and not (place.is_symlink() and place.readlink() == file.absolute()):
         place.unlink(missing_ok=True)  # of a dataset that has moved

@@ -174,9 +174,9 @@ def with_answers(dataset: Dataset, runs: Iterable[Path]) -> Dataset:
     return dataset
 
 
-def pictures(dataset: Dataset) -> Pictures:
-    """The pictures of a dataset, as files of others may name them."""
-    return Pictures((*dataset.pool, *dataset.test), dataset.images.size, dataset.file)
+def pictures(dataset: Dataset, asked: Iterable[str] = ()) -> Pictures:
+    """The pictures of a dataset, as files of others may name them, of those asked for rather."""
+    return Pictures((*dataset.pool, *dataset.test), dataset.images.size, dataset.file, asked)
 
 
 def stored_answers(run: Path, cycle: int, dataset: Dataset) -> CheckedAnswers:

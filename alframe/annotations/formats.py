@@ -57,7 +57,7 @@ def read_annotations(
     """
     with opened(path, without) as source:
         found = _format(source, path, name).read(source, images, problems)
-    return _usable(found, problems)
+    return _usable(found, images, problems)
 
 
 def read_predictions(path: Path, images: Images, problems: Problems) -> Annotations:
@@ -77,7 +77,7 @@ def read_predictions(path: Path, images: Images, problems: Problems) -> Annotati
                 found = (chosen.predictions or chosen.read)(source, images, problems)
                 if isinstance(found.objects, Packed):
                     found.objects.columns()
-    return _usable(found, problems)
+    return _usable(found, images, problems)
 
 
 @contextlib.contextmanager
@@ -117,8 +117,10 @@ def named_format(name: str) -> Format:
     raise ConfigError(unknown("format", name, FORMATS))
 
 
-def _usable(found: Annotations, problems: Problems) -> Annotations:
+def _usable(found: Annotations, images: Images, problems: Problems) -> Annotations:
     """Without images that have a problem, of which what is left may be misleading."""
+    for item, problem in images.doubts(found.images):
+        problems.add(item, problem)
     if bad := problems.items:
         found.images = [item for item in found.images if item not in bad]
         found.objects = [thing for thing in found.objects if thing.owner not in bad]

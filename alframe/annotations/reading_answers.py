@@ -30,6 +30,7 @@ class AnswersReader:
         name: of the format, or None.
         given: flags of the command line.
         new: classes that answers may have besides those of the dataset, None for any.
+        items: ids of the images that answers rather are about, as they are asked for.
         asked: files that nobody has annotated yet; None takes them as well.
         notes: what was tolerated, and files that are left out; a sentence each.
     """
@@ -39,6 +40,7 @@ class AnswersReader:
     name: str | None
     given: Sequence[str]
     new: Collection[str] | None
+    items: Sequence[str]
     asked: Asked | None
     notes: list[str] = field(default_factory=list)
 
@@ -70,7 +72,7 @@ class AnswersReader:
             DataError: it cannot be read, or is as it was written.
         """
         self._look(path)
-        images = pictures(self.dataset)
+        images = pictures(self.dataset, self.items)
         without = self.asked.has if self.asked else None
         found = read_annotations(path, images, problems, self.name, without)
         found = self._with_pictures(found, problems)

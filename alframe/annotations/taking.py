@@ -122,6 +122,7 @@ def take(
         name,
         given,
         new=None if new_classes else stored.new_classes,
+        items=() if as_it_is else [image.item for image in sheet.images],
         asked=None if as_it_is else Asked(run),
     )
     found = reader.read_all(files, problems)

@@ -91,13 +91,15 @@ def _item(images: Images, name: str, annotation: VocAnnotation, where: str) -> s
     Raises:
         BadItemError: there is none, or these are two.
     """
+    item = _found(images, [annotation.path], where) if annotation.path else None
+    told = item is not None and _last(item) == _last(name)  # by labelImg, which writes the path
     try:
-        return _named_item(images, name, annotation.filename, where)
-    except BadItemError:  # it may mean several, of which labelImg has written the path
-        item = _found(images, [annotation.path], where) if annotation.path else None
-        if item is None or _last(item) != _last(name):
+        found = _named_item(images, name, annotation.filename, where)
+    except BadItemError:
+        if item is None or not told:
             raise
         return item
+    return item if item is not None and told and "/" not in name else found
 
 
 def _named_item(images: Images, name: str, filename: str, where: str) -> str:

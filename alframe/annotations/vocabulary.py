@@ -1,13 +1,13 @@
 """What files of annotation tools say and are told: one vocabulary for every format."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
 from alframe.annotations.sources import Source
 from alframe.datasets.objects import Annotated, Box, Collected
-from alframe.datasets.problems import Problems
+from alframe.datasets.problems import Problem, Problems
 
 UNSIZED = (1, 1)
 """Size of a picture that is no file here: what files give as shares of it stays that."""
@@ -22,6 +22,10 @@ class Images(Protocol):
         Raises:
             BadItemError: there is none, or there are several.
         """
+        ...
+
+    def doubts(self, items: Collection[str]) -> Iterable[tuple[str, Problem]]:
+        """Those of the pictures found that may not be meant, once all names have been."""
         ...
 
     def size(self, item: str) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import re
 
 from alframe.annotations.sources import Files, Source, files, head, read
 from alframe.annotations.yolo_names import LISTS, last_part
+from alframe.datasets.meant import SPLITS
 
 _LABEL = re.compile(rb"(?:\xef\xbb\xbf)?\s*\d+(?:\.0*)?(?:\s+[-+.\deE]+){4}")
 _NOT_LABELS = {*LISTS, "train.txt", "val.txt", "test.txt", "images.txt", "readme.txt"}
@@ -40,11 +41,15 @@ def beside_labels(source: Source, labels: Files) -> list[str]:
 
 
 def image_names(name: str) -> list[str]:
-    """What the image of a label file may be called: beside it, in ``images``, in no such folder."""
+    """What the image of a label file may be called: beside it, in ``images``, in no such folder.
+
+    Nor in that of a split, which CVAT adds.
+    """
     *folders, last = name[: -len(".txt")].split("/")
     swapped = ["images" if folder == "labels" else folder for folder in folders]
     without = [f for f in folders if f not in ("labels", "images", "obj_train_data")]
-    ways = (swapped, folders, without)
+    below = without[1:] if without[:1] and without[0] in SPLITS else without
+    ways = (swapped, folders, without, below)
     return list(dict.fromkeys("/".join([*way, last]) for way in ways))
 
 

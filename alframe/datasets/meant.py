@@ -1,7 +1,7 @@
 """Which file an annotation means, where it names it otherwise than the file is named."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +16,12 @@ SPLITS = frozenset({"train", "val", "valid", "test"})
 """Folders of YOLO in :data:`USUAL` ones."""
 UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")
 """What Label Studio puts before the names of uploaded files, once."""
+RENAMED = re.compile(r"-\d+$")
+"""What Ultralytics puts after the names of pictures in several folders whose names are the same."""
+
+
+_LOST = "the folders of images are lost, so that a name may mean several"
+_WITH_FOLDERS = "give a file of a format that has the folders, or rename the images"
 
 
 class SeveralError(BadItemError):
@@ -31,13 +37,19 @@ class PictureNames:
     Args:
         ids: paths of the pictures, with their suffix or without.
         file: where the picture of an id lies, if anywhere: a path of that file means it.
+        asked: ids of those that are rather meant than others.
     """
 
     def __init__(
-        self, ids: Iterable[str], file: Callable[[str], Path | None] = lambda _: None
+        self,
+        ids: Iterable[str],
+        file: Callable[[str], Path | None] = lambda _: None,
+        asked: Iterable[str] = (),
     ) -> None:
-        self._ids, self._file = frozenset(ids), file
+        self._ids, self._file, self._asked = frozenset(ids), file, frozenset(asked)
         self._otherwise: dict[str, str] = {}
+        self._certain = set[str]()
+        self._flat = False
 
     def find(self, name: str) -> str:
         """The id of the picture that a file calls ``name``.
@@ -54,9 +66,27 @@ class PictureNames:
     def notes(self) -> list[str]:
         """One sentence on the names that are ids neither with nor without suffix.
 
-        The folders that formats have for images or labels, and for splits in these, do not count.
+        The folders that formats have for images or labels, and for splits in these, do not count,
+        nor those in front of a whole path.
         """
         return _differing({n: i for n, i in self._otherwise.items() if not _is_plain(n, i)})
+
+    def doubts(self, items: Collection[str]) -> list[tuple[str, Problem]]:
+        """Found pictures that may not be meant: where a file has lost the folders of its pictures.
+
+        It has if a name without folders is that of a picture in one: then ``a.jpg``, though there
+        is one, may be ``b/a.jpg`` as well. So it may if that one is asked for and ``a.jpg`` is not,
+        and only one of them is found.
+        """
+        lost = self._flat or not all(_tells_folders(n, i) for n, i in self._otherwise.items())
+        found, doubts = set(items), list[tuple[str, Problem]]()
+        for item in items if lost or self._asked else ():
+            others = [each for each in self._names.ending(item) if each != item]
+            rather = item not in self._asked and not self._asked.isdisjoint({*others} - found)
+            if others and (lost or rather) and item not in self._certain:
+                at = f"{item} (or {', '.join(sorted(others))})"
+                doubts.append((item, Problem(_LOST, at, f"{_WITH_FOLDERS}{SKIP}")))
+        return doubts
 
     @cached_property
     def _names(self) -> Names:
@@ -78,12 +108,16 @@ class PictureNames:
         if len(found) > 1:
             files = {item: self._file(item) for item in found}
             place = Path(name).absolute()
-            found = [i for i, file in files.items() if file and file.absolute() == place] or found
+            there = [i for i, file in files.items() if file and file.absolute() == place]
+            self._certain.update(there)
+            found = there or found
         found = _of_twins(name, found)
         if len(found) == 1:
             return found[0]
         if found:
+            self._flat |= len(parts) == 1
             raise SeveralError(_ambiguous(name, found, "image"))
+        self._flat |= len(names.ending(RENAMED.sub("", stem(parts[-1])))) > 1
         cause = "a name is that of no picture of the dataset"
         raise BadItemError(Problem(cause, repr(name), f"add the picture, take it out{SKIP}"))
 
@@ -95,6 +129,7 @@ class Pictures(PictureNames):
         ids: see :class:`PictureNames`.
         size: (height, width) in pixels of one of them.
         file: see :class:`PictureNames`.
+        asked: likewise.
     """
 
     def __init__(
@@ -102,8 +137,9 @@ class Pictures(PictureNames):
         ids: Iterable[str],
         size: Callable[[str], tuple[int, int]],
         file: Callable[[str], Path | None] = lambda _: None,
+        asked: Iterable[str] = (),
     ) -> None:
-        super().__init__(ids, file)
+        super().__init__(ids, file, asked)
         self._size = size
 
     def size(self, item: str) -> tuple[int, int]:
@@ -188,6 +224,13 @@ class Meant:
         return Problem("the image is missing", shown, remedy)
 
 
+def _tells_folders(name: str, item: str) -> bool:
+    """Whether a name ends with the folders of the picture that it was found to mean."""
+    parts, folders = parts_of(name)[0][:-1], item.split("/")[:-1]
+    said = [likeness(part) for part in parts[len(parts) - len(folders) :]]
+    return said == [likeness(folder) for folder in folders]
+
+
 def _of_twins(name: str, paths: list[str]) -> list[str]:
     """Of paths that are alike but for their letters, those that are as the name is, if any are."""
     if len(paths) < 2 or len({likeness(stem(path)) for path in paths}) > 1:
@@ -230,7 +273,13 @@ def _tails(parts: Sequence[str], folder: Path, elsewhere: bool) -> Iterator[Sequ
 
 
 def _is_plain(name: str, item: str) -> bool:
-    """Whether a name differs from an id in the suffix and the folders of a format alone."""
+    """Whether a name differs from an id in the suffix and the folders of a format alone.
+
+    Or is a whole path, of this machine or another, that ends with it.
+    """
+    parts, elsewhere = parts_of(name)
+    if elsewhere and "/".join(parts).endswith(f"/{item}"):
+        return True
     said, own = _without_usual(name), {item, _without_usual(item)}
     split, _, last = said.partition("/")
     ways = {name, said, last if said != name and split in SPLITS else said}

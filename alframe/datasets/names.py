@@ -17,7 +17,9 @@ SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif",
 )  # fmt: skip
 """Of what counts as a picture in a folder, in any case; readers and ``predict`` share them."""
-_TAKEN_OFF = frozenset({*SUFFIXES, ".xml"})
+_BY_CONTENT = (".avif", ".jp2", ".mpo", ".pbm", ".pgm", ".pnm", ".ppm", ".tga")
+"""Of what may be a picture, too; where it is one, its content tells."""
+_TAKEN_OFF = frozenset({*SUFFIXES, *_BY_CONTENT, ".xml"})
 
 
 def _composed(name: str) -> str:

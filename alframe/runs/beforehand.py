@@ -7,7 +7,7 @@ from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import ConfigError, together
 from alframe.files.home import expanded
-from alframe.runs.build import build_dataset, plan_of
+from alframe.runs.build import asks_people, build_dataset, build_oracle, plan_of
 from alframe.runs.initial import stored_ids
 from alframe.runs.kept import dataset_of
 from alframe.runs.opening import check_claim
@@ -34,7 +34,12 @@ def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:
         partial(_check_files, config, resume=resume),
         partial(dataset_of, config, path),
     )
-    plan_of(config, dataset)
+    try:
+        plan_of(config, dataset)
+    except ConfigError:
+        if asks_people(config):
+            build_oracle(config, dataset, path)  # where nobody can be asked, says so instead
+        raise
     return dataset
 
 

@@ -1,6 +1,6 @@
 """Candidates of a selection by name: what predictions may call them, and where pictures lie."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from alframe.datasets.folders import below, no_image_in
 from alframe.datasets.listing import Listing
 from alframe.datasets.meant import Pictures, parts_of
 from alframe.datasets.pictures import decoded, header_size
-from alframe.datasets.problems import Problems
+from alframe.datasets.problems import Problem, Problems
 from alframe.errors import DataError
 from alframe.words import named, plural
 
@@ -42,6 +42,10 @@ class Candidates:
             BadItemError: there is none, or there are several.
         """
         return name if self._pictures is None else self._pictures.find(name)
+
+    def doubts(self, items: Collection[str]) -> list[tuple[str, Problem]]:
+        """Those of the images found that may not be meant; see :class:`.PictureNames`."""
+        return [] if self._pictures is None else self._pictures.doubts(items)
 
     def file(self, item: str) -> Path | None:
         """Where the picture lies; None where it is no file."""

@@ -13,6 +13,7 @@ from alframe.datasets.objects import Box, repeated
 from alframe.errors import DataError
 from alframe.shaped import Bool, Float, Int
 from alframe.signals import Detections
+from alframe.streams import BESIDE, BOXES
 from alframe.words import named, plural
 
 if TYPE_CHECKING:
@@ -101,6 +102,20 @@ class StoredDetections:
             self._scores = np.pad(self._scores, ((0, 0), (0, 1)))
         self._count = np.bincount(columns.owner[kept], minlength=len(ids))
         self._start = np.cumsum(self._count) - self._count
+
+    def check_pixels(self) -> None:
+        """Refuse boxes that are shares of images, whose sizes are not known.
+
+        Raises:
+            DataError: says what would give them.
+        """
+        box = self._box
+        if len(box) < BOXES or np.abs(box - 0.5).max() > 0.5 + BESIDE or (box % 1 == 0).all():
+            return
+        raise DataError(
+            f"{self.where}: boxes all reach from 0 to about 1, as shares of images, whose sizes "
+            "are not known: give --images, a folder or list of their files (in Python: pixels)"
+        )
 
     def refuse_bare(self) -> None:
         """From now on, refuse to take a score for the probabilities of classes."""

@@ -75,6 +75,8 @@ class StoredSignals:
                 f"no {what or 'prediction'} of {plural(len(lacking), 'image')} that the strategy "
                 f"looks at, maybe as labelled ones: {named(lacking)}; add them to the files"
             )
+        for each in {file for name in names for file in self._files(name)}:
+            each.check_pixels()
         ids = list(images.ids)
         if EMBEDDING in names:
             ids.sort(key=self._vectors().rows.__getitem__)

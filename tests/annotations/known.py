@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 from alframe.annotations.formats import read_annotations
@@ -33,6 +34,9 @@ class Known:
             if found:
                 raise BadItemError(Problem("may mean several", name, "rename"))
         raise BadItemError(Problem("there is no such image", name, "add it"))
+
+    def doubts(self, items: Any) -> tuple[()]:
+        return ()
 
     def size(self, item: str) -> tuple[int, int]:
         return self._size

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import AlframeError
@@ -43,6 +44,7 @@ CASES: list[tuple[str, list[str]]] = [
     ("run budget.initial=501", ["asks for 501 images, the pool has 500"]),
     ("run budget.initial=0", ["budget.initial: expected a number of images"]),
     ("run budget.initial_set=a first_cycle=b", ["budget.initial_set=a", "b holds no run"]),
+    ("run --model timm --dataset folder --data-root classes --oracle files", ["asked for boxes"]),
     ("run model.weights=a.pth", ["model.weights: no file a.pth"]),
     ("run model.weights=fifo", ["model.weights: no file fifo"]),
     ("validate --dataset voc --data-root nowhere", ["nowhere is not a folder"]),
@@ -58,6 +60,9 @@ CASES: list[tuple[str, list[str]]] = [
 def test_all_of_it_is_named_without_torch(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    for name in ("cat/a.png", "cat/b.png", "dog/c.png"):
+        (picture := tmp_path / "classes" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(picture)
     subprocess.run(["mkfifo", str(tmp_path / "fifo")], check=True)
     ended = subprocess.run(
         [sys.executable, "-c", ALL_IN_ONE_PROCESS],
@@ -70,7 +75,7 @@ def test_all_of_it_is_named_without_torch(tmp_path: Path) -> None:
         assert (code, len(lines), heavy) == (2, len(needles), []), (command, lines)
         for needle, line in zip(needles, lines, strict=True):
             assert needle in line, command
-    assert {p.name for p in tmp_path.iterdir()} == {"file", "fifo", "dangling"}
+    assert {p.name for p in tmp_path.iterdir()} == {"file", "fifo", "dangling", "classes"}
 
 
 def test_the_folder_of_the_user_in_quotes(

@@ -12,11 +12,19 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from alframe.datasets.base import ImageSet, ImageSource, LabelledSet, Target
+from alframe.datasets.names import stem
+from alframe.datasets.photos import photos
 from alframe.datasets.shapes import shapes
 from alframe.detectors import prediction_files
-from alframe.detectors.handing_over import HandedOver, side_by_side, write_labelled
+from alframe.detectors.handing_over import (
+    HandedOver,
+    side_by_side,
+    write_labelled,
+    write_pictures,
+)
 from alframe.signals import EMBEDDING
 from tests.annotations import people
 from tests.cli.test_cli import alframe  # noqa: F401
@@ -435,6 +443,35 @@ def test_labels_of_what_is_labelled_lie_beside_its_pictures(tmp_path: Path) -> N
         assert Path(labels).with_suffix(".txt").read_text().startswith("0 ")
     content = json.loads((tmp_path / "labelled/coco.json").read_text())
     assert {row["file_name"] for row in content["images"]} == {p.name for p in pictures}
+
+
+def test_pictures_that_ultralytics_does_not_read_are_written_as_png(tmp_path: Path) -> None:
+    """A GIF is a video to it, and others are left out without a word."""
+    ids = ("a.gif", "b.ppm", "c.JPG", "in/d.jfif")
+    rng = np.random.default_rng(0)
+    for item in ids:
+        place = tmp_path / "photos" / item
+        place.parent.mkdir(parents=True, exist_ok=True)
+        kind = {".gif": "GIF", ".ppm": "PPM"}.get(place.suffix, "JPEG")
+        Image.fromarray(rng.integers(0, 255, (20, 30, 3), np.uint8)).save(place, kind)
+    dataset = photos(str(tmp_path / "photos"), classes=["cat"])
+    images = ImageSet(dataset.images, ids)
+    names = side_by_side(images)
+    assert [*names.values()] == ["a.png", "b.png", "c.JPG", "d.png"]
+    write_pictures(images, tmp_path / "predictions", names)
+    labelled = LabelledSet(dataset.images, ids, dict.fromkeys(ids, Target.of([[1, 1, 9, 9]], [0])))
+    for _ in range(2):
+        write_labelled(labelled, ("cat",), tmp_path / "labelled", names)
+    for folder in ("predictions", "labelled/yolo/images"):
+        for item, name in names.items():
+            with Image.open(tmp_path / folder / name) as picture:
+                assert picture.format == ("JPEG" if name == "c.JPG" else "PNG")
+                np.testing.assert_array_equal(
+                    np.asarray(picture.convert("RGB")), dataset.images.read(item)
+                )
+    handed = HandedOver(images)
+    assert [handed.find(name) for name in names.values()] == list(ids)
+    assert [handed.find(stem(name)) for name in names.values()] == list(ids)
 
 
 def test_pictures_that_have_moved_are_linked_anew(tmp_path: Path) -> None:

@@ -211,6 +211,15 @@ def test_an_image_without_boxes_is_not_one_that_was_not_predicted(
     assert "c.jpg" in err
 
 
+def test_labels_of_pictures_of_unknown_size(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    (path := yolo(tmp_path / "run")).joinpath("labels/c.txt").write_text("0 .5 .5 .1 .1 .5\n" * 9)
+    for number in range(10):
+        (path / f"labels/more{number}.txt").write_text(f"0 .5 .5 .{number + 1} .2 .5\n")
+    code, _, err = choose(alframe, "--predictions", path)
+    assert (code, f"{path}: boxes all reach from 0 to about 1, as shares" in err) == (2, True), err
+    assert "give --images" in err
+
+
 @pytest.mark.parametrize("write", [yolo, results])
 def test_boxes_that_are_there_twice_count_once(
     alframe: Any, photos: Path, tmp_path: Path, write: Any  # noqa: F811

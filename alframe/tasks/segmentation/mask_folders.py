@@ -1,5 +1,6 @@
 """Folders of images and of masks: those of CamVid, and those that people make."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -231,4 +232,6 @@ def _names(path: Path) -> list[str] | None:
             f"{path}: line {names.index('') + 1} is empty, and a line is the number of a class: "
             "name it, or take it out"
         )
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ConfigError(f"{path}: expected different names, {twice[0]!r} is there twice")
     return names

@@ -396,6 +396,9 @@ def test_names_by_their_lines(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_text("road\n\ncar\n")
     with pytest.raises(AlframeError, match=r"classes\.txt: line 2 is empty, and a line is the num"):
         masks(str(tmp_path))
+    (tmp_path / "classes.txt").write_text("road\ncar\nroad\n")
+    with pytest.raises(AlframeError, match=r"classes\.txt: expected different names, 'road' is th"):
+        masks(str(tmp_path))
 
 
 def grey_png(depth: int, values: list[int]) -> bytes:

@@ -1,0 +1,139 @@
+"""Pictures of one name in several folders, and files of tools that have lost the folders."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from alframe.annotations.formats import read_annotations
+from alframe.datasets.meant import Pictures
+from alframe.datasets.problems import Problems
+from alframe.errors import DataError
+
+IDS = ("a.jpg", "b.jpg", "in/a.jpg", "in/c.jpg")
+LOST = "the folders of images are lost, so that a name may mean several"
+
+
+def yolo(folder: Path, *names: str) -> Path:
+    """A label file for each name."""
+    for name in names:
+        file = (folder / "labels" / name).with_suffix(".txt")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("0 0.5 0.5 0.2 0.2\n")
+    (folder / "classes.txt").write_text("disc\n")
+    return folder
+
+
+def voc(folder: Path, *names: str, path: Callable[[str], str] = lambda _: "") -> Path:
+    """An XML file for each name, all in one folder."""
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        last = Path(name).name
+        (folder / last).with_suffix(".xml").write_text(
+            f"<annotation><filename>{last}</filename>{path(name)}"
+            "<size><width>100</width><height>100</height></size><object><name>disc</name><bndbox>"
+            "<xmin>1</xmin><ymin>1</ymin><xmax>50</xmax><ymax>50</ymax></bndbox></object>"
+            "</annotation>"
+        )
+    return folder
+
+
+def coco(folder: Path, *names: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    images = [
+        {"id": n, "file_name": name, "width": 100, "height": 100} for n, name in enumerate(names)
+    ]
+    boxes = [
+        {"id": n, "image_id": n, "category_id": 1, "bbox": [1, 1, 9, 9]} for n in range(len(names))
+    ]
+    content = {
+        "images": images, "annotations": boxes, "categories": [{"id": 1, "name": "disc"}]
+    }  # fmt: skip
+    path = folder / "instances.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def found(
+    path: Path, asked: Iterable[str] = (), ids: Iterable[str] = IDS, on_bad: Any = "error"
+) -> list[str]:
+    problems = Problems(on_bad, "--skip-bad")
+    said = read_annotations(path, Pictures(ids, lambda _: (100, 100), asked=asked), problems)
+    problems.settle()
+    return sorted(thing.owner for thing in said.objects)
+
+
+FORMATS = pytest.mark.parametrize("write", [yolo, voc, coco])
+
+
+@FORMATS
+def test_a_file_with_a_picture_of_a_folder_by_its_name_alone(write: Any, tmp_path: Path) -> None:
+    path = write(tmp_path / "lost", "a.jpg", "b.jpg", "c.jpg")
+    with pytest.raises(DataError, match=rf"{LOST}: a\.jpg \(or in/a\.jpg\); give a file of a form"):
+        found(path)
+    assert found(path, on_bad="skip") == ["b.jpg", "in/c.jpg"]
+
+
+@FORMATS
+def test_names_without_folders_are_of_pictures_in_none(write: Any, tmp_path: Path) -> None:
+    assert found(write(tmp_path / "root", "a.jpg", "b.jpg")) == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("write", [yolo, coco])
+def test_a_file_that_has_the_folders(write: Any, tmp_path: Path) -> None:
+    assert found(write(tmp_path / "all", *IDS), asked=["in/a.jpg"]) == list(IDS)
+
+
+@FORMATS
+def test_what_is_asked_for_is_rather_meant(write: Any, tmp_path: Path) -> None:
+    path = write(tmp_path / "root", "a.jpg", "b.jpg")
+    assert found(path, asked=["a.jpg", "in/a.jpg"]) == ["a.jpg", "b.jpg"]
+    with pytest.raises(DataError, match=rf"{LOST}: a\.jpg \(or in/a\.jpg\)"):
+        found(path, asked=["in/a.jpg"])
+
+
+def test_names_that_ultralytics_has_given_a_number(tmp_path: Path) -> None:
+    """Of ``in/a.jpg`` and ``a.jpg`` it makes ``a.txt`` and ``a-2.txt``, in this order."""
+    path = yolo(tmp_path / "predict", "a.jpg", "a-2.jpg", "b.jpg")
+    with pytest.raises(DataError, match=r"no picture of the dataset: .*'a-2'") as error:
+        found(path)
+    assert LOST in str(error.value)
+    assert found(path, on_bad="skip") == ["b.jpg"]
+
+
+def test_a_name_of_several_in_folders(tmp_path: Path) -> None:
+    ids = [*IDS, "in/d.jpg", "out/d.jpg"]
+    path = yolo(tmp_path / "flat", "a.jpg", "d.jpg")
+    assert found(path, ids=ids, on_bad="skip") == []
+
+
+@pytest.mark.parametrize("root", ["/home/her/photos", "C:\\photos"])
+def test_a_path_in_an_xml_file_tells_its_folder(root: str, tmp_path: Path) -> None:
+    path = voc(
+        tmp_path / "xml", "in/a.jpg", "b.jpg", path=lambda name: f"<path>{root}/{name}</path>"
+    )
+    pictures = Pictures(IDS, lambda _: (100, 100))
+    said = read_annotations(path, pictures, Problems("error", ""))
+    assert said.images == ["in/a.jpg", "b.jpg"]
+    assert pictures.notes() == []
+
+
+def test_a_split_that_cvat_puts_in_front(tmp_path: Path) -> None:
+    """Its "Ultralytics YOLO Detection": the folders of pictures are below that of the subset."""
+    folder = yolo(tmp_path / "cvat", *(f"train/{item}" for item in IDS))
+    with ZipFile(tmp_path / "cvat.zip", "w") as packed:
+        for file in sorted(folder.rglob("*.*")):
+            packed.write(file, file.relative_to(folder))
+    assert found(tmp_path / "cvat.zip") == list(IDS)
+    flat = yolo(tmp_path / "flat", "train/a.jpg", "train/c.jpg")
+    with pytest.raises(DataError, match=LOST):
+        found(flat)
+
+
+@pytest.mark.parametrize("suffix", [".mpo", ".ppm", ".avif"])
+def test_a_picture_that_its_content_tells_is_found_by_its_stem(suffix: str, tmp_path: Path) -> None:
+    path = yolo(tmp_path / "labels", "b.jpg")
+    assert found(path, ids=["a.jpg", f"b{suffix}"]) == [f"b{suffix}"]
