@@ -30,7 +30,7 @@ class AnswersReader:
         name: of the format, or None.
         given: flags of the command line.
         new: classes that answers may have besides those of the dataset, None for any.
-        items: ids of the images that answers rather are about, as they are asked for.
+        items: ids of the images that the run has asked for, which answers rather are about.
         asked: files that nobody has annotated yet; None takes them as well.
         notes: what was tolerated, and files that are left out; a sentence each.
     """
@@ -40,7 +40,7 @@ class AnswersReader:
     name: str | None
     given: Sequence[str]
     new: Collection[str] | None
-    items: Sequence[str]
+    items: Collection[str]
     asked: Asked | None
     notes: list[str] = field(default_factory=list)
 

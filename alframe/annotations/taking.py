@@ -20,6 +20,7 @@ from alframe.datasets.splits import closest
 from alframe.errors import RunError
 from alframe.files.locks import is_locked
 from alframe.runs.journal import Journal
+from alframe.runs.records import asked_for
 from alframe.runs.rundir import stored_layer
 from alframe.text import command
 from alframe.words import named, plural
@@ -122,7 +123,7 @@ def take(
         name,
         given,
         new=None if new_classes else stored.new_classes,
-        items=() if as_it_is else [image.item for image in sheet.images],
+        items=() if as_it_is else asked_for(Journal(run)),
         asked=None if as_it_is else Asked(run),
     )
     found = reader.read_all(files, problems)

@@ -99,7 +99,8 @@ def _item(images: Images, name: str, annotation: VocAnnotation, where: str) -> s
         if item is None or not told:
             raise
         return item
-    return item if item is not None and told and "/" not in name else found
+    flat = {*name.split("/")[:-1]} <= {"Annotations"}
+    return item if item is not None and told and flat else found
 
 
 def _named_item(images: Images, name: str, filename: str, where: str) -> str:

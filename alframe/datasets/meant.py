@@ -37,7 +37,7 @@ class PictureNames:
     Args:
         ids: paths of the pictures, with their suffix or without.
         file: where the picture of an id lies, if anywhere: a path of that file means it.
-        asked: ids of those that are rather meant than others.
+        asked: ids of those that are asked for, and rather meant than others.
     """
 
     def __init__(
@@ -75,14 +75,15 @@ class PictureNames:
         """Found pictures that may not be meant: where a file has lost the folders of its pictures.
 
         It has if a name without folders is that of a picture in one: then ``a.jpg``, though there
-        is one, may be ``b/a.jpg`` as well. So it may if that one is asked for and ``a.jpg`` is not,
-        and only one of them is found.
+        is one, may be ``b/a.jpg`` as well. So it may in a file without any folder, if that one is
+        asked for and ``a.jpg`` is not.
         """
         lost = self._flat or not all(_tells_folders(n, i) for n, i in self._otherwise.items())
-        found, doubts = set(items), list[tuple[str, Problem]]()
-        for item in items if lost or self._asked else ():
+        unclear = bool(self._asked) and not any("/" in item for item in items)
+        doubts = []
+        for item in items if lost or unclear else ():
             others = [each for each in self._names.ending(item) if each != item]
-            rather = item not in self._asked and not self._asked.isdisjoint({*others} - found)
+            rather = item not in self._asked and not self._asked.isdisjoint(others)
             if others and (lost or rather) and item not in self._certain:
                 at = f"{item} (or {', '.join(sorted(others))})"
                 doubts.append((item, Problem(_LOST, at, f"{_WITH_FOLDERS}{SKIP}")))

@@ -118,7 +118,9 @@ def readable(
         dataset = replace(without(dataset, problems.items), notes=(*dataset.notes, *notes))
 
 
-def settled(config: RunConfig, as_read: Dataset, prepared: Dataset, path: Path) -> tuple[Plan, str]:
+def plan_and_fingerprint(
+    config: RunConfig, as_read: Dataset, prepared: Dataset, path: Path
+) -> tuple[Plan, str]:
     """The plan of a run, and the fingerprint of its data.
 
     Both are of the images that are left when all have been decoded; where people annotate, who are

@@ -11,7 +11,7 @@ from alframe.datasets.base import Dataset, with_classes
 from alframe.errors import Waiting
 from alframe.learner import Learner
 from alframe.profiling import Profiling
-from alframe.runs.asking import Asking, readable, settled, unreadable
+from alframe.runs.asking import Asking, plan_and_fingerprint, readable, unreadable
 from alframe.runs.budget import Plan
 from alframe.runs.build import (
     asks_people,
@@ -90,7 +90,7 @@ def run(
     config = with_white(config, white_in(dataset))
     if people:
         check_asked(dataset, path)
-    plan, fingerprint = settled(config, as_read, dataset, path)
+    plan, fingerprint = plan_and_fingerprint(config, as_read, dataset, path)
     cycles = partial(
         _cycles,
         config,

@@ -15,7 +15,7 @@ from alframe.errors import RunError
 from alframe.files.checked import read_lines, read_records
 from alframe.learner import Learner
 from alframe.oracle import answered
-from alframe.runs.asking import settled
+from alframe.runs.asking import plan_and_fingerprint
 from alframe.runs.beforehand import check_root
 from alframe.runs.build import (
     asks_people,
@@ -93,7 +93,7 @@ class Verifier:
         )
         self._known = self._dataset.known if asks_people(config) else {}
         drawing = _without_file(config)
-        self._plan, fingerprint = settled(drawing, as_read, self._dataset, path)
+        self._plan, fingerprint = plan_and_fingerprint(drawing, as_read, self._dataset, path)
         if self._run.described()["fingerprint"] != fingerprint:
             raise RunError(f"{path} was made on other data than {config.dataset.name} is now")
 

@@ -110,7 +110,9 @@ class StoredDetections:
             DataError: says what would give them.
         """
         box = self._box
-        if len(box) < BOXES or np.abs(box - 0.5).max() > 0.5 + BESIDE or (box % 1 == 0).all():
+        if len(box) < BOXES or box.max() > 1 + BESIDE or box.min() < -BESIDE:
+            return
+        if (box % 1 == 0).all():  # of images of a pixel
             return
         raise DataError(
             f"{self.where}: boxes all reach from 0 to about 1, as shares of images, whose sizes "

@@ -95,6 +95,12 @@ def test_what_is_asked_for_is_rather_meant(write: Any, tmp_path: Path) -> None:
         found(path, asked=["in/a.jpg"])
 
 
+@pytest.mark.parametrize("write", [yolo, coco])
+def test_a_file_with_a_folder_has_all_of_them(write: Any, tmp_path: Path) -> None:
+    path = write(tmp_path / "some", "a.jpg", "in/c.jpg")
+    assert found(path, asked=["in/a.jpg", "in/c.jpg"]) == ["a.jpg", "in/c.jpg"]
+
+
 def test_names_that_ultralytics_has_given_a_number(tmp_path: Path) -> None:
     """Of ``in/a.jpg`` and ``a.jpg`` it makes ``a.txt`` and ``a-2.txt``, in this order."""
     path = yolo(tmp_path / "predict", "a.jpg", "a-2.jpg", "b.jpg")
@@ -110,11 +116,12 @@ def test_a_name_of_several_in_folders(tmp_path: Path) -> None:
     assert found(path, ids=ids, on_bad="skip") == []
 
 
+@pytest.mark.parametrize("folder", [".", "Annotations"])
 @pytest.mark.parametrize("root", ["/home/her/photos", "C:\\photos"])
-def test_a_path_in_an_xml_file_tells_its_folder(root: str, tmp_path: Path) -> None:
-    path = voc(
-        tmp_path / "xml", "in/a.jpg", "b.jpg", path=lambda name: f"<path>{root}/{name}</path>"
-    )
+def test_a_path_in_an_xml_file_tells_its_folder(root: str, folder: str, tmp_path: Path) -> None:
+    path = tmp_path / "xml"
+    path.mkdir()
+    voc(path / folder, "in/a.jpg", "b.jpg", path=lambda name: f"<path>{root}/{name}</path>")
     pictures = Pictures(IDS, lambda _: (100, 100))
     said = read_annotations(path, pictures, Problems("error", ""))
     assert said.images == ["in/a.jpg", "b.jpg"]
