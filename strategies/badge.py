@@ -89,8 +89,9 @@ class BADGE:
             errors = _errors(probs, probs.argmax(dim=2)).mean(dim=1, keepdim=True)
             features = batch[EMBEDDING].float().unsqueeze(1)
         else:
-            found, features = batch[DETECTIONS], batch[BOX_FEATURES].float()
+            found = batch[DETECTIONS]
             ones = ones_above(found, self._min_score).unsqueeze(-1)
+            features = batch[BOX_FEATURES].float().masked_fill(ones == 0, 0)
             errors = (_errors(found.probs, found.labels) * ones).masked_fill(ones == 0, 0)
             errors = errors / ones.sum(dim=1, keepdim=True).clamp(min=1)
         width = features.shape[-1]

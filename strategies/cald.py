@@ -1,11 +1,12 @@
 """CALD: images of which a model says something else when they are changed a little."""
 
+from functools import partial
 from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from alframe.config.checks import at_least, one_of
+from alframe.config.checks import at_least, one_of, whole
 from alframe.detectors.box_ops import box_iou
 from alframe.shaped import Bool, Float
 from alframe.signals import AUGMENTED, DETECTIONS, Detections, SignalBatch, above
@@ -68,7 +69,7 @@ class CALD:
     def select(self, query: Query) -> Selection:
         """Choose ``query.budget`` ids."""
         scores, shown = self._read(query)
-        candidates = top(scores, max(query.budget, int(self._factor * query.budget)))
+        candidates = top(scores, max(query.budget, whole(self._factor * query.budget)))
         if not candidates:
             return Selection((), scores)
         labelled = torch.zeros(len(query.classes), dtype=torch.float64)
@@ -91,15 +92,19 @@ class CALD:
         return self._read(query)[0]
 
     def _read(self, query: Query) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """Scores, and the classes that each image shows, [C]."""
+        """Scores, and the classes that each image shows, [C]; zeros where nothing is detected."""
         scores: dict[str, float] = {}
         shown: dict[str, Tensor] = {}
         for batch in query.learner.signals(query.unlabelled, self.requires):
             scores.update(zip(batch.ids, self.score(batch).tolist(), strict=True))
             views = [batch[DETECTIONS], *batch[AUGMENTED]]
-            best = [largest_scores(v, above(v, self._min_score), len(query.classes)) for v in views]
-            shown.update(zip(batch.ids, torch.stack(best).mean(dim=0).cpu(), strict=True))
+            valid = [above(view, self._min_score) for view in views]
+            each = map(partial(largest_scores, classes=len(query.classes)), views, valid)
+            table = torch.stack(list(each)).mean(dim=0)
+            table = torch.where(valid[0].any(dim=1, keepdim=True), table, 0.0)
+            shown.update(zip(batch.ids, table.cpu(), strict=True))
         check_finite(scores)
+        check_finite({item: float(row.sum()) for item, row in shown.items()})
         return scores, shown
 
     def score(self, batch: SignalBatch) -> "Float[Tensor, ' B']":
@@ -150,5 +155,5 @@ def largest_scores(
 ) -> "Float[Tensor, 'B C']":
     """The largest score of each class on each image; 0 where it is not detected."""
     empty = found.scores.new_zeros(len(found.scores), classes, dtype=torch.float64)
-    scores = found.scores.double() * valid
+    scores = torch.where(valid, found.scores.double(), 0.0)
     return empty.scatter_reduce(1, found.labels * valid, scores, "amax")

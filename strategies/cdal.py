@@ -112,7 +112,9 @@ def contexts(
     most = int(valid.sum(dim=1).amax()) if len(valid) else 0
     counts, first = valid.byte().sort(dim=1, descending=True, stable=True)
     probs = probs.gather(1, first[:, :most, None].expand(-1, -1, probs.shape[-1]))
-    weights = entropy(probs, exclusive).clamp(min=LIGHTEST) * counts[:, :most]  # [B, N]
+    counts = counts[:, :most]
+    probs = torch.where(counts.bool().unsqueeze(-1), probs, 1 / probs.shape[-1])
+    weights = entropy(probs, exclusive).clamp(min=LIGHTEST) * counts  # [B, N]
     predicted = probs[..., :classes].argmax(dim=-1)
     onehot = torch.nn.functional.one_hot(predicted, classes) * weights.unsqueeze(-1)
     # [B, C, N] @ [B, N, K] -> [B, C, K]

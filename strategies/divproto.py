@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alframe.config.checks import in_range
+from alframe.config.checks import in_range, whole
 from alframe.strategies.instances import REQUIRES, Instances, instances
 from alframe.strategy import Query, Selection, check_finite, top
 
@@ -91,8 +91,8 @@ class DivProto:
         targets = (query.targets[item] for item in query.labelled)
         counts = Counter(int(label) for t in targets for label in t.labels[t.trainable()])
         order = sorted(range(len(query.classes)), key=lambda c: (counts[c], c))
-        rare = order[: int(self._rare * len(order))]
-        return {c: int(self._reserved * query.budget / len(rare)) for c in rare}
+        rare = order[: whole(self._rare * len(order))]
+        return {c: whole(self._reserved * query.budget / len(rare)) for c in rare}
 
     def _walk(
         self, ranking: tuple[str, ...], shown: "dict[str, Shown]", quotas: dict[int, int], n: int

@@ -51,20 +51,22 @@ def k_means(
     A cluster that loses its last row keeps its centre. Stops early when nothing changes.
     """
     rows = seeds(points, clusters, rng, first=int(rng.integers(len(points))))
-    centres = points[rows]
-    labels = _nearest(points, centres)
+    centres, middle = points[rows], points.mean(dim=0)
+    labels = _nearest(points, centres, middle)
     for _ in range(iterations):
         centres = _means(points, labels, centres)
-        before, labels = labels, _nearest(points, centres)
+        before, labels = labels, _nearest(points, centres, middle)
         if torch.equal(before, labels):
             break
     return labels
 
 
-def _nearest(points: Tensor, centres: Tensor) -> Tensor:
+def _nearest(points: Tensor, centres: Tensor, middle: Tensor) -> Tensor:
+    """The nearest centre of each row; from the middle, so that less is lost to rounding."""
+    centres = centres - middle
     own = torch.linalg.vecdot(centres, centres)
     parts = [
-        torch.addmm(own, block, centres.T, alpha=-2).argmin(dim=1)
+        torch.addmm(own, block - middle, centres.T, alpha=-2).argmin(dim=1)
         for block in torch.split(points, BLOCK)
     ]
     return torch.cat(parts)

@@ -77,6 +77,7 @@ class PPAL:
     ) -> None:
         if not alpha > 0:
             raise ConfigError(f"alpha: expected above 0, got {alpha}")
+        at_least("ub", ub, 0)
         in_range("xi", xi, 0, 1)
         at_least("factor", factor, 1)
         self._alpha, self._ub, self._xi = alpha, ub, xi

@@ -65,6 +65,7 @@ def mean_distance(points: "Float[Tensor, 'N D']", neighbours: int) -> "Float[Ten
     if count < 1:
         return points.new_zeros(len(points), dtype=torch.float64)
     precise = points.double()
+    precise = precise - precise.mean(dim=0)  # so that less is lost to rounding
     parts = [
         torch.cdist(block, precise).topk(count + 1, dim=1, largest=False).values
         for block in torch.split(precise, max(1, AT_ONCE // len(precise)))

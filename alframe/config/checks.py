@@ -1,5 +1,6 @@
-"""Checks of option values that several components share."""
+"""Checks of option values that several components share, and shares in whole numbers."""
 
+import math
 from collections.abc import Iterable
 
 from alframe.errors import ConfigError
@@ -15,6 +16,11 @@ def in_range(option: str, value: float, low: float, high: float) -> None:
     """Raise :class:`ConfigError` unless ``value`` is from ``low`` to ``high``."""
     if not low <= value <= high:
         raise ConfigError(f"{option}: expected {low} to {high}, got {value}")
+
+
+def whole(amount: float) -> int:
+    """An amount rounded down, but for rounding: 0.58 of 50 is 29, not 28.999999999999996."""
+    return math.floor(round(amount, 6))
 
 
 def one_of(option: str, value: object, known: Iterable[object]) -> None:

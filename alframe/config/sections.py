@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from alframe.config.checks import whole
 from alframe.config.locations import members
 from alframe.config.places import Place
 
@@ -310,8 +311,7 @@ def images_of(amount: int | str, pool: int) -> int:
     """An amount in images, for a pool of this size."""
     if isinstance(amount, int):
         return amount
-    # Rounded before the floor, so that 7% of 100 is 7 and not 7.000000000000001.
-    return max(1, math.floor(round(float(amount[:-1]) * pool / 100, 6)))
+    return max(1, whole(float(amount[:-1]) * pool / 100))
 
 
 class RunConfig(Section):

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from alframe.config.checks import at_least, in_range
+from alframe.config.checks import at_least, in_range, whole
 from alframe.errors import ConfigError
 
 
@@ -16,3 +16,10 @@ def test_bounds_are_allowed_and_nothing_beyond_them() -> None:
     for value in (-0.1, 1.1, math.nan):
         with pytest.raises(ConfigError, match=f"share: expected 0 to 1, got {value}"):
             in_range("share", value, 0, 1)
+
+
+def test_a_share_of_a_whole_number_is_rounded_down_but_for_rounding() -> None:
+    for percent in range(1, 101):
+        for count in (2, 10, 50, 100, 413):
+            assert whole(percent / 100 * count) == percent * count // 100
+            assert whole(count * (1 + percent / 100)) == count * (100 + percent) // 100

@@ -88,6 +88,15 @@ def test_a_score_that_is_not_finite_is_refused() -> None:
     assert embedded.isfinite().all(dim=1).tolist() == [True, True, False]
 
 
+def test_features_of_padding_are_of_no_meaning() -> None:
+    made = {DETECTIONS: detections(FOUND)("abc"), BOX_FEATURES: rows(FEATURES)("abc")}
+    right = BADGE().embed(SignalBatch(("a", "b", "c"), made), seed=0)
+    odd = made[BOX_FEATURES].masked_fill(~made[DETECTIONS].valid.unsqueeze(-1), torch.nan)
+    assert odd.isnan().any()
+    embedded = BADGE().embed(SignalBatch(("a", "b", "c"), made | {BOX_FEATURES: odd}), seed=0)
+    assert torch.equal(embedded, right)
+
+
 def test_the_boxes_of_a_detector_come_before_its_images() -> None:
     made = BADGE()
     made.adapt(OF_DETECTIONS | OF_IMAGES)

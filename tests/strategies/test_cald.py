@@ -1,11 +1,15 @@
 import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
 
 from alframe.datasets.base import Target
-from alframe.errors import ConfigError
-from alframe.signals import AUGMENTED, DETECTIONS
+from alframe.errors import ConfigError, SelectionError
+from alframe.signals import AUGMENTED, DETECTIONS, Detections
 from alframe.strategies.cald import CALD, consistency, divergence, largest_scores
 from alframe.strategies.power import Power
 from tests.strategies.asking import Maker, detections, query
@@ -95,6 +99,43 @@ def test_classes_are_those_of_the_image_and_its_changes_on_average() -> None:
     )
     asked = query(views, "xy", 1, labelled=["l"], targets={"l": Target.of([BOX], [0])})
     assert CALD(factor=2).select(asked).ids == ("y",)
+
+
+@pytest.mark.parametrize(("empty", "chosen"), [("first", "ba"), ("last", "ac")])
+def test_nothing_on_the_image_is_nothing_whatever_its_changes_show(empty: Any, chosen: str) -> None:
+    """In both stages: the authors' code leaves off before it looks at the changes."""
+    boxes = {"a": [BOX], "b": torch.zeros(0, 4), "c": [BOX]}
+    found = {"a": [[0.6, 0.3]], "b": [], "c": [[0.2, 0.1]]}
+    changed = (
+        {"a": [[0.6, 0.3]], "b": [[0.9, 0.05]], "c": [[0.2, 0.1]]},
+        {item: [BOX] for item in "abc"},
+    )
+    asked = query(makers((found, boxes), changed), "abc", 2)
+    assert CALD(factor=3, empty=empty).select(asked).ids == tuple(chosen)
+
+
+def test_what_is_not_a_number_is_refused_wherever_it_is() -> None:
+    """A detection far from all others is of no weight in the first stage; padding in none."""
+    found = {"x": [[0.3, 0.0]], "y": [[0.2, 0.0]]}
+    boxes = {"x": [BOX], "y": [BOX]}
+    views = makers(
+        (found, boxes), (found | {"y": [[0.2, 0.0], [0.1, 0.0]]}, boxes | {"y": [BOX, AWAY]})
+    )
+
+    def changed(ids: Sequence[str], *, valid: bool) -> tuple[Detections, ...]:
+        (view,) = views[AUGMENTED](ids)
+        view.scores[ids.index("y"), 1] = torch.nan
+        return (replace(view, valid=view.valid & (torch.arange(2) < 1 + valid)),)
+
+    makers_of = {each: views | {AUGMENTED: partial(changed, valid=each)} for each in (True, False)}
+    with pytest.raises(SelectionError, match=r"1 of 2 scores are not finite: y \(nan\)"):
+        CALD(factor=2).select(query(makers_of[True], "xy", 1))
+    asked = (
+        query(makers_of[False], "xy", 1),
+        query(makers((found, boxes), (found, boxes)), "xy", 1),
+    )
+    one, other = (CALD(factor=2).select(each) for each in asked)
+    assert one.ids == other.ids
 
 
 def test_nothing_is_labelled() -> None:

@@ -128,6 +128,7 @@ def test_boxes_that_are_padding_do_not_count() -> None:
 
     def one_each(ids: Sequence[str]) -> Detections:
         made = detections(found)(ids)
+        made.probs[:, 1] = torch.nan
         return replace(made, valid=torch.tensor([True, False]).expand_as(made.valid))
 
     asked = query({DETECTIONS: one_each}, "mn", 1, labelled=["l"])

@@ -84,3 +84,15 @@ def test_more_clusters_than_different_points() -> None:
 def test_a_cluster_without_rows_keeps_its_centre() -> None:
     points, centres = torch.tensor([[1.0], [3.0]]), torch.tensor([[7.0], [8.0]])
     assert _means(points, torch.tensor([1, 1]), centres).tolist() == [[7.0], [2.0]]
+
+
+@pytest.mark.parametrize("gap", [1e-2, 1e-3, 1e-4])
+def test_rows_that_are_nearly_the_same_have_clusters_as_well(gap: float) -> None:
+    """Three groups that are small beside the gaps between them, far from 0."""
+    rng = np.random.default_rng(0)
+    group = np.arange(30) % 3
+    points = np.ones((30, 16)) + gap * (np.eye(16)[group] + 0.02 * rng.standard_normal((30, 16)))
+    rows = torch.from_numpy(points.astype(np.float32))
+    for seed in range(10):
+        labels = k_means(rows, 3, np.random.default_rng(seed), 10).numpy()
+        assert {len(set(labels[group == each])) for each in range(3)} == {1}
