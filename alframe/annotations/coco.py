@@ -2,15 +2,13 @@
 
 from typing import Any
 
-import numpy as np
-
 from alframe.annotations.coco_results import read_results
 from alframe.annotations.coco_writing import PREDICTED, QUERY, write_query
 from alframe.annotations.json_files import json_files
-from alframe.annotations.parts import joined, located, note_sizes, size_of
+from alframe.annotations.parts import joined, located, note_misread, note_sizes
 from alframe.annotations.sources import Source, called, read
-from alframe.annotations.vocabulary import UNSIZED, Annotations, Format, Images
-from alframe.datasets.boxes import SIDES, misread, written_as
+from alframe.annotations.vocabulary import Annotations, Format, Images
+from alframe.datasets.boxes import SIDES
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import CocoFile, read_instances
 from alframe.datasets.coco_kinds import EXPECTED, kind_of
@@ -58,8 +56,7 @@ def _instances(source: Source, images: Images, problems: Problems) -> Annotation
     for where, content in (told or contents).items():
         found = read_instances(content, where, located(images, where), problems)
         parts[where] = part = _annotations(where, found, content, images)
-        if doubt := _doubt(part, images, problems):
-            part.notes.append(f"{where}: {doubt}")
+        note_misread(part, where, images, problems, SIDES)
     taken = joined(parts, problems)
     taken.notes += [
         f"{where}: left out, as it has no categories and no annotations"
@@ -91,6 +88,7 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
             f"{source}: classes are called by their numbers: the file of instances that they are "
             "of, beside it, would give their names"
         )
+    note_misread(said, found.where, images, problems, SIDES)
     return said
 
 
@@ -117,17 +115,6 @@ def _annotations(where: str, found: CocoFile, content: Any, images: Images) -> A
     )
     note_sizes(said, where, sizes, images)
     return said
-
-
-def _doubt(found: Annotations, images: Images, problems: Problems) -> str | None:
-    """What the numbers of boxes may have meant instead, where most make no sense."""
-    rows = [thing for thing in found.objects if thing.owner not in problems.items]
-    sizes = {item: size_of(item, images) for item in {thing.owner for thing in rows}}
-    rows = [thing for thing in rows if sizes[thing.owner] != UNSIZED]
-    boxes = np.array([thing.box for thing in rows], float).reshape(-1, 4)
-    frames = np.array([sizes[thing.owner] for thing in rows], float).reshape(-1, 2)
-    areas = np.array([thing.area for thing in rows], float)
-    return misread(written_as(boxes, SIDES), frames, SIDES, areas)
 
 
 def _info(content: Any, name: str = "description") -> Any:

@@ -1,5 +1,6 @@
 """Label Studio: tasks with annotations and predictions in one JSON file."""
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from alframe.datasets.coco_loading import parsed
 from alframe.datasets.meant import UPLOADED
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.errors import DataError
-from alframe.words import plural, tallied
+from alframe.words import named, plural, tallied
 
 _UPLOADS = re.compile(r"(?:^|/)data/upload/\d+$")
 """Where those of a project are; its number is no folder of the dataset."""
@@ -90,10 +91,19 @@ class _Reader:
         if isinstance(own, str):
             return first_found(self._images, [own], place)
         texts = {name: value for name, value in data.items() if isinstance(value, str)}
-        url = texts.get("image") or next((v for v in texts.values() if "/" in v or "." in v), None)
-        if not url:
+        own = texts.get("image")
+        urls = [own] if own else [text for text in texts.values() if "/" in text or "." in text]
+        if not urls:
             raise _bad(f"the data of a task names no image, nor {OURS}", place)
-        return first_found(self._images, image_names(url), place)
+        found = set[str]()
+        for url in urls:
+            with contextlib.suppress(BadItemError):
+                found.add(first_found(self._images, image_names(url), place))
+        if len(found) > 1:
+            raise _bad(
+                "the data of a task names several images", f"{place} ({named(sorted(found))})"
+            )
+        return found.pop() if found else first_found(self._images, image_names(urls[0]), place)
 
     def _take(self, item: str, said: Sequence[Mapping[str, Any]], place: str) -> None:
         valid = [one for one in said if not one.get("was_cancelled")]

@@ -1,16 +1,22 @@
 """What the formats share: joining what several files say, and oddities that are only told."""
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from alframe.annotations.vocabulary import UNSIZED, Annotations, AskedImage, Images, Sheet
 from alframe.datasets.base import ImageSource
+from alframe.datasets.boxes import misread, written_as
+from alframe.datasets.meant import OtherFileError
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.errors import DataError
 from alframe.words import named, plural
 
 REMEDY = f"correct the file{SKIP}"
+MOST = 10_000
+"""Boxes of a file that are looked at."""
 NO_BOX = f"the image would count as one without objects: draw boxes{SKIP}"
 """Remedy where the shapes of an image are all such that no object is made of."""
 
@@ -77,6 +83,28 @@ def note_sizes(
     found.resized |= set() if shares else shown.keys()
 
 
+def note_misread(
+    found: Annotations, where: str, images: Images, problems: Problems, written: str
+) -> None:
+    """Note what the numbers of boxes may have meant instead, where most make no sense.
+
+    Args:
+        found: takes the note.
+        where: the boxes are, for the note.
+        images: the pictures.
+        problems: of these images boxes do not count.
+        written: how the boxes were, a name of :data:`alframe.datasets.boxes.READINGS`.
+    """
+    rows = [thing for thing in islice(found.objects, MOST) if thing.owner not in problems.items]
+    sizes = {item: size_of(item, images) for item in {thing.owner for thing in rows}}
+    rows = [thing for thing in rows if sizes[thing.owner] != UNSIZED]
+    boxes = np.array([thing.box for thing in rows], float).reshape(-1, 4)
+    frames = np.array([sizes[thing.owner] for thing in rows], float).reshape(-1, 2)
+    areas = np.array([thing.area for thing in rows], float)
+    if doubt := misread(written_as(boxes, written), frames, written, areas):
+        found.notes.append(f"{where}: {doubt}")
+
+
 def first_found(images: Images, names: Sequence[str], where: str, remedy: str | None = None) -> str:
     """The id of the picture that one of some names means, the first one that means any.
 
@@ -90,8 +118,12 @@ def first_found(images: Images, names: Sequence[str], where: str, remedy: str | 
         BadItemError: none does.
     """
     for name in names[:-1]:
-        with contextlib.suppress(BadItemError):
+        try:
             return images.find(name)
+        except OtherFileError:
+            raise
+        except BadItemError:
+            continue
     try:
         return images.find(names[-1])
     except BadItemError as error:

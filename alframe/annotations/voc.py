@@ -9,6 +9,7 @@ from alframe.annotations.sources import Source, called, files, read
 from alframe.annotations.vocabulary import Annotations, AskedImage, Format, Images, Sheet
 from alframe.annotations.xml_files import has_root, in_xml
 from alframe.datasets.bulk import uncollected
+from alframe.datasets.meant import OtherFileError
 from alframe.datasets.names import likeness, stem
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems
@@ -91,7 +92,7 @@ def _item(images: Images, name: str, annotation: VocAnnotation, where: str) -> s
     Raises:
         BadItemError: there is none, or these are two.
     """
-    item = _found(images, [annotation.path], where) if annotation.path else None
+    item = _at(images, annotation.path) if annotation.path else None
     told = item is not None and _last(item) == _last(name)  # by labelImg, which writes the path
     try:
         found = _named_item(images, name, annotation.filename, where)
@@ -120,6 +121,20 @@ def _found(images: Images, names: Sequence[str], where: str) -> str | None:
     with contextlib.suppress(BadItemError):
         return first_found(images, names, where)
     return None
+
+
+def _at(images: Images, path: str) -> str | None:
+    """The picture whose path labelImg has written, if it is one, wherever it lay then.
+
+    Raises:
+        OtherFileError: another picture lies there.
+    """
+    try:
+        return images.find(path)
+    except OtherFileError:
+        raise
+    except BadItemError:
+        return None
 
 
 def _ways(folders: Sequence[str], last: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from alframe.annotations.packed import Packed
-from alframe.annotations.parts import first_found
+from alframe.annotations.parts import first_found, note_misread
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.annotations.vocabulary import Annotations, Format, Images
 from alframe.annotations.yolo_files import (
@@ -19,6 +19,7 @@ from alframe.annotations.yolo_files import (
 )
 from alframe.annotations.yolo_names import is_of_a_model, keypoints_of, names_of
 from alframe.annotations.yolo_query import below_images, write_query
+from alframe.datasets.boxes import CENTRE
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Collected
 from alframe.datasets.problems import BadItemError, Problem, Problems
@@ -69,6 +70,7 @@ def _read(source: Source, images: Images, problems: Problems, objects: Collected
     for name, file in labels.items():
         reader.add(name, file)
     found = reader.end(called(source))
+    note_misread(found, called(source), images, problems, CENTRE)
     if source.is_dir() and (others := beside_labels(source, labels)):
         count = plural(len(others), "label file")
         found.notes.append(

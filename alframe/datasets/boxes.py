@@ -92,6 +92,7 @@ def _min_side(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
 Numbers = NDArray[np.float64]
 
 CORNERS, SIDES = "x1 y1 x2 y2", "x y width height"
+CENTRE = "centre x, centre y, width, height"
 
 
 def _sides(n: Numbers) -> Numbers:
@@ -101,9 +102,7 @@ def _sides(n: Numbers) -> Numbers:
 READINGS: dict[str, Callable[[Numbers], Numbers]] = {
     CORNERS: lambda n: n,
     SIDES: _sides,
-    "centre x, centre y, width, height": lambda n: np.hstack(
-        [n[:, :2] - n[:, 2:] / 2, n[:, :2] + n[:, 2:] / 2]
-    ),
+    CENTRE: lambda n: np.hstack([n[:, :2] - n[:, 2:] / 2, n[:, :2] + n[:, 2:] / 2]),
     "y1 x1 y2 x2": lambda n: n[:, [1, 0, 3, 2]],
     "y x height width": lambda n: _sides(n[:, [1, 0, 3, 2]]),
     "x2 y2 x1 y1": lambda n: n[:, [2, 3, 0, 1]],
@@ -119,8 +118,11 @@ LEAST = 4
 
 def written_as(boxes: Numbers, written: str) -> Numbers:
     """The four numbers of boxes x1 y1 x2 y2, as they were written."""
+    sides = boxes[:, 2:] - boxes[:, :2]
     if written == SIDES:
-        return np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+        return np.hstack([boxes[:, :2], sides])
+    if written == CENTRE:
+        return np.hstack([boxes[:, :2] + sides / 2, sides])
     return boxes
 
 

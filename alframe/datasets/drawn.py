@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from alframe.datasets.problems import BadItemError, Problems
+from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.voc_list import decoded
 from alframe.errors import ConfigError, DataError
 from alframe.files.reading import LIST_BYTES, read_bytes
@@ -51,6 +51,10 @@ class Finder(Protocol):
         """The id of the image; raises a BadItemError where there is none."""
         ...
 
+    def doubts(self, items: Collection[str]) -> Iterable[tuple[str, Problem]]:
+        """Those of the images found that may not be meant."""
+        ...
+
 
 def listed(
     path: Path,
@@ -88,6 +92,9 @@ def listed(
             found[pictures.find(line)] = None
         except BadItemError as error:
             problems.take(f"{path}: {line}", error)
+    for item, problem in pictures.doubts(found):
+        problems.add(f"{path}: {item}", problem)
+        del found[item]
     return list(found)
 
 

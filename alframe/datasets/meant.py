@@ -1,5 +1,6 @@
 """Which file an annotation means, where it names it otherwise than the file is named."""
 
+import filecmp
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
@@ -26,6 +27,10 @@ _WITH_FOLDERS = "give a file of a format that has the folders, or rename the ima
 
 class SeveralError(BadItemError):
     """A name may mean several files."""
+
+
+class OtherFileError(BadItemError):
+    """A name is the path of a file that is not the picture of that name."""
 
 
 class PictureNames:
@@ -114,6 +119,7 @@ class PictureNames:
             found = there or found
         found = _of_twins(name, found)
         if len(found) == 1:
+            self._check_place(name, found[0])
             return found[0]
         if found:
             self._flat |= len(parts) == 1
@@ -121,6 +127,16 @@ class PictureNames:
         self._flat |= len(names.ending(RENAMED.sub("", stem(parts[-1])))) > 1
         cause = "a name is that of no picture of the dataset"
         raise BadItemError(Problem(cause, repr(name), f"add the picture, take it out{SKIP}"))
+
+    def _check_place(self, name: str, item: str) -> None:
+        """Refuse a whole path of this machine at which another picture lies."""
+        place, file = Path(name), self._file(item)
+        if file is None or not (place.is_absolute() and place.is_file() and file.is_file()):
+            return
+        if not (place.samefile(file) or filecmp.cmp(place, file, shallow=False)):
+            cause, at = "the path is that of another picture", f"{name} (not {file})"
+            remedy = f"give the annotations of the picture that is meant{SKIP}"
+            raise OtherFileError(Problem(cause, at, remedy))
 
 
 class Pictures(PictureNames):

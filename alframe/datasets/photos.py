@@ -91,7 +91,7 @@ def _take(
             f"dataset.annotations={annotations}: nothing lies there; expected a file, a folder or "
             "a zip of annotations"
         )
-    pictures = Pictures(found.files, found.size)
+    pictures = Pictures(found.files, found.size, found.files.get)
     said = _numbered(read_annotations(path, pictures, found.problems), classes, path)
     bad = found.problems.items
     found.problems.look({thing.owner for thing in said.objects} - bad, found.size)

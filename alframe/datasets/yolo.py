@@ -8,9 +8,12 @@ from typing import Literal
 from alframe.config.places import Place
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
+from alframe.datasets.boxes import CENTRE
 from alframe.datasets.bulk import uncollected
+from alframe.datasets.data_yaml import text_of
 from alframe.datasets.files import check_link, home_of
-from alframe.datasets.objects import Annotated
+from alframe.datasets.names import likeness
+from alframe.datasets.objects import Annotated, Writing
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two_of_one_stem
 from alframe.datasets.unannotated import Unannotated
 from alframe.datasets.yolo_found import LabelFiles, label_of
@@ -22,6 +25,8 @@ from alframe.files.reading import LIST_BYTES, read_bytes
 from alframe.words import named, plural, tallied
 
 REMEDY = f"correct the label file{SKIP}"
+LISTS = ("classes.txt", "obj.names")
+"""Names of classes as tools write them, by number, a line each."""
 
 
 @uncollected()
@@ -57,7 +62,7 @@ def yolo(
         DataError: with every problem found: the file, a list, an image or a label file.
     """
     home = home_of(root, "one with data.yaml")
-    found = Found(home, Problems(on_bad_item))
+    found = Found(home, Problems(on_bad_item), Writing(CENTRE))
     labels = LabelFiles(home, found.listing)
     file = YoloFile(found, labels, None if data is None else expanded(data))
     split = test or next((key for key in ("val", "test") if file.has(key)), None)
@@ -69,6 +74,7 @@ def yolo(
     found.files = {item: home / item for item in (*found.pool, *found.test)}
     reader = _Reader(found, file, labels)
     reader.read()
+    reader.check_names()
     if unannotated == "empty":
         found.bare.clear()
     found.check_tested(
@@ -108,6 +114,27 @@ class _Reader:
             except DataError as error:
                 for item in items:
                     found.problems.take(item, error)
+
+    def check_names(self) -> None:
+        """Refuse lists of classes, in the folder of the dataset or beside labels, in another order.
+
+        Raises:
+            DataError: names those that contradict the file of the dataset.
+        """
+        home, known = self._found.home, [likeness(name) for name in self._names]
+        folders = sorted({"", *(label.rpartition("/")[0] for label in self._labels)})
+        wrong = []
+        for path in (home / folder / name for folder in folders for name in LISTS):
+            if str(path) not in self._found.listing:
+                continue
+            lines = text_of(read_bytes(path, LIST_BYTES), str(path)).splitlines()
+            if any(likeness(one) != own for one, own in zip(lines, known, strict=False) if one):
+                wrong.append(str(path))
+        if wrong:
+            raise DataError(
+                f"{named(wrong)} and the data.yaml of {home} differ in the names of classes, or in "
+                "their order: keep the one by which the numbers were written"
+            )
 
     def notes(self) -> list[str]:
         """What was tolerated, of each kind once, and label files of no image."""

@@ -108,8 +108,17 @@ def one_order(found: Sequence[Annotations], paths: Sequence[Path]) -> tuple[str,
     """Let all files count their classes alike; the classes of all of them.
 
     Raises:
-        DataError: a file has probabilities of classes, and others, or another order.
+        DataError: a file has probabilities of classes, and others, or another order; or some have
+            names, and some numbers.
     """
+    shown = [each for each in found if len(each.objects)]
+    if len({each.numbered for each in shown}) > 1:
+        bare = [str(p) for each, p in zip(found, paths, strict=True) if each.numbered]
+        raise DataError(
+            f"{named(bare)}: classes are called by their numbers, and by names in other files "
+            "that this is compared with: put the names beside it (data.yaml or classes.txt beside "
+            "labels, instances beside results)"
+        )
     classes = tuple(dict.fromkeys(name for each in found for name in each.classes))
     for each, path in zip(found, paths, strict=True):
         if each.classes != classes and _packed(each).columns().scores.shape[1]:
@@ -148,6 +157,8 @@ def called_by_id(vectors: Vectors, images: Images, problems: Problems) -> Vector
             found[name] = images.find(name)
         except DataError as error:
             problems.take(name, error)
+    for item, problem in images.doubts(list(found.values())):
+        problems.add(item, problem)
     return replace(vectors, ids=tuple(found.get(name, name) for name in vectors.ids))
 
 
@@ -196,6 +207,8 @@ def _found(
             problems.take(name, error)
         except DataError:
             foreign.append(name)
+    for item, problem in candidates.doubts(done):
+        problems.add(item, problem)
     return done, foreign
 
 

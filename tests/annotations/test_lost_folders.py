@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from alframe.annotations.formats import read_annotations
-from alframe.datasets.meant import Pictures
+from alframe.datasets.drawn import listed
+from alframe.datasets.meant import PictureNames, Pictures
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
+from alframe.selecting.candidates import Candidates
+from alframe.selecting.material import called_by_id
+from alframe.selecting.vectors import Vectors
 
 IDS = ("a.jpg", "b.jpg", "in/a.jpg", "in/c.jpg")
 LOST = "the folders of images are lost, so that a name may mean several"
@@ -138,6 +144,62 @@ def test_a_split_that_cvat_puts_in_front(tmp_path: Path) -> None:
     flat = yolo(tmp_path / "flat", "train/a.jpg", "train/c.jpg")
     with pytest.raises(DataError, match=LOST):
         found(flat)
+
+
+def test_lists_and_embeddings_lose_folders_as_well(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("a.jpg\nc.jpg\n")
+    for on_bad, expected in (("error", None), ("skip", ["in/c.jpg"])):
+        problems = Problems(on_bad, "--skip-bad")
+        assert listed(tmp_path / "list.txt", PictureNames(IDS), problems) == ["in/c.jpg"]
+        if expected is None:
+            with pytest.raises(DataError, match=rf"{LOST}: a\.jpg \(or in/a\.jpg\)"):
+                problems.settle()
+    vectors = Vectors(("a.jpg", "c.jpg"), np.zeros((2, 3), np.float32), None, None, "f.npz")
+    problems = Problems("error", "--skip-bad")
+    called_by_id(vectors, Candidates(IDS), problems)
+    assert problems.items == {"a.jpg"}
+
+
+@pytest.mark.parametrize("write", [voc, coco])
+def test_a_path_of_another_picture(write: Any, tmp_path: Path) -> None:
+    """Two holidays with one camera, whose pictures have the same names and sizes."""
+    for number, name in enumerate(("mine", "other", "copy")):
+        (tmp_path / name).mkdir()
+        for item in ("a.jpg", "b.jpg"):
+            Image.new("RGB", (100, 100), (40 * (number % 2), 0, 0)).save(tmp_path / name / item)
+    pictures = Pictures(
+        ["a.jpg", "b.jpg"], lambda _: (100, 100), lambda item: tmp_path / "mine" / item
+    )
+
+    def read(name: str) -> list[str]:
+        paths = [str(tmp_path / name / item) for item in ("a.jpg", "b.jpg")]
+        path = tmp_path / f"of-{name}"
+        if write is voc:
+            voc(path, "a.jpg", "b.jpg", path=lambda item: f"<path>{tmp_path / name / item}</path>")
+        else:
+            path = coco(path, *paths)
+        problems = Problems("error", "--skip-bad")
+        said = read_annotations(path, pictures, problems)
+        problems.settle()
+        return sorted(said.images)
+
+    assert read("mine") == read("copy") == ["a.jpg", "b.jpg"]
+    with pytest.raises(DataError, match=r"the path is that of another picture \(2 times\): "):
+        read("other")
+
+
+def test_a_task_of_label_studio_with_several_pictures(tmp_path: Path) -> None:
+    def tasks(**data: str) -> Path:
+        box = {"x": 10, "y": 10, "width": 20, "height": 20, "rectanglelabels": ["disc"]}
+        result = [{"type": "rectanglelabels", "from_name": "l", "to_name": "i", "value": box}]
+        content = [{"id": 1, "data": data, "annotations": [{"id": 2, "result": result}]}]
+        (tmp_path / "tasks.json").write_text(json.dumps(content))
+        return tmp_path / "tasks.json"
+
+    assert found(tasks(text="on a hill, 3.5 km", photo="/data/b.jpg")) == ["b.jpg"]
+    assert found(tasks(before="/data/b.jpg", image="/data/in/c.jpg")) == ["in/c.jpg"]
+    with pytest.raises(DataError, match=r"names several images: .*task 1 \(b\.jpg, in/c\.jpg\)"):
+        found(tasks(before="/data/b.jpg", photo="/data/in/c.jpg"))
 
 
 @pytest.mark.parametrize("suffix", [".mpo", ".ppm", ".avif"])

@@ -411,3 +411,25 @@ def test_labels_that_cannot_be_seen(tmp_path, monkeypatch):
     for unannotated in ("empty", "unlabelled"):
         (said,) = problems(root, unannotated=unannotated)
         assert said == f"{root}/labels/train cannot be opened (Permission denied): let it be read"
+
+
+def test_lists_of_classes_that_contradict_the_file(tmp_path):
+    root = yolo_root(tmp_path, {"train/1": LABEL, "val/3": LABEL})
+    for place in ("classes.txt", "labels/train/classes.txt", "labels/val/obj.names"):
+        (root / place).write_text("Cat\ndog\nbird\n")
+        assert yolo(str(root)).classes == ("cat",)
+        (root / place).write_text("dog\ncat\n")
+        (said,) = problems(root)
+        assert said.startswith(f"{root / place} and the data.yaml of {root} differ in the names of")
+        (root / place).unlink()
+
+
+@pytest.mark.parametrize("meant", ["x1 y1 x2 y2", "x y width height"])
+def test_boxes_that_are_written_otherwise(tmp_path, meant):
+    lines = ["0 0.6 0.6 0.9 0.9", "0 0.5 0.1 0.95 0.8", "0 0.1 0.2 0.9 0.9", "0 0.7 0.7 0.9 0.9"]
+    if meant != "x1 y1 x2 y2":
+        lines = ["0 .05 .6 .3 .3", "0 .6 .05 .3 .3", "0 .1 .7 .4 .2", "0 .7 .1 .2 .4"]
+    text = "\n".join(lines) + "\n"
+    dataset = yolo(str(yolo_root(tmp_path, {"train/1": text, "train/2": text, "val/3": LABEL})))
+    said = "in the pool 8 of 8 boxes do not fit their image as centre x, centre y, width, height"
+    assert f"{said}: are they {meant}?" in dataset.notes

@@ -220,6 +220,34 @@ def test_labels_of_pictures_of_unknown_size(alframe: Any, tmp_path: Path) -> Non
     assert "give --images" in err
 
 
+def test_numbers_are_not_compared_with_names(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    """Ultralytics writes no names: those of one member of an ensemble are not those of others."""
+    paths = [yolo(tmp_path / "one"), yolo(tmp_path / "two")]
+    (paths[1] / "data.yaml").unlink()
+    given = [word for path in paths for word in ("--predictions", path)]
+    code, _, err = choose(alframe, *given, "--images", photos, strategy="mc-dropout")
+    assert (code, f"{paths[1]}: classes are called by their numbers, and by names in" in err) == (
+        2, True,
+    ), err  # fmt: skip
+    (paths[0] / "data.yaml").unlink()
+    assert choose(alframe, *given, "--images", photos, strategy="mc-dropout")[0] == 0
+
+
+def test_results_whose_boxes_are_corners(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    rows = [
+        {"image_id": "a.jpg", "category_id": 1, "bbox": [x, x, WIDTH - 1, HEIGHT - 1], "score": 0.5}
+        for x in range(10, 16)
+    ]
+    (path := tmp_path / "r.json").write_text(json.dumps(rows))
+    code, _, err = choose(alframe, "--predictions", path, "--images", photos)
+    assert code == 0
+    assert "6 of 6 boxes do not fit their image as x y width height: are they x1 y1 x2 y2?" in err
+
+
 @pytest.mark.parametrize("write", [yolo, results])
 def test_boxes_that_are_there_twice_count_once(
     alframe: Any, photos: Path, tmp_path: Path, write: Any  # noqa: F811

@@ -1,5 +1,6 @@
 """Masks in files: what their values mean, and whether they are what they should be."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -99,12 +100,51 @@ class MaskCoding:
         return f"{first} to {last}{zero}{ignore}"
 
 
+class Palettes:
+    """The numbers that palette masks have for a colour, which ought to be one in all files.
+
+    A program that reduces the colours of each picture by itself numbers them anew in each.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, ...], dict[int, str]] = {}
+
+    def add(self, path: str, palette: Sequence[int], values: NDArray[np.integer[Any]]) -> None:
+        """Note the colours of a file, but for those that it has for several numbers."""
+        colours: dict[tuple[int, ...], list[int]] = {}
+        for value in np.unique(values).tolist():
+            if colour := tuple(palette[3 * value : 3 * value + 3]):
+                colours.setdefault(colour, []).append(value)
+        for colour, numbers in colours.items():
+            if len(numbers) == 1:
+                self._seen.setdefault(colour, {}).setdefault(numbers[0], path)
+
+    def problem(self) -> str | None:
+        """What is wrong with them, if anything."""
+        for colour, files in self._seen.items():
+            if len(files) > 1:
+                (one, first), (other, second), *_ = sorted(files.items())
+                return (
+                    f"palettes of masks differ, so that a number means several classes: the colour "
+                    f"{', '.join(map(str, colour))} is {one} in {first} and {other} in {second}; "
+                    "save the numbers of the classes as grey PNGs, or with one palette"
+                )
+        return None
+
+
 @dataclass(frozen=True)
 class MaskFile:
-    """A mask in a file, read when it is called."""
+    """A mask in a file, read when it is called.
+
+    Attributes:
+        path: of the file.
+        coding: what its values mean.
+        palettes: note its colours, when it is first looked at.
+    """
 
     path: str
     coding: MaskCoding
+    palettes: "Palettes | None" = None
 
     def __call__(self) -> NDArray[np.uint8]:
         """The class of each pixel, uint8 [H, W].
@@ -131,6 +171,8 @@ class MaskFile:
                     raw = [tile[3] for tile in picture.tile]
                     spread = next((step for kind, step in SPREAD.items() if kind in raw), 1)
                     values = np.asarray(_upright(picture))
+                    if self.palettes is not None and mode == "P":
+                        self.palettes.add(self.path, picture.getpalette("RGB") or [], values)
             except Exception as error:  # Pillow raises anything on foreign bytes
                 cause = "the mask cannot be read as an image"
                 raise BadItemError(Problem(cause, self.path, REMEDY)) from error

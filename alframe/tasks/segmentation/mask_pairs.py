@@ -18,7 +18,13 @@ from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two
 from alframe.datasets.splits import check_files, check_splits
 from alframe.errors import ConfigError, DataError
 from alframe.tasks.segmentation import TASK
-from alframe.tasks.segmentation.mask_files import MOST_CLASSES, MaskCoding, MaskFile, check_mask
+from alframe.tasks.segmentation.mask_files import (
+    MOST_CLASSES,
+    MaskCoding,
+    MaskFile,
+    Palettes,
+    check_mask,
+)
 from alframe.words import named, plural
 
 READERS = 4
@@ -149,6 +155,7 @@ def _targets(
     images_of: dict[Path, list[str]] = {}
     for item in ids:
         images_of.setdefault(pairs.masks[item], []).append(item)
+    palettes = Palettes()
     add = f"add the file{''.join(f' ({spare})' for spare in pairs.spare)}{SKIP}"
 
     def look(item: str) -> Target | DataError:
@@ -160,8 +167,8 @@ def _targets(
             if not os.path.exists(path):  # noqa: PTH110 - also in a closed folder
                 return BadItemError(Problem("the mask is missing", path, add))
             check_link(path, [pairs.home])
-            file = MaskFile(path, coding)
-            return masked(check_mask(file, size, count), file)
+            seen = check_mask(MaskFile(path, coding, palettes), size, count)
+            return masked(seen, MaskFile(path, coding))
         except DataError as error:
             return error
 
@@ -170,6 +177,8 @@ def _targets(
             problems.take(item, found)
         else:
             yield item, found
+    if wrong := palettes.problem():
+        raise DataError(wrong)
 
 
 def _drawn(

@@ -401,6 +401,32 @@ def test_names_by_their_lines(tmp_path: Path) -> None:
         masks(str(tmp_path))
 
 
+def test_palettes_that_number_the_colours_of_each_mask_anew(tmp_path: Path) -> None:
+    """As programs do that reduce the colours of each picture by itself."""
+    mask_folder(tmp_path)
+    black, red, green = (0, 0, 0), (255, 0, 0), (0, 255, 0)
+
+    def write(palettes: list[list[tuple[int, int, int]]]) -> None:
+        for number, colours in enumerate(palettes):
+            path = tmp_path / f"masks/train/{number}.png"
+            with Image.open(path) as mask:
+                values = np.asarray(mask).astype(np.uint8) % len(colours)
+            picture = Image.fromarray(values).convert("P")
+            picture.putdata(values.flatten().tolist())
+            picture.putpalette([part for colour in colours for part in colour])
+            picture.save(path)
+
+    write([[black, red]] * 4)
+    assert masks(str(tmp_path)).classes == ("0", "1")
+    write([[black, red], [black, green], [black, black], [black, red]])
+    assert masks(str(tmp_path)).classes == ("0", "1"), "colours by chance, numbers as they are"
+    write([[black, red], [red, black], [black, red], [black, red]])
+    with pytest.raises(
+        DataError, match=r"palettes of masks differ, .*: the colour .* is 0 in .* an"
+    ):
+        masks(str(tmp_path))
+
+
 def grey_png(depth: int, values: list[int]) -> bytes:
     """One row of grey of a few bits, which Pillow does not write."""
     bits = "".join(f"{value:0{depth}b}" for value in values)
