@@ -88,9 +88,9 @@ class Packed:
     def __iter__(self) -> Iterator[Annotated]:
         self._pack()
         owners, names = list(self.owners), list(self.names)
-        for part in self._parts:
+        for part, start in ((p, n) for p in self._parts for n in range(0, len(p.box), AT_ONCE)):
             rows = (part.owner, part.name, part.box, part.score, part.scores)
-            columns = zip(*(each.tolist() for each in rows), strict=True)
+            columns = zip(*(each[start : start + AT_ONCE].tolist() for each in rows), strict=True)
             for owner, name, (x1, y1, x2, y2), score, scores in columns:
                 thing = Annotated(owners[owner], names[name], (x1, y1, x2, y2), score=score)
                 yield thing._replace(scores=tuple(scores)) if scores else thing
