@@ -23,7 +23,7 @@ from alframe.datasets.boxes import CENTRE
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Collected
 from alframe.datasets.problems import BadItemError, Problem, Problems
-from alframe.datasets.yolo_labels import Label, read_labels
+from alframe.datasets.yolo_labels import Label, posed, read_labels
 from alframe.errors import DataError
 from alframe.words import named, plural
 
@@ -185,6 +185,8 @@ class _Reader:
             for kind, text in told.items()
             if self._odd[kind]
         ]
+        if rather := posed(self._odd):
+            self._found.notes.append(f"{where}: {rather}")
         return self._found
 
     def _check_outlines(self, where: str) -> None:

@@ -17,7 +17,7 @@ from alframe.datasets.objects import Annotated, Writing
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two_of_one_stem
 from alframe.datasets.unannotated import Unannotated
 from alframe.datasets.yolo_found import LabelFiles, label_of
-from alframe.datasets.yolo_labels import Label, read_labels
+from alframe.datasets.yolo_labels import Label, posed, read_labels
 from alframe.datasets.yolo_layout import YoloFile
 from alframe.errors import DataError
 from alframe.files.home import expanded
@@ -153,6 +153,8 @@ class _Reader:
             for kind, (noun, text) in told.items()
             if kind in self._odd
         ]
+        if rather := posed(Counter({kind: odd.total() for kind, odd in self._odd.items()})):
+            notes.append(rather)
         if orphans := [n for n in self._files.beside(self._labels) if n not in self._labels]:
             count = plural(len(orphans), "label file")
             notes.append(f"left out {count} of no image of a split: {named(orphans)}")

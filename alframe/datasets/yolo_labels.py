@@ -3,6 +3,7 @@
 import math
 from codecs import BOM_UTF8
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from alframe.datasets.decimals import decimals
@@ -13,6 +14,8 @@ REMEDY = f"correct the file{SKIP}"
 SLACK = 0.01
 """By which the sides of a box may be larger than its image, as of tools that round. Its middle has
 to lie within; what reaches out, as of tools that do not clip, is cut off later."""
+MANY, LEAST = 3, 3
+"""Lines that are no accident, and points that are seen."""
 
 
 class Label(NamedTuple):
@@ -48,7 +51,8 @@ def read_labels(
         where: what messages call it.
         size: (height, width) of the image in pixels.
         odd: counts ``polygons``, of which the enclosing boxes are taken, lines with ``keypoints``,
-            of which the boxes are, and lines that are there ``twice``, which are taken once.
+            of which the boxes are, and lines that are there ``twice``, which are taken once; and
+            polygons that are ``posed``, rather boxes with keypoints, up to the first that is not.
         keypoints: how many numbers of them a line has; 0 where outlines are expected.
 
     Raises:
@@ -71,10 +75,43 @@ def read_labels(
             problems.append(_problem(line, where, number, error))
             continue
         if len(values) > 6:
+            if not keypoints and odd["posed"] == odd["polygons"]:  # all of them so far
+                odd["posed"] += _is_posed(values)
             odd["keypoints" if keypoints else "polygons"] += 1
     if problems:
         raise BadItemError(*problems)
     return list(found.values())
+
+
+def posed(odd: Mapping[str, int]) -> str | None:
+    """A sentence on polygons all of which rather are boxes with keypoints."""
+    if odd["posed"] < MANY or odd["posed"] < odd["polygons"]:
+        return None
+    return (
+        f"the first four numbers of all {odd['polygons']:,} polygons enclose the others: are they "
+        "boxes with keypoints? Then a data.yaml with kpt_shape says so"
+    )
+
+
+def _is_posed(values: Sequence[float]) -> bool:
+    """Whether the first four numbers are a box around points that fill half of it or more.
+
+    Each with two numbers, or a third that says whether it is seen; a score may come last.
+    """
+    x, y, w, h = values[1:5]
+    for size in (2, 3):
+        rest = values[5:] if (len(values) - 5) % size == 0 else values[5:-1]
+        if len(rest) % size or not (w > 0 and h > 0):
+            continue
+        parts = [rest[place : place + size] for place in range(0, len(rest), size)]
+        seen = [part for part in parts if (part[0] or part[1]) and (size == 2 or part[2] > 0)]
+        xs, ys = ([abs(part[axis] - middle) for part in seen] for axis, middle in ((0, x), (1, y)))
+        if len(seen) < LEAST or max(xs) > w / 2 + SLACK or max(ys) > h / 2 + SLACK:
+            continue
+        spread = [max(p[axis] for p in seen) - min(p[axis] for p in seen) for axis in (0, 1)]
+        if spread[0] >= w / 2 and spread[1] >= h / 2:
+            return True
+    return False
 
 
 def _without_keypoints(values: list[float], count: int) -> list[float]:

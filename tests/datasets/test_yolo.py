@@ -433,3 +433,26 @@ def test_boxes_that_are_written_otherwise(tmp_path, meant):
     dataset = yolo(str(yolo_root(tmp_path, {"train/1": text, "train/2": text, "val/3": LABEL})))
     said = "in the pool 8 of 8 boxes do not fit their image as centre x, centre y, width, height"
     assert f"{said}: are they {meant}?" in dataset.notes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 .5 .5 .4 .4 .35 .35 .65 .4 .5 .5 .4 .65 .6 .6\n"
+        "1 .3 .3 .2 .2 .22 .22 .3 .3 .38 .38 0 0\n",
+        "0 .5 .5 .4 .4 .35 .35 1 .65 .4 .9 .5 .65 1 0 0 0\n"
+        "0 .5 .5 .4 .4 .4 .4 1 .65 .4 1 .5 .65 1\n",
+    ],
+)
+def test_polygons_that_rather_are_boxes_with_keypoints(tmp_path, text):
+    """Points within the box that fill it, two numbers each or three, some of them not seen."""
+    said = "the first four numbers of all 4 polygons enclose the others: are they boxes with keyp"
+    root = yolo_root(tmp_path, {"train/1": text, "train/2": text, "val/3": LABEL})
+    notes = yolo(str(root)).notes
+    assert any(note.startswith(said) for note in notes), notes
+    outline = "0 .8 .8 .82 .79 .84 .8 .83 .84 .8 .83 .79 .81\n"
+    (root / "labels/train/2.txt").write_text(text + outline)
+    assert not any("enclose the others" in note for note in yolo(str(root)).notes)
+    for name in ("train/1", "train/2", "val/3"):
+        (root / f"labels/{name}.txt").write_text(outline)
+    assert not any("enclose the others" in note for note in yolo(str(root)).notes)
