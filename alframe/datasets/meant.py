@@ -135,8 +135,8 @@ class PictureNames:
             return
         if not (place.samefile(file) or filecmp.cmp(place, file, shallow=False)):
             cause, at = "the path is that of another picture", f"{name} (not {file})"
-            remedy = f"give the annotations of the picture that is meant{SKIP}"
-            raise OtherFileError(Problem(cause, at, remedy))
+            remedy = "give those of the picture that is meant; of a copy, write its name alone"
+            raise OtherFileError(Problem(cause, at, f"{remedy}{SKIP}"))
 
 
 class Pictures(PictureNames):
