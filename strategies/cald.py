@@ -95,6 +95,7 @@ class CALD:
         """Scores, and the classes that each image shows, [C]; zeros where nothing is detected."""
         scores: dict[str, float] = {}
         shown: dict[str, Tensor] = {}
+        totals: dict[str, float] = {}
         for batch in query.learner.signals(query.unlabelled, self.requires):
             scores.update(zip(batch.ids, self.score(batch).tolist(), strict=True))
             views = [batch[DETECTIONS], *batch[AUGMENTED]]
@@ -103,8 +104,9 @@ class CALD:
             table = torch.stack(list(each)).mean(dim=0)
             table = torch.where(valid[0].any(dim=1, keepdim=True), table, 0.0)
             shown.update(zip(batch.ids, table.cpu(), strict=True))
+            totals.update(zip(batch.ids, table.sum(dim=1).tolist(), strict=True))
         check_finite(scores)
-        check_finite({item: float(row.sum()) for item, row in shown.items()})
+        check_finite(totals)
         return scores, shown
 
     def score(self, batch: SignalBatch) -> "Float[Tensor, ' B']":

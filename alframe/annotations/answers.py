@@ -108,8 +108,7 @@ class CheckedAnswers:
     def tell(self, problems: Problems) -> set[str]:
         """Add what makes them unusable; the ids of the images that it is wrong with."""
         found = list(self.problems())
-        for item, problem in found:
-            problems.add(item, problem)
+        problems.add_all(found)
         return {item for item, _ in found}
 
     def answers(self) -> Answers:

@@ -119,8 +119,7 @@ def named_format(name: str) -> Format:
 
 def _usable(found: Annotations, images: Images, problems: Problems) -> Annotations:
     """Without images that have a problem, of which what is left may be misleading."""
-    for item, problem in images.doubts(found.images):
-        problems.add(item, problem)
+    problems.add_all(images.doubts(found.images))
     if bad := problems.items:
         found.images = [item for item in found.images if item not in bad]
         found.objects = [thing for thing in found.objects if thing.owner not in bad]

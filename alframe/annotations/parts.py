@@ -116,23 +116,22 @@ def first_found(images: Images, names: Sequence[str], where: str, remedy: str | 
 
     Raises:
         BadItemError: none does.
+        OtherFileError: one is the path of another picture.
     """
-    for name in names[:-1]:
+    failed = BadItemError()
+    for name in names:
         try:
             return images.find(name)
-        except OtherFileError:
-            raise
-        except BadItemError:
-            continue
-    try:
-        return images.find(names[-1])
-    except BadItemError as error:
-        raise BadItemError(
-            *(
-                Problem(problem.cause, f"{where}: {problem.at}", remedy or problem.remedy)
-                for problem in error.found
-            )
-        ) from None
+        except BadItemError as error:
+            failed = error
+            if isinstance(error, OtherFileError):
+                break
+    raise type(failed)(
+        *(
+            Problem(problem.cause, f"{where}: {problem.at}", remedy or problem.remedy)
+            for problem in failed.found
+        )
+    ) from None
 
 
 def located(images: Images, where: str) -> Callable[[str], tuple[str, Path]]:

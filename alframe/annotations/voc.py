@@ -1,6 +1,5 @@
 """Pascal VOC: an XML file for each image, in whole pixels."""
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def _item(images: Images, name: str, annotation: VocAnnotation, where: str) -> s
     Raises:
         BadItemError: there is none, or these are two.
     """
-    item = _at(images, annotation.path) if annotation.path else None
+    item = _found(images, [annotation.path], where) if annotation.path else None
     told = item is not None and _last(item) == _last(name)  # by labelImg, which writes the path
     try:
         found = _named_item(images, name, annotation.filename, where)
@@ -118,19 +117,8 @@ def _named_item(images: Images, name: str, filename: str, where: str) -> str:
 
 
 def _found(images: Images, names: Sequence[str], where: str) -> str | None:
-    with contextlib.suppress(BadItemError):
-        return first_found(images, names, where)
-    return None
-
-
-def _at(images: Images, path: str) -> str | None:
-    """The picture whose path labelImg has written, if it is one, wherever it lay then.
-
-    Raises:
-        OtherFileError: another picture lies there.
-    """
     try:
-        return images.find(path)
+        return first_found(images, names, where)
     except OtherFileError:
         raise
     except BadItemError:

@@ -92,6 +92,11 @@ class Problems:
         """Note what is wrong with ``item``: an id, or the place of a row that belongs to none."""
         self.take(item, BadItemError(*problems))
 
+    def add_all(self, found: Iterable[tuple[str, Problem]]) -> None:
+        """Note what is wrong, by item."""
+        for item, problem in found:
+            self.add(item, problem)
+
     def take(self, item: str, error: DataError) -> None:
         """Note an error that was raised for ``item``."""
         self.items.add(item)

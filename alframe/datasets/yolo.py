@@ -26,7 +26,7 @@ from alframe.words import named, plural, tallied
 
 REMEDY = f"correct the label file{SKIP}"
 LISTS = ("classes.txt", "obj.names")
-"""Names of classes as tools write them, by number, a line each."""
+"""Names of classes, by number, a line each; labelImg's predefined ones are of no labels."""
 
 
 @uncollected()

@@ -99,9 +99,11 @@ def _is_posed(values: Sequence[float]) -> bool:
     Each with two numbers, or a third that says whether it is seen; a score may come last.
     """
     x, y, w, h = values[1:5]
+    if min(w, h) <= 0:
+        return False
     for size in (2, 3):
         rest = values[5:] if (len(values) - 5) % size == 0 else values[5:-1]
-        if len(rest) % size or not (w > 0 and h > 0):
+        if len(rest) % size:
             continue
         parts = [rest[place : place + size] for place in range(0, len(rest), size)]
         seen = [part for part in parts if (part[0] or part[1]) and (size == 2 or part[2] > 0)]

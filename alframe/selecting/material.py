@@ -157,8 +157,7 @@ def called_by_id(vectors: Vectors, images: Images, problems: Problems) -> Vector
             found[name] = images.find(name)
         except DataError as error:
             problems.take(name, error)
-    for item, problem in images.doubts(list(found.values())):
-        problems.add(item, problem)
+    problems.add_all(images.doubts(list(found.values())))
     return replace(vectors, ids=tuple(found.get(name, name) for name in vectors.ids))
 
 
@@ -207,8 +206,7 @@ def _found(
             problems.take(name, error)
         except DataError:
             foreign.append(name)
-    for item, problem in candidates.doubts(done):
-        problems.add(item, problem)
+    problems.add_all(candidates.doubts(done))
     return done, foreign
 
 
