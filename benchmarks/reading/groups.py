@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from alframe.benchmarks.reading.rundirs import Run
+from alframe.benchmarks.statistics import AXES, Axis
 from alframe.benchmarks.statistics.curves import Curve
 
 if TYPE_CHECKING:
@@ -82,6 +83,18 @@ class ProblemRuns:
         """Whether annotating was timed in every cycle of every run, so that seconds compare."""
         cycles = [cycle for run in self.runs() for cycle in run.cycles]
         return bool(cycles) and all(cycle.annotation_seconds is not None for cycle in cycles)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """What labelling can be counted in.
+
+        Where every image is one object, as a class that it has is, objects are images over again;
+        what a box costs is then no price of theirs.
+        """
+        cycles = [cycle for run in self.runs() for cycle in run.cycles]
+        if any(cycle.objects != cycle.labelled for cycle in cycles):
+            return AXES
+        return ("images", "seconds") if self.measured else ("images",)
 
     def behind(self) -> list[tuple[str, Run]]:
         """Every run behind a number, after the name of its method or of what it is for."""

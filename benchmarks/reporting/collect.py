@@ -23,7 +23,7 @@ from alframe.benchmarks.reporting.findings import (
 )
 from alframe.benchmarks.reporting.remarks import environment, notes, recipe
 from alframe.benchmarks.reporting.selected import selected
-from alframe.benchmarks.statistics import AXES, Axis, Costs
+from alframe.benchmarks.statistics import Axis, Costs
 from alframe.benchmarks.statistics.comparisons import Comparison, compare, win_matrix
 from alframe.benchmarks.statistics.curves import (
     Curve,
@@ -193,7 +193,7 @@ def _problem(problem: ProblemRuns, terms: Terms) -> ProblemFindings:
     metric, costs, runs = terms.metric, terms.costs, problem.runs()
     curves, noise = problem.curves(metric, whole=True), _noise(problem, metric)
     spans: dict[Axis, tuple[float, float]] = {
-        a: span for a in AXES if (span := common_span(curves, a, costs)) is not None
+        a: span for a in problem.axes if (span := common_span(curves, a, costs)) is not None
     }
     chosen, galleries, told = _selected(problem)
     pools = {run.pool for run in runs}
@@ -206,7 +206,7 @@ def _problem(problem: ProblemRuns, terms: Terms) -> ProblemFindings:
         full=full_supervision(problem, metric),
         published=tuple(row for row in problem.published if row.lies_beneath(metric, pools)),
         spans=spans,
-        comparisons=_comparisons(curves, problem.baseline or "", terms, noise),
+        comparisons=_comparisons(problem, curves, terms, noise),
         savings=_savings(problem, curves, terms),
         selections=chosen,
         galleries=galleries,
@@ -214,6 +214,7 @@ def _problem(problem: ProblemRuns, terms: Terms) -> ProblemFindings:
         noise=noise,
         notes=(*notes(problem, metric), *told),
         recipe=recipe(runs),
+        axes=problem.axes,
         measured=problem.measured,
     )
 
@@ -236,7 +237,7 @@ def _selected(
 
 
 def _comparisons(
-    curves: Sequence[Curve], baseline: str, terms: Terms, noise: float | None
+    problem: ProblemRuns, curves: Sequence[Curve], terms: Terms, noise: float | None
 ) -> tuple[Comparison, ...]:
     """On each axis a family of its own, for Holm's correction; axes where no pair meets left out.
 
@@ -244,10 +245,10 @@ def _comparisons(
     """
     families = [
         compare(
-            curves, axis, terms.costs, baseline=baseline, baselines=terms.baselines,
-            alpha=terms.alpha, noise=noise,
+            curves, axis, terms.costs, baseline=problem.baseline or "",
+            baselines=terms.baselines, alpha=terms.alpha, noise=noise,
         )
-        for axis in AXES
+        for axis in problem.axes
     ]  # fmt: skip
     met = [family for family in families if any(c.n for c in family)]
     return tuple(chain.from_iterable(met or families[:1]))
@@ -271,7 +272,7 @@ def method_rows(problem: ProblemRuns, metric: str, costs: Costs) -> tuple[Method
     """A row for each method."""
     curves = problem.curves(metric, whole=True)
     heights: dict[Axis, dict[str, dict[int, float]]] = {
-        axis: areas(curves, axis, costs) for axis in AXES
+        axis: areas(curves, axis, costs) for axis in problem.axes
     }
     return tuple(
         Method(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alframe.benchmarks.reading.rundirs import Run
-from alframe.benchmarks.statistics import Axis, Costs
+from alframe.benchmarks.statistics import AXES, Axis, Costs
 from alframe.benchmarks.statistics.comparisons import Comparison, WinMatrix
 from alframe.benchmarks.statistics.curves import Summary
 
@@ -182,6 +182,7 @@ class ProblemFindings:
             was repeated.
         notes: what a reader has to know before comparing the rows.
         recipe: how all rows were trained, by part: image size, length, budget, ...
+        axes: in which labelling is counted.
         measured: whether the seconds of annotation are measured, and not modelled.
     """
 
@@ -201,7 +202,13 @@ class ProblemFindings:
     noise: float | None = None
     notes: tuple[str, ...] = ()
     recipe: Mapping[str, str] = field(default_factory=dict)
+    axes: tuple[Axis, ...] = AXES
     measured: bool = False
+
+    @property
+    def modelled(self) -> bool:
+        """Whether something in the tables has modelled seconds."""
+        return not self.measured and any("seconds" in m.area for m in self.methods)
 
     @property
     def columns(self) -> list[int]:

@@ -185,7 +185,7 @@ def areas(problem: ProblemFindings, metric: str, costs: Costs) -> Table | None:
         notes.append(f"Over what all finished runs cover: {', '.join(ranges)}.")
     if "seconds" in found and problem.measured:
         notes.append("Measured seconds: what annotating took, as the annotation tool says.")
-    elif "seconds" in found:
+    elif problem.modelled:
         notes.append(f"Modelled seconds: {costs.image:g} an image and {costs.object:g} an object.")
     names = (f"over {axis_of(axis, problem)}" for axis in found)
     return Table("AUBC", heads("method", *names), rows, notes=notes)

@@ -55,10 +55,11 @@ def chapters(findings: Findings, curves: Mapping[str, str]) -> list[Chapter]:
     across = [run_tables.wins(findings.wins), drawn, run_tables.solved(findings.profile)]
     lines, costs = findings.commands, findings.costs
     cost = f"{costs.image:g} s an image + {costs.object:g} s an object."
+    modelled = any(problem.modelled for problem in findings.problems)
     made = [
         Text(f"Command{'s' * (len(lines) > 1)}", "\n".join(lines), code=True) if lines else None,
         run_tables.recipes(findings.problems),
-        Text("Modelled cost of labelling", cost),
+        Text("Modelled cost of labelling", cost) if modelled else None,
         run_tables.environment(findings.environment),
     ]
     lost = _there([run_tables.without_result(findings.unfinished)])

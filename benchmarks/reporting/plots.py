@@ -1,16 +1,16 @@
-"""Learning curves, a line per method over images and over objects; performance profiles."""
+"""Learning curves, a line per method over what labelling costs; performance profiles."""
 
 import io
 import itertools
 import math
 import textwrap
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alframe.benchmarks.reporting.findings import Method, ProblemFindings
+from alframe.benchmarks.reporting.findings import CurvePoint, Method, ProblemFindings
 from alframe.benchmarks.reporting.tables import size
 from alframe.text import plot_text
 
@@ -38,39 +38,41 @@ BESIDE: dict[str, Any] = {
 
 
 def draw_curves(problems: Sequence[ProblemFindings], metric: str) -> "Figure":
-    """Draw a panel per problem over images, over objects, and over seconds where measured.
+    """Draw a panel per problem over each axis that it has, over seconds where measured.
 
     The band is one standard deviation to either side, where there are several runs. Needs no
     display and leaves matplotlib's global state alone.
     """
     from matplotlib.figure import Figure
 
-    width = 3 if any(problem.measured for problem in problems) else 2
+    width = max(map(len, map(_budgets, problems)))
     figure = Figure(figsize=(2.5 + 5.0 * width, 4.5 * len(problems)), facecolor="white")
     styles = _styles(problems)
     figure.set_layout_engine("constrained", hspace=0.08)
     panels = figure.subplots(len(problems), width, squeeze=False, sharey="row")
-    for (images, *others), problem in zip(panels, problems, strict=True):
-        for method in problem.methods:
-            _line(images, method, [p.labelled for p in method.points], *styles[method.name])
-        _decorate(images, problem, metric)
-        names = ["annotated objects", *(["hours of annotation"] if problem.measured else [])]
-        for axes, name in zip(others, names, strict=False):
+    for row, problem in zip(panels, problems, strict=True):
+        budgets = _budgets(problem)
+        for axes, (name, spent) in zip(row, budgets.items(), strict=False):
             for method in problem.methods:
-                _line(axes, method, _budget(method, name), *styles[method.name])
+                _line(axes, method, [*map(spent, method.points)], *styles[method.name])
             _plain(axes)
             axes.set_xlabel(name, color=INK)
-        for axes in others[len(names) :]:
+        _decorate(row[0], problem, metric)
+        for axes in row[len(budgets) :]:
             axes.set_visible(False)
-        _legend(others[len(names) - 1], problem)
+        _legend(row[len(budgets) - 1], problem)
     return figure
 
 
-def _budget(method: Method, axis: str) -> list[float]:
-    """What each point of a method has cost."""
-    if axis == "annotated objects":
-        return [point.objects for point in method.points]
-    return [(point.seconds or 0.0) / 3600 for point in method.points]
+def _budgets(problem: ProblemFindings) -> dict[str, Callable[[CurvePoint], float]]:
+    """What a point of a method has cost, by name of the axis."""
+    images = "labelled images" + (" (share of the pool)" if problem.pool else "")
+    found: dict[str, Callable[[CurvePoint], float]] = {images: lambda point: point.labelled}
+    if "objects" in problem.axes:
+        found["annotated objects"] = lambda point: point.objects
+    if problem.measured:
+        found["hours of annotation"] = lambda point: (point.seconds or 0.0) / 3600
+    return found
 
 
 def to_bytes(figure: "Figure", kind: str) -> bytes:
@@ -114,9 +116,7 @@ def _line(axes: "Axes", method: Method, x: Sequence[float], colour: str, marker:
 
 def _decorate(axes: "Axes", problem: ProblemFindings, metric: str) -> None:
     axes.set_title(plot_text(problem.name), loc="left", fontsize=11, fontweight="bold", color=INK)
-    axes.set_xlabel("labelled images" + (" (share of the pool)" if problem.pool else ""), color=INK)
     axes.set_ylabel(plot_text(f"{metric}, %"), color=INK)
-    _plain(axes)
     _label_counts(axes, problem)
 
 

@@ -16,13 +16,24 @@ from alframe.benchmarks.reporting.plots import draw_curves
 from tests.benchmarks.fake_runs import write_run
 
 
-def timed(run: Path, *seconds: float) -> None:
-    """Write what annotating took so far into each cycle of a run."""
+def with_field(run: Path, field: str, *values: float) -> None:
+    """Write a value into each cycle of a run."""
     path = run / "cycles.jsonl"
     cycles = [json.loads(line) for line in path.read_text().splitlines()]
-    for cycle, took in zip(cycles, seconds, strict=True):
-        cycle["annotation_seconds"] = took
+    for cycle, value in zip(cycles, values, strict=True):
+        cycle[field] = value
     path.write_text("".join(f"{json.dumps(cycle)}\n" for cycle in cycles))
+
+
+def timed(run: Path, *seconds: float) -> None:
+    """Write what annotating took so far into each cycle of a run."""
+    with_field(run, "annotation_seconds", *seconds)
+
+
+def of_one_object_each(folder: Path) -> None:
+    """Make the runs those of a classifier, whose images have one class each."""
+    for run in folder.iterdir():
+        with_field(run, "objects", 10, 20, 30)
 
 
 @pytest.fixture
@@ -68,4 +79,24 @@ def test_where_one_run_was_not_timed_all_are_modelled(folder: Path) -> None:
     # 10, 20, 30 images with 3 objects each: 7.8 + 3 * 34.5 = 111.3 s an image
     assert problem.spans["seconds"] == pytest.approx((1113, 3339))
     assert "over modelled seconds" in markdown(findings(folder))
+    assert len(draw_curves([problem], "mAP50").axes) == 2
+
+
+def test_classes_of_images_have_no_price_of_boxes(folder: Path) -> None:
+    of_one_object_each(folder)
+    (problem,) = findings(folder).problems
+    assert [*problem.spans] == ["images"]
+    assert {*problem.methods[0].area} == {"images"}
+    assert {c.axis for c in problem.comparisons} == {"images"}
+    (panel,) = draw_curves([problem], "mAP50").axes
+    assert panel.get_legend() is not None
+    assert "odelled" not in markdown(findings(folder))
+
+
+def test_classes_of_images_are_counted_in_measured_seconds(folder: Path) -> None:
+    of_one_object_each(folder)
+    timed(folder / "1", 100, 200, 300)
+    timed(folder / "2", 100, 200, 300)
+    (problem,) = findings(folder).problems
+    assert problem.spans == {"images": (10, 30), "seconds": (100, 300)}
     assert len(draw_curves([problem], "mAP50").axes) == 2

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from alframe.benchmarks.reporting.page import PROFILE, render
+from alframe.benchmarks.statistics import AXES
 from tests.benchmarks.findings_example import BARE, CURVES, FINDINGS, jpeg, with_names
 from tests.benchmarks.reporting.tree import block, parse, text, titles
 
@@ -54,7 +55,7 @@ def test_every_part_in_order(page):
 def test_what_is_missing_leaves_nothing_behind():
     html = render(BARE, {})
     page = parse(html)
-    assert titles(page) == ["mAP50 by number of labelled images", "Modelled cost of labelling"]
+    assert titles(page) == ["mAP50 by number of labelled images"]
     assert "notice" not in [p.get("class") for p in page.iter("p")]
     assert "None" not in html
     assert all(
@@ -65,7 +66,7 @@ def test_what_is_missing_leaves_nothing_behind():
 def test_a_problem_of_which_nothing_is_finished_has_no_section():
     problem = dataclasses.replace(FINDINGS.problems[1], methods=())
     page = parse(render(dataclasses.replace(BARE, problems=(problem,)), {}))
-    assert [text(h) for h in page.iter("h2")] == ["How it was made"]
+    assert not list(page.iter("h2"))
 
 
 def test_links_and_labels_lead_somewhere_and_ids_are_unique(page):
@@ -149,7 +150,8 @@ def test_every_text_of_the_findings_is_shown():
     html = render(with_names(FINDINGS, mark), CURVES)
     hidden = {name for name in seen if not re.search(re.escape(name) + r"(?!\d)", html)}
     # Strategies are part of the methods' names; learners that no full supervision has are too.
-    assert {name.split("-", 1)[1] for name in hidden} <= {"plain", "miaod", "random", "entropy"}
+    unsaid = {"plain", "miaod", "random", "entropy", *AXES}
+    assert {name.split("-", 1)[1] for name in hidden} <= unsaid
 
 
 def test_equal_findings_give_equal_pages():
