@@ -207,8 +207,8 @@ YOLO = Format(
     write_query,
     (
         "data.yaml has the names[; labels/ a file of proposals for each image that has some].",
-        "The images belong into images/ beside labels/, in the same folders (not a second images/): "
-        "--copy puts them there.",
+        "The images belong into images/ beside labels/, in the same folders (not a second "
+        "images/): --copy puts them there.",
         "labelImg and its like: open images/, save to labels/, in the format YOLO.",
         "Save an empty file for an image without objects: a missing one is not annotated yet.",
         "Give back the folder, or a zip of it.",

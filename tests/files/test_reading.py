@@ -94,7 +94,11 @@ def test_what_settings_are(text: str, value: Any) -> None:
         (b"a: \xff", "is not UTF-8, line 1"),
         ("a: 1\nb: ä".encode("utf-16"), "is not UTF-8, line 1"),
         (b"a: 1\nb: \xe4", "is not UTF-8, line 2"),
-        (b"#" * (YAML_BYTES + 1), "it has 1,048,577 bytes; expected at most 1,048,576"),
+        pytest.param(
+            b"#" * (YAML_BYTES + 1),
+            "it has 1,048,577 bytes; expected at most 1,048,576",
+            id="large",
+        ),
         (b"seed: !!float x", "is not YAML of settings, line 1: 'x' is not a value of !!float"),
     ],
 )
