@@ -1,6 +1,7 @@
 """How far long work has come: a bar in a terminal; without one, a line of log now and then."""
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self, TypeVar
@@ -28,8 +29,8 @@ class Progress:
 
     def __init__(self, total: int, title: str, unit: str) -> None:
         self.title, self._unit, self._total = title, unit, total
-        shown = None if is_main_process() else True
-        self._bar: Any = tqdm(total=total, desc=title, unit=unit, leave=False, disable=shown)
+        disable = None if is_main_process() and sys.stderr is not None else True
+        self._bar: Any = tqdm(total=total, desc=title, unit=unit, leave=False, disable=disable)
         self._logs = bool(self._bar.disable) and is_main_process()
         self._done = self._skipped = 0
         self._began = self._said = time.monotonic()

@@ -1,6 +1,7 @@
 """Without a terminal, a line now and then tells how far the work has come."""
 
 import logging
+import sys
 
 import pytest
 
@@ -35,6 +36,12 @@ def test_a_line_each_half_minute(clock: list[float], caplog: pytest.LogCaptureFi
         "cycle 0 label: 120 of 2,600 iterations, loss 1.23, 10 min left",  # 30 s / 120 * 2480
         "cycle 0 min: 1,300 of 2,600 iterations, 60 s left",
     ]
+
+
+def test_an_error_output_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with Progress(2, "reading", "images") as told:
+        told.update()
 
 
 def test_what_was_done_before_does_not_count_for_the_time_left(

@@ -31,7 +31,7 @@ from alframe.datasets.base import Dataset
 from alframe.datasets.voc_xml import parsed_xml
 from alframe.errors import ConfigError, DataError, Waiting
 from alframe.files.atomic import write_text
-from alframe.files.home import expanded
+from alframe.files.home import expanded, real
 from alframe.oracle import Answers, OracleSetup
 from alframe.progress import Progress
 from alframe.text import command
@@ -91,7 +91,7 @@ class LabelStudioOracle:
                 f"oracle.project={self._title}: expected a title of 3 to {LONGEST} letters"
                 + ("" if project else "; set one, as the name of the run is no such title")
             )
-        self._root = expanded(document_root).resolve() if document_root else None
+        self._root = real(expanded(document_root)) if document_root else None
         if self._root is None:
             _check_suffixes(setup.dataset)
         self._wait = _seconds(wait)
@@ -230,7 +230,7 @@ class LabelStudioOracle:
             raise ConfigError(f"{image.item} is no file, so Label Studio cannot show it")
         if self._root is None:
             return server.upload(project, image.file)
-        below = image.file.resolve().relative_to(self._root)
+        below = real(image.file).relative_to(self._root)
         return SERVED + quote(below.as_posix())
 
 
@@ -327,7 +327,7 @@ def _folders(images: Sequence[AskedImage], root: Path) -> list[Path]:
     Raises:
         ConfigError: one lies elsewhere.
     """
-    places = [image.file.resolve() for image in images if image.file]
+    places = [real(image.file) for image in images if image.file]
     if outside := [str(place) for place in places if root not in place.parent.parents]:
         raise ConfigError(
             f"oracle.document_root={root}: the server shows pictures in folders below it alone, "

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from alframe.annotations.sources import Source, files, head, read
 from alframe.datasets.data_yaml import USUAL, data_yaml, keypoints_in, names_in, text_of
 from alframe.errors import DataError
+from alframe.files.home import real
 from alframe.text import printable
 
 T = TypeVar("T")
@@ -75,7 +76,7 @@ def _near(source: Source, look: Callable[[Mapping[str, Source]], dict[str, T]]) 
 def _above(source: Source) -> Iterator[Path]:
     """The folder above; of a split's folder in ``labels``, the one above that, too."""
     if isinstance(source, Path):
-        folder = source.resolve().parent
+        folder = real(source).parent
         yield folder
         if folder.name.lower() == "labels":
             yield folder.parent

@@ -118,6 +118,8 @@ def cli(verbose: bool) -> None:
     for plugin in registry().broken:
         owner = f"{plugin.package} {plugin.version}".rstrip()
         say(f"warning: plugin {plugin.name} of {owner} is left out: {plugin.problem}", err=True)
+    if (encoding := sys.getfilesystemencoding()) != "utf-8":
+        say(f"warning: names of files are taken for {encoding}: set PYTHONUTF8=1", err=True)
 
 
 def _complain(error: click.ClickException) -> None:
@@ -132,8 +134,9 @@ def _complain(error: click.ClickException) -> None:
 
 def main(args: Sequence[str] | None = None, command: click.Command = cli) -> None:
     """Run the command line and exit: 0 done, 2 to mend, 3 waiting, 128 and the signal's number."""
+    raised: list[KeyboardInterrupt] = []
     try:
-        with terminable():
+        with terminable() as raised:
             code = command.main(args=args, prog_name=command.name, standalone_mode=False)
     except click.ClickException as error:
         _complain(error)
@@ -152,12 +155,14 @@ def main(args: Sequence[str] | None = None, command: click.Command = cli) -> Non
             raise cause from None
         say(" ".join(["interrupted", *map(str, cause.args if cause else ())]), err=True)
         sys.exit(exit_code(cause))
-    except (MemoryError, OSError, RuntimeError) as error:
-        refused = _refused(error)
-        if refused is None:
+    except Exception as error:
+        if (refused := _refused(error)) is not None:
+            say(f"error: {refused}", err=True)
+            sys.exit(2)
+        if not raised:
             raise
-        say(f"error: {refused}", err=True)
-        sys.exit(2)
+        say("interrupted", err=True)
+        sys.exit(exit_code(raised[-1]))
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -171,5 +176,12 @@ def _refused(error: Exception) -> str | None:
         )
     if isinstance(error, OSError):
         return refusal(error)
+    if not isinstance(error, RuntimeError):
+        return None
+    if "can't start new thread" in str(error):
+        return (
+            "the system allows no more threads: raise its limit (ulimit -u, that of the "
+            "container), or lower data.workers"
+        )
     lost = in_words(error)  # a process that loads images: torch tells of it wherever we are
     return None if lost is None else str(lost)

@@ -12,6 +12,7 @@ from alframe.annotations.formats import FORMATS
 from alframe.cli.output import say, say_note
 from alframe.cli.paths import FilePath
 from alframe.errors import ConfigError, together
+from alframe.files.home import real
 
 if TYPE_CHECKING:
     from alframe.strategy import Selection
@@ -111,7 +112,7 @@ def _check_query(
         raise ConfigError("--to FORMAT and --output FOLDER belong together, and --copy to them")
     if name and as_json:
         raise ConfigError("--json prints what is chosen, --to writes a query of it: give one")
-    if output and labelled and labelled.resolve().is_relative_to(output.resolve()):
+    if output and labelled and real(labelled).is_relative_to(real(output)):
         raise ConfigError(
             f"--labelled {labelled} lies in --output, which is written anew: put it elsewhere, so "
             "that it grows from query to query"

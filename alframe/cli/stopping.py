@@ -13,26 +13,34 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def terminable() -> Iterator[None]:
-    """Raise :class:`Terminated` at SIGTERM.
+def terminable() -> Iterator[list[KeyboardInterrupt]]:
+    """Raise KeyboardInterrupt at Ctrl-C and :class:`Terminated` at SIGTERM.
 
     Not in a process of torchrun, which stops the others of a team while they wait for each other:
     an exception would not be raised before that waiting has ended.
+
+    Yields:
+        What was raised so far: a library that is interrupted may raise an error of its own instead.
     """
+    raised: list[KeyboardInterrupt] = []
+
+    def stop(number: int, _: object) -> NoReturn:
+        raised.append(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+        raise raised[-1]
+
     if launched():
-        yield
+        yield raised
         return
-    before = signal.signal(signal.SIGTERM, _raise)
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # or it is ignored
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
     try:
-        yield
+        yield raised
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def exit_code(error: BaseException | None) -> int:
     """128 and the number of the signal, as shells have it."""
     return 128 + (signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT)
-
-
-def _raise(*_: object) -> NoReturn:
-    raise Terminated

@@ -24,6 +24,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 REMEDIES: dict[int | None, str] = {
     **dict.fromkeys(FULL, "make room there"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "change its permissions"),
+    errno.ENOTDIR: "remove the file that stands for a folder",
+    errno.ELOOP: "remove links that go in circles",
 }
 """What to do where the place has to stay."""
 

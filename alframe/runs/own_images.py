@@ -1,6 +1,5 @@
 """Image files of one's own: checked, and told from those that a run has labelled."""
 
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from alframe.datasets.folders import REMEDY, Given
 from alframe.datasets.pictures import Reading
 from alframe.datasets.problems import sentences
 from alframe.errors import DataError
+from alframe.files.home import real
 from alframe.runs.build import asks_people, build_dataset
 from alframe.runs.journal import Journal
 from alframe.runs.records import asked_for
@@ -52,7 +52,7 @@ class Photos:
         self.files = tuple(files)
         paths = {str(number): path for number, path in enumerate(files)}
         reading = Reading(data.max_megapixels, data.white, REMEDY, flags=True)
-        folders = {Path(os.path.realpath(path)).parent for path in files}  # of links in circles too
+        folders = {real(path).parent for path in files}
         images = ImageFiles(paths, folders, reading=reading)
         resize = Resize(data.resize, data.long, data.short)
         self._originals = images
@@ -138,18 +138,14 @@ def without_used(
     ids = {*dataset.test, *asked_for(Journal(run))}
     ids.update(dataset.known if asks_people(config) else ())
     files = _files(dataset, ids)
-    left = [picture for picture in given if _real(picture.path) not in files]
+    left = [picture for picture in given if real(picture.path) not in files]
     what = plural(len(given) - len(left), "image")
     note = f"left out {what} of {len(given):,} that {run} has labelled, asks for or tests on"
-    if not {_real(picture.path) for picture in given} & (files | _files(dataset, dataset.pool)):
+    if not {real(picture.path) for picture in given} & (files | _files(dataset, dataset.pool)):
         note += "; none of these is an image of its dataset"
     return left, note
 
 
-def _files(dataset: Dataset, ids: Iterable[str]) -> frozenset[str]:
+def _files(dataset: Dataset, ids: Iterable[str]) -> frozenset[Path]:
     there = frozenset((*dataset.pool, *dataset.test))  # the dataset may have changed since
-    return frozenset(_real(file) for item in there & {*ids} if (file := dataset.file(item)))
-
-
-def _real(path: Path) -> str:
-    return os.path.realpath(path)
+    return frozenset(real(file) for item in there & {*ids} if (file := dataset.file(item)))

@@ -16,6 +16,7 @@ from alframe.datasets.base import ImageSet
 from alframe.datasets.folders import Given
 from alframe.errors import RunError
 from alframe.files.atomic import UNLOCKED_IDLE, atomic, remove_torn
+from alframe.files.home import real
 from alframe.model import Display, Showable, ShownPrediction, unwrapped
 from alframe.plugins import registry
 from alframe.progress import over
@@ -204,15 +205,15 @@ def _drawn(
 def picture_files(images: Sequence[Given], folder: Path) -> list[Path]:
     """A file for each image's picture; numbered where it would be another's, or an image."""
     remove_torn(folder, idle=UNLOCKED_IDLE)
-    taken = {image.path.resolve() for image in images}
+    taken = {real(image.path) for image in images}
     numbers: dict[Path, Iterator[int]] = {}
     pictures: list[Path] = []
     for image in images:
         plain = folder / image.name.with_name(f"{image.name.stem}.png")
         number = numbers.setdefault(plain, count(1))
         names = (_numbered(plain, n) for n in number)
-        picture = next(p for p in names if p.resolve() not in taken)
-        taken.add(picture.resolve())
+        picture = next(p for p in names if real(p) not in taken)
+        taken.add(real(picture))
         pictures.append(picture)
     return pictures
 

@@ -22,9 +22,9 @@ class TensorBoard:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with naming(self._folder):
-            self._writer = SummaryWriter(str(folder))
         self._hook, threading.excepthook = threading.excepthook, self._died
+        with naming(self._folder):  # if it fails, the hook stays: its thread may still be dying
+            self._writer = SummaryWriter(str(folder))
 
     def __enter__(self) -> Self:
         return self

@@ -9,6 +9,7 @@ from alframe.annotations.sheets import NAME, write_sheet
 from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.datasets.meant import parts_of
 from alframe.errors import DataError
+from alframe.files.home import real
 from alframe.runs.opening import check_place
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.choosing import Material
@@ -67,7 +68,7 @@ def write_asked(
         )
         for item in selection.ids
     )
-    sheet = Sheet(folder.resolve().name, tuple(classes), asked, detections is not None)
+    sheet = Sheet(real(folder).name, tuple(classes), asked, detections is not None)
     check_place(folder, "query", own=(NAME,))
     with writing(folder):
         clear(folder)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from alframe.config.layers import flat
 from alframe.errors import RunError
 from alframe.files.checked import damaged, read_object, read_records, read_stored_yaml
+from alframe.files.home import real
 from alframe.files.walking import walked
 from alframe.runs.records import REMEDY
 from alframe.runs.rundir import FREE_TO_CHANGE, RESTORE
@@ -159,8 +160,8 @@ def read_runs(paths: Iterable[Path]) -> list[Run]:
     for path in paths:
         try:
             for folder in _find(path):
-                if folder.resolve() not in runs:
-                    runs[folder.resolve()] = read_run(folder)
+                if real(folder) not in runs:
+                    runs[real(folder)] = read_run(folder)
         except RunError as error:
             problems += error.problems
     if problems:

@@ -100,6 +100,19 @@ def test_an_error_output_that_is_closed(tmp_path: Path) -> None:
     assert (done.returncode, b"coreset" in done.stdout) == (0, True)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_an_error_output_that_is_full(tmp_path: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m alframe verify nowhere 2>/dev/full"
+    assert subprocess.run(["sh", "-c", command], cwd=tmp_path, check=False).returncode == 2
+
+
+def test_a_locale_that_is_not_utf_8(alframe: Alframe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "iso8859-1")
+    code, _, err = alframe("ls", "strategies")
+    assert code == 0
+    assert err == "warning: names of files are taken for iso8859-1: set PYTHONUTF8=1\n"
+
+
 def test_a_run_ends_with_its_files_and_can_be_reported(alframe: Alframe, tmp_path: Path) -> None:
     path = tmp_path / "run"
     code, out, err = alframe("run", "--output", str(path), *SMALL)
@@ -212,6 +225,33 @@ def test_ctrl_c_names_a_run_only_where_there_is_one(
         assert needle in err
         monkeypatch.undo()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_library_that_makes_an_error_of_its_own_of_a_signal(
+    number: signal.Signals, alframe: Alframe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As pydantic's core does while it serialises."""
+
+    def interrupted(*_: object) -> None:
+        try:
+            os.kill(os.getpid(), number)
+        except KeyboardInterrupt as error:
+            raise ValueError(f"Error calling function: {error!r}") from None
+
+    monkeypatch.setattr("alframe.cli.ls.registry", interrupted)
+    assert alframe("ls", "strategies") == (128 + number, "", "interrupted\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_threads_that_the_system_does_not_allow(
+    alframe: Alframe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", start)
+    refused(alframe("run", *SMALL), "allows no more threads", "ulimit -u")
 
 
 def test_default_names_are_numbered_and_the_newest_is_resumed(

@@ -253,6 +253,14 @@ def test_a_file_in_the_way_is_named(
     refused(alframe("predict", str(run), str(photo), "--output", str(tmp_path / "file")), "/file: ")
 
 
+def test_an_output_that_is_a_link_in_a_circle(
+    alframe: Alframe, run: Path, photo: Path, tmp_path: Path
+) -> None:
+    (circle := tmp_path / "circle").symlink_to("circle")
+    for place in (circle, circle / "inner"):
+        refused(alframe("predict", str(run), str(photo), "--output", str(place)), "circle")
+
+
 def test_what_cannot_be_read_is_named_at_once(
     alframe: Alframe, run: Path, photo: Path, tmp_path: Path
 ) -> None:

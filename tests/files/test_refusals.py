@@ -146,6 +146,19 @@ def test_tensorboards_thread_fails_in_one_place(
     assert capsys.readouterr().err == ""
 
 
+def test_tensorboards_thread_that_fails_at_once_fails_in_one_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # to be put back
+    monkeypatch.setattr(RecordWriter, "write", refuse)
+    before = {*threading.enumerate()}
+    with pytest.raises(OSError, match="File too large"):
+        TensorBoard(tmp_path).close()
+    for thread in {*threading.enumerate()} - before:
+        thread.join(10)
+    assert capsys.readouterr().err == ""
+
+
 def test_what_failed_first_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def body() -> None:
         with TensorBoard(tmp_path) as board:

@@ -506,6 +506,10 @@ def test_a_folder_of_something_else_is_no_place_for_a_query(
     done = ("--labelled", tmp_path / "w/images.txt", "--output", tmp_path / "w")
     code, _, err = choose(alframe, *given, *done)
     assert (code, "lies in --output, which is written anew: put it elsewhere" in err) == (2, True)
+    (circle := tmp_path / "circle").symlink_to("circle")
+    for more in ((), ("--labelled", circle)):
+        code, _, err = choose(alframe, *given, *more, "--output", circle)
+        assert (code, str(circle) in err) == (2, True)
 
 
 def npz(path: Path, **more: Any) -> Path:
