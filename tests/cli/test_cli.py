@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -227,6 +227,15 @@ def test_ctrl_c_names_a_run_only_where_there_is_one(
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Python's own handler; in the background of a shell Ctrl-C is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_library_that_makes_an_error_of_its_own_of_a_signal(
     number: signal.Signals, alframe: Alframe, monkeypatch: pytest.MonkeyPatch
