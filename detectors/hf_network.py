@@ -72,7 +72,7 @@ def _library() -> Any:
     lacking = [each for each in FAMILIES if each not in transformers.CONFIG_MAPPING]
     if lacking:
         raise ConfigError(
-            f"model 'hf' needs transformers 5.9 or newer, got {transformers.__version__}, which "
+            f"model 'hf' needs transformers 5.15 or newer, got {transformers.__version__}, which "
             f"lacks {', '.join(lacking)}: pip install --upgrade 'alframe[hf]'"
         )
     return transformers

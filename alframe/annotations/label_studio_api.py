@@ -185,7 +185,7 @@ class Server:
             yield
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             raise DataError(
-                f"{self.url} answers JSON that is none of Label Studio ({error!r}): is it at "
+                f"{self.url} answers JSON that is none of Label Studio ({error!r:.300}): is it at "
                 "oracle.url?"
             ) from error
 
@@ -263,9 +263,10 @@ class Server:
         with contextlib.suppress(OSError, http.client.HTTPException):  # it may end within
             said = _reasons(error.read(10_000))
         if 300 <= error.code < 400:
+            place = error.headers.get("Location")
             return DataError(
-                f"{self.url}{path} leads to {error.headers.get('Location')}: give the address of "
-                "the server itself as oracle.url"
+                f"{self.url}{path} leads to {place!s:.300}: give the address of the server itself "
+                "as oracle.url"
             )
         if error.code in (401, 403):
             return DataError(
@@ -288,7 +289,7 @@ def _reasons(body: bytes) -> str:
         if wrong := said.get("validation_errors"):
             return "; ".join(f"{field}: {_listed(reasons)}" for field, reasons in wrong.items())
         return str(said["detail"])
-    except (ValueError, LookupError, AttributeError, TypeError):  # not Label Studio's
+    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):  # another's
         return text
 
 

@@ -16,6 +16,7 @@ from alframe.annotations.sources import files, opened, read, sha256_of
 from alframe.annotations.vocabulary import Sheet
 from alframe.errors import DataError, RunError
 from alframe.files.atomic import UNLOCKED_IDLE, remove_torn, write_text
+from alframe.files.home import real
 from alframe.files.locks import locked
 from alframe.text import command
 from alframe.words import named, plural
@@ -114,7 +115,7 @@ def clear(folder: Path, name: str = "*") -> None:
         place = folder / listed.name.removeprefix(".").removesuffix(".sha256")
         for path, sha256 in _listed(listed):
             file = place / path
-            if file.is_file():
+            if file.is_file() and real(file).is_relative_to(real(place)):  # whoever wrote the list
                 found.append(file)
                 changed += [str(file)] if sha256_of(read(file)) != sha256 else []
     if changed:

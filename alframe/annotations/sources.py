@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from alframe.errors import DataError
-from alframe.files.reading import read_bytes, regular
+from alframe.files.reading import COMPRESSIONS, read_bytes, regular
 from alframe.files.walking import walked
 
 Source = Path | zipfile.Path
@@ -85,6 +85,10 @@ def _check(path: Path, archive: zipfile.ZipFile) -> None:
             "export it again"
         )
     wanted = [member for member in members if _is_read(member.filename)]
+    if odd := [m.filename for m in wanted if m.compress_type not in COMPRESSIONS]:
+        raise DataError(
+            f"{path}: {odd[0]!r} is compressed in a way that is not read here: zip the files again"
+        )
     size = sum(member.file_size for member in wanted)
     if size > MOST_BYTES or len(members) > MOST_MEMBERS:
         raise DataError(
@@ -100,7 +104,11 @@ def read(source: Source) -> bytes:
         DataError: it cannot be read, or is too large.
     """
     try:
-        return read_bytes(source, MOST_BYTES) if isinstance(source, Path) else source.read_bytes()
+        if isinstance(source, Path):
+            return read_bytes(source, MOST_BYTES)
+        size = source.root.getinfo(source.at).file_size
+        with source.open("rb") as file:
+            return file.read(size) + file.read(1)  # the end, where its checksum is compared
     except UNREADABLE as error:
         raise DataError(f"{source} cannot be read: {_said(error)}") from error
 

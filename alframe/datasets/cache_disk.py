@@ -188,8 +188,8 @@ class DiskWriter:
 def load(home: Path, key: str, workers: int) -> DiskStore | None:
     """A cache of an earlier run, or None where there is none that can be trusted.
 
-    Every image is compared with its checksum: a file that was cut, overwritten or put there by
-    someone else must not become training data.
+    Every image is compared with its checksum: a file that was cut or overwritten must not become
+    training data.
     """
     folder = home / key
     if not folder.exists():
@@ -197,7 +197,15 @@ def load(home: Path, key: str, workers: int) -> DiskStore | None:
     try:
         store, checksums = _read_index(folder, key)
         _verify(store, checksums, workers)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        DataError,
+    ) as error:
         logger.warning("%s is not a usable image cache (%s): building it anew", folder, error)
         return None
     logger.info("reusing the image cache %s: %d images", folder, len(store))

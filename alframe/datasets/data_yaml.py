@@ -27,7 +27,7 @@ def data_yaml(data: bytes, where: str) -> Mapping[str, Any]:
     try:
         text = text_of(data, where)
         content = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - texts alone
-        twice = _twice(yaml.compose(text, Loader=yaml.BaseLoader))
+        twice = _twice(yaml.compose(text, Loader=yaml.BaseLoader), set())
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -38,13 +38,14 @@ def data_yaml(data: bytes, where: str) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _twice(node: yaml.Node | None) -> str | None:
-    """A key that is there twice, of which YAML's readers take the last."""
-    if not isinstance(node, yaml.MappingNode):
+def _twice(node: yaml.Node | None, seen: set[int]) -> str | None:
+    """A key that is there twice, of which YAML's readers take the last; aliases are seen once."""
+    if not isinstance(node, yaml.MappingNode) or id(node) in seen:
         return None
+    seen.add(id(node))
     keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
     own = next((key for key, times in keys.items() if times > 1), None)
-    return own or next(filter(None, (_twice(value) for _, value in node.value)), None)
+    return own or next(filter(None, (_twice(value, seen) for _, value in node.value)), None)
 
 
 def names_in(content: Mapping[str, Any], where: str) -> tuple[str, ...]:
@@ -81,7 +82,8 @@ def keypoints_in(content: Mapping[str, Any], where: str) -> int:
     if shape is None:
         return 0
     pair = shape if isinstance(shape, list) and len(shape) == 2 else []
-    points, each = [int(s) if isinstance(s, str) and s.isdecimal() else 0 for s in pair] or (0, 0)
+    numbers = [s if isinstance(s, str) and s.isdecimal() and len(s) < 9 else "0" for s in pair]
+    points, each = map(int, numbers or "00")
     if points < 1 or each not in (2, 3):
         raise DataError(
             f"{where}: kpt_shape: expected how many keypoints, and 2 or 3 numbers for each, got "

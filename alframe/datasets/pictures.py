@@ -5,6 +5,7 @@ of several frames is its first one. Transparency is left out: colours are those 
 """
 
 import contextlib
+import functools
 import math
 import os
 import re
@@ -167,7 +168,7 @@ def is_picture(path: str | Path) -> bool:
     """
     with regular_file(path, DEFAULT.remedy) as file, _WITHOUT_LIMIT:
         try:
-            with Image.open(file) as image:
+            with Image.open(file, formats=_formats()) as image:
                 return image.format in PHOTOGRAPHS
         except Exception:  # see _guarded
             return False
@@ -209,11 +210,21 @@ def check_regular(path: str | Path, remedy: str) -> os.stat_result:
     return status
 
 
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those that are opened: of others Pillow decodes some (ICO) before it says how large they are.
+
+    EPS is among them to be refused by its name.
+    """
+    Image.init()
+    return tuple(name for name in (*PHOTOGRAPHS, "TGA", *_STARTS_A_PROGRAM) if name in Image.OPEN)
+
+
 @contextlib.contextmanager
 def _opened(path: str | Path, reading: Reading) -> Iterator[tuple[ImageFile.ImageFile, IO[bytes]]]:
     # From an open file, not by its name: Pillow maps named ones, and dies where one is cut.
     with regular_file(path, reading.remedy) as file, _WITHOUT_LIMIT:
-        image = _guarded(path, reading, lambda: Image.open(file))
+        image = _guarded(path, reading, lambda: Image.open(file, formats=_formats()))
         with image:
             _check(path, image, reading)
             yield image, file

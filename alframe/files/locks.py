@@ -24,7 +24,7 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         RunError: another process holds it, for longer than a look at it takes.
     """
-    with path.open("w") as file:
+    with open(path, "a", opener=_no_link) as file:
         refused_after = time.monotonic() + PATIENCE
         while not _taken(file):
             if time.monotonic() > refused_after:
@@ -37,6 +37,11 @@ def locked(path: Path) -> Iterator[None]:
             yield
         finally:
             _held.discard(file)
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file that is no link: it may lead to a file of others."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import stat
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +24,9 @@ YAML_BYTES, JSON_BYTES, LIST_BYTES = 1 << 20, 1 << 28, 1 << 28
 or labels of one."""
 YAML_NODES, YAML_DEPTH = 100_000, 64
 """Limits of a document: values, where aliases count as what they stand for, and nesting."""
+
+COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Of files in a zip: of these as much is unpacked as is asked for, whatever size they claim."""
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"

@@ -3,8 +3,10 @@
 import difflib
 import functools
 import importlib
+import importlib.metadata
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -29,6 +31,8 @@ DEFAULT_PLUGINS = (
     "alframe.strategies",
     "alframe.benchmarks",
 )
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""Folders of installed packages."""
 GROUP = "alframe"
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
@@ -131,11 +135,17 @@ def imported(kind: Kind, place: str, known: Iterable[str]) -> Entry:
     it one that is imported already, as ``__main__`` is: the script or notebook that runs.
 
     Raises:
-        PluginError: there is no such module.
+        PluginError: there is no such module, or it is not made for alframe: a configuration of
+            others that names ``subprocess:getoutput`` would run commands.
     """
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
     module = place.partition(":")[0]
+    if owner := _of_others(module.partition(".")[0]):
+        raise PluginError(
+            f"{noun(kind)} {place!r}: module {module!r} is part of {owner}, which is not made for "
+            "alframe: name a class of your own around it, or a package that requires alframe"
+        )
     try:
         found: Any = sys.modules.get(module) or importlib.util.find_spec(module)
     except (ImportError, ValueError):  # the package above it is missing, or it is no name
@@ -154,6 +164,23 @@ def imported(kind: Kind, place: str, known: Iterable[str]) -> Entry:
         task=None,
         trains=None,
     )
+
+
+def _of_others(module: str) -> str:
+    """The installed package that a module is part of, if that does not require alframe."""
+    if module in sys.stdlib_module_names:
+        return "Python"
+    try:
+        place = importlib.util.find_spec(module)
+    except (ImportError, ValueError):  # it is no name, or made by hand
+        return ""
+    places = [*(place.submodule_search_locations or [place.origin or ""])] if place else []
+    if not any(INSTALLED & {*Path(each).parts} for each in places):
+        return ""  # also of a package that is installed for development
+    owners = importlib.metadata.packages_distributions().get(module, [])
+    needed = (line for owner in owners for line in importlib.metadata.requires(owner) or ())
+    own = OWN in owners or any(re.match(rf"{OWN}\b", line) for line in needed)
+    return "" if own else ", ".join(owners)
 
 
 def unknown(noun: str, name: str, known: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from alframe.errors import RunError
 from alframe.files.npz import DAMAGED, read_header
+from alframe.files.reading import COMPRESSIONS
 from alframe.files.sealed import sealed, unsealed
 
 LIMIT = 1 << 29
@@ -36,7 +37,10 @@ def read_scores(path: Path) -> dict[str, float] | None:
     try:
         # A SystemError is numpy's: of letters that Unicode has not.
         with unsealed(path) as file, zipfile.ZipFile(file) as archive:
-            if sum(member.file_size for member in archive.infolist()) > LIMIT:
+            members = archive.infolist()
+            if not {m.compress_type for m in members} <= COMPRESSIONS:
+                raise ValueError("it is compressed in a way that numpy does not write")
+            if sum(member.file_size for member in members) > LIMIT:
                 raise ValueError(f"it expands to more than {LIMIT >> 20} MiB")
             ids, scores = _array(archive, "ids.npy", "U"), _array(archive, "scores.npy", "f")
             return dict(zip(ids.tolist(), scores.tolist(), strict=True))

@@ -61,8 +61,9 @@ def read_weights(path: Path) -> Weights:
             f"{path} does not say of which model it is: {MADE}; in a run directory, name that"
         )
     told = content["about"]
-    classes = told["classes"]
-    return Weights(content["state"], told["settings"], classes and tuple(classes))
+    classes, settings = told["classes"], told["settings"]
+    layer = {k: settings[k] for k in ABOUT if k in settings}  # no more, whoever has written it
+    return Weights(content["state"], layer, classes and tuple(classes))
 
 
 def weights_sha256(config: RunConfig) -> str | None:

@@ -1,5 +1,6 @@
 """Embeddings in an npz, mapped into memory, so that no more is held than is asked for."""
 
+import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         offset = file.tell()
         if dtype.hasobject:
             raise ValueError(f"{name} holds objects of Python: write it with a type of its own")
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        size = math.prod(shape) * dtype.itemsize
         if size + offset != member.file_size:
             raise ValueError(f"{name} is cut off or too long")
         order: Any = "F" if fortran else "C"

@@ -13,6 +13,7 @@ from alframe.annotations.files_oracle import FilesOracle
 from alframe.annotations.formats import FORMATS
 from alframe.annotations.query_folders import write_folder
 from alframe.annotations.sheets import query_folder, read_sheet
+from alframe.annotations.sources import sha256_of
 from alframe.annotations.taking import take
 from alframe.annotations.vocabulary import Proposal
 from alframe.config.resolve import resolve
@@ -415,6 +416,20 @@ def test_a_query_is_written_by_one_process_which_clears_up(alframe: Any, waiting
     assert [path.exists() for path in torn] == [False, False, True]
     assert alframe("run", "--output", str(waiting), "--resume")[0] == 3
     assert not torn[-1].exists()
+
+
+def test_nothing_outside_of_a_query_is_removed(alframe: Any, waiting: Path) -> None:  # noqa: F811
+    """Whoever has written its list of files: a run may be somebody else's."""
+    folder, other = waiting / "queries/cycle_00", waiting.parent / "empty"
+    other.touch()
+    (folder / "link").symlink_to(waiting.parent)
+    lines = [
+        f"{sha256_of(b'')}  {name}\n" for name in (other, "../../../../empty", "../link/empty")
+    ]
+    (folder / ".cvat.sha256").write_text("".join(lines))
+    (folder / "cvat").mkdir(exist_ok=True)
+    assert alframe("query", str(waiting), "--to", "cvat")[0] == 0
+    assert other.exists()
 
 
 @pytest.mark.parametrize("damaged", [Path.unlink, lambda path: path.write_bytes(b"no picture")])

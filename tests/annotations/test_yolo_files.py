@@ -170,6 +170,12 @@ def test_files_that_are_all_empty(tmp_path: Path) -> None:
     assert (found.images, len(found.objects)) == (["a.jpg", "b.jpg"], 0)
 
 
+ALIASES = "a0: &a0 {x: y}\n" + "".join(
+    f"a{n}: &a{n} {{{', '.join(f'k{k}: *a{n - 1}' for k in range(10))}}}\n" for n in range(1, 20)
+)
+"""Ten to the power of twenty values, if each alias were looked at."""
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -185,6 +191,7 @@ def test_files_that_are_all_empty(tmp_path: Path) -> None:
         ("names: text", "expected a list of names"),
         ("names: [a\n", "line 2 is not YAML"),
         ("names: !!python/object/apply:os.system [nothing runs]", ("nothing runs",)),
+        pytest.param(f"names: [cat]\n{ALIASES}", ("cat",), id="aliases"),
     ],
 )
 def test_data_yaml(tmp_path: Path, text: str, said: str | tuple[str, ...]) -> None:

@@ -306,6 +306,7 @@ BIG_TEXT = chunk(b"zTXt", b"k\0\0" + zlib.compress(b"a" * 9_000_000))
             lambda p: p.write_bytes(tiff(np.zeros((2, 2, 1)), sample_format=3)),
             "is a TIFF of",
         ),
+        ("a.png", lambda p: Image.new("L", (9, 9)).save(p, "ICO"), "the file is not an image"),
         ("a.jpg", cut, r"cannot be read as an image \(image file is truncated\)"),
         ("a.png", cut, r"cannot be read as an image \(image file is truncated\)"),
         ("a.gif", cut, r"cannot be read as an image \(image file is truncated\)"),

@@ -383,7 +383,7 @@ def test_lines_with_keypoints_are_no_outlines(tmp_path):
     assert "expected class cx cy width height and 6 numbers, by kpt_shape" in said
 
 
-@pytest.mark.parametrize("shape", [17, [17], [17, 4], "x", [0, 2], {"a": 1}])
+@pytest.mark.parametrize("shape", [17, [17], [17, 4], "x", [0, 2], {"a": 1}, ["9" * 5000, 2]])
 def test_shapes_of_keypoints_that_are_none(tmp_path, shape):
     (said,) = problems(yolo_root(tmp_path, kpt_shape=shape))
     assert "data.yaml: kpt_shape: expected how many keypoints, and 2 or 3 numbers" in said

@@ -335,5 +335,5 @@ def test_a_transformers_without_the_families(monkeypatch):
     import transformers
 
     monkeypatch.setattr(transformers, "CONFIG_MAPPING", {"detr": None})
-    with pytest.raises(ConfigError, match=r"5\.9 or newer, got .* lacks rt_detr_v2, d_fine"):
+    with pytest.raises(ConfigError, match=r"5\.15 or newer, got .* lacks rt_detr_v2, d_fine"):
         HFDetector(3)

@@ -23,6 +23,14 @@ def test_a_lock_is_seen_while_it_is_held(tmp_path: Path) -> None:
     assert not is_locked(path)
 
 
+def test_a_lock_is_no_link_to_a_file_of_others(tmp_path: Path) -> None:
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / ".lock").symlink_to("theirs")
+    with pytest.raises(OSError, match=r"\.lock"), locked(tmp_path / ".lock"):
+        pass
+    assert (tmp_path / "theirs").read_text() == "theirs"
+
+
 def test_a_held_lock_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "PATIENCE", 0.05)
     with (

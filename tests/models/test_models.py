@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torchvision.models import resnet18
+from torchvision.models.detection import fasterrcnn_resnet50_fpn
 
 from alframe.benchmarks.reporting.report import findings_of
 from alframe.config.resolve import from_overrides, resolve
@@ -172,13 +174,19 @@ def test_a_place_where_nothing_lies(place: str, message: str) -> None:
 
 @pytest.mark.parametrize("more", [(), ("model.weights=none",)])
 def test_a_network_of_another_library_is_no_model(more: tuple[str, ...], tmp_path: Path) -> None:
-    place = "torchvision.models.detection:fasterrcnn_resnet50_fpn"
+    of_others = "torchvision.models.detection:fasterrcnn_resnet50_fpn"
+    with pytest.raises(PluginError, match="part of torchvision, .* a class of your own around it"):
+        resolve([from_overrides([f"model={of_others}"])])
+    place = f"{__name__}:fasterrcnn_resnet50_fpn"
     given = ["dataset=shapes", "training.passes=1", "strategy=random", *more]
     with pytest.raises(PluginError, match=f"model '{place}' .* no provides, .* a class around it"):
         resolve([from_overrides([*given, f"model={place}"])])
-    config = resolve([from_overrides([*given[:3], *SMALL, "model=torchvision.models:resnet18"])])
+    config = resolve([from_overrides([*given[:3], *SMALL, f"model={__name__}:resnet18"])])
     with pytest.raises(PluginError, match="model ResNet lacks provides, measured, loss, features"):
         list(run(config, tmp_path / "run"))
+
+
+__all__ = ["fasterrcnn_resnet50_fpn", "resnet18"]  # named by their place here
 
 
 def made(num_classes: int) -> Classifier:

@@ -1,5 +1,6 @@
 """Registering, duplicates, broken plugins."""
 
+import contextlib
 import re
 import sys
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from alframe.cli import main
 from alframe.errors import PluginError
@@ -65,7 +67,7 @@ def test_a_factory_says_of_what_task_it_is_where_its_entry_does_not() -> None:
 
 
 def test_a_place_of_a_factory_leaves_open_what_it_is() -> None:
-    entry = registry().get("learners", "collections:Counter")
+    entry = registry().get("learners", "tests.fakes:FakeLearner")
     assert (entry.task, entry.trains) == (None, None)
 
 
@@ -74,8 +76,46 @@ def test_what_is_installed_comes_before_a_module_of_the_current_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    registry().get("learners", "collections:Counter")
+    registry().get("learners", "tests.fakes:FakeLearner")
     assert sys.path[-1] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "owner"),
+    [("subprocess:getoutput", "Python"), ("os.path:join", "Python"), ("torch.hub:load", "torch")],
+)
+def test_code_that_is_not_made_for_alframe_is_no_plugin(place: str, owner: str) -> None:
+    with pytest.raises(PluginError, match=f"is part of {owner}, which is not made for alframe"):
+        registry().get("strategies", place)
+
+
+def test_a_configuration_of_others_runs_no_commands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = {"name": "subprocess:getoutput", "cmd": f"touch {tmp_path / 'made'}"}
+    for section in ("strategy", "dataset", "model", "learner", "oracle"):
+        (tmp_path / "c.yaml").write_text(yaml.safe_dump({section: hostile}))
+        assert call("validate", "--config", str(tmp_path / "c.yaml")) == 2
+        assert "module 'subprocess' is part of Python" in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("requires", "taken"),
+    [("alframe", True), ("alframe[hf]>=0.1", True), ("alframework", False), ("", False)],
+)
+def test_a_package_that_requires_alframe_needs_no_entry_point(
+    requires: str, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site-packages"
+    (about := site / "made_here-1.dist-info").mkdir(parents=True)
+    (site / "made_here_too.py").write_text("class S: ...")
+    line = f"Requires-Dist: {requires}\n" if requires else ""
+    (about / "METADATA").write_text(f"Name: made-here\nVersion: 1\n{line}")
+    (about / "RECORD").write_text("made_here_too.py,,\n")
+    monkeypatch.syspath_prepend(str(site))
+    with contextlib.nullcontext() if taken else pytest.raises(PluginError, match="of made-here, "):
+        assert registry().get("strategies", "made_here_too:S").load().__name__ == "S"
 
 
 def test_a_strangers_plugin_is_registered_with_its_package(fresh: Fresh) -> None:

@@ -15,6 +15,7 @@ from alframe.files.checked import read_object, read_stored_yaml, to_lines, write
 from alframe.files.sealed import MARK, sealed
 from alframe.runs.journal import Journal
 from alframe.runs.scores import read_scores, write_scores
+from alframe.runs.weights import read_weights
 
 EXPECTED = {"state": object}
 
@@ -122,6 +123,27 @@ def test_scores_that_expand_beyond_measure(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("alframe.runs.scores.LIMIT", 200)
     with pytest.raises(RunError, match=r"a\.npz is damaged \(it expands to more than .*: restore"):
         read_scores(path)
+
+
+def test_scores_that_expand_more_than_they_say(tmp_path: Path) -> None:
+    with (
+        sealed(tmp_path / "s.npz") as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_BZIP2) as packed,
+    ):
+        packed.writestr("ids.npy", b"\0" * 1000)
+    with pytest.raises(RunError, match="compressed in a way that numpy does not write"):
+        read_scores(tmp_path / "s.npz")
+
+
+def test_of_a_checkpoint_no_more_settings_are_taken_than_it_may_have(tmp_path: Path) -> None:
+    settings = {
+        "model": {"name": "retina"},
+        "strategy": {"name": "mine:S"},
+        "dataset": {"name": "a"},
+    }
+    told = {"settings": settings, "classes": ["cat"]}
+    checkpoints.save(tmp_path / "c.pt", "x", {"cycle": 0, "state": {}, "about": told})
+    assert read_weights(tmp_path / "c.pt").layer == {"model": {"name": "retina"}}
 
 
 def test_scores_are_read_by_numpy_alone_too(tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""What is read of files of annotations, whoever has made them."""
+
+import tracemalloc
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+
+from alframe.annotations.sources import opened, read
+from alframe.errors import DataError
+
+
+def test_of_a_zip_as_much_is_unpacked_as_it_says(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.json", b"0" * 20_000_000)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        (member,) = archive.infolist()
+        member.file_size, member.CRC = 5, zlib.crc32(b"00000")  # as a hostile one may say
+        tracemalloc.start()
+        assert read(zipfile.Path(archive) / "a.json") == b"00000"
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_that_is_packed_otherwise(method: int, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("a.json", b"[]")
+    with pytest.raises(DataError, match="zip the files again"), opened(tmp_path / "a.zip"):
+        pass
