@@ -175,7 +175,7 @@ def test_a_place_where_nothing_lies(place: str, message: str) -> None:
 @pytest.mark.parametrize("more", [(), ("model.weights=none",)])
 def test_a_network_of_another_library_is_no_model(more: tuple[str, ...], tmp_path: Path) -> None:
     of_others = "torchvision.models.detection:fasterrcnn_resnet50_fpn"
-    with pytest.raises(PluginError, match="part of torchvision, .* a class of your own around it"):
+    with pytest.raises(ConfigError, match=r"part of torchvision, .* a class of your own around it"):
         resolve([from_overrides([f"model={of_others}"])])
     place = f"{__name__}:fasterrcnn_resnet50_fpn"
     given = ["dataset=shapes", "training.passes=1", "strategy=random", *more]
