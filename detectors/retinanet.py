@@ -48,18 +48,22 @@ class RetinaNet(DenseDetector):
         anchor_rounding: round anchors as torchvision does.
         positive_iou: an anchor is positive from this overlap on.
         negative_iou: an anchor is background below this overlap.
-        claim: what an object gets besides, see :class:`alframe.detectors.matching.Matching`.
-        focal_alpha: see :func:`alframe.detectors.losses.focal_loss`.
-        focal_gamma: likewise.
+        claim: what an object gets besides: ``ties``, every anchor that ties its best overlap
+            (mmdet); ``own``, the same, but each for the object that *it* overlaps most
+            (torchvision); ``one``, the first of its best anchors (SSD); ``none``, nothing.
+        focal_alpha: weight of the true class in the focal loss; the others weigh 1 - alpha.
+        focal_gamma: how much easy examples are played down; 0 is cross-entropy.
         class_loss_weight: of the classification loss beside that of boxes.
         box_loss: ``"l1"`` or ``"smooth_l1"``.
         beta: of smooth L1: smaller errors are squared.
-        normalizer: see :func:`alframe.detectors.losses.normalise`.
+        normalizer: ``batch``, the sum of all losses over all positive anchors (mmdet);
+            ``image``, the mean over images of each one's own (torchvision).
         score_threshold: detections have a probability above it.
         nms_iou: detections of a class that overlap more exclude each other.
-        candidates: see :class:`alframe.detectors.postprocess.PostProcess`.
-        candidates_per_level: likewise.
-        candidates_per_image: likewise.
+        candidates: what is counted in the pre-selection of each level: ``anchors``, by their best
+            class (mmdet), or ``pairs`` of an anchor and a class (torchvision).
+        candidates_per_level: size of that pre-selection.
+        candidates_per_image: pairs of an image, the best, that go into the suppression.
         max_detections: most detections of an image.
 
     Raises:

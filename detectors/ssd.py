@@ -52,13 +52,17 @@ class SSD(DenseDetector):
         box_stds: divide the box deltas, see :func:`alframe.detectors.box_ops.encode`.
         positive_iou: an anchor is positive from this overlap on.
         negative_iou: an anchor is background below this overlap.
-        claim: what an object gets besides, see :class:`alframe.detectors.matching.Matching`.
-        negatives: see :func:`alframe.detectors.losses.mined_cross_entropy`.
+        claim: what an object gets besides: ``ties``, every anchor that ties its best overlap
+            (mmdet); ``own``, the same, but each for the object that *it* overlaps most
+            (torchvision); ``one``, the first of its best anchors (SSD); ``none``, nothing.
+        negatives: anchors of background that count for each positive one, the hardest.
         beta: of the smooth L1 loss of boxes: smaller errors are squared; 0 is plain L1.
-        normalizer: see :func:`alframe.detectors.losses.normalise`.
+        normalizer: ``batch``, the sum of all losses over all positive anchors (mmdet);
+            ``image``, the mean over images of each one's own (torchvision).
         score_threshold: least probability of a detection.
         nms_iou: detections of a class that overlap more exclude each other.
-        candidates_per_image: see :class:`alframe.detectors.postprocess.PostProcess`.
+        candidates_per_image: pairs of an anchor and a class of an image, the best, that go into
+            the suppression.
         max_detections: most detections of an image.
 
     Raises:

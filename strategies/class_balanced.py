@@ -25,7 +25,7 @@ class ClassBalanced:
 
     Args:
         of: the strategy that scores.
-        min_score: see :class:`~alframe.strategies.balanced_random.BalancedRandom`.
+        min_score: a class is predicted on an image by a detection above this score.
 
     Raises:
         ConfigError: ``of`` gives no scores.

@@ -133,7 +133,10 @@ def _complain(error: click.ClickException) -> None:
 
 
 def main(args: Sequence[str] | None = None, command: click.Command = cli) -> None:
-    """Run the command line and exit: 0 done, 2 to mend, 3 waiting, 128 and the signal's number."""
+    """Run the command line and exit.
+
+    0: done, 1: failed or different, 2: to be mended, 3: waiting, 128 and the number of a signal.
+    """
     raised: list[KeyboardInterrupt] = []
     try:
         with terminable() as raised:

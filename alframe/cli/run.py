@@ -37,7 +37,7 @@ def run(resume: bool, profile: bool, **flags: Any) -> None:
     alframe run --strategy miaod --detector retina --dataset voc --data-root VOCdevkit
     alframe run --config my.yaml training.lr=0.0005 budget.cycles=4
     alframe run --output runs/mine --resume
-    torchrun --nproc_per_node 4 -m alframe run --detector retina --dataset voc
+    torchrun --nproc_per_node 4 -m alframe run --detector retina --dataset voc --data-root VOCdevkit
     """  # noqa: D301
     with process_group():
         _run(flags, resume, profile)

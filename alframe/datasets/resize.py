@@ -51,7 +51,7 @@ class Resize:
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Resize one image, uint8 [H, W, 3] -> [H', W', 3], bilinear.
 
-        Deviation: Pillow averages over all pixels when it shrinks; cv2, which MI-AOD uses, does
+        # Deviation: Pillow averages over all pixels when it shrinks; cv2, which MI-AOD uses, does
         not and aliases.
         """
         height, width = self.shape(*image.shape[:2])

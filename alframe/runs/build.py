@@ -223,6 +223,7 @@ def build_dataset(config: RunConfig, *, in_part: bool | None = None) -> Dataset:
 
     Raises:
         DataError: it cannot be used; with every problem found.
+        PluginError: it is of another task than it is registered with.
     """
     made = _made("dataset", config.dataset)
     entry = registry().get("datasets", config.dataset.name)

@@ -58,7 +58,7 @@ def report(
     \b
     alframe report runs/shapes-retina-tiny-entropy-seed0
     alframe report runs --metric mAP --output tables --format md
-    alframe report bench/smoke --metric AP50.disc,ring
+    alframe report bench/smoke --metric AP50.circle,star
     """  # noqa: D301 - the backspace is click's mark of lines to leave as they are
     findings = findings_of(runs, metric)
     findings = findings if pictures else findings.without_pictures()

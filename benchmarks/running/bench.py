@@ -56,7 +56,9 @@ def _seeds(context: click.Context, parameter: click.Parameter, text: str | None)
 @click.option("--data-root", type=FilePath(str), metavar="DIR", help="Where the dataset lies.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @click.option("--address", help="Of the Ray cluster.  [default: one on this machine]")
-@click.option("--jobs", type=click.IntRange(1), help="Runs at a time.  [default: one per device]")
+@click.option(
+    "--jobs", type=click.IntRange(1), help="Runs at a time.  [default: one a GPU or core]"
+)
 @click.option("--threads", type=click.IntRange(1), help="Of each run.  [default: 1 on the CPU]")
 @click.option("--status", is_flag=True, help="Show where the suite stands, and run nothing.")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")

@@ -40,10 +40,10 @@ class LL4ALLearner(PlainLearner):
     Args:
         setup: classes, device, model and the training section.
         weight: of the ranking loss, lambda of the paper.
-        margin: see :func:`~alframe.strategies.ll4al.module.ranking_loss`.
+        margin: by which the predictions of a pair of images are to differ.
         joint: share of the schedule in which the ranking loss trains the model as well; 1
             never stops, 0 never begins.
-        hidden: see :class:`~alframe.strategies.ll4al.module.LossModule`.
+        hidden: numbers that stand for a level of the model; 128 in the paper.
 
     Raises:
         ConfigError: an option is out of range, or a batch holds no pair of images.

@@ -38,8 +38,9 @@ class MutualInformation(ScoringStrategy):
 
     Args:
         iou: least overlap of detections of one object.
-        aggregate: see :class:`~alframe.strategies.uncertainty.UncertaintyStrategy`.
-        k: likewise.
+        aggregate: how objects make one number for the image. ``sum`` favours crowded images,
+            ``max`` single odd objects.
+        k: objects that ``topk`` averages, the most uncertain ones.
         min_score: an object is begun by a detection above this score.
         empty: score of an image without detections; 0 chooses it last.
 

@@ -75,7 +75,7 @@ class MIAODLearner(PlainLearner):
         skip: pseudo-labels are not used for the whole ``batch`` (of one in parts, for the part), or
             only for the ``image``, when an image has none.
         mask_padding: leave anchors in the padding out of weights, pseudo-labels and score.
-        watch_gradients: see :class:`~alframe.training.plain_learner.PlainLearner`.
+        watch_gradients: record the norms of the gradients, as the plain learner does.
 
     Raises:
         ConfigError: an option is out of range, or the training too short for its phases.

@@ -53,11 +53,11 @@ class FCN(Segmenter):
         weights: of the backbone: ``"pretrained"``, ``"none"`` or the path of a state dict.
         aux: whether there is an auxiliary head, an FCN's on the map before; it is only trained.
         aux_weight: of its loss.
-        one_channel: see :class:`~alframe.tasks.segmentation.segmenter.MaskOptions`.
-        threshold: likewise.
-        dice: likewise.
-        class_weights: likewise.
-        stride: likewise.
+        one_channel: the foreground of two classes by a sigmoid, in place of a softmax of both.
+        threshold: of one channel: least probability of the foreground.
+        dice: weight of the Dice loss beside cross-entropy.
+        class_weights: of each class in cross-entropy; None weighs all alike.
+        stride: pixels between two points of the signal ``class_probs``.
 
     Raises:
         ConfigError: an option is out of range, or weights are unusable.
@@ -98,10 +98,16 @@ class DeepLabV3(FCN):
 class LRASPP(Segmenter):
     """LR-ASPP (Howard et al., ICCV 2019) as torchvision has it; it has no auxiliary head.
 
-    See :class:`FCN` for the other options.
-
     Args:
+        num_classes: K.
+        backbone: as of :class:`FCN`.
+        weights: of the backbone: ``"pretrained"``, ``"none"`` or the path of a state dict.
         low_stride: of the map that gives the borders, in pixels; the first that is as coarse.
+        one_channel: the foreground of two classes by a sigmoid, in place of a softmax of both.
+        threshold: of one channel: least probability of the foreground.
+        dice: weight of the Dice loss beside cross-entropy.
+        class_weights: of each class in cross-entropy; None weighs all alike.
+        stride: pixels between two points of the signal ``class_probs``.
     """
 
     def __init__(
