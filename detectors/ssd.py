@@ -37,7 +37,7 @@ class SSD(DenseDetector):
             map is brought to a fixed length, of the others every one.
         weights: of the backbone: ``"pretrained"``, ``"none"`` or the path of a state dict.
         style: of the weights: ``"caffe"`` or ``"pytorch"``; None: that of the pretrained ones,
-            ``"caffe"`` for VGG-16. See :func:`alframe.detectors.ssd_vgg.vgg_backbone`.
+            ``"caffe"`` for VGG-16.
         frozen_stages: freeze the backbone up to this map; -1 freezes nothing. Not for VGG-16.
         norm_eval: keep the statistics of the backbone's BatchNorm.
         size: side of the input in pixels, which anchors and levels are made for. Give the data
@@ -49,7 +49,7 @@ class SSD(DenseDetector):
         anchor_range: the same of the second and the last level; (0.15, 0.9) for COCO.
         anchor_ratios: longer / shorter side of the other anchors, for each level.
         anchor_clipping: cut sides of anchors to ``size``, as torchvision does.
-        box_stds: divide the box deltas, see :func:`alframe.detectors.box_ops.encode`.
+        box_stds: by which box deltas are divided.
         positive_iou: an anchor is positive from this overlap on.
         negative_iou: an anchor is background below this overlap.
         claim: what an object gets besides: ``ties``, every anchor that ties its best overlap

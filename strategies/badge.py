@@ -52,7 +52,7 @@ class BADGE:
     in time.
 
     Args:
-        dimensions: of a feature; null keeps them all.
+        dimensions: to which features are projected at random; null keeps them as they are.
         min_score: detections count above this score.
 
     Raises:

@@ -45,7 +45,7 @@ class CALD:
         base: the consistency that is most informative; neither sure nor hopeless.
         factor: candidates for each image of the budget.
         min_score: detections count above this score.
-        empty: when images without detections are chosen.
+        empty: when images without detections are chosen: ``first`` or ``last``.
 
     Raises:
         ConfigError: an option is out of range.

@@ -47,7 +47,7 @@ class DivProto:
         min_score: detections count above this score.
         rare: fraction of the classes that are rare, rounded down.
         reserved: share of the budget that is theirs.
-        rare_score: see above.
+        rare_score: an image shows a rare class by a detection above this score.
 
     Raises:
         ConfigError: ``rare`` or ``reserved`` is not between 0 and 1.

@@ -31,8 +31,8 @@ class Power:
 
     Args:
         of: the strategy that scores.
-        kind: what the noise is added to: the logarithm of the score, the score itself, or minus
-            the logarithm of its rank.
+        kind: what the noise is added to: the logarithm of the score (``power``), the score itself
+            (``softmax``), or minus the logarithm of its rank (``softrank``).
         beta: larger is closer to the ranking.
 
     Raises:

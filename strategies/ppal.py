@@ -54,7 +54,7 @@ class PPAL:
     one class.
 
     Args:
-        alpha: of the weight; smaller is steeper.
+        alpha: of the weight of a class by its difficulty; smaller is steeper.
         ub: how much more the hardest class counts.
         xi: share of the score in the difficulty; the rest is the overlap's.
         factor: candidates for each image of the budget.

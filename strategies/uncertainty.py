@@ -28,8 +28,8 @@ class UncertaintyStrategy(ScoringStrategy):
         unit: ``detections`` (after non-maximum suppression, score above ``min_score``) or
             ``anchors`` (every dense prediction; one an image where it is classified as a whole).
             By default (null) detections, where the model makes any.
-        aggregate: how predictions make one number for the image. ``sum`` favours crowded
-            images, ``max`` single odd boxes.
+        aggregate: how predictions make one number for the image: ``mean``, ``topk``, ``sum``,
+            which favours crowded images, or ``max``, which favours single odd boxes.
         k: predictions that ``topk`` averages, the most uncertain ones.
         min_score: detections at or below it are left out; of no effect on anchors.
         empty: score of an image without detections; 0 chooses it last.

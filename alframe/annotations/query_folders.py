@@ -73,6 +73,8 @@ def write_folder(
         RunError: somebody has changed the files of the earlier query.
     """
     place, new = folder / name, _new(folder, name)
+    if place.is_symlink():
+        raise RunError(f"{place} is a link: remove it")
     try:
         given = write_query(name, _copied(sheet, place) if copy else sheet, new).relative_to(new)
         if copy:
@@ -115,7 +117,8 @@ def clear(folder: Path, name: str = "*") -> None:
         place = folder / listed.name.removeprefix(".").removesuffix(".sha256")
         for path, sha256 in _listed(listed):
             file = place / path
-            if file.is_file() and real(file).is_relative_to(real(place)):  # whoever wrote the list
+            inside = real(file).is_relative_to(real(folder) / place.name)  # whoever wrote the list
+            if file.is_file() and inside:
                 found.append(file)
                 changed += [str(file)] if sha256_of(read(file)) != sha256 else []
     if changed:

@@ -87,7 +87,7 @@ def _check(path: Path, archive: zipfile.ZipFile) -> None:
     wanted = [member for member in members if _is_read(member.filename)]
     if odd := [m.filename for m in wanted if m.compress_type not in COMPRESSIONS]:
         raise DataError(
-            f"{path}: {odd[0]!r} is compressed in a way that is not read here: zip the files again"
+            f"{path}: {odd[0]!r} is encrypted or compressed in a way that is not read: zip it again"
         )
     size = sum(member.file_size for member in wanted)
     if size > MOST_BYTES or len(members) > MOST_MEMBERS:
@@ -106,9 +106,9 @@ def read(source: Source) -> bytes:
     try:
         if isinstance(source, Path):
             return read_bytes(source, MOST_BYTES)
-        size = source.root.getinfo(source.at).file_size
         with source.open("rb") as file:
-            return file.read(size) + file.read(1)  # the end, where its checksum is compared
+            size = source.root.getinfo(source.at).file_size
+            return file.read(size) + file.read(1)  # of one that claims to be empty, the checksum
     except UNREADABLE as error:
         raise DataError(f"{source} cannot be read: {_said(error)}") from error
 

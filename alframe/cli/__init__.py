@@ -137,9 +137,8 @@ def main(args: Sequence[str] | None = None, command: click.Command = cli) -> Non
 
     0: done, 1: failed or different, 2: to be mended, 3: waiting, 128 and the number of a signal.
     """
-    raised: list[KeyboardInterrupt] = []
     try:
-        with terminable() as raised:
+        with terminable():
             code = command.main(args=args, prog_name=command.name, standalone_mode=False)
     except click.ClickException as error:
         _complain(error)
@@ -152,20 +151,18 @@ def main(args: Sequence[str] | None = None, command: click.Command = cli) -> Non
         for problem in error.problems:
             say(f"error: {problem}", err=True)
         sys.exit(2)
-    except click.Abort as error:
-        cause = error.__cause__
+    except (click.Abort, KeyboardInterrupt) as error:
+        cause = error.__cause__ if isinstance(error, click.Abort) else error
         if isinstance(cause, EOFError):  # click takes it for Ctrl-D at a prompt
             raise cause from None
         say(" ".join(["interrupted", *map(str, cause.args if cause else ())]), err=True)
         sys.exit(exit_code(cause))
-    except Exception as error:
-        if (refused := _refused(error)) is not None:
-            say(f"error: {refused}", err=True)
-            sys.exit(2)
-        if not raised:
+    except (MemoryError, OSError, RuntimeError) as error:
+        refused = _refused(error)
+        if refused is None:
             raise
-        say("interrupted", err=True)
-        sys.exit(exit_code(raised[-1]))
+        say(f"error: {refused}", err=True)
+        sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -179,8 +176,6 @@ def _refused(error: Exception) -> str | None:
         )
     if isinstance(error, OSError):
         return refusal(error)
-    if not isinstance(error, RuntimeError):
-        return None
     if "can't start new thread" in str(error):
         return (
             "the system allows no more threads: raise its limit (ulimit -u, that of the "

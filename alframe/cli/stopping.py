@@ -13,14 +13,13 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def terminable() -> Iterator[list[KeyboardInterrupt]]:
+def terminable() -> Iterator[None]:
     """Raise KeyboardInterrupt at Ctrl-C and :class:`Terminated` at SIGTERM.
+
+    Also where a library that is interrupted makes an error of its own of it.
 
     Not in a process of torchrun, which stops the others of a team while they wait for each other:
     an exception would not be raised before that waiting has ended.
-
-    Yields:
-        What was raised so far: a library that is interrupted may raise an error of its own instead.
     """
     raised: list[KeyboardInterrupt] = []
 
@@ -29,13 +28,17 @@ def terminable() -> Iterator[list[KeyboardInterrupt]]:
         raise raised[-1]
 
     if launched():
-        yield raised
+        yield
         return
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # or it is ignored
         before[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
     try:
-        yield raised
+        yield
+    except Exception as error:
+        if raised:
+            raise raised[-1] from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

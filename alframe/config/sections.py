@@ -148,8 +148,9 @@ class TrainingConfig(Section):
     """How a learner trains its model in each cycle.
 
     Attributes:
-        passes: length, in passes over the labelled images; or
-        iterations: length, in batches. Exactly one of the two is set.
+        passes: length, in passes over the labelled images. Exactly one of this and ``iterations``
+            is set.
+        iterations: length, in batches.
         batch_size: images of one optimiser step, whatever number of processes computes it.
         accumulate: the batch, or a process's share of it, is computed in this many parts, to save
             memory.
@@ -279,7 +280,7 @@ class BudgetConfig(Section):
     Attributes:
         initial: images labelled at random before the first cycle; a number, or a share of the
             pool such as ``5%`` (rounded down, at least 1).
-        per_cycle: images that each selection adds; likewise.
+        per_cycle: images that each selection adds; a number, or a share of the pool.
         cycles: how many times to train; selections are one fewer. null goes on until the pool is
             exhausted, or somebody stops the run.
         test: images drawn from the pool to evaluate on, for a dataset without a test split; a
@@ -326,7 +327,7 @@ class RunConfig(Section):
             instead of trained again; null trains.
         dataset: what is chosen from, and the test split.
         model: None where the learner does not train one; then ``training`` is None as well.
-        learner: who trains.
+        learner: who trains; by default the strategy's own.
         strategy: who chooses.
         oracle: who annotates.
         data: how images are read, resized and kept.

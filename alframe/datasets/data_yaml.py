@@ -83,7 +83,7 @@ def keypoints_in(content: Mapping[str, Any], where: str) -> int:
         return 0
     pair = shape if isinstance(shape, list) and len(shape) == 2 else []
     numbers = [s if isinstance(s, str) and s.isdecimal() and len(s) < 9 else "0" for s in pair]
-    points, each = map(int, numbers or "00")
+    points, each = map(int, numbers) if numbers else (0, 0)
     if points < 1 or each not in (2, 3):
         raise DataError(
             f"{where}: kpt_shape: expected how many keypoints, and 2 or 3 numbers for each, got "

@@ -5,7 +5,6 @@ of several frames is its first one. Transparency is left out: colours are those 
 """
 
 import contextlib
-import functools
 import math
 import os
 import re
@@ -168,7 +167,7 @@ def is_picture(path: str | Path) -> bool:
     """
     with regular_file(path, DEFAULT.remedy) as file, _WITHOUT_LIMIT:
         try:
-            with Image.open(file, formats=_formats()) as image:
+            with Image.open(file, formats=_formats(path)) as image:
                 return image.format in PHOTOGRAPHS
         except Exception:  # see _guarded
             return False
@@ -210,22 +209,22 @@ def check_regular(path: str | Path, remedy: str) -> os.stat_result:
     return status
 
 
-@functools.cache
-def _formats() -> tuple[str, ...]:
+def _formats(path: str | Path) -> list[str]:
     """Those that are opened: of others Pillow decodes some (ICO) before it says how large they are.
 
-    EPS is among them to be refused by its name.
+    EPS is among them to be refused by its name; TGA, which has no signature, by its suffix alone.
     """
     Image.init()
-    wanted = PHOTOGRAPHS | _STARTS_A_PROGRAM | {"TGA"}  # which is told by little: in Pillow's order
-    return tuple(name for name in Image.ID if name in wanted)
+    tga = {"TGA"} if Path(path).suffix.lower() == ".tga" else set()
+    wanted = PHOTOGRAPHS | _STARTS_A_PROGRAM | tga
+    return [name for name in Image.ID if name in wanted]
 
 
 @contextlib.contextmanager
 def _opened(path: str | Path, reading: Reading) -> Iterator[tuple[ImageFile.ImageFile, IO[bytes]]]:
     # From an open file, not by its name: Pillow maps named ones, and dies where one is cut.
     with regular_file(path, reading.remedy) as file, _WITHOUT_LIMIT:
-        image = _guarded(path, reading, lambda: Image.open(file, formats=_formats()))
+        image = _guarded(path, reading, lambda: Image.open(file, formats=_formats(path)))
         with image:
             _check(path, image, reading)
             yield image, file
@@ -312,7 +311,7 @@ def _unknown(path: str | Path) -> str:
         return "the image is HEIC, which Pillow cannot read (convert it to JPEG or PNG)"
     if head[:4] in _TIFF:
         return "the file is a TIFF of a kind that Pillow cannot read (such as 64-bit floats)"
-    return "the file is not an image that Pillow can read"
+    return "the file is not an image of a kind that is read"
 
 
 def _inaccessible(path: str | Path, error: OSError, remedy: str) -> Problem:

@@ -24,6 +24,8 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         RunError: another process holds it, for longer than a look at it takes.
     """
+    if path.is_symlink():  # maybe to a file of others
+        raise RunError(f"{path} is a link: remove it")
     with open(path, "a", opener=_no_link) as file:
         refused_after = time.monotonic() + PATIENCE
         while not _taken(file):
@@ -40,8 +42,8 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _no_link(path: str, flags: int) -> int:
-    """Open a file that is no link: it may lead to a file of others."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    """Open a file that has not become a link since, nor a pipe that somebody has to read."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
 @contextlib.contextmanager

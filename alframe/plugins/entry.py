@@ -9,13 +9,14 @@ from typing import Any, Literal, get_args
 from alframe import __version__
 from alframe.errors import AlframeError, PluginError
 from alframe.plugins.guests import described, guest
+from alframe.plugins.own_code import OWN, defined_by_others
 
 Kind = Literal[
     "strategies", "learners", "models", "datasets", "oracles", "suites", "commands"
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
-OWN = "alframe"
-"""The package of what is built in."""
+UNPACKAGED = "(no package)"
+"""The version of what a configuration names as ``module:attribute``."""
 LEAST: dict[Kind, tuple[str, ...]] = {
     "strategies": ("requires", "select"),
     "learners": ("fit", "evaluate", "signals", "state_dict", "load_state_dict"),
@@ -86,6 +87,11 @@ class Entry:
             raise PluginError(
                 f"{self} cannot be called: {self.factory} is {loaded!r:.80}, expected a class or a "
                 "function, named as module:attribute"
+            )
+        if self.version == UNPACKAGED and (owner := defined_by_others(loaded)):
+            raise PluginError(
+                f"{noun(self.kind)} {self.name!r} is of {owner}, which is not made for alframe: "
+                "name a class or function of your own around it"
             )
         return loaded
 

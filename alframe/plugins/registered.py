@@ -3,10 +3,8 @@
 import difflib
 import functools
 import importlib
-import importlib.metadata
 import importlib.util
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -18,8 +16,9 @@ import pluggy
 from alframe import __version__
 from alframe.errors import PluginError
 from alframe.plugins.discovery import installed
-from alframe.plugins.entry import OWN, Entry, Kind, noun
+from alframe.plugins.entry import UNPACKAGED, Entry, Kind, noun
 from alframe.plugins.guests import described, guest
+from alframe.plugins.own_code import OWN, foreign
 from alframe.plugins.registrar import Registrar
 
 DEFAULT_PLUGINS = (
@@ -31,8 +30,6 @@ DEFAULT_PLUGINS = (
     "alframe.strategies",
     "alframe.benchmarks",
 )
-INSTALLED = frozenset({"site-packages", "dist-packages"})
-"""Folders of installed packages."""
 GROUP = "alframe"
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
@@ -141,7 +138,7 @@ def imported(kind: Kind, place: str, known: Iterable[str]) -> Entry:
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
     module = place.partition(":")[0]
-    if owner := _of_others(module.partition(".")[0]):
+    if owner := foreign(module):
         raise PluginError(
             f"{noun(kind)} {place!r}: module {module!r} is part of {owner}, which is not made for "
             "alframe: name a class of your own around it, or a package that requires alframe"
@@ -160,27 +157,10 @@ def imported(kind: Kind, place: str, known: Iterable[str]) -> Entry:
         place,
         place,
         package=getattr(found, "__file__", None) or getattr(found, "origin", None) or module,
-        version="(no package)",
+        version=UNPACKAGED,
         task=None,
         trains=None,
     )
-
-
-def _of_others(module: str) -> str:
-    """The installed package that a module is part of, if that does not require alframe."""
-    if module in sys.stdlib_module_names:
-        return "Python"
-    try:
-        place = importlib.util.find_spec(module)
-    except (ImportError, ValueError):  # it is no name, or made by hand
-        return ""
-    places = [*(place.submodule_search_locations or [place.origin or ""])] if place else []
-    if not any(INSTALLED & {*Path(each).parts} for each in places):
-        return ""  # also of a package that is installed for development
-    owners = importlib.metadata.packages_distributions().get(module, [])
-    needed = (line for owner in owners for line in importlib.metadata.requires(owner) or ())
-    own = OWN in owners or any(re.match(rf"{OWN}\b", line) for line in needed)
-    return "" if own else ", ".join(owners)
 
 
 def unknown(noun: str, name: str, known: Iterable[str]) -> str:

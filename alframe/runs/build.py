@@ -24,7 +24,8 @@ from alframe.errors import ConfigError, PluginError
 from alframe.learner import InferenceSetup, Learner, LearnerSetup
 from alframe.model import derives, provides, signal_names, streamed, unwrapped
 from alframe.plugins import Entry, Kind, registry
-from alframe.plugins.entry import OWN, noun
+from alframe.plugins.entry import noun
+from alframe.plugins.own_code import OWN
 from alframe.runs.budget import Plan, planned
 from alframe.seeds import Seeds
 from alframe.signals import CLASS_PROBS, EMBEDDING

@@ -62,7 +62,7 @@ def read_weights(path: Path) -> Weights:
         )
     told = content["about"]
     classes, settings = told["classes"], told["settings"]
-    layer = {k: settings[k] for k in ABOUT if k in settings}  # no more, whoever has written it
+    layer = {k: settings[k] for k in ABOUT if k in settings}  # whatever else it may say
     return Weights(content["state"], layer, classes and tuple(classes))
 
 

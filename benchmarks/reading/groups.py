@@ -88,8 +88,8 @@ class ProblemRuns:
     def axes(self) -> tuple[Axis, ...]:
         """What labelling can be counted in.
 
-        Where every image is one object, as a class that it has is, objects are images over again;
-        what a box costs is then no price of theirs.
+        Where each image has one object, such as the class of the whole image, objects repeat the
+        images, and the price of a box says nothing.
         """
         cycles = [cycle for run in self.runs() for cycle in run.cycles]
         if any(cycle.objects != cycle.labelled for cycle in cycles):

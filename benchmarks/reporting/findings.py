@@ -208,7 +208,8 @@ class ProblemFindings:
     @property
     def modelled(self) -> bool:
         """Whether something in the tables has modelled seconds."""
-        return not self.measured and any("seconds" in m.area for m in self.methods)
+        compared = any(each.axis == "seconds" for each in self.comparisons)
+        return not self.measured and (compared or any("seconds" in m.area for m in self.methods))
 
     @property
     def columns(self) -> list[int]:

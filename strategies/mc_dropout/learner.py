@@ -37,7 +37,7 @@ class DropoutLearner(PlainLearner):
     Args:
         setup: classes, device, model and the training section.
         rate: share of the channels that are dropped.
-        samples: how many opinions.
+        samples: how many predictions of an image, each with other units dropped.
 
     Raises:
         ConfigError: an option is out of range.

@@ -38,8 +38,8 @@ class MutualInformation(ScoringStrategy):
 
     Args:
         iou: least overlap of detections of one object.
-        aggregate: how objects make one number for the image. ``sum`` favours crowded images,
-            ``max`` single odd objects.
+        aggregate: how objects make one number for the image: ``mean``, ``topk``, ``sum``, which
+            favours crowded images, or ``max``, which favours single odd objects.
         k: objects that ``topk`` averages, the most uncertain ones.
         min_score: an object is begun by a detection above this score.
         empty: score of an image without detections; 0 chooses it last.

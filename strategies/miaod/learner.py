@@ -63,8 +63,7 @@ class MIAODLearner(PlainLearner):
             detector's classes exclude each other (softmax); ``parity``: the code to the letter,
             which takes the sigmoid of such logits and background for a class, has nothing to learn
             from images of a single class, and begins every cycle with the same weights
-            (``training.same_weights``); ``paper``: the paper's order, frozen sets and losses. See
-            :mod:`alframe.strategies.miaod.variants`.
+            (``training.same_weights``); ``paper``: the paper's order, frozen sets and losses.
         discrepancy_weight: lambda of the paper.
         label_ratio: length of a label phase to that of a min or max phase; 3 in the code for
             RetinaNet, 5 for SSD.

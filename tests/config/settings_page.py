@@ -89,7 +89,7 @@ def shown(default: Any) -> str:
     if default is REQUIRED:
         return "required"
     value = getattr(default, "name", default)  # of a component its name
-    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+    return f"`{value if value and isinstance(value, str) else json.dumps(value)}`"
 
 
 def described(owner: Any, part: str) -> dict[str, str]:

@@ -131,7 +131,7 @@ def test_all_that_is_wrong_with_annotations_is_told(root, tmp_path):
     assert f"a name is that of no picture of the dataset: {file}" in told
     assert "'nowhere.jpg'" in told
     assert "annotations.bbox: expected four finite numbers" in told
-    assert f"the file is not an image that Pillow can read: {root}/broken.jpg" in told
+    assert f"the file is not an image of a kind that is read: {root}/broken.jpg" in told
     rest = photos(str(root), annotations=file, on_bad_item="skip")
     assert rest.pool == ("b.PNG", "sub/c.jpeg")
     assert "skipped 3 bad items" in rest.notes[0]

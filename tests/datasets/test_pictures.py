@@ -299,7 +299,11 @@ BIG_TEXT = chunk(b"zTXt", b"k\0\0" + zlib.compress(b"a" * 9_000_000))
     ("name", "make", "cause"),
     [
         ("a.png", lambda p: p.write_bytes(b""), "the file is empty"),
-        ("a.png", lambda p: p.write_bytes(b"hello"), "the file is not an image that Pillow can"),
+        (
+            "a.png",
+            lambda p: p.write_bytes(b"hello"),
+            "the file is not an image of a kind that is read",
+        ),
         ("a.jpg", lambda p: p.write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 40), "the image is HEIC"),
         (
             "a.png",

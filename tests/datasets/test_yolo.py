@@ -128,7 +128,7 @@ def test_all_problems_are_told_together(tmp_path):
     image(root / "images/train/5.png")
     (root / "images/train/1.jpg").write_bytes(b"none")
     assert [line.partition(":")[0] for line in problems(root)] == [
-        "the file is not an image that Pillow can read",
+        "the file is not an image of a kind that is read",
         "no class has this number",
         "two images have one label file, as their names differ in the suffix alone",
     ]

@@ -26,7 +26,7 @@ def test_a_lock_is_seen_while_it_is_held(tmp_path: Path) -> None:
 def test_a_lock_is_no_link_to_a_file_of_others(tmp_path: Path) -> None:
     (tmp_path / "theirs").write_text("theirs")
     (tmp_path / ".lock").symlink_to("theirs")
-    with pytest.raises(OSError, match=r"\.lock"), locked(tmp_path / ".lock"):
+    with pytest.raises(RunError, match=r"\.lock is a link: remove"), locked(tmp_path / ".lock"):
         pass
     assert (tmp_path / "theirs").read_text() == "theirs"
 

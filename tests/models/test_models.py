@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torchvision.models import resnet18
-from torchvision.models.detection import fasterrcnn_resnet50_fpn
+from torchvision.models import ResNet50_Weights, resnet18
+from torchvision.models.detection import (
+    FasterRCNN_ResNet50_FPN_Weights,
+    fasterrcnn_resnet50_fpn,
+)
 
 from alframe.benchmarks.reporting.report import findings_of
 from alframe.config.resolve import from_overrides, resolve
@@ -177,16 +180,28 @@ def test_a_network_of_another_library_is_no_model(more: tuple[str, ...], tmp_pat
     of_others = "torchvision.models.detection:fasterrcnn_resnet50_fpn"
     with pytest.raises(ConfigError, match=r"part of torchvision, .* a class of your own around it"):
         resolve([from_overrides([f"model={of_others}"])])
-    place = f"{__name__}:fasterrcnn_resnet50_fpn"
+    place = f"{__name__}:detector"
     given = ["dataset=shapes", "training.passes=1", "strategy=random", *more]
     with pytest.raises(PluginError, match=f"model '{place}' .* no provides, .* a class around it"):
         resolve([from_overrides([*given, f"model={place}"])])
-    config = resolve([from_overrides([*given[:3], *SMALL, f"model={__name__}:resnet18"])])
+    config = resolve([from_overrides([*given[:3], *SMALL, f"model={__name__}:classifier"])])
     with pytest.raises(PluginError, match="model ResNet lacks provides, measured, loss, features"):
         list(run(config, tmp_path / "run"))
 
 
-__all__ = ["fasterrcnn_resnet50_fpn", "resnet18"]  # named by their place here
+def detector(
+    *,
+    weights: FasterRCNN_ResNet50_FPN_Weights | None = None,
+    weights_backbone: ResNet50_Weights = ResNet50_Weights.IMAGENET1K_V1,
+    num_classes: int,
+) -> Any:
+    return fasterrcnn_resnet50_fpn(
+        weights=weights, weights_backbone=weights_backbone, num_classes=num_classes
+    )
+
+
+def classifier(*, num_classes: int) -> Any:
+    return resnet18(num_classes=num_classes)
 
 
 def made(num_classes: int) -> Classifier:

@@ -89,20 +89,47 @@ def test_code_that_is_not_made_for_alframe_is_no_plugin(place: str, owner: str) 
         registry().get("strategies", place)
 
 
+@pytest.mark.parametrize(
+    ("place", "option", "needle"),
+    [
+        ("subprocess:getoutput", "cmd", "module 'subprocess' is part of Python"),
+        ("alframe.cli:os.system", "command", "is of Python, which is not made for alframe"),
+        ("mine:os.system", "command", "is of Python, which is not made for alframe"),
+        ("mine:getoutput", "cmd", "is of Python, which is not made for alframe"),
+        ("mine:made", "cmd", "is of Python, which is not made for alframe"),
+        ("alframe.files.home:expanded", "path", "is of alframe and no class"),
+    ],
+)
 def test_a_configuration_of_others_runs_no_commands(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    place: str,
+    option: str,
+    needle: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    hostile = {"name": "subprocess:getoutput", "cmd": f"touch {tmp_path / 'made'}"}
+    lines = ["import os", "from functools import partial", "from subprocess import getoutput"]
+    (tmp_path / "mine.py").write_text("\n".join([*lines, "made = partial(getoutput)"]))
+    monkeypatch.syspath_prepend(str(tmp_path))
     for section in ("strategy", "dataset", "model", "learner", "oracle"):
+        hostile = {"name": place, option: f"touch {tmp_path / 'made'}"}
         (tmp_path / "c.yaml").write_text(yaml.safe_dump({section: hostile}))
         assert call("validate", "--config", str(tmp_path / "c.yaml")) == 2
-        assert "module 'subprocess' is part of Python" in capsys.readouterr().err
+        assert needle in capsys.readouterr().err
     assert not (tmp_path / "made").exists()
+    sys.modules.pop("mine", None)
 
 
 @pytest.mark.parametrize(
     ("requires", "taken"),
-    [("alframe", True), ("alframe[hf]>=0.1", True), ("alframework", False), ("", False)],
+    [
+        ("alframe", True),
+        ("Alframe[hf]>=0.1", True),
+        ("alframework", False),
+        ("alframe-mine", False),
+        ("alframe; extra == 'al'", False),
+        ("", False),
+    ],
 )
 def test_a_package_that_requires_alframe_needs_no_entry_point(
     requires: str, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -100,7 +100,8 @@ class LRASPP(Segmenter):
 
     Args:
         num_classes: K.
-        backbone: as of :class:`FCN`.
+        backbone: ``mobilenet_v3_large`` or ``resnet50`` (torchvision's, dilated), or a name of
+            timm, whose maps are coarser.
         weights: of the backbone: ``"pretrained"``, ``"none"`` or the path of a state dict.
         low_stride: of the map that gives the borders, in pixels; the first that is as coarse.
         one_channel: the foreground of two classes by a sigmoid, in place of a softmax of both.
