@@ -5,6 +5,7 @@ of several frames is its first one. Transparency is left out: colours are those 
 """
 
 import contextlib
+import functools
 import math
 import os
 import re
@@ -167,7 +168,7 @@ def is_picture(path: str | Path) -> bool:
     """
     with regular_file(path, DEFAULT.remedy) as file, _WITHOUT_LIMIT:
         try:
-            with Image.open(file, formats=_formats(path)) as image:
+            with _open(file, path) as image:
                 return image.format in PHOTOGRAPHS
         except Exception:  # see _guarded
             return False
@@ -209,22 +210,26 @@ def check_regular(path: str | Path, remedy: str) -> os.stat_result:
     return status
 
 
-def _formats(path: str | Path) -> list[str]:
+@functools.cache
+def _formats(tga: bool) -> tuple[str, ...]:
     """Those that are opened: of others Pillow decodes some (ICO) before it says how large they are.
 
     EPS is among them to be refused by its name; TGA, which has no signature, by its suffix alone.
     """
     Image.init()
-    tga = {"TGA"} if Path(path).suffix.lower() == ".tga" else set()
-    wanted = PHOTOGRAPHS | _STARTS_A_PROGRAM | tga
-    return [name for name in Image.ID if name in wanted]
+    wanted = PHOTOGRAPHS | _STARTS_A_PROGRAM | ({"TGA"} if tga else set())
+    return tuple(name for name in Image.ID if name in wanted)
+
+
+def _open(file: IO[bytes], path: str | Path) -> ImageFile.ImageFile:
+    return Image.open(file, formats=_formats(str(path).lower().endswith(".tga")))
 
 
 @contextlib.contextmanager
 def _opened(path: str | Path, reading: Reading) -> Iterator[tuple[ImageFile.ImageFile, IO[bytes]]]:
     # From an open file, not by its name: Pillow maps named ones, and dies where one is cut.
     with regular_file(path, reading.remedy) as file, _WITHOUT_LIMIT:
-        image = _guarded(path, reading, lambda: Image.open(file, formats=_formats(path)))
+        image = _guarded(path, reading, lambda: _open(file, path))
         with image:
             _check(path, image, reading)
             yield image, file
