@@ -205,8 +205,9 @@ class Server:
                 return self._once(method, path, body, kind)
             except urllib.error.HTTPError as error:
                 busy = error.code >= 500 or error.code == http.HTTPStatus.TOO_MANY_REQUESTS
-                if not busy or attempt == attempts - 1:
-                    raise self._refusal(error, path) from error
+                with error:  # the answer's connection
+                    if not busy or attempt == attempts - 1:
+                        raise self._refusal(error, path) from error
             except (OSError, http.client.HTTPException, ValueError) as error:
                 reason = getattr(error, "reason", None) or error
                 if isinstance(reason, ssl.SSLCertVerificationError):  # no attempt changes that
@@ -230,6 +231,7 @@ class Server:
         except urllib.error.HTTPError as error:
             if error.code != 401 or not held:
                 raise
+            error.close()
             self._access = ""  # it lasts for some minutes
             return self._sent(method, path, body, kind)
 

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from alframe.errors import DataError
+from alframe.files.presence import is_folder
 from alframe.files.reading import COMPRESSIONS, read_bytes, regular
 from alframe.files.walking import walked
 
@@ -57,7 +58,7 @@ def opened(path: Path, without: LeftOut | None = None) -> Iterator[Source]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Source]:
-    if path.is_dir():
+    if is_folder(path):
         yield path
         return
     try:

@@ -14,6 +14,7 @@ from alframe.datasets.objects import Writing
 from alframe.datasets.problems import Problems
 from alframe.datasets.unannotated import UNLABELLED, Unannotated
 from alframe.errors import DataError, together
+from alframe.files.presence import is_folder
 
 
 @uncollected()
@@ -73,7 +74,7 @@ def coco(
 def _read(found: Found, annotations: str, images: str, setting: str) -> list[str]:
     """Read one split; the ids of its images."""
     folder = inside(found.home, images) if images not in (".", "") else found.home
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise DataError(f"{folder} is not a folder: expected images there; set {setting}")
     prefix = PurePosixPath(images.replace("\\", "/")).as_posix()
     path = inside(found.home, annotations)

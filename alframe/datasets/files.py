@@ -12,6 +12,7 @@ from alframe.datasets.pictures import DEFAULT, Picture, Reading, check_regular, 
 from alframe.datasets.problems import BadItemError, Problem
 from alframe.errors import DataError
 from alframe.files.home import expanded
+from alframe.files.presence import is_folder
 
 
 def home_of(root: str | Path, expected: str) -> Path:
@@ -21,7 +22,7 @@ def home_of(root: str | Path, expected: str) -> Path:
         DataError: there is none; says what was ``expected``.
     """
     home = expanded(root)
-    if not home.is_dir():
+    if not is_folder(home):
         raise DataError(
             f"{home} is not a folder: expected {expected}; set dataset.root (--data-root)"
         )

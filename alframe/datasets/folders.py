@@ -12,6 +12,7 @@ from alframe.datasets.names import SUFFIXES, has_picture_suffix, is_line
 from alframe.datasets.pictures import OF_ANY_SIZE, header_size, is_picture
 from alframe.datasets.problems import BadItemError, sentences
 from alframe.errors import DataError
+from alframe.files.presence import is_folder
 from alframe.words import named, plural, tallied
 
 REMEDY = "give the path of an image"
@@ -65,7 +66,7 @@ def pictures_in(paths: Sequence[Path], drawn: Path | None = None) -> tuple[list[
     bad: list[DataError] = []
     own = None if drawn is None else os.path.realpath(drawn)
     for path in paths:
-        if not path.is_dir():
+        if not is_folder(path):
             try:
                 header_size(path, _GIVEN)
             except DataError as error:

@@ -15,6 +15,7 @@ from alframe.config.sections import RunConfig
 from alframe.errors import RunError, Waiting
 from alframe.files.atomic import remove_torn, sync_folder
 from alframe.files.locks import locked
+from alframe.files.presence import exists
 from alframe.files.refusals import REMEDIES, name_in, refusal
 from alframe.runs.journal import Journal
 from alframe.runs.rundir import FREE_TO_CHANGE, RunDir, stored_layer, write_config
@@ -42,7 +43,7 @@ def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]
             path.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(path / ".lock"))
             check_claim(path, config, resume=resume)
-            if not (path / "config.yaml").exists():
+            if not exists(path / "config.yaml"):
                 write_config(path, config)
                 sync_folder(path.parent)
             stack.enter_context(log_file(path / "run.log"))
@@ -71,7 +72,7 @@ def check_claim(path: Path, config: RunConfig, *, resume: bool) -> None:
             something that is not a run.
     """
     check_place(path, "run", own=("config.yaml",))
-    if (path / "config.yaml").exists():
+    if exists(path / "config.yaml"):
         if not resume:
             raise RunError(f"{path} already holds a run: add --resume, or choose another --output")
         _refuse_changes(path, config)
@@ -90,7 +91,7 @@ def check_place(path: Path, what: str, own: Collection[str]) -> None:
     """
     try:
         place = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
-        path.exists()  # fails where the name is too long
+        exists(path)  # fails where the name is too long
     except OSError as error:
         raise RunError(
             f"cannot write to {path}: {error.strerror}; choose another --output"

@@ -16,6 +16,7 @@ from alframe.errors import RunError
 from alframe.files import checkpoints
 from alframe.files.atomic import write_text
 from alframe.files.checked import read_object, read_stored_yaml, to_lines, write_object, write_yaml
+from alframe.files.presence import exists
 from alframe.runs.initial import digest, stored_ids
 from alframe.runs.journal import FILE, Journal
 from alframe.runs.records import classes_in, results_table
@@ -278,7 +279,7 @@ def stored_layer(path: Path) -> Layer:
         RunError: there is no run, or the file is damaged.
     """
     file = path / "config.yaml"
-    if not file.exists():
+    if not exists(file):
         raise RunError(f"{path} holds no run: there is no config.yaml in it")
     return as_layer(read_stored_yaml(file, RESTORE), str(file), error=RunError)
 

@@ -14,6 +14,7 @@ from alframe.datasets.meant import Pictures, parts_of
 from alframe.datasets.pictures import decoded, header_size
 from alframe.datasets.problems import Problem, Problems
 from alframe.errors import DataError
+from alframe.files.presence import is_folder
 from alframe.words import named, plural
 
 
@@ -80,7 +81,7 @@ def candidates_in(path: Path) -> tuple[Candidates, list[str]]:
     Raises:
         DataError: there is nothing, or no image.
     """
-    if path.is_dir():
+    if is_folder(path):
         names, notes = below(path, Listing())
         if not names:
             raise DataError(no_image_in(path, notes))

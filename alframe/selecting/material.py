@@ -17,6 +17,7 @@ from alframe.datasets.drawn import listed
 from alframe.datasets.meant import SeveralError
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
+from alframe.files.presence import exists
 from alframe.selecting.candidates import Candidates, candidates_in
 from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections
@@ -223,7 +224,7 @@ def check_there(*paths: Path) -> None:
     Raises:
         DataError: names them.
     """
-    if gone := [str(path) for path in paths if not path.exists()]:
+    if gone := [str(path) for path in paths if not exists(path)]:
         raise DataError(f"{path}: nothing lies there: give its path" for path in gone)
 
 

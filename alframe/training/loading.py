@@ -11,6 +11,7 @@ of a queue, which could tell nobody.
 
 import contextlib
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +28,9 @@ from alframe.training.batch import Batch
 from alframe.training.worker_errors import cause, ended, in_words, refused
 
 Keys = TypeVar("Keys")
+
+START = "fork" if sys.platform == "linux" else None
+"""How processes start: they share the images in memory, which Python 3.14 would no longer do."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def loaded(
     loader: DataLoader[Any] = DataLoader(
         Batches(make), sampler=sampler, batch_size=None, collate_fn=_as_it_is,
         generator=torch.Generator(), num_workers=workers, pin_memory=pin,
+        multiprocessing_context=START if workers else None,
         worker_init_fn=_no_silent_queue if workers else None,
     )  # fmt: skip
     batches: Iterator[Any] = iter(())

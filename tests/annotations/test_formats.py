@@ -94,7 +94,7 @@ def test_an_empty_list_is_what_a_model_found_that_found_nothing(
         ("[1, 2]", "JSON"),
         ("<html><body>404</body></html>", "XML that begins with '<html>"),
         ("\x00\x01\x02", "a file that is no text"),
-        ("[" * 5000, "JSON that is none of them"),
+        ("[" * 100_000, "JSON that is none of them"),
     ],
 )
 def test_what_is_none_is_named(tmp_path: Path, content: str, said: str) -> None:

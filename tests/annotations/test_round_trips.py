@@ -227,6 +227,7 @@ def _by_labelformat(name: str, instances: Path, folder: Path) -> None:
     writer.save(COCOObjectDetectionInput(instances))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # globox's files
 @pytest.mark.parametrize(
     ("writer", "name"),
     [(_by_globox, name) for name in ("coco", "cvat", "voc", "yolo")]
