@@ -10,7 +10,7 @@ import click
 from alframe.cli.output import say, say_note
 from alframe.cli.paths import FilePath
 from alframe.config.draft import Layer
-from alframe.config.layers import merge
+from alframe.config.layers import at_root, merge
 from alframe.config.resolve import from_overrides
 from alframe.errors import ConfigError, RunError
 from alframe.model import COCO, ERRORS
@@ -101,8 +101,7 @@ def _other(
     """The layers that name another dataset, or the model."""
     given = from_overrides(overrides)
     own: Layer = {} if dataset is None else {"dataset": {"name": dataset}}
-    if data_root is not None:
-        own = merge([own, {"dataset": {"root": data_root}}])
+    own = merge([own, at_root(data_root)])
     if model is not None:
         own = merge([own, {"model": {"name": model}}])
     if foreign := sorted({*given, *own} - set(sections)):

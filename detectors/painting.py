@@ -5,22 +5,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from alframe.captions import apart
+from alframe.colours import OKABE_ITO
 from alframe.shaped import Float32, Float64, UInt8
 from alframe.text import printable
 
-COLOURS = (
-    (0, 114, 178),
-    (213, 94, 0),
-    (0, 158, 115),
-    (204, 121, 167),
-    (230, 159, 0),
-    (86, 180, 233),
-    (240, 228, 66),
-)
-"""Okabe and Ito's, which colour-blind people can tell apart; by class, repeated."""
+COLOURS = tuple(ImageColor.getrgb(colour) for colour in OKABE_ITO)
+"""Of classes, repeated."""
 
 
 def heat_map(

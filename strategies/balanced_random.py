@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
 
 import torch
 
@@ -86,7 +87,11 @@ def by_turns(query: Query, ranked: Sequence[str], shown: Mapping[str, set[int]])
     The order of the turns is drawn. Those that show nothing come when no others are left.
     """
     turns = query.rng.permutation(len(query.classes)).tolist()
-    queues = [deque(i for i in ranked if label in shown[i]) for label in turns]
+    showing: dict[int, deque[str]] = {label: deque() for label in turns}
+    for item in ranked:
+        for label in shown[item].intersection(showing):
+            showing[label].append(item)
+    queues = [*showing.values()]
     taken = dict.fromkeys([*_in_turn(queues), *ranked])  # each once, in the order of taking
     return tuple(taken)[: query.budget]
 
@@ -109,10 +114,10 @@ def shown_classes(batch: SignalBatch, min_score: float, classes: int) -> Iterato
         found = batch[DETECTIONS]
         scores, labels = found.scores.cpu(), found.labels.cpu()
         counted = above(found, min_score).cpu()
-    for item, own, score, counts in zip(batch.ids, labels, scores, counted, strict=True):
-        if not score[counts].isfinite().all():
+    for item, wrong in zip(batch.ids, (counted & ~scores.isfinite()).any(dim=1), strict=True):
+        if wrong:
             raise SelectionError(f"the predictions of {item} are not finite: {DIVERGED}")
-        yield set(own[counts].tolist())
+    yield from map(set, map(compress, labels.tolist(), counted.tolist()))
 
 
 def _in_turn(queues: list[deque[str]]) -> Iterator[str]:

@@ -98,9 +98,7 @@ class FilesOracle:
 
     def sheet(self, cycle: int) -> Sheet:
         """What people are asked for a cycle, with the proposals that they are to see."""
-        sheet = in_sight(
-            read_sheet(query_folder(self._run, cycle), self._dataset.file), self._dataset
-        )
+        sheet = sheet_of(self._run, cycle, self._dataset)
         others = self._of_others() if self._proposals else None
         images = tuple(_with(image, others, self._threshold) for image in sheet.images)
         return replace(sheet, images=images, proposed=sheet.proposed or others is not None)
@@ -150,8 +148,13 @@ def _status(run: Path, cycle: int, sheet: Sheet, missing: Sequence[str]) -> list
     ]
 
 
-def in_sight(sheet: Sheet, dataset: Dataset) -> Sheet:
-    """The sheet without pictures that are gone, where the run goes on without such."""
+def sheet_of(run: Path, cycle: int, dataset: Dataset) -> Sheet:
+    """What a run asks for a cycle; without pictures that are gone, where it goes on without such.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    sheet = read_sheet(query_folder(run, cycle), dataset.file)
     if dataset.on_bad_item == "error":
         return sheet
     images = tuple(i for i in sheet.images if i.file is None or i.file.is_file())

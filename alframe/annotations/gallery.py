@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.captions import apart
+from alframe.colours import OKABE_ITO
 from alframe.datasets.bulk import in_threads, processors
 from alframe.datasets.objects import Annotated
 from alframe.datasets.pictures import Reading, thumbnail
@@ -24,8 +25,6 @@ NAMED = 8
 """So many proposals of an image have their names drawn; below it all are listed."""
 WIDE = 0.62
 """Of a letter, over the height of its line, about; the browser's font is not known."""
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442")
-"""Okabe and Ito's, by class, repeated."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def write_gallery(sheet: Sheet, folder: Path, look: SecondLook | None = None) ->
         _Card(ranks[item], images[item], _captions(images[item], look), *found)
         for item, found in drawn
     ]
-    colours = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(sheet.classes)}
+    colours = {name: OKABE_ITO[n % len(OKABE_ITO)] for n, name in enumerate(sheet.classes)}
     path = folder / "index.html"
     about = _about(sheet, look)
     page = _template(colours).render(sheet=sheet, cards=cards, about=about, look=look)
@@ -162,7 +161,7 @@ def _template(colours: Mapping[str, str]) -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["printable"] = printable
-    environment.filters["colour"] = lambda name: colours.get(name, COLOURS[0])
+    environment.filters["colour"] = lambda name: colours.get(name, OKABE_ITO[0])
     environment.filters["summary"] = _summary
     return environment.from_string(
         (files("alframe.annotations") / "gallery.html").read_text("utf-8")

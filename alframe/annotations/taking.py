@@ -7,10 +7,10 @@ from pathlib import Path
 
 from alframe.annotations.answers import by_image, changed, merged, of_images
 from alframe.annotations.coco_writing import write_answers
-from alframe.annotations.files_oracle import in_sight, pictures, stored_answers
+from alframe.annotations.files_oracle import pictures, sheet_of, stored_answers
 from alframe.annotations.query_folders import Asked
 from alframe.annotations.reading_answers import AnswersReader
-from alframe.annotations.sheets import answers_file, query_folder, read_sheet
+from alframe.annotations.sheets import answers_file
 from alframe.annotations.suspects import Suspect, write_suspects
 from alframe.annotations.vocabulary import Annotations, Sheet
 from alframe.datasets.base import Dataset
@@ -112,7 +112,7 @@ def take(
             lose all their objects.
     """
     cycle = waits_for(run)
-    sheet = in_sight(read_sheet(query_folder(run, cycle), dataset.file), dataset)
+    sheet = sheet_of(run, cycle, dataset)
     stored = stored_answers(run, cycle, dataset)
     problems = Problems("skip" if skip_bad else "error", "--skip-bad" if skippable else "")
     flags = {"--skip-bad": skip_bad, "--new-classes": new_classes}

@@ -82,10 +82,10 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     alframe query runs/photos
     alframe query runs/photos --to cvat --copy
     """  # noqa: D301
-    from alframe.annotations.files_oracle import FilesOracle, in_sight, stored_answers
+    from alframe.annotations.files_oracle import FilesOracle, sheet_of, stored_answers
     from alframe.annotations.label_studio_oracle import LabelStudioOracle
     from alframe.annotations.query_folders import README, write_folder, writing
-    from alframe.annotations.sheets import query_folder, read_sheet
+    from alframe.annotations.sheets import query_folder
     from alframe.annotations.taking import waits_for
     from alframe.runs.build import build_oracle
     from alframe.words import named, plural
@@ -95,7 +95,7 @@ def query(run: Path, name: str | None, copy: bool) -> None:
     if isinstance(oracle, FilesOracle | LabelStudioOracle):
         sheet = oracle.sheet(cycle)
     else:
-        sheet = in_sight(read_sheet(folder, dataset.file), dataset)
+        sheet = sheet_of(run, cycle, dataset)
     answered = set(stored_answers(run, cycle, dataset).found.images)
     missing = [image.item for image in sheet.images if image.item not in answered]
     which = f": {named(missing)}" if missing else ""

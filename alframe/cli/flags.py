@@ -9,7 +9,7 @@ import click
 
 from alframe.cli.paths import FilePath
 from alframe.config.draft import Layer
-from alframe.config.layers import merge
+from alframe.config.layers import at_root, merge
 from alframe.config.resolve import from_file, from_overrides
 from alframe.errors import together
 
@@ -97,6 +97,5 @@ def layers_from(flags: dict[str, Any], *, base: Layer | None = None) -> list[Lay
 def _flags_layer(flags: dict[str, Any]) -> Layer:
     names = ("strategy", "learner", "model", "oracle", "dataset")
     layer: Layer = {k: {"name": flags[k]} for k in names if flags[k] is not None}
-    if flags["data_root"] is not None:
-        layer = merge([layer, {"dataset": {"root": flags["data_root"]}}])
+    layer = merge([layer, at_root(flags["data_root"])])
     return layer | {k: flags[k] for k in ("seed", "output", "device") if flags[k] is not None}

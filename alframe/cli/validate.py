@@ -12,10 +12,9 @@ import click
 from alframe.cli.flags import config_options, layers_from
 from alframe.cli.output import say, say_note
 from alframe.cli.paths import FilePath
-from alframe.config.draft import Draft
 from alframe.config.resolve import drafted, is_override, to_yaml
 from alframe.config.sections import RunConfig
-from alframe.errors import AlframeError, ConfigError, DataError, together
+from alframe.errors import AlframeError, DataError, together
 from alframe.words import plural
 
 if TYPE_CHECKING:
@@ -40,9 +39,11 @@ def validate(file: str | None, **flags: Any) -> None:
     if file and is_override(file):  # click hands the first word to FILE
         flags["overrides"], file = (file, *flags["overrides"]), None
     flags["config"] += (file,) if file else ()
-    draft = drafted(layers_from(flags))
-    _check_paths(draft)
-    config = draft.checked()
+    layers = layers_from(flags)
+    from alframe.runs.beforehand import check_paths
+
+    check_paths(layers)  # before torch is imported
+    config = drafted(layers).checked()
     from alframe.runs.build import build_strategy
 
     _, (dataset, plan) = together(lambda: build_strategy(config), lambda: _checked_data(config))
@@ -60,17 +61,6 @@ def validate(file: str | None, **flags: Any) -> None:
 
 def _times(cycles: int | None) -> str:
     return "any number of times " if cycles is None else f"{cycles - 1} x "
-
-
-def _check_paths(draft: Draft) -> None:
-    """Name paths at which nothing lies at once, before torch is imported."""
-    from alframe.runs.beforehand import check_paths
-
-    try:
-        light = draft.light()
-    except ConfigError:
-        return  # settings are wrong: all of them will be reported
-    check_paths(light)
 
 
 def _annotated(dataset: "Dataset", plan: "Plan") -> str:

@@ -80,3 +80,8 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             items[f"{prefix}{key}"] = value
     return items
+
+
+def at_root(folder: str | None) -> dict[str, Any]:
+    """The layer by which a dataset lies in a folder; an empty one without."""
+    return {"dataset": {"root": folder}} if folder is not None else {}

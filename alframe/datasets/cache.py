@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -116,7 +116,9 @@ class CachedImages:
         """The file of the original image; None where it is none."""
         return file_of(self._source, item)
 
-    def prepare(self, ids: Sequence[str], workers: int) -> dict[str, DataError]:
+    def prepare(
+        self, ids: Sequence[str], workers: int, first: Collection[str] = ()
+    ) -> dict[str, DataError]:
         """Decode every image once, check it, and fill the cache in the order of ``ids``.
 
         Images of more than 8 bits are scaled alike, by what is white in the brightest of them,
@@ -125,6 +127,7 @@ class CachedImages:
         Args:
             ids: unique.
             workers: threads.
+            first: of which there is room for before others.
 
         Returns:
             What is wrong, by id, with each image that cannot be decoded or has another size than
@@ -137,7 +140,7 @@ class CachedImages:
         facts = dict(in_threads(ids, self._facts, workers, "looking up images"))
         problems = {item: fact for item, fact in facts.items() if isinstance(fact, DataError)}
         known = {item: fact for item, fact in facts.items() if not isinstance(fact, DataError)}
-        slots = self._plan(known)
+        slots = self._plan({i: known[i] for i in sorted(known, key=lambda i: i not in first)})
         if self._folder is not None and self._mode == "disk":
             problems |= self._prepare_disk(self._folder, known, slots, workers)
         else:
@@ -234,8 +237,10 @@ class CachedImages:
         return resized.view()  # which cannot be made writable again
 
 
-def prepared(dataset: Dataset, cached: CachedImages, workers: int) -> Dataset:
-    """Decode, check and cache every image of a dataset.
+def prepared(
+    dataset: Dataset, cached: CachedImages, workers: int, first: Collection[str] = ()
+) -> Dataset:
+    """Decode, check and cache every image of a dataset; see :meth:`CachedImages.prepare`.
 
     Returns:
         The dataset, with notes on black images and the like; where ``on_bad_item`` is ``skip``,
@@ -245,7 +250,7 @@ def prepared(dataset: Dataset, cached: CachedImages, workers: int) -> Dataset:
         DataError: with every such item, where ``on_bad_item`` is ``error``.
     """
     problems = Problems(dataset.on_bad_item)
-    for item, error in cached.prepare((*dataset.pool, *dataset.test), workers).items():
+    for item, error in cached.prepare((*dataset.pool, *dataset.test), workers, first).items():
         problems.take(item, error)
     notes = (*cached.notes(), *problems.settle())
     if not notes:

@@ -1,11 +1,14 @@
 """What can be known to fail before torch is imported, which takes seconds: paths and the budget."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from alframe.config.draft import Layer
+from alframe.config.resolve import drafted
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
-from alframe.errors import ConfigError, together
+from alframe.errors import AlframeError, ConfigError, together
 from alframe.files.home import expanded
 from alframe.runs.build import asks_people, build_dataset, build_oracle, plan_of
 from alframe.runs.initial import stored_ids
@@ -43,12 +46,19 @@ def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:
     return dataset
 
 
-def check_paths(config: RunConfig) -> None:
-    """Refuse paths at which nothing lies.
+def check_paths(layers: Sequence[Layer]) -> None:
+    """Refuse paths at which nothing lies; where settings are wrong, those are to be told first.
+
+    Args:
+        layers: of a configuration, see :func:`~alframe.config.resolve.resolve`.
 
     Raises:
         AlframeError: all of them.
     """
+    try:
+        config = drafted(layers).light()
+    except AlframeError:
+        return
     together(partial(check_root, config), partial(_check_files, config, resume=False))
 
 

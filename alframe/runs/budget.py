@@ -187,7 +187,7 @@ def _percent(count: int, pool: int) -> str:
     for digits in range(1, 12):
         up = math.ceil(round(exact * 10**digits, 6)) / 10**digits
         text = f"{up:.{digits}f}".rstrip("0").rstrip(".")
-        if math.floor(round(float(text) * pool / 100, 6)) == count and float(text) <= 100:
+        if images_of(f"{text}%", pool) == count and float(text) <= 100:
             return f"{text}%"
     return f"{exact!r}%"
 

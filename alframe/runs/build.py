@@ -5,7 +5,7 @@ import functools
 import hashlib
 import inspect
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -244,10 +244,15 @@ def build_dataset(config: RunConfig, *, in_part: bool | None = None) -> Dataset:
     return looked_through(dataset, most)
 
 
-def prepare_images(dataset: Dataset, config: RunConfig) -> Dataset:
+def prepare_images(dataset: Dataset, config: RunConfig, first: Collection[str] = ()) -> Dataset:
     """Decode every image once: what is broken is found now, and the cache is filled.
 
     Where nothing is trained, none is decoded; a learner that reads one is given it resized.
+
+    Args:
+        dataset: as it was read.
+        config: of the run.
+        first: ids that are kept in the cache before others: they are read in every pass.
 
     Raises:
         DataError: images that cannot be read, all of them, unless they are to be skipped.
@@ -255,7 +260,7 @@ def prepare_images(dataset: Dataset, config: RunConfig) -> Dataset:
     cached = cached_images(dataset, config.data)
     if config.model is None:
         return replace(dataset, images=cached)
-    usable = replace(prepared(dataset, cached, READERS), images=cached)
+    usable = replace(prepared(dataset, cached, READERS, first), images=cached)
     for test in (False, True):  # again: broken images may be left out
         check_objects(usable, test=test)
     return replace(usable, notes=(*usable.notes, *leaving(usable)))

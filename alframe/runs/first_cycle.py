@@ -15,8 +15,12 @@ from alframe.runs.weights import weights_sha256
 STEPS = ("initial", "annotated", "cycle_started", "phase_finished", "fitted", "evaluated")
 """Events of a cycle up to the selection, which is the strategy's and not taken over."""
 
-MAY_DIFFER = FREE_TO_CHANGE | {"budget.cycles", "budget.per_cycle"}
-"""Settings that the first cycle does not depend on; ``strategy.*`` as well."""
+_LATER = FREE_TO_CHANGE | {"budget.cycles", "budget.per_cycle"}
+
+
+def matters(key: str) -> bool:
+    """Whether the first cycle depends on a setting, by its dotted key: not on the strategy's."""
+    return key not in _LATER and not key.startswith("strategy.")
 
 
 def check_source(source: Path, config: RunConfig, fingerprint: str) -> None:
@@ -33,7 +37,7 @@ def check_source(source: Path, config: RunConfig, fingerprint: str) -> None:
     found = [
         f"first_cycle={source}: it was computed with {key} = {old!r}, here it is {new!r}"
         for key, (old, new) in changed.items()
-        if key not in MAY_DIFFER and not key.startswith("strategy.")
+        if matters(key)
     ]
     if not any(e["cycle"] == 0 for e in other.journal.of("evaluated")):
         found.append(f"first_cycle={source}: its first cycle is not finished yet")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from alframe.config.draft import Layer
+from alframe.config.layers import at_root
 from alframe.config.resolve import drafted, resolve
 from alframe.config.sections import DataConfig
 from alframe.datasets.base import Dataset
@@ -132,8 +133,7 @@ def without_used(
     Raises:
         AlframeError: there is no such run, or its dataset cannot be read.
     """
-    own: list[Layer] = [{"dataset": {"root": data_root}}] if data_root else []
-    config = drafted([stored_layer(run), *own]).light()
+    config = drafted([stored_layer(run), at_root(data_root)]).light()
     dataset = build_dataset(config)
     ids = {*dataset.test, *asked_for(Journal(run))}
     ids.update(dataset.known if asks_people(config) else ())

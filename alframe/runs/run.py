@@ -1,7 +1,7 @@
 """One run, from its configuration to its last cycle."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from alframe.runs.labelling import Labelling
 from alframe.runs.loop import Loop
 from alframe.runs.manifest import describe
 from alframe.runs.opening import check_claim, open_run
+from alframe.runs.records import asked_for
 from alframe.runs.settled import as_settled, with_white
 from alframe.seeds import Seeds
 from alframe.signals import DETECTIONS
@@ -78,7 +79,7 @@ def run(
     people = asks_people(config)
     alone = _of_all_processes(config)
     learner = build_learner(alone, as_read.classes, path, as_read.image_set)
-    waits, grown = broadcast(partial(_waits, config, path, as_read, resume=resume))
+    waits, grown, labelled = broadcast(partial(_waits, config, path, as_read, resume=resume))
     if waits is not None:
         if is_main_process():
             raise waits
@@ -86,7 +87,7 @@ def run(
     if grown:
         as_read = with_classes(as_read, grown)
         learner = build_learner(alone, as_read.classes, path, as_read.image_set)
-    dataset = _prepared(as_read, config)
+    dataset = _prepared(as_read, config, labelled)
     config = with_white(config, white_in(dataset))
     if people:
         check_asked(dataset, path)
@@ -114,16 +115,16 @@ def run(
 
 def _waits(
     config: RunConfig, path: Path, dataset: Dataset, *, resume: bool
-) -> tuple[Waiting | None, tuple[str, ...]]:
+) -> tuple[Waiting | None, tuple[str, ...], frozenset[str]]:
     """Check the plan; where people annotate, take their answers before every image is read.
 
     Returns:
-        What is waited for, and the classes that the answers have and the dataset has not.
+        What is waited for, the classes that the answers have and the dataset has not, and the ids
+        that the run trains or tests on by now.
     """
-    plan, as_read = plan_of(config, dataset), dataset
+    plan, as_read, journal = plan_of(config, dataset), dataset, Journal(path)
     if not asks_people(config):
-        return None, ()
-    journal = Journal(path)
+        return None, (), asked_for(journal).union(plan.initial)
     begun = journal.of("annotated")
     notes: tuple[str, ...] = ()
     if not journal.of("initial"):
@@ -145,8 +146,8 @@ def _waits(
                 if not cycle or labelling.chosen(cycle):
                     labelling.annotate(cycle)
         except Waiting as status:
-            return status, ()
-    return None, labelling.new_classes
+            return status, (), frozenset()
+    return None, labelling.new_classes, asked_for(journal)
 
 
 def _of_all_processes(config: RunConfig) -> RunConfig:
@@ -155,9 +156,9 @@ def _of_all_processes(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"training": scaled(config.training, world_size())})
 
 
-def _prepared(dataset: Dataset, config: RunConfig) -> Dataset:
+def _prepared(dataset: Dataset, config: RunConfig, first: Collection[str]) -> Dataset:
     """The dataset with its images; a cache on disk is written by one process and read by all."""
-    prepare = partial(prepare_images, dataset, config)
+    prepare = partial(prepare_images, dataset, config, first)
     return main_process_first(prepare) if config.data.cache == "disk" else prepare()
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from alframe.config.draft import Layer
+from alframe.config.layers import at_root
 from alframe.config.resolve import drafted
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import ImageSet, Target
@@ -74,8 +74,7 @@ class Verifier:
     """
 
     def __init__(self, path: Path, device: str = "auto", data_root: str | None = None) -> None:
-        own: Layer = {"device": device} | ({"dataset": {"root": data_root}} if data_root else {})
-        draft = drafted([stored_layer(path), own])
+        draft = drafted([stored_layer(path), {"device": device}, at_root(data_root)])
         check_root(draft.light())  # before torch is imported
         config = draft.checked()
         self._config = config

@@ -116,7 +116,8 @@ class StoredDetections:
             return
         raise DataError(
             f"{self.where}: boxes all reach from 0 to about 1, as shares of images, whose sizes "
-            "are not known: give --images, a folder or list of their files (in Python: pixels)"
+            "are not known: give --images, their folder or a list of files that are there (in "
+            "Python: pixels)"
         )
 
     def refuse_bare(self) -> None:

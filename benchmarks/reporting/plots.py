@@ -12,6 +12,7 @@ import numpy as np
 
 from alframe.benchmarks.reporting.findings import CurvePoint, Method, ProblemFindings
 from alframe.benchmarks.reporting.tables import size
+from alframe.colours import OKABE_ITO
 from alframe.text import plot_text
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
     from alframe.benchmarks.statistics.levels import Profile
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, "Color Universal Design", without the yellow, which is faint on white."""
+COLOURS = (*OKABE_ITO[:-1], "#000000")
 MARKERS = "osD^vPX*"
 """Of another length than the colours: 56 methods look different."""
 

@@ -128,10 +128,12 @@ def _changed(
     overrides: Sequence[str],
 ) -> "Suite":
     """The suite as the command line wants it."""
+    from alframe.config.layers import at_root
     from alframe.config.resolve import from_overrides
 
-    root = {"dataset": {"root": data_root}} if data_root else {}
-    changed = suite.overridden([root, from_overrides(overrides)]).with_strategies(strategies)
+    changed = suite.overridden([at_root(data_root), from_overrides(overrides)]).with_strategies(
+        strategies
+    )
     updates = {"commands": (command(*sys.argv[1:]),)} | ({"seeds": tuple(seeds)} if seeds else {})
     return changed.model_copy(update=updates)
 

@@ -11,7 +11,7 @@ from alframe.config.layers import merge
 from alframe.config.resolve import in_full, resolve, settings
 from alframe.config.sections import Component, RunConfig
 from alframe.errors import AlframeError, ConfigError
-from alframe.runs.first_cycle import MAY_DIFFER
+from alframe.runs.first_cycle import matters
 
 Grid = dict[Job, RunConfig]
 """The configuration of each job: all but where it lies and what it takes over."""
@@ -112,12 +112,7 @@ def _shared(configs: Mapping[GridKey, RunConfig]) -> dict[GridKey, str]:
 
 def _of_first_cycle(config: RunConfig) -> str:
     """Everything that the first cycle depends on."""
-    kept = {
-        k: v
-        for k, v in settings(config).items()
-        if k not in MAY_DIFFER and not k.startswith("strategy.")
-    }
-    return repr(sorted(kept.items()))
+    return repr(sorted((k, v) for k, v in settings(config).items() if matters(k)))
 
 
 def _at_random(config: RunConfig, **budget: Any) -> RunConfig:

@@ -7,9 +7,8 @@ from pathlib import Path
 from alframe.benchmarks.running.grid import Grid, initial_set
 from alframe.benchmarks.running.jobs import Job
 from alframe.benchmarks.running.suite import Suite
-from alframe.config.draft import Layer
 from alframe.config.layers import merge
-from alframe.config.resolve import drafted, in_full, settings
+from alframe.config.resolve import in_full, settings
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import AlframeError, ConfigError, RunError, together
@@ -29,18 +28,11 @@ def check_places(suite: Suite) -> None:
     method = next(iter(suite.methods.values()))
     together(
         *(
-            partial(_check_paths, [suite.settings, problem.settings, method, suite.overrides])
+            partial(check_paths, [merge(map(in_full, layers))])
             for problem in suite.problems.values()
+            for layers in [(suite.settings, problem.settings, method, suite.overrides)]
         )
     )
-
-
-def _check_paths(layers: Sequence[Layer]) -> None:
-    try:
-        light = drafted([merge(map(in_full, layers))]).light()
-    except AlframeError:
-        return  # the grid will say the same, and more
-    check_paths(light)
 
 
 def initial_sets(grid: Grid) -> list[tuple[Job, tuple[str, ...]]]:

@@ -181,6 +181,16 @@ class TestEveryMode:
             assert images.read(item)[0, 0, 0] == ord(item)
         assert source.reads == ["c", "d"]
 
+    @pytest.mark.parametrize("mode", ["ram", "disk"])
+    def test_there_is_room_for_some_before_others(self, source, tmp_path, mode):
+        images = cached(source, mode, limit=300, folder=tmp_path)
+        assert images.prepare(IDS, workers=2, first={"d", "elsewhere"}) == {}
+        assert sorted(source.reads) == [*IDS]
+        source.reads.clear()
+        for item in IDS:
+            assert images.read(item)[0, 0, 0] == ord(item)
+        assert source.reads == ["b", "c"], "as d comes first, there is room for a alone"
+
     def test_all_problems_are_returned_in_order(self, source, kept, tmp_path):
         source.bad = {"d": "d is broken"}
         source.sizes["b"] = (20, 10)
