@@ -10,7 +10,7 @@ from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.vocabulary import UNSIZED, Annotations, AskedImage, Proposal, Sheet
 from alframe.annotations.yolo_query import write_query
 from alframe.datasets.base import ImageSet, LabelledSet, file_of
-from alframe.datasets.meant import Pictures
+from alframe.datasets.name_matching import Pictures
 from alframe.datasets.names import stem
 from alframe.datasets.objects import Annotated
 from alframe.files.atomic import atomic

@@ -25,7 +25,7 @@ DATASETS = {
         "coco_objects",
         "unannotated",
     ],
-    "photos": ["photos", "drawn"],
+    "photos": ["photos", "held_out"],
     "voc": ["voc", "voc_layout", "voc_list", "voc_xml"],
     "yolo": ["yolo", "yolo_layout"],
     "shapes": ["shapes"],

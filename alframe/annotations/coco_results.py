@@ -8,7 +8,7 @@ from typing import Any
 
 from alframe.annotations.json_files import json_files
 from alframe.annotations.json_rows import parts_in
-from alframe.annotations.packed import Packed
+from alframe.annotations.object_columns import Packed
 from alframe.annotations.parts import first_found, located
 from alframe.annotations.sources import Source, folder_of, read
 from alframe.annotations.vocabulary import Images

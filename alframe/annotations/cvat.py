@@ -16,7 +16,7 @@ from alframe.datasets.decimals import decimals
 from alframe.datasets.objects import Annotated, Box
 from alframe.datasets.outlines import ellipse, enclosing, pixels, turned
 from alframe.datasets.problems import BadItemError, Problem, Problems
-from alframe.datasets.voc_xml import parsed_xml
+from alframe.datasets.xml_text import parsed_xml
 from alframe.errors import DataError
 from alframe.files.atomic import write_text
 from alframe.words import tallied

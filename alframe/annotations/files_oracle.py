@@ -11,9 +11,9 @@ from alframe.annotations.query_folders import README, write_folder, writing
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
 from alframe.config.checks import in_range
-from alframe.config.places import Place
+from alframe.config.path_options import Place
 from alframe.datasets.base import Dataset, with_classes
-from alframe.datasets.meant import Pictures
+from alframe.datasets.name_matching import Pictures
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError, RunError, Waiting
 from alframe.files.home import expanded

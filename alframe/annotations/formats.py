@@ -14,7 +14,7 @@ from alframe.annotations.coco import COCO
 from alframe.annotations.cvat import CVAT
 from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio import LABEL_STUDIO
-from alframe.annotations.packed import UNEVEN, Packed
+from alframe.annotations.object_columns import UNEVEN, Packed
 from alframe.annotations.sources import LeftOut, Source, files, head, opened, read
 from alframe.annotations.voc import VOC
 from alframe.annotations.vocabulary import Annotations, Format, Images, Sheet

@@ -26,9 +26,9 @@ from alframe.annotations.label_studio_query import OURS, RUN, SERVED, configurat
 from alframe.annotations.sheets import query_folder
 from alframe.annotations.taking import take
 from alframe.annotations.vocabulary import AskedImage, Sheet
-from alframe.config.places import Place
+from alframe.config.path_options import Place
 from alframe.datasets.base import Dataset
-from alframe.datasets.voc_xml import parsed_xml
+from alframe.datasets.xml_text import parsed_xml
 from alframe.errors import ConfigError, DataError, Waiting
 from alframe.files.atomic import write_text
 from alframe.files.home import expanded, real

@@ -9,7 +9,7 @@ import numpy as np
 from alframe.annotations.vocabulary import UNSIZED, Annotations, AskedImage, Images, Sheet
 from alframe.datasets.base import ImageSource
 from alframe.datasets.boxes import misread, written_as
-from alframe.datasets.meant import OtherFileError
+from alframe.datasets.name_matching import OtherFileError
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.errors import DataError
 from alframe.words import named, plural

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from alframe.annotations.packed import Packed
+from alframe.annotations.object_columns import Packed
 from alframe.annotations.parts import first_found
 from alframe.annotations.sources import Source, head, read
 from alframe.annotations.vocabulary import Annotations, Images

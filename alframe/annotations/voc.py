@@ -8,7 +8,7 @@ from alframe.annotations.sources import Source, called, files, read
 from alframe.annotations.vocabulary import Annotations, AskedImage, Format, Images, Sheet
 from alframe.annotations.xml_files import has_root, in_xml
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.meant import OtherFileError
+from alframe.datasets.name_matching import OtherFileError
 from alframe.datasets.names import likeness, stem
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from alframe.annotations.packed import Packed
+from alframe.annotations.object_columns import Packed
 from alframe.annotations.parts import first_found, note_misread
 from alframe.annotations.sources import Source, called, folder_of, read
 from alframe.annotations.vocabulary import Annotations, Format, Images

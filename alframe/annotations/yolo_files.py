@@ -4,7 +4,7 @@ import re
 
 from alframe.annotations.sources import Files, Source, files, head, read
 from alframe.annotations.yolo_names import LISTS, last_part
-from alframe.datasets.meant import SPLITS
+from alframe.datasets.name_matching import SPLITS
 
 _LABEL = re.compile(rb"(?:\xef\xbb\xbf)?\s*\d+(?:\.0*)?(?:\s+[-+.\deE]+){4}")
 _NOT_LABELS = {*LISTS, "train.txt", "val.txt", "test.txt", "images.txt", "readme.txt"}

@@ -116,7 +116,7 @@ def _checked(
 
     Where settings are wrong, all of them are reported instead.
     """
-    from alframe.runs.beforehand import checked_dataset
+    from alframe.runs.preflight import checked_dataset
 
     try:
         light = draft.light()

@@ -40,7 +40,7 @@ def validate(file: str | None, **flags: Any) -> None:
         flags["overrides"], file = (file, *flags["overrides"]), None
     flags["config"] += (file,) if file else ()
     layers = layers_from(flags)
-    from alframe.runs.beforehand import check_paths
+    from alframe.runs.preflight import check_paths
 
     check_paths(layers)  # before torch is imported
     config = drafted(layers).checked()
@@ -114,7 +114,7 @@ def _checked_data(config: RunConfig) -> "tuple[Dataset, Plan]":
         prepare_images,
     )
     from alframe.runs.first_cycle import check_source
-    from alframe.runs.settled import as_settled
+    from alframe.runs.pinned_settings import as_settled
 
     try:
         dataset = build_dataset(config)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from alframe.config.locations import members
+from alframe.config.error_locations import members
 from alframe.config.options import check_options, options_model, problems
 from alframe.config.sections import TRAINED, RunConfig, Section
 from alframe.errors import ConfigError, PluginError

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError
 
+from alframe.config.error_locations import keys, owner
 from alframe.config.hints import shown, unknown_setting
-from alframe.config.locations import keys, owner
 from alframe.config.sections import Component, Section
 from alframe.errors import PluginError
 

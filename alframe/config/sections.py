@@ -23,8 +23,8 @@ from pydantic import (
 )
 
 from alframe.config.checks import whole
-from alframe.config.locations import members
-from alframe.config.places import Place
+from alframe.config.error_locations import members
+from alframe.config.path_options import Place
 
 LARGEST_INT = 2**63
 """Whole numbers stay below it: more is a slip, and nothing could count so far."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.listing import Listing
-from alframe.datasets.meant import Meant
+from alframe.datasets.name_matching import Meant
 from alframe.datasets.objects import Annotated, Objects, Writing
 from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import SKIP, Problem, Problems

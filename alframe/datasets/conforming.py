@@ -11,7 +11,7 @@ from typing import get_args
 import numpy as np
 
 from alframe.datasets.base import Dataset, ImageSource, OnBadItem, Target
-from alframe.datasets.meant import parts_of
+from alframe.datasets.name_matching import parts_of
 from alframe.datasets.names import is_line
 from alframe.errors import DataError
 from alframe.words import named

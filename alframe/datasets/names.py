@@ -1,7 +1,7 @@
 """Names of picture files: the suffixes that count, and in which ways two names mean one file.
 
 Annotations are written by other tools, on other machines. They name files in another case, encoded
-as in a URL or in another Unicode form; :mod:`alframe.datasets.meant` finds what they mean.
+as in a URL or in another Unicode form; :mod:`alframe.datasets.name_matching` finds what they mean.
 """
 
 import html

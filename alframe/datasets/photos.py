@@ -6,15 +6,15 @@ from pathlib import Path
 from alframe.annotations.formats import read_annotations
 from alframe.annotations.vocabulary import Annotations
 from alframe.annotations.yolo import named_by
-from alframe.config.places import Place
+from alframe.config.path_options import Place
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.drawn import drawn_test, listed, share_of
 from alframe.datasets.files import home_of
 from alframe.datasets.folders import below, no_image_in
+from alframe.datasets.held_out import drawn_test, listed, share_of
 from alframe.datasets.listing import Listing
-from alframe.datasets.meant import PictureNames, Pictures
+from alframe.datasets.name_matching import PictureNames, Pictures
 from alframe.datasets.problems import Problems
 from alframe.datasets.unannotated import Unannotated
 from alframe.errors import DataError

@@ -3,18 +3,15 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-
-# Safe on hostile files with the builder below, which refuses document types.
-from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
-from xml.parsers.expat import ErrorString
+from xml.etree.ElementTree import Element
 
 from alframe.datasets.decimals import decimals
 from alframe.datasets.objects import Box
 from alframe.datasets.outlines import turned
 from alframe.datasets.problems import SKIP, BadItemError, Problem
+from alframe.datasets.xml_text import REMEDY, parsed_xml
 from alframe.files.reading import regular
 
-REMEDY = f"correct the annotation{SKIP}"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _EMPTY = ("", "", "", "")
 _FLAGS = {"": False, "0": False, "1": True}
@@ -79,15 +76,6 @@ def parsed_annotation(data: bytes, path: str | Path) -> VocAnnotation:
     return VocAnnotation(size, own, _text(root, "filename"), _text(root, "path"))
 
 
-class _NoDocumentType(TreeBuilder):
-    def doctype(self, *_: object) -> None:
-        raise _DocumentTypeError
-
-
-class _DocumentTypeError(Exception):
-    pass
-
-
 def _bytes(path: str | Path) -> bytes:
     try:
         with regular(Path(path)) as file:
@@ -96,29 +84,6 @@ def _bytes(path: str | Path) -> bytes:
         remedy = f"add it, take the image out of the list{SKIP}"
         problem = Problem("the annotation is missing", str(path), remedy)
     except OSError as error:
-        problem = Problem(f"an annotation cannot be read as XML ({error})", str(path), REMEDY)
-    raise BadItemError(problem) from None
-
-
-def parsed_xml(data: bytes, path: str | Path) -> Element:
-    """The root of an XML file.
-
-    Raises:
-        BadItemError: it is not well-formed, or declares a document type.
-    """
-    parser = XMLParser(target=_NoDocumentType())  # noqa: S314
-    try:
-        parser.feed(data)
-        root: Element = parser.close()
-        return root
-    except _DocumentTypeError:
-        cause = "a document type (<!DOCTYPE>) is not allowed in annotations"
-        problem = Problem(cause, str(path), f"remove it{SKIP}")
-    except ParseError as error:
-        line, column = error.position
-        cause = f"an annotation is not well-formed XML ({ErrorString(error.code)})"
-        problem = Problem(cause, f"{path} (line {line}, column {column + 1})", REMEDY)
-    except (ValueError, LookupError) as error:
         problem = Problem(f"an annotation cannot be read as XML ({error})", str(path), REMEDY)
     raise BadItemError(problem) from None
 

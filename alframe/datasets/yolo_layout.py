@@ -11,7 +11,7 @@ from alframe.datasets.assemble import Found
 from alframe.datasets.data_yaml import USUAL, data_yaml, keypoints_in, names_in
 from alframe.datasets.files import check_link
 from alframe.datasets.folders import below
-from alframe.datasets.meant import parts_of
+from alframe.datasets.name_matching import parts_of
 from alframe.datasets.voc_list import decoded
 from alframe.datasets.yolo_found import LabelFiles
 from alframe.errors import AlframeError, DataError, together

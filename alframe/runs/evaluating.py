@@ -18,7 +18,6 @@ from alframe.errors import ConfigError, DataError, RunError
 from alframe.files.state_dicts import without_prefix
 from alframe.learner import Learner, Metrics
 from alframe.oracle import answered
-from alframe.runs.beforehand import check_root
 from alframe.runs.build import (
     READERS,
     asks_people,
@@ -28,6 +27,7 @@ from alframe.runs.build import (
     cached_images,
 )
 from alframe.runs.kept import dataset_of, restored
+from alframe.runs.preflight import check_root
 from alframe.runs.records import asked_for, lost, new_classes
 from alframe.runs.rundir import RunDir, stored_layer
 from alframe.runs.weights import Weights, check_fits, read_weights

@@ -26,8 +26,8 @@ from alframe.runs.budget import Plan
 from alframe.runs.environment import peak_memory
 from alframe.runs.journal import Event
 from alframe.runs.labelling import Ask, Labelling, untouched
+from alframe.runs.learner_checks import check_metrics, check_phase, check_state
 from alframe.runs.records import classes_in, new_classes
-from alframe.runs.reported import check_metrics, check_phase, check_state
 from alframe.runs.rundir import FitState, RunDir
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Strategy, check_selection, tied

@@ -30,8 +30,8 @@ from alframe.runs.labelling import Labelling
 from alframe.runs.loop import Loop
 from alframe.runs.manifest import describe
 from alframe.runs.opening import check_claim, open_run
+from alframe.runs.pinned_settings import as_settled, with_white
 from alframe.runs.records import asked_for
-from alframe.runs.settled import as_settled, with_white
 from alframe.seeds import Seeds
 from alframe.signals import DETECTIONS
 from alframe.strategy import Strategy

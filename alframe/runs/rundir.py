@@ -19,8 +19,8 @@ from alframe.files.checked import read_object, read_stored_yaml, to_lines, write
 from alframe.files.presence import exists
 from alframe.runs.initial import digest, stored_ids
 from alframe.runs.journal import FILE, Journal
+from alframe.runs.learner_checks import check_state
 from alframe.runs.records import classes_in, results_table
-from alframe.runs.reported import check_state
 from alframe.runs.scores import read_scores, write_scores
 from alframe.runs.weights import about
 from alframe.text import command, printable

@@ -16,7 +16,6 @@ from alframe.files.checked import read_lines, read_records
 from alframe.learner import Learner
 from alframe.oracle import answered
 from alframe.runs.asking import plan_and_fingerprint
-from alframe.runs.beforehand import check_root
 from alframe.runs.build import (
     asks_people,
     build_learner,
@@ -26,6 +25,7 @@ from alframe.runs.build import (
 )
 from alframe.runs.initial import digest, read_initial
 from alframe.runs.kept import dataset_of
+from alframe.runs.preflight import check_root
 from alframe.runs.records import (
     REMEDY,
     classes_in,

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alframe.annotations.vocabulary import UNSIZED
-from alframe.datasets.drawn import listed
 from alframe.datasets.folders import below, no_image_in
+from alframe.datasets.held_out import listed
 from alframe.datasets.listing import Listing
-from alframe.datasets.meant import Pictures, parts_of
+from alframe.datasets.name_matching import Pictures, parts_of
 from alframe.datasets.pictures import decoded, header_size
 from alframe.datasets.problems import Problem, Problems
 from alframe.errors import DataError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.annotations.packed import ObjectColumns
+from alframe.annotations.object_columns import ObjectColumns
 from alframe.datasets.objects import Box, repeated
 from alframe.errors import DataError
 from alframe.shaped import Bool, Float, Int

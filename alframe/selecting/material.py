@@ -9,12 +9,12 @@ import numpy as np
 
 from alframe.annotations.answers import CheckedAnswers, of_images
 from alframe.annotations.formats import read_annotations, read_predictions
-from alframe.annotations.packed import ObjectColumns, Packed
+from alframe.annotations.object_columns import ObjectColumns, Packed
 from alframe.annotations.vocabulary import Annotations, Images
 from alframe.annotations.yolo import named_by
 from alframe.datasets.base import Dataset, Target
-from alframe.datasets.drawn import listed
-from alframe.datasets.meant import SeveralError
+from alframe.datasets.held_out import listed
+from alframe.datasets.name_matching import SeveralError
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
 from alframe.files.presence import exists

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from alframe.annotations.query_folders import clear, write_folder, writing
 from alframe.annotations.sheets import NAME, write_sheet
 from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
-from alframe.datasets.meant import parts_of
+from alframe.datasets.name_matching import parts_of
 from alframe.errors import DataError
 from alframe.files.home import real
 from alframe.runs.opening import check_place

@@ -12,7 +12,7 @@ import numpy as np
 from alframe.errors import DataError, PluginError, RunError, SelectionError, TrainingError
 from alframe.learner import Metrics
 from alframe.plugins.guests import described
-from alframe.runs import reported
+from alframe.runs import learner_checks
 
 
 def expect(condition: object, message: str) -> None:
@@ -92,7 +92,7 @@ def as_assertion() -> Iterator[None]:
 def check_metrics(metrics: Any) -> str:
     """Hold metrics to what a run demands of them; returns them as JSON."""
     with as_assertion():
-        reported.check_metrics(metrics)
+        learner_checks.check_metrics(metrics)
     headline(metrics)
     return json.dumps(dict(metrics))
 

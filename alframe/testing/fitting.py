@@ -12,7 +12,7 @@ from alframe.datasets.cache import CachedImages, Resize
 from alframe.datasets.masks import relabelled
 from alframe.learner import FitContext, InferenceSetup, Learner, LearnerSetup
 from alframe.model import provides, streamed, unwrapped
-from alframe.runs.reported import check_phase, check_state
+from alframe.runs.learner_checks import check_phase, check_state
 from alframe.seeds import Seeds
 from alframe.shaped import Tensor
 from alframe.testing.expect import as_assertion, expect, generators_left_alone

@@ -12,10 +12,10 @@ from alframe.config.resolve import in_full, settings
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import AlframeError, ConfigError, RunError, together
-from alframe.runs.beforehand import check_paths
 from alframe.runs.budget import planned
 from alframe.runs.build import build_dataset, build_learner, build_strategy, prepare_images
 from alframe.runs.initial import stored_ids, write_initial
+from alframe.runs.preflight import check_paths
 from alframe.seeds import Seeds
 
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from alframe.annotations.formats import read_annotations
-from alframe.datasets.drawn import listed
-from alframe.datasets.meant import PictureNames, Pictures
+from alframe.datasets.held_out import listed
+from alframe.datasets.name_matching import PictureNames, Pictures
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
 from alframe.selecting.candidates import Candidates

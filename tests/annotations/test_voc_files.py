@@ -6,7 +6,7 @@ import pytest
 
 from alframe.annotations.formats import read_annotations, write_query
 from alframe.annotations.vocabulary import Proposal
-from alframe.datasets.meant import Pictures
+from alframe.datasets.name_matching import Pictures
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
 from tests.annotations.known import Known, boxes, read, sheet, zipped

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from alframe.annotations.formats import read_annotations, read_predictions, write_query
-from alframe.annotations.packed import Packed
+from alframe.annotations.object_columns import Packed
 from alframe.annotations.vocabulary import Proposal
 from alframe.annotations.yolo import named_by
 from alframe.annotations.yolo_names import PREDICTED

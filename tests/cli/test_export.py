@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from alframe.annotations.formats import read_annotations, read_predictions
-from alframe.datasets.meant import Pictures
+from alframe.datasets.name_matching import Pictures
 from alframe.datasets.problems import Problems
 from alframe.datasets.shapes import shapes
 from alframe.errors import DataError

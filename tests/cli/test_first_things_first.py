@@ -10,7 +10,7 @@ from PIL import Image
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.errors import AlframeError
-from alframe.runs.beforehand import checked_dataset
+from alframe.runs.preflight import checked_dataset
 from tests.cli.test_cli import Alframe, alframe  # noqa: F401
 
 ALL_IN_ONE_PROCESS = """

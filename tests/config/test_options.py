@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from alframe.config.error_locations import keys
 from alframe.config.hints import MEANT, cut, meant, shown, unknown_setting
-from alframe.config.locations import keys
 from alframe.config.options import check_options, problems
 from alframe.config.resolve import from_overrides, resolve, settings
 from alframe.errors import ConfigError

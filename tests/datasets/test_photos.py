@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alframe.datasets.drawn import share_of, stratified
+from alframe.datasets.held_out import share_of, stratified
 from alframe.datasets.photos import photos
 from alframe.errors import AlframeError, ConfigError, DataError
 from tests.datasets.builders import LABEL, image, photo_folder, voc_item, xml, xml_object

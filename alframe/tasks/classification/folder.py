@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alframe.config.places import Place
+from alframe.config.path_options import Place
 from alframe.datasets.base import Dataset, OnBadItem, Target
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.drawn import POOLS, TESTS, called, drawn_test, listed, share_of
 from alframe.datasets.files import ImageFiles, home_of
 from alframe.datasets.folders import below, others_beside
+from alframe.datasets.held_out import POOLS, TESTS, called, drawn_test, listed, share_of
 from alframe.datasets.listing import Listing
-from alframe.datasets.meant import PictureNames
+from alframe.datasets.name_matching import PictureNames
 from alframe.datasets.names import SUFFIXES
 from alframe.datasets.problems import Problems
 from alframe.datasets.splits import alike, check_files, check_splits, choose_classes

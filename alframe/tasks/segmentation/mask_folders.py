@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from alframe.config.places import Place
+from alframe.config.path_options import Place
 from alframe.datasets.base import Dataset, OnBadItem
-from alframe.datasets.drawn import POOLS, TESTS, called, listed, share_of
 from alframe.datasets.files import home_of
 from alframe.datasets.folders import below, others_beside
-from alframe.datasets.meant import PictureNames
+from alframe.datasets.held_out import POOLS, TESTS, called, listed, share_of
+from alframe.datasets.name_matching import PictureNames
 from alframe.datasets.names import stem
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError

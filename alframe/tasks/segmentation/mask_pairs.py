@@ -9,8 +9,8 @@ import numpy as np
 
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.bulk import in_threads
-from alframe.datasets.drawn import drawn_test
 from alframe.datasets.files import ImageFiles, check_link
+from alframe.datasets.held_out import drawn_test
 from alframe.datasets.listing import Listing
 from alframe.datasets.masks import masked
 from alframe.datasets.pictures import header_size

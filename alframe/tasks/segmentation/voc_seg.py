@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alframe.datasets.base import Dataset, OnBadItem
-from alframe.datasets.drawn import listed
 from alframe.datasets.files import home_of, inside
-from alframe.datasets.meant import PictureNames
+from alframe.datasets.held_out import listed
+from alframe.datasets.name_matching import PictureNames
 from alframe.datasets.names import has_picture_suffix, stem
 from alframe.datasets.problems import Problems, two_of_one_stem
 from alframe.datasets.voc_layout import in_devkit

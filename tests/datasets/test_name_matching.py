@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alframe.datasets.listing import Listing
-from alframe.datasets.meant import Meant, Pictures
+from alframe.datasets.name_matching import Meant, Pictures
 from alframe.datasets.names import Names
 from alframe.datasets.problems import BadItemError
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from alframe.config.draft import injected
 from alframe.config.options import options_model
-from alframe.config.places import is_place
+from alframe.config.path_options import is_place
 from alframe.config.resolve import resolve
 from alframe.config.sections import Component, RunConfig
 from alframe.files.home import expanded

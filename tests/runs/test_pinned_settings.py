@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from alframe.config.places import Place
+from alframe.config.path_options import Place
 from alframe.config.resolve import from_overrides, resolve
 from alframe.datasets.base import Dataset
 from alframe.errors import RunError
 from alframe.runs.initial import write_initial
+from alframe.runs.pinned_settings import as_settled, with_places
 from alframe.runs.run import run
 from alframe.runs.rundir import stored_layer
-from alframe.runs.settled import as_settled, with_places
 from alframe.tasks.classification.resnet_cifar import ResNetCifar
 
 SMALL = (

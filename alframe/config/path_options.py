@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from alframe.config.locations import members
+from alframe.config.error_locations import members
 from alframe.files.home import expanded
 
 

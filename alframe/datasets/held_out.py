@@ -45,7 +45,7 @@ def share_of(test: str) -> float | None:
 
 
 class Finder(Protocol):
-    """What knows images by name (:class:`~alframe.datasets.meant.PictureNames`)."""
+    """What knows images by name (:class:`~alframe.datasets.name_matching.PictureNames`)."""
 
     def find(self, name: str) -> str:
         """The id of the image; raises a BadItemError where there is none."""
