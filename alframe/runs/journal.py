@@ -64,10 +64,12 @@ SCHEMA: Mapping[str, Mapping[str, _Check]] = {
     "evaluated": {"cycle": is_count, "metrics": _is_mapping, "seconds": _is_seconds},
     "selected": {"cycle": is_count, "ids": _is_ids, "seconds": _is_seconds, "memory": _is_mapping},
     "failed": {"job": _is_text, "reason": _is_text},
+    "waiting": {"job": _is_text, "reason": _is_text},
 }
 """Event -> key -> what its value has to be. Other events, and more keys, may be of later versions.
 
-``failed`` is of a suite's journal; of the others, ``finished`` alone is in both and needs nothing.
+``failed`` and ``waiting`` are of a suite's journal; of the others, ``finished`` alone is in both
+and needs nothing.
 """
 _MAY_HAVE: Mapping[str, Mapping[str, _Check]] = {
     "annotated": {"new_classes": _is_names, "lost": _is_ids}

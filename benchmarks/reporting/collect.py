@@ -84,7 +84,7 @@ def of_suite(folder: Path, metric: str | None = None) -> Findings:
     chosen, costs = _metric(problems, metric or suite.metric), Costs(**suite.costs.model_dump())
     found = _findings(suite.title, problems, Terms(chosen, suite.baselines, costs, suite.alpha))
     unfinished = tuple(
-        Unfinished(job.name, state, jobs.failure(job) or "", str(jobs.path(job)))
+        Unfinished(job.name, state, jobs.reason(job), str(jobs.path(job)))
         for job in jobs
         if (state := jobs.state(job)) != "finished"
     )

@@ -171,8 +171,6 @@ def _engine(name: str, address: str | None, jobs: int | None, threads: int | Non
 
 
 def _run(work: "WorkList", engine: "Engine", metric: str | None) -> None:
-    from alframe.benchmarks.running.jobs import is_waiting
-
     finished = [job for job in work if work.state(job) == "finished"]
     total, done = len(work.jobs), len(finished)
     say(f"{total} runs, {done} of them finished, {engine.slots} at a time, {work.folder}")
@@ -183,11 +181,9 @@ def _run(work: "WorkList", engine: "Engine", metric: str | None) -> None:
     try:
         with contextlib.closing(work.run(engine)) as outcomes:
             for number, outcome in enumerate(outcomes, done + 1):
-                result = outcome.failed or "finished"
-                if outcome.failed and not is_waiting(result):
-                    result = f"FAILED: {result}"
-                say(f"[{number}/{total}] {outcome.job.name}  {outcome.seconds:.0f} s  {result}")
-                if metric and not outcome.failed:
+                job, ended = outcome.job, outcome.ended
+                say(f"[{number}/{total}] {job.name}  {outcome.seconds:.0f} s  {ended}")
+                if metric and ended.state == "finished":
                     _check_metric(metric, work.path(outcome.job), outcome.job.problem, unmeasured)
     except KeyboardInterrupt as error:
         say("", "stopped; the same command goes on from here", err=True)

@@ -18,7 +18,7 @@ from alframe.benchmarks.running.suite import is_folder_name
 from alframe.errors import RunError
 from alframe.files.checked import read_object, write_object
 from alframe.files.locks import is_locked
-from alframe.runs.journal import Journal
+from alframe.runs.journal import Event, Journal
 
 FILE = "jobs.json"
 REMEDY = "restore it, or let 'alframe bench' with the suite and this --output write it anew"
@@ -29,8 +29,6 @@ JOURNAL_REMEDY = (
 JobKind = Literal["first", "run", "full", "replay"]
 """``first``: the first cycle that methods with one learner share; ``run``: a method; ``full``: a
 learner on the whole pool; ``replay``: a method once more, nothing shared."""
-WAITING = "waiting: "
-"""What the line begins with by which a run says that it waits."""
 JobState = Literal["missing", "running", "unfinished", "waiting", "failed", "finished"]
 
 
@@ -105,10 +103,8 @@ class JobList:
 
     def state(self, job: Job) -> JobState:
         """Where a job stands."""
-        path, reason = self.path(job), self.failure(job)
-        ended: JobState | None = None
-        if reason:
-            ended = "waiting" if is_waiting(reason) else "failed"
+        path, last = self.path(job), self._last(job)
+        ended: JobState | None = last["event"] if "reason" in last else None
         if not (path / "config.yaml").exists():
             return ended or "missing"
         if _is_finished(path):
@@ -121,10 +117,12 @@ class JobList:
         """Where each job stands, by name."""
         return {job.name: self.state(job) for job in self}
 
-    def failure(self, job: Job) -> str | None:
-        """The last error of a job, unless it has finished since."""
-        events = [e for e in self._journal if e.get("job") == job.name]
-        return str(events[-1]["reason"]) if events and events[-1]["event"] == "failed" else None
+    def reason(self, job: Job) -> str:
+        """Why a job failed or waits; empty where it has not, or has finished since."""
+        return str(self._last(job).get("reason", ""))
+
+    def _last(self, job: Job) -> Event:
+        return next((e for e in reversed([*self._journal]) if e.get("job") == job.name), {})
 
     def write(self) -> None:
         """Write the jobs into the folder, for :func:`stored_jobs`."""
@@ -173,15 +171,9 @@ def failures(jobs: JobList, states: Mapping[str, str]) -> Iterator[str]:
     """A line for each job that failed or waits: why, and where it says more; and what helps."""
     for job in jobs:
         if (state := states[job.name]) in ("failed", "waiting"):
-            reason = str(jobs.failure(job)).removeprefix(WAITING)
-            yield f"{state}: {job.name}: {reason} ({jobs.log(job)})"
+            yield f"{state}: {job.name}: {jobs.reason(job)} ({jobs.log(job)})"
     if "failed" in states.values():
         yield f"to begin a job anew, remove its folder in {jobs.folder}; the others stay"
-
-
-def is_waiting(reason: str) -> bool:
-    """Whether a job ended because it waits for people or files."""
-    return reason.startswith(WAITING)
 
 
 def _progress(job: Job, done: list[Cycle]) -> str:

@@ -10,15 +10,31 @@ from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from alframe.benchmarks.running.engines import Engine
 from alframe.benchmarks.running.grid import Grid, settings_in
-from alframe.benchmarks.running.jobs import Job, JobList, is_waiting
+from alframe.benchmarks.running.jobs import Job, JobList
 from alframe.config.resolve import to_yaml
 from alframe.files.atomic import write_text
 
 ATTEMPTS = 2
 """A job that fails is tried once more, then listed; one that waits is listed."""
+
+
+WAITS = 3
+"""The exit code of a run that waits for people or files."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process of a job ended, and why it did not finish, by what it said itself."""
+
+    state: Literal["finished", "waiting", "failed"] = "finished"
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.reason}" if self.reason else self.state
 
 
 @dataclass(frozen=True)
@@ -27,12 +43,12 @@ class Outcome:
 
     Attributes:
         job: the job.
-        failed: why it failed; None if it did not.
-        seconds: that its process took.
+        ended: its last process.
+        seconds: that its processes took.
     """
 
     job: Job
-    failed: str | None
+    ended: Ended
     seconds: float
 
 
@@ -47,10 +63,10 @@ class WorkList(JobList):
     def run(self, engine: Engine) -> Generator[Outcome]:
         """Work off what is not finished, yielding each job that ends.
 
-        A job whose shared first cycle failed is not started, and fails with it.
+        A job whose shared first cycle failed or waits is not started, and does so with it.
         """
         waiting = [j for j in self if self.state(j) != "finished"]
-        ended: dict[str, str | None] = {j.name: None for j in self if j not in waiting}
+        ended = {j.name: Ended() for j in self if j not in waiting}
         running: dict[Future[Outcome], Job] = {}
         with ThreadPoolExecutor(engine.slots) as pool:
             try:
@@ -58,12 +74,12 @@ class WorkList(JobList):
                     ready = [j for j in waiting if j.first is None or j.first in ended]
                     for job in ready[: engine.slots - len(running)]:
                         waiting.remove(job)
-                        failed = ended[job.first] if job.first else None
-                        running[pool.submit(self._run, job, engine, failed)] = job
+                        first = ended[job.first] if job.first else Ended()
+                        running[pool.submit(self._run, job, engine, first)] = job
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
                         outcome = future.result()
-                        ended[running.pop(future).name] = outcome.failed
+                        ended[running.pop(future).name] = outcome.ended
                         self._record(outcome)
                         yield outcome
             except BaseException:
@@ -72,26 +88,30 @@ class WorkList(JobList):
                 engine.stop()
                 raise
 
-    def _run(self, job: Job, engine: Engine, first_failed: str | None) -> Outcome:
+    def _run(self, job: Job, engine: Engine, first: Ended) -> Outcome:
+        if first.state == "failed":
+            return Outcome(job, Ended("failed", f"{job.first} failed: {first.reason}"), 0)
+        if first.state == "waiting":
+            return Outcome(job, first, 0)
         started = time.monotonic()
-        failed = first_failed
-        if failed and not is_waiting(failed):
-            failed = f"{job.first} failed: {failed}"
-        for _ in range(0 if first_failed else ATTEMPTS):
-            failed = self._attempt(job, engine)
-            if failed is None or is_waiting(failed) or self._stopping.is_set():
+        ended = self._attempt(job, engine)
+        for _ in range(ATTEMPTS - 1):
+            if ended.state != "failed" or self._stopping.is_set():
                 break
-        return Outcome(job, failed, time.monotonic() - started)
+            ended = self._attempt(job, engine)
+        return Outcome(job, ended, time.monotonic() - started)
 
-    def _attempt(self, job: Job, engine: Engine) -> str | None:
-        """Why one process of a job failed, by what it said itself; None if it did not."""
+    def _attempt(self, job: Job, engine: Engine) -> Ended:
+        """How one process of a job ended."""
         log = self.log(job)
         before = log.stat().st_size if log.exists() else 0
         code = engine.call(self._arguments(job), log)
         if code == 0:
-            return None
-        ended = f"exit code {code}" if code > 0 else f"killed by signal {-code} (out of memory?)"
-        return last_error(log, before) or ended
+            return Ended()
+        died = f"exit code {code}" if code > 0 else f"killed by signal {-code} (out of memory?)"
+        if code == WAITS and (waits := last_said(log, "waiting:", before)):
+            return Ended("waiting", waits)
+        return Ended("failed", last_said(log, "error:", before) or died)
 
     def _arguments(self, job: Job) -> list[str]:
         file = self.folder / "jobs" / f"{job.name}.yaml"
@@ -102,19 +122,17 @@ class WorkList(JobList):
         return ["run", "--config", str(file), "--output", str(path), *resume]
 
     def _record(self, outcome: Outcome) -> None:
-        details = {"job": outcome.job.name, "seconds": round(outcome.seconds, 1)}
-        if outcome.failed is None:
-            self._journal.append("finished", **details)
-        else:
-            self._journal.append("failed", **details, reason=outcome.failed)
+        ended = outcome.ended
+        why = {"reason": ended.reason} if ended.reason else {}
+        seconds = round(outcome.seconds, 1)
+        self._journal.append(ended.state, job=outcome.job.name, seconds=seconds, **why)
 
 
-def last_error(log: Path, start: int = 0) -> str | None:
-    """The last line of a log, from byte ``start`` on, that says ``error:`` or what is waited for.
+def last_said(log: Path, mark: str, start: int = 0) -> str:
+    """The last line of a log, from byte ``start`` on, that has a mark, which is cut off in front.
 
     A process that was killed says nothing: what others said before it is not its reason.
     """
     said = log.read_bytes()[start:].decode(errors="replace") if log.exists() else ""
-    lines = said.splitlines()
-    errors = [line for line in lines if "error:" in line.lower() or is_waiting(line)]
-    return errors[-1].strip().removeprefix("error: ") if errors else None
+    lines = [line.strip() for line in said.splitlines() if mark in line.lower()]
+    return lines[-1].removeprefix(f"{mark} ") if lines else ""

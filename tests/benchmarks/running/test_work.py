@@ -4,7 +4,7 @@ import fcntl
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -13,7 +13,7 @@ import pytest
 from alframe.benchmarks.running.bench import _finish
 from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.jobs import failures, status_lines
-from alframe.benchmarks.running.work import WorkList, last_error
+from alframe.benchmarks.running.work import Ended, Outcome, WorkList, last_said
 from alframe.errors import RunError
 from tests.benchmarks.tiny_suite import FakeEngine, tiny_suite, write_finished
 
@@ -33,7 +33,7 @@ def test_every_job_once_and_none_before_what_it_waits_for(tmp_path: Path, slots:
     work, engine = WorkList(tmp_path, GRID), FakeEngine(slots=slots)
     ended: list[str] = []
     for outcome in work.run(engine):
-        assert outcome.failed is None
+        assert outcome.ended.state == "finished"
         assert outcome.job.first in {None, *ended}
         ended.append(outcome.job.name)
     assert sorted(ended) == sorted(j.name for j in GRID)
@@ -72,14 +72,15 @@ def test_a_job_that_fails_is_tried_once_more(tmp_path: Path) -> None:
         tried.append(name)
         return int(tried.count(name) == 1)
 
-    assert {o.failed for o in WorkList(tmp_path, GRID).run(FakeEngine(fails_at_first))} == {None}
+    ends = {o.ended.state for o in WorkList(tmp_path, GRID).run(FakeEngine(fails_at_first))}
+    assert ends == {"finished"}
     assert len(tried) == 2 * len(GRID)
 
 
 def test_one_that_fails_twice_is_listed_and_the_others_go_on(tmp_path: Path) -> None:
     broken = "run/shapes/entropy/seed-1"
     engine = FakeEngine(lambda name: 2 * (name == broken))
-    reasons = {o.job.name: o.failed for o in WorkList(tmp_path, GRID).run(engine) if o.failed}
+    reasons = _reasons(WorkList(tmp_path, GRID).run(engine))
     assert reasons == {broken: f"{broken} has failed"}
     work = WorkList(tmp_path, GRID)
     assert by_state(work)["failed"] == [broken]
@@ -138,19 +139,24 @@ def test_an_interruption_stops_the_engine_and_starts_nothing_more(tmp_path: Path
         next(work.run(engine))
     assert engine.stopped
     assert len(engine.calls) == 2
-    assert all(work.failure(j) is None for j in GRID)
+    assert not any(work.reason(j) for j in GRID)
 
 
 def test_the_last_error_of_a_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    assert last_error(log) is None
+    assert last_said(log, "error:") == ""
     log.write_text("cycle 0\n")
-    assert last_error(log) is None
+    assert last_said(log, "error:") == ""
     log.write_text("cycle 0\nTraceback (most recent call last):\nKeyError: 3\n")
-    assert last_error(log) == "KeyError: 3"
-    log.write_text("error: the first\nerror: the last\nlater words\n\n")
-    assert last_error(log) == "the last"
-    assert last_error(log, log.stat().st_size) is None
+    assert last_said(log, "error:") == "KeyError: 3"
+    log.write_text("error: the first\nerror: the last\nwaiting: for that\nlater words\n\n")
+    assert last_said(log, "error:") == "the last"
+    assert last_said(log, "waiting:") == "for that"
+    assert last_said(log, "error:", log.stat().st_size) == ""
+
+
+def _reasons(outcomes: Iterable[Outcome]) -> dict[str, str]:
+    return {o.job.name: o.ended.reason for o in outcomes if o.ended.state == "failed"}
 
 
 def test_a_job_that_waits_is_listed_and_not_tried_again(tmp_path: Path) -> None:
@@ -166,7 +172,7 @@ def test_a_job_that_waits_is_listed_and_not_tried_again(tmp_path: Path) -> None:
     work = WorkList(tmp_path, {job.model_copy(update={"first": None}): GRID[job]})
     engine = Waits(lambda _: 3)
     (outcome,) = work.run(engine)
-    assert outcome.failed == "waiting: cycle 0 waits for r/predictions"
+    assert str(outcome.ended) == "waiting: cycle 0 waits for r/predictions"
     assert len(engine.calls) == 1
     (line,) = failures(work, work.states())
     assert line.startswith(f"waiting: {job.name}: cycle 0 waits for r/predictions (")
@@ -201,13 +207,13 @@ def test_the_reason_is_what_the_last_attempt_said(
     (outcome,) = WorkList(tmp_path, {job.model_copy(update={"first": None}): GRID[job]}).run(
         Loud(lambda _: next(given))
     )
-    assert outcome.failed == reason
+    assert outcome.ended == Ended("failed", reason)
 
 
 def test_what_waits_for_a_first_cycle_that_failed_is_listed_with_it(tmp_path: Path) -> None:
     first = "first/shapes/plain/seed-0"
     engine = FakeEngine(lambda name: 2 * (name == first))
-    reasons = {o.job.name: o.failed for o in WorkList(tmp_path, GRID).run(engine) if o.failed}
+    reasons = _reasons(WorkList(tmp_path, GRID).run(engine))
     waited = [j.name for j in GRID if j.first == first]
     assert reasons == {first: f"{first} has failed"} | dict.fromkeys(
         waited, f"{first} failed: {first} has failed"
@@ -215,7 +221,7 @@ def test_what_waits_for_a_first_cycle_that_failed_is_listed_with_it(tmp_path: Pa
     assert not {name for name, _ in engine.calls} & {*waited}
     work = WorkList(tmp_path, GRID)
     assert sorted(by_state(work)["failed"]) == sorted(reasons)
-    assert [o.failed for o in work.run(FakeEngine())] == [None] * len(reasons)
+    assert [o.ended for o in work.run(FakeEngine())] == [Ended()] * len(reasons)
 
 
 def test_jobs_with_similar_names_have_files_of_their_own(tmp_path: Path) -> None:
@@ -226,6 +232,6 @@ def test_jobs_with_similar_names_have_files_of_their_own(tmp_path: Path) -> None
     )  # fmt: skip
     grid = grid_of(suite)
     work = WorkList(tmp_path, grid)
-    assert [o.failed for o in work.run(FakeEngine())] == [None] * len(grid)
+    assert [o.ended for o in work.run(FakeEngine())] == [Ended()] * len(grid)
     assert len({work.log(j) for j in grid}) == len(grid)
     assert len(list((tmp_path / "jobs").rglob("*.yaml"))) == len(grid)
