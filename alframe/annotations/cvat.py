@@ -38,9 +38,11 @@ def shape_box(shape: Element) -> Box:
         ValueError: one is no finite number, or the shape is unknown.
     """
     get = shape.attrib
-    (degrees,) = decimals([get.get("rotation") or "0"])
+    rotation = get.get("rotation") or "0"
     if shape.tag == "box":
-        left, top, right, bottom = decimals([get[name] for name in ("xtl", "ytl", "xbr", "ybr")])
+        left, top, right, bottom, degrees = decimals(
+            [get["xtl"], get["ytl"], get["xbr"], get["ybr"], rotation]
+        )
         box = turned((left, top, right, bottom), degrees)
     elif shape.tag == "polygon":
         points = [decimals(pair.split(",")) for pair in get["points"].split(";")]
@@ -53,7 +55,7 @@ def shape_box(shape: Element) -> Box:
             within = pixels(list(map(int, decimals(runs.split(",")))), int(width), int(height))
         box = left + within[0], top + within[1], left + within[2], top + within[3]
     elif shape.tag == "ellipse":
-        x, y, rx, ry = decimals([get[name] for name in ("cx", "cy", "rx", "ry")])
+        x, y, rx, ry, degrees = decimals([get["cx"], get["cy"], get["rx"], get["ry"], rotation])
         box = ellipse(x, y, rx, ry, degrees)
     else:
         raise ValueError(shape.tag)

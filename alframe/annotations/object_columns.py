@@ -73,8 +73,9 @@ class Packed:
         self._packed += len(box)
 
     def __iadd__(self, objects: Iterable[Annotated]) -> "Packed":
-        for thing in objects:
-            self.append(thing)
+        self._waiting.extend(objects)
+        if len(self._waiting) >= AT_ONCE:
+            self._pack()
         return self
 
     def rename(self, named: Callable[[str], str]) -> None:

@@ -118,20 +118,27 @@ def first_found(images: Images, names: Sequence[str], where: str, remedy: str | 
         BadItemError: none does.
         OtherFileError: one is the path of another picture.
     """
-    failed = BadItemError()
-    for name in names:
+    *others, plainest = names
+    for name in others:
         try:
             return images.find(name)
-        except BadItemError as error:
-            failed = error
-            if isinstance(error, OtherFileError):
-                break
-    raise type(failed)(
+        except OtherFileError as error:
+            raise _told_at(error, where, remedy) from None
+        except BadItemError:
+            continue
+    try:
+        return images.find(plainest)
+    except BadItemError as error:
+        raise _told_at(error, where, remedy) from None
+
+
+def _told_at(error: BadItemError, where: str, remedy: str | None) -> BadItemError:
+    return type(error)(
         *(
             Problem(problem.cause, f"{where}: {problem.at}", remedy or problem.remedy)
-            for problem in failed.found
+            for problem in error.found
         )
-    ) from None
+    )
 
 
 def located(images: Images, where: str) -> Callable[[str], tuple[str, Path]]:

@@ -1,6 +1,7 @@
 """Which files of a folder are labels of YOLO, and of which images."""
 
 import re
+from functools import lru_cache
 
 from alframe.annotations.sources import Files, Source, files, head, read
 from alframe.annotations.yolo_names import LISTS, last_part
@@ -45,12 +46,18 @@ def image_names(name: str) -> list[str]:
 
     Nor in that of a split, which CVAT adds.
     """
-    *folders, last = name[: -len(".txt")].split("/")
+    folder, _, last = name[: -len(".txt")].rpartition("/")
+    return [f"{way}{last}" for way in _image_folders(folder)]
+
+
+@lru_cache(maxsize=1024)
+def _image_folders(labels: str) -> tuple[str, ...]:
+    folders = labels.split("/") if labels else []
     swapped = ["images" if folder == "labels" else folder for folder in folders]
     without = [f for f in folders if f not in ("labels", "images", "obj_train_data")]
     below = without[1:] if without[:1] and without[0] in SPLITS else without
     ways = (swapped, folders, without, below)
-    return list(dict.fromkeys("/".join([*way, last]) for way in ways))
+    return tuple(dict.fromkeys("".join(f"{folder}/" for folder in way) for way in ways))
 
 
 def is_of_label_studio(source: Source) -> bool:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from alframe.datasets.decimals import decimals
 from alframe.datasets.objects import Box
 from alframe.datasets.problems import SKIP, BadItemError, Problem
 
@@ -62,13 +61,15 @@ def read_labels(
     found: dict[bytes, Label] = {}
     height, width = size
     for number, line in enumerate(data.removeprefix(BOM_UTF8).splitlines(), 1):
-        if not line.strip():
+        if not (fields := line.split()):
             continue
         if line in found:
             odd["twice"] += 1
             continue
         try:
-            values = decimals(line.decode("ascii").split())
+            if b"_" in line:  # Python takes 1_5 as 15
+                raise ValueError
+            values = list(map(float, fields))  # of bytes, which are digits of ASCII alone
             box = _without_keypoints(values, keypoints) if keypoints else values
             found[line] = _label(box, height, width)
         except ValueError as error:
@@ -129,9 +130,8 @@ def _label(values: list[float], height: int, width: int) -> Label:
     """One line; a ValueError says what was expected."""
     score, last = math.nan, None
     if len(values) in (5, 6):
-        number, x, y, w, h = values[:5]
-        if len(values) == 6:
-            last = values[5]
+        number, x, y, w, h, *rest = values
+        last = rest[0] if rest else None
         x1, y1, x2, y2 = x - w / 2, y - h / 2, x + w / 2, y + h / 2
     elif len(values) > 6:
         number, xs, ys = values[0], values[1::2], values[2::2]
@@ -139,13 +139,13 @@ def _label(values: list[float], height: int, width: int) -> Label:
         if not math.isfinite(sum(xs) + sum(ys)):
             raise ValueError("expected shares of width and height, 0..1")
         x1, y1, x2, y2 = min(xs), min(ys), max(xs), max(ys)
-        w, h = x2 - x1, y2 - y1
+        x, y, w, h = (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1
     else:
         raise ValueError("expected class cx cy width height")
     if not (number.is_integer() and number >= 0):
         raise ValueError("expected the number of a class first, 0 or larger")
-    middle, most = ((x1 + x2) / 2, (y1 + y2) / 2), 1 + SLACK
-    if not (all(0 <= share <= 1 for share in middle) and 0 <= w <= most and 0 <= h <= most):
+    most = 1 + SLACK
+    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 <= w <= most and 0 <= h <= most):
         raise ValueError("expected shares of width and height, 0..1")
     if last is not None:
         score = last
