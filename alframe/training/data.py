@@ -103,7 +103,7 @@ def _padded_targets(
     if any(s.labels is None for s in samples):
         return None, None
     boxed = all(s.boxes is not None for s in samples)
-    most = max(1, *(len(s.labels) for s in samples if s.labels is not None), 1)
+    most = max([1, *(len(s.labels) for s in samples if s.labels is not None)])
     boxes = np.zeros((len(samples), most, 4), np.float32)
     labels = np.full((len(samples), most), -1, np.int64)
     for row, sample in enumerate(samples):
@@ -159,6 +159,7 @@ class TrainingStream:
         self._groups = _by_orientation(images, least=batch_size / 2)
         self._maker = BatchMaker(images, seeds, augment, Collate(pad))
         self._workers, self._pin = workers, pin
+        self._shuffled_for: int | None = None
 
     def batches_per_pass(self) -> int:
         """How many batches go once through the images."""
@@ -184,8 +185,11 @@ class TrainingStream:
         return [(item, passed, again) if again else (item, passed) for item, again in places]
 
     def _order(self, passed: int) -> list[list[Place]]:
-        if getattr(self, "_pass", None) != passed:
-            self._pass, self._batches = passed, self._shuffled(self._seeds.rng("order", passed))
+        if self._shuffled_for != passed:
+            self._shuffled_for, self._batches = (
+                passed,
+                self._shuffled(self._seeds.rng("order", passed)),
+            )
         return self._batches
 
     def _shuffled(self, rng: np.random.Generator) -> list[list[Place]]:

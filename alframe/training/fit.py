@@ -89,8 +89,8 @@ class _Fit:
     def __post_init__(self) -> None:
         model, config, streams = self._model, self._config, self._streams
         self._trainable = {n for n, p in model.named_parameters() if p.requires_grad}
-        self._pass = streams["labelled"].batches_per_pass()
-        self._parts = config.accumulate
+        self._per_pass = streams["labelled"].batches_per_pass()
+        self._chunks = config.accumulate
         self._skipped = 0
         self._collapses = Collapses(self._context.cycle)
         self._optimizer: torch.optim.Optimizer | None = None
@@ -174,8 +174,8 @@ class _Fit:
         summary: dict[str, Any] = {"index": index, "means": means}
         if self._skipped:
             summary["skipped"], self._skipped = self._skipped, 0
-        if self._parts != self._config.accumulate:
-            summary["accumulate"] = self._parts  # since memory did not suffice for fewer
+        if self._chunks != self._config.accumulate:
+            summary["accumulate"] = self._chunks  # since memory did not suffice for fewer
         if CLASS_LOSS in means:
             summary["collapses"], self._collapses.steps = self._collapses.steps, []
         losses = {key: value for key, value in means.items() if not key.startswith(GRADIENT)}
@@ -233,11 +233,11 @@ class _Fit:
         except torch.OutOfMemoryError as error:
             if distributed.world_size() > 1:
                 raise self._out_of_memory(batch) from error
-            self._parts *= 2
+            self._chunks *= 2
             logger.warning(
                 "out of memory with %d images; from here on a batch is computed in %d parts",
                 len(batch),
-                self._parts,
+                self._chunks,
             )
         optimizer.zero_grad()
         if self._device.type == "cuda":
@@ -249,27 +249,27 @@ class _Fit:
 
     def _out_of_memory(self, batch: Batch) -> TrainingError:
         return TrainingError(
-            f"out of memory with a batch of {len(batch)} images in {self._parts} parts: lower "
+            f"out of memory with a batch of {len(batch)} images in {self._chunks} parts: lower "
             "training.batch_size or data.long and data.short, or set training.accumulate"
         )
 
     def _backward(self, step: Step, batch: Batch) -> dict[str, Tensor]:
-        """Gradients of one batch, in parts weighted by their images; returns its scalars.
+        """Gradients of one batch, in chunks weighted by their images; returns its scalars.
 
         Of several processes, each has its share of the batch, and its share of the scalars; their
         gradients are averaged, so each counts as many times as there are processes.
         """
         values: dict[str, Tensor] = {}
-        parts = batch.chunk(self._parts)
-        for number, part in enumerate(parts, 1):
-            share = len(part) / self._streams[step.stream].batch_size
-            with unfinished(self._computation, more=number < len(parts)):
+        chunks = batch.chunk(self._chunks)
+        for number, chunk in enumerate(chunks, 1):
+            share = len(chunk) / self._streams[step.stream].batch_size
+            with unfinished(self._computation, more=number < len(chunks)):
                 with (
                     span("forward"),
-                    large_enough(part),
+                    large_enough(chunk),
                     autocast(self._device, self._config.precision),
                 ):
-                    total, scalars = self._computation(step.loss, part)
+                    total, scalars = self._computation(step.loss, chunk)
                 if not total.requires_grad:
                     raise TrainingError(
                         "the loss has no gradient: expected one that is computed from the "
@@ -296,14 +296,14 @@ class _Fit:
         return [iterators[step.stream] for step in self._phases[index].steps]
 
     def _iterations(self, phase: Phase) -> int:
-        return phase.length * self._pass if self._config.passes else phase.length
+        return phase.length * self._per_pass if self._config.passes else phase.length
 
     def _epoch(self) -> int:
-        return self._pass if self._config.passes else max(self._pass, SHORTEST_EPOCH)
+        return self._per_pass if self._config.passes else max(self._per_pass, SHORTEST_EPOCH)
 
     def _lr(self, before: int, iteration: int) -> float:
         done = before + iteration
-        progress = done / self._pass if self._config.passes else done
+        progress = done / self._per_pass if self._config.passes else done
         since_start = iteration if self._config.restart else done
         return self._config.lr * lr_factor(self._config, progress, since_start)
 
@@ -343,7 +343,7 @@ class _Fit:
                 "optimizer": optimizer,
                 "meter": meter,
                 "collapses": self._collapses.state_dict(),
-                "parts": self._parts,
+                "parts": self._chunks,
                 "skipped": self._skipped,
                 "rng": rng_state(self._device),
             }
@@ -379,7 +379,7 @@ class _Fit:
         for target, name in zip(stateful, names, strict=True):
             if saved[name] is not None:
                 target.load_state_dict(saved[name])
-        self._parts, self._skipped = saved["parts"], saved["skipped"]
+        self._chunks, self._skipped = saved["parts"], saved["skipped"]
         self._collapses.load_state_dict(saved["collapses"])
         set_rng_state(saved["rng"], self._device)
         iteration: int = saved["iteration"]
