@@ -3,7 +3,7 @@
 import contextlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -83,10 +83,10 @@ def write_folder(
         own = {Path(path) for path, _ in _listed(_list_of(place))}
         if there := sorted(str(place / p) for p in written - own if (place / p).exists()):
             raise RunError(f"{named(there)} would be overwritten: {_AWAY}")
+        _remember(place)
         clear(folder, name)
-        digests = {path: sha256_of(read(new / path)) for path in written}
-        lines = [f"{sha256}  {path.as_posix()}\n" for path, sha256 in sorted(digests.items())]
-        write_text(_list_of(place), "".join(lines))
+        asks = {(path.as_posix(), sha256_of(read(new / path))) for path in written}
+        _write_list(_list_of(place), asks)
         for path in written:
             (place / path).parent.mkdir(parents=True, exist_ok=True)
             (new / path).replace(place / path)
@@ -112,12 +112,13 @@ def clear(folder: Path, name: str = "*") -> None:
     Raises:
         RunError: somebody has changed it since.
     """
-    found, changed = list[Path](), list[str]()
+    found, changed, inner = list[Path](), list[str](), set[Path]()
     for listed in folder.glob(f".{name}.sha256"):
         place = folder / listed.name.removeprefix(".").removesuffix(".sha256")
         for path, sha256 in _listed(listed):
             file = place / path
             inside = real(file).is_relative_to(real(folder) / place.name)  # whoever wrote the list
+            inner |= {above for above in file.parents if inside and folder in above.parents}
             if file.is_file() and inside:
                 found.append(file)
                 changed += [str(file)] if sha256_of(read(file)) != sha256 else []
@@ -125,9 +126,8 @@ def clear(folder: Path, name: str = "*") -> None:
         raise RunError(f"{named(changed)}: changed since the query was written: {_AWAY}")
     for file in found:
         file.unlink()
-    inner = {place for file in found for place in file.parents if folder in place.parents}
     for place in sorted(inner, reverse=True):
-        with contextlib.suppress(OSError):  # somebody's files are in it
+        with contextlib.suppress(OSError):  # somebody's files are in it, or it has gone before
             place.rmdir()
     for listed in list(folder.glob(f".{name}.sha256")):
         listed.unlink()
@@ -174,6 +174,17 @@ class Asked:
 def _list_of(place: Path) -> Path:
     """Where the digests of what was written into a folder are kept, as sha256sum has them."""
     return place.parent / f".{place.name}.sha256"
+
+
+def _remember(place: Path) -> None:
+    """Keep the digests of what is about to be written anew: it is no answer either."""
+    before = _list_of(place.with_name(f"{place.name}.before"))
+    if asked := {*_listed(before), *_listed(_list_of(place))}:
+        _write_list(before, asked)
+
+
+def _write_list(path: Path, digests: Collection[tuple[str, str]]) -> None:
+    write_text(path, "".join(f"{sha256}  {name}\n" for name, sha256 in sorted(digests)))
 
 
 def _listed(path: Path) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ from alframe.runs.environment import peak_memory
 from alframe.runs.journal import Event
 from alframe.runs.labelling import Ask, Labelling, untouched
 from alframe.runs.learner_checks import check_metrics, check_phase, check_state
-from alframe.runs.records import classes_in, new_classes
+from alframe.runs.records import classes_in, cycle_record, new_classes
 from alframe.runs.rundir import FitState, RunDir
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Strategy, check_selection, tied
@@ -92,7 +92,10 @@ class Loop:
                 break  # the pool is exhausted: nothing was added
             self._labelling.annotate(cycle)
             self._check_classes(cycle)
-            cycles.append(self._cycle(cycle))
+            self._cycle(cycle)
+            labelled, seconds = self._labelling.labelled, self._labelling.seconds
+            if done := cycle_record(self._run.journal, cycle, labelled, seconds):
+                cycles.append(done)
             if not self._last("selected", cycle + 1):  # otherwise the files know of more cycles
                 self._run.write_cycles(cycles)
             yield cycles[-1]
@@ -109,42 +112,21 @@ class Loop:
                 ]
             )
 
-    def _cycle(self, cycle: int) -> Mapping[str, Any]:
+    def _cycle(self, cycle: int) -> None:
         labelled = self._labelling.labelled
         if not self._last("cycle_started", cycle):
             self._run.journal.append(
                 "cycle_started", cycle=cycle, labelled=len(labelled), objects=labelled.objects()
             )
-        fit = self._last("fitted", cycle) or self._fit(cycle, labelled)
+        if not self._last("fitted", cycle):
+            self._fit(cycle, labelled)
         if not self._last("evaluated", cycle):  # otherwise the state is that of a later cycle
             self._run.fit_state(cycle).clear()
-        result = self._last("evaluated", cycle) or self._evaluate(cycle)
-        chosen = self._selected(cycle) or self._select(cycle, labelled)
-        seconds = {
-            "fit": fit["seconds"],
-            "evaluate": result["seconds"],
-            "select": chosen["seconds"],
-        }
-        return {
-            "cycle": cycle,
-            "labelled": len(labelled),
-            "objects": labelled.objects(),
-            "annotation_seconds": self._labelling.seconds,
-            "metrics": result["metrics"],
-            "phases": self._phases(cycle),
-            "seconds": {k: round(v, 3) for k, v in seconds.items()},
-            "memory": chosen["memory"],
-            "selected": chosen["ids"],
-        }
+            self._evaluate(cycle)
+        if not self._selected(cycle):
+            self._select(cycle, labelled)
 
-    def _phases(self, cycle: int) -> list[Mapping[str, Any]]:
-        """The summaries of a fit's phases; one that a kill made to be repeated counts once."""
-        events = (e for e in self._run.journal.of("phase_finished") if e["cycle"] == cycle)
-        summaries = {e["index"]: e for e in events}
-        left_out = ("event", "cycle", "index")
-        return [{k: v for k, v in e.items() if k not in left_out} for e in summaries.values()]
-
-    def _fit(self, cycle: int, labelled: LabelledSet) -> Event:
+    def _fit(self, cycle: int, labelled: LabelledSet) -> None:
         state = self._run.fit_state(cycle)
         unlabelled = ImageSet(self._dataset.images, self._pool.unlabelled)
         with (
@@ -156,9 +138,8 @@ class Loop:
         model = self._learner.state_dict()
         check_state(model, "state_dict")
         self._run.save_model(cycle, model)
-        event = self._record("fitted", cycle, seconds=state.elapsed())
+        self._record("fitted", cycle, seconds=state.elapsed())
         self._run.drop_models(cycle)
-        return event
 
     def _context(self, cycle: int, state: FitState, tick: Tick) -> FitContext:
         numbers = count()
@@ -185,7 +166,7 @@ class Loop:
         known = classes_in(cycle - 1, self._dataset.classes, new_classes(self._run.journal))
         return WarmStart(self._run.load_model(cycle - 1), len(known))
 
-    def _evaluate(self, cycle: int) -> Event:
+    def _evaluate(self, cycle: int) -> None:
         self._ensure_model(cycle)
         started = time.monotonic()
         test = self._labelling.test
@@ -193,20 +174,21 @@ class Loop:
             metrics = self._learner.evaluate(test)
         check_metrics(metrics)
         elapsed = time.monotonic() - started
-        return self._record("evaluated", cycle, metrics=dict(metrics), seconds=elapsed)
+        self._record("evaluated", cycle, metrics=dict(metrics), seconds=elapsed)
 
-    def _selected(self, cycle: int) -> Event | None:
-        """The selection of a cycle, unless it was the last one and is so no longer."""
+    def _selected(self, cycle: int) -> bool:
+        """Whether a cycle has its selection, unless it was the last one and is so no longer."""
         event = self._last("selected", cycle)
-        return event if event and (event["ids"] or not self._wanted(cycle)) else None
+        return event is not None and (bool(event["ids"]) or not self._wanted(cycle))
 
     def _wanted(self, cycle: int) -> int:
         return self._plan.wanted(cycle, len(self._pool.unlabelled))
 
-    def _select(self, cycle: int, labelled: LabelledSet) -> Event:
+    def _select(self, cycle: int, labelled: LabelledSet) -> None:
         wanted = self._wanted(cycle)
         if not wanted:
-            return self._record("selected", cycle, ids=[], seconds=0.0, memory=peak_memory())
+            self._record("selected", cycle, ids=[], seconds=0.0, memory=peak_memory())
+            return
         self._ensure_model(cycle)
         started = time.monotonic()
         with (
@@ -223,7 +205,7 @@ class Loop:
                 logger.warning("cycle %d: %s", cycle, said)
         reasons = dict.fromkeys(ids, self._run.config.strategy.name)
         self._labelling.ask(cycle + 1, reasons, selection.scores)
-        return self._record("selected", cycle, ids=ids, seconds=elapsed, memory=peak_memory())
+        self._record("selected", cycle, ids=ids, seconds=elapsed, memory=peak_memory())
 
     def _query(self, cycle: int, labelled: LabelledSet, budget: int, tick: Tick) -> Query:
         images, requires = self._dataset.images, self._strategy.requires
@@ -260,8 +242,7 @@ class Loop:
     def _last(self, name: str, cycle: int) -> Event | None:
         return self._run.journal.last(name, cycle)
 
-    def _record(self, name: str, cycle: int, *, seconds: float, **details: Any) -> Event:
+    def _record(self, name: str, cycle: int, *, seconds: float, **details: Any) -> None:
         details["seconds"] = seconds
         self._run.journal.append(name, cycle=cycle, **details)
         logger.info("cycle %d: %s, %.0f s", cycle, name, seconds)
-        return {"event": name, "cycle": cycle, **details}

@@ -36,7 +36,6 @@ def describe(run: RunDir, dataset: Dataset, plan: Plan, fingerprint: str) -> Non
         return
     _check_data(run, fingerprint)
     _check_processes(run, run.config)
-    _adopt(run)
     _note_edited(run)
     new, told = new_classes(run.journal), run.described()
     if told.get("new_classes", {}) != new:
@@ -83,10 +82,11 @@ def _check_processes(run: RunDir, config: RunConfig) -> None:
         )
 
 
-def _adopt(run: RunDir) -> None:
-    """Write what a resumed run has from now on: where its images lie, and what is white in them.
+def adopt(run: RunDir) -> None:
+    """Write what a resumed run has from now on, once it goes on or waits, and is not refused.
 
-    A run that people answer begins before its images are read.
+    It is where its images lie, and what is white in them: a run that people answer begins before
+    they are read.
     """
     stored, config = resolve([stored_layer(run.path)]), run.config
     names = {"data.white"} | ADOPTED

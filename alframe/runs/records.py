@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alframe.datasets.base import Target
+from alframe.datasets.base import LabelledSet, Target
 from alframe.files.checked import read_records
-from alframe.runs.journal import Event
+from alframe.runs.journal import Event, Journal
 from alframe.text import csv_text
 
 Record = Mapping[str, Any]
@@ -56,6 +56,41 @@ def new_classes(events: Iterable[Event]) -> dict[str, int]:
 def classes_in(cycle: int, classes: Iterable[str], new: Mapping[str, int]) -> tuple[str, ...]:
     """Those of all classes that the model of a cycle knows; see :func:`new_classes`."""
     return tuple(name for name in classes if new.get(name, 0) <= cycle)
+
+
+def cycle_record(
+    journal: Journal, cycle: int, labelled: LabelledSet, annotation_seconds: float | None
+) -> Record | None:
+    """What ``cycles.jsonl`` says of a cycle; None where it is not finished.
+
+    Args:
+        journal: of the run.
+        cycle: number.
+        labelled: what it trained on.
+        annotation_seconds: that people took for that, where all of it is known.
+    """
+    fit, result, chosen = (journal.last(e, cycle) for e in ("fitted", "evaluated", "selected"))
+    if not (fit and result and chosen):
+        return None
+    seconds = {"fit": fit, "evaluate": result, "select": chosen}
+    return {
+        "cycle": cycle,
+        "labelled": len(labelled),
+        "objects": labelled.objects(),
+        "annotation_seconds": annotation_seconds,
+        "metrics": result["metrics"],
+        "phases": _phases(journal, cycle),
+        "seconds": {step: round(event["seconds"], 3) for step, event in seconds.items()},
+        "memory": chosen["memory"],
+        "selected": chosen["ids"],
+    }
+
+
+def _phases(journal: Journal, cycle: int) -> list[Record]:
+    """The summaries of a fit's phases; one that a kill made to be repeated counts once."""
+    summaries = {e["index"]: e for e in journal.of("phase_finished") if e["cycle"] == cycle}
+    left_out = ("event", "cycle", "index")
+    return [{k: v for k, v in e.items() if k not in left_out} for e in summaries.values()]
 
 
 def selections_due(events: Iterable[Event]) -> int:

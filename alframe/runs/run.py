@@ -28,10 +28,10 @@ from alframe.runs.journal import Journal
 from alframe.runs.kept import check_asked, dataset_of, keep_images
 from alframe.runs.labelling import Labelling
 from alframe.runs.loop import Loop
-from alframe.runs.manifest import describe
+from alframe.runs.manifest import adopt, describe
 from alframe.runs.opening import check_claim, open_run
 from alframe.runs.pinned_settings import as_settled, with_white
-from alframe.runs.records import asked_for
+from alframe.runs.records import Record, asked_for, cycle_record
 from alframe.seeds import Seeds
 from alframe.signals import DETECTIONS
 from alframe.strategy import Strategy
@@ -138,6 +138,7 @@ def _waits(
         for note in notes:
             logger.warning("%s: %s", dataset.name, note)
         describe(run_dir, dataset, plan, as_read.fingerprint())
+        cycles: list[Record] = []
         labelling = Labelling(dataset, oracle, run_dir, plan, Asking(path, dataset))
         try:
             labelling.begin()
@@ -145,9 +146,15 @@ def _waits(
             for cycle in range(len(begun) + 1):
                 if not cycle or labelling.chosen(cycle):
                     labelling.annotate(cycle)
+                    labelled, seconds = labelling.labelled, labelling.seconds
+                    if done := cycle_record(run_dir.journal, cycle, labelled, seconds):
+                        cycles.append(done)
         except Waiting as status:
+            if cycles:  # which a kill may have kept out of the files
+                run_dir.write_cycles(cycles)
+            adopt(run_dir)
             return status, (), frozenset()
-    return None, labelling.new_classes, asked_for(journal)
+        return None, labelling.new_classes, asked_for(run_dir.journal)
 
 
 def _of_all_processes(config: RunConfig) -> RunConfig:
@@ -184,6 +191,7 @@ def _cycles(
         for note in dataset.notes:  # in run.log, too
             logger.warning("%s: %s", dataset.name, note)
         describe(run_dir, dataset, plan, fingerprint)
+        adopt(run_dir)
         run_dir.raise_cycles()
         if source:
             share_first_cycle(run_dir, source)

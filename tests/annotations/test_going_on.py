@@ -11,7 +11,7 @@ import pytest
 
 from alframe.annotations.files_oracle import FilesOracle
 from alframe.annotations.formats import FORMATS
-from alframe.annotations.query_folders import write_folder
+from alframe.annotations.query_folders import clear, write_folder
 from alframe.annotations.sheets import query_folder, read_sheet
 from alframe.annotations.sources import sha256_of
 from alframe.annotations.taking import take
@@ -22,7 +22,7 @@ from alframe.files.locks import locked
 from alframe.oracle import OracleSetup
 from alframe.runs.journal import Journal
 from alframe.runs.kept import dataset_of
-from alframe.runs.rundir import stored_layer
+from alframe.runs.rundir import RunDir, stored_layer
 from tests.annotations import people
 from tests.cli.test_cli import alframe  # noqa: F401
 
@@ -493,3 +493,75 @@ def test_names_as_long_as_they_can_be(alframe: Any, tmp_path: Path) -> None:  # 
     predicted = ("--predictions", str(labels), "--to", "yolo", "--output", str(output))
     code, _, err = alframe("select", *arguments, *predicted)
     assert (code, sorted(p.stem for p in output.glob("yolo/labels/*"))) == (0, ["b", name]), err
+
+
+def test_what_a_kill_kept_out_of_the_files_is_there_when_it_waits(
+    alframe: Any,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    people.photographs(tmp_path / "photos", IDS)
+    run, photos = tmp_path / "run", str(tmp_path / "photos")
+    command = ("run", "--dataset", "photos", "--data-root", photos, "--oracle", "files", *QUICK)
+    start = (*command, "dataset.classes=[Cat,dog]", "device=cpu", *BUDGET, "--output", str(run))
+    assert alframe(*start)[0] == 3
+    assert alframe("annotate", str(run), one_box(run, tmp_path / "a.json"))[0] == 0
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDir, "write_cycles", killed)
+        assert alframe("run", "--output", str(run), "--resume")[0] == 130
+    assert not (run / "cycles.jsonl").exists()
+    assert alframe("run", "--output", str(run), "--resume")[0] == 3
+    written = (run / "cycles.jsonl").read_bytes(), (run / "results.csv").read_bytes()
+    assert [written[0].count(b"\n"), written[1].count(b"\n")] == [1, 2]
+    assert alframe("report", str(run))[0] == 0
+    (run / "cycles.jsonl").write_bytes(b"?" + written[0][1:])
+    assert alframe("report", str(run))[0] == 2
+    assert alframe("run", "--output", str(run), "--resume")[0] == 3
+    assert (run / "cycles.jsonl").read_bytes() == written[0], "as the message of report says"
+
+    (image,) = people.asked(run, 1)
+    people.coco(tmp_path / "b.json", [image], {}, ["Cat", "dog"])
+    assert alframe("annotate", str(run), str(tmp_path / "b.json"))[0] == 0
+    before = (run / "config.yaml").read_bytes()
+    test, *_ = (i["id"] for i in people.asked(run, 0) if i["why"] == "test")
+    (tmp_path / "photos" / test).unlink()
+    code, _, err = alframe("run", "--output", str(run), "--resume", "dataset.on_bad_item=skip")
+    assert (code, "put the pictures back" in err) == (2, True), err
+    assert (run / "config.yaml").read_bytes() == before, "a refused resume changes no setting"
+
+
+@pytest.mark.parametrize("name", ["coco", "cvat"])
+def test_a_query_of_before_is_no_answer(
+    alframe: Any,  # noqa: F811
+    waiting: Path,
+    name: str,
+) -> None:
+    """It has been written anew since, for the images that are left."""
+    assert alframe("query", str(waiting), "--to", name)[0] == 0
+    (file,) = (waiting / "queries/cycle_00" / name).glob("coco.json" if name == "coco" else "*.xml")
+    mine = shutil.copy(file, waiting.parent / f"mine{file.suffix}")
+    half = one_box(waiting, waiting.parent / "half.json", count=2)
+    assert alframe("annotate", str(waiting), half)[0] == 3
+    answers = (waiting / "answers/cycle_00.json").read_bytes()
+    for again in (False, True):
+        if again:
+            assert alframe("query", str(waiting), "--to", name)[0] == 0
+        code, _, err = alframe("annotate", str(waiting), str(mine))
+        assert (code, "as it was written" in err) == (2, True), err
+        assert (waiting / "answers/cycle_00.json").read_bytes() == answers
+
+
+def test_folders_that_a_kill_left_empty_are_cleared(
+    alframe: Any,  # noqa: F811
+    waiting: Path,
+) -> None:
+    folder = waiting / "queries/cycle_00"
+    assert alframe("query", str(waiting), "--to", "yolo", "--copy")[0] == 0
+    for picture in (folder / "yolo/images").iterdir():
+        picture.unlink()
+    clear(folder)
+    assert not (folder / "yolo").exists()

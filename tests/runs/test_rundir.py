@@ -18,7 +18,7 @@ from alframe.files.atomic import atomic, remove_torn, write_text
 from alframe.runs.budget import Plan
 from alframe.runs.initial import digest, write_initial
 from alframe.runs.journal import Journal
-from alframe.runs.manifest import describe
+from alframe.runs.manifest import adopt, describe
 from alframe.runs.opening import open_run
 from alframe.runs.rundir import fingerprint, stored_layer
 from alframe.runs.scores import read_scores, write_scores
@@ -296,6 +296,7 @@ def test_where_moved_data_lie_is_written_down(tmp_path: Path) -> None:
             describe(run, dataset, plan, "another")
         assert resolve([stored_layer(run.path)]) == at("here")
         describe(run, dataset, plan, "the fingerprint")
+        adopt(run)
         run.raise_cycles()
         assert resolve([stored_layer(run.path)]) == at("there")
         assert run.load_model(0) == {"weight": 1}
