@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -11,6 +12,7 @@ import numpy as np
 from alframe.datasets.base import Target, unchangeable
 from alframe.errors import DIVERGED, SelectionError
 from alframe.signals import SignalBatch
+from alframe.words import named
 
 
 class SignalReader(Protocol):
@@ -158,7 +160,10 @@ class ScoringStrategy(ABC):
         except (TypeError, ValueError):
             numbers = None
         if numbers is None or numbers.shape != (len(batch.ids),):
-            got = f"{values!r:.60}" if numbers is None else f"shape {list(numbers.shape)}"
+            if values is None or numbers is None:
+                got = f"{values!r:.60}"
+            else:
+                got = f"shape {list(numbers.shape)}"
             raise SelectionError(
                 f"{type(self).__name__}.score: expected one number for each of {len(batch.ids)} "
                 f"images, got {got}"
@@ -216,13 +221,15 @@ def check_selection(selection: Selection, unlabelled: Sequence[str], wanted: int
         )
     ids, scores = selection.ids, selection.scores
     if not isinstance(ids, tuple | list) or not all(isinstance(item, str) for item in ids):
-        raise SelectionError(f"ids of a selection are {ids!r:.80}: expected a tuple of ids")
+        raise SelectionError(
+            f"ids of a selection are {ids!r:.80}: expected a tuple of ids, texts of the query's"
+        )
     ids = tuple(map(str, ids))
     known = frozenset(unlabelled)
     if foreign := sorted(set(ids) - known):
         raise SelectionError(f"the strategy chose {foreign[:3]}, which are not unlabelled items")
-    if len(set(ids)) != len(ids):
-        raise SelectionError("the strategy chose an item twice")
+    if twice := [item for item, times in Counter(ids).items() if times > 1]:
+        raise SelectionError(f"the strategy chose an item twice: {named(twice)}")
     if len(ids) != wanted:
         raise SelectionError(f"the strategy chose {len(ids)} items, the budget is {wanted}")
     if scores is None:

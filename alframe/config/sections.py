@@ -217,8 +217,13 @@ class TrainingConfig(Section):
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
-        if (self.passes is None) == (self.iterations is None):
-            raise ValueError("set exactly one of training.passes and training.iterations")
+        if self.passes is None and self.iterations is None:
+            raise ValueError(
+                "no preset says how long this model is trained: set training.passes or "
+                "training.iterations"
+            )
+        if self.passes is not None and self.iterations is not None:
+            raise ValueError("set training.passes or training.iterations, not both")
         if self.iterations and any(m < 1 or m % 1 for m in self.milestones):
             raise ValueError(
                 "training.milestones are iterations, as training.iterations is: expected whole "

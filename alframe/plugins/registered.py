@@ -115,9 +115,11 @@ class Registry:
             owner = self._entries[entry.kind, entry.name]
             alike = any(p.name == plugin.name for p in self.plugins if p.package == owner.package)
             way = "" if alike else ", or set ALFRAME_PLUGINS to the plugins you want"
-            self._contested[entry.kind, entry.name] = (
-                f"{entry.name!r} in {entry.kind} is claimed by two packages, {owner.package} "
-                f"{owner.version} and {plugin.package} {plugin.version}: uninstall one{way}"
+            own, other = (f"{p.package} {p.version}" for p in (owner, plugin))
+            self._contested[entry.kind, entry.name] = f"{entry.name!r} in {entry.kind} is " + (
+                f"alframe's own: {other} has to call its own otherwise, or to be uninstalled"
+                if owner.package == OWN
+                else f"claimed by two packages, {own} and {other}: uninstall one{way}"
             )
         problem = "; ".join(self._contested[e.kind, e.name] for e in taken)
         self.plugins.append(Plugin(plugin.name, plugin.package, plugin.version, problem))

@@ -22,10 +22,11 @@ def table() -> list[tuple[str, ...]]:
     Signals are those of the model, and what the plain learner derives of them. A strategy goes
     with a model if a run with the learner that it wants would begin.
     """
-    return [_row(model) for model in registry().all("models")]
+    return [row(model) for model in registry().all("models")]
 
 
-def _row(model: Entry) -> tuple[str, ...]:
+def row(model: Entry) -> tuple[str, ...]:
+    """That of one model."""
     try:
         plain = registry().get("learners", PLAIN).load()
         signals, task = streamed(plain, model.load()), model.says("task")
@@ -48,10 +49,11 @@ def _strategies(model: Entry, dataset: str) -> Iterator[str]:
 
 
 def _goes(model: Entry, dataset: str, learner: str, strategy: str) -> bool:
-    """Whether a run of the four would begin."""
+    """Whether a run of the four would begin, if it were told how long to train."""
     names = {"model": model.name, "dataset": dataset, "learner": learner, "strategy": strategy}
+    length = {"training": {"iterations": 1, "milestones": []}}  # no preset may be of the model
     try:
-        config = resolve([names])
+        config = resolve([names, length])
         return config.model is not None and bool(build_strategy(config))
     except AlframeError:
         return False

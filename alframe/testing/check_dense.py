@@ -11,6 +11,7 @@ from alframe.testing.check_model import (
     ModelUnderTest,
     draws_from_torch,
     dummy_batch,
+    finds_in_the_image,
     train,
     trains,
 )
@@ -44,7 +45,7 @@ def check_dense(factory: "Callable[[int], nn.Module]", *, side: int = 64) -> Non
     import torch
 
     rules = {
-        **RULES,
+        **{rule: after for rule, after in RULES.items() if rule is not finds_in_the_image},
         _has_shapes: (draws_from_torch,),
         _looks_at_images: (_has_shapes,),
         _trains_without_objects: (trains, _has_shapes),

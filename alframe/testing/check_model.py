@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ def check_model(factory: "Callable[[int], nn.Module]", *, batch: "Batch | None" 
       error that names them.
     - Each signal has a row an image, finite, and comes alone where it is asked for alone; it does
       not depend on the others in the batch, and moves no global generator.
+    - Detections lie in the original image; a model that finds nothing is warned of.
     - What it measures is JSON: fractions of 0 to 1, or None; the first one a number.
 
     Args:
@@ -180,6 +182,30 @@ def _reads(bench: ModelUnderTest) -> None:
             rows_of(name, _read(model, bench.batch, frozenset({name})))
 
 
+def finds_in_the_image(bench: ModelUnderTest) -> None:
+    """Detections lie in the original image, which is half as large as what the model is given."""
+    if DETECTIONS not in bench.model.provides or bench.batch.boxes is None:
+        return
+    smaller = replace(bench.batch, originals=bench.batch.sizes // 2)
+    with bench.predicting() as model:
+        found = _read(model, smaller, frozenset({DETECTIONS}))[DETECTIONS]
+    if not found.valid.any():
+        warnings.warn(
+            "the model finds nothing in the images that it is checked with, so that boxes, scores "
+            "and labels of detections are not: make it with a lower threshold as well",
+            stacklevel=2,
+        )
+    height, width = (smaller.originals[:, None, side] for side in (0, 1))
+    x1, y1, x2, y2 = found.boxes.unbind(-1)
+    beside = (x1 >= width) | (y1 >= height) | (x2 <= 0) | (y2 <= 0)
+    count, all_of_them = int((beside & found.valid).sum()), int(found.valid.sum())
+    expect(
+        count <= all_of_them / 10,
+        f"{count} of {all_of_them} detections lie beside their image: expected pixels of the "
+        "original image (batch.originals), not of what the model was given (batch.sizes)",
+    )
+
+
 def _reads_each_image_alone(bench: ModelUnderTest) -> None:
     with bench.predicting() as model:
         for name in sorted(model.provides):
@@ -219,6 +245,7 @@ RULES: Rules[ModelUnderTest] = {
     trains: (draws_from_torch,),
     _knows_unlabelled: (draws_from_torch,),
     _reads: (_declares_signals, draws_from_torch),
+    finds_in_the_image: (_reads,),
     _reads_each_image_alone: (_reads,),
     _measures: (_reads,),
 }

@@ -3,7 +3,8 @@
 import pytest
 
 from alframe.cli import main
-from alframe.runs.compatibility import table
+from alframe.plugins import registry
+from alframe.runs.compatibility import row, table
 
 
 def test_what_goes_with_which_model() -> None:
@@ -33,3 +34,11 @@ def test_verbose_is_for_models(
         main(["ls", *kind, "--verbose"])
     assert stopped.value.code == 2
     assert f"expected 'alframe ls models --verbose', got {got}" in capsys.readouterr().err
+
+
+def test_a_model_that_no_preset_is_of_goes_with_strategies() -> None:
+    """How long it is trained is for its user to say."""
+    name, task, _, learners, strategies = row(registry().get("models", "tests.models.boxed:Boxed"))
+    assert (name, task, learners) == ("tests.models.boxed:Boxed", "detection", "plain")
+    assert {"entropy", "random", "divproto"} <= {*strategies.split(", ")}
+    assert "coreset" not in strategies, "it has no embedding"

@@ -89,7 +89,7 @@ def test_more_specific_presets_win() -> None:
 
 def test_setting_the_other_length_replaces_the_preset_one() -> None:
     assert named("training.passes=3").training.iterations is None
-    with pytest.raises(ConfigError, match=r"exactly one of training.passes and"):
+    with pytest.raises(ConfigError, match=r"set training.passes or training.iterations, not both"):
         named("training.passes=3", "training.iterations=4")
 
 

@@ -53,6 +53,7 @@ def make(unseeded):
     return partial(seeded, unseeded)
 
 
+@pytest.mark.filterwarnings("ignore:the model finds nothing")  # before it is trained
 def test_the_contract_of_a_model(unseeded):
     check_model(unseeded)
 

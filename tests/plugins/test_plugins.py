@@ -267,8 +267,8 @@ def test_ls_plugins_says_which_are_broken_and_why(capsys: pytest.CaptureFixture[
         r"absent +plugin +alframe-absent +1\.2 +left out: ImportError: No module named 'nowhere'",
         r"wrong +plugin +alframe-wrong +1\.2 +left out: PluginValidationError: (?s:.*)'more'",
         r"newer +plugin +alframe-newer +1\.2 +left out: AttributeError: .* no attribute 'judge'",
-        r"doubled +plugin +alframe-doubled +1\.2 +left out: 'random' in strategies is claimed by "
-        r"two packages, alframe .* and alframe-doubled 1\.2: uninstall one, or set ALFRAME_PLUGINS",
+        r"doubled +plugin +alframe-doubled +1\.2 +left out: 'random' in strategies is alframe's "
+        r"own: alframe-doubled 1\.2 has to call its own otherwise, or to be uninstalled",
         r"mine +plugin +alframe-mine +1\.2\n",
     ):
         assert re.search(expected, shown), expected
@@ -289,7 +289,7 @@ def test_a_run_works_beside_broken_plugins(
 @pytest.mark.parametrize(
     ("strategy", "message"),
     [
-        ("random", "'random' in strategies is claimed by two packages"),
+        ("random", "'random' in strategies is alframe's own: alframe-"),
         (
             "lacking",
             "strategy 'lacking' of alframe-lacking 1.2 cannot be loaded from "

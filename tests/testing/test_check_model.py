@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from alframe.signals import CLASS_PROBS, EMBEDDING
+from alframe.signals import BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING
 from alframe.testing import check_model
 from alframe.testing.check_model import dummy_batch
 from alframe.training.batch import Batch
@@ -93,6 +93,35 @@ def test_detectors_pass_however_they_pad_and_order_equals(model: type[nn.Module]
 def test_vectors_belong_to_the_detections(model: type[nn.Module], message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_model(model)
+
+
+class InInput(Boxed):
+    def read(self, batch: Batch, features: Tensor, names: frozenset[str]) -> dict[str, Any]:
+        values = super().read(batch, features, names)
+        if DETECTIONS in values:
+            values[DETECTIONS].boxes[:, 1:] += 32  # a half of what it was given
+        return values
+
+
+class Silent(Boxed):
+    def read(self, batch: Batch, features: Tensor, names: frozenset[str]) -> dict[str, Any]:
+        values = super().read(batch, features, names)
+        if DETECTIONS in values:
+            values[DETECTIONS].valid[:] = False
+            values.pop(BOX_FEATURES, None)
+        return values
+
+    provides = frozenset({DETECTIONS})
+
+
+def test_detections_lie_in_the_original_image() -> None:
+    with pytest.raises(AssertionError, match=r"^\d+ of \d+ detections lie beside their image"):
+        check_model(InInput)
+
+
+def test_a_model_that_finds_nothing_is_warned_of() -> None:
+    with pytest.warns(UserWarning, match="finds nothing in the images that it is checked with"):
+        check_model(Silent)
 
 
 @pytest.mark.slow
