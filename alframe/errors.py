@@ -71,6 +71,8 @@ class Waiting(AlframeError):  # noqa: N818 - a status, not an error
     The command line says ``waiting:`` before it.
     """
 
+    exit_code = 3
+
 
 def _rebuilt(kind: type[_Error], problems: tuple[str, ...]) -> _Error:
     """An error whose class may take other arguments than its messages."""

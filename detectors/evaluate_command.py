@@ -13,6 +13,7 @@ from alframe.config.draft import Layer
 from alframe.config.layers import at_root, merge
 from alframe.config.resolve import from_overrides
 from alframe.errors import ConfigError, RunError
+from alframe.files.presence import exists
 from alframe.model import COCO, ERRORS
 from alframe.signals import DETECTIONS
 from alframe.words import plural
@@ -69,7 +70,7 @@ def evaluate(
     """  # noqa: D301
     from alframe.runs.evaluating import Evaluation
 
-    if not run.exists():
+    if not exists(run):
         raise ConfigError(f"{run} is missing: expected a run, or a file of weights")
     if model is not None and run.is_dir():
         raise ConfigError(f"--model is of a file of weights, and {run} is a folder: leave it out")

@@ -17,6 +17,7 @@ from alframe.datasets.name_matching import Pictures
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError, RunError, Waiting
 from alframe.files.home import expanded
+from alframe.files.presence import exists
 from alframe.oracle import Answers, OracleSetup
 from alframe.runs.journal import Journal
 from alframe.runs.records import lost
@@ -105,7 +106,7 @@ class FilesOracle:
 
     def _of_others(self) -> Mapping[str, list[Proposal]]:
         problems, path = Problems("error", skip=""), expanded(str(self._proposals))
-        if not path.exists():
+        if not exists(path):
             raise DataError(
                 f"oracle.proposals={path} is not there: put it back, or go on with another, or "
                 "with oracle.proposals=null"

@@ -146,7 +146,7 @@ def main(args: Sequence[str] | None = None, command: click.Command = cli) -> Non
     except Waiting as status:
         told = str(status).removeprefix("waiting: ")
         say(*f"waiting: {told}".splitlines(), err=True)
-        sys.exit(3)
+        sys.exit(status.exit_code)
     except AlframeError as error:
         for problem in error.problems:
             say(f"error: {problem}", err=True)

@@ -10,6 +10,7 @@ import click
 from alframe.annotations.formats import FORMATS
 from alframe.cli.output import say
 from alframe.cli.paths import FilePath
+from alframe.files.presence import is_folder
 
 if TYPE_CHECKING:
     from alframe.config.sections import RunConfig
@@ -137,7 +138,7 @@ def _run(path: Path) -> "tuple[RunConfig, Dataset]":
             "Start a run with --oracle files to have people annotate"
         )
     root = config.dataset.options.get("root")
-    if isinstance(root, str) and not expanded(root).is_dir():
+    if isinstance(root, str) and not is_folder(expanded(root)):
         moved = command("run", "--output", path, "--resume", "--data-root", "FOLDER")
         raise RunError(f"{root}, where {path} found its images, is gone; once they moved: {moved}")
     return config, dataset_of(config, path)

@@ -116,8 +116,9 @@ class DataConfig(Section):
         pad: batches are padded to a multiple of this many pixels.
         cache: keep decoded, resized images in ``ram``, in a file on ``disk`` that
             later runs use again, or not at all (``none``).
-        cache_gb: the cache's limit; images beyond it are decoded each time, and those that are
-            labelled when a process starts are within first.
+        cache_gb: the cache's limit; images beyond it are decoded each time. In memory, those
+            that are labelled when a process starts are within first; a file on disk stays as it
+            was written.
         cache_dir: where the disk cache lies; null is the user's cache folder.
         workers: processes that load training images, and threads that load those to evaluate and
             to query; 0 loads in the main process. By default (null) 0 on the CPU, and for a GPU one

@@ -127,7 +127,8 @@ class CachedImages:
         Args:
             ids: unique.
             workers: threads.
-            first: of which there is room for before others.
+            first: of which there is room for before others; a file on disk that is there
+                already keeps the images that it was written with.
 
         Returns:
             What is wrong, by id, with each image that cannot be decoded or has another size than

@@ -19,6 +19,7 @@ from alframe.datasets.problems import Problems
 from alframe.datasets.unannotated import Unannotated
 from alframe.errors import DataError
 from alframe.files.home import expanded
+from alframe.files.presence import exists
 from alframe.words import named, plural
 
 
@@ -86,7 +87,7 @@ def _take(
 ) -> list[str]:
     """What is known already; ids of the annotated pictures."""
     path = expanded(annotations)
-    if not path.exists():
+    if not exists(path):
         raise DataError(
             f"dataset.annotations={annotations}: nothing lies there; expected a file, a folder or "
             "a zip of annotations"

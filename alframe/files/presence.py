@@ -26,6 +26,11 @@ def is_folder(path: Path) -> bool:
     return stat.S_ISDIR(_mode(path))
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a regular file, or a link to one; raises as :func:`exists`."""
+    return stat.S_ISREG(_mode(path))
+
+
 def _mode(path: Path) -> int:
     try:
         return os.stat(path).st_mode  # noqa: PTH116 - as short, and named in errors as given

@@ -15,6 +15,7 @@ from alframe.datasets.base import Dataset, LabelledSet, Target, without
 from alframe.datasets.masks import relabelled
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError, RunError
+from alframe.files.presence import is_file
 from alframe.files.state_dicts import without_prefix
 from alframe.learner import Learner, Metrics
 from alframe.oracle import answered
@@ -76,7 +77,7 @@ class Evaluation:
     def __init__(
         self, path: Path, cycle: int | None, device: str, other: Sequence[Layer] = ()
     ) -> None:
-        weights = read_weights(path) if path.is_file() else None
+        weights = read_weights(path) if is_file(path) else None
         stored = _of_file(weights, path, cycle, other) if weights else [stored_layer(path)]
         draft = drafted([*stored, *other, {"device": device}])
         check_root(draft.light())  # before torch is imported

@@ -94,11 +94,13 @@ class Loop:
             self._check_classes(cycle)
             self._cycle(cycle)
             labelled, seconds = self._labelling.labelled, self._labelling.seconds
-            if done := cycle_record(self._run.journal, cycle, labelled, seconds):
-                cycles.append(done)
+            done = cycle_record(self._run.journal, cycle, labelled, seconds)
+            if done is None:
+                raise AssertionError(f"cycle {cycle} is evaluated and has its selection")
+            cycles.append(done)
             if not self._last("selected", cycle + 1):  # otherwise the files know of more cycles
                 self._run.write_cycles(cycles)
-            yield cycles[-1]
+            yield done
         self._finish()
 
     def _check_classes(self, cycle: int) -> None:

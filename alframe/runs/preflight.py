@@ -10,6 +10,7 @@ from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import AlframeError, ConfigError, together
 from alframe.files.home import expanded
+from alframe.files.presence import exists, is_file, is_folder
 from alframe.runs.build import asks_people, build_dataset, build_oracle, plan_of
 from alframe.runs.initial import stored_ids
 from alframe.runs.kept import dataset_of
@@ -65,7 +66,7 @@ def check_paths(layers: Sequence[Layer]) -> None:
 def check_root(config: RunConfig) -> None:
     """Refuse a folder of the dataset that is not there, in the dataset's own words."""
     root = config.dataset.options.get("root")
-    if isinstance(root, str) and not expanded(root).is_dir():
+    if isinstance(root, str) and not is_folder(expanded(root)):
         build_dataset(config)
 
 
@@ -85,8 +86,8 @@ def _check_weights(weights: object, *, resume: bool) -> None:
     if not isinstance(weights, str) or weights in WORDS:
         return
     path = expanded(weights)
-    like_one = bool(path.suffix) or path.parent != Path() or (path.exists() and not path.is_dir())
-    if like_one and not path.is_file():
+    like_one = bool(path.suffix) or path.parent != Path() or (exists(path) and not is_folder(path))
+    if like_one and not is_file(path):
         wanted = "none, pretrained or the path of a state dict"
         if resume:
             wanted = "the file that the run began with: give model.weights=PATH of it"

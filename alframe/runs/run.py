@@ -79,7 +79,7 @@ def run(
     people = asks_people(config)
     alone = _of_all_processes(config)
     learner = build_learner(alone, as_read.classes, path, as_read.image_set)
-    waits, grown, labelled = broadcast(partial(_waits, config, path, as_read, resume=resume))
+    waits, grown, first = broadcast(partial(_waits, config, path, as_read, resume=resume))
     if waits is not None:
         if is_main_process():
             raise waits
@@ -87,7 +87,7 @@ def run(
     if grown:
         as_read = with_classes(as_read, grown)
         learner = build_learner(alone, as_read.classes, path, as_read.image_set)
-    dataset = _prepared(as_read, config, labelled)
+    dataset = _prepared(as_read, config, first)
     config = with_white(config, white_in(dataset))
     if people:
         check_asked(dataset, path)
@@ -120,7 +120,7 @@ def _waits(
 
     Returns:
         What is waited for, the classes that the answers have and the dataset has not, and the ids
-        that the run trains or tests on by now.
+        that the run has labelled or drawn to test on.
     """
     plan, as_read, journal = plan_of(config, dataset), dataset, Journal(path)
     if not asks_people(config):
@@ -150,7 +150,7 @@ def _waits(
                     if done := cycle_record(run_dir.journal, cycle, labelled, seconds):
                         cycles.append(done)
         except Waiting as status:
-            if cycles:  # which a kill may have kept out of the files
+            if cycles and not run_dir.forgotten():  # a kill may have kept them out of the files
                 run_dir.write_cycles(cycles)
             adopt(run_dir)
             return status, (), frozenset()

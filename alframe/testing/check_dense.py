@@ -9,9 +9,9 @@ from alframe.testing.check_model import (
     CLASSES,
     RULES,
     ModelUnderTest,
+    boxes_are_of_the_original,
     draws_from_torch,
     dummy_batch,
-    finds_in_the_image,
     train,
     trains,
 )
@@ -45,7 +45,7 @@ def check_dense(factory: "Callable[[int], nn.Module]", *, side: int = 64) -> Non
     import torch
 
     rules = {
-        **{rule: after for rule, after in RULES.items() if rule is not finds_in_the_image},
+        **{rule: after for rule, after in RULES.items() if rule is not boxes_are_of_the_original},
         _has_shapes: (draws_from_torch,),
         _looks_at_images: (_has_shapes,),
         _trains_without_objects: (trains, _has_shapes),

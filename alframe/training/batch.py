@@ -9,14 +9,14 @@ from torch import Tensor
 from alframe.shaped import Float, Int, UInt8
 
 
-def chunks(length: int, parts: int) -> list[slice]:
-    """Consecutive parts of a sequence that differ by one at most; fewer if they would be empty.
+def chunks(length: int, count: int) -> list[slice]:
+    """Consecutive chunks of a sequence that differ by one at most; fewer if they would be empty.
 
-    Chunks of equal chunks are chunks of the whole: 2 processes that compute in 3 parts each have
-    the 6 parts of one process, if the whole is even.
+    Chunks of equal chunks are chunks of the whole: 2 processes that compute in 3 chunks each have
+    the 6 chunks of one process, if the whole is even.
     """
-    parts = min(parts, length)
-    ends = [-(-length * part // parts) for part in range(parts + 1)]
+    count = min(count, length)
+    ends = [-(-length * number // count) for number in range(count + 1)]
     return [slice(start, end) for start, end in pairwise(ends)]
 
 
@@ -70,9 +70,9 @@ class Batch:
         """
         return self._map(lambda t: t.share_memory_())
 
-    def chunk(self, parts: int) -> list["Batch"]:
-        """At most ``parts`` batches of nearly equal length, in order."""
-        return [self._slice(rows) for rows in chunks(len(self), parts)]
+    def chunk(self, count: int) -> list["Batch"]:
+        """At most ``count`` batches of nearly equal length, in order."""
+        return [self._slice(rows) for rows in chunks(len(self), count)]
 
     def _slice(self, rows: slice) -> "Batch":
         return replace(self._map(lambda t: t[rows]), ids=self.ids[rows])

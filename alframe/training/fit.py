@@ -221,7 +221,7 @@ class _Fit:
     def _backward_within_memory(
         self, step: Step, batch: Batch, optimizer: torch.optim.Optimizer
     ) -> dict[str, Tensor]:
-        """Back-propagate; out of memory, do it once more in twice as many parts.
+        """Back-propagate; out of memory, do it once more in twice as many chunks.
 
         Statistics of BatchNorm keep what the attempt has added: a copy of all buffers in each step,
         for what happens once in a fit, would cost more than it is worth.
@@ -235,7 +235,7 @@ class _Fit:
                 raise self._out_of_memory(batch) from error
             self._chunks *= 2
             logger.warning(
-                "out of memory with %d images; from here on a batch is computed in %d parts",
+                "out of memory with %d images; from here on a batch is computed in %d chunks",
                 len(batch),
                 self._chunks,
             )
@@ -249,7 +249,7 @@ class _Fit:
 
     def _out_of_memory(self, batch: Batch) -> TrainingError:
         return TrainingError(
-            f"out of memory with a batch of {len(batch)} images in {self._chunks} parts: lower "
+            f"out of memory with a batch of {len(batch)} images in {self._chunks} chunks: lower "
             "training.batch_size or data.long and data.short, or set training.accumulate"
         )
 
@@ -343,7 +343,7 @@ class _Fit:
                 "optimizer": optimizer,
                 "meter": meter,
                 "collapses": self._collapses.state_dict(),
-                "parts": self._chunks,
+                "chunks": self._chunks,
                 "skipped": self._skipped,
                 "rng": rng_state(self._device),
             }
@@ -379,7 +379,7 @@ class _Fit:
         for target, name in zip(stateful, names, strict=True):
             if saved[name] is not None:
                 target.load_state_dict(saved[name])
-        self._chunks, self._skipped = saved["parts"], saved["skipped"]
+        self._chunks, self._skipped = saved["chunks"], saved["skipped"]
         self._collapses.load_state_dict(saved["collapses"])
         set_rng_state(saved["rng"], self._device)
         iteration: int = saved["iteration"]

@@ -12,6 +12,7 @@ from alframe.config.layers import flat
 from alframe.errors import RunError
 from alframe.files.checked import damaged, read_object, read_records, read_stored_yaml
 from alframe.files.home import real
+from alframe.files.presence import is_file
 from alframe.files.walking import walked
 from alframe.runs.records import REMEDY
 from alframe.runs.rundir import FREE_TO_CHANGE, RESTORE
@@ -197,7 +198,7 @@ def _find(path: Path) -> Sequence[Path]:
             f"{path} is not a run directory and holds none: expected config.yaml and manifest.json"
         )
     above = dict.fromkeys(f for run in found for f in run.parents if f.is_relative_to(path))
-    if suites := [folder for folder in above if (folder / SUITE_FILE).is_file()]:
+    if suites := [folder for folder in above if is_file(folder / SUITE_FILE)]:
         raise RunError(
             f"{path} holds the suite {suite}, whose runs are not all rows of a table: report that "
             "folder alone, or name runs"
@@ -208,7 +209,7 @@ def _find(path: Path) -> Sequence[Path]:
 
 def is_run(path: Path) -> bool:
     """Whether a folder is the directory of a run that has begun."""
-    return all((path / name).is_file() for name in ("config.yaml", "manifest.json"))
+    return all(is_file(path / name) for name in ("config.yaml", "manifest.json"))
 
 
 def read_cycles(path: Path) -> Iterator[Cycle]:

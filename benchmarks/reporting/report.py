@@ -9,7 +9,7 @@ import click
 
 from alframe.cli.output import say
 from alframe.cli.paths import FilePath
-from alframe.files.presence import exists
+from alframe.files.presence import is_file
 
 if TYPE_CHECKING:
     from alframe.benchmarks.reporting.findings import Findings
@@ -91,7 +91,7 @@ def findings_of(paths: Sequence[Path], metric: str | None = None) -> "Findings":
     from alframe.benchmarks.reading.rundirs import SUITE_FILE, read_runs
     from alframe.errors import RunError
 
-    suites = [path for path in paths if exists(path / SUITE_FILE)]
+    suites = [path for path in paths if is_file(path / SUITE_FILE)]
     if suites and len(paths) > 1:
         raise RunError(f"{suites[0]} is a suite: report it alone, or name runs in it")
     runs = [] if suites else read_runs(paths)  # a wrong path is named before scipy is imported

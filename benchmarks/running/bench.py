@@ -11,7 +11,7 @@ import click
 from alframe.cli.output import say
 from alframe.cli.paths import FilePath
 from alframe.cli.stopping import exit_code
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, Waiting
 from alframe.text import command
 
 if TYPE_CHECKING:
@@ -90,11 +90,12 @@ def bench(
     from alframe.benchmarks.running.jobs import FILE, status_lines
     from alframe.benchmarks.running.prepare import check_places
     from alframe.benchmarks.running.suite import check_seeds, load, stored
+    from alframe.files.presence import exists
     from alframe.runs.opening import check_place
 
     wanted = _changed(load(suite), seeds, strategies, data_root, overrides)
     folder = output or Path("bench") / Path(suite).stem
-    started = stored(folder) if (folder / SUITE_FILE).exists() else None
+    started = stored(folder) if exists(folder / SUITE_FILE) else None
     check_seeds(wanted)
     if started:
         if others := started.methods.keys() - wanted.methods.keys():
@@ -232,9 +233,9 @@ def _finish(work: "WorkList") -> None:
     states = work.states()
     failed, found = list(failures(work, states)), states.values()
     say(*failed, err=True)
-    code = 1 if "failed" in found else 3 if "waiting" in found else 0
+    code = 1 if "failed" in found else Waiting.exit_code if "waiting" in found else 0
     runs = [work.path(job) for job in work if job.kind == "run"]
-    if code == 3 and not any((path / "cycles.jsonl").exists() for path in runs):
+    if code == Waiting.exit_code and not any((path / "cycles.jsonl").exists() for path in runs):
         raise click.exceptions.Exit(code)  # nothing to report yet
     for path in write(findings_of([work.folder]), work.folder / "report"):
         say(f"wrote {path}", err=True)

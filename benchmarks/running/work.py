@@ -16,14 +16,11 @@ from alframe.benchmarks.running.engines import Engine
 from alframe.benchmarks.running.grid import Grid, settings_in
 from alframe.benchmarks.running.jobs import Job, JobList
 from alframe.config.resolve import to_yaml
+from alframe.errors import Waiting
 from alframe.files.atomic import write_text
 
 ATTEMPTS = 2
 """A job that fails is tried once more, then listed; one that waits is listed."""
-
-
-WAITS = 3
-"""The exit code of a run that waits for people or files."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class WorkList(JobList):
         if code == 0:
             return Ended()
         died = f"exit code {code}" if code > 0 else f"killed by signal {-code} (out of memory?)"
-        if code == WAITS and (waits := last_said(log, "waiting:", before)):
+        if code == Waiting.exit_code and (waits := last_said(log, "waiting:", before)):
             return Ended("waiting", waits)
         return Ended("failed", last_said(log, "error:", before) or died)
 

@@ -14,7 +14,7 @@ from alframe.config.resolve import from_file, from_overrides, resolve
 from alframe.detectors import hf
 from alframe.errors import ConfigError
 from alframe.plugins import registry
-from alframe.runs.compatibility import _row
+from alframe.runs.compatibility import row
 from alframe.runs.run import run
 from alframe.testing import check_learner, tiny_setup
 from alframe.testing.fitting import LearnerUnderTest, Notes
@@ -111,7 +111,7 @@ def test_presets(name, data):
 
 def test_without_transformers_all_else_works(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    name, task, signals, learners, strategies = _row(registry().get("models", "hf"))
+    name, task, signals, learners, strategies = row(registry().get("models", "hf"))
     assert (name, task, learners) == ("hf", "detection", "plain")
     assert signals == "augmented, box_features, class_probs, detections, embedding"
     assert {"entropy", "coreset", "power:"} <= set(strategies.split(", "))

@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from alframe.files.presence import exists, is_folder
+from alframe.files.presence import exists, is_file, is_folder
 from tests.cli.test_cli import Alframe, alframe  # noqa: F401
 
 
@@ -16,16 +17,18 @@ def test_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to(tmp_path / "gone")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     found = {
-        name: (exists(tmp_path / name), is_folder(tmp_path / name))
+        name: tuple(look(tmp_path / name) for look in (exists, is_folder, is_file))
         for name in ("", "file", "link", "dangling", "circle", "gone", "file/below", "nu\0ll")
     }
     assert found == {
-        "": (True, True),
-        "file": (True, False),
-        "link": (True, True),
-        **dict.fromkeys(("dangling", "circle", "gone", "file/below", "nu\0ll"), (False, False)),
+        "": (True, True, False),
+        "file": (True, False, True),
+        "link": (True, True, False),
+        **dict.fromkeys(
+            ("dangling", "circle", "gone", "file/below", "nu\0ll"), (False, False, False)
+        ),
     }
-    for look in (exists, is_folder):
+    for look in (exists, is_folder, is_file):
         with pytest.raises(OSError, match="File name too long"):
             look(tmp_path / ("x" * 300))
 
@@ -40,6 +43,10 @@ def test_what_is_there(tmp_path: Path) -> None:
         "report CLOSED",
         "predict CLOSED CLOSED",
         "select --strategy entropy --predictions CLOSED --images photos --budget 1",
+        "run --dataset photos --data-root . dataset.annotations=CLOSED oracle=files",
+        "run model.weights=CLOSED/w.pt",
+        "evaluate CLOSED",
+        "bench smoke --output CLOSED",
     ],
 )
 def test_a_closed_folder_is_not_told_as_missing(
@@ -56,6 +63,10 @@ def test_a_closed_folder_is_not_told_as_missing(
         return look(path, *args, **options)  # type: ignore[call-overload,no-any-return]
 
     monkeypatch.setattr(os, "stat", entered)
+    for name in ("exists", "is_dir", "is_file"):  # as they are since Python 3.14
+        monkeypatch.setattr(Path, name, getattr(os.path, name.replace("_", "")))
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (8, 8)).save("a.png")
     code, _, err = alframe(*command.replace("CLOSED", str(closed)).split())
     assert (code, err.count("\n")) == (2, 1), err
     assert f"{closed}" in err, err

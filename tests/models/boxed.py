@@ -26,7 +26,8 @@ class Boxed(Classifier):
         probs = self.head(features).sigmoid()[:, None] * 0.9 ** place[:, None]  # [B, N, C]
         scores, labels = probs.max(dim=2)
         corners = torch.stack([place, place, place + 20, place + 30], dim=1).float()
-        boxes, valid = corners.repeat(len(batch), 1, 1), place < counts[:, None]
+        shares = (batch.originals / batch.sizes).flip(1).repeat(1, 2)[:, None]
+        boxes, valid = corners.repeat(len(batch), 1, 1) * shares, place < counts[:, None]
         values = {
             DETECTIONS: Detections(boxes, scores, labels, valid, probs, exclusive=False),
             BOX_FEATURES: probs.cumsum(dim=1),

@@ -367,7 +367,7 @@ def test_out_of_memory_is_retried_in_halves_once(caplog: pytest.LogCaptureFixtur
     phases = (Phase("p", 2, (Step("labelled", hungry),)),)
     train(TrainingConfig(iterations=2, **SGD), phases, model=evaluating())
     assert sizes == [3, 2, 1, 2, 1]
-    assert "from here on a batch is computed in 2 parts" in caplog.text
+    assert "from here on a batch is computed in 2 chunks" in caplog.text
 
 
 def test_out_of_memory_with_half_a_batch_says_what_to_do() -> None:
@@ -375,7 +375,9 @@ def test_out_of_memory_with_half_a_batch_says_what_to_do() -> None:
         raise torch.OutOfMemoryError
 
     phases = (Phase("p", 2, (Step("labelled", starving),)),)
-    with pytest.raises(TrainingError, match=r"batch of 3 images in 2 parts: lower training\.batch"):
+    with pytest.raises(
+        TrainingError, match=r"batch of 3 images in 2 chunks: lower training\.batch"
+    ):
         train(TrainingConfig(iterations=2, **SGD), phases)
 
 

@@ -181,7 +181,7 @@ def test_a_process_without_memory_says_what_to_do() -> None:
     first, second = side_by_side(train, {}, (Phase("p", 15, (Step("labelled", starving),)),))
     assert isinstance(first, SystemExit)
     assert isinstance(second, TrainingError)
-    assert "out of memory with a batch of 2 images in 1 parts: lower" in str(second)
+    assert "out of memory with a batch of 2 images in 1 chunks: lower" in str(second)
 
 
 @pytest.mark.parametrize(("length", "parts"), [(5, 2), (5, 4), (16, 6), (3, 8), (1, 1)])
