@@ -118,27 +118,19 @@ def first_found(images: Images, names: Sequence[str], where: str, remedy: str | 
         BadItemError: none does.
         OtherFileError: one is the path of another picture.
     """
-    *others, plainest = names
-    for name in others:
+    for number, name in enumerate(names, 1):
         try:
             return images.find(name)
-        except OtherFileError as error:
-            raise _told_at(error, where, remedy) from None
-        except BadItemError:
-            continue
-    try:
-        return images.find(plainest)
-    except BadItemError as error:
-        raise _told_at(error, where, remedy) from None
-
-
-def _told_at(error: BadItemError, where: str, remedy: str | None) -> BadItemError:
-    return type(error)(
-        *(
-            Problem(problem.cause, f"{where}: {problem.at}", remedy or problem.remedy)
-            for problem in error.found
-        )
-    )
+        except BadItemError as error:
+            if number < len(names) and not isinstance(error, OtherFileError):
+                continue
+            raise type(error)(
+                *(
+                    Problem(problem.cause, f"{where}: {problem.at}", remedy or problem.remedy)
+                    for problem in error.found
+                )
+            ) from None
+    raise ValueError("expected a name at least")
 
 
 def located(images: Images, where: str) -> Callable[[str], tuple[str, Path]]:

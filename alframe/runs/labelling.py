@@ -12,7 +12,7 @@ from alframe.oracle import Answers, Oracle, answered, is_human
 from alframe.pool import Pool
 from alframe.runs.budget import Plan
 from alframe.runs.initial import digest
-from alframe.runs.records import lost
+from alframe.runs.records import Record, cycle_record, lost
 from alframe.runs.rundir import RunDir
 from alframe.text import command
 
@@ -64,6 +64,10 @@ class Labelling:
     def test(self) -> LabelledSet:
         """What is evaluated on."""
         return LabelledSet(self._dataset.images, tuple(sorted(self._test)), self._test)
+
+    def record(self, cycle: int) -> Record | None:
+        """What ``cycles.jsonl`` says of the cycle that was annotated last; None until it ends."""
+        return cycle_record(self._run.journal, cycle, self.labelled, self.seconds)
 
     def begin(self) -> None:
         """Record what is labelled first, unless the journal has it."""

@@ -27,7 +27,7 @@ from alframe.runs.environment import peak_memory
 from alframe.runs.journal import Event
 from alframe.runs.labelling import Ask, Labelling, untouched
 from alframe.runs.learner_checks import check_metrics, check_phase, check_state
-from alframe.runs.records import classes_in, cycle_record, new_classes
+from alframe.runs.records import classes_in, new_classes
 from alframe.runs.rundir import FitState, RunDir
 from alframe.seeds import Seeds
 from alframe.strategy import Query, Strategy, check_selection, tied
@@ -93,8 +93,7 @@ class Loop:
             self._labelling.annotate(cycle)
             self._check_classes(cycle)
             self._cycle(cycle)
-            labelled, seconds = self._labelling.labelled, self._labelling.seconds
-            done = cycle_record(self._run.journal, cycle, labelled, seconds)
+            done = self._labelling.record(cycle)
             if done is None:
                 raise AssertionError(f"cycle {cycle} is evaluated and has its selection")
             cycles.append(done)

@@ -31,7 +31,7 @@ from alframe.runs.loop import Loop
 from alframe.runs.manifest import adopt, describe
 from alframe.runs.opening import check_claim, open_run
 from alframe.runs.pinned_settings import as_settled, with_white
-from alframe.runs.records import Record, asked_for, cycle_record
+from alframe.runs.records import Record, asked_for
 from alframe.seeds import Seeds
 from alframe.signals import DETECTIONS
 from alframe.strategy import Strategy
@@ -146,8 +146,7 @@ def _waits(
             for cycle in range(len(begun) + 1):
                 if not cycle or labelling.chosen(cycle):
                     labelling.annotate(cycle)
-                    labelled, seconds = labelling.labelled, labelling.seconds
-                    if done := cycle_record(run_dir.journal, cycle, labelled, seconds):
+                    if done := labelling.record(cycle):
                         cycles.append(done)
         except Waiting as status:
             if cycles and not run_dir.forgotten():  # a kill may have kept them out of the files

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from alframe.benchmarks.statistics.levels import Profile
 
 COLOURS = (*OKABE_ITO[:-1], "#000000")
+"""Without the one that is faint on white."""
 MARKERS = "osD^vPX*"
 """Of another length than the colours: 56 methods look different."""
 

@@ -132,9 +132,8 @@ def _changed(
     from alframe.config.layers import at_root
     from alframe.config.resolve import from_overrides
 
-    changed = suite.overridden([at_root(data_root), from_overrides(overrides)]).with_strategies(
-        strategies
-    )
+    own = [at_root(data_root), from_overrides(overrides)]
+    changed = suite.overridden(own).with_strategies(strategies)
     updates = {"commands": (command(*sys.argv[1:]),)} | ({"seeds": tuple(seeds)} if seeds else {})
     return changed.model_copy(update=updates)
 

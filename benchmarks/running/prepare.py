@@ -26,13 +26,11 @@ def check_places(suite: Suite) -> None:
         AlframeError: the folder of a problem's dataset, or a file that its runs begin with.
     """
     method = next(iter(suite.methods.values()))
-    together(
-        *(
-            partial(check_paths, [merge(map(in_full, layers))])
-            for problem in suite.problems.values()
-            for layers in [(suite.settings, problem.settings, method, suite.overrides)]
-        )
+    layers = (
+        (suite.settings, problem.settings, method, suite.overrides)
+        for problem in suite.problems.values()
     )
+    together(*(partial(check_paths, [merge(map(in_full, each))]) for each in layers))
 
 
 def initial_sets(grid: Grid) -> list[tuple[Job, tuple[str, ...]]]:

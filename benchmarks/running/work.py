@@ -90,12 +90,11 @@ class WorkList(JobList):
             return Outcome(job, Ended("failed", f"{job.first} failed: {first.reason}"), 0)
         if first.state == "waiting":
             return Outcome(job, first, 0)
-        started = time.monotonic()
-        ended = self._attempt(job, engine)
-        for _ in range(ATTEMPTS - 1):
+        started, ended = time.monotonic(), first
+        for _ in range(ATTEMPTS):
+            ended = self._attempt(job, engine)
             if ended.state != "failed" or self._stopping.is_set():
                 break
-            ended = self._attempt(job, engine)
         return Outcome(job, ended, time.monotonic() - started)
 
     def _attempt(self, job: Job, engine: Engine) -> Ended:
