@@ -170,7 +170,7 @@ def streamed(learner: Callable[..., Any], model: Callable[..., Any]) -> frozense
     return own | provides(learner) | {name for name, of in derives(learner).items() if of in own}
 
 
-def unwrapped(factory: Callable[..., Any]) -> Callable[..., Any]:
+def unwrapped(factory: Any) -> Any:
     """The class or function that a factory comes down to, which has the attributes."""
     while isinstance(factory, functools.partial):
         factory = factory.func

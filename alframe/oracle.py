@@ -12,6 +12,7 @@ from alframe.datasets.conforming import of_another_task
 from alframe.datasets.names import is_line
 from alframe.datasets.suspicions import wrong_targets
 from alframe.errors import RunError
+from alframe.model import unwrapped
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def simulated(setup: OracleSetup) -> SimulatedOracle:
 
 def is_human(oracle: object) -> bool:
     """Whether an oracle, or its factory, asks people; see :class:`Oracle`."""
-    return bool(getattr(oracle, "people", False))
+    return bool(getattr(unwrapped(oracle), "people", False))
 
 
 def answered(

@@ -1,5 +1,6 @@
-"""Words of messages: lists of names, and counts with their nouns."""
+"""Words of messages: lists of names, counts with their nouns, and what may be meant."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 
 MOST_NAMES = 5
@@ -22,3 +23,9 @@ def plural(count: int, noun: str) -> str:
     if count == 1:
         return f"1 {noun}"
     return f"{count:,} {noun}{'es' if noun.endswith(('x', 's')) else 's'}"
+
+
+def did_you_mean(name: str, names: Sequence[str]) -> str:
+    """The end of a message, a question, where one of the names is like an unknown one."""
+    close = difflib.get_close_matches(name, names, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -331,9 +331,10 @@ def _chain(section: str, wanted: Any) -> list[Entry]:
         raise ConfigError(f"{section}: expected a name, such as {section}=NAME (got {shown(name)})")
     entry = registry().get(COMPONENTS[section.partition(".")[0]], str(name))
     of = wanted.get("of") if isinstance(wanted, dict) and entry.kind == "strategies" else None
-    if entry.wraps and _name(of) is not None:
+    wraps = entry.kind == "strategies" and entry.is_wrapper()
+    if wraps and _name(of) is not None:
         return [entry, *_chain(f"{section}.of", of)]
-    if entry.wraps:
+    if wraps:
         raise ConfigError(
             f"strategy {entry.name!r} works on top of another: name it {entry.name}:NAME, or "
             f"give {section}.of=NAME"

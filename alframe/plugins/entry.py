@@ -1,6 +1,7 @@
 """One registered name: what it is, who brought it, and how it is made."""
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pkgutil import resolve_name
@@ -26,6 +27,17 @@ LEAST: dict[Kind, tuple[str, ...]] = {
     "suites": ("items",),
 }
 """What is asked of everything that a factory makes, before it is used."""
+CALLED: dict[Kind, dict[str, tuple[str, ...]]] = {
+    "strategies": {"select": ("query",)},
+    "learners": {
+        "fit": ("labelled", "unlabelled", "context"),
+        "evaluate": ("test",),
+        "signals": ("images", "names"),
+        "load_state_dict": ("state",),
+    },
+    "oracles": {"annotate": ("ids", "cycle")},
+}
+"""With which arguments methods are called, some of them hours after a run has begun."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,7 @@ class Entry:
         package: the distribution that brought it.
         version: of that distribution.
         learner: for a strategy, the learner it wants unless the user names another.
-        wraps: for a strategy, whether it works on top of another one.
+        wraps: for a strategy, whether it works on top of another one; None: if it takes ``of``.
         task: of a model or dataset, what its targets are; None: its factory's ``task`` says.
         trains: of a learner, whether it trains a model; None: its factory's ``trains`` says.
     """
@@ -52,7 +64,7 @@ class Entry:
     package: str = OWN
     version: str = __version__
     learner: str = "plain"
-    wraps: bool = False
+    wraps: bool | None = False
     task: str | None = "detection"
     trains: bool | None = True
 
@@ -100,6 +112,12 @@ class Entry:
         own = getattr(self, attribute)
         return getattr(self.load(), attribute, getattr(Entry, attribute)) if own is None else own
 
+    def is_wrapper(self) -> bool:
+        """Whether a strategy works on top of another one."""
+        if self.wraps is None:
+            return "of" in inspect.signature(self.load()).parameters
+        return self.wraps
+
     def make(self, **options: Any) -> Any:
         """Call the factory.
 
@@ -107,7 +125,8 @@ class Entry:
         with its traceback says whose.
 
         Raises:
-            PluginError: see :meth:`load`, it calls ``sys.exit``, or what it makes lacks something.
+            PluginError: see :meth:`load`, it calls ``sys.exit``, or what it makes lacks something,
+                or could not be called as it will be.
         """
         factory = self.load()
         with self.named():
@@ -118,6 +137,8 @@ class Entry:
                 f"{self} makes {made!r:.60} ({type(made).__name__}): expected something with "
                 f"{', '.join(lacking)}"
             )
+        if wrong := list(_uncallable(self.kind, made)):
+            raise PluginError(f"{self}: {problem}" for problem in wrong)
         return made
 
     @contextlib.contextmanager
@@ -131,6 +152,22 @@ class Entry:
             if not isinstance(error, AlframeError):
                 error.add_note(f"raised by {self}")
             raise
+
+
+def _uncallable(kind: Kind, made: Any) -> Iterator[str]:
+    """What is wrong with the arguments of methods: those of its kind, and what it had to write."""
+    called = dict(CALLED.get(kind, {}))
+    for base in type(made).__mro__:
+        for name in getattr(base, "__abstractmethods__", ()):
+            if name in vars(base):
+                called[name] = tuple(inspect.signature(vars(base)[name]).parameters)[1:]
+    for name, given in called.items():
+        try:
+            inspect.signature(getattr(made, name)).bind(*given)
+        except ValueError:  # it is not written in Python
+            continue
+        except TypeError as error:
+            yield f"{name}({', '.join(given)}) cannot be called: {error}"
 
 
 def noun(kind: Kind) -> str:

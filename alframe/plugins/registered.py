@@ -1,6 +1,5 @@
 """The registry: every registered name, and every plugin that was found."""
 
-import difflib
 import functools
 import importlib
 import importlib.util
@@ -20,6 +19,7 @@ from alframe.plugins.entry import UNPACKAGED, Entry, Kind, noun
 from alframe.plugins.guests import described, guest
 from alframe.plugins.own_code import OWN, foreign
 from alframe.plugins.registrar import Registrar
+from alframe.words import did_you_mean
 
 DEFAULT_PLUGINS = (
     "alframe.datasets",
@@ -88,15 +88,18 @@ class Registry:
     def partition(self, strategy: str) -> tuple[str, str, str]:
         """``power:entropy`` in three parts; a name that begins with no strategy stays whole.
 
-        ``my_module:MyStrategy`` is the place of a strategy, and works on top of none.
+        ``my_module:MyStrategy`` is the place of one, and may begin such a name as well.
 
         Raises:
             PluginError: nothing stands on one side of a colon.
         """
-        first, colon, rest = strategy.partition(":")
-        if colon and not (first and rest):
+        if not all(strategy.split(":")):
             raise PluginError(f"strategy {strategy!r}: expected a name on both sides of the colon")
-        return (first, colon, rest) if self.has("strategies", first) else (strategy, "", "")
+        first, colon, rest = strategy.partition(":")
+        if colon and not self.has("strategies", first):
+            attribute, colon, rest = rest.partition(":")
+            first = f"{first}:{attribute}"
+        return first, colon, rest
 
     def chain(self, strategy: str) -> list[str]:
         """The names in ``power:dedup:entropy``, each working on top of the next."""
@@ -160,6 +163,7 @@ def imported(kind: Kind, place: str, known: Iterable[str]) -> Entry:
         place,
         package=getattr(found, "__file__", None) or getattr(found, "origin", None) or module,
         version=UNPACKAGED,
+        wraps=None if kind == "strategies" else False,
         task=None,
         trains=None,
     )
@@ -168,8 +172,7 @@ def imported(kind: Kind, place: str, known: Iterable[str]) -> Entry:
 def unknown(noun: str, name: str, known: Iterable[str]) -> str:
     """The message for a name that is not known: what is known, and the closest."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(name, names)
     return f"unknown {noun} {name!r}; known: {', '.join(names) or 'none'}.{hint}"
 
 

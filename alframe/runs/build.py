@@ -30,6 +30,7 @@ from alframe.runs.budget import Plan, planned
 from alframe.seeds import Seeds
 from alframe.signals import CLASS_PROBS, EMBEDDING
 from alframe.strategy import Adaptable, Strategy
+from alframe.words import did_you_mean
 
 DIGITS = 12
 """Of a SHA-256 that is to be read."""
@@ -59,6 +60,8 @@ def build_strategy(config: RunConfig) -> Strategy:
     if missing:
         theirs = _giving(missing, config)
         found = "; ".join(f"{k} that do: {_list(names) or 'none'}" for k, names in theirs.items())
+        if not any(theirs.values()):  # nobody gives it
+            found += f".{did_you_mean(min(missing), sorted(provided))}"
         lacking = f"learner {config.learner.name!r} does not provide"
         if config.model:
             model = config.model.name

@@ -16,6 +16,7 @@ from alframe.testing.check_dataset import check_dataset
 from alframe.testing.check_dense import check_dense
 from alframe.testing.check_learner import check_learner
 from alframe.testing.check_model import check_model
+from alframe.testing.check_oracle import check_oracle
 from alframe.testing.check_strategy import check_strategy
 from alframe.testing.fitting import tiny_setup
 from alframe.testing.poison import PoisonedTargets, poisoned
@@ -29,6 +30,7 @@ __all__ = [
     "check_dense",
     "check_learner",
     "check_model",
+    "check_oracle",
     "check_strategy",
     "poisoned",
     "tiny_setup",

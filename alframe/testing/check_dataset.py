@@ -136,9 +136,13 @@ def _has_targets(bench: DatasetUnderTest) -> None:
     foreign = sorted(dataset.targets.keys() - {*dataset.pool, *dataset.test})
     expect(not foreign, f"{foreign[:3]} have a target, but are in no split: expected them in one")
     for item in dataset.annotated:
-        target = dataset.targets[item]
-        _check_arrays(item, target)
-        _check_values(item, target, dataset)
+        check_target(item, dataset.targets[item], dataset)
+
+
+def check_target(item: str, target: Target, dataset: Dataset) -> None:
+    """Hold an annotation to arrays of the right kind, known classes, and boxes in its image."""
+    _check_arrays(item, target)
+    _check_values(item, target, dataset)
 
 
 def _check_arrays(item: str, target: Target) -> None:

@@ -279,9 +279,26 @@ FACTORIES = [
     ("def S(name='x'): ...", "'name' is what users call it by: expected another name for an op"),
     ("def S(_a=1): ...", "makes None (NoneType): expected something with requires, select"),
     ("def S(): ...", "makes None (NoneType): expected something with requires, select"),
+    (
+        "class S:\n    requires = frozenset()\n    select = 1",
+        "select(query) cannot be called: 1 is not a callable object",
+    ),
+    (
+        "class S:\n    requires = frozenset()\n    def select(self, ids, budget): ...",
+        "select(query) cannot be called: missing a required argument: 'budget'",
+    ),
+    (
+        "from alframe.strategy import ScoringStrategy\nclass S(ScoringStrategy):\n"
+        "    requires = frozenset({'detections'})\n    def score(self): ...",
+        "score(batch) cannot be called: too many positional arguments",
+    ),
+    (
+        "class S:\n    requires = frozenset({'detection'})\n    def select(self, query): ...",
+        "learners that do: none; models that do: none. Did you mean 'detections'?",
+    ),
     ("class S:\n    requires = frozenset()", "(S): expected something with select"),
     (
-        "class S:\n    requires = 'entropy'\n    select = 1",
+        "class S:\n    requires = 'entropy'\n    def select(self, query): ...",
         "requires of strategy 'confident' is 'entropy': expected a frozenset of names of signals",
     ),
 ]
