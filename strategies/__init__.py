@@ -14,6 +14,10 @@ STRATEGIES = {
         "typiclust:TypiClust",
         "typical images of clusters that are not covered (TypiClust, ICML 2022)",
     ),
+    "probcover": (
+        "probcover:ProbCover",
+        "in the midst of most that is not covered (ProbCover, NeurIPS 2022)",
+    ),
     "kmeans": ("clusters:KMeans", "the middle of each uncovered cluster (k-means centroids)"),
     "cdal": ("cdal:CDAL", "k-center greedy on what classes are confused with (CDAL, ECCV 2020)"),
     "badge": ("badge:BADGE", "k-means++ on gradients at pseudo-labels (BADGE, ICLR 2020)"),

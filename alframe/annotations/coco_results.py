@@ -1,6 +1,7 @@
 """COCO results: what a detector found, in lists that name images and classes by numbers."""
 
-from collections.abc import Iterable, Sequence, Set
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -60,8 +61,8 @@ def read_results(source: Source, images: Images, problems: Problems) -> CocoResu
     file = reader.end()
     _check_listed(source, file, problems)
     file.notes += [
-        f"{source}: {where} is not what its numbers are of: most of its images, or of its classes, "
-        "are not there"
+        f"{source}: {where} is not what its numbers are of: it lacks some of its images, or most "
+        "of its classes"
         for where in beside
         if where not in own
     ]
@@ -78,23 +79,27 @@ def _instances_of(source: Source) -> list[Source]:
 def _is_of(content: Any, rows: Sequence[Any], images: Images) -> bool:
     """Whether results are of a file of instances, and not of pictures that they name themselves.
 
-    An answers file beside them, say, has few of the pictures, or of the classes.
+    A file of answers that lies beside them, say, lacks some of the pictures, or most classes; one
+    of another dataset has none of them.
     """
     try:
         ids, kinds = ({str(row["id"]) for row in content[t]} for t in ("images", "categories"))
         names = {str(row.get("file_name") or row["image_id"]) for row in rows}
         if names & ids or not ids:
             return True
-        listed = {images.find(row["file_name"]) for row in content["images"]}
         found = {images.find(name) for name in names}
         shown = {str(row["category_id"]) for row in rows}
-        return _mostly(found, listed) and _mostly(shown, kinds)
+        listed = set(_there(content["images"], images))
+        return found <= listed and 2 * len(shown & kinds) >= len(shown)
     except (LookupError, TypeError, AttributeError, DataError):
         return True  # reading them tells what is wrong
 
 
-def _mostly(some: set[str], known: set[str]) -> bool:
-    return 2 * len(some & known) >= len(some)
+def _there(rows: Iterable[Any], images: Images) -> Iterator[str]:
+    """The pictures of those rows of a file of instances that are of some."""
+    for row in rows:
+        with contextlib.suppress(BadItemError):
+            yield images.find(row["file_name"])
 
 
 class _ResultsReader(InstancesReader):

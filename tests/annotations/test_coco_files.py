@@ -392,5 +392,5 @@ def test_answers_beside_results_are_not_what_their_numbers_are_of(tmp_path: Path
     written(tmp_path / "answers.json", {"bbox": [1, 2, 3, 4]})
     found = read_predictions(path, known, problems)
     assert [thing.name for thing in found.objects] == ["0", "1"]
-    assert any("answers.json is not what its numbers are of: most of" in n for n in found.notes)
+    assert any("answers.json is not what its numbers are of: it lacks" in n for n in found.notes)
     problems.settle()

@@ -875,7 +875,7 @@ def test_files_whose_probabilities_cannot_be_compared(
     assert (status, "expected those of all the files, in one order" in err) == (2, True), err
 
 
-@pytest.mark.parametrize("strategy", ["kmeans", "typiclust"])
+@pytest.mark.parametrize("strategy", ["kmeans", "probcover", "typiclust"])
 def test_a_start_from_nothing_but_embeddings(
     alframe: Any,  # noqa: F811
     tmp_path: Path,
@@ -943,3 +943,44 @@ def test_folders_whose_names_are_no_utf_8(alframe: Any, tmp_path: Path) -> None:
     (listed,) = (odd / "query" / "images.txt").read_bytes().splitlines()
     assert Path(os.fsdecode(listed)).is_file()
     assert b"ph\xf6tos" in (odd / "query" / "README.txt").read_bytes()
+
+
+def answered(path: Path, *items: str) -> Path:
+    """Instances of COCO, as people's answers are: some of the images, a box on each."""
+    images = [{"id": n, "file_name": item} for n, item in enumerate(items, 70)]
+    rows = [
+        {"id": image["id"], "image_id": image["id"], "category_id": 1, "bbox": [1, 2, 8, 6]}
+        for image in images
+    ]
+    categories = [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}]
+    content = {"images": images, "annotations": rows, "categories": categories}
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize("tool", UNSAID)
+def test_labelled_images_of_predictions_without_names_of_classes(
+    alframe: Any, photos: Path, tmp_path: Path, tool: str  # noqa: F811
+) -> None:  # fmt: skip
+    (tmp_path / "done").mkdir()
+    done = answered(tmp_path / "done/done.json", "a.jpg", "b.jpg")
+    given = ("--predictions", WRITERS[tool](tmp_path), "--images", photos, "--labelled", done)
+    code, said, err = choose(alframe, *given)
+    assert (code, said.split()) == (0, ["in/d.jpg", "in/e.jpg"]), err
+    assert f"{done}: classes of predictions are called by their numbers, so nothing but" in err
+
+
+def test_other_files_of_instances_beside_results_that_name_their_pictures(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    (tmp_path / "run").mkdir()
+    path = by_name(tmp_path / "run/p.json")
+    own = answered(tmp_path / "run/some.json", "a.jpg", "b.jpg", "in/e.jpg")
+    other = answered(tmp_path / "run/other.json", "nobody.jpg")
+    code, said, err = choose(alframe, "--predictions", path, "--images", photos)
+    assert (code, said.split()) == (0, BY_ENTROPY[:-1]), err
+    for file in (own, other):
+        assert f"{file} is not what its numbers are of: it lacks some of its images" in err
+    answered(own, *FOUND)
+    choice = choose(alframe, "--predictions", path, "--images", photos)
+    assert (choice[0], choice[1].split()) == (0, BY_ENTROPY), choice[2]
