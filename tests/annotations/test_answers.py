@@ -1,10 +1,12 @@
 """Answers joined and compared, by hand."""
 
 from dataclasses import replace
+from pathlib import Path
 
-from alframe.annotations.answers import changed, merged, of_images
+from alframe.annotations.answers import CheckedAnswers, changed, merged, of_images
 from alframe.annotations.vocabulary import Annotations
 from alframe.datasets.objects import Annotated, Box
+from tests.annotations.people import photographs
 
 
 def thing(owner: str, *, name: str = "a", shift: float = 0.0) -> Annotated:
@@ -46,3 +48,10 @@ def test_a_pixel_is_rounding_and_two_are_not() -> None:
     assert changed(before, answers(thing("p"))) == {"p"}
     assert changed(before, answers(thing("p"), thing("p"))) == {"p"}
     assert changed(before, answers(images="r")) == set()
+
+
+def test_a_new_class_without_an_object_is_none(tmp_path: Path) -> None:
+    dataset = photographs(tmp_path, ("a.png",))
+    found = Annotations((), ["a.png"], [Annotated("a.png", "fox", (1, 1, 9, 9))])
+    found.new = frozenset({"fox", "owl"})
+    assert CheckedAnswers(found, dataset, tmp_path).new_classes == ("fox",)

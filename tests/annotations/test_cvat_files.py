@@ -190,3 +190,9 @@ def test_a_query_declares_the_score_and_says_that_a_model_found_it(tmp_path: Pat
     assert boxes(found) == [("x/a & <b>.jpg", '"<disc>"', [40, 50, 100.13, 110])]
     with pytest.raises(DataError, match=r"cannot be written in XML, which has no '\\x01'"):
         write_query("cvat", sheet({"a\x01.jpg": []}), tmp_path)
+
+
+@pytest.mark.parametrize("size", ['width="100" height="0"', 'width="100"', 'width="x" height="1"'])
+def test_half_a_size_is_none(tmp_path: Path, size: str) -> None:
+    found = read(written(tmp_path, xml(image(box(), size=size))), Known("a.jpg"))
+    assert (found.resized, found.notes) == (set(), [])

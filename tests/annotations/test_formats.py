@@ -226,9 +226,23 @@ def test_answers_of_a_run_read_back_equal(tmp_path: Path) -> None:
     }
 
 
-def test_images_with_a_problem_are_left_out(tmp_path: Path) -> None:
-    path = tmp_path / "x.json"
-    write_answers(Annotations(("a",), ["b.jpg", "c.jpg"]), IMAGES, path)
+def test_nothing_of_images_with_a_problem_is_left(tmp_path: Path) -> None:
+    path, seconds = tmp_path / "x.json", {"b.jpg": 1.0, "c.jpg": 2.0}
+    said = Annotations(("a",), ["b.jpg", "c.jpg"], ignored={"b.jpg"}, seconds=seconds)
+    write_answers(said, IMAGES, path)
     problems = Problems("skip")
     problems.add("b.jpg")
-    assert read_annotations(path, IMAGES, problems).images == ["c.jpg"]
+    found = read_annotations(path, IMAGES, problems)
+    assert (found.images, found.ignored, found.seconds) == (["c.jpg"], set(), {"c.jpg": 2.0})
+
+
+def test_a_zip_of_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MOST_MEMBERS", 2)
+    members = {"x.json": INSTANCES, "a.jpg": "", "b.jpg": ""}
+    with pytest.raises(DataError, match=r"in 3 files; expected at most .* in 2$"):
+        read(zipped(tmp_path / "x.zip", members), IMAGES)
+
+
+def test_hidden_folders_of_a_zip_are_not_read(tmp_path: Path) -> None:
+    copy = {"x.json": INSTANCES, ".ipynb_checkpoints/x.xml": "<annotations></annotations>"}
+    assert read(zipped(tmp_path / "x.zip", copy), IMAGES).images == []

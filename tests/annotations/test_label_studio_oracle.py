@@ -15,7 +15,7 @@ import pytest
 
 from alframe.annotations import label_studio_api
 from alframe.annotations.label_studio_memory import Memory
-from alframe.annotations.label_studio_oracle import LabelStudioOracle
+from alframe.annotations.label_studio_oracle import LabelStudioOracle, _seconds
 from alframe.annotations.sheets import query_folder, write_sheet
 from alframe.annotations.taking import take
 from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
@@ -583,3 +583,72 @@ def test_nonsense_that_the_server_has_taken_is_refused_here(
     assert not (run / "answers/cycle_00.json").exists()
     stored = json.loads((query_folder(run, 0) / "label_studio_export.json").read_text())
     assert len(stored) == 2, "those that are answered"
+
+
+def test_another_title_is_another_project(
+    run: Path, dataset: Dataset, server: tuple[str, State]
+) -> None:
+    url, state = server
+    ask_and_wait(run, dataset, url)
+    ask_and_wait(run, dataset, url, project="another title")
+    assert [p["title"] for p in state.projects] == ["alframe run", "another title"]
+
+
+def test_answers_that_are_lost_here_are_read_again(
+    run: Path, dataset: Dataset, server: tuple[str, State]
+) -> None:
+    url, state = server
+    ask_and_wait(run, dataset, url)
+    for number in range(2):
+        box_on(state, number)
+    ask_and_wait(run, dataset, url)
+    (run / "answers/cycle_00.json").unlink()
+    box_on(state, 2)
+    assert sorted(ask(run, dataset, url).targets) == sorted(IDS)
+
+
+def test_a_kill_once_there_are_tasks_does_not_make_them_anothers(
+    run: Path, dataset: Dataset, server: tuple[str, State], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, state = server
+    add = LabelStudioOracle._add
+
+    def killed(*given: Any) -> None:
+        add(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LabelStudioOracle, "_add", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ask(run, dataset, url)
+    ask_and_wait(run, dataset, url)
+    assert (len(state.projects), len(state.tasks)) == (1, 3)
+
+
+def test_tasks_without_a_mark_are_of_another_run_in_a_project_that_is_not_known(
+    run: Path, dataset: Dataset, server: tuple[str, State]
+) -> None:
+    url, state = server
+    ask_and_wait(run, dataset, url)
+    for task in state.tasks:
+        del task["data"]["alframe_run"]
+    (run / "label_studio.json").unlink()
+    with pytest.raises(ConfigError, match=r"projects/1 holds 3 tasks of another run"):
+        ask(run, dataset, url)
+
+
+def test_names_in_addresses_are_quoted(tmp_path: Path, server: tuple[str, State]) -> None:
+    url, state = server
+    data, path = photographs(tmp_path / "my photos", ("a&b #1.png",)), tmp_path / "run"
+    path.mkdir()
+    Journal(path).append("initial", ids=["a&b #1.png"], test=[], sha256="")
+    image = AskedImage("a&b #1.png", data.file("a&b #1.png"), 20, 40, None, "initial")
+    write_sheet(Sheet("run, cycle 0", data.classes, (image,)), query_folder(path, 0))
+    ask_and_wait(path, data, url, ids=["a&b #1.png"], document_root=str(tmp_path))
+    (task,) = state.tasks
+    assert task["data"]["image"] == "/data/local-files/?d=my%20photos/a%26b%20%231.png"
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200)])
+def test_units_of_waiting(wait: str, seconds: float) -> None:
+    assert _seconds(wait) == seconds

@@ -32,3 +32,12 @@ def test_a_zip_that_is_packed_otherwise(method: int, tmp_path: Path) -> None:
         opened(tmp_path / "a.zip"),
     ):
         pass
+
+
+def test_a_member_that_claims_to_be_empty_is_damaged(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", b"0 0.5 0.5 0.2 0.2\n")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        archive.infolist()[0].file_size = 0
+        with pytest.raises(DataError, match="Bad CRC-32"):
+            read(zipfile.Path(archive) / "a.txt")

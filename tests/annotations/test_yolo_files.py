@@ -143,8 +143,9 @@ def test_names_may_be_missing(tmp_path: Path) -> None:
     named = named_by(found, names, tmp_path)
     assert (named.classes, named.numbered) == (tuple(names), False)
     assert [thing.name for thing in named.objects] == ["c12", "c0"]
-    with pytest.raises(DataError, match="no class has the number 12: numbers count disc, box"):
-        named_by(found, ("disc", "box"), tmp_path)
+    for few in (names[:2], names[:12]):
+        with pytest.raises(DataError, match="no class has the number 12: numbers count c0, c1"):
+            named_by(found, few, tmp_path)
 
 
 def test_predictions_are_columns_and_may_lack_names(tmp_path: Path) -> None:
@@ -376,3 +377,13 @@ def test_linked_folders_of_labels_are_read_once(tmp_path: Path) -> None:
         "day1/a.jpg",
         "day2/b.jpg",
     ]
+
+
+def test_empty_files_of_label_studio_say_nothing(tmp_path: Path) -> None:
+    """Its YOLO export has one for every task, whether anybody has looked at it or not."""
+    path = folder(tmp_path, a="0 0.5 0.5 0.25 0.5\n", b="")
+    assert read(path, Known("a.jpg", "b.jpg")).images == ["a.jpg", "b.jpg"]
+    (path / "notes.json").write_text('{"info": {"contributor": "Label Studio"}}')
+    found = read(path, Known("a.jpg", "b.jpg"))
+    assert found.images == ["a.jpg"]
+    assert any("1 empty file not taken: Label Studio's YOLO export" in n for n in found.notes)

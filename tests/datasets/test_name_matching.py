@@ -186,3 +186,11 @@ def test_every_way_to_write_an_unmistakable_name_leads_to_it(stems, data):
             name = start + change(item.removeprefix("in/"))
             if name.casefold() == name or name.upper().casefold() == item.casefold():
                 assert found.find(name) == item
+
+
+def test_a_picture_that_a_whole_path_means_is_not_doubted(tmp_path):
+    ids = ("d.jpeg", "sub/d.jpeg", "sub/c.jpeg")
+    named = Pictures(ids, lambda _: (8, 8), lambda item: tmp_path / "x" / item)
+    found = [named.find(str(tmp_path / "x" / "d.jpeg")), named.find("c.jpeg")]
+    assert found == ["d.jpeg", "sub/c.jpeg"]
+    assert named.doubts(found) == []

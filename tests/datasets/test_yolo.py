@@ -136,23 +136,23 @@ def test_all_problems_are_told_together(tmp_path):
 
 class TestLayouts:
     @pytest.mark.parametrize(
-        ("path", "train"),
+        ("path", "train", "told"),
         [
-            (None, "images/train"),
-            (".", "./images/train/"),
-            ("", "../images/train"),  # as Roboflow writes it
-            ("/content/datasets/mine", "images/train"),
-            ("../datasets/mine", "images/train"),
-            (None, "/content/datasets/mine/images/train"),
-            (None, ["images/train"]),
-            (None, r"images\train"),
+            (None, "images/train", False),
+            (".", "./images/train/", False),
+            ("", "../images/train", True),  # as Roboflow writes it
+            ("/content/datasets/mine", "images/train", False),
+            ("../datasets/mine", "images/train", False),
+            (None, "/content/datasets/mine/images/train", True),
+            (None, ["images/train"], False),
+            (None, r"images\train", True),
         ],
     )
-    def test_paths_as_people_write_them(self, tmp_path, path, train):
+    def test_paths_as_people_write_them(self, tmp_path, path, train, told):
         content = {"train": train} | ({} if path is None else {"path": path})
         dataset = yolo(str(yolo_root(tmp_path / "mine", **content)))
         assert len(dataset.pool) == 2
-        assert all("data.yaml: took" in note for note in dataset.notes)
+        assert [f"for {train}" in note for note in dataset.notes] == [True] * told
 
     def test_path_is_a_folder_below(self, tmp_path):
         root = yolo_root(tmp_path / "inner")

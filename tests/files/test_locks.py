@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import subprocess
 import sys
 import threading
@@ -104,3 +105,15 @@ def test_what_is_being_written_stays_while_anyone_writes(tmp_path: Path) -> None
                 assert torn.exists()
     with writing_into(tmp_path):
         assert not torn.exists()
+
+
+def test_a_pipe_in_the_place_of_a_lock_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".lock")
+    code = (
+        "import pathlib, sys; from alframe.files.locks import locked\n"
+        "with locked(pathlib.Path(sys.argv[1])): pass"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / ".lock"], timeout=30, capture_output=True
+    )
+    assert b"OSError" in ended.stderr

@@ -285,6 +285,12 @@ def test_an_idea_that_is_edited_while_a_run_waits(
     assert (
         "the code of dataset edited_idea:colours, model edited_idea:Classifier has" in caplog.text
     )
+    caplog.clear()
+    list(run(config, tmp_path / "run", resume=True))
+    assert "has changed since the run began" not in caplog.text
+    assert (
+        json.loads((tmp_path / "run/manifest.json").read_text())["plugins"] == manifest["plugins"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from alframe.errors import RunError
 from alframe.runs.initial import write_initial
 from alframe.runs.journal import Journal
 from alframe.runs.run import run
+from alframe.runs.rundir import RunDir, stored_layer
 from tests.runs.test_loop import without_costs
 
 SMALL = (
@@ -117,3 +118,12 @@ def test_a_run_without_a_first_cycle_is_refused(tmp_path: Path, first: Path) -> 
             start(tmp_path / "b", f"first_cycle={first}", "strategy=random")
     finally:
         journal.write_text(lines)
+
+
+def test_a_first_cycle_on_other_data_is_refused(tmp_path: Path, first: Path) -> None:
+    source = shutil.copytree(first, tmp_path / "source")
+    opened = RunDir(source, resolve([stored_layer(source)]))
+    opened.update_manifest(dataset={**opened.described(), "fingerprint": "f" * 64})
+    with pytest.raises(RunError, match="it was computed on other data"):
+        start(tmp_path / "run", "strategy=random", f"first_cycle={source}")
+    assert not (tmp_path / "run").exists()

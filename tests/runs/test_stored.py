@@ -207,6 +207,7 @@ def test_a_right_journal_is_read(tmp_path: Path) -> None:
         (1, {"cycle": False}, "is not a whole number: False"),
         (1, {"cycle": "0"}, "is not a whole number: '0'"),
         (1, {"cycle": 2}, "cycle 2 after cycle 0"),
+        (8, {"cycle": 0}, "cycle 0 after cycle 1"),
         (1, {"cycle": 1 << 40}, "cycle 1,099,511,627,776 after cycle 0"),
         (1, {"objects": None}, "'objects' of 'annotated' is not a whole number: None"),
         (1, {"new_classes": []}, "'new_classes' of 'annotated' is not a list of names, each"),

@@ -875,13 +875,17 @@ def test_files_whose_probabilities_cannot_be_compared(
     assert (status, "expected those of all the files, in one order" in err) == (2, True), err
 
 
-@pytest.mark.parametrize("strategy", ["kmeans", "probcover", "typiclust"])
+@pytest.mark.parametrize(("strategy", "which"), [("kmeans", 3), ("typiclust", 3), ("probcover", 0)])
 def test_a_start_from_nothing_but_embeddings(
     alframe: Any,  # noqa: F811
     tmp_path: Path,
     strategy: str,
+    which: int,
 ) -> None:
-    """Three kinds of photo, seven of each: one of each is wanted, and that in its middle."""
+    """Three kinds of photo, seven of each: one of each is wanted, that in its middle.
+
+    Or the first of those whose balls hold all of their kind.
+    """
     ids = [f"{kind}{n}" for kind in "xyz" for n in range(7)]
     image = np.concatenate([
         np.eye(3)[[axis] * 7] + 0.02 * np.linspace(-3, 3, 7)[:, None] * np.eye(3)[(axis + 1) % 3]
@@ -891,7 +895,7 @@ def test_a_start_from_nothing_but_embeddings(
     given = ("--embeddings", tmp_path / "feats.npz")
     code, said, err = choose(alframe, *given, strategy=strategy, budget=3)
     assert code == 0, err
-    assert sorted(said.split()) == ["x3", "y3", "z3"]
+    assert sorted(said.split()) == [f"{kind}{which}" for kind in "xyz"]
 
 
 def test_embeddings_of_which_a_bit_has_changed(
@@ -984,3 +988,12 @@ def test_other_files_of_instances_beside_results_that_name_their_pictures(
     answered(own, *FOUND)
     choice = choose(alframe, "--predictions", path, "--images", photos)
     assert (choice[0], choice[1].split()) == (0, BY_ENTROPY), choice[2]
+
+
+def test_a_list_of_labelled_images_that_has_lost_its_folders(photos: Path, tmp_path: Path) -> None:
+    for item in ("in/a.jpg", "in/c.jpg"):
+        shutil.copy(photos / "a.jpg", photos / item)
+    (photos / "c.jpg").unlink()
+    (tmp_path / "done.txt").write_text("a.jpg\nc.jpg\n")
+    with pytest.raises(DataError, match=r"folders of images are lost.*a\.jpg \(or in/a\.jpg\)"):
+        read_material(images=photos, labelled=tmp_path / "done.txt")

@@ -33,6 +33,12 @@ def test_repetitions_within_an_image_by_hand() -> None:
     assert unrepeated(mine.take(torch.tensor([], dtype=torch.long)), 0.5).tolist() == []
 
 
+def test_a_dropped_detection_drops_no_other() -> None:
+    """45 degrees apart each: the second repeats the first, the third the second alone."""
+    mine = found([0, 0, 0], [0.9, 0.8, 0.7], [EAST, [1.0, 1.0], NORTH])
+    assert unrepeated(mine, 0.5).tolist() == [0, 2]
+
+
 def test_prototypes_by_hand() -> None:
     mine = found([0, 0, 1], [3.0, 4.0, 0.5], [EAST, NORTH, EAST])
     result = prototypes(mine)

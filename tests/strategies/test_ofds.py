@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -141,3 +142,18 @@ def test_classes_share_what_is_left_evenly() -> None:
     given = rows({item: [features[int(item[1])]] for item in shown})
     asked = query({DETECTIONS: found, BOX_FEATURES: given}, sorted(shown), 4)
     assert [item[0] for item in OFDS().select(asked).ids] == ["a", "a", "b", "b"]
+
+
+def test_what_classes_leave_of_the_budget_is_shared_again() -> None:
+    """Both clusters of the first round are nearest to objects of one image."""
+    found = {f"none{n}": ([], []) for n in range(20)} | {
+        "two": ([A] * 6, at(0, 1, 2, 90, 91, 92)),
+        "one": ([A], at(30)),
+    }
+    assert OFDS().select(asked(found, 2)).ids == ("two", "one")
+
+
+def test_images_without_objects_are_drawn() -> None:
+    found: dict[str, tuple[list[Any], list[Any]]] = {f"none{n}": ([], []) for n in range(10)}
+    queries = (replace(asked(found, 1), rng=np.random.default_rng(seed)) for seed in range(10))
+    assert len({OFDS().select(query).ids for query in queries}) > 2

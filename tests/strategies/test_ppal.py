@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,3 +135,11 @@ def test_options_out_of_range() -> None:
     for option, value in (("alpha", 0.0), ("xi", 1.5), ("factor", 0)):
         with pytest.raises(ConfigError, match=f"{option}: expected"):
             PPAL(**{option: value})  # type: ignore[arg-type]
+
+
+def test_padding_finds_no_object() -> None:
+    found = detections({"a": [[0.9, 0]]}, boxes={"a": [[0, 0, 10, 10]]})("a")
+    target = Target.of([[0, 0, 10, 10]], [0])
+    assert difficulties(found, 0, target, xi=0.6)[0][1] < 0.1
+    padding = replace(found, valid=torch.zeros_like(found.valid))
+    assert difficulties(padding, 0, target, xi=0.6) == [(0, 1.0)]

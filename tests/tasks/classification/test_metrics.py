@@ -41,6 +41,8 @@ def test_calibration_error_by_hand() -> None:
     confidence, right = np.array([0.3, 0.5, 0.6, 0.9]), np.array([True, False, True, True])
     lower, upper = abs(0.4 - 0.5), abs(0.75 - 1.0)
     assert calibration_error(confidence, right, bins=2) == pytest.approx((lower + upper) / 2)
+    border = calibration_error(np.array([0.5, 0.9]), np.array([True, False]), bins=2)
+    assert border == pytest.approx((0.5 + 0.9) / 2)  # in the upper bin it would be 0.2
     assert calibration_error(np.ones(3), np.ones(3, bool)) == 0
     assert calibration_error(np.ones(3), np.zeros(3, bool)) == 1
     assert calibration_error(np.zeros(1), np.zeros(1, bool)) == 0
