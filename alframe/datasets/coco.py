@@ -4,17 +4,22 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import PurePosixPath
 
+from alframe.config.path_options import Place
 from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.boxes import SIDES
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import read_annotations
 from alframe.datasets.files import check_link, home_of, inside
+from alframe.datasets.held_out import hold_out
 from alframe.datasets.objects import Writing
 from alframe.datasets.problems import Problems
 from alframe.datasets.unannotated import UNLABELLED, Unannotated
-from alframe.errors import DataError, together
+from alframe.errors import ConfigError, DataError, together
 from alframe.files.presence import is_folder
+
+VAL2017 = "annotations/instances_val2017.json"
+NO_TEST = "set dataset.test_images; dataset.test=20% draws a test split from the pool"
 
 
 @uncollected()
@@ -23,8 +28,10 @@ def coco(
     *,
     pool_annotations: str = "annotations/instances_train2017.json",
     pool_images: str = "train2017",
-    test_annotations: str = "annotations/instances_val2017.json",
+    test_annotations: str | None = VAL2017,
     test_images: str = "val2017",
+    test: Place | int | float | None = None,
+    test_seed: int = 0,
     classes: Sequence[str] | None = None,
     skip_empty: bool = False,
     unannotated: Unannotated | None = None,
@@ -38,8 +45,12 @@ def coco(
         root: the folder of everything below.
         pool_annotations: JSON file of the items that may be labelled.
         pool_images: folder of their images.
-        test_annotations: JSON file of the evaluation split.
+        test_annotations: JSON file of the evaluation split; ``null`` where there is none, and
+            ``budget.test=40`` draws images to test on, which people annotate.
         test_images: folder of its images.
+        test: in place of these, a text file with images of the pool, an id in each line, or a
+            share of the annotated ones such as ``20%``, which is drawn.
+        test_seed: other seeds draw another share.
         classes: names to keep, in the order of their labels. By default those found in the pool,
             in the order of their category ids.
         skip_empty: leave images without any object out of the pool. By default they stay: a real
@@ -57,10 +68,17 @@ def coco(
     """
     home = home_of(root, f"one with {pool_annotations} and {pool_images}/")
     found = Found(home, Problems(on_bad_item), Writing(SIDES))
+    if test is not None and test_annotations not in (None, VAL2017):
+        raise ConfigError("dataset.test and dataset.test_annotations: expected one of them alone")
+    found.tested = test is not None or test_annotations is not None
     found.pool, found.test = together(
-        partial(_read, found, pool_annotations, pool_images, "dataset.pool_images"),
-        partial(_read, found, test_annotations, test_images, "dataset.test_images"),
+        partial(_read, found, pool_annotations, pool_images, "set dataset.pool_images"),
+        partial(_read, found, test_annotations if test is None else None, test_images, NO_TEST),
     )
+    if unannotated == "empty":
+        found.bare.clear()
+    if test is not None:
+        hold_out(found, str(test), test_seed)
     return assemble(
         "coco",
         found,
@@ -71,11 +89,13 @@ def coco(
     )
 
 
-def _read(found: Found, annotations: str, images: str, setting: str) -> list[str]:
-    """Read one split; the ids of its images."""
+def _read(found: Found, annotations: str | None, images: str, remedy: str) -> list[str]:
+    """Read one split, if there is a file of it; the ids of its images."""
+    if annotations is None:
+        return []
     folder = inside(found.home, images) if images not in (".", "") else found.home
     if not is_folder(folder):
-        raise DataError(f"{folder} is not a folder: expected images there; set {setting}")
+        raise DataError(f"{folder} is not a folder: expected images there; {remedy}")
     prefix = PurePosixPath(images.replace("\\", "/")).as_posix()
     path = inside(found.home, annotations)
     check_link(path, [found.home, path.parent])

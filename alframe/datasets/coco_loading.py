@@ -21,7 +21,8 @@ def load(path: Path) -> Any:
     except FileNotFoundError:
         raise DataError(
             f"{path} is missing: expected COCO instances in JSON; set dataset.root, "
-            "dataset.pool_annotations or dataset.test_annotations"
+            "dataset.pool_annotations or dataset.test_annotations; dataset.test=20% draws a test "
+            "split from the pool"
         ) from None
     except OSError as error:
         raise DataError(f"{path} cannot be read as JSON ({error}); {EXPECTED}") from None

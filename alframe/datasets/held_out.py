@@ -7,9 +7,12 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from alframe.datasets.assemble import Found
+from alframe.datasets.name_matching import PictureNames
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.voc_list import decoded
 from alframe.errors import ConfigError, DataError
+from alframe.files.home import expanded
 from alframe.files.reading import LIST_BYTES, read_bytes
 from alframe.words import named, plural
 
@@ -96,6 +99,32 @@ def listed(
         problems.add(f"{path}: {item}", problem)
         del found[item]
     return list(found)
+
+
+def hold_out(found: Found, test: str, seed: int) -> None:
+    """Test on images of the pool: on those in a file, or on a share of the annotated ones.
+
+    Args:
+        found: whose annotations are read; its pool is split.
+        test: the path of a file, or a share.
+        seed: other seeds draw other images.
+
+    Raises:
+        DataError: see :func:`listed` and :func:`drawn_test`.
+    """
+    if share_of(test) is None:
+        own = {item: path for item, path in found.files.items() if item in {*found.pool}}
+        found.test = listed(expanded(test), PictureNames(own), found.problems)
+    else:
+        apart = found.problems.items.union(found.bare)
+        shown: dict[str, set[str]] = {item: set() for item in found.pool if item not in apart}
+        for thing in found.objects:
+            if thing.owner in shown:
+                shown[thing.owner].add(thing.name)
+        found.test, note = drawn_test(shown, test, seed, "annotated")
+        found.notes.append(note)
+    chosen = frozenset(found.test)
+    found.pool = [item for item in found.pool if item not in chosen]
 
 
 def drawn_test(

@@ -12,9 +12,9 @@ from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.files import home_of
 from alframe.datasets.folders import below, no_image_in
-from alframe.datasets.held_out import drawn_test, listed, share_of
+from alframe.datasets.held_out import hold_out
 from alframe.datasets.listing import Listing
-from alframe.datasets.name_matching import PictureNames, Pictures
+from alframe.datasets.name_matching import Pictures
 from alframe.datasets.problems import Problems
 from alframe.datasets.unannotated import Unannotated
 from alframe.errors import DataError
@@ -75,10 +75,10 @@ def photos(
     found.files = {name: home / name for name in names}
     known = frozenset(_take(found, annotations, classes, listed) if annotations else ())
     found.bare = {name: name for name in names if name not in known}
-    found.test = _test(found, str(test), test_seed) if test is not None else []
+    found.pool = list(found.files)
+    if test is not None:
+        hold_out(found, str(test), test_seed)
     found.check_tested("annotate it (dataset.annotations), or take it out of the list")
-    chosen = frozenset(found.test)
-    found.pool = [name for name in found.files if name not in chosen]
     return assemble("photos", found, classes)
 
 
@@ -142,18 +142,3 @@ def _numbered(said: Annotations, classes: Sequence[str] | None, path: Path) -> A
             "beside the labels, or set dataset.classes=[NAME, ...] in their order"
         )
     return named_by(said, classes or (), path)
-
-
-def _test(found: Found, test: str, seed: int) -> list[str]:
-    """Ids of the test split: those in a file, or a share of the annotated ones."""
-    if share_of(test) is None:
-        return listed(expanded(test), PictureNames(found.files), found.problems)
-    bad = found.problems.items
-    known = [item for item in found.files if item not in found.bare and item not in bad]
-    classes: dict[str, set[str]] = {item: set() for item in known}
-    for thing in found.objects:
-        if thing.owner in classes:
-            classes[thing.owner].add(thing.name)
-    drawn, note = drawn_test(classes, test, seed, "annotated")
-    found.notes.append(note)
-    return drawn

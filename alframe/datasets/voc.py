@@ -8,6 +8,7 @@ from alframe.datasets.assemble import Found, assemble
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.files import check_link
+from alframe.datasets.held_out import hold_out, share_of
 from alframe.datasets.names import stem
 from alframe.datasets.objects import Annotated, Writing
 from alframe.datasets.problems import BadItemError, Problem, Problems
@@ -24,7 +25,8 @@ def voc(
     root: str,
     *,
     pool: Sequence[str] | None = None,
-    test: Sequence[str] | None = None,
+    test: Sequence[str] | str | int | float | None = None,
+    test_seed: int = 0,
     classes: Sequence[str] | None = None,
     one_based: bool = True,
     on_bad_item: OnBadItem = "error",
@@ -42,7 +44,10 @@ def voc(
         pool: lists of the items that may be labelled, ``VOC2007:trainval`` in a devkit and
             ``trainval`` in one folder. By default trainval of 2007 and 2012, those that are there.
         test: lists of the evaluation split. By default VOC2007:test; without any test list, a
-            val list, and the pool then takes that folder's train list.
+            val list, and the pool then takes that folder's train list. Or a share of the annotated
+            images of the pool such as ``20%``, which is drawn. Without any (``[]``),
+            ``budget.test=40`` draws images to test on, which people annotate.
+        test_seed: other seeds draw another share.
         classes: names to keep, in the order of their labels. By default those found in the pool,
             sorted.
         one_based: whether the first pixel is 1, as in Pascal VOC; 1 is then subtracted from all
@@ -56,20 +61,34 @@ def voc(
     """
     home = expanded(root)
     folders = find_folders(home)
-    if pool is None or test is None:
-        default_pool, default_test = default_splits(folders)
+    lists, share = _lists_and_share(test)
+    if lists is None or pool is None:
+        default_pool, default_test = default_splits(folders, tested=lists is None)
         pool = default_pool if pool is None else pool
-        test = default_test if test is None else test
+        lists = default_test if lists is None else lists
     found = Found(home, Problems(on_bad_item), Writing(shift=1.0 if one_based else 0.0))
     found.folders += [folder.images for folder in folders.values()]
     reader = _Reader(found, one_based=one_based)
     found.pool, found.test = (
         [item for split in splits for item in reader.read(split, *parse_split(split, folders))]
-        for splits in (pool, test)
+        for splits in (pool, lists)
     )
+    found.tested = bool(lists or share)
+    if share:
+        hold_out(found, share, test_seed)
     found.notes += reader.notes()
     found.check_tested("add the file, take the image out of the list")
     return assemble("voc", found, classes)
+
+
+def _lists_and_share(
+    test: Sequence[str] | str | int | float | None,
+) -> tuple[Sequence[str] | None, str]:
+    """Names of lists, None where the usual ones are wanted, and a share of the pool."""
+    if test is None or not isinstance(test, str | int | float):
+        return test, ""
+    said = str(test)
+    return ([said], "") if share_of(said) is None else ([], said)
 
 
 class _Reader:

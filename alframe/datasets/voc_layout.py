@@ -124,12 +124,15 @@ def parse_split(split: str, folders: Mapping[str, VocFolder]) -> tuple[VocFolder
     return folders[name], listed
 
 
-def default_splits(folders: Mapping[str, VocFolder]) -> tuple[Splits, Splits]:
+def default_splits(
+    folders: Mapping[str, VocFolder], *, tested: bool = True
+) -> tuple[Splits, Splits]:
     """(pool, test) for a user who named none.
 
     The test list of VOC2007, or of another folder that has a published one, is evaluated on; the
     pool is the trainval lists of 2007 and 2012, or of the other folders where neither is there.
     Without any test list, a val list takes its place and that folder's train list joins the pool.
+    Where there is to be no test list, the pool is what it would be beside one.
 
     Raises:
         DataError: no folder has such lists.
@@ -140,9 +143,12 @@ def default_splits(folders: Mapping[str, VocFolder]) -> tuple[Splits, Splits]:
     def having(wanted: str, but: VocFolder | None = None) -> list[str]:
         return [f.split(wanted) for f, names in lists.items() if wanted in names and f is not but]
 
+    pool = having("trainval") or having("train")
+    if pool and not tested:
+        return tuple(sorted(pool)), ()
     with_test = [f for f, names in lists.items() if "test" in names and f.name != _WITHOUT_TEST]
     with_val = [f for f, names in lists.items() if {"train", "val"} <= names]
-    if with_test and (pool := having("trainval") or having("train")):
+    if with_test and pool:
         return tuple(sorted(pool)), (with_test[0].split("test"),)
     if with_val and not with_test:
         first = with_val[0]
@@ -151,7 +157,8 @@ def default_splits(folders: Mapping[str, VocFolder]) -> tuple[Splits, Splits]:
     known = [folder.split(name) for folder, names in lists.items() for name in sorted(names)]
     raise DataError(
         "no default splits: expected lists trainval and test (or train and val) in "
-        f"ImageSets/Main, found {', '.join(known) or 'none'}; set dataset.pool and dataset.test"
+        f"ImageSets/Main, found {', '.join(known) or 'none'}; set dataset.pool, and dataset.test, "
+        "which may be a share of the pool as 20%"
     )
 
 

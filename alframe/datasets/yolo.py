@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from alframe.config.path_options import Place
 from alframe.datasets.assemble import Found, assemble
@@ -12,6 +11,7 @@ from alframe.datasets.boxes import CENTRE
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.data_yaml import text_of
 from alframe.datasets.files import check_link, home_of
+from alframe.datasets.held_out import hold_out, share_of
 from alframe.datasets.names import likeness
 from alframe.datasets.objects import Annotated, Writing
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two_of_one_stem
@@ -21,10 +21,13 @@ from alframe.datasets.yolo_labels import Label, posed, read_labels
 from alframe.datasets.yolo_layout import YoloFile
 from alframe.errors import DataError
 from alframe.files.home import expanded
+from alframe.files.presence import exists
 from alframe.files.reading import LIST_BYTES, read_bytes
 from alframe.words import named, plural, tallied
 
 REMEDY = f"correct the label file{SKIP}"
+SPLITS = ("val", "test")
+"""Lists to evaluate on."""
 LISTS = ("classes.txt", "obj.names")
 """Names of classes, by number, a line each; labelImg's predefined ones are of no labels."""
 
@@ -34,7 +37,8 @@ def yolo(
     root: str,
     *,
     data: Place | None = None,
-    test: Literal["val", "test"] | None = None,
+    test: Place | int | float | None = None,
+    test_seed: int = 0,
     classes: Sequence[str] | None = None,
     unannotated: Unannotated = "unlabelled",
     on_bad_item: OnBadItem = "error",
@@ -49,8 +53,11 @@ def yolo(
         root: the folder with images and labels.
         data: the file with names and splits; by default the ``data.yaml`` in ``root``. Its
             ``train`` is the pool.
-        test: which of its lists to evaluate on: by default ``val``, without one ``test``.
-            Without either, ``budget.test=40`` has people annotate images to test on.
+        test: which of its lists to evaluate on, ``val`` or ``test``: by default the former,
+            without one the latter. Or a text file with images of ``train``, an id in each line, or
+            a share of the annotated ones such as ``20%``, which is drawn. Without any of these,
+            ``budget.test=40`` draws images to test on, which people annotate.
+        test_seed: other seeds draw another share.
         classes: names to keep, in the order of their labels. By default those found in the pool,
             and all of them where images are unannotated.
         unannotated: what images without a label file are: ``unlabelled``, which people may be
@@ -65,10 +72,10 @@ def yolo(
     found = Found(home, Problems(on_bad_item), Writing(CENTRE))
     labels = LabelFiles(home, found.listing)
     file = YoloFile(found, labels, None if data is None else expanded(data))
-    split = test or next((key for key in ("val", "test") if file.has(key)), None)
-    found.tested, found.known = split is not None, list(file.names)
+    lists = [test] if test in SPLITS else [key for key in SPLITS if test is None and file.has(key)]
+    found.tested, found.known = bool(lists) or test is not None, list(file.names)
     found.pool = file.images("train")
-    found.test = file.images(split) if split else []
+    found.test = file.images(lists[0]) if lists else []
     if file.wrong:
         raise DataError(file.wrong)
     found.files = {item: home / item for item in (*found.pool, *found.test)}
@@ -77,6 +84,13 @@ def yolo(
     reader.check_names()
     if unannotated == "empty":
         found.bare.clear()
+    if test is not None and not lists:
+        if share_of(str(test)) is None and not exists(expanded(str(test))):
+            raise DataError(
+                f"dataset.test={test}: expected val or test, which are lists of data.yaml, a "
+                "text file with the id of an image in each line, or a share as 20%"
+            )
+        hold_out(found, str(test), test_seed)
     found.check_tested(
         "add it, empty where the image shows no object; or set dataset.unannotated=empty"
     )

@@ -137,6 +137,9 @@ def test_no_default_splits(tmp_path):
     folder = voc_folder(tmp_path / "d", all=["a", "b"])
     with pytest.raises(DataError, match=r"expected lists trainval and test .*found all; set"):
         voc(str(folder))
+    with pytest.raises(DataError, match=r"found all; set dataset.pool, and dataset.test"):
+        voc(str(folder), test="50%")
+    assert len(voc(str(folder), pool=["all"], test="50%").test) == 1
 
 
 def test_lists_may_overlap_within_the_pool_but_not_with_the_test_split(plain):
