@@ -112,7 +112,7 @@ def test_two_ways_to_say_what_is_tested(tmp_path: Path) -> None:
 
 
 def test_a_list_that_there_is_not(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="dataset.test=valid: expected val or test, which are"):
+    with pytest.raises(DataError, match=r"dataset\.test=valid: expected val or test, which are"):
         read(yolo(tmp_path / "data"), test="valid")
 
 
