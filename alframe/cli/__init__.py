@@ -1,7 +1,6 @@
 """The command line. One file per verb; a verb's imports happen when it is used."""
 
 import logging
-import os
 import select
 import sys
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from alframe import __version__
-from alframe.cli.output import say
+from alframe.cli.output import say, write_nowhere
 from alframe.cli.stopping import exit_code, terminable
 from alframe.errors import AlframeError, ConfigError, PluginError, Waiting
 from alframe.files.refusals import refusal
@@ -91,7 +90,7 @@ def _nobody_reads() -> bool:
     output.register(sys.stdout, 0)
     gone = any(state & (select.POLLERR | select.POLLHUP) for _, state in output.poll(0))
     if gone:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        write_nowhere()
     return gone
 
 

@@ -100,6 +100,15 @@ def test_an_error_output_that_is_closed(tmp_path: Path) -> None:
     assert (done.returncode, b"coreset" in done.stdout) == (0, True)
 
 
+def test_a_terminal_that_has_gone_ends_nothing() -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "alframe", "ls", "oracles"]
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        os.close(ours)
+        assert process.wait(timeout=60) == 0
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_an_error_output_that_is_full(tmp_path: Path) -> None:
     command = f"{shlex.quote(sys.executable)} -m alframe verify nowhere 2>/dev/full"
