@@ -27,6 +27,7 @@ def test_a_wrong_move_is_refused_and_changes_nothing() -> None:
     with pytest.raises(SelectionError, match="expected unique queried ids"):
         pool.label(["b"])
     assert (pool.unlabelled, pool.queried) == (("b", "c"), ("a",))
+    assert (pool.cycle("a"), pool.cycle("b")) == (0, None)
 
 
 def test_an_id_twice_is_refused() -> None:

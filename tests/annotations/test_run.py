@@ -186,3 +186,21 @@ def test_a_picture_of_another_size_than_when_it_was_answered(
     assert (code, said in err) == (2, True), err
     path.write_bytes(whole)
     assert alframe("run", "--output", str(run), "--resume")[0] == 3
+
+
+def test_a_run_that_has_used_up_its_pool_is_not_told_to_go_on(
+    alframe: Any,  # noqa: F811
+    photos: Path,
+    tmp_path: Path,
+) -> None:
+    run, truth = tmp_path / "run", photos.parent / "truth.json"
+    given = (
+        f"dataset.annotations={truth}",
+        "oracle=simulated",
+        "budget.cycles=null",
+        "budget.per_cycle=8",
+    )
+    code, _, err = alframe(*new(photos, *given), "--output", str(run))
+    assert code == 0, err
+    code, _, err = alframe("annotate", str(run), str(truth))
+    assert (code, "is finished: every image of its pool is annotated" in err) == (2, True), err
