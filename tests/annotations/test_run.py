@@ -1,6 +1,7 @@
 """Whole runs that people answer, through the command line, against one that knows everything."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alframe.annotations import taking
 from alframe.datasets.shapes import shapes
+from alframe.runs.journal import Journal
 from tests.annotations import people
 from tests.cli.test_cli import alframe  # noqa: F401
 
@@ -188,19 +191,20 @@ def test_a_picture_of_another_size_than_when_it_was_answered(
     assert alframe("run", "--output", str(run), "--resume")[0] == 3
 
 
-def test_a_run_that_has_used_up_its_pool_is_not_told_to_go_on(
-    alframe: Any,  # noqa: F811
-    photos: Path,
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (None, "is finished: every image of its pool is annotated"),
+        (3, "is finished: every image of its pool is annotated"),
+        (2, "is finished, so there is nothing to annotate; for more: alframe run .* budget.cycles"),
+    ],
+)
+def test_whether_a_finished_run_may_go_on(
+    wanted: int | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, truth = tmp_path / "run", photos.parent / "truth.json"
-    given = (
-        f"dataset.annotations={truth}",
-        "oracle=simulated",
-        "budget.cycles=null",
-        "budget.per_cycle=8",
-    )
-    code, _, err = alframe(*new(photos, *given), "--output", str(run))
-    assert code == 0, err
-    code, _, err = alframe("annotate", str(run), str(truth))
-    assert (code, "is finished: every image of its pool is annotated" in err) == (2, True), err
+    journal = Journal(tmp_path)
+    for cycle in range(2):
+        journal.append("evaluated", cycle=cycle, metrics={}, seconds=0.0)
+    journal.append("finished")
+    monkeypatch.setattr(taking, "stored_layer", lambda run: {"budget": {"cycles": wanted}})
+    assert re.fullmatch(f"{said}.*", taking._state(tmp_path, journal, 2))
