@@ -47,7 +47,9 @@ MODELS = ("onnx", "torch-export")
 """Formats of the model itself."""
 README = "README.txt"
 """Is written last."""
-BEGUN = frozenset({"coco.json", "labels", "detector.onnx", "detector.pt2"})
+BEGUN = frozenset(
+    {"coco.json", "train.json", "test.json", "images", "labels", "detector.onnx", "detector.pt2"}
+)
 """What is written before it."""
 FILES = frozenset({".json", ".onnx", ".pt2", ".txt", ".zip"})
 """Suffixes of files, which no folder is called by."""
@@ -61,6 +63,9 @@ THRESHOLD = 0.05
 @click.option("--to", "name", required=True, type=click.Choice((*HOW, *MODELS)), help="The format.")
 @click.option("--output", required=True, type=FilePath(), help="A folder.")
 @click.option("--cycle", type=int, help="Whose model; the last one by default.")
+@click.option(
+    "--annotations", is_flag=True, help="What the run has annotated, in place of what it finds."
+)
 @click.option("--raw", is_flag=True, help="Of a model: what is there before any filtering.")
 @click.option("--threshold", type=Number(0, 1), help="Of boxes: least score.  [default: 0.05]")
 @click.option("--device", help="Of boxes: where to compute.  [default: auto]")
@@ -71,6 +76,7 @@ def export(
     name: str,
     output: Path,
     cycle: int | None,
+    annotations: bool,
     raw: bool,
     threshold: float | None,
     device: str | None,
@@ -78,14 +84,23 @@ def export(
 ) -> None:
     """Write a RUN's model, or what it finds in IMAGES, files or folders, for other programs.
 
-    A model is compared with the run's own on a few IMAGES, by default of the run's dataset.
+    A model is compared with the run's own on a few IMAGES, by default of the run's dataset. With
+    --annotations, write what is annotated in the run, as a dataset to train and to test on.
 
     \b
     alframe export runs/mine --to onnx --output model
     alframe export runs/mine --to torch-export --output model
     alframe export runs/mine photos --to coco --output predictions
     alframe export runs/mine photos --to yolo --output predictions --threshold 0.25
+    alframe export runs/mine --annotations --to coco --output annotated
     """  # noqa: D301
+    if annotations:
+        used = {"--cycle": cycle, "--raw": raw or None, "--threshold": threshold} | {
+            "--device": device, "IMAGES": images or None,
+            **{f"--{key.replace('_', '-')}": value for key, value in reading.items()},
+        }  # fmt: skip
+        _export_annotations(run, name, output, [k for k, v in used.items() if v is not None])
+        return
     _check_options(name, raw=raw or None, images=images, threshold=threshold, device=device)
     if name in MODELS:
         _export_model(run, images, name, output, reading, cycle=cycle, raw=raw)
@@ -100,6 +115,17 @@ def export(
             device or "auto",
             reading,
         )
+
+
+def _export_annotations(run: Path, name: str, output: Path, needless: Sequence[str]) -> None:
+    from alframe.detectors.export_annotations import write_annotations
+
+    if name in MODELS:
+        raise ConfigError(f"--annotations: expected --to coco or yolo, got {name}")
+    if needless:
+        raise ConfigError(f"{' and '.join(needless)}: nothing that --annotations takes")
+    _check_empty(output)
+    say(*write_annotations(run, name, output))
 
 
 def _check_options(name: str, **given: Any) -> None:

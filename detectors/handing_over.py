@@ -1,7 +1,7 @@
 """What somebody's own detector is given, as files: what is labelled, and what to predict."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -42,24 +42,46 @@ def write_labelled(
             _picture(labelled, item, place)
     if written:
         return
-    images, objects, sizes = [], [], {}
-    for item, target in labelled.targets.items():
-        rows = zip(
-            target.require_boxes().tolist(), target.labels.tolist(), target.trainable(),
-            target.difficult.tolist(), target.crowd.tolist(), target.area.tolist(), strict=True,
-        )  # fmt: skip
-        shown, picture = [], names[item]
-        for box, label, trained, difficult, crowd, area in rows:
-            name, corners = classes[label], (box[0], box[1], box[2], box[3])
-            objects.append(Annotated(picture, name, corners, difficult, crowd, area))
-            shown += [Proposal(name, corners, 1.0)] if trained else []
-        sizes[picture] = height, width = labelled.images.size(item)
-        place = pictures / picture
-        images.append(AskedImage(picture, place, height, width, proposals=tuple(shown)))
     (folder / "yolo").mkdir(parents=True, exist_ok=True)
-    write_query(Sheet(folder.name, classes, tuple(images)), folder / "yolo")
+    asked = tuple(asked_images(labelled, classes, names, pictures))
+    write_query(Sheet(folder.name, classes, asked), folder / "yolo")
+    write_instances(labelled, classes, names, done)
+
+
+def asked_images(
+    labelled: LabelledSet, classes: tuple[str, ...], names: Mapping[str, str], folder: Path
+) -> Iterator[AskedImage]:
+    """Images under other names, with the objects that are trained on as proposals."""
+    for item, name in names.items():
+        if item in labelled.targets:
+            objects = _objects(labelled, classes, item, name)
+            shown = [(t.name, t.box) for t in objects if not (t.difficult or t.crowd)]
+            proposals = tuple(Proposal(thing, box, 1.0) for thing, box in shown)
+            size = labelled.images.size(item)
+            yield AskedImage(name, folder / name, *size, proposals=proposals)
+
+
+def write_instances(
+    labelled: LabelledSet, classes: tuple[str, ...], names: Mapping[str, str], path: Path
+) -> None:
+    """Write COCO instances of images under other names; crowds and difficult objects are marked."""
+    ids = [item for item in names if item in labelled.targets]
+    sizes = {names[item]: labelled.images.size(item) for item in ids}
+    objects = [t for item in ids for t in _objects(labelled, classes, item, names[item])]
     known = Pictures(sizes, sizes.__getitem__)
-    write_answers(Annotations(classes, list(sizes), objects), known, done)
+    write_answers(Annotations(classes, list(sizes), objects), known, path)
+
+
+def _objects(
+    labelled: LabelledSet, classes: tuple[str, ...], item: str, name: str
+) -> Iterator[Annotated]:
+    target = labelled.targets[item]
+    rows = zip(
+        target.require_boxes().tolist(), target.labels.tolist(), target.difficult.tolist(),
+        target.crowd.tolist(), target.area.tolist(), strict=True,
+    )  # fmt: skip
+    for (x1, y1, x2, y2), label, difficult, crowd, area in rows:
+        yield Annotated(name, classes[label], (x1, y1, x2, y2), difficult, crowd, area)
 
 
 def write_categories(classes: tuple[str, ...], folder: Path) -> None:

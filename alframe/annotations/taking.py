@@ -21,7 +21,7 @@ from alframe.errors import RunError
 from alframe.files.locks import is_locked
 from alframe.runs.journal import Journal
 from alframe.runs.records import asked_for
-from alframe.runs.rundir import stored_layer
+from alframe.runs.rundir import begin_anew, stored_layer
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -88,6 +88,7 @@ def take(
     skip_bad: bool = False,
     new_classes: bool = False,
     as_it_is: bool = False,
+    give_up: bool = False,
     skippable: bool = True,
 ) -> Received:
     """Add the answers in ``files`` to those that a run has for the cycle that it waits for.
@@ -104,6 +105,7 @@ def take(
             for the cycle brought.
         as_it_is: take also what rather is a mistake: files as the query has them, answers that lose
             all their objects, and images without objects that nobody asked for.
+        give_up: images without an answer cannot be labelled, and leave the pool.
         skippable: whether ``--skip-bad`` can be given, for messages.
 
     Raises:
@@ -134,9 +136,13 @@ def take(
     if own.images:
         notes.append(_counted(before, own, cycle))
         notes += [] if as_it_is else _perhaps_untouched(sheet, own)
-    elif not found.images:
+    elif files and not found.images:
         notes.append(f"no image is answered in {named(list(map(str, files)))}")
     after = merged(before, own)
+    if give_up:
+        rest = [image.item for image in sheet.images if image.item not in {*after.images}]
+        after = merged(after, Annotations((), rest, ignored={*rest}))
+        notes += [f"gave up {plural(len(rest), 'image')}: {named(rest)}"] if rest else []
     after.new = frozenset(thing.name for thing in after.objects).difference(dataset.classes)
     if after.images:
         answers = answers_file(run, cycle)
@@ -204,7 +210,12 @@ def _of_cycle(
     if empty:
         notes.append(
             f"{plural(len(empty), 'image')} neither asked for nor with an object, left unlabelled: "
-            f"{named(empty)}"
+            f"{named(empty)}; --as-it-is takes them"
+        )
+    if others := [item for item in extra if item in found.ignored]:
+        notes.append(
+            f"{plural(len(others), 'image')} given up and not asked for, left unlabelled: "
+            f"{named(others)}"
         )
     if more := [item for item in extra if item not in left]:
         notes.append(f"{plural(len(more), 'image')} not asked for, taken too: {named(more)}")
@@ -227,7 +238,7 @@ def _earlier(
     if other:
         notes.append(
             f"{plural(len(other), 'image')} of earlier cycles answered otherwise now, left as the "
-            f"run has them: {named(sorted(other))}"
+            f"run has them: {named(sorted(other))}; {begin_anew(run)}"
         )
     return images, notes
 
@@ -240,7 +251,7 @@ def _counted(before: Annotations, own: Annotations, cycle: int) -> str:
     empty = sum(counts[item] == 0 and item not in own.ignored for item in own.images)
     parts = [
         f"{plural(len(own.images) - len(again), 'new answer')}",
-        *([f"{len(differ)} changed"] if differ else []),
+        *([f"{len(differ)} changed ({named(sorted(differ))})"] if differ else []),
         *([f"{len(again) - len(differ)} as before"] if len(again) > len(differ) else []),
     ]
     details = [

@@ -23,7 +23,7 @@ SHOWN = 10
 
 @click.command()
 @click.argument("run", type=FilePath())
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=FilePath())
+@click.argument("files", nargs=-1, metavar="FILE...", type=FilePath())
 @click.option(
     "--format", "name", type=click.Choice(list(FORMATS)), help="Of the files.  [recognised]"
 )
@@ -33,6 +33,9 @@ SHOWN = 10
     "--as-it-is",
     is_flag=True,
     help="Take, too, files that nobody has changed, and answers that lose all their objects.",
+)
+@click.option(
+    "--give-up", is_flag=True, help="Of what is not answered yet, too: it leaves the pool for good."
 )
 def annotate(run: Path, files: Sequence[Path], name: str | None, **how: bool) -> None:
     """Give a run that waits for people their answers: all at once, or in parts.
@@ -45,14 +48,17 @@ def annotate(run: Path, files: Sequence[Path], name: str | None, **how: bool) ->
     alframe annotate runs/photos export.json
     alframe annotate runs/photos labels --format yolo --skip-bad
     alframe annotate runs/photos export.json --new-classes
+    alframe annotate runs/photos --give-up
     """  # noqa: D301
     from alframe.annotations.suspects import suspects_page
     from alframe.annotations.taking import take, waits_for
-    from alframe.errors import Waiting
+    from alframe.errors import ConfigError, Waiting
     from alframe.files.locks import locked
     from alframe.text import command
     from alframe.words import named, plural
 
+    if not (files or how["give_up"]):
+        raise ConfigError("FILE: expected what an annotation tool exported, or --give-up")
     dataset = _run(run)[1]
     waits_for(run)  # says what it does instead
     with locked(run / ".lock"):  # it must not train on answers that change

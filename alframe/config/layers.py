@@ -37,6 +37,15 @@ def in_one_unit(training: Mapping[str, Any]) -> dict[str, Any]:
     return {**training, OTHER[given[0]]: None} if len(given) == 1 else dict(training)
 
 
+def in_one_split(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer whose test split takes the place of images to test on that are drawn underneath."""
+    dataset, budget = layer.get("dataset"), layer.get("budget") or {}
+    named = isinstance(dataset, dict) and dataset.get("test") not in (None, [], "")
+    if not named or not isinstance(budget, dict) or "test" in budget:
+        return dict(layer)
+    return {**layer, "budget": {**budget, "test": None}}
+
+
 def stale_milestones(preset: Any, own: Any) -> list[str]:
     """A complaint where a length in one unit would meet a preset's milestones in the other.
 

@@ -31,7 +31,14 @@ from alframe.config.draft import (
     plain_problems,
 )
 from alframe.config.hints import shown
-from alframe.config.layers import flat, in_one_unit, merge, stale_milestones, without_renamed
+from alframe.config.layers import (
+    flat,
+    in_one_split,
+    in_one_unit,
+    merge,
+    stale_milestones,
+    without_renamed,
+)
 from alframe.config.sections import TRAINED, RunConfig
 from alframe.errors import AlframeError, ConfigError
 from alframe.files.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
@@ -246,9 +253,10 @@ def _unwrapped(strategy: Layer) -> Layer:
 def in_full(layer: Mapping[str, Any]) -> Layer:
     """A layer with its short forms written out (``strategy: entropy``), ready to be merged.
 
-    A length of training in one unit takes the place of one in the other unit.
+    A length of training in one unit takes the place of one in the other unit, and a test split
+    that of images to test on that are to be drawn.
     """
-    whole = _named(layer)
+    whole = in_one_split(_named(layer))
     training = whole.get("training")
     if isinstance(training, dict):
         whole["training"] = in_one_unit(training)

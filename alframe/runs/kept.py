@@ -18,7 +18,7 @@ from alframe.learner import Learner
 from alframe.runs.build import build_dataset, build_learner
 from alframe.runs.journal import Journal
 from alframe.runs.records import asked_for, lost, new_classes
-from alframe.runs.rundir import RESTORE, RunDir, stored_layer
+from alframe.runs.rundir import RESTORE, RunDir, begin_anew, stored_layer
 from alframe.words import named, plural
 
 
@@ -89,7 +89,7 @@ def _as_noted(
         was = "was" if len(new) == 1 else "were"
         notes += (
             f"left out {plural(len(new), 'image')} that {was} not there when the run began: "
-            f"{named(new)}; a new run (--output) has them",
+            f"{named(new)}; a new run has them ({begin_anew(run)})",
         )
     rest = without(dataset, frozenset(new))
     return replace(rest, images=images, pool=pool, test=test, notes=notes)
@@ -105,6 +105,6 @@ def check_asked(dataset: Dataset, run: Path) -> None:
     if gone := sorted(asked_for(journal) - lost(journal) - {*dataset.pool, *dataset.test}):
         raise DataError(
             f"{plural(len(gone), 'image')} that {run} has asked for cannot be read any more: "
-            f"{named(gone)}; put the pictures back, or start anew with another --output and "
-            f"dataset.annotations={run / 'answers'} dataset.on_bad_item=skip"
+            f"{named(gone)}; put the pictures back, or go on without them in a new run, there with "
+            f"dataset.on_bad_item=skip ({begin_anew(run)})"
         )

@@ -13,7 +13,7 @@ from alframe.pool import Pool
 from alframe.runs.budget import Plan
 from alframe.runs.initial import digest
 from alframe.runs.records import Record, cycle_record, lost
-from alframe.runs.rundir import RunDir
+from alframe.runs.rundir import RunDir, begin_anew
 from alframe.text import command
 
 Ask = Callable[[int, Mapping[str, str], Mapping[str, float] | None], None]
@@ -136,7 +136,7 @@ class Labelling:
         elif before["sha256"] != answers.sha256():
             raise RunError(
                 f"the answers for cycle {cycle} have changed since the run trained on them: "
-                "restore them, or start anew with another --output"
+                f"restore them; {begin_anew(self._run.path)}"
             )
 
     def _take(self, cycle: int, answers: Answers, gone: frozenset[str]) -> list[str]:

@@ -127,7 +127,9 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
                 "model.weights=PATH of it, or choose another --output"
             )
     if refused := {k: v for k, v in changed.items() if k not in allowed}:
-        raise RunError(_refusal(path, key, *values) for key, values in refused.items())
+        names = {key: values for key, values in refused.items() if key.endswith(".name")}
+        told = names or refused  # options and presets go with a name
+        raise RunError(_refusal(path, key, *values) for key, values in told.items())
 
 
 def _refusal(path: Path, key: str, old: Any, new: Any) -> str:

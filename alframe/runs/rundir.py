@@ -48,6 +48,12 @@ RESTORE = (
 )
 
 
+def begin_anew(run: Path) -> str:
+    """How to begin a new run with what is annotated in one, for the end of a message."""
+    export = command("export", run, "--annotations", "--to", "coco", "--output", "FOLDER")
+    return f"for a new run with what is annotated, tested on the same images: {export}"
+
+
 class RunDir:
     """The files of one run; their names are a contract with other programs.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alframe.annotations.files_oracle import FilesOracle
+from alframe.annotations.files_oracle import FilesOracle, stored_answers
 from alframe.annotations.label_studio_oracle import LabelStudioOracle
 from alframe.annotations.parts import joined
 from alframe.annotations.query_folders import write_folder
@@ -173,7 +173,7 @@ def test_what_is_said_of_answers(run: Path, dataset: Dataset, tmp_path: Path) ->
     assert told(take(run, dataset, [first])) == ["cycle 0: 0 new answers, 2 as before (2 objects)"]
     other = answer(tmp_path / "2.json", "b.png", "deep/c.png", name="dog", ignored=["deep/c.png"])
     assert told(take(run, dataset, [other])) == [
-        "cycle 0: 1 new answer, 1 changed (1 object, 1 ignored)"
+        "cycle 0: 1 new answer, 1 changed (b.png) (1 object, 1 ignored)"
     ]
     more = answer(tmp_path / "3.json", "d.png")
     assert told(take(run, dataset, [more])) == [
@@ -209,7 +209,7 @@ def test_the_query_itself_is_no_answer(run: Path, dataset: Dataset, tmp_path: Pa
         content["annotations"][0]["bbox"][2] += moved
         (folder / "coco.json").write_text(json.dumps(content))
         assert told(take(run, dataset, [folder])) == [
-            "cycle 0: 0 new answers, 1 changed, 2 as before (3 objects)"
+            "cycle 0: 0 new answers, 1 changed (a.png), 2 as before (3 objects)"
         ]
 
 
@@ -341,19 +341,33 @@ def test_answers_are_not_lost_to_images_that_were_not_annotated_elsewhere(
         take(run, dataset, [whole])
     rest = answer(tmp_path / "3.json", "deep/c.png", "d.png", box=None)
     assert told(take(run, dataset, [rest])) == [
-        "1 image neither asked for nor with an object, left unlabelled: d.png",
+        "1 image neither asked for nor with an object, left unlabelled: d.png; --as-it-is takes "
+        "them",
         "cycle 0: 1 new answer (0 objects, 1 image without any)",
         "taken without objects: deep/c.png; those that nobody has looked at yet, give again once "
         "somebody has, before the run goes on",
     ]
     assert told(take(run, dataset, [whole], as_it_is=True))[:2] == [
         "1 image not asked for, taken too: d.png",
-        "cycle 0: 1 new answer, 1 changed (0 objects, 2 images without any)",
+        "cycle 0: 1 new answer, 1 changed (a.png) (0 objects, 2 images without any)",
     ]
     given_up = answer(tmp_path / "4.json", "b.png", box=None, ignored=["b.png"])
     assert told(take(run, dataset, [given_up])) == [
-        "cycle 0: 0 new answers, 1 changed (0 objects, 1 ignored)"
+        "cycle 0: 0 new answers, 1 changed (b.png) (0 objects, 1 ignored)"
     ]
+
+
+def test_what_nobody_can_label_is_given_up(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    taken = take(run, dataset, [answer(tmp_path / "1.json", "a.png")], give_up=True)
+    assert "gave up 2 images: b.png, deep/c.png" in taken.notes
+    assert taken.missing == []
+    stored = stored_answers(run, 0, dataset).answers()
+    assert (set(stored.targets), stored.ignored) == ({"a.png"}, {"b.png", "deep/c.png"})
+    again = take(run, dataset, [answer(tmp_path / "2.json", "b.png")])
+    assert told(again) == ["cycle 0: 0 new answers, 1 changed (b.png) (1 object)"]
+    extra = answer(tmp_path / "3.json", "a.png", "d.png", box=None, ignored=["d.png"])
+    notes = take(run, dataset, [extra], as_it_is=True).notes
+    assert "1 image given up and not asked for, left unlabelled: d.png" in notes
 
 
 def test_answers_that_nobody_may_have_looked_at_are_told(
@@ -392,7 +406,7 @@ def test_files_that_differ_and_objects_there_twice_are_told(
     one.write_text(json.dumps(content))
     taken = take(run, dataset, [one])
     assert f"{one}: 1 object there twice, taken once" in taken.notes
-    assert told(taken) == ["cycle 0: 0 new answers, 1 changed, 1 as before (2 objects)"]
+    assert told(taken) == ["cycle 0: 0 new answers, 1 changed (b.png), 1 as before (2 objects)"]
 
 
 def test_of_an_image_that_two_files_list_the_first_counts() -> None:
@@ -452,9 +466,12 @@ def test_answers_for_another_run(run: Path, dataset: Dataset, tmp_path: Path) ->
     (run / "answers").mkdir()
     answer(run / "answers/cycle_00.json", *TEST, *INITIAL)
     again = answer(tmp_path / "1.json", "a.png", "b.png", name="dog")
-    assert take(run, dataset, [again]).notes == [
-        "2 images of earlier cycles answered otherwise now, left as the run has them: a.png, b.png",
-    ]
+    (note,) = take(run, dataset, [again]).notes
+    said = (
+        "2 images of earlier cycles answered otherwise now, left as the run has them: a.png, b.png"
+    )
+    assert note.startswith(f"{said}; for a new run with what is annotated, tested on the same")
+    assert note.endswith(f"alframe export {run} --annotations --to coco --output FOLDER")
     cumulative = answer(tmp_path / "2.json", *TEST, *INITIAL, "d.png")
     assert take(run, dataset, [cumulative]).missing == []
 

@@ -67,7 +67,7 @@ def test_pictures_that_come_later_are_left_out_and_said(alframe: Any, waiting: P
     assert code == 3, err
     dataset = dataset_of(resolve([stored_layer(waiting)]), waiting)
     assert list(dataset.pool) == IDS
-    note = "left out 1 image that was not there when the run began: 0.png; a new run (--output)"
+    note = "left out 1 image that was not there when the run began: 0.png; a new run has them"
     assert any(note in each for each in dataset.notes)
     manifest = json.loads((waiting / "manifest.json").read_text())
     assert (manifest["dataset"]["pool"], manifest["dataset"]["test"]) == (6, 2)

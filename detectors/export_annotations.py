@@ -1,0 +1,167 @@
+"""``alframe export --annotations``: what a run has annotated, as a dataset of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from alframe.annotations.coco_writing import write_answers
+from alframe.annotations.files_oracle import stored_answers, with_answers
+from alframe.annotations.sheets import answers_file
+from alframe.annotations.vocabulary import Annotations, AskedImage, Sheet
+from alframe.annotations.yolo_query import write_query
+from alframe.config.resolve import drafted
+from alframe.datasets.base import Dataset, LabelledSet
+from alframe.datasets.name_matching import Pictures
+from alframe.detectors.handing_over import (
+    asked_images,
+    side_by_side,
+    write_instances,
+    write_pictures,
+)
+from alframe.errors import RunError
+from alframe.files.atomic import write_text
+from alframe.runs.build import asks_people
+from alframe.runs.journal import Journal
+from alframe.runs.kept import dataset_of
+from alframe.runs.records import asked_for
+from alframe.runs.rundir import stored_layer
+from alframe.text import command, printable
+from alframe.words import named, plural
+
+TRAIN, TEST, GIVEN_UP, TEST_LIST = "train.json", "test.json", "given_up.json", "test.txt"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a run has annotated.
+
+    Attributes:
+        splits: ids to train and to test on, by ``train`` and ``test``.
+        known: the images of both, and their annotations.
+        classes: names, in label order, with those that came with answers.
+        given_up: ids of images that annotators gave up.
+    """
+
+    splits: Mapping[str, tuple[str, ...]]
+    known: LabelledSet
+    classes: tuple[str, ...]
+    given_up: tuple[str, ...]
+
+    def named(self, split: str) -> dict[str, str]:
+        """What files call the images of a split, by id: that and the suffix of the picture."""
+        images = self.known.images
+        find = getattr(images, "file", lambda item: None)
+        return {i: AskedImage(i, find(i), 1, 1).name for i in self.splits[split]}
+
+
+def labelled_by(run: Path) -> Labelled:
+    """What is annotated in a run: what people have answered, or what has been revealed.
+
+    Raises:
+        AlframeError: there is no run, its dataset cannot be read, or its annotations have no boxes
+            or are not kept.
+    """
+    config, journal = drafted([stored_layer(run)]).light(), Journal(run)
+    dataset = dataset_of(config, run)
+    if dataset.task != "detection":
+        raise RunError(f"{run}: its annotations are of {dataset.task}, expected boxes")
+    given_up: set[str] = set()
+    if asks_people(config):
+        dataset, given_up = with_answers(dataset, [run]), _given_up(run, dataset)
+        ids = frozenset(dataset.targets)
+    else:
+        ids = asked_for(journal).union(dataset.test)
+        if lacking := sorted(ids - dataset.targets.keys()):
+            raise RunError(f"{run}: its oracle kept no annotation of {named(lacking)}")
+    begun = journal.of("initial")
+    aside = {*dataset.test, *(begun[0]["test"] if begun else ())}
+    known = tuple(item for item in (*dataset.pool, *dataset.test) if item in ids - given_up)
+    splits = {
+        "train": tuple(item for item in known if item not in aside),
+        "test": tuple(item for item in known if item in aside),
+    }
+    labelled = LabelledSet(dataset.images, known, dataset.targets)
+    return Labelled(splits, labelled, dataset.classes, tuple(sorted(given_up)))
+
+
+def _given_up(run: Path, dataset: Dataset) -> set[str]:
+    found, cycle = set[str](), 0
+    while answers_file(run, cycle).exists():
+        found |= stored_answers(run, cycle, dataset).found.ignored
+        cycle += 1
+    return found
+
+
+def write_annotations(run: Path, name: str, folder: Path) -> list[str]:
+    """Write what a run has annotated.
+
+    Args:
+        run: the run directory.
+        name: ``coco`` or ``yolo``.
+        folder: where to.
+
+    Returns:
+        Lines for people.
+
+    Raises:
+        AlframeError: see :func:`labelled_by`.
+    """
+    found = labelled_by(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = _as_coco(found, run, folder) if name == "coco" else _as_yolo(found, folder)
+    counts = {split: len(ids) for split, ids in found.splits.items()}
+    parts = [f"{count:,} to {split} on" for split, count in counts.items()]
+    parts += [f"{len(found.given_up):,} given up"] if found.given_up else []
+    said = f"{plural(sum(counts.values()), 'image')} annotated in {run}: {', '.join(parts)}"
+    classes = f"Classes: {printable(', '.join(found.classes))}."
+    write_text(folder / "README.txt", "\n".join([f"{said}.", *lines, classes]) + "\n")
+    return [f"wrote {folder}: {said}"]
+
+
+def _as_coco(found: Labelled, run: Path, folder: Path) -> list[str]:
+    for split, name in (("train", TRAIN), ("test", TEST)):
+        if found.splits[split]:
+            write_instances(found.known, found.classes, found.named(split), folder / name)
+    if found.given_up:
+        images = Pictures(found.given_up, found.known.images.size)
+        ids = list(found.given_up)
+        said = Annotations(found.classes, ids, ignored={*ids})
+        write_answers(said, images, folder / GIVEN_UP)
+    lines = [
+        f"{TRAIN}, {TEST}: COCO instances; file_name is below the folder of the pictures. "
+        f"{GIVEN_UP}, where it is there, lists images that nobody could annotate.",
+    ]
+    settings = [f"dataset.annotations={folder.absolute()}"]
+    if found.splits["test"]:
+        listed = "".join(f"{item}\n" for item in found.splits["test"])
+        write_text(folder / TEST_LIST, listed)
+        settings.append(f"dataset.test={(folder / TEST_LIST).absolute()}")
+    config = drafted([stored_layer(run)]).light()
+    if config.dataset.name == "photos":
+        again = command("run", "--config", run / "config.yaml", "--output", "NEW", *settings)
+        lines.append(f"A new run that begins with these, tested on the same images: {again}")
+    return lines
+
+
+def _as_yolo(found: Labelled, folder: Path) -> list[str]:
+    flat = side_by_side(found.known)
+    names = {i: f"{split}/{flat[i]}" for split, ids in found.splits.items() for i in ids}
+    write_pictures(found.known, folder / "images", names)
+    asked = tuple(asked_images(found.known, found.classes, names, folder / "images"))
+    write_query(Sheet(folder.name, found.classes, asked), folder)
+    for image in asked:
+        if not image.proposals:  # shows nothing, and was looked at
+            path = folder / "labels" / f"{image.stem}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, "")
+    lists = {"train": "images/train", "val": "images/test"}
+    there = {key: path for key, path in lists.items() if (folder / path).is_dir()}
+    content = {**there, "names": list(found.classes)}
+    write_text(folder / "data.yaml", yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+    return [
+        "data.yaml, images/ and labels/, as YOLO's trainers take them. Pictures are links to those "
+        "of the dataset (cp -rL copies them), or PNG; objects that are not trained on, crowds and "
+        "difficult ones, are left out."
+    ]
