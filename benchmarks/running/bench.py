@@ -89,14 +89,14 @@ def bench(
     from alframe.benchmarks.running.grid import grid_of
     from alframe.benchmarks.running.jobs import FILE, status_lines
     from alframe.benchmarks.running.prepare import check_places
-    from alframe.benchmarks.running.suite import check_seeds, load, stored
+    from alframe.benchmarks.running.suite import check_overwritten, load, stored
     from alframe.files.presence import exists
     from alframe.runs.opening import check_place
 
     wanted = _changed(load(suite), seeds, strategies, data_root, overrides)
     folder = output or Path("bench") / Path(suite).stem
     started = stored(folder) if exists(folder / SUITE_FILE) else None
-    check_seeds(wanted)
+    check_overwritten(wanted)
     if started:
         if others := started.methods.keys() - wanted.methods.keys():
             say(f"{folder} has more methods, which go on, too: {', '.join(sorted(others))}")
@@ -147,7 +147,7 @@ def _opened(folder: Path, suite: "Suite", grid: "Grid") -> "Iterator[WorkList]":
     from alframe.files.atomic import remove_torn
     from alframe.files.locks import locked
 
-    sets = initial_sets(grid)
+    sets = initial_sets(grid, folder)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock"):
         remove_torn(folder)

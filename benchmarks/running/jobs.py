@@ -26,6 +26,8 @@ JOURNAL_REMEDY = (
     "Restore it, or remove it: it says which jobs failed, and 'alframe bench' tries those again"
 )
 
+MANIFEST_REMEDY = "restore it, or delete the folder, and the job is run again"
+
 JobKind = Literal["first", "run", "full", "replay"]
 """``first``: the first cycle that methods with one learner share; ``run``: a method; ``full``: a
 learner on the whole pool; ``replay``: a method once more, nothing shared."""
@@ -149,8 +151,7 @@ def _is_finished(path: Path) -> bool:
     manifest = path / "manifest.json"
     if not (manifest.exists() and (path / "cycles.jsonl").exists()):
         return False
-    remedy = "restore it, or delete the folder, and the job is run again"
-    return bool(read_object(manifest, remedy).get("finished"))
+    return bool(read_object(manifest, MANIFEST_REMEDY).get("finished"))
 
 
 def status_lines(jobs: JobList) -> Iterator[str]:

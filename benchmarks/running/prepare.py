@@ -5,15 +5,22 @@ from functools import partial
 from pathlib import Path
 
 from alframe.benchmarks.running.grid import Grid, initial_set
-from alframe.benchmarks.running.jobs import Job
+from alframe.benchmarks.running.jobs import MANIFEST_REMEDY, Job
 from alframe.benchmarks.running.suite import Suite
 from alframe.config.layers import merge
 from alframe.config.resolve import in_full, settings
-from alframe.config.sections import RunConfig
+from alframe.config.sections import DataConfig, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import AlframeError, ConfigError, RunError, together
+from alframe.files.checked import read_object
 from alframe.runs.budget import planned
-from alframe.runs.build import build_dataset, build_learner, build_strategy, prepare_images
+from alframe.runs.build import (
+    asks_people,
+    build_dataset,
+    build_learner,
+    build_strategy,
+    prepare_images,
+)
 from alframe.runs.initial import stored_ids, write_initial
 from alframe.runs.preflight import check_paths
 from alframe.seeds import Seeds
@@ -33,27 +40,32 @@ def check_places(suite: Suite) -> None:
     together(*(partial(check_paths, [merge(map(in_full, each))]) for each in layers))
 
 
-def initial_sets(grid: Grid) -> list[tuple[Job, tuple[str, ...]]]:
+def initial_sets(grid: Grid, folder: Path) -> list[tuple[Job, tuple[str, ...]]]:
     """Check every method, and draw the initial set of each problem and seed; writes nothing.
+
+    Args:
+        grid: every job.
+        folder: of the suite.
 
     Returns:
         For each problem and seed a job, and the ids that all of them begin with.
 
     Raises:
         AlframeError: methods of one problem differ in dataset or budget, the pool is too small,
-            or a method cannot be built; all problems.
+            a method cannot be built, or a run began with other data; all problems.
     """
     problems: dict[str, Grid] = {}
     for job, config in grid.items():
-        if job.kind == "run":
-            problems.setdefault(job.problem, {})[job] = config
-    drawn = together(*(partial(_drawn, runs) for runs in problems.values()))
+        problems.setdefault(job.problem, {})[job] = config
+    drawn = together(*(partial(_drawn, jobs, folder) for jobs in problems.values()))
     return [pair for pairs in drawn for pair in pairs]
 
 
-def _drawn(runs: Grid) -> list[tuple[Job, tuple[str, ...]]]:
+def _drawn(jobs: Grid, folder: Path) -> list[tuple[Job, tuple[str, ...]]]:
+    runs = {job: config for job, config in jobs.items() if job.kind == "run"}
     config = _common(runs)
     dataset = _dataset(config)
+    _check_data(jobs, folder, dataset, config)
     methods = {j.method: j for j in runs}.values()
     together(*(partial(_check, job, runs[job], dataset.classes) for job in methods))
     seeds = {j.seed: j for j in runs}.values()
@@ -78,6 +90,40 @@ def write_initial_sets(
                 f"{path} is not what seed {job.seed} draws from {grid[job].dataset.name}: the "
                 "dataset has changed; restore it, or choose another --output"
             )
+
+
+def _check_data(jobs: Grid, folder: Path, dataset: Dataset, config: RunConfig) -> None:
+    """Refuse a dataset that is not the one that jobs of its problem began with.
+
+    Which images are left out, where some are, depends on how a job reads them: those that read as
+    ``config`` does are compared. Runs that people answer keep track of their images themselves.
+    """
+    if asks_people(config):
+        return
+    alike = [
+        job
+        for job, other in jobs.items()
+        if dataset.on_bad_item != "skip" or _reading(other) == _reading(config)
+    ]
+    began = {job: found for job in alike if (found := _began_with(folder / job.name))}
+    ours = dataset.fingerprint() if began else ""
+    if differ := [job for job, found in began.items() if found != ours]:
+        raise RunError(
+            f"{folder / differ[0].name} began with other images, splits or annotations than "
+            f"problem {differ[0].problem} has now: restore them (dataset.test, too), or choose "
+            "another --output"
+        )
+
+
+def _reading(config: RunConfig) -> tuple[DataConfig, bool]:
+    return config.data, config.model is None
+
+
+def _began_with(run: Path) -> str | None:
+    """The fingerprint of a run's data; None where it has not begun."""
+    path = run / "manifest.json"
+    told = read_object(path, MANIFEST_REMEDY).get("dataset") if path.exists() else None
+    return told.get("fingerprint") if isinstance(told, dict) else None
 
 
 def _check(job: Job, config: RunConfig, classes: tuple[str, ...]) -> None:

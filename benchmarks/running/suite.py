@@ -173,19 +173,28 @@ def write(suite: Suite, folder: Path) -> None:
     checked.write_yaml(folder / SUITE_FILE, text)
 
 
-def check_seeds(suite: Suite) -> None:
-    """Refuse seeds that would be without effect, or there twice.
+OVERWRITTEN = {
+    "seed": "every method is run with each of the suite's seeds: give seeds (--seeds)",
+    "output": "every run has a folder of its own in the suite's: give --output",
+    "first_cycle": "methods with one learner share theirs in any case: leave it out",
+}
+"""Settings that a suite gives each job, and what to do in their place."""
+
+
+def check_overwritten(suite: Suite) -> None:
+    """Refuse settings that would be without effect, and seeds that are there twice.
 
     Raises:
-        ConfigError: a seed is there twice, or a layer has one of its own.
+        ConfigError: a seed is there twice, or a layer has a setting of :data:`OVERWRITTEN`.
     """
     layers = {"settings": suite.settings, "overrides": suite.overrides}
     layers |= {f"methods.{name}": layer for name, layer in suite.methods.items()}
     layers |= {f"problems.{name}.settings": p.settings for name, p in suite.problems.items()}
     found = [
-        f"{where}.seed: every method is run with each of the suite's seeds: give seeds (--seeds)"
+        f"{where}.{key}: {remedy}"
         for where, layer in layers.items()
-        if "seed" in layer
+        for key, remedy in OVERWRITTEN.items()
+        if key in layer
     ]
     if len(set(suite.seeds)) < len(suite.seeds):
         found.append(f"seeds: expected each once, got {list(suite.seeds)}")

@@ -20,7 +20,9 @@ from alframe.benchmarks.running.grid import grid_of
 from alframe.benchmarks.running.prepare import initial_sets, write_initial_sets
 from alframe.benchmarks.running.suite import load, write
 from alframe.benchmarks.running.work import WorkList
+from alframe.config.resolve import from_overrides
 from alframe.errors import AlframeError, ConfigError, RunError
+from alframe.runs.build import build_dataset
 from alframe.runs.initial import write_initial
 from tests.benchmarks.fake_runs import cycle, write_run
 from tests.benchmarks.tiny_suite import CONTENT, FakeEngine, tiny_suite
@@ -71,7 +73,7 @@ def test_a_method_that_cannot_be_built_is_refused_before_anything_is_run(
 
 def test_an_initial_set_that_does_not_fit_the_dataset_is_not_replaced(tmp_path: Path) -> None:
     grid = grid_of(tiny_suite())
-    sets = initial_sets(grid)
+    sets = initial_sets(grid, tmp_path)
     assert [j.seed for j, _ in sets] == [0, 1]
     write_initial_sets(tmp_path, grid, sets)
     file = tmp_path / "initial" / "shapes" / "seed-1.json"
@@ -91,8 +93,43 @@ def test_an_initial_set_has_no_image_that_is_left_out(tmp_path: Path) -> None:
         "dataset": {"name": "yolo", "root": str(root), "on_bad_item": "skip"},
         "budget": {"initial": 2, "per_cycle": 1, "cycles": 1},
     }
-    sets = initial_sets(grid_of(tiny_suite(settings=settings, seeds=range(4))))
+    sets = initial_sets(grid_of(tiny_suite(settings=settings, seeds=range(4))), tmp_path / "out")
     assert {ids for _, ids in sets} == {("images/train/1.jpg", "images/train/3.jpg")}
+
+
+@pytest.mark.parametrize("kind", ["first/shapes/plain", "run/shapes/entropy", "full/shapes/plain"])
+def test_a_suite_goes_on_with_the_data_that_its_runs_began_with(tmp_path: Path, kind: str) -> None:
+    suite = tiny_suite()
+    grid = grid_of(suite)
+    data = build_dataset(next(iter(grid.values()))).fingerprint()
+    write_run(tmp_path / kind / "seed-0", [], finished=kind.startswith("run"), fingerprint=data)
+    sets = initial_sets(grid, tmp_path)
+    other = grid_of(suite.overridden([from_overrides(["dataset.test=9"])]))
+    with pytest.raises(
+        AlframeError, match=rf"{kind}/seed-0 began with other .* problem shapes has now"
+    ):
+        initial_sets(other, tmp_path)
+    assert initial_sets(other, tmp_path / "another") == sets
+
+
+def test_a_suite_goes_on_with_data_that_were_moved(tmp_path: Path) -> None:
+    files = dict.fromkeys(("train/1", "train/2", "train/3", "val/4"), LABEL)
+    budget, grids = {"initial": 2, "per_cycle": 1, "cycles": 1}, []
+    for folder, own in (
+        ("here", files),
+        ("there", files),
+        ("other", {**files, "val/4": LABEL.replace("0.25", "0.5")}),
+    ):
+        root = yolo_root(tmp_path / folder, own)
+        dataset = {"name": "yolo", "root": str(root)}
+        settings = CONTENT["settings"] | {"dataset": dataset, "budget": budget}  # type: ignore[operator]
+        grids.append(grid_of(tiny_suite(settings=settings)))
+    here, there, other = grids
+    data = build_dataset(next(iter(here.values()))).fingerprint()
+    write_run(tmp_path / "out/run/shapes/random/seed-0", [], fingerprint=data)
+    assert initial_sets(there, tmp_path / "out") == initial_sets(here, tmp_path / "out")
+    with pytest.raises(AlframeError, match=r"run/shapes/random/seed-0 began with other images"):
+        initial_sets(other, tmp_path / "out")
 
 
 def test_methods_of_one_problem_share_dataset_and_budget(suite: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from alframe.benchmarks import SUITES, content
 from alframe.benchmarks.published import names, published
 from alframe.benchmarks.running.grid import grid_of
-from alframe.benchmarks.running.suite import Suite, check_seeds, load, read, stored, write
+from alframe.benchmarks.running.suite import Suite, check_overwritten, load, read, stored, write
 from alframe.config.resolve import from_overrides, resolve, settings
 from alframe.errors import AlframeError, ConfigError
 from alframe.strategies.miaod.learner import phase_lengths, phase_names
@@ -295,12 +295,22 @@ def test_content_is_plain() -> None:
 
 def test_seeds_without_effect() -> None:
     suite = Suite.model_validate(content("smoke"))
-    check_seeds(suite)
+    check_overwritten(suite)
     own = {"settings": {"seed": 1}, "methods": {"x": {"strategy": "random", "seed": 2}}}
     wrong = suite.model_copy(update={**own, "seeds": (1, 2, 1)})
     with pytest.raises(ConfigError) as error:
-        check_seeds(wrong.overridden([{"seed": 3}]))
+        check_overwritten(wrong.overridden([{"seed": 3}]))
     starts = ("settings.seed: every", "overrides.seed:", "methods.x.seed:", "seeds: expected each")
+    assert len(error.value.problems) == len(starts)
+    assert all(map(str.startswith, error.value.problems, starts))
+
+
+def test_what_a_suite_gives_each_run_is_refused() -> None:
+    problems = {"shapes": {"settings": {"output": "x"}}}
+    wrong = tiny_suite(problems=problems).overridden([from_overrides(["first_cycle=y"])])
+    with pytest.raises(ConfigError) as error:
+        check_overwritten(wrong)
+    starts = ("overrides.first_cycle: methods", "problems.shapes.settings.output: every run has")
     assert len(error.value.problems) == len(starts)
     assert all(map(str.startswith, error.value.problems, starts))
 
