@@ -47,6 +47,13 @@ def test_the_run_is_as_if_it_had_trained(tmp_path: Path, first: Path, strategy: 
     assert len(fitted) == 2
 
 
+def test_what_matters_from_the_first_selection_on_may_differ(tmp_path: Path, first: Path) -> None:
+    later = ("budget.candidates=9", "budget.per_cycle=5", "training.warm_start=true")
+    pairs = ("strategy=entropy", "budget.cycles=2", *later)
+    own = start(tmp_path / "own", *pairs)
+    assert start(tmp_path / "taken", *pairs, f"first_cycle={first}") == own
+
+
 def test_a_kill_while_taking_over_loses_nothing(tmp_path: Path, first: Path) -> None:
     pairs = ("strategy=entropy", "budget.cycles=2", f"first_cycle={first}")
     whole = start(tmp_path / "run", *pairs)
