@@ -170,8 +170,8 @@ def _refused(error: Exception) -> str | None:
     if isinstance(error, MemoryError) or "DefaultCPUAllocator: can't allocate" in str(error):
         why = f" ({error})" if str(error) and isinstance(error, MemoryError) else ""
         return (
-            f"out of memory{why}: lower training.batch_size, evaluation.batch_size, "
-            "data.long and data.short, or data.cache_gb"
+            f"out of memory{why}: lower evaluation.batch_size or data.cache_gb (also with "
+            "--resume), or, with another --output, training.batch_size or data.long and data.short"
         )
     if isinstance(error, OSError):
         return refusal(error)

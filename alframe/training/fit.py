@@ -26,7 +26,7 @@ from alframe.training.device import autocast, rng_state, seeded, set_rng_state
 from alframe.training.gradients import GRADIENT, WATCH_EVERY, Parts, Watched
 from alframe.training.layer_errors import large_enough
 from alframe.training.loss_meter import LossMeter
-from alframe.training.optimizer import build_optimizer, ema_of, lr_factor, set_lr
+from alframe.training.optimizer import build_optimizer, ema_of, late_milestones, lr_factor, set_lr
 from alframe.training.phases import Phase, Step, parallel, unfinished
 from alframe.words import named
 
@@ -103,7 +103,7 @@ class _Fit:
         saved = self._context.checkpoint.load()
         first = saved["phase"] if saved else 0
         lengths = list(map(self._iterations, self._phases))
-        self._look_at_warmup(lengths)
+        self._look_at_schedule(lengths)
         with Progress(sum(lengths), "fit", "iterations") as progress:
             progress.skip(sum(lengths[:first]))
             for index in range(first, len(self._phases)):
@@ -114,16 +114,20 @@ class _Fit:
         self._model.zero_grad()  # which would stay in memory while the model is used
         return self._ema.module if self._ema else self._model
 
-    def _look_at_warmup(self, lengths: Sequence[int]) -> None:
-        """Say so where no iteration comes to the learning rate; ``lengths`` are of the phases."""
+    def _look_at_schedule(self, lengths: Sequence[int]) -> None:
+        """Say so where the rate does not rise or fall as told; ``lengths`` are of the phases."""
+        if self._context.cycle:
+            return
         most = max(lengths) if self._config.restart else sum(lengths)
-        if self._config.warmup > most and not self._context.cycle:
+        if self._config.warmup > most:
             logger.warning(
                 "training.warmup=%d is more than the %d iterations until a phase or the fit ends: "
                 "the rate stays below training.lr",
                 self._config.warmup,
                 most,
             )
+        if late := late_milestones(self._config):
+            logger.warning("%s", late)
 
     def _run_phase(self, index: int, saved: dict[str, Any] | None, progress: Progress) -> None:
         phase, length = self._phases[index], self._iterations(self._phases[index])
@@ -250,7 +254,8 @@ class _Fit:
     def _out_of_memory(self, batch: Batch) -> TrainingError:
         return TrainingError(
             f"out of memory with a batch of {len(batch)} images in {self._chunks} chunks: lower "
-            "training.batch_size or data.long and data.short, or set training.accumulate"
+            "training.batch_size or data.long and data.short, or set training.accumulate, with "
+            "another --output (a resumed run keeps them)"
         )
 
     def _backward(self, step: Step, batch: Batch) -> dict[str, Tensor]:

@@ -108,6 +108,18 @@ def lr_factor(config: TrainingConfig, progress: float, since_start: int) -> floa
     return factor
 
 
+def late_milestones(config: TrainingConfig) -> str:
+    """A sentence on milestones that no iteration comes to; empty where there are none."""
+    late = [m for m in config.milestones if m >= config.length]
+    if config.schedule != "step" or not late:
+        return ""
+    unit = "passes" if config.passes else "iterations"
+    return (
+        f"training.milestones: {', '.join(f'{m:g}' for m in late)} is not before the end, after "
+        f"{config.length} {unit}: the rate does not fall there; lower it, or train longer"
+    )
+
+
 def scaled(training: TrainingConfig, processes: int) -> TrainingConfig:
     """The section with batch size and learning rate of all processes together.
 

@@ -232,7 +232,10 @@ def _by_name(values: Any, model: Model) -> dict[str, Any]:
 
 def _out_of_memory(images: int) -> TrainingError:
     if images == 1:
-        return TrainingError("out of memory with a single image: lower data.long and data.short")
+        return TrainingError(
+            "out of memory with a single image: lower data.long and data.short, with another "
+            "--output (a resumed run keeps them)"
+        )
     return TrainingError(
         f"out of memory with {images} images at a time in evaluation or scoring: resume with "
         f"evaluation.batch_size={images // 2}"

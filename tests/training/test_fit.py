@@ -80,9 +80,10 @@ def train(
     checkpoint: Any = None,
     model: Toy | None = None,
     journal: Journal | None = None,
+    cycle: int = 0,
 ) -> nn.Module:
     context = FitContext(
-        cycle=0,
+        cycle=cycle,
         seeds=Seeds(1),
         checkpoint=checkpoint or MemoryCheckpoint(),
         recorder=Numbers(),
@@ -355,6 +356,14 @@ def test_a_warm_up_that_does_not_end_is_told(
     assert ("the rate stays below training.lr" in caplog.text) == told
 
 
+@pytest.mark.parametrize(("cycle", "milestone", "told"), [(0, 5, 1), (0, 4, 0), (1, 5, 0)])
+def test_milestones_beyond_the_end_are_told_once(
+    cycle: int, milestone: int, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(TrainingConfig(passes=5, milestones=(milestone,), **SGD), PHASES, cycle=cycle)
+    assert caplog.text.count("training.milestones: 5 is not before the end") == told
+
+
 def test_out_of_memory_is_retried_in_halves_once(caplog: pytest.LogCaptureFixture) -> None:
     sizes = []
 
@@ -376,7 +385,7 @@ def test_out_of_memory_with_half_a_batch_says_what_to_do() -> None:
 
     phases = (Phase("p", 2, (Step("labelled", starving),)),)
     with pytest.raises(
-        TrainingError, match=r"batch of 3 images in 2 chunks: lower training\.batch"
+        TrainingError, match=r"batch of 3 images in 2 chunks: lower training\.batch.* another --o"
     ):
         train(TrainingConfig(iterations=2, **SGD), phases)
 

@@ -11,6 +11,7 @@ from alframe.errors import ConfigError, PluginError
 from alframe.training.optimizer import (
     build_optimizer,
     ema_of,
+    late_milestones,
     lr_factor,
     parameter_groups,
     scaled,
@@ -96,6 +97,21 @@ def test_cosine_falls_from_one_to_zero() -> None:
     config = TrainingConfig(iterations=100, schedule="cosine")
     factors = [lr_factor(config, p, 1000) for p in (0, 25, 50, 75, 100, 101)]
     assert factors == pytest.approx([1, 0.8535534, 0.5, 0.1464466, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "late"),
+    [
+        ({"passes": 24, "milestones": (20, 24, 30)}, "24, 30 is not before the end, after 24 pas"),
+        ({"iterations": 9, "milestones": (9,)}, "9 is not before the end, after 9 iterations"),
+        ({"iterations": 9, "milestones": (8,)}, ""),
+        ({"passes": 24, "milestones": (30,), "schedule": "cosine"}, ""),
+    ],
+)
+def test_milestones_that_come_too_late_are_told(settings: dict[str, Any], late: str) -> None:
+    said = late_milestones(TrainingConfig(**settings))
+    assert late in said
+    assert bool(said) == bool(late)
 
 
 def test_warmup_is_linear_and_counts_from_the_start_of_the_phase() -> None:
