@@ -32,7 +32,7 @@ class UncertaintyStrategy(ScoringStrategy):
             which favours crowded images, or ``max``, which favours single odd boxes.
         k: predictions that ``topk`` averages, the most uncertain ones.
         min_score: detections at or below it are left out; of no effect on anchors.
-        empty: score of an image without detections; 0 chooses it last.
+        empty: score of an image without detections; 0 chooses it last; of no effect on anchors.
         sigmoid: what the probabilities of a sigmoid detector are taken for: ``binary``, decisions
             of their own for each class; ``softmax``, one distribution, by a softmax over the
             logits behind them, as in the code of MI-AOD's authors (RetinaNet's 20 logits of an

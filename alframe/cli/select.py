@@ -35,8 +35,8 @@ _FILE = FilePath()
 @click.option("--images", type=_FILE, help="A folder or list to choose from.")
 @click.option("--labelled", type=_FILE, help="A list, or annotations, of what is labelled.")
 @click.option(
-    "--missing", type=click.Choice(["skip", "empty"]), default="skip", show_default=True,
-    help="An image without predictions was not predicted, or shows nothing.",
+    "--missing", type=click.Choice(["skip", "empty"]),
+    help="An image without predictions was not predicted, or shows nothing.  [default: skip]",
 )  # fmt: skip
 @click.option("--skip-bad", is_flag=True, help="Leave out images of which something is wrong.")
 @click.option("--strict", is_flag=True, help="Refuse to take a score for class probabilities.")
@@ -54,7 +54,7 @@ def select(
     embeddings: Path | None,
     images: Path | None,
     labelled: Path | None,
-    missing: Literal["skip", "empty"],
+    missing: Literal["skip", "empty"] | None,
     skip_bad: bool,
     strict: bool,
     seed: int,
@@ -78,6 +78,9 @@ def select(
         --to label-studio --output round_02
     """  # noqa: D301
     _check_query(name, output, labelled, copy=copy, as_json=as_json)
+    if not predictions and (missing or strict):
+        given = "--missing" if missing else "--strict"
+        raise ConfigError(f"{given} is about --predictions: give them, too, or leave it out")
     from alframe.annotations.sheets import NAME as QUERY
     from alframe.config.layers import merge
     from alframe.config.resolve import from_overrides
@@ -93,7 +96,7 @@ def select(
     together(partial(check_provided, chosen, promise), partial(check_used, chosen, promise))
     material = read_material(
         predictions=predictions, augmented=augmented, vectors=vectors, images=images,
-        labelled=labelled, missing=missing, skip_bad=skip_bad, shown=name is not None,
+        labelled=labelled, missing=missing or "skip", skip_bad=skip_bad, shown=name is not None,
     )  # fmt: skip
     selection = choose(chosen, material, budget, seed, tell=say_note, strict=strict)
     if name and output:

@@ -165,8 +165,8 @@ class TrainingConfig(Section):
         weight_decay: on every trained parameter.
         schedule: ``step`` multiplies by ``gamma`` at each of ``milestones`` (in the unit of the
             length); ``cosine`` falls to zero at the end.
-        milestones: see ``schedule``.
-        gamma: see ``schedule``.
+        milestones: of ``step``; see ``schedule``.
+        gamma: of ``step``; see ``schedule``.
         restart: each phase of a learner that has several begins with a fresh optimiser and a
             warm-up (MI-AOD's code); otherwise one optimiser goes through all phases.
         warmup: iterations of linear warm-up; see ``restart``.
@@ -232,6 +232,15 @@ class TrainingConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.same_weights and self.warm_start:
+            raise ValueError(
+                "training.same_weights begins each cycle with the same weights, "
+                "training.warm_start with those of the one before: set one of them"
+            )
+        return self
+
     @property
     def length(self) -> int:
         """Passes or iterations, whichever is set."""
@@ -243,7 +252,7 @@ class EvaluationConfig(Section):
 
     Attributes:
         batch_size: images a forward pass.
-        coco: also compute COCO AP (pycocotools).
+        coco: also compute COCO AP (pycocotools), where objects are detected.
     """
 
     batch_size: int = Field(default=16, ge=1)

@@ -327,6 +327,13 @@ def test_a_key_that_is_no_name_is_an_error_of_the_user() -> None:
         resolve([yaml.safe_load("dataset: {on: 1}")])
 
 
+def test_weights_are_the_same_or_those_of_the_cycle_before() -> None:
+    same, warm = "training.same_weights=true", "training.warm_start=true"
+    with pytest.raises(ConfigError, match=r"warm_start with those of .*: set one of them"):
+        named("strategy=random", same, warm)
+    assert named("strategy=random", "training.same_weights=false", warm).training.warm_start
+
+
 def test_milestones_of_a_preset_are_not_taken_for_another_unit() -> None:
     of_voc = ("model=retina", "dataset=voc", "dataset.root=x")
     with pytest.raises(ConfigError) as error:

@@ -816,6 +816,15 @@ def test_a_labelled_image_whose_name_another_has(
     assert (code, "may mean several files: elsewhere/a.jpg" in err) == (2, True), err
 
 
+@pytest.mark.parametrize("option", [("--missing", "skip"), ("--strict",)])
+def test_options_of_predictions_that_are_not_there(
+    alframe: Any, photos: Path, option: tuple[str, ...]  # noqa: F811
+) -> None:  # fmt: skip
+    code, said, err = choose(alframe, "--images", photos, *option, strategy="random")
+    assert (code, said) == (2, "")
+    assert f"{option[0]} is about --predictions: give them, too, or leave it out" in err
+
+
 def test_files_that_a_strategy_would_not_look_at(
     alframe: Any,  # noqa: F811
     photos: Path,
