@@ -48,8 +48,8 @@ class ProbCover:
 
     Args:
         delta: the radius of a ball, between 0 and 2; by default the one of ``purity``.
-        purity: share of balls that are to be pure; the paper's alpha. Of no effect beside
-            ``delta``, as ``clusters`` and ``iterations`` are.
+        purity: share of balls that are to be pure; the paper's alpha; of no effect beside
+            ``delta``.
         clusters: how many stand in for classes; by default as many as there are, but two at least;
             of no effect beside ``delta``.
         iterations: of k-means, at most; of no effect beside ``delta``.
