@@ -18,10 +18,12 @@ from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import Problems
 from alframe.datasets.splits import closest
 from alframe.errors import RunError
+from alframe.files.checked import read_object
 from alframe.files.locks import is_locked
+from alframe.files.presence import exists
 from alframe.runs.journal import Journal
 from alframe.runs.records import asked_for
-from alframe.runs.rundir import begin_anew, stored_layer
+from alframe.runs.rundir import RESTORE, begin_anew, stored_layer
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -59,9 +61,15 @@ def waits_for(run: Path) -> int:
     asked = (
         journal.last("selected", cycle - 1) if cycle else next(iter(journal.of("initial")), None)
     )
-    if not asked or not asked["ids"]:
+    if not asked or not asked["ids"] or _is_finished(run):
         raise RunError(f"{run} {_state(run, journal, cycle)}")
     return cycle
+
+
+def _is_finished(run: Path) -> bool:
+    """Whether a run has ended; one that is resumed for more is not, until it has."""
+    path = run / "manifest.json"
+    return exists(path) and bool(read_object(path, RESTORE).get("finished"))
 
 
 def _state(run: Path, journal: Journal, cycle: int) -> str:
@@ -69,7 +77,7 @@ def _state(run: Path, journal: Journal, cycle: int) -> str:
     resume = command("run", "--output", run, "--resume")
     if is_locked(run / ".lock"):
         return "is at work: annotate what it asks for when it has ended"
-    if journal.of("finished"):
+    if _is_finished(run):
         wanted = stored_layer(run)["budget"]["cycles"]
         if wanted is None or len(journal.of("evaluated")) < wanted:
             return "is finished: every image of its pool is annotated"

@@ -15,9 +15,9 @@ from alframe.runs.weights import weights_sha256
 STEPS = ("initial", "annotated", "cycle_started", "phase_finished", "fitted", "evaluated")
 """Events of a cycle up to the selection, which is the strategy's and not taken over."""
 
-_LATER = FREE_TO_CHANGE | {
-    *("budget.cycles", "budget.per_cycle", "budget.candidates", "training.warm_start")
-}
+_LATER = FREE_TO_CHANGE | frozenset(
+    {"budget.cycles", "budget.per_cycle", "budget.candidates", "training.warm_start"}
+)
 
 
 def matters(key: str) -> bool:

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import logging
-import math
 import os
 import sys
 from collections.abc import Collection, Iterator
@@ -32,7 +31,8 @@ FOLDERS = ("checkpoints", "scores", "tensorboard")
 def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]:
     """Make or reopen a run directory and hold its lock.
 
-    A run may be reopened with more ``budget.cycles`` than it had; see :meth:`RunDir.raise_cycles`.
+    A run may be reopened with another ``budget.cycles``, as many as have begun or more; see
+    :meth:`RunDir.change_cycles`.
 
     Raises:
         RunError: it holds a run and ``resume`` is false; it was started with another
@@ -111,7 +111,8 @@ def check_place(path: Path, what: str, own: Collection[str]) -> None:
 def _refuse_changes(path: Path, config: RunConfig) -> None:
     stored = resolve([stored_layer(path)])
     changed, allowed = differences(stored, config), set(FREE_TO_CHANGE)
-    if _later(config.budget.cycles) > _later(stored.budget.cycles):
+    begun = len(Journal(path).of("annotated"))
+    if config.budget.cycles is None or config.budget.cycles >= begun:
         allowed.add("budget.cycles")
     if not Journal(path).of("cycle_started"):  # people are asked before that
         allowed.add("data.white")
@@ -129,22 +130,17 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
     if refused := {k: v for k, v in changed.items() if k not in allowed}:
         names = {key: values for key, values in refused.items() if key.endswith(".name")}
         told = names or refused  # options and presets go with a name
-        raise RunError(_refusal(path, key, *values) for key, values in told.items())
+        raise RunError(_refusal(path, key, *values, begun) for key, values in told.items())
 
 
-def _refusal(path: Path, key: str, old: Any, new: Any) -> str:
-    if key == "budget.cycles":  # null is without end
-        least = "null, without end" if old is None else f"{old} or more"
-        return f"{path}: budget.cycles can only be raised: expected {least}, got {new}"
+def _refusal(path: Path, key: str, old: Any, new: Any, begun: int) -> str:
+    if key == "budget.cycles":
+        why = f"expected {begun} or more, as many have begun, or null, without end"
+        return f"{path}: budget.cycles={new}: {why}"
     return (
         f"{path} was started with {key} = {old!r}, now it is {new!r}: resume it as it was, or "
         "choose another --output"
     )
-
-
-def _later(cycles: int | None) -> float:
-    """The end of a run, for a comparison: null has none."""
-    return math.inf if cycles is None else cycles
 
 
 def stopped(error: OSError, path: Path) -> str | None:

@@ -139,11 +139,13 @@ def _waits(
             logger.warning("%s: %s", dataset.name, note)
         describe(run_dir, dataset, plan, as_read.fingerprint())
         cycles: list[Record] = []
+        ahead = len(begun) + 1 if plan.cycles is None else min(len(begun) + 1, plan.cycles)
         labelling = Labelling(dataset, oracle, run_dir, plan, Asking(path, dataset))
         try:
             labelling.begin()
-            labelling.ask_again(len(begun))
-            for cycle in range(len(begun) + 1):
+            if ahead > len(begun):
+                labelling.ask_again(len(begun))
+            for cycle in range(ahead):
                 if not cycle or labelling.chosen(cycle):
                     labelling.annotate(cycle)
                     if done := labelling.record(cycle):
@@ -191,7 +193,7 @@ def _cycles(
             logger.warning("%s: %s", dataset.name, note)
         describe(run_dir, dataset, plan, fingerprint)
         adopt(run_dir)
-        run_dir.raise_cycles()
+        run_dir.change_cycles()
         if source:
             share_first_cycle(run_dir, source)
         proposes = learner if DETECTIONS in signals(config) else None

@@ -206,7 +206,7 @@ class RunDir:
         known = self.manifest().get("initial_sha256")
         return file is not None and digest(stored_ids(Path(file))) == known
 
-    def raise_cycles(self) -> None:
+    def change_cycles(self) -> None:
         """Write into ``config.yaml`` how many cycles there are now."""
         stored, cycles = resolve([stored_layer(self.path)]), self.config.budget.cycles
         if cycles != stored.budget.cycles:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -104,7 +104,8 @@ class Verifier:
         extra = {e["cycle"]: e["extra"] for e in self._run.journal.of("annotated")}
         for cycle in range(self._due()):
             asked = asked + extra.get(cycle, [])
-            ids, wanted = chosen.get(cycle, []), self._wanted(cycle, asked)
+            ids = chosen.get(cycle, [])
+            wanted = self._wanted(cycle, asked, endless=bool(ids))  # an end may have been set since
             if ids or wanted:  # otherwise the pool was exhausted
                 query = self._query(cycle, wanted, asked)
                 about = f"selection of cycle {cycle}"
@@ -147,9 +148,10 @@ class Verifier:
         later = (self._config.budget.cycles or 1) - 1 if finished else 0
         return max(later, selections_due(self._run.journal))
 
-    def _wanted(self, cycle: int, asked: Sequence[str]) -> int:
+    def _wanted(self, cycle: int, asked: Sequence[str], *, endless: bool) -> int:
         left = len(set(self._dataset.pool).difference(self._drawn(), asked))
-        return self._plan.wanted(cycle, left)
+        plan = replace(self._plan, cycles=None) if endless else self._plan
+        return plan.wanted(cycle, left)
 
     def _verdict_on_initial(self, ids: list[str]) -> Verdict:
         if digest(ids) != self._run.manifest().get("initial_sha256"):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from alframe.annotations import taking
 from alframe.datasets.shapes import shapes
+from alframe.files.checked import write_object
 from alframe.runs.journal import Journal
 from tests.annotations import people
 from tests.cli.test_cli import alframe  # noqa: F401
@@ -95,6 +96,12 @@ def test_it_waits_and_ends_as_if_everything_had_been_known(
     assert any(proposals), "the model has something to start from"
     code, out, err = alframe("verify", str(asked))
     assert code == 0, out
+    for wanted, expected in (("null", 3), ("2", 0)):  # it goes on, asks, and is ended all the same
+        code, out, err = alframe(*resume, f"budget.cycles={wanted}")
+        assert code == expected, err
+        assert len(people.asked(asked, 2)) == 2
+    code, out, err = alframe("verify", str(asked))
+    assert (code, "selection of cycle 1: the same" in out) == (0, True), out
     assert alframe("report", str(asked))[0] == 0
     code, out, err = alframe("annotate", str(asked), file)
     assert (code, "is finished, so there is nothing to annotate" in err) == (2, True)
@@ -205,6 +212,6 @@ def test_whether_a_finished_run_may_go_on(
     journal = Journal(tmp_path)
     for cycle in range(2):
         journal.append("evaluated", cycle=cycle, metrics={}, seconds=0.0)
-    journal.append("finished")
+    write_object(tmp_path / "manifest.json", {"finished": "2026-01-01"})
     monkeypatch.setattr(taking, "stored_layer", lambda run: {"budget": {"cycles": wanted}})
     assert re.fullmatch(f"{said}.*", taking._state(tmp_path, journal, 2))

@@ -263,7 +263,10 @@ def test_settings_that_change_nothing_may_change_on_resume(tmp_path: Path) -> No
     assert len(error.value.problems) == 2
 
 
-def test_cycles_may_be_raised_and_not_lowered(tmp_path: Path) -> None:
+ANNOTATED: dict[str, Any] = {"images": 0, "objects": 0, "ignored": [], "extra": [], "sha256": ""}
+
+
+def test_there_may_be_other_cycles_but_no_fewer_than_have_begun(tmp_path: Path) -> None:
     def of(cycles: int) -> RunConfig:
         return resolve([from_overrides([f"budget.cycles={cycles}"])])
 
@@ -271,16 +274,21 @@ def test_cycles_may_be_raised_and_not_lowered(tmp_path: Path) -> None:
         run.save_model(0, {"weight": 1})
         run.update_manifest(seed=4, finished="2026-01-01")
     with open_run(tmp_path / "run", of(3), resume=True) as run:
-        run.raise_cycles()
+        run.change_cycles()
         assert run.manifest() == {"seed": 4, "finished": "2026-01-01"}
     with open_run(tmp_path / "run", of(5), resume=True) as run:
-        run.raise_cycles()
+        run.change_cycles()
         assert run.manifest() == {"seed": 4, "finished": None}
         assert resolve([stored_layer(run.path)]) == of(5)
         assert run.load_model(0) == {"weight": 1}
-    refused = open_run(tmp_path / "run", of(4), resume=True)
-    with pytest.raises(RunError, match=r"only be raised: expected 5 or more, got 4"), refused:
+        for cycle in range(3):
+            run.journal.append("annotated", **ANNOTATED, cycle=cycle)
+    refused = open_run(tmp_path / "run", of(2), resume=True)
+    with pytest.raises(RunError, match=r"cycles=2: expected 3 or more, as many have beg"), refused:
         pass
+    with open_run(tmp_path / "run", of(3), resume=True) as run:
+        run.change_cycles()
+        assert resolve([stored_layer(run.path)]) == of(3)
 
 
 def test_where_moved_data_lie_is_written_down(tmp_path: Path) -> None:
@@ -297,7 +305,7 @@ def test_where_moved_data_lie_is_written_down(tmp_path: Path) -> None:
         assert resolve([stored_layer(run.path)]) == at("here")
         describe(run, dataset, plan, "the fingerprint")
         adopt(run)
-        run.raise_cycles()
+        run.change_cycles()
         assert resolve([stored_layer(run.path)]) == at("there")
         assert run.load_model(0) == {"weight": 1}
 
