@@ -230,6 +230,11 @@ class TrainingConfig(Section):
                 "training.milestones are iterations, as training.iterations is: expected whole "
                 f"numbers from 1 on, got {list(self.milestones)}"
             )
+        if any(m <= 0 for m in self.milestones):
+            raise ValueError(
+                "training.milestones are passes, as training.passes is: expected numbers above 0, "
+                f"got {list(self.milestones)}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ from alframe.datasets.unannotated import UNLABELLED, Unannotated
 from alframe.errors import ConfigError, DataError, together
 from alframe.files.presence import is_folder
 
-VAL2017 = "annotations/instances_val2017.json"
+VAL2017, VAL_IMAGES = "annotations/instances_val2017.json", "val2017"
 NO_TEST = "set dataset.test_images; dataset.test=20% draws a test split from the pool"
 
 
@@ -29,7 +29,7 @@ def coco(
     pool_annotations: str = "annotations/instances_train2017.json",
     pool_images: str = "train2017",
     test_annotations: str | None = VAL2017,
-    test_images: str = "val2017",
+    test_images: str = VAL_IMAGES,
     test: Place | int | float | None = None,
     test_seed: int = 0,
     classes: Sequence[str] | None = None,
@@ -70,6 +70,8 @@ def coco(
     found = Found(home, Problems(on_bad_item), Writing(SIDES))
     if test is not None and test_annotations not in (None, VAL2017):
         raise ConfigError("dataset.test and dataset.test_annotations: expected one of them alone")
+    if test is not None and test_images != VAL_IMAGES:
+        raise ConfigError("dataset.test and dataset.test_images: expected one of them alone")
     found.tested = test is not None or test_annotations is not None
     found.pool, found.test = together(
         partial(_read, found, pool_annotations, pool_images, "set dataset.pool_images"),

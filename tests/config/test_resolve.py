@@ -343,6 +343,9 @@ def test_milestones_of_a_preset_are_not_taken_for_another_unit() -> None:
     for shares in ("[0.5,0.8]", "[0]", "[6000.5]"):
         with pytest.raises(ConfigError, match=r"milestones are iterations, .* expected whole numb"):
             named(*of_voc, "training.iterations=9000", f"training.milestones={shares}")
+    for passes in ("[0]", "[24,-1]"):
+        with pytest.raises(ConfigError, match=r"milestones are passes, .* above 0"):
+            named(*of_voc, f"training.milestones={passes}")
     for more in ("training.milestones=[6000]", "training.schedule=cosine"):
         assert named(*of_voc, "training.iterations=9000", more).training.length == 9000
     assert named(*of_voc, "training.passes=30").training.milestones == (24,)

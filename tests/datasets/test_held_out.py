@@ -106,9 +106,12 @@ def test_without_a_test_split_the_ways_out_are_named(name: str, tmp_path: Path) 
         read(WRITERS[name](tmp_path / "data"))
 
 
-def test_two_ways_to_say_what_is_tested(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="expected one of them alone"):
-        read(coco(tmp_path / "data"), test="20%", test_annotations="annotations/other.json")
+@pytest.mark.parametrize(
+    ("option", "value"), [("test_annotations", "annotations/other.json"), ("test_images", "other")]
+)
+def test_two_ways_to_say_what_is_tested(option: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"{option}: expected one of them alone"):
+        read(coco(tmp_path / "data"), test="20%", **{option: value})
 
 
 def test_a_list_that_there_is_not(tmp_path: Path) -> None:
