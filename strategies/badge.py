@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.config.checks import at_least
+from alframe.config.checks import at_least, in_range
 from alframe.shaped import Float
 from alframe.signals import (
     BOX_FEATURES,
@@ -56,12 +56,13 @@ class BADGE:
         min_score: detections count above this score.
 
     Raises:
-        ConfigError: ``dimensions`` is below 1.
+        ConfigError: an option is out of range.
     """
 
     requires: frozenset[str] = OF_DETECTIONS
 
     def __init__(self, dimensions: int | None = 64, min_score: float = 0.05) -> None:
+        in_range("min_score", min_score, 0, 1)
         if dimensions is not None:
             at_least("dimensions", dimensions, 1)
         self._dimensions, self._min_score = dimensions, min_score

@@ -6,6 +6,7 @@ from itertools import compress
 
 import torch
 
+from alframe.config.checks import in_range
 from alframe.errors import DIVERGED, SelectionError
 from alframe.signals import CLASS_PROBS, DETECTIONS, SignalBatch, above
 from alframe.strategy import Query, Selection
@@ -27,9 +28,13 @@ class BalancedRandom:
     Args:
         min_score: a class is predicted on an image by a detection above this score; where there
             are none, in other tasks, by a class probability.
+
+    Raises:
+        ConfigError: ``min_score`` is not between 0 and 1.
     """
 
     def __init__(self, min_score: float = 0.3) -> None:
+        in_range("min_score", min_score, 0, 1)
         self.requires = frozenset({DETECTIONS})
         self._min_score = min_score
 

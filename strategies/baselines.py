@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from alframe.config.checks import in_range
 from alframe.signals import DETECTIONS, SignalBatch, ones_above
 from alframe.strategy import Query, ScoringStrategy, Selection
 
@@ -30,11 +31,15 @@ class MostObjects(ScoringStrategy):
 
     Args:
         min_score: detections count above this score.
+
+    Raises:
+        ConfigError: ``min_score`` is not between 0 and 1.
     """
 
     requires = frozenset({DETECTIONS})
 
     def __init__(self, min_score: float = 0.3) -> None:
+        in_range("min_score", min_score, 0, 1)
         self._min_score = min_score
 
     def score(self, batch: SignalBatch) -> Any:

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from alframe.config.checks import one_of
+from alframe.config.checks import in_range, one_of
 from alframe.errors import SelectionError
 from alframe.shaped import Bool, Float
 from alframe.signals import CLASS_PROBS, DETECTIONS, SignalBatch
@@ -52,7 +52,7 @@ class CDAL:
             all and is taken last; or it is taken for ``uniform``, as if nothing were known.
 
     Raises:
-        ConfigError: ``unit`` or ``missing`` is not one of these.
+        ConfigError: an option is out of range, or not one of these.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class CDAL:
     ) -> None:
         one_of("unit", unit, get_args(Unit))
         one_of("missing", missing, get_args(Missing))
+        in_range("min_score", min_score, 0, 1)
         self.requires = frozenset({DETECTIONS if unit == "detections" else CLASS_PROBS})
         self._unit: Unit = unit
         self._min_score, self._uniform = min_score, missing == "uniform"

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from alframe.config.checks import in_range
 from alframe.errors import ConfigError
 from alframe.signals import DETECTIONS
 from alframe.strategies.balanced_random import ShownClasses, by_turns, showing_classes
@@ -28,7 +29,7 @@ class ClassBalanced:
         min_score: a class is predicted on an image by a detection above this score.
 
     Raises:
-        ConfigError: ``of`` gives no scores.
+        ConfigError: ``of`` gives no scores, or ``min_score`` is not between 0 and 1.
     """
 
     def __init__(self, of: Strategy, min_score: float = 0.3) -> None:
@@ -36,6 +37,7 @@ class ClassBalanced:
             raise ConfigError(
                 f"class-balanced needs a strategy that scores images; {type(of).__name__} does not"
             )
+        in_range("min_score", min_score, 0, 1)
         self.requires = of.requires | {DETECTIONS}
         self._of, self._min_score, self._signal = of, min_score, DETECTIONS
 

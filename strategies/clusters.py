@@ -41,6 +41,7 @@ class ClusterStrategy(ABC):
 
     def __init__(self, max_clusters: int, min_size: int, iterations: int) -> None:
         at_least("max_clusters", max_clusters, 1)
+        at_least("min_size", min_size, 1)
         at_least("iterations", iterations, 1)
         self._max_clusters, self._min_size = max_clusters, min_size
         self._iterations = iterations

@@ -50,7 +50,7 @@ class DivProto:
         rare_score: an image shows a rare class by a detection above this score.
 
     Raises:
-        ConfigError: ``rare`` or ``reserved`` is not between 0 and 1.
+        ConfigError: an option is out of range.
     """
 
     requires = REQUIRES
@@ -64,8 +64,12 @@ class DivProto:
         reserved: float = 0.75,
         rare_score: float = 0.3,
     ) -> None:
+        in_range("within", within, -1, 1)
+        in_range("between", between, -1, 1)
+        in_range("min_score", min_score, 0, 1)
         in_range("rare", rare, 0, 1)
         in_range("reserved", reserved, 0, 1)
+        in_range("rare_score", rare_score, 0, 1)
         self._within, self._between, self._min_score = within, between, min_score
         self._rare, self._reserved, self._rare_score = rare, reserved, rare_score
 

@@ -80,6 +80,7 @@ class PPAL:
         at_least("ub", ub, 0)
         in_range("xi", xi, 0, 1)
         at_least("factor", factor, 1)
+        in_range("min_score", min_score, 0, 1)
         self._alpha, self._ub, self._xi = alpha, ub, xi
         self._factor, self._min_score = factor, min_score
 
@@ -108,8 +109,10 @@ class PPAL:
 
     def weights(self, difficulties: Tensor) -> Tensor:
         """What the entropy of each class is multiplied by, [C] -> [C]."""
-        b = math.expm1(1 / self._alpha)
-        return 1 + self._alpha * self._ub * torch.log(b * difficulties + 1)
+        steep = 1 / self._alpha
+        hard = -math.expm1(-steep) * difficulties.double().clamp(min=0)  # b d / exp(steep)
+        logs = torch.logaddexp(steep + hard.log(), hard.new_zeros(()))  # b itself may overflow
+        return (1 + self._alpha * self._ub * logs).float()
 
     def _uncertainties(self, batch: SignalBatch, weights: Tensor) -> list[float]:
         """Sum of the weighted entropies of each image's detections."""

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from alframe.config.checks import at_least, one_of
+from alframe.config.checks import at_least, in_range, one_of
 from alframe.detectors.losses import at_least_float32
 from alframe.errors import SelectionError
 from alframe.shaped import Bool, Float
@@ -56,6 +56,7 @@ class UncertaintyStrategy(ScoringStrategy):
         one_of("sigmoid", sigmoid, get_args(Sigmoid))
         one_of("aggregate", aggregate, AGGREGATES)
         at_least("k", k, 1)
+        in_range("min_score", min_score, 0, 1)
         self.requires = frozenset({CLASS_PROBS if unit == "anchors" else DETECTIONS})
         self._unit: Unit | None = unit
         self._aggregate: Aggregate = aggregate

@@ -61,6 +61,7 @@ class MutualInformation(ScoringStrategy):
         in_range("iou", iou, 0, 1)
         one_of("aggregate", aggregate, AGGREGATES)
         at_least("k", k, 1)
+        in_range("min_score", min_score, 0, 1)
         self._iou, self._min_score, self._empty = iou, min_score, empty
         self._aggregate: Aggregate = aggregate
         self._k = k

@@ -146,9 +146,18 @@ def test_nothing_is_labelled() -> None:
     assert len(Power(CALD()).select(asked).ids) == 1
 
 
+def test_a_huge_factor_makes_candidates_of_all() -> None:
+    found = {item: [[0.1 * n, 0.0]] for n, item in enumerate("abcd", start=1)}
+    seen = found, {item: [BOX] for item in found}
+    asked = query(makers(seen, seen), "abcd", 2)
+    assert CALD(factor=1e308).select(asked) == CALD(factor=4).select(asked)
+
+
 def test_options_out_of_range() -> None:
     with pytest.raises(ConfigError, match=r"factor: expected at least 1, got 0\.5"):
         CALD(factor=0.5)
+    with pytest.raises(ConfigError, match="base: expected 0 to 2, got 3"):
+        CALD(base=3)
     with pytest.raises(ConfigError, match=r"empty: expected one of .*, got 'never'"):
         CALD(empty="never")  # type: ignore[arg-type]
 

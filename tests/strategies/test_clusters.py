@@ -3,6 +3,7 @@ import pytest
 from alframe.errors import ConfigError
 from alframe.signals import EMBEDDING
 from alframe.strategies.clusters import KMeans
+from alframe.strategies.typiclust import TypiClust
 from tests.strategies.asking import query, rows
 
 FAN = {item: [1.0, n / 10] for n, item in enumerate("abcde", start=-2)}
@@ -30,3 +31,5 @@ def test_more_are_wanted_than_differ() -> None:
 def test_options_out_of_range() -> None:
     with pytest.raises(ConfigError, match="iterations: expected at least 1, got 0"):
         KMeans(iterations=0)
+    with pytest.raises(ConfigError, match="min_size: expected at least 1, got 0"):
+        TypiClust(min_size=0)

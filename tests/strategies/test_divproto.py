@@ -120,9 +120,12 @@ def test_what_is_dropped_within_an_image_counts_for_nothing() -> None:
     assert selection.scores == pytest.approx({"a": h(0.5), "b": h(0.5), "c": h(0.1)})
 
 
-def test_options_out_of_range() -> None:
-    with pytest.raises(ConfigError, match="rare: expected 0 to 1, got 2"):
-        DivProto(rare=2)
+@pytest.mark.parametrize(
+    ("option", "least"), [("rare", 0), ("rare_score", 0), ("within", -1), ("between", -1)]
+)
+def test_options_out_of_range(option: str, least: int) -> None:
+    with pytest.raises(ConfigError, match=f"{option}: expected {least} to 1, got 2"):
+        DivProto(**{option: 2})  # type: ignore[arg-type]
 
 
 def test_objects_of_an_image_repeat_each_other_within_its_own_similarity() -> None:

@@ -40,6 +40,23 @@ def test_weights_by_hand() -> None:
     assert PPAL().weights(torch.tensor([0.0, 0.5, 1.0])).tolist() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("alpha", [0.01, 0.001, 1e-300])
+def test_weights_of_a_steep_alpha_by_hand(alpha: float) -> None:
+    """exp(1 / alpha) is beyond float32, or float64: alpha log(b d + 1) = 1 + alpha log(d)."""
+    expected = [1.0, 1 + 0.2 * (1 + alpha * math.log(0.5)), 1.2]
+    found = PPAL(alpha=alpha).weights(torch.tensor([0.0, 0.5, 1.0]))
+    assert found.tolist() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.02, 0.3, 3.0, 100.0])
+def test_weights_as_the_formula_has_them(alpha: float) -> None:
+    hard = torch.linspace(0, 1, 11)
+    expected = 1 + alpha * 0.2 * torch.log(math.expm1(1 / alpha) * hard.double() + 1)
+    torch.testing.assert_close(
+        PPAL(alpha=alpha).weights(hard).double(), expected, rtol=0, atol=1e-6
+    )
+
+
 def image(labels: list[int], scores: list[float], features: list[list[float]]) -> Instances:
     vectors = torch.nn.functional.normalize(torch.tensor(features).reshape(-1, 2))
     return Instances(torch.tensor(labels), torch.tensor(scores), torch.ones(len(labels)), vectors)
