@@ -102,10 +102,10 @@ class FasterRCNN(StockDetector):
     ) -> None:
         one_of("heads", heads, (None, "v2", "light"))
         at_least("fpn_channels", fpn_channels, 1)
-        body = _backbone(backbone, weights, style, frozen_stages, norm_eval)
         options = PostProcess(
             score_threshold, nms_iou, max_detections, "pairs", per_level=None, per_image=None
         )
+        body = _backbone(backbone, weights, style, frozen_stages, norm_eval)
         super().__init__(body, 4, options)
         sides = [(8 * stride,) for stride in (*self.strides, 2 * self.strides[-1])]
         mobile = backbone == MOBILENET

@@ -74,11 +74,11 @@ class FCOS(StockDetector):
                 f"fpn_channels: expected a multiple of {LEAST_WIDTH}, got {fpn_channels}"
             )
         at_least("tower_convs", tower_convs, 0)
-        body = build_backbone(
-            backbone, weights=weights, style=style, frozen_stages=frozen_stages, norm_eval=norm_eval
-        )
         options = PostProcess(
             score_threshold, nms_iou, max_detections, "pairs", CANDIDATES, per_image=None
+        )
+        body = build_backbone(
+            backbone, weights=weights, style=style, frozen_stages=frozen_stages, norm_eval=norm_eval
         )
         super().__init__(body, 8, options)
         self.stock = _stock(num_classes, self.channels, self.strides, fpn_channels, tower_convs)

@@ -1,5 +1,6 @@
 """From scores and deltas of every anchor to a few boxes an image: fixed shapes, whole batches."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
@@ -29,7 +30,8 @@ class PostProcess:
 
     Attributes:
         score_threshold: a class is a candidate above this probability; :data:`ANY` takes all.
-        nms_iou: of two candidates of one class that overlap more, the weaker is dropped.
+        nms_iou: of two candidates of one class that overlap more, the weaker is dropped; infinity
+            drops none.
         max_detections: at most so many an image.
         candidates: what is counted in the pre-selection of each level: ``"anchors"``, by their
             best class, each then with all of its classes (mmdet; MI-AOD); ``"pairs"`` of an anchor
@@ -50,7 +52,8 @@ class PostProcess:
 
     def __post_init__(self) -> None:
         one_of("candidates", self.candidates, get_args(Candidates))
-        at_least("nms_iou", self.nms_iou, 0)
+        if self.nms_iou != math.inf:
+            in_range("nms_iou", self.nms_iou, 0, 1)
         at_least("max_detections", self.max_detections, 1)
         if self.score_threshold != ANY:
             in_range("score_threshold", self.score_threshold, 0, 1)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from alframe.config.checks import at_least, one_of
+from alframe.config.checks import at_least, in_range, one_of
 from alframe.detectors.anchors import AnchorGrid, octave_scales, retina_cell
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
@@ -108,7 +108,10 @@ class RetinaNet(DenseDetector):
         one_of("extra_levels", extra_levels, ("c5", "p5"))
         one_of("tower_norm", tower_norm, ("none", "group"))
         one_of("box_loss", box_loss, ("l1", "smooth_l1"))
+        in_range("focal_alpha", focal_alpha, 0, 1)
+        at_least("focal_gamma", focal_gamma, 0)
         at_least("class_loss_weight", class_loss_weight, 0)
+        at_least("beta", beta, 0)
         at_least("tower_convs", tower_convs, 0)
         at_least("fpn_channels", fpn_channels, 1)
         at_least("scales_per_octave", scales_per_octave, 1)

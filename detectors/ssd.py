@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from torch import Tensor, nn
 
-from alframe.config.checks import one_of
+from alframe.config.checks import above_zero, at_least, one_of
 from alframe.detectors.anchors import AnchorGrid, Anchors, ssd_cell, ssd_sides
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
@@ -97,7 +97,10 @@ class SSD(DenseDetector):
         max_detections: int = 200,
     ) -> None:
         _check(size, strides, anchor_ratios)
-        sides = ssd_sides(size, first_anchor, anchor_range, len(strides))
+        above_zero("box_stds", *box_stds)
+        at_least("negatives", negatives, 0)
+        at_least("beta", beta, 0)
+        sides = _sides(size, first_anchor, anchor_range, len(strides))
         longest = size if anchor_clipping else math.inf
         super().__init__(
             num_classes,
@@ -170,6 +173,22 @@ def _check(size: int, strides: Sequence[int], ratios: Sequence[Sequence[float]])
             f"anchor_ratios: expected a list for each of the {len(strides)} levels, got "
             f"{len(ratios)}"
         )
+    above_zero("anchor_ratios", *chain.from_iterable(ratios))
+
+
+def _sides(size: int, first: float, span: tuple[float, float], levels: int) -> tuple[int, ...]:
+    above_zero("first_anchor", first)
+    if not 0 < span[0] < span[1]:
+        raise ConfigError(
+            f"anchor_range: expected two shares above 0, the smaller first, got {list(span)}"
+        )
+    sides = ssd_sides(size, first, span, levels)
+    if min(sides) < 1:
+        raise ConfigError(
+            f"first_anchor, anchor_range: expected shares of size={size} that make a pixel or "
+            f"more, in whole percents, got sides of {list(sides)}"
+        )
+    return sides
 
 
 def _grid(

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.config.checks import one_of
+from alframe.config.checks import above_zero, one_of
 from alframe.errors import ConfigError, SelectionError
 from alframe.strategy import Query, Scoring, Selection, Strategy
 
@@ -51,8 +51,7 @@ class Power:
                 f"kind: power takes logarithms, and scores of {type(of).__name__} may be negative; "
                 "expected softrank or softmax"
             )
-        if not beta > 0:
-            raise ConfigError(f"beta: expected above 0, got {beta}")
+        above_zero("beta", beta)
         self.requires = of.requires
         self._of, self._kind, self._beta = of, kind, beta
 

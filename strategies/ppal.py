@@ -9,10 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alframe.config.checks import at_least, in_range
+from alframe.config.checks import above_zero, at_least, in_range
 from alframe.datasets.base import Target
 from alframe.detectors.box_ops import box_iou
-from alframe.errors import ConfigError
 from alframe.shaped import Float
 from alframe.signals import DETECTIONS, Detections, SignalBatch, above
 from alframe.strategies.instances import REQUIRES, Instances, all_instances
@@ -75,8 +74,7 @@ class PPAL:
         factor: int = 4,
         min_score: float = 0.05,
     ) -> None:
-        if not alpha > 0:
-            raise ConfigError(f"alpha: expected above 0, got {alpha}")
+        above_zero("alpha", alpha)
         at_least("ub", ub, 0)
         in_range("xi", xi, 0, 1)
         at_least("factor", factor, 1)

@@ -12,6 +12,13 @@ def at_least(option: str, value: float, least: float) -> None:
         raise ConfigError(f"{option}: expected at least {least}, got {value}")
 
 
+def above_zero(option: str, *values: float) -> None:
+    """Raise :class:`ConfigError` unless each of ``values`` is above 0."""
+    for value in values:
+        if not value > 0:
+            raise ConfigError(f"{option}: expected above 0, got {value}")
+
+
 def in_range(option: str, value: float, low: float, high: float) -> None:
     """Raise :class:`ConfigError` unless ``value`` is from ``low`` to ``high``."""
     if not low <= value <= high:

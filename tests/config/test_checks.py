@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from alframe.config.checks import at_least, in_range, whole
+from alframe.config.checks import above_zero, at_least, in_range, whole
 from alframe.errors import ConfigError
 
 
@@ -13,6 +13,10 @@ def test_bounds_are_allowed_and_nothing_beyond_them() -> None:
     for value in (0.9, math.nan):
         with pytest.raises(ConfigError, match=f"k: expected at least 1, got {value}"):
             at_least("k", value, 1)
+    above_zero("ratios", 1e-9, 2)
+    for value in (0, -1, math.nan):
+        with pytest.raises(ConfigError, match=f"ratios: expected above 0, got {value}"):
+            above_zero("ratios", 1, value)
     for value in (-0.1, 1.1, math.nan):
         with pytest.raises(ConfigError, match=f"share: expected 0 to 1, got {value}"):
             in_range("share", value, 0, 1)

@@ -242,6 +242,15 @@ def test_no_network(monkeypatch, tmp_path, style, file):
         ({"strides": (10, 16, 32, 64)}, r"begin with some of .*\[4, 8, 16, 32\].*got \[10, 16"),
         ({"strides": (8, 16, 50, 32)}, "strides: expected to begin with some of"),
         ({"strides": (8, 16, 32, 31)}, "followed by one of 1 or 0, not of 3"),
+        ({"anchor_ratios": ((2,), (2, 0), (2,), (2,))}, "anchor_ratios: expected above 0, got 0"),
+        ({"first_anchor": 0.0}, "first_anchor: expected above 0, got 0"),
+        ({"first_anchor": 0.01}, r"first_anchor, .*a pixel or more, .* got sides of \[0, "),
+        ({"anchor_range": (0.9, 0.45)}, r"anchor_range: expected .*, got \[0.9, 0.45\]"),
+        ({"anchor_range": (0.0, 0.9)}, "anchor_range: expected two shares above 0"),
+        ({"box_stds": (0.1, 0.1, 0.0, 0.2)}, "box_stds: expected above 0, got 0"),
+        ({"negatives": -1.0}, "negatives: expected at least 0, got -1"),
+        ({"beta": -1.0}, "beta: expected at least 0, got -1"),
+        ({"nms_iou": 1.5}, "nms_iou: expected 0 to 1, got 1.5"),
     ],
 )
 def test_settings_that_cannot_work(settings, message):

@@ -72,6 +72,7 @@ def test_folded_for_inference(make):
             "tower_convs: expected at least 0",
         ),
         (fcos, {"fpn_channels": 40}, "fpn_channels: expected a multiple of 64, got 40"),
+        *((make, {"nms_iou": 1.5}, "nms_iou: expected 0 to 1, got 1.5") for make in (light, fcos)),
         (fcos, {"weights": "pretrained"}, "no pretrained weights; say weights=none"),
     ],
 )

@@ -119,6 +119,8 @@ def test_the_auxiliary_head_is_trained_and_never_asked() -> None:
     assert before[CLASS_PROBS].values.equal(after[CLASS_PROBS].values)
     assert before[CLASS_MAPS].logits.equal(after[CLASS_MAPS].logits)
     assert FCN(3, backbone="tiny", weights="none", aux=False).aux is None
+    with pytest.raises(ConfigError, match="aux_weight: expected at least 0, got -1"):
+        FCN(3, aux_weight=-1)
 
 
 def test_weights_of_terms_and_classes_count() -> None:
@@ -270,6 +272,7 @@ def test_bands_are_those_of_the_whole(
         ({"class_weights": [1.0, 2.0, 1.0, 1.0]}, "each of 3 classes"),
         ({"class_weights": [0.0, 0.0, 0.0]}, "not 0 alone"),
         ({"stride": 0}, "stride"),
+        ({"low_stride": 0}, "model.low_stride: expected at least 1, got 0"),
         ({"low_stride": 32}, "expected a map as coarse before the last one"),
         ({"low_stride": 64}, r"has strides \[4, 8, 16, 32\]"),
         ({"backbone": "resnet_of_mine"}, "resnet_of_mine"),
