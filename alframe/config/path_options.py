@@ -1,7 +1,7 @@
 """Options that are paths: said by their type, so that a run can keep them whole."""
 
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
@@ -28,3 +28,9 @@ def is_place(option: FieldInfo) -> bool:
     marked = [getattr(member, "__metadata__", ()) for member in get_args(option.annotation)]
     marked.append(option.metadata)
     return any(_VALIDATOR in each for each in marked) or Path in members(option.annotation)
+
+
+def words_of(option: FieldInfo) -> frozenset[str]:
+    """Values that an option names, which are no paths whatever lies there: ``val``."""
+    named = (m for m in get_args(option.annotation) if get_origin(m) is Literal)
+    return frozenset(word for member in named for word in get_args(member))

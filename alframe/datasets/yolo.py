@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from alframe.config.path_options import Place
 from alframe.datasets.assemble import Found, assemble
@@ -37,7 +38,7 @@ def yolo(
     root: str,
     *,
     data: Place | None = None,
-    test: Place | int | float | None = None,
+    test: Literal["val", "test"] | Place | int | float | None = None,
     test_seed: int = 0,
     classes: Sequence[str] | None = None,
     unannotated: Unannotated = "unlabelled",

@@ -10,7 +10,7 @@ from typing import Any
 
 from alframe.config.draft import injected
 from alframe.config.options import options_model
-from alframe.config.path_options import is_place
+from alframe.config.path_options import is_place, words_of
 from alframe.config.resolve import resolve
 from alframe.config.sections import Component, RunConfig
 from alframe.files.home import expanded
@@ -49,8 +49,12 @@ def _placed(kind: Kind, component: Component) -> Component:
     """A component with whole paths: by the types of its options, and ``root`` of any dataset."""
     entry = registry().get(kind, component.name)
     known = options_model(entry.load(), injected(entry)).model_fields
-    places = {n for n, option in known.items() if is_place(option)} | {"root"} & known.keys()
-    whole = {name: _whole(component.options.get(name)) for name in places}
+    whole = {
+        name: _whole(value)
+        for name, value in component.options.items()
+        if name in known and (is_place(known[name]) or name == "root")
+        if not (isinstance(value, str) and value in words_of(known[name]))
+    }
     return Component(**{**component.model_dump(), **whole})
 
 

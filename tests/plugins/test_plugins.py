@@ -93,7 +93,7 @@ def test_code_that_is_not_made_for_alframe_is_no_plugin(place: str, owner: str) 
     ("place", "option", "needle"),
     [
         ("subprocess:getoutput", "cmd", "module 'subprocess' is part of Python"),
-        ("alframe.cli:os.system", "command", "is of Python, which is not made for alframe"),
+        ("alframe.cli.output:os.system", "command", "is of Python, which is not made for alframe"),
         ("mine:os.system", "command", "is of Python, which is not made for alframe"),
         ("mine:getoutput", "cmd", "is of Python, which is not made for alframe"),
         ("mine:made", "cmd", "is of Python, which is not made for alframe"),
