@@ -9,10 +9,10 @@ import yaml
 from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.files_oracle import stored_answers, with_answers
 from alframe.annotations.sheets import answers_file
-from alframe.annotations.vocabulary import Annotations, AskedImage, Sheet
+from alframe.annotations.vocabulary import UNSIZED, Annotations, AskedImage, Sheet
 from alframe.annotations.yolo_query import write_query
 from alframe.config.resolve import drafted
-from alframe.datasets.base import Dataset, LabelledSet
+from alframe.datasets.base import Dataset, LabelledSet, file_of
 from alframe.datasets.name_matching import Pictures
 from alframe.detectors.handing_over import (
     asked_images,
@@ -51,9 +51,8 @@ class Labelled:
 
     def named(self, split: str) -> dict[str, str]:
         """What files call the images of a split, by id: that and the suffix of the picture."""
-        images = self.known.images
-        find = getattr(images, "file", lambda item: None)
-        return {i: AskedImage(i, find(i), 1, 1).name for i in self.splits[split]}
+        files = {item: file_of(self.known.images, item) for item in self.splits[split]}
+        return {item: AskedImage(item, file, *UNSIZED).name for item, file in files.items()}
 
 
 def labelled_by(run: Path) -> Labelled:
@@ -77,7 +76,8 @@ def labelled_by(run: Path) -> Labelled:
             raise RunError(f"{run}: its oracle kept no annotation of {named(lacking)}")
     begun = journal.of("initial")
     aside = {*dataset.test, *(begun[0]["test"] if begun else ())}
-    known = tuple(item for item in (*dataset.pool, *dataset.test) if item in ids - given_up)
+    shown = ids - given_up
+    known = tuple(item for item in (*dataset.pool, *dataset.test) if item in shown)
     splits = {
         "train": tuple(item for item in known if item not in aside),
         "test": tuple(item for item in known if item in aside),

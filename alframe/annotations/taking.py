@@ -148,7 +148,8 @@ def take(
         notes.append(f"no image is answered in {named(list(map(str, files)))}")
     after = merged(before, own)
     if give_up:
-        rest = [image.item for image in sheet.images if image.item not in {*after.images}]
+        given = frozenset(after.images)
+        rest = [image.item for image in sheet.images if image.item not in given]
         after = merged(after, Annotations((), rest, ignored={*rest}))
         notes += [f"gave up {plural(len(rest), 'image')}: {named(rest)}"] if rest else []
     after.new = frozenset(thing.name for thing in after.objects).difference(dataset.classes)

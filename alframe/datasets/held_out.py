@@ -113,7 +113,7 @@ def hold_out(found: Found, test: str, seed: int) -> None:
         DataError: see :func:`listed` and :func:`drawn_test`.
     """
     if share_of(test) is None:
-        own = {item: path for item, path in found.files.items() if item in {*found.pool}}
+        own = {item: found.files[item] for item in found.pool if item in found.files}
         found.test = listed(expanded(test), PictureNames(own), found.problems)
     else:
         apart = found.problems.items.union(found.bare)
