@@ -148,8 +148,7 @@ def take(
         notes.append(f"no image is answered in {named(list(map(str, files)))}")
     after = merged(before, own)
     if give_up:
-        given = frozenset(after.images)
-        rest = [image.item for image in sheet.images if image.item not in given]
+        rest = _missing(sheet, after)
         after = merged(after, Annotations((), rest, ignored={*rest}))
         notes += [f"gave up {plural(len(rest), 'image')}: {named(rest)}"] if rest else []
     after.new = frozenset(thing.name for thing in after.objects).difference(dataset.classes)
@@ -158,10 +157,13 @@ def take(
         answers.parent.mkdir(exist_ok=True)
         write_answers(after, pictures(dataset), answers)
     suspects = write_suspects(sheet, after, run, cycle)
-    answered = set(after.images)
-    missing = [i.item for i in sheet.images if i.item not in answered]
     notes += _grown(after, dataset, cycle)
-    return Received(cycle, len(sheet.images), notes, missing, suspects)
+    return Received(cycle, len(sheet.images), notes, _missing(sheet, after), suspects)
+
+
+def _missing(sheet: Sheet, found: Annotations) -> list[str]:
+    answered = set(found.images)
+    return [image.item for image in sheet.images if image.item not in answered]
 
 
 def _refuse_emptied(before: Annotations, own: Annotations, anyhow: str) -> None:
