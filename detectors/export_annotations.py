@@ -7,12 +7,12 @@ from pathlib import Path
 import yaml
 
 from alframe.annotations.coco_writing import write_answers
-from alframe.annotations.files_oracle import stored_answers, with_answers
-from alframe.annotations.sheets import answers_file
+from alframe.annotations.files_oracle import answered_by
 from alframe.annotations.vocabulary import UNSIZED, Annotations, AskedImage, Sheet
 from alframe.annotations.yolo_query import write_query
 from alframe.config.resolve import drafted
-from alframe.datasets.base import Dataset, LabelledSet, file_of
+from alframe.config.sections import RunConfig
+from alframe.datasets.base import LabelledSet, file_of
 from alframe.datasets.name_matching import Pictures
 from alframe.detectors.handing_over import (
     asked_images,
@@ -55,20 +55,18 @@ class Labelled:
         return {item: AskedImage(item, file, *UNSIZED).name for item, file in files.items()}
 
 
-def labelled_by(run: Path) -> Labelled:
+def labelled_by(run: Path, config: RunConfig) -> Labelled:
     """What is annotated in a run: what people have answered, or what has been revealed.
 
     Raises:
-        AlframeError: there is no run, its dataset cannot be read, or its annotations have no boxes
-            or are not kept.
+        AlframeError: its dataset cannot be read, or its annotations have no boxes or are not kept.
     """
-    config, journal = drafted([stored_layer(run)]).light(), Journal(run)
-    dataset = dataset_of(config, run)
+    dataset, journal = dataset_of(config, run), Journal(run)
     if dataset.task != "detection":
         raise RunError(f"{run}: its annotations are of {dataset.task}, expected boxes")
-    given_up: set[str] = set()
+    given_up = frozenset[str]()
     if asks_people(config):
-        dataset, given_up = with_answers(dataset, [run]), _given_up(run, dataset)
+        dataset, given_up = answered_by(run, dataset)
         ids = frozenset(dataset.targets)
     else:
         ids = asked_for(journal).union(dataset.test)
@@ -86,14 +84,6 @@ def labelled_by(run: Path) -> Labelled:
     return Labelled(splits, labelled, dataset.classes, tuple(sorted(given_up)))
 
 
-def _given_up(run: Path, dataset: Dataset) -> set[str]:
-    found, cycle = set[str](), 0
-    while answers_file(run, cycle).exists():
-        found |= stored_answers(run, cycle, dataset).found.ignored
-        cycle += 1
-    return found
-
-
 def write_annotations(run: Path, name: str, folder: Path) -> list[str]:
     """Write what a run has annotated.
 
@@ -106,11 +96,14 @@ def write_annotations(run: Path, name: str, folder: Path) -> list[str]:
         Lines for people.
 
     Raises:
-        AlframeError: see :func:`labelled_by`.
+        AlframeError: there is no run; see :func:`labelled_by`.
     """
-    found = labelled_by(run)
+    config = drafted([stored_layer(run)]).light()
+    found = labelled_by(run, config)
     folder.mkdir(parents=True, exist_ok=True)
-    lines = _as_coco(found, run, folder) if name == "coco" else _as_yolo(found, folder)
+    lines = _as_coco(found, folder) if name == "coco" else _as_yolo(found, folder)
+    if name == "coco" and "annotations" in config.dataset.options:
+        lines.append(_anew(run, folder, tested=bool(found.splits["test"])))
     counts = {split: len(ids) for split, ids in found.splits.items()}
     parts = [f"{count:,} to {split} on" for split, count in counts.items()]
     parts += [f"{len(found.given_up):,} given up"] if found.given_up else []
@@ -120,7 +113,14 @@ def write_annotations(run: Path, name: str, folder: Path) -> list[str]:
     return [f"wrote {folder}: {said}"]
 
 
-def _as_coco(found: Labelled, run: Path, folder: Path) -> list[str]:
+def _anew(run: Path, folder: Path, *, tested: bool) -> str:
+    settings = [f"dataset.annotations={folder.absolute()}"]
+    settings += [f"dataset.test={(folder / TEST_LIST).absolute()}"] if tested else []
+    again = command("run", "--config", run / "config.yaml", "--output", "NEW", *settings)
+    return f"A new run that begins with these, tested on the same images: {again}"
+
+
+def _as_coco(found: Labelled, folder: Path) -> list[str]:
     for split, name in (("train", TRAIN), ("test", TEST)):
         if found.splits[split]:
             write_instances(found.known, found.classes, found.named(split), folder / name)
@@ -129,20 +129,12 @@ def _as_coco(found: Labelled, run: Path, folder: Path) -> list[str]:
         ids = list(found.given_up)
         said = Annotations(found.classes, ids, ignored={*ids})
         write_answers(said, images, folder / GIVEN_UP)
-    lines = [
+    if tested := found.splits["test"]:
+        write_text(folder / TEST_LIST, "".join(f"{item}\n" for item in tested))
+    return [
         f"{TRAIN}, {TEST}: COCO instances; file_name is below the folder of the pictures. "
         f"{GIVEN_UP}, where it is there, lists images that nobody could annotate.",
     ]
-    settings = [f"dataset.annotations={folder.absolute()}"]
-    if found.splits["test"]:
-        listed = "".join(f"{item}\n" for item in found.splits["test"])
-        write_text(folder / TEST_LIST, listed)
-        settings.append(f"dataset.test={(folder / TEST_LIST).absolute()}")
-    config = drafted([stored_layer(run)]).light()
-    if config.dataset.name == "photos":
-        again = command("run", "--config", run / "config.yaml", "--output", "NEW", *settings)
-        lines.append(f"A new run that begins with these, tested on the same images: {again}")
-    return lines
 
 
 def _as_yolo(found: Labelled, folder: Path) -> list[str]:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -119,7 +118,8 @@ def covering(points: "Float[Tensor, 'N D']", known: int, count: int, least: floa
         count: how many to take, at most as many as there are.
         least: points with a larger cosine than this cover each other, and each covers itself.
     """
-    left = torch.arange(len(points), device=points.device) >= known
+    rows = torch.arange(len(points), device=points.device)
+    left = rows >= known
     taken: list[int] = []
     while len(taken) < count:
         if least > 1 - ROUNDING:
@@ -127,8 +127,9 @@ def covering(points: "Float[Tensor, 'N D']", known: int, count: int, least: floa
         uncovered = left & (_around(points, ~left, least) == 0)
         gains = _around(points, uncovered, least)
         while uncovered.any() and len(taken) < count:
-            # The first of the largest, which torch does not promise.
-            row = int(np.argmax(gains.masked_fill(~left, -1).cpu().numpy()))
+            # The first of the largest, which torch alone does not promise.
+            ranks = gains * len(points) - rows
+            row = int(ranks.masked_fill(~left, -len(points)).argmax())
             taken.append(row)
             left[row] = False
             new = points @ points[row] > least

@@ -169,13 +169,24 @@ def with_answers(dataset: Dataset, runs: Iterable[Path]) -> Dataset:
         DataError: answers cannot be used; every problem.
     """
     for run in runs:
-        cycle = 0
-        while answers_file(run, cycle).exists():
-            answers = stored_answers(run, cycle, dataset).answers()
-            targets = {**answers.targets, **dataset.targets}
-            dataset = replace(with_classes(dataset, answers.new_classes), targets=targets)
-            cycle += 1
+        dataset, _ = answered_by(run, dataset)
     return dataset
+
+
+def answered_by(run: Path, dataset: Dataset) -> tuple[Dataset, frozenset[str]]:
+    """The dataset with what people have answered in all cycles of a run, and what they gave up.
+
+    Raises:
+        DataError: answers cannot be used; every problem.
+    """
+    cycle, given_up = 0, set[str]()
+    while answers_file(run, cycle).exists():
+        answers = stored_answers(run, cycle, dataset).answers()
+        targets = {**answers.targets, **dataset.targets}
+        dataset = replace(with_classes(dataset, answers.new_classes), targets=targets)
+        given_up |= answers.ignored
+        cycle += 1
+    return dataset, frozenset(given_up)
 
 
 def pictures(dataset: Dataset, asked: Iterable[str] = ()) -> Pictures:

@@ -339,8 +339,7 @@ def _chain(section: str, wanted: Any) -> list[Entry]:
         raise ConfigError(f"{section}: expected a name, such as {section}=NAME (got {shown(name)})")
     entry = registry().get(COMPONENTS[section.partition(".")[0]], str(name))
     of = wanted.get("of") if isinstance(wanted, dict) and entry.kind == "strategies" else None
-    wraps = entry.kind == "strategies" and entry.is_wrapper()
-    if wraps and _name(of) is not None:
+    if (wraps := entry.is_wrapper()) and _name(of) is not None:
         return [entry, *_chain(f"{section}.of", of)]
     if wraps:
         raise ConfigError(

@@ -68,10 +68,14 @@ def coco(
     """
     home = home_of(root, f"one with {pool_annotations} and {pool_images}/")
     found = Found(home, Problems(on_bad_item), Writing(SIDES))
-    if test is not None and test_annotations not in (None, VAL2017):
-        raise ConfigError("dataset.test and dataset.test_annotations: expected one of them alone")
-    if test is not None and test_images != VAL_IMAGES:
-        raise ConfigError("dataset.test and dataset.test_images: expected one of them alone")
+    own = {
+        "dataset.test_annotations": test_annotations not in (None, VAL2017),
+        "dataset.test_images": test_images != VAL_IMAGES,
+    }
+    if test is not None and any(own.values()):
+        raise ConfigError(
+            f"dataset.test and {name}: expected one of them alone" for name in own if own[name]
+        )
     found.tested = test is not None or test_annotations is not None
     found.pool, found.test = together(
         partial(_read, found, pool_annotations, pool_images, "set dataset.pool_images"),

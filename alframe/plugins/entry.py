@@ -114,9 +114,12 @@ class Entry:
 
     def is_wrapper(self) -> bool:
         """Whether a strategy works on top of another one."""
-        if self.wraps is None:
+        if self.wraps is not None:
+            return self.wraps
+        try:
             return "of" in inspect.signature(self.load()).parameters
-        return self.wraps
+        except (TypeError, ValueError):  # it has none: who asks for its options says so
+            return False
 
     def make(self, **options: Any) -> Any:
         """Call the factory.

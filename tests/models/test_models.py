@@ -5,7 +5,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from torchvision.models import ResNet50_Weights, resnet18
@@ -160,12 +160,17 @@ def test_a_model_without_classes() -> None:
         resolve([from_overrides([*CLASSIFIER, "model=tests.models.mistaken:Fixed"])])
 
 
+class Unsigned(dict[str, Any]):
+    requires: ClassVar[frozenset[str]] = frozenset()
+
+
 @pytest.mark.parametrize(
     ("place", "message"),
     [
         ("nowhere:Idea", "Nor is there a module 'nowhere'"),
         ("tests.models.classifier:Idea", "has no attribute 'Idea'"),
         ("tests.models.classifier:Coloured", "expected something with"),
+        (f"{__name__}:Unsigned", "its options cannot be had: no signature found"),
         ("powr:entropy", "unknown strategy 'powr'.*Did you mean 'power'"),
         (":Idea", "expected a name on both sides of the colon"),
     ],
