@@ -72,7 +72,8 @@ SCHEMA: Mapping[str, Mapping[str, _Check]] = {
 and needs nothing.
 """
 _MAY_HAVE: Mapping[str, Mapping[str, _Check]] = {
-    "annotated": {"new_classes": _is_names, "lost": _is_ids}
+    "annotated": {"new_classes": _is_names, "lost": _is_ids},
+    "selected": {"wanted": is_count},
 }
 """Likewise, where there is something to say."""
 _ONCE = frozenset({"annotated", "cycle_started", "fitted", "evaluated"})

@@ -188,7 +188,7 @@ class Loop:
     def _select(self, cycle: int, labelled: LabelledSet) -> None:
         wanted = self._wanted(cycle)
         if not wanted:
-            self._record("selected", cycle, ids=[], seconds=0.0, memory=peak_memory())
+            self._record_selected(cycle, [], wanted, 0.0)
             return
         self._ensure_model(cycle)
         started = time.monotonic()
@@ -206,7 +206,7 @@ class Loop:
                 logger.warning("cycle %d: %s", cycle, said)
         reasons = dict.fromkeys(ids, self._run.config.strategy.name)
         self._labelling.ask(cycle + 1, reasons, selection.scores)
-        self._record("selected", cycle, ids=ids, seconds=elapsed, memory=peak_memory())
+        self._record_selected(cycle, ids, wanted, elapsed)
 
     def _query(self, cycle: int, labelled: LabelledSet, budget: int, tick: Tick) -> Query:
         images, requires = self._dataset.images, self._strategy.requires
@@ -242,6 +242,10 @@ class Loop:
 
     def _last(self, name: str, cycle: int) -> Event | None:
         return self._run.journal.last(name, cycle)
+
+    def _record_selected(self, cycle: int, ids: list[str], wanted: int, elapsed: float) -> None:
+        memory = peak_memory()
+        self._record("selected", cycle, ids=ids, wanted=wanted, seconds=elapsed, memory=memory)
 
     def _record(self, name: str, cycle: int, *, seconds: float, **details: Any) -> None:
         details["seconds"] = seconds

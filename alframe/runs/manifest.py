@@ -1,8 +1,10 @@
 """``manifest.json``: what a run is, written when it begins, and held against what goes on."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from alframe.config.resolve import differences, resolve
 from alframe.config.sections import Component, RunConfig
@@ -12,9 +14,10 @@ from alframe.runs.budget import Plan
 from alframe.runs.build import sources
 from alframe.runs.environment import environment
 from alframe.runs.records import new_classes
-from alframe.runs.rundir import ADOPTED, RunDir, stored_layer, write_config
+from alframe.runs.rundir import ADOPTED, CYCLES, PER_CYCLE, RunDir, stored_layer, write_config
 from alframe.runs.weights import weights_sha256
 from alframe.training.distributed import world_size
+from alframe.words import named
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +35,9 @@ def describe(run: RunDir, dataset: Dataset, plan: Plan, fingerprint: str) -> Non
         RunError: it was begun on other data, or with another number of processes that matters.
     """
     if not run.manifest():
-        _begin(run, dataset, plan, fingerprint)
+        _begin(run, _entry(dataset, plan, fingerprint))
         return
-    _check_data(run, fingerprint)
+    _check_data(run, _entry(dataset, plan, fingerprint))
     _check_processes(run, run.config)
     _note_edited(run)
     new, told = new_classes(run.journal), run.described()
@@ -43,7 +46,20 @@ def describe(run: RunDir, dataset: Dataset, plan: Plan, fingerprint: str) -> Non
         run.update_manifest(dataset=grown)
 
 
-def _begin(run: RunDir, dataset: Dataset, plan: Plan, fingerprint: str) -> None:
+def _entry(dataset: Dataset, plan: Plan, fingerprint: str) -> Mapping[str, Any]:
+    """What the manifest says of a dataset."""
+    return {
+        "name": dataset.name,
+        "fingerprint": fingerprint,
+        "test_fingerprint": replace(dataset, pool=()).fingerprint(),
+        "pool": len(dataset.pool) - len(plan.test),
+        "test": len(dataset.test) + len(plan.test),
+        "classes": list(dataset.classes),
+        "notes": list(dataset.notes),
+    }
+
+
+def _begin(run: RunDir, entry: Mapping[str, Any]) -> None:
     config = run.config
     run.update_manifest(
         **environment(config.device),
@@ -52,25 +68,29 @@ def _begin(run: RunDir, dataset: Dataset, plan: Plan, fingerprint: str) -> None:
         seed=config.seed,
         weights_sha256=weights_sha256(config),
         plugins=sources(config),
-        dataset={
-            "name": dataset.name,
-            "fingerprint": fingerprint,
-            "test_fingerprint": replace(dataset, pool=()).fingerprint(),
-            "pool": len(dataset.pool) - len(plan.test),
-            "test": len(dataset.test) + len(plan.test),
-            "classes": list(dataset.classes),
-            "notes": list(dataset.notes),
-        },
+        dataset=entry,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _check_data(run: RunDir, fingerprint: str) -> None:
-    if run.described()["fingerprint"] != fingerprint:
-        raise RunError(
-            f"{run.config.dataset.name} has changed since {run.path} was started: its images, "
-            "splits or annotations are not the same. Restore it, or choose another --output"
-        )
+def _check_data(run: RunDir, now: Mapping[str, Any]) -> None:
+    then = run.described()
+    if then["fingerprint"] == now["fingerprint"]:
+        return
+    told = [
+        f"{now[split]} images to {use}, then {then[split]}"
+        for split, use in (("pool", "choose from"), ("test", "test on"))
+        if then.get(split, now[split]) != now[split]
+    ]
+    if then["classes"] != now["classes"]:
+        told.append(f"the classes {named(now['classes'])}, then {named(then['classes'])}")
+    if not told:
+        same = then.get("test_fingerprint") == now["test_fingerprint"]
+        told.append(f"other images or annotations {'to choose from' if same else 'to test on'}")
+    raise RunError(
+        f"{run.config.dataset.name} has changed since {run.path} was started: it has "
+        f"{'; '.join(told)}. Restore it, or choose another --output"
+    )
 
 
 def _check_processes(run: RunDir, config: RunConfig) -> None:
@@ -85,18 +105,26 @@ def _check_processes(run: RunDir, config: RunConfig) -> None:
 def adopt(run: RunDir) -> None:
     """Write what a resumed run has from now on, once it goes on or waits, and is not refused.
 
-    It is where its images lie, and what is white in them: a run that people answer begins before
-    they are read.
+    It is where its images lie, what is white in them (a run that people answer begins before they
+    are read), and how many images and cycles are to come.
     """
     stored, config = resolve([stored_layer(run.path)]), run.config
-    names = {"data.white"} | ADOPTED
-    if not names.isdisjoint(differences(stored, config)):
-        adopted = {
-            "data": stored.data.model_copy(update={"white": config.data.white}),
-            "dataset": _adopted("dataset", stored.dataset, config.dataset),
-            "oracle": _adopted("oracle", stored.oracle, config.oracle),
-        }
-        write_config(run.path, stored.model_copy(update=adopted))
+    changed = differences(stored, config)
+    if changed.keys().isdisjoint({"data.white", CYCLES, PER_CYCLE} | ADOPTED):
+        return
+    if CYCLES in changed:  # first, so that a kill leaves no finished half
+        run.update_manifest(finished=None)
+    if PER_CYCLE in changed:
+        at_first = {PER_CYCLE: stored.budget.per_cycle}
+        run.update_manifest(began_with=at_first | run.manifest().get("began_with", {}))
+    budget = {"cycles": config.budget.cycles, "per_cycle": config.budget.per_cycle}
+    adopted = {
+        "data": stored.data.model_copy(update={"white": config.data.white}),
+        "dataset": _adopted("dataset", stored.dataset, config.dataset),
+        "oracle": _adopted("oracle", stored.oracle, config.oracle),
+        "budget": stored.budget.model_copy(update=budget),
+    }
+    write_config(run.path, stored.model_copy(update=adopted))
 
 
 def _adopted(section: str, stored: Component, new: Component) -> Component:

@@ -16,8 +16,16 @@ from alframe.files.atomic import remove_torn, sync_folder
 from alframe.files.locks import locked
 from alframe.files.presence import exists
 from alframe.files.refusals import REMEDIES, name_in, refusal
+from alframe.runs.build import asks_people
 from alframe.runs.journal import Journal
-from alframe.runs.rundir import FREE_TO_CHANGE, RunDir, stored_layer, write_config
+from alframe.runs.rundir import (
+    CYCLES,
+    FREE_TO_CHANGE,
+    PER_CYCLE,
+    RunDir,
+    stored_layer,
+    write_config,
+)
 from alframe.runs.weights import weights_sha256
 from alframe.text import LineFormatter, command
 
@@ -31,8 +39,8 @@ FOLDERS = ("checkpoints", "scores", "tensorboard")
 def open_run(path: Path, config: RunConfig, *, resume: bool) -> Iterator[RunDir]:
     """Make or reopen a run directory and hold its lock.
 
-    A run may be reopened with another ``budget.cycles``, as many as have begun or more; see
-    :meth:`RunDir.change_cycles`.
+    A run may be reopened with another ``budget.cycles``, as many as have begun or more; one that
+    people answer with another ``budget.per_cycle``, for the selections to come.
 
     Raises:
         RunError: it holds a run and ``resume`` is false; it was started with another
@@ -113,7 +121,9 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
     changed, allowed = differences(stored, config), set(FREE_TO_CHANGE)
     begun = len(Journal(path).of("annotated"))
     if config.budget.cycles is None or config.budget.cycles >= begun:
-        allowed.add("budget.cycles")
+        allowed.add(CYCLES)
+    if asks_people(config):  # who have more time, or less; a benchmark's budget is one
+        allowed.add(PER_CYCLE)
     if not Journal(path).of("cycle_started"):  # people are asked before that
         allowed.add("data.white")
     run = RunDir(path, stored)
@@ -134,7 +144,7 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
 
 
 def _refusal(path: Path, key: str, old: Any, new: Any, begun: int) -> str:
-    if key == "budget.cycles":
+    if key == CYCLES:
         why = f"expected {begun} or more, as many have begun, or null, without end"
         return f"{path}: budget.cycles={new}: {why}"
     return (

@@ -193,7 +193,6 @@ def _cycles(
             logger.warning("%s: %s", dataset.name, note)
         describe(run_dir, dataset, plan, fingerprint)
         adopt(run_dir)
-        run_dir.change_cycles()
         if source:
             share_first_cycle(run_dir, source)
         proposes = learner if DETECTIONS in signals(config) else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from alframe.config.draft import Layer
 from alframe.config.layers import flat
-from alframe.config.resolve import as_layer, resolve, to_yaml
+from alframe.config.resolve import as_layer, to_yaml
 from alframe.config.sections import RunConfig
 from alframe.errors import RunError
 from alframe.files import checkpoints
@@ -42,6 +42,8 @@ FREE_TO_CHANGE = ADOPTED | frozenset(
 
 Wherever a dataset lies, its fingerprint has to be the same.
 """
+CYCLES, PER_CYCLE = "budget.cycles", "budget.per_cycle"
+"""Settings that a resumed run may change within bounds; see :mod:`alframe.runs.opening`."""
 RESTORE = (
     "restore it, or start anew with another --output; what the run found is in results.csv and "
     "cycles.jsonl, its models in checkpoints/"
@@ -63,7 +65,10 @@ class RunDir:
     def __init__(self, path: Path, config: RunConfig) -> None:
         self.path = path
         self.config = config
-        self._fingerprint = fingerprint(stored_layer(path))
+
+    @functools.cached_property
+    def _fingerprint(self) -> str:
+        return fingerprint(stored_layer(self.path), self.manifest().get("began_with", {}))
 
     @functools.cached_property
     def journal(self) -> Journal:
@@ -206,14 +211,6 @@ class RunDir:
         known = self.manifest().get("initial_sha256")
         return file is not None and digest(stored_ids(Path(file))) == known
 
-    def change_cycles(self) -> None:
-        """Write into ``config.yaml`` how many cycles there are now."""
-        stored, cycles = resolve([stored_layer(self.path)]), self.config.budget.cycles
-        if cycles != stored.budget.cycles:
-            self.update_manifest(finished=None)  # first, so that a kill leaves no finished half
-            budget = stored.budget.model_copy(update={"cycles": cycles})
-            write_config(self.path, stored.model_copy(update={"budget": budget}))
-
     def fit_state(self, cycle: int) -> "FitState":
         """The checkpoint of the training of ``cycle``."""
         return FitState(self, cycle)
@@ -266,15 +263,16 @@ class FitState:
         self._path.unlink(missing_ok=True)
 
 
-def fingerprint(stored: Layer) -> str:
+def fingerprint(stored: Layer, began_with: Layer) -> str:
     """SHA-256 of every setting that is part of what a run computes.
 
     Args:
         stored: its ``config.yaml``. Settings that a later version adds are not part of it, so that
             version still reads the checkpoints.
+        began_with: what it had at first in the place of settings that have been changed since.
     """
-    left_out = FREE_TO_CHANGE | {"budget.cycles"}  # which may be raised
-    kept = {k: v for k, v in flat(stored).items() if k not in left_out}
+    left_out = FREE_TO_CHANGE | {CYCLES}
+    kept = {k: v for k, v in (flat(stored) | began_with).items() if k not in left_out}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 

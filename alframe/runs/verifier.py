@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from alframe.config.layers import at_root
 from alframe.config.resolve import drafted
@@ -36,7 +36,7 @@ from alframe.runs.records import (
     selections,
     selections_due,
 )
-from alframe.runs.rundir import RunDir, stored_layer, stored_scores
+from alframe.runs.rundir import PER_CYCLE, RunDir, stored_layer, stored_scores
 from alframe.runs.verdict import Source, Verdict, compared
 from alframe.seeds import Seeds
 from alframe.signals import SignalBatch
@@ -91,7 +91,8 @@ class Verifier:
             partial(build_learner, config, folder=path, images=images, restored=True)
         )
         self._known = self._dataset.known if asks_people(config) else {}
-        drawing = _without_file(config)
+        self._began_with = self._run.manifest().get("began_with", {})
+        drawing = _as_begun(config, self._began_with)
         self._plan, fingerprint = plan_and_fingerprint(drawing, as_read, self._dataset, path)
         if self._run.described()["fingerprint"] != fingerprint:
             raise RunError(f"{path} was made on other data than {config.dataset.name} is now")
@@ -149,6 +150,9 @@ class Verifier:
         return max(later, selections_due(self._run.journal))
 
     def _wanted(self, cycle: int, asked: Sequence[str], *, endless: bool) -> int:
+        event = self._run.journal.last("selected", cycle)
+        if event and "wanted" in event and PER_CYCLE in self._began_with:
+            return int(event["wanted"])
         left = len(set(self._dataset.pool).difference(self._drawn(), asked))
         plan = replace(self._plan, cycles=None) if endless else self._plan
         return plan.wanted(cycle, left)
@@ -252,7 +256,8 @@ def _unless_damaged(about: str, look: Callable[[], Verdict]) -> Verdict:
         return Verdict(about, None, str(error), damaged=True)
 
 
-def _without_file(config: RunConfig) -> RunConfig:
-    """The configuration with an initial set that is drawn."""
-    budget = config.budget.model_copy(update={"initial_set": None})
+def _as_begun(config: RunConfig, began_with: Mapping[str, Any]) -> RunConfig:
+    """The configuration with an initial set that is drawn, and the first images of a cycle."""
+    per_cycle = began_with.get(PER_CYCLE, config.budget.per_cycle)
+    budget = config.budget.model_copy(update={"initial_set": None, "per_cycle": per_cycle})
     return config.model_copy(update={"budget": budget})

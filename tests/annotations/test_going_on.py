@@ -25,6 +25,7 @@ from alframe.runs.kept import dataset_of
 from alframe.runs.rundir import RunDir, stored_layer
 from tests.annotations import people
 from tests.cli.test_cli import alframe  # noqa: F401
+from tests.runs.stored import edit
 
 IDS = [f"{name}.png" for name in "abcdefgh"]
 FEW = ("budget.test=null", "budget.per_cycle=1")
@@ -478,6 +479,44 @@ def test_a_picture_that_cannot_be_read_any_more(
     answer(2)
     code, _, err = alframe(*resume)
     assert (code, f"cannot be read any more: {first[0]}; put the pict" in err) == (2, True), err
+
+
+def test_people_may_be_asked_for_more_or_fewer_images_from_then_on(
+    alframe: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """While the run waits as well as when it goes on; what was selected before stays verified."""
+    photos, run = tmp_path / "photos", tmp_path / "run"
+    people.photographs(photos, [f"{letter}.png" for letter in "abcdefghijklm"])
+    budget = ("budget.test=2", "budget.initial=2", "budget.per_cycle=1", "budget.cycles=null")
+    given = ("run", "--dataset", "photos", "--data-root", str(photos), "--strategy", "entropy")
+    classes = ("oracle=files", "dataset.classes=[dog]", "device=cpu")
+    assert alframe(*given, *classes, *budget, *QUICK, "--output", str(run))[0] == 3
+    resume = ("run", "--output", str(run), "--resume")
+
+    def answer(cycle: int) -> int:
+        images = people.asked(run, cycle)
+        objects = {image["id"]: [("dog", (1.0, 1.0, 9.0, 9.0))] for image in images}
+        file = people.coco(tmp_path / f"{cycle}.json", images, objects, ["dog"])
+        assert alframe("annotate", str(run), str(file))[0] == 0
+        return len(images)
+
+    answer(0)
+    assert alframe(*resume)[0] == 3
+    model = (run / "checkpoints/cycle_00.pt").read_bytes()
+    assert alframe(*resume, "budget.per_cycle=3")[0] == 3  # the image of before is asked for still
+    assert answer(1) == 1
+    assert alframe(*resume)[0] == 3
+    assert answer(2) == 3
+    assert alframe(*resume, "budget.per_cycle=2")[0] == 3
+    assert len(people.asked(run, 3)) == 2
+    assert "per_cycle: 2" in (run / "config.yaml").read_text()
+    assert (run / "checkpoints/cycle_00.pt").read_bytes() == model
+    code, out, err = alframe("verify", str(run))
+    assert (code, "9 of 9 verified" in out) == (0, True), out + err
+    edit(run, lambda e: {**e, "ids": e["ids"][:1]} if e.get("wanted") == 2 else e)
+    code, out, err = alframe("verify", str(run))
+    assert (code, "1 chosen instead of 2" in out) == (1, True), out + err
 
 
 def test_names_as_long_as_they_can_be(alframe: Any, tmp_path: Path) -> None:  # noqa: F811

@@ -56,7 +56,7 @@ def test_initial_weights_are_not_needed_once_there_is_a_model(
     for model in (moved / "checkpoints").iterdir():
         state = torch.load(model, weights_only=True)
         content = {"cycle": state["cycle"], "state": state["state"]}
-        checkpoints.save(model, fingerprint(stored_layer(moved)), content)
+        checkpoints.save(model, fingerprint(stored_layer(moved), {}), content)
     (expected,), (found,) = (list(Predictor(path)([photo])) for path in (run, moved))
     assert found.shown.json == expected.shown.json
 

@@ -2,7 +2,9 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import yaml
 
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import RunConfig
+from alframe.datasets.base import Dataset, Target
 from alframe.errors import RunError
 from alframe.files import checkpoints
 from alframe.files.atomic import atomic, remove_torn, write_text
@@ -90,7 +93,7 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
 
 def test_what_a_run_computes_is_in_its_fingerprint_and_nothing_else() -> None:
     def of(*pairs: str) -> str:
-        return fingerprint(resolve([from_overrides(pairs)]).model_dump(mode="json"))
+        return fingerprint(resolve([from_overrides(pairs)]).model_dump(mode="json"), {})
 
     assert of() == of("output=x", "device=cpu", "data.workers=3", "budget.cycles=9")
     assert len({of(), of("seed=1"), of("training.lr=0.1"), of("strategy=random")}) == 4
@@ -107,7 +110,7 @@ def test_checkpoints_are_read_by_a_version_that_knows_more_settings(tmp_path: Pa
         assert "on_nonfinite" not in config.read_text()
         old = yaml.safe_load(config.read_text())
         stored = torch.load(run.model_path(0), weights_only=True)["configuration"]
-        assert stored == fingerprint(old), "what the old version had written"
+        assert stored == fingerprint(old, {}), "what the old version had written"
         assert run.load_model(0) == {"weight": 1}
 
 
@@ -257,10 +260,10 @@ def test_settings_that_change_nothing_may_change_on_resume(tmp_path: Path) -> No
         pass
     with open_run(tmp_path / "run", resolve([from_overrides(["data.workers=1"])]), resume=True):
         pass
-    other = resolve([from_overrides(["training.lr=9", "seed=4"])])
+    other = resolve([from_overrides(["training.lr=9", "seed=4", "budget.per_cycle=7"])])
     with pytest.raises(RunError) as error, open_run(tmp_path / "run", other, resume=True):
         pass
-    assert len(error.value.problems) == 2
+    assert len(error.value.problems) == 3
 
 
 ANNOTATED: dict[str, Any] = {"images": 0, "objects": 0, "ignored": [], "extra": [], "sha256": ""}
@@ -274,10 +277,10 @@ def test_there_may_be_other_cycles_but_no_fewer_than_have_begun(tmp_path: Path) 
         run.save_model(0, {"weight": 1})
         run.update_manifest(seed=4, finished="2026-01-01")
     with open_run(tmp_path / "run", of(3), resume=True) as run:
-        run.change_cycles()
+        adopt(run)
         assert run.manifest() == {"seed": 4, "finished": "2026-01-01"}
     with open_run(tmp_path / "run", of(5), resume=True) as run:
-        run.change_cycles()
+        adopt(run)
         assert run.manifest() == {"seed": 4, "finished": None}
         assert resolve([stored_layer(run.path)]) == of(5)
         assert run.load_model(0) == {"weight": 1}
@@ -287,7 +290,7 @@ def test_there_may_be_other_cycles_but_no_fewer_than_have_begun(tmp_path: Path) 
     with pytest.raises(RunError, match=r"cycles=2: expected 3 or more, as many have beg"), refused:
         pass
     with open_run(tmp_path / "run", of(3), resume=True) as run:
-        run.change_cycles()
+        adopt(run)
         assert resolve([stored_layer(run.path)]) == of(3)
 
 
@@ -305,9 +308,37 @@ def test_where_moved_data_lie_is_written_down(tmp_path: Path) -> None:
         assert resolve([stored_layer(run.path)]) == at("here")
         describe(run, dataset, plan, "the fingerprint")
         adopt(run)
-        run.change_cycles()
         assert resolve([stored_layer(run.path)]) == at("there")
         assert run.load_model(0) == {"weight": 1}
+
+
+def changed(item: str) -> Dataset:
+    """An image has other annotations."""
+    dataset = fake_dataset()
+    return replace(dataset, targets={**dataset.targets, item: Target.of([[1, 1, 6, 8]], [0])})
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        (fake_dataset(pool=9), "9 images to choose from, then 12"),
+        (
+            fake_dataset(test=3, classes=("a", "c")),
+            "3 images to test on, then 4; the classes",
+        ),
+        (fake_dataset(classes=("b", "a")), "the classes b, a, then a, b. Restore it"),
+        (changed("p000"), "other images or annotations to choose from. Restore it, or"),
+        (changed("t000"), "other images or annotations to test on. Restore it, or"),
+    ],
+)
+def test_what_has_changed_of_the_data_is_told(tmp_path: Path, now: Dataset, told: str) -> None:
+    before, plan = fake_dataset(), Plan((), 1, None)
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        for _ in range(2):
+            describe(run, before, plan, before.fingerprint())
+        where = re.escape(f"shapes has changed since {run.path} was started: it has {told}")
+        with pytest.raises(RunError, match=where):
+            describe(run, now, plan, now.fingerprint())
 
 
 def test_the_initial_set_may_lie_elsewhere_on_resume_but_not_be_another(tmp_path: Path) -> None:
