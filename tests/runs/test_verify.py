@@ -236,6 +236,9 @@ def test_what_is_tested_on_is_not_left_to_choose_from(tmp_path: Path) -> None:
     cycles = list(run(resolve([from_overrides(pairs)]), tmp_path / "run"))
     assert [len(cycle["selected"]) for cycle in cycles] == [3, 1, 0]
     assert wrong(tmp_path / "run") == {}
+    verifier = Verifier(tmp_path / "run", "cpu")
+    labelled = [item for item in ids if item not in verifier._drawn()]
+    assert verifier._wanted(2, labelled, endless=True) == 0
 
 
 def test_a_run_with_cycles_added_is_verified(runs: Path, tmp_path: Path) -> None:
