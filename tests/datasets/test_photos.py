@@ -250,6 +250,14 @@ def test_each_class_has_its_share():
     assert len(set(drawn) - set(more)) <= 1  # few change when another image comes
 
 
+def test_the_order_in_which_an_image_names_its_classes_does_not_matter():
+    """A set of names has another one in every process: of classes as rare the first counts."""
+    classes = {f"{name}{n}": list(name) for name in ("a", "b", "ab") for n in range(10)}
+    turned = {item: names[::-1] for item, names in classes.items()}
+    for seed in range(5):
+        assert stratified(classes, 0.3, seed) == stratified(turned, 0.3, seed)
+
+
 def test_shares():
     assert [share_of(t) for t in ("20%", " 7.5 % ", "test.txt", "a20%")] == [0.2, 0.075, None, None]
 
