@@ -168,6 +168,21 @@ def test_time_alone_and_memory_alone():
     assert only(seconds=()) == ["method", "host memory GiB", "device memory GiB"]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "head", "cell"),
+    [
+        (119.0, "fit s", "119.00"),
+        (120.0, "fit min", "2.00"),
+        (7199.0, "fit min", "119.98"),
+        (7200.0, "fit h", "2.00"),
+    ],
+)
+def test_time_is_in_the_largest_unit_that_makes_two(seconds, head, cell):
+    method = dataclasses.replace(FULL_PROBLEM.methods[0], seconds=({"fit": seconds},))
+    heads, row = table(changed(methods=(method,)), "Time and memory")
+    assert (heads[1], row[1]) == (head, cell)
+
+
 def test_the_time_of_a_whole_run_is_a_mean_over_runs():
     """Of 20 seconds in two parts and of 10 in one."""
     seconds = ({"fit": 10.0, "select": 10.0}, {"fit": 10.0})
