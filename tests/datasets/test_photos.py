@@ -250,6 +250,16 @@ def test_each_class_has_its_share():
     assert len(set(drawn) - set(more)) <= 1  # few change when another image comes
 
 
+def test_the_largest_remainder_gives_what_is_left():
+    """30 % of 8 and of 9 images: 2.4 and 2.7, of 5.1 in all."""
+    classes = {f"{name}{n}": {name} for name, count in (("a", 8), ("b", 9)) for n in range(count)}
+    assert [item[0] for item in stratified(classes, 0.3, 0)] == ["a", "a", "b", "b", "b"]
+
+
+def test_a_share_of_less_than_half_an_image_is_one():
+    assert len(stratified({f"{n}": {"cat"} for n in range(10)}, 0.01, 0)) == 1
+
+
 def test_the_order_in_which_an_image_names_its_classes_does_not_matter():
     """A set of names has another one in every process: of classes as rare the first counts."""
     classes = {f"{name}{n}": list(name) for name in ("a", "b", "ab") for n in range(10)}
