@@ -9,6 +9,9 @@ import pytest
 
 from alframe.config.resolve import resolve
 from alframe.datasets.base import Dataset
+from alframe.datasets.held_out import listed
+from alframe.datasets.name_matching import PictureNames
+from alframe.datasets.problems import Problems
 from alframe.errors import AlframeError, ConfigError, DataError
 from alframe.runs.build import build_dataset, plan_of
 from tests.datasets.builders import LABEL, coco_content, coco_root, voc_folder, yolo_root
@@ -129,3 +132,12 @@ def test_empty_images_are_drawn_as_well(tmp_path: Path) -> None:
     assert sorted(shown) == [0, 0, 1, 1]
     with pytest.raises(DataError, match="no annotation, which a benchmark needs"):
         read(options, test="40%")
+
+
+def test_a_name_that_may_mean_two_pictures_is_left_out(tmp_path: Path) -> None:
+    """The list has lost the folder of c.jpg: a.jpg may be that in the folder as well."""
+    path, problems = tmp_path / "test.txt", Problems("skip")
+    path.write_text("c.jpg\na.jpg\n")
+    names = PictureNames({item: tmp_path / item for item in ("a.jpg", "b/a.jpg", "b/c.jpg")})
+    assert listed(path, names, problems) == ["b/c.jpg"]
+    assert problems.items == {f"{path}: a.jpg"}
