@@ -9,7 +9,7 @@ import pytest
 
 from alframe.config.resolve import from_file, from_overrides, resolve
 from alframe.errors import ConfigError
-from alframe.files.reading import YAML_BYTES, ValueProblem, parsed_json, yaml_value
+from alframe.files.reading import YAML_BYTES, ValueProblem, parsed_json, read_bytes, yaml_value
 
 BOMB = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))
 MERGES = "\n".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}], k{n}: 1}}" for n in range(1, 40))
@@ -162,3 +162,10 @@ def test_a_date_is_a_text() -> None:
 def test_json_that_cannot_be_read(raw: bytes, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         parsed_json(raw)
+
+
+def test_a_file_may_be_as_large_as_its_limit(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345678")
+    assert read_bytes(tmp_path / "file", 8) == b"12345678"
+    with pytest.raises(OSError, match="it has 8 bytes; expected at most 7"):
+        read_bytes(tmp_path / "file", 7)
