@@ -12,6 +12,7 @@ from alframe.datasets.boxes import clean_boxes
 from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.datasets.splits import closest
+from alframe.grouping import by_key
 from alframe.oracle import Answers
 
 REMEDY = "correct the answers"
@@ -171,10 +172,7 @@ def changed(before: Annotations, after: Annotations, within: float = SAME) -> se
 
 def by_image(found: Annotations) -> Mapping[str, list[Annotated]]:
     """The objects of each image that has some."""
-    rows: dict[str, list[Annotated]] = {}
-    for thing in found.objects:
-        rows.setdefault(thing.owner, []).append(thing)
-    return rows
+    return by_key((thing.owner, thing) for thing in found.objects)
 
 
 def _alike(one: list[Annotated], other: list[Annotated], within: float) -> bool:

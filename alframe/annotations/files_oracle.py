@@ -18,6 +18,7 @@ from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError, RunError, Waiting
 from alframe.files.home import expanded
 from alframe.files.presence import exists
+from alframe.grouping import by_key
 from alframe.oracle import Answers, OracleSetup
 from alframe.runs.journal import Journal
 from alframe.runs.records import lost
@@ -114,11 +115,8 @@ class FilesOracle:
         found = read_predictions(path, pictures(self._dataset), problems)
         CheckedAnswers(found, self._dataset, path).tell(problems)
         problems.settle()
-        proposals: dict[str, list[Proposal]] = {}
-        for thing in sorted(found.objects, key=lambda thing: -thing.score):
-            each = Proposal(thing.name, thing.box, thing.score)
-            proposals.setdefault(thing.owner, []).append(each)
-        return proposals
+        surest = sorted(found.objects, key=lambda thing: -thing.score)
+        return by_key((t.owner, Proposal(t.name, t.box, t.score)) for t in surest)
 
 
 def _with(

@@ -16,6 +16,7 @@ from alframe.datasets.objects import Annotated
 from alframe.datasets.pictures import Reading, thumbnail
 from alframe.errors import DataError
 from alframe.files.atomic import atomic, write_text
+from alframe.grouping import by_key
 from alframe.text import printable
 from alframe.words import plural
 
@@ -170,7 +171,4 @@ def _template(colours: Mapping[str, str]) -> Template:
 
 def _summary(proposals: tuple[Proposal, ...]) -> list[tuple[str, list[float]]]:
     """Scores by class, the class of the best one first."""
-    found: dict[str, list[float]] = {}
-    for one in proposals:
-        found.setdefault(one.name, []).append(one.score)
-    return list(found.items())
+    return list(by_key((one.name, one.score) for one in proposals).items())

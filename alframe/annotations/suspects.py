@@ -12,6 +12,7 @@ from alframe.annotations.sheets import answers_file, query_folder
 from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
 from alframe.datasets.objects import Annotated, Box
 from alframe.files.atomic import write_text
+from alframe.grouping import by_key
 from alframe.text import csv_text
 
 CONFIDENT = 0.7
@@ -122,9 +123,7 @@ def write_suspects(sheet: Sheet, answers: Annotations, run: Path, cycle: int) ->
 
 def _shown(sheet: Sheet, found: Sequence[Suspect]) -> Sheet:
     """The images of suspects, with the proposals that they contradict."""
-    boxes: dict[str, set[tuple[Box, float]]] = {}
-    for each in found:
-        boxes.setdefault(each.item, set()).add((each.box, each.score))
+    boxes = by_key((each.item, (each.box, each.score)) for each in found)
     images = {image.item: image for image in sheet.images}
     kept = (
         replace(
@@ -137,11 +136,8 @@ def _shown(sheet: Sheet, found: Sequence[Suspect]) -> Sheet:
 
 
 def _look(found: Sequence[Suspect], answers: Annotations) -> SecondLook:
-    remarks: dict[str, list[str]] = {}
-    boxes: dict[str, list[Box]] = {}
-    for each in found:
-        remarks.setdefault(each.item, []).append(f"{each.what} ({each.score:.2f})")
-        boxes.setdefault(each.item, []).append(each.box)
+    remarks = by_key((each.item, f"{each.what} ({each.score:.2f})") for each in found)
+    boxes = by_key((each.item, each.box) for each in found)
     objects = {
         item: [(thing, any(overlap(thing.box, box) >= OVERLAP for box in own)) for thing in things]
         for item, things in by_image(answers).items()

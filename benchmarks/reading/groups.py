@@ -8,14 +8,15 @@ is all but the budget and the dataset's options, and the test split on which the
 of one seed make one curve, so that a seed still counts once.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from alframe.benchmarks.reading.rundirs import Run
 from alframe.benchmarks.statistics import AXES, Axis
 from alframe.benchmarks.statistics.curves import Curve
+from alframe.grouping import by_key
 
 if TYPE_CHECKING:
     from alframe.benchmarks.published import Published
@@ -27,9 +28,6 @@ OWN = ("strategy.", "learner.", "training.restart")
 
 Restarts are between the phases of a learner: one that has a single phase knows none.
 """
-
-Keyed = TypeVar("Keyed", bound=Hashable)
-Each = TypeVar("Each")
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ def problems_of(runs: Sequence[Run]) -> list[ProblemRuns]:
     Separate runs of growing size are one problem by their test split, and one curve a seed.
     """
     joined = with_growth_joined(runs)
-    problems = _grouped(((*run.dataset, run.name("model")), run) for run in joined)
+    problems = by_key(((*run.dataset, run.name("model")), run) for run in joined)
     named = methods(list(problems.values()))
     return [
         ProblemRuns(_title(key, problems), rows) for key, rows in zip(problems, named, strict=True)
@@ -171,19 +169,11 @@ def methods(problems: Sequence[Sequence[Run]]) -> list[dict[str, list[Run]]]:
     problems: recipe and model, with the options that suit it. Methods come in the order of
     their first run.
     """
-    groups = _grouped(
+    groups = by_key(
         (_parts(run), (problem, run)) for problem, runs in enumerate(problems) for run in runs
     )
     telling = {parts: _telling(group) for parts, group in groups.items()}
-    return [_grouped((_name(run, telling), run) for run in runs) for runs in problems]
-
-
-def _grouped(pairs: Iterable[tuple[Keyed, Each]]) -> dict[Keyed, list[Each]]:
-    """By key, both in the order of their first appearance."""
-    groups: dict[Keyed, list[Each]] = {}
-    for key, each in pairs:
-        groups.setdefault(key, []).append(each)
-    return groups
+    return [by_key((_name(run, telling), run) for run in runs) for runs in problems]
 
 
 def _parts(run: Run) -> tuple[str, str]:
@@ -223,7 +213,7 @@ def with_growth_joined(runs: Sequence[Run]) -> list[Run]:
     A size that occurs twice with one seed makes another curve of that seed. Nothing is joined
     where more images have fewer objects: then they are not the same data grown.
     """
-    alike = _grouped((_alike(r), r) for r in runs if r.finished and len(r.cycles) == 1)
+    alike = by_key((_alike(r), r) for r in runs if r.finished and len(r.cycles) == 1)
     places: dict[int, list[Run]] = {}
     for group in alike.values():
         if len({run.cycles[0].labelled for run in group}) > 1:

@@ -10,6 +10,7 @@ from alframe.benchmarks.reading.rundirs import Run, is_run, read_run
 from alframe.benchmarks.running.jobs import Job, JobList
 from alframe.benchmarks.running.suite import Suite
 from alframe.errors import RunError, together
+from alframe.grouping import by_key
 
 OTHERS = {"first": "first cycles", "full": "full supervision", "replay": "repetition"}
 """What notes call the jobs that are no row of the table."""
@@ -40,16 +41,12 @@ def _problem(suite: Suite, jobs: JobList, name: str, read: Mapping[Job, Run]) ->
     own = [job for job in jobs if job.problem == name]
     found = {job: read[job] for job in own if job in read}
     runs = {(j.method, j.seed): r for j, r in found.items() if j.kind == "run"}
-    full: dict[str, list[Run]] = {}
-    for job, run in found.items():
-        if job.kind == "full":
-            full.setdefault(job.method, []).append(run)
     replays = {(j.method, j.seed): r for j, r in found.items() if j.kind == "replay"}
     table = suite.problems[name].published
     return ProblemRuns(
         name=name,
         methods={m: [r for (method, _), r in runs.items() if method == m] for m in suite.methods},
-        full=full,
+        full=by_key((j.method, r) for j, r in found.items() if j.kind == "full"),
         replays=[(runs[key], again) for key, again in replays.items() if key in runs],
         published=published(table) if table else (),
         others={t: [r for j, r in found.items() if j.kind == kind] for kind, t in OTHERS.items()},

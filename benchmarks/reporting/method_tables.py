@@ -1,6 +1,6 @@
 """Tables of a problem that say how good methods are: cycles, areas, comparisons, savings."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from alframe.benchmarks.statistics import AXES, Axis, Costs, Q
 from alframe.benchmarks.statistics.comparisons import Comparison
 from alframe.benchmarks.statistics.curves import Summary
 from alframe.benchmarks.statistics.significance import least_seeds
+from alframe.grouping import by_key
 from alframe.words import plural
 
 if TYPE_CHECKING:
@@ -84,10 +85,8 @@ def models_of(problem: ProblemFindings) -> str:
 
 def _own_rows(problem: ProblemFindings) -> list[Cells]:
     """Name, n, a cell for each column of the problem, and full supervision of the learner."""
-    means: dict[int, list[float]] = defaultdict(list)
-    for method in problem.methods:
-        for point in method.points:
-            means[point.labelled].append(round(100 * point.value.mean, DIGITS))
+    points = (point for method in problem.methods for point in method.points)
+    means = by_key((p.labelled, round(100 * p.value.mean, DIGITS)) for p in points)
     best = {labelled: max(found) for labelled, found in means.items() if len(found) > 1}
     rows: list[Cells] = []
     for method in problem.methods:
@@ -227,10 +226,8 @@ def comparisons(problem: ProblemFindings, metric: str, alpha: float) -> Table | 
 
 def _families(problem: ProblemFindings, alpha: float) -> str:
     """What is corrected together, and how many seeds that takes."""
-    sizes: dict[int, list[str]] = defaultdict(list)
     of_axis: Counter[Axis] = Counter(c.axis for c in problem.comparisons)
-    for axis, pairs in of_axis.items():
-        sizes[pairs].append(axis_of(axis, problem))
+    sizes = by_key((pairs, axis_of(axis, problem)) for axis, pairs in of_axis.items())
     needed = (
         f"{plural(least_seeds(pairs, alpha), 'seed')} or more for {plural(pairs, 'pair')} "
         f"({', '.join(axes)})"

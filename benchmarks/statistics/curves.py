@@ -24,6 +24,7 @@ from scipy.stats import t
 
 from alframe.benchmarks.statistics import Axis, Costs
 from alframe.errors import RunError
+from alframe.grouping import by_key
 
 CONFIDENCE = 0.95
 """Of the interval of a mean."""
@@ -110,10 +111,7 @@ class Curve:
 
 def by_problem(curves: Iterable[Curve]) -> dict[str, list[Curve]]:
     """Curves of each problem, in the order of their first appearance."""
-    found: dict[str, list[Curve]] = {}
-    for curve in curves:
-        found.setdefault(curve.problem, []).append(curve)
-    return found
+    return by_key((curve.problem, curve) for curve in curves)
 
 
 def by_method(curves: Sequence[Curve]) -> dict[str, dict[int, Curve]]:

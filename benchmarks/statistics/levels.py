@@ -24,6 +24,7 @@ from alframe.benchmarks.statistics.curves import (
     by_problem,
     first_crossing,
 )
+from alframe.grouping import by_key
 
 Attempt: TypeAlias = tuple[str, str, int]
 """Problem, method and seed."""
@@ -242,7 +243,8 @@ def performance_profile(
     solved = [b for k, c in posed.items() for b in _solved(c, full[k[0]], axis, costs, qs)]
     ratios = {m: sorted(b[m] / min(b.values()) for b in solved if m in b) for m in methods}
     found = {method: tuple(values) for method, values in ratios.items()}
-    left_out = _by_problem(key for key in attempts if key not in posed)
+    seeds = by_key(key for key in attempts if key not in posed)
+    left_out = {problem: tuple(sorted(numbers)) for problem, numbers in seeds.items()}
     return Profile(problems=len(solved), ratios=found, left_out=left_out) if solved else None
 
 
@@ -270,11 +272,3 @@ def _solved(
         budgets = {method: budget for method, budget in needed.items() if budget is not None}
         if budgets and min(budgets.values()) > 0:
             yield budgets
-
-
-def _by_problem(found: Iterable[Posed]) -> dict[str, tuple[int, ...]]:
-    """Seeds of each problem, ascending."""
-    seeds: dict[str, list[int]] = defaultdict(list)
-    for problem, seed in found:
-        seeds[problem].append(seed)
-    return {problem: tuple(sorted(numbers)) for problem, numbers in seeds.items()}

@@ -13,6 +13,7 @@ from alframe.datasets.base import IGNORED
 from alframe.datasets.pictures import regular_file
 from alframe.datasets.problems import SKIP, SWAPPED, BadItemError, Problem
 from alframe.errors import ConfigError
+from alframe.grouping import by_key
 from alframe.words import named
 
 MOST_CLASSES = IGNORED
@@ -111,12 +112,10 @@ class Palettes:
 
     def add(self, path: str, palette: Sequence[int], values: NDArray[np.integer[Any]]) -> None:
         """Note the colours of a file, but for those that it has for several numbers."""
-        colours: dict[tuple[int, ...], list[int]] = {}
-        for value in np.unique(values).tolist():
-            if colour := tuple(palette[3 * value : 3 * value + 3]):
-                colours.setdefault(colour, []).append(value)
+        there: list[int] = np.unique(values).tolist()
+        colours = by_key((tuple(palette[3 * n : 3 * n + 3]), n) for n in there)
         for colour, numbers in colours.items():
-            if len(numbers) == 1:
+            if colour and len(numbers) == 1:
                 self._seen.setdefault(colour, {}).setdefault(numbers[0], path)
 
     def problem(self) -> str | None:

@@ -17,6 +17,7 @@ from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two_of_one_stem
 from alframe.datasets.splits import check_files, check_splits
 from alframe.errors import ConfigError, DataError
+from alframe.grouping import by_key
 from alframe.tasks.segmentation import TASK
 from alframe.tasks.segmentation.mask_files import (
     MOST_CLASSES,
@@ -152,9 +153,7 @@ def _targets(
 ) -> Iterable[tuple[str, Target]]:
     """The annotation of each item whose image and mask are as they should be."""
     count = None if classes is None else len(classes)
-    images_of: dict[Path, list[str]] = {}
-    for item in ids:
-        images_of.setdefault(pairs.masks[item], []).append(item)
+    images_of = by_key((pairs.masks[item], item) for item in ids)
     palettes = Palettes()
     add = f"add the file{''.join(f' ({spare})' for spare in pairs.spare)}{SKIP}"
 

@@ -11,6 +11,7 @@ from alframe.datasets.names import has_picture_suffix, stem
 from alframe.datasets.problems import Problems, two_of_one_stem
 from alframe.datasets.voc_layout import in_devkit
 from alframe.errors import DataError
+from alframe.grouping import by_key
 from alframe.tasks.segmentation.mask_files import MaskCoding
 from alframe.tasks.segmentation.mask_pairs import MaskedImages, assembled
 from alframe.words import named
@@ -48,9 +49,8 @@ def voc_seg(
     """
     home = _year(home_of(root, f"{IMAGES}, {masks} and {LISTS} in it"), masks)
     pairs, problems = MaskedImages(home), Problems(on_bad_item)
-    there: dict[str, list[str]] = {}
-    for name in filter(has_picture_suffix, pairs.listing.below(str(home / IMAGES))):
-        there.setdefault(stem(name), []).append(name)
+    names = filter(has_picture_suffix, pairs.listing.below(str(home / IMAGES)))
+    there = by_key((stem(name), name) for name in names)
     pictures = PictureNames(there)
     pairs.pool, pairs.test = (
         listed(_list(home, name), pictures, problems, f"dataset.{split}")
