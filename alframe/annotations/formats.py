@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from alframe.annotations import prediction_lines
+from alframe.annotations.answers import of_images
 from alframe.annotations.coco import COCO
 from alframe.annotations.cvat import CVAT
 from alframe.annotations.json_files import json_files
@@ -120,12 +121,7 @@ def named_format(name: str) -> Format:
 def _usable(found: Annotations, images: Images, problems: Problems) -> Annotations:
     """Without images that have a problem, of which what is left may be misleading."""
     problems.add_all(images.doubts(found.images))
-    if bad := problems.items:
-        found.images = [item for item in found.images if item not in bad]
-        found.objects = [thing for thing in found.objects if thing.owner not in bad]
-        found.ignored -= bad
-        found.seconds = {i: took for i, took in found.seconds.items() if i not in bad}
-    return found
+    return of_images(found, set(found.images) - problems.items) if problems.items else found
 
 
 def _format(source: Source, path: Path, name: str | None) -> Format:
