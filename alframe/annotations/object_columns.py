@@ -49,7 +49,6 @@ class Packed:
         self.names: dict[str, int] = {}
         self._waiting: list[Annotated] = []
         self._parts: list[ObjectColumns] = []
-        self._packed = 0
         for thing in objects:
             self.append(thing)
 
@@ -70,7 +69,6 @@ class Packed:
         self._pack()
         places = _places(owners, self.owners), _places(names, self.names)
         self._parts.append(ObjectColumns(*places, box, score, np.empty((len(box), 0))))
-        self._packed += len(box)
 
     def __iadd__(self, objects: Iterable[Annotated]) -> "Packed":
         self._waiting.extend(objects)
@@ -84,7 +82,7 @@ class Packed:
         self.names = {named(name): place for name, place in self.names.items()}
 
     def __len__(self) -> int:
-        return self._packed + len(self._waiting)
+        return sum(len(part.box) for part in self._parts) + len(self._waiting)
 
     def __iter__(self) -> Iterator[Annotated]:
         self._pack()
@@ -119,7 +117,6 @@ class Packed:
     def _pack(self) -> None:
         if self._waiting:
             self._parts.append(_columns(self._waiting, self.owners, self.names))
-            self._packed += len(self._waiting)
             self._waiting = []
 
 
