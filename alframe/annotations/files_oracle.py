@@ -220,7 +220,6 @@ def stored_answers(run: Path, cycle: int, dataset: Dataset) -> CheckedAnswers:
             "was there, or start anew with another --output"
         )
     checked = CheckedAnswers(found, dataset, path)
-    problems = Problems("error", skip="")
     checked.tell(problems)
     problems.settle()
     return checked

@@ -79,9 +79,8 @@ def write_gallery(sheet: Sheet, folder: Path, look: SecondLook | None = None) ->
     (folder / "thumbnails").mkdir(parents=True, exist_ok=True)
     ranks = {image.item: rank for rank, image in enumerate(sheet.images, 1)}
     images = {image.item: image for image in sheet.images}
-    drawn = in_threads(
-        list(images), partial(_thumbnail, images, ranks, folder), _workers(), "thumbnails"
-    )
+    draw = partial(_thumbnail, images, ranks, folder)
+    drawn = in_threads(list(images), draw, min(8, processors()), "thumbnails")
     cards = [
         _Card(ranks[item], images[item], _captions(images[item], look), *found)
         for item, found in drawn
@@ -134,10 +133,6 @@ def _captions(image: AskedImage, look: SecondLook | None) -> list[_Caption]:
         _Caption(text, span[end], top + size, end, size)
         for (text, *_), span, top, end in zip(texts, spans, placed, at_end, strict=True)
     ]
-
-
-def _workers() -> int:
-    return min(8, processors())
 
 
 def _thumbnail(
