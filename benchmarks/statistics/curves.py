@@ -160,11 +160,10 @@ def first_crossing(budgets: Floats, values: Floats, level: float) -> float | Non
     reached = np.flatnonzero(np.round(values, DECIMALS) >= round(level, DECIMALS))
     if not len(reached):
         return None
-    after = reached[0]
-    before = max(after - 1, 0)
-    if after == before:
+    if not reached[0]:
         return float(budgets[0])
-    return float(np.interp(level, values[before : after + 1], budgets[before : after + 1]))
+    between = slice(reached[0] - 1, reached[0] + 1)
+    return float(np.interp(level, values[between], budgets[between]))
 
 
 def aubc(
