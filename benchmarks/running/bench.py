@@ -17,7 +17,7 @@ from alframe.text import command
 if TYPE_CHECKING:
     from alframe.benchmarks.running.engines import Engine
     from alframe.benchmarks.running.grid import Grid
-    from alframe.benchmarks.running.jobs import JobList
+    from alframe.benchmarks.running.jobs import Job, JobList
     from alframe.benchmarks.running.suite import Suite
     from alframe.benchmarks.running.work import WorkList
 
@@ -36,9 +36,8 @@ def _seeds(context: click.Context, parameter: click.Parameter, text: str | None)
             found = range(0)
         if not found:
             raise click.BadParameter(f"expected 0,1,2 or 0-5, got {text!r}")
-        if len(found) <= MOST_SEEDS:
-            seeds.update(found)
-        if len(found) > MOST_SEEDS or len(seeds) > MOST_SEEDS:
+        seeds.update(found[: MOST_SEEDS + 1])
+        if len(seeds) > MOST_SEEDS:
             raise click.BadParameter(f"expected at most {MOST_SEEDS:,} of them, got {text!r}")
     return sorted(seeds)
 
@@ -176,47 +175,46 @@ def _run(work: "WorkList", engine: "Engine", metric: str | None) -> None:
     say(f"{total} runs, {done} of them finished, {engine.slots} at a time, {work.folder}")
     unmeasured = {job.problem for job in work}
     for job in finished:
-        if metric:
-            _check_metric(metric, work.path(job), job.problem, unmeasured)
+        _check_metric(metric, work, job, unmeasured)
     try:
         with contextlib.closing(work.run(engine)) as outcomes:
             for number, outcome in enumerate(outcomes, done + 1):
                 job, ended = outcome.job, outcome.ended
                 say(f"[{number}/{total}] {job.name}  {outcome.seconds:.0f} s  {ended}")
-                if metric and ended.state == "finished":
-                    _check_metric(metric, work.path(outcome.job), outcome.job.problem, unmeasured)
+                if ended.state == "finished":
+                    _check_metric(metric, work, job, unmeasured)
     except KeyboardInterrupt as error:
         say("", "stopped; the same command goes on from here", err=True)
         raise click.exceptions.Exit(exit_code(error)) from error
 
 
-def _check_metric(metric: str, run: Path, problem: str, unmeasured: set[str]) -> None:
+def _check_metric(metric: str | None, work: "WorkList", job: "Job", unmeasured: set[str]) -> None:
     """End a suite whose metric no problem has, which the report would say at the end alone.
 
     Args:
-        metric: its name.
-        run: the directory of a run that has finished.
-        problem: that the run is of.
-        unmeasured: problems of which no run was looked at; this one is taken out, or all are, as
-            the run has the metric.
+        metric: its name; None where the suite leaves it to the model.
+        work: the suite's jobs.
+        job: that has finished.
+        unmeasured: problems of which no run was looked at; the job's is taken out, or all are, as
+            its run has the metric.
 
     Raises:
         ConfigError: it was the last one.
     """
-    if not unmeasured:
+    if metric is None or not unmeasured:
         return
     from alframe.benchmarks.reading.rundirs import read_run
     from alframe.benchmarks.reporting.collect import named_metric
     from alframe.errors import RunError
 
     try:
-        cycles = read_run(run).cycles
+        cycles = read_run(work.path(job)).cycles
     except RunError:  # damaged: the report says so
         return
     try:
         named_metric(cycles, metric)
     except RunError as error:
-        unmeasured.discard(problem)
+        unmeasured.discard(job.problem)
         if not unmeasured:
             remedy = "correct it in the suite, and the same command goes on from here"
             raise ConfigError(f"metric: {error}; {remedy}") from error
