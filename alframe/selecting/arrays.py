@@ -89,14 +89,7 @@ def material_of(
         tuple(each for name, each in found.items() if name.startswith("samples")),
         tuple(each for name, each in found.items() if name.startswith("augmented")),
     )
-    return Material(
-        frozenset(ids),
-        names,
-        signals,
-        Candidates(ids),
-        done,
-        known,
-    )
+    return Material(frozenset(ids), names, signals, Candidates(ids), done, known)
 
 
 def _list(value: Any, name: str) -> list[Any]:

@@ -1,6 +1,6 @@
 """Detections of many images as columns, and batches of them as strategies read them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -253,11 +253,8 @@ def _exclusive(scores: NDArray[np.float64], classes: tuple[str, ...], where: str
     return exclusive
 
 
-def columns_of(
-    found: Iterable[Mapping[str, NDArray[Any]]],
-) -> ObjectColumns:
+def columns_of(rows: Sequence[Mapping[str, NDArray[Any]]]) -> ObjectColumns:
     """Columns of what was found on each image in turn: ``boxes scores labels`` and ``probs``."""
-    rows = list(found)
     count = np.array([len(row["scores"]) for row in rows], np.int64)
     widths = {row["probs"].shape[1] for row in rows if len(row["scores"])}
     if len(widths) > 1:
