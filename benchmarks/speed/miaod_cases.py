@@ -28,8 +28,7 @@ PLAIN = "plain"
 
 def cases(setting: Setting) -> Iterator[Case]:
     """Training steps and selection at the shapes of this device."""
-    for name, (count, height, width) in _shapes(setting).items():
-        size = (count, height, width)
+    for name, size in _shapes(setting).items():
         yield Case(f"miaod/phases-{name}", partial(_phases, size))
         yield Case(f"miaod/selection-{name}", partial(_selection, size))
 
