@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -101,11 +102,6 @@ def _image(number: int, image: AskedImage) -> str:
         f'<image id="{number}" name="{in_xml(image.name)}" width="{image.width}" '
         f'height="{image.height}">\n{boxes}</image>\n'
     )
-
-
-def recognises(source: Source) -> bool:
-    """Whether there is an XML file with a root ``<annotations>``."""
-    return has_root(source, "annotations")
 
 
 @uncollected()
@@ -225,7 +221,7 @@ class _Reader:
 CVAT = Format(
     "cvat",
     "CVAT for images 1.1, an XML file",
-    recognises,
+    partial(has_root, root="annotations"),
     read_cvat,
     write_query,
     (

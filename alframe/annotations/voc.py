@@ -1,6 +1,7 @@
 """Pascal VOC: an XML file for each image, in whole pixels."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from alframe.annotations.parts import by_stem, first_found, note_sizes
@@ -18,11 +19,6 @@ from alframe.files.atomic import write_text
 from alframe.text import printable
 
 _LABEL_STUDIO = b"<name>Label Studio</name>"
-
-
-def recognises(source: Source) -> bool:
-    """Whether there is an XML file with a root ``<annotation>``."""
-    return has_root(source, "annotation")
 
 
 @uncollected()
@@ -181,7 +177,7 @@ def _whole(low: float, high: float, most: int) -> tuple[int, int]:
 VOC = Format(
     "voc",
     "Pascal VOC, an XML file an image",
-    recognises,
+    partial(has_root, root="annotation"),
     read_voc,
     write_query,
     (
