@@ -186,11 +186,9 @@ class _Layout:
         """Splits by lists; all that is not to be tested on is the pool, where nothing says so."""
         pairs = self._pairs
         paths = {name: self._list(names) for name, names in _SPLITS.items()}
-        if test is not None:
-            paths["test"] = expanded(test)
         pictures, told = PictureNames(pairs.images), {name: f"list {name}" for name in paths}
         if test is not None:
-            told["test"] = "dataset.test"
+            paths["test"], told["test"] = expanded(test), "dataset.test"
         splits = {
             name: listed(path, pictures, problems, told[name]) if path else []
             for name, path in paths.items()
