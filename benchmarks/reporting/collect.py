@@ -34,6 +34,7 @@ from alframe.benchmarks.statistics.curves import (
     summarise,
 )
 from alframe.errors import AlframeError, RunError
+from alframe.grouping import by_key
 from alframe.model import COCO, ERRORS
 from alframe.plugins import unknown
 
@@ -326,9 +327,5 @@ def _seconds(run: Run) -> Mapping[str, float]:
 
 
 def _memory(runs: Sequence[Run]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for run in runs:
-        for cycle in run.cycles:
-            for place, size in cycle.memory.items():
-                found[place] = max(size, found.get(place, 0.0))
-    return found
+    sizes = by_key(each for run in runs for cycle in run.cycles for each in cycle.memory.items())
+    return {place: max(found) for place, found in sizes.items()}

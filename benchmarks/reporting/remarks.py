@@ -8,6 +8,7 @@ from alframe.benchmarks.reading.groups import OWN, ProblemRuns
 from alframe.benchmarks.reading.rundirs import Run
 from alframe.benchmarks.reporting.tables import merged
 from alframe.config.layers import flat
+from alframe.grouping import by_key
 from alframe.model import ERRORS
 from alframe.words import plural
 
@@ -163,10 +164,8 @@ def differences(runs: Sequence[tuple[str, Settings]]) -> Iterator[str]:
         runs: the name of each, which others may have too, and its settings.
     """
     shared = [key for key in runs[0][1] if all(key in found for _, found in runs)] if runs else []
-    splits: dict[tuple[int, ...], list[str]] = {}
-    for key in shared:
-        values = [found[key] for _, found in runs]
-        splits.setdefault(tuple(map(values.index, values)), []).append(key)
+    columns = ((key, [found[key] for _, found in runs]) for key in shared)
+    splits = by_key((tuple(map(values.index, values)), key) for key, values in columns)
     for split, keys in splits.items():
         if any(split):
             yield f"{_names(keys)}: {'; '.join(_parts(runs, split, keys[:SHOWN]))}"
