@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from alframe.grouping import by_key
+
 MOST = 3
 """Suggestions in a message."""
 
@@ -102,9 +104,7 @@ def meant(key: str, known: Collection[str]) -> list[str]:
     """
     if said := [k for k in known if _is_said(key, k)]:
         return said
-    ends: dict[str, list[str]] = {}
-    for each in known:
-        ends.setdefault(each.rpartition(".")[2], []).append(each)
+    ends = by_key((each.rpartition(".")[2], each) for each in known)
     return ends.get(_close(_last(key), ends), [])
 
 

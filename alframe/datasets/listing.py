@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alframe.datasets.names import SUFFIXES
 from alframe.errors import DataError
+from alframe.grouping import by_key
 
 _NOTHING = frozenset({None, ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP})
 """Errors of paths at which nothing lies."""
@@ -111,9 +112,8 @@ def same_files(files: Mapping[str, Path], listing: Listing) -> list[list[str]]:
         numbers.setdefault(inode, []).append(item)
     groups: list[list[str]] = []
     for alike in numbers.values():
-        confirmed: dict[tuple[int, int], list[str]] = {}
-        for item in alike if len(alike) > 1 else ():
-            confirmed.setdefault(_identity(files[item]), []).append(item)
+        several = alike if len(alike) > 1 else ()
+        confirmed = by_key((_identity(files[item]), item) for item in several)
         groups += [group for group in confirmed.values() if len(group) > 1]
     return groups
 

@@ -7,6 +7,7 @@ from unicodedata import normalize
 
 from alframe.datasets.listing import Listing, same_files
 from alframe.errors import DataError
+from alframe.grouping import by_key
 from alframe.text import setting
 from alframe.words import MOST_NAMES, named, plural
 
@@ -62,10 +63,9 @@ def choose_classes(
 
 def alike(classes: Sequence[str]) -> list[str]:
     """A note on classes whose names differ only in case, spaces, hyphens, underscores or form."""
-    groups: dict[str, list[str]] = {}
-    for name in classes:
-        plain = normalize("NFKC", name).casefold()
-        groups.setdefault(plain.translate(_APART), []).append(name)
+    groups = by_key(
+        (normalize("NFKC", name).casefold().translate(_APART), name) for name in classes
+    )
     return [
         f"the classes {', '.join(map(repr, names))} have nearly one name: if they are one class, "
         "correct the annotations"

@@ -15,6 +15,7 @@ from alframe.config.sections import DataConfig
 from alframe.datasets.base import IGNORED, ImageSet, LabelledSet
 from alframe.datasets.masks import mask_of, resized
 from alframe.datasets.resize import Resize
+from alframe.grouping import by_key
 from alframe.seeds import Seeds
 from alframe.training.augment import AUGMENTATIONS, MIN_SIDE, Sample
 from alframe.training.batch import Batch, chunks
@@ -231,10 +232,8 @@ def shard(
 
 
 def _in_batches(images: ImageSet, data: DataConfig, batch_size: int) -> list[list[str]]:
-    groups: dict[tuple[int, int], list[str]] = {}
-    for item in sorted(images.ids):
-        shape = input_shape(data, *images.images.size(item))
-        groups.setdefault(shape, []).append(item)
+    size = images.images.size
+    groups = by_key((input_shape(data, *size(item)), item) for item in sorted(images.ids))
     return [
         group[start : start + batch_size]
         for _, group in sorted(groups.items(), key=_largest_first)

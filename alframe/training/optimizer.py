@@ -10,6 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from alframe.config.sections import TrainingConfig
 from alframe.errors import ConfigError, PluginError
+from alframe.grouping import by_key
 from alframe.model import Grouped
 
 FACTOR = "lr_factor"
@@ -47,9 +48,7 @@ def parameter_groups(model: nn.Module, parameters: Sequence[nn.Parameter]) -> li
     for part in model.modules():
         own = _factors(part) if isinstance(part, Grouped) else {}
         factors |= {p: factor for p, factor in own.items() if p in factors}
-    groups: dict[float, list[nn.Parameter]] = {}
-    for parameter, factor in factors.items():
-        groups.setdefault(factor, []).append(parameter)
+    groups = by_key((factor, parameter) for parameter, factor in factors.items())
     return [{"params": members, FACTOR: factor} for factor, members in groups.items()]
 
 
