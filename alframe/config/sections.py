@@ -174,8 +174,8 @@ class TrainingConfig(Section):
         clip_norm: largest norm of the gradient; null does not clip.
         augment: what is done to training images, in order; SSD: photometric, zoom_out_crop, hflip;
             CIFAR: padded_crop, hflip.
-        precision: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on a GPU or CPU that has the
-            instructions for it, else fp32. What a run has begun with is written into its
+        precision: ``fp32``, ``bf16`` (autocast), or ``auto``: bf16 on a GPU or CPU that is faster
+            in it, else fp32. What a run has begun with is written into its
             ``config.yaml``, and kept.
         channels_last: memory format of images and weights.
         compile: run the losses through ``torch.compile``, which takes minutes at the start:

@@ -19,7 +19,7 @@ def environment(device: str = "auto") -> dict[str, Any]:
     """Versions, device and revision: what a bug report and a manifest need."""
     import torch
 
-    from alframe.training.device import has_bf16, pick_device
+    from alframe.training.device import faster_in_bf16, pick_device
 
     picked = pick_device(device)
     cuda = picked.type == "cuda"
@@ -31,7 +31,7 @@ def environment(device: str = "auto") -> dict[str, Any]:
         "device_name": torch.cuda.get_device_name(picked) if cuda else processor_name(),
         "cuda": torch.version.cuda if cuda else None,
         "threads": torch.get_num_threads(),
-        "bf16": has_bf16(picked),
+        "bf16": faster_in_bf16(picked),
         "git": _revision(),
         "command": sys.argv,
     }

@@ -72,8 +72,8 @@ def as_settled(config: RunConfig, path: Path) -> RunConfig:
     Args:
         config: of the run.
         path: where it is kept. If there is no run yet, the one counts whose first cycle is to be
-            taken over; without any, a new one computes in bf16 on a device that has the
-            instructions for it, and white is found in its images.
+            taken over; without any, a new one computes in bf16 on a device that is
+            faster in it, and white is found in its images.
     """
     config = with_places(config)
     for folder in (path, Path(config.first_cycle or path)):
@@ -88,6 +88,6 @@ def as_settled(config: RunConfig, path: Path) -> RunConfig:
 
 
 def _precision_of(device: str) -> str:
-    from alframe.training.device import has_bf16, pick_device  # imports torch
+    from alframe.training.device import faster_in_bf16, pick_device  # imports torch
 
-    return "bf16" if has_bf16(pick_device(device)) else "fp32"
+    return "bf16" if faster_in_bf16(pick_device(device)) else "fp32"

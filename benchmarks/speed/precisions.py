@@ -13,7 +13,7 @@ from alframe.benchmarks.speed.roofline import Precision
 from alframe.benchmarks.speed.row import Timing
 from alframe.benchmarks.speed.steps import made_up, sgd, training
 from alframe.detectors.retinanet import RetinaNet
-from alframe.training.device import has_bf16, seeded
+from alframe.training.device import faster_in_bf16, seeded
 from alframe.training.placement import placed
 from alframe.training.plain_learner import model_loss
 
@@ -38,8 +38,8 @@ NETWORKS = {
 
 
 def cases(setting: Setting) -> Iterator[Case]:
-    """Training steps, where the device has bf16."""
-    if has_bf16(setting.device):
+    """Training steps, where the device is faster in bf16."""
+    if faster_in_bf16(setting.device):
         for name, network in NETWORKS.items():
             yield Case(f"precision/{name}", partial(_train, network))
 

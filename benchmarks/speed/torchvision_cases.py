@@ -18,7 +18,7 @@ from alframe.detectors.dense import DenseDetector, Predictions
 from alframe.detectors.folding import for_inference
 from alframe.training.batch import Batch
 from alframe.training.compiled import Compiled
-from alframe.training.device import has_bf16
+from alframe.training.device import faster_in_bf16
 from alframe.training.phases import LossFn
 from alframe.training.plain_learner import model_loss
 
@@ -67,7 +67,7 @@ def precisions(device: torch.device) -> Sequence[Precision]:
     """What to compare in: the first one is that of the stock detectors."""
     if device.type == "cuda":
         return ("bf16",)
-    return ("fp32", "bf16") if has_bf16(device) else ("fp32",)
+    return ("fp32", "bf16") if faster_in_bf16(device) else ("fp32",)
 
 
 def _train(shape: Shape, name: str, setting: Setting) -> Sequence[Timing]:

@@ -31,11 +31,11 @@ SMALL = (
 )
 
 
-@pytest.mark.parametrize(("has", "precision"), [(True, "bf16"), (False, "fp32")])
-def test_a_device_that_has_bf16_computes_in_it(
-    has: bool, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("faster", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_a_device_that_is_faster_in_bf16_computes_in_it(
+    faster: bool, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("alframe.training.device.has_bf16", lambda device: has)
+    monkeypatch.setattr("alframe.training.device.faster_in_bf16", lambda device: faster)
     config = resolve([from_overrides(SMALL)])
     assert as_settled(config, tmp_path).training.precision == precision
     fixed = resolve([from_overrides([*SMALL, "training.precision=fp32"])])
@@ -43,12 +43,12 @@ def test_a_device_that_has_bf16_computes_in_it(
 
 
 def test_a_run_keeps_what_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alframe.training.device.has_bf16", lambda device: True)
+    monkeypatch.setattr("alframe.training.device.faster_in_bf16", lambda device: True)
     config, path = resolve([from_overrides(SMALL)]), tmp_path / "run"
     next(iter(run(config, path)))
     assert resolve([stored_layer(path)]).training.precision == "bf16"
     assert json.loads((path / "manifest.json").read_text())["precision"] == "bf16"
-    monkeypatch.setattr("alframe.training.device.has_bf16", lambda device: False)
+    monkeypatch.setattr("alframe.training.device.faster_in_bf16", lambda device: False)
     assert len(list(run(config, path, resume=True))) == 2
     follower = config.model_copy(update={"first_cycle": str(path)})
     assert as_settled(follower, tmp_path / "new").training.precision == "bf16"

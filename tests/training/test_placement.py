@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from alframe.errors import ConfigError
-from alframe.training import placement
+from alframe.training import device, placement
 from alframe.training.device import autocast, pick_device, workers
 from alframe.training.placement import placed
 
@@ -127,6 +127,24 @@ def test_how_many_load_images_where_nobody_says(monkeypatch):
     assert workers(None, cuda) == 3
     monkeypatch.setattr("alframe.training.device.processors", lambda: 64)
     assert workers(None, cuda) == 8
+
+
+@pytest.mark.parametrize(
+    ("takes", "seconds", "faster"),
+    [(True, 1.0, True), (True, 1.9, False), (True, 4.0, False), (False, 1.0, False)],
+)
+def test_a_processor_that_takes_bf16_may_be_slower_in_it(
+    takes: bool, seconds: float, faster: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half the time; a little less, which might be noise; twice the time."""
+    times = {torch.bfloat16: seconds, torch.float32: 2.0}
+    monkeypatch.setattr("alframe.training.device._seconds", times.__getitem__)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: takes)
+    assert device.faster_in_bf16.__wrapped__(torch.device("cpu")) is faster
+
+
+def test_a_product_is_timed() -> None:
+    assert 0 < device._seconds(torch.float32) < 10
 
 
 @pytest.mark.parametrize(

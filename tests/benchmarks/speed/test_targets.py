@@ -78,7 +78,7 @@ def cases(device):
 
 
 def test_names_are_unique_and_every_target_is_of_a_case(monkeypatch):
-    monkeypatch.setattr("alframe.benchmarks.speed.precisions.has_bf16", lambda device: True)
+    monkeypatch.setattr("alframe.benchmarks.speed.precisions.faster_in_bf16", lambda device: True)
     names = [[case.name for case in cases(device)] for device in ("cpu", "cuda")]
     for each in names:
         assert len(set(each)) == len(each)
