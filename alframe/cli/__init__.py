@@ -1,9 +1,9 @@
 """The command line. One file per verb; a verb's imports happen when it is used."""
 
 import logging
-import select
 import sys
 from collections.abc import Sequence
+from select import POLLERR, POLLHUP, poll
 
 import click
 
@@ -86,9 +86,9 @@ class Verbs(click.Group):
 
 def _nobody_reads() -> bool:
     """Whether our reader has gone, as of ``alframe ls | head``; then nothing more is written."""
-    output = select.poll()
+    output = poll()
     output.register(sys.stdout, 0)
-    gone = any(state & (select.POLLERR | select.POLLHUP) for _, state in output.poll(0))
+    gone = any(state & (POLLERR | POLLHUP) for _, state in output.poll(0))
     if gone:
         write_nowhere()
     return gone

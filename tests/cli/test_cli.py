@@ -63,7 +63,9 @@ def voc_folder(tmp_path: Path, shared_data: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"), [("ls", 141), ("verify nowhere", 2)], ids=["output", "none"]
+    ("arguments", "expected"),
+    [("ls", 141), ("select --help", 141), ("verify nowhere", 2)],
+    ids=["output", "select", "none"],
 )
 def test_a_reader_that_has_gone(arguments: str, expected: int, tmp_path: Path) -> None:
     """``set -o pipefail; alframe verify RUN | head -1`` is not told that something differs."""
