@@ -111,6 +111,15 @@ class Scoring(Protocol):
         ...
 
 
+@runtime_checkable
+class ChoosesByScore(Protocol):
+    """A strategy whose choice follows from scores, one for each candidate."""
+
+    def choose(self, scores: Mapping[str, float], query: Query) -> tuple[str, ...]:
+        """The choice, best first."""
+        ...
+
+
 class ScoringStrategy(ABC):
     """An acquisition function: gives each image one number, and takes the largest.
 

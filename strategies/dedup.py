@@ -1,5 +1,7 @@
 """Dedup: leaves out near-duplicates of what is chosen or labelled."""
 
+import copy
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,7 +10,9 @@ import torch
 from alframe.config.checks import at_least, in_range
 from alframe.signals import EMBEDDING
 from alframe.strategies.gather import embeddings
-from alframe.strategy import Query, Selection, Strategy
+from alframe.strategy import ChoosesByScore, Query, Selection, Strategy
+
+logger = logging.getLogger(__name__)
 
 ROUNDING = 1e-12
 """By so much the cosine of one direction with itself may fall short of 1."""
@@ -19,19 +23,22 @@ class Dedup:
 
     For video frames, bursts and re-used photographs, of which strategies love to choose all. An
     image is skipped when the cosine of its embedding with that of a labelled image, or of one
-    taken before it, reaches ``similarity``. If too few are left, skipped ones fill the budget,
-    in their order. Use it as ``--strategy dedup:entropy``. The rule is ours; it has no paper.
+    taken before it, reaches ``similarity``. Where the whole pool has too few others, skipped ones
+    fill the budget, in their order, and that is said. Use it as ``--strategy dedup:entropy``. The
+    rule is ours; it has no paper.
 
-    The other strategy is asked for ``factor`` times the budget; its scores are passed on. What
-    it does with an image without detections holds; an embedding of zeros is like no other.
+    The other strategy is asked for ``factor`` times the budget, and for twice as many again as
+    long as too few are left of these; its scores are passed on. What it does with an image
+    without detections holds; an embedding of zeros is like no other.
 
     Cost: that of the other strategy at this larger budget, and one forward pass over the labelled
-    images and its choice; O((labelled + factor x budget) x D) memory.
+    images and its choice; O((labelled + factor x budget) x D) memory. Each further time as much
+    again, but for a strategy whose choice follows from its scores.
 
     Args:
         of: the strategy that ranks: its choice is best first.
         similarity: cosine from which on two images are near-duplicates; 1 is for copies alone.
-        factor: how many times the budget to look at.
+        factor: how many times the budget to look at first.
 
     Raises:
         ConfigError: an option is out of range.
@@ -45,13 +52,32 @@ class Dedup:
 
     def select(self, query: Query) -> Selection:
         """Choose ``query.budget`` ids that are not much alike, as far as there are such."""
-        ranked = self._of.select(replace(query, budget=self._factor * query.budget))
-        kept = self._kept(query, ranked.ids) if ranked.ids else []
+        ranked = self._ranked(query, wanted := self._factor * query.budget)
+        kept = self._kept(query, ranked.ids)
+        while len(kept) < query.budget and wanted < len(query.unlabelled):
+            ranked = self._ranked(query, wanted := 2 * wanted, ranked)
+            kept = self._kept(query, ranked.ids)
+        if fill := min(query.budget, len(ranked.ids)) - len(kept):
+            logger.warning(
+                "near-duplicates among the %s chosen: %s, for no other image is unlike all that "
+                "are chosen or labelled (strategy.similarity)",
+                f"{query.budget:,}",
+                f"{fill:,}",
+            )
         ids = dict.fromkeys([*kept, *ranked.ids])
         return Selection(tuple(ids)[: query.budget], ranked.scores)
 
+    def _ranked(self, query: Query, wanted: int, before: Selection | None = None) -> Selection:
+        """The choice of the other strategy at a budget, which draws as at any other."""
+        asked = replace(query, budget=wanted, rng=copy.deepcopy(query.rng))
+        if before and before.scores is not None and isinstance(self._of, ChoosesByScore):
+            return replace(before, ids=self._of.choose(before.scores, asked))
+        return self._of.select(asked)
+
     def _kept(self, query: Query, ranked: Sequence[str]) -> list[str]:
         """The first ``query.budget`` of ``ranked`` that are like nothing before them."""
+        if not ranked:
+            return []
         found = embeddings(query, (*query.labelled, *ranked))
         # In float64 a copy has a cosine of 1 but for ROUNDING.
         units = torch.nn.functional.normalize(found.double())

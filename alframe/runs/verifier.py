@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from alframe.config.layers import at_root
 from alframe.config.resolve import drafted
@@ -40,19 +40,10 @@ from alframe.runs.rundir import PER_CYCLE, RunDir, stored_layer, stored_scores
 from alframe.runs.verdict import Source, Verdict, compared
 from alframe.seeds import Seeds
 from alframe.signals import SignalBatch
-from alframe.strategy import Query, Strategy
+from alframe.strategy import ChoosesByScore, Query, Strategy
 from alframe.streams import DeclaredSignals
 
 INITIAL, CYCLES, RESULTS = "initial set", "cycles.jsonl", "results.csv"
-
-
-@runtime_checkable
-class ChoosesByScore(Protocol):
-    """A strategy whose choice follows from scores, one for each candidate."""
-
-    def choose(self, scores: Mapping[str, float], query: Query) -> tuple[str, ...]:
-        """The choice, best first."""
-        ...
 
 
 class Verifier:

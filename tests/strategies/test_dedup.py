@@ -5,9 +5,11 @@ import pytest
 
 from alframe.errors import ConfigError
 from alframe.signals import EMBEDDING
+from alframe.strategies.baselines import Random
 from alframe.strategies.coreset import CoreSet
 from alframe.strategies.dedup import Dedup
-from alframe.strategy import Query
+from alframe.strategies.power import Power
+from alframe.strategy import Query, Selection
 from tests.strategies.asking import query, rows
 from tests.strategies.test_power import ByNumber
 
@@ -31,9 +33,51 @@ def test_near_duplicates_of_chosen_and_labelled_are_skipped() -> None:
     assert Dedup(ByNumber(), similarity=0.7).select(asked(3)).ids == ("a", "c", "f")
 
 
-def test_skipped_images_fill_what_is_missing() -> None:
+def test_skipped_images_fill_what_the_pool_lacks(caplog: pytest.LogCaptureFixture) -> None:
+    assert Dedup(ByNumber()).select(asked(4)).ids == ("a", "c", "e", "f")
+    assert not caplog.messages
     assert Dedup(ByNumber()).select(asked(6)).ids == ("a", "c", "e", "f", "b", "d")
-    assert Dedup(ByNumber(), factor=1).select(asked(3)).ids == ("a", "c", "b")
+    assert caplog.messages == [
+        "near-duplicates among the 6 chosen: 2, for no other image is unlike all that are chosen "
+        "or labelled (strategy.similarity)"
+    ]
+
+
+class Asked(ByNumber):
+    """Remembers what it was asked for; its choice does not follow from scores unless it may."""
+
+    def __init__(self, *, scored: bool) -> None:
+        self.budgets: list[int] = []
+        self._scored = scored
+
+    def select(self, query: Query) -> Selection:
+        self.budgets.append(query.budget)
+        chosen = super().select(query)
+        return chosen if self._scored else Selection(chosen.ids)
+
+
+@pytest.mark.parametrize(("scored", "budgets"), [(True, [4]), (False, [4, 8, 16, 28])])
+def test_it_looks_as_far_as_it_has_to(scored: bool, budgets: list[int]) -> None:
+    """Of 28 images, best first, the first 20 are alike, as frames of a video."""
+    items = [f"{n:02d}" for n in range(28)]
+    vectors = {item: [1, 0] if n < 20 else [0, 1] for n, item in enumerate(items)}
+    makers = {"number": rows({item: -float(item) for item in items}), EMBEDDING: rows(vectors)}
+    other = Asked(scored=scored)
+    assert Dedup(other, factor=2).select(query(makers, items, 2)).ids == ("00", "20")
+    assert other.budgets == budgets
+
+
+def test_further_looks_draw_as_the_first() -> None:
+    """Of a strategy that draws, a wider choice begins with the narrow one."""
+    items = [f"{n:02d}" for n in range(40)]
+    vectors = {item: [1, 0] if n % 10 else [0, 1] for n, item in enumerate(items)}
+    makers = {"number": rows(dict.fromkeys(items, 1.0)), EMBEDDING: rows(vectors)}
+    for drawing in (Random(), Power(ByNumber())):
+        whole = drawing.select(query(makers, items, 40)).ids
+        one = next(item for item in whole if vectors[item] == vectors[whole[0]])
+        other = next(item for item in whole if vectors[item] != vectors[whole[0]])
+        chosen = Dedup(drawing, factor=1).select(query(makers, items, 2)).ids
+        assert chosen == (one, other)
 
 
 def test_only_a_few_embeddings_are_read() -> None:
