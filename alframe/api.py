@@ -16,7 +16,7 @@ from alframe.config.resolve import resolve as resolved
 from alframe.config.sections import RunConfig
 from alframe.errors import ConfigError
 from alframe.files.home import expanded
-from alframe.strategy import Strategy
+from alframe.strategy import Adaptable, Strategy
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,7 @@ def select(
     *,
     ids: Iterable[str],
     embedding: Any = None,
+    class_probs: Any = None,
     detections: Sequence[Any] | None = None,
     samples: Sequence[Sequence[Any]] = (),
     augmented: Sequence[Sequence[Any]] = (),
@@ -84,6 +85,8 @@ def select(
         budget: how many.
         ids: of all images.
         embedding: [n, D], a row for each id: an array, a tensor or a memory map.
+        class_probs: [n, K] of a model that classifies whole images, likewise: the probabilities
+            of its classes, which add up to 1.
         detections: what was found on each image: objects with ``xyxy confidence class_id``
             (supervision's), or mappings with ``boxes scores labels`` (torchvision's); and
             ``probs`` [N, K] where probabilities of classes are known.
@@ -111,11 +114,10 @@ def select(
     from alframe.selecting.arrays import material_of
     from alframe.selecting.choosing import ARGUMENTS, choose, strategy_of
 
-    if isinstance(strategy, str | Mapping):
-        named = {"name": strategy} if isinstance(strategy, str) else dict(strategy)
-        strategy = strategy_of({"strategy": named})
+    if isinstance(strategy, str):
+        strategy = {"name": strategy}
     own = hasattr(strategy, "requires") and hasattr(strategy, "select")
-    if isinstance(strategy, type) or not own:
+    if not isinstance(strategy, Mapping) and (isinstance(strategy, type) or not own):
         raise ConfigError(
             f"strategy: expected a name, a mapping or an object with requires and select, got "
             f"{strategy!r:.60}{', which is to be called' if own else ''}"
@@ -123,6 +125,7 @@ def select(
     material = material_of(
         ids,
         embedding=embedding,
+        class_probs=class_probs,
         detections=detections,
         samples=samples,
         augmented=augmented,
@@ -131,6 +134,11 @@ def select(
         targets=targets,
         classes=classes,
     )
+    provides = material.signals.provides
+    if isinstance(strategy, Mapping):
+        strategy = strategy_of({"strategy": dict(strategy)}, provides)
+    elif isinstance(strategy, Adaptable):
+        strategy.adapt(provides)
     tell = partial(logger.warning, "%s")
     chosen = choose(strategy, material, budget, seed, tell=tell, strict=strict, wanted=ARGUMENTS)
     return list(chosen.ids)

@@ -31,7 +31,7 @@ _FILE = FilePath()
     "--augmented", type=_FILE, multiple=True,
     help="What it found on changed images (flipped, ...), boxes brought back.",
 )  # fmt: skip
-@click.option("--embeddings", type=_FILE, help="An npz: ids, image [n, d].")
+@click.option("--embeddings", type=_FILE, help="An npz: ids, image [n, d], class_probs [n, k].")
 @click.option("--images", type=_FILE, help="A folder or list to choose from.")
 @click.option("--labelled", type=_FILE, help="A list, or annotations, of what is labelled.")
 @click.option(
@@ -69,7 +69,8 @@ def select(
     Predictions are COCO results, a folder of YOLO's .txt files with confidence, a file of Label
     Studio or CVAT with scores, or what "alframe predict --json" prints. Embeddings may also hold
     object_features [m, f] and object_index [m]: a vector for each predicted box, and the place of
-    its image in ids. What was tolerated is told on standard error.
+    its image in ids. Of a model that classifies whole images they hold class_probs [n, k], and
+    there are no predictions. What was tolerated is told on standard error.
 
     \b
     alframe select --strategy entropy --budget 100 --predictions preds.json --images photos
@@ -89,10 +90,11 @@ def select(
     from alframe.selecting.querying import write_asked
     from alframe.selecting.vectors import read_vectors
 
-    chosen = strategy_of(merge([{"strategy": {"name": strategy}}, from_overrides(overrides)]))
+    layer = merge([{"strategy": {"name": strategy}}, from_overrides(overrides)])
     check_there(*predictions, *augmented, *([embeddings] if embeddings else []))
     vectors = read_vectors(embeddings) if embeddings else None
     promise = promised(len(predictions), vectors, augmented=bool(augmented))
+    chosen = strategy_of(layer, promise)
     together(partial(check_provided, chosen, promise), partial(check_used, chosen, promise))
     material = read_material(
         predictions=predictions, augmented=augmented, vectors=vectors, images=images,

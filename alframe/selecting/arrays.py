@@ -13,7 +13,7 @@ from alframe.selecting.candidates import Candidates
 from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections, columns_of
 from alframe.selecting.stored_signals import StoredSignals
-from alframe.selecting.vectors import StoredVectors, Vectors
+from alframe.selecting.vectors import StoredVectors, Vectors, numbered
 
 MOST_CLASSES = 1 << 20
 KINDS = (
@@ -27,6 +27,7 @@ def material_of(
     ids: Iterable[str],
     *,
     embedding: Any = None,
+    class_probs: Any = None,
     detections: Sequence[Any] | None = None,
     samples: Sequence[Sequence[Any]] = (),
     augmented: Sequence[Sequence[Any]] = (),
@@ -55,11 +56,10 @@ def material_of(
         raise ConfigError("samples: expected two opinions at least, got 1")
     if object_features is not None:
         object_features = _list(object_features, "object_features")
-    embedding = list(embedding) if isinstance(embedding, Iterator) else embedding
-    one = not hasattr(embedding, "__len__") or getattr(embedding, "ndim", None) == 0
-    if embedding is not None and one:
-        raise ConfigError(f"embedding: expected an array [n, d], got {embedding!r:.60}")
-    _check(ids, embedding=embedding, object_features=object_features, **given)
+    embedding, class_probs = _table("embedding", embedding), _table("class_probs", class_probs)
+    given_rows = {"embedding": embedding, "class_probs": class_probs}
+    _check(ids, **given_rows, object_features=object_features, **given)
+    vectors = _vectors(ids, embedding, class_probs, object_features)
     tables = {
         name: [_parts(one, ids[place]) for place, one in enumerate(each)]
         for name, each in given.items()
@@ -67,7 +67,8 @@ def material_of(
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise ConfigError(f"classes: expected each once, {twice[0]!r:.60} is there twice")
     if classes is None:
-        names = _numbers([row for rows in tables.values() for row in rows], known)
+        width = len(numbered(vectors))
+        names = _numbers([row for rows in tables.values() for row in rows], known, width)
     elif not names:
         raise ConfigError("classes: expected names, got none; leave them out to have numbers")
     for item, target in known.items():
@@ -77,7 +78,6 @@ def material_of(
         name: StoredDetections(list(ids), names, _columns(ids, rows, len(names)), name)
         for name, rows in tables.items()
     }
-    vectors = _vectors(ids, embedding, object_features)
     if foreign := sorted(done - set(ids)):
         raise ConfigError(
             f"labelled: {len(foreign):,} are not among ids, such as {foreign[0]!r:.60}: expected "
@@ -97,6 +97,16 @@ def _list(value: Any, name: str) -> list[Any]:
     if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
         raise ConfigError(f"{name}: expected a list, got {value!r:.60}")
     return list(value)
+
+
+def _table(name: str, value: Any) -> NDArray[Any] | None:
+    """Rows of numbers, one for each image, of an array, a tensor, lists or an iterator of them."""
+    value = list(value) if isinstance(value, Iterator) else value
+    if value is None:
+        return None
+    if not hasattr(value, "__len__") or getattr(value, "ndim", None) == 0:
+        raise ConfigError(f"{name}: expected an array [n, d], got {value!r:.60}")
+    return _array(value, name)
 
 
 def _texts(value: Any, name: str) -> list[str]:
@@ -122,9 +132,12 @@ def _check(ids: Sequence[str], **given: Any) -> None:
 
 
 def _vectors(
-    ids: Sequence[str], embedding: Any, object_features: Sequence[Any] | None
+    ids: Sequence[str],
+    embedding: NDArray[Any] | None,
+    class_probs: NDArray[Any] | None,
+    object_features: Sequence[Any] | None,
 ) -> Vectors | None:
-    if embedding is None and object_features is None:
+    if embedding is None and class_probs is None and object_features is None:
         return None
     objects = index = None
     if object_features is not None:
@@ -138,8 +151,7 @@ def _vectors(
             raise DataError("object_features: expected vectors of one length")
         objects = np.concatenate(parts) if parts else np.zeros((0, 1))
         index = np.repeat(np.arange(len(ids)), counts)
-    image = None if embedding is None else _array(embedding, "embedding")
-    return Vectors(tuple(ids), image, objects, index, "the arrays")
+    return Vectors(tuple(ids), embedding, objects, index, "the arrays", class_probs)
 
 
 def _parts(found: Any, item: str) -> dict[str, NDArray[Any]]:
@@ -214,10 +226,10 @@ def _array(value: Any, what: str, *, rows: bool = False) -> NDArray[Any]:
 
 
 def _numbers(
-    rows: Sequence[Mapping[str, NDArray[Any]]], targets: Mapping[str, Target]
+    rows: Sequence[Mapping[str, NDArray[Any]]], targets: Mapping[str, Target], width: int
 ) -> tuple[str, ...]:
-    """Names of classes that have none: their numbers."""
-    width = max((row["probs"].shape[1] for row in rows), default=0)
+    """Names of classes that have none: their numbers, as many as ``width`` or more."""
+    width = max((row["probs"].shape[1] for row in rows), default=width)
     labels = [*(row["labels"] for row in rows), *(target.labels for target in targets.values())]
     most = max((int(each.max()) for each in labels if len(each)), default=-1)
     if most >= MOST_CLASSES:

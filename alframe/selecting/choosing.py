@@ -13,6 +13,7 @@ from alframe.runs.build import made_strategy
 from alframe.seeds import Seeds
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.stored_signals import StoredSignals
+from alframe.selecting.vectors import numbered
 from alframe.signals import AUGMENTED, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING, SAMPLES
 from alframe.strategy import Query, Selection, Strategy, check_selection, tied
 from alframe.streams import DeclaredSignals
@@ -21,6 +22,7 @@ from alframe.words import named, plural
 FILES = {
     DETECTIONS: "--predictions: what the model found, with scores",
     EMBEDDING: "--embeddings: an npz with ids and image [n, d]",
+    CLASS_PROBS: "--embeddings with class_probs [n, k], of a model that classifies whole images",
     BOX_FEATURES: (
         "--predictions, and --embeddings with object_features [m, f] and object_index [m]: a "
         "vector for each predicted box"
@@ -37,6 +39,7 @@ FILES = {
 ARGUMENTS = {
     DETECTIONS: "detections: what the model found on each image, with scores",
     EMBEDDING: "embedding: an array [n, d], a row for each id",
+    CLASS_PROBS: "class_probs: an array [n, k], of a model that classifies whole images",
     BOX_FEATURES: "detections, and object_features: for each image a vector for each of them",
     SAMPLES: "samples: lists like detections, of each member of an ensemble or pass with dropout",
     AUGMENTED: "augmented: lists like detections, of what the model found on changed images",
@@ -47,6 +50,9 @@ ARGUMENTS = {
 @dataclass(frozen=True, eq=False)
 class Material:
     """What a choice is made of.
+
+    Raises:
+        DataError: there are probabilities of as many other classes.
 
     Attributes:
         ids: all images.
@@ -65,6 +71,14 @@ class Material:
     labelled: frozenset[str] = frozenset()
     targets: Mapping[str, Target] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        of_each = len(numbered(self.signals.vectors))
+        if of_each not in (0, len(self.classes)):
+            raise DataError(
+                f"class_probs: expected one for each of {plural(len(self.classes), 'class')} "
+                f"({named(self.classes)}), got {of_each}"
+            )
 
 
 class _Known(Mapping[str, Target]):
@@ -89,11 +103,12 @@ class _Known(Mapping[str, Target]):
         return len(self._targets)
 
 
-def strategy_of(layer: Layer) -> Strategy:
+def strategy_of(layer: Layer, provided: frozenset[str]) -> Strategy:
     """The strategy of a configuration that has no other part.
 
     Args:
         layer: with a section ``strategy`` alone.
+        provided: the signals that there are, for a strategy that adapts itself to that.
 
     Raises:
         ConfigError: it has other settings, or the strategy other options.
@@ -109,7 +124,7 @@ def strategy_of(layer: Layer) -> Strategy:
     given, problems = component(draft.tree["strategy"], chain, "strategy", known)
     if problems:
         raise ConfigError(problems)
-    return made_strategy(Component(**given))
+    return made_strategy(Component(**given), provided)
 
 
 def check_provided(
@@ -131,13 +146,14 @@ def check_provided(
         return
     lines = []
     for name in missing:
-        if name in wanted:
-            lines.append(f"the strategy requires {name}; give {wanted[name]}")
-        elif name == CLASS_PROBS:
+        if name == CLASS_PROBS and DETECTIONS in provided:
             lines.append(
-                f"the strategy requires {name}, all predictions before suppression, which no file "
-                "holds; choose strategy.unit=detections"
+                f"the strategy requires {name}, all predictions of a detector before suppression, "
+                "which are not to be had: choose strategy.unit=detections, or a strategy that "
+                "looks at detections"
             )
+        elif name in wanted:
+            lines.append(f"the strategy requires {name}; give {wanted[name]}")
         else:
             lines.append(
                 f"the strategy requires {name}, which only a model has that is trained for it: use "

@@ -22,8 +22,8 @@ from alframe.selecting.candidates import Candidates, candidates_in
 from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections
 from alframe.selecting.stored_signals import StoredSignals
-from alframe.selecting.vectors import StoredVectors, Vectors
-from alframe.signals import AUGMENTED, BOX_FEATURES, DETECTIONS, EMBEDDING, SAMPLES
+from alframe.selecting.vectors import StoredVectors, Vectors, numbered
+from alframe.signals import AUGMENTED, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING, SAMPLES
 from alframe.words import named, plural
 
 Missing = Literal["skip", "empty"]
@@ -75,7 +75,7 @@ def read_material(
         each.images = sorted(ids)
     if vectors and images:
         vectors = called_by_id(vectors, candidates, problems)
-    classes = one_order(found, paths)
+    classes = one_order(found, paths) or numbered(vectors)
     own = [note for each in found for note in each.notes]
     targets, done, said = _labelled(labelled, candidates, classes, problems)
     if shown:
@@ -238,6 +238,8 @@ def promised(predictions: int, vectors: Vectors | None, *, augmented: bool) -> f
     names |= {AUGMENTED} if augmented else set()
     if vectors and vectors.image is not None:
         names.add(EMBEDDING)
+    if vectors and vectors.probs is not None:
+        names.add(CLASS_PROBS)
     if vectors and vectors.objects is not None and predictions:
         names.add(BOX_FEATURES)
     return frozenset(names)

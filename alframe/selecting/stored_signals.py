@@ -7,12 +7,23 @@ from typing import Any
 from alframe.datasets.base import ImageSet, batched
 from alframe.errors import DataError
 from alframe.selecting.detections import StoredDetections
-from alframe.selecting.vectors import StoredVectors
-from alframe.signals import AUGMENTED, BOX_FEATURES, DETECTIONS, EMBEDDING, SAMPLES, SignalBatch
+from alframe.selecting.vectors import StoredVectors, numbered
+from alframe.signals import (
+    AUGMENTED,
+    BOX_FEATURES,
+    CLASS_PROBS,
+    DETECTIONS,
+    EMBEDDING,
+    SAMPLES,
+    ClassProbs,
+    SignalBatch,
+)
 from alframe.words import named, plural
 
 AT_ONCE, NUMBERS = 1024, 1 << 23
 """Images of a batch, and probabilities of classes in it."""
+OF_IMAGES = frozenset({CLASS_PROBS, EMBEDDING})
+"""Signals that are a row for each image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +57,7 @@ class StoredSignals:
         names = {
             DETECTIONS: found,
             EMBEDDING: vectors is not None and vectors.image is not None,
+            CLASS_PROBS: vectors is not None and vectors.probs is not None,
             BOX_FEATURES: found and vectors is not None and vectors.has_objects,
             SAMPLES: bool(self.samples),
             AUGMENTED: bool(self.augmented),
@@ -60,7 +72,7 @@ class StoredSignals:
     def has(self, item: str, names: frozenset[str]) -> bool:
         """Whether all these signals of an image are known."""
         found = all(item in each.rows for name in names for each in self._files(name))
-        return found and (EMBEDDING not in names or item in self._vectors().rows)
+        return found and (OF_IMAGES.isdisjoint(names) or item in self._vectors().rows)
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
         """Stream the named signals, in the order in which they lie in the files.
@@ -70,15 +82,16 @@ class StoredSignals:
         """
         lacking = [item for item in images.ids if not self.has(item, names)]
         if lacking:
-            what = "embedding" if all(self.has(i, names - {EMBEDDING}) for i in lacking) else ""
+            vectors = all(self.has(item, names - OF_IMAGES) for item in lacking)
+            what = min(OF_IMAGES & names, default="").replace("_", " ") if vectors else "prediction"
             raise DataError(
-                f"no {what or 'prediction'} of {plural(len(lacking), 'image')} that the strategy "
+                f"no {what} of {plural(len(lacking), 'image')} that the strategy "
                 f"looks at, maybe as labelled ones: {named(lacking)}; add them to the files"
             )
         for each in {file for name in names for file in self._files(name)}:
             each.check_pixels()
         ids = list(images.ids)
-        if EMBEDDING in names:
+        if OF_IMAGES & names:
             ids.sort(key=self._vectors().rows.__getitem__)
         elif DETECTIONS in names:
             ids.sort(key=self._found().rows.__getitem__)
@@ -90,6 +103,8 @@ class StoredSignals:
 
     def _size(self, ids: Sequence[str], names: frozenset[str]) -> int:
         widest = [each.widest(ids) for name in names for each in self._files(name)]
+        if CLASS_PROBS in names:
+            widest.append(len(numbered(self.vectors)))
         return max(1, min(AT_ONCE, NUMBERS // max(widest, default=1)))
 
     def _signal(self, name: str, ids: Sequence[str]) -> Any:
@@ -101,6 +116,9 @@ class StoredSignals:
             return tuple(each.batch(ids) for each in self._files(name))
         if name == EMBEDDING:
             return torch.from_numpy(self._vectors().images(ids))
+        if name == CLASS_PROBS:
+            probs = torch.from_numpy(self._vectors().class_probs(ids))
+            return ClassProbs(probs[:, None], exclusive=True)
         if name == BOX_FEATURES:
             return torch.from_numpy(self._vectors().objects(ids, *self._found().places(ids)))
         raise DataError(f"no file holds the signal {name}")

@@ -1,4 +1,4 @@
-"""Embeddings in an npz, mapped into memory, so that no more is held than is asked for."""
+"""Embeddings and probabilities of images in an npz, mapped into memory: none is held unused."""
 
 import math
 import zipfile
@@ -13,17 +13,24 @@ from numpy.typing import NDArray
 
 from alframe.errors import DataError
 from alframe.files.npz import DAMAGED, read_header
-from alframe.signals import BOX_FEATURES, EMBEDDING, LARGEST_FEATURE
+from alframe.signals import BOX_FEATURES, CLASS_PROBS, EMBEDDING, LARGEST_FEATURE
 from alframe.words import named, plural
 
-ARRAYS = {EMBEDDING: "image [n, d]", BOX_FEATURES: "object_features [m, f] with object_index [m]"}
+ARRAYS = {
+    EMBEDDING: "image [n, d]",
+    CLASS_PROBS: "class_probs [n, k]",
+    BOX_FEATURES: "object_features [m, f] with object_index [m]",
+}
 """What holds a signal, beside ``ids``."""
-SHAPES = f"ids [n], {ARRAYS[EMBEDDING]}, and maybe {ARRAYS[BOX_FEATURES]}"
+SHAPES = f"ids [n] and one or more of {', '.join(ARRAYS.values())}"
+NAMES = ("ids", "image", "class_probs", "object_features", "object_index")
+ROUNDED = 0.01
+"""By so much a sum of probabilities, rounded or of half precision, may differ from 1."""
 
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """One vector an image, and one a box.
+    """One vector an image, its class probabilities, and one vector a box.
 
     Attributes:
         ids: [n] of the images.
@@ -31,6 +38,7 @@ class Vectors:
         objects: [m, F], for each box of an image in the order of the predictions; None likewise.
         index: int64 [m], the row in ``ids`` of the image of each of ``objects``.
         where: what messages call them.
+        probs: [n, K], of the classes of an image as a whole, which add up to 1; None likewise.
     """
 
     ids: tuple[str, ...]
@@ -38,6 +46,7 @@ class Vectors:
     objects: NDArray[Any] | None
     index: NDArray[np.int64] | None
     where: str
+    probs: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -50,11 +59,13 @@ class Vectors:
             seen = set[str]()
             twice = [item for item in self.ids if item in seen or seen.add(item)]  # type: ignore[func-returns-value]
             yield f"ids: expected each once, twice are {named(twice)}"
-        if self.image is None and self.objects is None:
+        of_images = (("image", self.image), ("class_probs", self.probs))
+        if self.objects is None and all(array is None for _, array in of_images):
             yield f"expected {SHAPES}"
-        if self.image is not None and (self.image.ndim != 2 or len(self.image) != count):
-            yield f"image: expected [{count}, d], a row for each id, got {list(self.image.shape)}"
-        for name, array in (("image", self.image), ("object_features", self.objects)):
+        for name, array in of_images:
+            if array is not None and (array.ndim != 2 or len(array) != count):
+                yield f"{name}: expected [{count}, d], a row for each id, got {list(array.shape)}"
+        for name, array in (*of_images, ("object_features", self.objects)):
             if array is not None and array.dtype.kind not in "fiub":
                 yield f"{name}: expected numbers, got {array.dtype}"
             if array is not None and array.shape[1:] == (0,):
@@ -69,6 +80,12 @@ class Vectors:
                 yield f"object_index: expected places in ids, 0 to {count - 1}"
 
 
+def numbered(vectors: "Vectors | StoredVectors | None") -> tuple[str, ...]:
+    """Classes that are known by their probabilities alone: their numbers."""
+    probs = None if vectors is None else vectors.probs
+    return () if probs is None else tuple(map(str, range(probs.shape[1])))
+
+
 def read_vectors(path: Path) -> Vectors:
     """Open an npz; arrays that are not compressed are mapped, others are read.
 
@@ -78,11 +95,7 @@ def read_vectors(path: Path) -> Vectors:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {member.filename.removesuffix(".npy") for member in archive.infolist()}
-            arrays = {
-                name: _array(path, archive, name)
-                for name in ("ids", "image", "object_features", "object_index")
-                if name in names
-            }
+            arrays = {name: _array(path, archive, name) for name in NAMES if name in names}
     except (OSError, *DAMAGED) as error:
         why = getattr(error, "strerror", None) or error
         raise DataError(f"{path} cannot be read as npz ({why}): expected {SHAPES}") from error
@@ -103,6 +116,7 @@ def read_vectors(path: Path) -> Vectors:
         arrays.get("object_features"),
         None if index is None else np.asarray(index, np.int64),
         str(path),
+        arrays.get("class_probs"),
     )
 
 
@@ -142,7 +156,7 @@ class StoredVectors:
 
     def __init__(self, vectors: Vectors) -> None:
         self.rows = {item: row for row, item in enumerate(vectors.ids)}
-        self.image, self.where = vectors.image, vectors.where
+        self.image, self.probs, self.where = vectors.image, vectors.probs, vectors.where
         self._objects = vectors.objects
         if vectors.index is not None:
             self._order = np.argsort(vectors.index, kind="stable")
@@ -161,6 +175,23 @@ class StoredVectors:
         found = self.image[rows]
         self._check_numbers(found, "image", np.arange(len(ids)), ids)
         return np.asarray(found, np.float16 if kept else np.float32)
+
+    def class_probs(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """[B, K], of which only these rows are read.
+
+        Raises:
+            DataError: a row is not of numbers from 0 on that add up to 1.
+        """
+        assert self.probs is not None
+        found = np.asarray(self.probs[[self.rows[item] for item in ids]], np.float64)
+        good = (found >= 0).all(axis=1) & (np.abs(found.sum(axis=1) - 1) <= ROUNDED)
+        if not good.all():
+            at = named([ids[place] for place in np.flatnonzero(~good).tolist()])
+            raise DataError(
+                f"{self.where}: class_probs: expected numbers from 0 on that add up to 1 for each "
+                f"image (of logits, their softmax), not so of {at}"
+            )
+        return found.astype(np.float32)
 
     def _check_numbers(
         self, found: NDArray[Any], name: str, owner: NDArray[np.int64], ids: Sequence[str]

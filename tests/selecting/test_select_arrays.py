@@ -14,6 +14,8 @@ import alframe
 from alframe.datasets.base import Target
 from alframe.errors import ConfigError, DataError
 from alframe.selecting.vectors import StoredVectors, Vectors
+from alframe.signals import SignalBatch
+from alframe.strategies.uncertainty import Entropy
 from alframe.strategy import Query, Selection
 
 IDS = ["a", "b", "c", "d"]
@@ -45,6 +47,71 @@ def test_core_set_of_arrays_and_tensors(made: Any) -> None:
     given = {"ids": IDS, "embedding": made(VECTORS)}
     assert alframe.select("coreset", budget=2, **given, labelled=["a"]) == ["d", "c"]
     assert alframe.select("coreset", 9, **given, labelled=["a", "d"]) == ["c", "b"]
+
+
+PROBS = np.array([[0.9, 0.1, 0.0], [0.4, 0.3, 0.3], [0.5, 0.5, 0.0], [0.2, 0.1, 0.7]])
+
+
+@pytest.mark.parametrize("made", [np.asarray, torch.from_numpy, lambda v: v.tolist(), iter])
+def test_probabilities_of_a_model_that_classifies_images(made: Any) -> None:
+    def chosen(strategy: Any, **more: Any) -> list[str]:
+        return alframe.select(strategy, 2, ids=IDS, class_probs=made(PROBS), **more)
+
+    assert chosen("entropy") == ["b", "d"]  # 1.09 and 0.80 nats, of c and a 0.69 and 0.33
+    assert chosen("margin") == ["c", "b"]
+    assert chosen("least-confidence") == ["b", "c"]
+    assert chosen("least-confidence", labelled=["b"]) == ["c", "d"]
+    assert chosen(Least(), classes=["x", "y", "z"]) == ["b", "c"]
+    alike = np.array([[1, 0], [2, 0], [0, 1], [3, 0]])
+    assert chosen("dedup:entropy", embedding=alike) == ["b", "c"]
+    assert len(set(chosen("badge", embedding=VECTORS))) == 2
+    assert chosen(Entropy()) == ["b", "d"], "an object adapts itself, too"
+
+
+class Least(alframe.ScoringStrategy):
+    requires = frozenset({alframe.CLASS_PROBS})
+
+    def score(self, batch: SignalBatch) -> Any:
+        return 1 - batch[alframe.CLASS_PROBS].values.amax(dim=(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("changed", "more", "message"),
+    [
+        (
+            [0.9, 0.2, 0.1],
+            {},
+            r"add up to 1 for each image \(of logits, their softmax\), not so of a",
+        ),
+        ([1.5, -0.5, 0.0], {}, "numbers from 0 on that add up to 1 .*, not so of a"),
+        ([np.nan, 0.5, 0.5], {}, "not so of a"),
+        ([0.9, 0.1, 0.0], {"classes": ["x", "y"]}, r"one for each of 2 classes \(x, y\), got 3"),
+    ],
+)
+def test_probabilities_that_are_none(
+    changed: list[float], more: dict[str, Any], message: str
+) -> None:
+    probs = np.array([changed, *PROBS[1:]])
+    with pytest.raises(DataError, match=message):
+        alframe.select("entropy", 1, ids=IDS, class_probs=probs, **more)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"class_probs": PROBS[:3]}, "class_probs: expected 4 of them, one for each id, got 3"),
+        (
+            {"class_probs": PROBS[:, 0]},
+            r"class_probs: expected \[4, d\], a row for each id, got \[4\]",
+        ),
+        ({"class_probs": 0.5}, r"class_probs: expected an array \[n, d\], got 0.5"),
+        ({"embedding": VECTORS}, "requires class_probs; give class_probs: an array"),
+        ({"detections": [found(0.5)] * 4}, "class_probs, all predictions of a detector before"),
+    ],
+)
+def test_a_strategy_of_probabilities_without_them(given: dict[str, Any], message: str) -> None:
+    with pytest.raises((ConfigError, DataError), match=message):
+        alframe.select(Least(), 1, ids=IDS, **given)
 
 
 def test_bfloat16() -> None:

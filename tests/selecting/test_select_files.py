@@ -536,6 +536,22 @@ def test_core_set_of_embeddings(alframe: Any, photos: Path, tmp_path: Path) -> N
     assert said.split() == ["in/e", "in/d", "c", "b"]
 
 
+def test_probabilities_of_a_model_that_classifies_images(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    probs = np.full((5, 3), 1 / 3, np.float16)
+    probs[3] = [1, 0, 0]
+    path = npz(tmp_path / "e.npz", class_probs=probs)
+    given = ("--embeddings", path, "--images", photos, "--json")
+    code, said, err = choose(alframe, *given, budget=5)
+    assert code == 0, err
+    scores = [json.loads(line)["score"] for line in said.splitlines()]
+    assert scores == pytest.approx([np.log(3)] * 4 + [0], abs=2e-3)
+    np.savez(path, ids=np.array(["a", "b"]), class_probs=probs[:2] * 2)
+    code, said, err = choose(alframe, "--embeddings", path)
+    assert (code, "of logits, their softmax), not so of a, b" in err) == (2, True), err
+
+
 OBJECTS = {
     "object_features": np.array([[1, 0], [0, 1], [1, 1], [0, 2], [3, 0], [1, 5]], np.float32),
     "object_index": np.array([0, 1, 1, 3, 4, 4]),
