@@ -128,7 +128,8 @@ def _violations(
     if isinstance(values, tuple):
         _expect(values or name not in KINDS, f"{name} is empty: expected a Detections or more")
         for number, each in enumerate(values):
-            known = name not in KINDS or _is(each, Detections)
+            of_images = name == SAMPLES and isinstance(each, ClassProbs)
+            known = name not in KINDS or of_images or _is(each, Detections)
             _expect(known, f"{name}[{number}] is {_a(each)}: expected a Detections")
             yield from _violations(f"{name}[{number}]", each, classes, images)
     elif isinstance(values, ClassProbs):

@@ -36,7 +36,8 @@ AUGMENTED = "augmented"
 images and mapped back: boxes in pixels of the image as it is."""
 SAMPLES = "samples"
 """A tuple of :class:`Detections`, one for each of several opinions on the image: the members of an
-ensemble, or passes with dropout; ``probs`` end with background where they are ``exclusive``."""
+ensemble, or passes with dropout; ``probs`` end with background where they are ``exclusive``. Of
+models that classify whole images, :class:`ClassProbs` in their place."""
 
 
 @dataclass(frozen=True)

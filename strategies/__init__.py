@@ -43,7 +43,7 @@ LEARNERS = {
     "ll4al": ("ll4al.learner:LL4ALLearner", "a model that learns to predict its own loss"),
     "dropout": (
         "mc_dropout.learner:DropoutLearner",
-        "a detector that drops channels behind its backbone, for several opinions",
+        "a model that drops channels behind its backbone, for several opinions",
     ),
     "miaod": (
         "miaod.learner:MIAODLearner", "two classifiers and a MIL head, in label, min and max phases"

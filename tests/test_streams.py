@@ -29,6 +29,7 @@ from alframe.signals import (
 )
 from alframe.streams import BOXES, DeclaredSignals, as_asked, each_once
 
+ONE = ClassProbs(torch.ones(1, 1, 1), exclusive=True)
 FOUND = Detections(
     boxes=torch.tensor([[[0.0, 0, 4, 4], [1, 1, 3, 2]], [[2, 2, 5, 5], [9, 9, 0, 0]]]),
     scores=torch.tensor([[0.75, 0.5], [0.25, 7.0]]),
@@ -170,6 +171,7 @@ def test_probabilities_of_other_classes(exclusive: bool, classes: int, right: bo
         (DETECTIONS, {"boxes": 1}, "detections is of type dict: expected a Detections"),
         (CLASS_PROBS, torch.ones(2, 2), "class_probs is of type Tensor: expected a ClassProbs"),
         (SAMPLES, FOUND, "samples is of type Detections: expected a tuple"),
+        (AUGMENTED, (FOUND, ONE), r"augmented\[1\] is of type ClassProbs: expected a Detections"),
         (AUGMENTED, (FOUND, None), r"augmented\[1\] is of type NoneType: expected a Detections"),
         (EMBEDDING, [1.0], "embedding is of type list: expected a tensor"),
         (EMBEDDING, torch.ones(2, 3, 1, 1), r"embedding has .* \(2, 3, 1, 1\): expected two axes"),

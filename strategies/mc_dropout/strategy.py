@@ -9,14 +9,14 @@ from alframe.config.checks import at_least, in_range, one_of
 from alframe.detectors.box_ops import box_iou
 from alframe.detectors.losses import at_least_float32
 from alframe.shaped import Float
-from alframe.signals import SAMPLES, Detections, SignalBatch
+from alframe.signals import SAMPLES, ClassProbs, Detections, SignalBatch
 from alframe.strategies.uncertainty import AGGREGATES, Aggregate, aggregate, entropy
 from alframe.strategy import ScoringStrategy
 from alframe.training.device import to_device
 
 
 class MutualInformation(ScoringStrategy):
-    """Chooses images on whose objects several opinions disagree most.
+    """Chooses images on whose objects, or class, several opinions disagree most.
 
     BALD (Houlsby et al., 2011, section 2.2; Gal et al., "Deep Bayesian Active Learning with Image
     Data", ICML 2017, section 3): the entropy of the mean of class distributions less the mean of
@@ -31,7 +31,8 @@ class MutualInformation(ScoringStrategy):
     see an object; here it has an opinion: background, or no class. That of the boxes' places has
     no part in it.
 
-    An image on which no opinion sees anything scores ``empty``.
+    An image on which no opinion sees anything scores ``empty``. Where images are classified as a
+    whole there is nothing to be put together, and no option has an effect.
 
     Cost: as many forward passes over the pool as there are opinions; O(opinions x detections)
     steps an image to put them together.
@@ -68,6 +69,10 @@ class MutualInformation(ScoringStrategy):
 
     def score(self, batch: SignalBatch) -> "Float[Tensor, ' B']":
         """One number an image, [B]."""
+        first = batch[SAMPLES][0]
+        if isinstance(first, ClassProbs):
+            whole = [at_least_float32(each.values[:, 0]) for each in batch[SAMPLES]]
+            return mutual_information(torch.stack(whole, dim=1), first.exclusive)
         # Here at once: they are looked through one by one.
         samples = to_device(batch[SAMPLES], torch.device("cpu"))
         return torch.stack([self._of_image(samples, row) for row in range(len(batch.ids))])

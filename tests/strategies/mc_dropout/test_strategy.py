@@ -6,7 +6,7 @@ import torch
 
 from alframe.detectors.box_ops import box_iou
 from alframe.errors import ConfigError
-from alframe.signals import SAMPLES, Detections
+from alframe.signals import SAMPLES, ClassProbs, Detections
 from alframe.strategies.mc_dropout.strategy import MutualInformation, mutual_information, objects
 from tests.strategies.asking import Maker, detections, query
 
@@ -32,6 +32,20 @@ def test_mutual_information_by_hand() -> None:
     decided = torch.tensor([[[0.9, 0.0], [0.1, 0.0]]])
     expected = math.log(2) - h(0.9, 0.1)
     assert float(mutual_information(decided, exclusive=False)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_opinions_on_whole_images() -> None:
+    """x: they contradict each other; y: all shrug; z: one shrugs."""
+    said = {"x": [[1, 0], [0, 1]], "y": [[0.5, 0.5], [0.5, 0.5]], "z": [[1, 0], [0.5, 0.5]]}
+
+    def make(ids: Any) -> tuple[ClassProbs, ...]:
+        table = torch.tensor([said[item] for item in ids])  # [B, S, K]
+        return tuple(ClassProbs(table[:, [n]].half(), exclusive=True) for n in range(2))
+
+    chosen = MutualInformation().select(query({SAMPLES: make}, "xyz", 3))
+    expected = {"x": math.log(2), "y": 0.0, "z": h(0.75, 0.25) - math.log(2) / 2}
+    assert chosen.ids == ("x", "z", "y")
+    assert chosen.scores == pytest.approx(expected, abs=1e-6)
 
 
 def test_detections_are_put_together_by_overlap() -> None:

@@ -32,7 +32,7 @@ SMALL = (*TINY, "dataset=figures", "dataset.pool=20", "dataset.test=8", "dataset
 @pytest.mark.parametrize(
     "strategy",
     ["random", "entropy", "margin", "least-confidence", "coreset", "badge", "typiclust", "ll4al",
-     "probcover", "dedup:power:entropy"],
+     "probcover", "mc-dropout", "dedup:power:entropy"],
 )  # fmt: skip
 def test_cycles_that_are_verified(strategy: str, tmp_path: Path) -> None:
     path = tmp_path / "run"
