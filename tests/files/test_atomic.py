@@ -17,7 +17,8 @@ def test_content_then_name_then_folder_are_synced(
     sync, replace = os.fsync, Path.replace
 
     def synced(handle: int) -> None:
-        done.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "content")
+        state = os.fstat(handle)
+        done.append("folder" if stat.S_ISDIR(state.st_mode) else f"{state.st_size} bytes")
         sync(handle)
 
     def replaced(path: Path, target: Any) -> Any:
@@ -27,13 +28,18 @@ def test_content_then_name_then_folder_are_synced(
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", replaced)
     write_text(tmp_path / "a", "x")
-    assert done == ["content", "name", "folder"]
+    assert done == ["1 bytes", "name", "folder"]
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "é" * 127])
 def test_names_as_long_as_a_file_system_takes(tmp_path: Path, name: str) -> None:
     write_text(tmp_path / name, "a")
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_names_of_files_keep_the_bytes_that_are_no_text(tmp_path: Path) -> None:
+    write_text(tmp_path / "a", os.fsdecode(b"caf\xe9.jpg"))
+    assert (tmp_path / "a").read_bytes() == b"caf\xe9.jpg"
 
 
 def test_what_is_torn_in_folders_below_is_removed_where_that_is_wanted(tmp_path: Path) -> None:
