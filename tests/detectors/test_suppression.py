@@ -111,3 +111,5 @@ def test_an_image_of_too_many_candidates_is_gone_through_one_by_one(monkeypatch)
 def test_where_nothing_overlaps_more_all_remain():
     parts = crowd(0)
     assert torch.equal(suppress(*parts, 1.0), parts[-1])
+    copies = torch.tensor([SAME]), torch.tensor([[0.9, 0.8]]), torch.zeros(1, 2).long()
+    assert suppress(*copies, torch.tensor([[True, True]]), 0.99).tolist() == [[True, False]]
