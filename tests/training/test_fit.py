@@ -65,6 +65,14 @@ class Journal:
         self.phases.append((name, summary))
 
 
+class Rates(dict[int, float]):
+    """Learning rates as they are recorded, by iteration."""
+
+    def scalar(self, name: str, value: float, step: int) -> None:
+        if name.endswith("/lr"):
+            self[step] = value
+
+
 def streams() -> dict[str, TrainingStream]:
     settings: dict[str, Any] = {"batch_size": 3, "pad": 8, "augment": ("hflip",)}
     return {
@@ -81,12 +89,13 @@ def train(
     model: Toy | None = None,
     journal: Journal | None = None,
     cycle: int = 0,
+    recorder: Any = None,
 ) -> nn.Module:
     context = FitContext(
         cycle=cycle,
         seeds=Seeds(1),
         checkpoint=checkpoint or MemoryCheckpoint(),
-        recorder=Numbers(),
+        recorder=Numbers() if recorder is None else recorder,
         phase_finished=journal or Journal(),
     )
     return fit(model or Toy(), phases, streams(), config, context, CPU)
@@ -226,6 +235,28 @@ def test_iterations_count_batches() -> None:
     assert len(seen) == 7
 
 
+def test_counted_in_iterations_a_short_pass_is_not_saved_and_the_end_recorded() -> None:
+    """A pass of 4 batches: weights would be written after every few of them."""
+    checkpoint, rates = MemoryCheckpoint(), Rates()
+    phases = (Phase("p", 7, (LABELLED,)),)
+    train(TrainingConfig(iterations=7, **SGD), phases, checkpoint=checkpoint, recorder=rates)
+    assert checkpoint.states == []
+    assert rates == {7: 0.05}
+
+
+def test_the_rate_falls_within_passes_and_on_from_phase_to_phase(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By cosine over two phases of a pass, of 4 batches, each."""
+    rates = Rates()
+    monkeypatch.setattr(fit_module, "READ_EVERY", 1)
+    phases = (Phase("a", 1, (LABELLED,)), Phase("b", 1, (LABELLED,)))
+    config = TrainingConfig(passes=2, schedule="cosine", **SGD)
+    train(config, phases, recorder=rates)
+    expected = {n + 1: 0.05 * (1 + math.cos(math.pi * n / 8)) / 2 for n in range(8)}
+    assert rates == pytest.approx(expected)
+
+
 def test_one_step_of_sgd_by_hand() -> None:
     """w <- w - lr * (gradient + weight decay * w), the gradient of the mean over the batch."""
     config = TrainingConfig(iterations=1, **SGD, weight_decay=0.1, augment=())
@@ -276,9 +307,10 @@ def test_a_nonfinite_step_is_skipped_and_counted_if_so_configured(
         return Losses({"error": loss(model, batch).total() * (float("inf") ** (calls[0] % 2))})
 
     journal, model = Journal(), Toy()
-    config = TrainingConfig(passes=1, on_nonfinite="skip", **SGD)
-    train(config, (Phase("p", 1, (Step("labelled", broken),)),), model=model, journal=journal)
-    assert journal.phases[0][1]["skipped"] == 2
+    config = TrainingConfig(passes=2, on_nonfinite="skip", **SGD)
+    phases = (Phase("p", 1, (Step("labelled", broken),)), Phase("q", 1, (LABELLED,)))
+    train(config, phases, model=model, journal=journal)
+    assert [summary.get("skipped") for _, summary in journal.phases] == [2, None]
     assert "skipped a step with a non-finite loss or gradient on i" in caplog.text
     assert all(torch.isfinite(v).all() for v in model.state_dict().values())
 
