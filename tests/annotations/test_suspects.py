@@ -19,6 +19,7 @@ from tests.datasets.builders import image as picture
 
 BOX: Box = (10.0, 10.0, 30.0, 30.0)
 NEAR: Box = (12.0, 10.0, 32.0, 30.0)  # 18 x 20 of 22 x 20 in common
+HALF: Box = (10.0, 10.0, 20.0, 30.0)  # of BOX
 FAR: Box = (50.0, 50.0, 60.0, 60.0)
 
 
@@ -47,6 +48,7 @@ def test_overlap_by_hand() -> None:
     ("proposals", "objects", "what"),
     [
         ([Proposal("cat", BOX, 0.9)], [("cat", NEAR)], []),
+        ([Proposal("cat", BOX, 0.9)], [("cat", HALF)], []),
         ([Proposal("cat", BOX, 0.69)], [], []),
         ([Proposal("cat", BOX, 0.7)], [("cat", FAR)], ["'cat' is left out"]),
         (
@@ -101,11 +103,23 @@ def test_the_list_is_safe_to_open_in_a_spreadsheet(tmp_path: Path) -> None:
     assert not suspects_page(tmp_path, 0).parent.exists()
 
 
+def test_cycles_without_suspects_hide_none_of_later_ones(tmp_path: Path) -> None:
+    image = AskedImage("p", None, 100, 100, proposals=(Proposal("cat", BOX, 0.9),))
+    (tmp_path / "answers").mkdir()
+    for cycle, box in enumerate((NEAR, FAR)):
+        (tmp_path / f"answers/cycle_{cycle:02d}.json").touch()
+        answers = Annotations(("cat",), ["p"], [Annotated("p", "cat", box)])
+        write_suspects(Sheet("", ("cat",), (image,)), answers, tmp_path, cycle)
+    assert counted(tmp_path) == {1: 1}
+
+
 def test_they_are_shown_with_both_boxes_and_the_reason(tmp_path: Path) -> None:
+    right: Box = (0.0, 0.0, 9.0, 9.0)
     sure = (Proposal("cat", BOX, 0.93), Proposal("dog", FAR, 0.71), Proposal("cat", FAR, 0.2))
+    sure = (*sure, Proposal("dog", right, 0.9))
     file = picture(tmp_path / "p.png", (100, 100))
     asked = (AskedImage("q", None, 9, 9), AskedImage("p", file, 100, 100, 0.5, "entropy", sure))
-    given = [Annotated("p", "dog", NEAR), Annotated("p", "dog", (0.0, 0.0, 9.0, 9.0))]
+    given = [Annotated("p", "dog", NEAR), Annotated("p", "dog", right)]
     answers = Annotations(("cat", "dog"), ["p", "q"], given)
     (tmp_path / "answers").mkdir()
     write_suspects(Sheet("run, cycle 1", ("cat", "dog"), asked, True), answers, tmp_path, 1)
