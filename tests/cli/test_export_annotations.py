@@ -4,14 +4,17 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alframe.config.resolve import from_file, from_overrides, resolve
+from alframe.datasets.base import Dataset
 from alframe.datasets.yolo import yolo
 from alframe.runs.build import build_dataset, plan_of
+from alframe.runs.kept import dataset_of
 from alframe.runs.run import run as start
 from tests.annotations import people
 from tests.annotations.people import photographs
@@ -85,7 +88,9 @@ def test_yolo_has_two_splits_and_tells_empty_images_apart(
     assert sorted(shown.values()) == [[], *[[[4, 5, 24, 15]]] * 5]
 
 
-def test_what_a_simulated_oracle_has_revealed(alframe: Alframe, tmp_path: Path) -> None:
+def test_what_a_simulated_oracle_has_revealed(
+    alframe: Alframe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small = ("dataset.pool=12", "dataset.test=4", "budget.initial=3", "budget.per_cycle=2")
     settings = (*small, "dataset.size=64", "budget.cycles=1", "training.passes=1", "device=cpu")
     path, strategy = tmp_path / "run", "strategy=random"
@@ -103,6 +108,13 @@ def test_what_a_simulated_oracle_has_revealed(alframe: Alframe, tmp_path: Path) 
         (("--to", "coco", "--cycle", "0", "--white", "9"), "--cycle and --white: nothing that"),
     ):
         refused(alframe(*given, *more), said)
+
+    def without_annotations(*where: Any) -> Dataset:
+        return replace(dataset_of(*where), targets={})
+
+    monkeypatch.setattr("alframe.detectors.export_annotations.dataset_of", without_annotations)
+    anew = ("export", str(path), "--annotations", "--to", "coco", "--output", str(tmp_path / "new"))
+    refused(alframe(*anew), "its oracle kept no annotation of pool/")
 
 
 def test_a_test_split_takes_the_place_of_images_to_be_drawn() -> None:
