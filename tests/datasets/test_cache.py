@@ -392,6 +392,9 @@ class TestPrepared:
         varied.bad = dict.fromkeys("cd", "broken")
         with pytest.raises(DataError, match="the test split is empty"):
             prepared(replace(dataset, on_bad_item="skip"), cached(varied), workers=1)
+        untested = replace(dataset, pool=("c", "d"), test=(), on_bad_item="skip")
+        with pytest.raises(DataError, match="the pool is empty"):
+            prepared(untested, cached(varied), workers=1)
 
 
 FOUND = "a (20 x 10 pixels, annotated 21 x 10), d (20 x 10 pixels, annotated 21 x 10)"

@@ -11,7 +11,7 @@ from alframe.datasets.suspicions import looked_through
 from alframe.datasets.unannotated import check_annotated
 from alframe.datasets.voc import voc
 from alframe.errors import DataError
-from tests.datasets.builders import voc_folder
+from tests.datasets.builders import voc_folder, voc_item, xml, xml_object
 
 
 def known(*left_out: str, **changes: object) -> Dataset:
@@ -135,6 +135,10 @@ class TestVoc:
         (folder / "JPEGImages" / "b.jpg").unlink()
         with pytest.raises(DataError, match=r"the image is missing: .*b.jpg"):
             voc(str(folder))
+
+    def test_a_class_that_only_test_images_show_yet_is_no_mistake(self, folder):
+        voc_item(folder, "y", xml(xml_object("dog")))
+        assert voc(str(folder)).classes == ("cat",)
 
     def test_classes_may_be_wanted_that_nobody_has_annotated_yet(self, folder):
         dataset = voc(str(folder), classes=["cat", "dog"])

@@ -458,12 +458,15 @@ def test_splits_that_share_a_file(plain, link):
 
 
 @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
-def test_a_file_under_two_ids_of_one_split_is_noted(plain, link):
-    picture = plain / "JPEGImages" / "b.jpg"
-    picture.unlink()
-    getattr(picture, link)(plain / "JPEGImages" / "a.jpg")
-    assert voc(str(plain)).notes == (
-        "1 file under more than one id, by links: a = b; take all but one out of the list",
+@pytest.mark.parametrize("pair", ["ab", "cd"])
+def test_a_file_under_two_ids_of_one_split_is_noted(tmp_path, pair, link):
+    folder = voc_folder(tmp_path, trainval=["a", "b"], test=["c", "d"])
+    first, second = (folder / "JPEGImages" / f"{item}.jpg" for item in pair)
+    second.unlink()
+    getattr(second, link)(first)
+    same = " = ".join(pair)
+    assert voc(str(folder)).notes == (
+        f"1 file under more than one id, by links: {same}; take all but one out of the list",
     )
 
 
