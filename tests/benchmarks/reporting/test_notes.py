@@ -1,5 +1,6 @@
 """What keeps rows from being compared as they stand is said."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,19 @@ def test_a_metric_that_is_not_a_number(tmp_path: Path) -> None:
         f"random, seed 3: mAP50 is not a number in cycle 1, left out of every mean, "
         f"{tmp_path / '4'}",
     ]
+
+
+def test_a_metric_that_is_not_measured_and_one_of_a_class_without_a_number(tmp_path: Path) -> None:
+    """Errors are no metric to take in its place."""
+    other = write_run(tmp_path / "1", [0.1])
+    cycles = other / "cycles.jsonl"
+    cycles.write_text(cycles.read_text().replace("mAP50_11pt", "errors"))
+    runs = {"random": [read_run(other)]}
+    (note,) = notes(ProblemRuns("a", runs), "accuracy")
+    assert note == f"random, seed 0: accuracy is not measured, but mAP50, AP50, {other}"
+    runs = {"random": [run(tmp_path / "2", [0.1, None])]}
+    (note,) = notes(ProblemRuns("a", runs), "AP50.disc")
+    assert note.startswith("random, seed 0: AP50.disc is not a number in cycle 1, left out of ev")
 
 
 def test_several_precisions(tmp_path: Path) -> None:
@@ -166,7 +180,8 @@ def test_weights_that_were_replaced_between_the_runs_of_a_row(tmp_path: Path) ->
 
 def test_no_baseline(tmp_path: Path) -> None:
     one = {"entropy": [run(tmp_path / "1", [0.1], strategy="entropy")]}
-    assert list(notes(ProblemRuns("a", one), "mAP50")) == []
+    for single in (one, one | {"random": []}):
+        assert list(notes(ProblemRuns("a", single), "mAP50")) == []
     two = one | {"random": [run(tmp_path / "2", [0.1], learner="miaod")]}
     (note,) = notes(ProblemRuns("a", two), "mAP50")
     assert note.startswith("There is no baseline: no method is random selection with the plain le")
@@ -193,3 +208,13 @@ def test_full_supervision_of_another_recipe(tmp_path: Path) -> None:
         "The runs differ in training.lr: 0.1 (slow); 1.0 (fast)",
         "fast: full supervision of the learner was run with other training.lr",
     ]
+
+
+def test_full_supervision_needs_no_budget_of_the_methods(tmp_path: Path) -> None:
+    few, all_at_once = (
+        replace(made, config={**made.config, "budget": {"initial": n}})
+        for n in (10, 200)
+        for made in [run(tmp_path / str(n), [0.1])]
+    )
+    entry = ProblemRuns("a", {"random": [few]}, {"plain": [all_at_once]})
+    assert list(notes(entry, "mAP50")) == []
