@@ -86,7 +86,8 @@ def select(
         ids: of all images.
         embedding: [n, D], a row for each id: an array, a tensor or a memory map.
         class_probs: [n, K] of a model that classifies whole images, likewise: the probabilities
-            of its classes, which add up to 1.
+            of its classes, which add up to 1; or [S, n, K], of each member of an ensemble or pass
+            with dropout.
         detections: what was found on each image: objects with ``xyxy confidence class_id``
             (supervision's), or mappings with ``boxes scores labels`` (torchvision's); and
             ``probs`` [N, K] where probabilities of classes are known.

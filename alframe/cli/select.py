@@ -69,8 +69,9 @@ def select(
     Predictions are COCO results, a folder of YOLO's .txt files with confidence, a file of Label
     Studio or CVAT with scores, or what "alframe predict --json" prints. Embeddings may also hold
     object_features [m, f] and object_index [m]: a vector for each predicted box, and the place of
-    its image in ids. Of a model that classifies whole images they hold class_probs [n, k], and
-    there are no predictions. What was tolerated is told on standard error.
+    its image in ids. Of a model that classifies whole images they hold class_probs [n, k], or
+    [s, n, k] of s opinions, and there are no predictions. What was tolerated is told on standard
+    error.
 
     \b
     alframe select --strategy entropy --budget 100 --predictions preds.json --images photos
@@ -95,7 +96,8 @@ def select(
     vectors = read_vectors(embeddings) if embeddings else None
     promise = promised(len(predictions), vectors, augmented=bool(augmented))
     chosen = strategy_of(layer, promise)
-    together(partial(check_provided, chosen, promise), partial(check_used, chosen, promise))
+    opinions = promised(len(predictions), None, augmented=bool(augmented))
+    together(partial(check_provided, chosen, promise), partial(check_used, chosen, opinions))
     material = read_material(
         predictions=predictions, augmented=augmented, vectors=vectors, images=images,
         labelled=labelled, missing=missing or "skip", skip_bad=skip_bad, shown=name is not None,

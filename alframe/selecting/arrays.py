@@ -57,8 +57,7 @@ def material_of(
     if object_features is not None:
         object_features = _list(object_features, "object_features")
     embedding, class_probs = _table("embedding", embedding), _table("class_probs", class_probs)
-    given_rows = {"embedding": embedding, "class_probs": class_probs}
-    _check(ids, **given_rows, object_features=object_features, **given)
+    _check(ids, embedding=embedding, object_features=object_features, **given)
     vectors = _vectors(ids, embedding, class_probs, object_features)
     tables = {
         name: [_parts(one, ids[place]) for place, one in enumerate(each)]

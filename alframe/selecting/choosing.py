@@ -28,7 +28,8 @@ FILES = {
         "vector for each predicted box"
     ),
     SAMPLES: (
-        "--predictions several times: what each member of an ensemble, or pass with dropout, found"
+        "--predictions several times: what each member of an ensemble, or pass with dropout, found "
+        "(of a model that classifies whole images, --embeddings with class_probs [s, n, k])"
     ),
     AUGMENTED: (
         "--augmented, once or more: what the model found on changed images (flipped, darker), its "
@@ -41,7 +42,10 @@ ARGUMENTS = {
     EMBEDDING: "embedding: an array [n, d], a row for each id",
     CLASS_PROBS: "class_probs: an array [n, k], of a model that classifies whole images",
     BOX_FEATURES: "detections, and object_features: for each image a vector for each of them",
-    SAMPLES: "samples: lists like detections, of each member of an ensemble or pass with dropout",
+    SAMPLES: (
+        "samples: lists like detections, of each member of an ensemble or pass with dropout (of a "
+        "model that classifies whole images, class_probs [s, n, k])"
+    ),
     AUGMENTED: "augmented: lists like detections, of what the model found on changed images",
 }
 """Which argument of :func:`alframe.select` would."""

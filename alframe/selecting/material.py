@@ -239,7 +239,7 @@ def promised(predictions: int, vectors: Vectors | None, *, augmented: bool) -> f
     if vectors and vectors.image is not None:
         names.add(EMBEDDING)
     if vectors and vectors.probs is not None:
-        names.add(CLASS_PROBS)
+        names |= {CLASS_PROBS, SAMPLES} if vectors.probs.ndim == 3 else {CLASS_PROBS}
     if vectors and vectors.objects is not None and predictions:
         names.add(BOX_FEATURES)
     return frozenset(names)

@@ -7,7 +7,7 @@ from typing import Any
 from alframe.datasets.base import ImageSet, batched
 from alframe.errors import DataError
 from alframe.selecting.detections import StoredDetections
-from alframe.selecting.vectors import StoredVectors, numbered
+from alframe.selecting.vectors import StoredVectors
 from alframe.signals import (
     AUGMENTED,
     BOX_FEATURES,
@@ -59,7 +59,7 @@ class StoredSignals:
             EMBEDDING: vectors is not None and vectors.image is not None,
             CLASS_PROBS: vectors is not None and vectors.probs is not None,
             BOX_FEATURES: found and vectors is not None and vectors.has_objects,
-            SAMPLES: bool(self.samples),
+            SAMPLES: bool(self.samples) or (vectors is not None and vectors.has_opinions),
             AUGMENTED: bool(self.augmented),
         }
         return frozenset(name for name, there in names.items() if there)
@@ -72,7 +72,7 @@ class StoredSignals:
     def has(self, item: str, names: frozenset[str]) -> bool:
         """Whether all these signals of an image are known."""
         found = all(item in each.rows for name in names for each in self._files(name))
-        return found and (OF_IMAGES.isdisjoint(names) or item in self._vectors().rows)
+        return found and (not self._of_images(names) or item in self._vectors().rows)
 
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
         """Stream the named signals, in the order in which they lie in the files.
@@ -82,8 +82,9 @@ class StoredSignals:
         """
         lacking = [item for item in images.ids if not self.has(item, names)]
         if lacking:
-            vectors = all(self.has(item, names - OF_IMAGES) for item in lacking)
-            what = min(OF_IMAGES & names, default="").replace("_", " ") if vectors else "prediction"
+            rows = self._of_images(names)
+            vectors = rows and all(self.has(item, names - rows) for item in lacking)
+            what = min(rows).replace("_", " ") if vectors else "prediction"
             raise DataError(
                 f"no {what} of {plural(len(lacking), 'image')} that the strategy "
                 f"looks at, maybe as labelled ones: {named(lacking)}; add them to the files"
@@ -91,7 +92,7 @@ class StoredSignals:
         for each in {file for name in names for file in self._files(name)}:
             each.check_pixels()
         ids = list(images.ids)
-        if OF_IMAGES & names:
+        if self._of_images(names):
             ids.sort(key=self._vectors().rows.__getitem__)
         elif DETECTIONS in names:
             ids.sort(key=self._found().rows.__getitem__)
@@ -103,8 +104,8 @@ class StoredSignals:
 
     def _size(self, ids: Sequence[str], names: frozenset[str]) -> int:
         widest = [each.widest(ids) for name in names for each in self._files(name)]
-        if CLASS_PROBS in names:
-            widest.append(len(numbered(self.vectors)))
+        if self.vectors is not None and self.vectors.probs is not None:
+            widest.append(self.vectors.probs[..., 0, :].size)
         return max(1, min(AT_ONCE, NUMBERS // max(widest, default=1)))
 
     def _signal(self, name: str, ids: Sequence[str]) -> Any:
@@ -112,16 +113,22 @@ class StoredSignals:
 
         if name == DETECTIONS:
             return self._found().batch(ids)
+        if name == CLASS_PROBS or (name == SAMPLES and not self.samples):
+            opinions = torch.from_numpy(self._vectors().class_probs(ids))[:, :, None]
+            if name == CLASS_PROBS:
+                return ClassProbs(opinions.mean(dim=0), exclusive=True)
+            return tuple(ClassProbs(each, exclusive=True) for each in opinions)
         if name in (SAMPLES, AUGMENTED):
             return tuple(each.batch(ids) for each in self._files(name))
         if name == EMBEDDING:
             return torch.from_numpy(self._vectors().images(ids))
-        if name == CLASS_PROBS:
-            probs = torch.from_numpy(self._vectors().class_probs(ids))
-            return ClassProbs(probs[:, None], exclusive=True)
         if name == BOX_FEATURES:
             return torch.from_numpy(self._vectors().objects(ids, *self._found().places(ids)))
         raise DataError(f"no file holds the signal {name}")
+
+    def _of_images(self, names: frozenset[str]) -> frozenset[str]:
+        """Those of the signals that are of a row for each image."""
+        return names & (OF_IMAGES if self.samples else OF_IMAGES | {SAMPLES})
 
     def _files(self, name: str) -> tuple[StoredDetections, ...]:
         """The detections that a signal is made of, or that its vectors belong to."""

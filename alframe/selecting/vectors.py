@@ -18,7 +18,7 @@ from alframe.words import named, plural
 
 ARRAYS = {
     EMBEDDING: "image [n, d]",
-    CLASS_PROBS: "class_probs [n, k]",
+    CLASS_PROBS: "class_probs [n, k] or [s, n, k]",
     BOX_FEATURES: "object_features [m, f] with object_index [m]",
 }
 """What holds a signal, beside ``ids``."""
@@ -38,7 +38,8 @@ class Vectors:
         objects: [m, F], for each box of an image in the order of the predictions; None likewise.
         index: int64 [m], the row in ``ids`` of the image of each of ``objects``.
         where: what messages call them.
-        probs: [n, K], of the classes of an image as a whole, which add up to 1; None likewise.
+        probs: [n, K], of the classes of an image as a whole, which add up to 1; or of each of
+            several opinions, [S, n, K]; None likewise.
     """
 
     ids: tuple[str, ...]
@@ -62,13 +63,16 @@ class Vectors:
         of_images = (("image", self.image), ("class_probs", self.probs))
         if self.objects is None and all(array is None for _, array in of_images):
             yield f"expected {SHAPES}"
+        several = self.probs is not None and self.probs.ndim == 3 and len(self.probs) > 1
         for name, array in of_images:
-            if array is not None and (array.ndim != 2 or len(array) != count):
-                yield f"{name}: expected [{count}, d], a row for each id, got {list(array.shape)}"
+            shape = [] if array is None else list(array.shape)
+            table = shape[1:] if several and name == "class_probs" else shape
+            if array is not None and (len(table) != 2 or table[0] != count):
+                yield f"{name}: expected [{count}, d], a row for each id, got {shape}"
         for name, array in (*of_images, ("object_features", self.objects)):
             if array is not None and array.dtype.kind not in "fiub":
                 yield f"{name}: expected numbers, got {array.dtype}"
-            if array is not None and array.shape[1:] == (0,):
+            if array is not None and array.shape[-1:] == (0,):
                 yield f"{name}: expected a number or more in each row, got none"
         if (self.objects is None) != (self.index is None):
             yield "object_features and object_index: expected both or none"
@@ -83,7 +87,7 @@ class Vectors:
 def numbered(vectors: "Vectors | StoredVectors | None") -> tuple[str, ...]:
     """Classes that are known by their probabilities alone: their numbers."""
     probs = None if vectors is None else vectors.probs
-    return () if probs is None else tuple(map(str, range(probs.shape[1])))
+    return () if probs is None else tuple(map(str, range(probs.shape[-1])))
 
 
 def read_vectors(path: Path) -> Vectors:
@@ -176,16 +180,23 @@ class StoredVectors:
         self._check_numbers(found, "image", np.arange(len(ids)), ids)
         return np.asarray(found, np.float16 if kept else np.float32)
 
+    @property
+    def has_opinions(self) -> bool:
+        """Whether there are probabilities of several opinions."""
+        return self.probs is not None and self.probs.ndim == 3
+
     def class_probs(self, ids: Sequence[str]) -> NDArray[np.float32]:
-        """[B, K], of which only these rows are read.
+        """[S, B, K], of which only these rows are read; S is 1 where there is one opinion.
 
         Raises:
             DataError: a row is not of numbers from 0 on that add up to 1.
         """
         assert self.probs is not None
-        found = np.asarray(self.probs[[self.rows[item] for item in ids]], np.float64)
-        good = (found >= 0).all(axis=1) & (np.abs(found.sum(axis=1) - 1) <= ROUNDED)
-        if not good.all():
+        rows = [self.rows[item] for item in ids]
+        found = np.asarray(self.probs[..., rows, :], np.float64)
+        found = found.reshape(-1, *found.shape[-2:])
+        good = (found >= 0).all(axis=2) & (np.abs(found.sum(axis=2) - 1) <= ROUNDED)
+        if not (good := good.all(axis=0)).all():
             at = named([ids[place] for place in np.flatnonzero(~good).tolist()])
             raise DataError(
                 f"{self.where}: class_probs: expected numbers from 0 on that add up to 1 for each "

@@ -68,6 +68,21 @@ def test_probabilities_of_a_model_that_classifies_images(made: Any) -> None:
     assert chosen(Entropy()) == ["b", "d"], "an object adapts itself, too"
 
 
+def test_opinions_of_models_that_classify_images() -> None:
+    """x and y contradict each other, of u and v; w shrugs."""
+    said = np.array([[[1, 0], [0.5, 0.5], [0.9, 0.1]], [[0, 1], [0.5, 0.5], [0.8, 0.2]]])
+    given = {"ids": ["u", "w", "v"], "class_probs": said}
+    assert alframe.select("mc-dropout", 3, **given) == ["u", "v", "w"]
+    assert alframe.select("mc-dropout", 3, **given, labelled=["u"]) == ["v", "w"]
+    assert alframe.select("margin", 3, **given) == ["u", "w", "v"], "of the mean"
+    with pytest.raises(DataError, match=r"class_probs: expected numbers .*, not so of w"):
+        alframe.select("mc-dropout", 1, **given | {"class_probs": said * [[[1], [2], [1]]]})
+    with pytest.raises(DataError, match=r"class_probs: expected \[3, d\], .* got \[1, 3, 2\]"):
+        alframe.select("mc-dropout", 1, **given | {"class_probs": said[:1]})
+    with pytest.raises(ConfigError, match=r"class_probs \[s, n, k\]"):
+        alframe.select("mc-dropout", 1, **given | {"class_probs": said[0]})
+
+
 class Least(alframe.ScoringStrategy):
     requires = frozenset({alframe.CLASS_PROBS})
 
@@ -99,7 +114,7 @@ def test_probabilities_that_are_none(
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"class_probs": PROBS[:3]}, "class_probs: expected 4 of them, one for each id, got 3"),
+        ({"class_probs": PROBS[:3]}, r"class_probs: expected \[4, d\], .* got \[3, 3\]"),
         (
             {"class_probs": PROBS[:, 0]},
             r"class_probs: expected \[4, d\], a row for each id, got \[4\]",
