@@ -250,7 +250,7 @@ def build_dataset(config: RunConfig, *, in_part: bool | None = None) -> Dataset:
 def prepare_images(dataset: Dataset, config: RunConfig, first: Collection[str] = ()) -> Dataset:
     """Decode every image once: what is broken is found now, and the cache is filled.
 
-    Where nothing is trained, none is decoded; a learner that reads one is given it resized.
+    Where nothing is trained, none is decoded.
 
     Args:
         dataset: as it was read.
