@@ -1,5 +1,6 @@
 """What ``import alframe`` offers besides classes: a configuration, a run, a selection without."""
 
+import copy
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
@@ -99,7 +100,7 @@ def select(
         labelled: ids that are not to be chosen.
         targets: a :class:`~alframe.datasets.base.Target` by id, for strategies that look at what
             is annotated on labelled images.
-        classes: names; by default the numbers of the detections' classes.
+        classes: names; by default the numbers of those that are found, or of ``class_probs``.
         seed: of draws.
         strict: refuse to take the score of a box for the probabilities of classes.
 
@@ -139,6 +140,7 @@ def select(
     if isinstance(strategy, Mapping):
         strategy = strategy_of({"strategy": dict(strategy)}, provides)
     elif isinstance(strategy, Adaptable):
+        strategy = copy.copy(strategy)  # which is its owner's, and may be given other signals next
         strategy.adapt(provides)
     tell = partial(logger.warning, "%s")
     chosen = choose(strategy, material, budget, seed, tell=tell, strict=strict, wanted=ARGUMENTS)

@@ -69,7 +69,10 @@ class BADGE:
 
     def adapt(self, provided: frozenset[str]) -> None:
         """Take the predictions of whole images where there are no detections."""
-        if not provided >= OF_DETECTIONS and provided >= OF_IMAGES:
+        of_images = provided >= OF_IMAGES or (
+            provided.isdisjoint({DETECTIONS}) and CLASS_PROBS in provided
+        )
+        if of_images and not provided >= OF_DETECTIONS:
             self.requires = OF_IMAGES
 
     def select(self, query: Query) -> Selection:

@@ -32,8 +32,8 @@ class Dedup:
     without detections holds; an embedding of zeros is like no other.
 
     Cost: that of the other strategy at this larger budget, and one forward pass over the labelled
-    images and its choice; O((labelled + factor x budget) x D) memory. Each further time as much
-    again, but for a strategy whose choice follows from its scores.
+    images and its choice; O((labelled + factor x budget) x D) memory. Each further time twice as
+    much, up to the whole pool; a strategy whose choice follows from its scores scores once.
 
     Args:
         of: the strategy that ranks: its choice is best first.

@@ -202,7 +202,8 @@ class Margin(UncertaintyStrategy):
         """[B, N, K] -> [B, N]."""
         p = at_least_float32(probs)
         if exclusive:
-            first, second = p.topk(2, dim=-1).values.unbind(dim=-1)
+            some = p if p.shape[-1] > 1 else torch.nn.functional.pad(p, (0, 1))
+            first, second = some.topk(2, dim=-1).values.unbind(dim=-1)
         else:
             first, closest = decided(p), torch.maximum(p, 1 - p).amin(dim=-1)  # closest >= 1/2
             second = first * (1 - closest) / closest

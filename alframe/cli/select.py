@@ -92,7 +92,8 @@ def select(
     from alframe.selecting.vectors import read_vectors
 
     layer = merge([{"strategy": {"name": strategy}}, from_overrides(overrides)])
-    check_there(*predictions, *augmented, *([embeddings] if embeddings else []))
+    files = (*predictions, *augmented, *([embeddings] if embeddings else []))
+    together(partial(strategy_of, layer, frozenset()), partial(check_there, *files))
     vectors = read_vectors(embeddings) if embeddings else None
     promise = promised(len(predictions), vectors, augmented=bool(augmented))
     chosen = strategy_of(layer, promise)

@@ -80,8 +80,10 @@ def drafted(layers: Iterable[Layer]) -> Draft:
     plain = not any(has_options(given.get(section)) for section in COMPONENTS if section != LIGHT)
     tree = merge([{"training": {}}, base, given, defaults])
     if "model" not in entries:
-        # Who trains by himself, or elsewhere, has his own way with pixels.
-        tree = merge([{"data": {"resize": "none"}}, tree])
+        data = tree.get("data")
+        if not isinstance(data, dict) or data.keys().isdisjoint({"long", "short"}):
+            # Who trains by himself, or elsewhere, has his own way with pixels.
+            tree = merge([{"data": {"resize": "none"}}, tree])
         tree = {section: value for section, value in tree.items() if section not in TRAINED}
     return Draft(tree, entries, tuple(stale), plain)
 

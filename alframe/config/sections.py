@@ -110,8 +110,8 @@ class DataConfig(Section):
 
     Attributes:
         resize: ``fit`` keeps the ratio, as large as fits ``long`` and ``short``; ``stretch``
-            makes every image ``long`` wide and ``short`` high; ``none`` leaves them, as it is by
-            default where the learner trains no model of ``model``.
+            makes every image ``long`` wide and ``short`` high; ``none`` leaves them. It is
+            the default where the learner trains no model of ``model``, unless a side is given.
         long: pixels of the longer side.
         short: pixels of the shorter side.
         pad: batches are padded to a multiple of this many pixels.

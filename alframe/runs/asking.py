@@ -107,7 +107,8 @@ def readable(
         DataError: there are some, where bad items are errors; names them.
     """
     while True:
-        plan, problems = plan_of(config, dataset), Problems(dataset.on_bad_item)
+        plan = plan_of(config, dataset, begun=bool(shown))
+        problems = Problems(dataset.on_bad_item)
         asked = {*plan.test, *plan.initial}
         problems.look(sorted(asked - set(shown)), dataset.images.read)
         if problems.items and dataset.on_bad_item == "error":  # the others are told with them

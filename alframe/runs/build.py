@@ -84,14 +84,22 @@ def asks_people(config: RunConfig) -> bool:
     return oracle.is_human(registry().get("oracles", config.oracle.name).load())
 
 
-def plan_of(config: RunConfig, dataset: Dataset) -> Plan:
+def plan_of(config: RunConfig, dataset: Dataset, *, begun: bool = False) -> Plan:
     """What a run labels when.
+
+    Args:
+        config: of the run.
+        dataset: that it labels.
+        begun: people have been asked, maybe for more or fewer images a cycle than now: the run goes
+            on for as many cycles as there are images for.
 
     Raises:
         ConfigError: the dataset cannot fill the budget.
     """
     known = dataset.known if asks_people(config) else {}
-    return planned(config.budget, dataset, Seeds(config.seed), known)
+    budget = config.budget.model_copy(update={"cycles": None}) if begun else config.budget
+    plan = planned(budget, dataset, Seeds(config.seed), known)
+    return replace(plan, cycles=config.budget.cycles)
 
 
 def plugins_of(config: RunConfig) -> list[Entry]:

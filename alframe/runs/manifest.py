@@ -17,7 +17,7 @@ from alframe.runs.records import new_classes
 from alframe.runs.rundir import ADOPTED, CYCLES, PER_CYCLE, RunDir, stored_layer, write_config
 from alframe.runs.weights import weights_sha256
 from alframe.training.distributed import world_size
-from alframe.words import named
+from alframe.words import named, plural
 
 logger = logging.getLogger(__name__)
 
@@ -78,15 +78,20 @@ def _check_data(run: RunDir, now: Mapping[str, Any]) -> None:
     if then["fingerprint"] == now["fingerprint"]:
         return
     told = [
-        f"{now[split]} images to {use}, then {then[split]}"
+        f"{plural(now[split], 'image')} to {use} in place of {then[split]:,}"
         for split, use in (("pool", "choose from"), ("test", "test on"))
         if then.get(split, now[split]) != now[split]
     ]
     if then["classes"] != now["classes"]:
-        told.append(f"the classes {named(now['classes'])}, then {named(then['classes'])}")
-    if not told:
-        same = then.get("test_fingerprint") == now["test_fingerprint"]
-        told.append(f"other images or annotations {'to choose from' if same else 'to test on'}")
+        new = [name for name in now["classes"] if name not in then["classes"]]
+        gone = [name for name in then["classes"] if name not in now["classes"]]
+        told += [f"the new classes {named(new)}"] if new else []
+        told += [f"no more the classes {named(gone)}"] if gone else []
+        told += [] if new or gone else ["its classes in another order"]
+    elif then.get("test_fingerprint") != now["test_fingerprint"]:
+        told.append("other images or annotations to test on, and maybe to choose from")
+    elif not told:
+        told.append("other images or annotations to choose from")
     raise RunError(
         f"{run.config.dataset.name} has changed since {run.path} was started: it has "
         f"{'; '.join(told)}. Restore it, or choose another --output"
@@ -117,6 +122,7 @@ def adopt(run: RunDir) -> None:
     if PER_CYCLE in changed:
         at_first = {PER_CYCLE: stored.budget.per_cycle}
         run.update_manifest(began_with=at_first | run.manifest().get("began_with", {}))
+        logger.info("%s=%s holds from the next selection on", PER_CYCLE, config.budget.per_cycle)
     budget = {"cycles": config.budget.cycles, "per_cycle": config.budget.per_cycle}
     adopted = {
         "data": stored.data.model_copy(update={"white": config.data.white}),

@@ -13,6 +13,7 @@ from alframe.files.home import expanded
 from alframe.files.presence import exists, is_file, is_folder
 from alframe.runs.build import asks_people, build_dataset, build_oracle, plan_of
 from alframe.runs.initial import stored_ids
+from alframe.runs.journal import Journal
 from alframe.runs.kept import dataset_of
 from alframe.runs.opening import check_claim
 from alframe.runs.rundir import stored_layer
@@ -38,10 +39,11 @@ def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:
         partial(_check_files, config, resume=resume),
         partial(dataset_of, config, path),
     )
+    people = asks_people(config)
     try:
-        plan_of(config, dataset)
+        plan_of(config, dataset, begun=people and bool(Journal(path).of("initial")))
     except ConfigError:
-        if asks_people(config):
+        if people:
             build_oracle(config, dataset, path)  # where nobody can be asked, says so instead
         raise
     return dataset

@@ -122,10 +122,11 @@ def _waits(
         What is waited for, the classes that the answers have and the dataset has not, and the ids
         that the run has labelled or drawn to test on.
     """
-    plan, as_read, journal = plan_of(config, dataset), dataset, Journal(path)
-    if not asks_people(config):
+    as_read, journal = dataset, Journal(path)
+    begun, people = journal.of("annotated"), asks_people(config)
+    plan = plan_of(config, dataset, begun=people and bool(journal.of("initial")))
+    if not people:
         return None, (), asked_for(journal).union(plan.initial)
-    begun = journal.of("annotated")
     notes: tuple[str, ...] = ()
     if not journal.of("initial"):
         dataset, plan = readable(config, dataset)

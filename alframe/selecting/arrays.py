@@ -104,7 +104,7 @@ def _table(name: str, value: Any) -> NDArray[Any] | None:
     if value is None:
         return None
     if not hasattr(value, "__len__") or getattr(value, "ndim", None) == 0:
-        raise ConfigError(f"{name}: expected an array [n, d], got {value!r:.60}")
+        raise ConfigError(f"{name}: expected an array, a row for each id, got {value!r:.60}")
     return _array(value, name)
 
 

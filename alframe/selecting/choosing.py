@@ -15,7 +15,7 @@ from alframe.selecting.candidates import Candidates
 from alframe.selecting.stored_signals import StoredSignals
 from alframe.selecting.vectors import numbered
 from alframe.signals import AUGMENTED, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING, SAMPLES
-from alframe.strategy import Query, Selection, Strategy, check_selection, tied
+from alframe.strategy import Adaptable, Query, Selection, Strategy, check_selection, tied
 from alframe.streams import DeclaredSignals
 from alframe.words import named, plural
 
@@ -55,9 +55,6 @@ ARGUMENTS = {
 class Material:
     """What a choice is made of.
 
-    Raises:
-        DataError: there are probabilities of as many other classes.
-
     Attributes:
         ids: all images.
         classes: names.
@@ -66,6 +63,10 @@ class Material:
         labelled: ids of those that are not to be chosen.
         targets: annotations of labelled images, as far as they are known.
         notes: what was tolerated, one sentence each.
+
+    Raises:
+        ConfigError: there are class probabilities of whole images beside detections.
+        DataError: they are of fewer, or more, classes.
     """
 
     ids: frozenset[str]
@@ -78,6 +79,11 @@ class Material:
 
     def __post_init__(self) -> None:
         of_each = len(numbered(self.signals.vectors))
+        if of_each and self.signals.read():
+            raise ConfigError(
+                "class_probs are of a model that classifies whole images, detections of another: "
+                "give one of them"
+            )
         if of_each not in (0, len(self.classes)):
             raise DataError(
                 f"class_probs: expected one for each of {plural(len(self.classes), 'class')} "
@@ -157,7 +163,9 @@ def check_provided(
                 "looks at detections"
             )
         elif name in wanted:
-            lines.append(f"the strategy requires {name}; give {wanted[name]}")
+            other = name == DETECTIONS and isinstance(strategy, Adaptable)
+            instead = "; or class_probs, of a model that classifies whole images" if other else ""
+            lines.append(f"the strategy requires {name}; give {wanted[name]}{instead}")
         else:
             lines.append(
                 f"the strategy requires {name}, which only a model has that is trained for it: use "

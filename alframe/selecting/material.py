@@ -190,7 +190,7 @@ def _labelled(
         return {}, frozenset(done), notes
     said = read_annotations(path, candidates, problems)
     if classes and all(name.isdecimal() for name in classes) and not said.numbered:
-        which = f"{path}: classes of predictions are called by their numbers, so nothing but what"
+        which = f"{path}: classes of the model are called by their numbers, so nothing but what"
         return {}, frozenset(said.images), [*said.notes, f"{which} is labelled is taken of it"]
     said = named_by(said, classes, path) if classes else said
     dataset = Dataset("labelled", classes or said.classes, candidates, {}, (), ())

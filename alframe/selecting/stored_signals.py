@@ -104,8 +104,9 @@ class StoredSignals:
 
     def _size(self, ids: Sequence[str], names: frozenset[str]) -> int:
         widest = [each.widest(ids) for name in names for each in self._files(name)]
-        if self.vectors is not None and self.vectors.probs is not None:
-            widest.append(self.vectors.probs[..., 0, :].size)
+        of_classes = self._of_images(names) - {EMBEDDING}
+        if of_classes and (probs := self._vectors().probs) is not None:
+            widest.append(probs[..., 0, :].size)
         return max(1, min(AT_ONCE, NUMBERS // max(widest, default=1)))
 
     def _signal(self, name: str, ids: Sequence[str]) -> Any:

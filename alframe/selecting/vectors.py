@@ -60,16 +60,19 @@ class Vectors:
             seen = set[str]()
             twice = [item for item in self.ids if item in seen or seen.add(item)]  # type: ignore[func-returns-value]
             yield f"ids: expected each once, twice are {named(twice)}"
-        of_images = (("image", self.image), ("class_probs", self.probs))
-        if self.objects is None and all(array is None for _, array in of_images):
+        arrays = (
+            ("image", self.image), ("class_probs", self.probs), ("object_features", self.objects)
+        )  # fmt: skip
+        if all(array is None for _, array in arrays):
             yield f"expected {SHAPES}"
-        several = self.probs is not None and self.probs.ndim == 3 and len(self.probs) > 1
-        for name, array in of_images:
-            shape = [] if array is None else list(array.shape)
-            table = shape[1:] if several and name == "class_probs" else shape
-            if array is not None and (len(table) != 2 or table[0] != count):
-                yield f"{name}: expected [{count}, d], a row for each id, got {shape}"
-        for name, array in (*of_images, ("object_features", self.objects)):
+        if self.image is not None and (self.image.ndim != 2 or len(self.image) != count):
+            yield f"image: expected [{count}, d], a row for each id, got {list(self.image.shape)}"
+        if self.probs is not None and not _are_of(self.probs, count):
+            yield (
+                f"class_probs: expected [{count}, k], a row for each id, or [s, {count}, k] of two "
+                f"opinions or more, got {list(self.probs.shape)}"
+            )
+        for name, array in arrays:
             if array is not None and array.dtype.kind not in "fiub":
                 yield f"{name}: expected numbers, got {array.dtype}"
             if array is not None and array.shape[-1:] == (0,):
@@ -82,6 +85,12 @@ class Vectors:
                 yield f"object_features and object_index: expected [m, f] and [m], got {shapes}"
             elif len(self.index) and not 0 <= self.index.min() <= self.index.max() < count:
                 yield f"object_index: expected places in ids, 0 to {count - 1}"
+
+
+def _are_of(probs: NDArray[Any], images: int) -> bool:
+    """Whether there is a row for each image, or from each of several opinions."""
+    opinions = probs.shape[:-2]
+    return probs.shape[-2:-1] == (images,) and (not opinions or (len(opinions) == 1 < opinions[0]))
 
 
 def numbered(vectors: "Vectors | StoredVectors | None") -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from alframe.training.distributed import is_initialized
 MOST_WORKERS = 8
 """Processes that load images for one GPU, where nobody has set how many."""
 CLEARLY = 0.8
-"""A share of the time that is less whatever else a processor does: it is about 0.5, or about 2."""
+"""A share of the time that other work does not make of a larger one: it is 0.5 or less, or 1.8."""
 
 
 def pick_device(name: str) -> torch.device:
@@ -88,12 +88,16 @@ def faster_in_bf16(device: torch.device) -> bool:
 
 
 def _seconds(dtype: torch.dtype) -> float:
-    """Of a product, the least of several: what else the processor does only makes it longer."""
-    matrix, seconds = torch.ones(512, 512, dtype=dtype), []
-    for _ in range(7):
-        started = time.perf_counter()
-        torch.mm(matrix, matrix)
-        seconds.append(time.perf_counter() - started)
+    """Of a product by one thread, the least of several: other work only makes it longer."""
+    matrix, seconds, threads = torch.ones(512, 512, dtype=dtype), [], torch.get_num_threads()
+    torch.set_num_threads(1)  # more than there are cores would wait for each other
+    try:
+        for _ in range(7):
+            started = time.perf_counter()
+            torch.mm(matrix, matrix)
+            seconds.append(time.perf_counter() - started)
+    finally:
+        torch.set_num_threads(threads)
     return min(seconds)
 
 

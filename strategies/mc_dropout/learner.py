@@ -47,6 +47,7 @@ class DropoutLearner(PlainLearner):
         ConfigError: an option is out of range.
     """
 
+    # Of detections or class probabilities; what models that it trains have in common:
     derives: ClassVar[Mapping[str, str]] = {**PlainLearner.derives, SAMPLES: EMBEDDING}
     trains_only = (DenseDetector, StockDetector, Classifier)  # whose backbones are apart
 

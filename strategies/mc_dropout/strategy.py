@@ -32,7 +32,7 @@ class MutualInformation(ScoringStrategy):
     no part in it.
 
     An image on which no opinion sees anything scores ``empty``. Where images are classified as a
-    whole there is nothing to be put together, and no option has an effect.
+    whole there is nothing to be put together: no option has an effect.
 
     Cost: as many forward passes over the pool as there are opinions; O(opinions x detections)
     steps an image to put them together.
@@ -71,8 +71,9 @@ class MutualInformation(ScoringStrategy):
         """One number an image, [B]."""
         first = batch[SAMPLES][0]
         if isinstance(first, ClassProbs):
-            whole = [at_least_float32(each.values[:, 0]) for each in batch[SAMPLES]]
-            return mutual_information(torch.stack(whole, dim=1), first.exclusive)
+            probs = torch.stack([at_least_float32(each.values) for each in batch[SAMPLES]], dim=2)
+            each = mutual_information(probs.flatten(0, 1), first.exclusive)  # [B, N, S, K]
+            return each.reshape(probs.shape[:2]).mean(dim=1)
         # Here at once: they are looked through one by one.
         samples = to_device(batch[SAMPLES], torch.device("cpu"))
         return torch.stack([self._of_image(samples, row) for row in range(len(batch.ids))])

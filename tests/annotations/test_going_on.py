@@ -519,6 +519,32 @@ def test_people_may_be_asked_for_more_or_fewer_images_from_then_on(
     assert (code, "1 chosen instead of 2" in out) == (1, True), out + err
 
 
+def test_what_was_selected_before_does_not_count_at_the_new_rate(
+    alframe: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Nine images to choose from, two at first, then three, then one by one, then all there are."""
+    photos, run = tmp_path / "photos", tmp_path / "run"
+    people.photographs(photos, [f"{letter}.png" for letter in "abcdefghijk"])
+    budget = ("budget.test=2", "budget.initial=2", "budget.per_cycle=3", "budget.cycles=3")
+    given = ("run", "--dataset", "photos", "--data-root", str(photos), "--strategy", "random")
+    classes = ("oracle=files", "dataset.classes=[dog]", "device=cpu")
+    assert alframe(*given, *classes, *budget, *QUICK, "--output", str(run))[0] == 3
+    resume, counts = ("run", "--output", str(run), "--resume"), []
+    for cycle, changed in enumerate(((), ("budget.per_cycle=1", "budget.cycles=9"), (), ())):
+        images = people.asked(run, cycle)
+        counts.append(len(images))
+        objects = {image["id"]: [("dog", (1.0, 1.0, 9.0, 9.0))] for image in images}
+        file = people.coco(tmp_path / f"{cycle}.json", images, objects, ["dog"])
+        assert alframe("annotate", str(run), str(file))[0] == 0
+        code, _, err = alframe(*resume, *changed)
+        assert code == 3, err
+        code, out, err = alframe("verify", str(run))
+        assert code == 0, out + err
+    code, _, err = alframe(*resume, "budget.per_cycle=8")
+    assert (code, counts) == (3, [4, 3, 1, 1]), err
+
+
 def test_names_as_long_as_they_can_be(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
     name = "ä" * 125 + "x"  # 251 bytes, and four of the suffix
     people.photographs(tmp_path / "photos", [f"{name}.png", "b.png"])

@@ -27,4 +27,5 @@ def test_it_learns_in_a_run(tmp_path: Path) -> None:
     assert [cycle["labelled"] for cycle in cycles] == [60, 120]
     assert cycles[-1]["metrics"]["accuracy"] > 0.7
     assert {verdict.problem for verdict in Verifier(tmp_path / "run", "cpu")()} == {""}
-    assert resolve(own, "data.resize=fit").data.resize == "fit"
+    for given in ("data.resize=fit", "data.long=64"):
+        assert resolve(own, given).data.resize == "fit"

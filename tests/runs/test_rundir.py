@@ -321,14 +321,21 @@ def changed(item: str) -> Dataset:
 @pytest.mark.parametrize(
     ("now", "told"),
     [
-        (fake_dataset(pool=9), "9 images to choose from, then 12"),
+        (
+            replace(fake_dataset(), pool=fake_dataset().pool[:1]),
+            "1 image to choose from in place of 12. Restore it, or",
+        ),
         (
             fake_dataset(test=3, classes=("a", "c")),
-            "3 images to test on, then 4; the classes",
+            "3 images to test on in place of 4; the new classes c; no more the classes b. Restore",
         ),
-        (fake_dataset(classes=("b", "a")), "the classes b, a, then a, b. Restore it"),
+        (fake_dataset(classes=("b", "a")), "its classes in another order. Restore it"),
         (changed("p000"), "other images or annotations to choose from. Restore it, or"),
-        (changed("t000"), "other images or annotations to test on. Restore it, or"),
+        (changed("t000"), "other images or annotations to test on, and maybe to choose from. Res"),
+        (
+            replace(changed("t000"), pool=fake_dataset().pool[:11]),
+            "11 images to choose from in place of 12; other images or annotations to test on, and",
+        ),
     ],
 )
 def test_what_has_changed_of_the_data_is_told(tmp_path: Path, now: Dataset, told: str) -> None:

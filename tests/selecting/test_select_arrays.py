@@ -77,7 +77,7 @@ def test_opinions_of_models_that_classify_images() -> None:
     assert alframe.select("margin", 3, **given) == ["u", "w", "v"], "of the mean"
     with pytest.raises(DataError, match=r"class_probs: expected numbers .*, not so of w"):
         alframe.select("mc-dropout", 1, **given | {"class_probs": said * [[[1], [2], [1]]]})
-    with pytest.raises(DataError, match=r"class_probs: expected \[3, d\], .* got \[1, 3, 2\]"):
+    with pytest.raises(DataError, match=r"class_probs: .* two opinions or more, got \[1, 3, 2\]"):
         alframe.select("mc-dropout", 1, **given | {"class_probs": said[:1]})
     with pytest.raises(ConfigError, match=r"class_probs \[s, n, k\]"):
         alframe.select("mc-dropout", 1, **given | {"class_probs": said[0]})
@@ -114,19 +114,43 @@ def test_probabilities_that_are_none(
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"class_probs": PROBS[:3]}, r"class_probs: expected \[4, d\], .* got \[3, 3\]"),
+        ({"class_probs": PROBS[:3]}, r"class_probs: expected \[4, k\], .* got \[3, 3\]"),
         (
             {"class_probs": PROBS[:, 0]},
-            r"class_probs: expected \[4, d\], a row for each id, got \[4\]",
+            r"class_probs: expected \[4, k\], .* got \[4\]",
         ),
-        ({"class_probs": 0.5}, r"class_probs: expected an array \[n, d\], got 0.5"),
+        ({"class_probs": 0.5}, "class_probs: expected an array, a row for each id, got 0.5"),
         ({"embedding": VECTORS}, "requires class_probs; give class_probs: an array"),
         ({"detections": [found(0.5)] * 4}, "class_probs, all predictions of a detector before"),
+        ({"class_probs": PROBS, "detections": [found(0.5)] * 4}, "give one of them"),
     ],
 )
 def test_a_strategy_of_probabilities_without_them(given: dict[str, Any], message: str) -> None:
     with pytest.raises((ConfigError, DataError), match=message):
         alframe.select(Least(), 1, ids=IDS, **given)
+
+
+def test_a_strategy_of_its_owner_is_left_as_it_is() -> None:
+    """It may be given the one, and then the other."""
+    strategy, boxes = Entropy(), {"ids": IDS, "detections": [found(s) for s in (0.9, 0.5, 0.8, 1)]}
+    for _ in range(2):
+        assert alframe.select(strategy, 1, **boxes) == ["b"]
+        assert alframe.select(strategy, 2, ids=IDS, class_probs=PROBS) == ["b", "d"]
+
+
+def test_what_a_strategy_that_adapts_itself_would_do_with() -> None:
+    for strategy in ("entropy", "badge"):
+        given = {"embedding": VECTORS} if strategy == "entropy" else {"class_probs": PROBS}
+        wanted = (
+            "or class_probs, of a model that" if strategy == "entropy" else "requires embedding"
+        )
+        with pytest.raises(ConfigError, match=wanted):
+            alframe.select(strategy, 1, ids=IDS, **given)
+
+
+def test_a_model_of_a_single_class_is_always_sure() -> None:
+    for strategy in ("entropy", "margin", "least-confidence"):
+        assert alframe.select(strategy, 4, ids=IDS, class_probs=np.ones((4, 1))) == IDS
 
 
 def test_bfloat16() -> None:
@@ -310,7 +334,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "one text": ({"ids": "abcd"}, "ids: expected a list, got 'abcd'"),
     "nobody": ({"embedding": VECTORS, "labelled": None}, "labelled: expected a list"),
     "no lists": ({"embedding": VECTORS, "samples": (1, 2)}, r"samples\[0\]: expected a list"),
-    "a number": ({"embedding": 5}, r"embedding: expected an array \[n, d\], got 5"),
+    "a number": ({"embedding": 5}, "embedding: expected an array, a row for each id, got 5"),
     "one detection": ({"detections": NUMBERS}, "detections: expected a list, got {'boxes'"),
     "one feature": (
         {"detections": [NUMBERS] * 4, "object_features": 3},

@@ -996,7 +996,7 @@ def test_labelled_images_of_predictions_without_names_of_classes(
     given = ("--predictions", WRITERS[tool](tmp_path), "--images", photos, "--labelled", done)
     code, said, err = choose(alframe, *given)
     assert (code, said.split()) == (0, ["in/d.jpg", "in/e.jpg"]), err
-    assert f"{done}: classes of predictions are called by their numbers, so nothing but" in err
+    assert f"{done}: classes of the model are called by their numbers, so nothing but" in err
 
 
 def test_other_files_of_instances_beside_results_that_name_their_pictures(
