@@ -69,10 +69,8 @@ class BADGE:
 
     def adapt(self, provided: frozenset[str]) -> None:
         """Take the predictions of whole images where there are no detections."""
-        of_images = provided >= OF_IMAGES or (
-            provided.isdisjoint({DETECTIONS}) and CLASS_PROBS in provided
-        )
-        if of_images and not provided >= OF_DETECTIONS:
+        known = OF_IMAGES if DETECTIONS in provided else {CLASS_PROBS}
+        if provided >= known and not provided >= OF_DETECTIONS:
             self.requires = OF_IMAGES
 
     def select(self, query: Query) -> Selection:
