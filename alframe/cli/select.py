@@ -93,6 +93,8 @@ def select(
 
     layer = merge([{"strategy": {"name": strategy}}, from_overrides(overrides)])
     files = (*predictions, *augmented, *([embeddings] if embeddings else []))
+    # What is wrong with the strategy is told beside files that are not there; what it asks for is
+    # settled once these are read.
     together(partial(strategy_of, layer, frozenset()), partial(check_there, *files))
     vectors = read_vectors(embeddings) if embeddings else None
     promise = promised(len(predictions), vectors, augmented=bool(augmented))

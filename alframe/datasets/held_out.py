@@ -14,6 +14,7 @@ from alframe.datasets.voc_list import decoded
 from alframe.errors import ConfigError, DataError
 from alframe.files.home import expanded
 from alframe.files.reading import LIST_BYTES, read_bytes
+from alframe.grouping import by_key
 from alframe.words import named, plural
 
 POOLS = ("pool", "train", "training")
@@ -173,10 +174,10 @@ def stratified(classes: Mapping[str, Collection[str]], share: float, seed: int) 
         Ids, sorted.
     """
     images_of = Counter(name for names in classes.values() for name in set(names))
-    groups: dict[str | None, list[str]] = {}
-    for item, names in classes.items():
-        rarest = min(names, key=lambda name: (images_of[name], name), default=None)
-        groups.setdefault(rarest, []).append(item)
+    groups = by_key(
+        (min(names, key=lambda name: (images_of[name], name), default=None), item)
+        for item, names in classes.items()
+    )
     wanted = {name: share * len(items) for name, items in groups.items()}
     counts = {name: int(amount) for name, amount in wanted.items()}
     rest = max(1, round(share * len(classes))) - sum(counts.values())

@@ -90,15 +90,16 @@ def plan_of(config: RunConfig, dataset: Dataset, *, begun: bool = False) -> Plan
     Args:
         config: of the run.
         dataset: that it labels.
-        begun: people have been asked, maybe for more or fewer images a cycle than now: the run goes
-            on for as many cycles as there are images for.
+        begun: it has drawn its first images. People may have been asked for more or fewer images a
+            cycle than now: their run goes on for as many cycles as there are images for.
 
     Raises:
         ConfigError: the dataset cannot fill the budget.
     """
-    known = dataset.known if asks_people(config) else {}
-    budget = config.budget.model_copy(update={"cycles": None}) if begun else config.budget
-    plan = planned(budget, dataset, Seeds(config.seed), known)
+    people, budget = asks_people(config), config.budget
+    if begun and people:
+        budget = budget.model_copy(update={"cycles": None})
+    plan = planned(budget, dataset, Seeds(config.seed), dataset.known if people else {})
     return replace(plan, cycles=config.budget.cycles)
 
 

@@ -34,10 +34,11 @@ def describe(run: RunDir, dataset: Dataset, plan: Plan, fingerprint: str) -> Non
     Raises:
         RunError: it was begun on other data, or with another number of processes that matters.
     """
+    entry = _entry(dataset, plan, fingerprint)
     if not run.manifest():
-        _begin(run, _entry(dataset, plan, fingerprint))
+        _begin(run, entry)
         return
-    _check_data(run, _entry(dataset, plan, fingerprint))
+    _check_data(run, entry)
     _check_processes(run, run.config)
     _note_edited(run)
     new, told = new_classes(run.journal), run.described()

@@ -39,11 +39,10 @@ def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:
         partial(_check_files, config, resume=resume),
         partial(dataset_of, config, path),
     )
-    people = asks_people(config)
     try:
-        plan_of(config, dataset, begun=people and bool(Journal(path).of("initial")))
+        plan_of(config, dataset, begun=bool(Journal(path).of("initial")))
     except ConfigError:
-        if people:
+        if asks_people(config):
             build_oracle(config, dataset, path)  # where nobody can be asked, says so instead
         raise
     return dataset

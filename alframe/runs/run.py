@@ -123,12 +123,12 @@ def _waits(
         that the run has labelled or drawn to test on.
     """
     as_read, journal = dataset, Journal(path)
-    begun, people = journal.of("annotated"), asks_people(config)
-    plan = plan_of(config, dataset, begun=people and bool(journal.of("initial")))
-    if not people:
+    drawn, begun = bool(journal.of("initial")), journal.of("annotated")
+    plan = plan_of(config, dataset, begun=drawn)
+    if not asks_people(config):
         return None, (), asked_for(journal).union(plan.initial)
     notes: tuple[str, ...] = ()
-    if not journal.of("initial"):
+    if not drawn:
         dataset, plan = readable(config, dataset)
         notes = (*dataset.notes, *unreadable(dataset, plan))
     check_asked(dataset, path)

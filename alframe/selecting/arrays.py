@@ -13,7 +13,7 @@ from alframe.selecting.candidates import Candidates
 from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections, columns_of
 from alframe.selecting.stored_signals import StoredSignals
-from alframe.selecting.vectors import StoredVectors, Vectors, numbered
+from alframe.selecting.vectors import StoredVectors, Vectors
 
 MOST_CLASSES = 1 << 20
 KINDS = (
@@ -66,7 +66,7 @@ def material_of(
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise ConfigError(f"classes: expected each once, {twice[0]!r:.60} is there twice")
     if classes is None:
-        width = len(numbered(vectors))
+        width = vectors.classes if vectors else 0
         names = _numbers([row for rows in tables.values() for row in rows], known, width)
     elif not names:
         raise ConfigError("classes: expected names, got none; leave them out to have numbers")

@@ -13,7 +13,6 @@ from alframe.runs.build import made_strategy
 from alframe.seeds import Seeds
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.stored_signals import StoredSignals
-from alframe.selecting.vectors import numbered
 from alframe.signals import AUGMENTED, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING, SAMPLES
 from alframe.strategy import Adaptable, Query, Selection, Strategy, check_selection, tied
 from alframe.streams import DeclaredSignals
@@ -78,7 +77,8 @@ class Material:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        of_each = len(numbered(self.signals.vectors))
+        vectors = self.signals.vectors
+        of_each = vectors.classes if vectors else 0
         if of_each and self.signals.read():
             raise ConfigError(
                 "class_probs are of a model that classifies whole images, detections of another: "

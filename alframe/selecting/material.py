@@ -22,7 +22,7 @@ from alframe.selecting.candidates import Candidates, candidates_in
 from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections
 from alframe.selecting.stored_signals import StoredSignals
-from alframe.selecting.vectors import StoredVectors, Vectors, numbered
+from alframe.selecting.vectors import StoredVectors, Vectors
 from alframe.signals import AUGMENTED, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING, SAMPLES
 from alframe.words import named, plural
 
@@ -75,7 +75,8 @@ def read_material(
         each.images = sorted(ids)
     if vectors and images:
         vectors = called_by_id(vectors, candidates, problems)
-    classes = one_order(found, paths) or numbered(vectors)
+    of_images = vectors.classes if vectors else 0
+    classes = one_order(found, paths) or tuple(map(str, range(of_images)))
     own = [note for each in found for note in each.notes]
     targets, done, said = _labelled(labelled, candidates, classes, problems)
     if shown:
@@ -239,7 +240,7 @@ def promised(predictions: int, vectors: Vectors | None, *, augmented: bool) -> f
     if vectors and vectors.image is not None:
         names.add(EMBEDDING)
     if vectors and vectors.probs is not None:
-        names |= {CLASS_PROBS, SAMPLES} if vectors.probs.ndim == 3 else {CLASS_PROBS}
+        names |= {CLASS_PROBS, SAMPLES} if vectors.has_opinions else {CLASS_PROBS}
     if vectors and vectors.objects is not None and predictions:
         names.add(BOX_FEATURES)
     return frozenset(names)

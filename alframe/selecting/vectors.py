@@ -24,6 +24,7 @@ ARRAYS = {
 """What holds a signal, beside ``ids``."""
 SHAPES = f"ids [n] and one or more of {', '.join(ARRAYS.values())}"
 NAMES = ("ids", "image", "class_probs", "object_features", "object_index")
+"""Arrays that are looked for."""
 ROUNDED = 0.01
 """By so much a sum of probabilities, rounded or of half precision, may differ from 1."""
 
@@ -53,6 +54,16 @@ class Vectors:
         problems = list(self._problems())
         if problems:
             raise DataError(f"{self.where}: {problem}" for problem in problems)
+
+    @property
+    def classes(self) -> int:
+        """Of how many classes the probabilities are; 0 where there are none."""
+        return 0 if self.probs is None else self.probs.shape[-1]
+
+    @property
+    def has_opinions(self) -> bool:
+        """Whether there are probabilities of several opinions."""
+        return self.probs is not None and self.probs.ndim == 3
 
     def _problems(self) -> Any:
         count = len(self.ids)
@@ -91,12 +102,6 @@ def _are_of(probs: NDArray[Any], images: int) -> bool:
     """Whether there is a row for each image, or from each of several opinions."""
     opinions = probs.shape[:-2]
     return probs.shape[-2:-1] == (images,) and (not opinions or (len(opinions) == 1 < opinions[0]))
-
-
-def numbered(vectors: "Vectors | StoredVectors | None") -> tuple[str, ...]:
-    """Classes that are known by their probabilities alone: their numbers."""
-    probs = None if vectors is None else vectors.probs
-    return () if probs is None else tuple(map(str, range(probs.shape[-1])))
 
 
 def read_vectors(path: Path) -> Vectors:
@@ -170,6 +175,7 @@ class StoredVectors:
     def __init__(self, vectors: Vectors) -> None:
         self.rows = {item: row for row, item in enumerate(vectors.ids)}
         self.image, self.probs, self.where = vectors.image, vectors.probs, vectors.where
+        self.classes, self.has_opinions = vectors.classes, vectors.has_opinions
         self._objects = vectors.objects
         if vectors.index is not None:
             self._order = np.argsort(vectors.index, kind="stable")
@@ -188,11 +194,6 @@ class StoredVectors:
         found = self.image[rows]
         self._check_numbers(found, "image", np.arange(len(ids)), ids)
         return np.asarray(found, np.float16 if kept else np.float32)
-
-    @property
-    def has_opinions(self) -> bool:
-        """Whether there are probabilities of several opinions."""
-        return self.probs is not None and self.probs.ndim == 3
 
     def class_probs(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """[S, B, K], of which only these rows are read; S is 1 where there is one opinion.

@@ -76,8 +76,8 @@ def _own(device: torch.device) -> torch.device:
 def faster_in_bf16(device: torch.device) -> bool:
     """Whether a device computes products in bfloat16 faster than in fp32.
 
-    CPUs are timed: of those that take bfloat16 some emulate it, and Intel's without AMX have
-    instructions for it that take twice as long.
+    CPUs are timed: one may have instructions for bfloat16 that take longer (an Intel Xeon without
+    AMX: twice as long, see ``benchmarks/results``).
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -19,8 +19,6 @@ from alframe.tasks.classification.classifier import Classifier
 from alframe.training.batch import Batch
 from alframe.training.plain_learner import PlainLearner
 
-OF_IMAGES = frozenset({CLASS_PROBS})
-
 
 class DropoutLearner(PlainLearner):
     """Trains a model with dropout behind its backbone, and keeps dropping to have opinions.
@@ -81,9 +79,9 @@ class DropoutLearner(PlainLearner):
         if name != SAMPLES:
             return super().derived(batch, model, name)
         if isinstance(model, Classifier):
-            features = model.features(batch)
+            features, probs = model.features(batch), frozenset({CLASS_PROBS})
             return tuple(
-                self.read(batch, features._replace(embedding=each), OF_IMAGES)[CLASS_PROBS]
+                self.read(batch, features._replace(embedding=each), probs)[CLASS_PROBS]
                 for (each,) in self._opinions([features.embedding])
             )
         backbone: Backbone = model.backbone  # type: ignore[attr-defined]

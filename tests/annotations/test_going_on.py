@@ -50,6 +50,27 @@ def one_box(run: Path, path: Path, name: str = "dog", count: int | None = None) 
     return str(people.coco(path, images, objects, list(dict.fromkeys(("Cat", "dog", name)))))
 
 
+def begin(alframe: Any, tmp_path: Path, names: str, *settings: str) -> Path:  # noqa: F811
+    """A run that asks for photos of these names."""
+    people.photographs(tmp_path / "photos", [f"{letter}.png" for letter in names])
+    given = ("run", "--dataset", "photos", "--data-root", str(tmp_path / "photos"), *settings)
+    asking = ("oracle=files", "dataset.classes=[dog]", "device=cpu", *QUICK)
+    run = tmp_path / "run"
+    code, _, err = alframe(*given, *asking, "--output", str(run))
+    assert code == 3, err
+    return run
+
+
+def answer(alframe: Any, run: Path, cycle: int) -> list[dict[str, Any]]:  # noqa: F811
+    """Give each image of a query a dog; what was asked."""
+    images = people.asked(run, cycle)
+    objects = {image["id"]: [("dog", (1.0, 1.0, 9.0, 9.0))] for image in images}
+    file = people.coco(run.parent / f"{cycle}.json", images, objects, ["dog"])
+    code, _, err = alframe("annotate", str(run), str(file))
+    assert code == 0, err
+    return images
+
+
 def test_all_pictures_that_cannot_be_read_are_told(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
     """Those that are drawn, and those that may be asked for later."""
     people.photographs(tmp_path / "photos", IDS)
@@ -444,25 +465,15 @@ def test_a_picture_that_cannot_be_read_any_more(
     alframe: Any, tmp_path: Path, damaged: Any  # noqa: F811
 ) -> None:  # fmt: skip
     """Gone or broken: before it is answered, once it is, and once the run has trained on it."""
-    photos, run = tmp_path / "photos", tmp_path / "run"
-    people.photographs(photos, [f"{letter}.png" for letter in "abcdefghij"])
     budget = ("budget.test=2", "budget.initial=2", "budget.per_cycle=2", "budget.cycles=null")
-    given = ("run", "--dataset", "photos", "--data-root", str(photos), "--strategy", "entropy")
-    classes = ("oracle=files", "dataset.classes=[dog]", "device=cpu")
-    assert alframe(*given, *classes, *budget, *QUICK, "--output", str(run))[0] == 3
-
-    def answer(cycle: int) -> list[str]:
-        images = people.asked(run, cycle)
-        objects = {image["id"]: [("dog", (1.0, 1.0, 9.0, 9.0))] for image in images}
-        file = people.coco(tmp_path / f"{cycle}.json", images, objects, ["dog"])
-        code, _, err = alframe("annotate", str(run), str(file))
-        assert code == 0, err
-        return [image["id"] for image in images if image["why"] != "test"]
-
-    first = answer(0)
+    run, photos = (
+        begin(alframe, tmp_path, "abcdefghij", "strategy=entropy", *budget),
+        tmp_path / "photos",
+    )
+    first = [image["id"] for image in answer(alframe, run, 0) if image["why"] != "test"]
     resume = ("run", "--output", str(run), "--resume")
     assert alframe(*resume)[0] == 3
-    answered = answer(1)
+    answered = [image["id"] for image in answer(alframe, run, 1)]
     damaged(photos / answered[0])
     code, _, err = alframe(*resume)
     assert (code, f"{photos / answered[0]}" in err) == (2, True), err
@@ -476,7 +487,7 @@ def test_a_picture_that_cannot_be_read_any_more(
     code, out, err = alframe("verify", str(run))
     assert (code, "DIFFERS" in out) == (0, False), out + err
     damaged(photos / first[0])
-    answer(2)
+    answer(alframe, run, 2)
     code, _, err = alframe(*resume)
     assert (code, f"cannot be read any more: {first[0]}; put the pict" in err) == (2, True), err
 
@@ -486,28 +497,15 @@ def test_people_may_be_asked_for_more_or_fewer_images_from_then_on(
     tmp_path: Path,
 ) -> None:
     """While the run waits as well as when it goes on; what was selected before stays verified."""
-    photos, run = tmp_path / "photos", tmp_path / "run"
-    people.photographs(photos, [f"{letter}.png" for letter in "abcdefghijklm"])
-    budget = ("budget.test=2", "budget.initial=2", "budget.per_cycle=1", "budget.cycles=null")
-    given = ("run", "--dataset", "photos", "--data-root", str(photos), "--strategy", "entropy")
-    classes = ("oracle=files", "dataset.classes=[dog]", "device=cpu")
-    assert alframe(*given, *classes, *budget, *QUICK, "--output", str(run))[0] == 3
+    run = begin(alframe, tmp_path, "abcdefghijklm", "strategy=entropy", *BUDGET)
     resume = ("run", "--output", str(run), "--resume")
-
-    def answer(cycle: int) -> int:
-        images = people.asked(run, cycle)
-        objects = {image["id"]: [("dog", (1.0, 1.0, 9.0, 9.0))] for image in images}
-        file = people.coco(tmp_path / f"{cycle}.json", images, objects, ["dog"])
-        assert alframe("annotate", str(run), str(file))[0] == 0
-        return len(images)
-
-    answer(0)
+    answer(alframe, run, 0)
     assert alframe(*resume)[0] == 3
     model = (run / "checkpoints/cycle_00.pt").read_bytes()
     assert alframe(*resume, "budget.per_cycle=3")[0] == 3  # the image of before is asked for still
-    assert answer(1) == 1
+    assert len(answer(alframe, run, 1)) == 1
     assert alframe(*resume)[0] == 3
-    assert answer(2) == 3
+    assert len(answer(alframe, run, 2)) == 3
     assert alframe(*resume, "budget.per_cycle=2")[0] == 3
     assert len(people.asked(run, 3)) == 2
     assert "per_cycle: 2" in (run / "config.yaml").read_text()
@@ -524,19 +522,11 @@ def test_what_was_selected_before_does_not_count_at_the_new_rate(
     tmp_path: Path,
 ) -> None:
     """Nine images to choose from, two at first, then three, then one by one, then all there are."""
-    photos, run = tmp_path / "photos", tmp_path / "run"
-    people.photographs(photos, [f"{letter}.png" for letter in "abcdefghijk"])
     budget = ("budget.test=2", "budget.initial=2", "budget.per_cycle=3", "budget.cycles=3")
-    given = ("run", "--dataset", "photos", "--data-root", str(photos), "--strategy", "random")
-    classes = ("oracle=files", "dataset.classes=[dog]", "device=cpu")
-    assert alframe(*given, *classes, *budget, *QUICK, "--output", str(run))[0] == 3
+    run = begin(alframe, tmp_path, "abcdefghijk", "strategy=random", *budget)
     resume, counts = ("run", "--output", str(run), "--resume"), []
     for cycle, changed in enumerate(((), ("budget.per_cycle=1", "budget.cycles=9"), (), ())):
-        images = people.asked(run, cycle)
-        counts.append(len(images))
-        objects = {image["id"]: [("dog", (1.0, 1.0, 9.0, 9.0))] for image in images}
-        file = people.coco(tmp_path / f"{cycle}.json", images, objects, ["dog"])
-        assert alframe("annotate", str(run), str(file))[0] == 0
+        counts.append(len(answer(alframe, run, cycle)))
         code, _, err = alframe(*resume, *changed)
         assert code == 3, err
         code, out, err = alframe("verify", str(run))
