@@ -37,7 +37,7 @@ def test_every_name_is_there_and_importing_takes_nothing_heavy() -> None:
 
 def test_settings_of_each_kind_make_a_configuration(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
-    file.write_text("training: {lr: 0.5, momentum: 0.1}\n")
+    file.write_text("training: {lr: 0.5, optimizer: sgd, momentum: 0.1}\n")
     config = alframe.resolve(str(file), SMALL, "training.lr=0.25", "strategy=entropy")
     assert isinstance(config, RunConfig)
     assert (config.training.lr, config.training.momentum) == (0.25, 0.1)
@@ -151,7 +151,7 @@ def test_what_a_resumed_run_could_not_find_is_refused(value: Any) -> None:
 def test_paths_and_numbers_of_numpy_are_settings(tmp_path: Path) -> None:
     given = {
         "dataset": {"name": "voc", "root": tmp_path},
-        "data": {"cache_dir": tmp_path},
+        "data": {"cache": "disk", "cache_dir": tmp_path},
         "budget": {"initial": np.int64(4)},
         "training": {"lr": np.float64(0.5)},
         "model": {"name": "retina", "strides": np.array([8, 16, 32])},

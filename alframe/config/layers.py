@@ -58,8 +58,7 @@ def stale_milestones(preset: Any, own: Any) -> list[str]:
     if not isinstance(preset, dict) or not isinstance(own, dict):
         return []
     new = next((unit for unit in OTHER if own.get(unit) and not preset.get(unit)), None)
-    stepwise = own.get("schedule", preset.get("schedule")) == "step"
-    if new is None or not stepwise or not preset.get("milestones") or "milestones" in own:
+    if new is None or not preset.get("milestones") or "milestones" in own:
         return []
     return [
         f"training.milestones={preset['milestones']} of the preset are in {OTHER[new]}, "

@@ -39,7 +39,7 @@ from alframe.config.layers import (
     stale_milestones,
     without_renamed,
 )
-from alframe.config.sections import TRAINED, RunConfig
+from alframe.config.sections import TRAINED, DataConfig, RunConfig, TrainingConfig
 from alframe.errors import AlframeError, ConfigError
 from alframe.files.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
 from alframe.plugins import Entry, registry, unknown
@@ -257,13 +257,14 @@ def _unwrapped(strategy: Layer) -> Layer:
 def in_full(layer: Mapping[str, Any]) -> Layer:
     """A layer with its short forms written out (``strategy: entropy``), ready to be merged.
 
-    A length of training in one unit takes the place of one in the other unit, and a test split
-    that of images to test on that are to be drawn.
+    A length of training in one unit takes the place of one in the other unit, a test split that of
+    images to test on that are to be drawn, and a setting that of those which it makes idle.
     """
     whole = in_one_split(_named(layer))
-    training = whole.get("training")
-    if isinstance(training, dict):
-        whole["training"] = in_one_unit(training)
+    if isinstance(whole.get("data"), dict):
+        whole["data"] = DataConfig.without_idle(whole["data"])
+    if isinstance(whole.get("training"), dict):
+        whole["training"] = TrainingConfig.without_idle(in_one_unit(whole["training"]))
     return whole
 
 

@@ -7,8 +7,8 @@ they are checked against the signature of its factory.
 
 import math
 import re
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal, Self, get_args
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -46,6 +46,9 @@ class Section(BaseModel):
         extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
     )
 
+    idle: ClassVar[Mapping[str, Mapping[Any, tuple[str, ...]]]] = {}
+    """Setting -> its value -> the settings that are then without effect."""
+
     @field_validator("*", mode="before")
     @classmethod
     def _no_bool_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
@@ -68,6 +71,32 @@ class Section(BaseModel):
             if isinstance(each, str):
                 _check_writable(each)
         return value
+
+    @model_validator(mode="after")
+    def _of_effect(self) -> Self:
+        found = [
+            f"{name} has no effect where {setting} is {value}: leave it out, or give another "
+            f"{setting}"
+            for setting, value, names in self._idle_at(self.model_dump())
+            for name in names
+            if getattr(self, name) != type(self).model_fields[name].default
+        ]
+        if found:
+            raise ValueError("; ".join(found))
+        return self
+
+    @classmethod
+    def without_idle(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of this section that take the place of what they make idle underneath."""
+        idle = {name for _, _, names in cls._idle_at(given) for name in names}
+        return {name: cls.model_fields[name].default for name in idle} | dict(given)
+
+    @classmethod
+    def _idle_at(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
+        for setting, by_value in cls.idle.items():
+            for value, names in by_value.items():
+                if setting in given and given[setting] == value:
+                    yield setting, value, names
 
 
 def _classes(annotations: Iterable[Any]) -> Iterator[type]:
@@ -132,6 +161,11 @@ class DataConfig(Section):
             5 %) that no value in the dataset exceeds; a run writes it into its ``config.yaml``.
     """
 
+    idle = {
+        "resize": {"none": ("long", "short")},
+        "cache": {"ram": ("cache_dir",), "none": ("cache_dir", "cache_gb")},
+    }
+
     resize: Literal["fit", "stretch", "none"] = "fit"
     long: int = Field(default=1000, ge=1, le=LONGEST_SIDE)
     short: int = Field(default=600, ge=1, le=LONGEST_SIDE)
@@ -191,6 +225,12 @@ class TrainingConfig(Section):
         on_nonfinite: ``stop`` at a loss that is not finite, with the names of the images; or
             ``skip`` a step whose loss or gradient is not, and count it.
     """
+
+    idle = {
+        "optimizer": {"adamw": ("momentum",)},
+        "schedule": {"cosine": ("milestones", "gamma")},
+        "warmup": {0: ("warmup_start",)},
+    }
 
     passes: int | None = Field(default=None, ge=1)
     iterations: int | None = Field(default=None, ge=1)

@@ -110,7 +110,7 @@ def lr_factor(config: TrainingConfig, progress: float, since_start: int) -> floa
 def late_milestones(config: TrainingConfig) -> str:
     """A sentence on milestones that no iteration comes to; empty where there are none."""
     late = [m for m in config.milestones if m >= config.length]
-    if config.schedule != "step" or not late:
+    if not late:
         return ""
     unit = "passes" if config.passes else "iterations"
     return (

@@ -351,6 +351,36 @@ def test_milestones_of_a_preset_are_not_taken_for_another_unit() -> None:
     assert named(*of_voc, "training.passes=30").training.milestones == (24,)
 
 
+@pytest.mark.parametrize(
+    ("idle", "where"),
+    [
+        ("training.momentum=0.5", "training.optimizer=adamw"),
+        ("training.milestones=[3]", "training.schedule=cosine"),
+        ("training.gamma=0.5", "training.schedule=cosine"),
+        ("training.warmup_start=0.5", "training.warmup=0"),
+        ("data.long=64", "data.resize=none"),
+        ("data.short=64", "data.resize=none"),
+        ("data.cache_gb=9", "data.cache=none"),
+        ("data.cache_dir=x", "data.cache=none"),
+        ("data.cache_dir=x", "data.cache=ram"),
+    ],
+)
+def test_a_setting_without_effect_is_refused_and_goes_where_another_makes_it_idle(
+    idle: str, where: str
+) -> None:
+    of_voc = ("model=retina", "dataset=voc", "dataset.root=x")
+    (section, below), (other, value) = idle.partition("=")[0].split("."), where.split("=")
+    above = other.split(".")[1]
+    said = f"{below} has no effect where {above} is {value}: leave it out, or give another {above}$"
+    with pytest.raises(ConfigError, match=said):
+        named(*of_voc, idle, where)
+    effective = {"cache": "disk", "optimizer": "sgd", "schedule": "step", "resize": "fit"}
+    beneath = from_overrides([*of_voc, idle, f"{other}={effective.get(above, 5)}"])
+    got = getattr(resolve([beneath, from_overrides([where])]), section)
+    assert getattr(got, below) == type(got).model_fields[below].default
+    assert getattr(getattr(resolve([beneath]), section), below) != getattr(got, below)
+
+
 @pytest.mark.parametrize("amount", ["0", "-5", "0%", "101%", "x%", "many", "5.5", 5.0, True, 0])
 def test_an_amount_is_a_number_of_images_or_a_share(amount: object) -> None:
     with pytest.raises(ValueError, match=r"expected a number of images|between 0% and 100%"):

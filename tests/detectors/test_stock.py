@@ -151,7 +151,8 @@ def test_learners_with_towers_say_what_they_train(model, strategy, tmp_path):
 
 @pytest.mark.parametrize("name", ["fasterrcnn", "fcos", "fasterrcnn-mobilenet"])
 def test_presets(name):
-    config = resolve([from_file(name) if "-" in name else {"model": name}])
+    named = from_file(name) if "-" in name else {"model": name}
+    config = resolve([{"dataset": {"name": "voc", "root": "x"}}, named])
     assert config.model.name == name.partition("-")[0]
     assert (config.data.long, config.data.short) == ((640, 320) if "-" in name else (1333, 800))
 

@@ -24,7 +24,7 @@ SMALL = (
     "--strategy", "entropy", "dataset.pool=12", "dataset.test=2", "budget.initial=4",
     "budget.per_cycle=2", "budget.cycles=2", "training.iterations=2", "training.batch_size=2",
     "training.warmup=0",
-    "data.long=64", "data.short=64", "model.fpn_channels=8",
+    "data.resize=fit", "data.long=64", "data.short=64", "model.fpn_channels=8",
 )  # fmt: skip
 
 
