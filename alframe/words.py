@@ -4,6 +4,19 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 MOST_NAMES = 5
+MEANT = {
+    "coreset": "k_center k_center_greedy kcenter",
+    "entropy": "uncertainty max_entropy",
+    "folder": "imagefolder",
+    "hf": "detr rt_detr rtdetr huggingface transformers segformer",
+    "least-confidence": "lc leastconf",
+    "ll4al": "learning_loss loss_prediction",
+    "margin": "bvsb best_vs_second_best",
+    "mc-dropout": "bald",
+    "photos": "images pictures",
+    "voc": "pascal pascal_voc",
+}
+"""Plugins of alframe -> what else the field calls them, or what is had by them."""
 
 
 def named(names: Sequence[str]) -> str:
@@ -27,5 +40,7 @@ def plural(count: int, noun: str) -> str:
 
 def did_you_mean(name: str, names: Sequence[str]) -> str:
     """The end of a message, a question, where one of the names is like an unknown one."""
-    close = difflib.get_close_matches(name, names, n=1)
+    plain = name.lower().replace("-", "_")
+    said = [each for each in names if plain in MEANT.get(each, "").split()]
+    close = said or difflib.get_close_matches(name, names, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""

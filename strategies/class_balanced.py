@@ -35,7 +35,8 @@ class ClassBalanced:
     def __init__(self, of: Strategy, min_score: float = 0.3) -> None:
         if not isinstance(of, Scoring):
             raise ConfigError(
-                f"class-balanced needs a strategy that scores images; {type(of).__name__} does not"
+                f"class-balanced needs a strategy that scores images, such as entropy; "
+                f"{type(of).__name__} does not"
             )
         in_range("min_score", min_score, 0, 1)
         self.requires = of.requires | {DETECTIONS}

@@ -43,7 +43,8 @@ class Power:
     def __init__(self, of: Strategy, kind: Kind = "power", beta: float = 1.0) -> None:
         if not isinstance(of, Scoring):
             raise ConfigError(
-                f"power needs a strategy that scores images; {type(of).__name__} does not"
+                f"power needs a strategy that scores images, such as entropy; "
+                f"{type(of).__name__} does not"
             )
         one_of("kind", kind, get_args(Kind))
         if kind == "power" and of.signed:

@@ -77,7 +77,7 @@ class Section(BaseModel):
         found = [
             f"{name} has no effect where {setting} is {value}: leave it out, or give another "
             f"{setting}"
-            for setting, value, names in self._idle_at(self.model_dump())
+            for setting, value, names in self._idle_at(dict(self))
             for name in names
             if getattr(self, name) != type(self).model_fields[name].default
         ]

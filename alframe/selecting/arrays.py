@@ -204,11 +204,7 @@ def _array(value: Any, what: str, *, rows: bool = False) -> NDArray[Any]:
     Raises:
         DataError: it is none of numbers, or not of rows.
     """
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        if value.is_floating_point() and value.element_size() < 4:  # bfloat16 is none of numpy's
-            value = value.float()
-        value = value.numpy()
+    value = [_numpy(each) for each in value] if isinstance(value, list | tuple) else _numpy(value)
     if np.ma.is_masked(value):
         raise DataError(f"{what}: values are masked: expected a number in each place")
     try:
@@ -222,6 +218,16 @@ def _array(value: Any, what: str, *, rows: bool = False) -> NDArray[Any]:
     if rows and array.ndim != 2:
         raise DataError(f"{what}: expected rows of numbers, got shape {list(array.shape)}")
     return array
+
+
+def _numpy(value: Any) -> Any:
+    """A tensor, on any device and of any graph, as an array; all else as it is."""
+    if not hasattr(value, "detach"):
+        return value
+    value = value.detach().cpu()
+    if value.is_floating_point() and value.element_size() < 4:  # bfloat16 is none of numpy's
+        value = value.float()
+    return value.numpy()
 
 
 def _numbers(

@@ -203,7 +203,10 @@ def test_the_range_of_an_option_may_be_part_of_its_type() -> None:
             ("strategy=power:entropy", "strategy.of.k=0"),
             "strategy.of.k: expected at least 1, got 0",
         ),
-        (("strategy=power:random",), "power needs a strategy that scores images; Random does not"),
+        (
+            ("strategy=power:random",),
+            "power needs a strategy that scores images, such as entropy; Random does not",
+        ),
     ],
 )
 def test_what_a_factory_refuses_has_the_name_of_the_setting(

@@ -257,6 +257,8 @@ def test_a_resolved_configuration_is_read_back_as_it_was(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("pairs", "messages"),
     [
+        (["strategy=BALD"], ["Did you mean 'mc-dropout'"]),
+        (["strategy=k-center"], ["Did you mean 'coreset'"]),
         (["strategy=entrpy"], ["unknown strategy 'entrpy'; known: .*Did you mean 'entropy'"]),
         (["training.lrr=1"], [r"unknown setting 'training\.lrr'.*Did you mean 'lr'"]),
         (["strategy=entropy", "strategy.unti=x"], [r"unknown setting 'strategy\.unti'.*'unit'"]),

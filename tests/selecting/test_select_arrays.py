@@ -158,6 +158,12 @@ def test_bfloat16() -> None:
     assert alframe.select("coreset", 1, ids=IDS, embedding=vectors, labelled=["a"]) == ["d"]
 
 
+def test_tensors_of_a_graph_as_a_list_or_as_one() -> None:
+    vectors = torch.from_numpy(VECTORS).requires_grad_()
+    for given in (vectors, list(vectors), list(vectors.bfloat16())):
+        assert alframe.select("coreset", 1, ids=IDS, embedding=given, labelled=["a"]) == ["d"]
+
+
 def as_attributes(one: Found) -> SimpleNamespace:
     return SimpleNamespace(**vars(one))
 

@@ -82,7 +82,9 @@ def test_negative_scores_are_refused_by_name_where_a_logarithm_is_taken() -> Non
 
 
 def test_what_it_cannot_wrap_and_options_out_of_range() -> None:
-    with pytest.raises(ConfigError, match="power needs a strategy that scores images; CoreSet"):
+    with pytest.raises(
+        ConfigError, match="power needs a strategy that scores images, such as entropy; CoreSet"
+    ):
         Power(CoreSet())
     with pytest.raises(ConfigError, match="beta: expected above 0, got 0"):
         Power(ByNumber(), beta=0)
