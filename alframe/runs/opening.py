@@ -23,6 +23,7 @@ from alframe.runs.rundir import (
     FREE_TO_CHANGE,
     PER_CYCLE,
     RunDir,
+    begin_anew,
     stored_layer,
     write_config,
 )
@@ -140,7 +141,10 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
     if refused := {k: v for k, v in changed.items() if k not in allowed}:
         names = {key: values for key, values in refused.items() if key.endswith(".name")}
         told = names or refused  # options and presets go with a name
-        raise RunError(_refusal(path, key, *values, begun) for key, values in told.items())
+        found = [_refusal(path, key, *values, begun) for key, values in told.items()]
+        if begun and asks_people(stored):
+            found[-1] += f" ({begin_anew(path)})"
+        raise RunError(found)
 
 
 def _refusal(path: Path, key: str, old: Any, new: Any, begun: int) -> str:

@@ -517,6 +517,22 @@ def test_people_may_be_asked_for_more_or_fewer_images_from_then_on(
     assert (code, "1 chosen instead of 2" in out) == (1, True), out + err
 
 
+def test_what_cannot_be_changed_says_how_the_answers_are_kept(
+    alframe: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Once there are answers to lose."""
+    run = begin(alframe, tmp_path, "abcdef", "strategy=random", *BUDGET)
+    again = ("run", "--output", str(run), "--resume", "training.lr=0.5", "seed=3")
+    code, _, err = alframe(*again)
+    assert (code, "export" in err) == (2, False), err
+    answer(alframe, run, 0)
+    assert alframe(*again[:4])[0] == 3
+    code, _, err = alframe(*again)
+    kept = f"alframe export {run} --annotations --to coco --output FOLDER"
+    assert (code, err.count("was started with"), err.count(kept)) == (2, 2, 1), err
+
+
 def test_what_was_selected_before_does_not_count_at_the_new_rate(
     alframe: Any,  # noqa: F811
     tmp_path: Path,
