@@ -57,6 +57,17 @@ def test_the_largest_scores_are_taken_and_ties_go_to_the_smaller_id() -> None:
         assert selection.scores == numbers
 
 
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64, torch.int64])
+def test_scores_may_be_of_any_type_of_numbers(kind: torch.dtype) -> None:
+    scores = Giving(torch.tensor([2.0]).to(kind)).select(query({"a": 1.0}, 1)).scores
+    assert scores == {"a": 2.0}
+
+
+def test_ids_of_a_query_are_sorted() -> None:
+    asked = replace(query({"a": 1.0}, 1), unlabelled=("b", "a"), labelled=("d", "c"))
+    assert (asked.unlabelled, asked.labelled) == (("a", "b"), ("c", "d"))
+
+
 def test_top_takes_everything_when_the_pool_is_smaller() -> None:
     assert top({"b": 1.0, "a": 1.0}, 5) == ("a", "b")
     assert top({}, 5) == ()

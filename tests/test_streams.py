@@ -222,6 +222,8 @@ def test_each_once() -> None:
             list(each_once(batches, ids))
     with pytest.raises(TrainingError, match="expected each once; see a, b"):
         list(each_once([*batches, batches[0]], ["a", "b", "c"]))
+    with pytest.raises(TrainingError, match="expected each once; see c"):
+        list(each_once([batches[0], SignalBatch(("c", "c"), {})], ["a", "b", "c"]))
 
 
 EMPTY = replace(FOUND, valid=torch.zeros(2, 2, dtype=torch.bool))
@@ -314,3 +316,26 @@ def test_boxes_are_no_shares(batch: SignalBatch, right: bool) -> None:
     else:
         with pytest.raises(TrainingError, match=r"all reach from 0 to about 1: expected pixels"):
             list(stream)
+
+
+def streamed(*batches: SignalBatch) -> int:
+    ids = [str(n) for n in range(len(batches))]
+    named = [replace(batch, ids=(item,)) for batch, item in zip(batches, ids, strict=True)]
+    return len(list(as_asked(named, ids, frozenset({DETECTIONS}))))
+
+
+def test_boxes_of_all_batches_are_looked_at() -> None:
+    few = boxed(1, BOXES - 1)
+    assert streamed(boxed(3), boxed(1)) == streamed(boxed(1), boxed(3)) == 2
+    assert streamed(few, boxed(3, 1)) == 2
+    with pytest.raises(TrainingError, match="shares"):
+        streamed(few, boxed(1, 1))
+
+
+def test_padding_says_nothing_of_shares() -> None:
+    """It lies far outside of the first pixel."""
+    batch = boxed(1, BOXES + 1, BOXES)
+    boxes = batch[DETECTIONS].boxes.clone()
+    boxes[:, -1] = 100.0
+    with pytest.raises(TrainingError, match="shares"):
+        streamed(replace(batch, values={DETECTIONS: replace(batch[DETECTIONS], boxes=boxes)}))

@@ -11,8 +11,10 @@ import pytest
 import torch
 
 import alframe
+from alframe.annotations.object_columns import ObjectColumns
 from alframe.datasets.base import Target
 from alframe.errors import ConfigError, DataError
+from alframe.selecting.detections import StoredDetections
 from alframe.selecting.vectors import StoredVectors, Vectors
 from alframe.signals import SignalBatch
 from alframe.strategies.uncertainty import Entropy
@@ -98,6 +100,7 @@ class Least(alframe.ScoringStrategy):
             {},
             r"add up to 1 for each image \(of logits, their softmax\), not so of a",
         ),
+        ([0.9, 0.1, 0.015], {}, "numbers from 0 on that add up to 1 .*, not so of a"),
         ([1.5, -0.5, 0.0], {}, "numbers from 0 on that add up to 1 .*, not so of a"),
         ([np.nan, 0.5, 0.5], {}, "not so of a"),
         ([0.9, 0.1, 0.0], {"classes": ["x", "y"]}, r"one for each of 2 classes \(x, y\), got 3"),
@@ -270,6 +273,9 @@ def test_probabilities_of_many_classes_are_read_in_parts(monkeypatch: pytest.Mon
     looks = Looks(alframe.DETECTIONS)
     alframe.select(looks, 1, ids=IDS, detections=[probable(0.5, 0.25, 0.25)] * 4)
     assert [len(batch.ids) for batch in looks.batches] == [2, 2]
+    looks = Looks(alframe.CLASS_PROBS)
+    alframe.select(looks, 1, ids=IDS, class_probs=np.stack([PROBS, PROBS]))
+    assert [len(batch.ids) for batch in looks.batches] == [1] * 4, "6 numbers an image"
 
 
 def test_features_of_boxes_are_nothing_without_the_boxes() -> None:
@@ -298,11 +304,40 @@ def test_features_of_boxes_follow_the_order_of_scores() -> None:
     assert Reads.seen == {"x": [2.0, 1.0], "y": [3.0, 0.0]}
 
 
+def test_an_image_without_boxes_has_no_features() -> None:
+    looks = Looks(alframe.DETECTIONS, alframe.BOX_FEATURES)
+    given = {"detections": [found(0.5), found(), found(0.4)]}
+    alframe.select(looks, 1, ids=["a", "b", "c"], **given, object_features=[[[1.0]], [], [[3.0]]])
+    assert looks.batches[0][alframe.BOX_FEATURES].tolist() == [[[1.0]], [[0.0]], [[3.0]]]
+
+
 def test_features_of_boxes_are_found_in_whatever_order_they_are_stored() -> None:
     index, features = np.array([1, 0, 1]), np.array([[1.0], [2.0], [3.0]])
     stored = StoredVectors(Vectors(("a", "b"), None, features, index, "e.npz"))
     places, valid = np.array([[0, 0], [0, 1]], np.int32), np.array([[True, False], [True, True]])
     assert stored.objects(["a", "b"], places, valid).tolist() == [[[2], [0]], [[1], [3]]]
+
+
+def test_places_are_those_among_the_boxes_of_an_image_however_they_are_mixed() -> None:
+    """Those of b are the first, third and fourth of the file, of scores 0.5, 0.7 and 0.8."""
+    columns = ObjectColumns(
+        np.array([1, 0, 1, 1], np.int32),
+        np.zeros(4, np.int32),
+        np.array([[0, 0, 4, 4 + n] for n in range(4)], np.float64),
+        np.array([0.5, 0.9, 0.7, 0.8]),
+        np.zeros((4, 0)),
+    )
+    places, valid = StoredDetections(["a", "b"], ["cat"], columns, "x").places(["a", "b"])
+    assert valid.tolist() == [[True, False, False], [True, True, True]]
+    assert places.tolist() == [[0, 0, 0], [2, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("f2", "f2"), ("f4", "f4"), ("f8", "f4"), ("i4", "f4"), ("?", "f4")]
+)
+def test_embeddings_of_half_precision_are_not_made_longer(given: str, kept: str) -> None:
+    stored = StoredVectors(Vectors(("a",), np.ones((1, 2), given), None, None, "e.npz"))
+    assert stored.images(["a"]).dtype == np.dtype(kept)
 
 
 def test_an_image_without_features_does_not_take_those_of_another() -> None:
@@ -312,6 +347,10 @@ def test_an_image_without_features_does_not_take_those_of_another() -> None:
     stored.check_objects(["a", "z"], [2, 0])
     with pytest.raises(DataError, match=r"not so for 1 image: z \(0 of 2\)"):
         stored.check_objects(["a", "z"], [2, 2])
+    stored = StoredVectors(Vectors((), None, np.zeros((0, 1)), np.zeros(0, np.int64), "e.npz"))
+    stored.check_objects(["a"], [0])
+    with pytest.raises(DataError, match=r"not so for 1 image: a \(0 of 2\)"):
+        stored.check_objects(["a"], [2])
 
 
 def test_draws_follow_the_seed() -> None:
@@ -320,6 +359,28 @@ def test_draws_follow_the_seed() -> None:
     assert first == alframe.select("random", 5, ids=ids, seed=1)
     assert first != alframe.select("random", 5, ids=ids, seed=2)
     assert not {*first} & {*alframe.select("random", 95, ids=ids, labelled=first)}
+
+
+@pytest.mark.parametrize(
+    ("corners", "right"),
+    [
+        ([0.0, 0.25, 1.0, 1.0], False),
+        ([-0.4, 0.25, 1.4, 1.0], False),
+        ([0.0, 0.25, 1.6, 1.0], True),
+        ([-0.6, 0.25, 1.0, 1.0], True),
+        ([0.0, 0.0, 1.0, 1.0], True),
+    ],
+)
+def test_boxes_that_are_shares_of_images_are_refused(corners: list[float], right: bool) -> None:
+    """Shares may reach a little over the edge; whole numbers are of images of a pixel."""
+    boxes = {"boxes": [corners], "scores": [0.5], "labels": [0]}
+    ids = [f"{n:02d}" for n in range(10)]
+    assert len(alframe.select("most-objects", 1, ids=ids[:9], detections=[boxes] * 9)) == 1
+    if right:
+        assert len(alframe.select("most-objects", 1, ids=ids, detections=[boxes] * 10)) == 1
+    else:
+        with pytest.raises(DataError, match="boxes all reach from 0 to about 1, as shares"):
+            alframe.select("most-objects", 1, ids=ids, detections=[boxes] * 10)
 
 
 def test_targets_of_labelled_images() -> None:

@@ -1,8 +1,18 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from alframe.errors import ConfigError
-from alframe.signals import BOX_FEATURES, DETECTIONS, SignalBatch
+from alframe.signals import (
+    BOX_FEATURES,
+    CLASS_PROBS,
+    DETECTIONS,
+    EMBEDDING,
+    ClassProbs,
+    Detections,
+    SignalBatch,
+)
 from alframe.strategies.badge import BADGE, OF_DETECTIONS, OF_IMAGES, projection
 from tests.strategies.asking import detections, query, rows
 
@@ -23,6 +33,24 @@ def test_gradient_embeddings_by_hand() -> None:
         [-0.5, 0, 0, 0, 0, 0],
     ]
     torch.testing.assert_close(BADGE().embed(batch(), seed=0), torch.tensor(expected))
+    torch.testing.assert_close(BADGE(min_score=0.9).embed(batch(), seed=0)[2], torch.zeros(6))
+
+
+def test_the_label_is_a_class_though_background_is_likelier() -> None:
+    """(.3, .1, .6) is labelled with the first class: (.3 - 1, .1, .6)."""
+    found = detections({"a": [[0.3, 0.1, 0.6]]}, exclusive=True)("a")
+    made = SignalBatch(("a",), {DETECTIONS: found, BOX_FEATURES: torch.ones(1, 1, 1)})
+    torch.testing.assert_close(BADGE().embed(made, seed=0), torch.tensor([[-0.7, 0.1, 0.6]]))
+
+
+def test_of_an_image_with_several_predictions_the_mean_error_counts() -> None:
+    """(.9 - 1, .1) and (.4, .6 - 1) have the mean (.15, -.15); the feature is (2, 4)."""
+    strategy = BADGE()
+    strategy.adapt(OF_IMAGES)
+    probs = ClassProbs(torch.tensor([[[0.9, 0.1], [0.4, 0.6]]]), exclusive=True)
+    made = SignalBatch(("a",), {CLASS_PROBS: probs, EMBEDDING: torch.tensor([[2.0, 4.0]])})
+    expected = torch.tensor([[0.3, 0.6, -0.3, -0.6]])
+    torch.testing.assert_close(strategy.embed(made, seed=0), expected)
 
 
 @pytest.mark.parametrize("exclusive", [False, True])
@@ -59,6 +87,7 @@ def test_wide_features_are_projected_and_distances_kept() -> None:
     small = points @ projection(5000, 400, seed=1)
     ratio = torch.pdist(small) / torch.pdist(points)
     assert 0.85 < float(ratio.min()) < float(ratio.max()) < 1.15
+    assert not projection(3, 2, seed=0).equal(projection(3, 2, seed=1))
     assert BADGE(dimensions=2).embed(batch(), seed=1).shape == (3, 4)
     as_they_are = BADGE(dimensions=None).embed(batch(), seed=1)
     assert as_they_are.shape == (3, 6)
@@ -88,16 +117,24 @@ def test_a_score_that_is_not_finite_is_refused() -> None:
     assert embedded.isfinite().all(dim=1).tolist() == [True, True, False]
 
 
-def test_features_of_padding_are_of_no_meaning() -> None:
-    made = {DETECTIONS: detections(FOUND)("abc"), BOX_FEATURES: rows(FEATURES)("abc")}
-    right = BADGE().embed(SignalBatch(("a", "b", "c"), made), seed=0)
-    odd = made[BOX_FEATURES].masked_fill(~made[DETECTIONS].valid.unsqueeze(-1), torch.nan)
-    assert odd.isnan().any()
-    embedded = BADGE().embed(SignalBatch(("a", "b", "c"), made | {BOX_FEATURES: odd}), seed=0)
-    assert torch.equal(embedded, right)
+def test_features_and_probabilities_of_padding_are_of_no_meaning() -> None:
+    found, features = detections(FOUND)("abc"), rows(FEATURES)("abc")
+    right = embedded(found, features)
+    padding = ~found.valid.unsqueeze(-1)
+    assert padding.any()
+    assert torch.equal(embedded(found, features.masked_fill(padding, torch.nan)), right)
+    odd = replace(found, probs=found.probs.masked_fill(padding, torch.nan))
+    assert torch.equal(embedded(odd, features), right)
+
+
+def embedded(found: Detections, features: torch.Tensor) -> torch.Tensor:
+    made = {DETECTIONS: found, BOX_FEATURES: features}
+    return BADGE().embed(SignalBatch(("a", "b", "c"), made), seed=0)
 
 
 def test_the_boxes_of_a_detector_come_before_its_images() -> None:
     made = BADGE()
     made.adapt(OF_DETECTIONS | OF_IMAGES)
     assert made.requires == OF_DETECTIONS
+    made.adapt(frozenset({DETECTIONS, CLASS_PROBS}))
+    assert made.requires == OF_DETECTIONS, "without embeddings its images are no better"

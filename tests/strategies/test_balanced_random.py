@@ -1,4 +1,5 @@
 from collections import Counter, deque
+from dataclasses import replace
 
 import pytest
 import torch
@@ -71,3 +72,11 @@ def test_probabilities_that_are_not_finite_are_refused() -> None:
     probs = ClassProbs(torch.tensor([[[0.9, torch.nan]]]), exclusive=True)
     with pytest.raises(SelectionError, match="the predictions of x are not finite"):
         list(shown_classes(SignalBatch(("x",), {CLASS_PROBS: probs}), 0.3, 2))
+
+
+def test_scores_of_padding_are_of_no_meaning() -> None:
+    found = detections({"x": [[0.9, 0.0], [0.0, 0.8]], "y": [[0.0, 0.7]]})("xy")
+    odd = replace(found, scores=found.scores.masked_fill(~found.valid, torch.nan))
+    assert odd.scores.isnan().any()
+    batch = SignalBatch(("x", "y"), {DETECTIONS: odd})
+    assert list(shown_classes(batch, 0.3, 2)) == [{0, 1}, {1}]

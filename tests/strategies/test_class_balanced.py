@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from alframe.errors import ConfigError
-from alframe.signals import DETECTIONS, SignalBatch
+from alframe.signals import CLASS_PROBS, DETECTIONS, SignalBatch
 from alframe.strategies.class_balanced import ClassBalanced
 from alframe.strategies.coreset import CoreSet
 from alframe.strategies.uncertainty import Entropy
-from tests.strategies.asking import detections, query
+from tests.strategies.asking import detections, query, rows
+from tests.strategies.test_power import ByNumber
 
 FOUND = {
     "a1": [[0.5, 0.0]],  # the largest entropy
@@ -63,3 +64,19 @@ def test_the_pool_is_looked_at_once() -> None:
     asked.learner.signals = counted  # type: ignore[method-assign]
     assert len(ClassBalanced(Entropy()).select(asked).ids) == 3
     assert sorted(seen) == sorted(FOUND)
+
+
+def test_a_class_is_shown_above_the_score_that_is_set() -> None:
+    """At 0.1, weak shows class a and comes before what shows nothing."""
+    numbers = {item: float(item == "none") for item in FOUND}
+    makers = {DETECTIONS: detections(FOUND), "number": rows(numbers)}
+    asked = query(makers, ["none", "weak"], 1)
+    assert ClassBalanced(ByNumber()).select(asked).ids == ("none",)
+    assert ClassBalanced(ByNumber(), min_score=0.1).select(asked).ids == ("weak",)
+
+
+def test_signals_of_the_other_are_required_as_well() -> None:
+    strategy = ClassBalanced(ByNumber())
+    assert strategy.requires == {"number", DETECTIONS}
+    strategy.adapt(frozenset({CLASS_PROBS}))
+    assert strategy.requires == {"number", CLASS_PROBS}

@@ -1,7 +1,11 @@
+from typing import Any
+
 import pytest
+import torch
 
 from alframe.errors import ConfigError
 from alframe.signals import EMBEDDING
+from alframe.strategies import clusters
 from alframe.strategies.clusters import KMeans
 from alframe.strategies.typiclust import TypiClust
 from tests.strategies.asking import query, rows
@@ -33,3 +37,35 @@ def test_options_out_of_range() -> None:
         KMeans(iterations=0)
     with pytest.raises(ConfigError, match="min_size: expected at least 1, got 0"):
         TypiClust(min_size=0)
+
+
+def test_a_single_image_is_a_cluster_as_any_other() -> None:
+    """It has its turn though others have more images left."""
+    vectors = {f"x{n}": [1.0, n / 10] for n in range(7)} | {"y": [0.0, 5.0]}
+    asked = query({EMBEDDING: rows(vectors)}, sorted(vectors), 2)
+    assert KMeans(max_clusters=2).select(asked).ids == ("x3", "y")
+
+
+def test_labelled_images_count_for_the_size_of_a_cluster() -> None:
+    """Once two of the four of y are taken, x, of which two of five are labelled, is larger."""
+    vectors = {f"x{n}": [1.0, n / 10] for n in range(5)}
+    vectors |= {f"y{n}": [n / 10, 1.0] for n in range(4)}
+    labelled = ["x0", "x1"]
+    unlabelled = sorted({*vectors} - {*labelled})
+    asked = query({EMBEDDING: rows(vectors)}, unlabelled, 3, labelled=labelled)
+    assert [item[0] for item in KMeans(max_clusters=2).select(asked).ids] == ["y", "y", "x"]
+
+
+def test_iterations_are_those_that_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def noted(points: torch.Tensor, count: int, rng: Any, iterations: int) -> torch.Tensor:
+        seen.append(iterations)
+        return k_means(points, count, rng, iterations)
+
+    k_means = clusters.k_means
+    monkeypatch.setattr(clusters, "k_means", noted)
+    asked = query({EMBEDDING: rows(FAN)}, "abcde", 2)
+    KMeans(iterations=7).select(asked)
+    TypiClust(iterations=9).select(asked)
+    assert seen == [7, 9]

@@ -67,6 +67,27 @@ def test_it_looks_as_far_as_it_has_to(scored: bool, budgets: list[int]) -> None:
     assert other.budgets == budgets
 
 
+def test_the_whole_pool_is_looked_at_once() -> None:
+    items = [f"{n}" for n in range(8)]
+    makers = {"number": rows(dict.fromkeys(items, 1.0)), EMBEDDING: rows({i: [1] for i in items})}
+    other = Asked(scored=False)
+    assert Dedup(other, factor=2).select(query(makers, items, 2)).ids == ("0", "1")
+    assert other.budgets == [4, 8]
+
+
+def test_scores_are_no_choice_where_the_other_does_not_choose_by_them() -> None:
+    """It takes the worst first; what it takes after d is like e."""
+
+    class Backwards:
+        requires = frozenset({"number"})
+
+        def select(self, query: Query) -> Selection:
+            scores = ByNumber().scores(query)
+            return Selection(tuple(sorted(scores, key=scores.__getitem__))[: query.budget], scores)
+
+    assert Dedup(Backwards(), similarity=0.7, factor=1).select(asked(3)).ids == ("f", "e", "d")
+
+
 def test_further_looks_draw_as_the_first() -> None:
     """Of a strategy that draws, a wider choice begins with the narrow one."""
     items = [f"{n:02d}" for n in range(40)]
@@ -88,10 +109,11 @@ def test_only_a_few_embeddings_are_read() -> None:
     assert question.learner.read == 6 + 4 + 1  # type: ignore[attr-defined]
 
 
-def test_of_many_labelled_images_each_counts() -> None:
-    """They are compared 1,024 at a time; d is a copy of the first."""
-    labelled = [f"l{n}" for n in range(1025)]
-    vectors = VECTORS | {item: [0, 1, 0] for item in labelled} | {"l0": [0, 0, 1]}
+@pytest.mark.parametrize("place", [0, 1024])
+def test_of_many_labelled_images_each_counts(place: int) -> None:
+    """They are compared 1,024 at a time; d is a copy of the first, or the last."""
+    labelled = [f"l{n:04d}" for n in range(1025)]
+    vectors = VECTORS | {item: [0, 1, 0] for item in labelled} | {labelled[place]: [0, 0, 1]}
     makers = {"number": rows(SCORES), EMBEDDING: rows(vectors)}
     assert Dedup(ByNumber()).select(query(makers, "de", 1, labelled=labelled)).ids == ("e",)
 

@@ -27,6 +27,14 @@ def test_one_number_that_is_not_finite_is_enough() -> None:
     table = {"a": [1.0, 2.0], "b": [1.0, float("nan")]}
     with pytest.raises(SelectionError, match="the features of b are not finite"):
         embeddings(query({EMBEDDING: rows(table)}, "ab", 1), "ab")
-    table["b"] = [1.0, 1e16]
-    with pytest.raises(SelectionError, match=r"the features of b .* or as large as 1e\+15"):
-        embeddings(query({EMBEDDING: rows(table)}, "ab", 1), "ab")
+    for large in (1e16, -1e16, -float("inf")):
+        table["b"] = [1.0, large]
+        with pytest.raises(SelectionError, match=r"the features of b .* or as large as 1e\+15"):
+            embeddings(query({EMBEDDING: rows(table)}, "ab", 1), "ab")
+
+
+def test_vectors_are_of_float32_unless_they_are_wanted_as_they_are_given() -> None:
+    given = rows({"a": [1.0], "b": [2.0]})
+    asked = query({EMBEDDING: lambda ids: given(ids).half()}, "ab", 1)
+    assert embeddings(asked, "ab").dtype == torch.float32
+    assert embeddings(asked, "ab", as_given=True).dtype == torch.float16

@@ -96,3 +96,10 @@ def test_rows_that_are_nearly_the_same_have_clusters_as_well(gap: float) -> None
     for seed in range(10):
         labels = k_means(rows, 3, np.random.default_rng(seed), 10).numpy()
         assert {len(set(labels[group == each])) for each in range(3)} == {1}
+
+
+def test_the_first_centre_is_drawn() -> None:
+    """Of two rows the one that is drawn first is in cluster 0."""
+    points = torch.tensor([[0.0], [1.0]])
+    labels = [k_means(points, 2, np.random.default_rng(seed), 5).tolist() for seed in range(20)]
+    assert {tuple(each) for each in labels} == {(0, 1), (1, 0)}

@@ -96,3 +96,18 @@ def test_scores_that_may_be_negative_are_refused_before_anything_is_trained() ->
     with pytest.raises(ConfigError, match="LL4AL may be negative; expected softrank or softmax"):
         Power(LL4AL())
     assert Power(LL4AL(), kind="softrank").requires == LL4AL.requires
+
+
+def test_the_draw_does_not_depend_on_the_order_of_scores() -> None:
+    scores = {f"i{n}": float(n + 1) for n in range(9)}
+    backwards = dict(reversed(scores.items()))
+    one, other = (query({}, list(scores), 9) for _ in range(2))
+    assert Power(ByNumber()).choose(scores, one) == Power(ByNumber()).choose(backwards, other)
+
+
+def test_equal_scores_have_ranks_in_the_order_of_ids() -> None:
+    numbers = {f"{n:03d}": float(n % 2) for n in range(100)}
+    asked = query({"number": rows(numbers)}, list(numbers), 100)
+    odd, even = sorted(numbers)[1::2], sorted(numbers)[::2]
+    chosen = Power(ByNumber(), kind="softrank", beta=1e6).select(asked).ids
+    assert chosen == (*odd, *even)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ from alframe.signals import EMBEDDING
 from alframe.strategies import probcover
 from alframe.strategies.probcover import ProbCover, covering, pure_cosine
 from tests.strategies.asking import query, rows
+
+COMPASS = {"n": [0.0, 1.0], "e": [1.0, 0.1], "s": [0.0, -1.0], "w": [-1.0, 0.1]}
 
 
 def on_circle(*degrees: float) -> torch.Tensor:
@@ -25,6 +29,12 @@ def test_the_most_uncovered_points_by_hand() -> None:
     assert covering(points, 0, 3, within(12)) == [1, 3, 5]
 
 
+def test_what_lies_on_the_edge_of_a_ball_is_not_covered() -> None:
+    """The second is at 90 degrees from both others, all of which cover themselves alone."""
+    points = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    assert covering(points, 0, 1, 0.0) == [0]
+
+
 def test_labelled_points_cover_and_are_not_taken() -> None:
     """Around the labelled one at 10, 0 and 20 are covered: 50 gains two, then 35 itself."""
     points = on_circle(10, 0, 20, 35, 50, 60)
@@ -40,10 +50,23 @@ def test_the_radius_is_halved_when_all_is_covered() -> None:
 def test_the_radius_by_hand() -> None:
     """Nearest of the other label: 30, 20, 20 and 50 degrees. Three balls of four are pure at 20."""
     points, labels = on_circle(0, 10, 30, 80), torch.tensor([0, 0, 1, 0])
-    for share, degrees in ((1.0, 20), (0.75, 20), (0.5, 30), (0.25, 50)):
+    for share, degrees in ((1.0, 20), (0.75, 20), (0.6, 20), (0.5, 30), (0.25, 50), (0.0, 50)):
         found = np.rad2deg(np.arccos(pure_cosine(points, labels, share)))
         assert found == pytest.approx(degrees, abs=1e-2)
         assert found < degrees
+
+
+def test_a_share_is_of_whole_balls() -> None:
+    """28 % of 25 are 7, and a bit more in numbers of Python: the eighth is not wanted."""
+    points, labels = on_circle(*range(24), 120), torch.tensor([0] * 24 + [1])
+    found = np.rad2deg(np.arccos(pure_cosine(points, labels, 0.28)))
+    assert found == pytest.approx(120 - 6, abs=1e-2)
+
+
+def test_balls_end_at_the_radius_that_is_set() -> None:
+    """0.2 is 11.5 degrees: the one at 100 covers two, that at 20 itself alone."""
+    table = dict(zip("abcde", on_circle(0, 20, 40, 100, 105).tolist(), strict=True))
+    assert ProbCover(delta=0.2).select(query({EMBEDDING: rows(table)}, "abcde", 1)).ids == ("d",)
 
 
 def greedy(cosines: np.ndarray, known: int, count: int, least: float) -> list[int]:
@@ -84,6 +107,22 @@ def test_dense_places_come_first_and_covered_ones_last() -> None:
     assert ProbCover(delta=0.5).select(asked).ids == ("y0", "z")
     assert ProbCover(clusters=3).select(asked).ids == ("y0", "z")
     assert ProbCover(delta=0.5).select(query({}, unlabelled, 0)).ids == ()
+
+
+def test_clusters_are_as_many_as_classes_but_two_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def noted(points: torch.Tensor, count: int, rng: Any, iterations: int) -> torch.Tensor:
+        seen.append((count, iterations))
+        return k_means(points, count, rng, iterations)
+
+    k_means = probcover.k_means
+    monkeypatch.setattr(probcover, "k_means", noted)
+    for classes, options in (("a", {}), ("abc", {"iterations": 7}), ("abc", {"clusters": 4})):
+        asked = query({EMBEDDING: rows(COMPASS)}, list(COMPASS), 1, classes=classes)
+        ProbCover(**options).select(asked)
+    ProbCover().select(query({EMBEDDING: rows(COMPASS)}, "nes", 1, classes="abcdef"))
+    assert seen == [(2, 100), (3, 7), (4, 100), (3, 100)]
 
 
 def test_equal_embeddings_are_one_ball() -> None:

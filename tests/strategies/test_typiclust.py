@@ -63,3 +63,11 @@ def test_a_cluster_of_five_is_an_outlier() -> None:
     assert {item[0] for item in TypiClust(max_clusters=2).select(asked).ids} == {"y"}
     chosen = TypiClust(max_clusters=2, min_size=5).select(asked).ids
     assert {item[0] for item in chosen} == {"x", "y"}
+
+
+def test_as_many_neighbours_count_as_are_set() -> None:
+    """d and e are next to each other; c is in the middle of all."""
+    vectors = {"a": [1.0, 0.0], "b": [1.0, 0.3], "c": [1.0, 0.6], "d": [1.0, 0.9], "e": [1.0, 0.95]}
+    asked = query({EMBEDDING: rows(vectors)}, "abcde", 1)
+    assert TypiClust(max_clusters=1, neighbours=1).select(asked).ids == ("d",)
+    assert TypiClust(max_clusters=1, neighbours=4).select(asked).ids == ("c",)

@@ -99,7 +99,8 @@ def test_options_and_what_else_it_streams() -> None:
     with pytest.raises(ConfigError, match=r"requires the signal samples, .*learners that do: drop"):
         build_strategy(plain)
     setup = tiny_setup("model=retina-tiny")
-    with pytest.raises(ConfigError, match="rate: expected above 0 and below 1, got 1"):
-        DropoutLearner(setup, rate=1.0)
+    for rate in (0.0, 1.0):
+        with pytest.raises(ConfigError, match=f"rate: expected above 0 and below 1, got {rate}"):
+            DropoutLearner(setup, rate=rate)
     with pytest.raises(ConfigError, match="samples: expected at least 2, got 1"):
         DropoutLearner(setup, samples=1)

@@ -34,6 +34,14 @@ def test_mutual_information_by_hand() -> None:
     assert float(mutual_information(decided, exclusive=False)) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_opinions_that_agree_are_no_less_than_nothing(exclusive: bool) -> None:
+    """Rounding alone would have some of them below 0, of which no logarithm can be taken."""
+    probs = torch.randn(5000, 1, 4, generator=torch.Generator().manual_seed(0)).softmax(dim=2)
+    found = mutual_information(probs.expand(-1, 3, -1), exclusive)
+    assert 0 <= float(found.min()) <= float(found.max()) < 1e-6
+
+
 def test_opinions_on_whole_images() -> None:
     """x: they contradict each other; y: all shrug; z: one shrugs."""
     said = {"x": [[1, 0], [0, 1]], "y": [[0.5, 0.5], [0.5, 0.5]], "z": [[1, 0], [0.5, 0.5]]}
@@ -46,6 +54,31 @@ def test_opinions_on_whole_images() -> None:
     expected = {"x": math.log(2), "y": 0.0, "z": h(0.75, 0.25) - math.log(2) / 2}
     assert chosen.ids == ("x", "z", "y")
     assert chosen.scores == pytest.approx(expected, abs=1e-6)
+
+
+def test_of_several_predictions_of_an_image_the_mean_counts() -> None:
+    """On the first of two they contradict each other, on the second they agree."""
+    said = torch.tensor([[[[1.0, 0.0], [0.5, 0.5]]], [[[0.0, 1.0], [0.5, 0.5]]]])  # [S, B, A, K]
+    opinions = tuple(ClassProbs(each, exclusive=True) for each in said)
+    scores = MutualInformation().select(query({SAMPLES: lambda _: opinions}, "x", 1)).scores
+    assert scores == pytest.approx({"x": math.log(2) / 2}, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, (h(0.4, 0.6) - h(0.8, 0.2) / 2) / 2),
+        ({"aggregate": "topk", "k": 1}, h(0.4, 0.6) - h(0.8, 0.2) / 2),
+        ({"iou": 0.9}, ((h(0.45, 0.55) - h(0.9, 0.1) / 2) * 2 + h(0.4, 0.6) - h(0.8, 0.2) / 2) / 3),
+        ({"min_score": 0.85}, 0.0),
+    ],
+)
+def test_what_options_do(options: dict[str, Any], expected: float) -> None:
+    """Two opinions see one object alike, 0.8 of it, and the second sees another."""
+    one = ({"x": [[0.9, 0.0]]}, {"x": [NEAR]})
+    two = ({"x": [[0.9, 0.0], [0.8, 0.0]]}, {"x": [BOX, AWAY]})
+    scores = MutualInformation(**options).select(query({SAMPLES: samples(one, two)}, "x", 1)).scores
+    assert scores == pytest.approx({"x": expected}, abs=1e-6)
 
 
 def test_detections_are_put_together_by_overlap() -> None:
@@ -61,6 +94,7 @@ def test_detections_are_put_together_by_overlap() -> None:
     assert len(objects(made, 0, 0.8, 0.05)) == 2, "0.8 is enough"
     assert len(objects(made, 0, 0.9, 0.05)) == 3, "at 0.9 the first two are no match"
     assert len(objects(made, 0, 0.5, 0.55)) == 1, "0.5 begins no object"
+    assert len(objects(made, 0, 0.5, 0.5)) == 1, "nor where it is just the least score"
 
 
 def test_an_opinion_has_one_detection_of_an_object() -> None:
