@@ -1,4 +1,4 @@
-"""The pool: every item that may be labelled, its state, and when it was labelled."""
+"""The pool: every item that may be labelled, and its state."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -16,7 +16,7 @@ class State(StrEnum):
 
 
 class Pool:
-    """States and history of items. Ids are relative to the whole dataset, never to a subset.
+    """States of items. Ids are relative to the whole dataset, never to a subset.
 
     Every view is sorted by id, so that nothing depends on the order of a directory listing.
 
@@ -30,7 +30,6 @@ class Pool:
     def __init__(self, ids: Iterable[str]) -> None:
         ordered = sorted(ids)
         self._state = dict.fromkeys(ordered, State.UNLABELLED)
-        self._cycle: dict[str, int] = {}
         if len(self._state) != len(ordered):
             raise ValueError("an id appears twice in the pool")
 
@@ -52,37 +51,31 @@ class Pool:
         """Ids whose targets are known."""
         return self._in(State.LABELLED)
 
-    def state(self, item: str) -> State:
-        """The state of one item."""
-        return self._state[item]
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Ids that are not worth labelling."""
+        return self._in(State.IGNORED)
 
-    def cycle(self, item: str) -> int | None:
-        """The cycle for which the item was queried, or None."""
-        return self._cycle.get(item)
-
-    def query(self, ids: Iterable[str], cycle: int) -> None:
-        """Mark unlabelled items as chosen; the first training that uses them is ``cycle``."""
-        self._move(ids, State.UNLABELLED, State.QUERIED, cycle)
+    def query(self, ids: Iterable[str]) -> None:
+        """Mark unlabelled items as chosen."""
+        self._move(ids, State.UNLABELLED, State.QUERIED)
 
     def label(self, ids: Iterable[str]) -> None:
         """Mark queried items as annotated."""
-        self._move(ids, State.QUERIED, State.LABELLED, None)
+        self._move(ids, State.QUERIED, State.LABELLED)
 
     def ignore(self, ids: Iterable[str]) -> None:
         """Mark queried items as not worth labelling (an annotator's verdict)."""
-        self._move(ids, State.QUERIED, State.IGNORED, None)
+        self._move(ids, State.QUERIED, State.IGNORED)
 
     def _in(self, state: State) -> tuple[str, ...]:
         return tuple(i for i, s in self._state.items() if s is state)
 
-    def _move(self, ids: Iterable[str], old: State, new: State, cycle: int | None) -> None:
+    def _move(self, ids: Iterable[str], old: State, new: State) -> None:
         chosen = tuple(ids)
         wrong = [i for i in chosen if self._state.get(i) is not old]
         if wrong or len(set(chosen)) != len(chosen):
             raise SelectionError(
                 f"expected unique {old} ids, got {wrong[:3] or 'an id twice'}; nothing was changed"
             )
-        for item in chosen:
-            self._state[item] = new
-            if cycle is not None:
-                self._cycle[item] = cycle
+        self._state |= dict.fromkeys(chosen, new)

@@ -94,7 +94,8 @@ class BADGE:
             found = batch[DETECTIONS]
             ones = ones_above(found, self._min_score).unsqueeze(-1)
             features = batch[BOX_FEATURES].float().masked_fill(ones == 0, 0)
-            errors = (_errors(found.probs, found.labels) * ones).masked_fill(ones == 0, 0)
+            labels = found.labels.masked_fill(~found.valid, 0)
+            errors = (_errors(found.probs, labels) * ones).masked_fill(ones == 0, 0)
             errors = errors / ones.sum(dim=1, keepdim=True).clamp(min=1)
         width = features.shape[-1]
         if self._dimensions is not None and width > self._dimensions:

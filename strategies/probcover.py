@@ -121,9 +121,8 @@ def covering(points: "Float[Tensor, 'N D']", known: int, count: int, least: floa
     rows = torch.arange(len(points), device=points.device)
     left = rows >= known
     taken: list[int] = []
+    least = min(least, 1 - ROUNDING)
     while len(taken) < count:
-        if least > 1 - ROUNDING:
-            return taken + left.nonzero().squeeze(1)[: count - len(taken)].tolist()
         uncovered = left & (_around(points, ~left, least) == 0)
         gains = _around(points, uncovered, least)
         while uncovered.any() and len(taken) < count:
@@ -137,8 +136,10 @@ def covering(points: "Float[Tensor, 'N D']", known: int, count: int, least: floa
             new &= uncovered
             uncovered &= ~new
             gains -= _around(points, new, least)
-        least = 1 - (1 - max(least, -1)) / 4  # half the distance
-    return taken
+        if least == 1 - ROUNDING:
+            break
+        least = min(1 - (1 - max(least, -1)) / 4, 1 - ROUNDING)  # half the distance
+    return taken + left.nonzero().squeeze(1)[: count - len(taken)].tolist()
 
 
 def _around(points: Tensor, which: "Bool[Tensor, ' N']", least: float) -> "Int[Tensor, ' N']":

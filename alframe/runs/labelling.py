@@ -142,9 +142,9 @@ class Labelling:
     def _take(self, cycle: int, answers: Answers, gone: frozenset[str]) -> list[str]:
         """Bring answers into pool and test split; the ids of those that nobody asked for."""
         ids = [item for item in self.chosen(cycle) if item not in gone]
-        self.pool.query(ids, cycle)
+        self.pool.query(ids)
         extra = sorted(answers.targets.keys() & set(self.pool.unlabelled))
-        self.pool.query(extra, cycle)
+        self.pool.query(extra)
         self.pool.ignore(i for i in ids if i in answers.ignored)
         self.pool.label(i for i in (*ids, *extra) if i in answers.targets)
         drawn = frozenset(self._drawn)

@@ -75,6 +75,7 @@ class StoredDetections:
     Attributes:
         notes: what was tolerated.
         exclusive: see :class:`~alframe.signals.ClassProbs`.
+        empty: it found nothing with an area on any of them.
 
     Raises:
         DataError: a box has no score, or scores of classes that do not fit the classes.
@@ -97,6 +98,7 @@ class StoredDetections:
         self._place = place[kept].astype(np.int32)
         self._box = columns.box[kept].astype(np.float32)
         self._score = columns.score[kept].astype(np.float32)
+        self.empty = not len(kept)
         self._label, self._scores = columns.name[kept], columns.scores[kept].astype(np.float32)
         if self.exclusive and self._scores.shape[1] == len(self.classes):  # no background
             self._scores = np.pad(self._scores, ((0, 0), (0, 1)))
@@ -146,9 +148,9 @@ class StoredDetections:
         Raises:
             DataError: they are of classes that exclude each other here, and not there, or likewise.
         """
-        if not len(self._score):
+        if self.empty:
             self.exclusive, self._scores = other.exclusive, other._scores[:0]
-        elif len(other._score) and self.exclusive != other.exclusive:
+        elif not other.empty and self.exclusive != other.exclusive:
             kinds = ("a decision of its own for each class", "of classes that exclude each other")
             raise DataError(
                 f"{self.where}: scores are {kinds[self.exclusive]}, and those of {other.where} "

@@ -46,7 +46,7 @@ class StoredSignals:
     augmented: tuple[StoredDetections, ...] = ()
 
     def __post_init__(self) -> None:
-        found = sorted(self.read(), key=lambda each: not each.counted.any())  # the empty ones last
+        found = sorted(self.read(), key=lambda each: each.empty)
         for other in found[1:]:
             other.take_kind(found[0])
 

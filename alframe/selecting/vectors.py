@@ -25,8 +25,8 @@ ARRAYS = {
 SHAPES = f"ids [n] and one or more of {', '.join(ARRAYS.values())}"
 NAMES = ("ids", "image", "class_probs", "object_features", "object_index")
 """Arrays that are looked for."""
-ROUNDED = 0.01
-"""By so much a sum of probabilities, rounded or of half precision, may differ from 1."""
+ROUNDED, LEAST, MOST = 0.005, 0.01, 0.05
+"""By so much a probability may have been rounded, and a sum of them differ from 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +205,8 @@ class StoredVectors:
         rows = [self.rows[item] for item in ids]
         found = np.asarray(self.probs[..., rows, :], np.float64)
         found = found.reshape(-1, *found.shape[-2:])
-        good = (found >= 0).all(axis=2) & (np.abs(found.sum(axis=2) - 1) <= ROUNDED)
+        most = min(MOST, max(LEAST, ROUNDED * found.shape[2])) + 1e-9
+        good = (found >= 0).all(axis=2) & (np.abs(found.sum(axis=2) - 1) <= most)
         if not (good := good.all(axis=0)).all():
             at = named([ids[place] for place in np.flatnonzero(~good).tolist()])
             raise DataError(

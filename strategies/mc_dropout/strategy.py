@@ -119,7 +119,6 @@ def objects(
         if not left[first] or scores[first] <= min_score:
             continue
         near = np.where(left[places], overlaps[first][places], -1)
-        near[owner[first]] = -1
         matches = np.take_along_axis(places, near.argmax(axis=1)[:, None], axis=1)[:, 0]
         matches[~(near.max(axis=1) >= iou)] = padding
         matches[owner[first]] = first

@@ -100,7 +100,7 @@ class Least(alframe.ScoringStrategy):
             {},
             r"add up to 1 for each image \(of logits, their softmax\), not so of a",
         ),
-        ([0.9, 0.1, 0.015], {}, "numbers from 0 on that add up to 1 .*, not so of a"),
+        ([0.9, 0.1, 0.016], {}, "numbers from 0 on that add up to 1 .*, not so of a"),
         ([1.5, -0.5, 0.0], {}, "numbers from 0 on that add up to 1 .*, not so of a"),
         ([np.nan, 0.5, 0.5], {}, "not so of a"),
         ([0.9, 0.1, 0.0], {"classes": ["x", "y"]}, r"one for each of 2 classes \(x, y\), got 3"),
