@@ -370,6 +370,16 @@ def test_what_nobody_can_label_is_given_up(run: Path, dataset: Dataset, tmp_path
     assert "1 image given up and not asked for, left unlabelled: d.png" in notes
 
 
+def test_giving_up_the_rest_leaves_what_was_answered_before(
+    run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    take(run, dataset, [answer(tmp_path / "1.json", "a.png")])
+    taken = take(run, dataset, [], give_up=True)
+    assert (taken.notes, taken.missing) == (["gave up 2 images: b.png, deep/c.png"], [])
+    stored = stored_answers(run, 0, dataset).answers()
+    assert (set(stored.targets), stored.ignored) == ({"a.png"}, {"b.png", "deep/c.png"})
+
+
 def test_answers_that_nobody_may_have_looked_at_are_told(
     run: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
@@ -387,9 +397,12 @@ def test_answers_that_nobody_may_have_looked_at_are_told(
 def test_answers_to_what_was_annotated_from_the_start_are_told(
     run: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
-    dataset = replace(dataset, targets={"d.png": Target.of([BOX], [0])})
-    notes = take(run, dataset, [answer(tmp_path / "1.json", "a.png", "d.png")]).notes
-    assert "1 image annotated from the start, left as the run has them: d.png" in notes
+    targets = dict.fromkeys(("d.png", "e.png"), Target.of([BOX], [0]))
+    pool = tuple(item for item in dataset.pool if item != "e.png")
+    dataset = replace(dataset, pool=pool, test=("e.png",), targets=targets)
+    notes = take(run, dataset, [answer(tmp_path / "1.json", "a.png", "d.png", "e.png")]).notes
+    assert "2 images annotated from the start, left as the run has them: d.png, e.png" in notes
+    assert set(stored_answers(run, 0, dataset).answers().targets) == {"a.png"}
 
 
 def test_files_that_differ_and_objects_there_twice_are_told(
@@ -474,6 +487,18 @@ def test_answers_for_another_run(run: Path, dataset: Dataset, tmp_path: Path) ->
     assert note.endswith(f"alframe export {run} --annotations --to coco --output FOLDER")
     cumulative = answer(tmp_path / "2.json", *TEST, *INITIAL, "d.png")
     assert take(run, dataset, [cumulative]).missing == []
+    # After one more cycle, the answers of both earlier ones are left as they are.
+    journal.append(
+        "annotated", cycle=1, images=3, objects=1, ignored=[], extra=[], sha256="", seconds=None
+    )
+    for event, more in (("fitted", {}), ("evaluated", {"metrics": {}})):
+        journal.append(event, cycle=1, seconds=1.0, **more)
+    journal.append("selected", cycle=1, ids=["e.png"], seconds=1.0, memory={})
+    image = AskedImage("e.png", dataset.file("e.png"), 20, 40, 0.5, "entropy")
+    write_sheet(Sheet("run, cycle 2", CLASSES, (image,)), query_folder(run, 2))
+    again = answer(tmp_path / "3.json", "a.png", "d.png", name="dog")
+    (note,) = take(run, dataset, [again]).notes
+    assert note.startswith(f"{said.replace('b.png', 'd.png')}; ")
 
 
 def test_answers_of_the_run_that_are_damaged(run: Path, dataset: Dataset, tmp_path: Path) -> None:

@@ -111,6 +111,20 @@ def test_what_the_dataset_leaves_out_is_said(alframe: Alframe, run: Path, tmp_pa
     assert (code, "skipped 1 bad item (dataset.on_bad_item=skip)" in err) == (0, True), err
 
 
+def test_a_crowd_is_no_object_to_be_found(alframe: Alframe, run: Path, tmp_path: Path) -> None:
+    root = coco_root(tmp_path / "coco", CLASSES)
+    file = root / "annotations/instances_val2017.json"
+    content = json.loads(file.read_text())
+    first, *others = content["annotations"]
+    first["iscrowd"] = 1
+    file.write_text(json.dumps(content))
+    args = ("--dataset", "coco", "--data-root", str(root), EMPTY, "--json")
+    found = measured(alframe("evaluate", str(run), *args))
+    names = {each["id"]: each["name"] for each in content["categories"]}
+    left = [names[each["category_id"]] for each in others]
+    assert found["objects"] == {name: left.count(name) for name in CLASSES}
+
+
 def test_classes_that_do_not_match_are_said(alframe: Alframe, run: Path, tmp_path: Path) -> None:
     root = coco_root(tmp_path / "coco", ("boat", *CLASSES[1:]), circle="boat")
     args = ("evaluate", str(run), "--dataset", "coco", "--data-root", str(root), EMPTY)
@@ -182,6 +196,7 @@ def test_a_test_split_that_people_annotated(alframe: Alframe, tmp_path: Path) ->
     code, out, err = alframe("evaluate", path, "--json", *args, "--dataset", "photos", answers)
     assert (code, json.loads(out)["images"]) == (0, len(objects)), err
     assert f"no test split (dataset.test): measured on all {len(objects)} annotated images" in err
+    assert f"{len(objects)} images of these with an id of what {path} has labelled: " in err
     (tmp_path / "moved" / sorted(names)[0]).unlink()
     refused(alframe("evaluate", path, *args), "photos has no annotations to evaluate by")
 
@@ -277,8 +292,11 @@ def test_a_test_split_of_which_no_picture_can_be_read(
     alframe: Alframe, run: Path, tmp_path: Path
 ) -> None:
     root = coco_root(tmp_path / "coco", CLASSES)
-    for file in (root / "val2017").iterdir():
-        file.write_bytes(b"no picture")
     data = ("--dataset", "coco", "--data-root", str(root), EMPTY, "dataset.on_bad_item=skip")
+    first, *others = (root / "val2017").iterdir()
+    first.write_bytes(b"no picture")
+    assert measured(alframe("evaluate", str(run), *data, "--json"))["images"] == len(others)
+    for file in others:
+        file.write_bytes(b"no picture")
     result = alframe("evaluate", str(run), *data)
     refused(result, "no image of the test split of coco can be read")

@@ -90,6 +90,14 @@ def test_the_comparison_of_detections(other, unmatched):
             agreement.settle()
     else:
         assert agreement.settle().startswith("3 compared in 2 images: boxes within ")
+    assert max(agreement.boxes, agreement.scores) <= 0.01, "of counterparts alone"
+
+
+def test_one_box_of_an_image_may_be_cut_off_and_not_the_one_above_it():
+    agreement = Agreement()
+    own = found([BOX, BOX, BOX], [0.9, 0.7, 0.5], [1, 2, 3])
+    agreement.add(own, found([BOX, BOX, BOX], [0.9, 0, 0], [1, -1, -1]))
+    assert agreement.unmatched == 1
 
 
 def test_the_comparison_of_raw_numbers():
@@ -124,6 +132,19 @@ def test_what_lies_beside_a_model_says_what_it_takes():
     assert "the same for all images of a batch, at most 7." in text
     assert "boxes, scores, labels = session.run(None" in text
     assert 'Classes: ["Tür", "Dach"]' in text
+
+
+@pytest.mark.parametrize("make", [small_retinanet, small_ssd])
+def test_detections_are_of_the_raw_boxes(make):
+    detector = make().eval()
+    detector.postprocess = replace(detector.postprocess, score_threshold=0.0)
+    images = torch.randint(256, (1, 3, 64, 64), dtype=torch.uint8)
+    with torch.no_grad():
+        boxes, _, labels = ExportedDetector(detector)(images, torch.tensor([[64, 64]]))
+        raw, _ = ExportedDetector(detector, raw=True)(images, torch.tensor([[64, 64]]))
+    found, every = boxes[labels >= 0], raw[0, :, 0].clamp(0, 64)
+    assert len(found) > 10
+    assert (found[:, None] - every).abs().amax(2).amin(1).max() < 1e-3
 
 
 def test_outputs_of_other_shapes_are_refused():

@@ -285,13 +285,15 @@ def test_csv_has_a_line_a_point_in_fractions(folder: Path) -> None:
     }  # fmt: skip
     assert lines[0]["finished"] == "false"
     assert float(lines[0]["sd"]) == pytest.approx(0.07**0.5)
+    assert float(lines[0]["low"]) < float(lines[0]["mean"]) < float(lines[0]["high"])
 
 
 def test_json_has_everything_and_the_runs_behind_it(folder: Path) -> None:
     content = json.loads(to_json(findings(folder)))
     assert (content["metric"], content["alpha"]) == ("mAP50", 0.05)
     (problem,) = content["problems"]
-    miaod = problem["methods"][1]
+    random, miaod = problem["methods"]
+    assert [run["finished"] for run in random["runs"]] == [True, True, False]
     assert miaod["points"][1]["value"] == {"mean": 0.505, "sd": None, "n": 1, "interval": None}
     (run,) = miaod["runs"]
     assert (run["path"], run["seed"], run["finished"]) == (str(folder / "4"), 0, True)

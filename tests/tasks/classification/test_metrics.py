@@ -79,9 +79,10 @@ def test_batches_in_any_order_and_images_without_a_class() -> None:
     ]
     classes = ("cat", "dog", "emu")
     assert classification_metrics(test, iter(stream), classes) == metrics_of(PROBS, LABELS, classes)
-    stream[1][CLASS_PROBS].values[0, 0, 1] = math.nan
-    with pytest.raises(TrainingError, match="class probabilities of 1 are not finite"):
-        classification_metrics(test, iter(stream), classes)
+    for wrong in (math.nan, math.inf):
+        stream[1][CLASS_PROBS].values[0, 0, 1] = wrong
+        with pytest.raises(TrainingError, match="class probabilities of 1 are not finite"):
+            classification_metrics(test, iter(stream), classes)
     several = ClassProbs(torch.from_numpy(PROBS[:3]).expand(2, 3, 3), True)
     with pytest.raises(TrainingError, match=r"\(2, 3, 3\): expected \[B, 1, C\].*; see 1, 2"):
         classification_metrics(test, [SignalBatch(("1", "2"), {CLASS_PROBS: several})], classes)

@@ -70,6 +70,14 @@ def test_by_hand() -> None:
     assert nothing["IoU"] == {"road": None, "sky": None}
 
 
+def test_pairs_of_many_classes_are_more_than_bytes_can_count() -> None:
+    truth = np.array([[19, 19, 3]], np.uint8)
+    found = np.array([[19, 18, 19]], np.uint8)
+    confusion = confusion_of(found, truth, 20)
+    places = np.argwhere(confusion).tolist()
+    assert (places, int(confusion.sum())) == ([[3, 19], [19, 18], [19, 19]], 3)
+
+
 def test_masks_are_held_against_predictions_at_their_own_size() -> None:
     """A prediction of 2 x 2 pixels, of a padded image of 8 x 8 that was 30 x 60 before."""
     logits = torch.zeros(1, 2, 2, 2)
@@ -91,6 +99,32 @@ def test_masks_are_held_against_predictions_at_their_own_size() -> None:
     test = LabelledSet(None, ("w", "x"), dict.fromkeys("wx", test.targets["x"]))  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match="the class maps of x are not finite"):
         segmentation_metrics(test, [SignalBatch(("w", "x"), {CLASS_MAPS: two})], NAMES[:2])
+
+
+def test_images_of_all_batches_count_and_the_foreground_from_the_threshold_on() -> None:
+    """One channel, everywhere of the probability 0.4; two images in a batch and one in another."""
+    sizes = torch.tensor([[4, 4]])
+    foreground = torch.full((1, 1, 4, 4), 0.4).logit()
+    masks = {name: np.full((4, 4), name != "c", np.uint8) for name in "abc"}
+    targets = {name: Target.of(None, [0, 1], mask=mask.copy) for name, mask in masks.items()}
+    test = LabelledSet(None, ("a", "b", "c"), targets)  # type: ignore[arg-type]
+    for threshold, share in ((0.3, 2 / 3), (0.5, 1 / 3)):
+        stream = [
+            SignalBatch(
+                ids,
+                {
+                    CLASS_MAPS: ClassMaps(
+                        foreground.repeat(len(ids), 1, 1, 1),
+                        *[sizes.repeat(len(ids), 1)] * 2,
+                        (4, 4),
+                        threshold,
+                    )
+                },
+            )
+            for ids in (("a", "b"), ("c",))
+        ]
+        metrics = segmentation_metrics(test, stream, NAMES[:2])
+        assert metrics["pixel_accuracy"] == pytest.approx(share)
 
 
 SIZES = torch.tensor([[4, 6]])

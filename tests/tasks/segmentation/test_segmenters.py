@@ -17,6 +17,7 @@ from alframe.tasks.segmentation.class_maps import (
     CLASS_MAPS,
     ClassMaps,
     decided_classes,
+    on_grid,
     probabilities,
 )
 from alframe.tasks.segmentation.mask_losses import dice_loss, mask_cross_entropy
@@ -158,6 +159,15 @@ def test_ignored_pixels_have_no_gradient(one_channel: bool) -> None:
     assert dice_loss(logits, nothing).item() == 0
 
 
+def test_a_class_that_neither_occurs_nor_is_expected_has_a_gradient_of_0() -> None:
+    sure = torch.tensor([[0.0, -1000.0]]).view(1, 2, 1, 1).requires_grad_()
+    lost = dice_loss(sure, torch.zeros(1, 1, 1, dtype=torch.uint8))
+    lost.backward()
+    assert lost.item() == 0
+    assert sure.grad is not None
+    assert not sure.grad.any()
+
+
 def test_cross_entropy_is_torchs_and_dice_is_by_hand() -> None:
     logits, masks = torch.randn(2, 3, 4, 5), masks_like(3, (2, 4, 5))
     masks[0, :2] = IGNORED
@@ -167,6 +177,8 @@ def test_cross_entropy_is_torchs_and_dice_is_by_hand() -> None:
             logits, masks.long(), given, ignore_index=IGNORED
         )
         assert mask_cross_entropy(logits, masks, given).item() == pytest.approx(expected.item())
+    small = mask_cross_entropy(logits, masks, 1e-6 * weights).item()
+    assert small == pytest.approx(expected.item()), "weights count by their ratios alone"
     whole = (torch.cat([*each])[None] for each in (logits.transpose(1, 2), masks))
     assert dice_loss(logits, masks).item() == pytest.approx(
         dice_loss(next(whole).transpose(1, 2), next(whole)).item()
@@ -236,13 +248,16 @@ def test_signals_have_a_stride_and_know_nothing_of_padding() -> None:
         assert values[CLASS_PROBS].values.shape == (2, 8 * 12, 3)
         assert values[CLASS_PROBS].exclusive
         assert values[EMBEDDING].shape == (2, 160)
+        maps = model.read(batch, model.features(batch), frozenset({CLASS_MAPS}))[CLASS_MAPS]
+        grid = on_grid(maps, 8)
+        for row, column in ((0, 0), (3, 5), (7, 11)):  # of one point, by rows
+            point = values[CLASS_PROBS].values[:, 12 * row + column]
+            assert torch.equal(point, grid[:, :, row, column])
         coarse = LRASPP(3, **TINY, stride=32).eval()
         assert coarse.read(batch, coarse.features(batch), names)[CLASS_PROBS].values.shape[1] == 6
     logits = torch.zeros(1, 2, 8, 8)
     logits[:, 1, 4:] = 50.0  # what lies in the padding
     maps = ClassMaps(logits, torch.tensor([[32, 64]]), torch.tensor([[16, 32]]), (64, 64), 0.3)
-    from alframe.tasks.segmentation.class_maps import on_grid
-
     assert on_grid(maps, 8).shape == (1, 2, 8, 8)
     torch.testing.assert_close(on_grid(maps, 8), torch.full((1, 2, 8, 8), 0.5))
     assert whole(maps).shape == (2, 16, 32)
@@ -267,10 +282,12 @@ def test_bands_are_those_of_the_whole(
     [
         ({"one_channel": True}, "there are 3 classes"),
         ({"threshold": 1.0}, "between 0 and 1, got 1.0"),
+        ({"threshold": 0.0}, "between 0 and 1, got 0.0"),
         ({"dice": -1.0}, "at least 0"),
         ({"class_weights": [1.0, 2.0]}, r"each of 3 classes, .*got \[1.0, 2.0\]"),
         ({"class_weights": [1.0, 2.0, 1.0, 1.0]}, "each of 3 classes"),
         ({"class_weights": [0.0, 0.0, 0.0]}, "not 0 alone"),
+        ({"class_weights": [1.0, -1.0, 1.0]}, "a number of at least 0 for each"),
         ({"stride": 0}, "stride"),
         ({"low_stride": 0}, "model.low_stride: expected at least 1, got 0"),
         ({"low_stride": 32}, "expected a map as coarse before the last one"),
