@@ -1,6 +1,6 @@
 """Whether an exported model finds what the model finds."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,20 +74,21 @@ class Agreement:
 
     def _raw(self, expected: Arrays, found: Arrays) -> None:
         boxes, scores = (np.abs(a - b) for a, b in zip(expected, found, strict=True))
-        apart = (boxes > PIXELS).any(axis=(2, 3)) | (scores > SCORES).any(axis=2)
-        self.compared += apart.size
-        self.unmatched += int(apart.sum())
-        self._note(boxes[~apart], scores[~apart])
+        near = (boxes <= PIXELS).all(axis=(2, 3)) & (scores <= SCORES).all(axis=2)
+        self.compared += near.size
+        self.unmatched += int((~near).sum())
+        self._note(boxes[near], scores[near])
 
-    def _image(self, own: Iterable[Any], other: Iterable[Any]) -> None:
+    def _image(self, own: Sequence[Any], other: Sequence[Any]) -> None:
         (box, score, label), (box2, score2, label2) = (
-            [column[columns[2] >= 0] for column in columns] for columns in map(list, (own, other))
+            [column[columns[2] >= 0] for column in columns] for columns in (own, other)
         )
         self.compared += len(box)
         boxes = np.abs(box[:, None] - box2).max(axis=2, initial=0)
         scores = np.abs(score[:, None] - score2)
         near = (boxes <= PIXELS) & (scores <= SCORES) & (label[:, None] == label2)
-        least = min((float(s.min()) for s in (score, score2) if len(s)), default=0.0) + SCORES
+        cut = len(score) != len(score2) or len(score) == len(own[2])
+        least = min((*score, *score2), default=0.0) + SCORES if cut else -np.inf
         alone = ~near.any(axis=1) & (score > least), ~near.any(axis=0) & (score2 > least)
         self.unmatched += sum(int(each.sum()) for each in alone)
         self._note(boxes[near], scores[near])

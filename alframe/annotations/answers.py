@@ -175,11 +175,16 @@ def by_image(found: Annotations) -> Mapping[str, list[Annotated]]:
     return by_key((thing.owner, thing) for thing in found.objects)
 
 
+def _says(thing: Annotated) -> tuple[str, bool, bool]:
+    """What is said of an object beside where it lies."""
+    return thing.name, thing.crowd, thing.difficult
+
+
 def _alike(one: list[Annotated], other: list[Annotated], within: float) -> bool:
     """Whether two lists of objects are the same but for the order and some pixels."""
     left = list(other)
     for thing in one:
-        twin = next((t for t in left if t.name == thing.name and _near(t, thing, within)), None)
+        twin = next((t for t in left if _says(t) == _says(thing) and _near(t, thing, within)), None)
         if twin is None:
             return False
         left.remove(twin)

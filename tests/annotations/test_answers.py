@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from alframe.annotations.answers import CheckedAnswers, changed, merged, of_images
 from alframe.annotations.vocabulary import Annotations
@@ -39,6 +42,13 @@ def test_what_an_answer_took_is_of_that_answer() -> None:
     untimed = replace(answers(images="p"), seconds={})
     assert merged(answers(), untimed).seconds == {}
     assert merged(untimed, answers()).seconds == {"p": 2.0}
+
+
+@pytest.mark.parametrize("other", [{"crowd": True}, {"difficult": True}, {"name": "b"}])
+def test_what_is_said_of_an_object_is_part_of_the_answer(other: dict[str, Any]) -> None:
+    before, after = answers(thing("p")), answers(thing("p")._replace(**other))
+    assert changed(before, after) == changed(after, before) == {"p"}
+    assert changed(after, after) == set()
 
 
 def test_a_pixel_is_rounding_and_two_are_not() -> None:

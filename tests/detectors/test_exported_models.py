@@ -100,6 +100,30 @@ def test_one_box_of_an_image_may_be_cut_off_and_not_the_one_above_it():
     assert agreement.unmatched == 1
 
 
+@pytest.mark.parametrize(("other", "label"), [([50.0, 50, 90, 90], 1), (BOX, 3)])
+def test_the_only_box_of_an_image_is_compared_where_none_is_cut_off(other, label):
+    agreement = Agreement()
+    for _ in range(5):
+        agreement.add(
+            found([BOX, BOX], [0.9, 0], [1, -1]), found([other, BOX], [0.9, 0], [label, -1])
+        )
+    with pytest.raises(RunError, match="of 5 10 have no counterpart"):
+        agreement.settle()
+
+
+def test_the_last_of_as_many_as_there_may_be_may_be_another():
+    agreement = Agreement()
+    agreement.add(found([BOX, BOX], [0.9, 0.5], [1, 2]), found([BOX, BOX], [0.9, 0.5], [1, 3]))
+    assert agreement.unmatched == 0
+
+
+def test_what_is_no_number_agrees_with_nothing():
+    agreement, nan = Agreement(), np.full((2, 3, 1, 4), np.nan)
+    agreement.add([np.zeros((2, 3, 1, 4)), np.zeros((2, 3, 2))], [nan, np.zeros((2, 3, 2))])
+    with pytest.raises(RunError, match="of 6 6 have no counterpart"):
+        agreement.settle()
+
+
 def test_the_comparison_of_raw_numbers():
     boxes, probabilities = np.zeros((2, 3, 1, 4)), np.zeros((2, 3, 2))
     others = boxes.copy(), probabilities.copy()

@@ -161,6 +161,24 @@ def test_bfloat16() -> None:
     assert alframe.select("coreset", 1, ids=IDS, embedding=vectors, labelled=["a"]) == ["d"]
 
 
+def test_probabilities_as_rounded_as_they_are_written() -> None:
+    """Thirds of two decimals add up to 0.99, sevenths to 0.98; sixths are 0.17 and not 0.16."""
+    for width, value in ((3, 0.33), (7, 0.14)):
+        assert alframe.select("entropy", 4, ids=IDS, class_probs=np.full((4, width), value)) == IDS
+    with pytest.raises(DataError, match="add up to 1"):
+        alframe.select("entropy", 1, ids=IDS, class_probs=np.full((4, 6), 0.16))
+
+
+def test_opinions_of_which_the_first_found_nothing_with_an_area() -> None:
+    """Its probabilities would be of the other kind."""
+    one = {"scores": [0.5], "labels": [0]}
+    line = [{"boxes": [[0, 0, 0, 4]], "probs": [[0.5, 0.5]], **one}]
+    box = [{"boxes": [[0, 0, 4, 4]], "probs": [[0.5, 0.3]], **one}]
+    for samples in ([line, box], [box, line]):
+        got = alframe.select("mc-dropout", 1, ids=["a"], samples=samples, classes=["x", "y"])
+        assert got == ["a"]
+
+
 def test_tensors_of_a_graph_as_a_list_or_as_one() -> None:
     vectors = torch.from_numpy(VECTORS).requires_grad_()
     for given in (vectors, list(vectors), list(vectors.bfloat16())):

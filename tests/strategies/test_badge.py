@@ -125,6 +125,9 @@ def test_features_and_probabilities_of_padding_are_of_no_meaning() -> None:
     assert torch.equal(embedded(found, features.masked_fill(padding, torch.nan)), right)
     odd = replace(found, probs=found.probs.masked_fill(padding, torch.nan))
     assert torch.equal(embedded(odd, features), right)
+    for label in (-1, 99):
+        odd = replace(found, labels=found.labels.masked_fill(~found.valid, label))
+        assert torch.equal(embedded(odd, features), right)
 
 
 def embedded(found: Detections, features: torch.Tensor) -> torch.Tensor:

@@ -69,6 +69,14 @@ def test_balls_end_at_the_radius_that_is_set() -> None:
     assert ProbCover(delta=0.2).select(query({EMBEDDING: rows(table)}, "abcde", 1)).ids == ("d",)
 
 
+def test_copies_are_last_however_small_the_balls_are() -> None:
+    """``a`` is one of the labelled ``l``, and ``c`` of ``b``."""
+    for delta in (1e-9, 1e-3, 0.01, 2.0):
+        table = dict(zip("abcl", on_circle(0, 90, 90, 0).tolist(), strict=True))
+        asked = query({EMBEDDING: rows(table)}, "abc", 3, labelled="l")
+        assert ProbCover(delta=delta).select(asked).ids == ("b", "a", "c")
+
+
 def greedy(cosines: np.ndarray, known: int, count: int, least: float) -> list[int]:
     """The rule of the paper, looked up in the table of all pairs."""
     done, left = list(range(known)), list(range(known, len(cosines)))
