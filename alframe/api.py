@@ -91,7 +91,8 @@ def select(
             with dropout.
         detections: what was found on each image: objects with ``xyxy confidence class_id``
             (supervision's), or mappings with ``boxes scores labels`` (torchvision's); and
-            ``probs`` [N, K] where probabilities of classes are known.
+            ``probs`` [N, K] where probabilities of ``classes``, and maybe of background last, are
+            known.
         samples: what each member of an ensemble, or pass with dropout, found: lists like
             ``detections``.
         augmented: what was found on changed images, likewise for each change; boxes brought back
@@ -100,7 +101,8 @@ def select(
         labelled: ids that are not to be chosen.
         targets: a :class:`~alframe.datasets.base.Target` by id, for strategies that look at what
             is annotated on labelled images.
-        classes: names; by default the numbers of those that are found, or of ``class_probs``.
+        classes: names; by default the numbers of those that are found, or of ``class_probs``, or
+            as many as ``probs`` has columns, none of which is then background.
         seed: of draws.
         strict: refuse to take the score of a box for the probabilities of classes.
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from alframe.detectors.export_network import INPUTS
+from alframe.detectors.export_network import INPUTS, RAW_OUTPUTS
 from alframe.detectors.nms_op import suppress_op
 from alframe.errors import ConfigError
 
@@ -65,8 +65,9 @@ def to_onnx(program: ExportedProgram, outputs: Sequence[str], about: Mapping[str
     assert made is not None
     model = made.model_proto
     del model.graph.value_info[:]  # which has other names of the axes
+    rows = "anchors" if tuple(outputs) == RAW_OUTPUTS else "detections"
     for value in (*model.graph.input, *model.graph.output):
-        _name_axes(value, AXES.get(value.name, ("batch", "detections")))
+        _name_axes(value, AXES.get(value.name, ("batch", rows)))
     for name, content in about.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = name, json.dumps(content)

@@ -191,7 +191,9 @@ def test_both_formats_find_what_the_model_finds(make, raw):
     network = ExportedDetector(detector, raw=raw).eval()
     fixed = make is small_ssd
     program = traced(network, (64, 64) if fixed else None)
-    onnx = runner(to_onnx(program, network.outputs, {"classes": ["a", "b", "c"]}))
+    made = to_onnx(program, network.outputs, {"classes": ["a", "b", "c"]})
+    assert fixed or ("anchors" if raw else "detections").encode() in made
+    onnx = runner(made)
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -145,7 +145,7 @@ def _interpolated(
     Each image has its own number, so that :func:`upsampled` would take them one after the other.
     """
     places, last = torch.arange(count, device=own.device) + 0.5, (own - 1).unsqueeze(1)
-    where = (places * (own / count).unsqueeze(1) - 0.5).clamp(min=0).minimum(last)  # [B, count]
+    where = (places * (own / count).unsqueeze(1) - 0.5).clamp(min=0)  # [B, count]
     low = where.floor()
     shape = [len(own), 1, 1, 1]
     shape[axis] = count

@@ -187,7 +187,7 @@ def masks_of(batch: Batch) -> "UInt8[Tensor, 'B H W']":
     Raises:
         ValueError: the batch is unlabelled.
     """
-    if batch.masks is None or batch.labels is None:
+    if batch.masks is None:
         raise ValueError(
             f"a segmentation loss needs masks; images {', '.join(batch.ids)} are unlabelled"
         )
