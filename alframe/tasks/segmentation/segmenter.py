@@ -64,6 +64,11 @@ class MaskOptions:
             )
         if not 0 < self.threshold < 1:
             problems.append(f"model.threshold: expected between 0 and 1, got {self.threshold}")
+        elif self.threshold != MaskOptions.threshold and not self.one_channel:
+            problems.append(
+                "model.threshold has no effect where model.one_channel is false: leave it out, or "
+                "set model.one_channel=true"
+            )
         if self.dice < 0:
             problems.append(f"model.dice: expected at least 0, got {self.dice}")
         if weights is not None and not (

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from alframe.datasets.base import IGNORED, Dataset, ImageSet, LabelledSet, Target
-from alframe.datasets.cache import CachedImages, Resize
+from alframe.datasets.cache import CachedImages
 from alframe.datasets.masks import mask_of, masked, regions, relabelled, resized
+from alframe.datasets.resize import Resize
 from alframe.errors import DataError
 from alframe.seeds import Seeds
 from alframe.tasks.segmentation.shapes_seg import DrawnMask, shapes_seg

@@ -283,6 +283,7 @@ def test_bands_are_those_of_the_whole(
         ({"one_channel": True}, "there are 3 classes"),
         ({"threshold": 1.0}, "between 0 and 1, got 1.0"),
         ({"threshold": 0.0}, "between 0 and 1, got 0.0"),
+        ({"threshold": 0.5}, "has no effect where model.one_channel is false"),
         ({"dice": -1.0}, "at least 0"),
         ({"class_weights": [1.0, 2.0]}, r"each of 3 classes, .*got \[1.0, 2.0\]"),
         ({"class_weights": [1.0, 2.0, 1.0, 1.0]}, "each of 3 classes"),
