@@ -29,9 +29,11 @@ from alframe.words import plural
 ADOPTED = frozenset(
     {"dataset.root", "dataset.annotations", "dataset.test", "dataset.data", "dataset.on_bad_item"}
     | {"oracle.url", "oracle.project", "oracle.document_root", "oracle.proposals", "oracle.wait"}
+    | {"oracle.format", "oracle.threshold"}
 )
 """Settings that a resumed run may change, and has from then on: where its images and what is known
-of them lie, whether it goes on without one that can no longer be read, and where people are."""
+of them lie, whether it goes on without one that can no longer be read, where people are, and what
+they are shown."""
 
 FREE_TO_CHANGE = ADOPTED | frozenset(
     {"output", "device", "keep_models", "first_cycle", "data.workers"}

@@ -533,6 +533,22 @@ def test_what_cannot_be_changed_says_how_the_answers_are_kept(
     assert (code, err.count("was started with"), err.count(kept)) == (2, 2, 1), err
 
 
+def test_people_may_be_shown_other_files_from_the_next_query_on(
+    alframe: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """What they have in hand stays."""
+    run = begin(alframe, tmp_path, "abcdef", "strategy=random", *BUDGET)
+    resume = ("run", "--output", str(run), "--resume")
+    assert alframe(*resume, "oracle.format=cvat", "oracle.threshold=0.9")[0] == 3
+    answer(alframe, run, 0)
+    assert alframe(*resume)[0] == 3
+    folders = [run / "queries" / cycle for cycle in ("cycle_00", "cycle_01")]
+    assert [(f / "coco").exists() for f in folders] == [True, False]
+    assert [(f / "cvat").exists() for f in folders] == [False, True]
+    assert "threshold: 0.9" in (run / "config.yaml").read_text()
+
+
 def test_what_was_selected_before_does_not_count_at_the_new_rate(
     alframe: Any,  # noqa: F811
     tmp_path: Path,
