@@ -1,13 +1,16 @@
 """To which size images are brought before a model sees them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from alframe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from alframe.config.sections import DataConfig
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,11 @@ class Resize:
                 f"resize {self.mode!r}: expected long and short of at least 1 pixel, got "
                 f"{self.long} and {self.short}"
             )
+
+    @classmethod
+    def of(cls, data: "DataConfig") -> Self:
+        """The rule of a configuration."""
+        return cls(data.resize, data.long, data.short)
 
     def shape(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) after resizing an image of this height and width, in pixels.

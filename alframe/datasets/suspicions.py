@@ -4,6 +4,7 @@
 can see, the numbers as they were written, is in :mod:`alframe.datasets.boxes`.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -13,8 +14,12 @@ from numpy.typing import NDArray
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.conforming import misshapen
 from alframe.datasets.objects import repeated
+from alframe.datasets.resize import Resize
 from alframe.errors import DataError
 from alframe.words import named, plural, tallied
+
+ENLARGED = 4
+"""Times that the shorter side may become longer before it is told."""
 
 
 def looked_through(dataset: Dataset, max_detections: int | None = None) -> Dataset:
@@ -178,6 +183,25 @@ def leaving(dataset: Dataset) -> Iterator[str]:
             f"{plural(int(outside.sum()), 'object')} with a box that leaves its image: "
             f"{tallied(table.tally(outside))}; cut boxes at the edges, or correct them"
         )
+
+
+def enlarged(dataset: Dataset, resize: Resize) -> Iterator[str]:
+    """Images most of which are made many times larger than they are, which takes time for nothing.
+
+    Args:
+        dataset: whose images have sizes.
+        resize: what is done to them.
+    """
+    sizes = Counter(dataset.images.size(item) for item in (*dataset.pool, *dataset.test))
+    large = {s: n for s, n in sizes.items() if min(resize.shape(*s)) >= ENLARGED * min(s)}
+    if 2 * sum(large.values()) <= sizes.total():
+        return
+    height, width = max(large, key=large.__getitem__)
+    to_height, to_width = resize.shape(height, width)
+    yield (
+        f"images are enlarged, of {width} x {height} pixels to {to_width} x {to_height}: lower "
+        "data.long and data.short, or leave them as they are with data.resize=none"
+    )
 
 
 def _crowded(table: _Table, most: int | None) -> Iterator[str]:

@@ -14,11 +14,12 @@ from alframe import oracle
 from alframe.config.draft import COMPONENTS
 from alframe.config.sections import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset, ImageSet
-from alframe.datasets.cache import CachedImages, Resize, prepared
+from alframe.datasets.cache import CachedImages, prepared
 from alframe.datasets.conforming import conforming
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.pictures import Reading
-from alframe.datasets.suspicions import check_objects, leaving, looked_through
+from alframe.datasets.resize import Resize
+from alframe.datasets.suspicions import check_objects, enlarged, leaving, looked_through
 from alframe.datasets.unannotated import check_annotated
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import InferenceSetup, Learner, LearnerSetup
@@ -275,14 +276,15 @@ def prepare_images(dataset: Dataset, config: RunConfig, first: Collection[str] =
     usable = replace(prepared(dataset, cached, READERS, first), images=cached)
     for test in (False, True):  # again: broken images may be left out
         check_objects(usable, test=test)
-    return replace(usable, notes=(*usable.notes, *leaving(usable)))
+    notes = (*leaving(usable), *enlarged(usable, Resize.of(config.data)))
+    return replace(usable, notes=(*usable.notes, *notes))
 
 
 def cached_images(dataset: Dataset, data: DataConfig) -> CachedImages:
     """The images of a dataset, resized; none is decoded yet."""
     return CachedImages(
         dataset.images,
-        Resize(data.resize, data.long, data.short),
+        Resize.of(data),
         mode=data.cache,
         limit_bytes=int(data.cache_gb * 2**30),
         folder=Path(data.cache_dir) if data.cache_dir else _cache_folder(),

@@ -14,11 +14,12 @@ from alframe.config.layers import at_root
 from alframe.config.resolve import drafted, resolve
 from alframe.config.sections import DataConfig
 from alframe.datasets.base import Dataset
-from alframe.datasets.cache import CachedImages, Resize
+from alframe.datasets.cache import CachedImages
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.folders import REMEDY, Given
 from alframe.datasets.pictures import Reading
 from alframe.datasets.problems import sentences
+from alframe.datasets.resize import Resize
 from alframe.errors import DataError
 from alframe.files.home import real
 from alframe.runs.build import asks_people, build_dataset
@@ -55,9 +56,8 @@ class Photos:
         reading = Reading(data.max_megapixels, data.white, REMEDY, flags=True)
         folders = {real(path).parent for path in files}
         images = ImageFiles(paths, folders, reading=reading)
-        resize = Resize(data.resize, data.long, data.short)
         self._originals = images
-        self.images = CachedImages(images, resize, "none", limit_bytes=0)
+        self.images = CachedImages(images, Resize.of(data), "none", limit_bytes=0)
         problems = self.images.prepare(tuple(paths), workers=1)
         if problems:
             raise UnreadableError(problems)

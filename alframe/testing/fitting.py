@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alframe.datasets.base import Dataset, ImageSet, ImageSource, LabelledSet, Target, fingerprint
-from alframe.datasets.cache import CachedImages, Resize
+from alframe.datasets.cache import CachedImages
 from alframe.datasets.masks import relabelled
+from alframe.datasets.resize import Resize
 from alframe.learner import FitContext, InferenceSetup, Learner, LearnerSetup
 from alframe.model import provides, streamed, unwrapped
 from alframe.runs.learner_checks import check_phase, check_state

@@ -243,7 +243,7 @@ def _in_batches(images: ImageSet, data: DataConfig, batch_size: int) -> list[lis
 
 def input_shape(data: DataConfig, height: int, width: int) -> tuple[int, int]:
     """(height, width) of what a model is given of an image of this size: resized and padded."""
-    return _padded(Resize(data.resize, data.long, data.short).shape(height, width), data.pad)
+    return _padded(Resize.of(data).shape(height, width), data.pad)
 
 
 def _largest_first(group: tuple[tuple[int, int], list[str]]) -> tuple[int, int]:

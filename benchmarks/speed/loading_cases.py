@@ -14,8 +14,9 @@ from alframe.benchmarks.speed.clock import Work
 from alframe.benchmarks.speed.contest import Side, contest
 from alframe.benchmarks.speed.row import Timing
 from alframe.datasets.base import ImageSet, ImageSource
-from alframe.datasets.cache import CachedImages, CacheMode, Resize
+from alframe.datasets.cache import CachedImages, CacheMode
 from alframe.datasets.files import ImageFiles
+from alframe.datasets.resize import Resize
 from alframe.datasets.shapes import DrawnImages
 from alframe.seeds import Seeds
 from alframe.training.data import TrainingStream

@@ -14,7 +14,7 @@ from alframe.benchmarks.speed.row import RATIO, SECONDS, Timing, ratios
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import ImageSet, ImageSource
-from alframe.datasets.cache import Resize
+from alframe.datasets.resize import Resize
 from alframe.runs.build import build_learner, build_strategy
 from alframe.signals import SignalBatch
 from alframe.strategies.uncertainty import Entropy

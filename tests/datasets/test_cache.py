@@ -18,9 +18,10 @@ from PIL import Image
 
 from alframe.datasets import cache_disk
 from alframe.datasets.base import Dataset, Target
-from alframe.datasets.cache import CachedImages, CacheMode, Resize, prepared
+from alframe.datasets.cache import CachedImages, CacheMode, prepared
 from alframe.datasets.cache_disk import DiskWriter
 from alframe.datasets.problems import SKIP
+from alframe.datasets.resize import Resize
 from alframe.datasets.voc import voc
 from alframe.errors import ConfigError, DataError, PluginError
 

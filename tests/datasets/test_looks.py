@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from alframe.datasets.base import Dataset, Target
-from alframe.datasets.cache import CachedImages, Resize, prepared
+from alframe.datasets.cache import CachedImages, prepared
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.looks import PLAIN, Look, look_at
 from alframe.datasets.pictures import DEFAULT, Reading
+from alframe.datasets.resize import Resize
 
 RAMP = np.tile(np.linspace(0, 255, 64, dtype=np.uint16), (48, 1))
 NONE = Resize("none")

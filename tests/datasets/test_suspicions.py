@@ -4,8 +4,15 @@ from types import SimpleNamespace
 import pytest
 
 from alframe.datasets.base import Dataset, Target
+from alframe.datasets.resize import Resize
 from alframe.datasets.shapes import shapes
-from alframe.datasets.suspicions import check_objects, leaving, looked_through, wrong_targets
+from alframe.datasets.suspicions import (
+    check_objects,
+    enlarged,
+    leaving,
+    looked_through,
+    wrong_targets,
+)
 from alframe.errors import DataError
 
 BOX = [1, 2, 30, 40]
@@ -129,6 +136,20 @@ def test_boxes_that_leave_their_image():
     ]
     wide = dataset({"a": Target.of([[0, 0, 19, 9]], [0])}, {})
     assert list(leaving(replace(wide, images=SimpleNamespace(size=lambda _: (10, 20))))) == []
+
+
+def test_images_that_are_made_many_times_larger():
+    """Where they are more than half of all."""
+    sizes = {"a": (30, 40), "b": (30, 39), "c": (30, 40), "d": (99, 80), "e": (90, 99)}
+    source = dataset(dict.fromkeys("abcd", CAT), {"e": CAT})
+    source = replace(source, images=SimpleNamespace(size=sizes.__getitem__))
+    assert list(enlarged(source, Resize("fit", 160, 120))) == [
+        "images are enlarged, of 40 x 30 pixels to 160 x 120: lower data.long and data.short, or "
+        "leave them as they are with data.resize=none"
+    ]
+    assert list(enlarged(replace(source, pool=tuple("abd")), Resize("fit", 160, 120))) == []
+    for leaves in (Resize("fit", 160, 119), Resize("none")):
+        assert list(enlarged(source, leaves)) == []
 
 
 def test_what_was_lost_before_is_counted():

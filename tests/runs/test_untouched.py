@@ -14,7 +14,8 @@ import torch
 from alframe.config.resolve import resolve
 from alframe.config.sections import BudgetConfig
 from alframe.datasets.base import LabelledSet, Target, fingerprint
-from alframe.datasets.cache import CachedImages, CacheMode, Resize
+from alframe.datasets.cache import CachedImages, CacheMode
+from alframe.datasets.resize import Resize
 from alframe.errors import AlframeError, SelectionError, TrainingError
 from alframe.learner import FitContext, Metrics
 from alframe.oracle import SimulatedOracle
