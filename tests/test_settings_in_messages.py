@@ -21,7 +21,6 @@ DATASETS = {
         "coco_fields",
         "coco_json",
         "coco_kinds",
-        "coco_loading",
         "coco_objects",
         "unannotated",
     ],

@@ -12,7 +12,7 @@ from alframe.datasets.boxes import SIDES
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import CocoFile, read_instances
 from alframe.datasets.coco_kinds import EXPECTED, kind_of
-from alframe.datasets.coco_loading import parsed
+from alframe.datasets.json_text import parsed
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError
 from alframe.words import named, plural

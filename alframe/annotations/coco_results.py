@@ -13,12 +13,13 @@ from alframe.annotations.object_columns import Packed
 from alframe.annotations.parts import first_found, located
 from alframe.annotations.sources import Source, folder_of, read
 from alframe.annotations.vocabulary import Images
-from alframe.datasets.coco_fields import Key, Row, key, take_reference
+from alframe.datasets.coco_fields import Key, Row, WrongFieldError, key, take_reference
 from alframe.datasets.coco_json import CocoFile, InstancesReader, in_order
-from alframe.datasets.coco_loading import parsed
 from alframe.datasets.coco_objects import QuickRows, quick_rows
+from alframe.datasets.json_text import parsed
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.errors import DataError
+from alframe.grouping import by_key
 from alframe.words import named
 
 
@@ -70,10 +71,10 @@ def read_results(source: Source, images: Images, problems: Problems) -> CocoResu
 
 
 def _instances_of(source: Source) -> list[Source]:
-    """Files of instances beside results, or in the nearest folders below."""
+    """Files of instances beside results: in their folder, or its ``annotations``."""
     below = json_files(folder_of(source), "instances")
-    nearest = min((name.count("/") for name in below), default=0)
-    return [file for name, file in below.items() if name.count("/") == nearest]
+    by_folder = by_key((name.rpartition("/")[0], file) for name, file in below.items())
+    return by_folder.get("") or by_folder.get("annotations", [])
 
 
 def _is_of(content: Any, rows: Sequence[Any], images: Images) -> bool:
@@ -126,6 +127,7 @@ class _ResultsReader(InstancesReader):
         self.file.objects = self._columns = Packed()
         self._images = images
         self._bare = not self.categories.values
+        self._named: set[str] = set()
 
     def add_results(self, parts: Iterable[Sequence[Any]]) -> None:
         """Add rows ``image_id category_id bbox score``, gone through once."""
@@ -169,6 +171,9 @@ class _ResultsReader(InstancesReader):
         owner = self.owners.get(meant) or self._by_name(meant)
         kind = key(row.get("category_id"))
         self._call_by_number({kind} if kind is not None else set())
+        if kind is not None and self.categories.get(kind) is None:
+            said = f"no category of {self._path} has this id"
+            raise WrongFieldError(".category_id", said, str(kind))
         return owner
 
     def _by_name(self, image: Key) -> str:
@@ -176,6 +181,7 @@ class _ResultsReader(InstancesReader):
         remedy = "image_id has to be the name of a picture, or put the file of instances beside it"
         item = first_found(self._images, [str(image)], self.source, remedy)
         self.owners.values[image] = item
+        self._named.add(item)
         return item
 
     def _call_by_number(self, categories: Set[Key]) -> None:
@@ -187,6 +193,11 @@ class _ResultsReader(InstancesReader):
     def end(self) -> CocoFile:
         """The file, once all rows are added."""
         self.file.categories = list(in_order(self.categories.values.items()).values())
+        if self._named and not self._bare:
+            self.file.notes.append(
+                f"{self.source} names its images, and its classes are taken for the numbers of "
+                f"{self._path}"
+            )
         return super().end()
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from alframe.annotations.sheets import NAME
 from alframe.annotations.sources import Source, files, head, read
-from alframe.datasets.coco_loading import parsed
+from alframe.datasets.json_text import parsed
 
 Kind = Literal["instances", "results", "tasks", "minimal", "empty"]
 

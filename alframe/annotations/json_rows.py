@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from alframe.annotations.sources import MOST_BYTES, UNREADABLE, Source, head, read
-from alframe.datasets.coco_loading import parsed
+from alframe.datasets.json_text import parsed
 from alframe.files.reading import regular
 
 AT_ONCE = 1 << 21

@@ -16,7 +16,7 @@ from alframe.annotations.sources import Source, read
 from alframe.annotations.vocabulary import Annotations, Format, Images
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_fields import amount, finite
-from alframe.datasets.coco_loading import parsed
+from alframe.datasets.json_text import parsed
 from alframe.datasets.name_matching import UPLOADED
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.errors import DataError

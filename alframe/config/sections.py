@@ -46,8 +46,9 @@ class Section(BaseModel):
         extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
     )
 
-    idle: ClassVar[Mapping[str, Mapping[Any, tuple[str, ...]]]] = {}
-    """Setting -> its value -> the settings that are then without effect."""
+    called: ClassVar[str] = ""
+    only: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {}
+    """Setting -> another, and the values of that one at which it has an effect."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -74,12 +75,12 @@ class Section(BaseModel):
 
     @model_validator(mode="after")
     def _of_effect(self) -> Self:
+        given = dict(self)
         found = [
-            f"{name} has no effect where {setting} is {value}: leave it out, or give another "
-            f"{setting}"
-            for setting, value, names in self._idle_at(dict(self))
-            for name in names
-            if getattr(self, name) != type(self).model_fields[name].default
+            f"{self.called}.{name} has no effect where {self.called}.{other} is {given[other]}: "
+            f"leave it out, or give {self.called}.{other}={' or '.join(self.only[name][1])}"
+            for name, other in self._idle_at(given)
+            if given[name] != type(self).model_fields[name].default
         ]
         if found:
             raise ValueError("; ".join(found))
@@ -88,15 +89,14 @@ class Section(BaseModel):
     @classmethod
     def without_idle(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Settings of this section that take the place of what they make idle underneath."""
-        idle = {name for _, _, names in cls._idle_at(given) for name in names}
+        idle = [name for name, _ in cls._idle_at(given)]
         return {name: cls.model_fields[name].default for name in idle} | dict(given)
 
     @classmethod
-    def _idle_at(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
-        for setting, by_value in cls.idle.items():
-            for value, names in by_value.items():
-                if setting in given and given[setting] == value:
-                    yield setting, value, names
+    def _idle_at(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        for name, (other, values) in cls.only.items():
+            if other in given and given[other] not in values:
+                yield name, other
 
 
 def _classes(annotations: Iterable[Any]) -> Iterator[type]:
@@ -161,9 +161,12 @@ class DataConfig(Section):
             5 %) that no value in the dataset exceeds; a run writes it into its ``config.yaml``.
     """
 
-    idle = {
-        "resize": {"none": ("long", "short")},
-        "cache": {"ram": ("cache_dir",), "none": ("cache_dir", "cache_gb")},
+    called = "data"
+    only = {
+        "long": ("resize", ("fit", "stretch")),
+        "short": ("resize", ("fit", "stretch")),
+        "cache_gb": ("cache", ("ram", "disk")),
+        "cache_dir": ("cache", ("disk",)),
     }
 
     resize: Literal["fit", "stretch", "none"] = "fit"
@@ -226,10 +229,11 @@ class TrainingConfig(Section):
             ``skip`` a step whose loss or gradient is not, and count it.
     """
 
-    idle = {
-        "optimizer": {"adamw": ("momentum",)},
-        "schedule": {"cosine": ("milestones", "gamma")},
-        "warmup": {0: ("warmup_start",)},
+    called = "training"
+    only = {
+        "momentum": ("optimizer", ("sgd",)),
+        "milestones": ("schedule", ("step",)),
+        "gamma": ("schedule", ("step",)),
     }
 
     passes: int | None = Field(default=None, ge=1)

@@ -22,11 +22,12 @@ from alframe.datasets.coco_fields import (
     text,
 )
 from alframe.datasets.coco_kinds import EXPECTED, has_keypoints, kind_of
-from alframe.datasets.coco_loading import load
 from alframe.datasets.coco_objects import quick_object, read_object
+from alframe.datasets.json_text import parsed
 from alframe.datasets.objects import Annotated, Collected
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, grouped
 from alframe.errors import DataError
+from alframe.files.reading import regular
 
 REMEDY = f"correct the file{SKIP}"
 TABLES = ("categories", "images", "annotations")
@@ -92,7 +93,26 @@ def read_annotations(
         file = find(name)
         return start + splitext(file)[0], folder / file  # noqa: PTH122
 
-    return read_instances(load(path), path, locate, problems, start)
+    return read_instances(_load(path), path, locate, problems, start)
+
+
+def _load(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        DataError: it is missing or no JSON.
+    """
+    try:
+        with regular(path) as file:  # of any size: there are datasets of gigabytes
+            return parsed(file.read(), path, EXPECTED)
+    except FileNotFoundError:
+        raise DataError(
+            f"{path} is missing: expected COCO instances in JSON; set dataset.root, "
+            "dataset.pool_annotations or dataset.test_annotations; dataset.test=20% draws a test "
+            "split from the pool"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read as JSON ({error}); {EXPECTED}") from None
 
 
 def read_instances(

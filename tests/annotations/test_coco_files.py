@@ -382,15 +382,37 @@ def test_answers_beside_results_are_not_what_their_numbers_are_of(tmp_path: Path
     ]
     path, known = tmp_path / "preds.json", Known("a.jpg", "b.jpg")
     path.write_text(json.dumps(rows))
-    (tmp_path / "round_01").mkdir()
-    (tmp_path / "round_01/query.json").write_text('{"images": [{"proposals": []}]}')
-    written(tmp_path / "round_01/coco.json")
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/query.json").write_text('{"images": [{"proposals": []}]}')
+    written(tmp_path / "annotations/coco.json")
     problems = Problems("error")
     found = read_predictions(path, known, problems)
     assert [thing.name for thing in found.objects] == ["0", "1"]
-    assert any("round_01/coco.json is not what its numbers are of" in n for n in found.notes)
+    assert any("annotations/coco.json is not what its numbers are of" in n for n in found.notes)
     written(tmp_path / "answers.json", {"bbox": [1, 2, 3, 4]})
     found = read_predictions(path, known, problems)
     assert [thing.name for thing in found.objects] == ["0", "1"]
     assert any("answers.json is not what its numbers are of: it lacks" in n for n in found.notes)
     problems.settle()
+
+
+def test_instances_are_those_beside_results_and_are_named(tmp_path: Path) -> None:
+    """Answers of an old run in a folder below have numbers of their own."""
+    row = {"image_id": "a.jpg", "category_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5}
+    path, known = tmp_path / "preds.json", Known("a.jpg")
+    path.write_text(json.dumps([row]))
+    (tmp_path / "old/answers").mkdir(parents=True)
+    written(tmp_path / "old/answers/cycle_00.json")
+    problems = Problems("error")
+    found = read_predictions(path, known, problems)
+    assert [thing.name for thing in found.objects] == ["7"]
+    assert [note.partition(": ")[2][:18] for note in found.notes] == ["classes are called"]
+    (tmp_path / "annotations").mkdir()
+    beside = written(tmp_path / "annotations/val.json")
+    said = f"{path} names its images, and its classes are taken for the numbers of {beside}"
+    found = read_predictions(path, known, problems)
+    assert ([thing.name for thing in found.objects], found.notes) == (["disc"], [said])
+    path.write_text(json.dumps([row, {**row, "category_id": 8}]))
+    read_predictions(path, known, problems)
+    with pytest.raises(DataError, match=rf"no category of {beside} has this id"):
+        problems.settle()

@@ -315,3 +315,11 @@ def test_rows_without_a_number(tmp_path: Path) -> None:
         for n, name in enumerate("ab")
     ]
     assert read(written(tmp_path, *rows), Known("a.jpg", "b.jpg")).images == ["a.jpg", "b.jpg"]
+
+
+def test_an_export_that_is_cut_off(tmp_path: Path) -> None:
+    """Somebody stopped the download."""
+    path = written(tmp_path, task({"id": 1, "result": [region()]}, image="a.jpg"), task())
+    path.write_text(path.read_text()[:-9])
+    with pytest.raises(DataError, match=r"x\.json cannot be read as JSON .*; write or export it"):
+        read(path, Known("a.jpg"))

@@ -359,7 +359,6 @@ def test_milestones_of_a_preset_are_not_taken_for_another_unit() -> None:
         ("training.momentum=0.5", "training.optimizer=adamw"),
         ("training.milestones=[3]", "training.schedule=cosine"),
         ("training.gamma=0.5", "training.schedule=cosine"),
-        ("training.warmup_start=0.5", "training.warmup=0"),
         ("data.long=64", "data.resize=none"),
         ("data.short=64", "data.resize=none"),
         ("data.cache_gb=9", "data.cache=none"),
@@ -371,13 +370,13 @@ def test_a_setting_without_effect_is_refused_and_goes_where_another_makes_it_idl
     idle: str, where: str
 ) -> None:
     of_voc = ("model=retina", "dataset=voc", "dataset.root=x")
-    (section, below), (other, value) = idle.partition("=")[0].split("."), where.split("=")
-    above = other.split(".")[1]
-    said = f"{below} has no effect where {above} is {value}: leave it out, or give another {above}$"
+    (name, _), (other, value) = idle.split("="), where.split("=")
+    (section, below), above = name.split("."), other.split(".")[1]
+    said = f"{name} has no effect where {other} is {value}: leave it out, or give {other}="
     with pytest.raises(ConfigError, match=said):
         named(*of_voc, idle, where)
     effective = {"cache": "disk", "optimizer": "sgd", "schedule": "step", "resize": "fit"}
-    beneath = from_overrides([*of_voc, idle, f"{other}={effective.get(above, 5)}"])
+    beneath = from_overrides([*of_voc, idle, f"{other}={effective[above]}"])
     got = getattr(resolve([beneath, from_overrides([where])]), section)
     assert getattr(got, below) == type(got).model_fields[below].default
     assert getattr(getattr(resolve([beneath]), section), below) != getattr(got, below)

@@ -4,32 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from alframe.datasets.coco_kinds import EXPECTED
 from alframe.errors import DataError
-from alframe.files.reading import regular
 
 
-def load(path: Path) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        DataError: it is missing or no JSON.
-    """
-    try:
-        with regular(path) as file:  # of any size: there are datasets of gigabytes
-            return parsed(file.read(), path)
-    except FileNotFoundError:
-        raise DataError(
-            f"{path} is missing: expected COCO instances in JSON; set dataset.root, "
-            "dataset.pool_annotations or dataset.test_annotations; dataset.test=20% draws a test "
-            "split from the pool"
-        ) from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read as JSON ({error}); {EXPECTED}") from None
-
-
-def parsed(data: bytes, path: Path | str) -> Any:
+def parsed(data: bytes, path: Path | str, expected: str = "write or export it again") -> Any:
     """The JSON of a file in any of its encodings, with a byte order mark or without.
+
+    Args:
+        data: the whole file.
+        path: what messages call it.
+        expected: their end, what to do.
 
     Raises:
         DataError: it is none.
@@ -37,7 +21,7 @@ def parsed(data: bytes, path: Path | str) -> Any:
     try:
         return json.loads(data.decode(json.detect_encoding(data)))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read as JSON ({_reason(error)}); {EXPECTED}") from None
+        raise DataError(f"{path} cannot be read as JSON ({_reason(error)}); {expected}") from None
 
 
 def _reason(error: Exception) -> str:
