@@ -91,7 +91,7 @@ class PredictionsLearner:
         self._check_some(sorted(set(self._images().ids).difference(pool)), "test split")
         for _ in self.signals(ImageSet(unlabelled.images, pool), self._of_vectors):
             pass
-        counts = {"detections": int(found.counted.sum()), "without": self._without(found)}
+        counts = {"detections": int(found.in_file.sum()), "without": self._without(found)}
         summary = {"index": 0, **counts, **self._state["sha256"]}
         context.phase_finished("predictions", summary)
 
@@ -194,7 +194,7 @@ class PredictionsLearner:
 
     def _without(self, found: StoredDetections) -> int:
         """On how many images nothing was found; most of them look like a detector that stopped."""
-        without = int((found.counted == 0).sum())
+        without = int((found.in_file == 0).sum())
         if 2 * without > len(found.rows):
             of = f"{without:,} of {plural(len(found.rows), 'image')}"
             self._tell([f"{found.where}: nothing was found on {of}: did the detector end?"])

@@ -230,4 +230,5 @@ CVAT = Format(
         "[Correct them. ]An image without a box shows nothing.",
         "When all images are done: Export task dataset > CVAT for images 1.1; give back that zip.",
     ),
+    beside=frozenset({LABELS}),
 )

@@ -182,6 +182,7 @@ LABEL_STUDIO = Format(
         "Export > JSON (no other kind); give back that file.",
     ),
     read_predictions,
+    beside=frozenset({CONFIG}),
 )
 
 

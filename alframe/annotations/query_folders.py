@@ -7,10 +7,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from alframe.annotations.cvat import LABELS
 from alframe.annotations.formats import FORMATS, write_query
 from alframe.annotations.gallery import write_gallery
-from alframe.annotations.label_studio_query import CONFIG
 from alframe.annotations.sheets import NAME
 from alframe.annotations.sources import files, opened, read, sha256_of
 from alframe.annotations.vocabulary import Sheet
@@ -23,9 +21,7 @@ from alframe.words import named, plural
 
 README = "README.txt"
 _ABOUT_PROPOSALS = re.compile(r"\[(.*?)\]")
-_BESIDE = frozenset({"data.yaml", "classes.txt", LABELS, CONFIG}) | {
-    README, "images.txt", NAME
-}  # fmt: skip
+_BESIDE = frozenset({README, "images.txt", NAME}).union(*(one.beside for one in FORMATS.values()))
 """Files of a query that hold no annotations, but the names of classes or of images."""
 _AWAY = "move it away; what alframe annotate has been given of it is kept"
 AGAIN = "Then: train on them; the next alframe select has what is annotated by now as --labelled."

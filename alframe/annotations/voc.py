@@ -18,6 +18,7 @@ from alframe.errors import DataError
 from alframe.files.atomic import write_text
 from alframe.text import printable
 
+CLASSES = "classes.txt"
 _LABEL_STUDIO = b"<name>Label Studio</name>"
 
 
@@ -142,7 +143,7 @@ def write_query(sheet: Sheet, folder: Path) -> Path:
     Raises:
         DataError: two images would have one file.
     """
-    path, names = folder / "Annotations", folder / "classes.txt"
+    path, names = folder / "Annotations", folder / CLASSES
     for name, image in by_stem(sheet).items():
         if image.proposals:
             file = path / f"{name}.xml"
@@ -183,8 +184,9 @@ VOC = Format(
     (
         "[Annotations/ has an XML file of proposals for each image that has some.]",
         "labelImg and its like: open the folder of the images, save to Annotations/, in the "
-        "format PascalVOC, with classes.txt as the list of classes.",
+        f"format PascalVOC, with {CLASSES} as the list of classes.",
         "Save an image without objects too: a missing file is not annotated yet.",
         "Give back the folder, or a zip of it.",
     ),
+    beside=frozenset({CLASSES}),
 )

@@ -145,6 +145,7 @@ class Format:
         predictions: likewise of a model, where they lie apart from answers; else ``read`` finds
             either, and objects have scores.
         called: the sheet as the files call its pictures, where that is not by their ids.
+        beside: names of files of a query that hold no annotations, but the names of classes.
     """
 
     name: str
@@ -155,3 +156,4 @@ class Format:
     howto: Sequence[str]
     predictions: Callable[[Source, Images, Problems], Annotations] | None = None
     called: Callable[[Sheet], Sheet] = lambda sheet: sheet
+    beside: frozenset[str] = frozenset()

@@ -18,7 +18,7 @@ from alframe.annotations.yolo_files import (
     recognises,
 )
 from alframe.annotations.yolo_names import is_of_a_model, keypoints_of, names_of
-from alframe.annotations.yolo_query import below_images, write_query
+from alframe.annotations.yolo_query import CLASSES, NAMES, below_images, write_query
 from alframe.datasets.boxes import CENTRE
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Collected
@@ -206,7 +206,7 @@ YOLO = Format(
     read_yolo,
     write_query,
     (
-        "data.yaml has the names[; labels/ a file of proposals for each image that has some].",
+        f"{NAMES} has the names[; labels/ a file of proposals for each image that has some].",
         "The images belong into images/ beside labels/, in the same folders (not a second "
         "images/): --copy puts them there.",
         "labelImg and its like: open images/, save to labels/, in the format YOLO.",
@@ -215,4 +215,5 @@ YOLO = Format(
     ),
     read_predictions,
     below_images,
+    frozenset({NAMES, CLASSES}),
 )

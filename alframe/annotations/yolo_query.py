@@ -13,6 +13,7 @@ from alframe.annotations.yolo_names import PREDICTED
 from alframe.files.atomic import write_text
 from alframe.text import printable
 
+NAMES, CLASSES = "data.yaml", "classes.txt"
 HOME = "images/"
 """The folder of the pictures, for whose last occurrence in a path a tool puts ``labels/``."""
 
@@ -46,12 +47,12 @@ def write_query(sheet: Sheet, folder: Path, *, scores: bool = False) -> Path:
             path = folder / "labels" / f"{stem}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, "".join(_lines(image, numbers, scores=scores)))
-    path = folder / "data.yaml"
+    path = folder / NAMES
     # Without "path", which Ultralytics would look for where it is started.
     content = {"train": "images", "val": "images", "names": list(sheet.classes)}
     text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
     write_text(path, f"{PREDICTED}\n{text}" if scores else text)
-    write_text(folder / "classes.txt", "".join(f"{printable(name)}\n" for name in sheet.classes))
+    write_text(folder / CLASSES, "".join(f"{printable(name)}\n" for name in sheet.classes))
     return path
 
 

@@ -75,7 +75,8 @@ class StoredDetections:
     Attributes:
         notes: what was tolerated.
         exclusive: see :class:`~alframe.signals.ClassProbs`.
-        empty: it found nothing with an area on any of them.
+        in_file: how many boxes it found on each image, also of those that are left out.
+        empty: none of them is kept.
 
     Raises:
         DataError: a box has no score, or scores of classes that do not fit the classes.
@@ -89,8 +90,8 @@ class StoredDetections:
         self._warned, self._strict = False, False
         _check_scores(ids, columns, where)
         self.exclusive = _exclusive(columns.scores, self.classes, where)
-        self.counted = np.bincount(columns.owner, minlength=len(ids))
-        starts = np.cumsum(self.counted) - self.counted
+        self.in_file = np.bincount(columns.owner, minlength=len(ids))
+        starts = np.cumsum(self.in_file) - self.in_file
         kept = self._kept(columns)
         by_file = np.argsort(columns.owner, kind="stable")
         place = np.empty(len(by_file), np.int64)

@@ -216,7 +216,7 @@ def _found(
 
 
 def _nothing_found(detections: StoredDetections) -> list[str]:
-    empty = [item for item, row in detections.rows.items() if not detections.counted[row]]
+    empty = [item for item, row in detections.rows.items() if not detections.in_file[row]]
     if not empty:
         return []
     return [f"nothing was found on {plural(len(empty), 'image')}: {named(empty)}"]

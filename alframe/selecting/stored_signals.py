@@ -98,7 +98,7 @@ class StoredSignals:
             ids.sort(key=self._found().rows.__getitem__)
         if BOX_FEATURES in names:
             found = self._found()
-            self._vectors().check_objects(ids, [int(found.counted[found.rows[i]]) for i in ids])
+            self._vectors().check_objects(ids, [int(found.in_file[found.rows[i]]) for i in ids])
         for part in batched(ids, self._size(ids, names)):
             yield SignalBatch(tuple(part), {name: self._signal(name, part) for name in names})
 

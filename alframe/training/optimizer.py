@@ -33,9 +33,11 @@ def build_optimizer(
     """
     groups = parameter_groups(model, parameters)
     shared: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "fused": True}
-    if config.optimizer == "adamw":
-        return torch.optim.AdamW(groups, **shared)
-    return torch.optim.SGD(groups, momentum=config.momentum, **shared)
+    match config.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(groups, **shared)
+        case "sgd":
+            return torch.optim.SGD(groups, momentum=config.momentum, **shared)
 
 
 def parameter_groups(model: nn.Module, parameters: Sequence[nn.Parameter]) -> list[dict[str, Any]]:

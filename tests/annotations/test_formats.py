@@ -1,8 +1,10 @@
 """Formats are recognised by content; what is none is refused by name, and no zip does harm."""
 
+import inspect
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from alframe.annotations import sources
 from alframe.annotations.coco import read_coco
 from alframe.annotations.coco_writing import write_answers
+from alframe.annotations.files_oracle import FormatName
 from alframe.annotations.formats import (
     FORMATS,
     named_format,
@@ -18,10 +21,14 @@ from alframe.annotations.formats import (
     write_query,
 )
 from alframe.annotations.vocabulary import Annotations, Proposal
+from alframe.cli.annotate import annotate
 from alframe.datasets.objects import Annotated
+from alframe.datasets.photos import photos
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
 from tests.annotations.known import Known, boxes, read, sheet, zipped
+
+ROOT = Path(__file__).parents[2]
 
 IMAGES = Known("x/a.jpg", "b.jpg", "c.jpg")
 ASKED = sheet(
@@ -58,6 +65,31 @@ def test_what_is_written_is_recognised_and_read(tmp_path: Path, name: str, packe
     if name not in ("voc", "yolo"):
         assert said.images == ["x/a.jpg", "b.jpg", "c.jpg"]
         assert [thing.score for thing in said.objects] == [0.75, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_lies_beside_annotations_does_not_say_what_is_in_a_picture(
+    tmp_path: Path, name: str
+) -> None:
+    """So only what does is looked for among files that somebody may have changed."""
+    asked = sheet({"a.jpg": [Proposal("disc", (1, 2, 30, 40), 0.5)]})
+    written = {}
+    for place, each in (("bare", replace(asked, images=())), ("shown", asked)):
+        write_query(name, each, tmp_path / place)
+        made = [file for file in (tmp_path / place).rglob("*") if file.is_file()]
+        written[place] = {file.name: file.read_bytes() for file in made}
+    same = {name for name, data in written["shown"].items() if written["bare"].get(name) == data}
+    assert same == FORMATS[name].beside
+
+
+def test_formats_are_known_to_settings_and_pages() -> None:
+    assert {*get_args(FormatName)} == {*FORMATS}
+    guides = [ROOT / "README.md", ROOT / "alframe/annotations/README.md"]
+    pages = [guide.read_text(encoding="utf-8") for guide in guides]
+    for text in (*pages, inspect.getdoc(photos), annotate.help):
+        assert text is not None
+        plain = "-".join(text.lower().split())
+        assert [name for name in FORMATS if name not in plain] == []
 
 
 def test_every_format_says_what_to_do() -> None:

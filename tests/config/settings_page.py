@@ -1,4 +1,4 @@
-"""The page of all settings, made of the docstrings: ``python -m tests.config.settings_page``."""
+"""The page of all settings, made of the docstrings; see :mod:`tests.pages`."""
 
 import inspect
 import json
@@ -36,7 +36,7 @@ REQUIRED = object()
 HEAD = """\
 # Settings
 
-Made of the docstrings by `python -m tests.config.settings_page`. Each is set by `key=value` on the
+Made of the docstrings by `python -m tests.pages`. Each is set by `key=value` on the
 command line or in YAML (`--config`). The defaults here are those below all
 [presets](../../configs), which set many of them: `alframe validate` prints what a run has.
 """
@@ -111,5 +111,6 @@ def plain(text: str) -> str:
     return text.replace("|", "\\|").rstrip(".")
 
 
-if __name__ == "__main__":
+def write_page() -> None:
+    """Write it."""
     PAGE.write_text(page(), encoding="utf-8")

@@ -4,7 +4,7 @@ from tests.config.settings_page import PAGE, page, plain, shown
 
 
 def test_the_page_is_that_of_the_docstrings() -> None:
-    told = "made anew by: python -m tests.config.settings_page"
+    told = "made anew by: python -m tests.pages"
     assert PAGE.read_text(encoding="utf-8") == page(), told
 
 

@@ -1,7 +1,4 @@
-"""The tables of strategies/README.md: ``python -m tests.strategies.readme`` makes them anew.
-
-Run it when something is registered.
-"""
+"""The tables of strategies/README.md; see :mod:`tests.pages`."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -55,7 +52,8 @@ def written(name: str) -> list[str]:
     )
 
 
-if __name__ == "__main__":
+def write_tables() -> None:
+    """Write them."""
     for title, lines in (("strategies", strategies()), ("models", models())):
         before, after = README.read_text(encoding="utf-8").split(f"<!-- {title} -->\n")
         _, end, rest = after.partition("<!-- end -->")
