@@ -367,7 +367,10 @@ def test_what_nobody_can_label_is_given_up(run: Path, dataset: Dataset, tmp_path
     assert told(again) == ["cycle 0: 0 new answers, 1 changed (b.png) (1 object)"]
     extra = answer(tmp_path / "3.json", "a.png", "d.png", box=None, ignored=["d.png"])
     notes = take(run, dataset, [extra], as_it_is=True).notes
-    assert "1 image given up and not asked for, left unlabelled: d.png" in notes
+    given_up = "1 image given up and not asked for, left unlabelled: d.png"
+    assert given_up in notes
+    extra = answer(tmp_path / "4.json", "deep/c.png", "d.png", box=None, ignored=["d.png"])
+    assert [note for note in take(run, dataset, [extra]).notes if "d.png" in note] == [given_up]
 
 
 def test_giving_up_the_rest_leaves_what_was_answered_before(

@@ -5,7 +5,7 @@ import pytest
 
 from alframe.config.sections import BudgetConfig
 from alframe.errors import ConfigError
-from alframe.runs.initial import draw, read_initial, stored_ids, write_initial
+from alframe.runs.initial import digest, draw, read_initial, stored_ids, write_initial
 from alframe.seeds import Seeds
 from tests.runs.test_loop import run_loop
 
@@ -23,6 +23,7 @@ def test_a_file_is_read_back_in_any_order_of_ids(tmp_path: Path) -> None:
     # printf 'p001\np003' | sha256sum
     by_hand = "8a56542b1bf80104fa6739c6f505f34272d07e000612e1b73b0cf6f4bc3a9e75"
     assert json.loads((tmp_path / "a.json").read_text())["sha256"] == by_hand
+    assert json.loads((tmp_path / "a.json").read_text())["ids"] == ["p001", "p003"]
 
 
 def test_a_run_begins_with_the_ids_of_the_file(tmp_path: Path) -> None:
@@ -56,6 +57,12 @@ def test_a_wrong_file_is_refused(tmp_path: Path, text: str, message: str) -> Non
     assert str(path) in str(error.value)
 
 
+def test_of_five_that_are_not_in_the_pool_none_is_left_to_count(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"ids": ["a", "b", "c", "d", "e"]}')
+    with pytest.raises(ConfigError, match=r"'e' is not in the pool$"):
+        read_initial(tmp_path / "a.json", POOL)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.json: No such file"):
         read_initial(tmp_path / "none.json", POOL)
@@ -65,3 +72,4 @@ def test_names_that_are_no_utf8_are_kept(tmp_path: Path) -> None:
     ids = ("a\udcff.png", "b.png")
     write_initial(tmp_path / "ids.json", ids)
     assert stored_ids(tmp_path / "ids.json") == ids
+    assert digest(["a\udcff.png"]) != digest(["a\udcfe.png"])

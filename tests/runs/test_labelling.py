@@ -15,7 +15,7 @@ from alframe.config.sections import BudgetConfig
 from alframe.datasets.base import Dataset, ImageSet, Target, with_classes
 from alframe.errors import ConfigError, RunError, Waiting
 from alframe.oracle import Answers
-from alframe.runs.asking import Asking
+from alframe.runs.asking import Asking, _proposed, asked_image
 from alframe.runs.budget import Plan, planned
 from alframe.runs.journal import Journal
 from alframe.runs.labelling import Labelling
@@ -142,8 +142,38 @@ def test_what_is_drawn_to_test_on_is_not_among_what_may_be_trained_on(tmp_path: 
         labelling = Labelling(dataset, people, run, first)
         labelling.begin()
         labelling.annotate(0)
-    assert labelling.targets.keys() == set(first.initial)
-    assert labelling.test.targets.keys() == set(first.test)
+        anew = Labelling(dataset, people, run, dataclasses.replace(first, initial=(), test=()))
+        anew.annotate(0)
+    for each in (labelling, anew):
+        assert each.targets.keys() == set(first.initial)
+        assert each.test.targets.keys() == set(first.test)
+
+
+def test_what_is_tested_on_is_in_order_whatever_was_drawn_first(tmp_path: Path) -> None:
+    dataset, people = partly(), People()
+    people.asked[0] = []  # it has waited
+    first = plan(dataset, **BUDGET.model_dump())
+    backwards = dataclasses.replace(first, test=first.test[::-1])
+    with open_run(tmp_path / "run", CONFIG, resume=False) as run:
+        labelling = Labelling(dataset, people, run, backwards)
+        labelling.begin()
+        labelling.annotate(0)
+    assert len(first.test) > 1
+    assert labelling.test.ids == tuple(sorted(first.test))
+
+
+def test_fractions_of_seconds_add_up(tmp_path: Path) -> None:
+    class Quick(People):
+        def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
+            answers = super().annotate(ids, cycle)
+            return dataclasses.replace(answers, seconds=dict.fromkeys(answers.targets, 0.125))
+
+    cycles = run(tmp_path / "run", Quick(), partly())
+    first = plan(partly(), **BUDGET.model_dump())
+    count = len({*first.test, *first.initial})
+    assert [c["annotation_seconds"] for c in cycles] == [
+        0.125 * count, 0.125 * count + 0.25, 0.125 * count + 0.5
+    ]  # fmt: skip
 
 
 def test_what_is_tested_on_is_asked_for_first(tmp_path: Path) -> None:
@@ -175,6 +205,25 @@ def test_what_is_proposed_from_the_second_query_on(tmp_path: Path) -> None:
         sheet = read_sheet(query_folder(tmp_path, cycle), TRUTH.file)
         assert [p.score for p in sheet.images[0].proposals] == scores
         assert sheet.proposed == bool(cycle)
+
+
+def test_at_most_a_hundred_boxes_are_proposed_and_no_padding() -> None:
+    scores = torch.linspace(0.9, 0.5, 120).expand(2, -1)
+    boxes = torch.tensor([1.0, 2, 9, 8]).expand(2, 120, 4)
+    valid = torch.arange(120) < torch.tensor([[120], [3]])
+    labels, probs = torch.zeros(2, 120, dtype=torch.long), torch.zeros(2, 120, 1)
+    found = Detections(boxes, scores, labels, valid, probs, exclusive=False)
+    assert [len([*_proposed(found, row, TRUTH.classes)]) for row in range(2)] == [100, 3]
+
+
+def test_people_are_told_the_height_of_an_image_and_its_width() -> None:
+    class Wide:
+        def size(self, item: str) -> tuple[int, int]:
+            return 20, 40
+
+    wide: Any = Wide()
+    asked = asked_image(dataclasses.replace(partly(), images=wide), TRUTH.pool[0])
+    assert (asked.height, asked.width) == (20, 40)
 
 
 def test_seconds_are_not_known_once_an_answer_has_none(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from alframe.datasets.base import Dataset, ImageSet, LabelledSet, Target
 from alframe.errors import ConfigError, RunError, TrainingError, Waiting
 from alframe.files import atomic
 from alframe.learner import FitContext
-from alframe.oracle import Answers, Oracle, SimulatedOracle, is_human
+from alframe.oracle import Answers, Oracle, SimulatedOracle, answered, is_human
 from alframe.runs import journal
 from alframe.runs.budget import check_budget, planned
 from alframe.runs.journal import Journal
@@ -359,11 +359,15 @@ def test_nothing_to_train_on(tmp_path: Path) -> None:
         (lambda _: Answers({}), "3 without an answer: p00"),
         (lambda t: Answers(t, frozenset(t)), "3 annotated and ignored"),
         (lambda t: Answers({**t, "q": t["p000"]}), "1 not asked for: q"),
+        (lambda t: Answers(t, frozenset({"p009"})), "1 not asked for: p009"),
         (dict, r"annotate gives \{.* for cycle 0: expected alframe.oracle.Answers, or Waiting"),
         (lambda _: None, "annotate gives None for cycle 0: expected"),
         (lambda t: Answers(t, seconds={"p000": -1.0}), "seconds of p000 is -1.0"),
         (lambda t: Answers(t, seconds={"p001": float("nan")}), "seconds of p001 is nan"),
+        (lambda t: Answers(t, seconds={"p001": float("inf")}), "seconds of p001 is inf"),
         (lambda t: Answers(t, seconds={"p001": 10**400}), "seconds of p001 is 10000"),
+        (lambda t: Answers(t, seconds={"p001": True}), "seconds of p001 is True"),
+        (lambda t: Answers(t, seconds={7: 1.0}), "answers for cycle 0: 7 is no id"),
         (lambda t: Answers(t, seconds=None), "seconds is a NoneType: expected a mapping by id"),
         (lambda t: Answers(list(t)), "targets is a list: expected a mapping by id"),
         (lambda t: Answers(t, (i for i in t)), "ignored is a generator: expected a frozenset"),
@@ -385,6 +389,23 @@ def test_an_oracle_answers_what_it_was_asked(tmp_path: Path, answers: Any, messa
 
     with pytest.raises(RunError, match=message):
         run_loop(tmp_path / "run", oracle=Wrong(), initial=dataset.pool[:3])
+
+
+def test_an_answer_may_take_no_time_at_all() -> None:
+    targets = {"a": Target.of([[1, 1, 9, 9]], [0])}
+
+    class Instant:
+        def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
+            return Answers(targets, seconds={"a": 0})
+
+    assert answered(Instant(), ["a"], 0).seconds == {"a": 0.0}
+
+
+def test_answers_are_the_same_in_whatever_order_they_come() -> None:
+    one, other = Target.of([[1, 1, 9, 9]], [0]), Target.of([[2, 2, 8, 8]], [1])
+    known = Answers({"a": one, "b": other}).sha256()
+    assert Answers({"b": other, "a": one}).sha256() == known
+    assert Answers({"a": other, "b": one}).sha256() != known
 
 
 def test_answers_in_words_of_numpy_are_the_same_when_they_are_read_again(tmp_path: Path) -> None:

@@ -443,6 +443,29 @@ def test_a_query_stays_in_its_folder_whatever_the_list_calls_images(
     assert not any(name.startswith(("/", "..")) for name in asked)
 
 
+def test_a_query_of_a_list_of_which_some_images_lie_elsewhere(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    (photos / "in/list.txt").write_text("d.jpg\n../a.jpg\n")
+    given = ("--images", photos / "in/list.txt", "--to", "coco", "--output", tmp_path / "q")
+    code, _, err = choose(alframe, *given, strategy="random", budget=2)
+    assert code == 0, err
+    asked = json.loads((tmp_path / "q/query.json").read_text())["images"]
+    assert {image["id"] for image in asked} == {"a.jpg", "in/d.jpg"}
+
+
+def test_a_query_of_images_without_predictions_proposes_nothing_for_them(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    (found := yolo(tmp_path / "run")).joinpath("labels/b.txt").unlink()
+    given = ("--predictions", found, "--images", photos, "--to", "coco", "--output", tmp_path / "q")
+    code, _, err = choose(alframe, *given, strategy="random", budget=5)
+    assert code == 0, err
+    asked = json.loads((tmp_path / "q/query.json").read_text())["images"]
+    counts = {image["id"]: len(image["proposals"]) for image in asked}
+    assert counts == {"a.jpg": 1, "b.jpg": 0, "c.jpg": 0, "in/d.jpg": 1, "in/e.jpg": 2}
+
+
 def test_names_in_a_list_that_are_no_files_are_told_where_others_are(
     alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
@@ -636,8 +659,10 @@ def test_a_query_for_people(
     asked = json.loads((out / "query.json").read_text())
     first = asked["images"][0]
     assert (first["id"], first["rank"], first["why"]) == ("in/d.jpg", 1, "entropy")
+    assert (first["height"], first["width"]) == (HEIGHT, WIDTH)
     assert first["score"] == pytest.approx(binary(0.625), abs=1e-6)
     assert first["proposals"][0]["box"] == pytest.approx([10, 4, 20, 16], abs=1e-4)
+    assert [row["score"] for row in asked["images"][1]["proposals"]] == [0.5], "0.25 is too little"
     assert "next alframe select" in (out / "README.txt").read_text()
     assert "alframe annotate" not in (out / "README.txt").read_text()
 
@@ -807,6 +832,11 @@ def test_an_ensemble_of_files(alframe: Any, photos: Path, tmp_path: Path) -> Non
     status, out, err = choose(alframe, *given, "--images", photos, strategy="mc-dropout", budget=3)
     assert status == 0, err
     assert out.split() == ["in/e.jpg", "in/d.jpg", "a.jpg"]
+    swapped = {i: [(1 - label, *row) for label, *row in rows] for i, rows in CHANGED.items()}
+    other = yolo(tmp_path / "other", swapped)  # type: ignore[arg-type]
+    (other / "data.yaml").write_text(f"names: {list(NAMES[::-1])}\n")
+    again = (*given[:3], other, "--images", photos)
+    assert choose(alframe, *again, strategy="mc-dropout", budget=3)[1] == out, "classes by name"
     (files[1] / "labels/in/e.txt").unlink()
     empty = ("--images", photos, "--missing", "empty")
     assert choose(alframe, *given, *empty, strategy="mc-dropout", budget=3)[1] == out
@@ -1022,3 +1052,62 @@ def test_a_list_of_labelled_images_that_has_lost_its_folders(photos: Path, tmp_p
     (tmp_path / "done.txt").write_text("a.jpg\nc.jpg\n")
     with pytest.raises(DataError, match=r"folders of images are lost.*a\.jpg \(or in/a\.jpg\)"):
         read_material(images=photos, labelled=tmp_path / "done.txt")
+
+
+def test_a_list_of_labelled_images_needs_no_suffix(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    (tmp_path / "done").write_text("b.jpg\n")
+    given = ("--images", photos, "--labelled", tmp_path / "done")
+    code, said, err = choose(alframe, *given, strategy="random", budget=5)
+    assert (code, sorted(said.split())) == (0, sorted(FOUND.keys() - {"b.jpg"})), err
+
+
+def test_files_of_changed_images_are_those_after_all_opinions(photos: Path, tmp_path: Path) -> None:
+    first, second = results(tmp_path / "first"), results(tmp_path / "second")
+    changed = results(tmp_path / "changed", CHANGED)
+    material = read_material(predictions=[first, second], augmented=[changed], images=photos)
+    assert len(material.signals.samples) == 2
+    (only,) = material.signals.augmented
+    assert [score for _, _, score in only.of("a.jpg")] == pytest.approx([0.65])
+
+
+def test_annotations_that_are_wrong_are_no_targets_and_not_chosen(
+    photos: Path, tmp_path: Path
+) -> None:
+    truth = results(tmp_path / "truth", FOUND).parent / "instances.json"
+    rows = [
+        {"image_id": 7, "category_id": 10, "bbox": [0, 0, 10, 10]},
+        {"image_id": 8, "category_id": 10, "bbox": [2 * WIDTH, 0, 10, 10]},
+    ]
+    content = json.loads(truth.read_text())
+    content["images"] = content["images"][:2]
+    truth.write_text(json.dumps(content | {"annotations": rows}))
+    material = read_material(
+        predictions=[results(tmp_path / "run")], images=photos, labelled=truth, skip_bad=True
+    )
+    assert material.targets.keys() == {"a.jpg"}
+    assert "b.jpg" not in material.ids - material.labelled
+
+
+def test_a_folder_is_no_picture(photos: Path) -> None:
+    assert Candidates(["in"], [photos]).file("in") is None
+
+
+def test_opinions_of_a_model_that_classifies_images(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    """Both are as sure of b; of a they think the opposite."""
+    probs = np.array([[[0.9, 0.1], [0.5, 0.5]], [[0.1, 0.9], [0.5, 0.5]]])
+    np.savez(tmp_path / "e.npz", ids=np.array(["b", "a"]), class_probs=probs[:, ::-1])
+    given = ("--embeddings", tmp_path / "e.npz")
+    code, said, err = choose(alframe, *given, strategy="mc-dropout", budget=1)
+    assert (code, said.split()) == (0, ["a"]), err
+
+
+def test_vectors_of_images_that_are_not_there(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    ids = np.array([*FOUND, "x.jpg"])
+    np.savez(tmp_path / "e.npz", ids=ids, image=np.eye(len(ids)))
+    given = ("--embeddings", tmp_path / "e.npz", "--images", photos)
+    code, _, err = choose(alframe, *given, strategy="coreset", budget=2)
+    assert (code, "x.jpg" in err) == (2, True), err

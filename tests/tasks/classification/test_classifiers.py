@@ -54,8 +54,27 @@ def test_any_classifier_of_timm(name: str, side: int, width: int) -> None:
     model = small(name).eval()
     features = model.features(labelled_batch(side))
     assert features.embedding.shape == (3, width)
+    assert model.head(features.embedding).shape == (3, 3)
     assert 1 <= len(model.maps(features)) <= 4
     assert all(one.ndim == 4 and one.shape[0] == 3 for one in model.maps(features))
+
+
+def test_pixels_are_scaled_as_the_model_was_trained() -> None:
+    """From -1 to 1 for this transformer of timm, by the numbers of ImageNet for its ResNet."""
+    black = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    size = torch.tensor([[32, 32]])
+    for name, expected in (("vit_tiny_patch16_224", -1.0), ("resnet18", -0.485 / 0.229)):
+        scaled = small(name).scaling(black, size)
+        assert scaled[0, 0, 5, 5].item() == pytest.approx(expected, rel=1e-4), name
+
+
+def test_what_is_read_in_mixed_precision_is_of_single_precision() -> None:
+    model, batch = small().eval(), labelled_batch()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        features = model.features(batch)
+        found = model.read(batch, features, model.provides)
+    assert features.embedding.dtype == torch.bfloat16
+    assert found[EMBEDDING].dtype == found[CLASS_PROBS].values.dtype == torch.float32
 
 
 def test_a_size_that_is_no_multiple_of_patches() -> None:
