@@ -77,10 +77,13 @@ def write_asked(
 
 
 def _names(ids: Sequence[str], images: Candidates) -> Mapping[str, str]:
-    """What files of the query call images: their ids, unless these lead out of every folder."""
+    """What files of the query call images: their ids, unless these lead out of every folder.
+
+    Links keep their names, which say more than those of what they point at.
+    """
     if not any(parts_of(item)[1] for item in ids):
         return {item: item for item in ids}
-    places = {item: os.path.realpath(images.file(item) or item) for item in ids}
+    places = {item: os.path.normpath((images.file(item) or Path(item)).absolute()) for item in ids}
     home = os.path.commonpath([str(PurePath(place).parent) for place in places.values()])
     return {item: PurePath(place).relative_to(home).as_posix() for item, place in places.items()}
 

@@ -454,6 +454,27 @@ def test_a_query_of_a_list_of_which_some_images_lie_elsewhere(
     assert {image["id"] for image in asked} == {"a.jpg", "in/d.jpg"}
 
 
+def test_a_query_calls_links_by_their_names_and_takes_them_back(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    """As DVC, git-annex and Hugging Face's cache keep pictures."""
+    (linked := tmp_path / "linked").mkdir()
+    (linked / "p.jpg").symlink_to(photos / "a.jpg")
+    (linked / "q.jpg").symlink_to(photos / "in/d.jpg")
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"{linked / 'p.jpg'}\n{linked / 'q.jpg'}\n")
+    given = ("--images", listed, "--to", "coco", "--output", tmp_path / "query")
+    code, _, err = choose(alframe, *given, strategy="random", budget=1)
+    assert code == 0, err
+    (asked,) = json.loads((tmp_path / "query/query.json").read_text())["images"]
+    assert asked["id"] in {"p.jpg", "q.jpg"}
+    done = ("--images", listed, "--labelled", tmp_path / "query/coco/coco.json")
+    code, out, err = choose(alframe, *done, strategy="random", budget=2)
+    assert (code, out.split()) == (0, [str(linked / ({"p.jpg", "q.jpg"} - {asked["id"]}).pop())]), (
+        err
+    )
+
+
 def test_a_query_of_images_without_predictions_proposes_nothing_for_them(
     alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
