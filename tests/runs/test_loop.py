@@ -15,19 +15,20 @@ import torch
 from alframe.config.resolve import from_overrides, resolve
 from alframe.config.sections import BudgetConfig, RunConfig
 from alframe.datasets.base import Dataset, ImageSet, LabelledSet, Target
-from alframe.errors import ConfigError, RunError, TrainingError, Waiting
+from alframe.errors import ConfigError, RunError, SelectionError, TrainingError, Waiting
 from alframe.files import atomic
 from alframe.learner import FitContext
 from alframe.oracle import Answers, Oracle, SimulatedOracle, answered, is_human
 from alframe.runs import journal
 from alframe.runs.budget import check_budget, planned
 from alframe.runs.journal import Journal
+from alframe.runs.labelling import Ask
 from alframe.runs.loop import Loop
 from alframe.runs.opening import open_run
 from alframe.runs.rundir import RunDir
 from alframe.seeds import Seeds
 from alframe.signals import SignalBatch
-from alframe.strategy import Query, Strategy
+from alframe.strategy import Query, Selection, Strategy
 from tests.fakes import FakeLearner, Numbers, fake_dataset
 from tests.runs.stored import records
 from tests.test_strategy import ByNumber
@@ -50,6 +51,7 @@ def run_loop(
     seed: int = 0,
     initial: Sequence[str] | None = None,
     strategy: Strategy | None = None,
+    ask: Ask | None = None,
 ) -> list[Mapping[str, Any]]:
     dataset = dataset or fake_dataset()
     budget = budget or BudgetConfig(initial=3, per_cycle=2, cycles=4)
@@ -66,6 +68,7 @@ def run_loop(
             plan=plan,
             seeds=Seeds(seed),
             recorder=Numbers(),
+            ask=ask,
         )
         return list(loop.run())
 
@@ -469,6 +472,33 @@ def test_the_learner_never_sees_a_target_of_an_unlabelled_item(tmp_path: Path) -
 def test_only_the_last_model_is_kept_if_so_configured(tmp_path: Path) -> None:
     run_loop(tmp_path / "run", config=resolve([from_overrides(["keep_models=last"])]))
     assert files_of(tmp_path / "run")["models"] == ["cycle_03.pt"]
+
+
+def test_what_is_chosen_is_among_the_candidates_that_were_drawn(tmp_path: Path) -> None:
+    """And so as little of the pool has to be scored as was asked for."""
+
+    class Beyond(ByNumber):
+        def select(self, query: Query) -> Selection:
+            others = {*fake_dataset().pool} - {*query.unlabelled, *query.labelled}
+            return Selection(tuple(sorted(others))[:2])
+
+    budget = BudgetConfig(initial=3, per_cycle=2, cycles=2, candidates=4)
+    with pytest.raises(SelectionError, match="which are not unlabelled"):
+        run_loop(tmp_path / "run", budget=budget, strategy=Beyond())
+
+
+def test_what_was_selected_is_recorded_once_people_have_been_asked(tmp_path: Path) -> None:
+    """Killed in between, it would be nowhere that they look."""
+
+    def ask(cycle: int, *_: Any) -> None:
+        if cycle == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run_loop(tmp_path / "run", ask=ask)
+    journal = Journal(tmp_path / "run")
+    assert journal.last("selected", 0)
+    assert not journal.last("selected", 1)
 
 
 def test_scores_that_tell_nothing_apart_are_told(
