@@ -26,7 +26,8 @@ TABLE = 2048
 def k_center(points: PointSource, centres: int, count: int) -> list[int]:
     """Pick ``count`` points, each the farthest from its nearest centre, and make it a centre.
 
-    Equal to the same in float64 throughout; of points equally far the first row is picked.
+    Equal to the same in float64 throughout, as long as float32 holds the squared distances; of
+    points equally far the first row is picked.
     Memory is O(points); time O(points x (centres + count)) at worst, and a fraction of it
     where most points never come near the largest distance.
 

@@ -50,7 +50,7 @@ class Candidates:
 
     def file(self, item: str) -> Path | None:
         """Where the picture lies; None where it is no file."""
-        if "\0" in item or (not self._free and parts_of(item)[1]):
+        if not self._free and parts_of(item)[1]:
             return None
         return next((root / item for root in self._roots if (root / item).is_file()), None)
 
