@@ -39,13 +39,15 @@ from alframe.config.layers import (
     stale_milestones,
     without_renamed,
 )
-from alframe.config.sections import TRAINED, DataConfig, RunConfig, TrainingConfig
+from alframe.config.sections import TRAINED, DataConfig, RunConfig, Section, TrainingConfig
 from alframe.errors import AlframeError, ConfigError
 from alframe.files.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
 from alframe.plugins import Entry, registry, unknown
 from alframe.plugins.entry import noun
 from alframe.text import printable_lines
 
+WITH_IDLE: dict[str, type[Section]] = {"data": DataConfig, "training": TrainingConfig}
+"""Sections of which some settings have an effect at certain values of others."""
 DEPTH = 16
 """Of names with dots, and of strategies that work on top of each other."""
 
@@ -70,11 +72,12 @@ def drafted(layers: Iterable[Layer]) -> Draft:
     """
     given: Layer = {}
     for layer in map(in_full, layers):
-        given = merge([without_renamed(given, layer, COMPONENTS), layer])
+        given = merge([without_renamed(_without_idle(given, layer), layer, COMPONENTS), layer])
     presets = _presets()
     base, _, _ = _based(presets["default"], given, presets)
     # Once more, as presets may name components too: photos, the oracle.
     base, entries, named = _based(base, given, presets)
+    base = _without_idle(base, given)
     defaults = {section: {"name": name} for section, name in named.items()}
     stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
     plain = not any(has_options(given.get(section)) for section in COMPONENTS if section != LIGHT)
@@ -86,6 +89,17 @@ def drafted(layers: Iterable[Layer]) -> Draft:
             tree = merge([{"data": {"resize": "none"}}, tree])
         tree = {section: value for section, value in tree.items() if section not in TRAINED}
     return Draft(tree, entries, tuple(stale), plain)
+
+
+def _without_idle(lower: Layer, upper: Layer) -> Layer:
+    """``lower``, without what has no effect once ``upper`` is on top of it."""
+    kept = dict(lower)
+    for name, section in WITH_IDLE.items():
+        own, above = lower.get(name), upper.get(name, {})
+        if isinstance(own, dict) and isinstance(above, dict):
+            idle = section.idle({**own, **above})
+            kept[name] = {key: value for key, value in own.items() if key not in idle}
+    return kept
 
 
 def _based(
@@ -257,14 +271,13 @@ def _unwrapped(strategy: Layer) -> Layer:
 def in_full(layer: Mapping[str, Any]) -> Layer:
     """A layer with its short forms written out (``strategy: entropy``), ready to be merged.
 
-    A length of training in one unit takes the place of one in the other unit, a test split that of
-    images to test on that are to be drawn, and a setting that of those which it makes idle.
+    A length of training in one unit takes the place of one in the other unit, and a test split
+    that of images to test on that are to be drawn.
     """
     whole = in_one_split(_named(layer))
-    if isinstance(whole.get("data"), dict):
-        whole["data"] = DataConfig.without_idle(whole["data"])
-    if isinstance(whole.get("training"), dict):
-        whole["training"] = TrainingConfig.without_idle(in_one_unit(whole["training"]))
+    training = whole.get("training")
+    if isinstance(training, dict):
+        whole["training"] = in_one_unit(training)
     return whole
 
 

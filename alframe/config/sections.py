@@ -79,7 +79,7 @@ class Section(BaseModel):
         found = [
             f"{self.called}.{name} has no effect where {self.called}.{other} is {given[other]}: "
             f"leave it out, or give {self.called}.{other}={' or '.join(self.only[name][1])}"
-            for name, other in self._idle_at(given)
+            for name, other in self.idle(given).items()
             if given[name] != type(self).model_fields[name].default
         ]
         if found:
@@ -87,16 +87,13 @@ class Section(BaseModel):
         return self
 
     @classmethod
-    def without_idle(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings of this section that take the place of what they make idle underneath."""
-        idle = [name for name, _ in cls._idle_at(given)]
-        return {name: cls.model_fields[name].default for name in idle} | dict(given)
-
-    @classmethod
-    def _idle_at(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        for name, (other, values) in cls.only.items():
-            if other in given and given[other] not in values:
-                yield name, other
+    def idle(cls, given: Mapping[str, Any]) -> dict[str, str]:
+        """The settings without effect beside those that are given, and what makes each idle."""
+        return {
+            name: other
+            for name, (other, values) in cls.only.items()
+            if other in given and given[other] not in values
+        }
 
 
 def _classes(annotations: Iterable[Any]) -> Iterator[type]:

@@ -7,8 +7,7 @@ from typing import Any
 
 from alframe.benchmarks.running.jobs import Job, JobKind
 from alframe.benchmarks.running.suite import Suite
-from alframe.config.layers import merge
-from alframe.config.resolve import in_full, resolve, settings
+from alframe.config.resolve import resolve, settings
 from alframe.config.sections import Component, RunConfig
 from alframe.errors import AlframeError, ConfigError
 from alframe.runs.first_cycle import matters
@@ -76,9 +75,7 @@ def _resolved(suite: Suite) -> dict[GridKey, RunConfig]:
             for seed in suite.seeds:
                 layers = [suite.settings, entry.settings, layer, suite.overrides, {"seed": seed}]
                 try:
-                    configs[problem, method, seed] = _with_an_end(
-                        resolve([merge(map(in_full, layers))])
-                    )
+                    configs[problem, method, seed] = _with_an_end(resolve(layers))
                 except AlframeError as error:
                     for text in error.problems:
                         found[problem, text][method] = None

@@ -382,6 +382,13 @@ def test_a_setting_without_effect_is_refused_and_goes_where_another_makes_it_idl
     assert getattr(getattr(resolve([beneath]), section), below) != getattr(got, below)
 
 
+def test_what_was_idle_is_as_the_preset_has_it_once_it_has_an_effect() -> None:
+    """The default leaves images as they are; its model's preset says how large they would be."""
+    as_they_are, fitted = ({"data": {"resize": value}} for value in ("none", "fit"))
+    assert resolve([]).data.long == resolve([as_they_are]).data.long == 1000
+    assert resolve([fitted]).data.long == resolve([as_they_are, fitted]).data.long == 320
+
+
 @pytest.mark.parametrize("amount", ["0", "-5", "0%", "101%", "x%", "many", "5.5", 5.0, True, 0])
 def test_an_amount_is_a_number_of_images_or_a_share(amount: object) -> None:
     with pytest.raises(ValueError, match=r"expected a number of images|between 0% and 100%"):
