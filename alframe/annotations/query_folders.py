@@ -7,15 +7,18 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from alframe.annotations.formats import FORMATS, write_query
+from alframe.annotations.formats import FORMATS, read_annotations, write_query
 from alframe.annotations.gallery import write_gallery
 from alframe.annotations.sheets import NAME
 from alframe.annotations.sources import files, opened, read, sha256_of
-from alframe.annotations.vocabulary import Sheet
+from alframe.annotations.vocabulary import Annotations, Images, Sheet
+from alframe.datasets.problems import Problems
 from alframe.errors import DataError, RunError
 from alframe.files.atomic import UNLOCKED_IDLE, remove_torn, write_text
 from alframe.files.home import real
 from alframe.files.locks import locked
+from alframe.files.presence import is_folder
+from alframe.files.walking import walked
 from alframe.text import command
 from alframe.words import named, plural
 
@@ -130,19 +133,21 @@ def clear(folder: Path, name: str = "*") -> None:
 
 
 class Asked:
-    """The files that ask in all queries of a run, as they were written.
+    """The files that ask in some queries, as they were written.
 
     Args:
-        run: the run directory.
+        path: of a file, a folder or a zip of annotations; of queries in, below or around it.
+        run: a run directory, all of whose queries count as well.
     """
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, path: Path, run: Path | None = None) -> None:
         self._names: dict[str, set[str]] = {}
-        for listed in (run / "queries").glob("*/.*.sha256"):
-            for path, sha256 in _listed(listed):
-                if (name := PurePosixPath(path).name) not in _BESIDE:
+        own = (run / "queries").glob("*/.*.sha256") if run else ()
+        for listed in (*own, *_lists_around(path.absolute())):
+            for written, sha256 in _listed(listed):
+                if (name := PurePosixPath(written).name) not in _BESIDE:
                     # A file for all images may be called otherwise by now, one of an image not.
-                    self._names.setdefault(sha256, set()).add(name if "/" in path else "")
+                    self._names.setdefault(sha256, set()).add(name if "/" in written else "")
 
     def has(self, name: str, data: bytes) -> bool:
         """Whether a file of this name (the last part) and content is one of them."""
@@ -150,9 +155,6 @@ class Asked:
 
     def untouched(self, path: Path) -> tuple[int, bool]:
         """How many files at a path are as they were written, and whether those are all.
-
-        Args:
-            path: a file, a folder, or a zip of either.
 
         Raises:
             DataError: the path cannot be read.
@@ -165,6 +167,34 @@ class Asked:
             found = [file for file in files(source).values() if file.name not in _BESIDE]
             same = sum(self.has(file.name, read(file)) for file in found)
         return same, same == len(found) > 0
+
+
+def read_annotated(path: Path, images: Images, problems: Problems) -> Annotations:
+    """What people have annotated: without files that are as a query has them, which is noted.
+
+    Raises:
+        ConfigError: as of :func:`~alframe.annotations.formats.read_annotations`.
+        DataError: likewise; or nothing has been annotated.
+    """
+    asked = Asked(path)
+    same, alone = asked.untouched(path)
+    remedy = "if they are right as they are, remove the hidden list of them (.*.sha256) beside them"
+    if alone:
+        raise DataError(f"{path}: a query as it was written, not annotated yet; {remedy}")
+    found = read_annotations(path, images, problems, without=asked.has)
+    if same:
+        files = f"{plural(same, 'file')} as a query has {'it' if same == 1 else 'them'}"
+        found.notes.append(f"left out of {path}: {files}, not annotated yet; {remedy}")
+    return found
+
+
+def _lists_around(path: Path) -> Iterator[Path]:
+    """Lists of what was written in folders at, below and above a path."""
+    if is_folder(path):
+        for inner, names in walked(path):
+            yield from (Path(inner, n) for n in names if n[0] == "." and n.endswith(".sha256"))
+    for place in (path, *path.parents[:-1]):
+        yield from (_list_of(place), _list_of(place.with_name(f"{place.name}.before")))
 
 
 def _list_of(place: Path) -> Path:
@@ -185,7 +215,7 @@ def _write_list(path: Path, digests: Collection[tuple[str, str]]) -> None:
 
 def _listed(path: Path) -> Iterator[tuple[str, str]]:
     """The paths that were written, with their SHA-256; none without a list."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, PermissionError):
         for line in path.read_text("utf-8", "replace").splitlines():
             sha256, _, name = line.partition("  ")
             yield name, sha256

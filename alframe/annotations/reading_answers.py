@@ -31,7 +31,7 @@ class AnswersReader:
         given: flags of the command line.
         new: classes that answers may have besides those of the dataset, None for any.
         items: ids of the images that the run has asked for, which answers rather are about.
-        asked: files that nobody has annotated yet; None takes them as well.
+        as_it_is: take files that are as a query has them, too.
         notes: what was tolerated, and files that are left out; a sentence each.
     """
 
@@ -41,7 +41,7 @@ class AnswersReader:
     given: Sequence[str]
     new: Collection[str] | None
     items: Collection[str]
-    asked: Asked | None
+    as_it_is: bool
     notes: list[str] = field(default_factory=list)
 
     def again(self, *more: str | Path) -> str:
@@ -71,13 +71,15 @@ class AnswersReader:
         Raises:
             DataError: it cannot be read, or is as it was written.
         """
-        self._look(path)
+        asked = None if self.as_it_is else Asked(path, self.run)
+        if asked:
+            self._look(path, asked)
         images = pictures(self.dataset, self.items)
-        without = self.asked.has if self.asked else None
+        without = asked.has if asked else None
         found = read_annotations(path, images, problems, self.name, without)
         found = self._with_pictures(found, problems)
         self.notes.extend(images.notes())
-        for item in sorted(found.resized) if self.asked else ():
+        for item in () if self.as_it_is else sorted(found.resized):
             remedy = f"scale its boxes{SKIP}; if they fit: {self.again(path, '--as-it-is')}"
             cause = "another size is said than the picture has"
             problems.add(item, Problem(cause, f"{path}: {item}", remedy))
@@ -102,9 +104,9 @@ class AnswersReader:
         problems.look(by_image(found).keys() - gone, self.dataset.images.size)
         return of_images(found, set(left) - problems.items)
 
-    def _look(self, path: Path) -> None:
+    def _look(self, path: Path, asked: Asked) -> None:
         """Tell of files that nobody has annotated: they would be answers, without objects."""
-        same, alone = self.asked.untouched(path) if self.asked else (0, False)
+        same, alone = asked.untouched(path)
         right = self.again(path, "--as-it-is")
         if alone:
             whole = (path / NAME).exists() or path.name == "queries"  # of several formats

@@ -8,7 +8,6 @@ from pathlib import Path
 from alframe.annotations.answers import by_image, changed, merged, of_images
 from alframe.annotations.coco_writing import write_answers
 from alframe.annotations.files_oracle import pictures, sheet_of, stored_answers
-from alframe.annotations.query_folders import Asked
 from alframe.annotations.reading_answers import AnswersReader
 from alframe.annotations.sheets import answers_file
 from alframe.annotations.suspects import Suspect, write_suspects
@@ -134,7 +133,7 @@ def take(
         given,
         new=None if new_classes else stored.new_classes,
         items=() if as_it_is else asked_for(Journal(run)),
-        asked=None if as_it_is else Asked(run),
+        as_it_is=as_it_is,
     )
     found = reader.read_all(files, problems)
     own, left = _of_cycle(cycle, run, dataset, sheet, found, as_it_is=as_it_is)

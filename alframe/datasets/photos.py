@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from alframe.annotations.formats import read_annotations
+from alframe.annotations.query_folders import read_annotated
 from alframe.annotations.vocabulary import Annotations
 from alframe.annotations.yolo import named_by
 from alframe.config.path_options import Place
@@ -93,7 +93,7 @@ def _take(
             "a zip of annotations"
         )
     pictures = Pictures(found.files, found.size, found.files.get)
-    said = _numbered(read_annotations(path, pictures, found.problems), classes, path)
+    said = _numbered(read_annotated(path, pictures, found.problems), classes, path)
     bad = found.problems.items
     found.problems.look({thing.owner for thing in said.objects} - bad, found.size)
     found.known += said.classes

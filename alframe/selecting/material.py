@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 
 from alframe.annotations.answers import CheckedAnswers, of_images
-from alframe.annotations.formats import read_annotations, read_predictions
+from alframe.annotations.formats import read_predictions
 from alframe.annotations.object_columns import ObjectColumns, Packed
+from alframe.annotations.query_folders import read_annotated
 from alframe.annotations.vocabulary import Annotations, Images
 from alframe.annotations.yolo import named_by
 from alframe.datasets.base import Dataset, Target
@@ -189,7 +190,7 @@ def _labelled(
             else []
         )
         return {}, frozenset(done), notes
-    said = read_annotations(path, candidates, problems)
+    said = read_annotated(path, candidates, problems)
     if classes and all(name.isdecimal() for name in classes) and not said.numbered:
         which = f"{path}: classes of the model are called by their numbers, so nothing but what"
         return {}, frozenset(said.images), [*said.notes, f"{which} is labelled is taken of it"]

@@ -468,11 +468,33 @@ def test_a_query_calls_links_by_their_names_and_takes_them_back(
     assert code == 0, err
     (asked,) = json.loads((tmp_path / "query/query.json").read_text())["images"]
     assert asked["id"] in {"p.jpg", "q.jpg"}
-    done = ("--images", listed, "--labelled", tmp_path / "query/coco/coco.json")
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps(json.loads((tmp_path / "query/coco/coco.json").read_text())))
+    done = ("--images", listed, "--labelled", answers)
     code, out, err = choose(alframe, *done, strategy="random", budget=2)
     assert (code, out.split()) == (0, [str(linked / ({"p.jpg", "q.jpg"} - {asked["id"]}).pop())]), (
         err
     )
+
+
+def test_files_of_a_query_that_nobody_has_annotated_label_nothing(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    """Wherever they are looked for: in the folder of the query, of the format, or of the labels."""
+    found = ("--predictions", yolo(tmp_path / "run"), "--images", photos)
+    query = tmp_path / "query"
+    code, _, err = choose(alframe, *found, "--to", "yolo", "--output", query, budget=2)
+    assert code == 0, err
+    asked = [image["id"] for image in json.loads((query / "query.json").read_text())["images"]]
+    for place in (query, query / "yolo", query / "yolo/labels"):
+        code, _, err = choose(alframe, *found, "--labelled", place, strategy="random", budget=5)
+        assert (code, f"{place}: a query as it was written, not" in err) == (2, True), err
+    label = query / "yolo/labels" / f"{Path(asked[0]).with_suffix('.txt')}"
+    label.write_text("0 0.5 0.5 0.3 0.3\n")
+    for place in (query, query / "yolo", query / "yolo/labels"):
+        code, out, err = choose(alframe, *found, "--labelled", place, strategy="random", budget=5)
+        assert (code, {*out.split()}) == (0, {*FOUND} - {asked[0]}), err
+        assert f"left out of {place}: 1 file as a query has it, not annotated yet" in err
 
 
 def test_a_query_of_images_without_predictions_proposes_nothing_for_them(
