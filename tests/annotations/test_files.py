@@ -535,3 +535,39 @@ def test_a_confident_proposal_that_was_swapped(run: Path, dataset: Dataset, tmp_
     assert [(s.item, s.what) for s in taken.suspects] == [
         ("a.png", "annotated as 'dog', the model sees 'cat'")
     ]
+
+
+def test_what_was_answered_before_stays_worth_a_second_look(
+    run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    take(run, dataset, [answer(tmp_path / "1.json", "a.png", name="dog")])
+    taken = take(run, dataset, [answer(tmp_path / "2.json", "b.png")])
+    assert [s.item for s in taken.suspects] == ["a.png"]
+
+
+def test_objects_of_a_new_class_are_counted(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    """In all answers for the cycle."""
+    take(run, dataset, [answer(tmp_path / "1.json", "a.png", name="cow")], new_classes=True)
+    notes = take(run, dataset, [answer(tmp_path / "2.json", "b.png", name="cow")]).notes
+    (told_so,) = (note for note in notes if note.startswith("1 new class"))
+    assert "with so many objects: 'cow' (2); in images" in told_so
+
+
+def test_an_answer_without_folders_may_mean_what_is_asked_for(run: Path, tmp_path: Path) -> None:
+    """Of two pictures with one name, that which nobody asked for is not taken unsaid."""
+    dataset = photographs(tmp_path / "photos", (*TEST, *INITIAL, "c.png"), CLASSES)
+    file = answer(tmp_path / "1.json", "a.png", "c.png")
+    with pytest.raises(DataError, match=r"may mean several: c\.png \(or deep/c\.png\)"):
+        take(run, dataset, [file])
+    assert (
+        "1 image not asked for, taken too: c.png" in take(run, dataset, [file], as_it_is=True).notes
+    )
+
+
+def test_a_run_that_found_nothing_left_to_select_waits_for_nothing(run: Path) -> None:
+    """As where it was killed before it said that it is finished."""
+    journal, event = Journal(run), {"images": 3, "objects": 0, "ignored": [], "extra": []}
+    journal.append("annotated", cycle=0, sha256="", seconds=None, **event)
+    journal.append("selected", cycle=0, ids=[], seconds=0.0, memory={})
+    with pytest.raises(RunError, match="has all answers for cycle 0"):
+        waits_for(run)

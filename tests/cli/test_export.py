@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import pytest
 from PIL import Image
 
 from alframe.annotations.formats import read_annotations, read_predictions
+from alframe.config.resolve import from_overrides, resolve
 from alframe.datasets.name_matching import Pictures
 from alframe.datasets.problems import Problems
 from alframe.datasets.shapes import shapes
-from alframe.errors import DataError
+from alframe.detectors.export_model import _own_images, export_model
+from alframe.errors import DataError, RunError
+from alframe.runs.build import build_dataset
 from alframe.selecting.candidates import Candidates
 from tests.cli.test_cli import Alframe, alframe, refused
 from tests.cli.test_evaluate import run
@@ -110,6 +114,26 @@ def test_how_other_images_are_read(alframe: Alframe, run: Path, tmp_path: Path) 
     assert (code, "in which 500 is taken as white (--white sets it)" in err) == (0, True), err
 
 
+def test_a_folder_may_be_called_as_a_file(
+    alframe: Alframe, run: Path, photos: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "found.json"
+    output.mkdir()
+    args = ("export", str(run), str(photos), "--to", "coco", "--output", str(output))
+    assert alframe(*args)[0] == 0
+    assert (output / "README.txt").is_file()
+
+
+@pytest.mark.parametrize("to", ["coco", "torch-export"])
+def test_what_is_no_picture_is_told(
+    alframe: Alframe, run: Path, photos: Path, tmp_path: Path, to: str
+) -> None:
+    (photos / "b.heic").touch()
+    given = ("export", str(run), str(photos), "--to", to, "--output", str(tmp_path / "out"))
+    code, _, err = alframe(*given, "--cycle", "7")
+    assert (code, f"note: left out of {photos}: 1 file" in err) == (2, True), err
+
+
 def test_refusals(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> None:
     def export(*args: str, to: str = "coco") -> tuple[int, str, str]:
         return alframe("export", str(run), *args, "--to", to, "--output", str(tmp_path / "out"))
@@ -128,6 +152,7 @@ def test_refusals(alframe: Alframe, run: Path, photos: Path, tmp_path: Path) -> 
     Image.open(photos / "a.png").save(photos / "a.jpg")
     refused(export(str(photos), to="yolo"), "a.jpg and a.png", "rename one")
     assert not (tmp_path / "out").exists()
+    refused(export(str(photos), "--device", "nowhere"), "nowhere")
     assert export(str(photos))[0] == 0
     assert "of a score of at least 0.05, after" in (tmp_path / "out/README.txt").read_text()
     refused(export(str(photos)), "out is not empty: choose another --output")
@@ -171,6 +196,89 @@ def test_a_model_in_onnxruntime(alframe: Alframe, run: Path, photos: Path, tmp_p
     assert boxes[1, own] == pytest.approx(np.array([r["box"] for r in expected]), abs=1e-2)
     assert scores[1, own] == pytest.approx([row["score"] for row in expected], abs=1e-4)
     refused(alframe("export", str(run), "--to", "onnx", "--output", str(output)), "is not empty")
+
+
+@pytest.mark.parametrize("raw", [pytest.param(False, marks=pytest.mark.slow), True])
+def test_a_model_in_torch(
+    alframe: Alframe, run: Path, photos: Path, tmp_path: Path, raw: bool
+) -> None:
+    """Compared on two images of four, a batch, and on the first of them alone."""
+    output = tmp_path / "model"
+    given = [photos / "a.png", photos / "sub/ü.png"]
+    args = ("export", str(run), *map(str, given), "--to", "torch-export", "--output", str(output))
+    code, out, err = alframe(*args, *(("--raw",) if raw else ()))
+    assert code == 0, err
+    assert out.startswith(f"wrote {output / 'detector.pt2'}\n")
+    assert "compared in 3 images: boxes within " in out
+    readme = (output / "README.txt").read_text()
+    assert "The model of cycle 1 of run, in single precision" in readme
+    assert 'Classes: ["circle", "square", "triangle"]' in readme
+    assert ("probabilities" in readme) == raw
+
+
+def test_models_that_cannot_be_exported(
+    alframe: Alframe, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ("export", str(run), "--to", "torch-export", "--output", str(tmp_path / "out"))
+
+    def gone(*_: Any, **__: Any) -> Any:
+        raise DataError(["the data is gone"])
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alframe.detectors.export_model.build_dataset", gone)
+        refused(alframe(*given), "the data is gone", "name images to compare on", lines=2)
+
+    class Unfiltered:
+        """What the model of this run is not."""
+
+    monkeypatch.setattr("alframe.detectors.export_model.Unfiltered", Unfiltered)
+    refused(alframe(*given, "--raw"), "its model shows nothing but detections: leave out --raw")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_is_compared_on_images_to_test_on_where_there_are_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = resolve([from_overrides(["dataset.pool=5", "dataset.test=6", "dataset.size=64"])])
+    dataset = build_dataset(config)
+    assert _own_images(config).ids == dataset.test[:4]
+    untested, where = replace(dataset, test=()), "alframe.detectors.export_model.build_dataset"
+    monkeypatch.setattr(where, lambda *_, **__: untested)
+    assert _own_images(config).ids == dataset.pool[:4]
+
+    class Damaged:
+        size, stamp = dataset.images.size, dataset.images.stamp
+
+        def read(self, item: str) -> Any:
+            raise DataError([f"{item} is damaged"])
+
+    damaged: Any = Damaged()
+    monkeypatch.setattr(where, lambda *_, **__: replace(dataset, images=damaged))
+    with pytest.raises(DataError, match=f"{dataset.test[0]} is damaged"):
+        _own_images(config)
+
+
+@pytest.mark.parametrize(("resize", "frame"), [("stretch", (64, 96)), ("fit", None)])
+def test_a_graph_is_of_one_size_where_images_are_stretched(
+    run: Path,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    resize: str,
+    frame: Any,
+) -> None:
+    asked: list[Any] = []
+
+    def stop(network: Any, frame: Any, pad: int) -> Any:
+        asked.append((frame, pad))
+        raise RunError("far enough")
+
+    monkeypatch.setattr("alframe.detectors.export_model.traced", stop)
+    data = (f"data.resize={resize}", "data.long=90", "data.short=50", "data.pad=16")
+    given = (run, [photos / "a.png"], "torch-export", tmp_path / "out", data)
+    with pytest.raises(RunError, match="far enough"):
+        export_model(*given, cycle=None, raw=False)
+    assert asked == [(frame, 16)]
 
 
 def test_options_that_would_do_nothing(alframe: Alframe, run: Path, photos: Path) -> None:

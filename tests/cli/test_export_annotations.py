@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -103,9 +104,16 @@ def test_what_a_simulated_oracle_has_revealed(
     assert not (output / "given_up.json").exists()
     assert len((output / "test.txt").read_text().split()) == 4
     refused(alframe(*given, "--to", "coco"), "is not empty: choose another --output")
+    for split in ("train.json", "test.json"):
+        half = tmp_path / f"half {split}"
+        half.mkdir()
+        shutil.copy(output / split, half)
+        again = ("export", str(path), "--annotations", "--to", "coco", "--output", str(half))
+        refused(alframe(*again), "is not empty, an export was broken off: choose another")
     for more, said in (
         (("--to", "onnx"), "--annotations: expected --to coco or yolo"),
         (("--to", "coco", "--cycle", "0", "--white", "9"), "--cycle and --white: nothing that"),
+        (("--to", "coco", "--raw"), "--raw: nothing that"),
     ):
         refused(alframe(*given, *more), said)
 

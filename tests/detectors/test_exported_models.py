@@ -171,6 +171,17 @@ def test_detections_are_of_the_raw_boxes(make):
     assert (found[:, None] - every).abs().amax(2).amin(1).max() < 1e-3
 
 
+def test_where_there_is_no_detection_the_score_is_0_and_the_label_none():
+    detector = small_retinanet().eval()
+    detector.postprocess = replace(detector.postprocess, score_threshold=0.999)
+    images = torch.randint(256, (1, 3, 64, 64), dtype=torch.uint8)
+    with torch.no_grad():
+        _, scores, labels = ExportedDetector(detector)(images, torch.tensor([[64, 64]]))
+    assert scores.numel() > 0
+    assert (scores == 0).all()
+    assert (labels == -1).all()
+
+
 def test_outputs_of_other_shapes_are_refused():
     own = found([BOX, BOX], [0.9, 0.5], [1, 2])
     with pytest.raises(RunError, match="other shapes than the model"):

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from alframe.detectors.dense import DenseDetector
+from alframe.detectors.dense import DenseDetector, Features
 from alframe.detectors.retinanet import RetinaNet
 from alframe.errors import ConfigError
+from alframe.signals import ANCHORS, BOX_FEATURES
 from tests.detectors.drawing import drawing, padded
 from tests.detectors.drawing import small_retinanet as tiny
 
@@ -119,6 +120,18 @@ def test_backbones_whose_maps_are_not_where_the_anchors_are():
         model.eval()(drawing(side=128))
 
 
+@pytest.mark.parametrize(
+    ("cells", "fits"),
+    [((8, 16), True), ((7, 16), False), ((9, 16), False), ((8, 15), False), ((8, 17), False)],
+)
+def test_a_map_has_as_many_cells_as_the_image_has_strides(cells, fits):
+    levels = [torch.zeros(1, 64, 8 >> n, 16 >> n) for n in range(3)]
+    levels[0] = torch.zeros(1, 64, *cells)
+    said = tiny().misfit(Features(tuple(levels), levels[-1], (64, 128)))
+    where = "of images of 128 x 64 pixels its map at stride 8 has"
+    assert said == ("" if fits else f"{where} {cells[1]} x {cells[0]} cells")
+
+
 def test_padding_does_not_change_what_is_decoded():
     """The same logits in a larger frame: same boxes; what lies in the padding is clipped."""
     model, batch = tiny().eval(), drawing()
@@ -151,6 +164,30 @@ def test_detections_are_in_pixels_of_the_original():
     doubled = replace(batch, originals=batch.originals * torch.tensor([2, 3]))
     scaled = model.detect(*predictions, doubled)
     torch.testing.assert_close(scaled.boxes, found.boxes * torch.tensor([3.0, 2, 3, 2]))
+
+
+def test_anchors_are_in_pixels_of_the_original():
+    model, batch = tiny(), drawing()
+    doubled = replace(batch, originals=batch.originals * torch.tensor([2, 3]))
+    found = model.read(doubled, model.features(batch), frozenset({ANCHORS}))
+    expected = model.anchors(model.features(batch)).boxes * torch.tensor([3.0, 2, 3, 2])
+    torch.testing.assert_close(found[ANCHORS], expected.expand(2, -1, -1))
+
+
+def test_boxes_have_features_of_the_deepest_map():
+    model, batch = tiny().eval(), drawing()
+    found = model.read(batch, model.features(batch), frozenset({BOX_FEATURES}))
+    assert found.keys() == {BOX_FEATURES}
+    assert found[BOX_FEATURES].shape[2] == 160
+
+
+def test_boxes_are_decoded_in_single_precision():
+    model, batch = tiny().eval(), drawing()
+    model.postprocess = replace(model.postprocess, score_threshold=0.0)
+    logits, deltas, anchors = model(batch)
+    half, single = (model.detect(logits, each, anchors, batch).boxes
+                    for each in (deltas.bfloat16(), deltas.bfloat16().float()))  # fmt: skip
+    assert torch.equal(half, single)
 
 
 def test_a_copy_is_independent():

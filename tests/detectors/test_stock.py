@@ -9,6 +9,7 @@ import torch
 from alframe.config.resolve import from_file, from_overrides, resolve
 from alframe.detectors import backbone_weights
 from alframe.detectors.backbones import Backbone
+from alframe.detectors.detector import KnownBoxes
 from alframe.detectors.fcos import FCOS
 from alframe.detectors.mobilenet import mobilenet_backbone
 from alframe.errors import ConfigError
@@ -46,6 +47,50 @@ def test_missing_proposals_are_background_and_vectors_belong_to_detections():
     torch.testing.assert_close(again.roll(-1, dims=2)[valid], found.probs[valid])
     own = found.probs.gather(2, found.labels[..., None])[..., 0]
     assert torch.equal(own[valid], found.scores[valid])
+
+
+def test_anchors_are_those_of_torchvision_on_maps_of_its_strides():
+    model = light(backbone="resnet10t")
+    assert model.strides == [4, 8, 16, 32]
+    assert model.stock.rpn.anchor_generator.sizes == ((32,), (64,), (128,), (256,), (512,))
+
+
+def test_proposals_are_those_of_torchvision():
+    """Of more anchors than are looked at, some of them in the padding."""
+    model, batch = seeded(light).double().eval(), drawing(side=128)
+    model.stock.rpn.head.cls_logits.weight.data.mul_(30)  # told apart
+    features = model.features(replace(batch, sizes=torch.tensor([[40, 128], [128, 72]])))
+    with torch.no_grad():
+        expected, _ = model.stock.rpn(features.images, features.levels)
+        found = model._proposals(features)
+    for boxes, own, valid in zip(expected, found.boxes, found.valid, strict=True):
+        torch.testing.assert_close(own[valid], boxes, rtol=0, atol=1e-6)
+
+
+def test_what_is_thinner_than_a_hundredth_of_a_pixel_is_no_detection():
+    boxes = torch.tensor([[10.0, 10, 10.005, 30], [10, 10, 30, 30]])[None, :, None]
+    probs = torch.tensor([[[0.9, 0, 0, 0.1], [0.8, 0, 0, 0.2]]])
+    known = KnownBoxes(probs, probs[..., :-1], boxes.expand(1, 2, 3, 4), (2,))
+    found, _ = light()._detect(known, drawing(1))
+    assert found.boxes[found.valid].tolist() == [[10, 10, 30, 30]]
+
+
+def test_every_proposal_may_be_of_every_class():
+    assert (light().postprocess.per_level, light().postprocess.per_image) == (None, None)
+
+
+def test_mobilenet_may_have_the_heads_of_version_2():
+    made = (light(backbone="mobilenet_v3_large", heads=heads) for heads in (None, "light", "v2"))
+    assert [len(model.stock.rpn.head.conv) for model in made] == [1, 1, 2]
+
+
+def test_mixed_precision_gives_proposals_in_single():
+    model = seeded(light).eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        found = model.stock.rpn.head(list(model.features(drawing()).levels.values()))
+        vectors = read(model, drawing(), BOX_FEATURES)[BOX_FEATURES]
+    assert {level.dtype for levels in found for level in levels} == {torch.float32}
+    assert vectors.dtype == torch.float32
 
 
 @both

@@ -13,9 +13,9 @@ import torch
 from alframe.annotations.sheets import query_folder, read_sheet
 from alframe.config.sections import BudgetConfig
 from alframe.datasets.base import Dataset, ImageSet, Target, with_classes
-from alframe.errors import ConfigError, RunError, Waiting
+from alframe.errors import ConfigError, DataError, RunError, Waiting
 from alframe.oracle import Answers
-from alframe.runs.asking import Asking, _proposed, asked_image
+from alframe.runs.asking import Asking, _proposed, asked_image, readable
 from alframe.runs.budget import Plan, planned
 from alframe.runs.journal import Journal
 from alframe.runs.labelling import Labelling
@@ -207,8 +207,46 @@ def test_what_is_proposed_from_the_second_query_on(tmp_path: Path) -> None:
         assert sheet.proposed == bool(cycle)
 
 
+def test_what_is_asked_already_stays_as_it_was_and_what_it_lacks_is_added(tmp_path: Path) -> None:
+    first, second = TRUTH.pool[:2]
+    sees, again = Asking(tmp_path, TRUTH, Sees()), Asking(tmp_path, TRUTH)  # type: ignore[arg-type]
+    sees(1, {first: "entropy"}, {first: 0.7})
+    again(1, {second: "entropy", first: "entropy"}, None)
+    images = read_sheet(query_folder(tmp_path, 1), TRUTH.file).images
+    assert [(i.item, i.score, len(i.proposals)) for i in images] == [
+        (second, None, 0), (first, 0.7, 1)
+    ]  # fmt: skip
+    again(1, {first: "entropy"}, None)  # the picture of another is gone, and may come back
+    assert read_sheet(query_folder(tmp_path, 1), TRUTH.file).images == images
+    sees(1, {first: "entropy"}, {first: 0.2})
+    (image,) = read_sheet(query_folder(tmp_path, 1), TRUTH.file).images
+    assert image.score == 0.2, "selected anew, by another model"
+
+
+def test_what_was_said_of_the_data_is_said_beside_pictures_that_cannot_be_read() -> None:
+    class Damaged:
+        size = TRUTH.images.size
+
+        def read(self, item: str) -> Any:
+            if item == lost:
+                raise DataError(["it is damaged"])
+            return TRUTH.images.read(item)
+
+    budget = BUDGET.model_dump()
+    lost = plan(partly(), **budget).initial[0]
+    damaged: Any = Damaged()
+    dataset = dataclasses.replace(
+        partly(), images=damaged, notes=("said before",), on_bad_item="skip"
+    )
+    left, drawn = readable(CONFIG.model_copy(update={"budget": BUDGET}), dataset)
+    assert left.notes[0] == "said before"
+    assert len(left.notes) == 2
+    assert lost not in {*left.pool, *drawn.initial, *drawn.test}
+
+
 def test_at_most_a_hundred_boxes_are_proposed_and_no_padding() -> None:
-    scores = torch.linspace(0.9, 0.5, 120).expand(2, -1)
+    scores = torch.linspace(0.9, 0.5, 120).repeat(2, 1)
+    scores[1, 2] = 0.05  # the least
     boxes = torch.tensor([1.0, 2, 9, 8]).expand(2, 120, 4)
     valid = torch.arange(120) < torch.tensor([[120], [3]])
     labels, probs = torch.zeros(2, 120, dtype=torch.long), torch.zeros(2, 120, 1)
@@ -256,6 +294,50 @@ def test_answers_to_what_nobody_asked_for_must_be_of_the_pool(tmp_path: Path) ->
 
     with pytest.raises(RunError, match="1 not asked for: elsewhere"):
         run(tmp_path / "run", Strange(), partly())
+
+
+class Going:
+    """Images whose files go; what was read of them is kept, as a cache does."""
+
+    def __init__(self) -> None:
+        self.gone: set[str] = set()
+        self.read, self.size = TRUTH.images.read, TRUTH.images.size
+
+    def stamp(self, item: str) -> str:
+        if item in self.gone:
+            raise DataError([f"{item} is gone"])
+        return "as it was"
+
+
+def test_a_picture_that_is_gone_is_not_asked_for_whatever_is_cached(tmp_path: Path) -> None:
+    images: Any = Going()
+    dataset = dataclasses.replace(partly(), images=images, on_bad_item="skip")
+    people, first = People(), plan(dataset, **BUDGET.model_dump())
+    people.asked[0] = []  # it has waited
+    images.gone = {first.initial[0]}
+    with open_run(tmp_path / "run", CONFIG, resume=False) as run:
+        labelling = Labelling(dataset, people, run, first)
+        labelling.begin()
+        labelling.annotate(0)
+    assert set(labelling.pool.labelled) == {*first.initial[1:]}
+
+
+def test_a_picture_that_goes_once_it_was_trained_on_stays_answered(tmp_path: Path) -> None:
+    """It was an answer that nobody asked for."""
+    images: Any = Going()
+    dataset = dataclasses.replace(partly(), images=images)
+    first = plan(dataset, **BUDGET.model_dump())
+    more = next(i for i in TRUTH.pool if i not in {*first.test, *first.initial})
+    people = People(extra={0: more})
+    people.asked[0] = []  # it has waited
+    with open_run(tmp_path / "run", CONFIG, resume=False) as run:
+        labelling = Labelling(dataset, people, run, first)
+        labelling.begin()
+        labelling.annotate(0)
+        images.gone = {more}
+        again = Labelling(dataset, people, run, first)
+        again.annotate(0)
+    assert more in again.pool.labelled
 
 
 class Growing(People):

@@ -116,6 +116,8 @@ def test_what_makes_no_sense_for_masks_is_refused(
     refused(alframe(*predict, "--weighted"), "leave out --weighted")
     output = ("--to", "yolo", "--output", str(tmp_path / "out"))
     refused(alframe("export", str(finished), photo, *output), "its model finds no boxes")
+    model = ("--to", "torch-export", "--output", str(tmp_path / "model"))
+    refused(alframe("export", str(finished), photo, *model), "no model of detections to export")
     assert not (tmp_path / "out").exists()
     curves = ("--show-dir", str(tmp_path / "curves"))
     refused(alframe("evaluate", str(finished), *curves), "no detections to draw curves of")
