@@ -378,7 +378,7 @@ def test_files_that_do_not_fit(
     for rows, message in (
         (rest, "no prediction of any of 4 images of the test split, such as test/"),
         ([row | {"image_id": TRUTH.test[0]}], "no prediction of any of 9 images of the pool"),
-        ([row | {"category_id": 9}], "no category has this id"),
+        ([row | {"category_id": 9}], "instances.json has this id"),
         ([row | {"score": 2}], "expected a number from 0 to 1"),
         ([row | {"image_id": "000000"}], "may mean several files"),
         ([row | {"image_id": 99}], "image_id has to be the name of a picture"),
