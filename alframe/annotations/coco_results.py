@@ -58,7 +58,11 @@ def read_results(source: Source, images: Images, problems: Problems) -> CocoResu
     where, content = next(iter(own.items()), (str(source), nothing))
     reader = _ResultsReader(content, where, problems, source, images)
     reader.add_images(located(images, where))
-    reader.add_results(chain.from_iterable(map(parts_in, results.values())))
+    for result in results.values():
+        again = reader.add_results(parts_in(result))
+        for item in sorted(again) if len(again) > 1 else ():  # a list may be cut within an image
+            cause = "several files of results are of an image"
+            problems.add(item, Problem(cause, f"{source}: {item}", "give each model's file alone"))
     file = reader.end()
     _check_listed(source, file, problems)
     file.notes += [
@@ -129,13 +133,21 @@ class _ResultsReader(InstancesReader):
         self._bare = not self.categories.values
         self._named: set[str] = set()
 
-    def add_results(self, parts: Iterable[Sequence[Any]]) -> None:
-        """Add rows ``image_id category_id bbox score``, gone through once."""
+    def add_results(self, parts: Iterable[Sequence[Any]]) -> set[str]:
+        """Add rows ``image_id category_id bbox score`` of a file, gone through once.
+
+        Returns:
+            The images that files before it are of as well.
+        """
+        before, self.file.annotated = self.file.annotated, set()
         first = 0
         for part in parts:
             if not self._add_columns(quick_rows(part)):
                 self.add_objects(map(_by_file_name, part), first)
             first += len(part)
+        again = before & self.file.annotated
+        self.file.annotated |= before
+        return again
 
     def _add_columns(self, rows: QuickRows | None) -> bool:
         """Add rows at once, where that can be done; otherwise nothing is added."""

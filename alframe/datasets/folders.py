@@ -21,7 +21,10 @@ HIDDEN = "with a name that begins with a dot"
 FOREIGN_NAME = "with a name that is no line of UTF-8 (rename it)"
 NO_PICTURE = "without an image in it"
 RUN = "of a run of alframe"
+QUERY = "of a query of alframe"
 DRAWN = "of pictures that were drawn"
+DRAWN_HERE = ".alframe-drawn"
+"""What is put into a folder of pictures that were drawn, by which it is known."""
 FOREIGN = "of a format that is not read (convert it to JPEG or PNG)"
 
 _FOREIGN = frozenset(
@@ -32,6 +35,7 @@ _FOREIGN = frozenset(
 _TEXTS = frozenset({".xml", ".json", ".jsonl", ".txt", ".csv", ".yaml", ".yml", ".md", ".html"})
 """Of what lies beside pictures by the thousand, and is not opened."""
 _OF_A_RUN = frozenset({"journal.jsonl", "manifest.json"})
+_OF_A_QUERY = frozenset({"query.json", "images.txt", "README.txt"})
 
 
 class Given(NamedTuple):
@@ -153,10 +157,12 @@ def _walk(
         return
     seen.add(real)
     reason = f"that cannot be opened ({here.error})" if here.error else None
-    if prefix and real == drawn:
+    if prefix and (real == drawn or DRAWN_HERE in here.files):
         reason = DRAWN
     elif prefix and here.files.keys() >= _OF_A_RUN:
         reason = RUN
+    elif prefix and here.files.keys() >= _OF_A_QUERY:
+        reason = QUERY
     if reason:
         yield prefix.rstrip("/") or ".", reason
         return

@@ -13,7 +13,7 @@ from PIL import Image
 
 from alframe.config.sections import Component, RunConfig
 from alframe.datasets.base import ImageSet
-from alframe.datasets.folders import Given
+from alframe.datasets.folders import DRAWN_HERE, Given
 from alframe.errors import RunError
 from alframe.files.atomic import UNLOCKED_IDLE, atomic, remove_torn
 from alframe.files.home import real
@@ -203,8 +203,14 @@ def _drawn(
 
 
 def picture_files(images: Sequence[Given], folder: Path) -> list[Path]:
-    """A file for each image's picture; numbered where it would be another's, or an image."""
+    """A file for each image's picture; numbered where it would be another's, or an image.
+
+    A folder that holds nothing else is marked: its pictures are nothing to choose from.
+    """
     remove_torn(folder, idle=UNLOCKED_IDLE)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.iterdir()):
+        (folder / DRAWN_HERE).touch()
     taken = {real(image.path) for image in images}
     numbers: dict[Path, Iterator[int]] = {}
     pictures: list[Path] = []

@@ -396,6 +396,22 @@ def test_answers_beside_results_are_not_what_their_numbers_are_of(tmp_path: Path
     problems.settle()
 
 
+def test_results_of_two_models_in_a_folder_are_not_one(tmp_path: Path) -> None:
+    """Parts of one model's are, cut within an image, too."""
+    row = {"category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}
+    for name, images in (("a.json", "ab"), ("b.json", "bcd")):
+        rows = [row | {"image_id": f"{image}.jpg"} for image in images]
+        (tmp_path / name).write_text(json.dumps(rows))
+    known, problems = Known(*(f"{image}.jpg" for image in "abcd")), Problems("error")
+    found = read_predictions(tmp_path, known, problems)
+    assert [thing.owner[0] for thing in found.objects] == [*"abbcd"]
+    rows = [row | {"image_id": f"{image}.jpg"} for image in "cd"]
+    (tmp_path / "c.json").write_text(json.dumps(rows))
+    read_predictions(tmp_path, known, problems)
+    with pytest.raises(DataError, match=r"several files of results are of an image .2 times.: .*d\.jpg"):
+        problems.settle()
+
+
 def test_instances_are_those_beside_results_and_are_named(tmp_path: Path) -> None:
     """Answers of an old run in a folder below have numbers of their own."""
     row = {"image_id": "a.jpg", "category_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5}

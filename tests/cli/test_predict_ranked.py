@@ -101,7 +101,7 @@ def test_top_prints_and_draws_no_more(
     assert [(r["image"], r["score"]) for r in found] == [
         (r["image"], r["score"]) for r in every[:3]
     ]
-    drawn = {str(p) for p in (tmp_path / "drawn").rglob("*") if p.is_file()}
+    drawn = {str(p) for p in (tmp_path / "drawn").rglob("*.png")}
     assert drawn == {row["picture"] for row in found}
     again = shutil.copytree(tmp_path / "drawn", tmp_path / "before")
     assert alframe("predict", str(run), str(photos), "--output", str(tmp_path / "drawn"))[0] == 0

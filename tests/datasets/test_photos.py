@@ -51,14 +51,20 @@ def test_what_is_left_out_is_counted_and_named(root):
     (root / "raw.CR2").write_bytes(b"x")
     run = root / "runs" / "one"
     image(run / "queries" / "thumbnail.jpg")
-    for name in ("journal.jsonl", "manifest.json"):
-        (run / name).touch()
+    image(root / "round" / "thumbnails" / "0001.jpg")
+    image(root / "found" / "a.png")
+    made = {"round": ("query.json", "images.txt", "README.txt"), "found": (".alframe-drawn",)}
+    for folder, names in {"runs/one": ("journal.jsonl", "manifest.json"), **made}.items():
+        for name in names:
+            (root / folder / name).touch()
     dataset = photos(str(root), classes=["cat"])
     assert len(dataset.pool) == 3
     assert sorted(dataset.notes) == [
         f"left out of {root}: 1 file of a format that is not read (convert it to JPEG or PNG): "
         "raw.CR2",
+        f"left out of {root}: 1 file of a query of alframe: round",
         f"left out of {root}: 1 file of a run of alframe: runs/one",
+        f"left out of {root}: 1 file of pictures that were drawn: found",
         f"left out of {root}: 1 file with a name that begins with a dot: .hidden.jpg",
         f"left out of {root}: 1 file without an image in it: notes.txt",
     ]
