@@ -62,7 +62,7 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
 def _read(source: Source, images: Images, problems: Problems, objects: Collected) -> Annotations:
     folder = folder_of(source)
     source = folder if source.name.lower().endswith((".yaml", ".yml")) else source
-    names, labels = names_of(folder), label_files(source)
+    (names, elsewhere), labels = names_of(folder), label_files(source)
     if not labels:
         raise DataError(f"{source}: expected label files of YOLO (.txt) in it, or in labels/")
     keypoints, lossy = keypoints_of(folder), is_of_label_studio(source)
@@ -70,6 +70,8 @@ def _read(source: Source, images: Images, problems: Problems, objects: Collected
     for name, file in labels.items():
         reader.add(name, file)
     found = reader.end(called(source))
+    if elsewhere:
+        found.notes.append(f"{called(source)}: names of classes are those of {elsewhere}")
     note_misread(found, called(source), images, problems, CENTRE)
     if source.is_dir() and (others := beside_labels(source, labels)):
         count = plural(len(others), "label file")

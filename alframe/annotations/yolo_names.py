@@ -18,8 +18,12 @@ PREDICTED = "# what a model found: lines of labels end with its score"
 """First line of a ``data.yaml`` beside labels that are no answers."""
 
 
-def names_of(source: Source) -> tuple[str, ...] | None:
+def names_of(source: Source) -> tuple[tuple[str, ...] | None, str]:
     """Names of classes by number, of what lies in a folder, or else in the nearest one above.
+
+    Returns:
+        Names, None where there are none; and their file, where it does not lie in the folder itself
+        but below or above it, else nothing.
 
     Raises:
         DataError: there are several lists that differ, or one is malformed.
@@ -31,7 +35,10 @@ def names_of(source: Source) -> tuple[str, ...] | None:
             "one by which the numbers were written"
         )
     # A list in lines cannot hold every name, YAML can.
-    return next((found[file] for file in sorted(found, key=_is_list)), None)
+    if not found:
+        return None, ""
+    file = min(found, key=_is_list)
+    return found[file], "" if file.rpartition("/")[0] == str(source).rstrip("/") else file
 
 
 def keypoints_of(source: Source) -> int:

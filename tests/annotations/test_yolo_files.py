@@ -281,7 +281,11 @@ def test_lines_with_keypoints(tmp_path: Path) -> None:
     for place in (path, path / "labels"):
         found = read(place, Known("a.jpg", "b.jpg"))
         assert boxes(found) == [(i, "box", [120, 60, 200, 180]) for i in ("a.jpg", "b.jpg")]
-        assert found.notes == [f"{place}: 1 line with keypoints, of which the box is taken"]
+        above = f"{path / 'labels'}: names of classes are those of {path / 'data.yaml'}"
+        assert found.notes == [
+            f"{place}: 1 line with keypoints, of which the box is taken",
+            *([above] if place != path else []),
+        ]
     (path / "labels/a.txt").write_text("1 0.5 0.5 0.25 0.5 0.1 0.1 0.9 0.9 0.75\n")
     problems = Problems("error")
     predicted = read_predictions(path, Known("a.jpg", "b.jpg"), problems)
