@@ -115,7 +115,9 @@ def hold_out(found: Found, test: str, seed: int) -> None:
     """
     if share_of(test) is None:
         own = {item: found.files[item] for item in found.pool if item in found.files}
-        found.test = listed(expanded(test), PictureNames(own), found.problems)
+        names = PictureNames(own)
+        found.test = listed(expanded(test), names, found.problems)
+        found.notes += names.notes()
     else:
         apart = found.problems.items.union(found.bare)
         shown: dict[str, set[str]] = {item: set() for item in found.pool if item not in apart}

@@ -316,9 +316,10 @@ def _differing(otherwise: dict[str, str]) -> list[str]:
     if not otherwise:
         return []
     pairs = [f"{name} ({found})" for name, found in otherwise.items()]
-    verb = "differs from its file" if len(pairs) == 1 else "differ from their files"
+    one = len(pairs) == 1
+    was, verb = ("is", "differs from its file") if one else ("are", "differ from their files")
     return [
-        f"{plural(len(pairs), 'name')} in the annotations {verb} (case, encoding, suffix or "
+        f"{plural(len(pairs), 'name')} that {was} given {verb} (case, encoding, suffix or "
         f"folder) and can mean no other: {named(pairs)}"
     ]
 

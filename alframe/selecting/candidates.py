@@ -48,6 +48,10 @@ class Candidates:
         """Those of the images found that may not be meant; see :class:`.PictureNames`."""
         return [] if self._pictures is None else self._pictures.doubts(items)
 
+    def notes(self) -> list[str]:
+        """What was found by likeness alone; see :class:`.PictureNames`."""
+        return [] if self._pictures is None else self._pictures.notes()
+
     def file(self, item: str) -> Path | None:
         """Where the picture lies; None where it is no file."""
         if not self._free and parts_of(item)[1]:

@@ -91,7 +91,7 @@ def read_material(
     detections = [stored(each, str(path)) for each, path in zip(found, paths, strict=True)]
     empty = _nothing_found(detections[0]) if predictions else []
     signals = _signals(detections, len(predictions), vectors)
-    told = (*notes, *own, *said, *settled, *empty)
+    told = (*notes, *own, *said, *candidates.notes(), *settled, *empty)
     return Material(ids - problems.items, classes, signals, candidates, done, targets, told)
 
 

@@ -416,7 +416,7 @@ def test_a_file_that_can_alone_be_meant_is_taken(tmp_path, listed, file):
     assert set(dataset.pool) == {"train2017/1", item}
     assert dataset.images.read(item).shape == (80, 100, 3)
     assert dataset.notes == (
-        "1 name in the annotations differs from its file (case, encoding, suffix or folder) and "
+        "1 name that is given differs from its file (case, encoding, suffix or folder) and "
         f"can mean no other: {listed} ({file})",
     )
 

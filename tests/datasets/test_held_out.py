@@ -94,6 +94,17 @@ def test_images_in_a_file(options: dict[str, Any], tmp_path: Path) -> None:
         read(options, test=str(tmp_path / "test.txt"))
 
 
+def test_names_in_a_file_that_are_like_those_of_images_are_told(tmp_path: Path) -> None:
+    """They may be of another camera."""
+    options = yolo(tmp_path / "data")
+    (tmp_path / "test.txt").write_text("cam1/3.png\nimages/train/4.jpg\n")
+    told = read(options, test=str(tmp_path / "test.txt"))
+    assert told.test == ("images/train/3.jpg", "images/train/4.jpg")
+    (note,) = (n for n in told.notes if "given" in n)
+    assert note.startswith("1 name that is given differs from its file (case, encoding, suffix or")
+    assert note.endswith(": cam1/3.png (images/train/3.jpg)")
+
+
 def test_images_are_drawn_to_be_annotated(options: dict[str, Any]) -> None:
     dataset = {**options, **UNTESTED.get(options["name"], {})}
     budget = {"test": 3, "initial": 2, "per_cycle": 1}

@@ -147,7 +147,7 @@ def test_names_that_differ_are_noted_but_for_the_suffix():
     for name in ("a", "a.jpg", "A.jpg", "deep/d", "images/a.jpg", "labels/sub/b c"):
         found.find(name)
     assert found.notes() == [
-        "2 names in the annotations differ from their files (case, encoding, suffix or folder) and "
+        "2 names that are given differ from their files (case, encoding, suffix or folder) and "
         "can mean no other: A.jpg (a.jpg), deep/d (sub/deep/d.jpeg)"
     ]
 

@@ -97,7 +97,7 @@ def test_what_is_known_already(root, tmp_path):
     assert dataset.unannotated == ("b.PNG",)
     assert dataset.targets["a.jpg"].boxes.tolist() == [[10, 10, 30, 30]]
     assert dataset.targets["sub/c.jpeg"].boxes.shape == (0, 4)  # listed: looked at, and empty
-    assert dataset.notes[0].startswith("1 name in the annotations differs from its file")
+    assert dataset.notes[0].startswith("1 name that is given differs from its file")
     assert dataset.notes[1:] == (
         "took 1 image of 2 that the annotations list without an object for empty: sub/c.jpeg; if "
         "nobody looked at them, set dataset.listed=unlabelled",

@@ -333,10 +333,10 @@ def test_ids_cannot_leave_the_folder(plain):
         ("a.jpg a.xml\nb.jpg b.xml", "2 names with a folder or suffix"),
         ("JPEGImages\\a.jpg\nAnnotations/b.xml", "2 names with a folder or suffix"),
         ("/home/me/VOC2007/JPEGImages/a.jpg\nb", "1 name with a folder or suffix"),
-        ("A\nb", "2 names in the annotations differ from their files (case, encoding, suffix or"),
-        ("sub/../a\nb", "2 names in the annotations differ"),
+        ("A\nb", "2 names that are given differ from their files (case, encoding, suffix or"),
+        ("sub/../a\nb", "2 names that are given differ"),
         ("../JPEGImages/a.jpg\nb", "1 name with a folder or suffix"),
-        ("%61\nb", "2 names in the annotations differ"),
+        ("%61\nb", "2 names that are given differ"),
     ],
 )
 def test_lists_as_people_write_them(plain, text, note):

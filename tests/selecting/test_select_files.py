@@ -477,6 +477,18 @@ def test_a_query_calls_links_by_their_names_and_takes_them_back(
     )
 
 
+def test_names_that_are_like_those_of_images_are_told(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    """They may be of another camera."""
+    (done := tmp_path / "done.txt").write_text("/old/cam1/d.jpg\n")
+    given = ("--images", photos, "--labelled", done)
+    code, out, err = choose(alframe, *given, strategy="random", budget=9)
+    assert (code, "in/d.jpg" in out) == (0, False), err
+    assert "1 name that is given differs from its file" in err
+    assert "/old/cam1/d.jpg (in/d.jpg)" in err
+
+
 def test_files_of_a_query_that_nobody_has_annotated_label_nothing(
     alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
