@@ -17,6 +17,7 @@ from alframe.datasets.coco_fields import Key, Row, WrongFieldError, key, take_re
 from alframe.datasets.coco_json import CocoFile, InstancesReader, in_order
 from alframe.datasets.coco_objects import QuickRows, quick_rows
 from alframe.datasets.json_text import parsed
+from alframe.datasets.names import stem
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.errors import DataError
 from alframe.grouping import by_key
@@ -65,6 +66,12 @@ def read_results(source: Source, images: Images, problems: Problems) -> CocoResu
             problems.add(item, Problem(cause, f"{source}: {item}", "give each model's file alone"))
     file = reader.end()
     _check_listed(source, file, problems)
+    if own and _other_by_name(content, rows):
+        file.notes.append(
+            f"{source}: its numbers of images are taken for those of {where}; by the names of "
+            "pictures, as Ultralytics counts them, they would be of others: take that file away "
+            "if it is not theirs"
+        )
     file.notes += [
         f"{source}: {where} is not what its numbers are of: it lacks some of its images, or most "
         "of its classes"
@@ -98,6 +105,17 @@ def _is_of(content: Any, rows: Sequence[Any], images: Images) -> bool:
         return found <= listed and 2 * len(shown & kinds) >= len(shown)
     except (LookupError, TypeError, AttributeError, DataError):
         return True  # reading them tells what is wrong
+
+
+def _other_by_name(content: Any, rows: Sequence[Any]) -> bool:
+    """Whether numbers of images are all names of pictures as well, and not of the same ones."""
+    with contextlib.suppress(LookupError, TypeError, AttributeError, ValueError):
+        numbers = {row["image_id"] for row in rows if not row.get("file_name")}
+        stems = [stem(row["file_name"].rpartition("/")[2]) for row in content["images"]]
+        pairs = zip(stems, content["images"], strict=True)
+        by_name = {int(name): row["id"] for name, row in pairs if name.isdecimal()}
+        return numbers <= by_name.keys() and any(by_name[n] != n for n in numbers)
+    return False
 
 
 def _there(rows: Iterable[Any], images: Images) -> Iterator[str]:

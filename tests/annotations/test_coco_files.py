@@ -396,6 +396,24 @@ def test_answers_beside_results_are_not_what_their_numbers_are_of(tmp_path: Path
     problems.settle()
 
 
+@pytest.mark.parametrize(("first", "told"), [(1, False), (2, True)])
+def test_numbers_that_are_names_of_other_pictures_are_told(
+    tmp_path: Path, first: int, told: bool
+) -> None:
+    """Ultralytics makes 1 of 001.jpg, which may be the number of another in a file beside it."""
+    names = ["001.jpg", "002.jpg"]
+    row = {"category_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5}
+    images = [{"id": (first + n) % 2 or 2, "file_name": name} for n, name in enumerate(names)]
+    written(tmp_path / "val.json", images=images)
+    path = tmp_path / "preds.json"
+    path.write_text(json.dumps([row | {"image_id": 1}, row | {"image_id": 2}]))
+    problems = Problems("error")
+    found = read_predictions(path, Known(*names), problems)
+    problems.settle()
+    assert len(found.objects) == 2
+    assert any("would be of others: take that file away" in note for note in found.notes) == told
+
+
 def test_results_of_two_models_in_a_folder_are_not_one(tmp_path: Path) -> None:
     """Parts of one model's are, cut within an image, too."""
     row = {"category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}
