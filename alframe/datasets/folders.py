@@ -13,10 +13,12 @@ from alframe.datasets.pictures import OF_ANY_SIZE, header_size, is_picture
 from alframe.datasets.problems import BadItemError, sentences
 from alframe.errors import DataError
 from alframe.files.presence import is_folder
+from alframe.files.walking import OF_SYSTEMS
 from alframe.words import named, plural, tallied
 
 REMEDY = "give the path of an image"
 _GIVEN = replace(OF_ANY_SIZE, remedy=REMEDY)
+SYSTEM = f"of a system ({', '.join(sorted(OF_SYSTEMS))})"
 HIDDEN = "with a name that begins with a dot"
 FOREIGN_NAME = "with a name that is no line of UTF-8 (rename it)"
 NO_PICTURE = "without an image in it"
@@ -169,6 +171,8 @@ def _walk(
     for name in sorted([*here.files, *here.folders]):
         if name.startswith("."):
             yield prefix + name, HIDDEN
+        elif name in OF_SYSTEMS:
+            yield prefix + name, SYSTEM
         elif not is_line(name):
             yield prefix + name, FOREIGN_NAME
         elif name in here.files:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 from alframe.errors import DataError
 
+OF_SYSTEMS = frozenset({"@eaDir", "__MACOSX", "lost+found"})
+"""Folders of nobody's: thumbnails of a Synology, what a Mac adds to zips, repaired files."""
+
 
 def walked(top: Path) -> Iterator[tuple[str, list[str]]]:
-    """Each folder at and below one, and the names of its files; not those that are hidden.
+    """Each folder at and below one, and its files' names; not hidden ones and those of systems.
 
     Links to folders are followed, and each folder is walked once, under a path without links where
     it has one.
@@ -25,7 +28,7 @@ def walked(top: Path) -> Iterator[tuple[str, list[str]]]:
     for start in starts:  # grows by the links that are found, which come last
         for inner, folders, names in os.walk(start, onerror=closed):
             real = os.path.realpath(inner)
-            shown = sorted(name for name in folders if name[0] != "." and name != "lost+found")
+            shown = sorted(n for n in folders if n[0] != "." and n not in OF_SYSTEMS)
             folders[:] = [] if real in seen else shown
             if real not in seen:
                 seen.add(real)

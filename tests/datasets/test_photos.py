@@ -51,6 +51,7 @@ def test_what_is_left_out_is_counted_and_named(root):
     (root / "raw.CR2").write_bytes(b"x")
     run = root / "runs" / "one"
     image(run / "queries" / "thumbnail.jpg")
+    image(root / "@eaDir" / "a.jpg" / "SYNOPHOTO_THUMB_XL.jpg")
     image(root / "round" / "thumbnails" / "0001.jpg")
     image(root / "found" / "a.png")
     made = {"round": ("query.json", "images.txt", "README.txt"), "found": (".alframe-drawn",)}
@@ -64,6 +65,7 @@ def test_what_is_left_out_is_counted_and_named(root):
         "raw.CR2",
         f"left out of {root}: 1 file of a query of alframe: round",
         f"left out of {root}: 1 file of a run of alframe: runs/one",
+        f"left out of {root}: 1 file of a system (@eaDir, __MACOSX, lost+found): @eaDir",
         f"left out of {root}: 1 file of pictures that were drawn: found",
         f"left out of {root}: 1 file with a name that begins with a dot: .hidden.jpg",
         f"left out of {root}: 1 file without an image in it: notes.txt",

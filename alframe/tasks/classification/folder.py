@@ -18,6 +18,7 @@ from alframe.datasets.problems import Problems
 from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
 from alframe.errors import DataError
 from alframe.files.home import expanded
+from alframe.files.walking import OF_SYSTEMS
 from alframe.tasks.classification import TASK
 from alframe.words import named, plural, tallied
 
@@ -49,7 +50,7 @@ class ClassFolders:
     def _folders(self, part: str) -> list[str]:
         """Names of the folders in a part of ``home``, but for hidden ones."""
         folders = self.listing.folder(self.home / part).folders
-        return sorted(name for name in folders if not name.startswith("."))
+        return sorted(n for n in folders if not n.startswith(".") and n not in OF_SYSTEMS)
 
     def note_others(self, splits: Collection[str]) -> None:
         """Say which folders beside those of the splits are left out."""
