@@ -214,8 +214,8 @@ def _write_list(path: Path, digests: Collection[tuple[str, str]]) -> None:
 
 
 def _listed(path: Path) -> Iterator[tuple[str, str]]:
-    """The paths that were written, with their SHA-256; none without a list."""
-    with contextlib.suppress(FileNotFoundError, PermissionError):
+    """The paths that were written, with their SHA-256; none without a list that can be read."""
+    with contextlib.suppress(OSError):
         for line in path.read_text("utf-8", "replace").splitlines():
             sha256, _, name = line.partition("  ")
             yield name, sha256

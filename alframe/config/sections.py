@@ -47,6 +47,7 @@ class Section(BaseModel):
     )
 
     called: ClassVar[str] = ""
+    """In messages."""
     only: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {}
     """Setting -> another, and the values of that one at which it has an effect."""
 

@@ -1166,3 +1166,14 @@ def test_vectors_of_images_that_are_not_there(
     given = ("--embeddings", tmp_path / "e.npz", "--images", photos)
     code, _, err = choose(alframe, *given, strategy="coreset", budget=2)
     assert (code, "x.jpg" in err) == (2, True), err
+
+
+def test_annotations_whose_name_is_as_long_as_it_can_be(
+    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    """The list of what a query has would be beside them, with a longer name."""
+    content = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [], "categories": []}
+    (path := tmp_path / f"{'a' * 250}.json").write_text(json.dumps(content))
+    given = ("--images", photos, "--labelled", path)
+    code, out, err = choose(alframe, *given, strategy="random", budget=9)
+    assert (code, {*out.split()}) == (0, {*FOUND} - {"a.jpg"}), err
