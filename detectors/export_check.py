@@ -23,6 +23,7 @@ class Agreement:
     """What was seen in all batches.
 
     Attributes:
+        floor: least score of a detection; rounding decides about those that have just this one.
         images: how many.
         compared: detections, or raw numbers.
         unmatched: detections of either side without a counterpart, and raw ones that differ.
@@ -30,6 +31,7 @@ class Agreement:
         scores: the largest difference.
     """
 
+    floor: float = 0.0
     images: int = 0
     compared: int = 0
     unmatched: int = 0
@@ -87,9 +89,9 @@ class Agreement:
         boxes = np.abs(box[:, None] - box2).max(axis=2, initial=0)
         scores = np.abs(score[:, None] - score2)
         near = (boxes <= PIXELS) & (scores <= SCORES) & (label[:, None] == label2)
-        cut = len(score) != len(score2) or len(score) == len(own[2])
-        least = min((*score, *score2), default=0.0) + SCORES if cut else -np.inf
-        alone = ~near.any(axis=1) & (score > least), ~near.any(axis=0) & (score2 > least)
+        full = len(score) == len(score2) == len(own[2]) > 1  # so the weakest may be another
+        least = (min(*score, *score2) if full else self.floor) + SCORES
+        alone = ~near.any(axis=1) & ~(score <= least), ~near.any(axis=0) & ~(score2 <= least)
         self.unmatched += sum(int(each.sum()) for each in alone)
         self._note(boxes[near], scores[near])
 

@@ -151,7 +151,8 @@ def _own_images(config: RunConfig) -> ImageSet:
 
 
 def _compared(network: ExportedDetector, runner: Runner, batches: Sequence[Batch]) -> str:
-    agreement = Agreement()
+    postprocess = getattr(network.model, "postprocess", None)
+    agreement = Agreement(postprocess.score_threshold if postprocess else 0.0)
     for batch in batches:
         with torch.no_grad():
             expected = [each.numpy() for each in network(batch.images, batch.sizes)]

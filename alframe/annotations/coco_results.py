@@ -63,7 +63,8 @@ def read_results(source: Source, images: Images, problems: Problems) -> CocoResu
         again = reader.add_results(parts_in(result))
         for item in sorted(again) if len(again) > 1 else ():  # a list may be cut within an image
             cause = "several files of results are of an image"
-            problems.add(item, Problem(cause, f"{source}: {item}", "give each model's file alone"))
+            remedy = "give each model's file alone, or join the files of one"
+            problems.add(item, Problem(cause, f"{source}: {item}", remedy))
     file = reader.end()
     _check_listed(source, file, problems)
     if own and _other_by_name(content, rows):
@@ -111,10 +112,13 @@ def _other_by_name(content: Any, rows: Sequence[Any]) -> bool:
     """Whether numbers of images are all names of pictures as well, and not of the same ones."""
     with contextlib.suppress(LookupError, TypeError, AttributeError, ValueError):
         numbers = {row["image_id"] for row in rows if not row.get("file_name")}
-        stems = [stem(row["file_name"].rpartition("/")[2]) for row in content["images"]]
-        pairs = zip(stems, content["images"], strict=True)
-        by_name = {int(name): row["id"] for name, row in pairs if name.isdecimal()}
-        return numbers <= by_name.keys() and any(by_name[n] != n for n in numbers)
+        by_name = by_key(
+            (int(name), row["id"])
+            for row in content["images"]
+            if (name := stem(row["file_name"].rpartition("/")[2])).isdecimal()
+        )
+        known = numbers <= by_name.keys() and all(len(ids) == 1 for ids in by_name.values())
+        return known and any(by_name[n] != [n] for n in numbers)
     return False
 
 
@@ -202,7 +206,7 @@ class _ResultsReader(InstancesReader):
         kind = key(row.get("category_id"))
         self._call_by_number({kind} if kind is not None else set())
         if kind is not None and self.categories.get(kind) is None:
-            said = f"no category of {self._path} has this id"
+            said = f"no category of {self._path} has this id (if it is not theirs, take it away)"
             raise WrongFieldError(".category_id", said, str(kind))
         return owner
 

@@ -143,7 +143,7 @@ class Asked:
     def __init__(self, path: Path, run: Path | None = None) -> None:
         self._names: dict[str, set[str]] = {}
         own = (run / "queries").glob("*/.*.sha256") if run else ()
-        for listed in (*own, *_lists_around(path.absolute())):
+        for listed in (*own, *_lists_around(real(_of_labels(path)))):
             for written, sha256 in _listed(listed):
                 if (name := PurePosixPath(written).name) not in _BESIDE:
                     # A file for all images may be called otherwise by now, one of an image not.
@@ -161,9 +161,7 @@ class Asked:
         """
         if not self._names:
             return 0, False
-        if path.suffix.lower() in (".yaml", ".yml"):  # means the labels beside it
-            path = path.parent
-        with opened(path) as source:
+        with opened(_of_labels(path)) as source:
             found = [file for file in files(source).values() if file.name not in _BESIDE]
             same = sum(self.has(file.name, read(file)) for file in found)
         return same, same == len(found) > 0
@@ -178,23 +176,30 @@ def read_annotated(path: Path, images: Images, problems: Problems) -> Annotation
     """
     asked = Asked(path)
     same, alone = asked.untouched(path)
-    remedy = "if they are right as they are, remove the hidden list of them (.*.sha256) beside them"
+    remedy = "if they are right as they are, give a copy of them that lies elsewhere"
     if alone:
         raise DataError(f"{path}: a query as it was written, not annotated yet; {remedy}")
-    found = read_annotations(path, images, problems, without=asked.has)
+    found = read_annotations(path, images, problems, without=asked.has if same else None)
     if same:
         files = f"{plural(same, 'file')} as a query has {'it' if same == 1 else 'them'}"
         found.notes.append(f"left out of {path}: {files}, not annotated yet; {remedy}")
     return found
 
 
+def _of_labels(path: Path) -> Path:
+    """A path, or the folder of a ``data.yaml``, which stands for the labels beside it."""
+    return path.parent if path.suffix.lower() in (".yaml", ".yml") else path
+
+
 def _lists_around(path: Path) -> Iterator[Path]:
     """Lists of what was written in folders at, below and above a path."""
+    lists = {f".{name}{before}.sha256" for name in FORMATS for before in ("", ".before")}
     if is_folder(path):
         for inner, names in walked(path):
-            yield from (Path(inner, n) for n in names if n[0] == "." and n.endswith(".sha256"))
-    for place in (path, *path.parents[:-1]):
-        yield from (_list_of(place), _list_of(place.with_name(f"{place.name}.before")))
+            yield from (Path(inner, name) for name in names if name in lists)
+    for place in (path, *path.parents):
+        if place.name in FORMATS:
+            yield from (_list_of(place), _list_of(place.with_name(f"{place.name}.before")))
 
 
 def _list_of(place: Path) -> Path:

@@ -38,7 +38,8 @@ def names_of(source: Source) -> tuple[tuple[str, ...] | None, str]:
     if not found:
         return None, ""
     file = min(found, key=_is_list)
-    return found[file], "" if file.rpartition("/")[0] == str(source).rstrip("/") else file
+    inside = file.rpartition("/")[0] in ("", str(source).rstrip("/"))
+    return found[file], "" if inside else file
 
 
 def keypoints_of(source: Source) -> int:

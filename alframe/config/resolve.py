@@ -46,7 +46,7 @@ from alframe.plugins import Entry, registry, unknown
 from alframe.plugins.entry import noun
 from alframe.text import printable_lines
 
-WITH_IDLE: dict[str, type[Section]] = {"data": DataConfig, "training": TrainingConfig}
+WITH_IDLE: dict[str, type[Section]] = {each.called: each for each in (DataConfig, TrainingConfig)}
 """Sections of which some settings have an effect at certain values of others."""
 DEPTH = 16
 """Of names with dots, and of strategies that work on top of each other."""
@@ -72,12 +72,12 @@ def drafted(layers: Iterable[Layer]) -> Draft:
     """
     given: Layer = {}
     for layer in map(in_full, layers):
-        given = merge([without_renamed(_without_idle(given, layer), layer, COMPONENTS), layer])
+        given = merge([without_renamed(without_idle(given, layer), layer, COMPONENTS), layer])
     presets = _presets()
     base, _, _ = _based(presets["default"], given, presets)
     # Once more, as presets may name components too: photos, the oracle.
     base, entries, named = _based(base, given, presets)
-    base = _without_idle(base, given)
+    base = without_idle(base, given, alone=True)
     defaults = {section: {"name": name} for section, name in named.items()}
     stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
     plain = not any(has_options(given.get(section)) for section in COMPONENTS if section != LIGHT)
@@ -91,14 +91,21 @@ def drafted(layers: Iterable[Layer]) -> Draft:
     return Draft(tree, entries, tuple(stale), plain)
 
 
-def _without_idle(lower: Layer, upper: Layer) -> Layer:
-    """``lower``, without what has no effect once ``upper`` is on top of it."""
+def without_idle(lower: Layer, upper: Layer, *, alone: bool = False) -> Layer:
+    """``lower``, without what has no effect once ``upper`` is on top of it.
+
+    Args:
+        lower: nested mappings.
+        upper: likewise.
+        alone: also without what ``lower`` makes idle by itself, as presets do.
+    """
     kept = dict(lower)
     for name, section in WITH_IDLE.items():
         own, above = lower.get(name), upper.get(name, {})
         if isinstance(own, dict) and isinstance(above, dict):
             idle = section.idle({**own, **above})
-            kept[name] = {key: value for key, value in own.items() if key not in idle}
+            gone = {key for key, other in idle.items() if alone or other in above}
+            kept[name] = {key: value for key, value in own.items() if key not in gone}
     return kept
 
 

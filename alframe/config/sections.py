@@ -143,7 +143,7 @@ class DataConfig(Section):
         short: pixels of the shorter side.
         pad: batches are padded to a multiple of this many pixels.
         cache: keep decoded, resized images in ``ram``, in a file on ``disk`` that
-            later runs use again, or not at all (``none``).
+            later runs use again as long as the images lie where they did, or not at all (``none``).
         cache_gb: the cache's limit; images beyond it are decoded each time. In memory, those
             that are labelled when a process starts are within first; a file on disk stays as it
             was written.

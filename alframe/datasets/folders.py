@@ -23,8 +23,8 @@ HIDDEN = "with a name that begins with a dot"
 FOREIGN_NAME = "with a name that is no line of UTF-8 (rename it)"
 NO_PICTURE = "without an image in it"
 RUN = "of a run of alframe"
-QUERY = "of a query of alframe"
-DRAWN = "of pictures that were drawn"
+QUERY = "of a query of alframe (to take it, give the folder of the pictures itself)"
+DRAWN = "of pictures that were drawn (to take them, give that folder itself)"
 DRAWN_HERE = ".alframe-drawn"
 """What is put into a folder of pictures that were drawn, by which it is known."""
 FOREIGN = "of a format that is not read (convert it to JPEG or PNG)"
@@ -37,6 +37,7 @@ _FOREIGN = frozenset(
 _TEXTS = frozenset({".xml", ".json", ".jsonl", ".txt", ".csv", ".yaml", ".yml", ".md", ".html"})
 """Of what lies beside pictures by the thousand, and is not opened."""
 _OF_A_RUN = frozenset({"journal.jsonl", "manifest.json"})
+THUMBNAILS = "thumbnails"
 _OF_A_QUERY = frozenset({"query.json", "images.txt", "README.txt"})
 
 
@@ -173,6 +174,8 @@ def _walk(
             yield prefix + name, HIDDEN
         elif name in OF_SYSTEMS:
             yield prefix + name, SYSTEM
+        elif name == THUMBNAILS and here.files.keys() >= _OF_A_QUERY:
+            yield prefix + name, QUERY
         elif not is_line(name):
             yield prefix + name, FOREIGN_NAME
         elif name in here.files:

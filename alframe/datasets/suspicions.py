@@ -192,6 +192,8 @@ def enlarged(dataset: Dataset, resize: Resize) -> Iterator[str]:
         dataset: whose images have sizes.
         resize: what is done to them.
     """
+    if resize.mode != "fit":  # stretched are those of models that take one size alone
+        return
     sizes = Counter(dataset.images.size(item) for item in (*dataset.pool, *dataset.test))
     large = {s: n for s, n in sizes.items() if min(resize.shape(*s)) >= ENLARGED * min(s)}
     if 2 * sum(large.values()) <= sizes.total():

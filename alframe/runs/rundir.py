@@ -10,7 +10,7 @@ from typing import Any
 
 from alframe.config.draft import Layer
 from alframe.config.layers import flat
-from alframe.config.resolve import as_layer, to_yaml
+from alframe.config.resolve import as_layer, to_yaml, without_idle
 from alframe.config.sections import RunConfig
 from alframe.errors import RunError
 from alframe.files import checkpoints
@@ -70,7 +70,7 @@ class RunDir:
 
     @functools.cached_property
     def _fingerprint(self) -> str:
-        return fingerprint(stored_layer(self.path), self.manifest().get("began_with", {}))
+        return fingerprint(_written_layer(self.path), self.manifest().get("began_with", {}))
 
     @functools.cached_property
     def journal(self) -> Journal:
@@ -281,9 +281,15 @@ def fingerprint(stored: Layer, began_with: Layer) -> str:
 def stored_layer(path: Path) -> Layer:
     """The configuration that the run in ``path`` was started with, as a layer to resolve.
 
+    One of an older version may have settings without effect, which are left out.
+
     Raises:
         RunError: there is no run, or the file is damaged.
     """
+    return without_idle(_written_layer(path), {}, alone=True)
+
+
+def _written_layer(path: Path) -> Layer:
     file = path / "config.yaml"
     if not exists(file):
         raise RunError(f"{path} holds no run: there is no config.yaml in it")

@@ -18,9 +18,9 @@ from alframe.datasets.pictures import Picture
 from alframe.datasets.shapes import shapes
 from alframe.errors import RunError
 from alframe.files import checkpoints
-from alframe.files.checked import write_yaml
+from alframe.files.checked import read_stored_yaml, write_yaml
 from alframe.runs.predicting import Predictor
-from alframe.runs.rundir import fingerprint, stored_layer
+from alframe.runs.rundir import fingerprint
 from tests.cli.test_cli import SMALL, Alframe, alframe, refused
 from tests.datasets.encoded import png_header
 
@@ -56,7 +56,8 @@ def test_initial_weights_are_not_needed_once_there_is_a_model(
     for model in (moved / "checkpoints").iterdir():
         state = torch.load(model, weights_only=True)
         content = {"cycle": state["cycle"], "state": state["state"]}
-        checkpoints.save(model, fingerprint(stored_layer(moved), {}), content)
+        written = read_stored_yaml(moved / "config.yaml", "")
+        checkpoints.save(model, fingerprint(written, {}), content)
     (expected,), (found,) = (list(Predictor(path)([photo])) for path in (run, moved))
     assert found.shown.json == expected.shown.json
 
@@ -148,7 +149,9 @@ def test_pictures_lie_as_their_images_do(
         code, out, err = alframe(*below)
         assert code == 0, err
         assert len(out.splitlines()) == 4
-    assert "1 file of pictures that were drawn: drawn" in err
+    assert (
+        "1 file of pictures that were drawn (to take them, give that folder itself): drawn" in err
+    )
 
 
 def test_paths_are_named_before_torch_is_imported(tmp_path: Path) -> None:

@@ -382,6 +382,14 @@ def test_a_setting_without_effect_is_refused_and_goes_where_another_makes_it_idl
     assert getattr(getattr(resolve([beneath]), section), below) != getattr(got, below)
 
 
+def test_what_a_layer_makes_idle_itself_is_refused_whatever_comes_above() -> None:
+    own = {"data": {"cache": "none", "cache_gb": 9}}
+    for above in ([], [{}], [{"seed": 3}], [{"data": {"resize": "none"}}]):
+        with pytest.raises(ConfigError, match=r"data.cache_gb has no effect"):
+            resolve([own, *above])
+    assert resolve([own, {"data": {"cache": "disk"}}]).data.cache_gb == 9
+
+
 def test_what_was_idle_is_as_the_preset_has_it_once_it_has_an_effect() -> None:
     """The default leaves images as they are; its model's preset says how large they would be."""
     as_they_are, fitted = ({"data": {"resize": value}} for value in ("none", "fit"))

@@ -63,10 +63,12 @@ def test_what_is_left_out_is_counted_and_named(root):
     assert sorted(dataset.notes) == [
         f"left out of {root}: 1 file of a format that is not read (convert it to JPEG or PNG): "
         "raw.CR2",
-        f"left out of {root}: 1 file of a query of alframe: round",
+        f"left out of {root}: 1 file of a query of alframe (to take it, give the folder of the "
+        "pictures itself): round",
         f"left out of {root}: 1 file of a run of alframe: runs/one",
         f"left out of {root}: 1 file of a system (@eaDir, __MACOSX, lost+found): @eaDir",
-        f"left out of {root}: 1 file of pictures that were drawn: found",
+        f"left out of {root}: 1 file of pictures that were drawn (to take them, give that folder "
+        "itself): found",
         f"left out of {root}: 1 file with a name that begins with a dot: .hidden.jpg",
         f"left out of {root}: 1 file without an image in it: notes.txt",
     ]

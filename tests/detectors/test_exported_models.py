@@ -78,9 +78,9 @@ BOX, FAR = [0, 0, 10, 10], [0, 0, 10, 10.02]
     ],
 )
 def test_the_comparison_of_detections(other, unmatched):
-    agreement = Agreement()
+    agreement = Agreement(floor=0.5)
     own = found([BOX, BOX], [0.9, 0.5], [1, 2])
-    # the weakest of an image may have been cut off by rounding, a stronger one not
+    # one of the least score may have been cut off by rounding, a stronger one not
     agreement.add(own, other)
     agreement.add(found([BOX], [0.1], [1]), found([BOX], [0.1], [1]))
     weakest_left_out = other[2][0, 1] < 0
@@ -94,7 +94,7 @@ def test_the_comparison_of_detections(other, unmatched):
 
 
 def test_one_box_of_an_image_may_be_cut_off_and_not_the_one_above_it():
-    agreement = Agreement()
+    agreement = Agreement(floor=0.5)
     own = found([BOX, BOX, BOX], [0.9, 0.7, 0.5], [1, 2, 3])
     agreement.add(own, found([BOX, BOX, BOX], [0.9, 0, 0], [1, -1, -1]))
     assert agreement.unmatched == 1
@@ -109,6 +109,22 @@ def test_the_only_box_of_an_image_is_compared_where_none_is_cut_off(other, label
         )
     with pytest.raises(RunError, match="of 5 10 have no counterpart"):
         agreement.settle()
+
+
+@pytest.mark.parametrize("there", [0, 1])
+def test_the_only_box_of_an_image_that_one_of_them_does_not_find(there):
+    agreement, sides = Agreement(floor=0.5), [found([BOX], [0], [-1]), found([BOX], [0.9], [1])]
+    for _ in range(5):
+        agreement.add(sides[1 - there], sides[there])
+    with pytest.raises(RunError, match="5 have no counterpart"):
+        agreement.settle()
+
+
+@pytest.mark.parametrize("score", [0.9, np.nan])
+def test_the_only_box_that_there_can_be_is_compared(score):
+    agreement = Agreement()
+    agreement.add(found([BOX], [0.9], [1]), found([[50, 50, 90, 90]], [score], [1]))
+    assert agreement.unmatched == 2
 
 
 def test_the_last_of_as_many_as_there_may_be_may_be_another():
@@ -135,11 +151,11 @@ def test_the_comparison_of_raw_numbers():
 
 
 def test_one_in_a_hundred_may_have_no_counterpart():
-    assert Agreement(1, 100, 1).settle().endswith(", 1 without a counterpart")
+    assert Agreement(0, 1, 100, 1).settle().endswith(", 1 without a counterpart")
     empty = Agreement()
     empty.add(found([BOX], [0.1], [-1]), found([BOX], [0.1], [-1]))
     assert empty.settle() == "nothing compared in 1 images: neither finds anything there"
-    for agreement in (Agreement(1, 100, 2), Agreement()):
+    for agreement in (Agreement(0, 1, 100, 2), Agreement()):
         with pytest.raises(RunError, match="does not find what the model finds"):
             agreement.settle()
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 import yaml
 
-from alframe.config.resolve import from_overrides, resolve
+from alframe.config.resolve import from_file, from_overrides, resolve, to_yaml
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, Target
-from alframe.errors import RunError
+from alframe.errors import ConfigError, RunError
 from alframe.files import checkpoints
 from alframe.files.atomic import atomic, remove_torn, write_text
 from alframe.runs.budget import Plan
@@ -410,3 +410,12 @@ def test_cycles_that_the_journal_has_lost_are_told(
     with open_run(run.path, resolve([]), resume=True):
         (said,) = caplog.messages
     assert "tells of 0 finished cycles, cycles.jsonl of 1: the others are done again" in said
+
+
+def test_settings_without_effect_in_a_run_of_an_older_version_are_left_out(tmp_path: Path) -> None:
+    """It wrote what its presets had, whether it had an effect or not."""
+    written = to_yaml(resolve([])).replace("  long: 1000\n", "  long: 320\n")
+    (tmp_path / "config.yaml").write_text(written)
+    with pytest.raises(ConfigError, match=r"data.long has no effect"):
+        resolve([from_file(str(tmp_path / "config.yaml"))])
+    assert resolve([stored_layer(tmp_path)]) == resolve([])

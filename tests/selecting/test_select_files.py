@@ -498,7 +498,9 @@ def test_files_of_a_query_that_nobody_has_annotated_label_nothing(
     code, _, err = choose(alframe, *found, "--to", "yolo", "--output", query, budget=2)
     assert code == 0, err
     asked = [image["id"] for image in json.loads((query / "query.json").read_text())["images"]]
-    for place in (query, query / "yolo", query / "yolo/labels"):
+    (linked := tmp_path / "linked").symlink_to(query / "yolo")
+    data = query / "yolo/data.yaml"
+    for place in (query, query / "yolo", query / "yolo/labels", linked, data):
         code, _, err = choose(alframe, *found, "--labelled", place, strategy="random", budget=5)
         assert (code, f"{place}: a query as it was written, not" in err) == (2, True), err
     label = query / "yolo/labels" / f"{Path(asked[0]).with_suffix('.txt')}"
