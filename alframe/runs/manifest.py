@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from alframe.config.resolve import differences, resolve
+from alframe.config.resolve import differences, resolve, settings
 from alframe.config.sections import Component, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import RunError
@@ -14,7 +14,15 @@ from alframe.runs.budget import Plan
 from alframe.runs.build import sources
 from alframe.runs.environment import environment
 from alframe.runs.records import new_classes
-from alframe.runs.rundir import ADOPTED, CYCLES, PER_CYCLE, RunDir, stored_layer, write_config
+from alframe.runs.rundir import (
+    ADOPTED,
+    CYCLES,
+    PER_CYCLE,
+    RunDir,
+    idle_settings,
+    stored_layer,
+    write_config,
+)
 from alframe.runs.weights import weights_sha256
 from alframe.training.distributed import world_size
 from alframe.words import named, plural
@@ -120,9 +128,13 @@ def adopt(run: RunDir) -> None:
         return
     if CYCLES in changed:  # first, so that a kill leaves no finished half
         run.update_manifest(finished=None)
+    now = settings(stored)
+    at_first = {key: v for key, v in idle_settings(run.path).items() if v != now[key]}
     if PER_CYCLE in changed:
-        at_first = {PER_CYCLE: stored.budget.per_cycle}
+        at_first[PER_CYCLE] = stored.budget.per_cycle
+    if at_first:
         run.update_manifest(began_with=at_first | run.manifest().get("began_with", {}))
+    if PER_CYCLE in changed:
         logger.info("%s=%s holds from the next selection on", PER_CYCLE, config.budget.per_cycle)
     budget = {"cycles": config.budget.cycles, "per_cycle": config.budget.per_cycle}
     adopted = {

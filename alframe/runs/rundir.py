@@ -289,6 +289,12 @@ def stored_layer(path: Path) -> Layer:
     return without_idle(_written_layer(path), {}, alone=True)
 
 
+def idle_settings(path: Path) -> Layer:
+    """Those that :func:`stored_layer` leaves out, by dotted key."""
+    kept = flat(stored_layer(path))
+    return {key: v for key, v in flat(_written_layer(path)).items() if key not in kept}
+
+
 def _written_layer(path: Path) -> Layer:
     file = path / "config.yaml"
     if not exists(file):

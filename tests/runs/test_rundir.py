@@ -419,3 +419,20 @@ def test_settings_without_effect_in_a_run_of_an_older_version_are_left_out(tmp_p
     with pytest.raises(ConfigError, match=r"data.long has no effect"):
         resolve([from_file(str(tmp_path / "config.yaml"))])
     assert resolve([stored_layer(tmp_path)]) == resolve([])
+
+
+def test_a_run_of_an_older_version_keeps_its_models_when_its_settings_are_written_anew(
+    tmp_path: Path,
+) -> None:
+    config, path = resolve([]), tmp_path / "run"
+    with open_run(path, config, resume=False):
+        pass
+    (path / "config.yaml").write_text(to_yaml(config).replace("  long: 1000\n", "  long: 320\n"))
+    with open_run(path, config, resume=True) as run:
+        run.save_model(0, {"weight": torch.ones(1)})
+    endless = resolve([from_overrides(["budget.cycles=null"])])
+    with open_run(path, endless, resume=True) as run:
+        adopt(run)
+    assert "long: 1000" in (path / "config.yaml").read_text()
+    with open_run(path, endless, resume=True) as run:
+        assert run.load_model(0) == {"weight": torch.ones(1)}
