@@ -12,6 +12,7 @@ from alframe.annotations.vocabulary import AskedImage, Proposal, Sheet
 from alframe.captions import apart
 from alframe.colours import OKABE_ITO
 from alframe.datasets.bulk import in_threads, processors
+from alframe.datasets.folders import THUMBNAILS
 from alframe.datasets.objects import Annotated
 from alframe.datasets.pictures import Reading, thumbnail
 from alframe.errors import DataError
@@ -76,7 +77,7 @@ def write_gallery(sheet: Sheet, folder: Path, look: SecondLook | None = None) ->
     Returns:
         The path of the page.
     """
-    (folder / "thumbnails").mkdir(parents=True, exist_ok=True)
+    (folder / THUMBNAILS).mkdir(parents=True, exist_ok=True)
     ranks = {image.item: rank for rank, image in enumerate(sheet.images, 1)}
     images = {image.item: image for image in sheet.images}
     draw = partial(_thumbnail, images, ranks, folder)
@@ -142,7 +143,7 @@ def _thumbnail(
     file = images[item].file
     if file is None:
         return None, "the image is no file"
-    name = f"thumbnails/{ranks[item]:04d}.jpg"
+    name = f"{THUMBNAILS}/{ranks[item]:04d}.jpg"
     try:
         small = thumbnail(file, SIDE, Reading(remedy="put a picture there"))
     except DataError as error:

@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from alframe.annotations.formats import FORMATS, read_annotations, write_query
 from alframe.annotations.gallery import write_gallery
-from alframe.annotations.sheets import NAME
 from alframe.annotations.sources import files, opened, read, sha256_of
 from alframe.annotations.vocabulary import Annotations, Images, Sheet
+from alframe.datasets.folders import OF_A_QUERY
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError, RunError
 from alframe.files.atomic import UNLOCKED_IDLE, remove_torn, write_text
@@ -24,7 +24,7 @@ from alframe.words import named, plural
 
 README = "README.txt"
 _ABOUT_PROPOSALS = re.compile(r"\[(.*?)\]")
-_BESIDE = frozenset({README, "images.txt", NAME}).union(*(one.beside for one in FORMATS.values()))
+_BESIDE = OF_A_QUERY.union(*(one.beside for one in FORMATS.values()))
 """Files of a query that hold no annotations, but the names of classes or of images."""
 _AWAY = "move it away; what alframe annotate has been given of it is kept"
 AGAIN = "Then: train on them; the next alframe select has what is annotated by now as --labelled."

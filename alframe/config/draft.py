@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from alframe.config.error_locations import members
 from alframe.config.options import check_options, options_model, problems
-from alframe.config.sections import TRAINED, RunConfig, Section
+from alframe.config.section import Section
+from alframe.config.sections import TRAINED, RunConfig
 from alframe.errors import ConfigError, PluginError
 from alframe.model import unwrapped
 from alframe.plugins import Entry, Kind

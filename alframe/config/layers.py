@@ -3,6 +3,9 @@
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
+from alframe.config.section import Section
+from alframe.config.sections import DataConfig, TrainingConfig
+
 
 def without_renamed(
     lower: Mapping[str, Any], upper: Mapping[str, Any], sections: Container[str]
@@ -24,6 +27,30 @@ def without_renamed(
                 continue
             old = without_renamed(old, new, {"of"})
         kept[key] = old
+    return kept
+
+
+WITH_IDLE: dict[str, type[Section]] = {each.called: each for each in (DataConfig, TrainingConfig)}
+"""Sections of which some settings have an effect at certain values of others."""
+
+
+def without_idle(
+    lower: Mapping[str, Any], upper: Mapping[str, Any], *, alone: bool = False
+) -> dict[str, Any]:
+    """``lower``, without what has no effect once ``upper`` is on top of it.
+
+    Args:
+        lower: nested mappings.
+        upper: likewise.
+        alone: also without what ``lower`` makes idle by itself, as presets do.
+    """
+    kept = dict(lower)
+    for name, section in WITH_IDLE.items():
+        own, above = lower.get(name), upper.get(name, {})
+        if isinstance(own, dict) and isinstance(above, dict):
+            idle = section.idle({**own, **above})
+            gone = {key for key, other in idle.items() if alone or other in above}
+            kept[name] = {key: value for key, value in own.items() if key not in gone}
     return kept
 
 

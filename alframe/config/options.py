@@ -18,7 +18,8 @@ from pydantic_core import PydanticSerializationError
 
 from alframe.config.error_locations import keys, owner
 from alframe.config.hints import shown, unknown_setting
-from alframe.config.sections import Component, Section
+from alframe.config.section import Section
+from alframe.config.sections import Component
 from alframe.errors import PluginError
 
 

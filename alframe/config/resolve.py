@@ -37,17 +37,16 @@ from alframe.config.layers import (
     in_one_unit,
     merge,
     stale_milestones,
+    without_idle,
     without_renamed,
 )
-from alframe.config.sections import TRAINED, DataConfig, RunConfig, Section, TrainingConfig
+from alframe.config.sections import TRAINED, RunConfig
 from alframe.errors import AlframeError, ConfigError
 from alframe.files.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
 from alframe.plugins import Entry, registry, unknown
 from alframe.plugins.entry import noun
 from alframe.text import printable_lines
 
-WITH_IDLE: dict[str, type[Section]] = {each.called: each for each in (DataConfig, TrainingConfig)}
-"""Sections of which some settings have an effect at certain values of others."""
 DEPTH = 16
 """Of names with dots, and of strategies that work on top of each other."""
 
@@ -89,24 +88,6 @@ def drafted(layers: Iterable[Layer]) -> Draft:
             tree = merge([{"data": {"resize": "none"}}, tree])
         tree = {section: value for section, value in tree.items() if section not in TRAINED}
     return Draft(tree, entries, tuple(stale), plain)
-
-
-def without_idle(lower: Layer, upper: Layer, *, alone: bool = False) -> Layer:
-    """``lower``, without what has no effect once ``upper`` is on top of it.
-
-    Args:
-        lower: nested mappings.
-        upper: likewise.
-        alone: also without what ``lower`` makes idle by itself, as presets do.
-    """
-    kept = dict(lower)
-    for name, section in WITH_IDLE.items():
-        own, above = lower.get(name), upper.get(name, {})
-        if isinstance(own, dict) and isinstance(above, dict):
-            idle = section.idle({**own, **above})
-            gone = {key for key, other in idle.items() if alone or other in above}
-            kept[name] = {key: value for key, value in own.items() if key not in gone}
-    return kept
 
 
 def _based(

@@ -38,7 +38,8 @@ _TEXTS = frozenset({".xml", ".json", ".jsonl", ".txt", ".csv", ".yaml", ".yml", 
 """Of what lies beside pictures by the thousand, and is not opened."""
 _OF_A_RUN = frozenset({"journal.jsonl", "manifest.json"})
 THUMBNAILS = "thumbnails"
-_OF_A_QUERY = frozenset({"query.json", "images.txt", "README.txt"})
+OF_A_QUERY = frozenset({"query.json", "images.txt", "README.txt"})
+"""What lies in the folder of a query, whatever its format, beside :data:`THUMBNAILS`."""
 
 
 class Given(NamedTuple):
@@ -164,7 +165,7 @@ def _walk(
         reason = DRAWN
     elif prefix and here.files.keys() >= _OF_A_RUN:
         reason = RUN
-    elif prefix and here.files.keys() >= _OF_A_QUERY:
+    elif prefix and here.files.keys() >= OF_A_QUERY:
         reason = QUERY
     if reason:
         yield prefix.rstrip("/") or ".", reason
@@ -174,7 +175,7 @@ def _walk(
             yield prefix + name, HIDDEN
         elif name in OF_SYSTEMS:
             yield prefix + name, SYSTEM
-        elif name == THUMBNAILS and here.files.keys() >= _OF_A_QUERY:
+        elif name == THUMBNAILS and here.files.keys() >= OF_A_QUERY:
             yield prefix + name, QUERY
         elif not is_line(name):
             yield prefix + name, FOREIGN_NAME

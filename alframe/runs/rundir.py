@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from alframe.config.draft import Layer
-from alframe.config.layers import flat
-from alframe.config.resolve import as_layer, to_yaml, without_idle
+from alframe.config.layers import flat, without_idle
+from alframe.config.resolve import as_layer, to_yaml
 from alframe.config.sections import RunConfig
 from alframe.errors import RunError
 from alframe.files import checkpoints

@@ -19,7 +19,7 @@ from alframe.config.draft import Layer
 from alframe.config.layers import flat, merge
 from alframe.config.options import problems as validation_problems
 from alframe.config.resolve import in_full
-from alframe.config.sections import Section
+from alframe.config.section import Section
 from alframe.errors import ConfigError
 from alframe.files import checked
 from alframe.files.reading import read_yaml

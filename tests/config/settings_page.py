@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from alframe.config.section import Section
 from alframe.config.sections import (
     BudgetConfig,
     DataConfig,
     EvaluationConfig,
     RunConfig,
-    Section,
     TrainingConfig,
 )
 from alframe.plugins import registry
