@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.files import ImageFiles
+from alframe.datasets.folders import of_no_split
 from alframe.datasets.listing import Listing
 from alframe.datasets.name_matching import Meant
 from alframe.datasets.objects import Annotated, Objects, Writing
@@ -29,7 +30,7 @@ class Found:
         home: the folder of the dataset.
         problems: what went wrong while reading.
         writing: how boxes were written; None where they came as they were meant.
-        folders: where pictures may lie besides ``home``.
+        folders: where its pictures lie, besides ``home``; others in them are told of.
         files: the picture of every id.
         sizes: (height, width) in pixels of the image of every object, by id.
         objects: of the pool and the test split.
@@ -104,6 +105,7 @@ def assemble(
             :func:`check_files` and :func:`check_objects`.
     """
     notes = [*found.notes, *found.meant.notes(), *found.problems.settle()]
+    notes += of_no_split(found.home, found.folders, found.files.values(), found.listing)
     pool, test, bare, more = _splits(found, unannotated, skip_empty=skip_empty)
     notes += more
     members = frozenset((*pool, *test))

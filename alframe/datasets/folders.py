@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,24 +130,35 @@ def below(
     ]
 
 
-def others_beside(
-    folder: Path, names: Iterable[str], splits: Collection[str], listing: Listing
+def of_no_split(
+    home: Path, folders: Iterable[Path], taken: Iterable[Path], listing: Listing
 ) -> list[str]:
-    """A sentence on the pictures in those folders that are of no split; nothing without any.
+    """A sentence on the pictures in some folders and below that no split has; nothing without any.
 
     Args:
-        folder: in which they lie.
-        names: of folders.
-        splits: names of those that are taken.
+        home: the folder of the dataset.
+        folders: those to look through.
+        taken: the pictures of the splits.
         listing: knows of folders that were looked at.
     """
-    others = sorted(name for name in names if name not in splits and name[0] != ".")
-    left = +Counter({name: len(below(folder / name, listing)[0]) for name in others})
+    real = cache(os.path.realpath)  # by which linked folders are one
+
+    def place(path: str) -> str:
+        folder, _, name = path.rpartition(os.sep)
+        return f"{real(folder)}/{name}"
+
+    known, left = set(map(place, map(str, taken))), dict[str, str]()
+    for folder in folders:
+        paths = [f"{folder}/{name}" for name in below(folder, listing)[0]]
+        left |= {key: path for path in paths if (key := place(path)) not in known}
     if not left:
         return []
-    taken = " and ".join(sorted(splits))
-    count = plural(left.total(), "picture")
-    return [f"left out of {folder}: {count} in folders beside {taken}: {tallied(left)}"]
+    names = sorted(path.removeprefix(f"{home}/") for path in left.values())
+    common = os.path.commonpath([name.rpartition("/")[0] for name in names])
+    depth = len(common.split("/")) + 1 if common else 1
+    within = Counter("/".join(name.split("/")[:depth]) for name in names)
+    shown = named(names) if len(within) == len(names) else tallied(within)
+    return [f"left out of {home}: {plural(len(names), 'picture')} of no split: {shown}"]
 
 
 def _walk(

@@ -129,11 +129,13 @@ class _Reader:
         """The id of a listed image, which is read unless it has been."""
         key = folder.name, listed
         if key not in self._items:
-            self._items[key] = folder.item(listed)
+            item = self._items[key] = folder.item(listed)
             try:
                 self._items[key] = self._read_item(folder, listed)
             except DataError as error:
-                self._found.problems.take(self._items[key], error)
+                self._found.problems.take(item, error)
+                for picture in self._pictures(folder, listed):
+                    self._found.files.setdefault(item, folder.images / picture)
         return self._items[key]
 
     def _read_item(self, folder: VocFolder, listed: str) -> str:

@@ -80,6 +80,7 @@ def yolo(
     if file.wrong:
         raise DataError(file.wrong)
     found.files = {item: home / item for item in (*found.pool, *found.test)}
+    found.folders += [home / folder for folder in sorted(set(map(_folder, found.files)))]
     reader = _Reader(found, file, labels)
     reader.read()
     reader.check_names()
@@ -97,6 +98,13 @@ def yolo(
     )
     found.notes += reader.notes()
     return assemble("yolo", found, classes)
+
+
+def _folder(image: str) -> str:
+    """Where images of a dataset lie by the path of one: the last ``images`` above it, if any."""
+    folders = image.split("/")[:-1]
+    places = [n for n, name in enumerate(folders, 1) if name.lower() == "images"]
+    return "/".join(folders[: places[-1]] if places else folders)
 
 
 class _Reader:

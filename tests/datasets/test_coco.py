@@ -135,6 +135,26 @@ def test_one_folder_of_images_for_both_splits(tmp_path):
         coco(str(tmp_path), test_images="train2017")
 
 
+def test_pictures_that_no_file_has_are_told(tmp_path):
+    root = coco_root(tmp_path)
+    image(root / "val2017" / "deep" / "9.jpg")
+    assert coco(str(root)).notes == (
+        f"left out of {root}: 1 picture of no split: val2017/deep/9.jpg",
+    )
+
+
+def test_linked_folders_of_images_are_one(tmp_path):
+    four = coco_content(4)
+    rest = {key: four[key][2:] for key in ("images", "annotations")}
+    root = coco_root(tmp_path, coco_content(2), four | rest)
+    for name in ("3.jpg", "4.jpg"):
+        (root / "val2017" / name).rename(root / "train2017" / name)
+    (root / "val2017").rmdir()
+    (root / "val2017").symlink_to("train2017")
+    dataset = coco(str(root))
+    assert (len(dataset.pool), len(dataset.test), dataset.notes) == (2, 2, ())
+
+
 def test_missing_files(tmp_path):
     with pytest.raises(DataError, match=r"nowhere is not a folder: expected one with annotations"):
         coco(str(tmp_path / "nowhere"))

@@ -113,6 +113,18 @@ def test_devkit_with_both_years(tmp_path, inner):
     assert voc(str(tmp_path), pool=("VOC2012:trainval",)).pool == ("VOC2012/1",)
 
 
+def test_years_and_pictures_of_no_split_are_told(tmp_path):
+    voc_folder(tmp_path / "VOC2007", trainval=["a", "b"], test=["c"], more=["d"])
+    assert voc(str(tmp_path)).notes == (
+        f"left out of {tmp_path}: 1 picture of no split: VOC2007/JPEGImages/d.jpg",
+    )
+    voc_folder(tmp_path / "VOC2010", trainval=["e", "f"])
+    (note,) = voc(str(tmp_path)).notes
+    assert note.endswith("3 pictures of no split: VOC2007 (1), VOC2010 (2)")
+    lists = ["VOC2007:trainval", "VOC2007:more", "VOC2010:trainval"]
+    assert voc(str(tmp_path), pool=lists).notes == ()
+
+
 def test_devkit_without_a_test_list_evaluates_on_val(tmp_path):
     lists = {"trainval": ["1", "2"], "train": ["1"], "val": ["2"], "test": ["3"]}
     voc_folder(tmp_path / "VOC2012", **lists)

@@ -9,7 +9,7 @@ from alframe.config.path_options import Place
 from alframe.datasets.base import Dataset, OnBadItem, Target
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.files import ImageFiles, home_of
-from alframe.datasets.folders import below, others_beside
+from alframe.datasets.folders import below, of_no_split
 from alframe.datasets.held_out import POOLS, TESTS, called, drawn_test, listed, share_of
 from alframe.datasets.listing import Listing
 from alframe.datasets.name_matching import PictureNames
@@ -54,7 +54,8 @@ class ClassFolders:
 
     def note_others(self, splits: Collection[str]) -> None:
         """Say which folders beside those of the splits are left out."""
-        self.notes += others_beside(self.home, self._folders(""), splits, self.listing)
+        others = [self.home / name for name in self._folders("") if name not in splits]
+        self.notes += of_no_split(self.home, others, (), self.listing)
 
     def look_through(self, part: str = "") -> list[str]:
         """Take the pictures of the classes in a part of ``home``; returns their ids."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from alframe.config.path_options import Place
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.files import home_of
-from alframe.datasets.folders import below, others_beside
+from alframe.datasets.folders import below, of_no_split
 from alframe.datasets.held_out import POOLS, TESTS, called, listed, share_of
 from alframe.datasets.name_matching import PictureNames
 from alframe.datasets.names import stem
@@ -69,7 +69,9 @@ def masks(
     pairs, problems = MaskedImages(home), Problems(on_bad_item)
     wanted = None if test is None else str(test)
     share = None if wanted is None or share_of(wanted) is None else wanted
-    _Layout(pairs, mask_suffix).read(None if share else wanted, problems)
+    layout = _Layout(pairs, mask_suffix)
+    layout.read(None if share else wanted, problems)
+    layout.note_others()
     if share and pairs.test:
         raise DataError(f"dataset.test={test} makes a test split, and {home} has one: leave it out")
     if classes is None:
@@ -109,7 +111,6 @@ class _Layout:
             pairs.test = self._take(folders["test"])
         elif test:
             self._listed(test, problems)
-        self._note_others([images for images, _ in filter(None, folders.values())])
 
     def _folders(self, names: Sequence[str]) -> tuple[Path, Path] | None:
         """Images and masks of the first of some splits that is there."""
@@ -127,15 +128,13 @@ class _Layout:
         found = called(name, self._pairs.listing.folder(place).folders)
         return place / found if found else None
 
-    def _note_others(self, taken: Sequence[Path]) -> None:
-        """Say which folders of images beside those of the splits are left out."""
-        pairs = self._pairs
-        for place in sorted({path.parent for path in taken}):
-            folders = pairs.listing.folder(place).folders
-            if place == self._home:  # as CamVid has them, among others
-                folders = [n for n in folders if called(f"{n}annot".lower(), folders)]
-            splits = {path.name for path in taken if path.parent == place}
-            pairs.notes += others_beside(place, folders, splits, pairs.listing)
+    def note_others(self) -> None:
+        """Say which images of no split there are."""
+        pairs, home = self._pairs, self._home
+        folders = pairs.listing.folder(home).folders
+        places = [n for n in folders if n == IMAGES or called(f"{n}annot".lower(), folders)]
+        taken = [pairs.images[item] for item in (*pairs.pool, *pairs.test)]
+        pairs.notes += of_no_split(home, [home / name for name in places], taken, pairs.listing)
 
     def _whole(self) -> tuple[Path, Path]:
         images, targets = self._home / IMAGES, self._home / MASKS
@@ -196,12 +195,6 @@ class _Layout:
         apart = frozenset(splits["test"])
         pairs.test = splits["test"]
         pairs.pool = splits["pool"] or [item for item in pairs.images if item not in apart]
-        if left := sorted(pairs.images.keys() - {*pairs.pool, *pairs.test}):
-            taken = " and ".join(sorted(path.name for path in paths.values() if path))
-            count = plural(len(left), "picture")
-            pairs.notes.append(
-                f"left out of {self._home}: {count} beside those of {taken}: {named(left)}"
-            )
 
     def _list(self, names: Sequence[str]) -> Path | None:
         files = self._pairs.listing.folder(self._home).files
