@@ -16,7 +16,8 @@ from alframe.annotations.cvat import CVAT
 from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio import LABEL_STUDIO
 from alframe.annotations.object_columns import UNEVEN, Packed
-from alframe.annotations.sources import LeftOut, Source, files, head, opened, read
+from alframe.annotations.sheets import NAME
+from alframe.annotations.sources import LeftOut, Source, files, head, opened, read, unread
 from alframe.annotations.voc import VOC
 from alframe.annotations.vocabulary import Annotations, Format, Images, Sheet
 from alframe.annotations.yolo import YOLO
@@ -24,7 +25,7 @@ from alframe.datasets import coco_kinds
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
 from alframe.plugins.registered import unknown
-from alframe.words import tallied
+from alframe.words import named, plural, tallied
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {one.name: one for one in (COCO, VOC, CVAT, LABEL_STUDIO, YOLO)}
@@ -58,6 +59,7 @@ def read_annotations(
     """
     with opened(path, without) as source:
         found = _format(source, path, name).read(source, images, problems)
+        _note_unread(found, source, path)
     return _usable(found, images, problems)
 
 
@@ -78,7 +80,17 @@ def read_predictions(path: Path, images: Images, problems: Problems) -> Annotati
                 found = (chosen.predictions or chosen.read)(source, images, problems)
                 if isinstance(found.objects, Packed):
                     found.objects.columns()
+            _note_unread(found, source, path)
     return _usable(found, images, problems)
+
+
+def _note_unread(found: Annotations, source: Source, path: Path) -> None:
+    """Say which other files there are that somebody may have taken for annotations."""
+    ours = {NAME, *(name for one in FORMATS.values() for name in one.beside)}
+    if left := [name for name in unread(source) if name.rpartition("/")[2] not in ours]:
+        found.notes.append(
+            f"left out of {path}: {plural(len(left), 'file')} not read: {named(left)}"
+        )
 
 
 @contextlib.contextmanager

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from alframe.annotations.sources import MOST_BYTES, UNREADABLE, Source, head, read
+from alframe.annotations.sources import MOST_BYTES, UNREADABLE, Source, head, read, stream
 from alframe.datasets.json_text import parsed
-from alframe.files.reading import regular
 
 AT_ONCE = 1 << 21
 """Bytes that are parsed together."""
@@ -25,8 +24,8 @@ def parts_in(file: Source) -> Iterator[list[Any]]:
         yield _whole(file)
         return
     try:
-        with regular(file) if isinstance(file, Path) else file.open("rb") as stream:
-            yield from _streamed(stream)
+        with stream(file) as rows:
+            yield from _streamed(rows)
     except (*UNREADABLE, ValueError, RecursionError):
         _whole(file)  # which says what is wrong
         raise
@@ -41,12 +40,12 @@ def _whole(file: Source) -> list[Any]:
     return rows
 
 
-def _streamed(stream: IO[bytes]) -> Iterator[list[Any]]:
-    rest = stream.read(AT_ONCE).lstrip()
+def _streamed(file: IO[bytes]) -> Iterator[list[Any]]:
+    rest = file.read(AT_ONCE).lstrip()
     if not rest.startswith(b"["):
         raise ValueError("expected a list")
     rest = rest[1:]
-    while data := stream.read(AT_ONCE):
+    while data := file.read(AT_ONCE):
         rows, rest = _part(rest + data)
         yield rows
     yield json.loads(b"[" + rest)

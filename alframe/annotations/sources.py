@@ -8,7 +8,9 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from alframe.errors import DataError
 from alframe.files.presence import is_folder
@@ -23,15 +25,34 @@ MOST_BYTES = 1 << 31
 MOST_MEMBERS = 1_000_000
 SUFFIXES = (".json", ".xml", ".txt", ".yaml", ".yml", ".names")
 """Of files of annotations, in any case; nothing else of a folder or a zip is read."""
+_ALIKE = (".csv", ".jsonl", ".ndjson", ".zip")
+"""Of files that may hold annotations, too."""
+_OF_ONE_FORMAT = (".json", ".xml", *_ALIKE)
+"""Of files that are not lists or names beside those of annotations."""
 
 UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 """What reading raises: a RuntimeError of members that are encrypted or packed otherwise."""
 
-_UNOPENED: dict[str, Sequence[str]] = {}
-_LISTED: ContextVar[dict[str, Sequence[str]]] = ContextVar("listed", default=_UNOPENED)
 LeftOut = Callable[[str, bytes], bool]
 """Whether a file of a folder is left out: its name without folders, and its content."""
-_WITHOUT: ContextVar[LeftOut | None] = ContextVar("without", default=None)
+
+
+@dataclass(eq=False)
+class _Opened:
+    """What is known of a source while it is open.
+
+    Attributes:
+        without: which files of folders are left out.
+        listed: files of folders, which are listed once.
+        read: files that have been.
+    """
+
+    without: LeftOut | None = None
+    listed: dict[str, Sequence[str]] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+
+
+_OPENED: ContextVar[_Opened | None] = ContextVar("opened", default=None)
 _CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:")
 
 
@@ -47,13 +68,12 @@ def opened(path: Path, without: LeftOut | None = None) -> Iterator[Source]:
         DataError: there is nothing, or a zip is damaged, too large, or has members that would lie
             outside of it.
     """
-    before = _LISTED.set({}), _WITHOUT.set(without)
+    before = _OPENED.set(_Opened(without))
     try:
         with _opened(path) as source:
             yield source
     finally:
-        _LISTED.reset(before[0])
-        _WITHOUT.reset(before[1])
+        _OPENED.reset(before)
 
 
 @contextlib.contextmanager
@@ -104,6 +124,27 @@ def read(source: Source) -> bytes:
     Raises:
         DataError: it cannot be read, or is too large.
     """
+    if known := _OPENED.get():
+        known.read.add(str(source))
+    return _bytes(source)
+
+
+def stream(source: Source) -> IO[bytes]:
+    """A file, to be read in parts.
+
+    Raises:
+        OSError: it cannot be opened; or what else is :data:`UNREADABLE`.
+    """
+    if known := _OPENED.get():
+        known.read.add(str(source))
+    return _stream(source)
+
+
+def _stream(source: Source) -> IO[bytes]:
+    return regular(source) if isinstance(source, Path) else source.open("rb")
+
+
+def _bytes(source: Source) -> bytes:
     try:
         if isinstance(source, Path):
             return read_bytes(source, MOST_BYTES)
@@ -122,7 +163,7 @@ def sha256_of(data: bytes) -> str:
 def head(source: Source, size: int = 1 << 16) -> bytes:
     """The first bytes of a file; none where it cannot be read, which reading it will tell."""
     try:
-        with regular(source) if isinstance(source, Path) else source.open("rb") as file:
+        with _stream(source) as file:
             return file.read(size)
     except UNREADABLE:
         return b""
@@ -172,12 +213,19 @@ def files(source: Source, *suffixes: str) -> Files:
     return Files(source, [name for name in _listed(source) if name.lower().endswith(wanted)])
 
 
+def unread(source: Source) -> list[str]:
+    """Files of an open folder or zip that may hold annotations, and that nobody has read."""
+    known = _OPENED.get() or _Opened()
+    found = files(source, *_OF_ONE_FORMAT) if source.is_dir() else {}
+    return [name for name, file in found.items() if str(file) not in known.read]
+
+
 def _listed(source: Source) -> Sequence[str]:
-    """Files of annotations in all folders below one, sorted; of an open folder listed once."""
-    known = _LISTED.get()
+    """Files as of annotations in all folders below one, sorted; of an open one listed once."""
+    known = _OPENED.get() or _Opened()
     key = str(source)
-    if key in known:
-        return known[key]
+    if key in known.listed:
+        return known.listed[key]
     if isinstance(source, Path):
         above = len(key.rstrip(os.sep)) + 1 if key != os.curdir else 2
         names = [
@@ -187,12 +235,15 @@ def _listed(source: Source) -> Sequence[str]:
         ]
     else:
         names = source.root.namelist()
-    listed = sorted({name for name in names if _is_read(name)})
-    if without := _WITHOUT.get():
+    listed = sorted({name for name in names if _is_shown(name, (*SUFFIXES, *_ALIKE))})
+    if without := known.without:
         found = Files(source, listed)
-        listed = [n for n in listed if not without(n.rpartition("/")[2], read(found[n]))]
-    if known is not _UNOPENED:
-        known[key] = listed
+        listed = [
+            name
+            for name in listed
+            if not (_is_read(name) and without(name.rpartition("/")[2], _bytes(found[name])))
+        ]
+    known.listed[key] = listed
     return listed
 
 
@@ -207,10 +258,13 @@ def called(source: Source) -> str:
 
 
 def _is_read(name: str) -> bool:
-    """Not what file managers and notebooks leave behind."""
-    *folders, last = [part for part in name.split("/") if part != "."]
-    hidden = any(part.startswith(".") for part in (*folders, last))
-    return last.lower().endswith(SUFFIXES) and not hidden
+    return _is_shown(name, SUFFIXES)
+
+
+def _is_shown(name: str, suffixes: tuple[str, ...]) -> bool:
+    """Has one of some suffixes, and is not what file managers and notebooks leave behind."""
+    hidden = any(part.startswith(".") and part != "." for part in name.split("/"))
+    return name.lower().endswith(suffixes) and not hidden
 
 
 def _said(error: Exception) -> str:

@@ -68,6 +68,30 @@ def test_what_is_written_is_recognised_and_read(tmp_path: Path, name: str, packe
 
 
 @pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_that_are_not_read_are_told(tmp_path: Path, name: str, packed: bool) -> None:
+    source = tmp_path / "query"
+    write_query(name, ASKED, source)
+    members = {str(f.relative_to(source)): f.read_text() for f in source.rglob("*.*")}
+    others = {
+        "in/labelme.json": '{"shapes": []}',
+        "More.CSV": "a,b",
+        "x.zip": "PK",
+        "README.txt": "",
+    }
+    for other, text in others.items():
+        (source / other).parent.mkdir(exist_ok=True)
+        (source / other).write_text(text)
+    if packed:
+        source = zipped(tmp_path / "export.zip", members | others)
+    problems = Problems("error")
+    left = f"left out of {source}: 3 files not read: More.CSV, in/labelme.json, x.zip"
+    assert read_predictions(source, IMAGES, problems).notes[-1] == left
+    if name in ("voc", "cvat", "yolo"):
+        assert read_annotations(source, IMAGES, problems).notes[-1] == left
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_what_lies_beside_annotations_does_not_say_what_is_in_a_picture(
     tmp_path: Path, name: str
 ) -> None:

@@ -106,3 +106,10 @@ rows_of_any = st.lists(
 def test_whatever_comes_in_whatever_parts(read, rows, at_once):
     whole = read(rows, instances=False, quick=False)[0]
     assert read(rows, instances=False, quick=True, at_once=at_once)[0] == whole
+
+
+def test_what_is_read_in_parts_is_no_file_left_out(tmp_path):
+    for name, content in (("instances", INSTANCES), ("results", [ROW] * 3), ("other", {"a": 1})):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    found = read_predictions(tmp_path, Candidates(["1.jpg"]), Problems("error"))
+    assert found.notes[-1] == f"left out of {tmp_path}: 1 file not read: other.json"
