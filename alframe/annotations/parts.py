@@ -9,7 +9,7 @@ import numpy as np
 from alframe.annotations.vocabulary import UNSIZED, Annotations, AskedImage, Images, Sheet
 from alframe.datasets.base import ImageSource
 from alframe.datasets.boxes import misread, written_as
-from alframe.datasets.name_matching import OtherFileError
+from alframe.datasets.name_matching import OtherFileError, SeveralError
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems
 from alframe.errors import DataError
 from alframe.words import named, plural
@@ -134,10 +134,20 @@ def first_found(images: Images, names: Sequence[str], where: str, remedy: str | 
 
 
 def located(images: Images, where: str) -> Callable[[str], tuple[str, Path]]:
-    """:func:`first_found` of one name, as an id and a file."""
+    """:func:`first_found` of one name, as an id and a file.
+
+    Of several pictures that it may mean, the one that lies by it below the folder of the file that
+    says it: Roboflow writes a file with bare names beside the pictures of each split.
+    """
+    folder = Path(where).absolute().parent
 
     def locate(name: str) -> tuple[str, Path]:
-        item = first_found(images, [name], where)
+        try:
+            item = first_found(images, [name], where)
+        except SeveralError:
+            if not (folder / name).is_file():
+                raise
+            item = first_found(images, [str(folder / name), name], where)
         return item, Path(item)
 
     return locate

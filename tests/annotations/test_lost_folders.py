@@ -122,6 +122,28 @@ def test_a_name_of_several_in_folders(tmp_path: Path) -> None:
     assert found(path, ids=ids, on_bad="skip") == []
 
 
+def test_bare_names_of_several_beside_the_pictures_of_a_split(tmp_path: Path) -> None:
+    """As Roboflow exports COCO: ``train/_annotations.coco.json`` beside ``train/a.jpg``."""
+    splits = {"train": ("a.jpg", "b.jpg"), "valid": ("a.jpg", "c.jpg")}
+    ids = [f"{split}/{name}" for split, names in splits.items() for name in names]
+    pictures = Pictures(ids, lambda _: (100, 100), lambda item: tmp_path / item)
+    for split, names in splits.items():
+        coco(tmp_path / split, *names)
+        for name in names:
+            (tmp_path / split / name).touch()
+    problems = Problems("error")
+    said = read_annotations(tmp_path, pictures, problems)
+    problems.settle()
+    assert sorted(said.images) == ids
+    away = coco(tmp_path / "away", "a.jpg", "b.jpg")
+    for there in (False, True):  # a copy of the picture is none of the two either
+        if there:
+            (tmp_path / "away" / "a.jpg").touch()
+        problems = Problems("skip")
+        assert read_annotations(away, pictures, problems).images == ["train/b.jpg"]
+        assert len(problems.settle()) == 1
+
+
 @pytest.mark.parametrize("folder", [".", "Annotations"])
 @pytest.mark.parametrize("root", ["/home/her/photos", "C:\\photos"])
 def test_a_path_in_an_xml_file_tells_its_folder(root: str, folder: str, tmp_path: Path) -> None:
