@@ -105,7 +105,8 @@ def meant(key: str, known: Collection[str]) -> list[str]:
     if said := [k for k in known if _is_said(key, k)]:
         return said
     ends = by_key((each.rpartition(".")[2], each) for each in known)
-    return ends.get(_close(_last(key), ends), [])
+    cutoff = 0.75 if "." in key else 0.6  # of other sections than that which is named, closer ones
+    return ends.get(_close(_last(key), ends, cutoff), [])
 
 
 def _is_said(key: str, setting: str) -> bool:
@@ -118,8 +119,8 @@ def _last(key: str) -> str:
     return _plain(key.rpartition(".")[2])
 
 
-def _close(name: str, names: Collection[str]) -> str:
-    return next(iter(difflib.get_close_matches(name[:LONGEST], names, n=1)), "")
+def _close(name: str, names: Collection[str], cutoff: float = 0.6) -> str:
+    return next(iter(difflib.get_close_matches(name[:LONGEST], names, n=1, cutoff=cutoff)), "")
 
 
 def _plain(name: str) -> str:

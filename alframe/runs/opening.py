@@ -125,8 +125,8 @@ def _refuse_changes(path: Path, config: RunConfig) -> None:
         allowed.add(CYCLES)
     if asks_people(config):  # who have more time, or less; a benchmark's budget is one
         allowed.add(PER_CYCLE)
-    if not Journal(path).of("cycle_started"):  # people are asked before that
-        allowed.add("data.white")
+    if not Journal(path).of("cycle_started") or stored.data.white is None:
+        allowed.add("data.white")  # people are asked before that; or all images have 8 bits
     run = RunDir(path, stored)
     if run.began_with(config.budget.initial_set):
         allowed.add("budget.initial_set")

@@ -44,6 +44,7 @@ VOC = ("dataset=voc", "dataset.root=x")
     ("pair", "problem"),
     [
         ("int=4", "unknown setting 'int' Did you mean 'budget.initial'?"),
+        ("strategy.delta=1", "unknown setting 'strategy.delta'"),
         ("a.b.c=1", "unknown setting 'a'"),
         ("budget.list=1", "unknown setting 'budget.list'"),
         ("training.a-b[c].d=4", "unknown setting 'training.a-b[c]'"),

@@ -42,6 +42,13 @@ def test_a_device_that_is_faster_in_bf16_computes_in_it(
     assert as_settled(fixed, tmp_path) == fixed
 
 
+def test_white_means_nothing_where_all_images_have_8_bits(tmp_path: Path) -> None:
+    config, path = resolve([from_overrides([*SMALL, "data.white=200"])]), tmp_path / "run"
+    cycles = list(run(config, path))
+    assert resolve([stored_layer(path)]).data.white is None
+    assert list(run(config, path, resume=True)) == cycles
+
+
 def test_a_run_keeps_what_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alframe.training.device.faster_in_bf16", lambda device: True)
     config, path = resolve([from_overrides(SMALL)]), tmp_path / "run"
