@@ -34,6 +34,8 @@ def test_three_suggestions_are_enough() -> None:
     known = [f"{section}.k" for section in "abcd"]
     said = unknown_setting("x.k", "k", 1, ("z", "y"), known)
     assert said == "unknown setting 'x.k'; known: y, z. Did you mean 'a.k' or 'b.k' or 'c.k'?"
+    assert unknown_setting("x.rare", "rare", 1, ("z",), ["oracle", "x.z"]).endswith("known: z.")
+    assert unknown_setting("x.oracel", "oracel", 1, ("z",), ["oracle"]).endswith("'oracle'?")
     assert [cut("x" * length) for length in (60, 61)] == ["x" * 60, "x" * 57 + "..."]
 
 
@@ -44,7 +46,6 @@ VOC = ("dataset=voc", "dataset.root=x")
     ("pair", "problem"),
     [
         ("int=4", "unknown setting 'int' Did you mean 'budget.initial'?"),
-        ("strategy.delta=1", "unknown setting 'strategy.delta'"),
         ("a.b.c=1", "unknown setting 'a'"),
         ("budget.list=1", "unknown setting 'budget.list'"),
         ("training.a-b[c].d=4", "unknown setting 'training.a-b[c]'"),
