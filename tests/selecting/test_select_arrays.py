@@ -561,3 +561,14 @@ def test_a_memory_map_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.Monke
     alframe.select("coreset", 2, ids=list(read.ids), embedding=read.image)
     assert sum(taken) == count
     assert max(taken) <= 1024
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    "badge balanced-random class-balanced:entropy divproto entropy most-objects ofds ppal".split(),
+)
+def test_a_model_that_finds_nothing_on_any_image(strategy: str) -> None:
+    features = [np.zeros((0, 3))] * 4
+    given = {"detections": [found()] * 4, "embedding": VECTORS, "object_features": features}
+    for count in (2, 4):
+        assert len(alframe.select(strategy, count, ids=IDS, **given)) == count
