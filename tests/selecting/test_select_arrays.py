@@ -565,7 +565,16 @@ def test_a_memory_map_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     "strategy",
-    "badge balanced-random class-balanced:entropy divproto entropy most-objects ofds ppal".split(),
+    [
+        "badge",
+        "balanced-random",
+        "class-balanced:entropy",
+        "divproto",
+        "entropy",
+        "most-objects",
+        "ofds",
+        "ppal",
+    ],
 )
 def test_a_model_that_finds_nothing_on_any_image(strategy: str) -> None:
     features = [np.zeros((0, 3))] * 4
