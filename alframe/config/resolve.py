@@ -104,20 +104,20 @@ def _based(
 
 
 def from_file(name: str) -> Layer:
-    """Read a YAML file, or the preset of that name.
+    """The preset of a name, whatever file is called so, too; or else a YAML file.
 
     Raises:
         ConfigError: no such file or preset, or it is not YAML of settings.
     """
-    path = Path(name)
-    if path.suffix in {".yaml", ".yml"} or (os.path.lexists(path) and not path.is_dir()):
-        return as_layer(read_yaml(path, f"--config {name}"), f"--config {name}")
     presets = {k: v for k, v in _presets().items() if "when" not in v}
-    if name not in presets:
-        if path.is_dir():
-            raise ConfigError(f"--config {name} is a folder: expected a preset or a YAML file")
-        raise ConfigError(unknown("config", name, presets) + " Or give the path of a YAML file.")
-    return presets[name]
+    if name in presets:
+        return presets[name]
+    path = Path(name)
+    if path.is_dir():
+        raise ConfigError(f"--config {name} is a folder: expected a preset or a YAML file")
+    if path.suffix in {".yaml", ".yml"} or os.path.lexists(path):
+        return as_layer(read_yaml(path, f"--config {name}"), f"--config {name}")
+    raise ConfigError(unknown("config", name, presets) + " Or give the path of a YAML file.")
 
 
 def is_override(word: str) -> bool:

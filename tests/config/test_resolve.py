@@ -318,10 +318,13 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         from_file("defalt")
 
 
-def test_a_folder_does_not_hide_a_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_hides_a_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lite0").mkdir()
     assert from_file("lite0")["model"]["backbone"] == "tf_efficientnet_lite0"
+    for name in ("photos", "mine"):
+        (tmp_path / name).write_text("seed: 3")
+    assert from_file("photos") != {"seed": 3} == from_file("./photos") == from_file("mine")
 
 
 def test_a_key_that_is_no_name_is_an_error_of_the_user() -> None:
