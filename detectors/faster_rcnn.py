@@ -18,20 +18,8 @@ from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.detector import KnownBoxes
 from alframe.detectors.losses import at_least_float32
 from alframe.detectors.mobilenet import MOBILENET, mobilenet_backbone
-from alframe.detectors.postprocess import (
-    ANY,
-    Pairs,
-    PostProcess,
-    best_pairs,
-    gathered,
-    strongest,
-)
-from alframe.detectors.stock import (
-    StockDetector,
-    StockFeatures,
-    in_single_precision,
-    stock_targets,
-)
+from alframe.detectors.postprocess import ANY, Pairs, PostProcess, best_pairs, gathered, strongest
+from alframe.detectors.stock import StockDetector, StockFeatures, in_single_precision, stock_targets
 from alframe.detectors.timm_body import Style
 from alframe.detectors.towers import flatten_anchors
 from alframe.shaped import Bool, Float

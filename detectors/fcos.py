@@ -11,12 +11,7 @@ from alframe.config.checks import at_least
 from alframe.detectors.backbones import build_backbone
 from alframe.detectors.detector import KnownBoxes
 from alframe.detectors.postprocess import PostProcess
-from alframe.detectors.stock import (
-    StockDetector,
-    StockFeatures,
-    in_single_precision,
-    stock_targets,
-)
+from alframe.detectors.stock import StockDetector, StockFeatures, in_single_precision, stock_targets
 from alframe.detectors.timm_body import Style
 from alframe.errors import ConfigError
 from alframe.shaped import Float

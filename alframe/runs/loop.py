@@ -14,12 +14,7 @@ from typing import Any
 
 from alframe.datasets.base import Dataset, ImageSet, LabelledSet
 from alframe.errors import SelectionError, TrainingError, Waiting
-from alframe.learner import (
-    FitContext,
-    Learner,
-    Recorder,
-    WarmStart,
-)
+from alframe.learner import FitContext, Learner, Recorder, WarmStart
 from alframe.oracle import Oracle
 from alframe.profiling import Profiling, Tick
 from alframe.runs.budget import Plan

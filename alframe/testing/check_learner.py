@@ -19,13 +19,7 @@ from alframe.testing.expect import (
     headline,
     hold,
 )
-from alframe.testing.fitting import (
-    LearnerUnderTest,
-    Notes,
-    tiny_dataset,
-    tiny_setup,
-    with_hidden,
-)
+from alframe.testing.fitting import LearnerUnderTest, Notes, tiny_dataset, tiny_setup, with_hidden
 from alframe.testing.states import differing, is_state, kept, leaves, same_state
 from alframe.testing.synthetic import tensors_of
 

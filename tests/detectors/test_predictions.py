@@ -19,12 +19,7 @@ from alframe.datasets.names import stem
 from alframe.datasets.photos import photos
 from alframe.datasets.shapes import shapes
 from alframe.detectors import prediction_files
-from alframe.detectors.handing_over import (
-    HandedOver,
-    side_by_side,
-    write_labelled,
-    write_pictures,
-)
+from alframe.detectors.handing_over import HandedOver, side_by_side, write_labelled, write_pictures
 from alframe.signals import EMBEDDING
 from tests.annotations import people
 from tests.cli.test_cli import alframe  # noqa: F401

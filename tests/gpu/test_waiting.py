@@ -8,14 +8,7 @@ import torch
 
 from alframe.detectors import suppression
 from alframe.signals import CLASS_PROBS, DETECTIONS, EMBEDDING
-from tests.training.test_waiting import (
-    DENSE,
-    ENOUGH,
-    SUPPRESSION,
-    images_of,
-    prepared,
-    steps,
-)
+from tests.training.test_waiting import DENSE, ENOUGH, SUPPRESSION, images_of, prepared, steps
 
 
 @pytest.fixture

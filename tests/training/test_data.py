@@ -10,13 +10,7 @@ from alframe.datasets.base import ImageSet, LabelledSet, Target
 from alframe.seeds import Seeds
 from alframe.training.augment import Sample, hflip
 from alframe.training.batch import Batch
-from alframe.training.data import (
-    Collate,
-    TrainingStream,
-    inference_batches,
-    read_sample,
-    shard,
-)
+from alframe.training.data import Collate, TrainingStream, inference_batches, read_sample, shard
 from tests.fakes import FakeImages
 
 

@@ -1,12 +1,7 @@
 """Backbones whose last stages are dilated in place of strided, as torchvision's segmenters have."""
 
 from torch import Tensor, nn
-from torchvision.models import (
-    MobileNet_V3_Large_Weights,
-    ResNet50_Weights,
-    WeightsEnum,
-    resnet50,
-)
+from torchvision.models import MobileNet_V3_Large_Weights, ResNet50_Weights, WeightsEnum, resnet50
 
 from alframe.detectors.backbone_weights import stock_weights, use_weights
 from alframe.detectors.backbones import Backbone, build_backbone
