@@ -1,32 +1,21 @@
 """What files of annotation tools say and are told: one vocabulary for every format."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
 from alframe.annotations.sources import Source
+from alframe.datasets.held_out import Finder
 from alframe.datasets.objects import Annotated, Box, Collected
-from alframe.datasets.problems import Problem, Problems
+from alframe.datasets.problems import Problems
 
 UNSIZED = (1, 1)
 """Size of a picture that is no file here: what files give as shares of it stays that."""
 
 
-class Images(Protocol):
+class Images(Finder, Protocol):
     """The pictures that annotations are about."""
-
-    def find(self, name: str) -> str:
-        """The id of the picture that a file calls ``name``.
-
-        Raises:
-            BadItemError: there is none, or there are several.
-        """
-        ...
-
-    def doubts(self, items: Collection[str]) -> Iterable[tuple[str, Problem]]:
-        """Those of the pictures found that may not be meant, once all names have been."""
-        ...
 
     def size(self, item: str) -> tuple[int, int]:
         """(height, width) in pixels."""

@@ -49,14 +49,18 @@ def share_of(test: str) -> float | None:
 
 
 class Finder(Protocol):
-    """What knows images by name (:class:`~alframe.datasets.name_matching.PictureNames`)."""
+    """What knows pictures by name (:class:`~alframe.datasets.name_matching.PictureNames`)."""
 
     def find(self, name: str) -> str:
-        """The id of the image; raises a BadItemError where there is none."""
+        """The id of the picture that a file calls ``name``.
+
+        Raises:
+            BadItemError: there is none, or there are several.
+        """
         ...
 
     def doubts(self, items: Collection[str]) -> Iterable[tuple[str, Problem]]:
-        """Those of the images found that may not be meant."""
+        """Those of the pictures found that may not be meant, once all names have been."""
         ...
 
 
