@@ -19,10 +19,10 @@ MEANT = {
 """Plugins of alframe -> what else the field calls them, or what is had by them."""
 
 
-def named(names: Sequence[str]) -> str:
+def named(names: Sequence[str], most: int = MOST_NAMES) -> str:
     """The first names of a list, and how many more there are: ``a, b and 3 more``."""
-    shown = ", ".join(names[:MOST_NAMES])
-    rest = len(names) - MOST_NAMES
+    shown = ", ".join(names[:most])
+    rest = len(names) - most
     return f"{shown} and {rest:,} more" if rest > 0 else shown
 
 

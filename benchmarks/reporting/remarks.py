@@ -10,7 +10,7 @@ from alframe.benchmarks.reporting.tables import merged
 from alframe.config.layers import flat
 from alframe.grouping import by_key
 from alframe.model import ERRORS
-from alframe.words import plural
+from alframe.words import named, plural
 
 NOT_RECIPE = ("strategy.", "budget.")
 """Settings in which full supervision differs from the methods that it is a reference for."""
@@ -168,12 +168,7 @@ def differences(runs: Sequence[tuple[str, Settings]]) -> Iterator[str]:
     splits = by_key((tuple(map(values.index, values)), key) for key, values in columns)
     for split, keys in splits.items():
         if any(split):
-            yield f"{_names(keys)}: {'; '.join(_parts(runs, split, keys[:SHOWN]))}"
-
-
-def _names(keys: Sequence[str]) -> str:
-    more = len(keys) - SHOWN
-    return ", ".join(keys[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+            yield f"{named(keys, SHOWN)}: {'; '.join(_parts(runs, split, keys[:SHOWN]))}"
 
 
 def _parts(
