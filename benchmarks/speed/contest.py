@@ -98,7 +98,7 @@ class _Turns:
         if side.against and side.against not in self.failures:
             found[RATIO] = ratios(own, self._samples[side.against])
         if side.flops:
-            found[GFLOP] = Spread.of(side.flops / 1e9)
+            found[GFLOP] = Spread((side.flops / 1e9,))
             if not setting.quick:
                 rate = side.flops / peak(setting.device, side.precision, setting.clock)
                 found[ROOFLINE] = Spread(tuple(rate / seconds for seconds in own))

@@ -40,7 +40,7 @@ def _grow(strategy: str, name: str, setting: Setting) -> Sequence[Timing]:
     sizes = (20, 40, 80) if setting.quick else SIZES
     measured = [_measured(strategy, size, setting) for size in sizes]
     rows = [
-        Timing(name, f"{size:,} images", {k: Spread.of(v) for k, v in each.items()}, size, "images")
+        Timing(name, f"{size:,} images", {k: Spread((v,)) for k, v in each.items()}, size, "images")
         for size, each in zip(sizes, measured, strict=True)
     ]
     memory = [each[MEMORY] for each in measured]
@@ -49,7 +49,7 @@ def _grow(strategy: str, name: str, setting: Setting) -> Sequence[Timing]:
         MEMORY_EXPONENT: exponent(*_beyond_first(sizes, memory)),
         PER_IMAGE: 2**20 * (memory[-1] - memory[0]) / (sizes[-1] - sizes[0]),
     }
-    return [*rows, Timing(name, GROWTH, {k: Spread.of(v) for k, v in growth.items()})]
+    return [*rows, Timing(name, GROWTH, {k: Spread((v,)) for k, v in growth.items()})]
 
 
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:

@@ -93,7 +93,7 @@ def _rows(
     for side, whole in wholes.items():
         whole()
         more = [a - b for a, b in zip(counted(whole), counted(networks[side]), strict=True)]
-        operations, waits = map(Spread.of, map(float, more))
+        operations, waits = (Spread((float(each),)) for each in more)
         measures = {OPERATIONS: operations, SYNCHRONISATIONS: waits}
         rows.append(Timing(name, side, measures, count, "images"))
     return rows

@@ -12,11 +12,6 @@ class Spread:
 
     values: tuple[float, ...]
 
-    @staticmethod
-    def of(*values: float) -> "Spread":
-        """Of values given one by one."""
-        return Spread(values)
-
     @property
     def median(self) -> float:
         """The middle one."""

@@ -12,17 +12,17 @@ from alframe.benchmarks.speed.row import RATIO, ROOFLINE, SECONDS, Spread, Timin
 from alframe.benchmarks.speed.targets import TARGETS, Goal, targets_of
 from alframe.errors import ConfigError
 
-STOCK = Timing("train/retina", "stock", {SECONDS: Spread.of(1.5, 2.5, 2)}, 4, "images")
+STOCK = Timing("train/retina", "stock", {SECONDS: Spread((1.5, 2.5, 2))}, 4, "images")
 OURS = Timing(
     "train/retina",
     "ours",
-    {SECONDS: Spread.of(0.5, 1, 0.75), RATIO: Spread.of(0.3, 0.4, 0.375), ROOFLINE: Spread.of(0.5)},
+    {SECONDS: Spread((0.5, 1, 0.75)), RATIO: Spread((0.3, 0.4, 0.375)), ROOFLINE: Spread((0.5,))},
     4,
     "images",
     "stock",
 )
 BROKEN = Timing("train/retina", "graphs", failed="OutOfMemoryError: 80 | GB", against="stock")
-COUNTED = Timing("launches/loss", "ours", {"operations": Spread.of(1234)})
+COUNTED = Timing("launches/loss", "ours", {"operations": Spread((1234,))})
 WANTED = (
     Goal("train/retina", "ours", RATIO, 0.375),
     Goal("train/retina", "ours", ROOFLINE, 0.6, least=True),

@@ -30,7 +30,7 @@ def test_what_gpus_have_no_part_in_is_left_out():
 
 
 def row(side, *seconds):
-    return Timing("data/scoring", side, {SECONDS: Spread.of(*seconds)})
+    return Timing("data/scoring", side, {SECONDS: Spread(seconds)})
 
 
 @pytest.mark.parametrize(
