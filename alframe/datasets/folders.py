@@ -15,6 +15,7 @@ from alframe.datasets.problems import BadItemError, sentences
 from alframe.errors import DataError
 from alframe.files.presence import is_folder
 from alframe.files.walking import OF_SYSTEMS
+from alframe.grouping import by_key
 from alframe.words import named, plural, tallied
 
 REMEDY = "give the path of an image"
@@ -114,13 +115,8 @@ def below(
     Returns:
         Their names, folder by folder, and a sentence for each reason to leave out others.
     """
-    pictures: list[str] = []
-    left: dict[str, list[str]] = {}
-    for name, reason in _walk(listing, str(folder), "", set(), drawn):
-        if reason is None:
-            pictures.append(name)
-        else:
-            left.setdefault(reason, []).append(name)
+    left = by_key((why, name) for name, why in _walk(listing, str(folder), "", set(), drawn))
+    pictures = left.pop(None, [])
     known = set(map(beside, pictures)) if beside and left else ()
     told = {reason: [n for n in names if n not in known] for reason, names in left.items()}
     return pictures, [
