@@ -126,17 +126,13 @@ def tabulate(
         raise ValueError(f"detections of images that have no target: {foreign[:3]}")
     ids = sorted(targets)
     tables = _detections(results, ids), _objects([targets[i] for i in ids], ids)
-    found, objects = (table.image[_unknown(table.labels, num_classes)] for table in tables)
+    found, objects = (t.image[(t.labels < 0) | (t.labels >= num_classes)] for t in tables)
     if found.size:
         most = num_classes - 1
         raise TrainingError(f"the detections of {ids[found[0]]} have labels outside of 0..{most}")
     if objects.size:
         raise ValueError(f"{ids[objects[0]]}: a label is not in 0..{num_classes - 1}")
     return tables
-
-
-def _unknown(labels: NDArray[np.int64], classes: int) -> NDArray[np.bool_]:
-    return (labels < 0) | (labels >= classes)
 
 
 def _detections(results: DetectionResults, ids: list[str]) -> DetectionTable:

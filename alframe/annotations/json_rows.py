@@ -20,7 +20,8 @@ def parts_in(file: Source) -> Iterator[list[Any]]:
     Raises:
         DataError: it cannot be read, or is no JSON.
     """
-    if json.detect_encoding(head(file, 4)) != "utf-8" or _size(file) > MOST_BYTES:
+    too_large = isinstance(file, Path) and file.stat().st_size > MOST_BYTES
+    if json.detect_encoding(head(file, 4)) != "utf-8" or too_large:
         yield _whole(file)
         return
     try:
@@ -29,10 +30,6 @@ def parts_in(file: Source) -> Iterator[list[Any]]:
     except (*UNREADABLE, ValueError, RecursionError):
         _whole(file)  # which says what is wrong
         raise
-
-
-def _size(file: Source) -> int:
-    return file.stat().st_size if isinstance(file, Path) else 0
 
 
 def _whole(file: Source) -> list[Any]:
