@@ -23,11 +23,16 @@ from alframe.datasets.boxes import CENTRE
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Collected
 from alframe.datasets.problems import BadItemError, Problem, Problems
-from alframe.datasets.yolo_labels import Label, posed, read_labels
+from alframe.datasets.yolo_labels import TOLERATED, Label, posed, read_labels
 from alframe.errors import DataError
 from alframe.words import named, plural
 
 GIVE = "give what an annotation tool saves"
+_UNCLEAR = (
+    "empty file",
+    "not taken: Label Studio's YOLO export does not tell images without objects from those that "
+    "nobody annotated; export JSON",
+)
 MOST_TURNED = 10
 """Numbers of a line that is a turned box: its class, four corners and a score."""
 ALIKE = 3
@@ -174,17 +179,9 @@ class _Reader:
         if self._names is None:
             self._check_outlines(where)
             self._found.classes = tuple(map(str, sorted(self._numbers)))
-        told = {
-            "polygons": "polygon{s} of which the enclosing box is taken",
-            "keypoints": "line{s} with keypoints, of which the box is taken",
-            "twice": "line{s} of labels there twice, taken once (a detector that appends to its "
-            "files makes them)",
-            "unclear": "empty file{s} not taken: Label Studio's YOLO export does not tell images "
-            "without objects from those that nobody annotated; export JSON",
-        }
         self._found.notes += [
-            f"{where}: {self._odd[kind]:,} {text.format(s='s' if self._odd[kind] > 1 else '')}"
-            for kind, text in told.items()
+            f"{where}: {plural(self._odd[kind], noun)} {text}"
+            for kind, (noun, text) in {**TOLERATED, "unclear": _UNCLEAR}.items()
             if self._odd[kind]
         ]
         if rather := posed(self._odd):

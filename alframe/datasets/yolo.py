@@ -18,7 +18,7 @@ from alframe.datasets.objects import Annotated, Writing
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two_of_one_stem
 from alframe.datasets.unannotated import Unannotated
 from alframe.datasets.yolo_found import LabelFiles, label_of
-from alframe.datasets.yolo_labels import Label, posed, read_labels
+from alframe.datasets.yolo_labels import TOLERATED, Label, posed, read_labels
 from alframe.datasets.yolo_layout import YoloFile
 from alframe.errors import DataError
 from alframe.files.home import expanded
@@ -161,19 +161,10 @@ class _Reader:
 
     def notes(self) -> list[str]:
         """What was tolerated, of each kind once, and label files of no image."""
-        told = {
-            "polygons": ("polygon", "of which the enclosing box is taken"),
-            "keypoints": ("line", "with keypoints, of which the box is taken"),
-            "twice": (
-                "line",
-                "of labels there twice, taken once (a detector that appends to its files makes "
-                "them)",
-            ),
-            "scores": ("object", "with a score, as a model writes it; did people draw these?"),
-        }
+        scores = ("object", "with a score, as a model writes it; did people draw these?")
         notes = [
             f"{plural(self._odd[kind].total(), noun)} {text}: {tallied(self._odd[kind])}"
-            for kind, (noun, text) in told.items()
+            for kind, (noun, text) in {**TOLERATED, "scores": scores}.items()
             if kind in self._odd
         ]
         if rather := posed(Counter({kind: odd.total() for kind, odd in self._odd.items()})):

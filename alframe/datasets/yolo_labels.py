@@ -15,6 +15,15 @@ SLACK = 0.01
 to lie within; what reaches out, as of tools that do not clip, is cut off later."""
 MANY, LEAST = 3, 3
 """Lines that are no accident, and points that are seen."""
+TOLERATED = {
+    "polygons": ("polygon", "of which the enclosing box is taken"),
+    "keypoints": ("line", "with keypoints, of which the box is taken"),
+    "twice": (
+        "line",
+        "of labels there twice, taken once (a detector that appends to its files makes them)",
+    ),
+}
+"""Of each odd kind of lines, its noun, and what becomes of it."""
 
 
 class Label(NamedTuple):
