@@ -217,7 +217,7 @@ def picture_files(images: Sequence[Given], folder: Path) -> list[Path]:
     for image in images:
         plain = folder / image.name.with_name(f"{image.name.stem}.png")
         number = numbers.setdefault(plain, count(1))
-        names = (_numbered(plain, n) for n in number)
+        names = (plain if n == 1 else plain.with_stem(f"{plain.stem}-{n}") for n in number)
         picture = next(p for p in names if real(p) not in taken)
         taken.add(real(picture))
         pictures.append(picture)
@@ -229,7 +229,3 @@ def save_picture(picture: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as file:
         picture.save(file, "PNG")
-
-
-def _numbered(path: Path, number: int) -> Path:
-    return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")

@@ -89,13 +89,13 @@ def assembled(
             "told why"
         )
     notes = [*pairs.notes, *pairs.spare, *skipped]
-    if classes is None:
-        classes = _counted(pairs.home, targets)
+    names = tuple(_counted(pairs.home, targets) if classes is None else classes)
     pool = sorted(item for item in pairs.pool if item in targets)
     test = sorted(item for item in pairs.test if item in targets)
     share, seed = drawn
     if share is not None:
-        test, note = _drawn({item: targets[item] for item in pool}, classes, share, seed)
+        shown = {item: {names[n] for n in targets[item].labels.tolist()} for item in pool}
+        test, note = drawn_test(shown, share, seed)
         apart = frozenset(test)
         pool, notes = [item for item in pool if item not in apart], [*notes, note]
     check_splits(pool, test, tested=bool(test))
@@ -103,12 +103,12 @@ def assembled(
     notes += check_files(files, frozenset(test), pairs.listing)
     return Dataset(
         name=name,
-        classes=tuple(classes),
+        classes=names,
         images=ImageFiles(files, [pairs.home]),
         targets={item: targets[item] for item in files},
         pool=tuple(pool),
         test=tuple(test),
-        notes=(*notes, *_never(classes, targets, pool, test)),
+        notes=(*notes, *_never(names, targets, pool, test)),
         on_bad_item=problems.on_bad_item,
         task=TASK,
     )
@@ -178,15 +178,6 @@ def _targets(
             yield item, found
     if wrong := palettes.problem():
         raise DataError(wrong)
-
-
-def _drawn(
-    pool: Mapping[str, Target], classes: Sequence[str], test: str, seed: int
-) -> tuple[list[str], str]:
-    """A share of the pool as test split, and a note that says so."""
-    names = tuple(classes)
-    shown = {item: {names[n] for n in t.labels.tolist()} for item, t in pool.items()}
-    return drawn_test(shown, test, seed)
 
 
 def _never(
