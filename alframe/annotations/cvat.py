@@ -13,11 +13,10 @@ from alframe.annotations.sources import Source, files, read
 from alframe.annotations.vocabulary import Annotations, AskedImage, Format, Images, Sheet
 from alframe.annotations.xml_files import has_root, in_xml, root_of
 from alframe.datasets.bulk import uncollected
-from alframe.datasets.decimals import decimals
 from alframe.datasets.objects import Annotated, Box
 from alframe.datasets.outlines import ellipse, enclosing, pixels, turned
 from alframe.datasets.problems import BadItemError, Problem, Problems
-from alframe.datasets.xml_text import parsed_xml
+from alframe.datasets.xml_text import decimals, parsed_xml
 from alframe.errors import DataError
 from alframe.files.atomic import write_text
 from alframe.words import tallied

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from alframe.datasets.decimals import decimals
 from alframe.datasets.objects import Box
 from alframe.datasets.outlines import turned
 from alframe.datasets.problems import SKIP, BadItemError, Problem
-from alframe.datasets.xml_text import REMEDY, parsed_xml
+from alframe.datasets.xml_text import REMEDY, decimals, parsed_xml
 from alframe.files.reading import regular
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
