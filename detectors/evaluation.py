@@ -74,10 +74,7 @@ def collected(stream: Iterable[SignalBatch]) -> DetectionResults:
 
 
 def metrics(
-    results: DetectionResults,
-    targets: Mapping[str, Target],
-    classes: Sequence[str],
-    coco: bool,
+    results: DetectionResults, targets: Mapping[str, Target], classes: Sequence[str], coco: bool
 ) -> dict[str, Any]:
     """The numbers of a cycle, ready for JSON: fractions 0..1, None where there is no object.
 

@@ -192,10 +192,7 @@ def _sides(size: int, first: float, span: tuple[float, float], levels: int) -> t
 
 
 def _grid(
-    strides: Sequence[int],
-    sides: Sequence[int],
-    ratios: Sequence[Sequence[float]],
-    longest: float,
+    strides: Sequence[int], sides: Sequence[int], ratios: Sequence[Sequence[float]], longest: float
 ) -> AnchorGrid:
     cells = tuple(
         ssd_cell(side, after, own, longest)

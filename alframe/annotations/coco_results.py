@@ -141,12 +141,7 @@ class _ResultsReader(InstancesReader):
     """
 
     def __init__(
-        self,
-        content: Any,
-        path: Path | str,
-        problems: Problems,
-        source: Source,
-        images: Images,
+        self, content: Any, path: Path | str, problems: Problems, source: Source, images: Images
     ) -> None:
         super().__init__(content, path, problems)
         self.source = str(source)

@@ -180,11 +180,7 @@ class InstancesReader:
             self._add_image(number, row, start, locate)
 
     def _add_image(
-        self,
-        number: int,
-        row: Row,
-        start: str,
-        locate: Callable[[str], tuple[str, Path]],
+        self, number: int, row: Row, start: str, locate: Callable[[str], tuple[str, Path]]
     ) -> None:
         known: Key | None = None
         item = f"{self._path}: images[{number}]"

@@ -102,10 +102,7 @@ class Objects:
     """
 
     def __init__(
-        self,
-        rows: Sequence[Annotated],
-        sizes: Mapping[str, tuple[int, int]],
-        test: Collection[str],
+        self, rows: Sequence[Annotated], sizes: Mapping[str, tuple[int, int]], test: Collection[str]
     ) -> None:
         self.rows = rows
         self.owners = [thing.owner for thing in rows]

@@ -43,11 +43,7 @@ class Label(NamedTuple):
 
 
 def read_labels(
-    data: bytes,
-    where: str,
-    size: tuple[int, int],
-    odd: Counter[str],
-    keypoints: int,
+    data: bytes, where: str, size: tuple[int, int], odd: Counter[str], keypoints: int
 ) -> list[Label]:
     """Read a label file.
 

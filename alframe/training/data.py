@@ -98,9 +98,7 @@ class Collate:
         )
 
 
-def _padded_targets(
-    samples: Sequence[Sample],
-) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+def _padded_targets(samples: Sequence[Sample]) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     if any(s.labels is None for s in samples):
         return None, None
     boxed = all(s.boxes is not None for s in samples)

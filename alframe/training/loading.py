@@ -60,11 +60,7 @@ class Batches(Dataset[Any]):
 
 
 def loaded(
-    make: Callable[[Keys], Batch],
-    keys: Iterable[Keys],
-    *,
-    workers: int,
-    pin: bool,
+    make: Callable[[Keys], Batch], keys: Iterable[Keys], *, workers: int, pin: bool
 ) -> Iterator[Batch]:
     """The batch of each of ``keys``, in order.
 
