@@ -142,16 +142,11 @@ def load(name: str) -> Suite:
     """
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
-        return read(path)
+        return _checked(read_yaml(path), str(path))
     if path.is_dir() and not registry().has("suites", name):
         raise ConfigError(f"{name} is a folder: expected the name of a suite, or its YAML file")
     content: Mapping[str, Any] = registry().get("suites", name).make()
     return _checked(content, f"suite {name}")
-
-
-def read(path: Path) -> Suite:
-    """The suite in a YAML file; errors as in :func:`load`."""
-    return _checked(read_yaml(path), str(path))
 
 
 def stored(folder: Path) -> Suite:
