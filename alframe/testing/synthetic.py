@@ -10,7 +10,7 @@ from alframe.datasets.base import ImageSet, LabelledSet, batched
 from alframe.learner import FitContext
 from alframe.seeds import Seeds
 from alframe.shaped import Tensor
-from alframe.signal_checks import check_signal
+from alframe.signal_checks import AXES, KINDS, check_signal
 from alframe.signals import (
     ANCHOR_WEIGHT,
     ANCHORS,
@@ -73,10 +73,7 @@ class SyntheticLearner:
         asked: names of the signals that were streamed.
     """
 
-    provides: ClassVar[frozenset[str]] = frozenset({
-        ANCHOR_WEIGHT, ANCHORS, AUGMENTED, BOX_FEATURES, CLASS_PROBS, DETECTIONS, DISAGREEMENT,
-        EMBEDDING, PREDICTED_LOSS, SAMPLES,
-    })  # fmt: skip
+    provides: ClassVar[frozenset[str]] = frozenset({*AXES, *KINDS})
 
     def __init__(
         self,
