@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from alframe.datasets.names import is_utf8
 from alframe.datasets.objects import Box
+from alframe.grouping import by_key
 from alframe.words import named, plural
 
 Key = int | str
@@ -145,9 +146,7 @@ class ById(Generic[V]):
     def meant(self, wanted: Any) -> Sequence[Key]:
         """The ids that an id of another type may mean."""
         if self._plain is None:
-            self._plain = {}
-            for known in self.values:
-                self._plain.setdefault(_plain(known), []).append(known)
+            self._plain = by_key((_plain(known), known) for known in self.values)
         return self._plain.get(_plain(wanted), [])
 
     def notes(self, field: str) -> list[str]:

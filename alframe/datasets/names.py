@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import Literal
 from urllib.parse import unquote_plus
 
+from alframe.grouping import by_key
+
 Kind = Literal["image", "annotation"]
 
 SUFFIXES = (
@@ -80,12 +82,9 @@ class Names:
     def __init__(
         self, paths: Iterable[str], counts: Callable[[str], bool] = has_picture_suffix
     ) -> None:
-        self._alike: dict[str, list[str]] = {}
-        self._stems: dict[str, list[str]] = {}
-        for path in paths:
-            self._alike.setdefault(_plain(path), []).append(path)
-            if counts(path):
-                self._stems.setdefault(_plain(stem(path)), []).append(path)
+        every = list(paths)
+        self._alike = by_key((_plain(path), path) for path in every)
+        self._stems = by_key((_plain(stem(path)), path) for path in every if counts(path))
 
     def like(self, name: str, kind: Kind = "image") -> list[str]:
         """Paths that are alike; without any, those of pictures whose stem is alike."""
