@@ -184,7 +184,8 @@ class RunDir:
         """Keep the final model of a cycle."""
         known = "dataset" in self.manifest()  # a loop of one's own may not have told
         told = about(stored_layer(self.path), self.classes(cycle) if known else None)
-        self._save(self.model_path(cycle), {"cycle": cycle, "state": state, "about": told})
+        content = {"cycle": cycle, "state": state, "about": told}
+        checkpoints.save(self.model_path(cycle), self._fingerprint, content)
 
     def drop_models(self, cycle: int) -> None:
         """Drop those of earlier cycles where so configured, once the model of one is recorded."""
@@ -203,7 +204,8 @@ class RunDir:
             "used (alframe predict --cycle)"
         )
         path = self.model_path(cycle)
-        loaded = self._load(path, remedy, {"cycle": int, "state": object})
+        expected = {"cycle": int, "state": object}
+        loaded = checkpoints.load(path, self._fingerprint, remedy, expected)
         if loaded["cycle"] != cycle:
             raise RunError(f"{path} is the model of cycle {loaded['cycle']}: {remedy}")
         return loaded["state"]
@@ -216,12 +218,6 @@ class RunDir:
     def fit_state(self, cycle: int) -> "FitState":
         """The checkpoint of the training of ``cycle``."""
         return FitState(self, cycle)
-
-    def _save(self, path: Path, content: Mapping[str, Any]) -> None:
-        checkpoints.save(path, self._fingerprint, content)
-
-    def _load(self, path: Path, remedy: str, expected: Mapping[str, type]) -> dict[str, Any]:
-        return checkpoints.load(path, self._fingerprint, remedy, expected)
 
 
 class FitState:
@@ -243,7 +239,7 @@ class FitState:
             return None
         remedy = "delete it to repeat the training of its cycle from the beginning"
         expected = {"cycle": int, "seconds": float, "state": dict}
-        saved = self._run._load(self._path, remedy, expected)
+        saved = checkpoints.load(self._path, self._run._fingerprint, remedy, expected)
         if saved["cycle"] != self._cycle:
             return None
         self.seconds = saved["seconds"]
@@ -254,7 +250,7 @@ class FitState:
         """Replace the last saved state."""
         check_state(state, "what checkpoint.save is given")
         content = {"cycle": self._cycle, "seconds": self.elapsed(), "state": state}
-        self._run._save(self._path, content)
+        checkpoints.save(self._path, self._run._fingerprint, content)
 
     def elapsed(self) -> float:
         """Seconds that this cycle's fit has taken, in all processes."""
