@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from alframe.config.sections import DataConfig
-from alframe.datasets.base import IGNORED, ImageSet, LabelledSet
+from alframe.datasets.base import IGNORED, ImageSet, LabelledSet, batched
 from alframe.datasets.masks import mask_of, resized
 from alframe.datasets.resize import Resize
 from alframe.grouping import by_key
@@ -229,14 +229,11 @@ def shard(
     return ImageSet(images.images, tuple(i for ids in batches for i in ids))
 
 
-def _in_batches(images: ImageSet, data: DataConfig, batch_size: int) -> list[list[str]]:
+def _in_batches(images: ImageSet, data: DataConfig, batch_size: int) -> list[Sequence[str]]:
     size = images.images.size
     groups = by_key((input_shape(data, *size(item)), item) for item in sorted(images.ids))
-    return [
-        group[start : start + batch_size]
-        for _, group in sorted(groups.items(), key=_largest_first)
-        for start in range(0, len(group), batch_size)
-    ]
+    ordered = sorted(groups.items(), key=_largest_first)
+    return [ids for _, group in ordered for ids in batched(group, batch_size)]
 
 
 def input_shape(data: DataConfig, height: int, width: int) -> tuple[int, int]:
