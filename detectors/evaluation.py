@@ -10,7 +10,7 @@ from typing import Any
 
 from alframe.datasets.base import LabelledSet, Target
 from alframe.detectors.evaluation_coco import coco_ap
-from alframe.detectors.evaluation_results import DetectionResults
+from alframe.detectors.evaluation_results import DetectionResults, mean_of_known
 from alframe.detectors.evaluation_voc import voc_ap
 from alframe.errors import DataError
 from alframe.learner import InferenceSetup
@@ -91,8 +91,8 @@ def metrics(
     """
     voc = voc_ap(results, targets, len(classes))
     numbers: dict[str, Any] = {
-        "mAP50": _number(voc.mean_area),
-        "mAP50_11pt": _number(voc.mean_eleven_point),
+        "mAP50": _number(mean_of_known(voc.area)),
+        "mAP50_11pt": _number(mean_of_known(voc.eleven_point)),
     }
     found = coco_ap(results, targets, len(classes)) if coco else None
     if found:

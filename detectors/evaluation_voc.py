@@ -18,7 +18,6 @@ from alframe.detectors.evaluation_results import (
     DetectionResults,
     DetectionTable,
     ObjectTable,
-    mean_of_known,
     tabulate,
 )
 
@@ -39,16 +38,6 @@ class VocResult:
 
     area: NDArray[np.float64]
     eleven_point: NDArray[np.float64]
-
-    @property
-    def mean_area(self) -> float:
-        """Mean over the classes that have objects; nan where none has."""
-        return mean_of_known(self.area)
-
-    @property
-    def mean_eleven_point(self) -> float:
-        """Mean over the classes that have objects; nan where none has."""
-        return mean_of_known(self.eleven_point)
 
 
 def voc_ap(results: DetectionResults, targets: Mapping[str, Target], num_classes: int) -> VocResult:
