@@ -73,7 +73,7 @@ def _line(row: Timing, targets: Sequence[Goal]) -> list[str]:
 
 
 def _ratio(spread: Spread) -> str:
-    return f"{spread.median:.2f} ({spread.low:.2f}-{spread.high:.2f})"
+    return f"{spread.median:.2f} ({min(spread.values):.2f}-{max(spread.values):.2f})"
 
 
 def _time(seconds: float) -> str:

@@ -17,16 +17,6 @@ class Spread:
         """The middle one."""
         return statistics.median(self.values)
 
-    @property
-    def low(self) -> float:
-        """The smallest."""
-        return min(self.values)
-
-    @property
-    def high(self) -> float:
-        """The largest."""
-        return max(self.values)
-
 
 def ratios(values: Sequence[float], base: Sequence[float]) -> Spread:
     """Each value over the one of the base that was measured in the same turn."""
