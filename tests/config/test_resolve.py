@@ -322,9 +322,10 @@ def test_nothing_hides_a_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lite0").mkdir()
     assert from_file("lite0")["model"]["backbone"] == "tf_efficientnet_lite0"
-    for name in ("photos", "mine"):
+    for name in ("rf-detr", "mine"):
         (tmp_path / name).write_text("seed: 3")
-    assert from_file("photos") != {"seed": 3} == from_file("./photos") == from_file("mine")
+    assert from_file("rf-detr")["model"]["name"] == "hf"
+    assert from_file("./rf-detr") == from_file("mine") == {"seed": 3}
 
 
 def test_a_key_that_is_no_name_is_an_error_of_the_user() -> None:
