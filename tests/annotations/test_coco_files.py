@@ -414,6 +414,22 @@ def test_numbers_that_are_names_of_other_pictures_are_told(
     assert any("would be of others: take that file away" in note for note in found.notes) == told
 
 
+@pytest.mark.parametrize("third", ["in/001.jpg", "x.jpg"])
+def test_numbers_are_no_names_where_one_is_none_or_that_of_two_pictures(
+    tmp_path: Path, third: str
+) -> None:
+    names = ["002.jpg", "001.jpg", third]
+    row = {"category_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5}
+    images = [{"id": n, "file_name": name} for n, name in enumerate(names, 1)]
+    written(tmp_path / "val.json", images=images)
+    (tmp_path / "preds.json").write_text(json.dumps([row | {"image_id": n} for n in (1, 2, 3)]))
+    problems = Problems("error")
+    found = read_predictions(tmp_path / "preds.json", Known(*names), problems)
+    problems.settle()
+    assert [thing.owner for thing in found.objects] == names
+    assert not any("take that file away" in note for note in found.notes)
+
+
 def test_results_of_two_models_in_a_folder_are_not_one(tmp_path: Path) -> None:
     """Parts of one model's are, cut within an image, too."""
     row = {"category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}
@@ -450,3 +466,23 @@ def test_instances_are_those_beside_results_and_are_named(tmp_path: Path) -> Non
     read_predictions(path, known, problems)
     with pytest.raises(DataError, match=rf"no category of {beside} has this id"):
         problems.settle()
+    path.write_text(json.dumps([{**row, "category_id": n} for n in (7, 8, 10)]))
+    found = read_predictions(path, known, Problems("error"))
+    assert [thing.name for thing in found.objects] == ["7", "8", "10"]
+    assert any(f"{beside} is not what its numbers are of" in note for note in found.notes)
+
+
+def test_the_name_of_a_file_goes_before_the_number_that_was_made_of_it(tmp_path: Path) -> None:
+    """As Ultralytics writes both; what lists but some of the pictures has other numbers."""
+    row = {"category_id": 7, "bbox": [1, 2, 3, 4], "score": 0.5}
+    rows = [row | {"image_id": n, "file_name": f"00{n}.jpg"} for n in (1, 2)]
+    path, known, problems = tmp_path / "preds.json", Known("001.jpg", "002.jpg"), Problems("error")
+    path.write_text(json.dumps(rows))
+    beside = written(tmp_path / "some.json", name="002.jpg")
+    found = read_predictions(path, known, problems)
+    assert [(t.owner, t.name) for t in found.objects] == [("001.jpg", "7"), ("002.jpg", "7")]
+    assert any(f"{beside} is not what its numbers are of" in note for note in found.notes)
+    path.write_text(json.dumps([row | {"image_id": 1, "file_name": ""}]))
+    found = read_predictions(path, known, problems)
+    assert [(t.owner, t.name) for t in found.objects] == [("002.jpg", "disc")]
+    problems.settle()

@@ -119,8 +119,9 @@ def test_a_test_split_without_objects(target, message):
 
 
 def test_images_classified_as_a_whole_have_labels_and_no_boxes():
-    whole = Target.of(None, [0])
+    whole, regions = Target.of(None, [0]), Target.of(None, [0, 0])
     assert looked_through(dataset({"a": whole}, {"c": whole})).notes == ()
+    assert looked_through(dataset({"a": regions}, {"c": regions})).notes == ()
 
 
 def test_boxes_that_leave_their_image():
