@@ -91,6 +91,12 @@ def test_the_key_is_the_users_own(pair: str, problem: str) -> None:
     assert found.startswith(problem)
 
 
+def test_whole_numbers_are_those_of_64_bits() -> None:
+    with pytest.raises(ConfigError, match="seed: expected a whole number of at most 18 digits"):
+        resolve([{"seed": 2**63}])
+    assert resolve([{"seed": 2**63 - 1}]).seed == 2**63 - 1
+
+
 def test_classes_that_yaml_takes_for_something_else_want_quotes() -> None:
     (five,) = said(*VOC, "dataset.classes=[yes, 5, cat, 6]")
     assert five == "dataset.classes: expected text: put it in quotes (got 5)"

@@ -93,6 +93,25 @@ def test_setting_the_other_length_replaces_the_preset_one() -> None:
         named("training.passes=3", "training.iterations=4")
 
 
+@pytest.mark.parametrize(
+    ("upper", "test", "initial"),
+    [
+        (["dataset.test=25%"], None, 3),
+        (["dataset.test=25%", "budget.initial=7"], None, 7),
+        (["dataset.test=25%", "budget.test=4"], 4, 3),
+        (["dataset.test=null", "budget.initial=7"], 5, 7),
+        (["budget.initial=7"], 5, 7),
+    ],
+)
+def test_a_test_split_replaces_images_to_test_on_that_are_drawn(
+    upper: list[str], test: int | None, initial: int
+) -> None:
+    dataset = {"name": "photos", "root": "photos", "classes": ["cat"]}
+    lower = {"dataset": dataset, "budget": {"test": 5, "initial": 3}}
+    config = resolve([lower, from_overrides(upper)])
+    assert (config.budget.test, config.budget.initial) == (test, initial)
+
+
 def test_the_main_command_is_the_papers_configuration() -> None:
     """specs/miaod.md 1.1, 1.3, 2.1, 2.2, 3.1, 3.2, 4.3 and 5, number by number."""
     config = named("strategy=entropy", "model=retina", "dataset=voc", "dataset.root=VOCdevkit")
@@ -276,6 +295,7 @@ def test_a_resolved_configuration_is_read_back_as_it_was(tmp_path: Path) -> None
         (["training.channels_last=maybe"], ["expected true or false"]),
         (["data.resize=crop"], ["expected 'fit', 'stretch' or 'none'"]),
         (["model.strides=8"], [r"model\.strides: "]),
+        (["dataset.test=2", "budget=5"], [r"budget: expected settings of this section.*got 5"]),
     ],
 )
 def test_errors_name_the_setting_and_the_remedy(pairs: list[str], messages: list[str]) -> None:
