@@ -259,6 +259,7 @@ def test_weights_in_a_file(alframe: Alframe, run: Path, tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     by_name = json.loads(out)
     assert by_name["cycle"] is None
+    assert "another test split: coco, 6 images" in alframe("evaluate", str(kept), *data[:-1])[1]
     assert by_name["metrics"]["AP50"] == pytest.approx(recorded(run)[-1]["AP50"], rel=1e-6)
     own = [arg for arg in SMALL if arg.startswith("model.")]
     drawn = ["dataset.pool=16", "dataset.test=6", "dataset.size=64", "dataset.classes=3"]
@@ -295,7 +296,10 @@ def test_a_test_split_of_which_no_picture_can_be_read(
     data = ("--dataset", "coco", "--data-root", str(root), EMPTY, "dataset.on_bad_item=skip")
     first, *others = (root / "val2017").iterdir()
     first.write_bytes(b"no picture")
-    assert measured(alframe("evaluate", str(run), *data, "--json"))["images"] == len(others)
+    code, out, err = alframe("evaluate", str(run), *data, "--json")
+    assert (code, json.loads(out)["images"]) == (0, len(others)), err
+    assert "skipped 1 bad item (dataset.on_bad_item=skip)" in err
+    refused(alframe("evaluate", str(run), *data[:-1]), first.name)
     for file in others:
         file.write_bytes(b"no picture")
     result = alframe("evaluate", str(run), *data)

@@ -523,6 +523,16 @@ def test_a_query_of_images_without_predictions_proposes_nothing_for_them(
     assert counts == {"a.jpg": 1, "b.jpg": 0, "c.jpg": 0, "in/d.jpg": 1, "in/e.jpg": 2}
 
 
+def test_a_query_of_images_that_are_no_files_is_refused(
+    alframe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    given = ("--predictions", results(tmp_path / "run"), "--to", "coco", "--output", tmp_path / "q")
+    code, _, err = choose(alframe, *given, budget=2)
+    assert (code, "2 chosen images cannot be found here: in/d.jpg, b.jpg; give" in err) == (2, True)
+    assert not (tmp_path / "q").exists()
+
+
 def test_names_in_a_list_that_are_no_files_are_told_where_others_are(
     alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
@@ -569,6 +579,14 @@ def test_an_id_that_leads_out_of_the_folder_is_no_file(photos: Path) -> None:
     ids = ["../a.jpg", str(photos / "a.jpg")]
     assert [Candidates(ids, [photos / "in"]).file(item) for item in ids] == [None, None]
     assert Candidates(ids, [photos / "in"], free=True).file(ids[1]) == photos / "a.jpg"
+
+
+def test_pictures_are_read_where_there_are_files(photos: Path) -> None:
+    Image.new("RGB", (WIDTH, HEIGHT), (250, 0, 7)).save(photos / "red.png")
+    images = Candidates(["red.png", "gone.png"], [photos / "in", photos])
+    assert (images.read("red.png") == np.full((HEIGHT, WIDTH, 3), (250, 0, 7), np.uint8)).all()
+    with pytest.raises(DataError, match=r"gone\.png is no file here: give the folder or list"):
+        images.read("gone.png")
 
 
 def test_a_folder_of_something_else_is_no_place_for_a_query(
@@ -740,7 +758,10 @@ def test_a_query_proposes_the_best_of_what_was_found(
     alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
     rows = [(0, (0, 0, 10 + n / 10, 10), 0.999 - n / 1000) for n in range(120)]
-    shown = {"a.jpg": [(1, (0, 0, 9, 9), 0.25), *rows], "b.jpg": rows[-1:]}
+    shown = {
+        "a.jpg": [(1, (0, 0, 9, 9), 0.29), *rows],
+        "b.jpg": [*rows[-1:], (1, (0, 0, 9, 9), 0.3)],
+    }
     path = results(tmp_path / "run", shown)
     given = ("--predictions", path, "--images", photos, "--to", "coco", "--output", tmp_path / "q")
     code, _, err = choose(alframe, *given, budget=2)
@@ -748,7 +769,7 @@ def test_a_query_proposes_the_best_of_what_was_found(
     asked = json.loads((tmp_path / "q/query.json").read_text())["images"]
     found = {image["id"]: [p["score"] for p in image["proposals"]] for image in asked}
     assert found["a.jpg"] == pytest.approx([score for _, _, score in rows[:100]])
-    assert found["b.jpg"] == pytest.approx([0.88])
+    assert found["b.jpg"] == pytest.approx([0.88, 0.3])
 
 
 BAD_FILES: Mapping[str, tuple[Any, str]] = {
