@@ -17,6 +17,7 @@ from alframe.detectors.export_readme import readme
 from alframe.detectors.faster_rcnn import FasterRCNN
 from alframe.detectors.fcos import FCOS
 from alframe.detectors.nms_op import in_torchvision
+from alframe.detectors.pixels import PixelRange, PixelScaling
 from alframe.detectors.suppression import suppress
 from alframe.errors import RunError
 from alframe.training.placement import placed
@@ -93,6 +94,17 @@ def test_the_comparison_of_detections(other, unmatched):
     assert max(agreement.boxes, agreement.scores) <= 0.01, "of counterparts alone"
 
 
+def test_the_largest_differences_of_counterparts_are_told():
+    agreement = Agreement()
+    for far, score in ((10.004, 0.90005), (10.002, 0.90002)):
+        agreement.add(found([BOX], [0.9], [1]), found([[0, 0, 10, far]], [score], [1]))
+    assert (agreement.boxes, agreement.scores) == pytest.approx((0.004, 0.00005))
+    boxes, probabilities = np.zeros((1, 2, 1, 4)), np.zeros((1, 2, 3))
+    raw = Agreement()
+    raw.add([boxes, probabilities], [boxes + 0.004, probabilities + 0.00005])
+    assert (raw.boxes, raw.scores) == pytest.approx((0.004, 0.00005))
+
+
 def test_one_box_of_an_image_may_be_cut_off_and_not_the_one_above_it():
     agreement = Agreement(floor=0.5)
     own = found([BOX, BOX, BOX], [0.9, 0.7, 0.5], [1, 2, 3])
@@ -152,6 +164,8 @@ def test_the_comparison_of_raw_numbers():
 
 def test_one_in_a_hundred_may_have_no_counterpart():
     assert Agreement(0, 1, 100, 1).settle().endswith(", 1 without a counterpart")
+    said = "100 compared in 3 images: boxes within 1.2e-03 pixels, scores within 5.0e-05"
+    assert Agreement(0, 3, 100, 0, boxes=0.0012, scores=0.00005).settle() == said
     empty = Agreement()
     empty.add(found([BOX], [0.1], [-1]), found([BOX], [0.1], [-1]))
     assert empty.settle() == "nothing compared in 1 images: neither finds anything there"
@@ -172,6 +186,26 @@ def test_what_lies_beside_a_model_says_what_it_takes():
     assert "the same for all images of a batch, at most 7." in text
     assert "boxes, scores, labels = session.run(None" in text
     assert 'Classes: ["Tür", "Dach"]' in text
+
+
+def test_what_lies_beside_raw_numbers_of_images_of_any_size():
+    network = ExportedDetector(small_retinanet(), raw=True)
+    network.model.pixels = PixelScaling(PixelRange((103.53, 116.28, 123.675), (1, 2, 3), bgr=True))
+    data = DataConfig(long=1000, short=600)
+    text = readme("the model", "torch-export", network, ["a"], data, None, "all of it")
+    assert "uint8 [batch, 3, height, width]" in text
+    assert "as large as fits 1000 pixels of the longer and 600 of the shorter side" in text
+    assert (
+        "(It subtracts 103.53, 116.28, 123.675 and divides by 1, 2, 3, in the order blue, green, "
+        "red.)"
+    ) in text
+    assert "probabilities  float32 [batch, anchors, K]" in text
+    assert "boxes, probabilities = model(torch.from_numpy(images), torch.from_numpy" in text
+    del network.model.postprocess
+    network.raw = False
+    text = readme("the model", "onnx", network, ["a"], DataConfig(resize="none"), None, "all of it")
+    assert "Images keep their size, and are padded with 0" in text
+    assert '"detections" is the same for all images of a batch, always as many.' in text
 
 
 @pytest.mark.parametrize("make", [small_retinanet, small_ssd])
