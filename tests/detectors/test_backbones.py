@@ -8,7 +8,7 @@ from torchvision.models import resnet50
 
 from alframe.detectors import timm_body
 from alframe.detectors.backbones import build_backbone
-from alframe.detectors.pixels import PixelRange, PixelScaling
+from alframe.detectors.pixels import IMAGENET, PixelRange, PixelScaling
 from alframe.errors import ConfigError
 
 SMALL = "resnet10t"
@@ -29,6 +29,11 @@ def images_of(*shape):
 def saved(tmp_path, state):
     torch.save(state, tmp_path / "weights.pth")
     return str(tmp_path / "weights.pth")
+
+
+def test_pixels_of_imagenet_are_scaled_as_torchvision_does():
+    assert IMAGENET.mean == pytest.approx([255 * v for v in (0.485, 0.456, 0.406)])
+    assert IMAGENET.std == pytest.approx([255 * v for v in (0.229, 0.224, 0.225)])
 
 
 def test_pixels_worked_by_hand():
