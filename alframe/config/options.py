@@ -211,7 +211,7 @@ def problems(
             continue  # elements that are wrong are not counted; each is told
         foreign = found["type"] == "extra_forbidden"
         path = tuple(keys(found["loc"], model, foreign=foreign))
-        if found["type"] == "string_type" and path:  # elements of one list are one problem
+        if found["type"] in ("string_type", "missing") and path:  # elements of one list are one
             path = (*path[:-1], re.sub(r"\[\d+\]$", "", path[-1]))
         settings.setdefault(path, []).append(dict(found))
     return [_sentence(path, found, where, model, known) for path, found in settings.items()]
@@ -230,6 +230,8 @@ def _sentence(
         lacking = owner(path, model)
         own = lacking.model_fields if lacking else ()
         return unknown_setting(key, path[-1], first["input"], own, known)
+    if first["type"] == "missing" and isinstance(last := errors[-1]["loc"][-1], int):
+        return f"{key}: expected {last + 1} values in a list (got {shown(first['input'])})"
     if first["type"] == "missing":
         return f"{key} is required: give {_FLAGS.get(key, '')}{key}=..."
     if first["type"] == "invalid_key":

@@ -39,6 +39,25 @@ def test_three_suggestions_are_enough() -> None:
     assert [cut("x" * length) for length in (60, 61)] == ["x" * 60, "x" * 57 + "..."]
 
 
+@pytest.mark.parametrize(
+    ("value", "problems"),
+    [
+        ("[1]", ["model.anchor_range: expected 2 values in a list (got [1])"]),
+        ("[]", ["model.anchor_range: expected 2 values in a list (got [])"]),
+        ("[1,2,3]", ["model.anchor_range: expected at most 2 of them (got [1, 2, 3])"]),
+        (
+            "[a]",
+            [
+                "model.anchor_range[0]: expected a number (got 'a')",
+                "model.anchor_range: expected 2 values in a list (got ['a'])",
+            ],
+        ),
+    ],
+)
+def test_lists_of_another_length(value: str, problems: list[str]) -> None:
+    assert said("model=ssd", f"model.anchor_range={value}") == problems
+
+
 VOC = ("dataset=voc", "dataset.root=x")
 
 
