@@ -113,7 +113,7 @@ def from_file(name: str) -> Layer:
     if name in presets:
         return presets[name]
     path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - also of a name that is too long
         raise ConfigError(f"--config {name} is a folder: expected a preset or a YAML file")
     if path.suffix in {".yaml", ".yml"} or os.path.lexists(path):
         return as_layer(read_yaml(path, f"--config {name}"), f"--config {name}")

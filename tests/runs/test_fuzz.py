@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from alframe.benchmarks.reading.rundirs import read_runs
-from alframe.benchmarks.running.suite import read as read_suite
+from alframe.benchmarks.running.suite import load
 from alframe.config.resolve import from_file, from_overrides, resolve
 from alframe.errors import AlframeError
 from alframe.runs.initial import stored_ids
@@ -86,7 +86,7 @@ def _pair(_: Path, content: bytes) -> object:
 
 TARGETS = {
     "config": _file("mine.yaml", lambda p: resolve([from_file(str(p))]), "config", 800),
-    "suite": _file("suite.yaml", read_suite, "suite", 600),
+    "suite": _file("suite.yaml", lambda path: load(str(path)), "suite", 600),
     "pair": Target(lambda _: SEEDS["pair"], _pair, 800),
     "config.yaml": _stored("config.yaml", lambda p: resolve([stored_layer(p)]), 400),
     "manifest.json": _stored("manifest.json", lambda p: reopened(p).described(), 500),
