@@ -169,9 +169,8 @@ def _of_probs(
         )
 
 
-def _of_detections(
-    name: str, found: Detections, classes: int | None, images: int | None
-) -> "Iterator[Violation]":
+def _check_form(name: str, found: Detections, images: int | None) -> None:
+    """The tensors of detections have shapes that fit, on one device, and are of their kinds."""
     _check_tensor(f"{name}.scores", found.scores, images, 2)
     size = tuple(found.scores.shape)
     shapes = {
@@ -198,6 +197,12 @@ def _of_detections(
     _expect(whole, f"{name}.labels are {found.labels.dtype}: expected whole numbers")
     said = _is_boolean(found.valid)
     _expect(said, f"{name}.valid is {found.valid.dtype}: expected booleans")
+
+
+def _of_detections(
+    name: str, found: Detections, classes: int | None, images: int | None
+) -> "Iterator[Violation]":
+    _check_form(name, found, images)
     kept = found.valid
     yield (
         (kept.int().diff(dim=1) > 0).any(),

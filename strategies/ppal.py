@@ -123,8 +123,7 @@ class PPAL:
 
     def _difficulties(self, query: Query) -> Tensor:
         """[C]; 1 for a class of which nothing is annotated."""
-        count = max(len(query.classes), 1)  # of none, where nothing is found, that of padding
-        sums = torch.zeros(count, 2, dtype=torch.float64)
+        sums = torch.zeros(len(query.classes), 2, dtype=torch.float64)
         for batch in query.learner.signals(query.labelled, frozenset({DETECTIONS})):
             for row, item in enumerate(batch.ids):
                 for label, value in difficulties(

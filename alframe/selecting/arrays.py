@@ -47,13 +47,7 @@ def material_of(
     known = {} if targets is None else targets
     if not (isinstance(known, Mapping) and all(isinstance(t, Target) for t in known.values())):
         raise ConfigError("targets: expected a mapping of ids to alframe.datasets.base.Target")
-    given = {} if detections is None else {"detections": _list(detections, "detections")}
-    for name, lists in {"samples": samples, "augmented": augmented}.items():
-        given |= {
-            f"{name}[{n}]": _list(e, f"{name}[{n}]") for n, e in enumerate(_list(lists, name))
-        }
-    if "samples[0]" in given and "samples[1]" not in given:
-        raise ConfigError("samples: expected two opinions at least, got 1")
+    given = _lists(detections, samples, augmented)
     if object_features is not None:
         object_features = _list(object_features, "object_features")
     embedding, class_probs = _table("embedding", embedding), _table("class_probs", class_probs)
@@ -89,6 +83,17 @@ def material_of(
         tuple(each for name, each in found.items() if name.startswith("augmented")),
     )
     return Material(frozenset(ids), names, signals, Candidates(ids), done, known)
+
+
+def _lists(detections: Any, samples: Any, augmented: Any) -> dict[str, list[Any]]:
+    """Lists of what was found, by a name for messages: ``samples[1]`` is the second opinion."""
+    given = {} if detections is None else {"detections": _list(detections, "detections")}
+    for name, lists in {"samples": samples, "augmented": augmented}.items():
+        for number, each in enumerate(_list(lists, name)):
+            given[f"{name}[{number}]"] = _list(each, f"{name}[{number}]")
+    if "samples[0]" in given and "samples[1]" not in given:
+        raise ConfigError("samples: expected two opinions at least, got 1")
+    return given
 
 
 def _list(value: Any, name: str) -> list[Any]:
@@ -155,43 +160,32 @@ def _vectors(
 
 def _parts(found: Any, item: str) -> dict[str, NDArray[Any]]:
     """Boxes, scores, labels and maybe probabilities of one image."""
-    for kind in KINDS:
-        values = [_of(found, name) for name in kind]
-        if values[0] is None:
-            continue
-        if values[1] is None or values[2] is None:
-            lacking = " and ".join(n for n, v in zip(kind, values, strict=True) if v is None)
-            raise DataError(f"detections of {item} have no {lacking}: expected {', '.join(kind)}")
-        what = f"detections of {item}"
-        boxes, scores, labels = (
-            _array(v, f"{what}: {n}") for n, v in zip(kind, values, strict=True)
-        )
-        labels, scores = labels.reshape(-1), scores.reshape(-1)
-        numbers = labels.astype(np.float64)
-        if not ((numbers == numbers.round()) & (np.abs(numbers) < MOST_CLASSES)).all():
-            raise DataError(
-                f"{what}: {kind[2]}: expected whole numbers, got {labels.tolist()!r:.60}"
-            )
-        probs = _of(found, "probs")
-        if not are_rows_of_four(boxes):
-            shape = list(boxes.shape)
-            raise DataError(f"{what}: {kind[0]}: expected rows of four numbers, got shape {shape}")
-        if not np.isfinite(boxes).all():
-            raise DataError(f"{what}: {kind[0]}: expected finite numbers")
-        rows = {
-            "boxes": boxes.reshape(-1, 4),
-            "scores": scores,
-            "labels": labels,
-            "probs": np.zeros((len(scores), 0))
-            if probs is None
-            else _array(probs, f"{what}: probs", rows=True),
-        }
-        if len({len(each) for each in rows.values()}) > 1:
-            counts = ", ".join(f"{len(each)} {name}" for name, each in rows.items())
-            raise DataError(f"detections of {item}: expected as many of each, got {counts}")
-        return rows
-    known = "; ".join(", ".join(kind) for kind in KINDS)
-    raise DataError(f"detections of {item} are {type(found).__name__}: expected one of {known}")
+    what = f"detections of {item}"
+    kind = next((kind for kind in KINDS if _of(found, kind[0]) is not None), None)
+    if kind is None:
+        known = "; ".join(", ".join(kind) for kind in KINDS)
+        raise DataError(f"{what} are {type(found).__name__}: expected one of {known}")
+    values = {name: _of(found, name) for name in kind}
+    if lacking := " and ".join(name for name, value in values.items() if value is None):
+        raise DataError(f"{what} have no {lacking}: expected {', '.join(kind)}")
+    boxes, scores, labels = (_array(v, f"{what}: {name}") for name, v in values.items())
+    labels, scores = labels.reshape(-1), scores.reshape(-1)
+    numbers = labels.astype(np.float64)
+    if not ((numbers == numbers.round()) & (np.abs(numbers) < MOST_CLASSES)).all():
+        raise DataError(f"{what}: {kind[2]}: expected whole numbers, got {labels.tolist()!r:.60}")
+    if not are_rows_of_four(boxes):
+        shape = list(boxes.shape)
+        raise DataError(f"{what}: {kind[0]}: expected rows of four numbers, got shape {shape}")
+    if not np.isfinite(boxes).all():
+        raise DataError(f"{what}: {kind[0]}: expected finite numbers")
+    given = _of(found, "probs")
+    none = np.zeros((len(scores), 0))
+    probs = none if given is None else _array(given, f"{what}: probs", rows=True)
+    rows = {"boxes": boxes.reshape(-1, 4), "scores": scores, "labels": labels, "probs": probs}
+    if len({len(each) for each in rows.values()}) > 1:
+        counts = ", ".join(f"{len(each)} {name}" for name, each in rows.items())
+        raise DataError(f"{what}: expected as many of each, got {counts}")
+    return rows
 
 
 def _of(found: Any, name: str) -> Any:

@@ -247,7 +247,7 @@ def choose(
         unlabelled=tuple(candidates),
         labelled=tuple(sorted(material.labelled)),
         targets=_Known(material.targets),
-        classes=material.classes,
+        classes=material.classes or ("0",),  # padding is of class 0, where nothing is found, too
         budget=count,
         rng=Seeds(seed).within("cycle", 0).rng("strategy"),
         cycle=0,

@@ -568,6 +568,7 @@ def test_a_memory_map_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.Monke
     [
         "badge",
         "balanced-random",
+        "cald",
         "class-balanced:entropy",
         "divproto",
         "entropy",
@@ -578,6 +579,7 @@ def test_a_memory_map_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.Monke
 )
 def test_a_model_that_finds_nothing_on_any_image(strategy: str) -> None:
     features = [np.zeros((0, 3))] * 4
-    given = {"detections": [found()] * 4, "embedding": VECTORS, "object_features": features}
+    given: dict[str, Any] = {"detections": [found()] * 4, "augmented": [[found()] * 4]}
+    given |= {"embedding": VECTORS, "object_features": features}
     for count in (2, 4):
         assert len(alframe.select(strategy, count, ids=IDS, **given)) == count
