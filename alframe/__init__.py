@@ -33,13 +33,15 @@ if TYPE_CHECKING:
         EMBEDDING,
         PREDICTED_LOSS,
         SAMPLES,
+        SignalBatch,
     )
     from alframe.strategy import Query, ScoringStrategy, Selection, Strategy
 
 __all__ = [
     "ANCHORS", "ANCHOR_WEIGHT", "AUGMENTED", "BOX_FEATURES", "CLASS_PROBS", "DETECTIONS",
     "DISAGREEMENT", "EMBEDDING", "PREDICTED_LOSS", "SAMPLES", "AlframeError", "Query",
-    "ScoringStrategy", "Selection", "Strategy", "Waiting", "resolve", "run", "select",
+    "ScoringStrategy", "Selection", "SignalBatch", "Strategy", "Waiting", "resolve", "run",
+    "select",
 ]  # fmt: skip
 
 try:
@@ -54,11 +56,13 @@ _LIES_IN = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'alframe' has no attribute {name!r}")
-    module = next((m for m, names in _LIES_IN.items() if name in names), "alframe.signals")
-    return getattr(import_module(module), name)
+if not TYPE_CHECKING:  # to which it would promise any name
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module 'alframe' has no attribute {name!r}")
+        module = next((m for m, names in _LIES_IN.items() if name in names), "alframe.signals")
+        return getattr(import_module(module), name)
 
 
 def __dir__() -> list[str]:
