@@ -7,20 +7,30 @@ import pytest
 import torch
 
 HERE = Path(__file__).parent
+COMPILED = "test_losses_and_gradients_are_those_of_the_plain_functions"
 LONG = (
-    "test_a_compiled_run",
-    "test_losses_and_gradients_are_those_of_the_plain_functions",
+    f"{COMPILED}[miaod-cuda-True]",
+    f"{COMPILED}[plain-cuda-False]",
+    f"{COMPILED}[miaod-cuda-False]",
+    f"{COMPILED}[plain-cuda-True]",
+    "test_a_compiled_run[miaod-retina-graphs]",
     "test_one_process_of_torchrun",
+    "test_a_compiled_run[plain-retina-true]",
     "test_killed_in_training_it_goes_on",
 )
-"""They begin first: with several processes the whole takes as long as what ends last."""
+"""They begin first: with several processes the whole takes as long as what ends last.
+
+pytest-xdist gives each process two tests that follow each other, at the least: of the longest, each
+stands before a shorter one.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.gpu)
-    items.sort(key=lambda item: not item.name.startswith(LONG))
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.name, len(LONG)))
 
 
 @pytest.fixture(scope="session")
