@@ -21,6 +21,7 @@ SMALL = (
     "budget.initial=8",
     "budget.per_cycle=4",
     "budget.cycles=2",
+    "data.workers=0",  # processes take longer to start than these images to load
 )
 # A GPU prepares each convolution anew for each layer, shape and precision: few layers.
 FEW = ("model.backbone=resnet10t", "model.weights=none")
