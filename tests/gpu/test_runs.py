@@ -39,7 +39,7 @@ def test_a_run_of_every_learner_and_model(
     check(tmp_path, finished(tmp_path, device, *RUNS[name], f"training.precision={precision}"))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # torch.compile's own
+@pytest.mark.filterwarnings("ignore")  # torch.compile's own, some of which are deprecations
 @pytest.mark.parametrize(
     ("name", "compiled"), [("plain-retina", "true"), ("miaod-retina", "graphs")]
 )
