@@ -1,5 +1,6 @@
 """Whole runs on a GPU: every learner on every model, in each precision, compiled and recorded."""
 
+import gc
 import json
 import math
 import os
@@ -106,6 +107,7 @@ class TestMemory:
 
     @pytest.fixture(autouse=True)
     def _small_card(self, gpu: torch.device) -> Any:
+        gc.collect()  # what would become free during the test
         torch.cuda.empty_cache()
         whole = torch.cuda.get_device_properties(gpu).total_memory
         reserved = torch.cuda.memory_reserved(gpu)
