@@ -51,16 +51,23 @@ def test_a_compiled_run(name: str, compiled: str, tmp_path: Path, gpu: torch.dev
 
 
 def test_images_from_processes_in_pinned_memory(tmp_path: Path, device: torch.device) -> None:
-    cycles = finished(tmp_path, device, *RUNS["plain-retina"], "data.workers=2")
-    alone = finished(tmp_path / "alone", device, *RUNS["plain-retina"], "data.workers=0")
+    """At a rate so low that losses follow from the images alone, not from how sums are rounded."""
+    settings = (*RUNS["plain-retina"], "training.lr=1e-7")
+    cycles = finished(tmp_path, device, *settings, "data.workers=2")
+    alone = finished(tmp_path / "alone", device, *settings, "data.workers=0")
     assert [c["labelled"] for c in cycles] == [c["labelled"] for c in alone]
     means, expected = (_means(path) for path in (tmp_path, tmp_path / "alone"))
-    assert means == pytest.approx(expected, rel=1e-2)
+    assert means == pytest.approx(expected, rel=1e-4)
 
 
 def test_killed_in_training_it_goes_on(tmp_path: Path, device: torch.device) -> None:
-    """To the losses of a run that was left alone, as near as additions in any order come."""
-    longer = (*RUNS["plain-retina"], "training.iterations=160", "budget.cycles=1")
+    """To the losses of a run that was left alone, as near as additions in any order come.
+
+    At a rate of 3e-3 rounding would move them by a tenth; at 1e-5 it moves them by a thousandth,
+    and weights that are drawn anew after the kill by a tenth or more.
+    """
+    settings = ("training.iterations=160", "training.lr=1e-5", "budget.cycles=1")
+    longer = (*RUNS["plain-retina"], *settings)
     overrides = (*SMALL, *longer, f"device={device.type}")
     command = (sys.executable, "-m", "alframe", "run", "--output", str(tmp_path / "killed"))
     process = subprocess.Popen((*command, *overrides), stderr=subprocess.DEVNULL)
@@ -73,8 +80,8 @@ def test_killed_in_training_it_goes_on(tmp_path: Path, device: torch.device) -> 
     assert saved, "it was killed in the middle of training"
     check(tmp_path / "killed", finished(tmp_path / "killed", device, *longer), [8])
     finished(tmp_path / "whole", device, *longer)
-    ends = [_means(tmp_path / name)[:1] for name in ("killed", "whole")]
-    assert ends[0] == pytest.approx(ends[1], rel=0.05)
+    ends = [_means(tmp_path / name) for name in ("killed", "whole")]
+    assert ends[0] == pytest.approx(ends[1], rel=0.02)
 
 
 def test_one_process_of_torchrun(tmp_path: Path, gpu: torch.device) -> None:
