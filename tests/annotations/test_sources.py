@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alframe.annotations.sources import opened, read
+from alframe.annotations.sources import files, opened, read
 from alframe.errors import DataError
 
 
@@ -41,3 +41,18 @@ def test_a_member_that_claims_to_be_empty_is_damaged(tmp_path: Path) -> None:
         archive.infolist()[0].file_size = 0
         with pytest.raises(DataError, match="Bad CRC-32"):
             read(zipfile.Path(archive) / "a.txt")
+
+
+def test_a_folder_is_listed_once_while_it_is_open(tmp_path: Path) -> None:
+    def listed() -> list[str]:
+        return list(files(tmp_path))
+
+    (tmp_path / "a.txt").touch()
+    with opened(tmp_path, lambda name, _: name == "c.txt"):
+        assert listed() == ["a.txt"]
+        for name in ("b.txt", "c.txt"):
+            (tmp_path / name).touch()
+        with opened(tmp_path):
+            assert listed() == ["a.txt", "b.txt", "c.txt"]
+        assert listed() == ["a.txt"]
+    assert listed() == ["a.txt", "b.txt", "c.txt"]

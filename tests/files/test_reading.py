@@ -89,6 +89,32 @@ def test_what_settings_are(text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("within", "beyond"),
+    [
+        ("[1, 2, 3, 4, 5, 6, 7]", "[1, 2, 3, 4, 5, 6, 7, 8]"),
+        ("{a: 1, b: 2, c: 3}", "{a: 1, b: 2, c: 3, d: 4}"),
+        ("[&a [1, 2], *a, 3]", "[&a [1, 2], *a, 3, 4]"),
+        ("[&a 1, *a, *a, *a, *a, *a, *a]", "[&a 1, *a, *a, *a, *a, *a, *a, *a]"),
+        (f"[{'x' * 383}, 1]", f"[{'x' * 384}, 1]"),
+        (f"[&a {'x' * 191}, *a, 1]", f"[&a {'x' * 192}, *a, 1]"),
+    ],
+)
+def test_a_document_may_be_as_large_as_its_limit(
+    within: str, beyond: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alframe.files.reading.YAML_NODES", 8)
+    yaml_value(within)
+    with pytest.raises(ValueProblem, match="more than 8 values"):
+        yaml_value(beyond)
+
+
+def test_a_document_may_be_as_deep_as_its_limit() -> None:
+    yaml_value("[" * 64 + "]" * 64)
+    with pytest.raises(ValueProblem, match="nested deeper than 64 levels"):
+        yaml_value("[" * 65 + "]" * 65)
+
+
+@pytest.mark.parametrize(
     ("content", "problem"),
     [
         (b"a: \xff", "is not UTF-8, line 1"),
