@@ -72,6 +72,23 @@ def test_what_is_left_out_is_counted_and_named_by_reason(tmp_path):
     )
 
 
+def test_a_query_is_known_by_all_that_one_has(tmp_path):
+    image(tmp_path / "a.jpg")
+    image(tmp_path / "mine" / "thumbnails" / "b.jpg")
+    for name in ("README.txt", "images.txt"):
+        (tmp_path / "mine" / name).touch()
+    here = ["a.jpg", "mine/thumbnails/b.jpg"]
+    texts = "2 files without an image in it: mine/README.txt, mine/images.txt"
+    assert names(tmp_path) == (here, [f"left out of {tmp_path}: {texts}"])
+    (tmp_path / "mine" / "query.json").touch()
+    taken = "of a query of alframe (to take it, give the folder of the pictures itself)"
+    assert names(tmp_path) == (["a.jpg"], [f"left out of {tmp_path}: 1 file {taken}: mine"])
+    image(tmp_path / "mine" / "c.jpg")
+    found, notes = names(tmp_path / "mine")
+    assert found == ["c.jpg"]
+    assert f"left out of {tmp_path / 'mine'}: 1 file {taken}: thumbnails" in notes
+
+
 def test_all_folders_without_pictures(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

@@ -509,6 +509,9 @@ def test_files_of_a_query_that_nobody_has_annotated_label_nothing(
         code, out, err = choose(alframe, *found, "--labelled", place, strategy="random", budget=5)
         assert (code, {*out.split()}) == (0, {*FOUND} - {asked[0]}), err
         assert f"left out of {place}: 1 file as a query has it, not annotated yet" in err
+    copy = shutil.copytree(query / "yolo/labels", tmp_path / "copy")
+    code, out, err = choose(alframe, *found, "--labelled", copy, strategy="random", budget=5)
+    assert (code, {*out.split()}, "left out" in err) == (0, {*FOUND} - {*asked}, False), err
 
 
 def test_a_query_of_images_without_predictions_proposes_nothing_for_them(
