@@ -392,6 +392,16 @@ def test_annotations_of_labelled_images_without_their_pictures(tmp_path: Path, k
     assert target.require_boxes().tolist() == [pytest.approx(expected)]
 
 
+def test_of_images_alone_the_annotations_are_kept(photos: Path, tmp_path: Path) -> None:
+    row = {"id": 1, "image_id": 1, "category_id": 5, "bbox": [3, 4, 30, 5]}
+    images, names = [{"id": 1, "file_name": "a.jpg"}], [{"id": 5, "name": "cat"}]
+    content = {"images": images, "annotations": [row], "categories": names}
+    (path := tmp_path / "done.json").write_text(json.dumps(content))
+    material = read_material(images=photos, labelled=path)
+    assert (material.classes, material.labelled, material.notes) == ((), {"a.jpg"}, ())
+    assert material.targets["a.jpg"].require_boxes().tolist() == [[3, 4, 33, 9]]
+
+
 def test_a_new_query_takes_the_place_of_an_old_one(
     alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
@@ -1135,11 +1145,12 @@ def test_a_list_of_labelled_images_that_has_lost_its_folders(photos: Path, tmp_p
         read_material(images=photos, labelled=tmp_path / "done.txt")
 
 
-def test_a_list_of_labelled_images_needs_no_suffix(
-    alframe: Any, photos: Path, tmp_path: Path  # noqa: F811
+@pytest.mark.parametrize("name", ["done", "done.lst", "DONE.LST"])
+def test_a_list_of_labelled_images_needs_no_suffix_of_texts(
+    alframe: Any, photos: Path, tmp_path: Path, name: str  # noqa: F811
 ) -> None:  # fmt: skip
-    (tmp_path / "done").write_text("b.jpg\n")
-    given = ("--images", photos, "--labelled", tmp_path / "done")
+    (tmp_path / name).write_text("b.jpg\n")
+    given = ("--images", photos, "--labelled", tmp_path / name)
     code, said, err = choose(alframe, *given, strategy="random", budget=5)
     assert (code, sorted(said.split())) == (0, sorted(FOUND.keys() - {"b.jpg"})), err
 
