@@ -78,7 +78,8 @@ def test_files_of_a_dataset_are_told_from_their_twins(tmp_path):
     meant = Meant(tmp_path, Listing())
     for name in (*files, *(item.removesuffix(".jpg") for item in TWINS)):
         assert meant.find(tmp_path, name).removesuffix(".jpg") == name.removesuffix(".jpg")
-    assert meant.find(tmp_path, r"e\f.jpg") == "e/f.jpg"
+    for name in (r"e\f.jpg", "./e/f.jpg", "e//f.jpg", "e/./f", r".\e\f.jpg"):
+        assert meant.find(tmp_path, name) == "e/f.jpg"
     with pytest.raises(BadItemError, match="may mean several files"):
         meant.find(tmp_path, "p+C.jpg")
 

@@ -178,11 +178,13 @@ def test_what_lies_beside_a_model_says_what_it_takes():
     data = DataConfig(resize="stretch", long=96, short=64, pad=16)
     network, classes = ExportedDetector(small_retinanet()), ["Tür", "Dach"]
     network.model.postprocess = replace(network.model.postprocess, max_detections=7)
+    network.model.pixels = PixelScaling(PixelRange((1, 2, 3), (4, 5, 6)))
     text = readme("the model of x", "onnx", network, classes, data, (64, 96), "all of it")
     assert "The model of x, in single precision.\nCompared with PyTorch: all of it." in text
     assert "uint8 [batch, 3, 64, 96]" in text
     assert "made 96 pixels wide and 64 high" in text
     assert "to a multiple of 16 pixels" in text
+    assert "(It subtracts 1, 2, 3 and divides by 4, 5, 6, in the order red, green, blue.)" in text
     assert "the same for all images of a batch, at most 7." in text
     assert "boxes, scores, labels = session.run(None" in text
     assert 'Classes: ["Tür", "Dach"]' in text
