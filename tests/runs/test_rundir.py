@@ -269,6 +269,22 @@ def test_settings_that_change_nothing_may_change_on_resume(tmp_path: Path) -> No
 ANNOTATED: dict[str, Any] = {"images": 0, "objects": 0, "ignored": [], "extra": [], "sha256": ""}
 
 
+def test_a_run_that_cannot_be_written_to_says_what_helps(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    with open_run(path, resolve([]), resume=False):
+        pass
+    (path / "scores").rmdir()
+    (path / "scores").touch()
+    said = rf"^cannot write to {path}: File exists \({path}/scores\); see to it$"
+    with pytest.raises(RunError, match=said), open_run(path, resolve([]), resume=True):
+        pass
+    (path / "run.log").unlink()
+    (path / "run.log").symlink_to("run.log")
+    said = rf"\({path}/run\.log\); remove links that go in circles$"
+    with pytest.raises(RunError, match=said), open_run(path, resolve([]), resume=True):
+        pass
+
+
 def test_there_may_be_other_cycles_but_no_fewer_than_have_begun(tmp_path: Path) -> None:
     def of(cycles: int) -> RunConfig:
         return resolve([from_overrides([f"budget.cycles={cycles}"])])
