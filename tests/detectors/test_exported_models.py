@@ -1,5 +1,6 @@
 """Detectors as graphs, for programs without alframe: equal on batches and images of any size."""
 
+import importlib
 import io
 import sys
 import warnings
@@ -12,7 +13,7 @@ import torch
 from alframe.config.sections import DataConfig
 from alframe.detectors.export_check import Agreement
 from alframe.detectors.export_model import _padded
-from alframe.detectors.export_network import ExportedDetector, portable, traced
+from alframe.detectors.export_network import ExportedDetector, _divisible, portable, traced
 from alframe.detectors.export_readme import readme
 from alframe.detectors.faster_rcnn import FasterRCNN
 from alframe.detectors.fcos import FCOS
@@ -302,6 +303,17 @@ def test_a_backbone_that_pads_as_tensorflow_does(frame, shapes):
         with torch.no_grad():
             for ours, theirs in zip(network(images, sizes), module(images, sizes), strict=True):
                 torch.testing.assert_close(theirs, ours)
+
+
+def test_padding_is_that_of_sides_which_strides_divide():
+    timm_padding = importlib.import_module("timm.layers.padding")
+    kinds = [(1, 1, 1), (1, 2, 1), (3, 1, 1), (3, 2, 1), (3, 2, 2), (5, 2, 1), (5, 1, 2)]
+    expected = [timm_padding.get_same_padding(64, *kind) for kind in kinds]
+    with _divisible(32):
+        assert [timm_padding.get_same_padding(None, *kind) for kind in kinds] == expected
+    with pytest.raises(RunError, match=r"data\.pad=48: "), _divisible(48):
+        timm_padding.get_same_padding(None, 3, 2, 1)
+    assert timm_padding.get_same_padding(33, 3, 2, 1) == 2, "of odd sides again"
 
 
 def test_a_model_that_decides_by_values():
