@@ -66,7 +66,7 @@ def read_annotations(
 def read_predictions(path: Path, images: Images, problems: Problems) -> Annotations:
     """What a model found, with scores: as :func:`read_annotations`, or lines of our own."""
     with opened(path) as source:
-        if source.is_dir() and not files(source):
+        if not files(source):
             raise DataError(
                 f"{path} holds no predictions, but {what_it_is(source)}: let the detector end, and "
                 "write what it finds (Ultralytics: save_txt=True save_conf=True conf=0.001)"

@@ -135,7 +135,7 @@ def from_overrides(pairs: Iterable[str]) -> Layer:
     found = []
     for pair in pairs:
         key, equals, text = pair.partition("=")
-        if not equals or not key:
+        if not equals:
             found.append(f"expected key=value, got {pair!r}; options start with --")
             continue
         if key.count(".") > DEPTH:

@@ -200,7 +200,7 @@ def choose(
     seed: int = 0,
     *,
     tell: Callable[[str], None],
-    strict: bool = False,
+    strict: bool,
     wanted: Mapping[str, str] = FILES,
 ) -> Selection:
     """The ``budget`` images to label next, best first; all that there are, where they are fewer.
