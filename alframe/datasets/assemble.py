@@ -30,7 +30,8 @@ class Found:
         home: the folder of the dataset.
         problems: what went wrong while reading.
         writing: how boxes were written; None where they came as they were meant.
-        folders: where its pictures lie, besides ``home``; others in them are told of.
+        folders: where its pictures may lie besides ``home``; others in them are told of.
+        around: further folders, of which pictures of no split are told.
         files: the picture of every id.
         sizes: (height, width) in pixels of the image of every object, by id.
         objects: of the pool and the test split.
@@ -48,6 +49,7 @@ class Found:
     problems: Problems
     writing: Writing | None = None
     folders: list[Path] = field(default_factory=list)
+    around: list[Path] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     objects: list[Annotated] = field(default_factory=list)
@@ -105,7 +107,8 @@ def assemble(
             :func:`check_files` and :func:`check_objects`.
     """
     notes = [*found.notes, *found.meant.notes(), *found.problems.settle()]
-    notes += of_no_split(found.home, found.folders, found.files.values(), found.listing)
+    places = [*found.folders, *found.around]
+    notes += of_no_split(found.home, places, found.files.values(), found.listing)
     pool, test, bare, more = _splits(found, unannotated, skip_empty=skip_empty)
     notes += more
     members = frozenset((*pool, *test))

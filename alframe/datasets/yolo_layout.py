@@ -75,6 +75,7 @@ class YoloFile:
             return (self._labels.of(image) or self._labels.like(image) or "").removeprefix(prefix)
 
         pictures, notes = below(folder, self._found.listing, beside=read)
+        self._found.folders.append(folder)
         self._found.notes += [note for note in notes if note not in self._found.notes]
         return (f"{prefix}{name}" for name in pictures)
 

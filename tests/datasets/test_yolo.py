@@ -204,6 +204,20 @@ class TestLayouts:
         (root / "train.txt").symlink_to(tmp_path / "list.txt")
         assert "link out of the dataset" in problems(root)[0]
 
+    def test_the_folder_of_a_split_may_be_a_link_out(self, tmp_path):
+        root = yolo_root(tmp_path / "root")
+        (root / TRAIN).rename(tmp_path / "away")
+        (root / TRAIN).symlink_to(tmp_path / "away")
+        assert yolo(str(root)).images.read(f"{TRAIN}/1.jpg").shape == (80, 100, 3)
+
+    def test_a_line_may_not_lead_through_a_link_out(self, tmp_path):
+        root = yolo_root(tmp_path / "root", train="train.txt", val="")
+        (root / "images").rename(tmp_path / "away")
+        (root / "images").symlink_to(tmp_path / "away")
+        (root / "train.txt").write_text(f"{TRAIN}/1.jpg")
+        with pytest.raises(DataError, match="outside of the dataset"):
+            yolo(str(root)).images.read(f"{TRAIN}/1.jpg")
+
     def test_a_label_file_may_not_be_a_link_out(self, tmp_path):
         root = yolo_root(tmp_path / "root")
         (tmp_path / "secret").write_text("0 1 2 3 4")
