@@ -144,6 +144,13 @@ def test_bare_names_of_several_beside_the_pictures_of_a_split(tmp_path: Path) ->
         assert len(problems.settle()) == 1
 
 
+@pytest.mark.parametrize("lost", ["x" * 300, "x/" * 3000, "\0"])
+def test_a_name_of_several_that_no_file_can_have(lost: str, tmp_path: Path) -> None:
+    path = coco(tmp_path / "x", f"{lost}/a.jpg")
+    with pytest.raises(DataError, match="may mean several files"):
+        found(path, ids=("in/a.jpg", "out/a.jpg"))
+
+
 @pytest.mark.parametrize("folder", [".", "Annotations"])
 @pytest.mark.parametrize("root", ["/home/her/photos", "C:\\photos"])
 def test_a_path_in_an_xml_file_tells_its_folder(root: str, folder: str, tmp_path: Path) -> None:
