@@ -53,9 +53,10 @@ class ClassFolders:
         return sorted(n for n in folders if not n.startswith(".") and n not in OF_SYSTEMS)
 
     def note_others(self, splits: Collection[str]) -> None:
-        """Say which folders beside those of the splits are left out."""
+        """Say which pictures in folders beside those of the splits are left out."""
         others = [self.home / name for name in self._folders("") if name not in splits]
-        self.notes += of_no_split(self.home, others, (), self.listing)
+        taken = [self.home / item for item in self.class_of]
+        self.notes += of_no_split(self.home, others, taken, self.listing)
 
     def look_through(self, part: str = "") -> list[str]:
         """Take the pictures of the classes in a part of ``home``; returns their ids."""
@@ -130,10 +131,11 @@ def _splits(
         )
     ids = found.look_through(pool or "")
     _check_classes(found, pool)
+    tested = found.look_through(held) if held else []
     if pool:
         found.note_others(set(filter(None, (pool, held))))
     if held:
-        return ids, found.look_through(held)
+        return ids, tested
     drawn = [] if test is None else _drawn(found, test, seed, problems)
     apart = frozenset(drawn)
     return [item for item in ids if item not in apart], drawn

@@ -83,6 +83,8 @@ def test_of_two_folders_of_one_split_the_other_is_noted(tmp_path: Path) -> None:
     assert {item.split("/")[0] for item in dataset.pool} == {"Pool"}
     beside = "1 picture of no split: POOL/cat/a.png"
     assert f"left out of {root}: {beside}" in dataset.notes
+    (root / "val").symlink_to("test")
+    assert folder(str(root)).notes == dataset.notes
 
 
 def test_a_share_is_drawn_of_each_class(tmp_path: Path) -> None:
