@@ -27,8 +27,8 @@ SUFFIXES = (".json", ".xml", ".txt", ".yaml", ".yml", ".names")
 """Of files of annotations, in any case; nothing else of a folder or a zip is read."""
 _ALIKE = (".csv", ".jsonl", ".ndjson", ".zip")
 """Of files that may hold annotations, too."""
-_OF_ONE_FORMAT = (".json", ".xml", *_ALIKE)
-"""Of files that are not lists or names beside those of annotations."""
+_TOLD = (".json", ".xml", *_ALIKE)
+"""Of files that are told where nobody reads them: others may be lists, names or settings."""
 
 UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 """What reading raises: a RuntimeError of members that are encrypted or packed otherwise."""
@@ -216,12 +216,12 @@ def files(source: Source, *suffixes: str) -> Files:
 def unread(source: Source) -> list[str]:
     """Files of an open folder or zip that may hold annotations, and that nobody has read."""
     known = _OPENED.get() or _Opened()
-    found = files(source, *_OF_ONE_FORMAT) if source.is_dir() else {}
+    found = files(source, *_TOLD) if source.is_dir() else {}
     return [name for name, file in found.items() if str(file) not in known.read]
 
 
 def _listed(source: Source) -> Sequence[str]:
-    """Files as of annotations in all folders below one, sorted; of an open one listed once."""
+    """Files that may hold annotations, in all folders below one; of an open one listed once."""
     known = _OPENED.get() or _Opened()
     key = str(source)
     if key in known.listed:
