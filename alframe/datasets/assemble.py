@@ -31,7 +31,7 @@ class Found:
         problems: what went wrong while reading.
         writing: how boxes were written; None where they came as they were meant.
         folders: where its pictures may lie besides ``home``; others in them are told of.
-        around: further folders, of which pictures of no split are told.
+        around: further folders, of which pictures in neither split are told.
         files: the picture of every id.
         sizes: (height, width) in pixels of the image of every object, by id.
         objects: of the pool and the test split.

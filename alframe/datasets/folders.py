@@ -129,7 +129,7 @@ def below(
 def of_no_split(
     home: Path, folders: Iterable[Path], taken: Iterable[Path], listing: Listing
 ) -> list[str]:
-    """A sentence on the pictures in some folders and below that no split has; nothing without any.
+    """A sentence on pictures in some folders and below that are in neither split; none without any.
 
     Args:
         home: the folder of the dataset.
@@ -154,7 +154,8 @@ def of_no_split(
     depth = len(common.split("/")) + 1 if common else 1
     within = Counter("/".join(name.split("/")[:depth]) for name in names)
     shown = named(names) if len(within) == len(names) else tallied(within)
-    return [f"left out of {home}: {plural(len(names), 'picture')} of no split: {shown}"]
+    count = plural(len(names), "picture")
+    return [f"left out of {home}: {count} beside pool and test split: {shown}"]
 
 
 def _walk(

@@ -139,7 +139,7 @@ def test_pictures_that_no_file_has_are_told(tmp_path):
     root = coco_root(tmp_path)
     image(root / "val2017" / "deep" / "9.jpg")
     assert coco(str(root)).notes == (
-        f"left out of {root}: 1 picture of no split: val2017/deep/9.jpg",
+        f"left out of {root}: 1 picture beside pool and test split: val2017/deep/9.jpg",
     )
 
 

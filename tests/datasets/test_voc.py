@@ -116,11 +116,11 @@ def test_devkit_with_both_years(tmp_path, inner):
 def test_years_and_pictures_of_no_split_are_told(tmp_path):
     voc_folder(tmp_path / "VOC2007", trainval=["a", "b"], test=["c"], more=["d"])
     assert voc(str(tmp_path)).notes == (
-        f"left out of {tmp_path}: 1 picture of no split: VOC2007/JPEGImages/d.jpg",
+        f"left out of {tmp_path}: 1 picture beside pool and test split: VOC2007/JPEGImages/d.jpg",
     )
     voc_folder(tmp_path / "VOC2010", trainval=["e", "f"])
     (note,) = voc(str(tmp_path)).notes
-    assert note.endswith("3 pictures of no split: VOC2007 (1), VOC2010 (2)")
+    assert note.endswith("3 pictures beside pool and test split: VOC2007 (1), VOC2010 (2)")
     lists = ["VOC2007:trainval", "VOC2007:more", "VOC2010:trainval"]
     assert voc(str(tmp_path), pool=lists).notes == ()
 

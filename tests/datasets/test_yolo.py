@@ -343,7 +343,7 @@ def test_folders_in_another_case(tmp_path):
     for name in ("images", "labels"):
         (root / name).rename(root / name.title())
     dataset = yolo(str(root))
-    left = f"left out of {root}: 1 picture of no split: Images/val/3.jpg"
+    left = f"left out of {root}: 1 picture beside pool and test split: Images/val/3.jpg"
     assert (len(dataset.pool), dataset.unannotated, dataset.notes) == (2, (), (left,))
 
 
@@ -352,12 +352,19 @@ def test_pictures_of_no_split_are_told(tmp_path, listed):
     root = yolo_root(tmp_path)
     for name in ("images/more/4.jpg", "images/more/5.jpg", "images/train/6.jpg", "other/7.jpg"):
         image(root / name)
-    left = "2 pictures of no split: images/more/4.jpg, images/more/5.jpg"
+    left = "2 pictures beside pool and test split: images/more/4.jpg, images/more/5.jpg"
     if listed:
         (root / "train.txt").write_text("images/train/1.jpg\nimages/train/2.jpg\n")
         yolo_root(root, train="train.txt")
-        left = "3 pictures of no split: images/more (2), images/train (1)"
+        left = "3 pictures beside pool and test split: images/more (2), images/train (1)"
     assert f"left out of {root}: {left}" in yolo(str(root)).notes
+
+
+def test_pictures_of_the_split_that_is_not_tested_on_are_told(tmp_path):
+    root = yolo_root(tmp_path, test="images/test")
+    image(root / "images/test/4.jpg")
+    left = f"left out of {root}: 1 picture beside pool and test split: images/test/4.jpg"
+    assert yolo(str(root)).notes == (left,)
 
 
 def test_labels_of_an_image_are_not_those_of_another_in_another_case(tmp_path):

@@ -129,7 +129,7 @@ class _Layout:
         return place / found if found else None
 
     def note_others(self) -> None:
-        """Say which images of no split there are."""
+        """Say which images are in neither split."""
         pairs, home = self._pairs, self._home
         folders = pairs.listing.folder(home).folders
         places = [n for n in folders if n == IMAGES or called(f"{n}annot".lower(), folders)]

@@ -81,7 +81,7 @@ def test_of_two_folders_of_one_split_the_other_is_noted(tmp_path: Path) -> None:
     picture(root / "POOL" / "cat" / "a.png")
     dataset = folder(str(root))
     assert {item.split("/")[0] for item in dataset.pool} == {"Pool"}
-    beside = "1 picture of no split: POOL/cat/a.png"
+    beside = "1 picture beside pool and test split: POOL/cat/a.png"
     assert f"left out of {root}: {beside}" in dataset.notes
     (root / "val").symlink_to("test")
     assert folder(str(root)).notes == dataset.notes
@@ -145,7 +145,7 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     assert f"the folder {root}/pool/empty holds no picture" in said
     assert "1 file without an image in it: notes.txt" in said
     picture(root / "extra" / "cat" / "a.png")
-    beside = "1 picture of no split: extra/cat/a.png"
+    beside = "1 picture beside pool and test split: extra/cat/a.png"
     assert f"left out of {root}: {beside}" in folder(str(root)).notes
     assert "raw.heic" in said
     (root / "pool").rename(root / "mine")

@@ -65,7 +65,7 @@ def test_folders_beside_those_of_the_splits_are_noted(tmp_path: Path) -> None:
         for n in range(count):
             pair = (tmp_path / f"{kind}/{split}/{n}.png" for kind in ("images", "masks"))
             write_pair(*pair, two_parts(n))
-    beside = "3 pictures of no split: images/more (1), images/val (2)"
+    beside = "3 pictures beside pool and test split: images/more (1), images/val (2)"
     assert f"left out of {tmp_path}: {beside}" in masks(str(tmp_path)).notes
 
 
@@ -94,7 +94,7 @@ def test_names_and_lists(tmp_path: Path) -> None:
     )
     for split in ("pool", "test split"):
         assert f"no mask of the {split} shows 1 class: car" in found.notes
-    beside = "1 picture of no split: images/4.jpg"
+    beside = "1 picture beside pool and test split: images/4.jpg"
     assert f"left out of {tmp_path}: {beside}" in found.notes
     (tmp_path / "val.txt").write_text("3\n9\n")
     with pytest.raises(DataError, match="no picture of the dataset: '9'"):
@@ -126,7 +126,8 @@ def test_camvid(tmp_path: Path) -> None:
             write_pair(tmp_path / f"{split}/{n}.png", tmp_path / f"{split}annot/{n}.png", values)
     found = masks(str(tmp_path), ignore_index=11, classes=[f"c{n}" for n in range(11)])
     assert (len(found.pool), found.test) == (3, ("test/0.png", "test/1.png"))
-    assert f"left out of {tmp_path}: 1 picture of no split: val/0.png" in found.notes
+    left = f"left out of {tmp_path}: 1 picture beside pool and test split: val/0.png"
+    assert left in found.notes
     assert np.unique(mask_of(found, "test/0.png")).tolist() == [3, 10, IGNORED]
     with pytest.raises(DataError, match=r"no class: expected 0 to 10 or 255 .*\(11\)"):
         masks(str(tmp_path), classes=[f"c{n}" for n in range(11)])
