@@ -75,8 +75,11 @@ def test_files_that_are_not_read_are_told(tmp_path: Path, name: str, packed: boo
     members = {str(f.relative_to(source)): f.read_text() for f in source.rglob("*.*")}
     others = {
         "in/labelme.json": '{"shapes": []}',
+        "in/lines.jsonl": "{}",
         "More.CSV": "a,b",
+        "x.ndjson": "{}",
         "x.zip": "PK",
+        "query.json": "{}",
         "README.txt": "",
     }
     for other, text in others.items():
@@ -85,7 +88,8 @@ def test_files_that_are_not_read_are_told(tmp_path: Path, name: str, packed: boo
     if packed:
         source = zipped(tmp_path / "export.zip", members | others)
     problems = Problems("error")
-    left = f"left out of {source}: 3 files not read: More.CSV, in/labelme.json, x.zip"
+    told = "More.CSV, in/labelme.json, in/lines.jsonl, x.ndjson, x.zip"
+    left = f"left out of {source}: 5 files not read: {told}"
     assert read_predictions(source, IMAGES, problems).notes[-1] == left
     if name in ("voc", "cvat", "yolo"):
         assert read_annotations(source, IMAGES, problems).notes[-1] == left
