@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.files import ImageFiles
-from alframe.datasets.folders import of_no_split
+from alframe.datasets.folders import beside_splits
 from alframe.datasets.listing import Listing
 from alframe.datasets.name_matching import Meant
 from alframe.datasets.objects import Annotated, Objects, Writing
@@ -108,7 +108,7 @@ def assemble(
     """
     notes = [*found.notes, *found.meant.notes(), *found.problems.settle()]
     places = [*found.folders, *found.around]
-    notes += of_no_split(found.home, places, found.files.values(), found.listing)
+    notes += beside_splits(found.home, places, found.files.values(), found.listing)
     pool, test, bare, more = _splits(found, unannotated, skip_empty=skip_empty)
     notes += more
     members = frozenset((*pool, *test))

@@ -126,7 +126,7 @@ def below(
     ]
 
 
-def of_no_split(
+def beside_splits(
     home: Path, folders: Iterable[Path], taken: Iterable[Path], listing: Listing
 ) -> list[str]:
     """A sentence on pictures in some folders and below that are in neither split; none without any.

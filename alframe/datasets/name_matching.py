@@ -111,7 +111,7 @@ class PictureNames:
         exactly = names.like(path, "annotation" if has_picture_suffix(path) else "image")
         found = exactly or names.ending(path) or names.numbered(path)
         found = found or names.ending(UPLOADED.sub("", parts[-1]))
-        if len(found) > 1:
+        if len(found) > 1 and len(parts) > 1:  # a bare name says nothing of the folder one is in
             files = {item: self._file(item) for item in found}
             place = Path(name).absolute()
             there = [i for i, file in files.items() if file and file.absolute() == place]

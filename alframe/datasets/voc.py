@@ -134,7 +134,8 @@ class _Reader:
                 self._items[key] = self._read_item(folder, listed)
             except DataError as error:
                 self._found.problems.take(item, error)
-                for picture in self._pictures(folder, listed):
+                found = self._pictures(folder, listed) or self._pictures(folder, bare(listed))
+                for picture in found:
                     self._found.files.setdefault(item, folder.images / picture)
         return self._items[key]
 

@@ -94,6 +94,17 @@ def test_a_path_of_a_file_means_that_one(name, tmp_path, monkeypatch):
             named.find(f"elsewhere/{name}")
 
 
+def test_a_bare_name_is_not_that_of_the_folder_one_is_in(tmp_path, monkeypatch):
+    for split in ("train", "valid"):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "a.jpg").touch()
+    named = Pictures(("train/a.jpg", "valid/a.jpg"), lambda _: (8, 8), lambda i: tmp_path / i)
+    monkeypatch.chdir(tmp_path / "train")
+    with pytest.raises(BadItemError, match="may mean several files"):
+        named.find("a.jpg")
+    assert named.find("../valid/a.jpg") == "valid/a.jpg"
+
+
 @pytest.mark.parametrize(
     ("name", "candidates"),
     [

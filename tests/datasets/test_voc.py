@@ -113,7 +113,7 @@ def test_devkit_with_both_years(tmp_path, inner):
     assert voc(str(tmp_path), pool=("VOC2012:trainval",)).pool == ("VOC2012/1",)
 
 
-def test_years_and_pictures_of_no_split_are_told(tmp_path):
+def test_years_and_pictures_beside_splits_are_told(tmp_path):
     voc_folder(tmp_path / "VOC2007", trainval=["a", "b"], test=["c"], more=["d"])
     assert voc(str(tmp_path)).notes == (
         f"left out of {tmp_path}: 1 picture beside pool and test split: VOC2007/JPEGImages/d.jpg",
@@ -123,6 +123,16 @@ def test_years_and_pictures_of_no_split_are_told(tmp_path):
     assert note.endswith("3 pictures beside pool and test split: VOC2007 (1), VOC2010 (2)")
     lists = ["VOC2007:trainval", "VOC2007:more", "VOC2010:trainval"]
     assert voc(str(tmp_path), pool=lists).notes == ()
+
+
+@pytest.mark.parametrize("name", ["b", "b.jpg"])
+def test_pictures_that_are_skipped_are_not_told_twice(tmp_path, name):
+    root = voc_folder(tmp_path, trainval=["a", "b"], test=["c"])
+    (root / "Annotations/b.xml").write_text("<annotation>")
+    (root / "ImageSets/Main/trainval.txt").write_text(f"a\n{name}\n")
+    notes = voc(str(root), on_bad_item="skip").notes
+    assert any(note.startswith("skipped") for note in notes)
+    assert not any(note.startswith("left out") for note in notes)
 
 
 def test_devkit_without_a_test_list_evaluates_on_val(tmp_path):

@@ -348,7 +348,7 @@ def test_folders_in_another_case(tmp_path):
 
 
 @pytest.mark.parametrize("listed", [False, True])
-def test_pictures_of_no_split_are_told(tmp_path, listed):
+def test_pictures_beside_splits_are_told(tmp_path, listed):
     root = yolo_root(tmp_path)
     for name in ("images/more/4.jpg", "images/more/5.jpg", "images/train/6.jpg", "other/7.jpg"):
         image(root / name)

@@ -71,10 +71,12 @@ def test_killed_in_training_it_goes_on(tmp_path: Path, device: torch.device) -> 
     command = (sys.executable, "-m", "alframe", "run", "--output", str(tmp_path / "killed"))
     process = subprocess.Popen((*command, *overrides), stderr=subprocess.DEVNULL)
     latest, deadline = tmp_path / "killed" / "checkpoints" / "latest.pt", time.monotonic() + 120
-    while not (saved := (latest.exists())) and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.kill()
+    try:
+        while not (saved := latest.exists()) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        process.kill()
     assert process.wait() == -signal.SIGKILL
     assert saved, "it was killed in the middle of training"
     check(tmp_path / "killed", finished(tmp_path / "killed", device, *longer), [8])

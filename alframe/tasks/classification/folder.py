@@ -9,7 +9,7 @@ from alframe.config.path_options import Place
 from alframe.datasets.base import Dataset, OnBadItem, Target
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.files import ImageFiles, home_of
-from alframe.datasets.folders import below, of_no_split
+from alframe.datasets.folders import below, beside_splits
 from alframe.datasets.held_out import POOLS, TESTS, called, drawn_test, listed, share_of
 from alframe.datasets.listing import Listing
 from alframe.datasets.name_matching import PictureNames
@@ -56,7 +56,7 @@ class ClassFolders:
         """Say which pictures in folders beside those of the splits are left out."""
         others = [self.home / name for name in self._folders("") if name not in splits]
         taken = [self.home / item for item in self.class_of]
-        self.notes += of_no_split(self.home, others, taken, self.listing)
+        self.notes += beside_splits(self.home, others, taken, self.listing)
 
     def look_through(self, part: str = "") -> list[str]:
         """Take the pictures of the classes in a part of ``home``; returns their ids."""

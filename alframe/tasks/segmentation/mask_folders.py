@@ -7,7 +7,7 @@ from pathlib import Path
 from alframe.config.path_options import Place
 from alframe.datasets.base import Dataset, OnBadItem
 from alframe.datasets.files import home_of
-from alframe.datasets.folders import below, of_no_split
+from alframe.datasets.folders import below, beside_splits
 from alframe.datasets.held_out import POOLS, TESTS, called, listed, share_of
 from alframe.datasets.name_matching import PictureNames
 from alframe.datasets.names import stem
@@ -134,7 +134,7 @@ class _Layout:
         folders = pairs.listing.folder(home).folders
         places = [n for n in folders if n == IMAGES or called(f"{n}annot".lower(), folders)]
         taken = [pairs.images[item] for item in (*pairs.pool, *pairs.test)]
-        pairs.notes += of_no_split(home, [home / name for name in places], taken, pairs.listing)
+        pairs.notes += beside_splits(home, [home / name for name in places], taken, pairs.listing)
 
     def _whole(self) -> tuple[Path, Path]:
         images, targets = self._home / IMAGES, self._home / MASKS
