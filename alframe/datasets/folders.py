@@ -145,11 +145,13 @@ def beside_splits(
 
     known, left = set(map(place, map(str, taken))), dict[str, str]()
     for folder in folders:
-        paths = [f"{folder}/{name}" for name in below(folder, listing)[0]]
-        left |= {key: path for path in paths if (key := place(path)) not in known}
+        start = os.path.relpath(folder, home)
+        for name in below(folder, listing)[0]:
+            if (key := place(f"{folder}/{name}")) not in known:
+                left[key] = name if start == os.curdir else f"{start}/{name}"
     if not left:
         return []
-    names = sorted(path.removeprefix(f"{home}/") for path in left.values())
+    names = sorted(left.values())
     common = os.path.commonpath([name.rpartition("/")[0] for name in names])
     depth = len(common.split("/")) + 1 if common else 1
     within = Counter("/".join(name.split("/")[:depth]) for name in names)

@@ -357,7 +357,8 @@ def test_pictures_beside_splits_are_told(tmp_path, listed):
         (root / "train.txt").write_text("images/train/1.jpg\nimages/train/2.jpg\n")
         yolo_root(root, train="train.txt")
         left = "3 pictures beside pool and test split: images/more (2), images/train (1)"
-    assert f"left out of {root}: {left}" in yolo(str(root)).notes
+    for home in (str(root), f"{root}/../{root.name}"):
+        assert f"left out of {home}: {left}" in yolo(home).notes
 
 
 def test_pictures_of_the_split_that_is_not_tested_on_are_told(tmp_path):
