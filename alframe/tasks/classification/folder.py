@@ -53,20 +53,24 @@ class ClassFolders:
         return sorted(n for n in folders if not n.startswith(".") and n not in OF_SYSTEMS)
 
     def note_others(self, splits: Collection[str]) -> None:
-        """Say which pictures in folders beside those of the splits are left out."""
+        """Say which pictures beside the folders of the splits are left out."""
+        self._note_loose(self.home)
         others = [self.home / name for name in self._folders("") if name not in splits]
         taken = [self.home / item for item in self.class_of]
         self.notes += beside_splits(self.home, others, taken, self.listing)
 
-    def look_through(self, part: str = "") -> list[str]:
-        """Take the pictures of the classes in a part of ``home``; returns their ids."""
-        folder, taken = self.home / part, []
-        here = self.listing.folder(folder)
-        if loose := [name for names in here.pictures.values() for name in names]:
+    def _note_loose(self, folder: Path) -> None:
+        found = self.listing.folder(folder).pictures.values()
+        if loose := [name for names in found for name in names]:
             self.notes.append(
                 f"left out of {folder}: {plural(len(loose), 'picture')} in no folder of a class: "
                 f"{named(sorted(loose))}"
             )
+
+    def look_through(self, part: str = "") -> list[str]:
+        """Take the pictures of the classes in a part of ``home``; returns their ids."""
+        folder, taken = self.home / part, []
+        self._note_loose(folder)
         for name in self._folders(part):
             pictures, notes = below(folder / name, self.listing)
             self.notes += notes

@@ -67,10 +67,11 @@ def test_pictures_beside_the_classes_of_a_split_are_left_out(tmp_path: Path) -> 
     root = class_folder(tmp_path)
     picture(root / "pool" / "loose.png")
     picture(root / "test" / "other.png")
+    picture(root / "third.png")
     dataset = folder(str(root))
     assert dataset.classes == ("cat", "dog")
     assert (len(dataset.pool), len(dataset.test)) == (6, 4)
-    for split, name in (("pool", "loose.png"), ("test", "other.png")):
+    for split, name in (("pool", "loose.png"), ("test", "other.png"), (".", "third.png")):
         said = f"left out of {root / split}: 1 picture in no folder of a class: {name}"
         assert said in dataset.notes
 
