@@ -124,8 +124,7 @@ def read(source: Source) -> bytes:
     Raises:
         DataError: it cannot be read, or is too large.
     """
-    if known := _OPENED.get():
-        known.read.add(str(source))
+    _mark(source)
     return _bytes(source)
 
 
@@ -135,9 +134,13 @@ def stream(source: Source) -> IO[bytes]:
     Raises:
         OSError: it cannot be opened; or what else is :data:`UNREADABLE`.
     """
+    _mark(source)
+    return _stream(source)
+
+
+def _mark(source: Source) -> None:
     if known := _OPENED.get():
         known.read.add(str(source))
-    return _stream(source)
 
 
 def _stream(source: Source) -> IO[bytes]:
@@ -221,7 +224,7 @@ def unread(source: Source) -> list[str]:
 
 
 def _listed(source: Source) -> Sequence[str]:
-    """Files that may hold annotations, in all folders below one; of an open one listed once."""
+    """Files that may hold annotations below a folder, sorted; those of an open one listed once."""
     known = _OPENED.get() or _Opened()
     key = str(source)
     if key in known.listed:

@@ -30,8 +30,8 @@ class Found:
         home: the folder of the dataset.
         problems: what went wrong while reading.
         writing: how boxes were written; None where they came as they were meant.
-        folders: where its pictures may lie besides ``home``; others in them are told of.
-        around: further folders, of which pictures in neither split are told.
+        folders: where its pictures may lie besides ``home``.
+        around: folders of which pictures in neither split are told; by default ``folders``.
         files: the picture of every id.
         sizes: (height, width) in pixels of the image of every object, by id.
         objects: of the pool and the test split.
@@ -107,8 +107,8 @@ def assemble(
             :func:`check_files` and :func:`check_objects`.
     """
     notes = [*found.notes, *found.meant.notes(), *found.problems.settle()]
-    places = [*found.folders, *found.around]
-    notes += beside_splits(found.home, places, found.files.values(), found.listing)
+    places, taken = found.around or found.folders, found.files.values()
+    notes += beside_splits(found.home, places, taken, found.listing)
     pool, test, bare, more = _splits(found, unannotated, skip_empty=skip_empty)
     notes += more
     members = frozenset((*pool, *test))

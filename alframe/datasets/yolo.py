@@ -80,7 +80,7 @@ def yolo(
     if file.wrong:
         raise DataError(file.wrong)
     found.files = {item: home / item for item in (*found.pool, *found.test)}
-    found.around += [home / folder for folder in sorted(set(map(_folder, found.files)))]
+    found.around = [home / folder for folder in sorted(set(map(_folder, found.files)))]
     reader = _Reader(found, file, labels)
     reader.read()
     reader.check_names()
