@@ -73,20 +73,22 @@ def yolo(
     found = Found(home, Problems(on_bad_item), Writing(CENTRE))
     labels = LabelFiles(home, found.listing)
     file = YoloFile(found, labels, None if data is None else expanded(data))
-    lists = [test] if test in SPLITS else [key for key in SPLITS if test is None and file.has(key)]
-    found.tested, found.known = bool(lists) or test is not None, list(file.names)
+    listed = (key for key in SPLITS if test is None and file.has(key))
+    split = test if test in SPLITS else next(listed, None)
+    found.tested, found.known = split is not None or test is not None, list(file.names)
     found.pool = file.images("train")
-    found.test = file.images(lists[0]) if lists else []
+    found.test = file.images(split) if split else []
     if file.wrong:
         raise DataError(file.wrong)
     found.files = {item: home / item for item in (*found.pool, *found.test)}
     found.around = [home / folder for folder in sorted(set(map(_folder, found.files)))]
+    found.around += [folder for key in SPLITS if key != split for folder in file.folders(key)]
     reader = _Reader(found, file, labels)
     reader.read()
     reader.check_names()
     if unannotated == "empty":
         found.bare.clear()
-    if test is not None and not lists:
+    if test is not None and not split:
         if share_of(str(test)) is None and not exists(expanded(str(test))):
             raise DataError(
                 f"dataset.test={test}: expected val or test, which are lists of data.yaml, a "

@@ -2,7 +2,7 @@
 
 import os
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,10 @@ class YoloFile:
         self._path = _only_one(found.home) if path is None else path
         self.wrong: list[str] = []
         self._content, self.names, self.keypoints = _read(self._path)
-        self._base = self._inside(found.home, self._content.get("path") or ".")
+        place = self._content.get("path") or "."
+        self._base = self._inside(found.home, place)
+        if self._base != found.home:
+            self._note(self._base, place, found.home / place)
 
     def has(self, key: str) -> bool:
         """Whether the file says where the images of a split are."""
@@ -52,18 +55,29 @@ class YoloFile:
 
     def images(self, key: str) -> list[str]:
         """The pictures of a split, ``train``, ``val`` or ``test``, as paths below the dataset."""
-        entries, found = self._content.get(key), dict[str, None]()
-        if not entries:
+        found = dict[str, None]()
+        if not self.has(key):
             self.wrong.append(f"{self._path}: {key}: nothing is there; {EXPECTED}")
-        for entry in [entries] if isinstance(entries, str) else entries or ():
+        for entry in self._entries(key):
             path = self._find(entry)
             if path is None:
                 self.wrong.append(f"{self._path}: {key}: nothing at {entry!r:.60}; {EXPECTED}")
-            elif path.is_dir():
+                continue
+            self._note(path, entry, *self._meant(entry))
+            if path.is_dir():
                 found |= dict.fromkeys(self._in_folder(path))
             else:
                 found |= dict.fromkeys(self._in_list(path))
         return list(found)
+
+    def folders(self, key: str) -> list[Path]:
+        """The folders that the file names for a split, of those that are there."""
+        places = map(self._find, self._entries(key))
+        return [place for place in places if place and place.is_dir()]
+
+    def _entries(self, key: str) -> Sequence[str]:
+        entries = self._content.get(key)
+        return [entries] if isinstance(entries, str) else entries or ()
 
     def _in_folder(self, folder: Path) -> Iterator[str]:
         start = os.path.relpath(folder, self._home).replace(os.sep, "/")
@@ -103,12 +117,20 @@ class YoloFile:
 
     def _find(self, place: str) -> Path | None:
         """The folder or list file of an entry: below ``path``, the file itself, or the dataset."""
-        for folder in (self._base, self._path.parent, self._home):
-            path = Path(os.path.normpath(folder / place))
+        for path in self._meant(place):
             if _exists(path) and self._is_ours(path):
                 return path
         found = self._inside(self._base, place)
         return found if found != self._base else None
+
+    def _meant(self, place: str) -> list[Path]:
+        folders = (self._base, self._path.parent, self._home)
+        return [Path(os.path.normpath(folder / place)) for folder in folders]
+
+    def _note(self, path: Path, place: str, *meant: Path) -> None:
+        """Say what was taken for an entry that means something else as it is written."""
+        if path not in meant:
+            self._found.notes.append(f"{self._path}: took {path} for {place}")
 
     def _is_ours(self, path: Path) -> bool:
         """Whether a path lies in the folder of the dataset."""
@@ -120,8 +142,6 @@ class YoloFile:
         for cut in range(len(parts)):
             path = folder.joinpath(*parts[cut:])
             if _exists(path) and self._is_ours(path):
-                if path != folder / place:
-                    self._found.notes.append(f"{self._path}: took {path} for {place}")
                 return path
         return folder
 

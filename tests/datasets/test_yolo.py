@@ -361,10 +361,12 @@ def test_pictures_beside_splits_are_told(tmp_path, listed):
         assert f"left out of {home}: {left}" in yolo(home).notes
 
 
-def test_pictures_of_the_split_that_is_not_tested_on_are_told(tmp_path):
-    root = yolo_root(tmp_path, test="images/test")
-    image(root / "images/test/4.jpg")
-    left = f"left out of {root}: 1 picture beside pool and test split: images/test/4.jpg"
+@pytest.mark.parametrize("folder", ["images/test", "test/images"])
+def test_pictures_of_the_split_that_is_not_tested_on_are_told(tmp_path, folder):
+    root = yolo_root(tmp_path, test=folder)
+    assert yolo(str(root)).notes == ()
+    image(root / folder / "4.jpg")
+    left = f"left out of {root}: 1 picture beside pool and test split: {folder}/4.jpg"
     assert yolo(str(root)).notes == (left,)
 
 
