@@ -14,8 +14,9 @@ MENDABLE = frozenset(
         "ENXIO", "ENODEV", "EBUSY", "ETXTBSY", "EXDEV",
         # Disks that are broken, or far away.
         "EIO", "ESTALE", "ENOTCONN", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "EREMOTEIO",
-        "ENETUNREACH", "ENETDOWN", "ENOLCK", "EOPNOTSUPP", "ENOSYS",
+        "ENETUNREACH", "ENETDOWN", "ENOLCK", "EOPNOTSUPP", "ENOTSUP", "ENOSYS",
     )
+    if hasattr(errno, name)  # macOS lacks some
 )  # fmt: skip
 """Not among them: a file that is missing (ENOENT). One of ours that we forgot to make is a bug."""
 

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import runpy
 import shutil
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from alframe.cli import main
+from alframe.files import refusals
 from alframe.files.atomic import write_text
 from alframe.files.refusals import refusal
 from alframe.runs.journal import Journal
@@ -185,3 +187,11 @@ def test_names_are_told_as_text_where_a_library_gives_bytes(tmp_path: Path) -> N
         errno.ENOENT, "No such file", os.fsencode(tmp_path / "run" / "tensorboard" / "x")
     )
     assert "was moved or deleted" in str(stopped(gone, tmp_path / "run"))
+
+
+def test_a_system_that_does_not_know_all_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As macOS: nothing starts where a missing one is asked for."""
+    monkeypatch.delattr(errno, "EREMOTEIO", raising=False)
+    known = runpy.run_path(refusals.__file__)["MENDABLE"]
+    assert None not in known
+    assert {errno.EIO, errno.ENOTSUP} <= known
