@@ -287,7 +287,7 @@ def cached_images(dataset: Dataset, data: DataConfig) -> CachedImages:
         Resize.of(data),
         mode=data.cache,
         limit_bytes=int(data.cache_gb * 2**30),
-        folder=Path(data.cache_dir) if data.cache_dir else _cache_folder(),
+        folder=_cache_folder(data) if data.cache == "disk" else None,
     )
 
 
@@ -384,9 +384,14 @@ def _full_names(section: str, options: Mapping[str, Any]) -> Iterator[None]:
         ) from error
 
 
-def _cache_folder() -> Path:
+def _cache_folder(data: DataConfig) -> Path:
+    if data.cache_dir:
+        return Path(data.cache_dir)
     root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "alframe"
+    try:
+        return (Path(root) if root else Path.home() / ".cache") / "alframe"
+    except RuntimeError as error:  # a container's user that has no name
+        raise ConfigError("data.cache=disk: there is no home folder: set data.cache_dir") from error
 
 
 def _list(names: Iterable[str]) -> str:

@@ -33,6 +33,22 @@ def twelve_bits(tmp_path: Path) -> Path:
     return home
 
 
+def test_only_a_cache_on_disk_needs_a_home_folder(
+    alframe: Alframe, twelve_bits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> Path:  # of a container's user without a name
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", none)
+    words = ("validate", *SETTINGS, "--data-root", str(twelve_bits), "budget.cycles=1")
+    code, _, err = alframe(*words, "data.cache=ram")
+    assert code == 0, err
+    code, _, err = alframe(*words, "data.cache=disk")
+    assert code == 2
+    assert "data.cache=disk: there is no home folder: set data.cache_dir" in err
+
+
 def test_white_is_kept_in_the_run(
     alframe: Alframe, twelve_bits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
