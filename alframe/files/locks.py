@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from alframe.errors import RunError
-from alframe.files.atomic import remove_torn
+from alframe.files.atomic import naming, remove_torn
 
 PATIENCE = 1.0
 """Seconds to wait for a lock: who looks whether a run is going on holds it for a moment."""
@@ -28,7 +28,7 @@ def locked(path: Path) -> Iterator[None]:
         raise RunError(f"{path} is a link: remove it")
     with open(path, "a", opener=_no_link) as file:
         refused_after = time.monotonic() + PATIENCE
-        while not _taken(file):
+        while not _taken(file, path):
             if time.monotonic() > refused_after:
                 own = any(held.name == str(path) for held in _held)
                 who = "this process: end what uses it" if own else "another process: wait for it"
@@ -70,15 +70,17 @@ def is_locked(path: Path) -> bool:
         return False
     with path.open("r") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            with naming(path):
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False
 
 
-def _taken(file: IO[str]) -> bool:
+def _taken(file: IO[str], path: Path) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with naming(path):  # where the file system has no locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, also when the power fails."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -52,3 +53,23 @@ def test_what_is_torn_in_folders_below_is_removed_where_that_is_wanted(tmp_path:
     assert torn.exists()
     remove_torn(tmp_path, deep=True, idle=60)
     assert (torn.exists(), fresh.exists()) == (False, True)
+
+
+def test_a_file_system_that_syncs_no_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As shared folders of virtual machines; other errors count."""
+    numbers = iter([errno.EINVAL, errno.EIO])
+    sync = os.fsync
+
+    def synced(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            number = next(numbers)
+            raise OSError(number, os.strerror(number))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    write_text(tmp_path / "a", "x")
+    assert (tmp_path / "a").read_text() == "x"
+    with pytest.raises(OSError, match="Input/output error"):
+        write_text(tmp_path / "a", "y")

@@ -1,6 +1,7 @@
 """One process at a time, and a look at the lock that disturbs nobody."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import subprocess
@@ -117,3 +118,18 @@ def test_a_pipe_in_the_place_of_a_lock_is_not_waited_for(tmp_path: Path) -> None
         [sys.executable, "-c", code, tmp_path / ".lock"], timeout=30, capture_output=True
     )
     assert b"OSError" in ended.stderr
+
+
+def test_a_file_system_without_locks_names_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    path = tmp_path / ".lock"
+    path.touch()
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match=r"No locks available: .*\.lock"), locked(path):
+        pass
+    with pytest.raises(OSError, match=r"No locks available: .*\.lock"):
+        is_locked(path)
