@@ -8,7 +8,7 @@ from select import POLLERR, POLLHUP, poll
 import click
 
 from alframe import __version__
-from alframe.cli.output import say, write_nowhere
+from alframe.cli.output import escape_unknown, say, write_nowhere
 from alframe.cli.stopping import exit_code, terminable
 from alframe.errors import AlframeError, ConfigError, PluginError, Waiting
 from alframe.files.refusals import refusal
@@ -136,6 +136,7 @@ def main(args: Sequence[str] | None = None, command: click.Command = cli) -> Non
 
     0: done, 1: failed or different, 2: to be mended, 3: waiting, 128 and the number of a signal.
     """
+    escape_unknown()
     try:
         with terminable():
             code = command.main(args=args, prog_name=command.name, standalone_mode=False)

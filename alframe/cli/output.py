@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import stat
 import sys
@@ -25,6 +26,12 @@ def say(*lines: str, err: bool = False) -> None:
                 if error.errno != errno.EIO or err or not _is_terminal():
                     raise
                 write_nowhere()
+
+
+def escape_unknown() -> None:
+    """Letters that the encoding of standard output lacks are escaped, as on standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def write_nowhere() -> None:

@@ -124,6 +124,21 @@ def test_a_locale_that_is_not_utf_8(alframe: Alframe, monkeypatch: pytest.Monkey
     assert err == "warning: names of files are taken for iso8859-1: set PYTHONUTF8=1\n"
 
 
+def test_letters_that_the_output_lacks_are_escaped() -> None:
+    """As of Latin-1; of ASCII, click takes UTF-8."""
+    said = (
+        "import click; from alframe.cli import main; from alframe.cli.output import say\n"
+        "main([], click.command(lambda: say('猫')))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", said],
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=True,
+    )
+    assert told.stdout == b"\\u732b\n"
+
+
 def test_a_run_ends_with_its_files_and_can_be_reported(alframe: Alframe, tmp_path: Path) -> None:
     path = tmp_path / "run"
     code, out, err = alframe("run", "--output", str(path), *SMALL)
