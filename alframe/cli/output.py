@@ -29,8 +29,11 @@ def say(*lines: str, err: bool = False) -> None:
 
 
 def escape_unknown() -> None:
-    """Letters that the encoding of standard output lacks are escaped, as on standard error."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    """Letters that the encoding of standard output lacks are escaped, as on standard error.
+
+    Where Python lets undecoded bytes of names through (the C locale), they stay these.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
