@@ -32,7 +32,7 @@ PHOTOGRAPHS = frozenset(
 )
 """Formats by which a file whose name does not say so is recognised as a picture."""
 
-_STARTS_A_PROGRAM = frozenset({"EPS"})
+STARTS_A_PROGRAM = frozenset({"EPS"})
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _TIFF = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 _ORIENTATION = 274  # of EXIF, and of TIFF's own tags
@@ -166,9 +166,9 @@ def is_picture(path: str | Path) -> bool:
     Raises:
         BadItemError: it is missing, not a regular file, or cannot be opened.
     """
-    with regular_file(path, DEFAULT.remedy) as file, _WITHOUT_LIMIT:
+    with regular_file(path, DEFAULT.remedy) as file, WITHOUT_LIMIT:
         try:
-            with _open(file, path) as image:
+            with open_picture(file, path) as image:
                 return image.format in PHOTOGRAPHS
         except Exception:  # see _guarded
             return False
@@ -217,19 +217,20 @@ def _formats(tga: bool) -> tuple[str, ...]:
     EPS is among them to be refused by its name; TGA, which has no signature, by its suffix alone.
     """
     Image.init()
-    wanted = PHOTOGRAPHS | _STARTS_A_PROGRAM | ({"TGA"} if tga else set())
+    wanted = PHOTOGRAPHS | STARTS_A_PROGRAM | ({"TGA"} if tga else set())
     return tuple(name for name in Image.ID if name in wanted)
 
 
-def _open(file: IO[bytes], path: str | Path) -> ImageFile.ImageFile:
+def open_picture(file: IO[bytes], path: str | Path) -> ImageFile.ImageFile:
+    """Its header, of a format that datasets may have; or what Pillow raises."""
     return Image.open(file, formats=_formats(str(path).lower().endswith(".tga")))
 
 
 @contextlib.contextmanager
 def _opened(path: str | Path, reading: Reading) -> Iterator[tuple[ImageFile.ImageFile, IO[bytes]]]:
     # From an open file, not by its name: Pillow maps named ones, and dies where one is cut.
-    with regular_file(path, reading.remedy) as file, _WITHOUT_LIMIT:
-        image = _guarded(path, reading, lambda: _open(file, path))
+    with regular_file(path, reading.remedy) as file, WITHOUT_LIMIT:
+        image = _guarded(path, reading, lambda: open_picture(file, path))
         with image:
             _check(path, image, reading)
             yield image, file
@@ -237,7 +238,7 @@ def _opened(path: str | Path, reading: Reading) -> Iterator[tuple[ImageFile.Imag
 
 def _check(path: str | Path, image: Image.Image, reading: Reading) -> None:
     width, height = image.size
-    if image.format in _STARTS_A_PROGRAM:
+    if image.format in STARTS_A_PROGRAM:
         cause = f"images in the format {image.format} are not read"
         raise BadItemError(Problem(cause, str(path), "convert them to JPEG or PNG"))
     if min(width, height) < 1:
@@ -351,4 +352,4 @@ class _WithoutLimit:
                 Image.MAX_IMAGE_PIXELS = self._limit
 
 
-_WITHOUT_LIMIT = _WithoutLimit()
+WITHOUT_LIMIT = _WithoutLimit()

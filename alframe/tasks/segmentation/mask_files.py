@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from alframe.datasets.base import IGNORED
-from alframe.datasets.pictures import regular_file
+from alframe.datasets.pictures import (
+    STARTS_A_PROGRAM,
+    WITHOUT_LIMIT,
+    open_picture,
+    regular_file,
+)
 from alframe.datasets.problems import SKIP, SWAPPED, BadItemError, Problem
 from alframe.errors import ConfigError
 from alframe.grouping import by_key
@@ -157,21 +162,31 @@ class MaskFile:
             raise BadItemError(Problem("the mask has values above 255", self.path, REMEDY))
         return self.coding.classes_of(values)
 
-    def values(self) -> NDArray[np.integer[Any]]:
+    def values(self, size: tuple[int, int] | None = None) -> NDArray[np.integer[Any]]:
         """The values as they are written; those above 255 are for :func:`check_mask`.
+
+        Args:
+            size: (height, width) of the image, which is no larger than a limit: a mask of another
+                size, unless it is turned, is refused before it is decoded.
 
         Raises:
             BadItemError: see :meth:`__call__`.
         """
-        with regular_file(self.path, REMEDY) as file:
+        with regular_file(self.path, REMEDY) as file, WITHOUT_LIMIT:
             try:
-                with Image.open(file) as picture:
+                with open_picture(file, self.path) as picture:
+                    if picture.format in STARTS_A_PROGRAM:
+                        raise ValueError(picture.format)
+                    if size is not None and sorted(picture.size) != sorted(size):
+                        raise BadItemError(_misfit(self.path, picture.size, size))
                     mode, lossy = picture.mode, picture.format in LOSSY
                     raw = [tile[3] for tile in picture.tile]
                     spread = next((step for kind, step in SPREAD.items() if kind in raw), 1)
                     values = np.asarray(_upright(picture))
                     if self.palettes is not None and mode == "P":
                         self.palettes.add(self.path, picture.getpalette("RGB") or [], values)
+            except BadItemError:
+                raise
             except Exception as error:  # Pillow raises anything on foreign bytes
                 cause = "the mask cannot be read as an image"
                 raise BadItemError(Problem(cause, self.path, REMEDY)) from error
@@ -198,6 +213,17 @@ def _upright(picture: Image.Image) -> Image.Image:
         return picture
 
 
+def _misfit(path: str, found: tuple[int, ...], size: tuple[int, int]) -> Problem:
+    """That a mask of ``found`` width and height is not one of an image of a (height, width)."""
+    (width, height), (high, wide) = found, size
+    at = f"{path} ({width} x {height}, the image {wide} x {high})"
+    if found == size:
+        cause = f"the mask has width and height of its image {SWAPPED}"
+        remedy = f"turn the mask, or remove the orientation of the image if it has one{SKIP}"
+        return Problem(cause, at, remedy)
+    return Problem("the mask has another size than its image", at, REMEDY)
+
+
 def check_mask(file: MaskFile, size: tuple[int, int], classes: int | None) -> NDArray[np.uint8]:
     """Read a mask, once it is sure that it fits its image.
 
@@ -212,15 +238,9 @@ def check_mask(file: MaskFile, size: tuple[int, int], classes: int | None) -> ND
     Raises:
         BadItemError: it cannot be read, has another size, or values that mean nothing.
     """
-    values, problems = file.values(), []
+    values, problems = file.values(size), []
     if values.shape != size:
-        (height, width), (high, wide) = values.shape, size
-        at = f"{file.path} ({width} x {height}, the image {wide} x {high})"
-        cause, remedy = "the mask has another size than its image", REMEDY
-        if values.shape == size[::-1]:
-            cause = f"the mask has width and height of its image {SWAPPED}"
-            remedy = f"turn the mask, or remove the orientation of the image if it has one{SKIP}"
-        problems.append(Problem(cause, at, remedy))
+        problems.append(_misfit(file.path, values.shape[::-1], size))
     if wrong := file.coding.unexpected(np.unique(values).astype(np.int64), classes):
         cause = f"the mask has values that are no class: expected {file.coding.expected(classes)}"
         at = f"{file.path} ({named([str(value) for value in wrong])})"

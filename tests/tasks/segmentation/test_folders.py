@@ -7,7 +7,7 @@ from zlib import compress, crc32
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from alframe.datasets.base import IGNORED, Dataset
 from alframe.errors import AlframeError, DataError
@@ -219,6 +219,25 @@ def test_all_that_is_wrong_is_said_at_once_a_line_a_cause(tmp_path: Path) -> Non
     kept = masks(str(tmp_path), classes=["a", "b"], on_bad_item="skip")
     assert kept.pool == ("images/train/8.png",)
     assert any(note.startswith("skipped 8 bad items") for note in kept.notes)
+
+
+def test_a_mask_is_not_decoded_before_it_fits_its_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pixels beyond Pillow's limit are as many as those of the image, which has a limit of ours."""
+    mask_folder(tmp_path)
+    home = tmp_path / "masks/train"
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2)  # of more than 4 an error
+    assert len(masks(str(tmp_path)).pool) == 4
+    Image.fromarray(np.zeros((16, 7), np.uint8)).save(home / "0.png")
+    (home / "0.png").write_bytes((home / "0.png").read_bytes()[:45])  # its header alone
+    Image.new("L", SHAPE[::-1]).save(home / "1.png", format="EPS")
+    monkeypatch.setattr(EpsImagePlugin.EpsImageFile, "load", lambda _: pytest.fail("it is started"))
+    with pytest.raises(DataError) as caught:
+        masks(str(tmp_path))
+    text = str(caught.value)
+    assert "0.png (7 x 16, the image 16 x 12)" in text, text
+    assert "the mask cannot be read as an image: " in text, text
 
 
 def test_binary_masks_that_were_not_said_to_be(tmp_path: Path) -> None:
