@@ -161,13 +161,15 @@ class RunDir:
         return [c for c in cycles if self.model_path(c).exists()]
 
     def kept_model(self, cycle: int | None = None) -> int:
-        """A cycle whose model is there: the one that is wanted, or the last.
+        """A cycle with a model: the one that is wanted, or the last, which may be lost by now.
 
         Raises:
             RunError: there is none; says which there are.
         """
-        kept = self.kept_models()
-        if not kept:
+        kept, last = self.kept_models(), self._last_fitted()
+        if cycle is None and last >= 0:
+            return max([last, *kept])  # a lost one is missed where it is loaded
+        if not kept and last < 0:
             resume = command("run", "--output", self.path, "--resume")
             raise RunError(
                 f"{self.path} has no model yet: there is one once its first cycle is trained; go "
@@ -176,9 +178,16 @@ class RunDir:
         if cycle not in (None, *kept):
             raise RunError(
                 f"{self.path} has no model of cycle {cycle}; it has those of cycles: "
-                f"{', '.join(map(str, kept))}"
+                f"{', '.join(map(str, kept)) or 'none, they are lost'}"
             )
         return kept[-1] if cycle is None else cycle
+
+    def _last_fitted(self) -> int:
+        """The last cycle that is trained; -1 without any, or where the journal is damaged."""
+        try:
+            return max((event["cycle"] for event in self.journal.of("fitted")), default=-1)
+        except RunError:
+            return -1
 
     def save_model(self, cycle: int, state: Mapping[str, Any]) -> None:
         """Keep the final model of a cycle."""

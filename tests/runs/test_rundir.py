@@ -137,6 +137,27 @@ def test_where_the_last_model_is_kept_those_before_are_dropped(tmp_path: Path) -
         assert run.kept_models() == [1]
 
 
+def test_another_model_does_not_stand_for_the_last_one_that_is_lost(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", resolve([]), resume=False) as run:
+        run.update_manifest(seed=0)
+        for cycle in (0, 1):
+            run.save_model(cycle, {})
+            run.journal.append("fitted", cycle=cycle, seconds=1.0)
+        run.save_model(2, {})  # a kill came before the event
+        assert run.kept_model() == 2
+        run.model_path(2).unlink()
+        assert run.kept_model() == 1
+        run.model_path(1).unlink()
+        with pytest.raises(RunError, match=r"cycle_01\.pt is missing: restore .* predict --cycle"):
+            run.load_model(run.kept_model())
+        assert run.kept_model(0) == 0
+        run.model_path(0).unlink()
+        with pytest.raises(RunError, match="no model of cycle 0; it has those of cycles: none"):
+            run.kept_model(0)
+        with pytest.raises(RunError, match=r"cycle_01\.pt is missing"):
+            run.load_model(run.kept_model())
+
+
 def test_scores_come_back_as_they_were(tmp_path: Path) -> None:
     write_scores(tmp_path / "x.npz", {"b": 0.1, "a": 1 / 3})
     assert read_scores(tmp_path / "x.npz") == {"a": 1 / 3, "b": 0.1}
