@@ -16,7 +16,7 @@ from alframe.datasets.name_matching import Meant
 from alframe.datasets.objects import Annotated, Objects, Writing
 from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import SKIP, Problem, Problems
-from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
+from alframe.datasets.splits import alike, check_files, check_splits, choose_classes, unmeasured
 from alframe.datasets.suspicions import check_objects, nothing_left
 from alframe.datasets.unannotated import Unannotated, settled
 from alframe.words import named, plural, tallied
@@ -172,14 +172,9 @@ def _lost(
 
 
 def _unmeasured(classes: Sequence[str], pool: Mapping[str, int], objects: Objects) -> list[str]:
-    """A note on classes that are learnt and not measured, such as misspelt ones."""
     shown = np.flatnonzero(objects.of(test=True) & objects.cleaning.keep).tolist()
     things = map(objects.rows.__getitem__, shown)
-    test = {thing.name for thing in things if not (thing.difficult or thing.crowd)}
-    missing = {name: pool[name] for name in classes if name in pool and name not in test}
-    if not (missing and test):
-        return []
-    return [f"classes that the test split does not show are not measured: {tallied(missing)}"]
+    return unmeasured(classes, pool, {t.name for t in things if not (t.difficult or t.crowd)})
 
 
 def _left_out(objects: Objects, labels: NDArray[np.int64]) -> list[str]:

@@ -9,7 +9,7 @@ from alframe.datasets.listing import Listing, same_files
 from alframe.errors import DataError
 from alframe.grouping import by_key
 from alframe.text import setting
-from alframe.words import MOST_NAMES, named, plural
+from alframe.words import MOST_NAMES, named, plural, tallied
 
 Counts = Mapping[str, int]
 _APART = str.maketrans("", "", " -_")
@@ -59,6 +59,14 @@ def choose_classes(
     if unlearnable:
         raise DataError(unlearnable)
     return found
+
+
+def unmeasured(classes: Sequence[str], pool: Counts, test: Collection[str]) -> list[str]:
+    """A note on classes that are learnt and not measured, such as misspelt ones."""
+    missing = {name: pool[name] for name in classes if pool.get(name) and name not in test}
+    if not (missing and test):
+        return []
+    return [f"classes that the test split does not show are not measured: {tallied(missing)}"]
 
 
 def alike(classes: Sequence[str]) -> list[str]:

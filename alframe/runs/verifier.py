@@ -182,7 +182,7 @@ class Verifier:
             return Verdict(about, "its checksum")
         last = cycle == self._run.journal.of("fitted")[-1]["cycle"]
         due = last or self._config.keep_models == "all"
-        kept = "the last one is kept" if last else "keep_models=all keeps it"
+        kept = "though the last one is kept" if last else "though keep_models=all keeps it"
         return Verdict(about, None, kept if due else "", gone=True)
 
     def _verdict_on_results(self) -> Verdict:

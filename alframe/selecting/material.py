@@ -1,5 +1,6 @@
 """Material of a selection from files."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,9 @@ from alframe.selecting.stored_signals import StoredSignals
 from alframe.selecting.vectors import StoredVectors, Vectors
 from alframe.signals import AUGMENTED, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING, SAMPLES
 from alframe.words import named, plural
+
+_COLUMNS = re.compile(r"\s*[,;\t]|(?<=\.\w{3})\s|(?<=\.\w{4})\s")
+"""What is between the name of a picture and its class in a list of a classifier's data."""
 
 Missing = Literal["skip", "empty"]
 
@@ -184,6 +188,11 @@ def _labelled(
         own = Problems("error", "")
         names = listed(path, Candidates(None), own, "--labelled", empty=True)
         done, foreign = _found(names, candidates, problems)
+        if more := [name for name in foreign if _is_known(_COLUMNS.split(name)[0], candidates)]:
+            raise DataError(
+                f"{path}: {plural(len(more), 'line')} with more than the name of an image: "
+                f"{named(more)}; leave the name alone"
+            )
         notes = (
             [f"{plural(len(foreign), 'labelled image')} not among the images: {named(foreign)}"]
             if foreign
@@ -214,6 +223,16 @@ def _found(
             foreign.append(name)
     problems.add_all(candidates.doubts(done))
     return done, foreign
+
+
+def _is_known(name: str, candidates: Candidates) -> bool:
+    try:
+        candidates.find(name)
+    except SeveralError:
+        return True
+    except DataError:
+        return False
+    return True
 
 
 def _nothing_found(detections: StoredDetections) -> list[str]:

@@ -645,6 +645,12 @@ def test_core_set_of_embeddings(alframe: Any, photos: Path, tmp_path: Path) -> N
     assert "1 image left out, for which a file of predictions or embeddings has no entry: f" in err
     code, said, _ = choose(alframe, *given, strategy="coreset", budget=99)
     assert said.split() == ["in/e", "in/d", "c", "b"]
+    for line in ("a.jpg,cat", "a\tcat", "in/d.jpg cat", "b ; cat"):
+        done.write_text(f"{line}\nc.jpg\n")
+        shown = line.replace("\t", "\\t")
+        code, said, err = choose(alframe, *given, "--images", photos, strategy="coreset", budget=2)
+        assert (code, said) == (2, "")
+        assert f"1 line with more than the name of an image: {shown}; leave" in err
 
 
 def test_probabilities_of_a_model_that_classifies_images(

@@ -15,7 +15,7 @@ from alframe.datasets.listing import Listing
 from alframe.datasets.name_matching import PictureNames
 from alframe.datasets.names import SUFFIXES
 from alframe.datasets.problems import Problems
-from alframe.datasets.splits import alike, check_files, check_splits, choose_classes
+from alframe.datasets.splits import alike, check_files, check_splits, choose_classes, unmeasured
 from alframe.errors import DataError
 from alframe.files.home import expanded
 from alframe.files.walking import OF_SYSTEMS
@@ -193,7 +193,8 @@ def _assembled(
     check_splits(*splits, tested=bool(test))
     files = {item: found.home / item for ids in splits for item in ids}
     notes += check_files(files, frozenset(splits[1]), found.listing)
-    notes += [*alike(chosen), *_left_out(learnt + asked, label_of)]
+    notes += [*unmeasured(chosen, learnt, asked), *alike(chosen)]
+    notes += _left_out(learnt + asked, label_of)
     if none := [name for name in chosen if name.casefold() in UNLABELLED]:
         notes.append(
             f"pictures in {named(none)} count as of one more class: dataset.classes with the "

@@ -76,6 +76,14 @@ def test_pictures_beside_the_classes_of_a_split_are_left_out(tmp_path: Path) -> 
         assert said in dataset.notes
 
 
+def test_classes_that_the_test_split_lacks_are_told(tmp_path: Path) -> None:
+    root = class_folder(tmp_path)
+    for each in (root / "test" / "dog").iterdir():
+        each.unlink()
+    told = "classes that the test split does not show are not measured: dog (3)"
+    assert told in folder(str(root)).notes
+
+
 def test_of_two_folders_of_one_split_the_other_is_noted(tmp_path: Path) -> None:
     root = class_folder(tmp_path)
     (root / "pool").rename(root / "Pool")
