@@ -99,17 +99,25 @@ def selections_due(events: Iterable[Event]) -> int:
     return max((e["cycle"] + bool(e.get("ids")) for e in traces), default=0)
 
 
-def difference(path: Path, events: Sequence[Event], targets: Mapping[str, Target]) -> str:
+def difference(
+    path: Path, events: Sequence[Event], targets: Mapping[str, Target], *, gone_on: bool = False
+) -> str:
     """What is wrong with ``cycles.jsonl``, which reports read; empty if nothing is.
 
     Selections and metrics have to be those of the journal; the counts of images and objects follow
     from the selections. A kill may leave the file without the last selection of the journal.
 
+    Args:
+        path: of the file.
+        events: of the journal.
+        targets: what was answered, by id.
+        gone_on: the journal has more events by now, and the file maybe more cycles.
+
     Raises:
         RunError: the file is damaged.
     """
-    found = read_records(path, REMEDY)
-    problem = _compared(found, list(_expected(events, targets)))
+    found, expected = read_records(path, REMEDY), list(_expected(events, targets))
+    problem = _compared(found[: len(expected)] if gone_on else found, expected)
     if problem and events[-1]["event"] == "selected":
         return _compared(found, list(_expected(events[:-1], targets)))
     return problem

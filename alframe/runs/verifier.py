@@ -24,6 +24,7 @@ from alframe.runs.build import (
     prepare_images,
 )
 from alframe.runs.initial import digest, read_initial
+from alframe.runs.journal import Journal
 from alframe.runs.kept import dataset_of
 from alframe.runs.preflight import check_root
 from alframe.runs.records import (
@@ -53,7 +54,8 @@ class Verifier:
     follows from stored scores is made again from them; one that needs no signals, from the seed;
     any other by the model of its cycle, where that was kept. The scores themselves are not made
     again, nor are metrics: ``cycles.jsonl`` is held against the journal, ``results.csv`` against
-    that. Every model that is there is read, and has to be the one that was written.
+    that. Every model that is there is read, and has to be the one that was written. A run that is
+    going on is verified as far as it was when it was looked at first.
 
     Args:
         path: the run directory.
@@ -82,7 +84,9 @@ class Verifier:
             partial(build_learner, config, folder=path, images=images, restored=True)
         )
         self._known = self._dataset.known if asks_people(config) else {}
-        self._began_with = self._run.manifest().get("began_with", {})
+        manifest = self._run.manifest()  # before the journal, which a run that ends writes first
+        self._finished = bool(manifest.get("finished"))
+        self._began_with = manifest.get("began_with", {})
         drawing = _as_begun(config, self._began_with)
         self._plan, fingerprint = plan_and_fingerprint(drawing, as_read, self._dataset, path)
         if self._run.described()["fingerprint"] != fingerprint:
@@ -136,8 +140,7 @@ class Verifier:
 
     def _due(self) -> int:
         """How many selections there have to be; a finished run has one before each later cycle."""
-        finished = self._run.manifest().get("finished")
-        later = (self._config.budget.cycles or 1) - 1 if finished else 0
+        later = (self._config.budget.cycles or 1) - 1 if self._finished else 0
         return max(later, selections_due(self._run.journal))
 
     def _wanted(self, cycle: int, asked: Sequence[str], *, endless: bool) -> int:
@@ -180,23 +183,26 @@ class Verifier:
             if self._config.model is None:  # what it has predictions from may have changed
                 self._learner(self._classes(cycle)).load_state_dict(state)
             return Verdict(about, "its checksum")
-        last = cycle == self._run.journal.of("fitted")[-1]["cycle"]
+        last = cycle == Journal(self._run.path).of("fitted")[-1]["cycle"]  # it may have gone on
         due = last or self._config.keep_models == "all"
         kept = "though the last one is kept" if last else "though keep_models=all keeps it"
         return Verdict(about, None, kept if due else "", gone=True)
 
     def _verdict_on_results(self) -> Verdict:
+        found = read_lines(self._run.path / RESULTS)  # first, as it is written last
         cycles = read_records(self._run.path / CYCLES, REMEDY)
-        found = read_lines(self._run.path / RESULTS)
         written = [results_table(cycles).encode()]
-        if not self._run.manifest().get("finished"):  # a kill may have come between the two
+        if not self._finished:  # a kill, or we, may have come between the two
             written += [results_table(cycles[:-1]).encode(), b""]
         problem = "" if found in written else REMEDY.replace("the file", "it")
         return Verdict(RESULTS, "cycles.jsonl", problem)
 
     def _verdict_on_cycles(self) -> Verdict:
         events, path = list(self._run.journal), self._run.path / CYCLES
-        return Verdict(CYCLES, "the journal", difference(path, events, self._targets))
+        problem = difference(path, events, self._targets)
+        if problem and len([*Journal(self._run.path)]) > len(events):
+            problem = difference(path, events, self._targets, gone_on=True)
+        return Verdict(CYCLES, "the journal", problem)
 
     def _classes(self, cycle: int) -> tuple[str, ...]:
         return classes_in(cycle, self._dataset.classes, new_classes(self._run.journal))

@@ -248,6 +248,22 @@ def test_a_run_with_cycles_added_is_verified(runs: Path, tmp_path: Path) -> None
     assert len(verdicts(path)) == 10
 
 
+def test_a_run_that_is_going_on_is_verified_as_far_as_it_was(tmp_path: Path) -> None:
+    """Its journal is read at the beginning, its records at the end: minutes later, maybe."""
+    path, pairs = tmp_path / "run", ("strategy=entropy", "budget.cycles=3", "keep_models=last")
+    cycles = run(resolve([from_overrides([*SMALL, *pairs])]), path)
+    next(cycles)
+    found = Verifier(path, "cpu")()
+    first = next(found)
+    assert len(list(cycles)) == 2
+    assert [first, *found] == [
+        Verdict("initial set", "the seed"),
+        Verdict("selection of cycle 0", "the stored scores"),
+        Verdict("model of cycle 0", None, gone=True),
+        *records_of(0),
+    ]
+
+
 def test_other_data_is_refused(entropy: Path) -> None:
     config = entropy / "config.yaml"
     unchecked(config)
