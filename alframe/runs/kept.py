@@ -11,7 +11,7 @@ from alframe.config.resolve import drafted, from_overrides
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, with_classes, without
 from alframe.datasets.files import ImageFiles
-from alframe.errors import DataError
+from alframe.errors import DataError, RunError
 from alframe.files.checked import read_object, write_object
 from alframe.files.home import expanded
 from alframe.learner import Learner
@@ -40,10 +40,23 @@ def kept_run(path: Path, overrides: Sequence[str]) -> RunDir:
 
 
 def restored(run: RunDir, cycle: int) -> Learner:
-    """The learner of a run with the model of a cycle, for the classes of that cycle."""
+    """The learner of a run with the model of a cycle, for the classes of that cycle.
+
+    Raises:
+        RunError: the model cannot be used, or has gone, as the run is going on and keeps the last.
+    """
     images = None if run.config.model else dataset_of(run.config, run.path).image_set
     learner = build_learner(run.config, run.classes(cycle), run.path, images, restored=True)
-    learner.load_state_dict(run.load_model(cycle))
+    try:
+        state = run.load_model(cycle)
+    except RunError as error:
+        if run.model_path(cycle).exists() or max(run.kept_models(), default=-1) <= cycle:
+            raise
+        raise RunError(
+            f"{run.path} has dropped its model of cycle {cycle}, as it went on and keeps the last "
+            "alone (keep_models=last): try again"
+        ) from error
+    learner.load_state_dict(state)
     return learner
 
 
