@@ -4,8 +4,8 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 import shutil
-import tempfile
 import threading
 import time
 import weakref
@@ -117,7 +117,8 @@ class DiskWriter:
         try:
             home.mkdir(parents=True, exist_ok=True)
             _remove_stale(home)
-            self._partial = Path(tempfile.mkdtemp(prefix=key + _PARTIAL, dir=home))
+            self._partial = home / f"{key}{_PARTIAL}{secrets.token_hex(4)}"
+            self._partial.mkdir()  # not by tempfile, whose folders no other user can read
             self._file = (self._partial / _IMAGES).open("wb")
         except OSError as error:
             raise _unwritable(home, error) from error

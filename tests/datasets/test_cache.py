@@ -296,6 +296,12 @@ class TestDisk:
             cached(source, "disk", folder=tmp_path).prepare(IDS, workers=2)
         assert list(tmp_path.iterdir()) == []
 
+    def test_other_users_may_read_what_the_umask_lets_them(self, source, tmp_path):
+        (tmp_path / "other").mkdir()
+        cached(source, "disk", folder=tmp_path / "cache").prepare(IDS, workers=1)
+        (cache,) = (tmp_path / "cache").iterdir()
+        assert cache.stat().st_mode == (tmp_path / "other").stat().st_mode
+
     def test_leftovers_of_killed_processes_go_after_a_day(self, source, tmp_path):
         for name in ("old", "new"):
             (tmp_path / f"{name}.partial-x").mkdir()
