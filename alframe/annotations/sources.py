@@ -155,7 +155,8 @@ def _bytes(source: Source) -> bytes:
             size = source.root.getinfo(source.at).file_size
             return file.read(size) + file.read(1)  # of one that claims to be empty, the checksum
     except UNREADABLE as error:
-        raise DataError(f"{source} cannot be read: {_said(error)}") from error
+        again = "" if isinstance(source, Path) else "; export the zip again"
+        raise DataError(f"{source} cannot be read: {_said(error)}{again}") from error
 
 
 def sha256_of(data: bytes) -> str:

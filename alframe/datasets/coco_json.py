@@ -112,7 +112,8 @@ def _load(path: Path) -> Any:
             "split from the pool"
         ) from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read as JSON ({error}); {EXPECTED}") from None
+        why = error.strerror or error
+        raise DataError(f"{path} cannot be read as JSON ({why}); {EXPECTED}") from None
 
 
 def read_instances(
