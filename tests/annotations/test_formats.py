@@ -230,7 +230,9 @@ def test_a_bomb_that_lies_about_its_size_stops_there(tmp_path: Path) -> None:
     data = (tmp_path / "x.zip").read_bytes()
     lie = (len(INSTANCES)).to_bytes(4, "little")
     (tmp_path / "x.zip").write_bytes(data.replace(len(raw).to_bytes(4, "little"), lie))
-    with pytest.raises(DataError, match=r"x\.zip/x\.json cannot be read: Bad CRC-32 .*; export the zip again"):
+    with pytest.raises(
+        DataError, match=r"x\.zip/x\.json cannot be read: Bad CRC-32 .*; export the zip again"
+    ):
         read(tmp_path / "x.zip", IMAGES)
 
 
