@@ -76,8 +76,8 @@ class YoloFile:
         return [place for place in places if place and place.is_dir()]
 
     def _entries(self, key: str) -> Sequence[str]:
-        entries = self._content.get(key)
-        return [entries] if isinstance(entries, str) else entries or ()
+        entries = self._content.get(key) or ()
+        return [entries] if isinstance(entries, str) else entries
 
     def _in_folder(self, folder: Path) -> Iterator[str]:
         start = os.path.relpath(folder, self._home).replace(os.sep, "/")

@@ -349,13 +349,13 @@ def test_folders_in_another_case(tmp_path):
 
 @pytest.mark.parametrize("listed", [False, True])
 def test_pictures_beside_splits_are_told(tmp_path, listed):
-    root = yolo_root(tmp_path)
+    root = yolo_root(tmp_path, test="")  # which is not the whole folder
     for name in ("images/more/4.jpg", "images/more/5.jpg", "images/train/6.jpg", "other/7.jpg"):
         image(root / name)
     left = "2 pictures beside pool and test split: images/more/4.jpg, images/more/5.jpg"
     if listed:
         (root / "train.txt").write_text("images/train/1.jpg\nimages/train/2.jpg\n")
-        yolo_root(root, train="train.txt")
+        yolo_root(root, train="train.txt", test="")
         left = "3 pictures beside pool and test split: images/more (2), images/train (1)"
     for home in (str(root), f"{root}/../{root.name}"):
         assert f"left out of {home}: {left}" in yolo(home).notes
