@@ -17,6 +17,7 @@ from alframe.annotations.yolo import named_by
 from alframe.datasets.base import Dataset, Target
 from alframe.datasets.held_out import listed
 from alframe.datasets.name_matching import SeveralError
+from alframe.datasets.names import has_picture_suffix
 from alframe.datasets.problems import Problems
 from alframe.errors import ConfigError, DataError
 from alframe.files.presence import exists
@@ -188,7 +189,7 @@ def _labelled(
         own = Problems("error", "")
         names = listed(path, Candidates(None), own, "--labelled", empty=True)
         done, foreign = _found(names, candidates, problems)
-        if more := [name for name in foreign if _is_known(_COLUMNS.split(name)[0], candidates)]:
+        if more := [line for line in foreign if _has_more(line, candidates)]:
             raise DataError(
                 f"{path}: {plural(len(more), 'line')} with more than the name of an image: "
                 f"{named(more)}; leave the name alone"
@@ -225,7 +226,11 @@ def _found(
     return done, foreign
 
 
-def _is_known(name: str, candidates: Candidates) -> bool:
+def _has_more(line: str, candidates: Candidates) -> bool:
+    """Whether a line begins with the name of an image, and is not itself that of another."""
+    name = _COLUMNS.split(line)[0]
+    if name == line or (has_picture_suffix(line) and not has_picture_suffix(name)):
+        return False
     try:
         candidates.find(name)
     except SeveralError:

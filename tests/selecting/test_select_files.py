@@ -645,7 +645,11 @@ def test_core_set_of_embeddings(alframe: Any, photos: Path, tmp_path: Path) -> N
     assert "1 image left out, for which a file of predictions or embeddings has no entry: f" in err
     code, said, _ = choose(alframe, *given, strategy="coreset", budget=99)
     assert said.split() == ["in/e", "in/d", "c", "b"]
-    for line in ("a.jpg,cat", "a\tcat", "in/d.jpg cat", "b ; cat"):
+    done.write_text("a, 2.jpg\nb;c.png\n")  # names of others
+    code, _, err = choose(alframe, *given, "--images", photos, strategy="coreset", budget=1)
+    assert code == 0, err
+    assert "2 labelled images not among the images: a, 2.jpg, b;c.png" in err
+    for line in ("a.jpg,cat", "a\tcat", "in/d.jpg cat", "b ; cat", "a.jpg,b.jpg"):
         done.write_text(f"{line}\nc.jpg\n")
         shown = line.replace("\t", "\\t")
         code, said, err = choose(alframe, *given, "--images", photos, strategy="coreset", budget=2)
