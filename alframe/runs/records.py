@@ -119,7 +119,7 @@ def difference(
     found, expected = read_records(path, REMEDY), list(_expected(events, targets))
     problem = _compared(found[: len(expected)] if gone_on else found, expected)
     if problem and events[-1]["event"] == "selected":
-        return _compared(found, list(_expected(events[:-1], targets)))
+        return _compared(found, list(_expected(events[:-1], targets))) and problem
     return problem
 
 
