@@ -167,20 +167,20 @@ class RunDir:
             RunError: there is none; says which there are.
         """
         kept, last = self.kept_models(), self._last_fitted()
-        if cycle is None and last >= 0:
-            return max([last, *kept])  # a lost one is missed where it is loaded
         if not kept and last < 0:
             resume = command("run", "--output", self.path, "--resume")
             raise RunError(
                 f"{self.path} has no model yet: there is one once its first cycle is trained; go "
                 f"on with {resume}"
             )
-        if cycle not in (None, *kept):
+        if cycle is None:
+            return max([last, *kept])  # a lost one is missed where it is loaded
+        if cycle not in kept:
             raise RunError(
                 f"{self.path} has no model of cycle {cycle}; it has those of cycles: "
                 f"{', '.join(map(str, kept)) or 'none, they are lost'}"
             )
-        return kept[-1] if cycle is None else cycle
+        return cycle
 
     def _last_fitted(self) -> int:
         """The last cycle that is trained; -1 without any, or where the journal is damaged."""
