@@ -178,8 +178,12 @@ class Verifier:
         return compared(about, source, ids, self._strategy.select(query).ids)
 
     def _verdict_on_model(self, about: str, cycle: int) -> Verdict:
-        if self._run.model_path(cycle).exists():
+        try:
             state = self._run.load_model(cycle)
+        except RunError:
+            if self._run.model_path(cycle).exists():  # otherwise it has gone, maybe just now
+                raise
+        else:
             if self._config.model is None:  # what it has predictions from may have changed
                 self._learner(self._classes(cycle)).load_state_dict(state)
             return Verdict(about, "its checksum")
