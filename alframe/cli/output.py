@@ -31,7 +31,7 @@ def say(*lines: str, err: bool = False) -> None:
 def escape_unknown() -> None:
     """Letters that the encoding of standard output lacks are escaped, as on standard error.
 
-    Where Python lets undecoded bytes of names through (the C locale), they stay these.
+    Where Python lets undecoded bytes of names through (the C locale), they stay as they are.
     """
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -166,11 +166,11 @@ class MaskFile:
         """The values as they are written; those above 255 are for :func:`check_mask`.
 
         Args:
-            size: (height, width) of the image, which is no larger than a limit: a mask of another
-                size, unless it is turned, is refused before it is decoded.
+            size: (height, width) of the image: a mask of another size, unless it is turned, is
+                refused before it is decoded.
 
         Raises:
-            BadItemError: see :meth:`__call__`.
+            BadItemError: see :meth:`__call__`; or it has another size than its image.
         """
         with regular_file(self.path, REMEDY) as file, WITHOUT_LIMIT:
             try:
