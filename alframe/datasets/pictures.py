@@ -13,6 +13,7 @@ import stat
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
@@ -86,6 +87,8 @@ class Reading:
 
 DEFAULT = Reading()
 OF_ANY_SIZE = Reading(max_megapixels=math.inf)
+READING: ContextVar[Reading] = ContextVar("reading", default=DEFAULT)
+"""How images are read of the dataset that is being made, for what is decoded with it: masks."""
 
 
 class Picture(NamedTuple):

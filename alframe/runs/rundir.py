@@ -178,7 +178,7 @@ class RunDir:
         if cycle not in kept:
             raise RunError(
                 f"{self.path} has no model of cycle {cycle}; it has those of cycles: "
-                f"{', '.join(map(str, kept)) or 'none, they are lost'}"
+                f"{', '.join(map(str, kept)) or 'none any more'}"
             )
         return cycle
 

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import pickle
 import re
+import stat
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -297,10 +298,13 @@ class TestDisk:
         assert list(tmp_path.iterdir()) == []
 
     def test_other_users_may_read_what_the_umask_lets_them(self, source, tmp_path):
-        (tmp_path / "other").mkdir()
-        cached(source, "disk", folder=tmp_path / "cache").prepare(IDS, workers=1)
+        before = os.umask(0o027)
+        try:
+            cached(source, "disk", folder=tmp_path / "cache").prepare(IDS, workers=1)
+        finally:
+            os.umask(before)
         (cache,) = (tmp_path / "cache").iterdir()
-        assert cache.stat().st_mode == (tmp_path / "other").stat().st_mode
+        assert stat.S_IMODE(cache.stat().st_mode) == 0o750
 
     def test_leftovers_of_killed_processes_go_after_a_day(self, source, tmp_path):
         for name in ("old", "new"):

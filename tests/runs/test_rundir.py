@@ -152,7 +152,7 @@ def test_another_model_does_not_stand_for_the_last_one_that_is_lost(tmp_path: Pa
             run.load_model(run.kept_model())
         assert run.kept_model(0) == 0
         run.model_path(0).unlink()
-        with pytest.raises(RunError, match="no model of cycle 0; it has those of cycles: none"):
+        with pytest.raises(RunError, match=r"no model of cycle 0; .*: none any more"):
             run.kept_model(0)
         with pytest.raises(RunError, match=r"cycle_01\.pt is missing"):
             run.load_model(run.kept_model())

@@ -13,7 +13,7 @@ from alframe.datasets.files import ImageFiles, check_link
 from alframe.datasets.held_out import drawn_test
 from alframe.datasets.listing import Listing
 from alframe.datasets.masks import masked
-from alframe.datasets.pictures import header_size
+from alframe.datasets.pictures import READING, header_size
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two_of_one_stem
 from alframe.datasets.splits import check_files, check_splits
 from alframe.errors import ConfigError, DataError
@@ -154,7 +154,7 @@ def _targets(
     """The annotation of each item whose image and mask are as they should be."""
     count = None if classes is None else len(classes)
     images_of = by_key((pairs.masks[item], item) for item in ids)
-    palettes = Palettes()
+    palettes, reading = Palettes(), READING.get()
     add = f"add the file{''.join(f' ({spare})' for spare in pairs.spare)}{SKIP}"
 
     def look(item: str) -> Target | DataError:
@@ -162,7 +162,7 @@ def _targets(
         if len(images) > 1:
             return BadItemError(two_of_one_stem(images, path, "mask"))
         try:
-            size = header_size(pairs.images[item])
+            size = header_size(pairs.images[item], reading)  # masks of larger ones stay closed
             if not os.path.exists(path):  # noqa: PTH110 - also in a closed folder
                 return BadItemError(Problem("the mask is missing", path, add))
             check_link(path, [pairs.home])

@@ -15,6 +15,7 @@ from alframe.cli import main
 from alframe.config.resolve import from_overrides, resolve
 from alframe.runs.run import run
 from alframe.runs.verifier import Verifier
+from alframe.tasks.segmentation.mask_files import MaskFile
 from tests.cli.test_cli import Alframe, alframe, refused
 from tests.tasks.segmentation.builders import mask_folder
 from tests.tasks.segmentation.test_folders import broken_root
@@ -140,6 +141,16 @@ def test_evaluate_says_what_a_class_without_pixels_is(
     found = json.loads(out)["metrics"]
     square = found["IoU"]["square"]
     assert square in (None, 0.0), "0 where it is predicted all the same"
+
+
+def test_masks_of_images_beyond_the_limit_stay_closed(
+    alframe: Alframe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask_folder(tmp_path)
+    args = ("validate", "--dataset", "masks", "--data-root", str(tmp_path), *TINY)
+    monkeypatch.setattr(MaskFile, "values", lambda *_: pytest.fail("it is opened"))
+    result = alframe(*args, "data.max_megapixels=0.0001")
+    refused(result, "the image is larger than the limit data.max_megapixels=0.0001")
 
 
 def test_validate_says_all_that_is_wrong(alframe: Alframe, tmp_path: Path) -> None:
