@@ -23,7 +23,7 @@ from alframe.datasets.boxes import CENTRE
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.objects import Annotated, Collected
 from alframe.datasets.problems import BadItemError, Problem, Problems
-from alframe.datasets.yolo_labels import TOLERATED, Label, posed, read_labels
+from alframe.datasets.yolo_labels import TOLERATED, Label, rather_boxes, read_labels
 from alframe.errors import DataError
 from alframe.words import named, plural
 
@@ -184,7 +184,7 @@ class _Reader:
             for kind, (noun, text) in {**TOLERATED, "unclear": _UNCLEAR}.items()
             if self._odd[kind]
         ]
-        if rather := posed(self._odd):
+        if rather := rather_boxes(self._odd):
             self._found.notes.append(f"{where}: {rather}")
         return self._found
 

@@ -18,7 +18,7 @@ from alframe.datasets.objects import Annotated, Writing
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two_of_one_stem
 from alframe.datasets.unannotated import Unannotated
 from alframe.datasets.yolo_found import LabelFiles, label_of
-from alframe.datasets.yolo_labels import TOLERATED, Label, posed, read_labels
+from alframe.datasets.yolo_labels import TOLERATED, Label, rather_boxes, read_labels
 from alframe.datasets.yolo_layout import YoloFile
 from alframe.errors import DataError
 from alframe.files.home import expanded
@@ -169,7 +169,7 @@ class _Reader:
             for kind, (noun, text) in {**TOLERATED, "scores": scores}.items()
             if kind in self._odd
         ]
-        if rather := posed(Counter({kind: odd.total() for kind, odd in self._odd.items()})):
+        if rather := rather_boxes(Counter({kind: odd.total() for kind, odd in self._odd.items()})):
             notes.append(rather)
         if orphans := [n for n in self._files.beside(self._labels) if n not in self._labels]:
             count = plural(len(orphans), "label file")

@@ -15,6 +15,9 @@ SLACK = 0.01
 to lie within; what reaches out, as of tools that do not clip, is cut off later."""
 MANY, LEAST = 3, 3
 """Lines that are no accident, and points that are seen."""
+TRACKED = 7
+"""Numbers of a line of ``yolo track save_txt=True save_conf=True``; an outline of three points has
+as many."""
 TOLERATED = {
     "polygons": ("polygon", "of which the enclosing box is taken"),
     "keypoints": ("line", "with keypoints, of which the box is taken"),
@@ -56,7 +59,8 @@ def read_labels(
         size: (height, width) of the image in pixels.
         odd: counts ``polygons``, of which the enclosing boxes are taken, lines with ``keypoints``,
             of which the boxes are, and lines that are there ``twice``, which are taken once; and
-            polygons that are ``posed``, rather boxes with keypoints, up to the first that is not.
+            polygons that are ``posed``, rather boxes with keypoints, up to the first that is not,
+            or ``tracked``, maybe boxes with a score and the id of a track.
         keypoints: how many numbers of them a line has; 0 where outlines are expected.
 
     Raises:
@@ -83,18 +87,25 @@ def read_labels(
         if len(values) > 6:
             if not keypoints and odd["posed"] == odd["polygons"]:  # all of them so far
                 odd["posed"] += _is_posed(values)
+            odd["tracked"] += not keypoints and len(values) == TRACKED and values[-1].is_integer()
             odd["keypoints" if keypoints else "polygons"] += 1
     if problems:
         raise BadItemError(*problems)
     return list(found.values())
 
 
-def posed(odd: Mapping[str, int]) -> str | None:
-    """A sentence on polygons all of which rather are boxes with keypoints."""
-    if odd["posed"] < MANY or odd["posed"] < odd["polygons"]:
+def rather_boxes(odd: Mapping[str, int]) -> str | None:
+    """A sentence on polygons all of which rather are boxes with more behind them."""
+    count = odd["polygons"]
+    if count >= MANY and odd["tracked"] == count:
+        return (
+            f"all {count:,} polygons have three points and end with 0 or 1: are they boxes with a "
+            "score and the id of a track? Take the ids out, or write the boxes by predict"
+        )
+    if odd["posed"] < MANY or odd["posed"] < count:
         return None
     return (
-        f"the first four numbers of all {odd['polygons']:,} polygons enclose the others: are they "
+        f"the first four numbers of all {count:,} polygons enclose the others: are they "
         "boxes with keypoints? Then a data.yaml with kpt_shape says so"
     )
 
@@ -141,6 +152,8 @@ def _label(values: list[float], height: int, width: int) -> Label:
     elif len(values) > 6:
         number, xs, ys = values[0], values[1::2], values[2::2]
         last = xs.pop() if len(xs) > len(ys) else None
+        if len(values) == TRACKED and values[-1] > 1 and values[-1].is_integer():
+            raise ValueError("expected a score at the end, and no id of a track behind it")
         if not math.isfinite(sum(xs) + sum(ys)):
             raise ValueError("expected shares of width and height, 0..1")
         x1, y1, x2, y2 = min(xs), min(ys), max(xs), max(ys)

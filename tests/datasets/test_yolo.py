@@ -92,6 +92,7 @@ def test_oddities_are_seen_through_and_told_once(tmp_path):
         ("0 0.5 0.5 -0.1 0.1", "expected shares of width and height"),
         ("0 nan 0.5 0.1 0.1", "expected shares of width and height"),
         ("0 inf 0.5 0.1 0.1", "expected shares of width and height"),
+        ("0 .5 .5 .1 .1 .9 12", "expected a score at the end, and no id of a track"),
         ("0 0,5 0.5 0.1 0.1", "expected numbers, with a point for decimals"),
         ("cat 0.5 0.5 0.1 0.1", "expected numbers, with a point for decimals"),
         ("\x00\x01", "expected numbers"),
@@ -368,6 +369,15 @@ def test_pictures_of_the_split_that_is_not_tested_on_are_told(tmp_path, folder):
     image(root / folder / "4.jpg")
     left = f"left out of {root}: 1 picture beside pool and test split: {folder}/4.jpg"
     assert yolo(str(root)).notes == (left,)
+
+
+def test_polygons_that_rather_are_boxes_with_the_id_of_a_track(tmp_path):
+    text = "0 .5 .5 .2 .2 .9 1\n0 .3 .3 .2 .2 .8 1\n"
+    root = yolo_root(tmp_path, {"train/1": text, "train/2": text, "val/3": LABEL})
+    said = "all 4 polygons have three points and end with 0 or 1: are they boxes with a score"
+    assert any(note.startswith(said) for note in yolo(str(root)).notes)
+    (root / "labels/train/2.txt").write_text(text + "0 .1 .1 .2 .1 .2 .3\n")
+    assert not any("id of a track" in note for note in yolo(str(root)).notes)
 
 
 def test_labels_of_an_image_are_not_those_of_another_in_another_case(tmp_path):
