@@ -9,6 +9,7 @@ from PIL import Image
 from alframe.datasets.shapes import NAMES, _figure, shapes
 from alframe.datasets.shapes_drawing import OUTLINES, _paint_figure
 from alframe.errors import ConfigError
+from tests.datasets.sparse import sparse
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +141,10 @@ def test_impossible_numbers_are_all_named():
     )
     with pytest.raises(ConfigError, match="expected at most 1,000,000, got 999,999,999,999"):
         shapes(pool=999_999_999_999)
+
+
+def test_of_sparse_images_one_in_ten_shows_something():
+    dataset = sparse(pool=100, test=40)
+    shown = {item for item, target in dataset.targets.items() if len(target.labels)}
+    for split, count in ((dataset.pool, 100), (dataset.test, 40)):
+        assert (len(split), len(shown.intersection(split))) == (count, count // 10)
