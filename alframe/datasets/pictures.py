@@ -91,6 +91,16 @@ READING: ContextVar[Reading] = ContextVar("reading", default=DEFAULT)
 """How images are read of the dataset that is being made, for what is decoded with it: masks."""
 
 
+@contextlib.contextmanager
+def reading_as(reading: Reading) -> Iterator[None]:
+    """Make a dataset whose images are read so."""
+    token = READING.set(reading)
+    try:
+        yield
+    finally:
+        READING.reset(token)
+
+
 class Picture(NamedTuple):
     """A decoded file.
 

@@ -17,7 +17,7 @@ from alframe.datasets.base import Dataset, ImageSet
 from alframe.datasets.cache import CachedImages, prepared
 from alframe.datasets.conforming import conforming
 from alframe.datasets.files import ImageFiles
-from alframe.datasets.pictures import READING, Reading
+from alframe.datasets.pictures import Reading, reading_as
 from alframe.datasets.resize import Resize
 from alframe.datasets.suspicions import check_objects, enlarged, leaving, looked_through
 from alframe.datasets.unannotated import check_annotated
@@ -239,11 +239,8 @@ def build_dataset(config: RunConfig, *, in_part: bool | None = None) -> Dataset:
         DataError: it cannot be used; with every problem found.
         PluginError: it is of another task than it is registered with.
     """
-    token = READING.set(reading(config.data))
-    try:
+    with reading_as(reading(config.data)):
         made = _made("dataset", config.dataset)
-    finally:
-        READING.reset(token)
     entry = registry().get("datasets", config.dataset.name)
     task, said = getattr(made, "task", None), entry.says("task")
     if task not in (None, said):
