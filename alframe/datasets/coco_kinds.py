@@ -28,10 +28,12 @@ _ROWS = {
 }
 """What annotations are, by a field of the first one."""
 
+_TASK = "one task of Label Studio (its JSON export is a list of them)"
 _OBJECTS = {
     "shapes": "one image by LabelMe",
     "_via_img_metadata": "the VGG Image Annotator",
     "features": "geographic features (GeoJSON)",
+    "lead_time": "one annotation of Label Studio (its JSON export is a list of tasks)",
 }
 """What an object is, by one of its fields."""
 
@@ -45,7 +47,7 @@ def kind_of(content: Any) -> str | None:
     if kind := _told(_ROWS, _first(content.get("annotations"))):
         return kind
     if "annotations" in content:
-        return None
+        return _TASK if isinstance(content.get("data"), dict) else None
     return "images without annotations" if "images" in content else _told(_OBJECTS, content)
 
 

@@ -209,8 +209,8 @@ class RunDir:
             RunError: it is missing, damaged, or of another configuration or cycle.
         """
         remedy = (
-            "restore the file, or start anew with another --output; models of other cycles can be "
-            "used (alframe predict --cycle)"
+            "restore the file, or start anew with another --output; predict, evaluate and export "
+            "take the model of another cycle by --cycle"
         )
         path = self.model_path(cycle)
         expected = {"cycle": int, "state": object}

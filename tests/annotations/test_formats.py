@@ -148,6 +148,7 @@ def test_an_empty_list_is_what_a_model_found_that_found_nothing(
         ("", "an empty file"),
         ("hello world\n", "a file that begins with 'hello world'"),
         ('{"shapes": [], "imagePath": "a.jpg"}', "JSON: one image by LabelMe"),
+        ('{"id": 1, "result": [], "lead_time": 3.5}', "JSON: one annotation of Label Studio ("),
         ('{"a": 1}', "JSON that is none of them"),
         ('{"a": 1', "JSON: malformed ("),
         ("[]", "JSON"),

@@ -194,6 +194,7 @@ def test_a_pipe_is_no_file(tmp_path):
         ('{"annotations": [{"segments_info": []}]}', "kind, panoptic segments: expected instances"),
         ('{"shapes": [], "imagePath": "a"}', "kind, one image by LabelMe: expected instances"),
         ('{"images": [], "categories": []}', "kind, images without annotations: expected instanc"),
+        ('{"data": {}, "annotations": []}', "kind, one task of Label Studio"),
         ('{"images": "\xe9"}', "byte 12 is not UTF-8: save it as UTF-8"),
         ("7", r"kind, a single value \(7\): expected instances"),
         ("{}", "categories: expected a list, got nothing"),
