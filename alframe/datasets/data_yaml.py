@@ -12,10 +12,11 @@ from alframe.files.reading import YAML_BYTES
 
 USUAL = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 """What the file is called, at home and in the wild."""
+_NULL = ("", "~", "null", "Null", "NULL")
 
 
 def data_yaml(data: bytes, where: str) -> Mapping[str, Any]:
-    """What a ``data.yaml`` says; keys and values are texts, lists or mappings.
+    """What a ``data.yaml`` says; keys and values are texts, lists or mappings, without empty ones.
 
     So a class may be called ``no``, and the numbers of classes be keys.
 
@@ -35,7 +36,8 @@ def data_yaml(data: bytes, where: str) -> Mapping[str, Any]:
         raise DataError(f"{where}{line} is not YAML ({said}): correct it") from error
     if twice:
         raise DataError(f"{where}: {twice!r:.40} is there twice: keep the right one")
-    return content if isinstance(content, dict) else {}
+    entries = content.items() if isinstance(content, dict) else ()
+    return {key: value for key, value in entries if value not in _NULL}
 
 
 def _twice(node: yaml.Node | None, seen: set[int]) -> str | None:

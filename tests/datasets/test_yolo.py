@@ -235,8 +235,9 @@ class TestLayouts:
         assert yolo(root).test == ("images/test/1.jpg",)
         assert "data.yaml: val: nothing is there" in problems(root, test="val")[0]
 
-    def test_no_split_to_test_on(self, tmp_path):
-        dataset = yolo(str(yolo_root(tmp_path, val="")))
+    @pytest.mark.parametrize("nothing", ["", None, "~"])
+    def test_no_split_to_test_on(self, tmp_path, nothing):
+        dataset = yolo(str(yolo_root(tmp_path, val=nothing)))
         assert (len(dataset.pool), dataset.test) == (2, ())
 
     def test_one_folder_for_both_splits(self, tmp_path):
