@@ -3,6 +3,7 @@
 import contextlib
 import math
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -181,12 +182,16 @@ class Copies:
 
     def __init__(self, run: Path) -> None:
         self._run = run
+        self._one = threading.Lock()  # thumbnails are written by several threads
+        self._passing = shutil.ignore_patterns("*.tmp")
         self.seen: list[str] = []
 
     def __call__(self, name: str) -> None:
-        self.seen.append(name)
-        if self._run.exists():
-            shutil.copytree(self._run, self._run.with_name(f"killed {len(self.seen)} {name}"))
+        with self._one:
+            self.seen.append(name)
+            if self._run.exists():
+                copy = self._run.with_name(f"killed {len(self.seen)} {name}")
+                shutil.copytree(self._run, copy, ignore=self._passing)
 
     @contextlib.contextmanager
     def at_every_event(self, *, files: bool = True) -> Iterator[None]:
