@@ -12,7 +12,7 @@ from alframe.errors import Waiting
 from alframe.oracle import Answers, Oracle, OracleSetup, answered, is_human
 from alframe.testing.check_dataset import check_target
 from alframe.testing.expect import Rules, as_assertion, expect, generators_left_alone, hold
-from alframe.testing.fitting import tiny_dataset
+from alframe.testing.fitting import annotated_dataset
 
 ASKED = 3
 """Items that are asked for in a cycle."""
@@ -46,7 +46,7 @@ def check_oracle(
         _repeats_itself: (_annotates,),
     }
     with tempfile.TemporaryDirectory() as folder, generators_left_alone("the oracle"):
-        hold(rules, OracleUnderTest(factory, dataset or tiny_dataset(), Path(folder)))
+        hold(rules, OracleUnderTest(factory, dataset or annotated_dataset(), Path(folder)))
 
 
 @dataclass(frozen=True)

@@ -59,11 +59,15 @@ def tiny_setup(*overrides: str) -> LearnerSetup:
 
 def tiny_dataset() -> Dataset:
     """Drawn shapes, of which the first is said to show nothing and most have hidden targets."""
+    return with_hidden(annotated_dataset())
+
+
+def annotated_dataset() -> Dataset:
+    """The same, with all of its targets: for an oracle, which may look at them."""
     from alframe.datasets.shapes import shapes
 
     drawn = shapes(pool=2 * LABELLED, test=3, size=64, classes=len(CLASSES))
-    targets = {**drawn.targets, drawn.pool[0]: Target.of([], [])}
-    return with_hidden(replace(drawn, targets=targets))
+    return replace(drawn, targets={**drawn.targets, drawn.pool[0]: Target.of([], [])})
 
 
 def with_hidden(dataset: Dataset) -> Dataset:

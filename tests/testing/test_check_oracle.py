@@ -111,6 +111,10 @@ def test_good_oracles_pass(good: Any) -> None:
     check_oracle(good, dataset=fake_dataset())
 
 
+def test_an_oracle_may_look_at_the_annotations_of_the_drawn_shapes() -> None:
+    check_oracle(simulated)
+
+
 def test_drawn_shapes_are_annotated_by_default() -> None:
     seen = set[str]()
 
