@@ -188,7 +188,10 @@ def _learns(bench: LearnerUnderTest) -> None:
         with_own, with_other = 0.0, 0.0
         for longer in (1, 3, 10):
             learner = bench.taught if own is test and longer == 1 else bench.teach(own, longer)
-            with_own, with_other = (headline(learner.evaluate(each)) for each in (own, other))
+            found = [learner.evaluate(each) for each in (own, other)]
+            for metrics in found:
+                check_metrics(metrics)  # those of a model that has learnt: percent are above 1
+            with_own, with_other = map(headline, found)
             if with_own > with_other:
                 break
         expect(

@@ -114,6 +114,17 @@ class Percent(Line):
         return {"AP50": {"circle": 73.2}}
 
 
+class PercentOnceLearnt(Line):
+    """Whose percent of a model that has not learnt are as small as fractions."""
+
+    def measured(self, test: LabelledSet) -> float:
+        return super().measured(test) * (100 if test.ids == self.fitted_to else 0.01)
+
+    def fit(self, labelled: LabelledSet, unlabelled: ImageSet, context: FitContext) -> None:
+        self.fitted_to = labelled.ids
+        super().fit(labelled, unlabelled, context)
+
+
 class ArrayOfMetrics(Line):
     def evaluate(self, test: LabelledSet) -> Metrics:
         return {"mAP50": np.float32(0.5)}
@@ -428,6 +439,7 @@ def test_all_broken_rules_are_told_at_once() -> None:
             "SystemExit: it calls sys.exit.0. .test_check_learner.py:.*: expected no excep",
         ),
         (ArrayOfMetrics, "metrics are .*: expected .* .mAP50 is a float32."),
+        (PercentOnceLearnt, "metrics are .*: expected fractions of 0 to 1 by name.* .mAP50 is "),
         (LearnsFromTheTest, "the model differs after evaluate: expected the same weights"),
         (SkipsOne, "predicted_loss came for .*, expected it once for each of"),
         (OneComesTwice, "predicted_loss: .'pool/000000'. came twice, expected each id once"),
