@@ -115,15 +115,16 @@ class Labelling:
         asked = [*([] if cycle else self._drawn), *self.chosen(cycle)]
         before = self._run.journal.last("annotated", cycle)
         gone = frozenset(before.get("lost", ())) if before else self._lost(asked)
-        answers = answered(
-            self._oracle,
-            asked,
-            cycle,
-            known=self._known,
-            free=set(self.pool.unlabelled).difference(asked),
-            lost=gone | lost(self._run.journal),
-            dataset=self._dataset,
-        )
+        with untouched({**self._test, **self.targets}, "the oracle", RunError):
+            answers = answered(
+                self._oracle,
+                asked,
+                cycle,
+                known=self._known,
+                free=set(self.pool.unlabelled).difference(asked),
+                lost=gone | lost(self._run.journal),
+                dataset=self._dataset,
+            )
         if not before and (more := self._lost(sorted(answers.targets.keys() - asked))):
             gone |= more
             there = {item: target for item, target in answers.targets.items() if item not in more}

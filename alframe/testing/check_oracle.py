@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from alframe.datasets.base import Dataset, with_classes
-from alframe.errors import Waiting
+from alframe.errors import RunError, Waiting
 from alframe.oracle import Answers, Oracle, OracleSetup, answered, is_human
+from alframe.runs.labelling import untouched
 from alframe.testing.check_dataset import check_target
 from alframe.testing.expect import Rules, as_assertion, expect, generators_left_alone, hold
 from alframe.testing.fitting import annotated_dataset
@@ -30,6 +31,7 @@ def check_oracle(
     - Asked once more, it says the same, and so does another one that is made in its folder, as
       that of a resumed run is.
     - Asked for nothing, as where all is known, it has nothing to say, and does not wait.
+    - It changes no annotation of the dataset that it is handed.
     - The global generators are left alone.
 
     Args:
@@ -41,6 +43,7 @@ def check_oracle(
     """
     rules: Rules[OracleUnderTest] = {
         _says_whom_it_asks: (),
+        _leaves_annotations_alone: (),
         _annotates: (),
         _has_nothing_to_say_of_nothing: (),
         _repeats_itself: (_annotates,),
@@ -95,6 +98,11 @@ def _says_whom_it_asks(bench: OracleUnderTest) -> None:
         f"people is {said} of what makes it and {of_made} of what is made: expected an attribute "
         "of the class or function, so that it is known before anything is built",
     )
+
+
+def _leaves_annotations_alone(bench: OracleUnderTest) -> None:
+    with as_assertion(), untouched(bench.dataset.targets, "the oracle", RunError):
+        assert bench.first
 
 
 def _annotates(bench: OracleUnderTest) -> None:

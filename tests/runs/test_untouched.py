@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from alframe.config.sections import BudgetConfig
 from alframe.datasets.base import LabelledSet, Target, fingerprint
 from alframe.datasets.cache import CachedImages, CacheMode
 from alframe.datasets.resize import Resize
-from alframe.errors import AlframeError, SelectionError, TrainingError
+from alframe.errors import AlframeError, RunError, SelectionError, TrainingError
 from alframe.learner import FitContext, Metrics
-from alframe.oracle import SimulatedOracle
+from alframe.oracle import Answers, Oracle, SimulatedOracle
 from alframe.runs.budget import planned
 from alframe.runs.labelling import untouched
 from alframe.runs.loop import Loop
@@ -176,7 +176,12 @@ def test_masks_are_not_read_to_see_that_nobody_changed_them() -> None:
     assert not reads
 
 
-def loop(path: Path, strategy: Strategy, learner: FakeLearner) -> None:
+def loop(
+    path: Path,
+    strategy: Strategy,
+    learner: FakeLearner,
+    oracle: Callable[[Mapping[str, Target]], Oracle] = SimulatedOracle,
+) -> None:
     dataset = fake_dataset()
     before = dataset.fingerprint()
     with open_run(path, resolve([]), resume=False) as run:
@@ -184,7 +189,7 @@ def loop(path: Path, strategy: Strategy, learner: FakeLearner) -> None:
             dataset=dataset,
             learner=learner,
             strategy=strategy,
-            oracle=SimulatedOracle(dataset.targets),
+            oracle=oracle(dataset.targets),
             run=run,
             plan=planned(BudgetConfig(initial=3, per_cycle=2, cycles=2), dataset, Seeds(0)),
             seeds=Seeds(0),
@@ -237,6 +242,28 @@ def test_a_strategy_that_changes_annotations_ends_the_run(
 def test_a_learner_that_changes_annotations_ends_the_run(when: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="the learner changed the annotations it was handed"):
         loop(tmp_path / "run", ByNumber(), Rewrites(when))
+
+
+@pytest.mark.parametrize("split", ["t", "p"])
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
+def test_an_oracle_that_changes_the_test_split_or_earlier_answers_ends_the_run(
+    split: str, tmp_path: Path
+) -> None:
+    class Halves(SimulatedOracle):
+        def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
+            for item, target in targets.items():
+                if item.startswith(split):
+                    torch.from_numpy(target.boxes).mul_(0.5)
+            return super().annotate(ids, cycle)
+
+    targets: dict[str, Target] = {}
+
+    def halves(found: Mapping[str, Target]) -> Oracle:
+        targets.update(found)
+        return Halves(found)
+
+    with pytest.raises(RunError, match="the oracle changed the annotations it was handed"):
+        loop(tmp_path / "run", ByNumber(), FakeLearner(), halves)
 
 
 class Gives(ByNumber):

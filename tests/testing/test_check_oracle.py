@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import torch
 
 from alframe.annotations.files_oracle import FilesOracle
 from alframe.datasets.base import Target
@@ -86,6 +87,13 @@ class Draws(Own):
         return super().target(item)
 
 
+class Rewrites(Own):
+    def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
+        for item in self._dataset.test:
+            torch.from_numpy(self._dataset.targets[item].boxes).mul_(0.5)
+        return super().annotate(ids, cycle)
+
+
 class GivesMore(Own):
     def annotate(self, ids: Sequence[str], cycle: int) -> Answers:
         return super().annotate(ids or self._dataset.pool[:1], cycle)
@@ -142,10 +150,12 @@ def test_drawn_shapes_are_annotated_by_default() -> None:
         (Mute, "asked for nothing, it waits: three items are waited for: expected Answers"),
         (AsksOnceMade, "people is False of what makes it and True of what is made"),
         (Draws, "the oracle moved the global generator of random"),
+        (Rewrites, "the oracle changed the annotations it was handed: expected it to copy"),
         (GivesMore, r"asked for nothing, it says Answers\(.*: expected Answers\({}\)"),
         (lambda setup: 1 / 0, "ZeroDivisionError: division by zero"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
 def test_an_oracle_that_breaks_a_rule(broken: Any, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_oracle(broken, dataset=fake_dataset())
