@@ -37,7 +37,7 @@ def described(error: BaseException) -> str:
     else:
         try:
             said = " ".join(str(error).split())
-        except Exception:  # not even that works
+        except BaseException:  # not even that works
             said = "(no text can be had of it)"
     return f"{name}: {said}{_place(error)}"
 

@@ -46,6 +46,8 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
         _is_made: (),
         _has_classes: (_is_made,),
         _has_splits: (_is_made,),
+        _orders_its_splits: (_has_splits,),
+        _keeps_splits_apart: (_has_splits,),
         _has_targets: (_has_classes, _has_splits),
         _conforms: (_has_targets,),
         _has_objects: (_has_targets,),
@@ -123,9 +125,16 @@ def _has_splits(bench: DatasetUnderTest) -> None:
             f"{split} is {ids!r:.80}: expected a tuple of strings",
         )
         expect(ids or split == "test", f"{split} is empty: expected at least one item")
+
+
+def _orders_its_splits(bench: DatasetUnderTest) -> None:
+    for split, ids in (("pool", bench.dataset.pool), ("test", bench.dataset.test)):
         expect(len(set(ids)) == len(ids), f"{split} holds an id twice: expected unique ids")
         expect(list(ids) == sorted(ids), f"{split} is not sorted: expected {sorted(ids)[:3]} first")
-    common = sorted(set(dataset.pool) & set(dataset.test))
+
+
+def _keeps_splits_apart(bench: DatasetUnderTest) -> None:
+    common = sorted(set(bench.dataset.pool) & set(bench.dataset.test))
     expect(not common, f"{common[:3]} are in pool and test: expected splits that share nothing")
 
 
@@ -146,6 +155,7 @@ def check_target(item: str, target: Target, dataset: Dataset) -> None:
 
 
 def _check_arrays(item: str, target: Target) -> None:
+    expect(isinstance(target, Target), f"{item}: its target is {target!r:.60}: expected a Target")
     count = len(target.labels)
     arrays: dict[str, tuple[NDArray[Any], tuple[int, ...], type[np.generic]]] = {
         "labels": (target.labels, (count,), np.int64),

@@ -49,6 +49,10 @@ AT_IMPORT = [
         "class E(Exception):\n    def __str__(self): raise ValueError\nraise E",
         "E: (no text can be had of it) (bad_plugin.py:3)",
     ),
+    (
+        "class E(Exception):\n    def __str__(self): raise SystemExit\nraise E",
+        "E: (no text can be had of it) (bad_plugin.py:3)",
+    ),
     ("raise RuntimeError('one\\nerror: two')", "RuntimeError: one error: two (bad_plugin.py:1)"),
     ("import nowhere_at_all", "ModuleNotFoundError: No module named 'nowhere_at_all'"),
     ("", "it registers nothing: expected a function register(registry), marked with"),

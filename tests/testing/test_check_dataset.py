@@ -52,7 +52,7 @@ def but(**changes: Any) -> Callable[[], Dataset]:
     return lambda: replace(fake_dataset(), **changes)
 
 
-def with_target(target: Target) -> Callable[[], Dataset]:
+def with_target(target: Any) -> Callable[[], Dataset]:
     return but(targets={**fake_dataset().targets, "p003": target})
 
 
@@ -92,6 +92,7 @@ def test_a_good_dataset_passes() -> None:
             with_target(replace(Target.of([[1, 1, 6, 7]], [0]), crowd=np.zeros(2, bool))),
             r"p003: crowd is bool \(2,\): expected bool_? \(1,\); build it with Target.of",
         ),
+        (with_target(None), "p003: its target is None: expected a Target"),
         (but(images=KnowsTargets()), "the images hold a reference to targets: expected none"),
         (but(images=Floats()), "read gives float64 .*: expected uint8"),
         (but(images=WrongSize()), r"read gives uint8 \(8, 8, 3\): expected uint8 \(9, 8, 3\)"),
@@ -114,13 +115,15 @@ def test_a_dataset_that_breaks_a_rule(broken: Any, message: str) -> None:
 
 
 def test_all_broken_rules_are_told_at_once() -> None:
-    broken = but(classes=("a", "a", ""), pool=("p001", "p000"), images=KnowsTargets())
+    splits = {"pool": ("p001", "p000"), "test": ("p000", "t000")}
+    broken = but(classes=("a", "a", ""), images=KnowsTargets(), **splits)
     with pytest.raises(AssertionError) as raised:
         check_dataset(broken)
     assert [line.split(":")[0] for line in str(raised.value).splitlines()] == [
-        "3 rules are broken",
+        "4 rules are broken",
         "- classes is ('a', 'a', '')",
         "- pool is not sorted",
+        "- ['p000'] are in pool and test",
         "- the images hold a reference to targets",
         "(not tried, as it rests on the above",
     ]

@@ -272,12 +272,13 @@ class LoadsNothingUnseen(Line):
         pass
 
 
-class BreaksThree(Line):
+class BreaksFour(Line):
     def fit(self, labelled: Any, unlabelled: Any, context: FitContext) -> None:
         torch.rand(1)
         super().fit(labelled, unlabelled, replace(context, phase_finished=lambda *_: None))
 
     def evaluate(self, test: LabelledSet) -> Metrics:
+        torch.rand(1)
         return {"mAP50": 50}
 
 
@@ -370,12 +371,13 @@ def test_one_that_does_not_train(tmp_path: Path) -> None:
 
 def test_all_broken_rules_are_told_at_once() -> None:
     with pytest.raises(AssertionError) as raised:
-        check_learner(BreaksThree, setup=SETUP)
+        check_learner(BreaksFour, setup=SETUP)
     first, *lines, last = str(raised.value).splitlines()
-    assert first == "3 rules are broken:"
+    assert first == "4 rules are broken:"
     assert [line.split(":")[0] for line in lines] == [
         "- phase_finished was not called",
         "- metrics are {'mAP50'",
+        "- the learner, evaluating, moved the global generator of torch",
         "- the learner, built and fitted, moved the global generator of torch",
     ]
     assert last == "(not tried, as it rests on the above: learns)"

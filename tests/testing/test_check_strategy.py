@@ -316,6 +316,17 @@ def test_all_broken_rules_are_told_at_once() -> None:
     )
 
 
+def test_scores_of_a_wrong_shape_hide_no_other_broken_rule() -> None:
+    class Draws(Good):
+        def score(self, batch: SignalBatch) -> Any:
+            random.random()
+            return torch.zeros(len(batch.ids), 2)
+
+    with pytest.raises(AssertionError) as raised:
+        check_strategy(Draws)
+    assert "the strategy moved the global generator of random" in str(raised.value)
+
+
 def test_a_strategy_with_a_signal_of_its_own() -> None:
     class Telepathic(Good):
         requires = frozenset({"telepathy"})
