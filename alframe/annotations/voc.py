@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
-from alframe.annotations.parts import by_stem, first_found, note_sizes
+from alframe.annotations.parts import first_found, note_sizes
 from alframe.annotations.sources import Source, called, files, read
-from alframe.annotations.vocabulary import Annotations, AskedImage, Format, Images, Sheet
-from alframe.annotations.xml_files import has_root, in_xml
+from alframe.annotations.voc_query import CLASSES, write_query
+from alframe.annotations.vocabulary import Annotations, Format, Images
+from alframe.annotations.xml_files import has_root
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.name_matching import OtherFileError
 from alframe.datasets.names import likeness, stem
@@ -15,10 +15,7 @@ from alframe.datasets.objects import Annotated
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.voc_xml import VocAnnotation, parsed_annotation
 from alframe.errors import DataError
-from alframe.files.atomic import write_text
-from alframe.text import printable
 
-CLASSES = "classes.txt"
 _LABEL_STUDIO = b"<name>Label Studio</name>"
 
 
@@ -135,44 +132,6 @@ def _ways(folders: Sequence[str], last: str) -> list[str]:
 
 def _last(path: str) -> str:
     return stem(path.rpartition("/")[2])
-
-
-def write_query(sheet: Sheet, folder: Path) -> Path:
-    """An XML file for each image with proposals, and ``classes.txt``.
-
-    Raises:
-        DataError: two images would have one file.
-    """
-    path, names = folder / "Annotations", folder / CLASSES
-    for name, image in by_stem(sheet).items():
-        if image.proposals:
-            file = path / f"{name}.xml"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_text(file, _xml(image))
-    write_text(names, "".join(f"{printable(name)}\n" for name in sheet.classes))
-    return path if path.exists() else names
-
-
-def _xml(image: AskedImage) -> str:
-    objects = ""
-    for name, (left, top, right, bottom), _ in image.proposals:
-        (x1, x2), (y1, y2) = _whole(left, right, image.width), _whole(top, bottom, image.height)
-        objects += (
-            f"<object>\n<name>{in_xml(name)}</name>\n<difficult>0</difficult>\n<bndbox>"
-            f"<xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax>"
-            "</bndbox>\n</object>\n"
-        )
-    return (
-        f"<annotation>\n<filename>{in_xml(image.name.rpartition('/')[2])}</filename>\n"
-        f"<size><width>{image.width}</width><height>{image.height}</height><depth>3</depth></size>"
-        f"\n{objects}</annotation>\n"
-    )
-
-
-def _whole(low: float, high: float, most: int) -> tuple[int, int]:
-    """Both ends in whole pixels, one at least apart."""
-    first = min(round(low), most - 1)
-    return first, max(round(high), first + 1)
 
 
 VOC = Format(
