@@ -23,6 +23,9 @@ def read_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]
     try:
         version = npy.read_magic(member)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        return read(member)
+        shape, fortran, dtype = read(member)
     except (TypeError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError) as error:
         raise ValueError("the header of an array cannot be read") from error
+    if any(isinstance(side, bool) or side < 0 for side in shape):  # which numpy's check lets pass
+        raise ValueError("the header of an array has a side that is no number")
+    return shape, fortran, dtype

@@ -1,7 +1,7 @@
 """Material of a selection from arrays and objects of a notebook."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,9 @@ def material_of(
         ConfigError: lengths differ, or ids are doubled or no texts.
         DataError: detections are none that are known, or targets wrong.
     """
+    for name, value in {"ids": ids, "classes": classes}.items():
+        if isinstance(value, Set):
+            raise ConfigError(f"{name}: expected a list, whose order says what is whose, got a set")
     ids, done = _texts(ids, "ids"), frozenset(_texts(labelled, "labelled"))
     names = tuple(_texts(() if classes is None else classes, "classes"))
     known = {} if targets is None else targets

@@ -127,15 +127,31 @@ def read_vectors(path: Path) -> Vectors:
         )
     if index is not None and index.dtype.kind not in "iu":
         raise DataError(f"{path}: object_index: expected whole numbers, got {index.dtype}")
-    texts = np.char.decode(ids, "utf-8") if ids.dtype.kind == "S" else ids
     return Vectors(
-        tuple(map(str, texts.tolist())),
+        _texts(ids, path),
         arrays.get("image"),
         arrays.get("object_features"),
         None if index is None else np.asarray(index, np.int64),
         str(path),
         arrays.get("class_probs"),
     )
+
+
+def _texts(ids: NDArray[Any], path: Path) -> tuple[str, ...]:
+    """Names of images, of texts or of bytes.
+
+    Raises:
+        DataError: a name is no UTF-8, has letters that Unicode has not, or is empty.
+    """
+    try:
+        texts = np.char.decode(ids, "utf-8") if ids.dtype.kind == "S" else ids
+        names = tuple(map(str, texts.tolist()))
+    except (ValueError, SystemError) as error:
+        raise DataError(f"{path}: ids: expected texts in UTF-8: {error}") from error
+    if "" in names:
+        at = names.index("")
+        raise DataError(f"{path}: ids: expected a name for each image, number {at} has none")
+    return names
 
 
 def _array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:

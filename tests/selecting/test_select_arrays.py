@@ -451,6 +451,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "classes": ({"detections": [NUMBERS] * 4, "classes": ["a", "a"]}, "'a' is there twice"),
     "no classes": ({"detections": [NUMBERS] * 4, "classes": ()}, "classes: expected names, got no"),
+    "a set": ({"ids": set(IDS), "embedding": VECTORS}, "ids: expected a list, whose order"),
     "no ids": ({"ids": []}, "ids: expected one or more, got none"),
     "across": (
         {"detections": [NUMBERS | {"boxes": np.ones((4, 2))}] * 4}, r"got shape \[4, 2\]"

@@ -818,6 +818,12 @@ BAD_FILES: Mapping[str, tuple[Any, str]] = {
         {"ids": np.array(["a"]), "object_features": np.zeros((1, 2))}, "expected both or none",
     ),
     "numbers": ({"ids": np.array([1, 2]), "image": np.zeros((2, 2))}, "a list of texts"),
+    "latin": ({"ids": np.array([b"\xff"]), "image": np.zeros((1, 2))}, "expected texts in UTF-8"),
+    "no name": ({"ids": np.array(["a", ""]), "image": np.eye(2)}, "number 1 has none"),
+    "beyond": (
+        {"ids": np.array([2**31 - 1], np.int32).view("<U1"), "image": np.zeros((1, 2))},
+        "expected texts in UTF-8",
+    ),
 }  # fmt: skip
 
 
@@ -858,9 +864,14 @@ def test_embeddings_whose_bits_have_flipped(tmp_path: Path) -> None:
                 read_vectors(path)
     np.savez(path, ids=np.array(["a"]), image=np.zeros((1, 2)))
     content = path.read_bytes()
-    path.write_bytes(content.replace(b"{'descr'", b"{[]: 3 ,"))
-    with pytest.raises(DataError, match="cannot be read as npz"):
-        read_vectors(path)
+    for good, bad in (
+        (b"{'descr'", b"{[]: 3 ,"),
+        (b"(1, 2)", b"(1,-2)"),
+        (b"(1, 2), }", b"(True,2)}"),
+    ):
+        path.write_bytes(content.replace(good, bad))
+        with pytest.raises(DataError, match="cannot be read as npz"):
+            read_vectors(path)
 
 
 def test_predictions_without_scores_and_with_problems(
