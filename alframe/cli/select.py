@@ -13,6 +13,7 @@ from alframe.cli.output import say, say_note
 from alframe.cli.paths import FilePath
 from alframe.errors import ConfigError, together
 from alframe.files.home import real
+from alframe.words import named
 
 if TYPE_CHECKING:
     from alframe.strategy import Selection
@@ -80,6 +81,11 @@ def select(
         --to label-studio --output round_02
     """  # noqa: D301
     _check_query(name, output, labelled, copy=copy, as_json=as_json)
+    if arrays := [str(path) for path in predictions if path.suffix.lower() in (".npy", ".npz")]:
+        raise ConfigError(
+            f"--predictions {named(arrays)}: arrays belong to --embeddings, which may hold "
+            "class_probs, too, of a model that classifies whole images"
+        )
     if not predictions and (missing or strict):
         given = "--missing" if missing else "--strict"
         raise ConfigError(f"{given} is about --predictions: give them, too, or leave it out")

@@ -11,7 +11,7 @@ from alframe.config.sections import Component, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import RunError
 from alframe.runs.budget import Plan
-from alframe.runs.build import sources
+from alframe.runs.build import asks_people, sources
 from alframe.runs.environment import environment
 from alframe.runs.records import new_classes
 from alframe.runs.rundir import (
@@ -101,9 +101,11 @@ def _check_data(run: RunDir, now: Mapping[str, Any]) -> None:
         told.append("other images or annotations to test on, and maybe to choose from")
     elif not told:
         told.append("other images or annotations to choose from")
+    apart = " (answers of people lie elsewhere, for alframe annotate)"
     raise RunError(
         f"{run.config.dataset.name} has changed since {run.path} was started: it has "
-        f"{'; '.join(told)}. Restore it, or choose another --output"
+        f"{'; '.join(told)}. Restore it{apart if asks_people(run.config) else ''}, or choose "
+        "another --output"
     )
 
 

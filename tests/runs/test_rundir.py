@@ -385,6 +385,15 @@ def test_what_has_changed_of_the_data_is_told(tmp_path: Path, now: Dataset, told
             describe(run, now, plan, now.fingerprint())
 
 
+def test_answers_that_lie_within_the_data_belong_elsewhere(tmp_path: Path) -> None:
+    before, plan = fake_dataset(), Plan((), 1, None)
+    with open_run(tmp_path / "run", resolve([{"oracle": {"name": "files"}}]), resume=False) as run:
+        describe(run, before, plan, before.fingerprint())
+        now = changed("p000")
+        with pytest.raises(RunError, match=r"Restore it \(answers of people lie elsewhere, for al"):
+            describe(run, now, plan, now.fingerprint())
+
+
 def test_the_initial_set_may_lie_elsewhere_on_resume_but_not_be_another(tmp_path: Path) -> None:
     def of(name: str) -> RunConfig:
         return resolve([from_overrides([f"budget.initial_set={tmp_path / name}"])])

@@ -839,6 +839,11 @@ def test_embeddings_that_cannot_be_used(
     assert str(path) in err
 
 
+def test_arrays_in_the_place_of_predictions(alframe: Any, tmp_path: Path) -> None:  # noqa: F811
+    code, _, err = choose(alframe, "--predictions", npz(tmp_path / "e.npz"))
+    assert (code, "e.npz: arrays belong to --embeddings" in err) == (2, True), err
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_embeddings_as_other_programs_write_them(tmp_path: Path, save: Any) -> None:
     """Ids as bytes; numbers column by column."""
