@@ -31,6 +31,8 @@ from alframe.words import named, plural
 
 _COLUMNS = re.compile(r"\s*[,;\t]|(?<=\.\w{3})\s|(?<=\.\w{4})\s")
 """What is between the name of a picture and its class in a list of a classifier's data."""
+_LISTS = ("", ".txt", ".lst", ".csv", ".tsv")
+"""Suffixes of lists of names."""
 
 Missing = Literal["skip", "empty"]
 
@@ -185,7 +187,7 @@ def _labelled(
     """Annotations and ids of what is labelled, and notes."""
     if path is None:
         return {}, frozenset(), []
-    if path.is_file() and path.suffix.lower() in ("", ".txt", ".lst"):
+    if path.is_file() and path.suffix.lower() in _LISTS:
         own = Problems("error", "")
         names = listed(path, Candidates(None), own, "--labelled", empty=True)
         done, foreign = _found(names, candidates, problems)
@@ -193,6 +195,11 @@ def _labelled(
             raise DataError(
                 f"{path}: {plural(len(more), 'line')} with more than the name of an image: "
                 f"{named(more)}; leave the name alone"
+            )
+        if foreign and not done and foreign[0][0] in "[{\"'":
+            raise DataError(
+                f"{path}: no line is the name of an image, as {foreign[0][:40]!r}: expected a name "
+                "in each line, without quotes and brackets"
             )
         notes = (
             [f"{plural(len(foreign), 'labelled image')} not among the images: {named(foreign)}"]

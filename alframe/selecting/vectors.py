@@ -27,6 +27,8 @@ NAMES = ("ids", "image", "class_probs", "object_features", "object_index")
 """Arrays that are looked for."""
 ROUNDED, LEAST, MOST = 0.005, 0.01, 0.05
 """By so much a probability may have been rounded, and a sum of them differ from 1."""
+_LARGE, _DENSE = 1 << 29, 500
+"""Bytes that any array may expand to, and the times of its own that a larger one may."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +163,8 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         offset = file.tell()
         if dtype.hasobject:
             raise ValueError(f"{name} holds objects of Python: write it with a type of its own")
+        if member.file_size > max(_LARGE, _DENSE * member.compress_size):
+            raise ValueError(f"{name} expands to {member.file_size:,} bytes: a bomb")
         size = math.prod(shape) * dtype.itemsize
         if size + offset != member.file_size:
             raise ValueError(f"{name} is cut off or too long")

@@ -148,7 +148,7 @@ def test_another_model_does_not_stand_for_the_last_one_that_is_lost(tmp_path: Pa
         run.model_path(2).unlink()
         assert run.kept_model() == 1
         run.model_path(1).unlink()
-        with pytest.raises(RunError, match=r"cycle_01\.pt is missing: restore .* of another cycle by --cycle"):
+        with pytest.raises(RunError, match=r"_01\.pt is missing: .* of another cycle by --cycle"):
             run.load_model(run.kept_model())
         assert run.kept_model(0) == 0
         run.model_path(0).unlink()

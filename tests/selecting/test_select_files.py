@@ -14,6 +14,7 @@ from PIL import Image
 
 from alframe.errors import DataError
 from alframe.files.locks import locked
+from alframe.selecting import vectors
 from alframe.selecting.candidates import Candidates, candidates_in
 from alframe.selecting.detections import _exclusive
 from alframe.selecting.material import read_material
@@ -655,6 +656,15 @@ def test_core_set_of_embeddings(alframe: Any, photos: Path, tmp_path: Path) -> N
         code, said, err = choose(alframe, *given, "--images", photos, strategy="coreset", budget=2)
         assert (code, said) == (2, "")
         assert f"1 line with more than the name of an image: {shown}; leave" in err
+    for text in ('"a.jpg"\n"b.jpg"\n', '["a.jpg", "b.jpg"]', "{'a.jpg'}"):
+        done.write_text(text)
+        code, said, err = choose(alframe, *given, "--images", photos, strategy="coreset", budget=2)
+        assert (code, said) == (2, "")
+        assert "expected a name in each line, without quotes and brackets" in err
+    done = done.rename(tmp_path / "done.csv")
+    given = ("--embeddings", path, "--labelled", done)
+    code, _, err = choose(alframe, *given, "--images", photos, strategy="coreset", budget=1)
+    assert (code, "expected a text file with the id of an image in each line" in err) == (2, True)
 
 
 def test_probabilities_of_a_model_that_classifies_images(
@@ -853,6 +863,17 @@ def test_embeddings_as_other_programs_write_them(tmp_path: Path, save: Any) -> N
     found = read_vectors(tmp_path / "e.npz")
     assert found.ids == ("ä.jpg", "b.jpg")
     assert np.array_equal(found.image, image)  # type: ignore[arg-type]
+
+
+def test_embeddings_that_expand_beyond_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "e.npz"
+    np.savez_compressed(path, ids=np.array(["a"]), image=np.zeros((1, 100_000)))
+    assert read_vectors(path).image is not None
+    monkeypatch.setattr(vectors, "_LARGE", 1 << 16)
+    with pytest.raises(DataError, match=r"npz .image expands to 800,128 bytes: a bomb"):
+        read_vectors(path)
 
 
 def test_embeddings_whose_bits_have_flipped(tmp_path: Path) -> None:

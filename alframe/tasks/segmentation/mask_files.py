@@ -96,13 +96,13 @@ class MaskCoding:
 
     def expected(self, classes: int | None) -> str:
         """The values that are expected, in words."""
+        index = self.ignore_index
+        ignore = "" if index is None else f" or {index} (dataset.ignore_index)"
         if self.binary:
-            return "0 and 255 (dataset.binary=true)"
+            return f"0 and 255 (dataset.binary=true){'' if index == FOREGROUND else ignore}"
         first = int(self.reduce_zero_label)
         last = "254" if classes is None else str(first + classes - 1)
         zero = ", 0 (dataset.reduce_zero_label)" if self.reduce_zero_label else ""
-        index = self.ignore_index
-        ignore = "" if index is None else f" or {index} (dataset.ignore_index)"
         return f"{first} to {last}{zero}{ignore}"
 
 

@@ -89,7 +89,7 @@ def assembled(
             "told why"
         )
     notes = [*pairs.notes, *pairs.spare, *skipped]
-    names = tuple(_counted(pairs.home, targets) if classes is None else classes)
+    names = tuple(_counted(pairs.home, targets, coding) if classes is None else classes)
     pool = sorted(item for item in pairs.pool if item in targets)
     test = sorted(item for item in pairs.test if item in targets)
     share, seed = drawn
@@ -114,7 +114,7 @@ def assembled(
     )
 
 
-def _counted(home: Path, targets: Mapping[str, Target]) -> list[str]:
+def _counted(home: Path, targets: Mapping[str, Target], coding: MaskCoding) -> list[str]:
     """The numbers of the classes that occur, as names.
 
     Raises:
@@ -122,9 +122,12 @@ def _counted(home: Path, targets: Mapping[str, Target]) -> list[str]:
     """
     most = max((int(t.labels.max()) for t in targets.values() if len(t.labels)), default=0)
     if not most:
+        remedy = "if 255 is one, set dataset.binary=true"
+        if coding.reduce_zero_label:
+            remedy = "if 0 is one, leave out dataset.reduce_zero_label"
         raise DataError(
-            f"the masks of {home} show no class but 0, and pixels that are ignored: expected two "
-            "classes to tell apart; if 255 is one, set dataset.binary=true"
+            f"the masks of {home} show no class but {int(coding.reduce_zero_label)}, and pixels "
+            f"that are ignored: expected two classes to tell apart; {remedy}"
         )
     return [str(number) for number in range(most + 1)]
 

@@ -352,6 +352,9 @@ def test_one_class_alone(tmp_path: Path) -> None:
     mask_folder(tmp_path, classes=(0, 0))
     with pytest.raises(DataError, match="show no class but 0"):
         masks(str(tmp_path))
+    mask_folder(tmp_path, classes=(0, 1))
+    with pytest.raises(DataError, match=r"no class but 1, .* leave out dataset.reduce_zero_label"):
+        masks(str(tmp_path), reduce_zero_label=True)
 
 
 def test_masks_of_other_kinds(tmp_path: Path) -> None:
