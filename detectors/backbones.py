@@ -75,10 +75,16 @@ class Backbone(nn.Module):
             self._warning = ""
         for module in self._frozen:
             module.training = False
-        for module in self.modules():
-            if self.norm_eval and isinstance(module, _BatchNorm):
-                module.training = False
+        if self.norm_eval:
+            keep_statistics(self)
         return self
+
+
+def keep_statistics(network: nn.Module) -> None:
+    """Put every BatchNorm in eval mode: its scale and shift are still trained."""
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.training = False
 
 
 def build_backbone(

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from alframe.detectors.backbone_weights import read_weights, use_weights
+from alframe.detectors.backbones import keep_statistics
 from alframe.detectors.timm_body import check_name, created, of_any_size, pixels_of, sizes_told
 from alframe.shaped import Float
 from alframe.tasks.classification.classifier import Classifier, ClassifierFeatures
@@ -24,13 +25,20 @@ class TimmClassifier(Classifier):
         backbone: a name of timm, with or without a tag: ``resnet18``, ``resnet50.tv_in1k``.
         weights: ``"pretrained"`` (timm downloads them), ``"none"`` or the path of a state dict by
             the key names of the whole model; its own head is left out.
+        norm_eval: keep the statistics of BatchNorm; by default those of weights are kept, of few
+            images they are poor.
 
     Raises:
         ConfigError: an unknown name, or unusable weights.
     """
 
     def __init__(
-        self, num_classes: int, *, backbone: str = "resnet18", weights: str = "pretrained"
+        self,
+        num_classes: int,
+        *,
+        backbone: str = "resnet18",
+        weights: str = "pretrained",
+        norm_eval: bool | None = None,
     ) -> None:
         check_name(backbone)
         body = created(backbone, _without_head, pretrained=weights == "pretrained")
@@ -39,6 +47,14 @@ class TimmClassifier(Classifier):
         width = getattr(body, "head_hidden_size", None) or body.num_features
         super().__init__(num_classes, int(width), pixels_of(backbone))  # type: ignore[arg-type]
         self.body: Any = body
+        self.norm_eval = weights != "none" if norm_eval is None else norm_eval
+
+    def train(self, mode: bool = True) -> "TimmClassifier":
+        """As ever, but BatchNorm stays in eval mode under ``norm_eval``."""
+        super().train(mode)
+        if self.norm_eval:
+            keep_statistics(self.body)
+        return self
 
     def embed(self, images: "Float[Tensor, 'B 3 H W']") -> ClassifierFeatures:
         """The maps of the last blocks, and the vector that timm's own head would read."""

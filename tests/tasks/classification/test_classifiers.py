@@ -147,6 +147,22 @@ def test_weights_of_the_whole_model_without_its_head(name: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("weights", "norm_eval", "kept"),
+    [(False, None, False), (True, None, True), (True, False, False), (False, True, True)],
+)
+def test_statistics_of_weights_are_kept(
+    weights: bool, norm_eval: bool | None, kept: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "w.pth"
+    torch.save(timm.create_model("resnet18").state_dict(), file)
+    model = small(weights=str(file) if weights else "none", norm_eval=norm_eval).train()
+    before = model.body.bn1.running_mean.clone()
+    model.loss(labelled_batch())["cls"].backward()
+    assert torch.equal(model.body.bn1.running_mean, before) == kept
+    assert model.body.bn1.weight.grad.abs().sum() > 0, "scale and shift are trained"
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: small("resnet81"), "unknown name 'resnet81'; did you mean"),
