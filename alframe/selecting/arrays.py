@@ -1,7 +1,7 @@
 """Material of a selection from arrays and objects of a notebook."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def material_of(
         DataError: detections are none that are known, or targets wrong.
     """
     for name, value in {"ids": ids, "classes": classes}.items():
-        if isinstance(value, Set):
+        if isinstance(value, set | frozenset):
             raise ConfigError(f"{name}: expected a list, whose order says what is whose, got a set")
     ids, done = _texts(ids, "ids"), frozenset(_texts(labelled, "labelled"))
     names = tuple(_texts(() if classes is None else classes, "classes"))

@@ -32,7 +32,7 @@ from alframe.words import named, plural
 _COLUMNS = re.compile(r"\s*[,;\t]|(?<=\.\w{3})\s|(?<=\.\w{4})\s")
 """What is between the name of a picture and its class in a list of a classifier's data."""
 _LISTS = ("", ".txt", ".lst", ".csv", ".tsv")
-"""Suffixes of lists of names."""
+"""Suffixes of what is no annotation: a list of names, or a table, which is refused as none."""
 
 Missing = Literal["skip", "empty"]
 

@@ -49,6 +49,8 @@ def test_core_set_of_arrays_and_tensors(made: Any) -> None:
     given = {"ids": IDS, "embedding": made(VECTORS)}
     assert alframe.select("coreset", budget=2, **given, labelled=["a"]) == ["d", "c"]
     assert alframe.select("coreset", 9, **given, labelled=["a", "d"]) == ["c", "b"]
+    given["ids"] = dict.fromkeys(IDS).keys()  # which have an order
+    assert alframe.select("coreset", budget=2, **given, labelled={"a"}) == ["d", "c"]
 
 
 PROBS = np.array([[0.9, 0.1, 0.0], [0.4, 0.3, 0.3], [0.5, 0.5, 0.0], [0.2, 0.1, 0.7]])

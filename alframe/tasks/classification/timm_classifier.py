@@ -25,8 +25,8 @@ class TimmClassifier(Classifier):
         backbone: a name of timm, with or without a tag: ``resnet18``, ``resnet50.tv_in1k``.
         weights: ``"pretrained"`` (timm downloads them), ``"none"`` or the path of a state dict by
             the key names of the whole model; its own head is left out.
-        norm_eval: keep the statistics of BatchNorm; by default those of weights are kept, of few
-            images they are poor.
+        norm_eval: keep the statistics of BatchNorm; by default where there are weights, as those of
+            few images are poor.
 
     Raises:
         ConfigError: an unknown name, or unusable weights.
