@@ -1,12 +1,14 @@
 """Processes and threads that load images: what goes wrong in them reaches the user, in words."""
 
 import errno
+import gc
 import os
 import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.queues import Queue
 from typing import Any
@@ -23,6 +25,15 @@ from alframe.training.worker_errors import cause, in_words
 
 SHM = r"out of shared memory \(/dev/shm\).*data\.workers=0.*--shm-size"
 FILES = r"too many open files.*data\.workers=0.*ulimit -n"
+
+
+@pytest.fixture(autouse=True)
+def swept() -> Iterator[None]:
+    """Torch's handler of SIGCHLD raises anywhere, also where its loader has just opened a file."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def batch(keys: Sequence[int]) -> Batch:
