@@ -73,6 +73,8 @@ class Vectors:
             seen = set[str]()
             twice = [item for item in self.ids if item in seen or seen.add(item)]  # type: ignore[func-returns-value]
             yield f"ids: expected each once, twice are {named(twice)}"
+        if "" in self.ids:
+            yield f"ids: expected a name for each image, number {self.ids.index('')} has none"
         arrays = (
             ("image", self.image), ("class_probs", self.probs), ("object_features", self.objects)
         )  # fmt: skip
@@ -143,17 +145,13 @@ def _texts(ids: NDArray[Any], path: Path) -> tuple[str, ...]:
     """Names of images, of texts or of bytes.
 
     Raises:
-        DataError: a name is no UTF-8, has letters that Unicode has not, or is empty.
+        DataError: a name is no UTF-8, or has letters that Unicode has not.
     """
     try:
         texts = np.char.decode(ids, "utf-8") if ids.dtype.kind == "S" else ids
-        names = tuple(map(str, texts.tolist()))
+        return tuple(map(str, texts.tolist()))
     except (ValueError, SystemError) as error:
         raise DataError(f"{path}: ids: expected texts in UTF-8: {error}") from error
-    if "" in names:
-        at = names.index("")
-        raise DataError(f"{path}: ids: expected a name for each image, number {at} has none")
-    return names
 
 
 def _array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
