@@ -88,12 +88,13 @@ def together(*checks: Callable[[], Any]) -> list[Any]:
         What the checks returned.
 
     Raises:
-        AlframeError: the problems of every check that failed; a DataError if all are of data.
+        AlframeError: the problems of every check that failed; a ConfigError if all are of settings,
+            a DataError if all are of data.
         Waiting: of the first check that waits.
     """
     results: list[Any] = []
     found: list[str] = []
-    kinds = set[bool]()
+    kinds: list[type[AlframeError]] = [ConfigError, DataError]
     for check in checks:
         try:
             results.append(check())
@@ -101,7 +102,7 @@ def together(*checks: Callable[[], Any]) -> list[Any]:
             raise
         except AlframeError as error:
             found += error.problems
-            kinds.add(isinstance(error, DataError))
+            kinds = [kind for kind in kinds if isinstance(error, kind)]
     if found:
-        raise DataError(found) if kinds == {True} else AlframeError(found)
+        raise (kinds or [AlframeError])[0](found)
     return results

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from alframe.config.checks import one_of
+from alframe.config.checks import Checks
 from alframe.detectors.backbone_weights import load_weights
 from alframe.detectors.pixels import PixelRange, PixelScaling
 from alframe.detectors.timm_body import Style, sizes_told, timm_body
@@ -108,7 +108,8 @@ def build_backbone(
     Raises:
         ConfigError: an unknown name or style, unusable weights, no such stage.
     """
-    one_of("style", style, ("pytorch", "caffe"))
+    with Checks() as check:
+        check.one_of("style", style, ("pytorch", "caffe"))
     if name == TINY:
         return _tiny(weights, style, frozen_stages)
     body, pixels = timm_body(name, weights, style)

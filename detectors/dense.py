@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from alframe.config.checks import one_of
+from alframe.config.checks import Checks
 from alframe.detectors.anchors import AnchorGrid, Anchors
 from alframe.detectors.box_ops import decode, encode, rescale_boxes
 from alframe.detectors.detector import Detector, annotations_of, image_embedding
@@ -122,7 +122,8 @@ class DenseDetector(Detector):
         postprocess: PostProcess,
     ) -> None:
         super().__init__()
-        one_of("normalizer", normalizer, get_args(Normalizer))
+        with Checks() as check:
+            check.one_of("normalizer", normalizer, get_args(Normalizer))
         self.num_classes = num_classes
         self.exclusive = exclusive
         self.grid = grid

@@ -13,7 +13,7 @@ from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, roi_align
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from alframe.config.checks import at_least, one_of
+from alframe.config.checks import Checks
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.detector import KnownBoxes
 from alframe.detectors.losses import at_least_float32
@@ -88,11 +88,12 @@ class FasterRCNN(StockDetector):
         nms_iou: float = 0.5,
         max_detections: int = 100,
     ) -> None:
-        one_of("heads", heads, (None, "v2", "light"))
-        at_least("fpn_channels", fpn_channels, 1)
-        options = PostProcess(
-            score_threshold, nms_iou, max_detections, "pairs", per_level=None, per_image=None
-        )
+        with Checks() as check:
+            check.one_of("heads", heads, (None, "v2", "light"))
+            check.at_least("fpn_channels", fpn_channels, 1)
+            options = PostProcess(
+                score_threshold, nms_iou, max_detections, "pairs", per_level=None, per_image=None
+            )
         body = _backbone(backbone, weights, style, frozen_stages, norm_eval)
         super().__init__(body, 4, options)
         sides = [(8 * stride,) for stride in (*self.strides, 2 * self.strides[-1])]
@@ -178,7 +179,8 @@ def _backbone(
         return build_backbone(
             name, weights=weights, style=style, frozen_stages=frozen_stages, norm_eval=norm_eval
         )
-    one_of("style", style, ("pytorch",))
+    with Checks() as check:
+        check.one_of("style", style, ("pytorch",))
     return mobilenet_backbone(weights, frozen_stages, norm_eval)
 
 

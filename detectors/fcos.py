@@ -7,13 +7,12 @@ from torchvision.models.detection.fcos import FCOSHead
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
-from alframe.config.checks import at_least
+from alframe.config.checks import Checks
 from alframe.detectors.backbones import build_backbone
 from alframe.detectors.detector import KnownBoxes
 from alframe.detectors.postprocess import PostProcess
 from alframe.detectors.stock import StockDetector, StockFeatures, in_single_precision, stock_targets
 from alframe.detectors.timm_body import Style
-from alframe.errors import ConfigError
 from alframe.shaped import Float
 from alframe.training.batch import Batch
 
@@ -64,14 +63,15 @@ class FCOS(StockDetector):
         nms_iou: float = 0.6,
         max_detections: int = 100,
     ) -> None:
-        if fpn_channels < 1 or fpn_channels % LEAST_WIDTH:
-            raise ConfigError(
-                f"fpn_channels: expected a multiple of {LEAST_WIDTH}, got {fpn_channels}"
+        with Checks() as check:
+            if fpn_channels < 1 or fpn_channels % LEAST_WIDTH:
+                check.problems.append(
+                    f"fpn_channels: expected a multiple of {LEAST_WIDTH}, got {fpn_channels}"
+                )
+            check.at_least("tower_convs", tower_convs, 0)
+            options = PostProcess(
+                score_threshold, nms_iou, max_detections, "pairs", CANDIDATES, per_image=None
             )
-        at_least("tower_convs", tower_convs, 0)
-        options = PostProcess(
-            score_threshold, nms_iou, max_detections, "pairs", CANDIDATES, per_image=None
-        )
         body = build_backbone(
             backbone, weights=weights, style=style, frozen_stages=frozen_stages, norm_eval=norm_eval
         )

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from alframe.config.checks import at_least, one_of
+from alframe.config.checks import Checks
 from alframe.detectors.detector import BoxDetector, KnownBoxes
 from alframe.detectors.hf_families import FAMILIES
 from alframe.detectors.hf_loss import loss_terms, of_one_process
@@ -89,12 +89,15 @@ class HFDetector(BoxDetector):
         max_detections: int = 100,
     ) -> None:
         super().__init__()
-        one_of("weights", weights, ("pretrained", "none"))
-        if not 0 < backbone_lr_factor < math.inf:
-            raise ConfigError(
-                f"backbone_lr_factor: expected a factor above 0, got {backbone_lr_factor}"
+        with Checks() as check:
+            check.one_of("weights", weights, ("pretrained", "none"))
+            if not 0 < backbone_lr_factor < math.inf:
+                check.problems.append(
+                    f"backbone_lr_factor: expected a factor above 0, got {backbone_lr_factor}"
+                )
+            self.postprocess = PostProcess(
+                score_threshold, math.inf, max_detections, "pairs", max_detections, per_image=None
             )
-        at_least("max_detections", max_detections, 1)
         self.network: Any
         self.network, self.sizes = build_network(
             architecture, weights, num_classes, norm_eval=norm_eval
@@ -103,9 +106,6 @@ class HFDetector(BoxDetector):
         self.exclusive = self.family.exclusive
         self.scaling = PixelScaling(self.family.pixels)
         self.backbone_lr_factor = backbone_lr_factor
-        self.postprocess = PostProcess(
-            score_threshold, math.inf, max_detections, "pairs", max_detections, per_image=None
-        )
         for name, layer in self.network.named_modules():
             if isinstance(layer, nn.Linear) and any(head in name for head in HEADS):
                 in_single_precision(layer)

@@ -6,9 +6,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from alframe.config.checks import one_of
+from alframe.config.checks import Checks
 from alframe.detectors.box_ops import box_iou
-from alframe.errors import ConfigError
 from alframe.shaped import Bool, Float, Int
 
 BACKGROUND = -1
@@ -40,12 +39,13 @@ class Matching:
     claim: Claim = "ties"
 
     def __post_init__(self) -> None:
-        one_of("claim", self.claim, get_args(Claim))
-        if not 0 < self.negative <= self.positive <= 1:
-            raise ConfigError(
-                "positive_iou, negative_iou: expected 0 < negative <= positive <= 1, got "
-                f"{self.positive} and {self.negative}"
-            )
+        with Checks() as check:
+            check.one_of("claim", self.claim, get_args(Claim))
+            if not 0 < self.negative <= self.positive <= 1:
+                check.problems.append(
+                    "positive_iou, negative_iou: expected 0 < negative <= positive <= 1, got "
+                    f"{self.positive} and {self.negative}"
+                )
 
 
 @dataclass(frozen=True)

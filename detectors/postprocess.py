@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import roi_align
 
-from alframe.config.checks import at_least, in_range, one_of
+from alframe.config.checks import Checks
 from alframe.detectors.anchors import Anchors
 from alframe.detectors.box_ops import UNIT_STDS, clip_boxes, decode, rescale_boxes
 from alframe.detectors.suppression import suppress
@@ -51,15 +51,16 @@ class PostProcess:
     per_image: int | None = 2000
 
     def __post_init__(self) -> None:
-        one_of("candidates", self.candidates, get_args(Candidates))
-        if self.nms_iou != math.inf:
-            in_range("nms_iou", self.nms_iou, 0, 1)
-        at_least("max_detections", self.max_detections, 1)
-        if self.score_threshold != ANY:
-            in_range("score_threshold", self.score_threshold, 0, 1)
-        for name, most in (("level", self.per_level), ("image", self.per_image)):
-            if most is not None:
-                at_least(f"candidates_per_{name}", most, 1)
+        with Checks() as check:
+            check.one_of("candidates", self.candidates, get_args(Candidates))
+            if self.nms_iou != math.inf:
+                check.in_range("nms_iou", self.nms_iou, 0, 1)
+            check.at_least("max_detections", self.max_detections, 1)
+            if self.score_threshold != ANY:
+                check.in_range("score_threshold", self.score_threshold, 0, 1)
+            for name, most in (("level", self.per_level), ("image", self.per_image)):
+                if most is not None:
+                    check.at_least(f"candidates_per_{name}", most, 1)
 
 
 class Pairs(NamedTuple):

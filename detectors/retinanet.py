@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from alframe.config.checks import at_least, in_range, one_of
+from alframe.config.checks import Checks
 from alframe.detectors.anchors import AnchorGrid, octave_scales, retina_cell
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
@@ -17,7 +17,7 @@ from alframe.detectors.matching import Assignment, Claim, Matching
 from alframe.detectors.postprocess import Candidates, PostProcess
 from alframe.detectors.timm_body import Style
 from alframe.detectors.towers import Tower, TowerNorm
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, together
 from alframe.shaped import Float
 from alframe.training.batch import Batch
 
@@ -105,33 +105,38 @@ class RetinaNet(DenseDetector):
         candidates_per_image: int = 2000,
         max_detections: int = 100,
     ) -> None:
-        one_of("extra_levels", extra_levels, ("c5", "p5"))
-        one_of("tower_norm", tower_norm, ("none", "group"))
-        one_of("box_loss", box_loss, ("l1", "smooth_l1"))
-        in_range("focal_alpha", focal_alpha, 0, 1)
-        at_least("focal_gamma", focal_gamma, 0)
-        at_least("class_loss_weight", class_loss_weight, 0)
-        at_least("beta", beta, 0)
-        at_least("tower_convs", tower_convs, 0)
-        at_least("fpn_channels", fpn_channels, 1)
-        at_least("scales_per_octave", scales_per_octave, 1)
-        scales = octave_scales(scales_per_octave)
-        grid = _grid(strides, anchor_size, scales, anchor_ratios, rounded=anchor_rounding)
+        with Checks() as check:
+            check.one_of("extra_levels", extra_levels, ("c5", "p5"))
+            check.one_of("tower_norm", tower_norm, ("none", "group"))
+            check.one_of("box_loss", box_loss, ("l1", "smooth_l1"))
+            check.in_range("focal_alpha", focal_alpha, 0, 1)
+            check.at_least("focal_gamma", focal_gamma, 0)
+            check.at_least("class_loss_weight", class_loss_weight, 0)
+            check.at_least("beta", beta, 0)
+            check.at_least("tower_convs", tower_convs, 0)
+            check.at_least("fpn_channels", fpn_channels, 1)
+            check.at_least("scales_per_octave", scales_per_octave, 1)
+            scales = octave_scales(scales_per_octave)
+            grid, matching, postprocess = together(
+                lambda: _grid(strides, anchor_size, scales, anchor_ratios, rounded=anchor_rounding),
+                lambda: Matching(positive_iou, negative_iou, claim),
+                lambda: PostProcess(
+                    score_threshold,
+                    nms_iou,
+                    max_detections,
+                    candidates,
+                    candidates_per_level,
+                    candidates_per_image,
+                ),
+            )
         super().__init__(
             num_classes,
             exclusive=False,
             grid=grid,
-            matching=Matching(positive_iou, negative_iou, claim),
+            matching=matching,
             regression=BoxRegression(beta=beta if box_loss == "smooth_l1" else 0.0),
             normalizer=normalizer,
-            postprocess=PostProcess(
-                score_threshold,
-                nms_iou,
-                max_detections,
-                candidates,
-                candidates_per_level,
-                candidates_per_image,
-            ),
+            postprocess=postprocess,
         )
         self.focal_alpha, self.focal_gamma = focal_alpha, focal_gamma
         self.class_loss_weight = class_loss_weight

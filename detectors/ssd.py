@@ -7,7 +7,7 @@ from itertools import chain, pairwise
 
 from torch import Tensor, nn
 
-from alframe.config.checks import above_zero, at_least, one_of
+from alframe.config.checks import Checks
 from alframe.detectors.anchors import AnchorGrid, Anchors, ssd_cell, ssd_sides
 from alframe.detectors.backbones import Backbone, build_backbone
 from alframe.detectors.dense import BoxRegression, DenseDetector, Features
@@ -17,7 +17,7 @@ from alframe.detectors.postprocess import PostProcess
 from alframe.detectors.ssd_levels import ChannelNorm, ExtraLevels, LevelTower
 from alframe.detectors.ssd_vgg import VGG, vgg_backbone
 from alframe.detectors.timm_body import Style
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, together
 from alframe.shaped import Float
 from alframe.training.batch import Batch
 
@@ -96,27 +96,32 @@ class SSD(DenseDetector):
         candidates_per_image: int = 2000,
         max_detections: int = 200,
     ) -> None:
-        _check(size, strides, anchor_ratios)
-        above_zero("box_stds", *box_stds)
-        at_least("negatives", negatives, 0)
-        at_least("beta", beta, 0)
-        sides = _sides(size, first_anchor, anchor_range, len(strides))
+        with Checks() as check:
+            check.above_zero("box_stds", *box_stds)
+            check.at_least("negatives", negatives, 0)
+            check.at_least("beta", beta, 0)
+            _, sides, matching, postprocess = together(
+                lambda: _check(size, strides, anchor_ratios),
+                lambda: _sides(size, first_anchor, anchor_range, len(strides)),
+                lambda: Matching(positive_iou, negative_iou, claim),
+                lambda: PostProcess(
+                    score_threshold,
+                    nms_iou,
+                    max_detections,
+                    candidates="pairs",
+                    per_level=None,
+                    per_image=candidates_per_image,
+                ),
+            )
         longest = size if anchor_clipping else math.inf
         super().__init__(
             num_classes,
             exclusive=True,
             grid=_grid(strides, sides, anchor_ratios, longest),
-            matching=Matching(positive_iou, negative_iou, claim),
+            matching=matching,
             regression=BoxRegression(box_stds, beta),
             normalizer=normalizer,
-            postprocess=PostProcess(
-                score_threshold,
-                nms_iou,
-                max_detections,
-                candidates="pairs",
-                per_level=None,
-                per_image=candidates_per_image,
-            ),
+            postprocess=postprocess,
         )
         self.size, self.negatives = size, negatives
         self.backbone = _backbone(backbone, weights, style, frozen_stages, norm_eval)
@@ -166,22 +171,26 @@ class SSD(DenseDetector):
 
 
 def _check(size: int, strides: Sequence[int], ratios: Sequence[Sequence[float]]) -> None:
-    if not strides or min(strides) < 1 or size < max(strides):
-        raise ConfigError(f"strides: expected some between 1 and size={size}, got {list(strides)}")
-    if len(ratios) != len(strides):
-        raise ConfigError(
-            f"anchor_ratios: expected a list for each of the {len(strides)} levels, got "
-            f"{len(ratios)}"
-        )
-    above_zero("anchor_ratios", *chain.from_iterable(ratios))
+    with Checks() as check:
+        if not strides or min(strides) < 1 or size < max(strides):
+            check.problems.append(
+                f"strides: expected some between 1 and size={size}, got {list(strides)}"
+            )
+        if len(ratios) != len(strides):
+            check.problems.append(
+                f"anchor_ratios: expected a list for each of the {len(strides)} levels, got "
+                f"{len(ratios)}"
+            )
+        check.above_zero("anchor_ratios", *chain.from_iterable(ratios))
 
 
 def _sides(size: int, first: float, span: tuple[float, float], levels: int) -> tuple[int, ...]:
-    above_zero("first_anchor", first)
-    if not 0 < span[0] < span[1]:
-        raise ConfigError(
-            f"anchor_range: expected two shares above 0, the smaller first, got {list(span)}"
-        )
+    with Checks() as check:
+        check.above_zero("first_anchor", first)
+        if not 0 < span[0] < span[1]:
+            check.problems.append(
+                f"anchor_range: expected two shares above 0, the smaller first, got {list(span)}"
+            )
     sides = ssd_sides(size, first, span, levels)
     if min(sides) < 1:
         raise ConfigError(
@@ -219,9 +228,10 @@ def _backbone(
             frozen_stages=frozen_stages,
             norm_eval=norm_eval,
         )
-    one_of("style", style, (None, "caffe", "pytorch"))
-    if frozen_stages != -1:
-        raise ConfigError(f"frozen_stages: {VGG!r} is trained as a whole: expected -1")
+    with Checks() as check:
+        check.one_of("style", style, (None, "caffe", "pytorch"))
+        if frozen_stages != -1:
+            check.problems.append(f"frozen_stages: {VGG!r} is trained as a whole: expected -1")
     return vgg_backbone(weights, style or "caffe")
 
 

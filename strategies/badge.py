@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.config.checks import at_least, in_range
+from alframe.config.checks import Checks
 from alframe.shaped import Float
 from alframe.signals import (
     BOX_FEATURES,
@@ -62,9 +62,10 @@ class BADGE:
     requires: frozenset[str] = OF_DETECTIONS
 
     def __init__(self, dimensions: int | None = 64, min_score: float = 0.05) -> None:
-        in_range("min_score", min_score, 0, 1)
-        if dimensions is not None:
-            at_least("dimensions", dimensions, 1)
+        with Checks() as check:
+            check.in_range("min_score", min_score, 0, 1)
+            if dimensions is not None:
+                check.at_least("dimensions", dimensions, 1)
         self._dimensions, self._min_score = dimensions, min_score
 
     def adapt(self, provided: frozenset[str]) -> None:

@@ -6,7 +6,7 @@ from itertools import compress
 
 import torch
 
-from alframe.config.checks import in_range
+from alframe.config.checks import Checks
 from alframe.errors import DIVERGED, SelectionError
 from alframe.signals import CLASS_PROBS, DETECTIONS, SignalBatch, above
 from alframe.strategy import Query, Selection
@@ -34,7 +34,8 @@ class BalancedRandom:
     """
 
     def __init__(self, min_score: float = 0.3) -> None:
-        in_range("min_score", min_score, 0, 1)
+        with Checks() as check:
+            check.in_range("min_score", min_score, 0, 1)
         self.requires = frozenset({DETECTIONS})
         self._min_score = min_score
 

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from alframe.config.checks import in_range
+from alframe.config.checks import Checks
 from alframe.signals import DETECTIONS, SignalBatch, ones_above
 from alframe.strategy import Query, ScoringStrategy, Selection
 
@@ -39,7 +39,8 @@ class MostObjects(ScoringStrategy):
     requires = frozenset({DETECTIONS})
 
     def __init__(self, min_score: float = 0.3) -> None:
-        in_range("min_score", min_score, 0, 1)
+        with Checks() as check:
+            check.in_range("min_score", min_score, 0, 1)
         self._min_score = min_score
 
     def score(self, batch: SignalBatch) -> Any:

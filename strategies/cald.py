@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor
 
-from alframe.config.checks import at_least, in_range, one_of, whole
+from alframe.config.checks import Checks, whole
 from alframe.detectors.box_ops import box_iou
 from alframe.shaped import Bool, Float
 from alframe.signals import AUGMENTED, DETECTIONS, Detections, SignalBatch, above
@@ -61,10 +61,11 @@ class CALD:
         min_score: float = 0.05,
         empty: Empty = "first",
     ) -> None:
-        one_of("empty", empty, get_args(Empty))
-        in_range("base", base, 0, 2)
-        at_least("factor", factor, 1)
-        in_range("min_score", min_score, 0, 1)
+        with Checks() as check:
+            check.one_of("empty", empty, get_args(Empty))
+            check.in_range("base", base, 0, 2)
+            check.at_least("factor", factor, 1)
+            check.in_range("min_score", min_score, 0, 1)
         self._base, self._factor, self._min_score = base, factor, min_score
         self._empty = 1.0 if empty == "first" else 0.0
 

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from alframe.config.checks import in_range, one_of
+from alframe.config.checks import Checks
 from alframe.errors import SelectionError
 from alframe.shaped import Bool, Float
 from alframe.signals import CLASS_PROBS, DETECTIONS, SignalBatch
@@ -58,9 +58,10 @@ class CDAL:
     def __init__(
         self, unit: Unit = "anchors", min_score: float = 0.05, missing: Missing = "skip"
     ) -> None:
-        one_of("unit", unit, get_args(Unit))
-        one_of("missing", missing, get_args(Missing))
-        in_range("min_score", min_score, 0, 1)
+        with Checks() as check:
+            check.one_of("unit", unit, get_args(Unit))
+            check.one_of("missing", missing, get_args(Missing))
+            check.in_range("min_score", min_score, 0, 1)
         self.requires = frozenset({DETECTIONS if unit == "detections" else CLASS_PROBS})
         self._unit: Unit = unit
         self._min_score, self._uniform = min_score, missing == "uniform"

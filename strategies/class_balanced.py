@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from alframe.config.checks import in_range
+from alframe.config.checks import Checks
 from alframe.errors import ConfigError
 from alframe.signals import DETECTIONS
 from alframe.strategies.balanced_random import ShownClasses, by_turns, showing_classes
@@ -38,7 +38,8 @@ class ClassBalanced:
                 f"class-balanced needs a strategy that scores images, such as entropy; "
                 f"{type(of).__name__} does not"
             )
-        in_range("min_score", min_score, 0, 1)
+        with Checks() as check:
+            check.in_range("min_score", min_score, 0, 1)
         self.requires = of.requires | {DETECTIONS}
         self._of, self._min_score, self._signal = of, min_score, DETECTIONS
 

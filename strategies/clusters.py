@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from alframe.config.checks import at_least
+from alframe.config.checks import Checks
 from alframe.shaped import Float
 from alframe.signals import EMBEDDING
 from alframe.strategies.gather import embeddings
@@ -40,9 +40,10 @@ class ClusterStrategy(ABC):
     requires: ClassVar[frozenset[str]] = frozenset({EMBEDDING})
 
     def __init__(self, max_clusters: int, min_size: int, iterations: int) -> None:
-        at_least("max_clusters", max_clusters, 1)
-        at_least("min_size", min_size, 1)
-        at_least("iterations", iterations, 1)
+        with Checks() as check:
+            check.at_least("max_clusters", max_clusters, 1)
+            check.at_least("min_size", min_size, 1)
+            check.at_least("iterations", iterations, 1)
         self._max_clusters, self._min_size = max_clusters, min_size
         self._iterations = iterations
 

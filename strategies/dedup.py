@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from alframe.config.checks import at_least, in_range
+from alframe.config.checks import Checks
 from alframe.signals import EMBEDDING
 from alframe.strategies.gather import embeddings
 from alframe.strategy import ChoosesByScore, Query, Selection, Strategy
@@ -45,8 +45,9 @@ class Dedup:
     """
 
     def __init__(self, of: Strategy, similarity: float = 0.98, factor: int = 4) -> None:
-        in_range("similarity", similarity, -1, 1)
-        at_least("factor", factor, 1)
+        with Checks() as check:
+            check.in_range("similarity", similarity, -1, 1)
+            check.at_least("factor", factor, 1)
         self.requires = of.requires | {EMBEDDING}
         self._of, self._similarity, self._factor = of, similarity - ROUNDING, factor
 

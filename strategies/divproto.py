@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alframe.config.checks import in_range, whole
+from alframe.config.checks import Checks, whole
 from alframe.strategies.instances import REQUIRES, Instances, instances
 from alframe.strategy import Query, Selection, check_finite, top
 
@@ -64,12 +64,13 @@ class DivProto:
         reserved: float = 0.75,
         rare_score: float = 0.3,
     ) -> None:
-        in_range("within", within, -1, 1)
-        in_range("between", between, -1, 1)
-        in_range("min_score", min_score, 0, 1)
-        in_range("rare", rare, 0, 1)
-        in_range("reserved", reserved, 0, 1)
-        in_range("rare_score", rare_score, 0, 1)
+        with Checks() as check:
+            check.in_range("within", within, -1, 1)
+            check.in_range("between", between, -1, 1)
+            check.in_range("min_score", min_score, 0, 1)
+            check.in_range("rare", rare, 0, 1)
+            check.in_range("reserved", reserved, 0, 1)
+            check.in_range("rare_score", rare_score, 0, 1)
         self._within, self._between, self._min_score = within, between, min_score
         self._rare, self._reserved, self._rare_score = rare, reserved, rare_score
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alframe.config.checks import at_least, in_range
+from alframe.config.checks import Checks
 from alframe.shaped import Bool, Float, Int
 from alframe.strategies.instances import REQUIRES, all_instances
 from alframe.strategies.k_means import k_means
@@ -49,8 +49,9 @@ class OFDS:
     requires: ClassVar[frozenset[str]] = REQUIRES
 
     def __init__(self, min_score: float = 0.3, iterations: int = 25) -> None:
-        in_range("min_score", min_score, 0, 1)
-        at_least("iterations", iterations, 1)
+        with Checks() as check:
+            check.in_range("min_score", min_score, 0, 1)
+            check.at_least("iterations", iterations, 1)
         self._min_score, self._iterations = min_score, iterations
 
     def select(self, query: Query) -> Selection:

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.config.checks import above_zero, one_of
+from alframe.config.checks import Checks
 from alframe.errors import ConfigError, SelectionError
 from alframe.strategy import Query, Scoring, Selection, Strategy
 
@@ -46,13 +46,14 @@ class Power:
                 f"power needs a strategy that scores images, such as entropy; "
                 f"{type(of).__name__} does not"
             )
-        one_of("kind", kind, get_args(Kind))
-        if kind == "power" and of.signed:
-            raise ConfigError(
-                f"kind: power takes logarithms, and scores of {type(of).__name__} may be negative; "
-                "expected softrank or softmax"
-            )
-        above_zero("beta", beta)
+        with Checks() as check:
+            check.one_of("kind", kind, get_args(Kind))
+            if kind == "power" and of.signed:
+                check.problems.append(
+                    f"kind: power takes logarithms, and scores of {type(of).__name__} may be "
+                    "negative; expected softrank or softmax"
+                )
+            check.above_zero("beta", beta)
         self.requires = of.requires
         self._of, self._kind, self._beta = of, kind, beta
 

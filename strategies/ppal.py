@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alframe.config.checks import above_zero, at_least, in_range
+from alframe.config.checks import Checks
 from alframe.datasets.base import Target
 from alframe.detectors.box_ops import box_iou
 from alframe.shaped import Float
@@ -74,11 +74,12 @@ class PPAL:
         factor: int = 4,
         min_score: float = 0.05,
     ) -> None:
-        above_zero("alpha", alpha)
-        at_least("ub", ub, 0)
-        in_range("xi", xi, 0, 1)
-        at_least("factor", factor, 1)
-        in_range("min_score", min_score, 0, 1)
+        with Checks() as check:
+            check.above_zero("alpha", alpha)
+            check.at_least("ub", ub, 0)
+            check.in_range("xi", xi, 0, 1)
+            check.at_least("factor", factor, 1)
+            check.in_range("min_score", min_score, 0, 1)
         self._alpha, self._ub, self._xi = alpha, ub, xi
         self._factor, self._min_score = factor, min_score
 

@@ -7,8 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from alframe.config.checks import at_least, in_range
-from alframe.errors import ConfigError
+from alframe.config.checks import Checks
 from alframe.shaped import Bool, Float, Int
 from alframe.signals import EMBEDDING
 from alframe.strategies.gather import embeddings
@@ -66,11 +65,12 @@ class ProbCover:
         clusters: int | None = None,
         iterations: int = 100,
     ) -> None:
-        if delta is not None and not 0 < delta <= 2:
-            raise ConfigError(f"delta: expected above 0 and at most 2, got {delta}")
-        in_range("purity", purity, 0, 1)
-        at_least("clusters", 2 if clusters is None else clusters, 2)
-        at_least("iterations", iterations, 1)
+        with Checks() as check:
+            if delta is not None and not 0 < delta <= 2:
+                check.problems.append(f"delta: expected above 0 and at most 2, got {delta}")
+            check.in_range("purity", purity, 0, 1)
+            check.at_least("clusters", 2 if clusters is None else clusters, 2)
+            check.at_least("iterations", iterations, 1)
         self._delta, self._purity = delta, purity
         self._clusters, self._iterations = clusters, iterations
 

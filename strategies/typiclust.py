@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from alframe.config.checks import at_least
+from alframe.config.checks import Checks
 from alframe.shaped import Float
 from alframe.strategies.clusters import ClusterStrategy
 
@@ -50,8 +50,9 @@ class TypiClust(ClusterStrategy):
         min_size: int = 6,
         iterations: int = 100,
     ) -> None:
-        super().__init__(max_clusters, min_size, iterations)
-        at_least("neighbours", neighbours, 1)
+        with Checks() as check:
+            check.at_least("neighbours", neighbours, 1)
+            super().__init__(max_clusters, min_size, iterations)
         self._neighbours = neighbours
 
     def off(self, points: "Float[Tensor, 'N D']") -> "Float[Tensor, ' N']":

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from alframe.config.checks import at_least, in_range, one_of
+from alframe.config.checks import Checks
 from alframe.detectors.losses import at_least_float32
 from alframe.errors import SelectionError
 from alframe.shaped import Bool, Float
@@ -52,11 +52,12 @@ class UncertaintyStrategy(ScoringStrategy):
         empty: float = 0.0,
         sigmoid: Sigmoid = "binary",
     ) -> None:
-        one_of("unit", unit, (None, *get_args(Unit)))
-        one_of("sigmoid", sigmoid, get_args(Sigmoid))
-        one_of("aggregate", aggregate, AGGREGATES)
-        at_least("k", k, 1)
-        in_range("min_score", min_score, 0, 1)
+        with Checks() as check:
+            check.one_of("unit", unit, (None, *get_args(Unit)))
+            check.one_of("sigmoid", sigmoid, get_args(Sigmoid))
+            check.one_of("aggregate", aggregate, AGGREGATES)
+            check.at_least("k", k, 1)
+            check.in_range("min_score", min_score, 0, 1)
         self.requires = frozenset({CLASS_PROBS if unit == "anchors" else DETECTIONS})
         self._unit: Unit | None = unit
         self._aggregate: Aggregate = aggregate

@@ -10,12 +10,12 @@ from alframe.annotations.formats import read_annotations, read_predictions
 from alframe.annotations.query_folders import README, write_folder, writing
 from alframe.annotations.sheets import answers_file, query_folder, read_sheet
 from alframe.annotations.vocabulary import Annotations, AskedImage, Proposal, Sheet
-from alframe.config.checks import in_range
+from alframe.config.checks import Checks
 from alframe.config.path_options import Place
 from alframe.datasets.base import Dataset, with_classes
 from alframe.datasets.name_matching import Pictures
 from alframe.datasets.problems import Problems
-from alframe.errors import ConfigError, DataError, RunError, Waiting
+from alframe.errors import DataError, RunError, Waiting
 from alframe.files.home import expanded
 from alframe.files.presence import exists
 from alframe.grouping import by_key
@@ -57,12 +57,13 @@ class FilesOracle:
         threshold: float = 0.3,
         proposals: Place | None = None,
     ) -> None:
-        in_range("oracle.threshold", threshold, 0, 1)
-        if setup.dataset.task != "detection":
-            raise ConfigError(
-                f"people are asked for boxes, and {setup.dataset.name} is a dataset of "
-                f"{setup.dataset.task}: annotate it first, or give an oracle of your own"
-            )
+        with Checks() as check:
+            check.in_range("threshold", threshold, 0, 1)
+            if setup.dataset.task != "detection":
+                check.problems.append(
+                    f"people are asked for boxes, and {setup.dataset.name} is a dataset of "
+                    f"{setup.dataset.task}: annotate it first, or give an oracle of your own"
+                )
         self._dataset, self._run = setup.dataset, setup.folder
         self._format, self._threshold, self._proposals = format, threshold, proposals
         if proposals and not setup.folder.exists():  # before anything is made or asked

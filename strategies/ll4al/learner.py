@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import nn
 
-from alframe.config.checks import at_least, in_range
+from alframe.config.checks import Checks
 from alframe.datasets.base import ImageSet
 from alframe.errors import ConfigError
 from alframe.learner import LearnerSetup
@@ -60,11 +60,12 @@ class LL4ALLearner(PlainLearner):
         joint: float = 0.8,
         hidden: int = 128,
     ) -> None:
-        at_least("weight", weight, 0)
-        at_least("margin", margin, 0)
-        in_range("joint", joint, 0, 1)
-        at_least("hidden", hidden, 1)
-        _check_pairs(setup)
+        with Checks() as check:
+            check.at_least("weight", weight, 0)
+            check.at_least("margin", margin, 0)
+            check.in_range("joint", joint, 0, 1)
+            check.at_least("hidden", hidden, 1)
+            _check_pairs(setup)
         self._weight, self._margin, self._joint, self._hidden = weight, margin, joint, hidden
         training = setup.training.model_copy(update={"restart": False})
         super().__init__(replace(setup, training=training))  # builds a model: last

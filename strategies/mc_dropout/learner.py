@@ -6,12 +6,11 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from alframe.config.checks import at_least
+from alframe.config.checks import Checks
 from alframe.detectors.backbones import Backbone
 from alframe.detectors.dense import DenseDetector
 from alframe.detectors.folding import with_backbone
 from alframe.detectors.stock import StockDetector
-from alframe.errors import ConfigError
 from alframe.learner import LearnerSetup
 from alframe.model import Model
 from alframe.signals import CLASS_PROBS, EMBEDDING, SAMPLES
@@ -50,9 +49,10 @@ class DropoutLearner(PlainLearner):
     trains_only = (DenseDetector, StockDetector, Classifier)  # whose backbones are apart
 
     def __init__(self, setup: LearnerSetup, rate: float = 0.1, samples: int = 10) -> None:
-        if not 0 < rate < 1:
-            raise ConfigError(f"rate: expected above 0 and below 1, got {rate}")
-        at_least("samples", samples, 2)
+        with Checks() as check:
+            if not 0 < rate < 1:
+                check.problems.append(f"rate: expected above 0 and below 1, got {rate}")
+            check.at_least("samples", samples, 2)
         self._rate, self._samples = rate, samples
         super().__init__(setup)  # builds a model: last
 

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alframe.config.checks import at_least, in_range, one_of
+from alframe.config.checks import Checks
 from alframe.detectors.box_ops import box_iou
 from alframe.detectors.losses import at_least_float32
 from alframe.shaped import Float
@@ -59,10 +59,11 @@ class MutualInformation(ScoringStrategy):
         min_score: float = 0.05,
         empty: float = 0.0,
     ) -> None:
-        in_range("iou", iou, 0, 1)
-        one_of("aggregate", aggregate, AGGREGATES)
-        at_least("k", k, 1)
-        in_range("min_score", min_score, 0, 1)
+        with Checks() as check:
+            check.in_range("iou", iou, 0, 1)
+            check.one_of("aggregate", aggregate, AGGREGATES)
+            check.at_least("k", k, 1)
+            check.in_range("min_score", min_score, 0, 1)
         self._iou, self._min_score, self._empty = iou, min_score, empty
         self._aggregate: Aggregate = aggregate
         self._k = k

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast, get_args
 
 from torch import nn
 
-from alframe.config.checks import at_least, one_of
+from alframe.config.checks import Checks
 from alframe.datasets.base import ImageSet, LabelledSet
 from alframe.detectors.dense import DenseDetector
 from alframe.errors import ConfigError
@@ -95,18 +95,19 @@ class MIAODLearner(PlainLearner):
         mask_padding: bool = False,
         watch_gradients: bool = False,
     ) -> None:
-        one_of("mode", mode, get_args(Mode))
-        one_of("skip", skip, get_args(Skip))
-        at_least("discrepancy_weight", discrepancy_weight, 0)
-        at_least("label_ratio", label_ratio, 1)
-        at_least("rounds", rounds, 0)
-        at_least("image_weight", image_weight, 0)
-        self._given = OBJECTIVES[mode](
-            setup.training.batch_size, discrepancy_weight, image_weight, skip, mask_padding
-        )
+        with Checks() as check:
+            check.one_of("mode", mode, get_args(Mode))
+            check.one_of("skip", skip, get_args(Skip))
+            check.at_least("discrepancy_weight", discrepancy_weight, 0)
+            check.at_least("label_ratio", label_ratio, 1)
+            check.at_least("rounds", rounds, 0)
+            check.at_least("image_weight", image_weight, 0)
+            self._given = OBJECTIVES[mode](
+                setup.training.batch_size, discrepancy_weight, image_weight, skip, mask_padding
+            )
+            self._names = phase_names(self._given.order, rounds)
+            phase_lengths(self._names, setup.training.length, label_ratio)
         self._label_ratio, self._rounds = label_ratio, rounds
-        self._names = phase_names(self._given.order, rounds)
-        phase_lengths(self._names, setup.training.length, label_ratio)
         training = setup.training
         if mode == "parity" and training.same_weights is None:
             training = training.model_copy(update={"same_weights": True})

@@ -289,3 +289,11 @@ def test_the_classification_loss_has_a_weight(weight):
 def test_settings_by_which_nothing_would_be_found_are_refused(option, value):
     with pytest.raises(ConfigError, match=rf"{option}.*: expected"):
         tiny(**{option: value})
+
+
+def test_settings_that_cannot_work_are_told_at_once():
+    with pytest.raises(ConfigError) as raised:
+        tiny(beta=-1, fpn_channels=0, anchor_size=0.0, claim="all", nms_iou=2, max_detections=0)
+    told = ["beta", "fpn_channels", "anchor_size, anchor_ratios", "claim"]
+    told += ["nms_iou", "max_detections"]
+    assert [text.partition(":")[0] for text in raised.value.problems] == told

@@ -258,6 +258,13 @@ def test_settings_that_cannot_work(settings, message):
         small_ssd(**settings)
 
 
+def test_settings_that_cannot_work_are_told_at_once():
+    with pytest.raises(ConfigError) as raised:
+        small_ssd(beta=-1, strides=(), first_anchor=0.0, claim="all", nms_iou=2)
+    told = ["beta", "strides", "anchor_ratios", "first_anchor", "claim", "nms_iou"]
+    assert [text.partition(":")[0] for text in raised.value.problems] == told
+
+
 def test_small_images_are_refused_with_the_remedy():
     with pytest.raises(
         ConfigError, match=r"expected images of 64 x 64 pixels, got 32 x 32.*stretch"

@@ -5,10 +5,9 @@ from typing import Any
 from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 
-from alframe.config.checks import at_least
+from alframe.config.checks import Checks
 from alframe.detectors.backbone_weights import load_weights
 from alframe.detectors.pixels import PixelRange
-from alframe.errors import ConfigError
 from alframe.shaped import Float
 from alframe.tasks.classification.classifier import Classifier, ClassifierFeatures
 from alframe.tasks.classification.timm_classifier import embedded
@@ -36,9 +35,12 @@ class ResNetCifar(Classifier):
     """
 
     def __init__(self, num_classes: int, *, width: int = 64, weights: str = "none") -> None:
-        at_least("width", width, 1)
-        if weights == "pretrained":
-            raise ConfigError("weights: 'resnet18-cifar' has none that are pretrained; say none")
+        with Checks() as check:
+            check.at_least("width", width, 1)
+            if weights == "pretrained":
+                check.problems.append(
+                    "weights: 'resnet18-cifar' has none that are pretrained; say none"
+                )
         super().__init__(num_classes, STAGES[-1] * width, CIFAR_PIXELS)
         self.body: Any = _body(width)
         if weights != "none":

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from alframe.config.checks import Checks
 from alframe.datasets.base import IGNORED
 from alframe.datasets.pictures import (
     STARTS_A_PROGRAM,
@@ -17,7 +18,6 @@ from alframe.datasets.pictures import (
     regular_file,
 )
 from alframe.datasets.problems import SKIP, SWAPPED, BadItemError, Problem
-from alframe.errors import ConfigError
 from alframe.grouping import by_key
 from alframe.words import named
 
@@ -51,16 +51,16 @@ class MaskCoding:
     binary: bool = False
 
     def __post_init__(self) -> None:
-        if self.binary and self.reduce_zero_label:
-            raise ConfigError(
-                "dataset.binary and dataset.reduce_zero_label contradict one another: in a binary "
-                "mask 0 is the background; leave out one of the two"
-            )
-        if self.ignore_index is not None and not 0 <= self.ignore_index <= 255:
-            raise ConfigError(
-                f"dataset.ignore_index: expected a value of 0 to 255 or null, got "
-                f"{self.ignore_index}"
-            )
+        with Checks() as check:
+            if self.binary and self.reduce_zero_label:
+                check.problems.append(
+                    "dataset.binary and dataset.reduce_zero_label contradict one another: in a "
+                    "binary mask 0 is the background; leave out one of the two"
+                )
+            if self.ignore_index is not None and not 0 <= self.ignore_index <= 255:
+                check.problems.append(
+                    f"ignore_index: expected a value of 0 to 255 or null, got {self.ignore_index}"
+                )
 
     @cached_property
     def table(self) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 from torchvision.models.segmentation.fcn import FCNHead
 from torchvision.models.segmentation.lraspp import LRASPPHead
 
-from alframe.config.checks import at_least
+from alframe.config.checks import Checks
 from alframe.detectors.mobilenet import MOBILENET
 from alframe.errors import ConfigError
 from alframe.tasks.segmentation.segmenter import AUX_WEIGHT, MaskOptions, Segmenter
@@ -80,8 +80,9 @@ class FCN(Segmenter):
         class_weights: list[float] | None = None,
         stride: int = 8,
     ) -> None:
-        at_least("model.aux_weight", aux_weight, 0)
-        options = MaskOptions(num_classes, one_channel, threshold, dice, class_weights, stride)
+        with Checks() as check:
+            check.at_least("aux_weight", aux_weight, 0)
+            options = MaskOptions(num_classes, one_channel, threshold, dice, class_weights, stride)
         body = segmentation_backbone(backbone, weights)
         head = MapHead(self.stock(body.channels[-1], options.channels), -1)
         auxiliary = MapHead(FCNHead(body.channels[-2], options.channels), -2) if aux else None
@@ -126,8 +127,9 @@ class LRASPP(Segmenter):
         class_weights: list[float] | None = None,
         stride: int = 8,
     ) -> None:
-        at_least("model.low_stride", low_stride, 1)
-        options = MaskOptions(num_classes, one_channel, threshold, dice, class_weights, stride)
+        with Checks() as check:
+            check.at_least("low_stride", low_stride, 1)
+            options = MaskOptions(num_classes, one_channel, threshold, dice, class_weights, stride)
         body = segmentation_backbone(backbone, weights)
         fine = [n for n, each in enumerate(body.strides[:-1]) if each >= low_stride]
         if not fine:

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import Buffer
 
-from alframe.config.checks import at_least
+from alframe.config.checks import Checks
 from alframe.datasets.base import LabelledSet
 from alframe.detectors.backbones import Backbone
 from alframe.detectors.detector import image_embedding
 from alframe.detectors.folding import for_inference
 from alframe.detectors.losses import at_least_float32
-from alframe.errors import ConfigError
 from alframe.learner import LearnerSetup, Metrics
 from alframe.model import Display
 from alframe.shaped import Float, UInt8
@@ -55,31 +54,29 @@ class MaskOptions:
     stride: int = 8
 
     def __post_init__(self) -> None:
-        at_least("model.stride", self.stride, 1)
-        weights, problems = self.class_weights, []
-        if self.one_channel and self.num_classes != 2:
-            problems.append(
-                f"model.one_channel=true tells a foreground from a background, and there are "
-                f"{self.num_classes} classes: leave it out"
-            )
-        if not 0 < self.threshold < 1:
-            problems.append(f"model.threshold: expected between 0 and 1, got {self.threshold}")
-        elif self.threshold != MaskOptions.threshold and not self.one_channel:
-            problems.append(
-                "model.threshold has no effect where model.one_channel is false: leave it out, or "
-                "set model.one_channel=true"
-            )
-        if self.dice < 0:
-            problems.append(f"model.dice: expected at least 0, got {self.dice}")
-        if weights is not None and not (
-            len(weights) == self.num_classes and min(weights) >= 0 and max(weights) > 0
-        ):
-            problems.append(
-                f"model.class_weights: expected a number of at least 0 for each of "
-                f"{self.num_classes} classes, not 0 alone, got {list(weights)}"
-            )
-        if problems:
-            raise ConfigError(problems)
+        weights = self.class_weights
+        with Checks() as check:
+            check.at_least("stride", self.stride, 1)
+            if self.one_channel and self.num_classes != 2:
+                check.problems.append(
+                    f"model.one_channel=true tells a foreground from a background, and there are "
+                    f"{self.num_classes} classes: leave it out"
+                )
+            if not 0 < self.threshold < 1:
+                check.problems.append(f"threshold: expected between 0 and 1, got {self.threshold}")
+            elif self.threshold != MaskOptions.threshold and not self.one_channel:
+                check.problems.append(
+                    "model.threshold has no effect where model.one_channel is false: leave it "
+                    "out, or set model.one_channel=true"
+                )
+            check.at_least("dice", self.dice, 0)
+            if weights is not None and not (
+                len(weights) == self.num_classes and min(weights) >= 0 and max(weights) > 0
+            ):
+                check.problems.append(
+                    f"class_weights: expected a number of at least 0 for each of "
+                    f"{self.num_classes} classes, not 0 alone, got {list(weights)}"
+                )
 
     @property
     def channels(self) -> int:

@@ -290,7 +290,7 @@ def test_bands_are_those_of_the_whole(
         ({"class_weights": [0.0, 0.0, 0.0]}, "not 0 alone"),
         ({"class_weights": [1.0, -1.0, 1.0]}, "a number of at least 0 for each"),
         ({"stride": 0}, "stride"),
-        ({"low_stride": 0}, "model.low_stride: expected at least 1, got 0"),
+        ({"low_stride": 0}, "low_stride: expected at least 1, got 0"),
         ({"low_stride": 32}, "expected a map as coarse before the last one"),
         ({"low_stride": 64}, r"has strides \[4, 8, 16, 32\]"),
         ({"backbone": "resnet_of_mine"}, "resnet_of_mine"),
@@ -301,6 +301,14 @@ def test_bands_are_those_of_the_whole(
 def test_options_that_cannot_be(options: dict[str, Any], needle: str) -> None:
     with pytest.raises(ConfigError, match=needle):
         LRASPP(3, **{**TINY, **options})
+
+
+@pytest.mark.parametrize(("model", "own"), [(FCN, "aux_weight"), (LRASPP, "low_stride")])
+def test_options_that_cannot_be_are_told_at_once(model: Any, own: str) -> None:
+    others = ["stride", "threshold", "dice", "class_weights"]
+    with pytest.raises(ConfigError) as raised:
+        model(3, **{own: -1}, stride=0, threshold=2.0, dice=-1.0, class_weights=[1.0])
+    assert [text.partition(":")[0] for text in raised.value.problems] == [own, *others]
 
 
 @pytest.mark.parametrize("prefix", ["", "features."])
