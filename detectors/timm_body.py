@@ -15,6 +15,7 @@ from alframe.detectors.internet import hub_if_reachable
 from alframe.detectors.pixels import PixelRange
 from alframe.errors import AlframeError, ConfigError
 from alframe.shaped import Float
+from alframe.training.layer_errors import has_one_value
 
 Style = Literal["pytorch", "caffe"]
 
@@ -133,7 +134,9 @@ def sizes_told(
     except Exception as error:
         height, width = images.shape[2:]
         _, *own = getattr(body, "pretrained_cfg", {}).get("input_size", (3, height, width))
-        if own == [height, width] or not _takes(call, images.new_zeros(2, 3, *own)):
+        if own == [height, width] or has_one_value(error):  # of a larger batch it has more
+            raise
+        if not _takes(call, images.new_zeros(2, 3, *own)):
             raise
         why = str(error).partition("\n")[0] or type(error).__name__
         raise ConfigError(

@@ -16,9 +16,17 @@ from alframe.datasets.name_matching import Meant
 from alframe.datasets.objects import Annotated, Objects, Writing
 from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import SKIP, Problem, Problems
-from alframe.datasets.splits import alike, check_files, check_splits, choose_classes, unmeasured
+from alframe.datasets.splits import (
+    alike,
+    check_apart,
+    check_files,
+    check_splits,
+    choose_classes,
+    unmeasured,
+)
 from alframe.datasets.suspicions import check_objects, nothing_left
 from alframe.datasets.unannotated import Unannotated, settled
+from alframe.errors import together
 from alframe.words import named, plural, tallied
 
 
@@ -106,7 +114,8 @@ def assemble(
         DataError: see :class:`Problems`, :func:`choose_classes`, :func:`check_splits`,
             :func:`check_files` and :func:`check_objects`.
     """
-    notes = [*found.notes, *found.meant.notes(), *found.problems.settle()]
+    told, _ = together(found.problems.settle, lambda: check_apart(found.pool, found.test))
+    notes = [*found.notes, *found.meant.notes(), *told]
     places, taken = found.around or found.folders, found.files.values()
     notes += beside_splits(found.home, places, taken, found.listing)
     pool, test, bare, more = _splits(found, unannotated, skip_empty=skip_empty)

@@ -24,7 +24,8 @@ _BY_CONTENT = (".avif", ".jp2", ".mpo", ".pbm", ".pgm", ".pnm", ".ppm", ".tga")
 _TAKEN_OFF = frozenset({*SUFFIXES, *_BY_CONTENT, ".xml"})
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
+    """A name with each accent and its letter in one character, where there is such a one."""
     return unicodedata.normalize("NFC", name)
 
 
@@ -32,9 +33,9 @@ SEEN_THROUGH: tuple[Callable[[str], str], ...] = (
     html.unescape,  # a&amp;b.jpg
     unquote_plus,  # a%20b.jpg, a+b.jpg
     unquote_plus,  # a%2520b.jpg
-    _composed,  # an accent as a character of its own
+    composed,  # an accent as a character of its own
     str.casefold,  # A.JPG
-    _composed,
+    composed,
     str.strip,
 )
 """In which ways two names may differ that mean one file, in the order in which they are undone."""

@@ -96,6 +96,15 @@ def check_splits(pool: Sequence[str], test: Sequence[str], *, tested: bool = Tru
     for split, ids in (("pool", pool), ("test split", test)):
         if not ids and (tested or split == "pool"):
             raise DataError(f"the {split} is empty: expected at least one usable item")
+    check_apart(pool, test)
+
+
+def check_apart(pool: Collection[str], test: Collection[str]) -> None:
+    """No item is in both splits.
+
+    Raises:
+        DataError: otherwise.
+    """
     common = sorted(set(pool) & set(test))
     if common:
         raise DataError(

@@ -272,7 +272,9 @@ def _matched(
     found = {}
     for item, target in targets.items():
         dropped.update(dataset.classes[n] for n in target.labels.tolist() if numbers[n] < 0)
-        found[item] = relabelled(target, numbers)
+        left = relabelled(target, numbers)
+        if len(left.labels) or target.boxes is not None or target.mask is not None:
+            found[item] = left  # without geometry there is nothing but the class
     if len(dropped) == len(dataset.classes):
         raise DataError(
             f"no class of {dataset.name} has the name of one of the model's: "

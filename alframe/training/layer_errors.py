@@ -35,7 +35,7 @@ def large_enough(batch: Batch) -> Iterator[None]:
     except (RuntimeError, ValueError) as error:
         height, width = batch.images.shape[2:]
         images = f"{plural(len(batch), 'image')} of {width} x {height} pixels"
-        if re.search(ONE_VALUE, str(error)):
+        if has_one_value(error):
             raise TrainingError(
                 f"the network's normalisation is left with a single value of {images}: raise "
                 "training.batch_size (or lower training.accumulate), or raise data.long and "
@@ -47,6 +47,11 @@ def large_enough(batch: Batch) -> Iterator[None]:
                 "(with data.resize=fit), or data.pad"
             ) from error
         raise
+
+
+def has_one_value(error: Exception) -> bool:
+    """Whether a layer that normalises had a single value of each channel."""
+    return re.search(ONE_VALUE, str(error)) is not None
 
 
 def has_nothing_left(error: Exception) -> bool:

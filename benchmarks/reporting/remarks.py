@@ -58,7 +58,8 @@ def _of_run(name: str, run: Run, metric: str) -> Iterator[str]:
     measured = {name: None for c in run.cycles for name in c.metrics if name != ERRORS}
     without = [str(c.cycle) for c in run.cycles if c.value(metric) is None]
     if without and metric.partition(".")[0] not in measured:
-        yield f"{name}: {metric} is not measured, but {', '.join(measured)}, {run.path}"
+        others = f"{', '.join(measured)} (--metric has them)"
+        yield f"{name}: {metric} is not measured, but {others}, {run.path}"
     elif without:
         cycles = f"cycle{'' if len(without) == 1 else 's'} {', '.join(without)}"
         out = "left out of every mean" + NO_AREA * (run.finished and not run.is_whole(metric))

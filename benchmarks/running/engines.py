@@ -130,7 +130,7 @@ class RayEngine:
             code: int = self._ray.get(task)
         except self._ray.exceptions.RayError as error:
             log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("a") as file:
+            with log.open("a", encoding="utf-8") as file:
                 file.write(f"error: {' '.join(str(error).split())}\n")
             return 1
         return code

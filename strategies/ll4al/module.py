@@ -117,7 +117,9 @@ class LL4ALModel(nn.Module):
 
 
 def map_widths(model: nn.Module, shape: tuple[int, int] = (DUMMY_SIDE, DUMMY_SIDE)) -> list[int]:
-    """Channels of each map, found by a pass of one image on the meta device: shapes alone.
+    """Channels of each map, found by a pass of two images on the meta device: shapes alone.
+
+    Of one alone BatchNorm would have a single value where a map has one pixel.
 
     The model computes nothing and keeps its weights and its statistics.
 
@@ -128,17 +130,17 @@ def map_widths(model: nn.Module, shape: tuple[int, int] = (DUMMY_SIDE, DUMMY_SID
     trunk = _Trunk(model)
     named = (*trunk.named_parameters(), *trunk.named_buffers())
     shapes = {name: tensor.to("meta") for name, tensor in named}
-    image = torch.zeros(1, 3, height, width, dtype=torch.uint8, device="meta")
-    size = torch.zeros(1, 2, dtype=torch.int64, device="meta")
+    images = torch.zeros(2, 3, height, width, dtype=torch.uint8, device="meta")
+    sizes = torch.zeros(2, 2, dtype=torch.int64, device="meta")
     try:
         with torch.no_grad():
-            maps: Any = functional_call(trunk, shapes, Batch(("dummy",), image, size, size))
+            maps: Any = functional_call(trunk, shapes, Batch(("a", "b"), images, sizes, sizes))
     except AlframeError:
         raise
     except Exception as error:
         why = str(error).partition("\n")[0]
         raise PluginError(
-            f"{name}: a pass of an image of {width} x {height} pixels without values (torch's meta "
+            f"{name}: a pass of images of {width} x {height} pixels without values (torch's meta "
             f"device), by which the widths of its maps are found, fails ({why}): where it takes "
             "images of one size alone, set data.resize=stretch data.long=WIDTH data.short=HEIGHT; "
             "features() and maps() may not look at values"

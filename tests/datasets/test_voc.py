@@ -170,6 +170,12 @@ def test_lists_may_overlap_within_the_pool_but_not_with_the_test_split(plain):
         DataError, match=r"1 item in the pool and in the test split.*: c; take them"
     ):
         voc(str(plain), pool=("trainval", "test"))
+    (plain / "JPEGImages" / "a.jpg").unlink()
+    with pytest.raises(DataError) as raised:
+        voc(str(plain), pool=("trainval", "test"))
+    bad, common = raised.value.problems
+    assert "a.jpg" in bad
+    assert "must not overlap: c; take" in common
 
 
 def test_missing_root(tmp_path):

@@ -1,5 +1,6 @@
 """Folders of pictures, one for each class."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from alframe.datasets.folders import below, beside_splits
 from alframe.datasets.held_out import POOLS, TESTS, called, drawn_test, listed, share_of
 from alframe.datasets.listing import Listing
 from alframe.datasets.name_matching import PictureNames
-from alframe.datasets.names import SUFFIXES
+from alframe.datasets.names import SUFFIXES, composed
 from alframe.datasets.problems import Problems
 from alframe.datasets.splits import alike, check_files, check_splits, choose_classes, unmeasured
 from alframe.errors import DataError
@@ -47,6 +48,12 @@ class ClassFolders:
         there = [name for name in self._folders("") if self._folders(name)]
         return next(filter(None, (called(name, there) for name in names)), None)
 
+    def like(self, names: Collection[str]) -> list[str]:
+        """Folders with folders in them that have a name such as ``training_set`` or ``val2017``."""
+        words = {f"{name}{end}" for name in names for end in ("", "set")}
+        there = [name for name in self._folders("") if self._folders(name)]
+        return [name for name in there if words & {*re.findall("[a-z]+", name.lower())}]
+
     def _folders(self, part: str) -> list[str]:
         """Names of the folders in a part of ``home``, but for hidden ones."""
         folders = self.listing.folder(self.home / part).folders
@@ -77,7 +84,7 @@ class ClassFolders:
             if not pictures:
                 self.notes.append(f"the folder {folder / name} holds no picture")
             ids = [f"{part}/{name}/{each}".lstrip("/") for each in pictures]
-            self.class_of.update(dict.fromkeys(ids, name))
+            self.class_of.update(dict.fromkeys(ids, composed(name)))
             taken += ids
         return taken
 
@@ -126,7 +133,8 @@ def _splits(
     if held and not pool:
         raise DataError(
             f"{home} has a folder {held} and none called {' or '.join(POOLS)} with folders in it: "
-            f"expected the folders of the classes to choose from in {home / POOLS[0]}"
+            f"expected the folders of the classes to choose from in {home / POOLS[0]} (to evaluate "
+            f"on {held} alone: --data-root {home / held})"
         )
     if held and test is not None:
         raise DataError(
@@ -146,7 +154,7 @@ def _splits(
 
 
 def _check_classes(found: ClassFolders, pool: str | None) -> None:
-    """There are classes, and they are more than splits whose pictures lie in no folder of one."""
+    """There are classes, and they are no splits, under these names or under others."""
     home, classes = found.home, sorted(set(found.class_of.values()))
     if not classes:
         said = "".join(f"; {note}" for note in found.notes)
@@ -155,10 +163,18 @@ def _check_classes(found: ClassFolders, pool: str | None) -> None:
             f"expected {home / POOLS[0]}/CLASS/NAME.jpg and {home / TESTS[0]}/CLASS/NAME.jpg, or "
             f"{home}/CLASS/NAME.jpg{said}"
         )
-    if not pool and all(name.lower() in {*POOLS, *TESTS} for name in classes):
+    if pool:
+        return
+    if all(name.lower() in {*POOLS, *TESTS} for name in classes):
         raise DataError(
             f"the pictures of {home} lie in {' and '.join(classes)}, which are names of splits, "
             f"and in no folder of a class: expected {home / classes[-1]}/CLASS/NAME.jpg"
+        )
+    splits = [found.like(names) for names in (POOLS, TESTS)]
+    if all(splits):
+        raise DataError(
+            f"{home} has {' and '.join(map(named, splits))} with folders in them, which sound like "
+            f"splits: rename them {POOLS[1]} and {TESTS[0]} (or otherwise, if they are classes)"
         )
 
 
@@ -180,7 +196,7 @@ def _assembled(
     on_bad_item: OnBadItem,
 ) -> Dataset:
     learnt, asked = (Counter(found.class_of[item] for item in ids) for ids in (pool, test))
-    chosen = choose_classes(learnt, asked, classes)
+    chosen = choose_classes(learnt, asked, classes and [*map(composed, classes)])
     if len(chosen) == 1:
         raise DataError(
             f"{found.home} has the class {chosen[0]!r} alone: expected two or more to tell apart"

@@ -15,8 +15,8 @@ from alframe.datasets.listing import Listing
 from alframe.datasets.masks import masked
 from alframe.datasets.pictures import READING, header_size
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two_of_one_stem
-from alframe.datasets.splits import check_files, check_splits
-from alframe.errors import ConfigError, DataError
+from alframe.datasets.splits import check_apart, check_files, check_splits
+from alframe.errors import ConfigError, DataError, together
 from alframe.grouping import by_key
 from alframe.tasks.segmentation import TASK
 from alframe.tasks.segmentation.mask_files import (
@@ -82,14 +82,14 @@ def assembled(
         check_names(classes)
     ids = [i for i in dict.fromkeys((*pairs.pool, *pairs.test)) if i not in problems.items]
     targets = dict(_targets(ids, pairs, coding, classes, problems))
-    skipped = problems.settle()
+    skipped, _ = together(problems.settle, lambda: check_apart(pairs.pool, pairs.test))
     if ids and not targets:
         raise DataError(
             f"no image of {pairs.home} is left: {', '.join(skipped)}; leave out the setting to be "
             "told why"
         )
     notes = [*pairs.notes, *pairs.spare, *skipped]
-    names = tuple(_counted(pairs.home, targets, coding) if classes is None else classes)
+    names = _classes(pairs.home, targets, coding, classes)
     pool = sorted(item for item in pairs.pool if item in targets)
     test = sorted(item for item in pairs.test if item in targets)
     share, seed = drawn
@@ -114,22 +114,29 @@ def assembled(
     )
 
 
-def _counted(home: Path, targets: Mapping[str, Target], coding: MaskCoding) -> list[str]:
-    """The numbers of the classes that occur, as names.
+def _classes(
+    home: Path,
+    targets: Mapping[str, Target],
+    coding: MaskCoding,
+    classes: Sequence[str] | None,
+) -> tuple[str, ...]:
+    """The classes; without names, the numbers of those that occur.
 
     Raises:
-        DataError: there is one alone.
+        DataError: one alone occurs.
     """
-    most = max((int(t.labels.max()) for t in targets.values() if len(t.labels)), default=0)
-    if not most:
+    shown = sorted({number for target in targets.values() for number in target.labels.tolist()})
+    if len(shown) < 2:
         remedy = "if 255 is one, set dataset.binary=true"
         if coding.reduce_zero_label:
             remedy = "if 0 is one, leave out dataset.reduce_zero_label"
+        only = shown[0] if shown else 0
+        name = classes[only] if classes else only + int(coding.reduce_zero_label)
         raise DataError(
-            f"the masks of {home} show no class but {int(coding.reduce_zero_label)}, and pixels "
-            f"that are ignored: expected two classes to tell apart; {remedy}"
+            f"the masks of {home} show no class but {name}, and pixels that are ignored: "
+            f"expected two classes to tell apart; {remedy}"
         )
-    return [str(number) for number in range(most + 1)]
+    return tuple(classes or map(str, range(shown[-1] + 1)))
 
 
 def check_names(classes: Sequence[str]) -> None:

@@ -80,7 +80,10 @@ def test_a_metric_that_is_not_measured_and_one_of_a_class_without_a_number(tmp_p
     cycles.write_text(cycles.read_text().replace("mAP50_11pt", "errors"))
     runs = {"random": [read_run(other)]}
     (note,) = notes(ProblemRuns("a", runs), "accuracy")
-    assert note == f"random, seed 0: accuracy is not measured, but mAP50, AP50, {other}"
+    assert (
+        note
+        == f"random, seed 0: accuracy is not measured, but mAP50, AP50 (--metric has them), {other}"
+    )
     runs = {"random": [run(tmp_path / "2", [0.1, None])]}
     (note,) = notes(ProblemRuns("a", runs), "AP50.disc")
     assert note.startswith("random, seed 0: AP50.disc is not a number in cycle 1, left out of ev")

@@ -153,8 +153,8 @@ def test_losses_are_one_number_an_image(change: Any, said: str) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda maps: maps[0], r"gives Tensor \(1, 4, 1024, 1024\): expected a tuple of maps"),
-        (lambda maps: (maps[0].mean(dim=(2, 3)),), r"gives tuple \(1, 4\): expected a tuple of m"),
+        (lambda maps: maps[0], r"gives Tensor \(2, 4, 1024, 1024\): expected a tuple of maps"),
+        (lambda maps: (maps[0].mean(dim=(2, 3)),), r"gives tuple \(2, 4\): expected a tuple of m"),
         (lambda maps: maps[0].sum().item(), "without values .* by which the widths .* fails"),
     ],
 )

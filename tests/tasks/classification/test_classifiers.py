@@ -10,6 +10,7 @@ import torch
 
 from alframe.errors import ConfigError
 from alframe.signals import CLASS_PROBS, EMBEDDING
+from alframe.strategies.ll4al.module import map_widths
 from alframe.tasks.classification.classifier import Classifier
 from alframe.tasks.classification.resnet_cifar import ResNetCifar
 from alframe.tasks.classification.timm_classifier import TimmClassifier
@@ -57,6 +58,15 @@ def test_any_classifier_of_timm(name: str, side: int, width: int) -> None:
     assert model.head(features.embedding).shape == (3, 3)
     assert 1 <= len(model.maps(features)) <= 4
     assert all(one.ndim == 4 and one.shape[0] == 3 for one in model.maps(features))
+
+
+def test_images_of_which_one_value_is_left_are_fine_in_twos() -> None:
+    """ResNet-18 makes one pixel of 32; alone, BatchNorm has no second value to compare it with."""
+    model = small("resnet18").train()
+    assert map_widths(model, (32, 32)) == [64, 128, 256, 512]
+    batch = labelled_batch(32)
+    with pytest.raises(ValueError, match="Expected more than 1 value per channel"):
+        model.features(replace(batch, images=batch.images[:1], sizes=batch.sizes[:1]))
 
 
 def test_pixels_are_scaled_as_the_model_was_trained() -> None:

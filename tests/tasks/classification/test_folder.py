@@ -63,6 +63,39 @@ def test_classes_may_be_called_train_and_test(tmp_path: Path) -> None:
         folder(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("pool", "test"),
+    [("training_set", "test_set"), ("trainset", "Testset"), ("train2017", "val2017"),
+     ("seg_train", "seg_test")],
+)  # fmt: skip
+def test_splits_of_other_names_are_not_taken_for_classes(
+    pool: str, test: str, tmp_path: Path
+) -> None:
+    root = class_folder(tmp_path)
+    (root / "pool").rename(root / pool)
+    (root / "test").rename(root / test)
+    said = f"has {pool} and {test} with folders in them, which sound like splits: rename them train"
+    with pytest.raises(DataError, match=said):
+        folder(str(root), test="20%")
+    shutil.copytree(root / pool / "cat", root / pool, dirs_exist_ok=True)
+    shutil.rmtree(root / pool / "cat")
+    shutil.rmtree(root / pool / "dog")
+    assert folder(str(root)).classes == tuple(sorted((pool, test)))  # that of a class then
+
+
+def test_a_class_is_the_same_in_another_form_of_unicode(tmp_path: Path) -> None:
+    one, other = "Mädchenauge", "Ma\u0308dchenauge"
+    for split, name in (("train", one), ("train", other), ("test", other)):
+        for n in range(2):
+            picture(tmp_path / split / name / f"{split}{len(name)}{n}.png")
+    for split in ("train", "test"):
+        picture(tmp_path / split / "emu" / f"{split}emu.png")
+    dataset = folder(str(tmp_path))
+    assert dataset.classes == (one, "emu")
+    assert [len(ids) for ids in (dataset.pool, dataset.test)] == [5, 3]
+    assert folder(str(tmp_path), classes=["emu", other]).classes == ("emu", one)
+
+
 def test_pictures_beside_the_classes_of_a_split_are_left_out(tmp_path: Path) -> None:
     root = class_folder(tmp_path)
     picture(root / "pool" / "loose.png")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,6 +121,25 @@ def test_every_broken_picture_is_named_at_once_or_skipped(command: Command, tmp_
     assert "skipped 2 bad items" in said
     assert "valid: 16 images to choose from, 4 to test on" in said
     assert "2 classes: cat 8, dog 8" in said
+
+
+def test_images_of_classes_that_the_model_does_not_know_are_not_counted(
+    command: Command, tmp_path: Path
+) -> None:
+    root, path = class_folder(tmp_path / "own", pool=6), tmp_path / "run"
+    list(run(resolve([from_overrides((*TINY, "dataset=folder", f"dataset.root={root}"))]), path))
+    other = class_folder(tmp_path / "other", classes=3)
+    words = ("evaluate", str(path), "--dataset", "folder", "--json", "--data-root")
+    code, said = command(*words, str(other))
+    assert code == 0, said
+    assert "the model knows no class 'emu': 2 objects left out" in said
+    found = json.loads(said.partition("\n")[0])
+    assert (found["images"], found["objects"]) == (4, {"cat": 2, "dog": 2})
+    shutil.rmtree(other / "test" / "cat")
+    shutil.rmtree(other / "test" / "dog")
+    code, said = command(*words, str(other))
+    assert code == 2
+    assert "to measure on has a class that the model knows" in said
 
 
 @pytest.mark.slow

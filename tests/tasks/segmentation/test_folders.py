@@ -194,6 +194,17 @@ def broken_root(root: Path) -> Path:
     return root
 
 
+def test_an_overlap_is_said_beside_masks_that_are_missing(tmp_path: Path) -> None:
+    home = voc_seg_folder(tmp_path) / "VOC2012"
+    (home / "SegmentationClass/0.png").unlink()
+    (home / "ImageSets/Segmentation/val.txt").write_text("1\n2\n3\n")
+    with pytest.raises(DataError) as raised:
+        voc_seg(str(tmp_path))
+    missing, common = raised.value.problems
+    assert "0.png" in missing
+    assert "must not overlap: 1; take" in common
+
+
 def test_all_that_is_wrong_is_said_at_once_a_line_a_cause(tmp_path: Path) -> None:
     broken_root(tmp_path)
     with pytest.raises(DataError) as caught:
@@ -355,6 +366,14 @@ def test_one_class_alone(tmp_path: Path) -> None:
     mask_folder(tmp_path, classes=(0, 1))
     with pytest.raises(DataError, match=r"no class but 1, .* leave out dataset.reduce_zero_label"):
         masks(str(tmp_path), reduce_zero_label=True)
+
+
+def test_names_of_classes_do_not_hide_a_binary_mask(tmp_path: Path) -> None:
+    mask_folder(tmp_path, classes=(0, 255))
+    (tmp_path / "classes.txt").write_text("road\ncar\n")
+    with pytest.raises(DataError, match=r"no class but road, .* set dataset\.binary=true"):
+        masks(str(tmp_path))
+    assert masks(str(tmp_path), binary=True).classes == ("road", "car")
 
 
 def test_masks_of_other_kinds(tmp_path: Path) -> None:
