@@ -171,7 +171,7 @@ def _profile(
 ) -> "Profile | None":
     """None without full supervision, which suites alone have."""
     metric = terms.metric
-    levels = {p.name: full.mean for p in problems if (full := _reference(p, metric)) is not None}
+    levels = {p.name: full for p in problems if (full := _reference(p, metric)) is not None}
     if not levels:
         return None
     from alframe.benchmarks.statistics.levels import performance_profile

@@ -270,7 +270,9 @@ def savings(problem: ProblemFindings) -> Table | None:
         "Images at which the mean curve of the n seeds that both have first reaches it, "
         "interpolated linearly."
     ]
-    if any(saving.needed_at_most or saving.baseline_at_most for saving in problem.savings):
+    if any(
+        s.needed_at_most or s.baseline_at_most or any(s.between_bounds) for s in problem.savings
+    ):
         notes.append(
             "≤, ≥: bounds. A mean curve that starts above the level needs no more than its first "
             "budget; less was not tried."
@@ -314,5 +316,7 @@ def _share(saving: "Saving") -> TableCell:
         both = saving.needed_at_most and saving.baseline_at_most
         return TableCell("both start above" if both else "not reached", look="faint")
     sign = "≥ " * saving.needed_at_most + "≤ " * saving.baseline_at_most
-    between = " to ".join(share(end, 1) for end in saving.between or ())
+    signs = [sign * bound for sign, bound in zip("≤≥", saving.between_bounds, strict=True)]
+    ends = zip(signs, saving.between or (), strict=False)
+    between = " to ".join(f"{sign} {share(end, 1)}".lstrip() for sign, end in ends)
     return TableCell(f"{sign}{share(saving.saving, 1)}", saving.saving, note=between)

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from alframe.benchmarks.reading.groups import OWN, ProblemRuns
@@ -35,6 +36,7 @@ def notes(problem: ProblemRuns, metric: str) -> Iterator[str]:
             if times > 1:
                 yield f"{method}: seed {seed} was run {times} times; the spread is not of seeds"
         yield from _on_code(method, runs)
+        yield from _on_sizes(method, runs)
     yield from _on_baseline(problem)
     yield from _on_recipe(problem)
     yield from _on_initial_sets(problem)
@@ -79,6 +81,13 @@ def _on_code(method: str, runs: Sequence[Run]) -> Iterator[str]:
         yield f"{method}: its file of weights is not the same in all runs, {text}"
 
 
+def _on_sizes(method: str, runs: Sequence[Run]) -> Iterator[str]:
+    """Runs of one row that were measured at different sizes of the labelled set."""
+    sizes = [{cycle.labelled for cycle in run.cycles} for run in runs if run.cycles]
+    if any({n for n in a ^ b if n <= min(max(a), max(b))} for a, b in pairwise(sizes)):
+        yield f"{method}: its runs have different budgets; a column is of those that have its size"
+
+
 def _on_baseline(problem: ProblemRuns) -> Iterator[str]:
     if sum(map(bool, problem.methods.values())) > 1 and problem.baseline is None:
         yield (
@@ -117,7 +126,11 @@ def _on_initial_sets(problem: ProblemRuns) -> Iterator[str]:
 
 def _on_environment(problem: ProblemRuns) -> Iterator[str]:
     """Numbers that another revision, library or machine made."""
-    for text in differences([(name, traits(run)) for name, run in problem.behind()]):
+    runs = [(name, run, traits(run)) for name, run in problem.behind()]
+    sides = by_key((name, repr(found)) for name, _, found in runs)
+    apart = {name for name, found in sides.items() if len(set(found)) > 1}
+    named_runs = [(f"{n} of seed {run.seed}" if n in apart else n, found) for n, run, found in runs]
+    for text in differences(named_runs):
         yield f"The runs differ in {text}"
 
 

@@ -99,6 +99,11 @@ def solved(profile: "Profile | None") -> Table | None:
         f"Levels: {', '.join(levels)} and {last} % of full supervision; those that no method "
         "reaches are left out. A run that failed solves none."
     ]
+    if profile.of_one_seed:
+        notes.append(
+            f"Full supervision of {', '.join(profile.of_one_seed)} was run with one seed: with "
+            "another the levels may be others, and what was solved."
+        )
     if profile.left_out:
         seeds = (
             f"{name}, seed{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"

@@ -10,6 +10,7 @@ from alframe.benchmarks.running.suite import Suite
 from alframe.config.resolve import resolve, settings
 from alframe.config.sections import Component, RunConfig
 from alframe.errors import AlframeError, ConfigError
+from alframe.grouping import by_key
 from alframe.runs.first_cycle import matters
 
 Grid = dict[Job, RunConfig]
@@ -69,7 +70,7 @@ def _with_an_end(config: RunConfig) -> RunConfig:
 
 def _resolved(suite: Suite) -> dict[GridKey, RunConfig]:
     configs: dict[GridKey, RunConfig] = {}
-    found: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    found: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
     for problem, entry in suite.problems.items():
         for method, layer in suite.methods.items():
             for seed in suite.seeds:
@@ -78,12 +79,15 @@ def _resolved(suite: Suite) -> dict[GridKey, RunConfig]:
                     configs[problem, method, seed] = _with_an_end(resolve(layers))
                 except AlframeError as error:
                     for text in error.problems:
-                        found[problem, text][method] = None
+                        found[text][problem][method] = None
     if found:
         raise ConfigError(
-            f"{'every method' if len(names) == len(suite.methods) else ', '.join(names)} on "
-            f"{problem}: {text}"
-            for (problem, text), names in found.items()
+            f"{'every method' if len(methods) == len(suite.methods) else ', '.join(methods)} on "
+            f"{', '.join(problems)}: {text}"
+            for text, where in found.items()
+            for methods, problems in by_key(
+                (tuple(m), problem) for problem, m in where.items()
+            ).items()
         )
     return configs
 

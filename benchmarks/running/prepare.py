@@ -139,14 +139,16 @@ def _common(runs: Grid) -> RunConfig:
     """The configuration of one of a problem's runs, once they share dataset and budget."""
     (first, config), *others = runs.items()
     ours = _data_and_budget(config)
+    found: dict[str, None] = {}  # once, whatever the seed
     for job, other in others:
         theirs = _data_and_budget(other)
-        if differ := [k for k in ours if theirs.get(k) != ours[k]]:
-            raise ConfigError(
+        for key in (k for k in ours if theirs.get(k) != ours[k]):
+            found[
                 f"{job.method} on {job.problem}: {key} = {theirs.get(key)!r}, but {first.method} "
                 f"has {ours[key]!r}; methods of one problem share dataset and budget"
-                for key in differ
-            )
+            ] = None
+    if found:
+        raise ConfigError(found)
     return config
 
 

@@ -25,6 +25,7 @@ from alframe.files import checked
 from alframe.files.reading import read_yaml
 from alframe.plugins import registry, unknown
 from alframe.runs.rundir import FREE_TO_CHANGE
+from alframe.words import named
 
 
 class ProblemEntry(Section):
@@ -57,7 +58,8 @@ class Suite(Section):
         problems: by name.
         methods: layers of configuration by name, the rows of the tables.
         overrides: a layer above all others, what the command line said.
-        baselines: names of the methods among which the best baseline is looked for.
+        baselines: names of the methods among which the best baseline is looked for; by default
+            ``random``, if there is a method called so.
         full_supervision: with which seeds each learner is also trained on the whole pool.
         replay: a method whose first seed is run twice, to see how much repetition alone changes.
         costs: seconds of annotation by image and by object.
@@ -103,15 +105,20 @@ class Suite(Section):
         Raises:
             ConfigError: something else differs; names every setting.
         """
+        if self.problems.keys() != earlier.problems.keys():
+            raise ConfigError(
+                f"the suite was started with the problems {named([*earlier.problems])}, now it has "
+                f"{named([*self.problems])}: give the same, or choose another --output"
+            )
         ours, theirs = (_comparable(s) for s in (self, earlier))
         for key in self.methods.keys() & earlier.methods.keys():
             ours |= flat({f"methods.{key}": self.methods[key]})
             theirs |= flat({f"methods.{key}": earlier.methods[key]})
-        differ = [k for k in sorted({*ours, *theirs}) if ours.get(k) != theirs.get(k)]
-        if differ:
+        was, now = ({k: repr(v) for k, v in each.items()} for each in (theirs, ours))
+        if differ := [k for k in sorted({*was, *now}) if was.get(k) != now.get(k)]:
             raise ConfigError(
-                f"the suite was started with {k} = {theirs.get(k)!r}, now it is {ours.get(k)!r}: "
-                "give the same, or choose another --output"
+                f"the suite was started with {k} {f'= {was[k]}' if k in was else 'left out'}, now "
+                f"it is {now.get(k, 'left out')}: give the same, or choose another --output"
                 for k in differ
             )
         added = {
@@ -215,6 +222,9 @@ def _checked(content: Any, where: str) -> Suite:
     except ValidationError as error:
         found = validation_problems(error, "", Suite)
         raise ConfigError(f"{where}: {problem}" for problem in found) from error
+    given = "baselines" in suite.model_fields_set
+    if not given and suite.methods.keys().isdisjoint(suite.baselines):
+        suite = suite.model_copy(update={"baselines": ()})
     if found := list(_contradictions(suite)):
         raise ConfigError(f"{where}: {problem}" for problem in found)
     return suite
@@ -222,15 +232,15 @@ def _checked(content: Any, where: str) -> Suite:
 
 def _contradictions(suite: Suite) -> Iterator[str]:
     """Names that cannot be folders, or that name nothing."""
-    for kind, named in (("problems", suite.problems), ("methods", suite.methods)):
-        for name in named:
+    for kind, folders in (("problems", suite.problems), ("methods", suite.methods)):
+        for name in folders:
             if not is_folder_name(name):
                 yield f"{kind}: {name!r:.60} cannot name a folder; choose a short name without /"
     for method in suite.baselines:
         if method not in suite.methods:
-            yield f"baselines: there is no method {method!r}"
+            yield f"baselines: {unknown('method', method, suite.methods)}"
     if suite.replay is not None and suite.replay not in suite.methods:
-        yield f"replay: there is no method {suite.replay!r}"
+        yield f"replay: {unknown('method', suite.replay, suite.methods)}"
     for name, problem in suite.problems.items():
         if problem.published is not None and problem.published not in tables():
             where = f"published table of problem {name}:"

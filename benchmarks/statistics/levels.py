@@ -4,19 +4,21 @@ A curve that starts at the level or above it says only that its first budget is 
 not tried. Such a budget is an upper bound, and the saving with it a bound as well.
 
 The level is a share of full supervision, which is a mean over seeds and known up to its interval.
-A saving is decidable if it exists at both ends of that interval as well, and is told with what it
-is there. Of a single seed there is no interval, and nothing is decidable.
+A saving is decidable if it exists at both ends of that interval as well, and is told with the
+smallest and the largest within it. Of a single seed there is no interval, and nothing is decidable.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
 
 from alframe.benchmarks.statistics import QS, Axis, Costs, Q
 from alframe.benchmarks.statistics.curves import (
+    DECIMALS,
     Curve,
     Floats,
     Summary,
@@ -51,6 +53,8 @@ class Saving:
         baseline_at_most: the same of ``baseline``; then ``saving`` is an upper bound.
         between: the smallest and the largest saving for levels within the interval of full
             supervision; None where it has none, or a saving does not exist at one of its ends.
+        between_bounds: whether the smallest is an upper bound, and the largest a lower one, as
+            savings at some of these levels are.
         undecided: why full supervision is no reference for a saving, which is then None; empty
             where it is one.
     """
@@ -64,6 +68,7 @@ class Saving:
     needed_at_most: bool = False
     baseline_at_most: bool = False
     between: tuple[float, float] | None = None
+    between_bounds: tuple[bool, bool] = (False, False)
     undecided: str = ""
 
 
@@ -77,11 +82,13 @@ class Profile:
             each problem that it solved.
         left_out: seeds by name of the problem that some method was not run with, or that have no
             level.
+        of_one_seed: problems whose full supervision, and so their levels, is of one seed.
     """
 
     problems: int
     ratios: Mapping[str, tuple[float, ...]]
     left_out: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    of_one_seed: tuple[str, ...] = ()
 
 
 def savings_within(
@@ -102,19 +109,46 @@ def savings_within(
     found = label_savings(curves, full.mean, axis, costs, baseline=baseline)
     if full.interval is None:
         return tuple(replace(s, saving=None, undecided=ONE_SEED) for s in found)
-    low, high = (
-        label_savings(curves, end, axis, costs, baseline=baseline) for end in full.interval
+    low, high = full.interval
+    methods = {name: [*seeds.values()] for name, seeds in by_method(curves).items()}
+    return tuple(
+        _held_against(s, methods[s.method], methods[baseline], (Q * low, Q * high), axis, costs)
+        for s in found
     )
-    return tuple(_held_against(*same) for same in zip(found, low, high, strict=True))
 
 
-def _held_against(found: Saving, low: Saving, high: Saving) -> Saving:
+def _held_against(
+    found: Saving,
+    curves: Sequence[Curve],
+    baseline: Sequence[Curve],
+    levels: tuple[float, float],
+    axis: Axis,
+    costs: Costs,
+) -> Saving:
     if found.saving is None:
         return found
-    if low.saving is None or high.saving is None:
+    turns = chain.from_iterable(_turns(each, levels, axis, costs) for each in (curves, baseline))
+    every = [saving(curves, baseline, level, axis, costs) for level in (*levels, *turns)]
+    values = [found.saving, *(s.saving for s in every if s.saving is not None)]
+    if len(values) <= len(every):
         return replace(found, saving=None, undecided=NOT_ALL)
-    all_three = (found.saving, low.saving, high.saving)
-    return replace(found, between=(min(all_three), max(all_three)))
+    bounds = [(s.baseline_at_most, s.needed_at_most) for s in (found, *every)]
+    at_most, at_least = (any(column) for column in zip(*bounds, strict=True))
+    return replace(found, between=(min(values), max(values)), between_bounds=(at_most, at_least))
+
+
+def _turns(
+    curves: Sequence[Curve], levels: tuple[float, float], axis: Axis, costs: Costs
+) -> Iterator[float]:
+    """Levels at which the budget that is needed turns or jumps, and those just above them.
+
+    Between two of them it is linear in the level, and what is saved has its extremes at the ends.
+    """
+    low, high = levels
+    for value in _mean_curve(curves, axis, costs)[1]:
+        if low < value < high:
+            yield float(value)
+            yield min(high, float(value) + 2 * 10**-DECIMALS)
 
 
 def label_savings(
@@ -209,7 +243,7 @@ def _mean_curve(curves: Sequence[Curve], axis: Axis, costs: Costs) -> tuple[Floa
 
 def performance_profile(
     curves: Sequence[Curve],
-    full: Mapping[str, float],
+    full: Mapping[str, Summary],
     axis: Axis,
     costs: Costs,
     *,
@@ -227,8 +261,8 @@ def performance_profile(
 
     Args:
         curves: of all problems; at most one for each problem, method and seed.
-        full: problem -> its metric of full supervision, one for all seeds and methods; problems
-            without are left out.
+        full: problem -> its metric of full supervision over its seeds, whose mean is one for all
+            seeds and methods; problems without are left out.
         axis: of the budget.
         costs: of the axis of seconds.
         failed: what was run and has no curve.
@@ -240,12 +274,15 @@ def performance_profile(
     methods = dict.fromkeys([*(c.method for c in curves), *(m for _, m, _ in failed)])
     attempts = _attempts(curves, failed)
     posed = {k: c for k, c in attempts.items() if c.keys() == methods.keys() and k[0] in full}
-    solved = [b for k, c in posed.items() for b in _solved(c, full[k[0]], axis, costs, qs)]
+    solved = [b for k, c in posed.items() for b in _solved(c, full[k[0]].mean, axis, costs, qs)]
     ratios = {m: sorted(b[m] / min(b.values()) for b in solved if m in b) for m in methods}
     found = {method: tuple(values) for method, values in ratios.items()}
     seeds = by_key(key for key in attempts if key not in posed)
     left_out = {problem: tuple(sorted(numbers)) for problem, numbers in seeds.items()}
-    return Profile(problems=len(solved), ratios=found, left_out=left_out) if solved else None
+    if not solved:
+        return None
+    of_one_seed = tuple(name for name, level in full.items() if level.interval is None)
+    return Profile(len(solved), found, left_out, of_one_seed)
 
 
 def _attempts(

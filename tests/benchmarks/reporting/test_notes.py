@@ -157,8 +157,20 @@ def test_another_revision_of_anything_behind_a_number(tmp_path: Path) -> None:
         ],
     }
     assert list(notes(ProblemRuns("a", methods, others=others), "mAP50")) == [
-        "The runs differ in git: a (random, entropy); b (random); c (first cycles)"
+        "The runs differ in git: a (random of seed 0, entropy); b (random of seed 1); "
+        "c (first cycles)"
     ]
+
+
+def test_columns_of_runs_that_were_measured_at_other_sizes(tmp_path: Path) -> None:
+    """One that has not come as far is no such run."""
+    runs = [run(tmp_path / "1", [0.1, 0.2]), run(tmp_path / "2", [0.1], seed=1)]
+    told = "random: its runs have different budgets; a column is of those that have its size"
+    assert told not in list(notes(ProblemRuns("a", {"random": runs}), "mAP50"))
+    path = tmp_path / "2" / "cycles.jsonl"
+    path.write_text(path.read_text().replace('"labelled": 10', '"labelled": 7'))
+    moved = [runs[0], read_run(tmp_path / "2")]
+    assert told in list(notes(ProblemRuns("a", {"random": moved}), "mAP50"))
 
 
 def test_a_plugin_that_was_edited_between_the_runs_of_a_row(tmp_path: Path) -> None:

@@ -15,6 +15,15 @@ def test_a_saving_that_is_not_decidable_is_none_and_says_why() -> None:
     first, second = (row[-1] for row in grid.rows)
     assert (first.text, first.note) == ("37.5 %", "10.0 % to 40.0 %")
     assert (second.text, second.value) == ("not decidable", None)
+    for bounds, told in (
+        ((True, False), "≤ 10.0 % to 40.0 %"),
+        ((False, True), "10.0 % to ≥ 40.0 %"),
+    ):
+        bound = replace(decided, between_bounds=bounds)
+        other = savings(replace(FULL_PROBLEM, savings=(bound,)))
+        assert other is not None
+        assert other.rows[0][-1].note == told
+        assert other.notes[-2].startswith("≤, ≥: bounds.")
     assert grid.notes[-2:] == [
         "In parentheses: the saving at levels within the 95 % interval of full supervision.",
         "Not decidable: full supervision was run with one seed.",

@@ -32,3 +32,9 @@ def test_solved_and_what_was_left_out():
 def test_nothing_left_out_nothing_said():
     page = page_of(dataclasses.replace(FINDINGS.profile, left_out={}))
     assert len(list(block(page, TITLE).iter("p"))) == 1
+
+
+def test_levels_of_one_seed_say_so():
+    page = page_of(dataclasses.replace(FINDINGS.profile, left_out={}, of_one_seed=("a", "b")))
+    _, said = (text(p) for p in block(page, TITLE).iter("p"))
+    assert said.startswith("Full supervision of a, b was run with one seed: with another")

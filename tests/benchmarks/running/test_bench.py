@@ -97,6 +97,20 @@ def test_an_initial_set_has_no_image_that_is_left_out(tmp_path: Path) -> None:
     assert {ids for _, ids in sets} == {("images/train/1.jpg", "images/train/3.jpg")}
 
 
+def test_every_method_with_another_budget_is_named_once(tmp_path: Path) -> None:
+    methods = {
+        "random": {"strategy": "random"},
+        "large": {"strategy": "entropy", "budget": {"per_cycle": 7}},
+        "other": {"strategy": "margin", "dataset": {"seed": 9}},
+    }
+    with pytest.raises(ConfigError) as raised:
+        initial_sets(grid_of(tiny_suite(methods=methods, seeds=[0, 1], replay=None)), tmp_path)
+    starts = ("large on shapes: budget.per_cycle = 7,", "other on shapes: dataset.seed = 9,")
+    assert len(raised.value.problems) == len(starts)
+    for text, start in zip(raised.value.problems, starts, strict=True):
+        assert text.startswith(start)
+
+
 @pytest.mark.parametrize("kind", ["first/shapes/plain", "run/shapes/entropy", "full/shapes/plain"])
 def test_a_suite_goes_on_with_the_data_that_its_runs_began_with(tmp_path: Path, kind: str) -> None:
     suite = tiny_suite()

@@ -93,3 +93,17 @@ def test_what_all_methods_share_is_said_once() -> None:
         "every method on shapes: dataset.root is required: give --data-root DIR, or "
         "dataset.root=..."
     ]
+
+
+def test_what_problems_share_is_said_once() -> None:
+    methods = {"a": {"strategy": "no"}, "b": {"strategy": "random"}, "c": {"strategy": "no"}}
+    problems = {"p": {}, "q": {}, "r": {"settings": {"seeed": 1}}}
+    with pytest.raises(ConfigError) as error:
+        grid_of(tiny_suite(methods=methods, problems=problems, replay=None))
+    starts = [
+        "a, c on p, q, r: unknown strategy 'no'",
+        "every method on r: unknown setting 'seeed'",
+    ]
+    assert len(error.value.problems) == len(starts)
+    for text, start in zip(error.value.problems, starts, strict=True):
+        assert text.startswith(start)

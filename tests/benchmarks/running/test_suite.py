@@ -43,6 +43,7 @@ def test_every_file_is_registered_and_the_other_way_round() -> None:
 
 PARTIAL = (
     *("cifar10-cpu", "default", "default-miaod", "detectors-cpu", "miaod-claim", "mostly-empty"),
+    "animal-crops",
     *("paper", "paper-512", "passes", "tower", "tuned"),
 )
 """Suites that are not about strategies, or too long for the whole pool: without some rows."""
@@ -223,7 +224,26 @@ def test_nothing_else_may_differ_from_what_was_run() -> None:
         changed.joined(tiny_suite())
     assert len(error.value.problems) == 2
     assert "methods.random.strategy = 'random', now it is 'entropy'" in str(error.value)
-    assert "overrides.training.lr = None, now it is 2" in str(error.value)
+    assert "overrides.training.lr left out, now it is 2" in str(error.value)
+
+
+def test_a_problem_may_not_go_or_come_even_if_it_sets_nothing() -> None:
+    started = tiny_suite(problems={"a": {}, "b": {}})
+    for other in ({"a": {}}, {"a": {}, "c": {}}, {"a": {}, "b": {}, "c": {}}):
+        said = f"with the problems a, b, now it has {', '.join(other)}: give the same"
+        with pytest.raises(ConfigError, match=said):
+            tiny_suite(problems=other).joined(started)
+
+
+def test_null_is_not_what_is_left_out() -> None:
+    """It takes the place of what a preset has."""
+    plain, null = tiny_suite(), tiny_suite().overridden([{"budget": {"candidates": None}}])
+    for one, other, said in (
+        (plain, null, "= None, now it is left out"),
+        (null, plain, "left out, now it is None"),
+    ):
+        with pytest.raises(ConfigError, match=rf"with overrides\.budget\.candidates {said}: give"):
+            one.joined(other)
 
 
 def test_what_a_resumed_run_may_change_a_suite_may() -> None:
@@ -251,7 +271,10 @@ def test_what_a_resumed_run_may_change_a_suite_may() -> None:
             "title: x\nproblems: {a: {setings: {}}}\nmethods: {b: {}}",
             "known: published, settings. Did",
         ),
-        ("title: x\nproblems: {a: {}}\nmethods: {b: {}}\nreplay: c", "there is no method 'c'"),
+        (
+            "title: x\nproblems: {a: {}}\nmethods: {b: {}}\nreplay: c",
+            "replay: unknown method 'c'; known: b",
+        ),
         (
             "title: x\nproblems: {a: {published: voc-retna}}\nmethods: {random: {}}",
             "unknown published table of problem a: 'voc-retna'; known: cifar10-ll4al",
@@ -273,13 +296,24 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, message: s
 
 def test_all_contradictions_of_a_file_are_said_at_once(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text("title: x\nproblems: {a/b: {published: c}}\nmethods: {d: {}}\nreplay: e")
+    path.write_text(
+        "title: x\nproblems: {a/b: {published: c}}\nmethods: {d: {}}\nreplay: e\n"
+        "baselines: [random]"
+    )
     with pytest.raises(ConfigError) as error:
         load(str(path))
-    starts = ("problems: 'a/b'", "baselines: there", "replay: there", "unknown published")
+    starts = ("problems: 'a/b'", "baselines: unknown", "replay: unknown", "unknown published")
     assert len(error.value.problems) == len(starts)
     for problem, start in zip(error.value.problems, starts, strict=True):
         assert problem.startswith(f"{path}: {start}")
+
+
+def test_methods_of_any_names_need_no_baselines(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("title: x\nproblems: {a: {}}\nmethods: {rand: {strategy: random}}")
+    assert load(str(path)).baselines == ()
+    path.write_text("title: x\nproblems: {a: {}}\nmethods: {random: {}}")
+    assert load(str(path)).baselines == ("random",)
 
 
 def test_unknown_suites_and_files() -> None:

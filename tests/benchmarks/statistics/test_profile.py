@@ -1,9 +1,15 @@
 import pytest
 
+from alframe.benchmarks.statistics.curves import Summary
 from alframe.benchmarks.statistics.levels import performance_profile
 from tests.benchmarks.statistics.curves import COSTS, curve
 
-FULL = {"p": 1.0, "q": 0.5}
+
+def level(mean, interval=(0.0, 2.0)):
+    return Summary(mean, 0.1, 3, interval)
+
+
+FULL = {"p": level(1.0), "q": level(0.5)}
 
 
 def test_by_hand() -> None:
@@ -43,7 +49,7 @@ HARD = [
     *(curve([0.1, 0.9, 0.9], "brittle", seed) for seed in (0, 1)),
 ]
 """Two problems; the brittle one is the better on the first and has failed on the second."""
-BOTH = {"p": 1.0, "q": 1.0}
+BOTH = {"p": level(1.0), "q": level(1.0)}
 
 
 def test_a_failure_is_a_problem_not_solved() -> None:
@@ -66,8 +72,9 @@ def test_what_was_not_run_is_left_out_and_said() -> None:
 
 
 def test_without_a_level_nothing_can_be_solved() -> None:
-    found = performance_profile(HARD, {"p": 1.0}, "images", COSTS, qs=(0.5,))
+    found = performance_profile(HARD, {"p": level(1.0, None)}, "images", COSTS, qs=(0.5,))
     assert found is not None
+    assert found.of_one_seed == ("p",)
     assert (found.problems, found.left_out) == (2, {"q": (0, 1)})
 
 

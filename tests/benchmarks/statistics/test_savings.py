@@ -179,6 +179,41 @@ def test_a_saving_is_told_with_those_at_the_ends_of_the_interval() -> None:
     assert (new.needed, new.saving, new.undecided) == (None, None, "")
 
 
+def test_the_extremes_of_a_saving_may_lie_within_the_interval() -> None:
+    """Just above .36 random needs 21 images of 20, the slow one 90; at .405 both need 95."""
+    budgets = [10, 20, 21, 100], [10, 20, 90, 100]
+    values = [0.30, 0.36, 0.385, 0.41]
+    random = curve(values, images=budgets[0])
+    slow = curve(values, "slow", images=budgets[1])
+    full = Summary(0.36 / 0.9, 0.02, 3, (0.33 / 0.9, 0.41 / 0.9))
+    (found,) = savings_within([slow, random], full, "images", COSTS)
+    assert found.saving == pytest.approx(0)
+    assert found.between == pytest.approx((1 - 90 / 21, 0))
+    levels = np.linspace(0.33, 0.41, 2001)
+    dense = [saving([slow], [random], each, "images", COSTS).saving for each in levels]
+    assert found.between == pytest.approx((min(dense), max(dense)))
+
+
+def test_a_curve_that_falls_and_rises_again_jumps_where_it_was_highest() -> None:
+    """Up to .5 it needs 20 images, above it more than 30."""
+    dip = curve([0.1, 0.5, 0.2, 0.8], "dip")
+    full = Summary(0.45 / 0.9, 0.02, 3, (0.4 / 0.9, 0.6 / 0.9))
+    (found,) = savings_within([dip, curve([0.1, 0.3, 0.5, 0.7])], full, "images", COSTS)
+    after = 30 + 10 * (0.5 - 0.2) / 0.6
+    assert found.between == pytest.approx((1 - after / 30, 1 - 20 / 30))
+
+
+def test_a_bound_at_one_end_of_the_interval_is_told() -> None:
+    early = curve([0.45, 0.5, 0.9], "early")
+    full = Summary(0.5 / 0.9, 0.02, 3, (0.4 / 0.9, 0.55 / 0.9))
+    (found,) = savings_within([early, curve([0.1, 0.4, 0.6])], full, "images", COSTS)
+    assert (found.needed_at_most, found.between_bounds) == (False, (False, True))
+    (other,) = savings_within(
+        [early, curve([0.1, 0.4, 0.6])], full, "images", COSTS, baseline="early"
+    )
+    assert other.between_bounds == (True, False)
+
+
 def test_no_savings_without_the_baseline() -> None:
     assert label_savings(NEW, 0.6, "images", COSTS) == ()
     assert label_savings([], 0.6, "images", COSTS) == ()
