@@ -15,7 +15,7 @@ import numpy as np
 from alframe.config.resolve import from_file, from_overrides, is_override
 from alframe.config.resolve import resolve as resolved
 from alframe.config.sections import RunConfig
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, together
 from alframe.files.home import expanded
 from alframe.strategy import Adaptable, Strategy
 
@@ -33,7 +33,7 @@ def resolve(*settings: str | PathLike[str] | Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: every problem found.
     """
-    return resolved([_layer(each) for each in settings])
+    return resolved(together(*(partial(_layer, each) for each in settings)))
 
 
 def run(config: RunConfig, path: str | PathLike[str]) -> Iterator[Mapping[str, Any]]:
@@ -110,11 +110,12 @@ def select(
         ConfigError: the strategy requires what is not given, or what is given does not fit.
         DataError: detections cannot be used.
     """
-    for name, number, least in (("budget", budget, 1), ("seed", seed, 0)):
-        if not isinstance(number, Integral) or isinstance(number, bool) or number < least:
-            raise ConfigError(
-                f"{name}: expected a whole number from {least} on, got {number!r:.60}"
-            )
+    if wrong := [
+        f"{name}: expected a whole number from {least} on, got {number!r:.60}"
+        for name, number, least in (("budget", budget, 1), ("seed", seed, 0))
+        if not isinstance(number, Integral) or isinstance(number, bool) or number < least
+    ]:
+        raise ConfigError(wrong)
     from alframe.selecting.arrays import material_of
     from alframe.selecting.choosing import ARGUMENTS, choose, strategy_of
 

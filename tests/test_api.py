@@ -48,6 +48,9 @@ def test_settings_of_each_kind_make_a_configuration(tmp_path: Path) -> None:
     swept.parent.mkdir()
     file.rename(swept)
     assert alframe.resolve(swept, SMALL).training.lr == 0.5
+    with pytest.raises(alframe.AlframeError) as raised:
+        alframe.resolve("training.lr=[1,", "gone.yaml")
+    assert len(raised.value.problems) == 2
     for wrong in (5, ["seed=1"], None):
         with pytest.raises(ConfigError, match="expected key=value, a file or a mapping, got"):
             alframe.resolve(wrong)  # type: ignore[arg-type]

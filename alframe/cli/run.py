@@ -124,7 +124,8 @@ def _checked(
         draft.checked()  # says the same and more
         raise
     path = path_of(light)
-    return path, checked_dataset(light, path, resume=resume)
+    with draft.told_with():
+        return path, checked_dataset(light, path, resume=resume)
 
 
 def new_path(config: RunConfig) -> Path:

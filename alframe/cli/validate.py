@@ -42,8 +42,10 @@ def validate(file: str | None, **flags: Any) -> None:
     layers = layers_from(flags)
     from alframe.runs.preflight import check_paths
 
-    check_paths(layers)  # before torch is imported
-    config = drafted(layers).checked()
+    draft = drafted(layers)
+    with draft.told_with():
+        check_paths(layers)  # before torch is imported, unless there may be more to tell
+    config = draft.checked()
     from alframe.runs.build import build_strategy
 
     _, (dataset, plan) = together(lambda: build_strategy(config), lambda: _checked_data(config))

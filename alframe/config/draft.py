@@ -15,7 +15,7 @@ from alframe.config.error_locations import members
 from alframe.config.options import check_options, options_model, problems
 from alframe.config.section import Section
 from alframe.config.sections import TRAINED, RunConfig
-from alframe.errors import ConfigError, PluginError
+from alframe.errors import AlframeError, ConfigError, DataError, PluginError, RunError
 from alframe.model import unwrapped
 from alframe.plugins import Entry, Kind
 
@@ -48,7 +48,7 @@ class Draft:
         tree: all layers on top of each other.
         entries: of each component, followed by those of what it wraps.
         found: what is wrong with how the layers meet.
-        plain: the user gave no options to components that import torch.
+        plain: the user gave no options to components that import torch, but for weights.
     """
 
     tree: Layer
@@ -67,6 +67,27 @@ class Draft:
         for section, chain in self.entries.items():
             tree[section] = {**tree[section], "name": full_name(chain)}
         return _validated(tree, [*self.found, *found])
+
+    @contextlib.contextmanager
+    def told_with(self) -> Iterator[None]:
+        """Tell what is wrong with options of components, too, where an error ends the block.
+
+        It takes torch to know, so only where there are such options.
+
+        Raises:
+            AlframeError: with all of it.
+        """
+        try:
+            yield
+        except (ConfigError, DataError, RunError) as error:
+            if self.plain:
+                raise
+            try:
+                self.checked()
+            except AlframeError as other:
+                problems = dict.fromkeys((*other.problems, *error.problems))
+                raise AlframeError(problems) from error
+            raise
 
     def checked(self) -> RunConfig:
         """The whole configuration.
@@ -139,10 +160,11 @@ def full_name(chain: Sequence[Entry]) -> str:
 
 
 def has_options(component: Any) -> bool:
-    """Whether a component, or what it wraps, was given more than its name."""
+    """Whether a component, or what it wraps, was given more than its name and a file of weights."""
     if not isinstance(component, dict):
         return False
-    return bool(component.keys() - {"name", "of"}) or has_options(component.get("of"))
+    known = {"name", "of", "weights"}  # whether the file is there can be seen without torch
+    return bool(component.keys() - known) or has_options(component.get("of"))
 
 
 def _validated(tree: Layer, found: list[str], known: Collection[str] = ()) -> RunConfig:

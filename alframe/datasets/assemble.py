@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from alframe.datasets.splits import (
     check_files,
     check_splits,
     choose_classes,
+    not_names,
     unmeasured,
 )
 from alframe.datasets.suspicions import check_objects, nothing_left
@@ -114,7 +116,10 @@ def assemble(
         DataError: see :class:`Problems`, :func:`choose_classes`, :func:`check_splits`,
             :func:`check_files` and :func:`check_objects`.
     """
-    told, _ = together(found.problems.settle, lambda: check_apart(found.pool, found.test))
+    told, _ = together(
+        partial(found.problems.settle, not_names(classes)),
+        partial(check_apart, found.pool, found.test),
+    )
     notes = [*found.notes, *found.meant.notes(), *told]
     places, taken = found.around or found.folders, found.files.values()
     notes += beside_splits(found.home, places, taken, found.listing)

@@ -114,22 +114,23 @@ def hold_out(found: Found, test: str, seed: int) -> None:
         test: the path of a file, or a share.
         seed: other seeds draw other images.
 
-    Raises:
-        DataError: see :func:`listed` and :func:`drawn_test`.
+    What is wrong with them (see :func:`listed` and :func:`drawn_test`) is noted, to be told with
+    what else is.
     """
-    if share_of(test) is None:
-        own = {item: found.files[item] for item in found.pool if item in found.files}
-        names = PictureNames(own)
-        found.test = listed(expanded(test), names, found.problems)
-        found.notes += names.notes()
-    else:
-        apart = found.problems.items.union(found.bare)
-        shown: dict[str, set[str]] = {item: set() for item in found.pool if item not in apart}
-        for thing in found.objects:
-            if thing.owner in shown:
-                shown[thing.owner].add(thing.name)
-        found.test, note = drawn_test(shown, test, seed, "annotated")
-        found.notes.append(note)
+    with found.problems.gathering():
+        if share_of(test) is None:
+            own = {item: found.files[item] for item in found.pool if item in found.files}
+            names = PictureNames(own)
+            found.test = listed(expanded(test), names, found.problems)
+            found.notes += names.notes()
+        else:
+            apart = found.problems.items.union(found.bare)
+            shown: dict[str, set[str]] = {item: set() for item in found.pool if item not in apart}
+            for thing in found.objects:
+                if thing.owner in shown:
+                    shown[thing.owner].add(thing.name)
+            found.test, note = drawn_test(shown, test, seed, "annotated")
+            found.notes.append(note)
     chosen = frozenset(found.test)
     found.pool = [item for item in found.pool if item not in chosen]
 

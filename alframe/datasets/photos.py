@@ -73,7 +73,9 @@ def photos(
         home, Problems(on_bad_item), tested=test is not None, notes=notes, listing=listing
     )
     found.files = {name: home / name for name in names}
-    known = frozenset(_take(found, annotations, classes, listed) if annotations else ())
+    known = frozenset[str]()
+    with found.problems.gathering():
+        known = frozenset(_take(found, annotations, classes, listed) if annotations else ())
     found.bare = {name: name for name in names if name not in known}
     found.pool = list(found.files)
     if test is not None:

@@ -1,11 +1,12 @@
 """Problems found while reading a dataset: collected in one pass, then raised or skipped."""
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from alframe.datasets.base import OnBadItem
-from alframe.errors import DataError
+from alframe.errors import ConfigError, DataError
 from alframe.words import named, plural
 
 MOST_LINES = 10
@@ -74,7 +75,7 @@ def sentences(errors: Iterable[DataError]) -> list[str]:
 
 
 class Problems:
-    """Errors of the items of a dataset, collected in one pass.
+    """Errors of the items of a dataset, collected in one pass, and of the dataset as a whole.
 
     Args:
         on_bad_item: whether :meth:`settle` raises the problems or reports the items as skipped.
@@ -86,7 +87,16 @@ class Problems:
         self.on_bad_item: OnBadItem = on_bad_item
         self._skip = skip
         self._errors: list[DataError] = []
+        self._whole: list[str] = []
         self.items: set[str] = set()
+
+    @contextlib.contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Note an error of the dataset as a whole that ends the block: skipping does not help."""
+        try:
+            yield
+        except (ConfigError, DataError) as error:
+            self._whole += error.problems
 
     def add(self, item: str, *problems: Problem) -> None:
         """Note what is wrong with ``item``: an id, or the place of a row that belongs to none."""
@@ -110,22 +120,26 @@ class Problems:
             except DataError as error:
                 self.take(item, error)
 
-    def settle(self) -> tuple[str, ...]:
+    def settle(self, others: Iterable[str] = ()) -> tuple[str, ...]:
         """End the pass: nothing was wrong, or all of it is raised, or a note says what to skip.
+
+        Args:
+            others: problems of the dataset as a whole that are told later where nothing is raised.
 
         Returns:
             Notes for the dataset. The caller leaves out the ids in ``items``.
 
         Raises:
-            DataError: with every cause, where bad items are errors.
+            DataError: with every cause, where bad items are errors, or more is wrong than items.
         """
-        if not self.items:
+        if not (self.items or self._whole):
             return ()
         lines = [self._in_place(line) for line in sentences(self._errors)]
         if len(lines) > MOST_LINES:
             lines[MOST_LINES:] = [f"... and {len(lines) - MOST_LINES:,} more"]
-        if self.on_bad_item == "error":
-            raise DataError(lines)
+        if self._whole or self.on_bad_item == "error":
+            shown = lines if self.on_bad_item == "error" else []
+            raise DataError([*self._whole, *others, *shown])
         for line in lines:
             logger.warning("skipped: %s", line)
         count = plural(len(self.items), "bad item")

@@ -1,6 +1,6 @@
 """Which classes a dataset has, and which items its two splits."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from unicodedata import normalize
@@ -153,15 +153,21 @@ def _wanted(wanted: Sequence[str], known: Collection[str] | None) -> tuple[str, 
         for name in wanted
         if known is not None and name not in known
     ]
-    if not all(wanted):
-        problems.append(f"dataset.classes names a class without a name: {list(wanted)}")
-    if len(set(wanted)) != len(wanted):
-        problems.append(f"dataset.classes names a class twice: {list(wanted)}")
-    if not wanted:
-        problems.append("dataset.classes is empty: name at least one class, or leave it out")
-    if problems:
+    if problems := [*problems, *not_names(wanted)]:
         raise DataError(problems)
     return tuple(wanted)
+
+
+def not_names(wanted: Sequence[str] | None) -> Iterator[str]:
+    """What is wrong with the classes that are asked for, whatever the annotations are."""
+    if wanted is None:
+        return
+    if not all(wanted):
+        yield f"dataset.classes names a class without a name: {list(wanted)}"
+    if len(set(wanted)) != len(wanted):
+        yield f"dataset.classes names a class twice: {list(wanted)}"
+    if not wanted:
+        yield "dataset.classes is empty: name at least one class, or leave it out"
 
 
 def closest(name: str, known: Collection[str]) -> str:

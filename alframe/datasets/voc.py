@@ -103,10 +103,13 @@ class _Reader:
         self._others: list[str] = []
 
     def read(self, split: str, folder: VocFolder, name: str) -> list[str]:
-        """Read the items of one list; their ids."""
-        listed = read_list(folder.text(name), lambda line: self._known(folder, line))
-        self._found.notes += listed.notes(split)
-        return [self._item(folder, name) for name in listed.names]
+        """Read the items of one list; their ids, none of a list that is noted as wrong."""
+        names: Sequence[str] = ()
+        with self._found.problems.gathering():
+            listed = read_list(folder.text(name), lambda line: self._known(folder, line))
+            self._found.notes += listed.notes(split)
+            names = listed.names
+        return [self._item(folder, name) for name in names]
 
     def notes(self) -> list[str]:
         """Hints at annotations of other images, and at coordinates that cannot be 1-based."""

@@ -78,8 +78,9 @@ def yolo(
     found.tested, found.known = split is not None or test is not None, list(file.names)
     found.pool = file.images("train")
     found.test = file.images(split) if split else []
-    if file.wrong:
-        raise DataError(file.wrong)
+    with found.problems.gathering():
+        if file.wrong:
+            raise DataError(file.wrong)
     found.files = {item: home / item for item in (*found.pool, *found.test)}
     found.around = [home / folder for folder in sorted(set(map(_folder, found.files)))]
     found.around += [folder for key in SPLITS if key != split for folder in file.folders(key)]
@@ -89,12 +90,13 @@ def yolo(
     if unannotated == "empty":
         found.bare.clear()
     if test is not None and not split:
-        if share_of(str(test)) is None and not exists(expanded(str(test))):
-            raise DataError(
-                f"dataset.test={test}: expected val or test, which are lists of data.yaml, a "
-                "text file with the id of an image in each line, or a share as 20%"
-            )
-        hold_out(found, str(test), test_seed)
+        with found.problems.gathering():
+            if share_of(str(test)) is None and not exists(expanded(str(test))):
+                raise DataError(
+                    f"dataset.test={test}: expected val or test, which are lists of data.yaml, a "
+                    "text file with the id of an image in each line, or a share as 20%"
+                )
+            hold_out(found, str(test), test_seed)
     found.check_tested(
         "add it, empty where the image shows no object; or set dataset.unannotated=empty"
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, with_classes
-from alframe.errors import Waiting
+from alframe.errors import Waiting, together
 from alframe.learner import Learner
 from alframe.profiling import Profiling
 from alframe.runs.asking import Asking, plan_and_fingerprint, readable, unreadable
@@ -74,11 +74,13 @@ def run(
     config = broadcast(partial(as_settled, config, path))
     if is_main_process():
         check_claim(path, config, resume=resume)
-    strategy = build_strategy(config)
     as_read = dataset or dataset_of(config, path)
     people = asks_people(config)
     alone = _of_all_processes(config)
-    learner = build_learner(alone, as_read.classes, path, as_read.image_set)
+    strategy, learner = together(
+        partial(build_strategy, config),
+        partial(build_learner, alone, as_read.classes, path, as_read.image_set),
+    )
     waits, grown, first = broadcast(partial(_waits, config, path, as_read, resume=resume))
     if waits is not None:
         if is_main_process():

@@ -44,6 +44,7 @@ def check_dataset(factory: Callable[[], Dataset]) -> None:
     """
     rules: Rules[DatasetUnderTest] = {
         _is_made: (),
+        _leaves_generators_alone: (_is_made,),
         _has_classes: (_is_made,),
         _has_splits: (_is_made,),
         _orders_its_splits: (_has_splits,),
@@ -84,12 +85,16 @@ class DatasetUnderTest:
 
 
 def _is_made(bench: DatasetUnderTest) -> None:
-    with generators_left_alone("the dataset"):
-        made: object = bench.dataset
+    made: object = bench.dataset
     expect(
         isinstance(made, Dataset),
         f"the factory makes {made!r:.80}: expected an alframe.datasets.base.Dataset",
     )
+
+
+def _leaves_generators_alone(bench: DatasetUnderTest) -> None:
+    with generators_left_alone("the dataset"):
+        bench.factory()
 
 
 def _repeats_itself(bench: DatasetUnderTest) -> None:

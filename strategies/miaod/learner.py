@@ -106,7 +106,8 @@ class MIAODLearner(PlainLearner):
                 setup.training.batch_size, discrepancy_weight, image_weight, skip, mask_padding
             )
             self._names = phase_names(self._given.order, rounds)
-            phase_lengths(self._names, setup.training.length, label_ratio)
+            if not check.problems:  # of which the lengths may come
+                phase_lengths(self._names, setup.training.length, label_ratio)
         self._label_ratio, self._rounds = label_ratio, rounds
         training = setup.training
         if mode == "parity" and training.same_weights is None:

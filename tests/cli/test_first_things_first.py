@@ -95,3 +95,29 @@ def test_weights_that_a_run_began_with_are_asked_for(tmp_path: Path) -> None:
         checked_dataset(config, tmp_path / "run", resume=False)
     with pytest.raises(AlframeError, match=r"the run began with: give model\.weights=PATH of it"):
         checked_dataset(config, tmp_path / "run", resume=True)
+
+
+def test_what_takes_torch_to_see_is_told_beside_a_path_that_is_missing(alframe: Alframe) -> None:  # noqa: F811
+    for verb in ("run", "validate"):
+        words = ("--dataset", "voc", "--data-root", "gone", "strategy.foo=3", "model.bar=4")
+        code, _, err = alframe(verb, *words)
+        starts = [
+            "unknown setting 'strategy.foo'",
+            "unknown setting 'model.bar'",
+            "gone is not a f",
+        ]
+        assert code == 2
+        lines = [line for line in err.splitlines() if line.startswith("error: ")]
+        assert len(lines) == len(starts), lines
+        for line, start in zip(lines, starts, strict=True):
+            assert line.startswith(f"error: {start}")
+
+
+def test_options_of_strategy_and_model_are_told_together(alframe: Alframe, tmp_path: Path) -> None:  # noqa: F811
+    small = ("dataset.pool=20", "dataset.test=5", "budget.initial=4", "budget.per_cycle=3")
+    words = ("strategy.k=0", "model.beta=-1", "--output", str(tmp_path / "run"))
+    code, _, err = alframe("run", *small, *words)
+    assert code == 2
+    assert "error: strategy.k: expected at least 1" in err
+    assert "error: model.beta: expected at least 0" in err
+    assert not (tmp_path / "run").exists()

@@ -73,7 +73,7 @@ def test_a_share_is_drawn(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("share", ["100%", "20", 0.2])
 def test_what_is_no_share(options: dict[str, Any], share: Any) -> None:
     said = f"dataset.test={share}: expected a share of the annotated images between 0% and 100%"
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises((ConfigError, DataError), match=said):
         read(options, test=share)
 
 

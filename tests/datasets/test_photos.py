@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from alframe.datasets.held_out import share_of, stratified
 from alframe.datasets.photos import photos
-from alframe.errors import AlframeError, ConfigError, DataError
+from alframe.errors import AlframeError, DataError
 from tests.datasets.builders import LABEL, image, photo_folder, voc_item, xml, xml_object
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "bccd"
@@ -219,7 +219,7 @@ class TestSplit:
 
     @pytest.mark.parametrize("test", [20, "20", "0%", "100%", "200%", "0.0 %"])
     def test_no_share(self, many, test):
-        with pytest.raises(ConfigError, match=r"expected a share .* budget.test=N"):
+        with pytest.raises(DataError, match=r"expected a share .* budget.test=N"):
             photos(many[0], classes=["cat"], test=test)
 
     @pytest.mark.parametrize("text", [b"", b"\n \n", b"\xff\xfe\xff"])

@@ -178,6 +178,16 @@ def test_lists_may_overlap_within_the_pool_but_not_with_the_test_split(plain):
     assert "must not overlap: c; take" in common
 
 
+def test_lists_that_are_missing_are_told_beside_annotations_that_are_wrong(plain):
+    (plain / "Annotations" / "a.xml").write_text("<annotation>")
+    with pytest.raises(DataError) as raised:
+        voc(str(plain), pool=["trainval", "nope"], test=["gone"])
+    first, second, bad = raised.value.problems
+    assert "nope.txt" in first
+    assert "gone.txt" in second
+    assert "a.xml" in bad
+
+
 def test_missing_root(tmp_path):
     with pytest.raises(DataError, match=r"nowhere is not a folder: expected a VOCdevkit .*root"):
         voc(str(tmp_path / "nowhere"))

@@ -240,6 +240,18 @@ class TestLayouts:
         dataset = yolo(str(yolo_root(tmp_path, val=nothing)))
         assert (len(dataset.pool), dataset.test) == (2, ())
 
+    def test_splits_that_are_missing_are_told_beside_labels_that_are_wrong(self, tmp_path):
+        root = yolo_root(tmp_path, {"train/1": "7 0.5 0.5 0.1 0.1\n"}, val="images/gone")
+        (told, label) = problems(root)
+        assert "val: nothing at 'images/gone'" in told
+        assert "train/1.txt" in label
+        (told, label) = problems(root, test="150%")
+        assert told.startswith("dataset.test=150%: expected a share")
+        (told, twice, label) = problems(root, test="gone.txt", classes=["a", "a"])
+        assert told.startswith("dataset.test=gone.txt: expected val or test")
+        assert twice == "dataset.classes names a class twice: ['a', 'a']"
+        assert problems(root, test="gone.txt", on_bad_item="skip")[0] == told
+
     def test_one_folder_for_both_splits(self, tmp_path):
         assert "must not overlap" in problems(yolo_root(tmp_path, val="images/train"))[0]
 

@@ -586,3 +586,9 @@ def test_a_model_that_finds_nothing_on_any_image(strategy: str) -> None:
     given |= {"embedding": VECTORS, "object_features": features}
     for count in (2, 4):
         assert len(alframe.select(strategy, count, ids=IDS, **given)) == count
+
+
+def test_a_budget_and_a_seed_that_cannot_be_are_told_together() -> None:
+    with pytest.raises(ConfigError) as raised:
+        alframe.select("coreset", 0, ids=["a"], embedding=np.ones((1, 2)), seed=-1)
+    assert [text.partition(":")[0] for text in raised.value.problems] == ["budget", "seed"]

@@ -16,7 +16,14 @@ from alframe.datasets.listing import Listing
 from alframe.datasets.name_matching import PictureNames
 from alframe.datasets.names import SUFFIXES, composed
 from alframe.datasets.problems import Problems
-from alframe.datasets.splits import alike, check_files, check_splits, choose_classes, unmeasured
+from alframe.datasets.splits import (
+    alike,
+    check_files,
+    check_splits,
+    choose_classes,
+    not_names,
+    unmeasured,
+)
 from alframe.errors import DataError
 from alframe.files.home import expanded
 from alframe.files.walking import OF_SYSTEMS
@@ -121,7 +128,7 @@ def folder(
     """
     found, problems = ClassFolders(home_of(root, "one with pictures")), Problems(on_bad_item)
     pool, held = _splits(found, None if test is None else str(test), test_seed, problems)
-    notes = [*found.notes, *problems.settle()]
+    notes = [*found.notes, *problems.settle(not_names(classes))]
     return _assembled(found, pool, held, notes, classes, on_bad_item)
 
 
@@ -136,11 +143,12 @@ def _splits(
             f"expected the folders of the classes to choose from in {home / POOLS[0]} (to evaluate "
             f"on {held} alone: --data-root {home / held})"
         )
-    if held and test is not None:
-        raise DataError(
-            f"dataset.test={test} makes a test split, and {home / held} is one: leave out one of "
-            "the two"
-        )
+    with problems.gathering():
+        if held and test is not None:
+            raise DataError(
+                f"dataset.test={test} makes a test split, and {home / held} is one: leave out one "
+                "of the two"
+            )
     ids = found.look_through(pool or "")
     _check_classes(found, pool)
     tested = found.look_through(held) if held else []
@@ -148,7 +156,9 @@ def _splits(
         found.note_others(set(filter(None, (pool, held))))
     if held:
         return ids, tested
-    drawn = [] if test is None else _drawn(found, test, seed, problems)
+    drawn: list[str] = []
+    with problems.gathering():
+        drawn = [] if test is None else _drawn(found, test, seed, problems)
     apart = frozenset(drawn)
     return [item for item in ids if item not in apart], drawn
 

@@ -456,6 +456,13 @@ def test_options_that_cannot_work(options: Any, message: str) -> None:
         MIAODLearner(setup(passes=5), **options)
 
 
+def test_lengths_are_not_blamed_for_what_is_out_of_range() -> None:
+    with pytest.raises(ConfigError) as raised:
+        MIAODLearner(setup(passes=50), label_ratio=0, rounds=-1)
+    options = [problem.partition(":")[0] for problem in raised.value.problems]
+    assert options == ["label_ratio", "rounds"]
+
+
 def test_a_warning_when_there_is_nothing_to_learn_from(caplog: pytest.LogCaptureFixture) -> None:
     warn_if_vanished(0, "label", {"cls": 1.0})
     warn_if_vanished(0, "min", {"disagreement": 1e-9, "pseudo_label_rate": 0.1})

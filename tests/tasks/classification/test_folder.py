@@ -96,6 +96,15 @@ def test_a_class_is_the_same_in_another_form_of_unicode(tmp_path: Path) -> None:
     assert folder(str(tmp_path), classes=["emu", other]).classes == ("emu", one)
 
 
+def test_settings_that_are_wrong_are_told_together(tmp_path: Path) -> None:
+    root = class_folder(tmp_path)
+    with pytest.raises(DataError) as raised:
+        folder(str(root), test="20%", classes=["cat", "cat"])
+    split, twice = raised.value.problems
+    assert split.startswith("dataset.test=20% makes a test split")
+    assert twice == "dataset.classes names a class twice: ['cat', 'cat']"
+
+
 def test_pictures_beside_the_classes_of_a_split_are_left_out(tmp_path: Path) -> None:
     root = class_folder(tmp_path)
     picture(root / "pool" / "loose.png")
