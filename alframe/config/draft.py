@@ -15,7 +15,7 @@ from alframe.config.error_locations import members
 from alframe.config.options import check_options, options_model, problems
 from alframe.config.section import Section
 from alframe.config.sections import TRAINED, RunConfig
-from alframe.errors import AlframeError, ConfigError, DataError, PluginError, RunError
+from alframe.errors import AlframeError, ConfigError, PluginError, Waiting
 from alframe.model import unwrapped
 from alframe.plugins import Entry, Kind
 
@@ -79,8 +79,8 @@ class Draft:
         """
         try:
             yield
-        except (ConfigError, DataError, RunError) as error:
-            if self.plain:
+        except AlframeError as error:
+            if self.plain or isinstance(error, Waiting):
                 raise
             try:
                 self.checked()

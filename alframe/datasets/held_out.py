@@ -123,7 +123,7 @@ def hold_out(found: Found, test: str, seed: int) -> None:
             names = PictureNames(own)
             found.test = listed(expanded(test), names, found.problems)
             found.notes += names.notes()
-        else:
+        elif not found.problems.of_whole:
             apart = found.problems.items.union(found.bare)
             shown: dict[str, set[str]] = {item: set() for item in found.pool if item not in apart}
             for thing in found.objects:

@@ -90,13 +90,22 @@ class Problems:
         self._whole: list[str] = []
         self.items: set[str] = set()
 
+    @property
+    def of_whole(self) -> bool:
+        """Whether more is wrong than items, so that what was read is less than there is."""
+        return bool(self._whole)
+
+    def refuse(self, *problems: str) -> None:
+        """Note what is wrong with the dataset as a whole: skipping does not help."""
+        self._whole += problems
+
     @contextlib.contextmanager
     def gathering(self) -> Iterator[None]:
-        """Note an error of the dataset as a whole that ends the block: skipping does not help."""
+        """Note likewise what an error says that ends the block."""
         try:
             yield
         except (ConfigError, DataError) as error:
-            self._whole += error.problems
+            self.refuse(*error.problems)
 
     def add(self, item: str, *problems: Problem) -> None:
         """Note what is wrong with ``item``: an id, or the place of a row that belongs to none."""

@@ -78,9 +78,7 @@ def yolo(
     found.tested, found.known = split is not None or test is not None, list(file.names)
     found.pool = file.images("train")
     found.test = file.images(split) if split else []
-    with found.problems.gathering():
-        if file.wrong:
-            raise DataError(file.wrong)
+    found.problems.refuse(*file.wrong)
     found.files = {item: home / item for item in (*found.pool, *found.test)}
     found.around = [home / folder for folder in sorted(set(map(_folder, found.files)))]
     found.around += [folder for key in SPLITS if key != split for folder in file.folders(key)]

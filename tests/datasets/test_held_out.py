@@ -152,3 +152,11 @@ def test_a_name_that_may_mean_two_pictures_is_left_out(tmp_path: Path) -> None:
     names = PictureNames({item: tmp_path / item for item in ("a.jpg", "b/a.jpg", "b/c.jpg")})
     assert listed(path, names, problems) == ["b/c.jpg"]
     assert problems.items == {f"{path}: a.jpg"}
+
+
+def test_annotations_that_cannot_be_read_are_not_told_as_too_few(tmp_path: Path) -> None:
+    settings = photos(tmp_path) | {"annotations": str(tmp_path / "gone"), "test": "20%"}
+    with pytest.raises(DataError) as raised:
+        build_dataset(resolve([{"dataset": settings, "oracle": "files"}]))
+    (told,) = raised.value.problems
+    assert "nothing lies there" in told

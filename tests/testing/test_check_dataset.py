@@ -127,3 +127,15 @@ def test_all_broken_rules_are_told_at_once() -> None:
         "- the images hold a reference to targets",
         "(not tried, as it rests on the above",
     ]
+
+
+def test_a_generator_that_is_moved_hides_no_other_rule() -> None:
+    def moving() -> Any:
+        drawn_globally()
+        return but(classes=("a", "a"))()
+
+    with pytest.raises(AssertionError) as raised:
+        check_dataset(moving)
+    told = str(raised.value)
+    assert "the dataset moved the global generator of random" in told
+    assert told.startswith("2 rules are broken:")

@@ -143,12 +143,11 @@ def _splits(
             f"expected the folders of the classes to choose from in {home / POOLS[0]} (to evaluate "
             f"on {held} alone: --data-root {home / held})"
         )
-    with problems.gathering():
-        if held and test is not None:
-            raise DataError(
-                f"dataset.test={test} makes a test split, and {home / held} is one: leave out one "
-                "of the two"
-            )
+    if held and test is not None:
+        problems.refuse(
+            f"dataset.test={test} makes a test split, and {home / held} is one: leave out one of "
+            "the two"
+        )
     ids = found.look_through(pool or "")
     _check_classes(found, pool)
     tested = found.look_through(held) if held else []
