@@ -88,21 +88,22 @@ def together(*checks: Callable[[], Any]) -> list[Any]:
         What the checks returned.
 
     Raises:
-        AlframeError: the problems of every check that failed; a ConfigError if all are of settings,
-            a DataError if all are of data.
+        AlframeError: the problems of every check that failed, by what the one raised that did, or
+            else a ConfigError if all are of settings, a DataError if all are of data.
         Waiting: of the first check that waits.
     """
     results: list[Any] = []
-    found: list[str] = []
-    kinds: list[type[AlframeError]] = [ConfigError, DataError]
+    errors: list[AlframeError] = []
     for check in checks:
         try:
             results.append(check())
         except Waiting:
             raise
         except AlframeError as error:
-            found += error.problems
-            kinds = [kind for kind in kinds if isinstance(error, kind)]
-    if found:
-        raise (kinds or [AlframeError])[0](found)
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        shared = (k for k in (ConfigError, DataError) if all(isinstance(e, k) for e in errors))
+        raise next(shared, AlframeError)(problem for error in errors for problem in error.problems)
     return results

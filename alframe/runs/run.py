@@ -74,6 +74,8 @@ def run(
     config = broadcast(partial(as_settled, config, path))
     if is_main_process():
         check_claim(path, config, resume=resume)
+    if dataset is None:
+        build_strategy(config)  # before the data are read
     as_read = dataset or dataset_of(config, path)
     people = asks_people(config)
     alone = _of_all_processes(config)

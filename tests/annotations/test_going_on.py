@@ -401,7 +401,7 @@ def test_proposals_of_others_are_checked_before_anything_is_made(
 
 def test_a_threshold_is_a_score(waiting: Path) -> None:
     setup = OracleSetup(dataset_of(resolve([stored_layer(waiting)]), waiting), waiting)
-    with pytest.raises(ConfigError, match=r"oracle\.threshold: expected 0 to 1, got 30"):
+    with pytest.raises(ConfigError, match=r"threshold: expected 0 to 1, got 30"):
         FilesOracle(setup, threshold=30)
 
 
