@@ -112,7 +112,9 @@ def _resumed(flags: dict[str, Any]) -> tuple[Draft, Callable[[RunConfig], Path]]
 def _checked(
     draft: Draft, path_of: Callable[[RunConfig], Path], *, resume: bool
 ) -> "tuple[Path, Dataset]":
-    """Run directory and dataset, once paths and budget are sure to do; without importing torch.
+    """Run directory and dataset, once paths and budget are sure to do.
+
+    Without importing torch, unless something is wrong and options may be, too.
 
     Where settings are wrong, all of them are reported instead.
     """

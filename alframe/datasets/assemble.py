@@ -116,9 +116,13 @@ def assemble(
         DataError: see :class:`Problems`, :func:`choose_classes`, :func:`check_splits`,
             :func:`check_files` and :func:`check_objects`.
     """
-    told, _ = together(
+    told, *_ = together(
         partial(found.problems.settle, not_names(classes)),
-        partial(check_apart, found.pool, found.test),
+        *(
+            [partial(check_apart, found.pool, found.test)]
+            if found.problems.on_bad_item == "error"
+            else []  # without what is skipped, below
+        ),
     )
     notes = [*found.notes, *found.meant.notes(), *told]
     places, taken = found.around or found.folders, found.files.values()

@@ -118,12 +118,15 @@ def hold_out(found: Found, test: str, seed: int) -> None:
     what else is.
     """
     with found.problems.gathering():
-        if share_of(test) is None:
+        share = share_of(test)
+        if found.problems.of_whole:  # what was read is less than there is
+            return
+        if share is None:
             own = {item: found.files[item] for item in found.pool if item in found.files}
             names = PictureNames(own)
             found.test = listed(expanded(test), names, found.problems)
             found.notes += names.notes()
-        elif not found.problems.of_whole:
+        else:
             apart = found.problems.items.union(found.bare)
             shown: dict[str, set[str]] = {item: set() for item in found.pool if item not in apart}
             for thing in found.objects:

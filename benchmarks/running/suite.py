@@ -27,6 +27,9 @@ from alframe.plugins import registry, unknown
 from alframe.runs.rundir import FREE_TO_CHANGE
 from alframe.words import named
 
+BASELINES = ("random",)
+"""Of suites that name none, as far as they have them."""
+
 
 class ProblemEntry(Section):
     """What methods are tried on.
@@ -74,7 +77,7 @@ class Suite(Section):
     problems: dict[str, ProblemEntry] = Field(min_length=1)
     methods: dict[str, Layer] = Field(min_length=1)
     overrides: Layer = Field(default_factory=dict)
-    baselines: tuple[str, ...] = ("random",)
+    baselines: tuple[str, ...] = BASELINES
     full_supervision: Literal["all", "first", "none"] = "first"
     replay: str | None = None
     costs: CostEntry = CostEntry()
@@ -94,7 +97,8 @@ class Suite(Section):
     def with_strategies(self, names: Sequence[str]) -> "Suite":
         """The suite with a row more for each named strategy."""
         rows: dict[str, Layer] = {name: {"strategy": name} for name in names}
-        return self.model_copy(update={"methods": rows | self.methods})
+        baselines = self.baselines or tuple(name for name in BASELINES if name in rows)
+        return self.model_copy(update={"methods": rows | self.methods, "baselines": baselines})
 
     def joined(self, earlier: "Suite") -> "Suite":
         """This suite, with the methods and seeds that were run before and the commands that did.

@@ -127,6 +127,8 @@ def _held_against(
 ) -> Saving:
     if found.saving is None:
         return found
+    both = {c.seed for c in curves} & {c.seed for c in baseline}
+    curves, baseline = ([c for c in each if c.seed in both] for each in (curves, baseline))
     turns = chain.from_iterable(_turns(each, levels, axis, costs) for each in (curves, baseline))
     every = [saving(curves, baseline, level, axis, costs) for level in (*levels, *turns)]
     values = [found.saving, *(s.saving for s in every if s.saving is not None)]
@@ -146,7 +148,7 @@ def _turns(
     """
     low, high = levels
     for value in _mean_curve(curves, axis, costs)[1]:
-        if low < value < high:
+        if low <= value < high:
             yield float(value)
             yield min(high, float(value) + 2 * 10**-DECIMALS)
 

@@ -155,8 +155,11 @@ def test_a_name_that_may_mean_two_pictures_is_left_out(tmp_path: Path) -> None:
 
 
 def test_annotations_that_cannot_be_read_are_not_told_as_too_few(tmp_path: Path) -> None:
-    settings = photos(tmp_path) | {"annotations": str(tmp_path / "gone"), "test": "20%"}
-    with pytest.raises(DataError) as raised:
-        build_dataset(resolve([{"dataset": settings, "oracle": "files"}]))
-    (told,) = raised.value.problems
-    assert "nothing lies there" in told
+    listed = tmp_path / "test.txt"
+    listed.write_text("images/train/0.jpg\n")
+    for test in ("20%", str(listed)):
+        settings = photos(tmp_path) | {"annotations": str(tmp_path / "gone"), "test": test}
+        with pytest.raises(DataError) as raised:
+            build_dataset(resolve([{"dataset": settings, "oracle": "files"}]))
+        (told,) = raised.value.problems
+        assert "nothing lies there" in told

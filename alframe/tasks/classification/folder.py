@@ -127,6 +127,8 @@ def folder(
         DataError: there are no pictures, or less than two classes; or with every problem found.
     """
     found, problems = ClassFolders(home_of(root, "one with pictures")), Problems(on_bad_item)
+    if classes is None:
+        _check_names(found)
     pool, held = _splits(found, None if test is None else str(test), test_seed, problems)
     notes = [*found.notes, *problems.settle(not_names(classes))]
     return _assembled(found, pool, held, notes, classes, on_bad_item)
@@ -163,7 +165,7 @@ def _splits(
 
 
 def _check_classes(found: ClassFolders, pool: str | None) -> None:
-    """There are classes, and they are no splits, under these names or under others."""
+    """There are classes, and they are more than splits whose pictures lie in no folder of one."""
     home, classes = found.home, sorted(set(found.class_of.values()))
     if not classes:
         said = "".join(f"; {note}" for note in found.notes)
@@ -172,18 +174,23 @@ def _check_classes(found: ClassFolders, pool: str | None) -> None:
             f"expected {home / POOLS[0]}/CLASS/NAME.jpg and {home / TESTS[0]}/CLASS/NAME.jpg, or "
             f"{home}/CLASS/NAME.jpg{said}"
         )
-    if pool:
-        return
-    if all(name.lower() in {*POOLS, *TESTS} for name in classes):
+    if not pool and all(name.lower() in {*POOLS, *TESTS} for name in classes):
         raise DataError(
             f"the pictures of {home} lie in {' and '.join(classes)}, which are names of splits, "
             f"and in no folder of a class: expected {home / classes[-1]}/CLASS/NAME.jpg"
         )
+
+
+def _check_names(found: ClassFolders) -> None:
+    """Where no folder is called as a split is, none sounds like it."""
+    if found.split(POOLS) or found.split(TESTS):
+        return
     splits = [found.like(names) for names in (POOLS, TESTS)]
     if all(splits):
         raise DataError(
-            f"{home} has {' and '.join(map(named, splits))} with folders in them, which sound like "
-            f"splits: rename them {POOLS[1]} and {TESTS[0]} (or otherwise, if they are classes)"
+            f"{found.home} has {' and '.join(map(named, splits))} with folders in them, which "
+            f"sound like splits: rename them {POOLS[1]} and {TESTS[0]}; or, if they are classes, "
+            "name them (dataset.classes)"
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alframe.datasets.base import Dataset, Target
+from alframe.datasets.base import IGNORED, Dataset, Target
 from alframe.datasets.bulk import in_threads
 from alframe.datasets.files import ImageFiles, check_link
 from alframe.datasets.held_out import drawn_test
@@ -82,7 +82,10 @@ def assembled(
         check_names(classes)
     ids = [i for i in dict.fromkeys((*pairs.pool, *pairs.test)) if i not in problems.items]
     targets = dict(_targets(ids, pairs, coding, classes, problems))
-    skipped, _ = together(problems.settle, lambda: check_apart(pairs.pool, pairs.test))
+    skipped, *_ = together(
+        problems.settle,
+        *([lambda: check_apart(pairs.pool, pairs.test)] if problems.on_bad_item == "error" else []),
+    )
     if ids and not targets:
         raise DataError(
             f"no image of {pairs.home} is left: {', '.join(skipped)}; leave out the setting to be "
@@ -120,13 +123,15 @@ def _classes(
     coding: MaskCoding,
     classes: Sequence[str] | None,
 ) -> tuple[str, ...]:
-    """The classes; without names, the numbers of those that occur.
+    """The classes; without names, the numbers of those that occur, and of those below them.
 
     Raises:
-        DataError: one alone occurs.
+        DataError: there is one alone; or names are given for more, and what may be another of them
+            is ignored.
     """
     shown = sorted({number for target in targets.values() for number in target.labels.tolist()})
-    if len(shown) < 2:
+    last = shown[-1] if shown else 0
+    if (len(shown) < 2 and _hides(coding, targets)) if classes else not last:
         remedy = "if 255 is one, set dataset.binary=true"
         if coding.reduce_zero_label:
             remedy = "if 0 is one, leave out dataset.reduce_zero_label"
@@ -136,7 +141,13 @@ def _classes(
             f"the masks of {home} show no class but {name}, and pixels that are ignored: "
             f"expected two classes to tell apart; {remedy}"
         )
-    return tuple(classes or map(str, range(shown[-1] + 1)))
+    return tuple(classes or map(str, range(last + 1)))
+
+
+def _hides(coding: MaskCoding, targets: Mapping[str, Target]) -> bool:
+    """Whether pixels are ignored, in masks that nobody has said to be binary."""
+    masks = (target.mask() for target in targets.values() if target.mask)
+    return not coding.binary and any((mask == IGNORED).any() for mask in masks)
 
 
 def check_names(classes: Sequence[str]) -> None:

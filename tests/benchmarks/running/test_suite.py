@@ -312,6 +312,7 @@ def test_methods_of_any_names_need_no_baselines(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("title: x\nproblems: {a: {}}\nmethods: {rand: {strategy: random}}")
     assert load(str(path)).baselines == ()
+    assert load(str(path)).with_strategies(["random", "margin"]).baselines == ("random",)
     path.write_text("title: x\nproblems: {a: {}}\nmethods: {random: {}}")
     assert load(str(path)).baselines == ("random",)
 

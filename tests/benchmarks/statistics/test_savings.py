@@ -203,6 +203,24 @@ def test_a_curve_that_falls_and_rises_again_jumps_where_it_was_highest() -> None
     assert found.between == pytest.approx((1 - after / 30, 1 - 20 / 30))
 
 
+def test_the_extremes_are_those_of_the_seeds_that_both_have() -> None:
+    new = [curve([0.1, 0.2, 0.9], "new", 0), curve([0.1, 0.6, 0.9], "new", 1)]
+    random = [curve([0.1, 0.9], seed=1, images=(10, 40))]
+    full = Summary(0.6 / 0.9, 0.1, 3, (0.3 / 0.9, 0.8 / 0.9))
+    (found,) = savings_within([*new, *random], full, "images", COSTS)
+    levels = np.linspace(0.3, 0.8, 5001)
+    dense = [saving(new, random, each, "images", COSTS).saving for each in levels]
+    assert found.between == pytest.approx((min(dense), max(dense)), abs=1e-6)
+
+
+def test_a_jump_at_the_end_of_the_interval_counts() -> None:
+    new, random = curve([0.1, 0.45, 0.3, 0.9], "new"), curve([0.1, 0.3, 0.5, 0.9])
+    full = Summary(0.5 / 0.9, 0.1, 3, (0.45 / 0.9, 0.6 / 0.9))
+    (found,) = savings_within([new, random], full, "images", COSTS)
+    assert found.between is not None
+    assert found.between[0] == pytest.approx(1 - (30 + 10 * 0.15 / 0.6) / 27.5)
+
+
 def test_a_bound_at_one_end_of_the_interval_is_told() -> None:
     early = curve([0.45, 0.5, 0.9], "early")
     full = Summary(0.5 / 0.9, 0.02, 3, (0.4 / 0.9, 0.55 / 0.9))

@@ -77,6 +77,7 @@ def test_splits_of_other_names_are_not_taken_for_classes(
     said = f"has {pool} and {test} with folders in them, which sound like splits: rename them train"
     with pytest.raises(DataError, match=said):
         folder(str(root), test="20%")
+    assert folder(str(root), classes=[pool, test]).classes == (pool, test)
     shutil.copytree(root / pool / "cat", root / pool, dirs_exist_ok=True)
     shutil.rmtree(root / pool / "cat")
     shutil.rmtree(root / pool / "dog")

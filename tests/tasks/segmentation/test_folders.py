@@ -203,6 +203,11 @@ def test_an_overlap_is_said_beside_masks_that_are_missing(tmp_path: Path) -> Non
     missing, common = raised.value.problems
     assert "0.png" in missing
     assert "must not overlap: 1; take" in common
+    (home / "ImageSets/Segmentation/train.txt").write_text("1\n2\n")
+    (home / "ImageSets/Segmentation/val.txt").write_text("1\n3\n")
+    (home / "SegmentationClass/1.png").unlink()
+    skipped = voc_seg(str(tmp_path), on_bad_item="skip")  # what is left out is in neither
+    assert (skipped.pool, skipped.test) == (("2",), ("3",))
 
 
 def test_all_that_is_wrong_is_said_at_once_a_line_a_cause(tmp_path: Path) -> None:
@@ -374,6 +379,11 @@ def test_names_of_classes_do_not_hide_a_binary_mask(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no class but road, .* set dataset\.binary=true"):
         masks(str(tmp_path))
     assert masks(str(tmp_path), binary=True).classes == ("road", "car")
+    mask_folder(
+        tmp_path, classes=(0, 0)
+    )  # of one class, and nothing is ignored: fine to measure on
+    for binary in (False, True):
+        assert masks(str(tmp_path), binary=binary).classes == ("road", "car")
 
 
 def test_masks_of_other_kinds(tmp_path: Path) -> None:
