@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,16 +18,15 @@ from alframe.datasets.pictures import header_size
 from alframe.datasets.problems import SKIP, Problem, Problems
 from alframe.datasets.splits import (
     alike,
-    check_apart,
     check_files,
     check_splits,
     choose_classes,
     not_names,
+    overlap,
     unmeasured,
 )
 from alframe.datasets.suspicions import check_objects, nothing_left
 from alframe.datasets.unannotated import Unannotated, settled
-from alframe.errors import together
 from alframe.words import named, plural, tallied
 
 
@@ -116,15 +114,8 @@ def assemble(
         DataError: see :class:`Problems`, :func:`choose_classes`, :func:`check_splits`,
             :func:`check_files` and :func:`check_objects`.
     """
-    told, *_ = together(
-        partial(found.problems.settle, not_names(classes)),
-        *(
-            [partial(check_apart, found.pool, found.test)]
-            if found.problems.on_bad_item == "error"
-            else []  # without what is skipped, below
-        ),
-    )
-    notes = [*found.notes, *found.meant.notes(), *told]
+    others = (*overlap(found.pool, found.test), *not_names(classes))
+    notes = [*found.notes, *found.meant.notes(), *found.problems.settle(others)]
     places, taken = found.around or found.folders, found.files.values()
     notes += beside_splits(found.home, places, taken, found.listing)
     pool, test, bare, more = _splits(found, unannotated, skip_empty=skip_empty)

@@ -96,21 +96,17 @@ def check_splits(pool: Sequence[str], test: Sequence[str], *, tested: bool = Tru
     for split, ids in (("pool", pool), ("test split", test)):
         if not ids and (tested or split == "pool"):
             raise DataError(f"the {split} is empty: expected at least one usable item")
-    check_apart(pool, test)
+    if common := overlap(pool, test):
+        raise DataError(common)
 
 
-def check_apart(pool: Collection[str], test: Collection[str]) -> None:
-    """No item is in both splits.
-
-    Raises:
-        DataError: otherwise.
-    """
+def overlap(pool: Collection[str], test: Collection[str]) -> list[str]:
+    """What is wrong where items are in both splits; empty where none is."""
     common = sorted(set(pool) & set(test))
-    if common:
-        raise DataError(
-            f"{plural(len(common), 'item')} in the pool and in the test split, which must not "
-            f"overlap: {named(common)}; take them out of one of the two"
-        )
+    return [
+        f"{plural(len(common), 'item')} in the pool and in the test split, which must not overlap: "
+        f"{named(common)}; take them out of one of the two"
+    ] * bool(common)
 
 
 def check_files(files: Mapping[str, Path], test: Collection[str], listing: Listing) -> list[str]:

@@ -131,8 +131,8 @@ def _held_against(
     curves, baseline = ([c for c in each if c.seed in both] for each in (curves, baseline))
     turns = chain.from_iterable(_turns(each, levels, axis, costs) for each in (curves, baseline))
     every = [saving(curves, baseline, level, axis, costs) for level in (*levels, *turns)]
-    values = [found.saving, *(s.saving for s in every if s.saving is not None)]
-    if len(values) <= len(every):
+    values = [s.saving for s in (found, *every) if s.saving is not None]
+    if any(s.saving is None for s in every):
         return replace(found, saving=None, undecided=NOT_ALL)
     bounds = [(s.baseline_at_most, s.needed_at_most) for s in (found, *every)]
     at_most, at_least = (any(column) for column in zip(*bounds, strict=True))

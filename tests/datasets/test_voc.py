@@ -173,7 +173,7 @@ def test_lists_may_overlap_within_the_pool_but_not_with_the_test_split(plain):
     (plain / "JPEGImages" / "a.jpg").unlink()
     with pytest.raises(DataError) as raised:
         voc(str(plain), pool=("trainval", "test"))
-    bad, common = raised.value.problems
+    common, bad = raised.value.problems
     assert "a.jpg" in bad
     assert "must not overlap: c; take" in common
 

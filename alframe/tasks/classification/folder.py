@@ -52,14 +52,17 @@ class ClassFolders:
 
     def split(self, names: Sequence[str]) -> str | None:
         """The folder of a split: it has folders in it, without which it is that of a class."""
-        there = [name for name in self._folders("") if self._folders(name)]
+        there = self._parents()
         return next(filter(None, (called(name, there) for name in names)), None)
 
     def like(self, names: Collection[str]) -> list[str]:
         """Folders with folders in them that have a name such as ``training_set`` or ``val2017``."""
         words = {f"{name}{end}" for name in names for end in ("", "set")}
-        there = [name for name in self._folders("") if self._folders(name)]
-        return [name for name in there if words & {*re.findall("[a-z]+", name.lower())}]
+        return [name for name in self._parents() if words & {*re.findall("[a-z]+", name.lower())}]
+
+    def _parents(self) -> list[str]:
+        """Names of the folders that have folders in them."""
+        return [name for name in self._folders("") if self._folders(name)]
 
     def _folders(self, part: str) -> list[str]:
         """Names of the folders in a part of ``home``, but for hidden ones."""

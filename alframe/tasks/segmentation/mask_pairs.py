@@ -15,8 +15,8 @@ from alframe.datasets.listing import Listing
 from alframe.datasets.masks import masked
 from alframe.datasets.pictures import READING, header_size
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, two_of_one_stem
-from alframe.datasets.splits import check_apart, check_files, check_splits
-from alframe.errors import ConfigError, DataError, together
+from alframe.datasets.splits import check_files, check_splits, overlap
+from alframe.errors import ConfigError, DataError
 from alframe.grouping import by_key
 from alframe.tasks.segmentation import TASK
 from alframe.tasks.segmentation.mask_files import (
@@ -82,10 +82,7 @@ def assembled(
         check_names(classes)
     ids = [i for i in dict.fromkeys((*pairs.pool, *pairs.test)) if i not in problems.items]
     targets = dict(_targets(ids, pairs, coding, classes, problems))
-    skipped, *_ = together(
-        problems.settle,
-        *([lambda: check_apart(pairs.pool, pairs.test)] if problems.on_bad_item == "error" else []),
-    )
+    skipped = problems.settle(overlap(pairs.pool, pairs.test))
     if ids and not targets:
         raise DataError(
             f"no image of {pairs.home} is left: {', '.join(skipped)}; leave out the setting to be "

@@ -200,7 +200,7 @@ def test_an_overlap_is_said_beside_masks_that_are_missing(tmp_path: Path) -> Non
     (home / "ImageSets/Segmentation/val.txt").write_text("1\n2\n3\n")
     with pytest.raises(DataError) as raised:
         voc_seg(str(tmp_path))
-    missing, common = raised.value.problems
+    common, missing = raised.value.problems
     assert "0.png" in missing
     assert "must not overlap: 1; take" in common
     (home / "ImageSets/Segmentation/train.txt").write_text("1\n2\n")
