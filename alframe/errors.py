@@ -82,7 +82,7 @@ def _rebuilt(kind: type[_Error], problems: tuple[str, ...]) -> _Error:
 
 
 def together(*checks: Callable[[], Any]) -> list[Any]:
-    """Make every check, and only then complain: all their problems in one error.
+    """Make every check, and only then complain: all their problems in one error, each once.
 
     Returns:
         What the checks returned.
@@ -105,5 +105,5 @@ def together(*checks: Callable[[], Any]) -> list[Any]:
         raise errors[0]
     if errors:
         shared = (k for k in (ConfigError, DataError) if all(isinstance(e, k) for e in errors))
-        raise next(shared, AlframeError)(problem for error in errors for problem in error.problems)
+        raise next(shared, AlframeError)(dict.fromkeys(p for e in errors for p in e.problems))
     return results

@@ -14,7 +14,7 @@ from alframe.config.draft import Draft
 from alframe.config.layers import merge
 from alframe.config.resolve import drafted
 from alframe.config.sections import RunConfig
-from alframe.errors import AlframeError, ConfigError, RunError
+from alframe.errors import AlframeError, RunError
 from alframe.files.home import expanded
 from alframe.runs.build import plugins_of
 from alframe.runs.opening import stopped
@@ -115,18 +115,12 @@ def _checked(
     """Run directory and dataset, once paths and budget are sure to do.
 
     Without importing torch, unless something is wrong and options may be, too.
-
-    Where settings are wrong, all of them are reported instead.
     """
-    from alframe.runs.preflight import checked_dataset
+    from alframe.runs.preflight import checked_dataset, light_config, told_with
 
-    try:
-        light = draft.light()
-    except ConfigError:
-        draft.checked()  # says the same and more
-        raise
+    light = light_config(draft, resume=resume)
     path = path_of(light)
-    with draft.told_with():
+    with told_with(draft):
         return path, checked_dataset(light, path, resume=resume)
 
 

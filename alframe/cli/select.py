@@ -98,7 +98,7 @@ def select(
     from alframe.selecting.vectors import read_vectors
 
     layer = merge([{"strategy": {"name": strategy}}, from_overrides(overrides)])
-    files = (*predictions, *augmented, *([embeddings] if embeddings else []))
+    files = (*predictions, *augmented, *(file for file in (embeddings, images, labelled) if file))
     # What is wrong with the strategy is told beside files that are not there; what it asks for is
     # settled once these are read.
     together(partial(strategy_of, layer, frozenset()), partial(check_there, *files))

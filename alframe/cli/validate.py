@@ -12,13 +12,14 @@ import click
 from alframe.cli.flags import config_options, layers_from
 from alframe.cli.output import say, say_note
 from alframe.cli.paths import FilePath
+from alframe.config.draft import Draft
 from alframe.config.resolve import drafted, is_override, to_yaml
 from alframe.config.sections import RunConfig
 from alframe.errors import AlframeError, DataError, together
 from alframe.words import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from alframe.datasets.base import Dataset
     from alframe.runs.budget import Plan
@@ -39,16 +40,18 @@ def validate(file: str | None, **flags: Any) -> None:
     if file and is_override(file):  # click hands the first word to FILE
         flags["overrides"], file = (file, *flags["overrides"]), None
     flags["config"] += (file,) if file else ()
-    layers = layers_from(flags)
-    from alframe.runs.preflight import check_paths
+    from alframe.runs.preflight import check_paths, light_config, told_with
 
-    draft = drafted(layers)
-    with draft.told_with():
-        check_paths(layers)  # before torch is imported, unless there may be more to tell
-    config = draft.checked()
+    draft = drafted(layers_from(flags))
+    light = light_config(draft)
+    with told_with(draft):
+        check_paths(light)  # before torch is imported, unless there may be more to tell
+    config, as_read = together(draft.checked, lambda: _dataset(light, draft))
     from alframe.runs.build import build_strategy
 
-    _, (dataset, plan) = together(lambda: build_strategy(config), lambda: _checked_data(config))
+    _, (dataset, plan) = together(
+        lambda: build_strategy(config), lambda: _checked_data(config, as_read)
+    )
     click.echo(to_yaml(config), nl=False)
     say_note(*dataset.notes)
     test = len(plan.test) or len(dataset.test)
@@ -79,10 +82,26 @@ def _counted(dataset: "Dataset") -> "Iterator[str]":
         yield f"{name} {counts[label]:,}"
 
 
-def _unreadable(config: RunConfig) -> tuple[str, ...]:
-    """What is wrong with the images, where the annotations of others are bad."""
+def _dataset(light: RunConfig, draft: Draft) -> "Dataset":
+    """The dataset, its annotations read."""
+    from alframe.runs.build import build_dataset
+
+    try:
+        return build_dataset(light)
+    except DataError as error:
+        raise AlframeError([*error.problems, *_others(light, draft)]) from error
+
+
+def _others(config: RunConfig, draft: Draft) -> tuple[str, ...]:
+    """What is wrong with images, model and strategy, where annotations are bad."""
     from alframe.datasets.unannotated import check_annotated
-    from alframe.runs.build import asks_people, build_dataset, prepare_images
+    from alframe.runs.build import (
+        asks_people,
+        build_dataset,
+        build_learner,
+        build_strategy,
+        prepare_images,
+    )
 
     if config.dataset.options.get("on_bad_item") != "error":
         return ()
@@ -95,9 +114,13 @@ def _unreadable(config: RunConfig) -> tuple[str, ...]:
     finally:
         logging.disable(logging.NOTSET)
     rest = replace(rest, on_bad_item="error")
-    checks = [partial(prepare_images, rest, config)]
+    checks: list[Callable[[], Any]] = [
+        lambda: build_strategy(draft.checked()),
+        lambda: build_learner(draft.checked(), rest.classes),
+        partial(prepare_images, rest, config),
+    ]
     if not asks_people(config):
-        checks.insert(0, partial(check_annotated, rest, config.dataset.options))
+        checks.append(partial(check_annotated, rest, config.dataset.options))
     try:
         together(*checks)
     except AlframeError as error:
@@ -105,23 +128,13 @@ def _unreadable(config: RunConfig) -> tuple[str, ...]:
     return ()
 
 
-def _checked_data(config: RunConfig) -> "tuple[Dataset, Plan]":
-    """The dataset, and what is labelled when."""
+def _checked_data(config: RunConfig, dataset: "Dataset") -> "tuple[Dataset, Plan]":
+    """The dataset with its images, and what is labelled when."""
     from alframe.cli.run import new_path
-    from alframe.runs.build import (
-        build_dataset,
-        build_learner,
-        build_oracle,
-        plan_of,
-        prepare_images,
-    )
+    from alframe.runs.build import build_learner, build_oracle, plan_of, prepare_images
     from alframe.runs.first_cycle import check_source
     from alframe.runs.pinned_settings import as_settled
 
-    try:
-        dataset = build_dataset(config)
-    except DataError as error:
-        raise DataError(dict.fromkeys([*error.problems, *_unreadable(config)])) from error
     *_, prepared = together(
         lambda: build_learner(config, dataset.classes),
         lambda: build_oracle(config, dataset, new_path(config)),

@@ -5,17 +5,18 @@ sections or the dataset is found without them.
 """
 
 import contextlib
+import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from alframe.config.error_locations import members
 from alframe.config.options import check_options, options_model, problems
 from alframe.config.section import Section
 from alframe.config.sections import TRAINED, RunConfig
-from alframe.errors import AlframeError, ConfigError, PluginError, Waiting
+from alframe.errors import ConfigError, PluginError
 from alframe.model import unwrapped
 from alframe.plugins import Entry, Kind
 
@@ -42,12 +43,12 @@ LIGHT = "dataset"
 
 @dataclass(frozen=True)
 class Draft:
-    """Names that are known, and settings that are not checked yet.
+    """Settings that are not checked yet, on top of each other.
 
     Attributes:
-        tree: all layers on top of each other.
-        entries: of each component, followed by those of what it wraps.
-        found: what is wrong with how the layers meet.
+        tree: the settings.
+        entries: of each component whose name is known, followed by those of what it wraps.
+        found: names that are not known, and what is wrong with how the layers meet.
         plain: the user gave no options to components that import torch, but for weights.
     """
 
@@ -62,32 +63,20 @@ class Draft:
         Raises:
             ConfigError: problems of the plain sections and of the dataset.
         """
-        tree = {**self.tree, LIGHT: dict(self.tree[LIGHT])}
-        tree[LIGHT], found = component(tree[LIGHT], self.entries[LIGHT], LIGHT)
-        for section, chain in self.entries.items():
-            tree[section] = {**tree[section], "name": full_name(chain)}
-        return _validated(tree, [*self.found, *found])
+        tree, found = self._named(), list(self.found)
+        if LIGHT in self.entries:
+            tree[LIGHT], wrong = component(tree[LIGHT], self.entries[LIGHT], LIGHT)
+            found += wrong
+        return _validated(tree, found)
 
-    @contextlib.contextmanager
-    def told_with(self) -> Iterator[None]:
-        """Tell what is wrong with options of components, too, where an error ends the block.
-
-        It takes torch to know, so only where there are such options.
-
-        Raises:
-            AlframeError: with all of it.
-        """
-        try:
-            yield
-        except AlframeError as error:
-            if self.plain or isinstance(error, Waiting):
-                raise
-            try:
-                self.checked()
-            except AlframeError as other:
-                problems = dict.fromkeys((*other.problems, *error.problems))
-                raise AlframeError(problems) from error
-            raise
+    def right(self) -> RunConfig:
+        """:meth:`light` without the settings that are wrong, to look at the paths in the others."""
+        tree = self._named()
+        if LIGHT in self.entries:
+            entry, name = self.entries[LIGHT][0], tree[LIGHT].pop("name")
+            options = options_model(entry.load(), injected(entry))
+            tree[LIGHT] = {"name": name, **_right(tree[LIGHT], options)}
+        return RunConfig.model_validate(_right(tree, RunConfig))
 
     def checked(self) -> RunConfig:
         """The whole configuration.
@@ -102,12 +91,22 @@ class Draft:
             except ConfigError as error:
                 if not any(p.startswith("unknown setting") for p in error.problems):
                     raise
-        tree, found = dict(self.tree), list(self.found)
-        known = [*plain_settings("model" in self.entries), *component_settings(self.entries)]
+        tree, found = self._named(), list(self.found)
+        known = [*plain_settings("model" in tree), *component_settings(self.entries)]
         for section, chain in self.entries.items():
             tree[section], wrong = component(tree[section], chain, section, known)
             found += wrong
         return _validated(tree, found, known)
+
+    def _named(self) -> Layer:
+        """The settings with the whole names of components; of one that is not known, that alone."""
+        sections = [section for section in COMPONENTS if section in {*self.tree, "learner"}]
+        unknown = {section: {"name": "unknown"} for section in sections}
+        known = {
+            section: {**self.tree[section], "name": full_name(chain)}
+            for section, chain in self.entries.items()
+        }
+        return {**self.tree, **unknown, **known}
 
 
 def component(
@@ -180,16 +179,25 @@ def _validated(tree: Layer, found: list[str], known: Collection[str] = ()) -> Ru
     return config
 
 
-def plain_problems(given: Layer) -> list[str]:
-    """What is wrong with the plain sections of a layer, whichever presets will be beneath it."""
-    tree = {**given, **{section: {"name": "any"} for section in COMPONENTS}}
-    if isinstance(tree.get("training"), dict):
-        tree["training"] = {"passes": 1, "iterations": None, **tree["training"]}
+def _right(tree: Layer, model: type[BaseModel]) -> Layer:
+    """A tree without what ``model`` objects to; nothing of it where something is lacking."""
     try:
-        RunConfig.model_validate(tree)
+        model.model_validate(tree)
     except ValidationError as error:
-        return problems(error, "", RunConfig, list(plain_settings()))
-    return []
+        if any(found["type"] == "missing" for found in error.errors()):
+            return {}
+        kept = functools.reduce(_without, (found["loc"] for found in error.errors()), tree)
+        return _right(kept, model)
+    return tree
+
+
+def _without(tree: Layer, location: Sequence[int | str]) -> Layer:
+    """A tree without the setting at a location, of which not every part need be a key."""
+    key, *deeper = location
+    inside = tree.get(str(key))
+    if deeper and isinstance(inside, dict) and deeper[0] in inside:
+        return {**tree, str(key): _without(inside, deeper)}
+    return {name: value for name, value in tree.items() if name != key}
 
 
 def plain_settings(trains: bool = True) -> Iterator[str]:

@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError
 
 from alframe.config.error_locations import keys, owner
 from alframe.config.hints import shown, unknown_setting
-from alframe.config.section import Section
+from alframe.config.section import ContradictionError, Section
 from alframe.config.sections import Component
 from alframe.errors import PluginError
 
@@ -214,7 +214,14 @@ def problems(
         if found["type"] in ("string_type", "missing") and path:  # elements of one list are one
             path = (*path[:-1], re.sub(r"\[\d+\]$", "", path[-1]))
         settings.setdefault(path, []).append(dict(found))
-    return [_sentence(path, found, where, model, known) for path, found in settings.items()]
+    lines: list[str] = []
+    for path, each in settings.items():
+        of_section = each[0].get("ctx", {}).get("error")
+        if isinstance(of_section, ContradictionError):
+            lines += of_section.problems
+        else:
+            lines.append(_sentence(path, each, where, model, known))
+    return lines
 
 
 def _sentence(
@@ -237,8 +244,7 @@ def _sentence(
     if first["type"] == "invalid_key":
         return f"{key or 'settings'}: the name of a setting is text, not {first['input']!r}"
     messages = dict.fromkeys(map(_message, errors))
-    whole = first["type"] == "value_error" and isinstance(first["input"], Mapping)  # of a section
-    got = f" (got {shown(first['input'])})" if path and not whole else ""
+    got = f" (got {shown(first['input'])})" if path else ""
     return (f"{key}: " if key else "") + "; or: ".join(messages) + got
 
 

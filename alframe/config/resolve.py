@@ -28,7 +28,6 @@ from alframe.config.draft import (
     Layer,
     full_name,
     has_options,
-    plain_problems,
 )
 from alframe.config.hints import shown
 from alframe.config.layers import (
@@ -64,43 +63,39 @@ def resolve(layers: Iterable[Layer]) -> RunConfig:
 
 
 def drafted(layers: Iterable[Layer]) -> Draft:
-    """:func:`resolve`, up to what can be done without loading a component.
-
-    Raises:
-        ConfigError: names that are not known, and what is wrong with the plain sections.
-    """
+    """:func:`resolve`, up to what can be done without loading a component."""
     given: Layer = {}
     for layer in map(in_full, layers):
         given = merge([without_renamed(without_idle(given, layer), layer, COMPONENTS), layer])
     presets = _presets()
-    base, _, _ = _based(presets["default"], given, presets)
+    base, *_ = _based(presets["default"], given, presets)
     # Once more, as presets may name components too: photos, the oracle.
-    base, entries, named = _based(base, given, presets)
+    base, entries, found = _based(base, given, presets)
     base = without_idle(base, given, alone=True)
-    defaults = {section: {"name": name} for section, name in named.items()}
-    stale = stale_milestones(*(layer.get("training") for layer in (base, given)))
+    found += stale_milestones(*(layer.get("training") for layer in (base, given)))
     plain = not any(has_options(given.get(section)) for section in COMPONENTS if section != LIGHT)
-    tree = merge([{"training": {}}, base, given, defaults])
-    if "model" not in entries:
+    defaults = {section: {"name": full_name(chain)} for section, chain in entries.items()}
+    # A preset of what is not known might say how long it is trained.
+    length = {} if defaults.keys() >= COMPONENTS.keys() else {"passes": 1, "iterations": None}
+    tree = merge([{"training": length}, base, given, defaults])
+    if not _trains(entries):
         data = tree.get("data")
         if not isinstance(data, dict) or data.keys().isdisjoint({"long", "short"}):
             # Who trains by himself, or elsewhere, has his own way with pixels.
             tree = merge([{"data": {"resize": "none"}}, tree])
         tree = {section: value for section, value in tree.items() if section not in TRAINED}
-    return Draft(tree, entries, tuple(stale), plain)
+    return Draft(tree, entries, tuple(found), plain)
 
 
 def _based(
     base: Layer, given: Layer, presets: Mapping[str, Layer]
-) -> tuple[Layer, Mapping[str, Sequence[Entry]], dict[str, str]]:
-    """The presets that apply to what is named, the entries of that, and its whole names."""
+) -> tuple[Layer, Mapping[str, Sequence[Entry]], list[str]]:
+    """The presets that apply to what is named, the entries of that, and what is wrong with it."""
     entries, found = _entries(merge([base, given]))
     found += _untrained(entries, given)
-    if found:
-        raise ConfigError([*found, *plain_problems(given)])
     named = {section: full_name(chain) for section, chain in entries.items()}
     applied = [layer for p in presets.values() for layer in _applied(p, named)]
-    return merge([presets["default"], *applied]), entries, named
+    return merge([presets["default"], *applied]), entries, found
 
 
 def from_file(name: str) -> Layer:
@@ -197,7 +192,7 @@ def _applied(preset: Layer, names: Mapping[str, str]) -> Iterator[Layer]:
     if "when" not in preset:
         return
     when, layer = preset["when"], {k: v for k, v in preset.items() if k != "when"}
-    links = registry().chain(names["strategy"])
+    links = registry().chain(names["strategy"]) if "strategy" in names else []
     for depth in range(len(links) if "strategy" in when else 1):
         inner = {**names, "strategy": ":".join(links[depth:])}
         if all(inner.get(k) in (v if isinstance(v, list) else [v]) for k, v in when.items()):

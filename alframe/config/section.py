@@ -15,6 +15,18 @@ Effects = Mapping[str, tuple[str, tuple[str, ...]]]
 """Setting -> another, and the values of that one at which it has an effect."""
 
 
+class ContradictionError(ValueError):
+    """Settings that are right by themselves, and not beside each other.
+
+    Attributes:
+        problems: a line each.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
 class Section(BaseModel):
     """A part of the configuration; unknown keys are errors.
 
@@ -53,17 +65,21 @@ class Section(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _of_effect(self) -> Self:
-        given = dict(self)
-        found = [
-            f"{self.called}.{name} has no effect where {self.called}.{other} is {given[other]}: "
-            f"leave it out, or give {self.called}.{other}={' or '.join(self.only[name][1])}"
-            for name, other in self.idle(given).items()
-            if given[name] != type(self).model_fields[name].default
-        ]
-        if found:
-            raise ValueError("; ".join(found))
+    def _agrees(self) -> Self:
+        if found := tuple(self.contradictions()):
+            raise ContradictionError(found)
         return self
+
+    def contradictions(self) -> Iterator[str]:
+        """What settings that are right by themselves are not beside each other, a line each."""
+        given = dict(self)
+        for name, other in self.idle(given).items():
+            if given[name] != type(self).model_fields[name].default:
+                yield (
+                    f"{self.called}.{name} has no effect where {self.called}.{other} is "
+                    f"{given[other]}: leave it out, or give "
+                    f"{self.called}.{other}={' or '.join(self.only[name][1])}"
+                )
 
     @classmethod
     def idle(cls, given: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,8 @@ they are checked against the signature of its factory.
 
 import math
 import re
-from typing import Annotated, Any, ClassVar, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -16,7 +17,6 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
-    model_validator,
 )
 
 from alframe.config.checks import whole
@@ -171,35 +171,31 @@ class TrainingConfig(Section):
     warm_start: bool = False
     on_nonfinite: Literal["stop", "skip"] = "stop"
 
-    @model_validator(mode="after")
-    def _one_length(self) -> Self:
+    def contradictions(self) -> Iterator[str]:
+        """Those of every section, of the length, and of the weights to start with."""
+        yield from super().contradictions()
         if self.passes is None and self.iterations is None:
-            raise ValueError(
+            yield (
                 "no preset says how long this model is trained: set training.passes or "
                 "training.iterations"
             )
-        if self.passes is not None and self.iterations is not None:
-            raise ValueError("set training.passes or training.iterations, not both")
-        if self.iterations and any(m < 1 or m % 1 for m in self.milestones):
-            raise ValueError(
+        elif self.passes is not None and self.iterations is not None:
+            yield "set training.passes or training.iterations, not both"
+        elif self.iterations and any(m < 1 or m % 1 for m in self.milestones):
+            yield (
                 "training.milestones are iterations, as training.iterations is: expected whole "
                 f"numbers from 1 on, got {list(self.milestones)}"
             )
-        if any(m <= 0 for m in self.milestones):
-            raise ValueError(
+        elif any(m <= 0 for m in self.milestones):
+            yield (
                 "training.milestones are passes, as training.passes is: expected numbers above 0, "
                 f"got {list(self.milestones)}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _one_start(self) -> Self:
         if self.same_weights and self.warm_start:
-            raise ValueError(
+            yield (
                 "training.same_weights begins each cycle with the same weights, "
                 "training.warm_start with those of the one before: set one of them"
             )
-        return self
 
     @property
     def length(self) -> int:

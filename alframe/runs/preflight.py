@@ -1,17 +1,17 @@
 """What can be known to fail before torch is imported, which takes seconds: paths and the budget."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from alframe.config.draft import Layer
-from alframe.config.resolve import drafted
+from alframe.config.draft import Draft
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset
-from alframe.errors import AlframeError, ConfigError, together
+from alframe.errors import AlframeError, ConfigError, Waiting, together
 from alframe.files.home import expanded
 from alframe.files.presence import exists, is_file, is_folder
-from alframe.runs.build import asks_people, build_dataset, build_oracle, plan_of
+from alframe.runs.build import asks_people, build_dataset, build_oracle, build_strategy, plan_of
 from alframe.runs.initial import stored_ids
 from alframe.runs.journal import Journal
 from alframe.runs.kept import dataset_of
@@ -48,20 +48,52 @@ def checked_dataset(config: RunConfig, path: Path, *, resume: bool) -> Dataset:
     return dataset
 
 
-def check_paths(layers: Sequence[Layer]) -> None:
-    """Refuse paths at which nothing lies; where settings are wrong, those are to be told first.
+def light_config(draft: Draft, *, resume: bool = False) -> RunConfig:
+    """The configuration as far as it is known without torch: :meth:`Draft.light`.
 
     Args:
-        layers: of a configuration, see :func:`~alframe.config.resolve.resolve`.
+        draft: of it.
+        resume: go on with a run that is there.
+
+    Raises:
+        AlframeError: every problem of the settings, those of components with options included, and
+            of the paths in settings that are right.
+    """
+    try:
+        return draft.light()
+    except ConfigError:
+        together(draft.checked, partial(check_paths, draft.right(), resume=resume))
+        raise
+
+
+@contextlib.contextmanager
+def told_with(draft: Draft) -> Iterator[None]:
+    """Tell what is wrong with options of components, too, where an error ends the block.
+
+    It takes torch to know, so only where there are such options.
+
+    Raises:
+        AlframeError: with all of it.
+    """
+    try:
+        yield
+    except AlframeError as error:
+        if draft.plain or isinstance(error, Waiting):
+            raise
+        try:
+            build_strategy(draft.checked())
+        except AlframeError as other:
+            raise AlframeError(dict.fromkeys((*other.problems, *error.problems))) from error
+        raise
+
+
+def check_paths(config: RunConfig, *, resume: bool = False) -> None:
+    """Refuse paths at which nothing lies.
 
     Raises:
         AlframeError: all of them.
     """
-    try:
-        config = drafted(layers).light()
-    except AlframeError:
-        return
-    together(partial(check_root, config), partial(_check_files, config, resume=False))
+    together(partial(check_root, config), partial(_check_files, config, resume=resume))
 
 
 def check_root(config: RunConfig) -> None:

@@ -129,6 +129,8 @@ def strategy_of(layer: Layer, provided: frozenset[str]) -> Strategy:
             "alone, as strategy.NAME=VALUE"
         )
     draft = drafted([layer])
+    if draft.found:
+        raise ConfigError(draft.found)
     chain = draft.entries["strategy"]
     known = list(component_settings({"strategy": chain}))
     given, problems = component(draft.tree["strategy"], chain, "strategy", known)

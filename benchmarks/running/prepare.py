@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from alframe.benchmarks.running.grid import Grid, initial_set
+from alframe.benchmarks.running.grid import Grid, grid_of, initial_set
 from alframe.benchmarks.running.jobs import MANIFEST_REMEDY, Job
 from alframe.benchmarks.running.suite import Suite
 from alframe.config.layers import merge
-from alframe.config.resolve import in_full, settings
+from alframe.config.resolve import drafted, in_full, settings
 from alframe.config.sections import DataConfig, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import AlframeError, ConfigError, RunError, together
@@ -30,14 +30,21 @@ def check_places(suite: Suite) -> None:
     """Name paths at which nothing lies at once: to resolve a suite takes torch.
 
     Raises:
-        AlframeError: the folder of a problem's dataset, or a file that its runs begin with.
+        AlframeError: the folder of a problem's dataset, or a file that its runs begin with; and
+            what is wrong with settings, where that can be seen without torch as well.
     """
     method = next(iter(suite.methods.values()))
     layers = (
         (suite.settings, problem.settings, method, suite.overrides)
         for problem in suite.problems.values()
     )
-    together(*(partial(check_paths, [merge(map(in_full, each))]) for each in layers))
+    drafts = [drafted([merge(map(in_full, each))]) for each in layers]
+    paths = [partial(check_paths, draft.right()) for draft in drafts]
+    try:
+        together(*(draft.light for draft in drafts))
+    except ConfigError:
+        together(partial(grid_of, suite), *paths)
+    together(*paths)
 
 
 def initial_sets(grid: Grid, folder: Path) -> list[tuple[Job, tuple[str, ...]]]:

@@ -474,6 +474,16 @@ def test_validate_reports_learner_budget_and_images_together(
     refused(result, "device=cuda:7", "asks for 50 images", f"{first(voc_folder)}.jpg", lines=3)
 
 
+def test_validate_reports_the_model_beside_bad_annotations(
+    alframe: Alframe, voc_folder: Path
+) -> None:
+    break_xml(voc_folder)
+    args = ("validate", "--dataset", "voc", "--data-root", str(voc_folder), "--device", "cuda:7")
+    bad = f"{first(voc_folder)}.xml"
+    refused(alframe(*args, "strategy.k=0"), bad, "strategy.k: ", "device=cuda:7", lines=3)
+    refused(alframe(*args, "strategy.foo=0"), bad, "'strategy.foo'", lines=2)
+
+
 def test_validate_looks_at_the_first_cycle(alframe: Alframe, tmp_path: Path) -> None:
     assert alframe("run", "--output", str(tmp_path / "run"), *SMALL)[0] == 0
     given = (*SMALL, f"first_cycle={tmp_path / 'run'}")

@@ -40,6 +40,12 @@ CASES: list[tuple[str, list[str]]] = [
     ("run output=\"''\"", ["output: expected a path"]),
     ("run --config nowhere.yaml", ["nowhere.yaml"]),
     ("run --strategy entrpy", ["unknown strategy 'entrpy'"]),
+    (
+        "run --strategy entrpy --dataset voc --data-root nowhere dataset.pool=3 budget.test=x "
+        "budget.initial_set=a model.weights=a.pth",
+        ["entrpy", "dataset.pool: ", "budget.test: ", "nowhere is", "initial_set=a", "a.pth"],
+    ),
+    ("run --dataset yolo budget.initial_set=a", ["root is required", "budget.initial_set=a"]),
     ("run --device tpu training.lr=fast", ["device: expected auto", "training.lr: expected a"]),
     ("run budget.initial=501", ["asks for 501 images, the pool has 500"]),
     ("run budget.initial=0", ["budget.initial: expected a number of images"]),
@@ -49,6 +55,7 @@ CASES: list[tuple[str, list[str]]] = [
     ("run model.weights=fifo", ["model.weights: no file fifo"]),
     ("validate --dataset voc --data-root nowhere", ["nowhere is not a folder"]),
     ("validate nowhere.yaml", ["nowhere.yaml"]),
+    ("validate seed=x --dataset voc --data-root nowhere", ["seed: ", "nowhere is not a folder"]),
     ("bench voc-retina --data-root nowhere", ["nowhere is not a folder"]),
     ("bench nowhere.yaml", ["cannot read nowhere.yaml"]),
     ("report nowhere", ["nowhere is not a run directory"]),

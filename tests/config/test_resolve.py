@@ -78,6 +78,48 @@ def test_a_list_is_asked_for_in_words() -> None:
         named("training=5")
 
 
+def test_a_name_that_is_not_known_hides_nothing_of_what_is_beside_it() -> None:
+    unknown = ["strategy=entrpy", "learner=none", "oracle=who", "dataset=vok", "model=retna"]
+    with pytest.raises(ConfigError) as told:
+        named(*unknown, "training.lr=x", "budget.cycle=3", "strategy.foo=1", "model.weights=3")
+    lines = told.value.problems
+    kinds = [
+        "dataset 'vok'",
+        "strategy 'entrpy'",
+        "learner 'none'",
+        "model 'retna'",
+        "oracle 'who'",
+    ]
+    assert [line.split(";")[0] for line in lines[:5]] == [f"unknown {kind}" for kind in kinds]
+    assert lines[5:] == (
+        "training.lr: expected a number (got 'x')",
+        "unknown setting 'budget.cycle'; known: candidates, cycles, initial, initial_set, "
+        "per_cycle, test. Did you mean 'cycles'?",
+    )
+    with pytest.raises(ConfigError) as told:
+        named("strategy=power:entrpy", "dataset.pol=3", "model.foo=1", "training.iterations=9")
+    assert [line.split(";")[0] for line in told.value.problems] == [
+        "unknown strategy 'entrpy'",
+        "unknown setting 'dataset.pol'",
+        "unknown setting 'model.foo'",
+    ]
+
+
+def test_contradictions_within_a_section_are_told_together() -> None:
+    with pytest.raises(ConfigError) as told:
+        named(
+            "training.passes=3",
+            "training.iterations=4",
+            "training.optimizer=adamw",
+            "training.momentum=0.5",
+            "training.same_weights=true",
+            "training.warm_start=true",
+        )
+    starts = ("training.momentum has no effect", "set training.passes or", "training.same_weights ")
+    assert len(told.value.problems) == len(starts)
+    assert all(map(str.startswith, told.value.problems, starts))
+
+
 def test_more_specific_presets_win() -> None:
     general = named("model=retina", "dataset=voc", "dataset.root=x")
     special = named("model=retina", "dataset=coco", "dataset.root=x")

@@ -325,6 +325,8 @@ def test_what_is_missing_is_said_with_what_would_help(
     assert "nothing to choose from" in choose(alframe, strategy="random")[2]
     assert "'--budget': 0 is not in the range" in choose(alframe, *given, budget=0)[2]
     assert "nothing lies there" in choose(alframe, "--predictions", tmp_path / "no")[2]
+    gone = [f"--{each}={tmp_path}/{each}" for each in ("predictions", "images", "labelled")]
+    assert choose(alframe, *gone)[2].count("nothing lies there") == len(gone)
 
 
 def test_scores_that_were_rounded_add_up_to_one_all_the_same() -> None:

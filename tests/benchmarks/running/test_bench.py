@@ -155,6 +155,18 @@ def test_methods_of_one_problem_share_dataset_and_budget(suite: Path, tmp_path: 
                            catch_exceptions=False)  # fmt: skip
 
 
+def test_paths_and_settings_are_told_together(suite: Path, tmp_path: Path) -> None:
+    elsewhere = {"dataset": {"name": "voc", "root": str(tmp_path / "gone")}}
+    layers = yaml.safe_load(suite.read_text())
+    layers["problems"]["other"] = {"settings": elsewhere}
+    suite.write_text(yaml.safe_dump(layers))
+    ended = CliRunner().invoke(bench, [str(suite), "training.lr=x"])
+    assert isinstance(ended.exception, AlframeError)
+    lines = ended.exception.problems
+    assert ["training.lr: expected a number" in line for line in lines] == [True, False]
+    assert lines[-1].startswith(f"{tmp_path}/gone is not a folder")
+
+
 def test_status_runs_nothing(suite: Path, tmp_path: Path) -> None:
     arguments = [str(suite), "--output", str(tmp_path / "out"), "--status", "--seeds", "0-2,5"]
     result = CliRunner().invoke(bench, arguments, catch_exceptions=False)
