@@ -22,13 +22,11 @@ ENLARGED = 4
 """Times that the shorter side may become longer before it is told."""
 
 
-def looked_through(dataset: Dataset, max_detections: int | None = None) -> Dataset:
+def looked_through(dataset: Dataset) -> Dataset:
     """The dataset with a note for each thing that looks wrong.
 
     Args:
         dataset: as :func:`~alframe.datasets.conforming.conforming` has it.
-        max_detections: how many objects the detector finds in an image at most, where that is
-            known.
 
     Raises:
         DataError: see :func:`check_objects` and :func:`wrong_targets`.
@@ -38,7 +36,7 @@ def looked_through(dataset: Dataset, max_detections: int | None = None) -> Datas
         raise DataError(f"the dataset {dataset.name} has {what}" for what in wrong)
     check_objects(dataset, test=False)
     check_objects(dataset, test=True)
-    notes = [*_twice(table), *_unlearnable(dataset, table), *_crowded(table, max_detections)]
+    notes = [*_twice(table), *_unlearnable(dataset, table)]
     return replace(dataset, notes=(*dataset.notes, *notes))
 
 
@@ -206,11 +204,14 @@ def enlarged(dataset: Dataset, resize: Resize) -> Iterator[str]:
     )
 
 
-def _crowded(table: _Table, most: int | None) -> Iterator[str]:
-    """Images of the test split with more objects than a detector finds."""
-    if most is None:
-        return
-    counts = table.tally(table.counted & table.in_test)
+def crowded(dataset: Dataset, most: int) -> Iterator[str]:
+    """Images of the test split with more objects than a detector finds.
+
+    Args:
+        dataset: to be looked at.
+        most: how many it finds in an image at most.
+    """
+    counts = {item: int(dataset.targets[item].trainable().sum()) for item in dataset.test}
     over = {item: count for item, count in counts.items() if count > most}
     if over:
         yield (

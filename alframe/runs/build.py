@@ -19,7 +19,7 @@ from alframe.datasets.conforming import conforming
 from alframe.datasets.files import ImageFiles
 from alframe.datasets.pictures import Reading, reading_as
 from alframe.datasets.resize import Resize
-from alframe.datasets.suspicions import check_objects, enlarged, leaving, looked_through
+from alframe.datasets.suspicions import check_objects, crowded, enlarged, leaving, looked_through
 from alframe.datasets.unannotated import check_annotated
 from alframe.errors import ConfigError, PluginError
 from alframe.learner import InferenceSetup, Learner, LearnerSetup
@@ -254,8 +254,7 @@ def build_dataset(config: RunConfig, *, in_part: bool | None = None) -> Dataset:
         dataset = replace(dataset, images=images.reading_as(reading(config.data)))
     if not (asks_people(config) if in_part is None else in_part):
         dataset = check_annotated(dataset, config.dataset.options)
-    most = config.model.options.get("max_detections") if config.model else None
-    return looked_through(dataset, most)
+    return looked_through(dataset)
 
 
 def prepare_images(dataset: Dataset, config: RunConfig, first: Collection[str] = ()) -> Dataset:
@@ -277,7 +276,9 @@ def prepare_images(dataset: Dataset, config: RunConfig, first: Collection[str] =
     usable = replace(prepared(dataset, cached, READERS, first), images=cached)
     for test in (False, True):  # again: broken images may be left out
         check_objects(usable, test=test)
-    notes = (*leaving(usable), *enlarged(usable, Resize.of(config.data)))
+    notes = [*leaving(usable), *enlarged(usable, Resize.of(config.data))]
+    if most := config.model.options.get("max_detections"):
+        notes += crowded(usable, most)
     return replace(usable, notes=(*usable.notes, *notes))
 
 

@@ -8,6 +8,7 @@ from alframe.datasets.resize import Resize
 from alframe.datasets.shapes import shapes
 from alframe.datasets.suspicions import (
     check_objects,
+    crowded,
     enlarged,
     leaving,
     looked_through,
@@ -35,7 +36,7 @@ CAT = Target.of([BOX], [0])
 
 def test_nothing_is_said_of_a_sound_dataset():
     sound = dataset({"a": CAT, "b": Target.of([], [])}, {"c": CAT})
-    assert looked_through(sound, 1).notes == ()
+    assert looked_through(sound).notes == tuple(crowded(sound, 1)) == ()
 
 
 def test_a_dataset_that_is_none():
@@ -90,14 +91,14 @@ def test_a_class_that_the_pool_cannot_teach():
 
 def test_more_objects_than_the_detector_finds():
     boxes = [[n, 0, n + 9, 9] for n in range(5)]
-    crowded = dataset({"a": CAT}, {"c": Target.of(boxes, [0] * 5), "d": CAT})
-    assert looked_through(crowded, None).notes == looked_through(crowded, 5).notes == ()
-    assert looked_through(crowded, 4).notes == (
+    five = dataset({"a": CAT}, {"c": Target.of(boxes, [0] * 5), "d": CAT})
+    assert list(crowded(five, 5)) == []
+    assert list(crowded(five, 4)) == [
         "1 image of the test split with more objects than model.max_detections=4, so that some "
         "can never be found: c (5); set model.max_detections=5 or more",
-    )
+    ]
     ignored = Target.of(boxes, [0] * 5, difficult=[True] + [False] * 4)
-    assert looked_through(dataset({"a": CAT}, {"c": ignored}), 4).notes == ()
+    assert list(crowded(dataset({"a": CAT}, {"c": ignored}), 4)) == []
 
 
 @pytest.mark.parametrize(
