@@ -15,7 +15,7 @@ import numpy as np
 from alframe.config.resolve import from_file, from_overrides, is_override
 from alframe.config.resolve import resolve as resolved
 from alframe.config.sections import RunConfig
-from alframe.errors import ConfigError, together
+from alframe.errors import ConfigError, RunError, together
 from alframe.files.home import expanded
 from alframe.strategy import Adaptable, Strategy
 
@@ -55,8 +55,14 @@ def run(config: RunConfig, path: str | PathLike[str]) -> Iterator[Mapping[str, A
         raise ConfigError(f"expected a configuration, as alframe.resolve(...) makes it, got {got}")
     if not isinstance(path, str | PathLike):
         raise ConfigError(f"path: expected that of the run directory, got {path!r:.60}")
+    if "\0" in fspath(path):
+        raise ConfigError(f"path: expected text without a zero byte, got {fspath(path)!r:.60}")
     folder = expanded(path).absolute()  # wherever the caller goes between cycles
-    yield from start(config, folder, resume=(folder / "config.yaml").exists())
+    try:
+        there = (folder / "config.yaml").exists()
+    except OSError as error:
+        raise RunError(f"cannot write to {path}: {error.strerror}; give another path") from error
+    yield from start(config, folder, resume=there)
 
 
 def select(
@@ -110,44 +116,64 @@ def select(
         ConfigError: the strategy requires what is not given, or what is given does not fit.
         DataError: detections cannot be used.
     """
+    from alframe.selecting.arrays import material_of
+    from alframe.selecting.choosing import ARGUMENTS, choose
+
+    *_, material = together(
+        partial(_check_numbers, budget=(budget, 1), seed=(seed, 0)),
+        partial(_chosen_by, strategy),
+        partial(
+            material_of,
+            ids,
+            embedding=embedding,
+            class_probs=class_probs,
+            detections=detections,
+            samples=samples,
+            augmented=augmented,
+            object_features=object_features,
+            labelled=labelled,
+            targets=targets,
+            classes=classes,
+        ),
+    )
+    chooser = _chosen_by(strategy, material.signals.provides)
+    tell = partial(logger.warning, "%s")
+    chosen = choose(chooser, material, budget, seed, tell=tell, strict=strict, wanted=ARGUMENTS)
+    return list(chosen.ids)
+
+
+def _check_numbers(**numbers: tuple[object, int]) -> None:
+    """Refuse what is no whole number from some least one on."""
     if wrong := [
         f"{name}: expected a whole number from {least} on, got {number!r:.60}"
-        for name, number, least in (("budget", budget, 1), ("seed", seed, 0))
+        for name, (number, least) in numbers.items()
         if not isinstance(number, Integral) or isinstance(number, bool) or number < least
     ]:
         raise ConfigError(wrong)
-    from alframe.selecting.arrays import material_of
-    from alframe.selecting.choosing import ARGUMENTS, choose, strategy_of
+
+
+def _chosen_by(
+    strategy: str | Mapping[str, Any] | Strategy, provided: frozenset[str] | None = None
+) -> Strategy:
+    """The strategy of a name or of a mapping, or what was given, settled on what is provided."""
+    from alframe.selecting.choosing import strategy_of
 
     if isinstance(strategy, str):
         strategy = {"name": strategy}
+    if isinstance(strategy, Mapping):
+        if "name" not in strategy:
+            raise ConfigError(f'strategy: expected {{"name": NAME, ...}}, got {strategy!r:.60}')
+        return strategy_of({"strategy": _as_yaml(strategy, "strategy")}, provided)
     own = hasattr(strategy, "requires") and hasattr(strategy, "select")
-    if not isinstance(strategy, Mapping) and (isinstance(strategy, type) or not own):
+    if isinstance(strategy, type) or not own:
         raise ConfigError(
             f"strategy: expected a name, a mapping or an object with requires and select, got "
             f"{strategy!r:.60}{', which is to be called' if own else ''}"
         )
-    material = material_of(
-        ids,
-        embedding=embedding,
-        class_probs=class_probs,
-        detections=detections,
-        samples=samples,
-        augmented=augmented,
-        object_features=object_features,
-        labelled=labelled,
-        targets=targets,
-        classes=classes,
-    )
-    provides = material.signals.provides
-    if isinstance(strategy, Mapping):
-        strategy = strategy_of({"strategy": dict(strategy)}, provides)
-    elif isinstance(strategy, Adaptable):
+    if provided is not None and isinstance(strategy, Adaptable):
         strategy = copy.copy(strategy)  # which is its owner's, and may be given other signals next
-        strategy.adapt(provides)
-    tell = partial(logger.warning, "%s")
-    chosen = choose(strategy, material, budget, seed, tell=tell, strict=strict, wanted=ARGUMENTS)
-    return list(chosen.ids)
+        strategy.adapt(provided)
+    return strategy
 
 
 def _layer(setting: str | PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
@@ -168,7 +194,9 @@ def _as_yaml(value: Any, where: str = "") -> Any:
         ConfigError: it is a function or an object that ``config.yaml`` could not name.
     """
     if isinstance(value, Mapping):
-        return {k: _as_yaml(v, f"{where}.{k}" if where else str(k)) for k, v in value.items()}
+        below = f"{where}." if where else ""
+        each = together(*(partial(_as_yaml, v, f"{below}{k}") for k, v in value.items()))
+        return dict(zip(value, each, strict=True))
     if isinstance(value, list | tuple):
         return [_as_yaml(each, where) for each in value]
     if isinstance(value, PathLike):
@@ -177,7 +205,8 @@ def _as_yaml(value: Any, where: str = "") -> Any:
         return f"{value.__module__}:{value.__qualname__}"
     if (type(value).__module__, type(value).__name__) == ("torch", "device"):
         return str(value)
-    if callable(value) or is_dataclass(value):
+    plain = isinstance(value, str | int | float | np.generic | np.ndarray)
+    if callable(value) or is_dataclass(value) or (hasattr(value, "__dict__") and not plain):
         raise ConfigError(
             f"{where}: expected a class or function that a module or notebook has by its name, as "
             'a resumed run looks for it, with options beside it ({"name": Mine, "side": 64}), got '

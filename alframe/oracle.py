@@ -65,7 +65,8 @@ class Oracle(Protocol):
         """Annotations of all ``ids``, which ``cycle`` trains on first.
 
         People may have annotated unlabelled items beside them, which are then labelled as well. A
-        resumed run asks again for what was answered, and gets the same answers.
+        run asks again for what was answered when it is resumed, and where people are asked also
+        while it begins, and gets the same answers: keep what an answer costs.
 
         Raises:
             Waiting: some are not answered yet; says how many, and what to do.

@@ -162,10 +162,10 @@ class ScoringStrategy(ABC):
 
     def _floats(self, batch: SignalBatch) -> list[float]:
         values = self.score(batch)
-        if hasattr(values, "detach"):
+        if hasattr(values, "detach") and not values.is_complex():
             values = values.detach().double().cpu()
         try:
-            numbers = np.asarray(values, dtype=np.float64)
+            numbers = None if _are_none(values) else np.asarray(values, dtype=np.float64)
         except (TypeError, ValueError):
             numbers = None
         if numbers is None or numbers.shape != (len(batch.ids),):
@@ -178,6 +178,11 @@ class ScoringStrategy(ABC):
                 f"images, got {got}"
             )
         return [float(number) for number in numbers]
+
+
+def _are_none(values: Any) -> bool:
+    """Whether values are texts, times or complex, which numpy would make numbers of."""
+    return np.asarray(values).dtype.kind not in "biufO"
 
 
 def check_finite(scores: Mapping[str, float]) -> None:

@@ -160,7 +160,8 @@ class Contexts(Points):
         """Half of the sum of (p - q) (log p - log q) over the classes that both show."""
         p, p_logs, _, p_shown = self._split(a)
         q, q_logs, _, q_shown = self._split(b)
-        terms = ((p - q) * (p_logs - q_logs)).reshape(len(a), self.classes, -1)
+        columns = p.shape[1] // self.classes
+        terms = ((p - q) * (p_logs - q_logs)).reshape(len(a), self.classes, columns)
         total: Tensor = (terms.sum(dim=2) * p_shown * q_shown).sum(dim=1) / 2
         return total
 

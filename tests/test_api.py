@@ -13,7 +13,7 @@ from torch import nn
 
 import alframe
 from alframe.config.sections import RunConfig
-from alframe.errors import ConfigError, DataError
+from alframe.errors import ConfigError, DataError, RunError
 from tests.models.classifier import Classifier, colours
 
 SMALL = {
@@ -58,6 +58,10 @@ def test_settings_of_each_kind_make_a_configuration(tmp_path: Path) -> None:
         next(alframe.run(SMALL, tmp_path / "run"))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="path: expected that of the run directory, got None"):
         next(alframe.run(config, None))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"path: expected text without a zero byte, got 'a\\x00'"):
+        next(alframe.run(config, "a\0"))
+    with pytest.raises(RunError, match=r"cannot write to .*: File name too long"):
+        next(alframe.run(config, "x" * 300))
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -66,6 +70,19 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     cycles = list(alframe.run(config, str(tmp_path / "run")))
     assert [c["labelled"] for c in cycles] == [2, 4]
     assert cycles[0] == first
+
+
+def test_what_a_run_yields_is_the_callers(tmp_path: Path) -> None:
+    config = alframe.resolve(SMALL, "strategy=random")
+    labelled = []
+    for cycle in alframe.run(config, tmp_path / "run"):
+        assert isinstance(cycle, dict)
+        cycle["selected"].clear()
+        cycle["metrics"].clear()
+        labelled.append(cycle["labelled"])
+    again = list(alframe.run(config, tmp_path / "run"))
+    assert labelled == [cycle["labelled"] for cycle in again] == [2, 4]
+    assert all("mAP50" in cycle["metrics"] for cycle in again)
 
 
 def test_a_run_that_is_left_after_a_cycle_did_not_fail(
@@ -149,6 +166,12 @@ def test_what_a_resumed_run_could_not_find_is_refused(value: Any) -> None:
     ):
         with pytest.raises(ConfigError, match=f"^{where}: {said}"):
             alframe.resolve(setting)
+
+
+def test_every_value_that_could_not_be_found_is_told() -> None:
+    with pytest.raises(ConfigError) as told:
+        alframe.resolve({"strategy": lambda: None, "oracle": Backwards()})
+    assert [problem.split(":")[0] for problem in told.value.problems] == ["strategy", "oracle"]
 
 
 def test_paths_and_numbers_of_numpy_are_settings(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """COCO instances and results; also the form in which a run keeps its answers."""
 
+from functools import partial
 from typing import Any
 
 from alframe.annotations.coco_results import read_results
@@ -14,7 +15,7 @@ from alframe.datasets.coco_json import CocoFile, read_instances
 from alframe.datasets.coco_kinds import EXPECTED, kind_of
 from alframe.datasets.json_text import parsed
 from alframe.datasets.problems import Problems
-from alframe.errors import DataError
+from alframe.errors import DataError, together
 from alframe.words import named, plural
 
 
@@ -41,7 +42,8 @@ def read_coco(source: Source, images: Images, problems: Problems) -> Annotations
 @uncollected()
 def _instances(source: Source, images: Images, problems: Problems) -> Annotations:
     files = json_files(source, "instances")
-    contents = {str(file): parsed(read(file), str(file)) for file in files.values()}
+    each = together(*(partial(_content, file) for file in files.values()))
+    contents = dict(zip(map(str, files.values()), each, strict=True))
     other = {where: kind for where, content in contents.items() if (kind := kind_of(content))}
     if len(other) < len(contents):
         contents = {where: content for where, content in contents.items() if where not in other}
@@ -65,6 +67,10 @@ def _instances(source: Source, images: Images, problems: Problems) -> Annotation
     ]
     taken.notes += [f"{where}: left out, as it holds {kind}" for where, kind in other.items()]
     return taken
+
+
+def _content(file: Source) -> Any:
+    return parsed(read(file), str(file))
 
 
 @uncollected()

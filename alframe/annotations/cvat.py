@@ -15,7 +15,7 @@ from alframe.datasets.objects import Annotated, Box
 from alframe.datasets.outlines import ellipse, enclosing, pixels, turned
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.datasets.xml_text import decimals, parsed_xml
-from alframe.errors import DataError
+from alframe.errors import DataError, together
 from alframe.words import tallied
 
 NOT_BOXES = frozenset({"points", "polyline", "skeleton", "cuboid"})
@@ -68,8 +68,12 @@ def read_cvat(source: Source, images: Images, problems: Problems) -> Annotations
         DataError: a file is malformed, or is one of a video.
     """
     own = [file for file in files(source, ".xml").values() if root_of(file) == "annotations"]
-    parts = {str(file): _Reader(str(file), images, problems).read(read(file)) for file in own}
-    return joined(parts, problems)
+    parts = together(*(partial(_read, file, images, problems) for file in own))
+    return joined(dict(zip(map(str, own), parts, strict=True)), problems)
+
+
+def _read(file: Source, images: Images, problems: Problems) -> Annotations:
+    return _Reader(str(file), images, problems).read(read(file))
 
 
 class _Reader:

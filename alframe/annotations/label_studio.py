@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from alframe.annotations.json_files import json_files
 from alframe.annotations.label_studio_query import CONFIG, OURS, QUERY, write_query
-from alframe.annotations.label_studio_results import read_results
+from alframe.annotations.label_studio_results import is_region, read_results
 from alframe.annotations.parts import REMEDY, first_found, joined, note_sizes
 from alframe.annotations.sources import Source, read
 from alframe.annotations.vocabulary import Annotations, Format, Images
@@ -202,7 +202,8 @@ def tasks_in(rows: list[Any], where: str) -> list[Any]:
         key = f"row {place}" if number is None else str(number)
         task = tasks.setdefault(key, {"id": number, "annotations": []})
         task["data"] = {name: value for name, value in row.items() if isinstance(value, str)}
-        regions = [v for value in row.values() if isinstance(value, list) for v in value]
+        fields = [[value] if is_region(value) else value for value in row.values()]
+        regions = [v for value in fields if isinstance(value, list) for v in value]
         result = [{"type": _type(value), "value": value} for value in regions]
         own = {"id": row.get("annotation_id"), "result": result}
         own |= {name: row.get(name) for name in ("updated_at", "created_at", "lead_time")}

@@ -14,11 +14,12 @@ from alframe.words import named
 
 _BARE = frozenset({"rectangle", "polygon", "ellipse"})
 """Regions whose label is a result of its own, of the type ``labels`` and the same id."""
-_LABELLED = frozenset({"rectanglelabels", "polygonlabels", "ellipselabels", "labels"})
+_LABELLED = frozenset({"rectanglelabels", "polygonlabels", "ellipselabels"})
 _OF_BRUSHES = f"export its format BRUSH_TO_COCO, or draw boxes{SKIP}"
 _SHAPES = frozenset({"brush", "brushlabels", "keypoint", "keypointlabels", "vectorlabels"})
 """Regions that are told, and no boxes; an image with nothing else is not one without objects."""
-_GEOMETRY = frozenset({"width", "points", "radiusX"})
+_GEOMETRY = frozenset({"width", "height", "points", "radiusX", "radiusY"})
+"""What a region in an image has, one in a text or a sound does not."""
 
 
 def read_results(
@@ -48,11 +49,13 @@ def read_results(
             kind = result["type"]
             if kind in _BARE:
                 bare[result.get("id")] = number
-            elif kind in _LABELLED and not _GEOMETRY.isdisjoint(result["value"]):
+            elif kind in _LABELLED or (kind == "labels" and is_region(result["value"])):
                 found.append(_object(result, kind, item, size))
                 bare.pop(result.get("id"), None)
                 if image := result.get("to_name"):
                     shown_on.add(str(image))
+            elif not kind and is_region(result.get("value")):  # as JSON_MIN has them
+                raise _WrongError("a region has not one label")
             else:
                 told[str(kind)[:40] or "without type"] += 1
                 lost += [str(kind)] if kind in _SHAPES else []
@@ -72,6 +75,11 @@ def read_results(
     if problems:
         raise BadItemError(*problems)
     return found
+
+
+def is_region(value: Any) -> bool:
+    """Whether a value is of a part of an image, whatever it lacks."""
+    return isinstance(value, Mapping) and not _GEOMETRY.isdisjoint(value)
 
 
 class _WrongError(Exception):

@@ -245,10 +245,17 @@ def _listed(source: Source) -> Sequence[str]:
         listed = [
             name
             for name in listed
-            if not (_is_read(name) and without(name.rpartition("/")[2], _bytes(found[name])))
+            if not (_is_read(name) and _is_left_out(name, found[name], without))
         ]
     known.listed[key] = listed
     return listed
+
+
+def _is_left_out(name: str, file: Source, without: LeftOut) -> bool:
+    try:
+        return without(name.rpartition("/")[2], _bytes(file))
+    except DataError:  # which reading it will tell
+        return False
 
 
 def folder_of(source: Source) -> Source:

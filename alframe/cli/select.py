@@ -101,7 +101,7 @@ def select(
     files = (*predictions, *augmented, *(file for file in (embeddings, images, labelled) if file))
     # What is wrong with the strategy is told beside files that are not there; what it asks for is
     # settled once these are read.
-    together(partial(strategy_of, layer, frozenset()), partial(check_there, *files))
+    together(partial(strategy_of, layer), partial(check_there, *files))
     vectors = read_vectors(embeddings) if embeddings else None
     promise = promised(len(predictions), vectors, augmented=bool(augmented))
     chosen = strategy_of(layer, promise)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from os.path import splitext
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from alframe.datasets.coco_objects import quick_object, read_object
 from alframe.datasets.json_text import parsed
 from alframe.datasets.objects import Annotated, Collected
 from alframe.datasets.problems import SKIP, BadItemError, Problem, Problems, grouped
-from alframe.errors import DataError
+from alframe.errors import DataError, together
 from alframe.files.reading import regular
 
 REMEDY = f"correct the file{SKIP}"
@@ -165,7 +166,8 @@ class InstancesReader:
     def __init__(self, content: Any, path: Path | str, problems: Problems) -> None:
         if (kind := kind_of(content)) is not None:
             raise DataError(f"{path} is a file of another kind, {kind}: {EXPECTED}")
-        self.tables = {name: _table(path, content, name) for name in TABLES}
+        tables = together(*(partial(_table, path, content, name) for name in TABLES))
+        self.tables = dict(zip(TABLES, tables, strict=True))
         self.categories = _categories(path, self.tables["categories"])
         self.owners = ById[str]()
         self.file = CocoFile(list(self.categories.values.values()))

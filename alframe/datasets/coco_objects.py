@@ -1,5 +1,6 @@
 """Rows of ``annotations`` of a COCO file: a class, a box, and what else is said of an object."""
 
+import contextlib
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -180,8 +181,15 @@ def _corners(row: Row, size: tuple[int, int] | None) -> Box:
         return take(row, "segmentation", partial(_enclosed, size=size), wanted)
     x, y, width, height = take(row, "bbox", box, "four finite numbers [x, y, width, height]")
     inner = row.get("attributes")
-    degrees = finite(inner.get("rotation")) if isinstance(inner, dict) else None
-    return turned((x, y, x + width, y + height), degrees or 0.0)  # others have words there
+    degrees = _degrees(inner.get("rotation")) if isinstance(inner, dict) else 0.0
+    return turned((x, y, x + width, y + height), degrees)
+
+
+def _degrees(given: Any) -> float:
+    """A number, or one as text; nothing else, as others have words there."""
+    with contextlib.suppress(ValueError):
+        given = float(given) if isinstance(given, str) else given
+    return finite(given) or 0.0
 
 
 def _enclosed(outline: Any, size: tuple[int, int] | None) -> Box | None:

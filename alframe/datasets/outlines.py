@@ -37,11 +37,11 @@ def pixels(runs: Sequence[int], width: int, height: int) -> Box:
         height: likewise.
 
     Raises:
-        ValueError: no pixel is of it, or runs are longer than all its rows.
+        ValueError: no pixel is of it, runs are longer than all its rows, or end before the last.
     """
     ends = list(accumulate(runs))
     own = [(a, b - 1) for a, b in zip(ends[::2], ends[1::2], strict=False) if a < b]
-    if not own or min(runs) < 0 or ends[-1] > width * height:
+    if not own or min(runs) < 0 or not width * (height - 1) < ends[-1] <= width * height:
         raise ValueError(runs)
     inside = [(a % width, b % width) for a, b in own if a // width == b // width]
     if len(inside) < len(own):  # one goes on in the next row, so from edge to edge

@@ -148,7 +148,7 @@ class Problems:
             lines[MOST_LINES:] = [f"... and {len(lines) - MOST_LINES:,} more"]
         if self._whole or self.on_bad_item == "error":
             shown = lines if self.on_bad_item == "error" else []
-            raise DataError([*self._whole, *others, *shown])
+            raise DataError(dict.fromkeys([*self._whole, *others, *shown]))
         for line in lines:
             logger.warning("skipped: %s", line)
         count = plural(len(self.items), "bad item")

@@ -132,16 +132,18 @@ class Entry:
                 or could not be called as it will be.
         """
         factory = self.load()
+        if lacking := sorted(getattr(factory, "__abstractmethods__", ())):
+            raise PluginError(f"{self} has no {', '.join(lacking)}: expected a method of its own")
         with self.named():
             made = factory(**options)
-        lacking = [name for name in LEAST.get(self.kind, ()) if not hasattr(made, name)]
-        if lacking:
-            raise PluginError(
+        wrong = [f"{self}: {problem}" for problem in _uncallable(self.kind, made)]
+        if lacking := [name for name in LEAST.get(self.kind, ()) if not hasattr(made, name)]:
+            wrong.append(
                 f"{self} makes {made!r:.60} ({type(made).__name__}): expected something with "
                 f"{', '.join(lacking)}"
             )
-        if wrong := list(_uncallable(self.kind, made)):
-            raise PluginError(f"{self}: {problem}" for problem in wrong)
+        if wrong:
+            raise PluginError(wrong)
         return made
 
     @contextlib.contextmanager
@@ -165,6 +167,8 @@ def _uncallable(kind: Kind, made: Any) -> Iterator[str]:
             if name in vars(base):
                 called[name] = tuple(inspect.signature(vars(base)[name]).parameters)[1:]
     for name, given in called.items():
+        if not hasattr(made, name):
+            continue
         try:
             inspect.signature(getattr(made, name)).bind(*given)
         except ValueError:  # it is not written in Python

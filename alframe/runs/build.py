@@ -2,8 +2,6 @@
 
 import contextlib
 import functools
-import hashlib
-import inspect
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -27,6 +25,7 @@ from alframe.model import derives, provides, signal_names, streamed, unwrapped
 from alframe.plugins import Entry, Kind, registry
 from alframe.plugins.entry import noun
 from alframe.plugins.own_code import OWN
+from alframe.plugins.source_code import source_digest
 from alframe.runs.budget import Plan, planned
 from alframe.seeds import Seeds
 from alframe.signals import CLASS_PROBS, EMBEDDING
@@ -118,14 +117,13 @@ def plugins_of(config: RunConfig) -> list[Entry]:
 
 
 def sources(config: RunConfig) -> dict[str, str]:
-    """The SHA-256, shortened, of the file that each of its plugins lies in: ideas are edited."""
-    found: dict[str, str] = {}
-    for entry in plugins_of(config):
-        with contextlib.suppress(TypeError, OSError):  # of what is not written in Python
-            if file := inspect.getsourcefile(unwrapped(entry.load())):
-                digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-                found[f"{noun(entry.kind)} {entry.name}"] = digest[:DIGITS]
-    return found
+    """The SHA-256, shortened, of the source of each of its plugins: ideas are edited."""
+    digests = {entry: source_digest(unwrapped(entry.load())) for entry in plugins_of(config)}
+    return {
+        f"{noun(entry.kind)} {entry.name}": digest[:DIGITS]
+        for entry, digest in digests.items()
+        if digest
+    }
 
 
 def _model(model: Component) -> Entry:

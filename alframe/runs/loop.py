@@ -5,6 +5,7 @@ whose event is missing is done (again) from the same seeds, a fit from its last 
 run may be killed anywhere and goes on to the same selections and the same numbers.
 """
 
+import copy
 import logging
 import time
 from collections.abc import Iterator, Mapping
@@ -75,7 +76,7 @@ class Loop:
         """Go on from wherever the journal stands; yields each cycle as it is finished.
 
         Cycles that were finished before are yielded first. The iterator ends early when the pool
-        is exhausted.
+        is exhausted. What is yielded is the caller's, who may change it.
 
         Raises:
             Waiting: the oracle, or the learner, waits for people or files; the run may be resumed.
@@ -94,7 +95,7 @@ class Loop:
             cycles.append(done)
             if not self._last("selected", cycle + 1):  # otherwise the files know of more cycles
                 self._run.write_cycles(cycles)
-            yield done
+            yield copy.deepcopy(done)
         self._finish()
 
     def _check_classes(self, cycle: int) -> None:

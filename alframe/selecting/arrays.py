@@ -2,18 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alframe.datasets.base import Target, are_rows_of_four
-from alframe.errors import ConfigError, DataError
+from alframe.errors import ConfigError, DataError, together
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.choosing import Material
 from alframe.selecting.detections import StoredDetections, columns_of
 from alframe.selecting.stored_signals import StoredSignals
 from alframe.selecting.vectors import StoredVectors, Vectors
+from alframe.words import named
 
 MOST_CLASSES = 1 << 20
 KINDS = (
@@ -42,50 +44,51 @@ def material_of(
         ConfigError: lengths differ, or ids are doubled or no texts.
         DataError: detections are none that are known, or targets wrong.
     """
-    for name, value in {"ids": ids, "classes": classes}.items():
-        if isinstance(value, set | frozenset):
-            raise ConfigError(f"{name}: expected a list, whose order says what is whose, got a set")
-    ids, done = _texts(ids, "ids"), frozenset(_texts(labelled, "labelled"))
-    names = tuple(_texts(() if classes is None else classes, "classes"))
-    known = {} if targets is None else targets
-    if not (isinstance(known, Mapping) and all(isinstance(t, Target) for t in known.values())):
-        raise ConfigError("targets: expected a mapping of ids to alframe.datasets.base.Target")
-    given = _lists(detections, samples, augmented)
-    if object_features is not None:
-        object_features = _list(object_features, "object_features")
-    embedding, class_probs = _table("embedding", embedding), _table("class_probs", class_probs)
-    _check(ids, embedding=embedding, object_features=object_features, **given)
-    vectors = _vectors(ids, embedding, class_probs, object_features)
-    tables = {
-        name: [_parts(one, ids[place]) for place, one in enumerate(each)]
-        for name, each in given.items()
-    }
-    if twice := [name for name, times in Counter(names).items() if times > 1]:
-        raise ConfigError(f"classes: expected each once, {twice[0]!r:.60} is there twice")
+    items: list[str]
+    names: Sequence[str]
+    items, done, names, known, given, features, embedding, class_probs = together(
+        partial(_in_order, ids, "ids"),
+        lambda: frozenset(_texts(labelled, "labelled")),
+        partial(_in_order, () if classes is None else classes, "classes"),
+        partial(_targets, targets),
+        partial(_lists, detections, samples, augmented),
+        lambda: None if object_features is None else _list(object_features, "object_features"),
+        partial(_table, "embedding", embedding),
+        partial(_table, "class_probs", class_probs),
+    )
+    if classes is not None and not names:
+        raise ConfigError("classes: expected names, got none; leave them out to have numbers")
+    together(
+        partial(_check, items, embedding=embedding, object_features=features, **given),
+        partial(_check_labelled, done, items),
+    )
+    vectors, *found_rows = together(
+        partial(_vectors, items, embedding, class_probs, features),
+        *(partial(_rows, name, each, items) for name, each in given.items()),
+    )
+    tables = dict(zip(given, found_rows, strict=True))
     if classes is None:
         width = vectors.classes if vectors else 0
         names = _numbers([row for rows in tables.values() for row in rows], known, width)
-    elif not names:
-        raise ConfigError("classes: expected names, got none; leave them out to have numbers")
-    for item, target in known.items():
-        if len(target.labels):
-            _check_labels(f"targets of {item}: labels", target.labels, len(names))
+    labels = {
+        "targets": {item: target.labels for item, target in known.items()},
+        **{
+            name: {item: row["labels"] for item, row in zip(items, rows, strict=True)}
+            for name, rows in tables.items()
+        },
+    }
+    together(*(partial(_check_classes, name, each, len(names)) for name, each in labels.items()))
     found = {
-        name: StoredDetections(list(ids), names, _columns(ids, rows, len(names)), name)
+        name: StoredDetections(items, names, columns_of(rows), name)
         for name, rows in tables.items()
     }
-    if foreign := sorted(done - set(ids)):
-        raise ConfigError(
-            f"labelled: {len(foreign):,} are not among ids, such as {foreign[0]!r:.60}: expected "
-            "ids of images that were given, so that what is like them is known"
-        )
     signals = StoredSignals(
         found.get("detections"),
         StoredVectors(vectors) if vectors else None,
         tuple(each for name, each in found.items() if name.startswith("samples")),
         tuple(each for name, each in found.items() if name.startswith("augmented")),
     )
-    return Material(frozenset(ids), names, signals, Candidates(ids), done, known)
+    return Material(frozenset(items), tuple(names), signals, Candidates(items), done, known)
 
 
 def _lists(detections: Any, samples: Any, augmented: Any) -> dict[str, list[Any]]:
@@ -123,12 +126,26 @@ def _texts(value: Any, name: str) -> list[str]:
     return items
 
 
+def _in_order(value: Any, name: str) -> list[str]:
+    """Texts, each once, whose order says what is whose."""
+    if isinstance(value, set | frozenset):
+        raise ConfigError(f"{name}: expected a list, whose order says what is whose, got a set")
+    items = _texts(value, name)
+    if twice := [item for item, times in Counter(items).items() if times > 1]:
+        raise ConfigError(f"{name}: expected each once, {twice[0]!r:.60} is there twice")
+    return items
+
+
+def _targets(value: Any) -> Mapping[str, Target]:
+    known = {} if value is None else value
+    if not (isinstance(known, Mapping) and all(isinstance(t, Target) for t in known.values())):
+        raise ConfigError("targets: expected a mapping of ids to alframe.datasets.base.Target")
+    return known
+
+
 def _check(ids: Sequence[str], **given: Any) -> None:
     if not ids:
         raise ConfigError("ids: expected one or more, got none")
-    if len(set(ids)) < len(ids):
-        twice = Counter(ids).most_common(1)[0][0]
-        raise ConfigError(f"ids: expected each once, {twice!r:.60} is there twice")
     problems = [
         f"{name}: expected {len(ids):,} of them, one for each id, got {len(value):,}"
         for name, value in given.items()
@@ -136,6 +153,14 @@ def _check(ids: Sequence[str], **given: Any) -> None:
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def _check_labelled(done: frozenset[str], ids: Sequence[str]) -> None:
+    if foreign := sorted(done - set(ids)):
+        raise ConfigError(
+            f"labelled: {len(foreign):,} are not among ids, such as {foreign[0]!r:.60}: expected "
+            "ids of images that were given, so that what is like them is known"
+        )
 
 
 def _vectors(
@@ -161,33 +186,62 @@ def _vectors(
     return Vectors(tuple(ids), embedding, objects, index, "the arrays", class_probs)
 
 
-def _parts(found: Any, item: str) -> dict[str, NDArray[Any]]:
+class _WrongError(Exception):
+    """What is wrong with what was found on an image, in words."""
+
+
+def _rows(name: str, found: Sequence[Any], ids: Sequence[str]) -> list[dict[str, NDArray[Any]]]:
+    """What was found on each image: boxes, scores, labels and probabilities.
+
+    Raises:
+        DataError: of each cause the images.
+    """
+    rows: list[dict[str, NDArray[Any]]] = []
+    causes: dict[str, list[str]] = {}
+    for item, one in zip(ids, found, strict=True):
+        try:
+            rows.append(_parts(one))
+        except _WrongError as error:
+            causes.setdefault(str(error), []).append(item)
+    if causes:
+        raise DataError(f"{name} of {named(items)}: {cause}" for cause, items in causes.items())
+    return rows
+
+
+def _parts(found: Any) -> dict[str, NDArray[Any]]:
     """Boxes, scores, labels and maybe probabilities of one image."""
-    what = f"detections of {item}"
     kind = next((kind for kind in KINDS if _of(found, kind[0]) is not None), None)
     if kind is None:
         known = "; ".join(", ".join(kind) for kind in KINDS)
-        raise DataError(f"{what} are {type(found).__name__}: expected one of {known}")
+        raise _WrongError(f"expected one of {known}; got {type(found).__name__}")
     values = {name: _of(found, name) for name in kind}
     if lacking := " and ".join(name for name, value in values.items() if value is None):
-        raise DataError(f"{what} have no {lacking}: expected {', '.join(kind)}")
-    boxes, scores, labels = (_array(v, f"{what}: {name}") for name, v in values.items())
+        raise _WrongError(f"no {lacking}: expected {', '.join(kind)}")
+    given = _of(found, "probs")
+    try:
+        boxes, scores, labels = (_array(value, name) for name, value in values.items())
+        probs = None if given is None else _array(given, "probs", rows=True)
+    except DataError as error:
+        raise _WrongError(str(error)) from error
     labels, scores = labels.reshape(-1), scores.reshape(-1)
+    probs = np.zeros((len(scores), 0)) if probs is None else probs
+    wrong: list[str] = []
     numbers = labels.astype(np.float64)
     if not ((numbers == numbers.round()) & (np.abs(numbers) < MOST_CLASSES)).all():
-        raise DataError(f"{what}: {kind[2]}: expected whole numbers, got {labels.tolist()!r:.60}")
+        wrong.append(f"{kind[2]}: expected whole numbers, got {labels.tolist()!r:.60}")
     if not are_rows_of_four(boxes):
-        shape = list(boxes.shape)
-        raise DataError(f"{what}: {kind[0]}: expected rows of four numbers, got shape {shape}")
-    if not np.isfinite(boxes).all():
-        raise DataError(f"{what}: {kind[0]}: expected finite numbers")
-    given = _of(found, "probs")
-    none = np.zeros((len(scores), 0))
-    probs = none if given is None else _array(given, f"{what}: probs", rows=True)
+        wrong.append(f"{kind[0]}: expected rows of four numbers, got shape {list(boxes.shape)}")
+    elif not np.isfinite(boxes).all():
+        wrong.append(f"{kind[0]}: expected finite numbers")
+    for name, shares in ((kind[1], scores), ("probs", probs)):
+        if not ((shares >= 0) & (shares <= 1)).all():
+            wrong.append(f"{name}: expected numbers of 0..1")
+    if wrong:
+        raise _WrongError("; ".join(wrong))
     rows = {"boxes": boxes.reshape(-1, 4), "scores": scores, "labels": labels, "probs": probs}
     if len({len(each) for each in rows.values()}) > 1:
         counts = ", ".join(f"{len(each)} {name}" for name, each in rows.items())
-        raise DataError(f"{what}: expected as many of each, got {counts}")
+        raise _WrongError(f"expected as many of each, got {counts}")
     return rows
 
 
@@ -201,8 +255,12 @@ def _array(value: Any, what: str, *, rows: bool = False) -> NDArray[Any]:
     Raises:
         DataError: it is none of numbers, or not of rows.
     """
-    value = [_numpy(each) for each in value] if isinstance(value, list | tuple) else _numpy(value)
-    if np.ma.is_masked(value):
+    try:
+        parts = [_numpy(each) for each in value] if isinstance(value, list | tuple) else None
+        value = _numpy(value) if parts is None else parts
+    except (TypeError, RuntimeError) as error:  # sparse, quantised, of no device
+        raise DataError(f"{what}: expected numbers that can be read ({error!s:.80})") from error
+    if any(map(np.ma.is_masked, [value] if parts is None else parts)):
         raise DataError(f"{what}: values are masked: expected a number in each place")
     try:
         array = np.asarray(value)
@@ -239,19 +297,16 @@ def _numbers(
     return tuple(map(str, range(max(most + 1, width))))
 
 
-def _check_labels(where: str, labels: NDArray[Any], classes: int) -> None:
-    least, most = labels.min(), labels.max()
-    if not 0 <= least <= most < classes:
-        known = f"from 0 to {classes - 1}" if classes else "from 0 on"
-        raise DataError(f"{where}: expected numbers {known}, got {least} to {most}")
-
-
-def _columns(ids: Sequence[str], rows: Sequence[Mapping[str, NDArray[Any]]], classes: int) -> Any:
-    for item, row in zip(ids, rows, strict=True):
-        labels, scores = row["labels"], row["scores"]
-        if len(labels):
-            _check_labels(f"detections of {item}: classes", labels, classes)
-        for name, values in (("scores", scores), ("probs", row["probs"])):
-            if not ((values >= 0) & (values <= 1)).all():
-                raise DataError(f"detections of {item}: {name}: expected numbers of 0..1")
-    return columns_of(rows)
+def _check_classes(name: str, labels: Mapping[str, NDArray[Any]], classes: int) -> None:
+    """Refuse labels that number no class."""
+    known = f"from 0 to {classes - 1}" if classes else "from 0 on"
+    wrong = [
+        item
+        for item, each in labels.items()
+        if len(each) and not 0 <= each.min() <= each.max() < classes
+    ]
+    if wrong:
+        least, most = labels[wrong[0]].min(), labels[wrong[0]].max()
+        raise DataError(
+            f"{name} of {named(wrong)}: classes: expected numbers {known}, got {least} to {most}"
+        )

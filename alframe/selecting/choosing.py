@@ -113,12 +113,13 @@ class _Known(Mapping[str, Target]):
         return len(self._targets)
 
 
-def strategy_of(layer: Layer, provided: frozenset[str]) -> Strategy:
+def strategy_of(layer: Layer, provided: frozenset[str] | None = None) -> Strategy:
     """The strategy of a configuration that has no other part.
 
     Args:
         layer: with a section ``strategy`` alone.
-        provided: the signals that there are, for a strategy that adapts itself to that.
+        provided: the signals that there are, for a strategy that adapts itself to that; None
+            where they are not known yet.
 
     Raises:
         ConfigError: it has other settings, or the strategy other options.
@@ -248,7 +249,7 @@ def choose(
         learner=DeclaredSignals(material.signals, material.images, strategy.requires),
         unlabelled=tuple(candidates),
         labelled=tuple(sorted(material.labelled)),
-        targets=_Known(material.targets),
+        targets=_Known({i: t for i, t in material.targets.items() if i in material.labelled}),
         classes=material.classes or ("0",),  # padding is of class 0, where nothing is found, too
         budget=count,
         rng=Seeds(seed).within("cycle", 0).rng("strategy"),

@@ -23,6 +23,8 @@ ONE, MOST = 1e-3, 0.02
 """By so much the scores of classes that exclude each other may miss 1 when they are added; and at
 most, where each of them was rounded: a sum of decisions of their own may be near 1, too."""
 _DECIMALS = (2, 3, 4)
+_BFLOAT16 = 2**-8
+"""By so much bfloat16 rounds a number, and a sum of them, relative to it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,7 +248,8 @@ def _exclusive(scores: NDArray[np.float64], classes: tuple[str, ...], where: str
     if not width:
         return False
     rounded = (d for d in _DECIMALS if (np.abs(scores - scores.round(d)) < 1e-9).all())
-    most = min(MOST, max(ONE, width * 0.5 * 10.0 ** -next(rounded, np.inf)))
+    coarse = _BFLOAT16 if _is_bfloat16(scores) else ONE
+    most = min(MOST, max(coarse, width * 0.5 * 10.0 ** -next(rounded, np.inf)))
     exclusive = bool(len(scores) and (np.abs(scores.sum(axis=1) - 1) <= most + 1e-9).all())
     if width not in (len(classes), len(classes) + exclusive):
         raise DataError(
@@ -254,6 +257,12 @@ def _exclusive(scores: NDArray[np.float64], classes: tuple[str, ...], where: str
             f", and background last if they add up to 1, got {width}"
         )
     return exclusive
+
+
+def _is_bfloat16(values: NDArray[np.float64]) -> bool:
+    """Whether numbers are none but such as bfloat16 has: the first half of a float32."""
+    narrow = values.astype(np.float32)
+    return bool((narrow == values).all() and not (narrow.view(np.uint32) & 0xFFFF).any())
 
 
 def columns_of(rows: Sequence[Mapping[str, NDArray[Any]]]) -> ObjectColumns:

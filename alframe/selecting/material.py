@@ -75,9 +75,14 @@ def read_material(
     candidates, notes = _candidates(images, vectors.ids if vectors else None)
     found: list[Annotations] = []
     for path in paths:
-        found.append(read_predictions(path, candidates, problems))
-        if candidates.ids is None:
-            candidates = Candidates(found[0].images, [Path()])
+        with problems.gathering():
+            found.append(read_predictions(path, candidates, problems))
+            if candidates.ids is None:
+                candidates = Candidates(found[0].images, [Path()])
+    if problems.of_whole:
+        with problems.gathering():
+            _labelled(labelled, candidates, (), problems)
+        problems.settle()
     ids = frozenset(candidates.ids or ())
     for each in found if missing == "empty" else ():
         each.images = sorted(ids)

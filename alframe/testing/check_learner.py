@@ -214,8 +214,9 @@ def _streams(bench: LearnerUnderTest) -> None:
     learner, names, ids = bench.learner, bench.names, bench.dataset.pool
     before = kept(learner.state_dict())
     together = bench.stream(learner, names, ids)
-    turned = bench.stream(learner, names, ids[::-1])
-    _same_signals(together, turned, "when ids come in another order")
+    for order in (ids[::-1], ids[1:] + ids[:1]):
+        other = bench.stream(learner, names, order)
+        _same_signals(together, other, "when ids come in another order")
     for name in names:
         alone = bench.stream(learner, {name}, ids)
         _same_signals({name: together[name]}, alone, "when it is asked for alone")

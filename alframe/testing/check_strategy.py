@@ -126,19 +126,22 @@ class StrategyUnderTest:
         """
         strategy = strategy or self.make()
         ids = unlabelled(pool)
+        given = PoisonedTargets(targets or annotations(), ids)
         query = Query(
             learner=DeclaredSignals(
                 learner or self.learner(), SyntheticImages(), strategy.requires
             ),
             unlabelled=ids,
             labelled=labelled,
-            targets=PoisonedTargets(targets or annotations(), ids),
+            targets=given,
             classes=CLASSES,
             budget=budget,
             rng=Seeds(0).rng("strategy"),
             cycle=0,
         )
-        return strategy.select(query)
+        selection = strategy.select(query)
+        given.check()
+        return selection
 
     def put_at_every_size(self, **given: Any) -> None:
         """As :meth:`put`; that it fails at some size is for :func:`_takes_the_budget` to tell."""

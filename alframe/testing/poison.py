@@ -14,18 +14,29 @@ class PoisonedTargets(Mapping[str, Target]):
     Args:
         targets: of every item.
         hidden: ids that nobody but the oracle may look up.
+
+    Attributes:
+        read: hidden items that somebody has read, whatever became of the error.
     """
 
     def __init__(self, targets: Mapping[str, Target], hidden: Collection[str]) -> None:
         self._targets, self._hidden = targets, frozenset(hidden)
+        self.read: list[str] = []
 
     def __getitem__(self, item: str) -> Target:
         if item in self._hidden:
-            raise AssertionError(
-                f"the target of {item!r} was read: expected that nobody asks for the annotation "
-                "of an unlabelled item"
-            )
+            self.read.append(item)
+            raise _told(item)
         return self._targets[item]
+
+    def check(self) -> None:
+        """Raise once more, where an error may have been caught.
+
+        Raises:
+            AssertionError: a hidden item has been read.
+        """
+        if self.read:
+            raise _told(self.read[0])
 
     def __contains__(self, item: object) -> bool:
         return item not in self._hidden and item in self._targets
@@ -35,6 +46,13 @@ class PoisonedTargets(Mapping[str, Target]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _told(item: str) -> AssertionError:
+    return AssertionError(
+        f"the target of {item!r} was read: expected that nobody asks for the annotation of an "
+        "unlabelled item"
+    )
 
 
 def poisoned(dataset: Dataset) -> Dataset:

@@ -61,11 +61,11 @@ def test_an_image_of_another_size_is_told(tmp_path: Path) -> None:
 
 def test_a_box_that_cvat_turned(tmp_path: Path) -> None:
     """A square of side 20, turned by 45 degrees: the box around it has sides of 20 sqrt(2)."""
-    rows = [{"bbox": [50, 50, 20, 20], "attributes": {"rotation": turn}} for turn in (45, 0, 0.0)]
+    rows = [{"bbox": [50, 50, 20, 20], "attributes": {"rotation": turn}} for turn in (45, "45", 0)]
     half = round(10 * 2**0.5, 4)
     around = [60 - half, 60 - half, 60 + half, 60 + half]
     found = boxes(read(written(tmp_path / "x.json", *rows), Known("a.jpg")))
-    assert [box for _, _, box in found] == [around, [50, 50, 70, 70], [50, 50, 70, 70]]
+    assert [box for _, _, box in found] == [around, around, [50, 50, 70, 70]]
     words = [{"bbox": [1, 1, 2, 2], "attributes": {"rotation": said}} for said in ("left", True)]
     found = boxes(read(written(tmp_path / "y.json", *words), Known("a.jpg")))
     assert [box for _, _, box in found] == [[1, 1, 3, 3]] * 2, "an attribute of somebody's own"
@@ -212,6 +212,21 @@ def test_results_have_the_numbers_of_the_instances_beside_them(tmp_path: Path) -
     assert [thing.score for thing in found.objects] == [0.91, 0.42]
     with pytest.raises(DataError, match="what a model found is no answer of people"):
         read(results, Known("a.jpg"))
+
+
+def test_all_that_is_wrong_with_files_is_told(tmp_path: Path) -> None:
+    written(tmp_path / "a.json", {"bbox": [1, 2, 3, 4]})
+    text = (tmp_path / "a.json").read_text()
+    for name in ("b", "c"):
+        (tmp_path / f"{name}.json").write_text(text[:-1])
+    with pytest.raises(DataError) as told:
+        read(tmp_path, Known("a.jpg"))
+    first, second = told.value.problems
+    assert (f"{tmp_path}/b.json" in first, f"{tmp_path}/c.json" in second) == (True, True)
+    (tmp_path / "x.json").write_text('{"images": {}, "categories": 3, "annotations": null}')
+    with pytest.raises(DataError) as told:
+        read(tmp_path / "x.json", Known("a.jpg"))
+    assert len(told.value.problems) == 3
 
 
 def test_several_files_of_one_folder(tmp_path: Path) -> None:

@@ -147,6 +147,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         '<mask label="disc" rle="0,200" left="{}" top="4" width="10" height="20"/>',
         '<mask label="disc" rle="0,{}" left="3" top="4" width="10" height="20"/>',
         '<mask label="disc" rle="200{}" left="3" top="4" width="10" height="20"/>',
+        '<mask label="disc" rle="3,187" left="{}" top="4" width="10" height="20"/>',
         '<ellipse label="disc" cx="50" cy="60" rx="{}" ry="20"/>',
         f'<box label="disc" {CORNERS}><attribute name="score">{{}}</attribute></box>',
     ],
@@ -169,6 +170,17 @@ def test_numbers_are_plain(tmp_path: Path, shape: str, number: str) -> None:
 def test_files_that_are_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(DataError, match=said):
         read(written(tmp_path, text), Known("a.jpg"))
+
+
+def test_files_of_a_folder_that_are_refused_are_all_told(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text(xml(image()))
+    (tmp_path / "b.xml").write_text(xml(image())[:-5])
+    (tmp_path / "c.xml").write_text(xml("<track id='0'/>"))
+    with pytest.raises(DataError) as told:
+        read(tmp_path, Known("a.jpg"))
+    first, second = told.value.problems
+    assert f"{tmp_path}/b.xml" in first
+    assert second.startswith(f"{tmp_path}/c.xml is a file of CVAT for video")
 
 
 def test_a_query_declares_the_score_and_says_that_a_model_found_it(tmp_path: Path) -> None:

@@ -571,3 +571,16 @@ def test_a_run_that_found_nothing_left_to_select_waits_for_nothing(run: Path) ->
     journal.append("selected", cycle=0, ids=[], seconds=0.0, memory={})
     with pytest.raises(RunError, match="has all answers for cycle 0"):
         waits_for(run)
+
+
+def test_a_file_that_cannot_be_read_hides_no_other(
+    run: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    labels = tmp_path / "given" / "labels"
+    labels.mkdir(parents=True)
+    (labels.parent / "classes.txt").write_text("cat\n")
+    (labels / Path(INITIAL[0]).with_suffix(".txt").name).symlink_to(labels / "nowhere")
+    (labels / Path(INITIAL[1]).with_suffix(".txt").name).write_text("7 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(DataError) as told:
+        take(run, dataset, [labels.parent])
+    assert sorted("cannot be read" in line for line in told.value.problems) == [False, True]

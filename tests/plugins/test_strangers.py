@@ -302,6 +302,10 @@ FACTORIES = [
     ),
     ("class S:\n    requires = frozenset()", "(S): expected something with select"),
     (
+        "import alframe\nclass S(alframe.ScoringStrategy):\n    requires = frozenset()",
+        "has no score: expected a method of its own",
+    ),
+    (
         "class S:\n    requires = 'entropy'\n    def select(self, query): ...",
         "requires of strategy 'confident' is 'entropy': expected a frozenset of names of signals",
     ),

@@ -13,10 +13,11 @@ import torch
 import alframe
 from alframe.annotations.object_columns import ObjectColumns
 from alframe.datasets.base import Target
-from alframe.errors import ConfigError, DataError
+from alframe.errors import AlframeError, ConfigError, DataError
 from alframe.selecting.detections import StoredDetections
 from alframe.selecting.vectors import StoredVectors, Vectors
 from alframe.signals import SignalBatch
+from alframe.strategies.coreset import CoreSet
 from alframe.strategies.uncertainty import Entropy
 from alframe.strategy import Query, Selection
 
@@ -219,6 +220,61 @@ def test_what_was_found_on_changed_images() -> None:
 
 def probable(*probs: float) -> dict[str, Any]:
     return {"boxes": [[0, 0, 4, 4]], "scores": [max(probs)], "labels": [0], "probs": [probs]}
+
+
+@pytest.mark.parametrize("strategy", ["margin", "entropy", "least-confidence"])
+def test_probabilities_in_half_precision_are_of_the_same_classes(strategy: str) -> None:
+    """80 classes and background, whose sum bfloat16 rounds to something near 1."""
+    rng = torch.Generator().manual_seed(0)
+    exact = [torch.randn(9, 81, generator=rng).mul(3).softmax(1) for _ in range(40)]
+    ids = [f"{n:02}" for n in range(40)]
+
+    def chosen(kind: torch.dtype) -> set[str]:
+        rows = [
+            {"boxes": torch.eye(9)[:, :4] + torch.tensor([0, 0, 2, 2]) + n, "probs": p.to(kind),
+             "scores": p[:, :80].amax(1), "labels": p[:, :80].argmax(1)}
+            for n, p in enumerate(exact)
+        ]  # fmt: skip
+        return set(alframe.select(strategy, 10, ids=ids, detections=rows))
+
+    whole = chosen(torch.float32)
+    for kind in (torch.float16, torch.bfloat16):
+        assert len(whole & chosen(kind)) >= 9
+
+
+def test_targets_of_images_that_are_not_labelled_are_out_of_reach() -> None:
+    class Peeks:
+        requires = frozenset[str]()
+
+        def select(self, query: Query) -> Selection:
+            assert (list(query.targets), query.labelled) == (["b"], ("b",))
+            return Selection(query.unlabelled[: query.budget])
+
+    known = dict.fromkeys(IDS, Target.of(None, [0]))
+    assert alframe.select(Peeks(), 1, ids=IDS, labelled=["b"], targets=known) == ["a"]
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    given = {"ids": IDS, "embedding": VECTORS[:3], "labelled": ["z"], "seed": -1}
+    with pytest.raises(AlframeError) as told:
+        alframe.select("coreste", 0, **given)
+    starts = ("budget: ", "seed: ", "unknown strategy 'coreste'", "embedding: ", "labelled: ")
+    assert len(told.value.problems) == len(starts)
+    assert all(map(str.startswith, told.value.problems, starts))
+    wrong = [NUMBERS | {"scores": [2.0], "labels": [0.5]}, None, NUMBERS, NUMBERS | {"scores": [2]}]
+    with pytest.raises(DataError) as told:
+        alframe.select("entropy", 1, ids=IDS, detections=wrong, object_features=[[1, 2]] * 4)
+    assert [problem.split("; ")[0] for problem in told.value.problems] == [
+        "object_features of a: expected rows of numbers, got shape [2]",
+        "detections of a: labels: expected whole numbers, got [0.5]",
+        "detections of b: expected one of xyxy, confidence, class_id",
+        "detections of d: scores: expected numbers of 0..1",
+    ]
+
+
+def test_a_mapping_may_have_a_class() -> None:
+    given = {"ids": IDS, "embedding": VECTORS}
+    assert alframe.select({"name": CoreSet}, 2, **given) == alframe.select("coreset", 2, **given)
 
 
 def test_a_member_that_has_found_nothing_is_compared_with_the_others() -> None:
@@ -460,11 +516,18 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a target's class": (
         {"embedding": VECTORS, "classes": ["x"], "targets": {"a": Target.of(None, [1])}},
-        "targets of a: labels: expected numbers from 0 to 0, got 1 to 1",
+        "targets of a: classes: expected numbers from 0 to 0, got 1 to 1",
     ),
     "masked": (
         {"embedding": np.ma.masked_equal(VECTORS, 5)}, "embedding: values are masked: expected a n"
     ),
+    "masked in part": (
+        {"embedding": list(np.ma.masked_equal(VECTORS, 5))}, "embedding: values are masked: expec"
+    ),
+    "sparse": (
+        {"embedding": torch.eye(4).to_sparse()}, "embedding: expected numbers that can be read"
+    ),
+    "no name": ({"embedding": VECTORS, "strategy": {"k": 3}}, 'expected {"name": NAME, ...}, got'),
     "large": ({"embedding": np.array([[0], [1], [1e19], [2]])}, r"than 1e\+15, not so of c"),
     "nan vector": ({"embedding": np.array([[0], [1], [2], [np.nan]])}, r"than 1e\+15, not so of d"),
     "a feature": (
@@ -479,9 +542,9 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "foreign": ({"embedding": VECTORS, "labelled": ["z"]}, "1 are not among ids, such as 'z'"),
     "flat": ({"embedding": VECTORS[:, 0]}, r"image: expected \[4, d\]"),
     "nothing": ({}, "the strategy requires embedding; give embedding: an array"),
-    "unknown kind": ({"detections": [7] * 4}, "detections of a are int: expected one of xyxy"),
+    "unknown kind": ({"detections": [7] * 4}, "detections of a, b, c, d: expected one of xyxy"),
     "no labels": (
-        {"detections": [{"boxes": [], "scores": []}] * 4}, "detections of a have no labels"
+        {"detections": [{"boxes": [], "scores": []}] * 4}, "detections of a, b, c, d: no labels: e"
     ),
     "uneven": (
         {"detections": [NUMBERS | {"scores": [0.5, 0.4]}] * 4}, "got 1 boxes, 2 scores, 1 labels"

@@ -54,6 +54,15 @@ def divergence(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return total
 
 
+def test_where_no_image_can_be_nearer_none_is_looked_at_exactly() -> None:
+    rows = torch.from_numpy(images(6))
+    given, centre = Contexts.of(rows[:5]), Contexts.of(rows[5:])
+    known = torch.full((5,), -9.0, dtype=torch.float64)
+    assert torch.equal(given.nearest(centre, known), known)
+    given.bring_nearer(0, torch.full((5,), 9.0), known)
+    assert torch.equal(known, torch.full((5,), -9.0, dtype=torch.float64))
+
+
 def images(count: int, classes: int = 4) -> NDArray[np.float32]:
     rng = np.random.default_rng(0)
     shown = rng.random((count, classes, 1)) < 0.7

@@ -22,6 +22,13 @@ class KnowsTargets(FakeImages):
         self._cache = {"x": [lambda: None, {"deep": [Target.of([], [])]}]}
 
 
+class AsksAFunction(FakeImages):
+    def __init__(self) -> None:
+        super().__init__()
+        targets = {"x": Target.of([], [])}
+        self._ask = lambda item: targets[item]
+
+
 class NewEachTime(FakeImages):
     def read(self, item: str) -> Any:
         return OWN.integers(0, 256, (8, 8, 3), np.uint8)
@@ -94,6 +101,7 @@ def test_a_good_dataset_passes() -> None:
         ),
         (with_target(None), "p003: its target is None: expected a Target"),
         (but(images=KnowsTargets()), "the images hold a reference to targets: expected none"),
+        (but(images=AsksAFunction()), "the images hold a reference to targets: expected none"),
         (but(images=Floats()), "read gives float64 .*: expected uint8"),
         (but(images=WrongSize()), r"read gives uint8 \(8, 8, 3\): expected uint8 \(9, 8, 3\)"),
         (but(images=NewStamp()), "stamp gives .*: expected one string while the image does not"),

@@ -323,6 +323,17 @@ class DependsOnTheOrder(Line):
             yield SignalBatch(batch.ids, {PREDICTED_LOSS: torch.tensor([float(n)])})
 
 
+class Mirrored(Line):
+    """Gives each image what is another one's, in the order that it is asked and in the reverse."""
+
+    def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
+        batches = list(super().signals(images, names))
+        ids = [item for batch in batches for item in batch.ids][::-1]
+        for batch in batches:
+            here, ids = tuple(ids[: len(batch.ids)]), ids[len(batch.ids) :]
+            yield SignalBatch(here, batch.values)
+
+
 class TakesAnything(Line):
     def signals(self, images: ImageSet, names: frozenset[str]) -> Iterator[SignalBatch]:
         return super().signals(images, self.provides & names)
@@ -449,6 +460,7 @@ def test_all_broken_rules_are_told_at_once() -> None:
         (OneRowTooMany, r"has the shape \(2,\): expected 1 rows, as many as ids"),
         (NotFinite, "predicted_loss of .'pool/000000'. is not finite: expected finite numbers"),
         (DependsOnTheOrder, "of pool/000000 differs when ids come in another order: expected"),
+        (Mirrored, "of pool/00000[0-9] differs when ids come in another order: expected"),
         (TakesAnything, "it was asked for 'no such signal': expected an exception"),
         (LearnsWhileStreaming, "the model differs after streaming signals: expected the same"),
         (PicklesItself, "state_dict cannot be kept: setup .types.SimpleNamespace.: expected ten"),
