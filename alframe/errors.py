@@ -89,7 +89,7 @@ def together(*checks: Callable[[], Any]) -> list[Any]:
 
     Raises:
         AlframeError: the problems of every check that failed, by what the one raised that did, or
-            else a ConfigError if all are of settings, a DataError if all are of data.
+            else a ConfigError if all are of settings, and likewise of data or plugins.
         Waiting: of the first check that waits.
     """
     results: list[Any] = []
@@ -104,6 +104,7 @@ def together(*checks: Callable[[], Any]) -> list[Any]:
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        shared = (k for k in (ConfigError, DataError) if all(isinstance(e, k) for e in errors))
+        kinds = (ConfigError, DataError, PluginError)
+        shared = (k for k in kinds if all(isinstance(e, k) for e in errors))
         raise next(shared, AlframeError)(dict.fromkeys(p for e in errors for p in e.problems))
     return results

@@ -80,6 +80,18 @@ def test_a_score_that_is_not_finite_is_refused_by_name(bad: float) -> None:
 
 
 @pytest.mark.parametrize(
+    "given", [["0.5", "2"], [b"1", b"2"], [1j, 2], torch.tensor([1j, 2]), [[1], [2, 3]]]
+)
+def test_scores_that_are_no_numbers_are_not_made_such(given: Any) -> None:
+    class Odd(ByNumber):
+        def score(self, batch: SignalBatch) -> Any:
+            return given[:1]
+
+    with pytest.raises(SelectionError, match=r"Odd\.score: expected one number for each of 1 im"):
+        Odd().select(query({"a": 1.0}, 1))
+
+
+@pytest.mark.parametrize(
     ("selection", "message"),
     [
         (Selection(("a",)), "chose 1 items, the budget is 2"),

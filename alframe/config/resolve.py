@@ -40,7 +40,7 @@ from alframe.config.layers import (
     without_renamed,
 )
 from alframe.config.sections import TRAINED, RunConfig
-from alframe.errors import AlframeError, ConfigError
+from alframe.errors import AlframeError, ConfigError, together
 from alframe.files.reading import ValueProblem, parsed_yaml, read_yaml, yaml_value
 from alframe.plugins import Entry, registry, unknown
 from alframe.plugins.entry import noun
@@ -305,7 +305,7 @@ def _other_tasks(entries: Mapping[str, Sequence[Entry]]) -> list[str]:
     if not {"dataset", "model"} <= entries.keys():
         return []
     dataset, model = entries["dataset"][0], entries["model"][0]
-    wanted, got = _task(dataset), _task(model)
+    wanted, got = together(functools.partial(_task, dataset), functools.partial(_task, model))
     if wanted == got:
         return []
     fitting = [e.name for e in registry().all("models") if e.task == wanted]

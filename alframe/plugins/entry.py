@@ -92,9 +92,10 @@ class Entry:
             error.args = (f"while loading {self}",)
             raise
         except caught as error:
-            raise PluginError(
-                f"{self} cannot be loaded from {self.factory}: {described(error)}"
-            ) from error
+            where = f"{self} cannot be loaded from {self.factory}: {described(error)}"
+            own_script = self.factory.startswith("__main__:")
+            remedy = "; define it in the script that is run, or import it there"
+            raise PluginError(where + remedy * own_script) from error
         if not callable(loaded):
             raise PluginError(
                 f"{self} cannot be called: {self.factory} is {loaded!r:.80}, expected a class or a "

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from alframe.cli import main
+from alframe.config.resolve import resolve
 from alframe.errors import PluginError
 from alframe.plugins import KINDS, Entry, Registrar, Registry, hookimpl, registry
 from alframe.plugins import registered as plugins
@@ -315,6 +316,14 @@ def test_loading_is_bounded_by_the_environment(
         monkeypatch.setenv("ALFRAME_PLUGINS", value)
         known = fresh(a=plugin("one"), b=plugin("two"))
         assert [p.name for p in known.plugins if p.package != "alframe"] == expected
+
+
+def test_classes_of_a_script_have_to_be_in_the_one_that_is_run() -> None:
+    with pytest.raises(PluginError) as told:
+        resolve([{"dataset": {"name": "__main__:gone"}, "model": {"name": "__main__:lost"}}])
+    assert len(told.value.problems) == 2
+    for line in told.value.problems:
+        assert line.endswith("; define it in the script that is run, or import it there")
 
 
 def test_a_factory_that_cannot_be_imported_names_its_package() -> None:
