@@ -89,7 +89,7 @@ def _dataset(light: RunConfig, draft: Draft) -> "Dataset":
     try:
         return build_dataset(light)
     except DataError as error:
-        raise AlframeError([*error.problems, *_others(light, draft)]) from error
+        raise AlframeError(dict.fromkeys([*error.problems, *_others(light, draft)])) from error
 
 
 def _others(config: RunConfig, draft: Draft) -> tuple[str, ...]:
