@@ -156,10 +156,11 @@ def _export_model(
     raw: bool,
 ) -> None:
     from alframe.datasets.folders import pictures_in
-    from alframe.runs.rundir import stored_layer
+    from alframe.runs.kept import kept_layer
 
-    _check_empty(output)
-    _, (given, notes) = together(lambda: stored_layer(run), lambda: pictures_in(images))
+    _, _, (given, notes) = together(
+        lambda: _check_empty(output), lambda: kept_layer(run, cycle), lambda: pictures_in(images)
+    )
     if name == "onnx":
         from alframe.detectors.export_onnx import check_installed
 
@@ -184,12 +185,13 @@ def _export_boxes(
     reading: Mapping[str, float | None],
 ) -> None:
     from alframe.datasets.folders import pictures_in
+    from alframe.runs.kept import kept_layer
     from alframe.runs.own_images import data_of, photos_of
-    from alframe.runs.rundir import stored_layer
 
     # Before torch is imported, which takes seconds.
-    stored, (given, notes) = together(lambda: stored_layer(run), lambda: pictures_in(images))
-    _check_empty(output)
+    _, stored, (given, notes) = together(
+        lambda: _check_empty(output), lambda: kept_layer(run, cycle), lambda: pictures_in(images)
+    )
     _check_names(given)
     given, photos, more = photos_of(given, frozenset(images), data_of(stored, **reading))
     say_note(*notes, *more)

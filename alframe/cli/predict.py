@@ -72,7 +72,9 @@ def predict(
     alframe predict runs/mine photos --unlabelled --top 100 --json > next.jsonl
     """  # noqa: D301
     folder = output or (None if as_json else run / "predictions")
-    given, photos = _photos(run, images, folder, unlabelled, data_root, white, max_megapixels)
+    given, photos = _photos(
+        run, cycle, images, folder, unlabelled, data_root, white, max_megapixels
+    )
     if not given:
         return
     from alframe.runs.predicting import Predictor, picture_files, ranked, save_picture
@@ -95,6 +97,7 @@ def predict(
 
 def _photos(
     run: Path,
+    cycle: int | None,
     images: tuple[Path, ...],
     folder: Path | None,
     unlabelled: bool,
@@ -104,11 +107,11 @@ def _photos(
 ) -> "tuple[list[Given], Photos]":
     """The images to predict, checked; torch, which takes seconds to import, is not needed."""
     from alframe.datasets.folders import pictures_in
+    from alframe.runs.kept import kept_layer
     from alframe.runs.own_images import data_of, photos_of, without_used
-    from alframe.runs.rundir import stored_layer
 
     stored, (given, notes) = together(
-        lambda: stored_layer(run), lambda: pictures_in(images, folder)
+        lambda: kept_layer(run, cycle), lambda: pictures_in(images, folder)
     )
     say_note(*notes)
     if unlabelled:

@@ -7,6 +7,7 @@ from pathlib import Path
 from alframe.annotations.parts import size_of
 from alframe.annotations.sheets import sizes_noted
 from alframe.annotations.vocabulary import UNSIZED
+from alframe.config.draft import Layer
 from alframe.config.resolve import drafted, from_overrides
 from alframe.config.sections import RunConfig
 from alframe.datasets.base import Dataset, with_classes, without
@@ -37,6 +38,17 @@ def kept_run(path: Path, overrides: Sequence[str]) -> RunDir:
     draft = drafted([stored_layer(path), from_overrides(overrides)])
     draft.light()  # names a wrong device before torch is imported
     return RunDir(path, draft.checked())
+
+
+def kept_layer(path: Path, cycle: int | None) -> Layer:
+    """The settings of a run that has kept the model of a cycle; torch is not imported.
+
+    Raises:
+        AlframeError: there is no run, or no such model.
+    """
+    layer = stored_layer(path)
+    RunDir(path, drafted([layer]).light()).kept_model(cycle)
+    return layer
 
 
 def restored(run: RunDir, cycle: int) -> Learner:

@@ -274,6 +274,8 @@ def test_what_cannot_be_read_is_named_at_once(
     assert "on_bad_item" not in result[2]
     refused(alframe("predict", str(tmp_path), str(photo)), "holds no run")
     refused(alframe("predict", str(run), str(photo), "--cycle", "7"), "no model of cycle 7", "0, 1")
+    result = alframe("predict", str(run), str(tmp_path / "missing.jpg"), "--cycle", "7")
+    refused(result, "no model of cycle 7", "missing.jpg", lines=2)
     refused(alframe("predict", str(run), str(photo), "--weighted"), "leave out --weighted")
     refused(alframe("predict", str(run), str(photo), "--opacity", "2"), "opacity")
 
