@@ -38,6 +38,9 @@ class CDAL:
     are softmax ones. Softmax distributions include background, but it is no class of its own.
     The only class of a sigmoid detector is confused with nothing: then the selection is refused.
 
+    # Deviation: an image that is classified as a whole shows one class, and by the paper's
+    distance any two of different classes are at 0: there ``missing`` is ``uniform`` by default.
+
     # Deviation: a probability below 1e-12 counts as that; the authors' code leaves out a class of
     which one is 0. All others enter as they are, and the divergence of a class is the authors'.
 
@@ -49,22 +52,23 @@ class CDAL:
         min_score: predictions count whose best foreground probability is above this.
         missing: a class that is not predicted on one of two images is ``skip``-ped in their
             distance, as in the paper: an image without predictions is then at distance 0 from
-            all and is taken last; or it is taken for ``uniform``, as if nothing were known.
+            all and is taken last; or it is taken for ``uniform``, as if nothing were known. By
+            default (null) ``skip``, and ``uniform`` for a model that classifies whole images.
 
     Raises:
         ConfigError: an option is out of range, or not one of these.
     """
 
     def __init__(
-        self, unit: Unit = "anchors", min_score: float = 0.05, missing: Missing = "skip"
+        self, unit: Unit = "anchors", min_score: float = 0.05, missing: Missing | None = None
     ) -> None:
         with Checks() as check:
             check.one_of("unit", unit, get_args(Unit))
-            check.one_of("missing", missing, get_args(Missing))
+            check.one_of("missing", missing, (None, *get_args(Missing)))
             check.in_range("min_score", min_score, 0, 1)
         self.requires = frozenset({DETECTIONS if unit == "detections" else CLASS_PROBS})
         self._unit: Unit = unit
-        self._min_score, self._uniform = min_score, missing == "uniform"
+        self._min_score, self._missing = min_score, missing
 
     def select(self, query: Query) -> Selection:
         """Summarise every image and pick ``query.budget`` of the unlabelled ones.
@@ -95,7 +99,9 @@ class CDAL:
             )
         low = (probs[..., :classes] <= self._min_score).all(dim=-1)
         valid = valid & ~low  # NaN stays, to be refused
-        return contexts(probs, exclusive, valid, classes, uniform=self._uniform).flatten(1)
+        whole = exclusive and probs.shape[1:] == (1, classes)  # one class an image, no background
+        uniform = whole if self._missing is None else self._missing == "uniform"
+        return contexts(probs, exclusive, valid, classes, uniform=uniform).flatten(1)
 
 
 def contexts(

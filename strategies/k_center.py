@@ -6,12 +6,15 @@ brought up to date, in blocked products; picks are made in it as long as they be
 outside.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from alframe.strategies.points import Points, PointSource
+
+logger = logging.getLogger(__name__)
 
 WINDOW = 1024
 """Points that are brought up to date at a time."""
@@ -46,15 +49,27 @@ def k_center(points: PointSource, centres: int, count: int) -> list[int]:
     search = _Search(points, max(1, centres))
     while len(search.centres) < centres + count:
         search.advance(centres + count)
+    if 2 * search.alike > count:
+        logger.warning(
+            "%s of the %s chosen are at distance 0 from one that is labelled or chosen: the first "
+            "of these by name are taken",
+            f"{search.alike:,}",
+            f"{count:,}",
+        )
     return search.centres[centres:]
 
 
 class _Search:
-    """The state of :func:`k_center`: bounds, and what they are bounds of."""
+    """The state of :func:`k_center`: bounds, and what they are bounds of.
+
+    Attributes:
+        centres: rows of those that are given, and of the picks.
+        alike: how many picks were at distance 0.
+    """
 
     def __init__(self, points: PointSource, centres: int) -> None:
         self._points, self._given = points, centres
-        self.centres = list(range(centres))
+        self.centres, self.alike = list(range(centres)), 0
         self._width = WINDOW
         # Distances to the nearest of the first `seen` centres; and bounds, from fewer of them.
         self._exact = torch.full((len(points),), torch.inf, dtype=torch.float64)
@@ -115,6 +130,7 @@ class _Search:
             if float(distance) <= outside:
                 break
             chosen = int(row)
+            self.alike += float(distance) <= 0
             self.centres.append(rows[chosen])
             points.bring_nearer(chosen, products(chosen), known)
             known[chosen] = -torch.inf

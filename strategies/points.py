@@ -16,6 +16,8 @@ from alframe.shaped import Float
 
 SETTLED_AT_ONCE = 2**22
 """Numbers that are compared in float64 at a time."""
+SAMPLED = 256
+"""Vectors in whose middle the others are centred."""
 ROWS = 4096
 """Vectors that are centred at a time."""
 
@@ -104,7 +106,7 @@ class PointSource(Protocol):
 class Euclidean(Points):
     """Points of a vector space; squared distances, which rank as distances do.
 
-    ``left`` is ``vectors`` less their mean, so that less is lost to rounding.
+    ``left`` is ``vectors`` less what is in their middle, so that less is lost to rounding.
     """
 
     def right(self) -> Tensor:
@@ -124,11 +126,10 @@ class VectorTable:
 
     def __init__(self, vectors: "Float[Tensor, 'N D']") -> None:
         self._vectors = vectors
-        mean = vectors.new_zeros(vectors.shape[1], dtype=torch.float64)
-        for part in torch.split(vectors, ROWS):
-            mean += part.sum(dim=0, dtype=torch.float64) / len(vectors)
         working = torch.float64 if vectors.is_cuda else torch.float32
-        self._centre = mean.to(working)
+        # A mean would follow an outlier, and all bounds would be as wide as it is far.
+        some = vectors[:: max(1, len(vectors) // SAMPLED)].to(working)
+        self._centre = some.median(dim=0).values if len(some) else some.sum(dim=0)
         own = torch.cat([_squared(self._centred(part)) for part in torch.split(vectors, ROWS)])
         # A dot product of D terms is off by at most D/2 eps of |a||b| <= (|a|^2 + |b|^2) / 2
         # (Higham 2002, section 3.1), here twice; the rest is centring, adding and comparing.

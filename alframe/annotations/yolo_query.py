@@ -62,5 +62,5 @@ def _lines(image: AskedImage, numbers: Mapping[str, int], *, scores: bool) -> li
         w, h = image.width, image.height
         shares = (x1 + x2) / 2 / w, (y1 + y2) / 2 / h, (x2 - x1) / w, (y2 - y1) / h
         values = " ".join(f"{share:.8f}" for share in shares)
-        lines.append(f"{numbers[name]} {values}{f' {score:.4f}' if scores else ''}\n")
+        lines.append(f"{numbers[name]} {values}{f' {score:.9g}' if scores else ''}\n")
     return lines

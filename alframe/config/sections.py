@@ -103,7 +103,8 @@ class TrainingConfig(Section):
         iterations: length, in batches.
         batch_size: images of one optimiser step, whatever number of processes computes it.
         accumulate: the batch, or a process's share of it, is computed in this many parts, to save
-            memory.
+            memory. What a model's loss takes a mean over (boxes that are matched) is that of a
+            part.
         per_process: ``batch_size`` and ``lr`` are those of one process: N processes take N times
             the images at N times the rate (the linear scaling rule). ``passes`` then hold fewer
             iterations; where the length is in ``iterations``, it stays.

@@ -190,7 +190,7 @@ class StoredDetections:
 
     def _kept(self, columns: ObjectColumns) -> NDArray[np.int64]:
         """Rows by image and falling score, what is there twice once, without boxes of no area."""
-        order = np.argsort(columns.owner * 2.0 + (1 - columns.score), kind="stable")
+        order = np.lexsort((-columns.score, columns.owner))
         again = repeated(columns.owner, columns.name, columns.score, *columns.box.T)
         if twice := int(again.sum()):
             boxes = "box is" if twice == 1 else "boxes are"

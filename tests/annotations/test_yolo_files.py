@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from alframe.annotations.formats import read_annotations, read_predictions, write_query
@@ -245,15 +246,18 @@ def test_lists_of_names_that_differ(tmp_path: Path) -> None:
 
 
 def test_the_sixth_column_is_written_on_demand(tmp_path: Path) -> None:
-    asked = sheet({"x/a.jpg": [Proposal("box", (80, 60, 160, 120), 0.5)], "b.jpg": []})
+    score = float(np.float32(0.050000258))  # which a few decimals make one of 0.05
+    asked = sheet({"x/a.jpg": [Proposal("box", (80, 60, 160, 120), score)], "b.jpg": []})
     assert write_query("yolo", asked, tmp_path) == tmp_path / "data.yaml"
     line = "1 0.37500000 0.37500000 0.25000000 0.25000000"
     assert (tmp_path / "labels/x/a.txt").read_text() == f"{line}\n"
     assert not (tmp_path / "labels/b.txt").exists()
     write_yolo(asked, tmp_path, scores=True)
-    assert (tmp_path / "labels/x/a.txt").read_text() == f"{line} 0.5000\n"
+    assert (tmp_path / "labels/x/a.txt").read_text() == f"{line} 0.0500002578\n"
     images, problems = Known("x/a.jpg", "b.jpg"), Problems("error")
-    assert read_predictions(tmp_path, images, problems).images == ["b.jpg", "x/a.jpg"]
+    found = read_predictions(tmp_path, images, problems)
+    assert found.images == ["b.jpg", "x/a.jpg"]
+    assert [np.float32(thing.score) for thing in found.objects] == [np.float32(score)]
     for path in (tmp_path, tmp_path / "labels"):
         with pytest.raises(DataError, match="what a model found is no answer of people; give"):
             read(path, images)

@@ -242,6 +242,19 @@ def test_probabilities_in_half_precision_are_of_the_same_classes(strategy: str) 
         assert len(whole & chosen(kind)) >= 9
 
 
+def test_scores_near_0_may_come_in_any_order() -> None:
+    """Of thousands of images, and smaller than what 1 - score keeps."""
+    small = {"boxes": [[0, 0, 9, 9], [5, 5, 30, 30], [9, 9, 20, 20]], "labels": [0, 1, 0]}
+    rows = [
+        {**small, "scores": [s, 2 * s, 0.5], "probs": [[s, 0], [0, 2 * s], [0.5, 0]]}
+        for s in [1e-17, 1e-13, 1e-11] * 700
+    ]
+    ids = [f"{n:04}" for n in range(len(rows))]
+    assert len(alframe.select("divproto", 5, ids=ids, detections=rows,
+                              object_features=[np.eye(3)] * len(rows))) == 5  # fmt: skip
+    assert len(alframe.select("entropy", 5, ids=ids, detections=rows)) == 5
+
+
 def test_targets_of_images_that_are_not_labelled_are_out_of_reach() -> None:
     class Peeks:
         requires = frozenset[str]()

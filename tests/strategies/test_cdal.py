@@ -131,6 +131,22 @@ def test_what_is_missing_may_count_as_unknown() -> None:
         CDAL(missing="no")  # type: ignore[arg-type]
 
 
+def test_images_that_are_classified_as_a_whole(caplog: pytest.LogCaptureFixture) -> None:
+    """Each shows one class: by the paper's distance any two of different classes are at 0."""
+    found = {"a": [0.9, 0.1, 0.0], "b": [0.1, 0.9, 0.0], "m": [0.8, 0.2, 0.0], "z": [0.1, 0.0, 0.9]}
+
+    def one_each(ids: Sequence[str]) -> ClassProbs:
+        return ClassProbs(torch.tensor([[found[item]] for item in ids]), exclusive=True)
+
+    asked = replace(
+        query({CLASS_PROBS: one_each}, "mz", 1, labelled=["a", "b"]), classes=tuple("xyz")
+    )
+    assert CDAL().select(asked).ids == ("z",)
+    assert "distance 0" not in caplog.text
+    assert CDAL(missing="skip").select(asked).ids == ("m",)
+    assert "1 of the 1 chosen are at distance 0 from one that is labelled or chosen" in caplog.text
+
+
 def test_boxes_that_are_padding_do_not_count() -> None:
     """Without its second box, which is padding, m shows what l does."""
     found = {"l": [[0.8, 0.2]], "m": [[0.8, 0.2], [0.5, 0.5]], "n": [[0.7, 0.3]]}

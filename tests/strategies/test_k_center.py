@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from alframe.strategies import k_center as module
 from alframe.strategies.k_center import k_center
-from alframe.strategies.points import VectorTable
+from alframe.strategies.points import Euclidean, VectorTable
 
 
 def reference(vectors: NDArray[np.float32], centres: int, count: int) -> list[int]:
@@ -27,6 +27,22 @@ def reference(vectors: NDArray[np.float32], centres: int, count: int) -> list[in
 
 def picked(vectors: NDArray[np.float32], centres: int, count: int) -> list[int]:
     return k_center(VectorTable(torch.from_numpy(vectors)), centres, count)
+
+
+def test_an_outlier_widens_no_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs that the bounds do not tell apart are settled in float64, which is slow."""
+    vectors = np.random.default_rng(0).normal(size=(2000, 16)).astype(np.float32)
+    vectors[900] = 1e9
+    settled: list[int] = []
+    exact = Euclidean.exact
+
+    def counted(points: Euclidean, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        settled.append(len(a))
+        return exact(points, a, b)
+
+    monkeypatch.setattr(Euclidean, "exact", counted)
+    assert picked(vectors, 100, 100) == reference(vectors, 100, 100)
+    assert sum(settled) < 100_000, "of 400,000 pairs"
 
 
 def test_a_table_of_float16_is_searched_as_it_is() -> None:
