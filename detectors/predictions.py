@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from alframe.annotations.formats import read_predictions
 from alframe.annotations.vocabulary import Annotations
 from alframe.annotations.yolo import named_by
 from alframe.datasets.base import ImageSet, LabelledSet
@@ -22,7 +21,7 @@ from alframe.detectors.prediction_files import PredictionFiles
 from alframe.errors import DataError, RunError, Waiting
 from alframe.learner import FitContext, InferenceSetup, Metrics
 from alframe.selecting.detections import StoredDetections
-from alframe.selecting.material import called_by_id, stored
+from alframe.selecting.material import called_by_id, read_scored, stored
 from alframe.selecting.stored_signals import StoredSignals
 from alframe.selecting.vectors import ARRAYS, StoredVectors, read_vectors
 from alframe.signals import BOX_FEATURES, DETECTIONS, EMBEDDING, SignalBatch
@@ -163,7 +162,7 @@ class PredictionsLearner:
             path = files.predictions()
             assert path is not None  # it has a hash
             pictures, problems = HandedOver(self._images()), Problems("error", skip="")
-            found, vectors = read_predictions(path, pictures, problems), None
+            found, vectors = read_scored(path, pictures, problems), None
             if self._of_vectors:
                 vectors = called_by_id(read_vectors(files.vectors), pictures, problems)
             problems.settle()

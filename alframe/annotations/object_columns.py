@@ -1,12 +1,13 @@
 """Columns of predicted objects: a fifth of the memory that a list of them takes."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alframe.datasets.objects import Annotated
+from alframe.datasets.objects import Annotated, Collected
 from alframe.errors import DataError
 
 UNEVEN = (
@@ -118,6 +119,15 @@ class Packed:
         if self._waiting:
             self._parts.append(_columns(self._waiting, self.owners, self.names))
             self._waiting = []
+
+
+def without_scores(objects: Collected) -> list[str]:
+    """Images of which a box has none."""
+    if not isinstance(objects, Packed):
+        return list(dict.fromkeys(thing.owner for thing in objects if math.isnan(thing.score)))
+    owners, columns = list(objects.owners), objects.columns()
+    rows: list[int] = np.unique(columns.owner[np.isnan(columns.score)]).tolist()
+    return [owners[row] for row in rows]
 
 
 def _columns(

@@ -14,7 +14,7 @@ from alframe.errors import DataError
 from alframe.shaped import Bool, Float, Int
 from alframe.signals import Detections
 from alframe.streams import BESIDE, BOXES
-from alframe.words import named, plural
+from alframe.words import plural
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,7 +71,7 @@ class StoredDetections:
     Args:
         ids: of the images that it has seen, also those on which it found nothing.
         classes: names, which ``columns.name`` are places of.
-        columns: of all boxes; ``owner`` are places in ``ids``.
+        columns: of all boxes, which have scores; ``owner`` are places in ``ids``.
         where: what messages call their source.
 
     Attributes:
@@ -81,7 +81,7 @@ class StoredDetections:
         empty: none of them is kept.
 
     Raises:
-        DataError: a box has no score, or scores of classes that do not fit the classes.
+        DataError: scores of classes do not fit the classes.
     """
 
     def __init__(
@@ -90,7 +90,6 @@ class StoredDetections:
         self.rows = {item: row for row, item in enumerate(ids)}
         self.classes, self.where, self.notes = tuple(classes), where, list[str]()
         self._warned, self._strict = False, False
-        _check_scores(ids, columns, where)
         self.exclusive = _exclusive(columns.scores, self.classes, where)
         self.in_file = np.bincount(columns.owner, minlength=len(ids))
         starts = np.cumsum(self.in_file) - self.in_file
@@ -230,16 +229,6 @@ def _taken(column: Any, index: NDArray[np.int64], valid: NDArray[np.bool_]) -> A
     taken = column[np.where(valid, index, 0)]
     taken[~valid] = 0
     return taken
-
-
-def _check_scores(ids: Sequence[str], columns: ObjectColumns, where: str) -> None:
-    bare: list[int] = np.unique(columns.owner[np.isnan(columns.score)]).tolist()
-    if bare:
-        raise DataError(
-            f"{where}: boxes without a score in {plural(len(bare), 'image')}: "
-            f"{named([ids[row] for row in bare])}; write predictions with theirs (YOLO: "
-            "save_txt=True save_conf=True)"
-        )
 
 
 def _exclusive(scores: NDArray[np.float64], classes: tuple[str, ...], where: str) -> bool:

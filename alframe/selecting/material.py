@@ -10,7 +10,7 @@ import numpy as np
 
 from alframe.annotations.answers import CheckedAnswers, of_images
 from alframe.annotations.formats import read_predictions
-from alframe.annotations.object_columns import ObjectColumns, Packed
+from alframe.annotations.object_columns import ObjectColumns, Packed, without_scores
 from alframe.annotations.query_folders import read_annotated
 from alframe.annotations.vocabulary import Annotations, Images
 from alframe.annotations.yolo import named_by
@@ -18,7 +18,7 @@ from alframe.datasets.base import Dataset, Target
 from alframe.datasets.held_out import listed
 from alframe.datasets.name_matching import SeveralError
 from alframe.datasets.names import has_picture_suffix
-from alframe.datasets.problems import Problems
+from alframe.datasets.problems import SKIP, Problem, Problems
 from alframe.errors import ConfigError, DataError
 from alframe.files.presence import exists
 from alframe.selecting.candidates import Candidates, candidates_in
@@ -76,7 +76,7 @@ def read_material(
     found: list[Annotations] = []
     for path in paths:
         with problems.gathering():
-            found.append(read_predictions(path, candidates, problems))
+            found.append(read_scored(path, candidates, problems))
             if candidates.ids is None:
                 candidates = Candidates(found[0].images, [Path()])
     if problems.of_whole:
@@ -143,6 +143,19 @@ def one_order(found: Sequence[Annotations], paths: Sequence[Path]) -> tuple[str,
             )
         each.classes = classes
     return classes
+
+
+def read_scored(path: Path, images: Images, problems: Problems) -> Annotations:
+    """Predictions of which every box has a score; one without is a problem of its image.
+
+    Raises:
+        DataError: see :func:`~alframe.annotations.formats.read_predictions`.
+    """
+    found = read_predictions(path, images, problems)
+    remedy = f"write predictions with theirs (YOLO: save_txt=True save_conf=True){SKIP}"
+    for item in (bare := without_scores(found.objects)):
+        problems.add(item, Problem("boxes without a score", f"{path} ({item})", remedy))
+    return of_images(found, set(found.images).difference(bare)) if bare else found
 
 
 def stored(found: Annotations, where: str) -> StoredDetections:

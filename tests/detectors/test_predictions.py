@@ -236,7 +236,7 @@ ODD: Mapping[str, tuple[Mapping[str, str], str]] = {
     "nan": ({"labels/000004.txt": "0 nan 0.5 0.25 0.5 0.75\n"}, "expected shares of width and"),
     "no confidence": (
         {"labels/000004.txt": LINE + "0 0.5 0.5 0.25 0.5\n"},
-        "boxes without a score in 1 image: pool/000004; write predictions with theirs (YOLO: "
+        "(pool/000004); write predictions with theirs (YOLO: "
         "save_txt=True save_conf=True)",
     ),
     "number": ({"labels/000004.txt": "7 0.5 0.5 0.25 0.5 0.75\n"}, "no class has the number 7"),

@@ -909,7 +909,10 @@ def test_predictions_without_scores_and_with_problems(
     (path / "labels/a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
     given = ("--predictions", path, "--images", photos)
     code, _, err = choose(alframe, *given)
-    assert (code, "boxes without a score in 1 image: a.jpg" in err) == (2, True), err
+    said = f"boxes without a score: {path} (a.jpg); write predictions"
+    assert (code, said in err) == (2, True), err
+    code, said, err = choose(alframe, *given, "--skip-bad")
+    assert (code, said.split()) == (0, [i for i in BY_ENTROPY if i != "a.jpg"]), err
     (path / "labels/a.txt").write_text("0 0.5 nonsense 0.1 0.1 0.3\n")
     (path / "labels/z.txt").write_text("0 0.5 0.5 0.1 0.1 0.3\n")
     code, _, err = choose(alframe, *given)
