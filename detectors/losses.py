@@ -39,7 +39,10 @@ def focal_loss(
     logits = at_least_float32(logits)
     wrong = torch.where(target, -logits, logits)  # sigmoid(wrong) = 1 - p_t
     weight = torch.where(target, alpha, 1 - alpha)
-    loss = weight * wrong.sigmoid().pow(gamma) * F.softplus(wrong)
+    easy = wrong.sigmoid()
+    if 0 < gamma < 1:  # at 0, which a sure anchor rounds to, the gradient of the power is infinite
+        easy = easy.clamp(min=torch.finfo(easy.dtype).tiny)
+    loss = weight * easy.pow(gamma) * F.softplus(wrong)
     per_anchor = loss.sum(dim=2)  # [B, A, K] -> [B, A]
     return per_anchor.masked_fill(labels == LEFT_OUT, 0).sum(dim=1)  # [B, A] -> [B]
 

@@ -27,7 +27,8 @@ class BalancedRandom:
 
     Args:
         min_score: a class is predicted on an image by a detection above this score; where there
-            are none, in other tasks, by a class probability.
+            are none, in other tasks, by a class probability. Of an image that is classified as a
+            whole the likeliest class counts, too.
 
     Raises:
         ConfigError: ``min_score`` is not between 0 and 1.
@@ -107,15 +108,19 @@ def shown_classes(batch: SignalBatch, min_score: float, classes: int) -> Iterato
 
     Args:
         batch: of detections, or of class probabilities.
-        min_score: detections count above it, or classes whose largest probability in the image is.
+        min_score: detections count above it, or classes whose largest probability in the image is;
+            of an image as a whole also the likeliest class.
         classes: how many there are; a background behind them is none.
 
     Raises:
         SelectionError: a score is not finite; the message names the image.
     """
     if DETECTIONS not in batch.values:
-        scores = batch[CLASS_PROBS].values[..., :classes].amax(dim=1).cpu()  # [B, A, K] -> [B, C]
+        dense = batch[CLASS_PROBS]
+        scores = dense.values[..., :classes].amax(dim=1).cpu()  # [B, A, K] -> [B, C]
         labels, counted = torch.arange(classes).expand_as(scores), ~(scores <= min_score)
+        if dense.exclusive and dense.values.shape[1:] == (1, classes):  # a whole image has a class
+            counted |= scores == scores.amax(dim=1, keepdim=True)
     else:
         found = batch[DETECTIONS]
         scores, labels = found.scores.cpu(), found.labels.cpu()

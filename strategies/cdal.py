@@ -41,6 +41,9 @@ class CDAL:
     # Deviation: an image that is classified as a whole shows one class, and by the paper's
     distance any two of different classes are at 0: there ``missing`` is ``uniform`` by default.
 
+    # Deviation: a labelled image on which nothing is predicted is at distance 0 from all, so that
+    none would be far from what is labelled: it is left out.
+
     # Deviation: a probability below 1e-12 counts as that; the authors' code leaves out a class of
     which one is 0. All others enter as they are, and the divergence of a class is the authors'.
 
@@ -81,8 +84,11 @@ class CDAL:
             return Selection(())
         classes = len(query.classes)
         table = gather(query, ids, self.requires, lambda batch: self._contexts(batch, classes))
-        points = Contexts.of(table.reshape(len(ids), classes, -1))
-        return Selection(tuple(ids[i] for i in k_center(points, len(query.labelled), query.budget)))
+        labelled = table[: len(query.labelled)].any(dim=1).nonzero().squeeze(1).tolist()
+        rows = [*labelled, *range(len(query.labelled), len(ids))]
+        points = Contexts.of(table[rows].reshape(len(rows), classes, -1))
+        picks = k_center(points, len(labelled), query.budget)
+        return Selection(tuple(ids[rows[i]] for i in picks))
 
     def _contexts(self, batch: SignalBatch, classes: int) -> Tensor:
         if self._unit == "anchors":

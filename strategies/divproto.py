@@ -1,6 +1,7 @@
 """DivProto: entropy without repetition, within images and between them."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,7 +31,7 @@ class DivProto:
 
     What is then missing of the budget is filled along the ranking: first from images that were
     held back and repeat nothing, then from all. An image without detections scores 0 and has no
-    prototype: it is at the end of the ranking, and never rejected as a repetition.
+    prototype: it is at the end of the ranking, behind those that are rejected as well.
 
     # Deviation: in the paper's algorithm 2 images that show no rare class wait until the rare
     ones have had their share, and are then taken by entropy alone.
@@ -83,7 +84,8 @@ class DivProto:
         scores = {item: s.score for item, s in shown.items()}
         check_finite(scores)
         ranking = top(scores, len(scores))
-        taken = self._walk(ranking, shown, self._quotas(query), query.budget)
+        showing = [item for item in ranking if shown[item].prototypes]
+        taken = self._walk(showing, shown, self._quotas(query), query.budget)
         return Selection(tuple(dict.fromkeys([*taken, *ranking]))[: query.budget], scores)
 
     def _summary(self, found: Instances) -> "Shown":
@@ -100,7 +102,7 @@ class DivProto:
         return {c: whole(self._reserved * query.budget / len(rare)) for c in rare}
 
     def _walk(
-        self, ranking: tuple[str, ...], shown: "dict[str, Shown]", quotas: dict[int, int], n: int
+        self, ranking: Sequence[str], shown: "dict[str, Shown]", quotas: dict[int, int], n: int
     ) -> list[str]:
         taken, held_back = Taken(self._between), []
         free = n - sum(quotas.values())
@@ -143,7 +145,7 @@ class Taken:
     def add(self, item: str, prototypes: dict[int, Tensor]) -> bool:
         """Take an image, unless all of its prototypes repeat others: whether it was taken."""
         known = self._known
-        if prototypes and all(
+        if all(
             c in known and float((known[c] @ prototype).max()) > self._threshold
             for c, prototype in prototypes.items()
         ):

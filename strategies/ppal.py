@@ -46,7 +46,8 @@ class PPAL:
 
     # Deviation: k-center's picks are taken; the authors begin at random and refine by k-medoids.
 
-    An image without detections scores 0. Among candidates its similarity to any other is 0.
+    An image without detections scores 0; as no other is like it, k-center would take it first. It
+    is taken where fewer than the budget score more.
 
     Cost: a forward pass over labelled and unlabelled images, and another over the candidates;
     O((factor x budget)^2 + boxes of the candidates x F) memory; products of all pairs of boxes of
@@ -86,9 +87,9 @@ class PPAL:
     def select(self, query: Query) -> Selection:
         """Choose ``query.budget`` ids."""
         scores = self.scores(query)
-        candidates = top(scores, self._factor * query.budget)
+        candidates = [i for i in top(scores, self._factor * query.budget) if scores[i] > 0]
         if len(candidates) <= query.budget:
-            return Selection(candidates, scores)
+            return Selection(top(scores, query.budget), scores)
         shown = all_instances(query, candidates, self._min_score)
         distances = 1 - similarities([shown[item] for item in candidates], len(query.classes))
         return Selection(tuple(candidates[i] for i in k_center_of(distances, query.budget)), scores)

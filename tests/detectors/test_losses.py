@@ -44,6 +44,15 @@ def test_focal_loss_equals_torchvision_image_by_image():
         torch.testing.assert_close(found[i], expected, rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize("gamma", [0, 0.25, 0.5, 1, 1.5, 2])
+def test_focal_loss_of_sure_anchors_has_a_gradient_of_nothing(gamma):
+    logits = torch.tensor([[[-120.0], [-95.0], [120.0]]], requires_grad=True)
+    loss = focal_loss(logits, torch.tensor([[BACKGROUND, BACKGROUND, 0]]), gamma=gamma)
+    loss.sum().backward()
+    assert loss.item() < 1e-40
+    assert logits.grad.abs().max() < 1e-30
+
+
 def test_focal_loss_of_extreme_logits_is_finite():
     logits = torch.tensor([[[80.0], [-80.0], [80.0], [-80.0]]], requires_grad=True)
     loss = focal_loss(logits, torch.tensor([[0, 0, BACKGROUND, BACKGROUND]]))

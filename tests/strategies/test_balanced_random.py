@@ -62,6 +62,14 @@ def test_a_class_is_shown_by_a_probability_above_the_score() -> None:
     assert list(shown_classes(SignalBatch(("x",), {CLASS_PROBS: probs}), 0.3, 2)) == [{1}]
 
 
+def test_an_image_that_is_classified_as_a_whole_has_a_class() -> None:
+    values = torch.tensor([[[0.25, 0.2, 0.28, 0.27]], [[0.4, 0.35, 0.2, 0.05]]])
+    batch = SignalBatch(("x", "y"), {CLASS_PROBS: ClassProbs(values, exclusive=True)})
+    assert list(shown_classes(batch, 0.3, 4)) == [{2}, {0, 1}]
+    detector = SignalBatch(("x", "y"), {CLASS_PROBS: ClassProbs(values, exclusive=False)})
+    assert list(shown_classes(detector, 0.3, 4)) == [set(), {0, 1}]
+
+
 def test_classes_are_shown_by_detections_where_there_are_some() -> None:
     assert showing_classes(frozenset({DETECTIONS, CLASS_PROBS})) == DETECTIONS
     assert showing_classes(frozenset({CLASS_PROBS})) == CLASS_PROBS

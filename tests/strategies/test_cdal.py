@@ -122,6 +122,15 @@ def test_the_image_with_the_newest_context_is_first(unit: str) -> None:
     assert unknown.select(asked).ids[:2] == ("z", "n"), "a (1/2, 1/2) is farther than o"
 
 
+def test_a_labelled_image_without_predictions_is_near_to_nothing() -> None:
+    found = {**FOUND, "k": []}
+    for labelled in (["l", "k"], ["k", "l"], ["l"]):
+        asked = query({DETECTIONS: detections(found)}, "mnoz", 4, labelled=labelled)
+        assert CDAL(unit="detections").select(asked).ids == ("o", "n", "m", "z")
+    alone = query({DETECTIONS: detections(found)}, "mnoz", 4, labelled=["k"])
+    assert CDAL(unit="detections").select(alone).ids == ("m", "o", "n", "z")
+
+
 def test_what_is_missing_may_count_as_unknown() -> None:
     found = {"l": [[0.9, 0.0]], "m": [[0.9, 0.0]], "z": []}
     asked = query({DETECTIONS: detections(found)}, "mz", 1, labelled=["l"])

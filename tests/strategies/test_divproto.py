@@ -63,7 +63,7 @@ def test_repetitions_between_images_are_rejected_and_fill_the_end() -> None:
     assert selection.scores == pytest.approx(
         {"a": h(0.5), "b": h(0.45), "c": h(0.4), "d": 0.0, "e": h(0.35)}
     )
-    assert DivProto(**NO_QUOTA).select(asked(5)).ids == ("a", "c", "e", "d", "b")
+    assert DivProto(**NO_QUOTA).select(asked(5)).ids == ("a", "c", "e", "b", "d")
     assert DivProto(between=1.0, **NO_QUOTA).select(asked(3)).ids == ("a", "b", "c")
     assert DivProto(between=0.0, **NO_QUOTA).select(asked(3)).ids == ("a", "c", "e"), (
         "the cosine of a and c is 0, not above it"

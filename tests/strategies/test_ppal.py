@@ -130,6 +130,17 @@ def test_uncertain_images_that_differ_are_chosen() -> None:
     assert PPAL().select(everything).ids == ("c", "a", "b", "d", "e")
 
 
+def test_empty_images_are_no_candidates_before_others() -> None:
+    """No other is like them, so that k-center would take them first."""
+    empty = {f"e{n}": list[list[float]]() for n in range(9)}
+    found = {"a": [[0.5, 0]], "b": [[0.4, 0]], "c": [[0.3, 0]], **empty}
+    features = {i: [[1.0, 0.0]] for i in "abc"} | dict.fromkeys(empty, torch.zeros(0, 2))
+    makers = {DETECTIONS: detections(found), BOX_FEATURES: rows(features)}
+    for budget, chosen in ((2, "ab"), (3, "abc")):
+        assert "".join(PPAL().select(query(makers, list(found), budget)).ids) == chosen
+    assert PPAL().select(query(makers, list(found), 4)).ids == ("a", "b", "c", "e0")
+
+
 def test_detections_up_to_the_least_score_add_nothing() -> None:
     asked = query({DETECTIONS: detections({"a": [[0.6, 0], [0.3, 0]]})}, "a", 1)
     assert PPAL(min_score=0.3).scores(asked) == pytest.approx({"a": 1.2 * h(0.6)})
