@@ -105,7 +105,8 @@ class CDAL:
             )
         low = (probs[..., :classes] <= self._min_score).all(dim=-1)
         valid = valid & ~low  # NaN stays, to be refused
-        whole = exclusive and probs.shape[1:] == (1, classes)  # one class an image, no background
+        # One prediction an image, and no background: of a model that classifies whole images.
+        whole = self._unit == "anchors" and exclusive and probs.shape[1:] == (1, classes)
         uniform = whole if self._missing is None else self._missing == "uniform"
         return contexts(probs, exclusive, valid, classes, uniform=uniform).flatten(1)
 

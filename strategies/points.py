@@ -129,7 +129,7 @@ class VectorTable:
         working = torch.float64 if vectors.is_cuda else torch.float32
         # A mean would follow an outlier, and all bounds would be as wide as it is far.
         some = vectors[:: max(1, len(vectors) // SAMPLED)].to(working)
-        self._centre = some.median(dim=0).values if len(some) else some.sum(dim=0)
+        self._centre = some.sort(dim=0).values[len(some) // 2] if len(some) else some.sum(dim=0)
         own = torch.cat([_squared(self._centred(part)) for part in torch.split(vectors, ROWS)])
         # A dot product of D terms is off by at most D/2 eps of |a||b| <= (|a|^2 + |b|^2) / 2
         # (Higham 2002, section 3.1), here twice; the rest is centring, adding and comparing.
