@@ -113,6 +113,11 @@ def build_backbone(
     if name == TINY:
         return _tiny(weights, style, frozen_stages)
     body, pixels = timm_body(name, weights, style)
+    if frozen_stages >= 0 and hasattr(body, "incre_modules"):  # HRNet, whose branches are mixed
+        raise ConfigError(
+            f"frozen_stages: every map of backbone {name!r} depends on its last layers, too; "
+            "expected -1"
+        )
     info: Any = body.feature_info
     return Backbone(
         body,

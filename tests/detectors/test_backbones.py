@@ -199,6 +199,7 @@ def test_no_network(monkeypatch):
         ),
         ({"name": "resnet50", "style": "caffe", "weights": "pretrained"}, "give weights=PATH"),
         ({"name": "resnet18", "frozen_stages": 5}, "frozen_stages: expected -1 to 4, got 5"),
+        ({"name": "hrnet_w18_small", "frozen_stages": 2}, "depends on its last layers, too; expec"),
         ({"name": "tiny", "style": "caffe"}, "not for 'tiny'"),
         ({"name": "tiny", "weights": "pretrained"}, "no pretrained weights"),
     ],
