@@ -54,6 +54,10 @@ class ClassProbs:
     values: "Float[Tensor, 'B A K']"
     exclusive: bool
 
+    def of_whole_images(self, classes: int) -> bool:
+        """Whether there is one prediction an image, of one of ``classes`` and no background."""
+        return self.exclusive and self.values.shape[1:] == (1, classes)
+
 
 @dataclass(frozen=True)
 class Detections:

@@ -119,7 +119,7 @@ def shown_classes(batch: SignalBatch, min_score: float, classes: int) -> Iterato
         dense = batch[CLASS_PROBS]
         scores = dense.values[..., :classes].amax(dim=1).cpu()  # [B, A, K] -> [B, C]
         labels, counted = torch.arange(classes).expand_as(scores), ~(scores <= min_score)
-        if dense.exclusive and dense.values.shape[1:] == (1, classes):  # a whole image has a class
+        if dense.of_whole_images(classes):
             counted |= scores == scores.amax(dim=1, keepdim=True)
     else:
         found = batch[DETECTIONS]

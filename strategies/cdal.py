@@ -91,8 +91,10 @@ class CDAL:
         return Selection(tuple(ids[rows[i]] for i in picks))
 
     def _contexts(self, batch: SignalBatch, classes: int) -> Tensor:
+        uniform = self._missing == "uniform"
         if self._unit == "anchors":
             dense = batch[CLASS_PROBS]
+            uniform |= self._missing is None and dense.of_whole_images(classes)
             probs, exclusive = dense.values.float(), dense.exclusive
             valid = torch.ones_like(probs[..., 0], dtype=torch.bool)
         else:
@@ -105,9 +107,6 @@ class CDAL:
             )
         low = (probs[..., :classes] <= self._min_score).all(dim=-1)
         valid = valid & ~low  # NaN stays, to be refused
-        # One prediction an image, and no background: of a model that classifies whole images.
-        whole = self._unit == "anchors" and exclusive and probs.shape[1:] == (1, classes)
-        uniform = whole if self._missing is None else self._missing == "uniform"
         return contexts(probs, exclusive, valid, classes, uniform=uniform).flatten(1)
 
 

@@ -126,11 +126,11 @@ class _Search:
         points = self._points.take(window).cpu()
         products, rows = _products(points), window.tolist()
         while len(self.centres) < until:
-            distance, row = known.max(dim=0)
-            if float(distance) <= outside:
+            largest, row = known.max(dim=0)
+            distance, chosen = float(largest), int(row)
+            if distance <= outside:
                 break
-            chosen = int(row)
-            self.alike += float(distance) <= 0
+            self.alike += distance <= 0
             self.centres.append(rows[chosen])
             points.bring_nearer(chosen, products(chosen), known)
             known[chosen] = -torch.inf

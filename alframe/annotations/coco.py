@@ -5,15 +5,14 @@ from typing import Any
 
 from alframe.annotations.coco_results import read_results
 from alframe.annotations.coco_writing import PREDICTED, QUERY, write_query
-from alframe.annotations.json_files import json_files
+from alframe.annotations.json_files import content_of, json_files
 from alframe.annotations.parts import joined, located, note_misread, note_sizes
-from alframe.annotations.sources import Source, called, read
+from alframe.annotations.sources import Source, called
 from alframe.annotations.vocabulary import Annotations, Format, Images
 from alframe.datasets.boxes import SIDES
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_json import CocoFile, read_instances
 from alframe.datasets.coco_kinds import EXPECTED, kind_of
-from alframe.datasets.json_text import parsed
 from alframe.datasets.problems import Problems
 from alframe.errors import DataError, together
 from alframe.words import named, plural
@@ -42,7 +41,7 @@ def read_coco(source: Source, images: Images, problems: Problems) -> Annotations
 @uncollected()
 def _instances(source: Source, images: Images, problems: Problems) -> Annotations:
     files = json_files(source, "instances")
-    each = together(*(partial(_content, file) for file in files.values()))
+    each = together(*(partial(content_of, file) for file in files.values()))
     contents = dict(zip(map(str, files.values()), each, strict=True))
     other = {where: kind for where, content in contents.items() if (kind := kind_of(content))}
     if len(other) < len(contents):
@@ -67,10 +66,6 @@ def _instances(source: Source, images: Images, problems: Problems) -> Annotation
     ]
     taken.notes += [f"{where}: left out, as it holds {kind}" for where, kind in other.items()]
     return taken
-
-
-def _content(file: Source) -> Any:
-    return parsed(read(file), str(file))
 
 
 @uncollected()

@@ -7,16 +7,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from alframe.annotations.json_files import json_files
+from alframe.annotations.json_files import content_of, json_files
 from alframe.annotations.json_rows import parts_in
 from alframe.annotations.object_columns import Packed
 from alframe.annotations.parts import first_found, located
-from alframe.annotations.sources import Source, folder_of, read
+from alframe.annotations.sources import Source, folder_of
 from alframe.annotations.vocabulary import Images
 from alframe.datasets.coco_fields import Key, Row, WrongFieldError, key, take_reference
 from alframe.datasets.coco_json import CocoFile, InstancesReader, in_order
 from alframe.datasets.coco_objects import QuickRows, quick_rows
-from alframe.datasets.json_text import parsed
 from alframe.datasets.names import stem
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.errors import DataError
@@ -46,7 +45,7 @@ def read_results(source: Source, images: Images, problems: Problems) -> CocoResu
         DataError: a file is malformed, or there are several of instances beside lists.
     """
     results = json_files(source, "results", "empty")
-    beside = {str(file): parsed(read(file), str(file)) for file in _instances_of(source)}
+    beside = {str(file): content_of(file) for file in _instances_of(source)}
     rows = next(chain.from_iterable(map(parts_in, results.values())), []) if beside else []
     own = {where: content for where, content in beside.items() if _is_of(content, rows, images)}
     if len(own) > 1:

@@ -31,6 +31,15 @@ def json_files(source: Source, *kinds: Kind) -> dict[str, Source]:
     }
 
 
+def content_of(file: Source) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        DataError: it cannot be read, or is no JSON.
+    """
+    return parsed(read(file), str(file))
+
+
 def kind_of(file: Source) -> Kind | None:
     """What a JSON file probably is: instances or results of COCO, tasks or rows of Label Studio.
 
@@ -73,7 +82,7 @@ def _first(file: Source) -> Mapping[str, Any]:
 
 def _whole(file: Source) -> Any:
     try:
-        return parsed(read(file), str(file))
+        return content_of(file)
     except Exception:  # whatever it is, reading it will tell
         return None
 

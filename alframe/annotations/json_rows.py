@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from alframe.annotations.sources import MOST_BYTES, UNREADABLE, Source, head, read, stream
-from alframe.datasets.json_text import parsed
+from alframe.annotations.json_files import content_of
+from alframe.annotations.sources import MOST_BYTES, UNREADABLE, Source, head, stream
 
 AT_ONCE = 1 << 21
 """Bytes that are parsed together."""
@@ -22,19 +22,14 @@ def parts_in(file: Source) -> Iterator[list[Any]]:
     """
     too_large = isinstance(file, Path) and file.stat().st_size > MOST_BYTES
     if json.detect_encoding(head(file, 4)) != "utf-8" or too_large:
-        yield _whole(file)
+        yield content_of(file)
         return
     try:
         with stream(file) as rows:
             yield from _streamed(rows)
     except (*UNREADABLE, ValueError, RecursionError):
-        _whole(file)  # which says what is wrong
+        content_of(file)  # which says what is wrong
         raise
-
-
-def _whole(file: Source) -> list[Any]:
-    rows: list[Any] = parsed(read(file), str(file))
-    return rows
 
 
 def _streamed(file: IO[bytes]) -> Iterator[list[Any]]:

@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from alframe.annotations.json_files import json_files
+from alframe.annotations.json_files import content_of, json_files
 from alframe.annotations.label_studio_query import CONFIG, OURS, QUERY, write_query
 from alframe.annotations.label_studio_results import is_region, read_results
 from alframe.annotations.parts import REMEDY, first_found, joined, note_sizes
-from alframe.annotations.sources import Source, read
+from alframe.annotations.sources import Source
 from alframe.annotations.vocabulary import Annotations, Format, Images
 from alframe.datasets.bulk import uncollected
 from alframe.datasets.coco_fields import amount, finite
-from alframe.datasets.json_text import parsed
 from alframe.datasets.name_matching import UPLOADED
 from alframe.datasets.problems import BadItemError, Problem, Problems
 from alframe.errors import DataError
@@ -45,7 +44,7 @@ def read_predictions(source: Source, images: Images, problems: Problems) -> Anno
 def _read(source: Source, images: Images, problems: Problems, part: str) -> Annotations:
     parts = {}
     for file in json_files(source, "tasks", "minimal").values():
-        rows = parsed(read(file), str(file))
+        rows = content_of(file)
         reader = _Reader(str(file), images, problems, part)
         for number, task in enumerate(tasks_in(rows, str(file)), 1):
             reader.add(number, task)

@@ -100,7 +100,8 @@ class Draft:
 
     def _named(self) -> Layer:
         """The settings with the whole names of components; of one that is not known, that alone."""
-        sections = [section for section in COMPONENTS if section in {*self.tree, "learner"}]
+        # The learner follows from the strategy, so that both may not be known.
+        sections = [name for name in COMPONENTS if name in self.tree or name == "learner"]
         unknown = {section: {"name": "unknown"} for section in sections}
         known = {
             section: {**self.tree[section], "name": full_name(chain)}

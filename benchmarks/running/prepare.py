@@ -7,6 +7,7 @@ from pathlib import Path
 from alframe.benchmarks.running.grid import Grid, grid_of, initial_set
 from alframe.benchmarks.running.jobs import MANIFEST_REMEDY, Job
 from alframe.benchmarks.running.suite import Suite
+from alframe.config.draft import Layer
 from alframe.config.layers import merge
 from alframe.config.resolve import drafted, in_full, settings
 from alframe.config.sections import DataConfig, RunConfig
@@ -38,13 +39,22 @@ def check_places(suite: Suite) -> None:
         (suite.settings, problem.settings, method, suite.overrides)
         for problem in suite.problems.values()
     )
-    drafts = [drafted([merge(map(in_full, each))]) for each in layers]
-    paths = [partial(check_paths, draft.right()) for draft in drafts]
+    merged = [merge(map(in_full, each)) for each in layers]
+    paths = [partial(_check_paths, layer) for layer in merged]
     try:
-        together(*(draft.light for draft in drafts))
-    except ConfigError:
+        for layer in merged:
+            drafted([layer]).light()
+    except AlframeError:  # which the grid tells with the names of problem and method
         together(partial(grid_of, suite), *paths)
     together(*paths)
+
+
+def _check_paths(layer: Layer) -> None:
+    try:
+        config = drafted([layer]).right()
+    except AlframeError:  # which the grid tells
+        return
+    check_paths(config)
 
 
 def initial_sets(grid: Grid, folder: Path) -> list[tuple[Job, tuple[str, ...]]]:
