@@ -1,6 +1,5 @@
 """What ``import alframe`` offers besides classes: a configuration, a run, a selection without."""
 
-import copy
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
@@ -17,7 +16,7 @@ from alframe.config.resolve import resolve as resolved
 from alframe.config.sections import RunConfig
 from alframe.errors import ConfigError, RunError, together
 from alframe.files.home import expanded
-from alframe.strategy import Adaptable, Strategy
+from alframe.strategy import Strategy, adapted
 
 logger = logging.getLogger(__name__)
 
@@ -170,10 +169,7 @@ def _chosen_by(
             f"strategy: expected a name, a mapping or an object with requires and select, got "
             f"{strategy!r:.60}{', which is to be called' if own else ''}"
         )
-    if provided is not None and isinstance(strategy, Adaptable):
-        strategy = copy.copy(strategy)  # which is its owner's, and may be given other signals next
-        strategy.adapt(provided)
-    return strategy
+    return strategy if provided is None else adapted(strategy, provided)
 
 
 def _layer(setting: str | PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ SAMPLES = "samples"
 """A tuple of :class:`Detections`, one for each of several opinions on the image: the members of an
 ensemble, or passes with dropout; ``probs`` end with background where they are ``exclusive``. Of
 models that classify whole images, :class:`ClassProbs` in their place."""
+OF_IMAGES = frozenset({CLASS_PROBS, EMBEDDING})
+"""Signals that are a row for each image, where a model classifies whole images."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """The strategy: turns signals into a selection."""
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -84,6 +85,9 @@ class Strategy(Protocol):
         ...
 
 
+AnyStrategy = TypeVar("AnyStrategy", bound=Strategy)
+
+
 @runtime_checkable
 class Adaptable(Protocol):
     """A strategy that can do with other signals where those that it prefers are not to be had.
@@ -94,6 +98,18 @@ class Adaptable(Protocol):
     def adapt(self, provided: frozenset[str]) -> None:
         """Settle on what ``requires`` names, told what a run can stream; called before all else."""
         ...
+
+
+def adapted(strategy: AnyStrategy, provided: frozenset[str]) -> AnyStrategy:
+    """A strategy settled on what is provided: a copy, where it is one that adapts itself to that.
+
+    What wraps another adapts that, too.
+    """
+    if not isinstance(strategy, Adaptable):
+        return strategy
+    settled = copy.copy(strategy)
+    settled.adapt(provided)
+    return settled
 
 
 @runtime_checkable

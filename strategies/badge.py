@@ -13,6 +13,7 @@ from alframe.signals import (
     CLASS_PROBS,
     DETECTIONS,
     EMBEDDING,
+    OF_IMAGES,
     SignalBatch,
     ones_above,
 )
@@ -21,8 +22,7 @@ from alframe.strategies.k_means import seeds
 from alframe.strategy import Query, Selection
 
 OF_DETECTIONS = frozenset({DETECTIONS, BOX_FEATURES})
-OF_IMAGES = frozenset({CLASS_PROBS, EMBEDDING})
-"""What the gradient of an image is made of."""
+"""What the gradient of an image is made of, unless it is classified as a whole."""
 
 
 class BADGE:

@@ -6,7 +6,7 @@ from alframe.config.checks import Checks
 from alframe.errors import ConfigError
 from alframe.signals import DETECTIONS
 from alframe.strategies.balanced_random import ShownClasses, by_turns, showing_classes
-from alframe.strategy import Query, Scoring, Selection, Strategy, top
+from alframe.strategy import Query, Scoring, Selection, Strategy, adapted, top
 
 
 class ClassBalanced:
@@ -40,13 +40,17 @@ class ClassBalanced:
             )
         with Checks() as check:
             check.in_range("min_score", min_score, 0, 1)
-        self.requires = of.requires | {DETECTIONS}
         self._of, self._min_score, self._signal = of, min_score, DETECTIONS
 
+    @property
+    def requires(self) -> frozenset[str]:
+        """What the other strategy requires, and what shows classes."""
+        return self._of.requires | {self._signal}
+
     def adapt(self, provided: frozenset[str]) -> None:
-        """Do with class probabilities where there are no detections."""
+        """Do with class probabilities where there are no detections, and so the other strategy."""
         self._signal = showing_classes(provided)
-        self.requires = self._of.requires | {self._signal}
+        self._of = adapted(self._of, provided)
 
     def select(self, query: Query) -> Selection:
         """Let the other strategy score, and take ``query.budget`` ids by turns."""

@@ -1,6 +1,5 @@
 """Dedup: leaves out near-duplicates of what is chosen or labelled."""
 
-import copy
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,85 +9,120 @@ import torch
 from alframe.config.checks import Checks
 from alframe.signals import EMBEDDING
 from alframe.strategies.gather import embeddings
-from alframe.strategy import ChoosesByScore, Query, Selection, Strategy
+from alframe.strategy import ChoosesByScore, Query, Selection, Strategy, adapted
 
 logger = logging.getLogger(__name__)
 
 ROUNDING = 1e-12
 """By so much the cosine of one direction with itself may fall short of 1."""
 
+BLOCK = 1024
+"""So many images are compared with so many others at a time."""
+
 
 class Dedup:
-    """Walks the choice of another strategy, best first, and skips near-duplicates.
+    """Keeps near-duplicates from the choice of another strategy.
 
     For video frames, bursts and re-used photographs, of which strategies love to choose all. An
     image is skipped when the cosine of its embedding with that of a labelled image, or of one
-    taken before it, reaches ``similarity``. Where the whole pool has too few others, skipped ones
-    fill the budget, in their order, and that is said. Use it as ``--strategy dedup:entropy``. The
-    rule is ours; it has no paper.
+    kept before it, reaches ``similarity``. A choice that follows from scores is walked best first,
+    so of images that are alike the best is kept. Any other strategy, whose choice is no ranking,
+    chooses from a pool without near-duplicates, of which the first by name are kept. Where the
+    pool has too few others, skipped ones fill the budget, and that is said. Use it as
+    ``--strategy dedup:entropy``. The rule is ours; it has no paper.
 
-    The other strategy is asked for ``factor`` times the budget, and for twice as many again as
-    long as too few are left of these; its scores are passed on. What it does with an image
-    without detections holds; an embedding of zeros is like no other.
+    The scores that are reported are the other strategy's. What it does with an image without
+    detections holds; an embedding of zeros is like no other.
 
-    Cost: that of the other strategy at this larger budget, and one forward pass over the labelled
-    images and its choice; O((labelled + factor x budget) x D) memory. Each further time twice as
-    much, up to the whole pool; a strategy whose choice follows from its scores scores once.
+    Cost: that of the other strategy, and one forward pass over the labelled images and those that
+    are walked: four times the budget, and twice as many again as long as too few of these are
+    kept; or the pool. O((labelled + walked) x D) memory and O(walked x (labelled + kept) x D) time.
 
     Args:
-        of: the strategy that ranks: its choice is best first.
+        of: the strategy that chooses.
         similarity: cosine from which on two images are near-duplicates; 1 is for copies alone.
-        factor: how many times the budget to look at first.
 
     Raises:
         ConfigError: an option is out of range.
     """
 
-    def __init__(self, of: Strategy, similarity: float = 0.98, factor: int = 4) -> None:
+    def __init__(self, of: Strategy, similarity: float = 0.98) -> None:
         with Checks() as check:
             check.in_range("similarity", similarity, -1, 1)
-            check.at_least("factor", factor, 1)
-        self.requires = of.requires | {EMBEDDING}
-        self._of, self._similarity, self._factor = of, similarity - ROUNDING, factor
+        self._of, self._similarity = of, similarity - ROUNDING
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """What the other strategy requires, and embeddings."""
+        return self._of.requires | {EMBEDDING}
+
+    def adapt(self, provided: frozenset[str]) -> None:
+        """Let the other strategy settle on what there is."""
+        self._of = adapted(self._of, provided)
 
     def select(self, query: Query) -> Selection:
         """Choose ``query.budget`` ids that are not much alike, as far as there are such."""
-        ranked = self._ranked(query, wanted := self._factor * query.budget)
-        kept = self._kept(query, ranked.ids)
-        while len(kept) < query.budget and wanted < len(query.unlabelled):
-            ranked = self._ranked(query, wanted := 2 * wanted, ranked)
-            kept = self._kept(query, ranked.ids)
-        if fill := min(query.budget, len(ranked.ids)) - len(kept):
+        pool, budget = query.unlabelled, query.budget
+        if isinstance(self._of, ChoosesByScore):
+            ranked = self._of.select(replace(query, budget=len(pool)))
+            kept = self._kept(query, ranked.ids, budget, 4 * budget)
+            ids, scores = dict.fromkeys([*kept, *ranked.ids]), ranked.scores
+        else:
+            kept = self._kept(query, pool, len(pool), len(pool))
+            chosen = self._of.select(replace(query, unlabelled=tuple(kept)))
+            ids, scores = dict.fromkeys(chosen.ids), chosen.scores
+            if left := budget - len(ids):
+                skipped = tuple(set(pool).difference(kept))
+                more = self._of.select(replace(query, unlabelled=skipped, budget=left))
+                ids |= dict.fromkeys(more.ids)
+        if budget > len(kept):
             logger.warning(
                 "near-duplicates among the %s chosen: %s, for no other image is unlike all that "
                 "are chosen or labelled (strategy.similarity)",
-                f"{query.budget:,}",
-                f"{fill:,}",
+                f"{budget:,}",
+                f"{budget - len(kept):,}",
             )
-        ids = dict.fromkeys([*kept, *ranked.ids])
-        return Selection(tuple(ids)[: query.budget], ranked.scores)
+        return Selection(tuple(ids)[:budget], scores)
 
-    def _ranked(self, query: Query, wanted: int, before: Selection | None = None) -> Selection:
-        """The choice of the other strategy at a budget, which draws as at any other."""
-        asked = replace(query, budget=wanted, rng=copy.deepcopy(query.rng))
-        if before and before.scores is not None and isinstance(self._of, ChoosesByScore):
-            return replace(before, ids=self._of.choose(before.scores, asked))
-        return self._of.select(asked)
+    def _kept(self, query: Query, order: Sequence[str], wanted: int, look: int) -> list[str]:
+        """The first ``wanted`` of ``order`` that are like no labelled image and none before.
 
-    def _kept(self, query: Query, ranked: Sequence[str]) -> list[str]:
-        """The first ``query.budget`` of ``ranked`` that are like nothing before them."""
-        if not ranked:
-            return []
-        found = embeddings(query, (*query.labelled, *ranked))
-        # In float64 a copy has a cosine of 1 but for ROUNDING.
-        units = torch.nn.functional.normalize(found.double())
-        known, vectors = units[: len(query.labelled)], units[len(query.labelled) :]
-        alike = torch.zeros(len(vectors), dtype=torch.bool, device=vectors.device)
-        for block in torch.split(known, 1024):
-            alike |= (vectors @ block.T >= self._similarity).any(dim=1)  # [N, M] -> [N]
+        Args:
+            query: for its learner and labelled images.
+            order: ids, the one to keep of several that are alike first.
+            wanted: how many to keep.
+            look: at how many to look at first; each further look is twice as wide.
+        """
+        known = self._blocks(query, query.labelled)
         kept: list[str] = []
-        for row, item in enumerate(ranked):
-            if len(kept) < query.budget and not alike[row]:
-                kept.append(item)
-                alike |= vectors @ vectors[row] >= self._similarity
-        return kept
+        start = 0
+        while len(kept) < wanted and start < len(order):
+            looked = order[start : start + look]
+            for block in self._blocks(query, looked):
+                rows = self._unlike(block, known)
+                kept += [order[start + row] for row in rows]
+                known.append(block[rows])
+                start += len(block)
+            look *= 2
+        return kept[:wanted]
+
+    @staticmethod
+    def _blocks(query: Query, ids: Sequence[str]) -> list[torch.Tensor]:
+        """The directions of the embeddings of ``ids``, [up to BLOCK, D] each."""
+        # In float64 a copy has a cosine of 1 but for ROUNDING.
+        parts = torch.split(embeddings(query, ids), BLOCK) if ids else ()
+        return [torch.nn.functional.normalize(part.double()) for part in parts]
+
+    def _unlike(self, block: torch.Tensor, known: Sequence[torch.Tensor]) -> list[int]:
+        """The rows of ``block`` that are like no row of ``known`` and none of these before."""
+        alike = torch.zeros(len(block), dtype=torch.bool, device=block.device)
+        for others in known:
+            alike |= (block @ others.T >= self._similarity).any(dim=1)
+        skipped = alike.cpu().numpy()
+        near = (block @ block.T >= self._similarity).cpu().numpy()
+        rows: list[int] = []
+        for row in range(len(block)):
+            if not skipped[row]:
+                rows.append(row)
+                skipped |= near[row]
+        return rows

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from alframe.config.checks import Checks
 from alframe.errors import ConfigError, SelectionError
-from alframe.strategy import Query, Scoring, Selection, Strategy
+from alframe.strategy import Query, Scoring, Selection, Strategy, adapted
 
 Kind = Literal["power", "softmax", "softrank"]
 
@@ -54,8 +54,16 @@ class Power:
                     "negative; expected softrank or softmax"
                 )
             check.above_zero("beta", beta)
-        self.requires = of.requires
         self._of, self._kind, self._beta = of, kind, beta
+
+    @property
+    def requires(self) -> frozenset[str]:
+        """What the other strategy requires."""
+        return self._of.requires
+
+    def adapt(self, provided: frozenset[str]) -> None:
+        """Let the other strategy settle on what there is."""
+        self._of = adapted(self._of, provided)
 
     def select(self, query: Query) -> Selection:
         """Let the other strategy score, and draw ``query.budget`` ids.

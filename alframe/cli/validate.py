@@ -46,7 +46,7 @@ def validate(file: str | None, **flags: Any) -> None:
     light = light_config(draft)
     with told_with(draft):
         check_paths(light)  # before torch is imported, unless there may be more to tell
-    config, as_read = together(draft.checked, lambda: _dataset(light, draft))
+        config, as_read = together(draft.checked, lambda: _dataset(light, draft))
     from alframe.runs.build import build_strategy
 
     _, (dataset, plan) = together(

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from alframe.config.error_locations import members
 from alframe.config.options import check_options, options_model, problems
 from alframe.config.section import Section
-from alframe.config.sections import TRAINED, RunConfig
+from alframe.config.sections import TRAINED, Component, RunConfig
 from alframe.errors import ConfigError, PluginError
 from alframe.model import unwrapped
 from alframe.plugins import Entry, Kind
@@ -77,6 +77,13 @@ class Draft:
             options = options_model(entry.load(), injected(entry))
             tree[LIGHT] = {"name": name, **_right(tree[LIGHT], options)}
         return RunConfig.model_validate(_right(tree, RunConfig))
+
+    def right_component(self, section: str) -> Component | None:
+        """The component of a section, where its name is known and its options are right."""
+        if section not in self.entries:
+            return None
+        options, wrong = component(self.tree[section], self.entries[section], section)
+        return None if wrong else Component.model_validate(options)
 
     def checked(self) -> RunConfig:
         """The whole configuration.

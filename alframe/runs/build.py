@@ -1,15 +1,13 @@
 """From a configuration to the objects that it names."""
 
-import contextlib
 import functools
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from alframe import oracle
-from alframe.config.draft import COMPONENTS
 from alframe.config.sections import Component, DataConfig, RunConfig
 from alframe.datasets.base import Dataset, ImageSet
 from alframe.datasets.cache import CachedImages, prepared
@@ -27,15 +25,14 @@ from alframe.plugins.entry import noun
 from alframe.plugins.own_code import OWN
 from alframe.plugins.source_code import source_digest
 from alframe.runs.budget import Plan, planned
+from alframe.runs.components import made, made_strategy
 from alframe.seeds import Seeds
-from alframe.signals import CLASS_PROBS, EMBEDDING
-from alframe.strategy import Adaptable, Strategy
+from alframe.signals import OF_IMAGES
+from alframe.strategy import Strategy
 from alframe.words import did_you_mean
 
 DIGITS = 12
 """Of a SHA-256 that is to be read."""
-OF_IMAGES = frozenset({CLASS_PROBS, EMBEDDING})
-"""Signals of models that find no boxes."""
 READERS = 8
 """Threads that decode images when a dataset is prepared: decoding waits for disks as well."""
 
@@ -55,8 +52,7 @@ def build_strategy(config: RunConfig) -> Strategy:
     missing = signal_names(strategy.requires, f"requires of strategy {config.strategy.name!r}")
     missing -= provided
     if missing and _task(config) != Entry.task:  # without boxes, others would do
-        adapted = made_strategy(config.strategy, OF_IMAGES)
-        missing = (adapted.requires - provided) or missing
+        missing = (made_strategy(config.strategy, OF_IMAGES).requires - provided) or missing
     if missing:
         theirs = _giving(missing, config)
         found = "; ".join(f"{k} that do: {_list(names) or 'none'}" for k, names in theirs.items())
@@ -238,15 +234,15 @@ def build_dataset(config: RunConfig, *, in_part: bool | None = None) -> Dataset:
         PluginError: it is of another task than it is registered with.
     """
     with reading_as(reading(config.data)):
-        made = _made("dataset", config.dataset)
+        found = made("dataset", config.dataset)
     entry = registry().get("datasets", config.dataset.name)
-    task, said = getattr(made, "task", None), entry.says("task")
+    task, said = getattr(found, "task", None), entry.says("task")
     if task not in (None, said):
         raise PluginError(
             f"{entry} makes a dataset of {task}, and is said to be of {said}: expected one task; "
             f"register it with task={task!r}, or give the function that attribute"
         )
-    dataset = conforming(made)
+    dataset = conforming(found)
     images = dataset.images
     if isinstance(images, ImageFiles):
         dataset = replace(dataset, images=images.reading_as(reading(config.data)))
@@ -329,59 +325,17 @@ def build_learner(
     elif config.training:
         if restored and "weights" in model.options:
             model = model.model_copy(update={"weights": "none"})
-        build_model = functools.partial(_made, "model", model, num_classes=len(classes))
+        build_model = functools.partial(made, "model", model, num_classes=len(classes))
         setup = LearnerSetup(**vars(setup), build_model=build_model, training=config.training)
-    learner: Learner = _made("learner", config.learner, setup=setup)
+    learner: Learner = made("learner", config.learner, setup=setup)
     return learner
 
 
 def build_oracle(config: RunConfig, dataset: Dataset, folder: Path) -> oracle.Oracle:
     """Who annotates; what people are asked and answer lies in ``folder``, the run directory."""
     setup = oracle.OracleSetup(dataset, folder)
-    built: oracle.Oracle = _made("oracle", config.oracle, setup=setup)
+    built: oracle.Oracle = made("oracle", config.oracle, setup=setup)
     return built
-
-
-def made_strategy(
-    component: Component, provided: frozenset[str] | None = None, section: str = "strategy"
-) -> Strategy:
-    """The strategy, and inside a wrapper (``power:entropy``) the one that it wraps.
-
-    Args:
-        component: its name and options.
-        provided: what a run can stream, for a strategy that adapts itself to that.
-        section: where the options lie, for messages.
-
-    Raises:
-        ConfigError: options that the strategy refuses.
-    """
-    name, _, wrapped = registry().partition(component.name)
-    options = component.options
-    if wrapped:
-        options["of"] = made_strategy(Component(**options["of"]), provided, f"{section}.of")
-    with _full_names(section, options):
-        strategy: Strategy = registry().get("strategies", name).make(**options)
-    if provided is not None and isinstance(strategy, Adaptable):
-        strategy.adapt(provided)
-    return strategy
-
-
-def _made(section: str, component: Component, **injected: Any) -> Any:
-    entry = registry().get(COMPONENTS[section], component.name)
-    with _full_names(section, component.options):
-        return entry.make(**injected, **component.options)
-
-
-@contextlib.contextmanager
-def _full_names(section: str, options: Mapping[str, Any]) -> Iterator[None]:
-    """Name settings as users do, ``strategy.k``: a factory knows its own argument ``k`` alone."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError(
-            f"{section}.{problem}" if problem.partition(":")[0] in options else problem
-            for problem in error.problems
-        ) from error
 
 
 def _cache_folder(data: DataConfig) -> Path:

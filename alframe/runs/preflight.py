@@ -6,12 +6,15 @@ from functools import partial
 from pathlib import Path
 
 from alframe.config.draft import Draft
-from alframe.config.sections import RunConfig
+from alframe.config.sections import Component, RunConfig
 from alframe.datasets.base import Dataset
 from alframe.errors import AlframeError, ConfigError, Waiting, together
 from alframe.files.home import expanded
 from alframe.files.presence import exists, is_file, is_folder
+from alframe.plugins import registry
+from alframe.plugins.own_code import OWN
 from alframe.runs.build import asks_people, build_dataset, build_oracle, build_strategy, plan_of
+from alframe.runs.components import made, made_strategy
 from alframe.runs.initial import stored_ids
 from alframe.runs.journal import Journal
 from alframe.runs.kept import dataset_of
@@ -62,7 +65,11 @@ def light_config(draft: Draft, *, resume: bool = False) -> RunConfig:
     try:
         return draft.light()
     except ConfigError:
-        together(draft.checked, partial(check_paths, draft.right(), resume=resume))
+        together(
+            draft.checked,
+            partial(check_paths, draft.right(), resume=resume),
+            partial(_check_ranges, draft),
+        )
         raise
 
 
@@ -81,10 +88,32 @@ def told_with(draft: Draft) -> Iterator[None]:
         if draft.plain or isinstance(error, Waiting):
             raise
         try:
-            build_strategy(draft.checked())
+            together(lambda: build_strategy(draft.checked()), partial(_check_ranges, draft))
         except AlframeError as other:
             raise AlframeError(dict.fromkeys((*other.problems, *error.problems))) from error
         raise
+
+
+def _check_ranges(draft: Draft) -> None:
+    """Refuse options of which strategy and model say that they are out of range.
+
+    Raises:
+        AlframeError: all of them, as far as options are of their types.
+    """
+    if draft.plain:
+        return
+    strategy, model = draft.right_component("strategy"), draft.right_component("model")
+    together(
+        *([partial(made_strategy, strategy)] if strategy else []),
+        *([partial(_check_model, model)] if model else []),
+    )
+
+
+def _check_model(model: Component) -> None:
+    """Make a model of alframe's own, as others may be large, of classes that do not matter yet."""
+    if registry().get("models", model.name).package == OWN:
+        weights = {"weights": "none"} if "weights" in model.options else {}
+        made("model", model.model_copy(update=weights), num_classes=1)
 
 
 def check_paths(config: RunConfig, *, resume: bool = False) -> None:

@@ -9,12 +9,20 @@ from alframe.config.sections import Component
 from alframe.datasets.base import Target
 from alframe.errors import ConfigError, DataError
 from alframe.model import signal_names
-from alframe.runs.build import made_strategy
+from alframe.runs.components import made_strategy
 from alframe.seeds import Seeds
 from alframe.selecting.candidates import Candidates
 from alframe.selecting.stored_signals import StoredSignals
-from alframe.signals import AUGMENTED, BOX_FEATURES, CLASS_PROBS, DETECTIONS, EMBEDDING, SAMPLES
-from alframe.strategy import Adaptable, Query, Selection, Strategy, check_selection, tied
+from alframe.signals import (
+    AUGMENTED,
+    BOX_FEATURES,
+    CLASS_PROBS,
+    DETECTIONS,
+    EMBEDDING,
+    OF_IMAGES,
+    SAMPLES,
+)
+from alframe.strategy import Query, Selection, Strategy, adapted, check_selection, tied
 from alframe.streams import DeclaredSignals
 from alframe.words import named, plural
 
@@ -166,7 +174,7 @@ def check_provided(
                 "looks at detections"
             )
         elif name in wanted:
-            other = name == DETECTIONS and isinstance(strategy, Adaptable)
+            other = name == DETECTIONS and name not in adapted(strategy, OF_IMAGES).requires
             instead = "; or class_probs, of a model that classifies whole images" if other else ""
             lines.append(f"the strategy requires {name}; give {wanted[name]}{instead}")
         else:

@@ -14,6 +14,7 @@ from alframe.signals import (
     CLASS_PROBS,
     DETECTIONS,
     EMBEDDING,
+    OF_IMAGES,
     SAMPLES,
     ClassProbs,
     SignalBatch,
@@ -22,8 +23,6 @@ from alframe.words import named, plural
 
 AT_ONCE, NUMBERS = 1024, 1 << 23
 """Images of a batch, and probabilities of classes in it."""
-OF_IMAGES = frozenset({CLASS_PROBS, EMBEDDING})
-"""Signals that are a row for each image."""
 
 
 @dataclass(frozen=True, eq=False)

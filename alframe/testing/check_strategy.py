@@ -12,16 +12,22 @@ from alframe.errors import SelectionError
 from alframe.plugins.guests import described
 from alframe.runs.labelling import untouched
 from alframe.seeds import Seeds
-from alframe.signals import CLASS_PROBS, EMBEDDING, SignalBatch
-from alframe.strategy import Adaptable, Query, ScoringStrategy, Selection, Strategy, check_selection
+from alframe.signals import OF_IMAGES, SignalBatch
+from alframe.strategy import (
+    Adaptable,
+    Query,
+    ScoringStrategy,
+    Selection,
+    Strategy,
+    adapted,
+    check_selection,
+)
 from alframe.streams import DeclaredSignals
 from alframe.testing.expect import Rules, expect, expect_names, generators_left_alone, hold
 from alframe.testing.poison import PoisonedTargets
 from alframe.testing.synthetic import SIDE, Synthesis, SyntheticImages, SyntheticLearner
 
 CLASSES = ("circle", "square", "star")
-CLASSIFIER = frozenset({CLASS_PROBS, EMBEDDING})
-"""Signals of a classifier."""
 LABELLED = tuple(f"labelled/{n}" for n in range(4))
 SIZES = ((12, 5), (12, 12), (12, 1), (12, 0), (3, 5), (1, 1), (0, 0))
 """Items in the pool, and the budget."""
@@ -69,7 +75,7 @@ def check_strategy(
     }
     own = dict(signals or {})
     hold(rules, *(StrategyUnderTest(factory, own, exclusive) for exclusive in (False, True)))
-    classifier = StrategyUnderTest(factory, own, exclusive=True, provides=CLASSIFIER | own.keys())
+    classifier = StrategyUnderTest(factory, own, exclusive=True, provides=OF_IMAGES | own.keys())
     made = classifier.make()
     if isinstance(made, Adaptable) and made.requires <= classifier.provides:
         hold(rules, classifier)
@@ -93,10 +99,7 @@ class StrategyUnderTest:
 
     def make(self) -> Strategy:
         """A new strategy, as a run has it."""
-        strategy = self.factory()
-        if isinstance(strategy, Adaptable):
-            strategy.adapt(self.provides | self.signals.keys())
-        return strategy
+        return adapted(self.factory(), self.provides | self.signals.keys())
 
     def learner(self, **stream: Any) -> SyntheticLearner:
         """What a strategy reads from; ``stream`` says how it streams."""

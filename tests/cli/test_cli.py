@@ -321,6 +321,15 @@ def test_default_names_are_numbered_and_the_newest_is_resumed(
         (["--device", "cuda:7"], ["device=cuda:7", "CUDA devices are visible"], 1),
         (["model.backbone=resnet5O"], ["resnet5O"], 1),
         (["model.weights=nowhere.pth"], ["nowhere.pth"], 1),
+        # Ranges are the components' own to know, and are told beside what is known without them.
+        (
+            ["training.lr=fast", "strategy.min_score=7", "model.focal_gamma=-1"],
+            ["lr", "strategy.min_score: expected 0 to 1, got 7", "model.focal_gamma"],
+            3,
+        ),
+        (["--learner", "x", "strategy.min_score=7"], ["'x'", "strategy.min_score"], 2),
+        (["strategy.min_score=7", "dataset.size=2"], ["min_score", "dataset.size"], 2),
+        (["model.focal_gamma=-1", "budget.per_cycle=300"], ["focal_gamma", "budget.cycles="], 2),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_made(
@@ -329,6 +338,8 @@ def test_bad_input_is_refused_before_anything_is_made(
     output = tmp_path / "run"
     refused(alframe("run", "--output", str(output), *args), *needles, lines=lines)
     assert not output.exists()
+    refused(alframe("validate", *args), *[n.replace("run -", "validate -") for n in needles],
+            lines=lines)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,10 @@ from alframe.errors import AlframeError, ConfigError, DataError
 from alframe.selecting.detections import StoredDetections
 from alframe.selecting.vectors import StoredVectors, Vectors
 from alframe.signals import SignalBatch
+from alframe.strategies.class_balanced import ClassBalanced
 from alframe.strategies.coreset import CoreSet
+from alframe.strategies.dedup import Dedup
+from alframe.strategies.power import Power
 from alframe.strategies.uncertainty import Entropy
 from alframe.strategy import Query, Selection
 
@@ -144,6 +147,18 @@ def test_a_strategy_of_its_owner_is_left_as_it_is() -> None:
         assert alframe.select(strategy, 2, ids=IDS, class_probs=PROBS) == ["b", "d"]
 
 
+@pytest.mark.parametrize("name", ["power", "dedup", "class-balanced"])
+def test_a_wrapper_of_its_owner_settles_what_it_wraps_and_leaves_it_as_it_is(name: str) -> None:
+    kinds = {"power": Power, "dedup": Dedup, "class-balanced": ClassBalanced}
+    whole = {"ids": IDS, "class_probs": PROBS, "embedding": VECTORS}
+    boxes = {"ids": IDS, "detections": [found(s) for s in (0.9, 0.5, 0.8, 1)], "embedding": VECTORS}
+    strategy = kinds[name](Entropy())
+    for given in (whole, boxes, whole):
+        assert alframe.select(strategy, 2, **given) == alframe.select(f"{name}:entropy", 2, **given)
+    nested = Dedup(Power(Entropy()))
+    assert alframe.select(nested, 2, **whole) == alframe.select("dedup:power:entropy", 2, **whole)
+
+
 def test_what_a_strategy_that_adapts_itself_would_do_with() -> None:
     for strategy in ("entropy", "badge"):
         given = {"embedding": VECTORS} if strategy == "entropy" else {"class_probs": PROBS}
@@ -152,6 +167,8 @@ def test_what_a_strategy_that_adapts_itself_would_do_with() -> None:
         )
         with pytest.raises(ConfigError, match=wanted):
             alframe.select(strategy, 1, ids=IDS, **given)
+    with pytest.raises(ConfigError, match=r"with scores$"):
+        alframe.select("dedup:most-objects", 1, ids=IDS, embedding=VECTORS)
 
 
 def test_a_model_of_a_single_class_is_always_sure() -> None:

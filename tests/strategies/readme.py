@@ -5,8 +5,8 @@ from pathlib import Path
 
 from alframe.config.resolve import resolve
 from alframe.plugins import Entry, registry
-from alframe.runs.build import made_strategy
 from alframe.runs.compatibility import INNER, table
+from alframe.runs.components import made_strategy
 
 README = Path(__file__).resolve().parents[2] / "strategies" / "README.md"
 

@@ -43,70 +43,65 @@ def test_skipped_images_fill_what_the_pool_lacks(caplog: pytest.LogCaptureFixtur
     ]
 
 
-class Asked(ByNumber):
-    """Remembers what it was asked for; its choice does not follow from scores unless it may."""
+class Asked:
+    """Remembers what it was asked for; takes the worst first, which is no ranking by score."""
 
-    def __init__(self, *, scored: bool) -> None:
-        self.budgets: list[int] = []
-        self._scored = scored
+    requires = frozenset({"number"})
+
+    def __init__(self) -> None:
+        self.queries: list[Query] = []
 
     def select(self, query: Query) -> Selection:
-        self.budgets.append(query.budget)
-        chosen = super().select(query)
-        return chosen if self._scored else Selection(chosen.ids)
+        self.queries.append(query)
+        scores = ByNumber().scores(query)
+        return Selection(tuple(sorted(scores, key=scores.__getitem__))[: query.budget], scores)
 
 
-@pytest.mark.parametrize(("scored", "budgets"), [(True, [4]), (False, [4, 8, 16, 28])])
-def test_it_looks_as_far_as_it_has_to(scored: bool, budgets: list[int]) -> None:
-    """Of 28 images, best first, the first 20 are alike, as frames of a video."""
-    items = [f"{n:02d}" for n in range(28)]
-    vectors = {item: [1, 0] if n < 20 else [0, 1] for n, item in enumerate(items)}
+@pytest.mark.parametrize("frames", [20, 1500])
+def test_it_looks_as_far_as_it_has_to(frames: int) -> None:
+    """Best first, the first images are alike, as frames of a video: more than one block of them."""
+    items = [f"{n:04d}" for n in range(frames + 8)]
+    vectors = {item: [1, 0] if n < frames else [0, 1] for n, item in enumerate(items)}
     makers = {"number": rows({item: -float(item) for item in items}), EMBEDDING: rows(vectors)}
-    other = Asked(scored=scored)
-    assert Dedup(other, factor=2).select(query(makers, items, 2)).ids == ("00", "20")
-    assert other.budgets == budgets
+    other = items[frames]
+    assert Dedup(ByNumber()).select(query(makers, items, 2)).ids == ("0000", other)
+    backwards = Dedup(Asked()).select(query(makers, items, 2))
+    assert backwards.ids == (other, "0000")
+    assert backwards.scores == {"0000": 0.0, other: -float(other)}
 
 
-def test_the_whole_pool_is_looked_at_once() -> None:
-    items = [f"{n}" for n in range(8)]
-    makers = {"number": rows(dict.fromkeys(items, 1.0)), EMBEDDING: rows({i: [1] for i in items})}
-    other = Asked(scored=False)
-    assert Dedup(other, factor=2).select(query(makers, items, 2)).ids == ("0", "1")
-    assert other.budgets == [4, 8]
+def test_another_choice_is_made_of_a_pool_without_near_duplicates() -> None:
+    """At its own budget: a choice of four times as many says nothing of one that is spread."""
+    strategy = Asked()
+    assert Dedup(strategy, similarity=0.7).select(asked(2)).ids == ("f", "c")
+    assert [(q.unlabelled, q.budget) for q in strategy.queries] == [(("a", "c", "f"), 2)]
 
 
-def test_scores_are_no_choice_where_the_other_does_not_choose_by_them() -> None:
-    """It takes the worst first; what it takes after d is like e."""
-
-    class Backwards:
-        requires = frozenset({"number"})
-
-        def select(self, query: Query) -> Selection:
-            scores = ByNumber().scores(query)
-            return Selection(tuple(sorted(scores, key=scores.__getitem__))[: query.budget], scores)
-
-    assert Dedup(Backwards(), similarity=0.7, factor=1).select(asked(3)).ids == ("f", "e", "d")
+def test_of_a_pool_with_too_few_others_it_chooses_twice(caplog: pytest.LogCaptureFixture) -> None:
+    strategy = Asked()
+    assert Dedup(strategy, similarity=0.7).select(asked(5)).ids == ("f", "c", "a", "e", "d")
+    assert [(q.unlabelled, q.budget) for q in strategy.queries] == [
+        (("a", "c", "f"), 3),
+        (("b", "d", "e"), 2),
+    ]
+    assert "near-duplicates among the 5 chosen: 2, " in caplog.text
 
 
-def test_further_looks_draw_as_the_first() -> None:
-    """Of a strategy that draws, a wider choice begins with the narrow one."""
+def test_it_draws_as_the_other_does() -> None:
     items = [f"{n:02d}" for n in range(40)]
     vectors = {item: [1, 0] if n % 10 else [0, 1] for n, item in enumerate(items)}
     makers = {"number": rows(dict.fromkeys(items, 1.0)), EMBEDDING: rows(vectors)}
-    for drawing in (Random(), Power(ByNumber())):
-        whole = drawing.select(query(makers, items, 40)).ids
-        one = next(item for item in whole if vectors[item] == vectors[whole[0]])
-        other = next(item for item in whole if vectors[item] != vectors[whole[0]])
-        chosen = Dedup(drawing, factor=1).select(query(makers, items, 2)).ids
-        assert chosen == (one, other)
+    whole = Power(ByNumber()).select(query(makers, items, 40)).ids
+    one = next(item for item in whole if vectors[item] == vectors[whole[0]])
+    other = next(item for item in whole if vectors[item] != vectors[whole[0]])
+    assert Dedup(Power(ByNumber())).select(query(makers, items, 2)).ids == (one, other)
+    assert sorted(Dedup(Random()).select(query(makers, items, 2)).ids) == ["00", "01"]
 
 
 def test_only_a_few_embeddings_are_read() -> None:
     question = asked(1)
-    assert Dedup(ByNumber(), factor=2).select(question).ids == ("a",)
-    assert question.learner.read == 6 + 2 + 1  # type: ignore[attr-defined]
-    Dedup(ByNumber()).select(question := asked(1))
-    assert question.learner.read == 6 + 4 + 1  # type: ignore[attr-defined]
+    assert Dedup(ByNumber()).select(question).ids == ("a",)
+    assert question.learner.read == 6 + 1 + 4  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("place", [0, 1024])
@@ -116,6 +111,33 @@ def test_of_many_labelled_images_each_counts(place: int) -> None:
     vectors = VECTORS | {item: [0, 1, 0] for item in labelled} | {labelled[place]: [0, 0, 1]}
     makers = {"number": rows(SCORES), EMBEDDING: rows(vectors)}
     assert Dedup(ByNumber()).select(query(makers, "de", 1, labelled=labelled)).ids == ("e",)
+
+
+@pytest.mark.parametrize("budget", [1, 20, 90])
+def test_equal_to_a_walk_that_compares_one_by_one(budget: int) -> None:
+    rng = np.random.default_rng(budget)
+    table = {f"{n:03d}": rng.standard_normal(4) for n in range(150)}
+    labelled, pool = list(table)[:20], list(table)[20:]
+    scores = {item: float(rng.random()) for item in table}
+
+    def like(a: str, b: str) -> bool:
+        lengths = np.linalg.norm(table[a]) * np.linalg.norm(table[b])
+        return bool(table[a] @ table[b] >= 0.9 * lengths)
+
+    def walk(order: list[str]) -> list[str]:
+        kept: list[str] = []
+        for item in order:
+            if not any(like(item, other) for other in labelled + kept):
+                kept.append(item)
+        return kept
+
+    question = query({"number": rows(scores), EMBEDDING: rows(table)}, pool, budget,
+                     labelled=labelled)  # fmt: skip
+    best = walk(sorted(pool, key=lambda item: -scores[item]))
+    assert 10 < len(best) < 90
+    assert list(Dedup(ByNumber(), 0.9).select(question).ids[: len(best)]) == best[:budget]
+    Dedup(strategy := Asked(), 0.9).select(question)
+    assert list(strategy.queries[0].unlabelled) == walk(pool)
 
 
 def test_copies_alone() -> None:
@@ -129,12 +151,11 @@ def test_copies_alone() -> None:
 
 
 def test_around_a_strategy_without_scores() -> None:
-    """Farthest from l first; b, of length 3, before a."""
-    assert Dedup(CoreSet()).select(asked(2)).ids == ("b", "c")
+    """Farthest from l first; b, of length 3, is like a."""
+    assert CoreSet().select(asked(2)).ids == ("b", "c")
+    assert Dedup(CoreSet()).select(asked(2)).ids == ("e", "f")
 
 
 def test_options_out_of_range() -> None:
     with pytest.raises(ConfigError, match="similarity: expected -1 to 1, got 2"):
         Dedup(ByNumber(), similarity=2)
-    with pytest.raises(ConfigError, match="factor: expected at least 1, got 0"):
-        Dedup(ByNumber(), factor=0)
