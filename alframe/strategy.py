@@ -181,7 +181,7 @@ class ScoringStrategy(ABC):
         if hasattr(values, "detach") and not values.is_complex():
             values = values.detach().double().cpu()
         try:
-            numbers = None if _are_none(values) else np.asarray(values, dtype=np.float64)
+            numbers = None if _no_numbers(values) else np.asarray(values, dtype=np.float64)
         except (TypeError, ValueError):
             numbers = None
         if numbers is None or numbers.shape != (len(batch.ids),):
@@ -196,7 +196,7 @@ class ScoringStrategy(ABC):
         return [float(number) for number in numbers]
 
 
-def _are_none(values: Any) -> bool:
+def _no_numbers(values: Any) -> bool:
     """Whether values are texts, times or complex, which numpy would make numbers of."""
     return np.asarray(values).dtype.kind not in "biufO"
 

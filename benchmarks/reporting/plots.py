@@ -54,8 +54,9 @@ def draw_curves(problems: Sequence[ProblemFindings], metric: str) -> "Figure":
     for row, problem in zip(panels, problems, strict=True):
         budgets = _budgets(problem)
         for axes, (name, spent) in zip(row, budgets.items(), strict=False):
+            opacity = min(0.2, 1 / max(1, len(problem.methods)))  # of many bands, each is faint
             for method in problem.methods:
-                _line(axes, method, [*map(spent, method.points)], *styles[method.name])
+                _line(axes, method, [*map(spent, method.points)], *styles[method.name], opacity)
             _plain(axes)
             axes.set_xlabel(name, color=INK)
         _decorate(row[0], problem, metric)
@@ -100,7 +101,9 @@ def _styles(problems: Sequence[ProblemFindings]) -> dict[str, tuple[str, str]]:
     return dict(zip(methods, looks, strict=False))
 
 
-def _line(axes: "Axes", method: Method, x: Sequence[float], colour: str, marker: str) -> None:
+def _line(
+    axes: "Axes", method: Method, x: Sequence[float], colour: str, marker: str, opacity: float
+) -> None:
     y = [100 * point.value.mean for point in method.points]
     # A run that goes on does not end in a firm line.
     style = "-" if method.finished else "--"
@@ -112,7 +115,7 @@ def _line(axes: "Axes", method: Method, x: Sequence[float], colour: str, marker:
     spread = [math.nan if p.value.sd is None else 100 * p.value.sd for p in method.points]
     low = [mean - sd for mean, sd in zip(y, spread, strict=True)]
     high = [mean + sd for mean, sd in zip(y, spread, strict=True)]
-    axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0, zorder=2)
+    axes.fill_between(x, low, high, color=colour, alpha=opacity, linewidth=0, zorder=2)
 
 
 def _decorate(axes: "Axes", problem: ProblemFindings, metric: str) -> None:
