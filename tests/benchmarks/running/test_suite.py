@@ -43,7 +43,7 @@ def test_every_file_is_registered_and_the_other_way_round() -> None:
 
 PARTIAL = (
     *("cifar10-cpu", "default", "default-miaod", "detectors-cpu", "miaod-claim", "mostly-empty"),
-    "animal-crops",
+    *("animal-crops", "animal-crops-again"),
     *("paper", "paper-512", "passes", "tower", "tuned"),
 )
 """Suites that are not about strategies, or too long for the whole pool: without some rows."""
