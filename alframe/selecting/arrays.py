@@ -183,7 +183,7 @@ def _vectors(
             raise DataError("object_features: expected vectors of one length")
         objects = np.concatenate(parts) if parts else np.zeros((0, 1))
         index = np.repeat(np.arange(len(ids)), counts)
-    return Vectors(tuple(ids), embedding, objects, index, "the arrays", class_probs)
+    return Vectors(tuple(ids), embedding, objects, index, None, class_probs)
 
 
 class _WrongError(Exception):

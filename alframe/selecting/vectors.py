@@ -40,7 +40,7 @@ class Vectors:
         image: [n, D], of any type of numbers; None where there are none.
         objects: [m, F], for each box of an image in the order of the predictions; None likewise.
         index: int64 [m], the row in ``ids`` of the image of each of ``objects``.
-        where: what messages call them.
+        where: the file that they are of, for messages; None of arguments in Python.
         probs: [n, K], of the classes of an image as a whole, which add up to 1; or of each of
             several opinions, [S, n, K]; None likewise.
     """
@@ -49,13 +49,23 @@ class Vectors:
     image: NDArray[Any] | None
     objects: NDArray[Any] | None
     index: NDArray[np.int64] | None
-    where: str
+    where: str | None
     probs: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
         if problems:
-            raise DataError(f"{self.where}: {problem}" for problem in problems)
+            raise DataError(f"{self.prefix}{problem}" for problem in problems)
+
+    @property
+    def prefix(self) -> str:
+        """What messages begin with."""
+        return f"{self.where}: " if self.where else ""
+
+    @property
+    def called(self) -> str:
+        """What messages call ``image``."""
+        return "image" if self.where else "embedding"
 
     @property
     def classes(self) -> int:
@@ -76,12 +86,15 @@ class Vectors:
         if "" in self.ids:
             yield f"ids: expected a name for each image, number {self.ids.index('')} has none"
         arrays = (
-            ("image", self.image), ("class_probs", self.probs), ("object_features", self.objects)
-        )  # fmt: skip
+            (self.called, self.image),
+            ("class_probs", self.probs),
+            ("object_features", self.objects),
+        )
         if all(array is None for _, array in arrays):
             yield f"expected {SHAPES}"
         if self.image is not None and (self.image.ndim != 2 or len(self.image) != count):
-            yield f"image: expected [{count}, d], a row for each id, got {list(self.image.shape)}"
+            got = list(self.image.shape)
+            yield f"{self.called}: expected [{count}, d], a row for each id, got {got}"
         if self.probs is not None and not _are_of(self.probs, count):
             yield (
                 f"class_probs: expected [{count}, k], a row for each id, or [s, {count}, k] of two "
@@ -192,7 +205,8 @@ class StoredVectors:
 
     def __init__(self, vectors: Vectors) -> None:
         self.rows = {item: row for row, item in enumerate(vectors.ids)}
-        self.image, self.probs, self.where = vectors.image, vectors.probs, vectors.where
+        self.image, self.probs = vectors.image, vectors.probs
+        self._prefix, self._called = vectors.prefix, vectors.called
         self.classes, self.has_opinions = vectors.classes, vectors.has_opinions
         self._objects = vectors.objects
         if vectors.index is not None:
@@ -210,7 +224,7 @@ class StoredVectors:
         rows = np.array([self.rows[item] for item in ids], np.int64)
         kept = self.image.dtype == np.float16
         found = self.image[rows]
-        self._check_numbers(found, "image", np.arange(len(ids)), ids)
+        self._check_numbers(found, self._called, np.arange(len(ids)), ids)
         return np.asarray(found, np.float16 if kept else np.float32)
 
     def class_probs(self, ids: Sequence[str]) -> NDArray[np.float32]:
@@ -228,7 +242,7 @@ class StoredVectors:
         if not (good := good.all(axis=0)).all():
             at = named([ids[place] for place in np.flatnonzero(~good).tolist()])
             raise DataError(
-                f"{self.where}: class_probs: expected numbers from 0 on that add up to 1 for each "
+                f"{self._prefix}class_probs: expected numbers from 0 on that add up to 1 for each "
                 f"image (of logits, their softmax), not so of {at}"
             )
         return found.astype(np.float32)
@@ -241,7 +255,7 @@ class StoredVectors:
         if odd.any():
             at = named([ids[int(place)] for place in np.unique(owner[odd])])
             raise DataError(
-                f"{self.where}: {name}: expected numbers that are finite and smaller than "
+                f"{self._prefix}{name}: expected numbers that are finite and smaller than "
                 f"{LARGEST_FEATURE:.0e}, not so of {at}"
             )
 
@@ -262,7 +276,7 @@ class StoredVectors:
         if odd:
             at = named([f"{ids[i]} ({int(have[i])} of {int(counts[i])})" for i in odd])
             raise DataError(
-                f"{self.where}: object_features: expected one for each predicted box, in the order "
+                f"{self._prefix}object_features: expected one for each predicted box, in the order "
                 f"of the predictions; not so for {plural(len(odd), 'image')}: {at}"
             )
 

@@ -570,7 +570,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "features": ({"object_features": [[1, 2]] * 4}, "of a: expected rows of numbers, got shape"),
     "foreign": ({"embedding": VECTORS, "labelled": ["z"]}, "1 are not among ids, such as 'z'"),
-    "flat": ({"embedding": VECTORS[:, 0]}, r"image: expected \[4, d\]"),
+    "flat": ({"embedding": VECTORS[:, 0]}, r"embedding: expected \[4, d\]"),
     "nothing": ({}, "the strategy requires embedding; give embedding: an array"),
     "unknown kind": ({"detections": [7] * 4}, "detections of a, b, c, d: expected one of xyxy"),
     "no labels": (
