@@ -90,7 +90,7 @@ AnyStrategy = TypeVar("AnyStrategy", bound=Strategy)
 
 @runtime_checkable
 class Adaptable(Protocol):
-    """A strategy that can do with other signals where those that it prefers are not to be had.
+    """A strategy that accepts other signals where those that it prefers are not available.
 
     An image classified as a whole has no detections, but class probabilities of its own.
     """

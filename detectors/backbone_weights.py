@@ -120,7 +120,7 @@ def downloaded(weights: WeightsEnum, name: str) -> Mapping[str, Tensor]:
     except Exception as error:  # the hub raises whatever its transport does
         first = str(error).partition("\n")[0]
         raise ConfigError(
-            f"weights: 'pretrained' of {name!r} could not be had ({first}). Without a network, "
+            f"weights: 'pretrained' of {name!r} could not be loaded ({first}). Without a network, "
             "give model.weights=PATH of a state dict, or model.weights=none"
         ) from error
     return state

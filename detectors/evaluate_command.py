@@ -34,10 +34,10 @@ SIZES = (
 @click.command()
 @click.argument("run", metavar="RUN|WEIGHTS", type=FilePath())
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--model", metavar="NAME", help="Of a file that does not say (alframe ls models).")
+@click.option("--model", metavar="NAME", help="Of a file that names none (alframe ls models).")
 @click.option("--dataset", metavar="NAME", help="Another dataset (alframe ls datasets).")
 @click.option("--data-root", type=FilePath(str), metavar="DIR", help="Where the dataset lies.")
-@click.option("--cycle", type=int, help="Whose model; the last one by default.")
+@click.option("--cycle", type=int, help="Of which the model is; the last by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--show-dir", type=FilePath(), help="For precision-recall curves.")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]")
@@ -54,7 +54,7 @@ def evaluate(
 ) -> None:
     """Measure a model on the test split of its RUN, or on that of another dataset.
 
-    Of another dataset, classes are matched by name, and what does not match is said; one without
+    Of another dataset, classes are matched by name, and mismatches are listed; one without
     a test split is measured on as far as it is annotated. Settings of it are given as key=value
     (dataset.*, data.*, evaluation.*).
 

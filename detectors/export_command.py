@@ -62,11 +62,11 @@ THRESHOLD = 0.05
 @click.argument("images", nargs=-1, type=FilePath())
 @click.option("--to", "name", required=True, type=click.Choice((*HOW, *MODELS)), help="The format.")
 @click.option("--output", required=True, type=FilePath(), help="A folder.")
-@click.option("--cycle", type=int, help="Whose model; the last one by default.")
+@click.option("--cycle", type=int, help="Of which the model is; the last by default.")
 @click.option(
     "--annotations", is_flag=True, help="What the run has annotated, in place of what it finds."
 )
-@click.option("--raw", is_flag=True, help="Of a model: what is there before any filtering.")
+@click.option("--raw", is_flag=True, help="A model's predictions before any filtering.")
 @click.option("--threshold", type=Number(0, 1), help="Of boxes: least score.  [default: 0.05]")
 @click.option("--device", help="Of boxes: where to compute.  [default: auto]")
 @reading_options

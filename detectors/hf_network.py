@@ -184,7 +184,7 @@ def _readable(architecture: str, place: str | None) -> Iterator[None]:
             )
             here = "is no folder here and " if on_hub else ""
             raise ConfigError(
-                f"architecture: {architecture} {here}could not be had ({first:.200}): {remedy}"
+                f"architecture: {architecture} {here}could not be loaded ({first:.200}): {remedy}"
             ) from error
 
 

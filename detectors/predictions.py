@@ -82,7 +82,8 @@ class PredictionsLearner:
         if missing := files.missing():
             raise Waiting(self._status(cycle, folder, missing))
         if writing := files.unsettled():
-            raise Waiting([f"{writing} is still being written: let the detector end", self._then()])
+            unsettled = f"{writing} is still being written: let the detector finish"
+            raise Waiting([unsettled, self._then()])
         self._state, self._read = {"cycle": cycle, "sha256": dict(files.hashes())}, None
         found = self._detections()
         pool = (*labelled.ids, *unlabelled.ids)

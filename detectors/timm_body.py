@@ -83,7 +83,7 @@ def created(name: str, make: Callable[[str, bool], nn.Module], *, pretrained: bo
             first = (of_hub and unreachable) or str(error).partition("\n")[0]
             if pretrained:
                 raise ConfigError(
-                    f"weights: 'pretrained' of {name!r} could not be had ({first}). Without a "
+                    f"weights: 'pretrained' of {name!r} could not be loaded ({first}). Without a "
                     "network, give model.weights=PATH of a state dict, or model.weights=none"
                 ) from error
             raise ConfigError(f"backbone: {name!r} gives no feature maps ({first})") from error

@@ -68,8 +68,9 @@ def read_predictions(path: Path, images: Images, problems: Problems) -> Annotati
     with opened(path) as source:
         if not files(source):
             raise DataError(
-                f"{path} holds no predictions, but {what_it_is(source)}: let the detector end, and "
-                "write what it finds (Ultralytics: save_txt=True save_conf=True conf=0.001)"
+                f"{path} holds no predictions, but {what_it_is(source)}: let the detector "
+                "finish, and write what it finds (Ultralytics: save_txt=True save_conf=True "
+                "conf=0.001)"
             )
         if prediction_lines.recognises(source):
             found = prediction_lines.read_lines(source, images, problems)

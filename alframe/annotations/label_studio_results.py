@@ -55,7 +55,7 @@ def read_results(
                 if image := result.get("to_name"):
                     shown_on.add(str(image))
             elif not kind and is_region(result.get("value")):  # as JSON_MIN has them
-                raise _WrongError("a region has not one label")
+                raise _WrongError("a region needs one label")
             else:
                 told[str(kind)[:40] or "without type"] += 1
                 lost += [str(kind)] if kind in _SHAPES else []
@@ -67,7 +67,7 @@ def read_results(
     if len(shown_on) > 1:
         cause = f"regions are of several images, {named(sorted(shown_on))}"
         problems.append(Problem(cause, place, f"make tasks of one image each{SKIP}"))
-    no_label = "a region has not one label"
+    no_label = "a region needs one label"
     problems += [Problem(no_label, f"{place}, result {n}", REMEDY) for n in bare.values()]
     if lost and not found:
         remedy = _OF_BRUSHES if lost[0] == "brushlabels" else NO_BOX
@@ -90,7 +90,7 @@ def _object(result: Mapping[str, Any], kind: str, item: str, size: tuple[int, in
     value = result["value"]
     names = value.get(kind)
     if not isinstance(names, list) or len(names) != 1 or not isinstance(names[0], str):
-        raise _WrongError("a region has not one label")
+        raise _WrongError("a region needs one label")
     x1, y1, x2, y2 = box = _box(value, *size)
     if not math.isfinite(x1 + y1 + x2 + y2):
         raise _WrongError("a region has numbers that are not finite")

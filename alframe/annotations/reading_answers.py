@@ -112,8 +112,7 @@ class AnswersReader:
             whole = (path / NAME).exists() or path.name == "queries"  # of several formats
             anyhow = "" if whole else f", or, if it is right as it is: {right}"
             raise DataError(
-                f"{path}: what the run asks for, as it was written; give what your tool exports"
-                f"{anyhow}"
+                f"{path}: the run's own query, unchanged; give what your tool exports{anyhow}"
             )
         if same:
             self.notes.append(

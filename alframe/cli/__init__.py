@@ -100,7 +100,7 @@ def _sentence(summary: str) -> str:
 
 @click.command("alframe", cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="alframe")
-@click.option("-v", "--verbose", is_flag=True, help="Log what happens to standard error.")
+@click.option("-v", "--verbose", is_flag=True, help="Log to standard error.")
 def cli(verbose: bool) -> None:
     """Choose the images worth labelling: active learning in PyTorch.
 

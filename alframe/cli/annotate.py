@@ -35,13 +35,13 @@ SHOWN = 10
     help="Take, too, files that nobody has changed, and answers that lose all their objects.",
 )
 @click.option(
-    "--give-up", is_flag=True, help="Of what is not answered yet, too: it leaves the pool for good."
+    "--give-up", is_flag=True, help="Give up what is not answered yet: it leaves the pool for good."
 )
 def annotate(run: Path, files: Sequence[Path], name: str | None, **how: bool) -> None:
     """Give a run that waits for people their answers: all at once, or in parts.
 
     FILE is what an annotation tool exports: COCO, Pascal VOC, YOLO, CVAT or Label Studio; a file,
-    a folder or a zip. Nothing is taken where something is wrong. Exit code 3 while answers are
+    a folder or a zip. If anything is wrong, nothing is taken. Exit code 3 while answers are
     missing.
 
     \b
@@ -146,5 +146,5 @@ def _run(path: Path) -> "tuple[RunConfig, Dataset]":
     root = config.dataset.options.get("root")
     if isinstance(root, str) and not is_folder(expanded(root)):
         moved = command("run", "--output", path, "--resume", "--data-root", "FOLDER")
-        raise RunError(f"{root}, where {path} found its images, is gone; once they moved: {moved}")
+        raise RunError(f"{root}, where {path} found its images, is gone; if they moved: {moved}")
     return config, dataset_of(config, path)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.argument("file", required=False, type=FilePath(str))
 @config_options
 def validate(file: str | None, **flags: Any) -> None:
-    """Check a configuration and its dataset without training: every problem, not the first.
+    """Check a configuration and its dataset without training: all problems at once.
 
     Prints the whole configuration with all defaults, as YAML for "alframe run --config".
 

@@ -21,8 +21,8 @@ from alframe.cli.paths import FilePath
 def verify(run: Path, device: str, data_root: str | None, strict: bool) -> None:
     """Make every selection of a run again, and compare: from stored scores, models and the seed.
 
-    Also reads every model that was kept, and holds cycles.jsonl, which reports read, against the
-    journal, and results.csv against that. Exit code 1 if something differs, 2 if a file is
+    Also reads every model that was kept, and compares cycles.jsonl, which reports read, with the
+    journal, and results.csv with cycles.jsonl. Exit code 1 if something differs, 2 if a file is
     damaged. A selection that needs a model which was not kept is listed, and so is a model that
     is gone.
 

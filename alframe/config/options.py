@@ -46,7 +46,7 @@ def options_model(factory: Callable[..., Any], injected: frozenset[str]) -> type
             warnings.simplefilter("ignore", UserWarning)
             return create_model("Options", __base__=_Options, **fields)
     except (PydanticUserError, NameError, TypeError) as error:
-        raise PluginError(f"its options cannot be had: {str(error).splitlines()[0]}") from error
+        raise PluginError(f"its options cannot be read: {str(error).splitlines()[0]}") from error
 
 
 class _Options(Section):
@@ -66,7 +66,7 @@ def _settable(
         parameters = inspect.signature(factory).parameters
     except (TypeError, ValueError) as error:
         raise PluginError(
-            f"its options cannot be had: {error}; give it a factory that is written in Python"
+            f"its options cannot be read: {error}; give it a factory that is written in Python"
         ) from error
     anything = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     lacking = sorted(injected - parameters.keys() - {"of"})  # which only wrappers take

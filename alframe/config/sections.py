@@ -49,8 +49,8 @@ class DataConfig(Section):
 
     Attributes:
         resize: ``fit`` keeps the ratio, as large as fits ``long`` and ``short``; ``stretch``
-            makes every image ``long`` wide and ``short`` high; ``none`` leaves them. It is
-            the default where the learner trains no model of ``model``, unless a side is given.
+            makes every image ``long`` wide and ``short`` high; ``none`` leaves them, and
+            is the default where the learner trains no model of ``model``, unless a side is given.
         long: pixels of the longer side.
         short: pixels of the shorter side.
         pad: batches are padded to a multiple of this many pixels.
@@ -62,7 +62,7 @@ class DataConfig(Section):
         cache_dir: where the disk cache lies; null is the user's cache folder.
         workers: processes that load training images, and threads that load those to evaluate and
             to query; 0 loads in the main process. By default (null) 0 on the CPU, and for a GPU one
-            for each of its processors, but no more than 8.
+            for each processor (CPU core) that is its share, but no more than 8.
         max_megapixels: images of more than as many million pixels are refused before they are
             decoded; 400 lets in 20,000 x 20,000.
         white: the value that is white in images of more than 8 bits (16-bit and float); smaller

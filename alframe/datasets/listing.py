@@ -79,7 +79,7 @@ class Listing:
         known = self._folders.get(parent) or self.folder(parent or os.curdir)
         if known.closed:
             raise DataError(
-                f"{parent or os.curdir} cannot be opened ({known.error}): let it be read"
+                f"{parent or os.curdir} cannot be opened ({known.error}): allow reading it"
             )
         return known.files.get(name)
 

@@ -22,7 +22,8 @@ def walked(top: Path) -> Iterator[tuple[str, list[str]]]:
 
     def closed(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
-            raise DataError(f"{error.filename} cannot be opened ({error.strerror}): let it be read")
+            why = f"{error.filename} cannot be opened ({error.strerror})"
+            raise DataError(f"{why}: allow reading it")
 
     seen, starts = set[str](), [top]
     for start in starts:  # grows by the links that are found, which come last

@@ -170,7 +170,7 @@ def check_provided(
         if name == CLASS_PROBS and DETECTIONS in provided:
             lines.append(
                 f"the strategy requires {name}, all predictions of a detector before suppression, "
-                "which are not to be had: choose strategy.unit=detections, or a strategy that "
+                "which are not available: choose strategy.unit=detections, or a strategy that "
                 "looks at detections"
             )
         elif name in wanted:

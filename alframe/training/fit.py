@@ -366,8 +366,8 @@ class _Fit:
         if not finite.all():
             name = named[int(finite.int().argmin())][0]
             raise TrainingError(
-                f"the weights {name} are not finite, of a gradient that was not where the loss "
-                f"was: {DIVERGED}, or with training.on_nonfinite=skip"
+                f"the weights {name} are not finite: the loss was finite, its gradient was not: "
+                f"{DIVERGED}, or with training.on_nonfinite=skip"
             )
 
     def _draw_own(self, phase: int, iteration: int) -> None:

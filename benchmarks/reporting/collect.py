@@ -102,8 +102,8 @@ def _metric(problems: Sequence[ProblemRuns], wanted: str | None) -> str:
     metric = named_metric(cycles, wanted)
     if all(cycle.value(metric) is None for cycle in cycles):
         raise RunError(
-            f"no run has a number for the metric {metric!r}: in none has the test split an "
-            "object to measure it by. Run again with a test split that has some, or choose "
+            f"no run has a number for the metric {metric!r}: no test split has an object to "
+            "measure it by. Run again with a test split that has some, or choose "
             "another --metric"
         )
     return metric

@@ -81,7 +81,7 @@ def bench(
 
     \b
     alframe bench smoke
-    alframe bench voc-retina --data-root VOCdevkit --strategy my-strategy --seeds 0-5
+    alframe bench voc-retina --data-root VOCdevkit --strategy my_strategy:Mine --seeds 0-5
     alframe bench smoke --status
     """  # noqa: D301
     from alframe.benchmarks.reading.rundirs import SUITE_FILE

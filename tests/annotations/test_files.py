@@ -195,12 +195,12 @@ def test_the_query_itself_is_no_answer(run: Path, dataset: Dataset, tmp_path: Pa
     copy.write_bytes((folder / "coco.json").read_bytes())
     (tmp_path / "link.json").symlink_to(folder / "coco.json")
     for path in (folder / "coco.json", copy, tmp_path / "link.json", zipped(copy)):
-        with pytest.raises(DataError, match=r"what the run asks for, as it was written; give what"):
+        with pytest.raises(DataError, match=r"the run's own query, unchanged; give what"):
             take(run, dataset, [path])
     with pytest.raises(DataError, match="holds no annotations"):
         take(run, dataset, [folder])
     (folder / "notes.txt").unlink()
-    with pytest.raises(DataError, match=r"as it was written; give what your tool exports$"):
+    with pytest.raises(DataError, match=r"query, unchanged; give what your tool exports$"):
         take(run, dataset, [folder.parent])
     whole = take(run, dataset, [copy], as_it_is=True)
     assert told(whole) == ["cycle 0: 3 new answers (3 objects)"]
@@ -226,7 +226,7 @@ def test_of_files_in_place_those_alone_count_that_somebody_has_saved(
     with pytest.raises(Waiting):
         asked(run, dataset, format=name).annotate([*TEST, *INITIAL], 0)
     folder = run / "queries/cycle_00" / name
-    with pytest.raises(DataError, match="as it was written"):
+    with pytest.raises(DataError, match="query, unchanged"):
         take(run, dataset, [folder])
     (folder / own).write_bytes((folder / own).read_bytes() + b"\n")
     for path in (folder, folder / "data.yaml") if name == "yolo" else (folder,):

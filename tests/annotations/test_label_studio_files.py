@@ -138,22 +138,22 @@ def test_a_shape_and_its_label_may_be_two_results(tmp_path: Path) -> None:
     found = read(written(tmp_path, task({"result": pair})), Known("b/a.jpg"))
     assert boxes(found) == [("b/a.jpg", "disc", [40, 48, 100, 108])]
     assert found.notes[0].endswith("results that are no boxes: choices (1)")
-    with pytest.raises(DataError, match="a region has not one label"):
+    with pytest.raises(DataError, match="a region needs one label"):
         read(written(tmp_path, task({"result": pair[:1]})), Known("b/a.jpg"))
 
 
 @pytest.mark.parametrize(
     ("result", "said"),
     [
-        (region(label=[]), "a region has not one label"),
-        (region(label=["disc", "box"]), "a region has not one label"),
-        (region(label=None), "a region has not one label"),
-        (region(label=[3]), "a region has not one label"),
+        (region(label=[]), "a region needs one label"),
+        (region(label=["disc", "box"]), "a region needs one label"),
+        (region(label=None), "a region needs one label"),
+        (region(label=[3]), "a region needs one label"),
         (region(x=1, y=2, width=3), "a region is not what Label Studio writes"),
         (region(x=1, y=2, height=3), "a region is not what Label Studio writes"),
         (region("ellipselabels", x=1, y=2, radiusY=3), "a region is not what Label Studio writes"),
         (region("labels", x=1, y=2, height=3), "a region is not what Label Studio writes"),
-        (region("", None, x=1, y=2, width=3, height=4), "a region has not one label"),
+        (region("", None, x=1, y=2, width=3, height=4), "a region needs one label"),
         (region(x="1", y=2, width=3, height=4), "a region is not what Label Studio writes"),
         (region(x=math.nan, y=2, width=3, height=4), "numbers that are not finite"),
         (region(x=True, y=2, width=3, height=4), "a region is not what Label Studio writes"),

@@ -36,9 +36,8 @@ REQUIRED = object()
 HEAD = """\
 # Settings
 
-Made of the docstrings by `python -m tests.pages`. Each is set by `key=value` on the
-command line or in YAML (`--config`). The defaults here are those below all
-[presets](../../configs), which set many of them: `alframe validate` prints what a run has.
+Each is set by `key=value` on the command line or in YAML (`--config`). [Presets](../../configs)
+override many of the defaults here: `alframe validate` prints what a run has.
 """
 
 

@@ -471,7 +471,7 @@ def test_labels_that_cannot_be_seen(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", scandir)
     for unannotated in ("empty", "unlabelled"):
         (said,) = problems(root, unannotated=unannotated)
-        assert said == f"{root}/labels/train cannot be opened (Permission denied): let it be read"
+        assert said == f"{root}/labels/train cannot be opened (Permission denied): allow reading it"
 
 
 def test_lists_of_classes_that_contradict_the_file(tmp_path):

@@ -240,12 +240,12 @@ def test_there_may_be_no_statistics_to_train(family, make):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "could not be had .*model_type.*save_pretrained"),
-        ("{", "could not be had"),
+        (None, "could not be loaded .*model_type.*save_pretrained"),
+        ("{", "could not be loaded"),
         ('{"model_type": "vit"}', "is a vit, expected one of rt_detr_v2, d_fine, rf_detr, detr"),
-        ('{"model_type": "no-such"}', "could not be had .*no-such"),
-        ('{"model_type": "detr", "d_model": "wide"}', "could not be had .*d_model.*str"),
-        ('{"model_type": "rt_detr_v2", "feat_strides": []}', "could not be had .*IndexError"),
+        ('{"model_type": "no-such"}', "could not be loaded .*no-such"),
+        ('{"model_type": "detr", "d_model": "wide"}', "could not be loaded .*d_model.*str"),
+        ('{"model_type": "rt_detr_v2", "feat_strides": []}', "could not be loaded .*IndexError"),
         ('{"model_type": "detr", "num_queries": 0}', "expected num_queries of 1 or more: 0"),
     ],
 )
@@ -260,7 +260,7 @@ def test_the_hub_without_a_network(make, monkeypatch):
     from alframe.detectors import internet
 
     monkeypatch.setattr(internet, "reachable", lambda _: False)
-    message = "owner/name is no folder here and could not be had .*cannot be reached.*weights=none"
+    message = "is no folder here and could not be loaded .*cannot be reached.*weights=none"
     with pytest.raises(ConfigError, match=message):
         make("detr", architecture="owner/name")
 
@@ -311,10 +311,10 @@ def test_weights_that_do_not_fit(make, tmp_path):
     with pytest.raises(ConfigError, match=r"do not fit its config.json: \d+ tensors"):
         make("detr", architecture=str(tmp_path), weights="pretrained")
     (tmp_path / "model.safetensors").write_bytes(b"broken")
-    with pytest.raises(ConfigError, match="could not be had"):
+    with pytest.raises(ConfigError, match="could not be loaded"):
         make("detr", architecture=str(tmp_path), weights="pretrained")
     (tmp_path / "model.safetensors").unlink()
-    with pytest.raises(ConfigError, match=r"could not be had .*no file named"):
+    with pytest.raises(ConfigError, match=r"could not be loaded .*no file named"):
         make("detr", architecture=str(tmp_path), weights="pretrained")
 
 

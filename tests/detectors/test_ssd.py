@@ -223,7 +223,7 @@ def test_no_network(monkeypatch, tmp_path, style, file):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("torch.hub.download_url_to_file", download)
     with pytest.raises(
-        ConfigError, match=r"'vgg16' could not be had \(no route.*give model.weights=PATH"
+        ConfigError, match=r"'vgg16' could not be loaded \(no route.*give model.weights=PATH"
     ):
         SSD(3, style=style)
     assert file in asked[0]

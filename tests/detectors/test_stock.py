@@ -143,9 +143,7 @@ def test_mobilenet_without_a_network(monkeypatch):
         raise OSError("no route to host\nlong story")
 
     monkeypatch.setattr(backbone_weights.WeightsEnum, "get_state_dict", refuse)
-    said = (
-        r"'pretrained' of 'mobilenet_v3_large' could not be had \(no route to host\).*weights=PATH"
-    )
+    said = r"of 'mobilenet_v3_large' could not be loaded \(no route to host\).*weights=PATH"
     with pytest.raises(ConfigError, match=said):
         mobilenet_backbone("pretrained", -1, True)
 

@@ -167,7 +167,7 @@ class Unsigned(dict[str, Any]):
         ("nowhere:Idea", "Nor is there a module 'nowhere'"),
         ("tests.models.classifier:Idea", "has no attribute 'Idea'"),
         ("tests.models.classifier:Coloured", "expected something with"),
-        (f"{__name__}:Unsigned", "its options cannot be had: no signature found"),
+        (f"{__name__}:Unsigned", "its options cannot be read: no signature found"),
         ("powr:entropy", "unknown strategy 'powr'.*Did you mean 'power'"),
         (":Idea", "expected a name on both sides of the colon"),
     ],

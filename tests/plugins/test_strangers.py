@@ -268,7 +268,7 @@ FACTORIES = [
     ("import json as S", "cannot be called: made:S is <module 'json'"),
     ("raise GeneratorExit", "cannot be loaded from made:S: GeneratorExit:"),
     ("def S(): import sys; sys.exit(0)", "cannot be made: SystemExit: it calls sys.exit(0)"),
-    ("S = dict", "its options cannot be had: no signature found"),
+    ("S = dict", "its options cannot be read: no signature found"),
     ("def S(a, /): ...", "'a' can only be given by position: expected a keyword"),
     ("def S(_a): ...", "'_a' is private and has no default: expected a name without underscore"),
     ("def S(a=object()): ...", "its option 'a' is <object object at"),

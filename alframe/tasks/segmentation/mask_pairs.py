@@ -85,8 +85,8 @@ def assembled(
     skipped = problems.settle(overlap(pairs.pool, pairs.test))
     if ids and not targets:
         raise DataError(
-            f"no image of {pairs.home} is left: {', '.join(skipped)}; leave out the setting to be "
-            "told why"
+            f"no image of {pairs.home} is left: {', '.join(skipped)}; leave out "
+            "dataset.on_bad_item to see why"
         )
     notes = [*pairs.notes, *pairs.spare, *skipped]
     names = _classes(pairs.home, targets, coding, classes)

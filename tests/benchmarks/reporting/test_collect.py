@@ -165,7 +165,7 @@ def test_metric_of_a_class_and_of_several(folder: Path) -> None:
 
 @pytest.mark.parametrize("metric", ["AP50.ring", "AP50.disc,ring"])
 def test_a_metric_without_a_number_in_any_run(folder: Path, metric: str) -> None:
-    with pytest.raises(RunError, match=f"no run has a number for the metric '{metric}': in none"):
+    with pytest.raises(RunError, match=f"a number for the metric '{metric}': no test split"):
         findings(folder, metric)
 
 
