@@ -96,7 +96,10 @@ class Adaptable(Protocol):
     """
 
     def adapt(self, provided: frozenset[str]) -> None:
-        """Settle on what ``requires`` names, told what a run can stream; called before all else."""
+        """Settle on what ``requires`` names, told what a run can stream; called before all else.
+
+        It is called on a shallow copy: what is bound to ``self`` by then is bound to the original.
+        """
         ...
 
 

@@ -37,7 +37,7 @@ SIZES = (
 @click.option("--model", metavar="NAME", help="Of a file that names none (alframe ls models).")
 @click.option("--dataset", metavar="NAME", help="Another dataset (alframe ls datasets).")
 @click.option("--data-root", type=FilePath(str), metavar="DIR", help="Where the dataset lies.")
-@click.option("--cycle", type=int, help="Of which the model is; the last by default.")
+@click.option("--cycle", type=int, help="The cycle of the model; the last by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--show-dir", type=FilePath(), help="For precision-recall curves.")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:i]")

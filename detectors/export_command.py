@@ -62,7 +62,7 @@ THRESHOLD = 0.05
 @click.argument("images", nargs=-1, type=FilePath())
 @click.option("--to", "name", required=True, type=click.Choice((*HOW, *MODELS)), help="The format.")
 @click.option("--output", required=True, type=FilePath(), help="A folder.")
-@click.option("--cycle", type=int, help="Of which the model is; the last by default.")
+@click.option("--cycle", type=int, help="The cycle of the model; the last by default.")
 @click.option(
     "--annotations", is_flag=True, help="What the run has annotated, in place of what it finds."
 )

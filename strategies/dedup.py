@@ -1,7 +1,7 @@
 """Dedup: leaves out near-duplicates of what is chosen or labelled."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -28,11 +28,12 @@ class Dedup:
     kept before it, reaches ``similarity``. A choice that follows from scores is walked best first,
     so of images that are alike the best is kept. Any other strategy, whose choice is no ranking,
     chooses from a pool without near-duplicates, of which the first by name are kept. Where the
-    pool has too few others, skipped ones fill the budget, and that is said. Use it as
-    ``--strategy dedup:entropy``. The rule is ours; it has no paper.
+    pool has too few others, skipped ones fill the budget, in their order or by a second choice that
+    knows nothing of the first, and that is said. Use it as ``--strategy dedup:entropy``. The rule
+    is ours; it has no paper.
 
     The scores that are reported are the other strategy's. What it does with an image without
-    detections holds; an embedding of zeros is like no other.
+    detections holds; an embedding of zeros is like no other (its cosine counts as 0).
 
     Cost: that of the other strategy, and one forward pass over the labelled images and those that
     are walked: four times the budget, and twice as many again as long as too few of these are
@@ -75,6 +76,8 @@ class Dedup:
                 skipped = tuple(set(pool).difference(kept))
                 more = self._of.select(replace(query, unlabelled=skipped, budget=left))
                 ids |= dict.fromkeys(more.ids)
+                if scores is not None:
+                    scores = {**scores, **(more.scores or {})}
         if budget > len(kept):
             logger.warning(
                 "near-duplicates among the %s chosen: %s, for no other image is unlike all that "
@@ -93,7 +96,7 @@ class Dedup:
             wanted: how many to keep.
             look: at how many to look at first; each further look is twice as wide.
         """
-        known = self._blocks(query, query.labelled)
+        known = [*self._blocks(query, query.labelled)]
         kept: list[str] = []
         start = 0
         while len(kept) < wanted and start < len(order):
@@ -107,11 +110,12 @@ class Dedup:
         return kept[:wanted]
 
     @staticmethod
-    def _blocks(query: Query, ids: Sequence[str]) -> list[torch.Tensor]:
+    def _blocks(query: Query, ids: Sequence[str]) -> Iterator[torch.Tensor]:
         """The directions of the embeddings of ``ids``, [up to BLOCK, D] each."""
-        # In float64 a copy has a cosine of 1 but for ROUNDING.
-        parts = torch.split(embeddings(query, ids), BLOCK) if ids else ()
-        return [torch.nn.functional.normalize(part.double()) for part in parts]
+        if ids:
+            for part in torch.split(embeddings(query, ids, may_be_equal=True), BLOCK):
+                # In float64 a copy has a cosine of 1 but for ROUNDING.
+                yield torch.nn.functional.normalize(part.double())
 
     def _unlike(self, block: torch.Tensor, known: Sequence[torch.Tensor]) -> list[int]:
         """The rows of ``block`` that are like no row of ``known`` and none of these before."""

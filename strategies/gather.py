@@ -13,11 +13,17 @@ logger = logging.getLogger(__name__)
 
 
 def embeddings(
-    query: Query, ids: Sequence[str], *, as_given: bool = False
+    query: Query, ids: Sequence[str], *, as_given: bool = False, may_be_equal: bool = False
 ) -> "Float[Tensor, 'N D']":
     """The embeddings of ``ids``; see :func:`gather`."""
-    names = frozenset({EMBEDDING})
-    return gather(query, ids, names, lambda batch: batch[EMBEDDING], as_given=as_given)
+    return gather(
+        query,
+        ids,
+        frozenset({EMBEDDING}),
+        lambda batch: batch[EMBEDDING],
+        as_given=as_given,
+        may_be_equal=may_be_equal,
+    )
 
 
 def gather(
@@ -27,6 +33,7 @@ def gather(
     vectors: "Callable[[SignalBatch], Tensor]",
     *,
     as_given: bool = False,
+    may_be_equal: bool = False,
 ) -> "Float[Tensor, 'N D']":
     """Vectors of ``ids``, in their order, on the learner's device.
 
@@ -36,6 +43,7 @@ def gather(
         names: the signals that are needed.
         vectors: makes [B, D] of a batch of signals.
         as_given: keep their type, which may be float16, instead of float32.
+        may_be_equal: say nothing where all are equal.
 
     Raises:
         SelectionError: a number is not finite, or so large that distances are not; the message
@@ -51,7 +59,7 @@ def gather(
         if not len(table):
             table = values.new_empty(len(ids), values.shape[1])
         table[[rows[item] for item in batch.ids]] = values
-    if len(ids) > 1 and torch.equal(table.amin(0), table.amax(0)):
+    if not may_be_equal and len(ids) > 1 and torch.equal(table.amin(0), table.amax(0)):
         logger.warning(
             "the features of all %s are equal, which does not tell them apart: the choice follows "
             "from names, or chance",

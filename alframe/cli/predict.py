@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the N largest scores.")
 @click.option("--unlabelled", is_flag=True, help="Leave out what the run has labelled.")
 @click.option("--output", "--show-dir", type=FilePath(), help="Folder of the pictures.")
-@click.option("--cycle", type=int, help="Of which the model is; the last by default.")
+@click.option("--cycle", type=int, help="The cycle of the model; the last by default.")
 @click.option("--threshold", type=Number(0, 1), help="Least score of what is shown.  [boxes: 0.3]")
 @click.option(
     "--opacity",

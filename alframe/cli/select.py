@@ -37,7 +37,7 @@ _FILE = FilePath()
 @click.option("--labelled", type=_FILE, help="A list, or annotations, of what is labelled.")
 @click.option(
     "--missing", type=click.Choice(["skip", "empty"]),
-    help="An image without predictions: skip it, or it shows nothing.  [default: skip]",
+    help="Skip an image without predictions, or take it as empty.  [default: skip]",
 )  # fmt: skip
 @click.option("--skip-bad", is_flag=True, help="Leave out images of which something is wrong.")
 @click.option("--strict", is_flag=True, help="Refuse to take a score for class probabilities.")

@@ -1,7 +1,10 @@
-"""What can be known to fail before torch is imported, which takes seconds: paths and the budget."""
+"""What can be known to fail before torch is imported, which takes seconds: paths and the budget.
+
+Beside another problem, and with torch, also what constructors refuse.
+"""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from alframe.datasets.base import Dataset
 from alframe.errors import AlframeError, ConfigError, Waiting, together
 from alframe.files.home import expanded
 from alframe.files.presence import exists, is_file, is_folder
-from alframe.plugins import registry
+from alframe.plugins import Entry
 from alframe.plugins.own_code import OWN
 from alframe.runs.build import asks_people, build_dataset, build_oracle, build_strategy, plan_of
 from alframe.runs.components import made, made_strategy
@@ -95,25 +98,36 @@ def told_with(draft: Draft) -> Iterator[None]:
 
 
 def _check_ranges(draft: Draft) -> None:
-    """Refuse options of which strategy and model say that they are out of range.
+    """Refuse options of which alframe's own strategies and detectors say that they are wrong.
+
+    What others wrote is made once, by the run. How many classes there are, which other models are
+    particular about, is not known yet.
 
     Raises:
-        AlframeError: all of them, as far as options are of their types.
+        AlframeError: all of them, as far as options are of their types; of a wrapper those of what
+            it wraps first.
     """
     if draft.plain:
         return
-    strategy, model = draft.right_component("strategy"), draft.right_component("model")
+    own = {name for name, chain in draft.entries.items() if all(e.package == OWN for e in chain)}
+    if "model" in own and draft.entries["model"][0].task != Entry.task:
+        own.remove("model")
+    making: dict[str, Callable[[Component], object]] = {
+        "strategy": made_strategy,
+        "model": _make_detector,
+    }
     together(
-        *([partial(made_strategy, strategy)] if strategy else []),
-        *([partial(_check_model, model)] if model else []),
+        *(
+            partial(make, component)
+            for section, make in making.items()
+            if section in own and (component := draft.right_component(section))
+        )
     )
 
 
-def _check_model(model: Component) -> None:
-    """Make a model of alframe's own, as others may be large, of classes that do not matter yet."""
-    if registry().get("models", model.name).package == OWN:
-        weights = {"weights": "none"} if "weights" in model.options else {}
-        made("model", model.model_copy(update=weights), num_classes=1)
+def _make_detector(model: Component) -> None:
+    weights = {"weights": "none"} if "weights" in model.options else {}
+    made("model", model.model_copy(update=weights), num_classes=1)
 
 
 def check_paths(config: RunConfig, *, resume: bool = False) -> None:

@@ -53,8 +53,8 @@ def draw_curves(problems: Sequence[ProblemFindings], metric: str) -> "Figure":
     panels = figure.subplots(len(problems), width, squeeze=False, sharey="row")
     for row, problem in zip(panels, problems, strict=True):
         budgets = _budgets(problem)
+        opacity = min(0.2, 1 / max(1, len(problem.methods)))  # of many bands, each is faint
         for axes, (name, spent) in zip(row, budgets.items(), strict=False):
-            opacity = min(0.2, 1 / max(1, len(problem.methods)))  # of many bands, each is faint
             for method in problem.methods:
                 _line(axes, method, [*map(spent, method.points)], *styles[method.name], opacity)
             _plain(axes)

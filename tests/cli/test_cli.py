@@ -16,6 +16,7 @@ import pytest
 from alframe.cli import main
 from alframe.cli.run import _default_path, _line
 from alframe.config.resolve import from_overrides, resolve
+from alframe.strategy import Query, Selection
 from tests.datasets import builders
 
 SMALL = (
@@ -303,6 +304,16 @@ def test_default_names_are_numbered_and_the_newest_is_resumed(
     refused(alframe("run", "--resume", "--seed", "7", *SMALL), "nothing to resume")
 
 
+class Buggy:
+    requires = frozenset[str]()
+
+    def __init__(self, k: int = 1) -> None:
+        raise ValueError(k)
+
+    def select(self, query: Query) -> Selection:
+        raise NotImplementedError
+
+
 @pytest.mark.parametrize(
     ("args", "needles", "lines"),
     [
@@ -329,6 +340,20 @@ def test_default_names_are_numbered_and_the_newest_is_resumed(
         ),
         (["--learner", "x", "strategy.min_score=7"], ["'x'", "strategy.min_score"], 2),
         (["strategy.min_score=7", "dataset.size=2"], ["min_score", "dataset.size"], 2),
+        (  # right for as many classes as the dataset has, which are not known yet
+            [
+                "--model",
+                "lraspp-tiny",
+                "--dataset",
+                "shapes-seg",
+                "training.lr=fast",
+                "model.class_weights=[1,2,3,4]",
+            ],
+            ["training.lr"],
+            1,
+        ),
+        # What others wrote is not made, as it may have bugs: these hide nothing.
+        (["--strategy", f"{__name__}:Buggy", "strategy.k=5", "training.lr=fast"], ["lr"], 1),
         (["model.focal_gamma=-1", "budget.per_cycle=300"], ["focal_gamma", "budget.cycles="], 2),
     ],
 )

@@ -58,7 +58,7 @@ class Asked:
 
 
 @pytest.mark.parametrize("frames", [20, 1500])
-def test_it_looks_as_far_as_it_has_to(frames: int) -> None:
+def test_it_looks_as_far_as_it_has_to(frames: int, caplog: pytest.LogCaptureFixture) -> None:
     """Best first, the first images are alike, as frames of a video: more than one block of them."""
     items = [f"{n:04d}" for n in range(frames + 8)]
     vectors = {item: [1, 0] if n < frames else [0, 1] for n, item in enumerate(items)}
@@ -68,6 +68,7 @@ def test_it_looks_as_far_as_it_has_to(frames: int) -> None:
     backwards = Dedup(Asked()).select(query(makers, items, 2))
     assert backwards.ids == (other, "0000")
     assert backwards.scores == {"0000": 0.0, other: -float(other)}
+    assert not caplog.messages, "that a whole look is alike is what it is for"
 
 
 def test_another_choice_is_made_of_a_pool_without_near_duplicates() -> None:
@@ -79,7 +80,8 @@ def test_another_choice_is_made_of_a_pool_without_near_duplicates() -> None:
 
 def test_of_a_pool_with_too_few_others_it_chooses_twice(caplog: pytest.LogCaptureFixture) -> None:
     strategy = Asked()
-    assert Dedup(strategy, similarity=0.7).select(asked(5)).ids == ("f", "c", "a", "e", "d")
+    selection = Dedup(strategy, similarity=0.7).select(asked(5))
+    assert (selection.ids, selection.scores) == (("f", "c", "a", "e", "d"), SCORES)
     assert [(q.unlabelled, q.budget) for q in strategy.queries] == [
         (("a", "c", "f"), 3),
         (("b", "d", "e"), 2),
