@@ -27,6 +27,7 @@ from alframe.selecting.vectors import ARRAYS, StoredVectors, read_vectors
 from alframe.signals import BOX_FEATURES, DETECTIONS, EMBEDDING, SignalBatch
 from alframe.streams import as_asked
 from alframe.text import command
+from alframe.training.distributed import is_main_process
 from alframe.words import named, plural
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ class PredictionsLearner:
         """
         cycle, files = context.cycle, self._files(context.cycle)
         folder = self._setup.folder / "labelled" / f"cycle_{cycle:02d}"
-        self._hand_over(labelled, folder)
+        if is_main_process():
+            self._hand_over(labelled, folder)
         if missing := files.missing():
             raise Waiting(self._status(cycle, folder, missing))
         if writing := files.unsettled():

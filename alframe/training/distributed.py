@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from alframe.errors import TrainingError
 from alframe.shaped import Tensor
 
 T = TypeVar("T")
@@ -22,6 +23,9 @@ T = TypeVar("T")
 PATIENCE = timedelta(days=1)
 """How long a process waits for another: the main one may be long in choosing, and torchrun
 notices at once when one has died."""
+
+GLOO = "gloo/transport"
+"""What errors of a broken connection name: the file of gloo that raises them."""
 
 LAUNCHED = frozenset({"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"})
 """What torchrun puts into the environment."""
@@ -60,6 +64,9 @@ def process_group() -> Iterator[None]:
 
     When several fail, by the same cause or because one has left, the first to do so says why and
     the others leave without a word. Warnings come from the main process alone.
+
+    Raises:
+        TrainingError: another process was killed.
     """
     if not launched():
         yield
@@ -71,10 +78,13 @@ def process_group() -> Iterator[None]:
         logging.getLogger("alframe").setLevel(logging.ERROR)
     try:
         yield
-    except Exception:
-        if _first_to_fail():
-            raise
-        raise SystemExit(2) from None
+    except Exception as error:
+        if not _first_to_fail():
+            raise SystemExit(2) from None
+        if GLOO in str(error):
+            lost = "another process was killed, perhaps for its memory, or cannot be reached: "
+            raise TrainingError(f"{lost}see which below, then go on with --resume") from None
+        raise
     dist.destroy_process_group()
 
 

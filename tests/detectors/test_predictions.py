@@ -147,6 +147,20 @@ def test_a_curve_of_a_detector_outside(
     }  # fmt: skip
 
 
+def test_of_several_processes_one_writes(
+    alframe: Any,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("alframe.detectors.predictions.is_main_process", lambda: False)
+    assert start(alframe, tmp_path)[0] == 3
+    assert not (tmp_path / "predictions" / "images").exists()
+    monkeypatch.undo()
+    monkeypatch.setattr(prediction_files, "QUIET", 0.0)
+    assert go_on(alframe, tmp_path)[0] == 3
+    assert len([*(tmp_path / "predictions" / "images").iterdir()]) == POOL["pool"] + POOL["test"]
+
+
 def found() -> Iterator[tuple[str, list[tuple[int, list[float], float]]]]:
     """What a detector finds, by the names in ``predictions/images``: on every third image nothing.
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from alframe.errors import ConfigError
+from alframe.errors import ConfigError, TrainingError
 from alframe.training import distributed
 from alframe.training.device import pick_device
-from tests.processes import side_by_side
+from tests.processes import SECONDS, answer, side_by_side, started
 
 
 def talk(folder: Path) -> dict[str, Any]:
@@ -44,8 +44,8 @@ def talk(folder: Path) -> dict[str, Any]:
 
 def test_processes_agree(tmp_path: Path) -> None:
     answers = side_by_side(talk, tmp_path, processes=3)
-    for rank, answer in enumerate(answers):
-        assert answer == {
+    for rank, told in enumerate(answers):
+        assert told == {
             "rank": rank,
             "size": 3,
             "first": rank == 0,
@@ -91,6 +91,25 @@ def test_one_says_why_and_all_leave(only: int | None) -> None:
     (silent,) = (a for a in answers if a is not failed[0])
     assert isinstance(silent, SystemExit)
     assert silent.code == 2
+
+
+def linger(victim: int, mark: Path) -> list[int]:
+    if distributed.rank() == victim:
+        mark.touch()
+        time.sleep(SECONDS)
+    return distributed.all_gather(0)
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_of_two_the_other_says_that_one_was_killed(victim: int, tmp_path: Path) -> None:
+    mark = tmp_path / "joined"
+    with started(linger, victim, mark, processes=2) as running:
+        while not mark.exists():
+            time.sleep(0.01)
+        running[victim][0].kill()
+        left = answer(running[1 - victim][1])
+    assert isinstance(left, TrainingError)
+    assert "another process was killed" in str(left)
 
 
 def test_a_device_for_each_process(monkeypatch: pytest.MonkeyPatch) -> None:

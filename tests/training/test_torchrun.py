@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from alframe.config.resolve import from_overrides, resolve
-from alframe.errors import RunError
+from alframe.errors import RunError, TrainingError
 from alframe.runs.run import run
 from tests.processes import answer, side_by_side, started
 
@@ -138,7 +138,7 @@ def test_a_killed_run_is_resumed(tmp_path: Path, victim: int) -> None:
         with started(work, path, *MIAOD, processes=2) as running:
             wait_for(path / "journal.jsonl", event)
             running[victim][0].kill()
-            assert isinstance(answer(running[1 - victim][1]), BaseException)
+            assert isinstance(answer(running[1 - victim][1]), TrainingError)
         side_by_side(work, path, *MIAOD)
         assert outcome(path) == outcome(tmp_path / "whole")
     with started(work, tmp_path / "alone", *MIAOD, processes=2) as running:
