@@ -109,10 +109,11 @@ def _made(
         return model, runner(model)
     file = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of weights that share memory, as those of towers may
+        # Of weights that share memory, as those of towers may; of how torch 2.11 reads its files.
+        warnings.simplefilter("ignore")
         torch.export.save(portable(program), file)
-    written = file.getvalue()
-    module = torch.export.load(io.BytesIO(written)).module(check_guards=False)
+        written = file.getvalue()
+        module = torch.export.load(io.BytesIO(written)).module(check_guards=False)
 
     def run(images: NDArray[np.uint8], sizes: NDArray[np.int64]) -> list[NDArray[Any]]:
         with torch.no_grad():
