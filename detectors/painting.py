@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw
 
 from alframe.captions import apart
 from alframe.colours import OKABE_ITO
+from alframe.fonts import font
 from alframe.shaped import Float32, Float64, UInt8
 from alframe.text import printable
 
@@ -72,8 +73,9 @@ def overlay(
 def with_legend(picture: Image.Image, shown: Sequence[tuple[str, tuple[int, ...]]]) -> Image.Image:
     """The picture with names and their colours in lines below it."""
     size = max(10, round(max(picture.size) / 60))
-    font, space = ImageFont.load_default(size=size), size // 2
-    widths = [2 * size + math.ceil(font.getlength(printable(name))) for name, _ in shown]
+    texts, space = [printable(name) for name, _ in shown], size // 2
+    fonts = [font(text, size) for text in texts]
+    widths = [2 * size + math.ceil(f.getlength(t)) for f, t in zip(fonts, texts, strict=True)]
     whole = max([picture.width, *(width + 2 * space for width in widths)])
     places: list[tuple[int, int]] = []
     x, y = space, picture.height + space
@@ -85,9 +87,9 @@ def with_legend(picture: Image.Image, shown: Sequence[tuple[str, tuple[int, ...]
     canvas = Image.new("RGB", (whole, y + size + space), "white")
     canvas.paste(picture, (0, 0))
     draw = ImageDraw.Draw(canvas)
-    for (name, colour), (left, top) in zip(shown, places, strict=True):
+    for text, letters, (_, colour), (left, top) in zip(texts, fonts, shown, places, strict=True):
         draw.rectangle((left, top, left + size, top + size), fill=colour)
-        draw.text((left + size + space, top), printable(name), font=font, fill="black")
+        draw.text((left + size + space, top), text, font=letters, fill="black")
     return canvas
 
 
@@ -109,9 +111,9 @@ def with_boxes(
     draw = ImageDraw.Draw(picture)
     thickness = max(1, round(max(picture.size) / 300))
     size = max(10, round(max(picture.size) / 45))
-    font = ImageFont.load_default(size=size)
     texts = [*map(printable, captions)]
-    widths = [math.ceil(font.getlength(text)) for text in texts]
+    fonts = [font(text, size) for text in texts]
+    widths = [math.ceil(f.getlength(text)) for f, text in zip(fonts, texts, strict=True)]
     corners = boxes[:, :2].tolist()
     lefts = [max(0.0, min(x, picture.width - w)) for (x, _), w in zip(corners, widths, strict=True)]
     spans = [(left, left + width) for left, width in zip(lefts, widths, strict=True)]
@@ -119,7 +121,8 @@ def with_boxes(
     colours = [COLOURS[label % len(COLOURS)] for label in labels]
     for box, colour in reversed([*zip(boxes.tolist(), colours, strict=True)]):
         draw.rectangle(box, outline=colour, width=thickness)
-    for left, top, text, colour in reversed([*zip(lefts, tops, texts, colours, strict=True)]):
-        draw.rectangle(draw.textbbox((left, top), text, font=font), fill=colour)
-        draw.text((left, top), text, font=font, fill="white")
+    written = [*zip(lefts, tops, texts, fonts, colours, strict=True)]
+    for left, top, text, letters, colour in reversed(written):
+        draw.rectangle(draw.textbbox((left, top), text, font=letters), fill=colour)
+        draw.text((left, top), text, font=letters, fill="white")
     return picture

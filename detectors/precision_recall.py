@@ -1,7 +1,6 @@
 """Precision-recall curves as a picture."""
 
-import io
-import warnings
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 
@@ -9,6 +8,7 @@ from alframe.datasets.base import Target
 from alframe.detectors.evaluation_results import DetectionResults
 from alframe.detectors.evaluation_voc import precision_recall
 from alframe.detectors.painting import COLOURS
+from alframe.fonts import to_bytes
 from alframe.text import plot_text
 
 MOST = 20
@@ -37,14 +37,10 @@ def curves_png(
         recall = [0.0, *curve[:, 0], curve[-1, 0] if len(curve) else 0.0]
         precision = [*curve[:1, 1], *curve[:, 1], 0.0] if len(curve) else [0.0, 0.0]
         shade = "#999999" if many else tuple(part / 255 for part in colour)
-        label = None if many else plot_text(name)
+        label = None if many else plot_text(textwrap.fill(name, 30))
         axes.step(recall, precision, where="pre", color=shade, linewidth=1.2, label=label)
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axes.set_title("Precision by recall, overlap .5")
     if not many and any(curve is not None for curve in curves):
         figure.legend(loc="outside right upper", frameon=False)
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        figure.savefig(file, format="png", dpi=160)
-    return file.getvalue()
+    return to_bytes(figure, "png")

@@ -1,10 +1,8 @@
 """Learning curves, a line per method over what labelling costs; performance profiles."""
 
-import io
 import itertools
 import math
 import textwrap
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -75,23 +73,6 @@ def _budgets(problem: ProblemFindings) -> dict[str, Callable[[CurvePoint], float
     if problem.measured:
         found["hours of annotation"] = lambda point: (point.seconds or 0.0) / 3600
     return found
-
-
-def to_bytes(figure: "Figure", kind: str) -> bytes:
-    """The figure as a file.
-
-    Args:
-        figure: see :func:`draw_curves` and :func:`draw_profile`.
-        kind: ``png`` or ``svg``; an SVG carries no date, so that equal runs give equal files.
-    """
-    from matplotlib import rc_context
-
-    file = io.BytesIO()
-    with rc_context({"svg.hashsalt": "alframe"}), warnings.catch_warnings():  # or ids are random
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        metadata = {"Date": None} if kind == "svg" else None
-        figure.savefig(file, format=kind, dpi=160, metadata=metadata)
-    return file.getvalue()
 
 
 def _styles(problems: Sequence[ProblemFindings]) -> dict[str, tuple[str, str]]:

@@ -134,6 +134,7 @@ def _folder(runs: Sequence[Path]) -> Path:
 
 def _files(findings: "Findings", formats: Collection[str]) -> Mapping[str, bytes]:
     from alframe.benchmarks.reporting import plots
+    from alframe.fonts import to_bytes
 
     written = {}
     for kind, writer in FORMATS.items():
@@ -141,15 +142,16 @@ def _files(findings: "Findings", formats: Collection[str]) -> Mapping[str, bytes
             text: str = resolve_name(f"{__package__}.{writer}")(findings)
             written[f"report.{kind}"] = text.encode(errors="backslashreplace")  # half a surrogate
     figure = plots.draw_curves(findings.problems, findings.metric)
-    return written | {f"curves.{kind}": plots.to_bytes(figure, kind) for kind in ("png", "svg")}
+    return written | {f"curves.{kind}": to_bytes(figure, kind) for kind in ("png", "svg")}
 
 
 def page_of(findings: "Findings") -> str:
     """The page with its curves drawn."""
     from alframe.benchmarks.reporting import page, plots
+    from alframe.fonts import to_bytes
 
     figures = {p.name: plots.draw_curves([p], findings.metric) for p in findings.problems}
     if findings.profile:
         figures[page.PROFILE] = plots.draw_profile(findings.profile)
-    svg = {name: plots.to_bytes(figure, "svg").decode() for name, figure in figures.items()}
+    svg = {name: to_bytes(figure, "svg").decode() for name, figure in figures.items()}
     return page.render(findings, svg)

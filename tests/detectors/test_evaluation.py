@@ -463,7 +463,7 @@ def test_the_area_under_each_curve_is_its_average_precision(seed, images, per_im
 @pytest.mark.parametrize("classes", [1, 3, 40])
 def test_curves_are_drawn_whatever_the_names(classes):
     results, targets = scene(np.random.default_rng(0), 6, 8, classes)
-    names = ["$x", "_hidden", "猫", *map(str, range(classes))][:classes]
+    names = ["$x", "_hidden", "猫" + " and so on" * 20, *map(str, range(classes))][:classes]
     picture = curves_png(results, targets, names)
     assert picture.startswith(b"\x89PNG")
     assert curves_png(DetectionResults(), {"a": Target.of([], [])}, names).startswith(b"\x89PNG")

@@ -13,7 +13,8 @@ from PIL import Image
 
 from alframe.benchmarks.reading.rundirs import read_runs
 from alframe.benchmarks.reporting.collect import of_runs
-from alframe.benchmarks.reporting.plots import COLOURS, MARKERS, draw_curves, to_bytes
+from alframe.benchmarks.reporting.plots import COLOURS, MARKERS, draw_curves
+from alframe.fonts import to_bytes
 from tests.benchmarks.fake_runs import write_run
 from tests.benchmarks.findings_example import FULL_PROBLEM
 

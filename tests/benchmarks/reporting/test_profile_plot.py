@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from alframe.benchmarks.reporting.plots import draw_profile, to_bytes
+from alframe.benchmarks.reporting.plots import draw_profile
 from alframe.benchmarks.statistics.levels import Profile
+from alframe.fonts import to_bytes
 
 PROFILE = Profile(4, {"random": (1.0, 1.5, 2.0), "miaod": (1.0, 1.0, 1.0, 1.25), "none": ()})
 
