@@ -68,9 +68,8 @@ def _own() -> Path:
 
 def _foreign(text: str) -> frozenset[str]:
     """The characters that DejaVu Sans lacks."""
-    shown = frozenset(filter(str.isprintable, text))
-    face = _face(_own())
-    return shown - _had(shown, face) if face else frozenset()
+    shown = frozenset(c for c in text if c.isprintable() and not c.isascii())
+    return shown - _had(shown, face) if shown and (face := _face(_own())) else frozenset()
 
 
 @functools.cache
