@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageDraw
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from alframe.captions import apart
 from alframe.colours import OKABE_ITO
@@ -15,6 +15,9 @@ from alframe.text import printable
 
 COLOURS = tuple(ImageColor.getrgb(colour) for colour in OKABE_ITO)
 """Of classes, repeated."""
+
+SCORE = " 0.99"
+"""What ends a caption."""
 
 
 def heat_map(
@@ -109,10 +112,11 @@ def with_boxes(
     """
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
-    thickness = max(1, round(max(picture.size) / 300))
-    size = max(10, round(max(picture.size) / 45))
+    size = max(10, min(round(max(picture.size) / 45), round(min(picture.size) / 14)))
+    thickness = max(1, round(size / 7))
     texts = [*map(printable, captions)]
     fonts = [font(text, size) for text in texts]
+    texts = [_short(t, f, picture.width) for t, f in zip(texts, fonts, strict=True)]
     widths = [math.ceil(f.getlength(text)) for f, text in zip(fonts, texts, strict=True)]
     corners = boxes[:, :2].tolist()
     lefts = [max(0.0, min(x, picture.width - w)) for (x, _), w in zip(corners, widths, strict=True)]
@@ -124,5 +128,22 @@ def with_boxes(
     written = [*zip(lefts, tops, texts, fonts, colours, strict=True)]
     for left, top, text, letters, colour in reversed(written):
         draw.rectangle(draw.textbbox((left, top), text, font=letters), fill=colour)
-        draw.text((left, top), text, font=letters, fill="white")
+        draw.text((left, top), text, font=letters, fill=_ink(colour))
     return picture
+
+
+def _short(text: str, letters: ImageFont.FreeTypeFont, width: int) -> str:
+    """As much of a caption as a picture has room for: both its ends, with the score."""
+    short, kept = text, len(text)
+    while kept > 2 * len(SCORE) and letters.getlength(short) > width:
+        kept -= 1
+        short = f"{text[: kept - len(SCORE)]}…{text[-len(SCORE) :]}"
+    return short
+
+
+def _ink(colour: Sequence[int]) -> str:
+    """Black or white, whichever differs more from a colour (WCAG 2.2, contrast ratio)."""
+    parts = [part / 255 for part in colour]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"

@@ -2,12 +2,12 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from itertools import cycle
+from itertools import cycle, product
 
+from alframe.colours import LINE_STYLES, ON_WHITE
 from alframe.datasets.base import Target
 from alframe.detectors.evaluation_results import DetectionResults
 from alframe.detectors.evaluation_voc import precision_recall
-from alframe.detectors.painting import COLOURS
 from alframe.fonts import to_bytes
 from alframe.text import plot_text
 
@@ -31,14 +31,15 @@ def curves_png(
     axes = figure.subplots()
     curves = precision_recall(results, targets, len(classes))
     many = sum(curve is not None for curve in curves) > MOST
-    for name, curve, colour in zip(classes, curves, cycle(COLOURS), strict=False):
+    looks = product(LINE_STYLES, ON_WHITE)
+    for name, curve, (style, colour) in zip(classes, curves, cycle(looks), strict=False):
         if curve is None:
             continue
         recall = [0.0, *curve[:, 0], curve[-1, 0] if len(curve) else 0.0]
         precision = [*curve[:1, 1], *curve[:, 1], 0.0] if len(curve) else [0.0, 0.0]
-        shade = "#999999" if many else tuple(part / 255 for part in colour)
+        shade, style = ("#999999", "-") if many else (colour, style)
         label = None if many else plot_text(textwrap.fill(name, 30))
-        axes.step(recall, precision, where="pre", color=shade, linewidth=1.2, label=label)
+        axes.step(recall, precision, style, where="pre", color=shade, linewidth=1.2, label=label)
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axes.set_title("Precision by recall, overlap .5")
     if not many and any(curve is not None for curve in curves):

@@ -121,7 +121,7 @@ def _captions(image: AskedImage, look: SecondLook | None) -> list[_Caption]:
     texts = [(thing.name, thing.box, False) for thing, suspected in objects if suspected]
     for name, box, score in image.proposals[:NAMED]:
         texts.append((f"{name} {score:.2f}", box, look is not None))
-    size = image.width / 24
+    size = max(image.width / 24, image.height * 20 / 24 / 24)  # of a frame of 20 x 24 rem
     spans, tops, at_end = [], [], []
     for text, (x1, y1, x2, y2), below in texts:
         at_end.append(x1 > 0.55 * image.width)

@@ -132,7 +132,7 @@ def _shown(sheet: Sheet, found: Sequence[Suspect]) -> Sheet:
         )
         for item, own in boxes.items()
     )
-    return replace(sheet, images=tuple(kept))
+    return replace(sheet, title=f"{sheet.title}, second look", images=tuple(kept))
 
 
 def _look(found: Sequence[Suspect], answers: Annotations) -> SecondLook:

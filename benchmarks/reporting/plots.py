@@ -3,14 +3,14 @@
 import itertools
 import math
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alframe.benchmarks.reporting.findings import CurvePoint, Method, ProblemFindings
 from alframe.benchmarks.reporting.tables import size
-from alframe.colours import OKABE_ITO
+from alframe.colours import LINE_STYLES, ON_WHITE
 from alframe.text import plot_text
 
 if TYPE_CHECKING:
@@ -20,15 +20,11 @@ if TYPE_CHECKING:
 
     from alframe.benchmarks.statistics.levels import Profile
 
-COLOURS = (*OKABE_ITO[:-1], "#000000")
-"""Without the one that is faint on white."""
 MARKERS = "osD^vPX*"
 """Of another length than the colours: 56 methods look different."""
 
-STYLES = ("-", "--", ":", "-.")
-"""Of performance profiles."""
-
 INK, FAINT = "#333333", "#DDDDDD"
+IMAGES, OBJECTS = "labelled images", "annotated objects"
 BESIDE: dict[str, Any] = {
     "loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0, "frameon": False,
     "fontsize": 9, "labelcolor": INK, "handlelength": 2.4,
@@ -36,17 +32,30 @@ BESIDE: dict[str, Any] = {
 """How legends look."""
 
 
-def draw_curves(problems: Sequence[ProblemFindings], metric: str) -> "Figure":
+Looks = Mapping[str, tuple[str, str]]
+"""Colour and marker of each method, by name."""
+
+
+def looks_of(problems: Sequence[ProblemFindings], profile: "Profile | None" = None) -> Looks:
+    """How methods look wherever they are drawn; a profile has those without a curve, too."""
+    methods = [m.name for problem in problems for m in problem.methods]
+    methods += profile.ratios if profile else ()
+    looks = zip(itertools.cycle(ON_WHITE), itertools.cycle(MARKERS), strict=False)
+    return dict(zip(dict.fromkeys(methods), looks, strict=False))
+
+
+def draw_curves(problems: Sequence[ProblemFindings], metric: str, looks: Looks) -> "Figure":
     """Draw a panel per problem over each axis that it has, over seconds where measured.
 
     The band is one standard deviation to either side, where there are several runs. Needs no
     display and leaves matplotlib's global state alone.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     width = max(map(len, map(_budgets, problems)))
-    figure = Figure(figsize=(2.5 + 5.0 * width, 4.5 * len(problems)), facecolor="white")
-    styles = _styles(problems)
+    height = sum(max(4.5, 0.6 + 0.26 * _lines(problem)) for problem in problems)
+    figure = Figure(figsize=(2.5 + 5.0 * width, height), facecolor="white")
     figure.set_layout_engine("constrained", hspace=0.08)
     panels = figure.subplots(len(problems), width, squeeze=False, sharey="row")
     for row, problem in zip(panels, problems, strict=True):
@@ -54,9 +63,12 @@ def draw_curves(problems: Sequence[ProblemFindings], metric: str) -> "Figure":
         opacity = min(0.2, 1 / max(1, len(problem.methods)))  # of many bands, each is faint
         for axes, (name, spent) in zip(row, budgets.items(), strict=False):
             for method in problem.methods:
-                _line(axes, method, [*map(spent, method.points)], *styles[method.name], opacity)
+                _line(axes, method, [*map(spent, method.points)], *looks[method.name], opacity)
             _plain(axes)
             axes.set_xlabel(name, color=INK)
+            if name == OBJECTS:
+                axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+                axes.xaxis.set_major_formatter("{x:,.0f}")
         _decorate(row[0], problem, metric)
         for axes in row[len(budgets) :]:
             axes.set_visible(False)
@@ -66,20 +78,22 @@ def draw_curves(problems: Sequence[ProblemFindings], metric: str) -> "Figure":
 
 def _budgets(problem: ProblemFindings) -> dict[str, Callable[[CurvePoint], float]]:
     """What a point of a method has cost, by name of the axis."""
-    images = "labelled images" + (" (share of the pool)" if problem.pool else "")
-    found: dict[str, Callable[[CurvePoint], float]] = {images: lambda point: point.labelled}
+    found: dict[str, Callable[[CurvePoint], float]] = {IMAGES: lambda point: point.labelled}
     if "objects" in problem.axes:
-        found["annotated objects"] = lambda point: point.objects
+        found[OBJECTS] = lambda point: point.objects
     if problem.measured:
         found["hours of annotation"] = lambda point: (point.seconds or 0.0) / 3600
     return found
 
 
-def _styles(problems: Sequence[ProblemFindings]) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each method, the same in every panel."""
-    methods = dict.fromkeys(m.name for problem in problems for m in problem.methods)
-    looks = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False)
-    return dict(zip(methods, looks, strict=False))
+def _label(method: Method) -> str:
+    title = method.title if method.n == 1 else f"{method.title}, n = {method.n}"
+    return plot_text(textwrap.fill(title, 30))
+
+
+def _lines(problem: ProblemFindings) -> int:
+    """How long the legend is."""
+    return sum(_label(method).count("\n") + 1 for method in problem.methods)
 
 
 def _line(
@@ -88,9 +102,8 @@ def _line(
     y = [100 * point.value.mean for point in method.points]
     # A run that goes on does not end in a firm line.
     style = "-" if method.finished else "--"
-    label = method.title if method.n == 1 else f"{method.title}, n = {method.n}"
     axes.plot(
-        x, y, style, color=colour, marker=marker, label=plot_text(textwrap.fill(label, 30)),
+        x, y, style, color=colour, marker=marker, label=_label(method),
         linewidth=1.8, markersize=6.5, markeredgecolor="white", markeredgewidth=0.6, zorder=3,
     )  # fmt: skip
     spread = [math.nan if p.value.sd is None else 100 * p.value.sd for p in method.points]
@@ -124,6 +137,8 @@ def _label_counts(axes: "Axes", problem: ProblemFindings) -> None:
         return
     shares = [f"\n{size(n / problem.pool)}" if problem.pool else "" for n in columns]
     axes.set_xticks(columns, [f"{n}{text}" for n, text in zip(columns, shares, strict=True)])
+    if problem.pool:
+        axes.set_xlabel(f"{IMAGES} (share of the pool)", color=INK)
 
 
 def _legend(axes: "Axes", problem: ProblemFindings) -> None:
@@ -141,7 +156,7 @@ def _end(line: "Line2D") -> float:
     return float([-math.inf, *np.asarray(line.get_ydata())][-1])
 
 
-def draw_profile(profile: "Profile") -> "Figure":
+def draw_profile(profile: "Profile", looks: Looks) -> "Figure":
     """Draw a step line per method (Dolan and More, 2002, figure 1).
 
     A line ends at the share of the problems that the method solves at all.
@@ -153,11 +168,11 @@ def draw_profile(profile: "Profile") -> "Figure":
     axes = figure.subplots()
     last = max((r for ratios in profile.ratios.values() for r in ratios), default=1.0)
     end = 1.05 * last  # a little beyond the last step
-    looks = zip(itertools.cycle(COLOURS), itertools.cycle(STYLES), strict=False)
-    for (method, ratios), (colour, style) in zip(profile.ratios.items(), looks, strict=False):
+    styles = itertools.cycle(LINE_STYLES)
+    for (method, ratios), style in zip(profile.ratios.items(), styles, strict=False):
         solved = [100 * count / profile.problems for count in range(len(ratios) + 1)]
         axes.plot(
-            [1.0, *ratios, end], [*solved, solved[-1]], style, color=colour,
+            [1.0, *ratios, end], [*solved, solved[-1]], style, color=looks[method][0],
             drawstyle="steps-post", linewidth=1.8, label=plot_text(textwrap.fill(method, 30)),
         )  # fmt: skip
     axes.set(xlim=(1.0, end), ylim=(-2.0, 102.0))

@@ -141,7 +141,8 @@ def _files(findings: "Findings", formats: Collection[str]) -> Mapping[str, bytes
         if kind in formats:
             text: str = resolve_name(f"{__package__}.{writer}")(findings)
             written[f"report.{kind}"] = text.encode(errors="backslashreplace")  # half a surrogate
-    figure = plots.draw_curves(findings.problems, findings.metric)
+    looks = plots.looks_of(findings.problems)
+    figure = plots.draw_curves(findings.problems, findings.metric, looks)
     return written | {f"curves.{kind}": to_bytes(figure, kind) for kind in ("png", "svg")}
 
 
@@ -150,8 +151,10 @@ def page_of(findings: "Findings") -> str:
     from alframe.benchmarks.reporting import page, plots
     from alframe.fonts import to_bytes
 
-    figures = {p.name: plots.draw_curves([p], findings.metric) for p in findings.problems}
+    problems = findings.problems
+    looks = plots.looks_of(problems, findings.profile)
+    figures = {p.name: plots.draw_curves([p], findings.metric, looks) for p in problems}
     if findings.profile:
-        figures[page.PROFILE] = plots.draw_profile(findings.profile)
+        figures[page.PROFILE] = plots.draw_profile(findings.profile, looks)
     svg = {name: to_bytes(figure, "svg").decode() for name, figure in figures.items()}
     return page.render(findings, svg)

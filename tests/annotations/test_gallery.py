@@ -157,3 +157,13 @@ def test_thumbnails_are_upright_and_of_the_same_colours(
     assert values[60:].max() < 8
     with pytest.raises(DataError, match="larger than the limit"):
         thumbnail(path, 100, Reading(max_megapixels=0.1))
+
+
+def test_a_tall_picture_is_shown_no_taller_than_others(tmp_path: Path) -> None:
+    found = (Proposal("box", (0, 0, 100, 1900), 0.9),)
+    file = image(tmp_path / "a.jpg", (100, 2000))
+    shown = page(tmp_path / "query", AskedImage("a.jpg", file, 2000, 100, 0.5, "entropy", found))
+    (frame,) = shown.all("div")
+    assert frame["style"] == "max-width: min(20rem, 1.20rem)"
+    (caption,) = shown.all("text")
+    assert float(str(caption["font-size"])) == pytest.approx(2000 / 28.8, abs=0.1)

@@ -136,6 +136,7 @@ def test_they_are_shown_with_both_boxes_and_the_reason(tmp_path: Path) -> None:
     assert wrong == other == left_out != swapped, "a colour a class"
     assert len(page.all("text")) == 3, "what is not suspected has no name"
     text = " ".join(page.text.split())
+    assert text.count("run, cycle 1, second look") == 2, "title and head"
     assert "2 answers worth a second look in 1 image, the surest first. Solid: what was" in text
     assert "annotated as 'dog', the model sees 'cat' (0.93) 'dog' is left out (0.71)" in text
     assert "entropy" not in text

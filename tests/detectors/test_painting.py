@@ -73,3 +73,29 @@ def test_captions_of_boxes_that_overlap_can_both_be_read() -> None:
 def test_any_size_of_image_will_do(size: tuple[int, int]) -> None:
     image = np.zeros((*size, 3), np.uint8)
     assert with_boxes(image, np.array([[0, 0, 5, 5]], np.float32), [99], ["x"]).size == size[::-1]
+
+
+@pytest.mark.parametrize(
+    ("label", "ink"), [(0, 255), (4, 0), (6, 0)], ids=["blue", "orange", "yellow"]
+)
+def test_captions_are_black_or_white_whichever_is_seen(label: int, ink: int) -> None:
+    image = np.full((60, 80, 3), 128, np.uint8)
+    box = np.array([[10, 30, 70, 50]], np.float32)
+    picture = np.asarray(with_boxes(image, box, [label], ["dog 0.91"]))
+    assert (picture == ink).all(axis=-1).any()
+    assert not (picture == 255 - ink).all(axis=-1).any()
+
+
+def test_a_caption_that_is_too_long_keeps_its_score() -> None:
+    image, box = np.zeros((60, 80, 3), np.uint8), np.array([[0, 30, 70, 50]], np.float32)
+    long = "animal" * 20
+    first, second = (with_boxes(image, box, [0], [f"{long} {score}"]) for score in (0.91, 0.12))
+    assert first.tobytes() != second.tobytes()
+    assert np.asarray(first)[20:30, 79].sum() == 0, "it ends before the picture does"
+
+
+def test_letters_leave_a_strip_of_a_picture_to_be_seen() -> None:
+    strip, box = np.zeros((100, 4000, 3), np.uint8), np.array([[0, 60, 4000, 90]], np.float32)
+    picture = np.asarray(with_boxes(strip, box, [0], ["dog 0.91"]))
+    assert 5 < picture[:59].any(axis=(1, 2)).sum() < 20
+    assert (picture[64:85, 2000] == 0).all()

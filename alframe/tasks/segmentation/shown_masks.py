@@ -1,6 +1,7 @@
 """Masks as JSON, in lines and painted over their image."""
 
 from collections.abc import Sequence
+from colorsys import hls_to_rgb
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +22,9 @@ from alframe.tasks.segmentation.class_maps import (
     probabilities,
 )
 
+GOLDEN = 0.618034
+"""Of a turn: hues this far apart never come close (the golden angle)."""
+LIGHTNESSES = (0.25, 0.4, 0.55, 0.7, 0.85)
 BACKGROUND = "background"
 """A class of this name is black."""
 
@@ -106,8 +110,13 @@ def painted_mask(
 
 
 def colours(classes: Sequence[str]) -> NDArray[np.uint8]:
-    """A colour for each class, uint8 [K, 3]: first those of boxes, then darker ones, again."""
-    cycles = [np.array(COLOURS) * 0.7 ** (n // len(COLOURS)) for n in range(len(classes))]
-    rows = [cycle[n % len(COLOURS)] for n, cycle in enumerate(cycles)]
+    """A colour for each class, uint8 [K, 3].
+
+    Those of boxes, darker ones, and then hues a golden angle apart in five lightnesses.
+    """
+    named = [*COLOURS, *(tuple(0.6 * part for part in colour) for colour in COLOURS)]
+    hues = ((n * GOLDEN % 1, LIGHTNESSES[n % len(LIGHTNESSES)]) for n in range(len(classes)))
+    others = (tuple(255 * part for part in hls_to_rgb(h, light, 0.8)) for h, light in hues)
+    rows = [*named, *others][: len(classes)]
     black = np.array([[name == BACKGROUND] for name in classes])
     return np.where(black, 0, np.array(rows)).astype(np.uint8)

@@ -12,7 +12,7 @@ from alframe.benchmarks.reporting.collect import of_runs
 from alframe.benchmarks.reporting.export import to_csv
 from alframe.benchmarks.reporting.findings import Findings
 from alframe.benchmarks.reporting.page import markdown
-from alframe.benchmarks.reporting.plots import draw_curves
+from alframe.benchmarks.reporting.plots import draw_curves, looks_of
 from tests.benchmarks.fake_runs import write_run
 
 
@@ -61,7 +61,7 @@ def test_areas_are_over_measured_seconds(folder: Path) -> None:
     assert "modelled seconds" not in text.lower().replace("modelled cost", "")
     (row, *_) = csv.DictReader(io.StringIO(to_csv(findings(folder))))
     assert float(row["annotation_seconds"]) == 100
-    panels = draw_curves([problem], "mAP50").axes
+    panels = draw_curves([problem], "mAP50", looks_of([problem])).axes
     assert [axes.get_xlabel() for axes in panels][1:] == [
         "annotated objects",
         "hours of annotation",
@@ -79,7 +79,7 @@ def test_where_one_run_was_not_timed_all_are_modelled(folder: Path) -> None:
     # 10, 20, 30 images with 3 objects each: 7.8 + 3 * 34.5 = 111.3 s an image
     assert problem.spans["seconds"] == pytest.approx((1113, 3339))
     assert "over modelled seconds" in markdown(findings(folder))
-    assert len(draw_curves([problem], "mAP50").axes) == 2
+    assert len(draw_curves([problem], "mAP50", looks_of([problem])).axes) == 2
 
 
 def test_classes_of_images_have_no_price_of_boxes(folder: Path) -> None:
@@ -88,7 +88,7 @@ def test_classes_of_images_have_no_price_of_boxes(folder: Path) -> None:
     assert [*problem.spans] == ["images"]
     assert {*problem.methods[0].area} == {"images"}
     assert {c.axis for c in problem.comparisons} == {"images"}
-    (panel,) = draw_curves([problem], "mAP50").axes
+    (panel,) = draw_curves([problem], "mAP50", looks_of([problem])).axes
     assert panel.get_legend() is not None
     assert "odelled" not in markdown(findings(folder))
 
@@ -99,4 +99,4 @@ def test_classes_of_images_are_counted_in_measured_seconds(folder: Path) -> None
     timed(folder / "2", 100, 200, 300)
     (problem,) = findings(folder).problems
     assert problem.spans == {"images": (10, 30), "seconds": (100, 300)}
-    assert len(draw_curves([problem], "mAP50").axes) == 2
+    assert len(draw_curves([problem], "mAP50", looks_of([problem])).axes) == 2

@@ -12,15 +12,19 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from alframe.benchmarks.reading.rundirs import read_runs
+from alframe.benchmarks.reporting import plots
 from alframe.benchmarks.reporting.collect import of_runs
-from alframe.benchmarks.reporting.plots import COLOURS, MARKERS, draw_curves
+from alframe.benchmarks.reporting.plots import MARKERS, draw_curves, looks_of
+from alframe.benchmarks.reporting.report import page_of
+from alframe.colours import ON_WHITE
 from alframe.fonts import to_bytes
 from tests.benchmarks.fake_runs import write_run
-from tests.benchmarks.findings_example import FULL_PROBLEM
+from tests.benchmarks.findings_example import FINDINGS, FULL_PROBLEM
 
 
 def drawn(folder):
-    return draw_curves(of_runs(read_runs([folder]), "mAP50").problems, "mAP50")
+    problems = of_runs(read_runs([folder]), "mAP50").problems
+    return draw_curves(problems, "mAP50", looks_of(problems))
 
 
 @pytest.fixture
@@ -126,7 +130,7 @@ def test_png_shows_every_line(figure):
     pixels = np.asarray(Image.open(io.BytesIO(to_bytes(figure, "png"))).convert("RGB"))
     assert pixels.shape == (720, 2000, 3)
     assert (pixels == 255).all(axis=2).mean() > 0.5
-    for colour in COLOURS[:2]:
+    for colour in ON_WHITE[:2]:
         wanted = np.round(np.array(to_rgb(colour)) * 255)
         assert (abs(pixels - wanted) <= 2).all(axis=2).sum() > 500
 
@@ -153,18 +157,56 @@ def test_dollars_in_names_are_no_formula(tmp_path):
 
 
 def test_colours_and_markers_do_not_repeat_in_step():
-    assert np.gcd(len(COLOURS), len(MARKERS)) == 1
-    assert len(set(COLOURS)) * len(set(MARKERS)) == 56
+    assert np.gcd(len(ON_WHITE), len(MARKERS)) == 1
+    assert len(set(ON_WHITE)) * len(set(MARKERS)) == 56
 
 
 def test_names_that_no_font_has_and_that_formulas_are_made_of() -> None:
     """No warning (they are errors in tests), no formula, no method that the legend leaves out."""
     names = ["_hidden", "$x", "$x$", r"\$\frac{", "\u732b", "a\x1b\u202eb"]
     methods = tuple(dataclasses.replace(FULL_PROBLEM.methods[0], name=name) for name in names)
-    figure = draw_curves([dataclasses.replace(FULL_PROBLEM, methods=methods, name="$a_")], "$m$")
+    problem = dataclasses.replace(FULL_PROBLEM, methods=methods, name="$a_")
+    figure = draw_curves([problem], "$m$", looks_of([problem]))
     svg = to_bytes(figure, "svg").decode()
     ElementTree.fromstring(svg)
     legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     assert [t.split(",")[0].split("\n")[0].replace(r"\$", "$") for t in legend] == [
         " _hidden", "$x", "$x$", r"\$\frac{", "\u732b", r"a\x1b\u202eb",
     ]  # fmt: skip
+
+
+def test_a_method_looks_the_same_wherever_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (
+        FULL_PROBLEM,
+        dataclasses.replace(FULL_PROBLEM, methods=FULL_PROBLEM.methods[1:]),
+    )
+    looks = looks_of([first, second])
+    drawn_in = [
+        {line.get_label().split(",")[0]: line.get_color() for line in figure.axes[0].get_lines()}
+        for figure in (draw_curves([each], "mAP50", looks) for each in (first, second))
+    ]
+    assert len(drawn_in[1]) == 2
+    assert drawn_in[1].items() < drawn_in[0].items()
+    given = []
+    spied = plots.draw_curves
+    monkeypatch.setattr(plots, "draw_curves", lambda *a: (given.append(a[-1]), spied(*a))[1])
+    assert page_of(FINDINGS)
+    assert given == [plots.looks_of(FINDINGS.problems, FINDINGS.profile)] * len(FINDINGS.problems)
+
+
+def test_a_long_legend_is_not_cut() -> None:
+    method = FULL_PROBLEM.methods[0]
+    methods = tuple(dataclasses.replace(method, name=f"m{n}") for n in range(40))
+    problem = dataclasses.replace(FULL_PROBLEM, methods=methods)
+    figure = draw_curves([problem], "mAP50", looks_of([problem]))
+    figure.draw_without_rendering()
+    assert figure.axes[1].get_legend().get_window_extent().y0 >= 0
+
+
+def test_axes_say_what_they_show() -> None:
+    figure = draw_curves([FULL_PROBLEM], "mAP50", looks_of([FULL_PROBLEM]))
+    figure.draw_without_rendering()
+    images, objects = figure.axes[:2]
+    shares = [t.get_text() for t in images.get_xticklabels()]
+    assert ("share" in images.get_xlabel()) == any("%" in t for t in shares)
+    assert all("." not in t.get_text() for t in objects.get_xticklabels())
