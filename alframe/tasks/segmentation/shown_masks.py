@@ -23,7 +23,7 @@ from alframe.tasks.segmentation.class_maps import (
 )
 
 GOLDEN = 0.618034
-"""Of a turn: hues this far apart never come close (the golden angle)."""
+"""Of a turn, by the golden ratio: of many hues this far apart, few come close."""
 LIGHTNESSES = (0.25, 0.4, 0.55, 0.7, 0.85)
 BACKGROUND = "background"
 """A class of this name is black."""
@@ -112,7 +112,7 @@ def painted_mask(
 def colours(classes: Sequence[str]) -> NDArray[np.uint8]:
     """A colour for each class, uint8 [K, 3].
 
-    Those of boxes, darker ones, and then hues a golden angle apart in five lightnesses.
+    Those of boxes, darker ones, and then hues far apart in five lightnesses.
     """
     named = [*COLOURS, *(tuple(0.6 * part for part in colour) for colour in COLOURS)]
     hues = ((n * GOLDEN % 1, LIGHTNESSES[n % len(LIGHTNESSES)]) for n in range(len(classes)))
